@@ -1,0 +1,145 @@
+/*
+ * What a loader told us, in one form whichever loader it was.
+ *
+ * Every boot path (multiboot2, PVH, Xen PV) ends by filling one struct boot_info; nobody above
+ * boot/ looks at a loader's own structures. Everything is copied: once the parser has returned, the
+ * loader's memory may be reused, except for the contents of the modules.
+ */
+#ifndef BOOT_BOOT_INFO_H
+#define BOOT_BOOT_INFO_H
+
+#include "lib/types.h"
+
+#define BOOT_CMDLINE_MAX        1024 /* bytes, with the final NUL */
+#define BOOT_MODULE_CMDLINE_MAX 128
+#define BOOT_LOADER_MAX         64
+#define BOOT_REGIONS_MAX        128
+#define BOOT_MODULES_MAX        8
+#define BOOT_RSDP_MAX           36             /* ACPI 6.4, section 5.2.5.3 */
+#define BOOT_PA_MAX             ((u64)1 << 52) /* no x86 physical address is wider */
+
+enum boot_protocol {
+    BOOT_NONE,
+    BOOT_MULTIBOOT2,
+    BOOT_PVH,
+    BOOT_XEN_PV,
+};
+
+/* The numbers are those of e820 (ACPI 6.4, section 15); any other number counts as reserved. */
+enum boot_region_type {
+    BOOT_RAM = 1,
+    BOOT_RESERVED = 2,
+    BOOT_ACPI = 3,
+    BOOT_NVS = 4,
+    BOOT_UNUSABLE = 5,
+};
+
+/* [base, base + size) in bytes of (pseudo-)physical memory. */
+struct boot_region {
+    u64 base;
+    u64 size;
+    enum boot_region_type type;
+};
+
+struct boot_module {
+    u64 base; /* physical address of the first byte */
+    u64 size; /* bytes */
+    char cmdline[BOOT_MODULE_CMDLINE_MAX];
+};
+
+/* Only with BOOT_XEN_PV: where the domain builder put things (xen/xen.h, struct start_info). */
+struct boot_xen_pv {
+    u64 start_info_pa;
+    u64 nr_pages;       /* pages of pseudo-physical memory */
+    u64 shared_info_ma; /* machine address */
+    u64 pt_base_pa;     /* the initial page tables: root first */
+    u64 nr_pt_frames;
+    u64 p2m_va;        /* virtual address of the P2M: nr_pages machine frame numbers */
+    u64 first_p2m_pfn; /* where the P2M lies; 0 frames if inside the initial mapping */
+    u64 nr_p2m_frames;
+    u32 flags; /* SIF_* */
+};
+
+struct boot_info {
+    enum boot_protocol protocol;
+    char loader[BOOT_LOADER_MAX]; /* the loader's name for itself, "" if it has none */
+    char cmdline[BOOT_CMDLINE_MAX];
+
+    /* After boot_memory_finish(): sorted, disjoint, none empty, RAM on page boundaries. May be
+     * empty before that: a Xen guest asks the hypervisor (the memory_map op). */
+    struct boot_region regions[BOOT_REGIONS_MAX];
+    u32 nr_regions;
+
+    struct boot_module modules[BOOT_MODULES_MAX];
+    u32 nr_modules;
+
+    /* ACPI's root pointer: its physical address if the loader gave one, or a copy of it. */
+    u64 rsdp_pa;
+    u8 rsdp[BOOT_RSDP_MAX];
+    u32 rsdp_size;
+
+    /*
+     * The page-aligned end of the image and of all that is packed directly behind it, modules too.
+     * A loader may put a module elsewhere (QEMU: at the end of RAM), and Xen the P2M: who hands out
+     * memory from here on must leave out what modules[] and xen_pv.first_p2m_pfn say.
+     */
+    u64 first_free_pa;
+    struct boot_xen_pv xen_pv;
+};
+
+/*
+ * A stretch of physical memory that can be read: the byte of address start + i is base[i]. The
+ * parsers see memory only through one of these, so the host's tests and fuzzers can hand them any
+ * bytes at all.
+ */
+struct phys_window {
+    const u8 *base;
+    u64 start;
+    u64 size;
+};
+
+/* The bytes [pa, pa + len) as a pointer, or NULL if any of them lies outside of the window. */
+const void *phys_window_get(const struct phys_window *w, u64 pa, u64 len);
+
+/*
+ * Copies the string at pa into dst (cap bytes, always terminated). Returns false if it has no end
+ * inside the window or does not fit.
+ */
+bool phys_window_string(const struct phys_window *w, u64 pa, char *dst, size_t cap);
+
+/*
+ * The parsers: pure, bounded, trusting nothing. Each returns NULL when it has filled *bi, else one
+ * line that says what is wrong; *bi is then in an unspecified but initialised state.
+ *
+ * multiboot2: info_pa is what ebx held (Multiboot2 specification 2.0, section 3).
+ * pvh:        info_pa is what ebx held (xen/arch-x86/hvm/start_info.h).
+ * xen_pv:     info_pa is the pseudo-physical address of the page that rsi pointed at
+ *             (xen/xen.h, struct start_info); virt_base is where pseudo-physical 0 is mapped.
+ * image_end_pa is the first byte behind the kernel image: first_free_pa starts there.
+ */
+const char *multiboot2_parse(const struct phys_window *w, u64 info_pa, u64 image_end_pa,
+                             struct boot_info *bi);
+const char *pvh_parse(const struct phys_window *w, u64 info_pa, u64 image_end_pa,
+                      struct boot_info *bi);
+const char *xen_pv_parse(const struct phys_window *w, u64 info_pa, u64 image_end_pa, u64 virt_base,
+                         struct boot_info *bi);
+
+/*
+ * For the parsers. boot_add_module appends one module, its command line read from cmdline_pa in *w
+ * (0: it has none), and returns NULL or what is wrong. boot_set_first_free sets first_free_pa, once
+ * all modules are known; used_end is the end of all else that is packed behind the image.
+ */
+const char *boot_add_module(struct boot_info *bi, u64 base, u64 size, const struct phys_window *w,
+                            u64 cmdline_pa);
+void boot_set_first_free(struct boot_info *bi, u64 used_end);
+
+/*
+ * boot_add_region appends one region (an unknown type counts as reserved, size 0 is dropped, an end
+ * that base + size cannot express is cut); boot_memory_finish then sorts and makes them disjoint:
+ * where two overlap, the more restrictive type wins (unusable, NVS, ACPI, reserved, RAM, in that
+ * order). Both return NULL or what is wrong; a map without a page of RAM is wrong.
+ */
+const char *boot_add_region(struct boot_info *bi, u64 base, u64 size, u32 type);
+const char *boot_memory_finish(struct boot_info *bi);
+
+#endif

@@ -1,0 +1,175 @@
+/*
+ * lib/string.c: the memory and string functions that the compiler expects and the kernel uses.
+ *
+ * Built without SSE, and called before traps and paging are ours: nothing here may fault on its own
+ * account, allocate or keep state. The loops are written so that no compiler turns one into a call
+ * of the very function it stands in.
+ */
+#include "lib/string.h"
+
+/* Ascending copy and fill: eight bytes a step, then the rest. The ABI keeps DF clear. */
+void *memcpy(void *restrict dst, const void *restrict src, size_t n)
+{
+    void *d = dst;
+    size_t words = n / 8;
+    size_t rest = n % 8;
+
+    __asm__ volatile("rep movsq" : "+D"(d), "+S"(src), "+c"(words) : : "memory");
+    __asm__ volatile("rep movsb" : "+D"(d), "+S"(src), "+c"(rest) : : "memory");
+    return dst;
+}
+
+void *memset(void *dst, int c, size_t n)
+{
+    void *d = dst;
+    u64 fill = (u8)c * 0x0101010101010101ul;
+    size_t words = n / 8;
+    size_t rest = n % 8;
+
+    __asm__ volatile("rep stosq" : "+D"(d), "+c"(words) : "a"(fill) : "memory");
+    __asm__ volatile("rep stosb" : "+D"(d), "+c"(rest) : "a"(fill) : "memory");
+    return dst;
+}
+
+/*
+ * Only a dst inside of [src, src + n) needs the descending copy. It is a loop and not "std; rep
+ * movsb", so that no exception handler ever starts with DF set because of us.
+ */
+void *memmove(void *dst, const void *src, size_t n)
+{
+    u8 *d = dst;
+    const u8 *s = src;
+
+    if ((uintptr_t)dst - (uintptr_t)src >= n)
+        return memcpy(dst, src, n);
+    while (n > 0) {
+        n--;
+        d[n] = s[n];
+        barrier();
+    }
+    return dst;
+}
+
+int memcmp(const void *a, const void *b, size_t n)
+{
+    const u8 *x = a;
+    const u8 *y = b;
+
+    for (size_t i = 0; i < n; i++) {
+        if (x[i] != y[i])
+            return x[i] - y[i];
+    }
+    return 0;
+}
+
+size_t strlen(const char *s)
+{
+    return strnlen(s, SIZE_MAX);
+}
+
+size_t strnlen(const char *s, size_t max)
+{
+    size_t n = 0;
+
+    while (n < max && s[n])
+        n++;
+    return n;
+}
+
+int strcmp(const char *a, const char *b)
+{
+    return strncmp(a, b, SIZE_MAX);
+}
+
+int strncmp(const char *a, const char *b, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (a[i] != b[i])
+            return (u8)a[i] - (u8)b[i];
+        if (!a[i])
+            break;
+    }
+    return 0;
+}
+
+char *strchr(const char *s, int c)
+{
+    for (;; s++) {
+        if (*s == (char)c)
+            return (char *)(uintptr_t)s;
+        if (!*s)
+            return NULL;
+    }
+}
+
+bool str_copy(char *dst, const char *src, size_t cap)
+{
+    size_t i;
+
+    for (i = 0; i + 1 < cap && src[i]; i++)
+        dst[i] = src[i];
+    dst[i] = '\0';
+    return !src[i];
+}
+
+/*
+ * On a mismatch only the latest '*' need take one more character: whatever an earlier one could
+ * match, the later can too. So the work is at most strlen(pattern) * strlen(name), and no stack.
+ */
+bool glob_match(const char *pattern, const char *name)
+{
+    const char *star = NULL;
+    const char *resume = NULL;
+
+    while (*name) {
+        if (*pattern == '*') {
+            star = pattern++;
+            resume = name;
+        } else if (*pattern == '?' || *pattern == *name) {
+            pattern++;
+            name++;
+        } else if (star) {
+            pattern = star + 1;
+            name = ++resume;
+        } else {
+            return false;
+        }
+    }
+    while (*pattern == '*')
+        pattern++;
+    return !*pattern;
+}
+
+/* The value of a digit in any base up to 16, or 16 if c is none. */
+static unsigned digit_value(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F')
+        return c - 'A' + 10;
+    return 16;
+}
+
+bool parse_u64(const char *s, u64 *value)
+{
+    u64 base = 10;
+    u64 sum = 0;
+
+    if (s[0] == '0' && (s[1] == 'x' || s[1] == 'X')) {
+        base = 16;
+        s += 2;
+    }
+    if (!*s)
+        return false;
+    for (; *s; s++) {
+        u64 digit = digit_value(*s);
+
+        if (digit >= base || __builtin_mul_overflow(sum, base, &sum) ||
+            __builtin_add_overflow(sum, digit, &sum))
+            return false;
+    }
+    *value = sum;
+    return true;
+}

@@ -1,0 +1,123 @@
+#!/usr/bin/env python3
+"""Makes the kernel's symbol table from the linked kernel's symbols (kernel/symtab.h).
+
+    nm kernel.elf | tools/symtab.py > symtab.S             the table of that image
+    tools/symtab.py --empty > symtab.S                     an empty one
+    nm kernel.elf | tools/symtab.py --check symtab.S       is this the image's table?
+
+The kernel is linked twice: with the empty table, then with the table of the first link. That works
+because the table is in .rodata, behind the text, so it moves no function; --check on the second
+image proves it.
+"""
+
+import argparse
+import sys
+
+TEXT_START, TEXT_END = "_text_start", "_text_end"
+
+HEAD = """\
+/* Made by tools/symtab.py: do not edit. */
+    .section .rodata.symtab, "a", @progbits
+    .balign 8
+    .globl kernel_symtab
+    .type kernel_symtab, @object
+kernel_symtab:
+    .quad _text_start
+    .long {count}
+    .long 0
+    .quad .Lstarts
+    .quad .Lnames
+    .quad .Lstrings
+    .size kernel_symtab, . - kernel_symtab
+"""
+
+TAIL = '    .section .note.GNU-stack, "", @progbits\n'
+
+
+def fail(message):
+    sys.exit(f"symtab.py: {message}")
+
+
+def read_symbols(lines):
+    """The (address, type, name) of every defined symbol in nm's output."""
+    for line in lines:
+        fields = line.split()
+        if len(fields) == 2 and fields[0] in "UwvV":  # undefined: no address
+            continue
+        if len(fields) != 3 or len(fields[1]) != 1:
+            fail(f"this is no line of nm: {line.strip()!r}")
+        try:
+            yield int(fields[0], 16), fields[1], fields[2]
+        except ValueError:
+            fail(f"this is no line of nm: {line.strip()!r}")
+
+
+def functions(symbols):
+    """The text's start and size, and its functions as [(offset, name)], one name an offset."""
+    symbols = list(symbols)
+    borders = {name: addr for addr, _, name in symbols if name in (TEXT_START, TEXT_END)}
+    if len(borders) != 2:
+        fail(f"the image does not define {TEXT_START} and {TEXT_END}")
+    start, end = borders[TEXT_START], borders[TEXT_END]
+    if not 0 <= end - start < 1 << 32:
+        fail(f"{TEXT_START} and {TEXT_END} do not enclose a text of less than 4 GiB")
+
+    # Of several names at one address the global one is shown, else the first in the alphabet.
+    best = {}
+    for addr, kind, name in symbols:
+        if kind not in "tTwW" or name in borders or not start <= addr < end:
+            continue
+        rank = ("TtWw".index(kind), name)
+        best[addr - start] = min(best.get(addr - start, rank), rank)
+    return end - start, [(offset, best[offset][1]) for offset in sorted(best)]
+
+
+def render(size, table):
+    """The assembler file."""
+    names, at = [], 0
+    for _, name in table:
+        names.append(at)
+        at += len(name) + 1
+    out = [HEAD.format(count=len(table))]
+    out.append(".Lstarts:\n")
+    out += [f"    .long {offset:#x} /* {name} */\n" for offset, name in table]
+    out.append(f"    .long {size:#x}\n")
+    out.append(".Lnames:\n")
+    out += [f"    .long {offset:#x}\n" for offset in names]
+    out.append(".Lstrings:\n")
+    out += [f'    .asciz "{name}"\n' for _, name in table]
+    return "".join(out) + TAIL
+
+
+def check(path, expected):
+    try:
+        with open(path, encoding="ascii") as f:
+            found = f.read()
+    except OSError as e:
+        fail(f"{path}: {e.strerror}")
+    if found != expected:
+        differing = [
+            pair for pair in zip(found.splitlines(), expected.splitlines()) if pair[0] != pair[1]
+        ]
+        where = ": {!r} should be {!r}".format(*differing[0]) if differing else ""
+        fail(f"{path} is not the table of this image{where}")
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description="Makes kernel_symtab from the output of nm on standard input."
+    )
+    group = parser.add_mutually_exclusive_group()
+    group.add_argument("--empty", action="store_true", help="make an empty table, read nothing")
+    group.add_argument("--check", metavar="FILE", help="only compare FILE with the table")
+    args = parser.parse_args()
+
+    text = render(0, []) if args.empty else render(*functions(read_symbols(sys.stdin)))
+    if args.check:
+        check(args.check, text)
+    else:
+        sys.stdout.write(text)
+
+
+if __name__ == "__main__":
+    main()
