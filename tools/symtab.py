@@ -2,7 +2,7 @@
 """Makes the kernel's symbol table from the linked kernel's symbols (kernel/symtab.h).
 
     nm kernel.elf | tools/symtab.py > symtab.S             the table of that image
-    tools/symtab.py --empty > symtab.S                     an empty one
+    tools/symtab.py < /dev/null > symtab.S                 an empty one
     nm kernel.elf | tools/symtab.py --check symtab.S       is this the image's table?
 
 The kernel is linked twice: with the empty table, then with the table of the first link. That works
@@ -53,8 +53,7 @@ def read_symbols(lines):
 
 
 def functions(symbols):
-    """The text's start and size, and its functions as [(offset, name)], one name an offset."""
-    symbols = list(symbols)
+    """The text's size, and its functions as [(offset, name)], one name an offset."""
     borders = {name: addr for addr, _, name in symbols if name in (TEXT_START, TEXT_END)}
     if len(borders) != 2:
         fail(f"the image does not define {TEXT_START} and {TEXT_END}")
@@ -107,12 +106,13 @@ def main():
     parser = argparse.ArgumentParser(
         description="Makes kernel_symtab from the output of nm on standard input."
     )
-    group = parser.add_mutually_exclusive_group()
-    group.add_argument("--empty", action="store_true", help="make an empty table, read nothing")
-    group.add_argument("--check", metavar="FILE", help="only compare FILE with the table")
+    parser.add_argument("--check", metavar="FILE", help="only compare FILE with the table")
     args = parser.parse_args()
 
-    text = render(0, []) if args.empty else render(*functions(read_symbols(sys.stdin)))
+    symbols = list(read_symbols(sys.stdin))
+    if args.check and not symbols:
+        fail("no symbols on standard input")
+    text = render(*functions(symbols)) if symbols else render(0, [])
     if args.check:
         check(args.check, text)
     else:
