@@ -13,13 +13,25 @@
 
 #include "lib/string.h"
 
-/* A field of the start_info at bytes, which need not be aligned. */
-#define START_INFO(bytes, field)                                                                   \
-    ({                                                                                             \
-        __typeof__(((struct start_info *)0)->field) _value;                                        \
-        memcpy(&_value, (bytes) + offsetof(struct start_info, field), sizeof(_value));             \
-        _value;                                                                                    \
-    })
+/* A field of the start_info at si, which need not be aligned. */
+#define FIELD_U32(si, field) read_u32((si) + offsetof(struct start_info, field))
+#define FIELD_U64(si, field) read_u64((si) + offsetof(struct start_info, field))
+
+static u32 read_u32(const u8 *p)
+{
+    u32 value;
+
+    memcpy(&value, p, sizeof(value));
+    return value;
+}
+
+static u64 read_u64(const u8 *p)
+{
+    u64 value;
+
+    memcpy(&value, p, sizeof(value));
+    return value;
+}
 
 _Static_assert(MAX_GUEST_CMDLINE <= BOOT_CMDLINE_MAX, "a PV command line must fit");
 
@@ -108,12 +120,12 @@ static bool find_module(const struct mapping *m, const struct boot_info *bi, u64
 static const char *parse_module(const struct phys_window *w, const struct mapping *m, const u8 *si,
                                 struct boot_info *bi)
 {
-    u64 size = START_INFO(si, mod_len);
+    u64 size = FIELD_U64(si, mod_len);
     u64 base;
 
     if (size == 0)
         return NULL;
-    if (!find_module(m, bi, START_INFO(si, mod_start), size, &base))
+    if (!find_module(m, bi, FIELD_U64(si, mod_start), size, &base))
         return "xen pv: the module lies outside of the domain's memory";
     if (bi->xen_pv.flags & SIF_MULTIBOOT_MOD)
         return parse_package(w, base, size, bi);
@@ -130,9 +142,9 @@ static const char *parse_page_tables(const struct mapping *m, const u8 *si, stru
                                      u64 *used_end)
 {
     struct boot_xen_pv *pv = &bi->xen_pv;
-    u64 va = START_INFO(si, pt_base);
+    u64 va = FIELD_U64(si, pt_base);
 
-    pv->nr_pt_frames = START_INFO(si, nr_pt_frames);
+    pv->nr_pt_frames = FIELD_U64(si, nr_pt_frames);
     if (va % PAGE_SIZE || pv->nr_pt_frames == 0)
         return "xen pv: the page tables are not on a page boundary, or there are none";
     /* One frame more: the boot stack, which no field speaks of. */
@@ -151,7 +163,7 @@ static const char *parse_p2m(const struct mapping *m, const u8 *si, struct boot_
     u64 size = pv->nr_pages * sizeof(xen_pfn_t);
     u64 pa;
 
-    pv->p2m_va = START_INFO(si, mfn_list);
+    pv->p2m_va = FIELD_U64(si, mfn_list);
     if (pv->p2m_va % sizeof(xen_pfn_t))
         return "xen pv: the P2M is not aligned";
     if (to_pa(m, pv->p2m_va, 0, &pa)) {
@@ -160,8 +172,8 @@ static const char *parse_p2m(const struct mapping *m, const u8 *si, struct boot_
         use(used_end, pa, size);
         return NULL;
     }
-    pv->first_p2m_pfn = START_INFO(si, first_p2m_pfn);
-    pv->nr_p2m_frames = START_INFO(si, nr_p2m_frames);
+    pv->first_p2m_pfn = FIELD_U64(si, first_p2m_pfn);
+    pv->nr_p2m_frames = FIELD_U64(si, nr_p2m_frames);
     if (!frames_ok(bi, pv->first_p2m_pfn, pv->nr_p2m_frames))
         return "xen pv: the P2M lies outside of the domain's memory";
     if (pv->nr_p2m_frames < ALIGN_UP(size, PAGE_SIZE) / PAGE_SIZE)
@@ -174,9 +186,9 @@ static const char *parse_machine(const u8 *si, u64 info_pa, struct boot_info *bi
     struct boot_xen_pv *pv = &bi->xen_pv;
 
     pv->start_info_pa = info_pa;
-    pv->flags = START_INFO(si, flags);
-    pv->nr_pages = START_INFO(si, nr_pages);
-    pv->shared_info_ma = START_INFO(si, shared_info);
+    pv->flags = FIELD_U32(si, flags);
+    pv->nr_pages = FIELD_U64(si, nr_pages);
+    pv->shared_info_ma = FIELD_U64(si, shared_info);
     if (pv->nr_pages == 0 || pv->nr_pages > BOOT_PA_MAX / PAGE_SIZE)
         return "xen pv: the domain's number of pages is 0, or more than x86 can have";
     if (pv->shared_info_ma % PAGE_SIZE)
