@@ -1,0 +1,309 @@
+"""The commands of run.sh: reads what was asked, and calls the module that does it."""
+
+import argparse
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from . import bench, image, iso, platforms, report, runs, selftest, setup, suite, xen
+from .common import (
+    EXIT_INTERRUPTED,
+    EXIT_PASS,
+    EXIT_USAGE,
+    ROOT,
+    Trouble,
+    build_dir,
+    make_dirs,
+    short,
+    usage,
+)
+from .machine import Terminal
+
+HELP = """\
+Paravane: one kernel image, every platform, one suite.
+
+./run.sh         set up what is missing, build, run the suite on every platform, print the matrix
+./run.sh test    all that CI runs
+./run.sh boot    [--on PLATFORM] [--run PAYLOAD] [--gdb] ...  boot once, the console on the terminal
+./run.sh suite   [--on P,P...] [--filter GLOB] [--jobs N] [--junit FILE] [--json FILE] [--verbose] ...
+./run.sh bench   [--on P,P...] [--json FILE] ...  times, and instructions counted without noise
+./run.sh iso     make build/paravane.iso, which GRUB boots by BIOS or UEFI
+./run.sh list    what there is: platforms, hypervisors, payloads
+./run.sh setup   install the distribution's packages that are missing
+./run.sh clean   remove what was built, and all logs
+./run.sh help    this text
+
+Also for boot, suite and bench:
+  --smp N             virtual CPUs (default 1)
+  --mem MIB           the guest's memory (default 256; on Xen this is dom0_mem)
+  --xen FILE|VERSION  which Xen: a file (ELF or gzip) or an installed version such as 4.17
+  --append WORDS      more words for the image's command line, such as "log=debug"
+  --timeout S         time limit of each run (default 60; 0: none)
+  --image FILE        boot this ELF file and build nothing
+
+Exit codes: 0 pass; 1 fail, also a crash or a time-out; 125 skipped or cannot tell; 2 usage;
+130 interrupted. Environment: BUILD=DIR (build directory), QEMU=FILE (which QEMU).
+Platforms: {platforms}
+"""
+
+_WITH_VALUE = (
+    "--on --run --filter --smp --mem --xen --append --timeout --image --jobs --junit --json"
+).split()
+
+
+class _Parser(argparse.ArgumentParser):
+    """Answers bad options with one line."""
+
+    def error(self, message):
+        raise usage(message)
+
+
+def main(args):
+    """Runs one command; returns the exit code."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
+    caller = Path.cwd()
+    os.chdir(ROOT)
+    try:
+        return _dispatch(args, caller)
+    except Trouble as trouble:
+        print(f"run.sh: {trouble}", file=sys.stderr)
+        return trouble.status
+    except (KeyboardInterrupt, suite.Interrupted):
+        print("\nrun.sh: interrupted; no machine of this run is left running", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")
+        return EXIT_INTERRUPTED
+
+
+def _interrupt(_number, _frame):
+    raise KeyboardInterrupt
+
+
+def _dispatch(args, caller):
+    commands = {
+        "test": _test,
+        "boot": _boot,
+        "suite": _suite,
+        "bench": _bench,
+        "iso": _iso,
+        "list": _list,
+        "setup": _setup,
+        "clean": _clean,
+        "help": _help,
+    }
+    if not args:
+        return _everything(caller)
+    name = "help" if args[0] in ("-h", "--help") else args[0]
+    if name not in commands:
+        raise usage(f"unknown command {name!r}; known: {', '.join(commands)}")
+    if any(word in ("-h", "--help") for word in args[1:]):
+        name, args = "help", ["help"]
+    return commands[name](args[1:], caller)
+
+
+def _parse(name, args, more=()):
+    """The options of boot, suite and bench, and of those named in more."""
+    parser = _Parser(prog=f"run.sh {name}", add_help=False, allow_abbrev=False)
+    parser.add_argument("--on")
+    parser.add_argument("--smp", type=_number("virtual CPUs", 1, 64), default=1)
+    parser.add_argument("--mem", type=_number("MiB", 1, 1 << 20), default=platforms.DEFAULT_MEM)
+    parser.add_argument("--xen")
+    parser.add_argument("--append", default="")
+    parser.add_argument("--timeout", type=_seconds, default=60)
+    parser.add_argument("--image")
+    for option in more:
+        if option in ("--gdb", "--verbose"):
+            parser.add_argument(option, action="store_true")
+        elif option == "--jobs":
+            parser.add_argument(option, type=_number("jobs", 1, 64), default=os.cpu_count() or 1)
+        else:
+            parser.add_argument(option)
+    return parser.parse_args(_joined(args))
+
+
+def _joined(args):
+    """"--append -x" as "--append=-x": a value may begin with a dash."""
+    args, joined = list(args), []
+    while args:
+        word = args.pop(0)
+        joined.append(word + "=" + args.pop(0) if word in _WITH_VALUE and args else word)
+    return joined
+
+
+def _number(what, low, high):
+    def parse(text):
+        if not text.isdecimal() or not low <= int(text) <= high:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a number of {what}, {low} to {high}")
+        return int(text)
+
+    return parse
+
+
+def _seconds(text):
+    try:
+        if 0 <= float(text) < 1e6:
+            return float(text)
+    except ValueError:
+        pass
+    raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds")
+
+
+def _options(asked, caller, chosen):
+    """Options for runs.py, with the image built and Xen found; chosen: the platforms."""
+    if asked.xen and not any(p.name.startswith("xen") for p in chosen):
+        raise usage("--xen says which Xen to boot, but no platform of --on is one of Xen's")
+    append = tuple(platforms.split_words(asked.append))
+    found = None
+    if any(p.name.startswith("xen") for p in chosen):
+        found = runs.find_xen(asked.xen, caller)
+    elf = caller / asked.image if asked.image else _build()
+    return runs.Options(
+        elf, append=append, mem=asked.mem, smp=asked.smp, xen=found, timeout=asked.timeout
+    )
+
+
+def _build():
+    """Builds the image; Make's output is shown only if it fails."""
+    make_dirs(build_dir())
+    if not shutil.which("make"):
+        raise Trouble("make is not installed; ./run.sh setup installs it")
+    begun = time.monotonic()
+    command = ["make", f"-j{os.cpu_count() or 1}", f"BUILD={short(build_dir())}"]
+    done = subprocess.run(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        check=False,
+    )  # fmt: skip
+    if done.returncode != 0:
+        sys.stdout.write(done.stdout.decode("utf-8", "replace"))
+        raise Trouble(f"the build failed: {' '.join(command)}")
+    seconds = time.monotonic() - begun
+    if seconds > 1:
+        print(f"built {short(build_dir() / 'paravane.elf')} in {seconds:.1f} s")
+    return build_dir() / "paravane.elf"
+
+
+def _everything(caller):
+    setup.ensure()
+    return _suite([], caller)
+
+
+def _suite(args, caller):
+    asked = _parse("suite", args, ("--filter", "--jobs", "--junit", "--json", "--verbose"))
+    chosen = platforms.parse(asked.on)
+    options = _options(asked, caller, chosen)
+    options.pattern = asked.filter or ""
+    if options.pattern and platforms.split_words(options.pattern) != [options.pattern]:
+        raise usage("--filter: a pattern has no blanks")
+    directory = runs.RunDirectory(options.image)
+    results = suite.run_suite(directory, chosen, options, asked.jobs)
+    status = suite.exit_code(results)
+    suite.print_suite(results, directory, asked.verbose)
+    if asked.json:
+        report.write_json(caller / asked.json, report.suite_document(results, status))
+    if asked.junit:
+        report.write_junit(caller / asked.junit, results)
+    return status
+
+
+def _boot(args, caller):
+    asked = _parse("boot", args, ("--run", "--gdb"))
+    chosen = platforms.parse(asked.on or "qemu")
+    if len(chosen) != 1:
+        raise usage("boot: --on takes one platform")
+    options = _options(asked, caller, chosen)
+    options.run = asked.run or "suite"
+    if platforms.split_words(options.run) != [options.run]:
+        raise usage("--run: the name of a payload has no blanks")
+    if asked.gdb:
+        options.gdb, options.timeout = True, 0
+        symbols = short(build_dir() / "paravane.debug.elf")
+        print("waiting for a debugger, in another terminal:")
+        print(f"  gdb {symbols} -ex 'target remote :1234' -ex 'hbreak kernel_main' -ex continue")
+        sys.stdout.flush()
+    directory = runs.RunDirectory(options.image)
+    result = directory.run(chosen[0], options, terminal=Terminal())
+    print(f"run.sh: {result.platform}: {suite.one_line(result)}")
+    if result.ran:
+        print(f"run.sh: log and command line in {result.directory}/")
+    return suite.exit_code([result])
+
+
+def _bench(args, caller):
+    asked = _parse("bench", args, ("--json",))
+    chosen = platforms.parse(asked.on)
+    options = _options(asked, caller, chosen)
+    document = bench.run(runs.RunDirectory(options.image), chosen, options)
+    if asked.json:
+        report.write_json(caller / asked.json, document)
+    return EXIT_PASS if document["ok"] else 1
+
+
+def _iso(args, _caller):
+    _nothing_more("iso", args)
+    reason = platforms.lacking(platforms.PLATFORMS["grub"])
+    if reason:
+        raise Trouble(reason)
+    target = build_dir() / "paravane.iso"
+    kernel = _build()
+    module = build_dir() / "testmodule"
+    module.write_bytes(image.TEST_MODULE)
+    files = {"paravane.elf": kernel, "testmodule": module}
+    found = runs.find_xen(None)
+    if found:
+        files["xen.elf"] = found
+    iso.make(target, platforms.iso_menu(bool(found)), files)
+    print(f"{short(target)}: GRUB for BIOS and UEFI, Paravane" + (", Xen" if found else ""))
+    return EXIT_PASS
+
+
+def _list(args, _caller):
+    _nothing_more("list", args)
+    print("platforms:")
+    for platform in platforms.PLATFORMS.values():
+        state = platforms.lacking(platform)
+        print(f"  {platform.name:9} {platform.backend:8} {platform.how}")
+        if state:
+            print(f"  {'':9} not here: {state}")
+    print("hypervisors:")
+    for name, path in xen.installed().items():
+        print(f"  Xen {name:13} {path}")
+    print("payloads:\n  suite")
+    return EXIT_PASS
+
+
+def _setup(args, _caller):
+    _nothing_more("setup", args)
+    setup.ensure()
+    print("everything that Paravane needs is installed")
+    return EXIT_PASS
+
+
+def _test(args, _caller):
+    _nothing_more("test", args)
+    setup.ensure()
+    return selftest.run()
+
+
+def _clean(args, _caller):
+    _nothing_more("clean", args)
+    for name in ("runs", "cache"):
+        shutil.rmtree(build_dir() / name, ignore_errors=True)
+    return subprocess.run(
+        ["make", "-s", "clean", f"BUILD={short(build_dir())}"], check=False
+    ).returncode
+
+
+def _help(_args, _caller):
+    print(HELP.format(platforms=", ".join(platforms.PLATFORMS)), end="")
+    return EXIT_PASS
+
+
+def _nothing_more(name, args):
+    if args:
+        raise Trouble(f"{name} takes no more words, got {args[0]!r}", EXIT_USAGE)

@@ -1,0 +1,57 @@
+"""What every module shares: where things lie, exit codes, and the one kind of expected error."""
+
+import os
+import shlex
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+# Exit codes of run.sh: what `git bisect run` understands.
+EXIT_PASS = 0
+EXIT_FAIL = 1
+EXIT_USAGE = 2
+EXIT_SKIP = 125
+EXIT_INTERRUPTED = 130
+
+
+class Trouble(Exception):
+    """An expected error: one line that says what is wrong and what to do, and an exit code."""
+
+    def __init__(self, message, status=EXIT_FAIL):
+        super().__init__(message)
+        self.status = status
+
+
+def usage(message):
+    """The error of someone who asked for something that cannot be."""
+    return Trouble(message + " (see ./run.sh help)", EXIT_USAGE)
+
+
+def build_dir():
+    """The build directory, as Make's BUILD: relative to the tree, `build` by default."""
+    return ROOT / os.environ.get("BUILD", "build")
+
+
+def make_dirs(path):
+    """Creates a directory below the build directory, or says that it cannot."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        return path
+    except OSError as error:
+        raise Trouble(
+            f"cannot write to the build directory {build_dir()}: {error.strerror}; "
+            "make it writable or choose another with BUILD=DIR"
+        ) from error
+
+
+def short(path):
+    """A path as it is shown and given to QEMU, which runs in ROOT: relative when inside of it."""
+    try:
+        return str(Path(path).relative_to(ROOT))
+    except ValueError:
+        return str(path)
+
+
+def shell_line(argv):
+    """A command as one line to paste into a shell, wherever that shell is."""
+    return f"cd {shlex.quote(str(ROOT))} && " + " ".join(shlex.quote(str(a)) for a in argv)

@@ -1,0 +1,68 @@
+"""From raw serial bytes to lines.
+
+A serial console is not a clean channel: firmware and GRUB move the cursor, Xen's own lines fall
+into the middle of the guest's, a broken guest prints anything for ever. Both classes keep bounded
+state whatever they are fed.
+"""
+
+import re
+
+LINE_MAX = 4096  # a longer line is cut; no line of ours comes near
+_ESCAPE_MAX = 32  # an unfinished escape sequence longer than this is not one
+
+_ESCAPE = re.compile(rb"\x1b(?:\[[0-9;?=]*([@-~])|[()#][0-9A-Za-z]|[=>78cDEHMNOZ])")
+_JUNK = bytes(set(range(32)) - set(b"\t\n\x1b")) + b"\x7f"
+_XEN = "(XEN) "
+
+
+class Cleaner:
+    """Removes terminal control from a byte stream; what moved the cursor becomes a line break."""
+
+    def __init__(self):
+        self._carry = b""
+        self._last = b"\n"
+
+    def feed(self, data):
+        data = self._carry + data.translate(None, _JUNK)
+        self._carry = b""
+        cut = data.rfind(b"\x1b")
+        if cut >= 0 and len(data) - cut < _ESCAPE_MAX and not _ESCAPE.match(data, cut):
+            data, self._carry = data[:cut], data[cut:]
+        # NUL, which _JUNK has just removed, stands for "a new line, unless we are on one".
+        data = _ESCAPE.sub(lambda m: b"\0" if m.group(1) in (b"H", b"f", b"J") else b"", data)
+        data = (self._last + data).replace(b"\x1b", b"")
+        data = re.sub(rb"\n?\0[\0\n]*", b"\n", data)[1:]
+        self._last = data[-1:] or self._last
+        return data
+
+
+class Lines:
+    """Splits a cleaned stream into lines, and takes Xen's lines out of the middle of others."""
+
+    def __init__(self):
+        self._partial = b""
+        self._held = ""
+
+    def feed(self, data):
+        """Yields every line that data completes, without its line end."""
+        parts = (self._partial + data).split(b"\n")
+        self._partial = parts.pop()[:LINE_MAX]
+        for part in parts:
+            yield from self._line(part[:LINE_MAX].decode("utf-8", "replace"))
+
+    def flush(self):
+        """Yields what is left when the stream has ended."""
+        rest, self._partial = self._partial, b""
+        if rest or self._held:
+            yield self._held + rest.decode("utf-8", "replace")
+        self._held = ""
+
+    def _line(self, text):
+        """A line "abc(XEN) def", then a line "ghi", were "(XEN) def" and "abcghi"."""
+        at = text.find(_XEN)
+        if at < 0:
+            yield self._held + text
+            self._held = ""
+            return
+        self._held = (self._held + text[:at])[:LINE_MAX]
+        yield text[at:]

@@ -1,0 +1,157 @@
+"""What the guest said: its KTAP results, its verdict, its panic, and what the hypervisor said of it.
+
+A Transcript is fed line by line and keeps bounded state. It records, and notes what is malformed
+(problems); what to believe of it is decided in verdict.py.
+"""
+
+import re
+from dataclasses import dataclass, field
+
+TESTS_MAX = 5000
+DIAGNOSTICS_MAX = 40
+PROBLEMS_MAX = 10
+PANIC_LINES_MAX = 60
+
+_BANNER = "paravane: Paravane on "
+_RESULT = re.compile(r"(not )?ok (\d{1,6}) (?:- )?(\S+)(?: # SKIP ?(.*))?$")
+_LOOKS_LIKE_RESULT = re.compile(r"(not )?ok\b")
+_PLAN = re.compile(r"1\.\.(\d{1,6})$")
+_VERDICT = re.compile(r"paravane: verdict (PASS|FAIL|SKIP|ERROR)(?:: (.*))?$")
+_TICKS = re.compile(r"# tsc (\d+) ticks from entry to verdict$")
+
+# The hypervisor's own last words: (what its line holds, what happened).
+_XEN_CRASHES = (
+    ("Xen BUG at", "hypervisor"),
+    ("Panic on CPU", "hypervisor"),
+    ("FATAL TRAP", "hypervisor"),
+    ("FATAL PAGE FAULT", "hypervisor"),
+    ("Assertion '", "hypervisor"),
+    ("Hardware Dom0 crashed", "guest"),
+    ("Domain 0 (vcpu#", "guest"),
+    ("Domain 0 crashed", "guest"),
+)
+# After one of these lines nothing more will happen on the machine.
+_XEN_ENDS = (
+    "Hardware Dom0 halted",
+    "Hardware Dom0 crashed",
+    "Hardware Dom0 shutdown",
+    "'noreboot' set",
+    "Manual reset required",
+)
+
+
+@dataclass
+class Test:
+    """One result line and the diagnostics that came before it."""
+
+    name: str
+    status: str  # pass, fail or skip
+    reason: str = ""
+    diagnostics: list = field(default_factory=list)
+
+
+class Transcript:
+    """Everything worth knowing of one console, whatever was printed on it."""
+
+    def __init__(self):
+        self.banner = ""  # "native", "xen-pv ...": what follows "Paravane on"
+        self.hypervisor = ""  # Xen's version, if there is a Xen
+        self.tests = []
+        self.plan = None
+        self.is_ktap = False
+        self.problems = []
+        self.panic = None  # the reason
+        self.panic_lines = []
+        self.verdict = None
+        self.verdict_reason = ""
+        self.ticks = None
+        self.crash = None  # "hypervisor" or "guest", by the hypervisor's word
+        self.crash_line = ""
+        self.machine_over = False
+        self.echo_wanted = []  # tokens asked for, not yet typed
+        self._diagnostics = []
+
+    def feed(self, line):
+        """Takes one line of the console."""
+        if line.startswith("(XEN) "):
+            self._hypervisor_line(line)
+        elif line.startswith("paravane: "):
+            self._own_line(line.rstrip())
+        elif self.panic is not None and self.verdict is None:
+            self._panic_line(line)
+        else:
+            self._ktap_line(line.rstrip())
+
+    def _hypervisor_line(self, line):
+        if not self.hypervisor and " Xen version " in line:
+            self.hypervisor = line.split(" Xen version ", 1)[1].split()[0]
+        if self.crash is None:
+            for words, who in _XEN_CRASHES:
+                if words in line:
+                    self.crash, self.crash_line = who, line
+        if any(words in line for words in _XEN_ENDS):
+            self.machine_over = True
+
+    def _own_line(self, line):
+        verdict = _VERDICT.match(line)
+        if verdict:
+            if self.verdict is not None:
+                self._problem("more than one verdict line")
+            else:
+                self.verdict, self.verdict_reason = verdict.group(1), verdict.group(2) or ""
+        elif line.startswith("paravane: verdict"):
+            self._problem(f"malformed verdict line {line!r}")
+        elif line.startswith("paravane: PANIC: "):
+            if self.panic is None:
+                self.panic = line[len("paravane: PANIC: ") :]
+            self._panic_line(line)
+        elif line.startswith("paravane: echo "):
+            if len(self.echo_wanted) < 16:
+                self.echo_wanted.append(line[len("paravane: echo ") :])
+        elif line.startswith(_BANNER):
+            if self.banner:
+                self._problem("the guest started more than once")
+            self.banner = line[len(_BANNER) :]
+
+    def _panic_line(self, line):
+        if len(self.panic_lines) < PANIC_LINES_MAX:
+            self.panic_lines.append(line.rstrip())
+
+    def _ktap_line(self, line):
+        plan, ticks = _PLAN.match(line), _TICKS.match(line)
+        if line.startswith("KTAP version "):
+            self.is_ktap = True
+        elif plan:
+            if self.plan is not None:
+                self._problem("more than one plan")
+            self.plan = int(plan.group(1))
+        elif ticks:
+            self.ticks = int(ticks.group(1))
+        elif line.startswith("# "):
+            if len(self._diagnostics) < DIAGNOSTICS_MAX:
+                self._diagnostics.append(line[2:])
+        elif _LOOKS_LIKE_RESULT.match(line):
+            self._result_line(line)
+
+    def _result_line(self, line):
+        result = _RESULT.match(line)
+        if not result:
+            self._problem(f"malformed result line {line[:80]!r}")
+            return
+        failed, number, name, skip = result.groups()
+        if int(number) != len(self.tests) + 1:
+            self._problem(f"result {number} where {len(self.tests) + 1} was due")
+        if any(test.name == name for test in self.tests):
+            self._problem(f"two results named {name}")
+        if self.verdict is not None:
+            self._problem(f"a result of {name} after the verdict")
+        if skip is not None and not skip.strip():
+            self._problem(f"{name} is skipped without a reason")
+        status = "fail" if failed else "pass" if skip is None else "skip"
+        if len(self.tests) < TESTS_MAX:
+            self.tests.append(Test(name, status, (skip or "").strip(), self._diagnostics))
+        self._diagnostics = []
+
+    def _problem(self, text):
+        if len(self.problems) < PROBLEMS_MAX:
+            self.problems.append(text)

@@ -1,0 +1,114 @@
+"""The matrix: rows are groups of tests (or tests), columns are platforms, every cell is a pass, a
+failure, or a skip whose reason stands below.
+
+A test that ran on one platform must have a result on every platform that ran: where it is missing,
+the cell says so and the matrix fails.
+"""
+
+MISSING = "missing"
+
+
+def missing_tests(results):
+    """{platform: [names]} of tests that other platforms have and that one has not, although its
+    verdict was not a failure (a crash explains what is missing after it)."""
+    names = _names(results)
+    missing = {}
+    for result in results:
+        if result.ran and result.status in ("PASS", "SKIP"):
+            have = {test.name for test in result.tests}
+            absent = [name for name in names if name not in have]
+            if absent:
+                missing[result.platform] = absent
+    return missing
+
+
+def render(results, verbose=False):
+    """The matrix as a list of lines."""
+    notes = _Notes()
+    names = _names(results)
+    rows = []
+    for group in _unique(name.split(".")[0] for name in names):
+        members = [name for name in names if name.split(".")[0] == group]
+        rows.append([group] + [_group_cell(result, members, notes) for result in results])
+        for name in members:
+            cells = [_test_cell(result, name, notes) for result in results]
+            if verbose or any(cell.startswith(("FAIL", MISSING)) for cell in cells):
+                rows.append(["  " + name] + cells)
+    rows.append(["verdict"] + [_verdict_cell(result, notes) for result in results])
+    rows.append(["seconds"] + [f"{r.seconds:.1f}" if r.ran else "-" for r in results])
+    head = ["paravane"] + [result.platform for result in results]
+    return _table(head, rows) + notes.legend()
+
+
+class _Notes:
+    """Numbers reasons in the order of their first use."""
+
+    def __init__(self):
+        self._numbers = {}
+
+    def mark(self, reasons):
+        numbers = [self._numbers.setdefault(r, len(self._numbers) + 1) for r in _unique(reasons)]
+        return "[" + ",".join(str(number) for number in sorted(numbers)) + "]"
+
+    def legend(self):
+        if not self._numbers:
+            return []
+        return ["", "skipped or not applicable:"] + [
+            f"  [{number}] {reason}" for reason, number in self._numbers.items()
+        ]
+
+
+def _names(results):
+    return _unique(test.name for result in results for test in result.tests)
+
+
+def _unique(items):
+    return list(dict.fromkeys(items))
+
+
+def _find(result, name):
+    return next((test for test in result.tests if test.name == name), None)
+
+
+def _group_cell(result, members, notes):
+    if not result.ran:
+        return "skip " + notes.mark([result.reason])
+    tests = [test for test in (_find(result, name) for name in members) if test]
+    passed = sum(test.status == "pass" for test in tests)
+    skips = [test.reason for test in tests if test.status == "skip"]
+    if any(test.status == "fail" for test in tests):
+        return f"FAIL {passed}/{len(members)}"
+    if len(tests) < len(members):
+        return f"{MISSING} {passed}/{len(members)}"
+    if skips and not passed:
+        return "skip " + notes.mark(skips)
+    return f"{passed}/{len(members)}" + (" " + notes.mark(skips) if skips else "")
+
+
+def _test_cell(result, name, notes):
+    if not result.ran:
+        return "skip"
+    test = _find(result, name)
+    if test is None:
+        return MISSING
+    if test.status == "skip":
+        return "skip " + notes.mark([test.reason])
+    return {"pass": "pass", "fail": "FAIL"}[test.status]
+
+
+def _verdict_cell(result, notes):
+    if result.status == "PASS":
+        return "pass"
+    if result.status == "SKIP":
+        return "skip " + notes.mark([result.reason or "the guest gave no reason"])
+    for word in ("CRASH", "TIMEOUT", "INCONSISTENT", "FLOOD"):
+        if result.reason.startswith(word):
+            return word
+    return "stopped" if result.status == "INTERRUPTED" else result.status
+
+
+def _table(head, rows):
+    widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
+    rule = "  ".join("-" * width for width in widths)
+    body = ["  ".join(c.ljust(w) for c, w in zip(row, widths)).rstrip() for row in rows]
+    return ["  ".join(c.ljust(w) for c, w in zip(head, widths)).rstrip(), rule] + body

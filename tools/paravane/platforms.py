@@ -1,0 +1,246 @@
+"""The platforms: how each machine is made, and what this computer must have for it.
+
+A platform is one function that turns a Boot into a QEMU command line. Everything is emulated in
+software (-accel tcg), so that a run means the same everywhere.
+"""
+
+import glob
+import os
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Callable, Optional
+
+from . import iso, xen
+from .common import EXIT_USAGE, Trouble, short, usage
+
+OVMF_CODE = Path("/usr/share/OVMF/OVMF_CODE_4M.fd")
+OVMF_VARS = Path("/usr/share/OVMF/OVMF_VARS_4M.fd")
+
+DEFAULT_MEM = 256  # MiB for the guest
+XEN_MEM = 192  # MiB for Xen itself, on top of the guest's
+ECHO_TOKEN = "sesame"
+
+_DEBUG_EXIT = ["-device", "isa-debug-exit,iobase=0xf4,iosize=0x4"]
+_XEN_WORDS = [
+    "console=com1",
+    "com1=115200,8n1",
+    "loglvl=all",
+    "noreboot",
+    "console_timestamps=boot",
+    "serial_tx_buffer=1M",
+]
+
+
+@dataclass
+class Boot:
+    """One boot that is wanted. All paths exist and lie in directory or the build cache."""
+
+    image: Path
+    module: Path
+    directory: Path
+    words: list = field(default_factory=list)
+    mem: int = DEFAULT_MEM
+    smp: int = 1
+    xen: Optional[Path] = None
+    gdb: bool = False
+    icount: bool = False
+
+    def xen_words(self, *more):
+        vcpus = f"dom0_max_vcpus={self.smp}"
+        return _XEN_WORDS + [f"dom0_mem={self.mem}M,max:{self.mem}M", vcpus, *more]
+
+
+@dataclass(frozen=True)
+class Platform:
+    """Where the image can run. backend: what it must find there, if not told otherwise."""
+
+    name: str
+    backend: str
+    how: str
+    needs: tuple
+    command: Callable
+
+
+def qemu_binary():
+    return os.environ.get("QEMU", "qemu-system-x86_64")
+
+
+def _qemu(boot, machine, cpu="max", mem=None, smp=None):
+    argv = [qemu_binary(), "-accel", "tcg", "-machine", machine, "-cpu", cpu]
+    argv += ["-m", str(mem or boot.mem), "-smp", str(smp or boot.smp)]
+    argv += ["-nodefaults", "-no-user-config", "-no-reboot", "-display", "none", "-serial", "stdio"]
+    if boot.gdb:
+        argv += ["-s", "-S"]
+    if boot.icount:
+        argv += ["-icount", "shift=0,sleep=off"]
+    return argv
+
+
+def _kernel(boot):
+    words = " ".join(boot.words)
+    return ["-kernel", short(boot.image), "-append", words, "-initrd", short(boot.module)]
+
+
+def _pvh_loader(boot):
+    return _qemu(boot, "q35") + _DEBUG_EXIT + _kernel(boot)
+
+
+def _microvm(boot):
+    return _qemu(boot, "microvm,auto-kernel-cmdline=off") + _DEBUG_EXIT + _kernel(boot)
+
+
+def _cdrom(boot, config, files):
+    """QEMU's options for a CD-ROM with an ISO, which is kept with the run."""
+    kept = boot.directory / "boot.iso"
+    os.link(iso.cached(config, files), kept)
+    return ["-cdrom", short(kept)]
+
+
+def grub_commands(words):
+    return [
+        "multiboot2 /boot/paravane.elf " + iso.quote(words),
+        "module2 /boot/testmodule testmodule",
+    ]
+
+
+def grub_xen_commands(xen_words, words):
+    return [
+        "multiboot2 /boot/xen.elf " + iso.quote(xen_words),
+        "module2 /boot/paravane.elf " + iso.quote(words),
+        "module2 /boot/testmodule testmodule",
+    ]
+
+
+def iso_menu(with_xen):
+    """grub.cfg of an ISO for people: a menu, and no promises about who types at the console."""
+    words, head = ["run=suite"], "set timeout=3\n"
+    entries = iso.menu("Paravane", grub_commands(words))
+    if with_xen:
+        plain = _XEN_WORDS + [f"dom0_mem={DEFAULT_MEM}M"]
+        entries += iso.menu("Paravane as dom0 of Xen, PV", grub_xen_commands(plain, words))
+        pvh = plain + ["dom0=pvh", "dom0-iommu=none"]
+        entries += iso.menu("Paravane as dom0 of Xen, PVH", grub_xen_commands(pvh, words))
+    return head + entries
+
+
+def _files(boot, **more):
+    return {"paravane.elf": boot.image, "testmodule": boot.module, **more}
+
+
+def _grub(boot):
+    disc = _cdrom(boot, iso.entry(grub_commands(boot.words)), _files(boot))
+    return _qemu(boot, "pc") + _DEBUG_EXIT + disc
+
+
+def _uefi(boot):
+    disc = _cdrom(boot, iso.entry(grub_commands(boot.words)), _files(boot))
+    variables = boot.directory / "vars.fd"
+    shutil.copyfile(OVMF_VARS, variables)
+    flash = ["-drive", f"if=pflash,format=raw,readonly=on,file={OVMF_CODE}"]
+    flash += ["-drive", f"if=pflash,format=raw,file={short(variables)}"]
+    return _qemu(boot, "q35") + _DEBUG_EXIT + flash + disc
+
+
+def _xen_kernel(boot, xen_words):
+    """QEMU's multiboot loader: modules are separated by commas, a comma is written twice."""
+    dom0 = " ".join([short(boot.image)] + boot.words).replace(",", ",,")
+    modules = f"{dom0},{short(boot.module)} testmodule"
+    return ["-kernel", short(boot.xen), "-append", " ".join(xen_words), "-initrd", modules]
+
+
+def _xen_qemu(boot, cpu):
+    return _qemu(boot, "pc", cpu=cpu, mem=boot.mem + XEN_MEM, smp=1)
+
+
+def _xen_pv(boot):
+    return _xen_qemu(boot, "max") + _xen_kernel(boot, boot.xen_words())
+
+
+def _xen_pvh(boot):
+    words = boot.xen_words("dom0=pvh", "dom0-iommu=none")
+    return _xen_qemu(boot, "max,+svm,+npt") + _xen_kernel(boot, words)
+
+
+def _xen_grub(boot):
+    config = iso.entry(grub_xen_commands(boot.xen_words(), boot.words))
+    disc = _cdrom(boot, config, _files(boot, **{"xen.elf": boot.xen}))
+    return _xen_qemu(boot, "max") + disc
+
+
+def _lacks_qemu():
+    return "" if shutil.which(qemu_binary()) else f"{qemu_binary()} is not installed"
+
+
+def _lacks_xen():
+    return "" if xen.installed() else "no Xen is installed (none at /boot/xen-*.gz)"
+
+
+def _lacks_ovmf():
+    return "" if OVMF_CODE.exists() and OVMF_VARS.exists() else f"{OVMF_CODE} is not installed"
+
+
+def _lacks_grub():
+    tools = [tool for tool in ("grub-mkrescue", "xorriso", "mformat") if not shutil.which(tool)]
+    return f"{tools[0]} is not installed" if tools else ""
+
+
+def _lacks_grub_pc():
+    return "" if glob.glob("/usr/lib/grub/i386-pc/*.mod") else "GRUB for BIOS is not installed"
+
+
+def _lacks_grub_efi():
+    return "" if glob.glob("/usr/lib/grub/x86_64-efi/*.mod") else "GRUB for UEFI is not installed"
+
+
+_BIOS_ISO = (_lacks_qemu, _lacks_grub, _lacks_grub_pc)
+_UEFI_ISO = (_lacks_qemu, _lacks_grub, _lacks_grub_efi, _lacks_ovmf)
+
+PLATFORMS = {
+    platform.name: platform
+    for platform in (
+        Platform("qemu", "native", "QEMU's PVH loader, q35", (_lacks_qemu,), _pvh_loader),
+        Platform("microvm", "native", "QEMU's PVH loader, microvm", (_lacks_qemu,), _microvm),
+        Platform("grub", "native", "GRUB from an ISO, BIOS", _BIOS_ISO, _grub),
+        Platform("uefi", "native", "GRUB from an ISO, UEFI (OVMF)", _UEFI_ISO, _uefi),
+        Platform("xen-pv", "xen-pv", "dom0 of Xen, PV", (_lacks_qemu, _lacks_xen), _xen_pv),
+        Platform("xen-pvh", "xen-pvh", "dom0 of Xen, PVH", (_lacks_qemu, _lacks_xen), _xen_pvh),
+        Platform("xen-grub", "xen-pv", "GRUB, Xen, dom0 PV", _BIOS_ISO + (_lacks_xen,), _xen_grub),
+    )
+}
+
+
+def lacking(platform, xen_given=False):
+    """Why this computer cannot run a platform, with the remedy, or an empty string."""
+    for need in platform.needs:
+        reason = "" if need is _lacks_xen and xen_given else need()
+        if reason:
+            return f"{reason}; ./run.sh setup installs it"
+    return ""
+
+
+def parse(text):
+    """The platforms named by a list like qemu,xen-pv (None: all), in the order of the table."""
+    if text is None:
+        return list(PLATFORMS.values())
+    names = [name.strip() for name in text.split(",")]
+    for name in names:
+        if name not in PLATFORMS:
+            raise usage(f"--on: unknown platform {name!r}; known: {', '.join(PLATFORMS)}")
+    return [platform for platform in PLATFORMS.values() if platform.name in names]
+
+
+def command_words(platform, run, pattern="", extra=()):
+    """The image's command line: what the runner has to say, unless extra says it already."""
+    ours = [f"run={run}", f"platform={platform.name}", f"echo={ECHO_TOKEN}"]
+    if pattern:
+        ours.append(f"test={pattern}")
+    given = {word.split("=", 1)[0] for word in extra}
+    return [word for word in ours if word.split("=", 1)[0] not in given] + list(extra)
+
+
+def split_words(text):
+    """--append's words; what no loader could pass on is refused here."""
+    if any(not " " <= char <= "~" for char in text):
+        raise Trouble("--append: only printable ASCII can stand on a command line", EXIT_USAGE)
+    return text.split()

@@ -1,0 +1,57 @@
+"""Results for other programs: JSON, and JUnit XML as CI systems read it."""
+
+import json
+import re
+import xml.etree.ElementTree as ET
+
+from .common import EXIT_USAGE, Trouble
+
+# What XML 1.0 cannot hold, however it is escaped.
+_NOT_XML = re.compile("[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def write_json(path, document):
+    _write(path, (json.dumps(document, indent=1) + "\n").encode())
+
+
+def suite_document(results, status):
+    return {"status": status, "platforms": [result.plain() for result in results]}
+
+
+def write_junit(path, results):
+    """One testsuite a platform; its last testcase, "verdict", stands for the run as a whole."""
+    root = ET.Element("testsuites", name="paravane")
+    for result in results:
+        _platform(root, result)
+    ET.indent(root)
+    _write(path, ET.tostring(root, encoding="utf-8", xml_declaration=True) + b"\n")
+
+
+def _platform(root, result):
+    suite = ET.SubElement(root, "testsuite", name=result.platform, time=f"{result.seconds:.3f}")
+    for test in result.tests:
+        _case(suite, test.name, test.status, test.reason, "\n".join(test.diagnostics))
+    status = {"PASS": "pass", "SKIP": "skip"}.get(result.status, "fail")
+    _case(suite, "verdict", status, result.reason, "\n".join(result.panic or result.tail()))
+    for attribute, tag in (("tests", "testcase"), ("failures", "failure"), ("skipped", "skipped")):
+        suite.set(attribute, str(len(list(suite.iter(tag)))))
+
+
+def _case(suite, name, status, reason, details):
+    case = ET.SubElement(suite, "testcase", classname=f"paravane.{suite.get('name')}", name=name)
+    if status == "skip":
+        ET.SubElement(case, "skipped", message=_clean(reason))
+    elif status == "fail":
+        failure = ET.SubElement(case, "failure", message=_clean(reason or "not ok"))
+        failure.text = _clean(details)
+
+
+def _clean(text):
+    return _NOT_XML.sub("?", text)
+
+
+def _write(path, data):
+    try:
+        path.write_bytes(data)
+    except OSError as error:
+        raise Trouble(f"cannot write {path}: {error.strerror}", EXIT_USAGE) from error

@@ -1,0 +1,140 @@
+"""One run of the image on one platform, and the directory under build/runs/ where all that is
+needed to look at it again, or to do it again by hand, is kept."""
+
+import dataclasses
+import json
+import os
+import shutil
+import time
+from pathlib import Path
+from typing import Optional
+
+from . import image, platforms, xen
+from .common import build_dir, make_dirs, shell_line, short
+from .machine import Machine
+from .verdict import judge
+
+RUNS_MAX = 50
+_TAIL_BYTES = 4000
+
+
+@dataclasses.dataclass
+class Options:
+    """What is asked of a run, the same for every platform. xen: as prepared, None if there is
+    none; timeout: seconds, 0 for no limit."""
+
+    image: Path
+    run: str = "suite"
+    pattern: str = ""
+    append: tuple = ()
+    mem: int = platforms.DEFAULT_MEM
+    smp: int = 1
+    xen: Optional[Path] = None
+    timeout: float = 60
+    gdb: bool = False
+    icount: bool = False
+
+
+@dataclasses.dataclass
+class Result:
+    """What came of one platform. status: PASS, FAIL, SKIP, ERROR or INTERRUPTED."""
+
+    platform: str
+    status: str
+    reason: str = ""
+    ran: bool = False
+    banner: str = ""
+    hypervisor: str = ""
+    tests: list = dataclasses.field(default_factory=list)
+    panic: list = dataclasses.field(default_factory=list)
+    seconds: float = 0.0
+    first_seconds: float = 0.0  # start to first line
+    guest_seconds: float = 0.0  # first line to verdict
+    ticks: Optional[int] = None
+    directory: str = ""
+
+    def plain(self):
+        """As JSON can hold it."""
+        return dataclasses.asdict(self)
+
+    def tail(self, count=12):
+        """The last lines of the console."""
+        try:
+            with open(Path(build_dir().parent, self.directory) / "console.log", "rb") as log:
+                log.seek(max(0, os.fstat(log.fileno()).st_size - _TAIL_BYTES))
+                return log.read().decode("utf-8", "replace").splitlines()[-count:]
+        except OSError:
+            return []
+
+
+class RunDirectory:
+    """build/runs/STAMP: a copy of the image, and one directory a platform."""
+
+    def __init__(self, image_path):
+        image.check(image_path)
+        runs = make_dirs(build_dir() / "runs")
+        stamp = time.strftime("%Y%m%d-%H%M%S")
+        self.path = make_dirs(runs / f"{stamp}-{os.getpid()}")
+        self.image = self.path / "paravane.elf"
+        self.module = self.path / "testmodule"
+        shutil.copyfile(image_path, self.image)
+        self.module.write_bytes(image.TEST_MODULE)
+        _prune(runs)
+
+    def run(self, platform, options, terminal=None, stop=None, label=""):
+        """Runs one platform; label tells apart several runs of the same one."""
+        reason = platforms.lacking(platform, options.xen is not None)
+        if reason:
+            return Result(platform.name, "SKIP", reason)
+        directory = make_dirs(self.path / (platform.name + label))
+        words = platforms.command_words(platform, options.run, options.pattern, options.append)
+        boot = platforms.Boot(
+            self.image, self.module, directory, words, options.mem, options.smp, options.xen,
+            options.gdb, options.icount,
+        )  # fmt: skip
+        argv = platform.command(boot)
+        (directory / "command").write_text(shell_line(argv) + "\n")
+        machine = Machine(argv, directory, options.timeout, _promise(words), terminal, stop)
+        ending = machine.run()
+        result = _result(platform, directory, machine.said, ending, options)
+        (directory / "result.json").write_text(json.dumps(result.plain(), indent=1) + "\n")
+        return result
+
+
+def find_xen(wanted, base=Path(".")):
+    """The prepared Xen that was asked for, or the installed one; None if there is none."""
+    path = xen.find(wanted, base)
+    return xen.prepare(path) if path else None
+
+
+def _promise(words):
+    """The token that the command line says will be typed at the console."""
+    return next((word[len("echo=") :] for word in words if word.startswith("echo=")), "")
+
+
+def _result(platform, directory, said, ending, options):
+    result = Result(platform.name, "INTERRUPTED", "stopped by the user", True)
+    if ending.how != "interrupted":
+        verdict = judge(said, ending, options.run == "suite")
+        result.status, result.reason = verdict.status, verdict.reason
+    result.banner, result.hypervisor = said.banner, said.hypervisor
+    result.tests, result.panic, result.ticks = said.tests, said.panic_lines, said.ticks
+    result.seconds = round(ending.seconds, 3)
+    result.first_seconds = round(ending.first_seconds, 4)
+    result.guest_seconds = round(ending.guest_seconds, 4)
+    result.directory = short(directory)
+    return result
+
+
+def _prune(runs):
+    """Keeps the newest runs only."""
+    found = sorted((path for path in runs.iterdir() if path.is_dir()), key=_age)
+    for path in found[:-RUNS_MAX]:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _age(path):
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0

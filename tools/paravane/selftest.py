@@ -1,0 +1,276 @@
+"""`./run.sh test`: all that CI runs, one line a step, and a closing line with the counts.
+
+Every step runs as a command of its own, from outside: exit codes and words are what is checked.
+"""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import platforms, xen
+from .common import EXIT_FAIL, EXIT_PASS, EXIT_USAGE, ROOT, build_dir, make_dirs, short
+
+_RUN = ["./run.sh"]
+_STEP_LIMIT = 1200
+
+
+@dataclass
+class Step:
+    """A command, the status it must end with (None: any but 0), and what its output must match."""
+
+    name: str
+    argv: list
+    status: int = 0
+    words: str = ""
+    env: tuple = ()
+    platform: str = ""  # skipped where this computer lacks the platform
+
+
+class Skipped(Exception):
+    """A step that cannot be run here, with the reason."""
+
+
+def run():
+    """Runs every step; returns the exit code."""
+    counts = {"passed": 0, "failed": 0, "skipped": 0}
+    make_dirs(build_dir())
+    with tempfile.TemporaryDirectory(dir=build_dir()) as scratch:
+        for step in _steps(Path(scratch)):
+            counts[_report(step)] += 1
+    closing = f"{counts['passed']} passed, {counts['failed']} failed"
+    if counts["skipped"]:
+        closing += f", {counts['skipped']} skipped"
+    print(closing)
+    return EXIT_FAIL if counts["failed"] or not counts["passed"] else EXIT_PASS
+
+
+def _report(step):
+    begun = time.monotonic()
+    try:
+        problem, output = step() if callable(step) else _run_step(step)
+        outcome = "failed" if problem else "passed"
+    except Skipped as reason:
+        problem, output, outcome = str(reason), "", "skipped"
+    name = step.__doc__.strip() if callable(step) else step.name
+    line = f"{outcome:7} {name}  ({time.monotonic() - begun:.1f} s)"
+    print(line + (f": {problem}" if problem else ""), flush=True)
+    if outcome == "failed":
+        for text in output.splitlines()[-60:]:
+            print(f"    | {text}")
+        sys.stdout.flush()
+    return outcome
+
+
+def _run_step(step):
+    """Runs a step's command; returns (what is wrong or "", its output)."""
+    if step.platform:
+        reason = platforms.lacking(platforms.PLATFORMS[step.platform])
+        if reason:
+            raise Skipped(reason)
+    env = {**os.environ, **dict(step.env)}
+    try:
+        done = subprocess.run(
+            step.argv, cwd=ROOT, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, timeout=_STEP_LIMIT, check=False,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired as late:
+        return f"still running after {_STEP_LIMIT} s", (late.output or b"").decode(errors="replace")
+    except OSError as error:
+        return f"cannot run {step.argv[0]}: {error.strerror}", ""
+    output = done.stdout.decode("utf-8", "replace")
+    if done.returncode != step.status:
+        return f"status {done.returncode} instead of {step.status}", output
+    if step.words and not re.search(step.words, output):
+        return f"nothing in the output matches {step.words!r}", output
+    if "Traceback (most recent call last)" in output:
+        return "a Python traceback in the output", output
+    return "", output
+
+
+def _steps(scratch):
+    """All steps, in order: cheap ones first."""
+    jobs = f"-j{os.cpu_count() or 1}"
+    llvm = f"{short(build_dir())}/llvm"
+    clang_suite = ["suite", "--on", "qemu,xen-pv"]
+    return [
+        Step("unit tests of the runner", [sys.executable, "-B", "-m", "unittest", "discover", "-q",
+             "-s", "tools/test", "-t", "tools"]),
+        Step("shellcheck of run.sh and .ci/run", ["shellcheck", "run.sh", ".ci/run"]),
+        Step("build with gcc", ["make", jobs, f"BUILD={short(build_dir())}"]),
+        Step("build with clang and lld", ["make", jobs, "LLVM=1", f"BUILD={llvm}"]),
+        Step("make check", ["make", "check"]),
+        Step("host tests", ["make", "host-test"]),
+        Step("fuzzing, bounded", ["make", "fuzz"]),
+        Step("suite on every platform", _RUN + ["suite"], words=r"\b0 fail"),
+        Step("suite, built by clang", _RUN + clang_suite + ["--image", f"{llvm}/paravane.elf"]),
+        *_loaders_accept(),
+        *_sizes(),
+        *_proofs(),
+        *_bad_input(scratch),
+        _interrupted,
+        _killed,
+    ]  # fmt: skip
+
+
+def _loaders_accept():
+    image = short(build_dir() / "paravane.elf")
+    for kind in ("x86-multiboot2", "x86-xen-dom0", "x86_64-xen-domu"):
+        yield Step(f"grub-file --is-{kind}", ["grub-file", f"--is-{kind}", image])
+
+
+def _boot(name, platform, *more, **expected):
+    argv = _RUN + ["boot", "--on", platform, *more]
+    return Step(f"{platform}: {name}", argv, platform=platform, **expected)
+
+
+def _sizes():
+    """Memory from little to much, and more CPUs than one."""
+    verdict = r"paravane: verdict PASS"
+    for mem in (32, 64, 4096):
+        yield _boot(f"{mem} MiB", "qemu", "--mem", str(mem), words=verdict)
+    for mem in (64, 1024):
+        yield _boot(f"{mem} MiB", "xen-pv", "--mem", str(mem), words=verdict)
+    yield _boot("64 MiB", "xen-pvh", "--mem", "64", words=verdict)
+    for platform in ("qemu", "xen-pv", "xen-pvh"):
+        yield _boot("4 CPUs", platform, "--smp", "4", words=verdict)
+
+
+def _proofs():
+    """The runner believes a good run, and no bad one: each planted fault ends in its own word."""
+    for platform, limit in (("qemu", "4"), ("xen-pv", "8")):
+        for fault, word in (
+            ("fail", r"FAIL"),
+            ("crash", r"CRASH: panic"),
+            ("divide", r"CRASH: panic"),
+            ("stack", r"CRASH: panic"),
+            ("early", r"CRASH: panic"),
+            ("loop", r"TIMEOUT"),
+            ("silent", r"CRASH"),
+        ):
+            more = ["--append", f"plant={fault}", "--timeout", limit]
+            yield _boot(f"planted {fault}", platform, *more, status=EXIT_FAIL, words=word)
+        good = ["--run", "suite"]
+        yield _boot("nothing planted", platform, *good, words=r"paravane: verdict PASS")
+
+
+def _bad_input(scratch):
+    """Each mistake gets one clear line and a status that is not 0."""
+    corrupt, cut, gzipped = scratch / "corrupt.elf", scratch / "cut.elf", scratch / "xen.gz"
+    corrupt.write_bytes(b"this is not an ELF file\n" * 9)
+    gzipped.write_bytes(b"\x1f\x8b\x08\x00 not really")
+    image = build_dir() / "paravane.elf"
+    if image.exists():
+        cut.write_bytes(image.read_bytes()[:9000])
+    table = [
+        ("command", ["frobnicate"], "unknown command 'frobnicate'"),
+        ("option", ["suite", "--frobnicate"], "frobnicate"),
+        ("platform", ["suite", "--on", "qemu,vax"], "unknown platform 'vax'"),
+        ("several platforms", ["boot", "--on", "qemu,grub"], "takes one platform"),
+        ("memory", ["boot", "--mem", "lots"], "not a number of MiB"),
+        ("CPUs", ["boot", "--smp", "0"], "not a number of virtual CPUs"),
+        ("time limit", ["boot", "--timeout", "soon"], "not a number of seconds"),
+        ("missing value", ["boot", "--mem"], "expected one argument"),
+        ("Xen file", ["suite", "--on", "xen-pv", "--xen", "/nowhere/xen.gz"], "there is no file"),
+        ("Xen version", ["boot", "--on", "xen-pv", "--xen", "9.99"], "neither a file nor an"),
+        ("wrong Xen", ["boot", "--on", "xen-pv", "--xen", str(corrupt)], "not a Xen hypervisor"),
+        ("bad gzip", ["boot", "--on", "xen-pv", "--xen", str(gzipped)], "damaged gzip"),
+        ("Xen without Xen", ["boot", "--on", "qemu", "--xen", "4.17"], "no platform of --on"),
+        ("no image", ["boot", "--image", "/nowhere/x.elf"], "cannot read the image"),
+        ("corrupt image", ["boot", "--image", str(corrupt)], "not an ELF file"),
+        ("truncated image", ["boot", "--image", str(cut)], "cut off"),
+        ("unprintable word", ["boot", "--append", "a\tb\n"], "printable ASCII"),
+    ]
+    for name, args, words in table:
+        yield Step(f"bad input: {name}", _RUN + args, EXIT_USAGE, re.escape(words))
+    for platform in ("qemu", "xen-pv"):
+        for word in ("frobnicate=1", "log=loud", "test="):
+            more = ["--append", word]
+            words = word.split("=")[0]
+            yield _boot(f"bad word {word}", platform, *more, status=EXIT_USAGE, words=words)
+    nowhere = (("BUILD", "/proc/nowhere"),)
+    yield Step("bad input: unwritable build directory", _RUN + ["suite"], EXIT_FAIL,
+               "cannot write to the build directory", nowhere)  # fmt: skip
+    no_qemu = (("QEMU", "/nowhere/qemu"),)
+    yield Step("no QEMU", _RUN + ["suite"], 125, "not installed", no_qemu)
+
+
+def _interrupted():
+    """Ctrl-C in the middle: status 130, one line, no machine left"""
+    return _stop(signal.SIGINT, 130)
+
+
+def _killed():
+    """the runner killed in the middle: no machine left"""
+    return _stop(signal.SIGKILL, -signal.SIGKILL)
+
+
+def _stop(number, status):
+    """Starts a suite whose guests never end, sends it a signal, looks for machines left over."""
+    if not shutil.which(platforms.qemu_binary()):
+        raise Skipped("QEMU is not installed")
+    argv = _RUN + ["suite", "--on", "qemu,microvm", "--append", "plant=loop"]
+    runner = subprocess.Popen(
+        argv, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    machines = _wait_for(lambda: _descendants(runner.pid, "qemu"), lambda found: len(found) == 2)
+    if len(machines) != 2:
+        runner.kill()
+        return f"{len(machines)} machines instead of 2 after 20 s", _drain(runner)
+    runner.send_signal(number)
+    output = _drain(runner)
+    left = _wait_for(lambda: [pid for pid in machines if _alive(pid)], lambda found: not found, 5)
+    if left:
+        return f"machines left running: {left}", output
+    if runner.returncode != status:
+        return f"status {runner.returncode} instead of {status}", output
+    if number == signal.SIGINT and output.count("interrupted") != 1:
+        return "not exactly one line says that it was interrupted", output
+    return "", output
+
+
+def _drain(process):
+    return process.communicate(timeout=60)[0].decode("utf-8", "replace")
+
+
+def _wait_for(look, enough, seconds=20):
+    deadline = time.monotonic() + seconds
+    found = look()
+    while not enough(found) and time.monotonic() < deadline:
+        time.sleep(0.1)
+        found = look()
+    return found
+
+
+def _alive(pid):
+    state = _stat(pid)
+    return bool(state) and state[1] != "Z"
+
+
+def _descendants(ancestor, name):
+    """The pids below a process whose command's name starts with name."""
+    parents = {int(path.name): _stat(int(path.name)) for path in Path("/proc").glob("[0-9]*")}
+    found = []
+    for pid, stat in parents.items():
+        up = stat
+        while up and up[2] != ancestor:
+            up = parents.get(up[2])
+        if up and stat[0].startswith(name):
+            found.append(pid)
+    return found
+
+
+def _stat(pid):
+    """(name, state, parent) of a process, or None."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+    except OSError:
+        return None
+    name, rest = text.split("(", 1)[1].rsplit(")", 1)
+    return name, rest.split()[0], int(rest.split()[1])

@@ -1,0 +1,90 @@
+"""What this computer must have, and how it gets it: from the distribution's packages only.
+
+tools/packages.txt is the list. On Debian 12 what is missing is installed, if that is allowed; a
+computer that is set up already costs one look at dpkg's data.
+"""
+
+import glob
+import os
+import shutil
+import subprocess
+
+from .common import EXIT_FAIL, ROOT, Trouble
+
+_LIST = ROOT / "tools" / "packages.txt"
+
+
+def packages():
+    """[(package, proof, why)]: proof is a command, or a path pattern, that the package brings."""
+    lines = [line.strip() for line in _LIST.read_text().splitlines()]
+    return [tuple(line.split(None, 2)) for line in lines if line and line[0] != "#"]
+
+
+def is_debian_12():
+    try:
+        with open("/etc/os-release", encoding="utf-8") as file:
+            release = dict(line.strip().split("=", 1) for line in file if "=" in line)
+    except OSError:
+        return False
+    return release.get("ID") == "debian" and release.get("VERSION_ID", "").strip('"') == "12"
+
+
+def missing():
+    """The packages that are not there."""
+    listed = packages()
+    if not is_debian_12():
+        return [name for name, proof, _ in listed if not _proved(proof)]
+    done = subprocess.run(
+        ["dpkg-query", "-W", "-f", "${Package} ${db:Status-Status}\n", *(p[0] for p in listed)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        check=False,
+    )
+    there = {line.split()[0] for line in done.stdout.splitlines() if line.endswith(" installed")}
+    return [name for name, _, _ in listed if name not in there]
+
+
+def _proved(proof):
+    return bool(glob.glob(proof) if proof.startswith("/") else shutil.which(proof))
+
+
+def ensure():
+    """Installs what is missing, or says what to do; returns if nothing is missing any more."""
+    absent = missing()
+    if not absent:
+        return
+    if not is_debian_12():
+        raise Trouble(
+            "missing (by the names of Debian 12's packages): " + " ".join(absent)
+            + "; install them with this system's package manager"
+        )
+    install = ["apt-get", "install", "-y", "--no-install-recommends", *absent]
+    as_root = [] if os.geteuid() == 0 else ["sudo", "-n"]
+    if not _allowed(as_root):
+        raise Trouble(
+            "packages are missing and need root to install; run: "
+            f"sudo apt-get update && sudo {' '.join(install)}"
+        )
+    why = {name: reason for name, _, reason in packages()}
+    print("installing from the distribution:")
+    for name in absent:
+        print(f"  {name:28} {why[name]}")
+    env = [*as_root, "env", "DEBIAN_FRONTEND=noninteractive"]
+    for command in ([*env, "apt-get", "update", "-q"], [*env, *install, "-q"]):
+        if subprocess.run(command, stdin=subprocess.DEVNULL, check=False).returncode != 0:
+            raise Trouble(f"failed: {' '.join(command)}", EXIT_FAIL)
+
+
+def _allowed(as_root):
+    """Whether commands can be run as root, without a question."""
+    if not shutil.which("apt-get"):
+        return False
+    if not as_root:
+        return True
+    if not shutil.which("sudo"):
+        return False
+    done = subprocess.run(
+        [*as_root, "true"], stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False
+    )
+    return done.returncode == 0

@@ -1,0 +1,86 @@
+"""What we believe of a run. The console is not trusted: a PASS has to be earned.
+
+The guest passes only if it said so, its results agree with that, the machine ended the way that
+says the same, and nothing crashed. Every other case is named.
+"""
+
+from dataclasses import dataclass
+
+# The status QEMU ends with when a guest writes its verdict to isa-debug-exit: 2 * code + 1.
+DEBUG_EXIT = {"PASS": 33, "FAIL": 35, "SKIP": 37, "ERROR": 39}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """PASS, FAIL, SKIP or ERROR, with the reason in words; PASS has none."""
+
+    status: str
+    reason: str = ""
+
+
+def judge(said, ending, wants_ktap):
+    """The verdict on a Transcript and the machine's Ending; wants_ktap: a suite ran."""
+    broken = _crash(said, ending)
+    if broken:
+        return Verdict("FAIL", broken)
+    if said.verdict is None:
+        return Verdict("FAIL", _no_verdict(said, ending))
+    wrong = _inconsistency(said, ending, wants_ktap)
+    if wrong:
+        return Verdict("FAIL", "INCONSISTENT: " + wrong)
+    reason = said.verdict_reason
+    if said.verdict == "FAIL" and not reason:
+        reason = _failures(said) or "the guest gave no reason"
+    return Verdict(said.verdict, "" if said.verdict == "PASS" else reason)
+
+
+def _crash(said, ending):
+    if said.crash == "hypervisor":
+        return f"CRASH (hypervisor): {said.crash_line}"
+    if said.panic is not None:
+        return f"CRASH: panic: {said.panic}"
+    if said.crash == "guest":
+        return f"CRASH: the hypervisor crashed the guest: {said.crash_line}"
+    if ending.how == "flood":
+        return f"FLOOD: more than {ending.limit} of output"
+    return ""
+
+
+def _no_verdict(said, ending):
+    if ending.how == "timeout":
+        where = f" in {said.tests[-1].name} or after it" if said.tests else ""
+        where = where if said.banner else ", before the guest's first line"
+        return f"TIMEOUT after {ending.limit}{where}"
+    if not said.banner and ending.message:
+        return f"QEMU did not start the machine: {ending.message}"
+    reason = "CRASH (the machine reset or QEMU ended without a verdict"
+    return reason + (")" if said.banner else ", before the guest's first line)")
+
+
+def _inconsistency(said, ending, wants_ktap):
+    """What contradicts the guest's verdict, or an empty string."""
+    if said.problems:
+        return "; ".join(said.problems)
+    passed = [test for test in said.tests if test.status == "pass"]
+    failed = [test for test in said.tests if test.status == "fail"]
+    if said.verdict in ("PASS", "SKIP"):
+        if failed:
+            return f"verdict {said.verdict}, but {failed[0].name} failed"
+        if said.is_ktap or wants_ktap or said.tests:
+            if not said.is_ktap:
+                return f"verdict {said.verdict} without a KTAP header"
+            if said.plan != len(said.tests):
+                return f"{len(said.tests)} results, but the plan is {said.plan}"
+            if said.verdict == "PASS" and not passed:
+                return "verdict PASS, but no test passed"
+    if ending.how == "timeout":
+        return f"verdict {said.verdict}, but the machine did not shut down within {ending.limit}"
+    if ending.how == "exit" and ending.code not in (0, DEBUG_EXIT[said.verdict]):
+        return f"verdict {said.verdict}, but QEMU ended with status {ending.code}"
+    return ""
+
+
+def _failures(said):
+    names = [test.name for test in said.tests if test.status == "fail"]
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(names[:3]) + more

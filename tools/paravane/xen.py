@@ -1,0 +1,69 @@
+"""Finds a Xen to boot: QEMU and GRUB want the uncompressed ELF, distributions ship it compressed."""
+
+import glob
+import gzip
+import hashlib
+import os
+import struct
+import zlib
+from pathlib import Path
+
+from .common import EXIT_USAGE, Trouble, build_dir, make_dirs
+
+_PATTERN = "/boot/xen-*.gz"
+_MULTIBOOT_MAGIC = struct.pack("<I", 0x1BADB002)
+_GZIP_MAGIC = b"\x1f\x8b"
+
+
+def installed():
+    """The installed hypervisors, newest version first: {name: path}, name like 4.17-amd64."""
+    found = {path[len("/boot/xen-") : -len(".gz")]: Path(path) for path in glob.glob(_PATTERN)}
+    return {name: found[name] for name in sorted(found, key=_version_key, reverse=True)}
+
+
+def _version_key(name):
+    return [int(part) if part.isdigit() else -1 for part in name.replace("-", ".").split(".")]
+
+
+def find(wanted, base=Path(".")):
+    """The path of the Xen that --xen asked for (a file, seen from base, or a version), or of the
+    newest one; None if nothing was asked for and there is none."""
+    have = installed()
+    if not wanted:
+        return next(iter(have.values()), None)
+    path = base / os.path.expanduser(wanted)
+    if path.is_file():
+        return path
+    if path.is_dir() or "/" in wanted or wanted.endswith((".gz", ".elf")):
+        raise Trouble(f"--xen: there is no file {wanted}", EXIT_USAGE)
+    matches = [have[name] for name in have if name.startswith(wanted.replace("xen-", "", 1))]
+    if len(matches) == 1:
+        return matches[0]
+    listing = ", ".join(have) or "none (./run.sh setup installs one)"
+    what = "names more than one Xen" if matches else "is neither a file nor an installed Xen"
+    raise Trouble(f"--xen: {wanted} {what}; installed: {listing}", EXIT_USAGE)
+
+
+def prepare(path):
+    """An uncompressed copy of a Xen below the build directory, checked to be one."""
+    try:
+        data = path.read_bytes()
+        if data[:2] == _GZIP_MAGIC:
+            data = gzip.decompress(data)
+    except OSError as error:
+        raise Trouble(f"--xen: cannot read {path}: {error.strerror or error}", EXIT_USAGE) from error
+    except (EOFError, zlib.error) as error:
+        raise Trouble(f"--xen: {path} is a damaged gzip file: {error}", EXIT_USAGE) from error
+    if data[:4] != b"\x7fELF" or _MULTIBOOT_MAGIC not in data[:8192] or b"(XEN) " not in data:
+        raise Trouble(
+            f"--xen: {path} is not a Xen hypervisor (an ELF file that speaks multiboot, plain or "
+            "by gzip)",
+            EXIT_USAGE,
+        )
+    digest = hashlib.sha256(data).hexdigest()[:12]
+    target = make_dirs(build_dir() / "cache") / f"xen-{digest}.elf"
+    if not target.exists():
+        partial = target.with_suffix(f".{os.getpid()}")
+        partial.write_bytes(data)
+        partial.rename(target)
+    return target

@@ -1,0 +1,10 @@
+"""Entry of the host-side tools: checks the Python version, then hands over to paravane.cli."""
+
+import sys
+
+if sys.version_info < (3, 9):
+    sys.exit("run.sh: Python 3.9 or newer is needed, this is " + sys.version.split()[0])
+
+from paravane import cli  # noqa: E402  (the check has to come first)
+
+sys.exit(cli.main(sys.argv[1:]))

@@ -1,0 +1,91 @@
+"""Words, platforms, images and hypervisors: what is refused, and what is passed on."""
+
+import gzip
+import struct
+import tempfile
+import unittest
+from pathlib import Path
+from unittest import mock
+
+from paravane import image, iso, platforms, xen
+from paravane.common import Trouble
+
+
+def elf(kind=62, cut=0):
+    """The smallest file that image.check() accepts."""
+    note = struct.pack("<III4sI", 4, 4, 18, b"Xen\0", 0x100000)
+    head = b"\x7fELF\x02\x01\x01" + bytes(9)
+    head += struct.pack("<HHIQQQIHHHHHH", 2, kind, 1, 0, 64, 0, 0, 64, 56, 1, 0, 0, 0)
+    segment = struct.pack("<IIQQQQQQ", 4, 4, 120, 0, 0, len(note), len(note), 4)
+    return (head + segment + note)[: -cut or None]
+
+
+class CommandTest(unittest.TestCase):
+    def setUp(self):
+        scratch = tempfile.TemporaryDirectory()
+        self.addCleanup(scratch.cleanup)
+        self.scratch = Path(scratch.name)
+        build = mock.patch.dict("os.environ", {"BUILD": str(self.scratch)})
+        build.start()
+        self.addCleanup(build.stop)
+
+    def write(self, name, data):
+        (self.scratch / name).write_bytes(data)
+        return self.scratch / name
+
+    def refuses(self, words, function, *args):
+        with self.assertRaises(Trouble) as caught:
+            function(*args)
+        self.assertIn(words, str(caught.exception))
+        self.assertEqual(caught.exception.status, 2)
+
+    def test_images(self):
+        image.check(self.write("good", elf()))
+        self.refuses("cut off", image.check, self.write("cut", elf(cut=1)))
+        self.refuses("headers lie outside", image.check, self.write("cut", elf(cut=40)))
+        self.refuses("x86-64", image.check, self.write("arm", elf(kind=40)))
+        self.refuses("not an ELF", image.check, self.write("text", b"hello"))
+        self.refuses("not an ELF", image.check, self.write("empty", b""))
+        self.refuses("cannot read", image.check, self.scratch / "nowhere")
+
+    def test_xen_files(self):
+        good = b"\x7fELF" + struct.pack("<I", 0x1BADB002) + b"(XEN) "
+        self.assertEqual(xen.prepare(self.write("xen", good)).read_bytes(), good)
+        packed = self.write("xen.gz", gzip.compress(good))
+        self.assertEqual(xen.prepare(packed).read_bytes(), good)
+        self.refuses("not a Xen", xen.prepare, self.write("elf", elf()))
+        self.refuses("damaged", xen.prepare, self.write("cut.gz", gzip.compress(good)[:-6]))
+        self.refuses("no file", xen.find, "nowhere/xen.gz")
+
+    def test_xen_versions(self):
+        have = {"4.20-amd64": Path("b"), "4.17-amd64": Path("a")}
+        with mock.patch.object(xen, "installed", lambda: have):
+            self.assertEqual(xen.find("4.17"), Path("a"))
+            self.assertEqual(xen.find(None), Path("b"))
+            self.refuses("more than one", xen.find, "4.")
+            self.refuses("4.20-amd64, 4.17-amd64", xen.find, "4.99")
+
+    def test_words(self):
+        qemu = platforms.PLATFORMS["qemu"]
+        words = platforms.command_words(qemu, "suite", "cpu.*", ["echo=mine", "plant=fail"])
+        expected = "run=suite platform=qemu test=cpu.* echo=mine plant=fail"
+        self.assertEqual(words, expected.split())
+        self.refuses("printable", platforms.split_words, "a\tb")
+
+    def test_platform_lists(self):
+        names = [platform.name for platform in platforms.parse("xen-pv, qemu")]
+        self.assertEqual(names, ["qemu", "xen-pv"])
+        self.refuses("unknown platform 'vax'", platforms.parse, "qemu,vax")
+        self.refuses("unknown platform ''", platforms.parse, "qemu,")
+
+    def test_commas_for_the_multiboot_loader(self):
+        boot = platforms.Boot(Path("/i"), Path("/m"), self.scratch, ["test=a,b"], xen=Path("/x"))
+        argv = platforms.PLATFORMS["xen-pv"].command(boot)
+        self.assertEqual(argv[argv.index("-initrd") + 1], "/i test=a,,b,/m testmodule")
+
+    def test_quoting_for_grub(self):
+        self.assertEqual(iso.quote(["a=*", "b='$x"]), "'a=*' 'b='\\''$x'")
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,82 @@
+"""The machine, with a program in QEMU's place that does what a bad guest would."""
+
+import sys
+import tempfile
+import threading
+import time
+import unittest
+from pathlib import Path
+
+from paravane import machine
+from paravane.machine import Machine
+
+
+class MachineTest(unittest.TestCase):
+    def run_program(self, program, timeout=20.0, **more):
+        with tempfile.TemporaryDirectory() as scratch:
+            argv = [sys.executable, "-S", "-u", "-c", program]
+            fake = Machine(argv, Path(scratch), timeout, **more)
+            ending = fake.run()
+            self.log = (Path(scratch) / "console.log").read_bytes()
+        return fake.said, ending
+
+    def test_exit(self):
+        said, ending = self.run_program("import sys; print('paravane: verdict PASS'); sys.exit(33)")
+        self.assertEqual((ending.how, ending.code, said.verdict), ("exit", 33, "PASS"))
+
+    def test_errors_are_kept(self):
+        _, ending = self.run_program("import sys; sys.exit('qemu: no such machine')")
+        self.assertEqual((ending.code, ending.message), (1, "no such machine"))
+
+    def test_endless(self):
+        begun = time.monotonic()
+        _, ending = self.run_program("while True: pass", timeout=0.5)
+        self.assertEqual((ending.how, ending.limit), ("timeout", "0.5 s"))
+        self.assertLess(time.monotonic() - begun, 5)
+
+    def test_closed_console(self):
+        begun = time.monotonic()
+        program = "import os, time; os.close(1); time.sleep(60)"
+        old, machine.SHUTDOWN_GRACE = machine.SHUTDOWN_GRACE, 0.2
+        try:
+            self.run_program(program)
+        finally:
+            machine.SHUTDOWN_GRACE = old
+        self.assertLess(time.monotonic() - begun, 5)
+
+    def test_flood(self):
+        _, ending = self.run_program("while True: print('x' * 1000)")
+        self.assertEqual(ending.how, "flood")
+        self.assertEqual(len(self.log), machine.LOG_MAX)
+
+    def test_end_of_a_xen_machine(self):
+        program = """
+import time
+print('paravane: Paravane on xen-pv')
+print('paravane: verdict PASS')
+print('(XEN) [    1.2] Hardware Dom0 halted: halting machine')
+time.sleep(60)
+"""
+        begun = time.monotonic()
+        _, ending = self.run_program(program)
+        self.assertEqual(ending.how, "over")
+        self.assertLess(time.monotonic() - begun, 3)
+
+    def test_promise(self):
+        program = """
+print('paravane: echo other')
+print('paravane: echo sesame')
+print('got ' + input())
+"""
+        self.run_program(program, promise="sesame")
+        self.assertIn(b"got sesame\n", self.log)
+
+    def test_stop(self):
+        stop = threading.Event()
+        threading.Timer(0.3, stop.set).start()
+        _, ending = self.run_program("while True: pass", stop=stop)
+        self.assertEqual(ending.how, "interrupted")
+
+
+if __name__ == "__main__":
+    unittest.main()
