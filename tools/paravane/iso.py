@@ -15,13 +15,17 @@ from .common import Trouble, build_dir, make_dirs
 
 _CACHE_MAX = 16
 _MODULES = (
-    "normal multiboot2 serial terminal echo test reboot halt sleep configfile iso9660 part_msdos "
-    "part_gpt fat search all_video"
+    "normal multiboot2 serial terminal echo test reboot halt sleep configfile iso9660 fat search "
+    "all_video part_acorn part_amiga part_apple part_bsd part_dfly part_dvh part_gpt part_msdos "
+    "part_plan part_sun part_sunpc"
 )
+# UEFI's own console is on the serial line already.
 _HEAD = """\
-serial --unit=0 --speed=115200
-terminal_input serial console
-terminal_output serial console
+if [ "$grub_platform" = pc ]; then
+    serial --unit=0 --speed=115200
+    terminal_input serial console
+    terminal_output serial console
+fi
 """
 
 
@@ -33,7 +37,8 @@ def quote(words):
 def entry(lines):
     """grub.cfg commands that load one kernel and its modules and start them; if that fails, the
     machine ends at once instead of waiting at a prompt."""
-    return "if " + " && ".join(lines) + "; then boot; fi\necho grub: cannot boot\nreboot\n"
+    tries = "".join(f"if {line}; then\n" for line in lines)
+    return tries + "boot\n" + "fi\n" * len(lines) + "echo grub: cannot boot\nreboot\n"
 
 
 def menu(title, lines):

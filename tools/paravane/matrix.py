@@ -9,12 +9,12 @@ MISSING = "missing"
 
 
 def missing_tests(results):
-    """{platform: [names]} of tests that other platforms have and that one has not, although its
-    verdict was not a failure (a crash explains what is missing after it)."""
+    """{platform: [names]} of tests that other platforms have and that one has not, with nothing
+    that explains it."""
     names = _names(results)
     missing = {}
     for result in results:
-        if result.ran and result.status in ("PASS", "SKIP"):
+        if result.ran and not _stopped_early(result):
             have = {test.name for test in result.tests}
             absent = [name for name in names if name not in have]
             if absent:
@@ -79,7 +79,7 @@ def _group_cell(result, members, notes):
     if any(test.status == "fail" for test in tests):
         return f"FAIL {passed}/{len(members)}"
     if len(tests) < len(members):
-        return f"{MISSING} {passed}/{len(members)}"
+        return f"{_absent(result)} {passed}/{len(members)}"
     if skips and not passed:
         return "skip " + notes.mark(skips)
     return f"{passed}/{len(members)}" + (" " + notes.mark(skips) if skips else "")
@@ -90,10 +90,19 @@ def _test_cell(result, name, notes):
         return "skip"
     test = _find(result, name)
     if test is None:
-        return MISSING
+        return _absent(result)
     if test.status == "skip":
         return "skip " + notes.mark([test.reason])
     return {"pass": "pass", "fail": "FAIL"}[test.status]
+
+
+def _absent(result):
+    """A crash or a time-out explains what is not there after it; nothing else does."""
+    return "-" if _stopped_early(result) else MISSING
+
+
+def _stopped_early(result):
+    return result.status not in ("PASS", "SKIP") and not result.reason.startswith("INCONSISTENT")
 
 
 def _verdict_cell(result, notes):

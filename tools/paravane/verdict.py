@@ -54,6 +54,8 @@ def _no_verdict(said, ending):
     if not said.banner and ending.message:
         return f"QEMU did not start the machine: {ending.message}"
     reason = "CRASH (the machine reset or QEMU ended without a verdict"
+    if ending.how == "over":
+        reason = "CRASH (the machine halted without a verdict"
     return reason + (")" if said.banner else ", before the guest's first line)")
 
 
