@@ -1,0 +1,135 @@
+# Paravane: one image for bare metal and Xen. `make help` lists the targets.
+#
+#   make LLVM=1              clang and lld
+#   make CC=… LD=…           any other compiler and linker
+#   make CROSS_COMPILE=p-    p-gcc, p-ld, p-nm, …
+#   make BUILD=dir           somewhere else than build/
+#   make V=1                 show the commands
+
+BUILD ?= build
+VERSION := 0.1
+
+ifdef LLVM
+CC := clang
+LD := ld.lld
+NM := llvm-nm
+OBJCOPY := llvm-objcopy
+OBJDUMP := llvm-objdump
+else
+CC := $(CROSS_COMPILE)gcc
+LD := $(CROSS_COMPILE)ld
+NM := $(CROSS_COMPILE)nm
+OBJCOPY := $(CROSS_COMPILE)objcopy
+OBJDUMP := $(CROSS_COMPILE)objdump
+endif
+PYTHON ?= python3
+Q := $(if $(V),,@)
+say = $(if $(V),,@echo '  $(1)	$(patsubst $(BUILD)/%,%,$@)')
+XEN_HEADERS ?= /usr/include/xen
+
+IS_CLANG := $(shell $(CC) --version 2>/dev/null | grep -c clang)
+
+WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+	-Wold-style-definition -Wvla -Wundef -Wpointer-arith -Wwrite-strings -Wformat=2 \
+	-Wimplicit-fallthrough -Wcast-qual -Wframe-larger-than=1024
+# The kernel window is the top 2 GiB; interrupts may come at any instruction, so no red zone; the
+# FPU belongs to programs, so general registers only. -mfentry: kernel/stack_check.S.
+CODEGEN := -std=gnu11 -O2 -g -ffreestanding -fno-pie -mcmodel=kernel -mno-red-zone \
+	-mgeneral-regs-only -fno-omit-frame-pointer -mno-omit-leaf-frame-pointer \
+	-fno-optimize-sibling-calls -fno-stack-protector \
+	-fno-asynchronous-unwind-tables -fno-strict-aliasing -fcf-protection=none -fno-common \
+	-pg -mfentry
+ifneq ($(IS_CLANG),0)
+CODEGEN += --target=x86_64-elf -Wno-unused-command-line-argument
+endif
+CPPFLAGS := -I. -isystem $(BUILD)/include -D__XEN_INTERFACE_VERSION__=0x00040e00 \
+	-DPARAVANE_VERSION='"$(VERSION)"'
+CFLAGS := $(CODEGEN) $(WARNINGS)
+LDFLAGS := -nostdlib -static --build-id=none -z max-page-size=0x1000 -z noexecstack \
+	--fatal-warnings
+LDFLAGS += $(if $(findstring lld,$(LD)),,--no-warn-rwx-segments)
+
+DIRS := boot kernel lib pv pv/native pv/xen pv/xen/pv pv/xen/pvh test
+SRCS := $(sort $(wildcard $(addsuffix /*.c,$(DIRS)) $(addsuffix /*.S,$(DIRS))))
+OBJS := $(patsubst %,$(BUILD)/obj/%.o,$(SRCS))
+
+.PHONY: all
+all: $(BUILD)/paravane.elf ## build the image (build/paravane.elf) and its unstripped twin
+
+# The flags are an input of every object: a build with others starts afresh.
+FLAGS_FILE := $(BUILD)/obj/flags
+$(shell mkdir -p $(BUILD)/obj && echo '$(CC) $(LD) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS)' | cmp -s - $(FLAGS_FILE) || echo '$(CC) $(LD) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS)' > $(FLAGS_FILE))
+
+$(BUILD)/include/xen:
+	@test -d $(XEN_HEADERS) || { echo "make: no Xen headers in $(XEN_HEADERS): install libxen-dev, or say XEN_HEADERS=DIR" >&2; exit 1; }
+	@mkdir -p $(@D) && ln -sfn $(XEN_HEADERS) $@
+
+$(BUILD)/obj/%.c.o: %.c $(FLAGS_FILE) | $(BUILD)/include/xen
+	@mkdir -p $(@D)
+	$(call say,CC)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/obj/%.S.o: %.S $(FLAGS_FILE) | $(BUILD)/include/xen
+	@mkdir -p $(@D)
+	$(call say,AS)
+	$(Q)$(CC) $(CPPFLAGS) $(CODEGEN) -D__ASSEMBLY__ -MMD -MP -c -o $@ $<
+
+# Linked twice: the first time with an empty symbol table, to learn where the functions lie. The
+# table lies behind the text, so the second time they lie where they were; symtab.py --check proves it.
+$(BUILD)/obj/symtab-%.o: $(BUILD)/obj/symtab-%.S
+	$(call say,AS)
+	$(Q)$(CC) $(CODEGEN) -c -o $@ $<
+
+$(BUILD)/obj/symtab-empty.S: tools/symtab.py $(FLAGS_FILE)
+	$(call say,GEN)
+	$(Q)$(PYTHON) tools/symtab.py < /dev/null > $@
+
+$(BUILD)/obj/pass1.elf: $(OBJS) $(BUILD)/obj/symtab-empty.o linker.ld
+	$(call say,LD)
+	$(Q)$(LD) $(LDFLAGS) -T linker.ld -o $@ $(OBJS) $(BUILD)/obj/symtab-empty.o
+
+$(BUILD)/obj/symtab-full.S: $(BUILD)/obj/pass1.elf
+	$(call say,GEN)
+	$(Q)$(NM) $< | $(PYTHON) tools/symtab.py > $@
+
+$(BUILD)/paravane.debug.elf: $(OBJS) $(BUILD)/obj/symtab-full.o linker.ld tools/check_image.py
+	$(call say,LD)
+	$(Q)$(LD) $(LDFLAGS) -T linker.ld -o $@.tmp $(OBJS) $(BUILD)/obj/symtab-full.o
+	$(Q)$(NM) $@.tmp | $(PYTHON) tools/symtab.py --check $(BUILD)/obj/symtab-full.S
+	$(Q)$(PYTHON) tools/check_image.py --objdump $(OBJDUMP) --nm $(NM) $@.tmp $(BUILD)/obj
+	$(Q)mv $@.tmp $@
+
+$(BUILD)/paravane.elf: $(BUILD)/paravane.debug.elf
+	$(call say,STRIP)
+	$(Q)$(OBJCOPY) --strip-all --remove-section=.coverage $< $@
+
+# Tests run in the order in which a file has them: clang keeps it, gcc wants to be told.
+$(BUILD)/obj/test/%.c.o: CFLAGS += $(if $(filter 0,$(IS_CLANG)),-fno-toplevel-reorder)
+
+-include $(OBJS:.o=.d)
+
+.PHONY: check
+check: ## run the linters: clang-format, cppcheck, shellcheck, and the Python byte compiler
+	clang-format --dry-run -Werror $(shell git ls-files '*.c' '*.h')
+	cppcheck -q --std=c11 --error-exitcode=1 --inline-suppr --enable=warning,portability,performance \
+		--suppress=missingInclude --suppress=nullPointerArithmeticRedundantCheck \
+		-I. -DPARAVANE_VERSION='"x"' -Dbool=_Bool $(shell git ls-files 'boot/*.c' 'kernel/*.c' 'lib/*.c' 'pv/*.c' 'test/*.c')
+	shellcheck run.sh .ci/run
+	$(PYTHON) -m compileall -q tools
+
+.PHONY: host-test fuzz
+host-test: $(BUILD)/include/xen ## run the pure code's tests on this machine, with sanitizers
+	$(MAKE) -C test/host BUILD=$(abspath $(BUILD)) check
+fuzz: $(BUILD)/include/xen ## fuzz the parsers for a bounded number of runs
+	$(MAKE) -C test/host BUILD=$(abspath $(BUILD)) fuzz
+
+compile_commands.json: Makefile ## write the compilation database that clangd reads
+	$(PYTHON) tools/compile_commands.py '$(CC) $(CPPFLAGS) $(filter-out -pg -mfentry,$(CFLAGS))' $(filter %.c,$(SRCS)) > $@
+
+.PHONY: clean help
+clean: ## remove everything that was built
+	rm -rf $(BUILD)/obj $(BUILD)/host $(BUILD)/include $(BUILD)/*.elf compile_commands.json
+
+help: ## this text
+	@grep -hE '^[a-z_.-]+:.*## ' Makefile | sed -E 's/^([a-z_.-]+):.*## /\1\t/' | expand -t 24
+	@sed -n '3,8s/^# *//p' Makefile

@@ -1,0 +1,43 @@
+/*
+ * Backtraces by frame pointers: [rbp] is the caller's rbp, [rbp + 8] the return address. Nothing is
+ * dereferenced that does not lie in the image's own data, where all stacks are, and the chain must ascend.
+ */
+#include "kernel/console.h"
+#include "kernel/panic.h"
+#include "kernel/symtab.h"
+
+#define BACKTRACE_MAX 24
+
+extern const char _data_start[], _image_end[];
+
+static bool readable_frame(u64 rbp)
+{
+    return rbp % 8 == 0 && rbp >= (u64)_data_start && rbp <= (u64)_image_end - 16;
+}
+
+static void print_address(int depth, u64 addr)
+{
+    u64 offset;
+    const char *name = symtab_lookup(&kernel_symtab, addr, &offset);
+
+    if (name)
+        print("  #%d %s+0x%llx\n", depth, name, (unsigned long long)offset);
+    else
+        print("  #%d %016llx (not in the kernel's text)\n", depth, (unsigned long long)addr);
+}
+
+/* A return address may be the first byte of the next function, so the byte before it is looked up. */
+void backtrace_print(u64 rip, u64 rbp)
+{
+    print_address(0, rip);
+    for (int depth = 1; depth < BACKTRACE_MAX && readable_frame(rbp); depth++) {
+        const u64 *frame = (const u64 *)rbp;
+
+        if (!frame[1])
+            return;
+        print_address(depth, frame[1] - 1);
+        if (frame[0] <= rbp)
+            return;
+        rbp = frame[0];
+    }
+}

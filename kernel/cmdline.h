@@ -1,0 +1,37 @@
+/*
+ * The command line: words separated by blanks, each KEY=VALUE or a bare KEY. What this image does
+ * is said here and nowhere else. kernel/cmdline.c holds the one table of words.
+ */
+#ifndef KERNEL_CMDLINE_H
+#define KERNEL_CMDLINE_H
+
+#include "lib/types.h"
+
+#define CMDLINE_VALUE_MAX 64
+#define CMDLINE_ERROR_MAX 256
+
+enum log_level {
+    LOG_ERROR,
+    LOG_WARN,
+    LOG_INFO,
+    LOG_DEBUG,
+};
+
+struct cmdline {
+    char run[CMDLINE_VALUE_MAX];      /* run=PAYLOAD     default "suite" */
+    char pv[CMDLINE_VALUE_MAX];       /* pv=BACKEND      "" means: the detected one */
+    char test[CMDLINE_VALUE_MAX];     /* test=GLOB       default "*" */
+    char plant[CMDLINE_VALUE_MAX];    /* plant=FAULT     a fault planted on purpose, "" for none */
+    char platform[CMDLINE_VALUE_MAX]; /* platform=NAME   where the caller believes we are, or "" */
+    char echo[CMDLINE_VALUE_MAX];     /* echo=TOKEN      someone at the console will type TOKEN */
+    enum log_level log;               /* log=error|warn|info|debug, default info */
+};
+
+/*
+ * Parses line into *out, defaults included. Returns true, or false with one line in error
+ * (CMDLINE_ERROR_MAX bytes) that names the bad word and, if it is unknown, lists the known ones. A
+ * word given twice, an empty value, a value that is too long and an unknown log level are errors.
+ */
+bool cmdline_parse(const char *line, struct cmdline *out, char *error);
+
+#endif

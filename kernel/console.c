@@ -1,0 +1,57 @@
+/* See kernel/console.h. */
+#include "kernel/console.h"
+#include "kernel/kernel.h"
+#include "lib/format.h"
+#include "lib/string.h"
+#include "pv/pv.h"
+
+void vprint(const char *fmt, va_list ap)
+{
+    static const char cut[] = "...\n";
+    char text[PRINT_MAX];
+    size_t len = (size_t)kvsnprintf(text, sizeof(text), fmt, ap);
+
+    if (len >= sizeof(text)) {
+        memcpy(text + sizeof(text) - sizeof(cut), cut, sizeof(cut));
+        len = sizeof(text) - 1;
+    }
+    pv_console_write(text, len);
+}
+
+void print(const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    vprint(fmt, ap);
+    va_end(ap);
+}
+
+void log_line(enum log_level level, const char *fmt, ...)
+{
+    static const char *const names[] = {"error", "warn", "info", "debug"};
+    char text[PRINT_MAX / 2];
+    va_list ap;
+
+    if (level > cmdline.log)
+        return;
+    va_start(ap, fmt);
+    kvsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    print("[%s] %s\n", names[level], text);
+}
+
+void console_read_line(char *line, size_t cap)
+{
+    size_t len = 0;
+
+    for (;;) {
+        int c = pv_console_read();
+
+        if (c == '\n' || c == '\r')
+            break;
+        if (c >= 0 && len + 1 < cap)
+            line[len++] = (char)c;
+    }
+    line[len] = '\0';
+}

@@ -1,0 +1,37 @@
+/* The kernel's two entrances, for boot/, and the kinds of code that it runs. */
+#ifndef KERNEL_KERNEL_H
+#define KERNEL_KERNEL_H
+
+#include "boot/boot_info.h"
+#include "kernel/cmdline.h"
+
+/* Makes the op table, the console and traps work. loader_info: as for the op early_init. */
+void kernel_early(enum boot_protocol protocol, u64 loader_info);
+
+/*
+ * The boot story from there on; never returns. boot_error is NULL, or what is wrong with the loader's
+ * information: then info is not to be used.
+ */
+void kernel_main(struct boot_info *info, const char *boot_error) __noreturn;
+
+/* What the loader told, and the parsed command line, for everything above. */
+extern const struct boot_info *boot_info_ptr;
+extern struct cmdline cmdline;
+
+/* The TSC's value at the first instruction of the entry. */
+extern u64 boot_entry_tsc;
+
+/*
+ * A payload is what run=NAME runs once the kernel stands. PAYLOAD registers one; whatever floor it lies
+ * on, the kernel finds it by the linker's section.
+ */
+struct payload {
+    const char *name;
+    void (*run)(void); /* ends by finish() (kernel/verdict.h) */
+};
+
+#define PAYLOAD(ident, fn) \
+    static const struct payload payload_##ident __used __section(".payloads." #ident) \
+        __aligned(8) = {#ident, fn}
+
+#endif

@@ -1,0 +1,115 @@
+/*
+ * The boot story. kernel_early is the first C code that runs after boot/'s entry; kernel_main tells the rest,
+ * one call a line. Next: the payload that run= names, the suite (test/suite.c) unless told otherwise.
+ */
+#include "kernel/console.h"
+#include "kernel/kernel.h"
+#include "kernel/panic.h"
+#include "kernel/plant.h"
+#include "kernel/trap.h"
+#include "kernel/verdict.h"
+#include "lib/string.h"
+#include "pv/pv.h"
+
+extern const struct payload _payloads_start[], _payloads_end[];
+
+const struct boot_info *boot_info_ptr;
+struct cmdline cmdline = {.log = LOG_INFO};
+
+static void __noreturn on_missing_op(const char *op)
+{
+    panic("op %s is empty in backend %s", op, pv_backend_name());
+}
+
+void kernel_early(enum boot_protocol protocol, u64 loader_info)
+{
+    pv_missing_op = on_missing_op;
+    pv_select(protocol, loader_info); /* which platform is this? fills the op table; the console works */
+    trap_init();                      /* an exception is told from here on */
+}
+
+static void banner(void)
+{
+    print("\nparavane: Paravane %s on %s\n", PARAVANE_VERSION, pv_backend_name());
+}
+
+static void read_command_line(const char *line)
+{
+    char error[CMDLINE_ERROR_MAX];
+
+    if (!cmdline_parse(line, &cmdline, error))
+        finish(VERDICT_ERROR, "command line: %s", error);
+    plant_check();
+}
+
+/* pv=: the detected backend is replaced before anything relies on it. */
+static void force_backend(void)
+{
+    const char *why_not;
+
+    if (!cmdline.pv[0])
+        return;
+    why_not = pv_select_forced(cmdline.pv);
+    if (why_not)
+        finish(VERDICT_ERROR, "pv=%s: %s", cmdline.pv, why_not);
+    trap_init();
+    banner();
+}
+
+static void memory_map_init(struct boot_info *info)
+{
+    const char *error = pv_memory_map(info);
+
+    if (!error)
+        error = boot_memory_finish(info);
+    if (error)
+        finish(VERDICT_ERROR, "memory map: %s", error);
+}
+
+/* Payloads and the stack need some room behind the image; the least that is worth starting with. */
+static void check_memory_size(const struct boot_info *info)
+{
+    const u64 least = MIB(24);
+    u64 ram = 0;
+
+    for (u32 i = 0; i < info->nr_regions; i++)
+        if (info->regions[i].type == BOOT_RAM)
+            ram += info->regions[i].size;
+    if (ram < least)
+        finish(VERDICT_ERROR, "too little memory: %llu KiB of RAM, at least %llu KiB are needed",
+               (unsigned long long)(ram >> 10), (unsigned long long)(least >> 10));
+    log_info("memory: %llu MiB of RAM in %u regions", (unsigned long long)(ram >> 20), info->nr_regions);
+}
+
+static void __noreturn run_payload(const char *name)
+{
+    for (const struct payload *p = _payloads_start; p < _payloads_end; p++)
+        if (!strcmp(p->name, name)) {
+            p->run();
+            panic("payload %s returned", name);
+        }
+    print("# run= knows:");
+    for (const struct payload *p = _payloads_start; p < _payloads_end; p++)
+        print(" %s", p->name);
+    print("\n");
+    finish(VERDICT_ERROR, "no payload is called \"%s\"", name);
+}
+
+void kernel_main(struct boot_info *info, const char *boot_error)
+{
+    const struct plant *plant;
+
+    banner();
+    if (boot_error)
+        finish(VERDICT_ERROR, "%s", boot_error);
+    boot_info_ptr = info;
+    read_command_line(info->cmdline); /* what shall this image do? */
+    force_backend();
+    plant = plant_wanted(PLANT_EARLY);
+    if (plant)
+        plant->run();
+    memory_map_init(info);            /* what the loader said, or the hypervisor knows */
+    check_memory_size(info);
+    pv_platform_init(info);           /* what the backend wants of it: ACPI, shared pages */
+    run_payload(cmdline.run);
+}

@@ -1,0 +1,22 @@
+/* The end of a kernel that cannot go on: the reason, registers, a backtrace, a verdict. */
+#ifndef KERNEL_PANIC_H
+#define KERNEL_PANIC_H
+
+#include "pv/trap_frame.h"
+
+/* With the caller's own backtrace. A panic inside a panic prints one line and ends the machine. */
+void panic(const char *fmt, ...) __printf(1, 2) __noreturn;
+
+/* With the registers of frame, and the backtrace of the code that they belong to. */
+void panic_frame(const struct trap_frame *frame, const char *fmt, ...) __printf(2, 3) __noreturn;
+
+#define ASSERT(cond) \
+    do { \
+        if (!(cond)) \
+            panic("%s:%d: assertion failed: %s", __FILE__, __LINE__, #cond); \
+    } while (0)
+
+/* backtrace.c: one line for each return address, from rip and the chain of frames at rbp. */
+void backtrace_print(u64 rip, u64 rbp);
+
+#endif

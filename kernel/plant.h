@@ -1,0 +1,30 @@
+/*
+ * Planted faults: plant=NAME makes the run misbehave on purpose, which proves that the panic, the runner
+ * and the verdicts tell the truth. PLANT registers one (test/plant.c has them).
+ */
+#ifndef KERNEL_PLANT_H
+#define KERNEL_PLANT_H
+
+#include "lib/types.h"
+
+enum plant_stage {
+    PLANT_EARLY, /* right after the command line was read, before memory map and platform */
+    PLANT_TEST,  /* as the last test of the suite */
+};
+
+struct plant {
+    const char *name;
+    enum plant_stage stage;
+    void (*run)(void);
+};
+
+#define PLANT(ident, stage, fn) \
+    static const struct plant plant_entry_##ident __used __section(".faults") __aligned(8) = {#ident, stage, fn}
+
+/* The planted fault that the command line asks for at this stage, or NULL. */
+const struct plant *plant_wanted(enum plant_stage stage);
+
+/* Ends the run with an error if plant= names none. */
+void plant_check(void);
+
+#endif

@@ -1,0 +1,78 @@
+/*
+ * Exceptions, whichever backend delivered them: the innermost PV_TRY block takes one, else it is the end.
+ */
+#include "kernel/trap.h"
+#include "kernel/panic.h"
+#include "lib/string.h"
+#include "pv/pv.h"
+
+_Static_assert(offsetof(struct fault, saved) == 40, "try.S knows the layout");
+
+static struct fault *innermost;
+
+const char *exception_name(u64 vector)
+{
+    static const char *const names[32] = {
+        [0] = "#DE",  [1] = "#DB",  [2] = "NMI",  [3] = "#BP",  [4] = "#OF",  [5] = "#BR",  [6] = "#UD",
+        [7] = "#NM",  [8] = "#DF",  [10] = "#TS", [11] = "#NP", [12] = "#SS", [13] = "#GP", [14] = "#PF",
+        [16] = "#MF", [17] = "#AC", [18] = "#MC", [19] = "#XM", [20] = "#VE", [21] = "#CP", [28] = "#HV",
+        [29] = "#VC", [30] = "#SX"};
+
+    return vector < ARRAY_SIZE(names) && names[vector] ? names[vector] : "reserved vector";
+}
+
+void fault_begin(struct fault *f)
+{
+    f->caught = false;
+    f->outer = innermost;
+    innermost = f;
+}
+
+bool fault_end(struct fault *f)
+{
+    innermost = f->outer;
+    return false;
+}
+
+static void resume_at_try(struct trap_frame *frame, struct fault *f, u64 fault_address)
+{
+    innermost = f->outer;
+    f->caught = true;
+    f->vector = frame->vector;
+    f->error = frame->error;
+    f->rip = frame->rip;
+    f->address = fault_address;
+    frame->rbx = f->saved[0];
+    frame->rbp = f->saved[1];
+    frame->r12 = f->saved[2];
+    frame->r13 = f->saved[3];
+    frame->r14 = f->saved[4];
+    frame->r15 = f->saved[5];
+    frame->rsp = f->saved[6];
+    frame->rip = f->saved[7];
+    frame->rax = 0;
+}
+
+static void on_exception(struct trap_frame *frame, u64 fault_address)
+{
+    if (innermost)
+        resume_at_try(frame, innermost, fault_address);
+    else if (frame->vector == VECTOR_PF)
+        panic_frame(frame, "page fault (#PF) at address %016llx: %s of %s page, error %llx",
+                    (unsigned long long)fault_address,
+                    frame->error & 16 ? "execution" : frame->error & 2 ? "write" : "read",
+                    frame->error & 1 ? "a protected" : "an absent", (unsigned long long)frame->error);
+    else
+        panic_frame(frame, "exception %s (vector %llu), error %llx", exception_name(frame->vector),
+                    (unsigned long long)frame->vector, (unsigned long long)frame->error);
+}
+
+void trap_init(void)
+{
+    static const struct pv_upcalls upcalls = {
+        .exception = on_exception,
+    };
+
+    pv_set_upcalls(&upcalls);
+    pv_trap_init();
+}

@@ -1,0 +1,22 @@
+/* See kernel/verdict.h. */
+#include "kernel/verdict.h"
+#include "kernel/console.h"
+#include "kernel/kernel.h"
+#include "lib/format.h"
+#include "pv/pv.h"
+
+void finish(enum verdict verdict, const char *fmt, ...)
+{
+    static const char *const names[] = {"PASS", "FAIL", "SKIP", "ERROR"};
+    char reason[PRINT_MAX / 2];
+    va_list ap;
+
+    va_start(ap, fmt);
+    kvsnprintf(reason, sizeof(reason), fmt, ap);
+    va_end(ap);
+    print("# tsc %llu ticks from entry to verdict\n", (unsigned long long)(pv_read_tsc() - boot_entry_tsc));
+    print("paravane: verdict %s%s%s\n", names[verdict], reason[0] ? ": " : "", reason);
+    pv_shutdown(PV_POWEROFF, (u8)verdict);
+    pv_halt();
+    __builtin_unreachable();
+}

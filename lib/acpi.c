@@ -1,0 +1,188 @@
+/* See lib/acpi.h. */
+#include "lib/acpi.h"
+#include "lib/string.h"
+
+enum {
+    RSDP_V1_SIZE = 20,
+    RSDP_V2_SIZE = 36,
+    RSDP_RSDT = 16,
+    RSDP_XSDT = 24,
+    RSDP_REVISION = 15,
+
+    FADT_DSDT = 40,
+    FADT_PM1A_CNT = 64,
+    FADT_PM1B_CNT = 68,
+    FADT_FLAGS = 112,
+    FADT_X_DSDT = 140,
+    FADT_SLEEP_CONTROL = 244, /* a generic address: space id, width, offset, size, u64 address */
+
+    FADT_FLAG_HW_REDUCED = 1 << 20,
+    SPACE_MEMORY = 0,
+
+    SLP_EN = 1 << 13,
+    SLP_TYP_SHIFT = 10,
+    SLEEP_CONTROL_EN = 1 << 5,
+    SLEEP_CONTROL_TYP_SHIFT = 2,
+
+    AML_NAME = 0x08,
+    AML_PACKAGE = 0x12,
+    AML_BYTE = 0x0a,
+    AML_ONE = 0x01,
+};
+
+#define TABLE_MAX MIB(16) /* a length beyond this is a lie */
+
+static u32 load32(const u8 *p)
+{
+    u32 v;
+
+    memcpy(&v, p, sizeof(v));
+    return v;
+}
+
+static u64 load64(const u8 *p)
+{
+    u64 v;
+
+    memcpy(&v, p, sizeof(v));
+    return v;
+}
+
+static bool checksum_ok(const u8 *bytes, u64 len)
+{
+    u8 sum = 0;
+
+    for (u64 i = 0; i < len; i++)
+        sum = (u8)(sum + bytes[i]);
+    return sum == 0;
+}
+
+/* The table at pa, or NULL if it is not wholly there or its checksum is wrong. */
+static const struct acpi_header *table_at(const struct phys_window *w, u64 pa)
+{
+    const u8 *bytes = phys_window_get(w, pa, sizeof(struct acpi_header));
+    u32 length;
+
+    if (!pa || !bytes)
+        return NULL;
+    length = load32(bytes + offsetof(struct acpi_header, length));
+    if (length < sizeof(struct acpi_header) || length > TABLE_MAX)
+        return NULL;
+    if (!phys_window_get(w, pa, length) || !checksum_ok(bytes, length))
+        return NULL;
+    return (const struct acpi_header *)(const void *)bytes;
+}
+
+/* The RSDP's bytes, checked: *v2 says whether the XSDT's address is there. */
+static const u8 *find_rsdp(const struct phys_window *w, u64 pa, const u8 *copy, u32 copy_size, bool *v2)
+{
+    const u8 *rsdp = copy;
+    u32 size = copy_size;
+
+    if (!copy_size) {
+        size = RSDP_V2_SIZE;
+        rsdp = pa ? phys_window_get(w, pa, size) : NULL;
+    }
+    if (!rsdp || size < RSDP_V1_SIZE || memcmp(rsdp, "RSD PTR ", 8) || !checksum_ok(rsdp, RSDP_V1_SIZE))
+        return NULL;
+    *v2 = rsdp[RSDP_REVISION] >= 2 && size >= RSDP_V2_SIZE && checksum_ok(rsdp, RSDP_V2_SIZE);
+    return rsdp;
+}
+
+const struct acpi_header *acpi_find_table(const struct phys_window *w, u64 rsdp_pa, const u8 *rsdp,
+                                          u32 rsdp_size, const char *signature)
+{
+    bool v2 = false;
+    const struct acpi_header *root, *table;
+    const u8 *entries;
+    u32 entry_size, count;
+
+    rsdp = find_rsdp(w, rsdp_pa, rsdp, rsdp_size, &v2);
+    if (!rsdp)
+        return NULL;
+    root = table_at(w, v2 ? load64(rsdp + RSDP_XSDT) : load32(rsdp + RSDP_RSDT));
+    if (!root)
+        return NULL;
+    entries = (const u8 *)root + sizeof(*root);
+    entry_size = v2 ? 8 : 4;
+    count = (root->length - (u32)sizeof(*root)) / entry_size;
+    for (u32 i = 0; i < count; i++, entries += entry_size) {
+        table = table_at(w, v2 ? load64(entries) : load32(entries));
+        if (table && !memcmp(table->signature, signature, 4))
+            return table;
+    }
+    return NULL;
+}
+
+/* A small integer constant in AML (section 20.2.3). Returns false if it is none. */
+static bool aml_integer(const u8 **p, const u8 *end, u8 *value)
+{
+    if (*p < end && **p <= AML_ONE) {
+        *value = *(*p)++;
+        return true;
+    }
+    if (end - *p >= 2 && **p == AML_BYTE) {
+        *value = (*p)[1];
+        *p += 2;
+        return true;
+    }
+    return false;
+}
+
+/*
+ * The sleep types of S5: Name(_S5_, Package() { PM1a's, PM1b's, … }), found by its bytes instead of by an
+ * interpreter, since firmware writes it as a constant.
+ */
+static bool find_s5(const struct acpi_header *dsdt, u8 *type_a, u8 *type_b)
+{
+    const u8 *p = (const u8 *)dsdt + sizeof(*dsdt), *end = (const u8 *)dsdt + dsdt->length;
+
+    for (; end - p > 8; p++) {
+        const u8 *q = p + 4;
+
+        if (memcmp(p, "_S5_", 4) || *q++ != AML_PACKAGE)
+            continue;
+        q += 1 + (*q >> 6) + 1; /* the package's length, then its count of elements */
+        if (q < end && aml_integer(&q, end, type_a)) {
+            if (!aml_integer(&q, end, type_b))
+                *type_b = *type_a;
+            return true;
+        }
+    }
+    return false;
+}
+
+static u64 dsdt_address(const u8 *fadt, u32 length)
+{
+    u64 wide = length >= FADT_X_DSDT + 8 ? load64(fadt + FADT_X_DSDT) : 0;
+
+    return wide ? wide : load32(fadt + FADT_DSDT);
+}
+
+struct acpi_soft_off acpi_find_soft_off(const struct phys_window *w, u64 rsdp_pa, const u8 *rsdp,
+                                        u32 rsdp_size)
+{
+    struct acpi_soft_off off = {0};
+    const struct acpi_header *header = acpi_find_table(w, rsdp_pa, rsdp, rsdp_size, "FACP");
+    const u8 *fadt = (const u8 *)header;
+    const struct acpi_header *dsdt;
+    u8 a, b;
+
+    if (!header || header->length < FADT_FLAGS + 4)
+        return off;
+    dsdt = table_at(w, dsdt_address(fadt, header->length));
+    if (!dsdt || !find_s5(dsdt, &a, &b))
+        return off;
+    if (load32(fadt + FADT_FLAGS) & FADT_FLAG_HW_REDUCED) {
+        if (header->length >= FADT_SLEEP_CONTROL + 12 && fadt[FADT_SLEEP_CONTROL] == SPACE_MEMORY &&
+            phys_window_get(w, load64(fadt + FADT_SLEEP_CONTROL + 4), 1))
+            off.sleep_control_pa = load64(fadt + FADT_SLEEP_CONTROL + 4);
+        off.sleep_control_value = (u8)(SLEEP_CONTROL_EN | a << SLEEP_CONTROL_TYP_SHIFT);
+        return off;
+    }
+    off.pm1a_port = (u16)load32(fadt + FADT_PM1A_CNT);
+    off.pm1b_port = (u16)load32(fadt + FADT_PM1B_CNT);
+    off.pm1a_value = (u16)(SLP_EN | a << SLP_TYP_SHIFT);
+    off.pm1b_value = (u16)(SLP_EN | b << SLP_TYP_SHIFT);
+    return off;
+}

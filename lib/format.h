@@ -1,0 +1,19 @@
+/*
+ * printf for the kernel: %c %s %d %i %u %x %X %p %%, with h hh l ll z, '-', '0', '+', ' ', '#',
+ * width and precision, both also as '*'. No floating point, no %n. An unknown conversion is printed
+ * as it stands. The names differ from libc's so that a program linked with newlib gets newlib's
+ * own.
+ */
+#ifndef LIB_FORMAT_H
+#define LIB_FORMAT_H
+
+#include "lib/types.h"
+
+/*
+ * Write at most size bytes with the final NUL (nothing if size is 0). Return the length that the
+ * whole text has, as C11 7.21.6.5 does.
+ */
+int kvsnprintf(char *buf, size_t size, const char *fmt, va_list ap) __printf(3, 0);
+int ksnprintf(char *buf, size_t size, const char *fmt, ...) __printf(3, 4);
+
+#endif

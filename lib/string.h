@@ -1,0 +1,32 @@
+/* The part of <string.h> that a kernel needs, with the meaning of C11, section 7.24. */
+#ifndef LIB_STRING_H
+#define LIB_STRING_H
+
+#include "lib/types.h"
+
+void *memcpy(void *restrict dst, const void *restrict src, size_t n);
+void *memmove(void *dst, const void *src, size_t n);
+void *memset(void *dst, int c, size_t n);
+int memcmp(const void *a, const void *b, size_t n);
+size_t strlen(const char *s);
+size_t strnlen(const char *s, size_t max);
+int strcmp(const char *a, const char *b);
+int strncmp(const char *a, const char *b, size_t n);
+char *strchr(const char *s, int c);
+
+/*
+ * Copies src into dst (cap bytes, cap > 0), cut if need be, always terminated. Returns true if it
+ * fitted.
+ */
+bool str_copy(char *dst, const char *src, size_t cap);
+
+/* Does name match pattern? '*' stands for any run of characters, '?' for any one. */
+bool glob_match(const char *pattern, const char *name);
+
+/*
+ * An unsigned number: decimal, or hexadecimal after 0x, all of s, no sign, no space. Returns false
+ * on anything else and on overflow, and leaves *value alone.
+ */
+bool parse_u64(const char *s, u64 *value);
+
+#endif

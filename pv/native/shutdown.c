@@ -1,0 +1,64 @@
+/*
+ * Ending a native machine, the most telling way first: QEMU's isa-debug-exit (carries the status), ACPI
+ * (poweroff only), the reset register and the keyboard controller, a triple fault.
+ */
+#include "lib/acpi.h"
+#include "boot/layout.h"
+#include "pv/native/io.h"
+#include "pv/native/native.h"
+
+enum {
+    DEBUG_EXIT_PORT = 0xf4, /* QEMU ends with status value << 1 | 1; elsewhere nobody listens */
+    DEBUG_EXIT_BASE = 0x10, /* so that no status of ours is one of QEMU's own */
+
+    RESET_CONTROL = 0xcf9, /* PCI hosts since the 430FX: 2 = hard, 4 = go */
+    RESET_HARD = 0x02,
+    RESET_GO = 0x06,
+
+    KEYBOARD_COMMAND = 0x64,
+    KEYBOARD_PULSE_RESET = 0xfe,
+};
+
+static struct acpi_soft_off soft_off;
+
+void native_shutdown_init(const struct boot_info *info)
+{
+    const struct phys_window low = {(const u8 *)DIRECT_MAP_BASE, 0, BOOT_MAP_SIZE};
+
+    soft_off = acpi_find_soft_off(&low, info->rsdp_pa, info->rsdp, info->rsdp_size);
+}
+
+static void acpi_power_off(void)
+{
+    if (soft_off.sleep_control_pa)
+        *(volatile u8 *)(DIRECT_MAP_BASE + soft_off.sleep_control_pa) = soft_off.sleep_control_value;
+    if (soft_off.pm1a_port)
+        outw(soft_off.pm1a_port, soft_off.pm1a_value);
+    if (soft_off.pm1b_port)
+        outw(soft_off.pm1b_port, soft_off.pm1b_value);
+}
+
+static void triple_fault(void)
+{
+    const struct descriptor_pointer none = {0, 0};
+
+    __asm__ volatile("lidt %0; ud2" : : "m"(none));
+}
+
+void native_halt(void)
+{
+    for (;;)
+        __asm__ volatile("cli; hlt");
+}
+
+void native_shutdown(enum pv_shutdown_reason reason, u8 status)
+{
+    outb(DEBUG_EXIT_PORT, DEBUG_EXIT_BASE + status);
+    if (reason == PV_POWEROFF)
+        acpi_power_off();
+    outb(RESET_CONTROL, RESET_HARD);
+    outb(RESET_CONTROL, RESET_GO);
+    outb(KEYBOARD_COMMAND, KEYBOARD_PULSE_RESET);
+    triple_fault();
+    native_halt();
+}

@@ -1,0 +1,97 @@
+/*
+ * Selection: which backend, and its class tables copied into the flat one. The kernel's first act;
+ * everything else goes through the table that this file fills.
+ */
+#include "lib/format.h"
+#include "lib/string.h"
+#include "pv/pv.h"
+
+struct pv_ops pv_ops;
+const struct pv_upcalls *pv_upcalls;
+
+/* In order of preference: what knows the hypervisor best comes first, bare metal last. */
+static const struct pv_backend *const backends[] = {
+    &pv_backend_xen_pv,
+    &pv_backend_xen_pvh,
+    &pv_backend_native,
+};
+
+static const struct pv_backend *selected;
+
+/* How we were entered: kept for pv_select_forced. */
+static enum boot_protocol entry_protocol;
+static u64 entry_loader_info;
+
+void pv_set_upcalls(const struct pv_upcalls *upcalls)
+{
+    pv_upcalls = upcalls;
+}
+
+const char *pv_backend_name(void)
+{
+    return selected ? selected->name : "none";
+}
+
+static void __noreturn missing_op_halt(const char *op)
+{
+    (void)op;
+    for (;;)
+        barrier();
+}
+void (*pv_missing_op)(const char *op) __noreturn = missing_op_halt;
+
+/* One trap an op, so that a call of an empty slot names it. */
+#define PV_CLASS_BEGIN(class)
+#define PV_OP(class, ret, name, params, args) \
+    static void missing_##name(void) \
+    { \
+        pv_missing_op(#name); \
+    }
+#define PV_CLASS_END(class)
+#include "pv/ops.def"
+#undef PV_CLASS_BEGIN
+#undef PV_OP
+#undef PV_CLASS_END
+
+static void fill_table(const struct pv_backend *backend)
+{
+#define PV_CLASS_BEGIN(class) pv_ops.class = *backend->class;
+#define PV_OP(class, ret, name, params, args) \
+    if (!pv_ops.class.name) \
+        pv_ops.class.name = (ret(*) params)missing_##name;
+#define PV_CLASS_END(class)
+#include "pv/ops.def"
+#undef PV_CLASS_BEGIN
+#undef PV_OP
+#undef PV_CLASS_END
+    selected = backend;
+}
+
+static const char *try_backend(const struct pv_backend *backend)
+{
+    const char *why_not = backend->probe(entry_protocol);
+
+    if (!why_not)
+        why_not = backend->setup->early_init(entry_loader_info);
+    if (!why_not)
+        fill_table(backend);
+    return why_not;
+}
+
+const struct pv_backend *pv_select(enum boot_protocol protocol, u64 loader_info)
+{
+    entry_protocol = protocol;
+    entry_loader_info = loader_info;
+    for (size_t i = 0; i < ARRAY_SIZE(backends); i++)
+        if (!try_backend(backends[i]))
+            return backends[i];
+    return NULL;
+}
+
+const char *pv_select_forced(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(backends); i++)
+        if (!strcmp(backends[i]->name, name))
+            return backends[i] == selected ? NULL : try_backend(backends[i]);
+    return "no such backend; known are: xen-pv, xen-pvh, native";
+}

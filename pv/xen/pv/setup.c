@@ -1,0 +1,75 @@
+/*
+ * The Xen PV backend: the kernel runs at CPL 3, page tables hold machine frames, and all that is privileged
+ * is asked of Xen.
+ */
+#include "lib/string.h"
+#include "pv/native/native.h"
+#include "pv/xen/hypercall.h"
+#include "pv/xen/xen.h"
+#include "pv/xen/pv/xen_pv.h"
+
+/* A page-table entry: present, writable, accessed, dirty (Intel SDM vol. 3, table 4-20). */
+#define PTE_DATA 0x63ull
+
+static const char *xen_pv_probe(enum boot_protocol protocol)
+{
+    return protocol == BOOT_XEN_PV ? NULL : "not entered by Xen's PV entry";
+}
+
+/* Xen filled the hypercall page before it entered; the shared page is to be mapped. */
+static const char *xen_pv_early_init(u64 loader_info)
+{
+    const struct start_info *start = (const struct start_info *)loader_info;
+
+    if (memcmp(start->magic, "xen-", 4))
+        return "the start_info page does not begin with \"xen-\"";
+    if (xen_update_va_mapping((u64)xen_shared_info_page, start->shared_info | PTE_DATA, UVMF_INVLPG))
+        return "Xen refuses to map the shared_info page";
+    return NULL;
+}
+
+/*
+ * A PV guest's memory is the frames 0 to nr_pages of its own numbering; only a domU with a toolstack has
+ * more to say about it.
+ */
+static const char *xen_pv_memory_map(struct boot_info *info)
+{
+    if (!xen_memory_map(info))
+        return NULL;
+    info->nr_regions = 0;
+    return boot_add_region(info, 0, info->xen_pv.nr_pages * PAGE_SIZE, BOOT_RAM);
+}
+
+static void xen_pv_platform_init(const struct boot_info *info)
+{
+    (void)info;
+}
+
+static void xen_pv_halt(void)
+{
+    for (;;)
+        xen_vcpu_op(VCPUOP_down, 0, NULL);
+}
+
+static const struct pv_setup_ops xen_pv_setup_ops = {
+    .early_init = xen_pv_early_init,
+    .trap_init = xen_pv_trap_init,
+    .memory_map = xen_pv_memory_map,
+    .platform_init = xen_pv_platform_init,
+    .console_write = xen_console_write,
+    .console_read = xen_console_read,
+    .get_wallclock = xen_get_wallclock,
+    .shutdown = xen_shutdown,
+};
+
+static const struct pv_cpu_ops xen_pv_cpu_ops = {
+    .read_tsc = native_read_tsc,
+    .halt = xen_pv_halt,
+};
+
+const struct pv_backend pv_backend_xen_pv = {
+    .name = "xen-pv",
+    .probe = xen_pv_probe,
+    .setup = &xen_pv_setup_ops,
+    .cpu = &xen_pv_cpu_ops,
+};

@@ -1,0 +1,73 @@
+/*
+ * The Xen PVH backend. A PVH guest runs on hardware virtualization, so its CPU is the native one; Xen is
+ * asked for what the machine around the CPU would do: console, time, events, power.
+ */
+#include "lib/string.h"
+#include "pv/native/cpuid.h"
+#include "pv/native/io.h"
+#include "pv/native/native.h"
+#include "pv/xen/hypercall.h"
+#include "pv/xen/xen.h"
+#include "boot/layout.h"
+#include <xen/arch-x86/cpuid.h>
+
+extern char hypercall_page[];
+
+/* Hypervisors put their leaves at a multiple of 0x100 from 0x40000000 (xen/arch-x86/cpuid.h). */
+static u32 xen_cpuid_base(void)
+{
+    for (u32 base = 0x40000000; base < 0x40010000; base += 0x100) {
+        const struct cpuid_regs r = cpuid(base, 0);
+
+        if (r.ebx == XEN_CPUID_SIGNATURE_EBX && r.ecx == XEN_CPUID_SIGNATURE_ECX &&
+            r.edx == XEN_CPUID_SIGNATURE_EDX && r.eax >= base + 2)
+            return base;
+    }
+    return 0;
+}
+
+static const char *xen_pvh_probe(enum boot_protocol protocol)
+{
+    if (protocol == BOOT_XEN_PV)
+        return "entered by Xen's PV entry";
+    return xen_cpuid_base() ? NULL : "no Xen in the CPUID leaves";
+}
+
+static const char *xen_pvh_early_init(u64 loader_info)
+{
+    struct xen_add_to_physmap map = {
+        .domid = DOMID_SELF,
+        .space = XENMAPSPACE_shared_info,
+        .idx = 0,
+        .gpfn = ((u64)xen_shared_info_page - VIRT_BASE) >> PAGE_SHIFT,
+    };
+
+    (void)loader_info;
+    wrmsr(cpuid(xen_cpuid_base() + 2, 0).ebx, (u64)hypercall_page - VIRT_BASE);
+    if (xen_memory_op(XENMEM_add_to_physmap, &map))
+        return "Xen refuses to map the shared_info page";
+    return NULL;
+}
+
+static void xen_pvh_platform_init(const struct boot_info *info)
+{
+    (void)info;
+}
+
+static const struct pv_setup_ops xen_pvh_setup_ops = {
+    .early_init = xen_pvh_early_init,
+    .trap_init = native_trap_init,
+    .memory_map = xen_memory_map,
+    .platform_init = xen_pvh_platform_init,
+    .console_write = xen_console_write,
+    .console_read = xen_console_read,
+    .get_wallclock = xen_get_wallclock,
+    .shutdown = xen_shutdown,
+};
+
+const struct pv_backend pv_backend_xen_pvh = {
+    .name = "xen-pvh",
+    .probe = xen_pvh_probe,
+    .setup = &xen_pvh_setup_ops,
+    .cpu = &native_cpu_ops,
+};

@@ -1,0 +1,43 @@
+/* What PV and PVH ask of Xen in the same words: the memory map, and the end. */
+#include "pv/xen/hypercall.h"
+#include "pv/xen/xen.h"
+
+u8 xen_shared_info_page[PAGE_SIZE] __aligned(PAGE_SIZE);
+
+/* xen/memory.h, XENMEM_memory_map: entries as e820 has them. */
+struct e820_entry {
+    u64 base;
+    u64 size;
+    u32 type;
+} __packed;
+
+const char *xen_memory_map(struct boot_info *info)
+{
+    static struct e820_entry entries[BOOT_REGIONS_MAX];
+    struct xen_memory_map map = {.nr_entries = ARRAY_SIZE(entries)};
+    const char *error = NULL;
+
+    if (info->nr_regions)
+        return NULL;
+    set_xen_guest_handle_raw(map.buffer, entries);
+    if (xen_memory_op(XENMEM_memory_map, &map))
+        return "Xen has no memory map for this domain (XENMEM_memory_map)";
+    for (u32 i = 0; i < map.nr_entries && !error; i++)
+        error = boot_add_region(info, entries[i].base, entries[i].size, entries[i].type);
+    return error;
+}
+
+/* The toolstack is told the reason only; the status has no way out but the console. */
+void xen_shutdown(enum pv_shutdown_reason reason, u8 status)
+{
+    static const unsigned int reasons[] = {
+        [PV_POWEROFF] = SHUTDOWN_poweroff,
+        [PV_REBOOT] = SHUTDOWN_reboot,
+        [PV_CRASH] = SHUTDOWN_crash,
+    };
+    struct sched_shutdown shutdown = {.reason = reasons[reason]};
+
+    (void)status;
+    xen_sched_op(SCHEDOP_shutdown, &shutdown);
+    pv_halt();
+}

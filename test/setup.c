@@ -1,0 +1,105 @@
+/* Class 1 of the ops: setup. */
+#include "kernel/trap.h"
+#include "lib/string.h"
+#include "pv/pv.h"
+#include "test/test.h"
+
+TEST(setup, backend_is_the_expected_one, early_init)
+{
+    static const struct {
+        const char *platform, *backend;
+    } expected[] = {
+        {"qemu", "native"},   {"microvm", "native"}, {"grub", "native"},     {"uefi", "native"},
+        {"xen-pv", "xen-pv"}, {"xen-grub", "xen-pv"}, {"xen-pvh", "xen-pvh"},
+    };
+
+    if (!cmdline.platform[0])
+        SKIP("nobody said platform=");
+    if (cmdline.pv[0])
+        SKIP("pv=%s forces one", cmdline.pv);
+    for (size_t i = 0; i < ARRAY_SIZE(expected); i++)
+        if (!strcmp(expected[i].platform, cmdline.platform)) {
+            EXPECT(!strcmp(expected[i].backend, pv_backend_name()));
+            return;
+        }
+    EXPECT(!"platform= names a platform that this test knows");
+}
+
+/* Whoever started this run with echo= types the word when asked. */
+TEST(setup, console_round_trip, console_write, console_read)
+{
+    char line[CMDLINE_VALUE_MAX];
+
+    if (!cmdline.echo[0])
+        SKIP("nobody promised to type (echo=)");
+    print("paravane: echo %s\n", cmdline.echo);
+    console_read_line(line, sizeof(line));
+    if (!EXPECT(!strcmp(line, cmdline.echo)))
+        print("# came back as \"%s\"\n", line);
+    EXPECT(pv_console_read() == -1 || pv_console_read() == -1);
+}
+
+TEST(setup, wallclock_is_sane_and_does_not_go_back, get_wallclock)
+{
+    const u64 year_2024 = 1704067200000000000, year_2100 = 4102444800000000000;
+    u64 before = 0, after = 0;
+
+    if (pv_get_wallclock(&before) == -ENODEV)
+        SKIP("the platform has no wall clock");
+    EXPECT(before > year_2024);
+    EXPECT(before < year_2100);
+    for (int i = 0; i < 100; i++, before = after) {
+        REQUIRE(pv_get_wallclock(&after) == 0);
+        REQUIRE(after >= before);
+    }
+}
+
+TEST(setup, tsc_moves_forward, read_tsc)
+{
+    u64 before = pv_read_tsc();
+
+    EXPECT(before > boot_entry_tsc);
+    for (int i = 0; i < 1000; i++) {
+        u64 after = pv_read_tsc();
+
+        REQUIRE(after >= before);
+        before = after;
+    }
+    EXPECT(before > boot_entry_tsc + 1000);
+}
+
+TEST(setup, exceptions_arrive_and_can_be_survived, trap_init)
+{
+    struct fault fault = {0};
+    volatile int after = 0;
+
+    PV_TRY (fault) {
+        __asm__ volatile("ud2");
+        after = 1;
+    }
+    EXPECT(fault.caught);
+    EXPECT_EQ(after, 0);
+    EXPECT_EQ(fault.vector, VECTOR_UD);
+
+    PV_TRY (fault) {
+        *(volatile u32 *)0xffffff7fdead0004 = 1;
+        after = 1;
+    }
+    EXPECT(fault.caught);
+    EXPECT_EQ(fault.vector, VECTOR_PF);
+    EXPECT_EQ(fault.address, 0xffffff7fdead0004);
+    EXPECT_EQ(fault.error & 3, 2);
+    EXPECT_EQ(after, 0);
+
+    PV_TRY (fault) {
+        after = 1;
+    }
+    EXPECT(!fault.caught);
+    EXPECT_EQ(after, 1);
+}
+
+/* Every run ends by this op; the runner compares its status with the verdict, and planted faults use it too. */
+TEST(setup, shutdown_is_how_this_run_ends, shutdown, halt)
+{
+    EXPECT(pv_ops.setup.shutdown && pv_ops.cpu.halt);
+}

@@ -1,0 +1,94 @@
+/*
+ * The payload "suite": runs every test that matches test=GLOB and reports in KTAP
+ * (docs.kernel.org/dev-tools/ktap.html). The verdict is PASS if one passed and none failed.
+ */
+#include "kernel/plant.h"
+#include "kernel/verdict.h"
+#include "lib/format.h"
+#include "lib/string.h"
+#include "test/test.h"
+
+extern const struct test _tests_start[], _tests_end[];
+
+static u32 failures; /* of the test that runs */
+static char skip_reason[128];
+
+bool test_expect(bool held, const char *file, int line, const char *fmt, ...)
+{
+    char what[PRINT_MAX / 2];
+    va_list ap;
+
+    if (held)
+        return true;
+    failures++;
+    va_start(ap, fmt);
+    kvsnprintf(what, sizeof(what), fmt, ap);
+    va_end(ap);
+    print("# %s:%d: does not hold: %s\n", file, line, what);
+    return false;
+}
+
+void test_skip(const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    kvsnprintf(skip_reason, sizeof(skip_reason), fmt, ap);
+    va_end(ap);
+}
+
+static struct {
+    u32 planned, run, passed, failed, skipped;
+} count;
+
+static void run_one(const char *name, void (*run)(void))
+{
+    failures = 0;
+    skip_reason[0] = '\0';
+    count.run++;
+    run();
+    if (failures) {
+        count.failed++;
+        print("not ok %u %s\n", count.run, name);
+    } else if (skip_reason[0]) {
+        count.skipped++;
+        print("ok %u %s # SKIP %s\n", count.run, name, skip_reason);
+    } else {
+        count.passed++;
+        print("ok %u %s\n", count.run, name);
+    }
+}
+
+static void conclude(void)
+{
+    print("# passed %u, failed %u, skipped %u\n", count.passed, count.failed, count.skipped);
+    if (count.failed)
+        finish(VERDICT_FAIL, "%u of %u tests failed", count.failed, count.run);
+    if (!count.passed)
+        finish(VERDICT_SKIP, "no test was applicable");
+    finish(VERDICT_PASS, "%s", "");
+}
+
+static void suite_run(void)
+{
+    const struct plant *plant = plant_wanted(PLANT_TEST);
+
+    for (const struct test *t = _tests_start; t < _tests_end; t++)
+        count.planned += glob_match(cmdline.test, t->name);
+    count.planned += plant != NULL;
+    if (!count.planned)
+        finish(VERDICT_ERROR, "test=%s matches none of the %u tests", cmdline.test,
+               (u32)(_tests_end - _tests_start));
+
+    print("KTAP version 1\n1..%u\n", count.planned);
+    for (const struct test *t = _tests_start; t < _tests_end; t++)
+        if (glob_match(cmdline.test, t->name)) {
+            log_debug("%s covers: %s", t->name, t->ops);
+            run_one(t->name, t->run);
+        }
+    if (plant)
+        run_one(plant->name, plant->run);
+    conclude();
+}
+
+PAYLOAD(suite, suite_run);

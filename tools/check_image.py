@@ -1,0 +1,119 @@
+#!/usr/bin/env python3
+"""Checks rules of the house on what was really built, and fails the build where one is broken.
+
+check_image.py [--objdump PROGRAM] [--nm PROGRAM] IMAGE OBJECT_FOLDER
+
+1. Privileged instructions and hypercalls lie in boot/ and pv/ only: nothing compiled from kernel/, mm/, lib/
+   or app/ holds one.
+2. No include runs upwards: lib -> pv -> mm -> kernel -> test, repro, app; and nothing outside of pv/xen,
+   boot and repro includes a header of Xen's.
+3. Every backend's table is complete: no slot of a NAME_CLASS_ops is empty.
+4. No segment of the image is both writable and executable.
+"""
+
+import argparse
+import pathlib
+import re
+import struct
+import subprocess
+import sys
+
+# Intel SDM vol. 3, section 5.9, and what a hypervisor intercepts or a PV guest must ask for.
+PRIVILEGED = re.compile(
+    r"^(cli|sti|hlt|lgdt|lidt|lldt|ltr|lmsw|clts|invd|wbinvd|invlpg|invpcid|wrmsr|rdmsr|rdpmc|swapgs|sysret[lq]?"
+    r"|iret[lq]?|in[bwl]?|out[bwl]?|ins[bwl]|outs[bwl]|vmcall|vmmcall|syscall|sysenter|xsetbv|str|sgdt|sidt|sldt"
+    r"|(wr|rd)(fs|gs)base[lq]?|pushf[lq]?|popf[lq]?|monitor|mwait|stac|clac|cpuid|rdtscp?)$")
+CONTROL_REGISTER = re.compile(r"%(cr[0-8]|dr[0-7]|db[0-7])\b")
+UNPRIVILEGED_FLOORS = ("kernel", "mm", "lib", "app")
+
+FLOOR = {"lib": 0, "boot/boot_info.h": 0, "boot/layout.h": 0, "pv": 1, "mm": 2, "kernel": 3, "boot": 4,
+         "test": 4, "repro": 4, "app": 4}
+
+
+def run(*command):
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def privileged_instructions(objdump, objects):
+    """Yields (object, line) for every privileged instruction of a floor that may have none."""
+    for path in sorted(objects.rglob("*.o")):
+        if path.relative_to(objects).parts[0] not in UNPRIVILEGED_FLOORS:
+            continue
+        for line in run(objdump, "-d", "--no-show-raw-insn", str(path)).splitlines():
+            match = re.match(r"\s*[0-9a-f]+:\s+(?:(?:rep\w*|lock|data16|cs|ds|es|fs|gs|ss)\s+)*([a-z0-9]+)(.*)", line)
+            if match and (PRIVILEGED.match(match[1]) or CONTROL_REGISTER.search(match[2])
+                          or "hypercall_page" in match[2]):
+                yield path.relative_to(objects), line.strip()
+
+
+def floor_of(path):
+    return FLOOR.get(path, FLOOR.get(path.split("/")[0]))
+
+
+def includes_upwards():
+    """Yields one line for every include that breaks rule 2."""
+    files = [p for d in ("lib", "boot", "pv", "mm", "kernel", "test", "repro", "app")
+             for p in sorted(pathlib.Path(d).rglob("*.[chS]")) if not str(p).startswith("test/host")]
+    for path in files:
+        mine = floor_of(str(path))
+        for name in re.findall(r'^\s*#\s*include\s+["<]([^">]+)', path.read_text(), re.M):
+            theirs = floor_of(name)
+            if theirs is not None and theirs > mine:
+                yield f"{path}: includes {name} from a higher floor"
+            if name.startswith("xen/") and not str(path).startswith(("pv/xen/", "boot/", "repro/")):
+                yield f"{path}: includes Xen's {name}"
+
+
+class Elf:
+    """As much of a 64-bit little-endian ELF as the checks want."""
+
+    def __init__(self, path):
+        self.bytes = pathlib.Path(path).read_bytes()
+        offset, = struct.unpack_from("<Q", self.bytes, 32)
+        size, count = struct.unpack_from("<HH", self.bytes, 54)
+        self.segments = [struct.unpack_from("<IIQQQQ", self.bytes, offset + i * size) for i in range(count)]
+
+    def words(self, address, size):
+        for kind, _, offset, vaddr, _, filesz in self.segments:
+            if kind == 1 and vaddr <= address and address + size <= vaddr + filesz:
+                return struct.unpack_from(f"<{size // 8}Q", self.bytes, offset + address - vaddr)
+        raise SystemExit(f"check_image: no segment holds {address:#x}")
+
+
+def empty_slots(nm, image, elf):
+    """Yields one line for every empty slot of a class table."""
+    for line in run(nm, "-S", image).splitlines():
+        fields = line.split()
+        if len(fields) == 4 and re.fullmatch(r"(native|xen_pv|xen_pvh)_\w+_ops", fields[3]):
+            words = elf.words(int(fields[0], 16), int(fields[1], 16))
+            for slot in (i for i, word in enumerate(words) if not word):
+                yield f"{fields[3]}: slot {slot} is empty (the ops are in the order of pv/ops.def)"
+
+
+def writable_and_executable(elf):
+    for kind, flags, _, vaddr, _, _ in elf.segments:
+        if kind == 1 and flags & 3 == 3:
+            yield f"the segment at {vaddr:#x} is writable and executable"
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--objdump", default="objdump")
+    parser.add_argument("--nm", default="nm")
+    parser.add_argument("image")
+    parser.add_argument("objects", type=pathlib.Path)
+    args = parser.parse_args()
+
+    elf = Elf(args.image)
+    faults = [f"{path}: privileged instruction outside of boot/ and pv/: {line}"
+              for path, line in privileged_instructions(args.objdump, args.objects)]
+    faults += includes_upwards()
+    faults += empty_slots(args.nm, args.image, elf)
+    faults += writable_and_executable(elf)
+    for fault in faults:
+        print(f"check_image: {fault}", file=sys.stderr)
+    return 1 if faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
