@@ -12,7 +12,7 @@ DIAGNOSTICS_MAX = 40
 PROBLEMS_MAX = 10
 PANIC_LINES_MAX = 60
 
-_BANNER = "paravane: Paravane on "
+_BANNER = re.compile(r"paravane: Paravane (?:\S+ )?on (.*)")
 _RESULT = re.compile(r"(not )?ok (\d{1,6}) (?:- )?(\S+)(?: # SKIP ?(.*))?$")
 _LOOKS_LIKE_RESULT = re.compile(r"(not )?ok\b")
 _PLAN = re.compile(r"1\.\.(\d{1,6})$")
@@ -54,7 +54,7 @@ class Transcript:
     """Everything worth knowing of one console, whatever was printed on it."""
 
     def __init__(self):
-        self.banner = ""  # "native", "xen-pv ...": what follows "Paravane on"
+        self.banner = ""  # "native", "xen-pv ...": what follows "Paravane VERSION on"
         self.hypervisor = ""  # Xen's version, if there is a Xen
         self.tests = []
         self.plan = None
@@ -108,10 +108,10 @@ class Transcript:
         elif line.startswith("paravane: echo "):
             if len(self.echo_wanted) < 16:
                 self.echo_wanted.append(line[len("paravane: echo ") :])
-        elif line.startswith(_BANNER):
+        elif _BANNER.match(line):
             if self.banner:
                 self._problem("the guest started more than once")
-            self.banner = line[len(_BANNER) :]
+            self.banner = _BANNER.match(line).group(1) or "?"
 
     def _panic_line(self, line):
         if len(self.panic_lines) < PANIC_LINES_MAX:

@@ -102,7 +102,6 @@ def _steps(scratch):
     return [
         Step("unit tests of the runner", [sys.executable, "-B", "-m", "unittest", "discover", "-q",
              "-s", "tools/test", "-t", "tools"]),
-        Step("shellcheck of run.sh and .ci/run", ["shellcheck", "run.sh", ".ci/run"]),
         Step("build with gcc", ["make", jobs, f"BUILD={short(build_dir())}"]),
         Step("build with clang and lld", ["make", jobs, "LLVM=1", f"BUILD={llvm}"]),
         Step("make check", ["make", "check"]),

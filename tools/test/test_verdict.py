@@ -6,7 +6,7 @@ from paravane.ktap import Transcript
 from paravane.machine import Ending
 from paravane.verdict import judge
 
-HEAD = ["paravane: Paravane on native", "KTAP version 1", "1..2"]
+HEAD = ["paravane: Paravane 0.1 on native", "KTAP version 1", "1..2"]
 GOOD = HEAD + ["ok 1 a.b", "ok 2 a.c # SKIP no such thing here", "paravane: verdict PASS"]
 
 
