@@ -1,7 +1,7 @@
 /*
  * Where all boot paths meet. The entries (entry32.S, entry_xen_pv.S) call boot_main with what the
- * loader left; the kernel is asked to make traps and the console work, and only then is the loader's
- * information read, so that whatever goes wrong there can be told. Next: kernel/main.c.
+ * loader left; the kernel is asked to make traps and the console work, and only then is the
+ * loader's information read, so that whatever goes wrong there can be told. Next: kernel/main.c.
  */
 #include "boot/boot_info.h"
 #include "boot/layout.h"

@@ -7,8 +7,8 @@
 
 /*
  * On the 32-bit entries the first 4 GiB of physical memory are also mapped here, at slot 272 of the
- * root table. Slots 256 to 271 belong to Xen in a PV guest (xen/arch-x86/xen-x86_64.h), so no backend
- * minds the kernel's use of this one.
+ * root table. Slots 256 to 271 belong to Xen in a PV guest (xen/arch-x86/xen-x86_64.h), so no
+ * backend minds the kernel's use of this one.
  */
 #define DIRECT_MAP_BASE 0xffff880000000000
 #define DIRECT_MAP_SLOT 272

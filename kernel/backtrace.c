@@ -1,12 +1,13 @@
 /*
  * Backtraces by frame pointers: [rbp] is the caller's rbp, [rbp + 8] the return address. Nothing is
- * dereferenced that does not lie in the image's own data, where all stacks are, and the chain must ascend.
+ * dereferenced that does not lie in the image's own data, where all stacks are, and the chain must
+ * ascend.
  */
 #include "kernel/console.h"
 #include "kernel/panic.h"
 #include "kernel/symtab.h"
 
-#define BACKTRACE_MAX 24
+#define BACKTRACE_MAX 24 /* lines */
 
 extern const char _data_start[], _image_end[];
 
@@ -26,18 +27,38 @@ static void print_address(int depth, u64 addr)
         print("  #%d %016llx (not in the kernel's text)\n", depth, (unsigned long long)addr);
 }
 
-/* A return address may be the first byte of the next function, so the byte before it is looked up. */
+static void print_repeats(u32 repeats)
+{
+    if (repeats)
+        print("  ... the same, %u more times\n", repeats);
+}
+
+/* A return address may be the first byte of the next function, so the byte before it is looked up.
+ */
 void backtrace_print(u64 rip, u64 rbp)
 {
+    u64 last = rip;
+    u32 repeats = 0;
+    int lines = 1, depth = 1;
+
     print_address(0, rip);
-    for (int depth = 1; depth < BACKTRACE_MAX && readable_frame(rbp); depth++) {
+    for (; lines < BACKTRACE_MAX && readable_frame(rbp); depth++) {
         const u64 *frame = (const u64 *)rbp;
 
-        if (!frame[1])
-            return;
-        print_address(depth, frame[1] - 1);
+        if (frame[1] && frame[1] - 1 == last) {
+            repeats++;
+        } else {
+            print_repeats(repeats);
+            repeats = 0;
+            if (!frame[1])
+                return;
+            last = frame[1] - 1;
+            lines++;
+            print_address(depth, last);
+        }
         if (frame[0] <= rbp)
-            return;
+            break;
         rbp = frame[0];
     }
+    print_repeats(repeats);
 }

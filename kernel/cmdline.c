@@ -19,9 +19,9 @@ struct word {
     const char *initial;
 };
 
-#define WORD(key, initial)                                                                         \
-    {                                                                                              \
-#key, offsetof(struct cmdline, key), initial                                               \
+#define WORD(key, initial) \
+    { \
+#key, offsetof(struct cmdline, key), initial \
     }
 
 static const struct word words[] = {

@@ -1,6 +1,7 @@
 /*
- * Text on the console. print() is for what a reader of the log relies on (KTAP, verdicts, panics); the log_
- * functions are for the rest, one line each, without its newline, shown from the level of log= up.
+ * Text on the console. print() is for what a reader of the log relies on (KTAP, verdicts, panics);
+ * the log_ functions are for the rest, one line each, without its newline, shown from the level of
+ * log= up.
  */
 #ifndef KERNEL_CONSOLE_H
 #define KERNEL_CONSOLE_H
@@ -19,8 +20,8 @@ void log_line(enum log_level level, const char *fmt, ...) __printf(2, 3);
 #define log_debug(...) log_line(LOG_DEBUG, __VA_ARGS__)
 
 /*
- * Waits for a line of input and stores it without its end, cut to cap bytes with the NUL. Waits as long as
- * it takes.
+ * Waits for a line of input and stores it without its end, cut to cap bytes with the NUL. Waits as
+ * long as it takes.
  */
 void console_read_line(char *line, size_t cap);
 

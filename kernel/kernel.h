@@ -9,8 +9,8 @@
 void kernel_early(enum boot_protocol protocol, u64 loader_info);
 
 /*
- * The boot story from there on; never returns. boot_error is NULL, or what is wrong with the loader's
- * information: then info is not to be used.
+ * The boot story from there on; never returns. boot_error is NULL, or what is wrong with the
+ * loader's information: then info is not to be used.
  */
 void kernel_main(struct boot_info *info, const char *boot_error) __noreturn;
 
@@ -22,8 +22,8 @@ extern struct cmdline cmdline;
 extern u64 boot_entry_tsc;
 
 /*
- * A payload is what run=NAME runs once the kernel stands. PAYLOAD registers one; whatever floor it lies
- * on, the kernel finds it by the linker's section.
+ * A payload is what run=NAME runs once the kernel stands. PAYLOAD registers one; whatever floor it
+ * lies on, the kernel finds it by the linker's section.
  */
 struct payload {
     const char *name;

@@ -1,6 +1,7 @@
 /*
- * The boot story. kernel_early is the first C code that runs after boot/'s entry; kernel_main tells the rest,
- * one call a line. Next: the payload that run= names, the suite (test/suite.c) unless told otherwise.
+ * The boot story. kernel_early is the first C code that runs after boot/'s entry; kernel_main tells
+ * the rest, one call a line. Next: the payload that run= names, the suite (test/suite.c) unless
+ * told otherwise.
  */
 #include "kernel/console.h"
 #include "kernel/kernel.h"
@@ -24,8 +25,9 @@ static void __noreturn on_missing_op(const char *op)
 void kernel_early(enum boot_protocol protocol, u64 loader_info)
 {
     pv_missing_op = on_missing_op;
-    pv_select(protocol, loader_info); /* which platform is this? fills the op table; the console works */
-    trap_init();                      /* an exception is told from here on */
+    pv_select(protocol,
+              loader_info); /* which platform is this? fills the op table; the console works */
+    trap_init();            /* an exception is told from here on */
 }
 
 static void banner(void)
@@ -78,7 +80,8 @@ static void check_memory_size(const struct boot_info *info)
     if (ram < least)
         finish(VERDICT_ERROR, "too little memory: %llu KiB of RAM, at least %llu KiB are needed",
                (unsigned long long)(ram >> 10), (unsigned long long)(least >> 10));
-    log_info("memory: %llu MiB of RAM in %u regions", (unsigned long long)(ram >> 20), info->nr_regions);
+    log_info("memory: %llu MiB of RAM in %u regions", (unsigned long long)(ram >> 20),
+             info->nr_regions);
 }
 
 static void __noreturn run_payload(const char *name)
@@ -108,8 +111,8 @@ void kernel_main(struct boot_info *info, const char *boot_error)
     plant = plant_wanted(PLANT_EARLY);
     if (plant)
         plant->run();
-    memory_map_init(info);            /* what the loader said, or the hypervisor knows */
+    memory_map_init(info); /* what the loader said, or the hypervisor knows */
     check_memory_size(info);
-    pv_platform_init(info);           /* what the backend wants of it: ACPI, shared pages */
+    pv_platform_init(info); /* what the backend wants of it: ACPI, shared pages */
     run_payload(cmdline.run);
 }

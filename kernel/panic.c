@@ -13,22 +13,26 @@ static void print_registers(const struct trap_frame *f)
     const struct {
         const char *name;
         u64 value;
-    } regs[] = {
-        {"rax", f->rax}, {"rbx", f->rbx}, {"rcx", f->rcx}, {"rdx", f->rdx}, {"rsi", f->rsi},
-        {"rdi", f->rdi}, {"rbp", f->rbp}, {"rsp", f->rsp}, {"r8 ", f->r8},  {"r9 ", f->r9},
-        {"r10", f->r10}, {"r11", f->r11}, {"r12", f->r12}, {"r13", f->r13}, {"r14", f->r14},
-        {"r15", f->r15}, {"rip", f->rip}, {"efl", f->rflags}};
+    } regs[] = {{"rax", f->rax}, {"rbx", f->rbx},   {"rcx", f->rcx}, {"rdx", f->rdx},
+                {"rsi", f->rsi}, {"rdi", f->rdi},   {"rbp", f->rbp}, {"rsp", f->rsp},
+                {"r8 ", f->r8},  {"r9 ", f->r9},    {"r10", f->r10}, {"r11", f->r11},
+                {"r12", f->r12}, {"r13", f->r13},   {"r14", f->r14}, {"r15", f->r15},
+                {"rip", f->rip}, {"efl", f->rflags}};
 
     for (size_t i = 0; i < ARRAY_SIZE(regs); i++)
         print("%s%s %016llx%s", i % 3 ? " " : "  ", regs[i].name, (unsigned long long)regs[i].value,
               i % 3 == 2 ? "\n" : "");
-    print("  cs %04x ss %04x error %llx backend %s\n", (u16)f->cs, (u16)f->ss, (unsigned long long)f->error,
-          pv_backend_name());
+    print("  cs %04x ss %04x error %llx backend %s\n", (u16)f->cs, (u16)f->ss,
+          (unsigned long long)f->error, pv_backend_name());
 }
 
-/* The stack may be exhausted or a check of it may be what failed: from here on it is not checked. */
-static void __noreturn panic_common(const struct trap_frame *frame, u64 rip, u64 rbp, const char *fmt,
-                                    va_list ap)
+static void panic_common(const struct trap_frame *frame, u64 rip, u64 rbp, const char *fmt,
+                         va_list ap) __printf(4, 0) __noreturn;
+
+/* The stack may be exhausted or a check of it may be what failed: from here on it is not checked.
+ */
+static void panic_common(const struct trap_frame *frame, u64 rip, u64 rbp, const char *fmt,
+                         va_list ap)
 {
     static char reason[PRINT_MAX / 2];
 
@@ -49,7 +53,8 @@ void panic(const char *fmt, ...)
     va_list ap;
 
     va_start(ap, fmt);
-    panic_common(NULL, (u64)__builtin_return_address(0), *(u64 *)__builtin_frame_address(0), fmt, ap);
+    panic_common(NULL, (u64)__builtin_return_address(0), *(u64 *)__builtin_frame_address(0), fmt,
+                 ap);
 }
 
 void panic_frame(const struct trap_frame *frame, const char *fmt, ...)

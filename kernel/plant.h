@@ -1,6 +1,6 @@
 /*
- * Planted faults: plant=NAME makes the run misbehave on purpose, which proves that the panic, the runner
- * and the verdicts tell the truth. PLANT registers one (test/plant.c has them).
+ * Planted faults: plant=NAME makes the run misbehave on purpose, which proves that the panic, the
+ * runner and the verdicts tell the truth. PLANT registers one (test/plant.c has them).
  */
 #ifndef KERNEL_PLANT_H
 #define KERNEL_PLANT_H
@@ -19,7 +19,8 @@ struct plant {
 };
 
 #define PLANT(ident, stage, fn) \
-    static const struct plant plant_entry_##ident __used __section(".faults") __aligned(8) = {#ident, stage, fn}
+    static const struct plant plant_entry_##ident __used __section(".faults") \
+        __aligned(8) = {#ident, stage, fn}
 
 /* The planted fault that the command line asks for at this stage, or NULL. */
 const struct plant *plant_wanted(enum plant_stage stage);

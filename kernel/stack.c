@@ -6,9 +6,8 @@ extern const char boot_stack[];
 
 u64 stack_limit = (u64)boot_stack + STACK_RESERVE;
 
-void stack_overflow(u64 rip, u64 rsp, u64 rbp)
+void stack_overflow(const struct trap_frame *frame)
 {
-    struct trap_frame frame = {.rip = rip, .rsp = rsp, .rbp = rbp};
-
-    panic_frame(&frame, "stack overflow: less than %d bytes left at the entry of a function", STACK_RESERVE);
+    panic_frame(frame, "stack overflow: less than %d bytes left at the entry of a function",
+                STACK_RESERVE);
 }

@@ -2,24 +2,38 @@
  * __fentry__: runs at the start of every C function, before its prologue; the return address tells which.
  * May change nothing but the flags. See kernel/stack.h.
  */
+#include "pv/exception_stubs.inc"
+
+#define OVERFLOW_STACK_SIZE 8192
+
 	.text
 	.globl	__fentry__
 __fentry__:
 	cmpq	stack_limit(%rip), %rsp
 	jb	1f
 	ret
-1:	popq	%rdi
-	movq	%rsp, %rsi
-	movq	%rbp, %rdx
-	movq	$0, stack_limit(%rip)
+/* A struct trap_frame of the function's first instruction, on a stack of its own. */
+1:	movq	$0, stack_limit(%rip)
+	movq	%rsp, overflow_rsp(%rip)
 	movq	$overflow_stack_top, %rsp
-	pushq	%rdi				/* a frame, so that the backtrace goes on */
-	pushq	%rbp
-	movq	%rsp, %rbp
+	pushq	$0				/* ss */
+	pushq	overflow_rsp(%rip)
+	addq	$8, (%rsp)
+	pushq	$0				/* rflags: the comparison changed them */
+	pushq	$0				/* cs */
+	pushq	overflow_rsp(%rip)
+	pushq	$0				/* error */
+	pushq	$0				/* vector */
+	save_regs
+	movq	overflow_rsp(%rip), %rax
+	movq	(%rax), %rax
+	movq	%rax, TRAP_FRAME_RIP(%rdi)
 	call	stack_overflow
 	ud2
 
 	.bss
 	.balign	16
-	.skip	8192
+	.skip	OVERFLOW_STACK_SIZE
 overflow_stack_top:
+overflow_rsp:
+	.skip	8

@@ -1,5 +1,6 @@
 /*
- * Exceptions, whichever backend delivered them: the innermost PV_TRY block takes one, else it is the end.
+ * Exceptions, whichever backend delivered them: the innermost PV_TRY block takes one, else it is
+ * the end.
  */
 #include "kernel/trap.h"
 #include "kernel/panic.h"
@@ -13,10 +14,10 @@ static struct fault *innermost;
 const char *exception_name(u64 vector)
 {
     static const char *const names[32] = {
-        [0] = "#DE",  [1] = "#DB",  [2] = "NMI",  [3] = "#BP",  [4] = "#OF",  [5] = "#BR",  [6] = "#UD",
-        [7] = "#NM",  [8] = "#DF",  [10] = "#TS", [11] = "#NP", [12] = "#SS", [13] = "#GP", [14] = "#PF",
-        [16] = "#MF", [17] = "#AC", [18] = "#MC", [19] = "#XM", [20] = "#VE", [21] = "#CP", [28] = "#HV",
-        [29] = "#VC", [30] = "#SX"};
+        [0] = "#DE",  [1] = "#DB",  [2] = "NMI",  [3] = "#BP",  [4] = "#OF",  [5] = "#BR",
+        [6] = "#UD",  [7] = "#NM",  [8] = "#DF",  [10] = "#TS", [11] = "#NP", [12] = "#SS",
+        [13] = "#GP", [14] = "#PF", [16] = "#MF", [17] = "#AC", [18] = "#MC", [19] = "#XM",
+        [20] = "#VE", [21] = "#CP", [28] = "#HV", [29] = "#VC", [30] = "#SX"};
 
     return vector < ARRAY_SIZE(names) && names[vector] ? names[vector] : "reserved vector";
 }
@@ -60,8 +61,11 @@ static void on_exception(struct trap_frame *frame, u64 fault_address)
     else if (frame->vector == VECTOR_PF)
         panic_frame(frame, "page fault (#PF) at address %016llx: %s of %s page, error %llx",
                     (unsigned long long)fault_address,
-                    frame->error & 16 ? "execution" : frame->error & 2 ? "write" : "read",
-                    frame->error & 1 ? "a protected" : "an absent", (unsigned long long)frame->error);
+                    frame->error & 16  ? "execution"
+                    : frame->error & 2 ? "write"
+                                       : "read",
+                    frame->error & 1 ? "a protected" : "an absent",
+                    (unsigned long long)frame->error);
     else
         panic_frame(frame, "exception %s (vector %llu), error %llx", exception_name(frame->vector),
                     (unsigned long long)frame->vector, (unsigned long long)frame->error);

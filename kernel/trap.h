@@ -21,7 +21,7 @@ enum {
 struct fault {
     bool caught;
     u64 vector, error, rip;
-    u64 address; /* of a page fault */
+    u64 address;  /* of a page fault */
     u64 saved[8]; /* try.S: rbx rbp r12 r13 r14 r15 rsp rip */
     struct fault *outer;
 };
@@ -33,9 +33,9 @@ void trap_init(void);
 const char *exception_name(u64 vector);
 
 /*
- * PV_TRY(fault) { … } runs the block; an exception in it (or in what it calls) ends it, and fault then says
- * which. MUST NOT be left by return, break or goto. What the block changes of the function's own
- * variables is lost after an exception unless they are volatile.
+ * PV_TRY(fault) { … } runs the block; an exception in it (or in what it calls) ends it, and fault
+ * then says which. MUST NOT be left by return, break or goto. What the block changes of the
+ * function's own variables is lost after an exception unless they are volatile.
  */
 #define PV_TRY(f) \
     for (bool pv_try_once_ = fault_try(&(f)); pv_try_once_; pv_try_once_ = fault_end(&(f)))

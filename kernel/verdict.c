@@ -14,7 +14,8 @@ void finish(enum verdict verdict, const char *fmt, ...)
     va_start(ap, fmt);
     kvsnprintf(reason, sizeof(reason), fmt, ap);
     va_end(ap);
-    print("# tsc %llu ticks from entry to verdict\n", (unsigned long long)(pv_read_tsc() - boot_entry_tsc));
+    print("# tsc %llu ticks from entry to verdict\n",
+          (unsigned long long)(pv_read_tsc() - boot_entry_tsc));
     print("paravane: verdict %s%s%s\n", names[verdict], reason[0] ? ": " : "", reason);
     pv_shutdown(PV_POWEROFF, (u8)verdict);
     pv_halt();

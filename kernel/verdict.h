@@ -12,9 +12,9 @@ enum verdict {
 };
 
 /*
- * Prints "paravane: verdict PASS" (or as it is), with ": " and the reason if fmt is not "", and ends the
- * machine with the verdict as its status. A failed guest that panicked is told to the hypervisor as crashed
- * by panic(), not here.
+ * Prints "paravane: verdict PASS" (or as it is), with ": " and the reason if fmt is not "", and
+ * ends the machine with the verdict as its status. The machine is powered off, not reported as
+ * crashed, whatever the verdict: it is the last line that tells.
  */
 void finish(enum verdict verdict, const char *fmt, ...) __printf(2, 3) __noreturn;
 

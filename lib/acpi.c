@@ -74,7 +74,8 @@ static const struct acpi_header *table_at(const struct phys_window *w, u64 pa)
 }
 
 /* The RSDP's bytes, checked: *v2 says whether the XSDT's address is there. */
-static const u8 *find_rsdp(const struct phys_window *w, u64 pa, const u8 *copy, u32 copy_size, bool *v2)
+static const u8 *find_rsdp(const struct phys_window *w, u64 pa, const u8 *copy, u32 copy_size,
+                           bool *v2)
 {
     const u8 *rsdp = copy;
     u32 size = copy_size;
@@ -83,7 +84,8 @@ static const u8 *find_rsdp(const struct phys_window *w, u64 pa, const u8 *copy, 
         size = RSDP_V2_SIZE;
         rsdp = pa ? phys_window_get(w, pa, size) : NULL;
     }
-    if (!rsdp || size < RSDP_V1_SIZE || memcmp(rsdp, "RSD PTR ", 8) || !checksum_ok(rsdp, RSDP_V1_SIZE))
+    if (!rsdp || size < RSDP_V1_SIZE || memcmp(rsdp, "RSD PTR ", 8) ||
+        !checksum_ok(rsdp, RSDP_V1_SIZE))
         return NULL;
     *v2 = rsdp[RSDP_REVISION] >= 2 && size >= RSDP_V2_SIZE && checksum_ok(rsdp, RSDP_V2_SIZE);
     return rsdp;
@@ -130,8 +132,8 @@ static bool aml_integer(const u8 **p, const u8 *end, u8 *value)
 }
 
 /*
- * The sleep types of S5: Name(_S5_, Package() { PM1a's, PM1b's, … }), found by its bytes instead of by an
- * interpreter, since firmware writes it as a constant.
+ * The sleep types of S5: Name(_S5_, Package() { PM1a's, PM1b's, … }), found by its bytes instead of
+ * by an interpreter, since firmware writes it as a constant.
  */
 static bool find_s5(const struct acpi_header *dsdt, u8 *type_a, u8 *type_b)
 {

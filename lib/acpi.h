@@ -1,7 +1,7 @@
 /*
- * The little of ACPI that a kernel this size wants: find a table, and learn how to turn the machine off.
- * Pure functions over a window of physical memory; every table is checked (length, checksum) before it
- * is believed. After the ACPI specification 6.4, chapters 4 and 5.
+ * The little of ACPI that a kernel this size wants: find a table, and learn how to turn the machine
+ * off. Pure functions over a window of physical memory; every table is checked (length, checksum)
+ * before it is believed. After the ACPI specification 6.4, chapters 4 and 5.
  */
 #ifndef LIB_ACPI_H
 #define LIB_ACPI_H
@@ -22,15 +22,15 @@ struct acpi_header {
 } __packed;
 
 /*
- * The first table of this signature (four letters), or NULL. The RSDP is the copy that the loader made
- * if rsdp_size is not 0, else the one at rsdp_pa; with neither there is no ACPI.
+ * The first table of this signature (four letters), or NULL. The RSDP is the copy that the loader
+ * made if rsdp_size is not 0, else the one at rsdp_pa; with neither there is no ACPI.
  */
 const struct acpi_header *acpi_find_table(const struct phys_window *w, u64 rsdp_pa, const u8 *rsdp,
                                           u32 rsdp_size, const char *signature);
 
 /*
- * What to write, and where, to enter S5, soft off (sections 4.8.3.2 and 4.8.3.7). Ports and addresses that
- * the machine lacks are 0.
+ * What to write, and where, to enter S5, soft off (sections 4.8.3.2 and 4.8.3.7). Ports and
+ * addresses that the machine lacks are 0.
  */
 struct acpi_soft_off {
     u16 pm1a_port, pm1a_value;

@@ -38,7 +38,7 @@ static void __noreturn missing_op_halt(const char *op)
     for (;;)
         barrier();
 }
-void (*pv_missing_op)(const char *op) __noreturn = missing_op_halt;
+__noreturn void (*pv_missing_op)(const char *op) = missing_op_halt;
 
 /* One trap an op, so that a call of an empty slot names it. */
 #define PV_CLASS_BEGIN(class)

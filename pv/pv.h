@@ -1,7 +1,7 @@
 /*
- * The table of paravirtual ops, and the calls that go through it. ops.def is the contract; this file
- * turns it into C. A backend (struct pv_backend) is a set of class tables; pv_select copies one set
- * into the flat pv_ops, and from then on pv_NAME(…) is a call through its slot.
+ * The table of paravirtual ops, and the calls that go through it. ops.def is the contract; this
+ * file turns it into C. A backend (struct pv_backend) is a set of class tables; pv_select copies
+ * one set into the flat pv_ops, and from then on pv_NAME(…) is a call through its slot.
  */
 #ifndef PV_PV_H
 #define PV_PV_H
@@ -9,7 +9,8 @@
 #include "boot/boot_info.h"
 #include "pv/upcalls.h"
 
-/* The few error numbers that ops return, negated; the values are Xen's and POSIX's (xen/errno.h). */
+/* The few error numbers that ops return, negated; the values are Xen's and POSIX's (xen/errno.h).
+ */
 enum {
     EPERM = 1,
     ENODEV = 19,
@@ -23,7 +24,9 @@ enum pv_shutdown_reason {
 };
 
 /* One struct of function pointers a class: struct pv_setup_ops and so on. */
-#define PV_CLASS_BEGIN(class) struct pv_##class##_ops {
+#define PV_CLASS_BEGIN(class) \
+    struct pv_##class##_ops \
+    {
 #define PV_OP(class, ret, name, params, args) ret(*name) params;
 #define PV_CLASS_END(class) \
     } \
@@ -62,8 +65,8 @@ extern struct pv_ops pv_ops;
 struct pv_backend {
     const char *name; /* as in pv=NAME */
     /*
-     * Could this backend run on a machine entered by this protocol? NULL if so, else why not, in words.
-     * MUST have no effect on the machine.
+     * Could this backend run on a machine entered by this protocol? NULL if so, else why not, in
+     * words. MUST have no effect on the machine.
      */
     const char *(*probe)(enum boot_protocol protocol);
     const struct pv_setup_ops *setup;
@@ -75,14 +78,14 @@ extern const struct pv_backend pv_backend_xen_pv;
 extern const struct pv_backend pv_backend_xen_pvh;
 
 /*
- * Selects the first backend whose probe and early_init succeed, fills pv_ops, and returns it; NULL if
- * there is none. Context: early.
+ * Selects the first backend whose probe and early_init succeed, fills pv_ops, and returns it; NULL
+ * if there is none. Context: early.
  */
 const struct pv_backend *pv_select(enum boot_protocol protocol, u64 loader_info);
 
 /*
- * Selects the backend of this name instead (pv=NAME). Returns NULL, or one line that says why it cannot be; the
- * backend that was selected is then still in place. Context: early.
+ * Selects the backend of this name instead (pv=NAME). Returns NULL, or one line that says why it
+ * cannot be; the backend that was selected is then still in place. Context: early.
  */
 const char *pv_select_forced(const char *name);
 
@@ -90,6 +93,6 @@ const char *pv_select_forced(const char *name);
 const char *pv_backend_name(void);
 
 /* An op that a backend left empty is replaced by a trap that calls this with the op's name. */
-extern void (*pv_missing_op)(const char *op) __noreturn;
+extern __noreturn void (*pv_missing_op)(const char *op);
 
 #endif

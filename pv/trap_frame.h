@@ -1,14 +1,13 @@
 /*
  * The one frame of registers that an exception or an interrupt leaves, on every backend. The stubs
- * (pv/native/entry.S, pv/xen/pv/entry.S) build it; kernel/ reads it. The part from vector upwards is
- * what the CPU pushes in 64-bit mode (Intel SDM vol. 3, section 6.14), below it what the stubs push.
+ * (pv/native/entry.S, pv/xen/pv/entry.S) build it; kernel/ reads it. The part from vector upwards
+ * is what the CPU pushes in 64-bit mode (Intel SDM vol. 3, section 6.14), below it what the stubs
+ * push.
  */
 #ifndef PV_TRAP_FRAME_H
 #define PV_TRAP_FRAME_H
 
-#define TRAP_FRAME_RAX    (10 * 8)
-#define TRAP_FRAME_VECTOR (15 * 8)
-#define TRAP_FRAME_CS     (18 * 8)
+#define TRAP_FRAME_RIP (17 * 8)
 
 #ifndef __ASSEMBLY__
 #include "lib/types.h"
@@ -21,9 +20,7 @@ struct trap_frame {
     u64 rip, cs, rflags, rsp, ss;
 };
 
-_Static_assert(offsetof(struct trap_frame, rax) == TRAP_FRAME_RAX, "entry.S knows the layout");
-_Static_assert(offsetof(struct trap_frame, vector) == TRAP_FRAME_VECTOR, "entry.S knows the layout");
-_Static_assert(offsetof(struct trap_frame, cs) == TRAP_FRAME_CS, "entry.S knows the layout");
+_Static_assert(offsetof(struct trap_frame, rip) == TRAP_FRAME_RIP, "assembly knows the layout");
 #endif
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * The other direction: what a backend may call in the kernel, and nothing else of it. The kernel hands
- * one table over before it initialises traps (kernel/trap.c).
+ * The other direction: what a backend may call in the kernel, and nothing else of it. The kernel
+ * hands one table over before it initialises traps (kernel/trap.c).
  */
 #ifndef PV_UPCALLS_H
 #define PV_UPCALLS_H

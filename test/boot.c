@@ -40,7 +40,8 @@ TEST(boot, image_lies_in_ram, memory_map)
     EXPECT(in_ram((u64)_image_start - VIRT_BASE, (u64)_image_end - VIRT_BASE));
 }
 
-/* RAM that the map promises is there: a pattern in the last word of each region that is mapped so far. */
+/* RAM that the map promises is there: a pattern in the last word of each region that is mapped so
+ * far. */
 TEST(boot, free_memory_lies_behind_image_and_modules)
 {
     const u64 free = boot_info_ptr->first_free_pa;
@@ -92,6 +93,7 @@ TEST(boot, rsdp_is_acpi, platform_init)
         SKIP("Xen tells a PV guest of no RSDP");
     if (!boot_info_ptr->rsdp_pa && !boot_info_ptr->rsdp_size)
         SKIP("the loader gave no RSDP");
-    fadt = acpi_find_table(&low, boot_info_ptr->rsdp_pa, boot_info_ptr->rsdp, boot_info_ptr->rsdp_size, "APIC");
+    fadt = acpi_find_table(&low, boot_info_ptr->rsdp_pa, boot_info_ptr->rsdp,
+                           boot_info_ptr->rsdp_size, "APIC");
     EXPECT(fadt);
 }

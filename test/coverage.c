@@ -1,6 +1,6 @@
 /*
- * An op without a test does not link: here every op of pv/ops.def needs the symbol that TEST defines when it
- * cites the op (test/test.h). The section is not part of what is loaded.
+ * An op without a test does not link: here every op of pv/ops.def needs the symbol that TEST
+ * defines when it cites the op (test/test.h). The section is not part of what is loaded.
  */
 // clang-format off
 #define PV_CLASS_BEGIN(class)

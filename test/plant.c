@@ -1,6 +1,6 @@
 /*
- * The planted faults. Each shows that something which must not pass in silence doesn't: the runner's own
- * tests (tools/test/) run them and look at what is said.
+ * The planted faults. Each shows that something which must not pass in silence doesn't: the
+ * runner's own tests (tools/test/) run them and look at what is said.
  */
 #include "kernel/panic.h"
 #include "kernel/plant.h"

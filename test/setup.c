@@ -9,7 +9,7 @@ TEST(setup, backend_is_the_expected_one, early_init)
     static const struct {
         const char *platform, *backend;
     } expected[] = {
-        {"qemu", "native"},   {"microvm", "native"}, {"grub", "native"},     {"uefi", "native"},
+        {"qemu", "native"},   {"microvm", "native"},  {"grub", "native"},     {"uefi", "native"},
         {"xen-pv", "xen-pv"}, {"xen-grub", "xen-pv"}, {"xen-pvh", "xen-pvh"},
     };
 
@@ -73,7 +73,8 @@ TEST(setup, exceptions_arrive_and_can_be_survived, trap_init)
     struct fault fault = {0};
     volatile int after = 0;
 
-    PV_TRY (fault) {
+    PV_TRY(fault)
+    {
         __asm__ volatile("ud2");
         after = 1;
     }
@@ -81,7 +82,8 @@ TEST(setup, exceptions_arrive_and_can_be_survived, trap_init)
     EXPECT_EQ(after, 0);
     EXPECT_EQ(fault.vector, VECTOR_UD);
 
-    PV_TRY (fault) {
+    PV_TRY(fault)
+    {
         *(volatile u32 *)0xffffff7fdead0004 = 1;
         after = 1;
     }
@@ -91,14 +93,16 @@ TEST(setup, exceptions_arrive_and_can_be_survived, trap_init)
     EXPECT_EQ(fault.error & 3, 2);
     EXPECT_EQ(after, 0);
 
-    PV_TRY (fault) {
+    PV_TRY(fault)
+    {
         after = 1;
     }
     EXPECT(!fault.caught);
     EXPECT_EQ(after, 1);
 }
 
-/* Every run ends by this op; the runner compares its status with the verdict, and planted faults use it too. */
+/* Every run ends by this op; the runner compares its status with the verdict, and planted faults
+ * use it too. */
 TEST(setup, shutdown_is_how_this_run_ends, shutdown, halt)
 {
     EXPECT(pv_ops.setup.shutdown && pv_ops.cpu.halt);

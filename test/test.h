@@ -1,12 +1,12 @@
 /*
  * The conformance suite's vocabulary.
  *
- * TEST(group, name, op, …) { … } defines and registers one test and cites the ops that it covers; with no op,
- * it covers none. A test that comes to its end has passed unless an EXPECT failed; SKIP ends it as not
- * applicable here, with the reason in words.
+ * TEST(group, name, op, …) { … } defines and registers one test and cites the ops that it covers;
+ * with no op, it covers none. A test that comes to its end has passed unless an EXPECT failed; SKIP
+ * ends it as not applicable here, with the reason in words.
  *
- * Every op of pv/ops.def must be cited somewhere: pv/ops.def makes test/coverage.c refer to one symbol an op, and
- * citing an op defines it, so an op without a test does not link.
+ * Every op of pv/ops.def must be cited somewhere: pv/ops.def makes test/coverage.c refer to one
+ * symbol an op, and citing an op defines it, so an op without a test does not link.
  */
 #ifndef TEST_TEST_H
 #define TEST_TEST_H
@@ -21,9 +21,8 @@ struct test {
     void (*run)(void);
 };
 
-#define CITE_SYMBOL(op) \
-    __asm__(".weak no_test_covers_" #op "\n\t.set no_test_covers_" #op ", 0");
-#define CITE_NAME(op) #op " "
+#define CITE_SYMBOL(op) __asm__(".weak no_test_covers_" #op "\n\t.set no_test_covers_" #op ", 0");
+#define CITE_NAME(op)   #op " "
 
 /* Applies m to each of up to eight arguments. */
 #define FOR_EACH_1(m, a)      m(a)
@@ -36,14 +35,14 @@ struct test {
 #define FOR_EACH_8(m, a, ...) m(a) FOR_EACH_7(m, __VA_ARGS__)
 #define FOR_EACH_0(m)
 #define FOR_EACH_PICK(e0, e1, e2, e3, e4, e5, e6, e7, e8, n, ...) FOR_EACH_##n
-#define FOR_EACH_N(...)    FOR_EACH_PICK(0, ##__VA_ARGS__, 8, 7, 6, 5, 4, 3, 2, 1, 0)
-#define FOR_EACH(m, ...)   FOR_EACH_N(__VA_ARGS__)(m, ##__VA_ARGS__)
+#define FOR_EACH_N(...)                                           FOR_EACH_PICK(0, ##__VA_ARGS__, 8, 7, 6, 5, 4, 3, 2, 1, 0)
+#define FOR_EACH(m, ...)                                          FOR_EACH_N(__VA_ARGS__)(m, ##__VA_ARGS__)
 
 #define TEST(group, ident, ...) \
     FOR_EACH(CITE_SYMBOL, ##__VA_ARGS__) \
     static void test_##group##_##ident(void); \
-    static const struct test entry_##group##_##ident __used __section(".tests." #group) __aligned(8) = { \
-        #group "." #ident, "" FOR_EACH(CITE_NAME, ##__VA_ARGS__), test_##group##_##ident}; \
+    static const struct test entry_##group##_##ident __used __section(".tests." #group) __aligned( \
+        8) = {#group "." #ident, "" FOR_EACH(CITE_NAME, ##__VA_ARGS__), test_##group##_##ident}; \
     static void test_##group##_##ident(void)
 
 /* Each returns whether it held; a failure is printed and counted. */

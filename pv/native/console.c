@@ -1,7 +1,7 @@
 /*
- * The native console: a 16550 UART at 0x3f8, 115200 baud, polled (National PC16550D data sheet), and
- * Bochs's debug port at 0xe9 where it answers. Output goes to each that is there, input comes from the
- * UART.
+ * The native console: a 16550 UART at 0x3f8, 115200 baud, polled (National PC16550D data sheet),
+ * and Bochs's debug port at 0xe9 where it answers. Output goes to each that is there, input comes
+ * from the UART.
  */
 #include "pv/native/io.h"
 #include "pv/native/native.h"

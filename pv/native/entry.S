@@ -5,7 +5,7 @@
 	.macro	exception_prologue
 	.endm
 
-#include "pv/exception_stubs.h"
+#include "pv/exception_stubs.inc"
 
 	.text
 	exception_stubs native_exception_stubs

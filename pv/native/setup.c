@@ -1,6 +1,6 @@
 /*
- * The native backend: bare metal, or an emulator that pretends to be. It stands at the end of the list
- * in pv/pv.c, so whoever comes here has found no hypervisor that knows better.
+ * The native backend: bare metal, or an emulator that pretends to be. It stands at the end of the
+ * list in pv/pv.c, so whoever comes here has found no hypervisor that knows better.
  */
 #include "pv/native/native.h"
 

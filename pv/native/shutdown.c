@@ -1,6 +1,7 @@
 /*
- * Ending a native machine, the most telling way first: QEMU's isa-debug-exit (carries the status), ACPI
- * (poweroff only), the reset register and the keyboard controller, a triple fault.
+ * Ending a native machine, the most telling way first: QEMU's isa-debug-exit (carries the status,
+ * not for a reboot), ACPI (poweroff only), the reset register and the keyboard controller, a triple
+ * fault.
  */
 #include "lib/acpi.h"
 #include "boot/layout.h"
@@ -31,7 +32,8 @@ void native_shutdown_init(const struct boot_info *info)
 static void acpi_power_off(void)
 {
     if (soft_off.sleep_control_pa)
-        *(volatile u8 *)(DIRECT_MAP_BASE + soft_off.sleep_control_pa) = soft_off.sleep_control_value;
+        *(volatile u8 *)(DIRECT_MAP_BASE + soft_off.sleep_control_pa) =
+            soft_off.sleep_control_value;
     if (soft_off.pm1a_port)
         outw(soft_off.pm1a_port, soft_off.pm1a_value);
     if (soft_off.pm1b_port)
@@ -53,7 +55,8 @@ void native_halt(void)
 
 void native_shutdown(enum pv_shutdown_reason reason, u8 status)
 {
-    outb(DEBUG_EXIT_PORT, DEBUG_EXIT_BASE + status);
+    if (reason != PV_REBOOT)
+        outb(DEBUG_EXIT_PORT, DEBUG_EXIT_BASE + status);
     if (reason == PV_POWEROFF)
         acpi_power_off();
     outb(RESET_CONTROL, RESET_HARD);

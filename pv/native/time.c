@@ -1,6 +1,6 @@
 /*
- * The native clocks: the TSC, and the real-time clock in the CMOS (Motorola MC146818A data sheet; the
- * century register is where ACPI's FADT says it is on every PC, at 0x32).
+ * The native clocks: the TSC, and the real-time clock in the CMOS (Motorola MC146818A data sheet;
+ * the century register is where ACPI's FADT says it is on every PC, at 0x32).
  */
 #include "pv/native/io.h"
 #include "pv/native/native.h"

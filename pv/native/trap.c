@@ -100,7 +100,8 @@ static void load_gdt(void)
                      : "rax", "memory");
 }
 
-/* Called again when another backend is forced: a loaded TSS is busy, so its descriptor is built anew. */
+/* Called again when another backend is forced: a loaded TSS is busy, so its descriptor is built
+ * anew. */
 void native_trap_init(void)
 {
     const struct descriptor_pointer pointer = {sizeof(idt) - 1, (u64)idt};

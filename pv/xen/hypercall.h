@@ -1,8 +1,8 @@
 /*
- * Xen's hypercalls, one typed inline wrapper each, after the prototypes in Xen's public headers. Arguments go
- * in rdi, rsi, rdx, r10, r8, the result comes in rax: 0 or more for success, else a negative error
- * number of xen/errno.h. A debug build of Xen overwrites the argument registers, so they count as
- * changed (xen/arch-x86/xen-x86_64.h).
+ * Xen's hypercalls, one typed inline wrapper each, after the prototypes in Xen's public headers.
+ * Arguments go in rdi, rsi, rdx, r10, r8, the result comes in rax: 0 or more for success, else a
+ * negative error number of xen/errno.h. A debug build of Xen overwrites the argument registers, so
+ * they count as changed (xen/arch-x86/xen-x86_64.h).
  */
 #ifndef PV_XEN_HYPERCALL_H
 #define PV_XEN_HYPERCALL_H
@@ -13,9 +13,8 @@
 #include <xen/sched.h>
 #include <xen/vcpu.h>
 
-#define HYPERCALL_TEXT "call hypercall_page + %c[offset]"
-#define HYPERCALL_ARGS(nr, ...) \
-    [offset] "i"((nr)*32), ##__VA_ARGS__ : "rcx", "r11", "memory"
+#define HYPERCALL_TEXT          "call hypercall_page + %c[offset]"
+#define HYPERCALL_ARGS(nr, ...) [offset] "i"((nr)*32), ##__VA_ARGS__ : "rcx", "r11", "memory"
 
 #define hypercall1(nr, a1) \
     ({ \
@@ -65,7 +64,8 @@ static inline long xen_vcpu_op(unsigned int cmd, unsigned int vcpu, void *arg)
     return hypercall3(__HYPERVISOR_vcpu_op, cmd, vcpu, arg);
 }
 
-/* Changes the entry that maps va in the current page tables; entry is a whole entry, with a machine address. */
+/* Changes the entry that maps va in the current page tables; entry is a whole entry, with a machine
+ * address. */
 static inline long xen_update_va_mapping(u64 va, u64 entry, u64 flags)
 {
     return hypercall3(__HYPERVISOR_update_va_mapping, va, entry, flags);

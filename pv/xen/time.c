@@ -1,6 +1,6 @@
 /*
- * Xen's clock: system time is a linear function of the TSC whose parameters Xen keeps in the shared page
- * (xen/xen.h, struct vcpu_time_info), and the wall clock is system time plus an offset (struct
+ * Xen's clock: system time is a linear function of the TSC whose parameters Xen keeps in the shared
+ * page (xen/xen.h, struct vcpu_time_info), and the wall clock is system time plus an offset (struct
  * shared_info, wc_*). A version is odd while Xen writes: read again until it is even and unchanged.
  */
 #include "pv/xen/xen.h"

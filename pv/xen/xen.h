@@ -6,8 +6,8 @@
 #include <xen/xen.h>
 
 /*
- * The page that Xen and the guest share: events, time, and for PV the interrupt mask and CR2. Each backend
- * puts Xen's page at this address in its early_init.
+ * The page that Xen and the guest share: events, time, and for PV the interrupt mask and CR2. Each
+ * backend puts Xen's page at this address in its early_init.
  */
 extern u8 xen_shared_info_page[PAGE_SIZE];
 #define xen_shared_info ((struct shared_info *)(void *)xen_shared_info_page)

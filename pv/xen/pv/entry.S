@@ -10,7 +10,7 @@
 	popq	%r11
 	.endm
 
-#include "pv/exception_stubs.h"
+#include "pv/exception_stubs.inc"
 
 	.text
 	exception_stubs xen_pv_exception_stubs

@@ -1,6 +1,6 @@
 /*
- * The Xen PV backend: the kernel runs at CPL 3, page tables hold machine frames, and all that is privileged
- * is asked of Xen.
+ * The Xen PV backend: the kernel runs at CPL 3, page tables hold machine frames, and all that is
+ * privileged is asked of Xen.
  */
 #include "lib/string.h"
 #include "pv/native/native.h"
@@ -23,14 +23,15 @@ static const char *xen_pv_early_init(u64 loader_info)
 
     if (memcmp(start->magic, "xen-", 4))
         return "the start_info page does not begin with \"xen-\"";
-    if (xen_update_va_mapping((u64)xen_shared_info_page, start->shared_info | PTE_DATA, UVMF_INVLPG))
+    if (xen_update_va_mapping((u64)xen_shared_info_page, start->shared_info | PTE_DATA,
+                              UVMF_INVLPG))
         return "Xen refuses to map the shared_info page";
     return NULL;
 }
 
 /*
- * A PV guest's memory is the frames 0 to nr_pages of its own numbering; only a domU with a toolstack has
- * more to say about it.
+ * A PV guest's memory is the frames 0 to nr_pages of its own numbering; only a domU with a
+ * toolstack has more to say about it.
  */
 static const char *xen_pv_memory_map(struct boot_info *info)
 {

@@ -1,7 +1,7 @@
 /*
- * Exceptions of a Xen PV guest: a table of handlers registered by hypercall (xen/arch-x86/xen.h, struct
- * trap_info) takes the place of the IDT. Xen pushes the frame on the interrupted stack if the kernel was
- * interrupted: there is no IST, and no double fault.
+ * Exceptions of a Xen PV guest: a table of handlers registered by hypercall (xen/arch-x86/xen.h,
+ * struct trap_info) takes the place of the IDT. Xen pushes the frame on the interrupted stack if
+ * the kernel was interrupted: there is no IST, and no double fault.
  */
 #include "pv/upcalls.h"
 #include "pv/xen/hypercall.h"
@@ -23,11 +23,13 @@ extern const u64 xen_pv_exception_stubs[NR_EXCEPTIONS];
 /* Called by entry.S. */
 void xen_pv_exception(struct trap_frame *frame);
 
-/* Above cs Xen puts the event mask of the interrupted code; the frame is to look as the CPU's does. */
+/* Above cs Xen puts the event mask of the interrupted code; the frame is to look as the CPU's does.
+ */
 void xen_pv_exception(struct trap_frame *frame)
 {
     frame->cs = (u16)frame->cs;
-    pv_upcalls->exception(frame, frame->vector == VECTOR_PF ? xen_shared_info->vcpu_info[0].arch.cr2 : 0);
+    pv_upcalls->exception(frame,
+                          frame->vector == VECTOR_PF ? xen_shared_info->vcpu_info[0].arch.cr2 : 0);
 }
 
 void xen_pv_trap_init(void)

@@ -1,6 +1,6 @@
 /*
- * The Xen PVH backend. A PVH guest runs on hardware virtualization, so its CPU is the native one; Xen is
- * asked for what the machine around the CPU would do: console, time, events, power.
+ * The Xen PVH backend. A PVH guest runs on hardware virtualization, so its CPU is the native one;
+ * Xen is asked for what the machine around the CPU would do: console, time, events, power.
  */
 #include "lib/string.h"
 #include "pv/native/cpuid.h"
