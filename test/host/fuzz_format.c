@@ -1,0 +1,133 @@
+/*
+ * test/host/fuzz_format.c: the bytes choose a format of conversions that C defines, and its
+ * arguments; libc must print the same, at every size.
+ *
+ * All arguments are 64 bits wide, see test_format.c.
+ */
+#include "fuzz.h"
+
+#include "lib/format.h"
+
+#pragma clang diagnostic ignored "-Wformat-nonliteral"
+
+#define ARGS_MAX 9
+#define TEXT_MAX 512
+
+/* The input, eaten from the front; zeros when it is used up. */
+struct input {
+    const u8 *data;
+    size_t size;
+};
+
+static u8 next(struct input *in)
+{
+    if (!in->size)
+        return 0;
+    in->size--;
+    return *in->data++;
+}
+
+static u64 next_u64(struct input *in)
+{
+    u64 value = 0;
+    u8 bytes = next(in) % 9;
+
+    while (bytes--)
+        value = value << 8 | next(in);
+    return next(in) % 2 ? -value : value;
+}
+
+struct call {
+    char fmt[256];
+    u64 args[ARGS_MAX];
+    unsigned nr_args;
+};
+
+static void add_text(struct call *call, const char *text)
+{
+    strcat(call->fmt, text);
+}
+
+static void add_flags(struct call *call, struct input *in, const char *allowed)
+{
+    u8 choice = next(in);
+    char text[2] = "";
+
+    for (unsigned i = 0; allowed[i]; i++) {
+        text[0] = allowed[i];
+        if (choice & (1u << i))
+            add_text(call, text);
+    }
+}
+
+/* A width, or behind a '.' a precision: none, a number, or an argument. */
+static void add_number(struct call *call, struct input *in)
+{
+    char text[8];
+    u8 choice = next(in);
+
+    if (choice % 4 == 0)
+        return;
+    if (choice % 4 == 1) {
+        add_text(call, "*");
+        call->args[call->nr_args++] = (u64)(s64)((s32)next(in) - 128);
+        return;
+    }
+    snprintf(text, sizeof(text), "%u", next(in));
+    if (text[0] != '0')
+        add_text(call, text);
+}
+
+static void add_conversion(struct call *call, struct input *in)
+{
+    static const char *const lengths[] = {"", "hh", "h", "l", "ll", "z"};
+    static const char *const texts[] = {"", "%", "text", "a text that is a little longer"};
+    static const char conversions[] = "diuxXcsp";
+    static const char *const flags[] = {"-0+ ", "-0+ ", "-0", "-0#", "-0#", "-", "-", "-"};
+    unsigned which = next(in) % (sizeof(conversions) - 1);
+    char conversion[2] = {conversions[which]};
+
+    add_text(call, "%");
+    add_flags(call, in, flags[which]);
+    add_number(call, in);
+    if (*conversion != 'c' && *conversion != 'p' && next(in) % 2) {
+        add_text(call, ".");
+        add_number(call, in);
+    }
+    if (which < 5)
+        add_text(call, lengths[next(in) % ARRAY_SIZE(lengths)]);
+    add_text(call, conversion);
+    call->args[call->nr_args] = next_u64(in);
+    if (*conversion == 's')
+        call->args[call->nr_args] = (uintptr_t)texts[next(in) % ARRAY_SIZE(texts)];
+    else if (*conversion == 'p')
+        call->args[call->nr_args] |= 1; /* libc has a word of its own for NULL */
+    call->nr_args++;
+}
+
+int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
+{
+    struct input in = {data, size};
+    struct call c = {0};
+    const u64 *a = c.args;
+    char want[TEXT_MAX];
+    char got[TEXT_MAX];
+    size_t room = next(&in) % 2 ? TEXT_MAX : next(&in);
+    int want_len;
+    int got_len;
+
+    /* One conversion takes up to three arguments. */
+    while (in.size && c.nr_args + 3 <= ARGS_MAX) {
+        add_text(&c, next(&in) % 2 ? " %% and " : "|");
+        add_conversion(&c, &in);
+    }
+    memset(want, 0x5a, sizeof(want));
+    memset(got, 0x5a, sizeof(got));
+    want_len = snprintf(want, room, c.fmt, a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7], a[8]);
+    got_len = ksnprintf(got, room, c.fmt, a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7], a[8]);
+    if (want_len != got_len || memcmp(want, got, sizeof(want)) != 0)
+        fprintf(stderr, "format \"%s\" in %zu bytes\n", c.fmt, room);
+    REQUIRE(want_len == got_len);
+    REQUIRE(memcmp(want, got, sizeof(want)) == 0);
+    return 0;
+}

@@ -1,0 +1,11 @@
+/* test/host/fuzz_multiboot2.c: any bytes as a Multiboot2 info block. */
+#include "fuzz.h"
+
+int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
+{
+    static struct boot_info bi;
+    const struct phys_window w = {data, IMAGE_PA, size};
+
+    require_boot_info(&bi, multiboot2_parse(&w, IMAGE_PA, IMAGE_END_PA, &bi));
+    return 0;
+}

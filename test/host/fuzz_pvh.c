@@ -1,0 +1,11 @@
+/* test/host/fuzz_pvh.c: any bytes as a PVH start_info and what it points at. */
+#include "fuzz.h"
+
+int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
+{
+    static struct boot_info bi;
+    const struct phys_window w = {data, IMAGE_PA, size};
+
+    require_boot_info(&bi, pvh_parse(&w, IMAGE_PA, IMAGE_END_PA, &bi));
+    return 0;
+}

@@ -1,0 +1,77 @@
+/*
+ * test/host/harness.h: all that a host test needs. A test file is one program: functions of CHECKs,
+ * and a main() that RUNs them and ends with finish().
+ */
+#ifndef TEST_HOST_HARNESS_H
+#define TEST_HOST_HARNESS_H
+
+/* libc's headers first: lib/types.h defines names like __unused that they use in their own way. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/types.h"
+
+#define FAILURES_MAX 20 /* enough to see what is wrong */
+
+static unsigned long checks;
+static unsigned long failures;
+static const char *current;
+
+#define RUN(test) (current = #test, test())
+#define CHECK(condition) \
+    ((condition) ? (void)checks++ : fail_at(__FILE__, __LINE__, "%s", #condition))
+#define CHECK_EQ(got, want) check_eq(__FILE__, __LINE__, #got, (u64)(got), (u64)(want))
+/* Either string may be NULL. */
+#define CHECK_STR(got, want) check_str(__FILE__, __LINE__, #got, got, want)
+
+static __unused __printf(3, 4) void fail_at(const char *file, int line, const char *fmt, ...)
+{
+    va_list ap;
+
+    fprintf(stderr, "%s:%d: %s: not so: ", file, line, current);
+    va_start(ap, fmt);
+    vfprintf(stderr, fmt, ap);
+    va_end(ap);
+    fputc('\n', stderr);
+    if (++failures == FAILURES_MAX)
+        exit(1);
+}
+
+static __unused void check_eq(const char *file, int line, const char *what, u64 got, u64 want)
+{
+    if (got == want)
+        checks++;
+    else
+        fail_at(file, line, "%s is %#lx, not %#lx", what, got, want);
+}
+
+static __unused void check_str(const char *file, int line, const char *what, const char *got,
+                               const char *want)
+{
+    if (got == want || (got && want && strcmp(got, want) == 0))
+        checks++;
+    else
+        fail_at(file, line, "%s is \"%s\", not \"%s\"", what, got ? got : "(null)",
+                want ? want : "(null)");
+}
+
+/* The same numbers in every run: a failure must come back. (Marsaglia's xorshift64.) */
+static __unused u64 random_u64(void)
+{
+    static u64 state = 0x9e3779b97f4a7c15;
+
+    state ^= state << 13;
+    state ^= state >> 7;
+    state ^= state << 17;
+    return state;
+}
+
+/* main()'s last word. */
+static __unused int finish(const char *subject)
+{
+    printf("host %-12s %8lu checks, %lu failed\n", subject, checks, failures);
+    return failures || !checks;
+}
+
+#endif

@@ -1,0 +1,99 @@
+/* test/host/test_cmdline.c: kernel/cmdline.c: what it takes, and what it says of what it does not.
+ */
+#include "harness.h"
+
+#include "kernel/cmdline.h"
+
+#define TEXT_63 "123456789012345678901234567890123456789012345678901234567890123"
+
+static struct cmdline parsed;
+static char error[CMDLINE_ERROR_MAX];
+
+static void check_defaults(const char *line)
+{
+    CHECK(cmdline_parse(line, &parsed, error));
+    CHECK_STR(error, "");
+    CHECK_STR(parsed.run, "suite");
+    CHECK_STR(parsed.pv, "");
+    CHECK_STR(parsed.test, "*");
+    CHECK_STR(parsed.plant, "");
+    CHECK_STR(parsed.platform, "");
+    CHECK_STR(parsed.echo, "");
+    CHECK_EQ(parsed.log, LOG_INFO);
+}
+
+static void test_defaults(void)
+{
+    check_defaults("");
+    check_defaults("   \t\r\n ");
+}
+
+static void test_all_words(void)
+{
+    CHECK(cmdline_parse(
+        "run=repro:x pv=xen-pv test=mmu/* plant=hang platform=qemu echo=a=b log=debug", &parsed,
+        error));
+    CHECK_STR(parsed.run, "repro:x");
+    CHECK_STR(parsed.pv, "xen-pv");
+    CHECK_STR(parsed.test, "mmu/*");
+    CHECK_STR(parsed.plant, "hang");
+    CHECK_STR(parsed.platform, "qemu");
+    CHECK_STR(parsed.echo, "a=b");
+    CHECK_EQ(parsed.log, LOG_DEBUG);
+    CHECK(cmdline_parse("\tlog=warn\n run=" TEXT_63 "  ", &parsed, error));
+    CHECK_STR(parsed.run, TEXT_63);
+    CHECK_EQ(parsed.log, LOG_WARN);
+    CHECK(cmdline_parse("log=error", &parsed, error) && parsed.log == LOG_ERROR);
+}
+
+static const struct {
+    const char *line;
+    const char *message;
+} bad[] = {
+    {"foo=1", "command line: unknown word \"foo=1\"; known: run= pv= test= plant= platform= echo= "
+              "log="},
+    {"run=suite ru", "command line: unknown word \"ru\"; known: run= pv= test= plant= platform= "
+                     "echo= log="},
+    {"RUN=suite", "command line: unknown word \"RUN=suite\"; known: run= pv= test= plant= "
+                  "platform= echo= log="},
+    {"=x", "command line: unknown word \"=x\"; known: run= pv= test= plant= platform= echo= log="},
+    {"run", "command line: no value in \"run\"; write KEY=VALUE"},
+    {"pv=", "command line: no value in \"pv=\"; write KEY=VALUE"},
+    {"run=a run=a", "command line: given twice: \"run\""},
+    {"log=info log=info", "command line: given twice: \"log\""},
+    {"log=loud", "command line: unknown log level in \"log=loud\"; known: error warn info debug"},
+    {"log=inf", "command line: unknown log level in \"log=inf\"; known: error warn info debug"},
+    {"log=infos", "command line: unknown log level in \"log=infos\"; known: error warn info debug"},
+    {"run=" TEXT_63 "4", "command line: the value is too long in "
+                         "\"run=12345678901234567890123456789012345678901234...\""},
+    {"a\033[2J\x80", "command line: unknown word \"a?[2J?\"; known: run= pv= test= plant= "
+                     "platform= echo= log="},
+};
+
+static void test_errors(void)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+        CHECK(!cmdline_parse(bad[i].line, &parsed, error));
+        CHECK_STR(error, bad[i].message);
+    }
+}
+
+/* The longest quotation still leaves room for the list of known words. */
+static void test_long_word(void)
+{
+    static char line[5000];
+
+    memset(line, 'y', sizeof(line) - 1);
+    CHECK(!cmdline_parse(line, &parsed, error));
+    CHECK(strstr(error, "yyy...\"; known: run= ") != NULL);
+    CHECK_STR(error + strlen(error) - 5, " log=");
+}
+
+int main(void)
+{
+    RUN(test_defaults);
+    RUN(test_all_words);
+    RUN(test_errors);
+    RUN(test_long_word);
+    return finish("cmdline");
+}

@@ -1,0 +1,200 @@
+/*
+ * test/host/test_format.c: lib/format.c against libc's snprintf, over the whole cross product of
+ * flags, widths, precisions, lengths and values that C defines; then what only ours promises.
+ *
+ * All arguments are passed as 64 bits: on x86-64 a narrower va_arg reads the low part of the same
+ * slot, so one call serves every length.
+ */
+#include "harness.h"
+
+#include "lib/format.h"
+
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+
+#define TEXT_MAX 256
+#define CANARY   0x5a
+
+static const u64 values[] = {
+    0,          1,          9,         10,        42,         0x7f,
+    0x80,       0xff,       0x7fff,    0x8000,    0xffff,     0x7fffffff,
+    0x80000000, 0xffffffff, INT64_MAX, 1ul << 63, UINT64_MAX, UINT64_MAX - 41,
+};
+
+/* Formats with both, into size bytes, and compares text, length, and the bytes behind. */
+static void compare(size_t size, const char *fmt, ...)
+{
+    char want[TEXT_MAX];
+    char got[TEXT_MAX];
+    va_list ap;
+    int want_len;
+    int got_len;
+
+    memset(want, CANARY, sizeof(want));
+    memset(got, CANARY, sizeof(got));
+    va_start(ap, fmt);
+    want_len = vsnprintf(want, size, fmt, ap);
+    va_end(ap);
+    va_start(ap, fmt);
+    got_len = kvsnprintf(got, size, fmt, ap);
+    va_end(ap);
+    if (want_len == got_len && memcmp(want, got, sizeof(want)) == 0)
+        checks++;
+    else
+        fail_at(__FILE__, __LINE__, "\"%s\" in %zu bytes gives %d \"%.*s\", not %d \"%.*s\"", fmt,
+                size, got_len, TEXT_MAX, got, want_len, TEXT_MAX, want);
+}
+
+/* One specification, once with ample room and once with little. */
+static void compare_sizes(const char *fmt, int width, int precision, u64 value)
+{
+    const char *star = strchr(fmt, '*');
+    size_t little = random_u64() % 32;
+
+    if (star && strchr(star + 1, '*')) {
+        compare(TEXT_MAX, fmt, width, precision, value);
+        compare(little, fmt, width, precision, value);
+    } else if (star) {
+        compare(TEXT_MAX, fmt, star[-1] == '.' ? precision : width, value);
+        compare(little, fmt, star[-1] == '.' ? precision : width, value);
+    } else {
+        compare(TEXT_MAX, fmt, value);
+        compare(little, fmt, value);
+    }
+}
+
+/* The flags of one conversion that C defines, in every combination. */
+static void make_flags(char *out, const char *allowed, unsigned combination)
+{
+    for (unsigned i = 0; allowed[i]; i++) {
+        if (combination & (1u << i))
+            *out++ = allowed[i];
+    }
+    *out = '\0';
+}
+
+static void compare_all(const char *conversion, const char *flags, const char *const *lengths,
+                        const u64 *args, size_t nr_args)
+{
+    static const char *const widths[] = {"", "1", "5", "23", "*"};
+    static const char *const precisions[] = {"", ".", ".0", ".1", ".7", ".30", ".*"};
+    char fmt[64];
+    char flag_text[8];
+
+    for (unsigned combination = 0; combination < 1u << strlen(flags); combination++) {
+        make_flags(flag_text, flags, combination);
+        for (size_t w = 0; w < ARRAY_SIZE(widths); w++) {
+            for (size_t p = 0; p < ARRAY_SIZE(precisions); p++) {
+                /* C does not define a precision for c and p. */
+                if (*precisions[p] && strchr("cp", *conversion))
+                    continue;
+                for (size_t l = 0; lengths[l]; l++) {
+                    snprintf(fmt, sizeof(fmt), "<%%%s%s%s%s%s>", flag_text, widths[w],
+                             precisions[p], lengths[l], conversion);
+                    for (size_t v = 0; v < nr_args; v++)
+                        compare_sizes(fmt, (int)(random_u64() % 41) - 20,
+                                      (int)(random_u64() % 41) - 20, args[v]);
+                }
+            }
+        }
+    }
+}
+
+static void test_numbers(void)
+{
+    static const char *const lengths[] = {"", "hh", "h", "l", "ll", "z", NULL};
+
+    compare_all("d", "-0+ ", lengths, values, ARRAY_SIZE(values));
+    compare_all("i", "-0+ ", lengths, values, ARRAY_SIZE(values));
+    compare_all("u", "-0", lengths, values, ARRAY_SIZE(values));
+    compare_all("x", "-0#", lengths, values, ARRAY_SIZE(values));
+    compare_all("X", "-0#", lengths, values, ARRAY_SIZE(values));
+}
+
+static void test_texts(void)
+{
+    static const char *const plain[] = {"", NULL};
+    static const u64 characters[] = {'x', '%', 0, 0xff};
+    const u64 strings[] = {(uintptr_t) "", (uintptr_t) "a", (uintptr_t) "paravane",
+                           (uintptr_t) "a longer text, longer than all widths"};
+    const u64 pointers[] = {1, 0xffffffff80100000, UINT64_MAX};
+
+    compare_all("c", "-", plain, characters, ARRAY_SIZE(characters));
+    compare_all("s", "-", plain, strings, ARRAY_SIZE(strings));
+    compare_all("p", "-", plain, pointers, ARRAY_SIZE(pointers));
+}
+
+/* A precision bounds how far a string is read: it may have no end. */
+static void test_unterminated_string(void)
+{
+    char *text = malloc(3);
+
+    memcpy(text, "abc", 3);
+    compare(TEXT_MAX, "%.3s|%.*s|%5.2s", text, 2, text, text);
+    free(text);
+}
+
+static void test_several(void)
+{
+    for (size_t size = 0; size < 80; size++) {
+        compare(size, "plain");
+        compare(size, "");
+        compare(size, "%%|%5d%s%c|%lx%zu %u %u %u %u", 7, "seven", '7', 0x77ul, (size_t)7, 1u, 2u,
+                3u, 4u);
+    }
+}
+
+static void check_ours(const char *want, const char *fmt, ...)
+{
+    char got[TEXT_MAX];
+    va_list ap;
+
+    va_start(ap, fmt);
+    CHECK_EQ(kvsnprintf(got, sizeof(got), fmt, ap), strlen(want));
+    va_end(ap);
+    CHECK_STR(got, want);
+}
+
+static void test_ours(void)
+{
+    check_ours("(null)", "%s", (char *)NULL);
+    check_ours("0x0", "%p", (void *)NULL);
+    check_ours("%q 5", "%q %d", 5);
+    check_ours("%-08.3y", "%-08.3y");
+    check_ours("%ls %lc 5", "%ls %lc %d", 5);
+    check_ours("%n%f%o", "%n%f%o");
+    check_ours("100%", "100%");
+    check_ours("%l", "%l");
+    check_ours("%-", "%-");
+    check_ours("    0x7f|0x7f    |", "%8p|%-8p|", (void *)0x7f, (void *)0x7f);
+}
+
+/* The compiler would refuse such formats, had this the attribute that it has in lib/format.h. */
+static int (*volatile unchecked)(char *buf, size_t size, const char *fmt, ...) = ksnprintf;
+
+/* Enormous widths take no time and cannot make the length wrap. */
+static void test_enormous(void)
+{
+    char buf[4] = "abc";
+
+    CHECK_EQ(unchecked(buf, sizeof(buf), "%2147483647d", 1), INT32_MAX);
+    CHECK_STR(buf, "   ");
+    CHECK_EQ(unchecked(buf, sizeof(buf), "%.2147483647d%.2147483647d", 1, 1), INT32_MAX);
+    CHECK_STR(buf, "000");
+    CHECK_EQ(unchecked(buf, sizeof(buf), "%99999999999d", 1), INT32_MAX);
+    CHECK_EQ(unchecked(buf, sizeof(buf), "%*d", INT32_MIN, 1), INT32_MAX);
+    CHECK_STR(buf, "1  ");
+    CHECK_EQ(unchecked(buf, sizeof(buf), "%.*d", INT32_MIN, 1), 1);
+    CHECK_STR(buf, "1");
+    CHECK_EQ(unchecked(NULL, 0, "%d", 12345), 5);
+}
+
+int main(void)
+{
+    RUN(test_numbers);
+    RUN(test_texts);
+    RUN(test_unterminated_string);
+    RUN(test_several);
+    RUN(test_ours);
+    RUN(test_enormous);
+    return finish("format");
+}

@@ -1,0 +1,206 @@
+/*
+ * test/host/test_memory.c: boot/boot_info.c. The finished memory map is compared with a plain
+ * model: an array with one cell for each sixteenth of a page, painted region by region.
+ */
+#include "harness.h"
+
+#include "boot/boot_info.h"
+
+#define CELL     (PAGE_SIZE / 16)
+#define NR_PAGES 40ul
+#define NR_CELLS (NR_PAGES * 16)
+#define ROUNDS   20000
+#define MAP_BASE 0x100000ul
+
+static struct boot_info bi;
+static u8 model[NR_CELLS];
+static u8 result[NR_CELLS];
+
+static void paint(u8 *cells, u64 base, u64 size, u32 type)
+{
+    for (u64 i = (base - MAP_BASE) / CELL; i < (base - MAP_BASE + size) / CELL; i++)
+        cells[i] = (u8)MAX(cells[i], type);
+}
+
+/* RAM only counts by whole pages. */
+static void drop_partial_pages(u8 *cells)
+{
+    for (u64 page = 0; page < NR_PAGES; page++) {
+        u8 *p = cells + page * 16;
+        bool whole = true;
+
+        for (u64 i = 0; i < 16; i++)
+            whole &= p[i] == BOOT_RAM;
+        for (u64 i = 0; i < 16; i++) {
+            if (p[i] == BOOT_RAM && !whole)
+                p[i] = 0;
+        }
+    }
+}
+
+/* What boot_info.h promises of a finished map. */
+static void check_form(void)
+{
+    u64 end = 0;
+
+    for (u32 i = 0; i < bi.nr_regions; i++) {
+        const struct boot_region *r = &bi.regions[i];
+
+        CHECK(r->size > 0);
+        CHECK(r->base >= end);
+        CHECK(i == 0 || r->base > end || r->type != r[-1].type);
+        CHECK(r->base + r->size > r->base);
+        CHECK(r->type >= BOOT_RAM && r->type <= BOOT_UNUSABLE);
+        CHECK(r->type != BOOT_RAM || (r->base % PAGE_SIZE == 0 && r->size % PAGE_SIZE == 0));
+        end = r->base + r->size;
+    }
+}
+
+static void one_random_map(void)
+{
+    u64 nr = 1 + random_u64() % 12;
+    u64 longest = 1 + random_u64() % NR_CELLS;
+    const char *error;
+
+    memset(&bi, 0, sizeof(bi));
+    memset(model, 0, sizeof(model));
+    memset(result, 0, sizeof(result));
+    for (u64 i = 0; i < nr; i++) {
+        u64 first = random_u64() % NR_CELLS;
+        u64 cells = random_u64() % longest;
+        u64 size = MIN(cells, NR_CELLS - first) * CELL;
+        /* RAM is as frequent as all the rest; numbers that mean nothing count as reserved. */
+        u32 type = random_u64() % 2 ? BOOT_RAM : (u32)(random_u64() % 8);
+
+        CHECK_STR(boot_add_region(&bi, MAP_BASE + first * CELL, size, type), NULL);
+        paint(model, MAP_BASE + first * CELL, size, type < 1 || type > 5 ? BOOT_RESERVED : type);
+    }
+    drop_partial_pages(model);
+    error = boot_memory_finish(&bi);
+    if (!memchr(model, BOOT_RAM, sizeof(model))) {
+        CHECK(error != NULL);
+        return;
+    }
+    CHECK_STR(error, NULL);
+    check_form();
+    for (u32 i = 0; i < bi.nr_regions; i++)
+        paint(result, bi.regions[i].base, bi.regions[i].size, bi.regions[i].type);
+    CHECK(memcmp(model, result, sizeof(model)) == 0);
+}
+
+static void test_model(void)
+{
+    for (size_t i = 0; i < ROUNDS; i++)
+        one_random_map();
+}
+
+static void test_ends(void)
+{
+    memset(&bi, 0, sizeof(bi));
+    CHECK_STR(boot_memory_finish(&bi), "memory map: it is empty");
+    CHECK_STR(boot_add_region(&bi, 0x1000, 0, BOOT_RAM), NULL);
+    CHECK_EQ(bi.nr_regions, 0);
+    CHECK_STR(boot_add_region(&bi, 0x1001, 0x1ffe, BOOT_RAM), NULL);
+    CHECK_STR(boot_memory_finish(&bi), "memory map: not one whole page of RAM in it");
+    bi.nr_regions = 0;
+    CHECK_STR(boot_add_region(&bi, 0x1001, UINT64_MAX, BOOT_RAM), NULL);
+    CHECK_STR(boot_add_region(&bi, 0, UINT64_MAX, BOOT_RAM), NULL);
+    CHECK_STR(boot_add_region(&bi, UINT64_MAX, UINT64_MAX, BOOT_RAM), NULL);
+    CHECK_STR(boot_add_region(&bi, UINT64_MAX - 5, UINT64_MAX, BOOT_NVS), NULL);
+    CHECK_STR(boot_memory_finish(&bi), NULL);
+    check_form();
+    CHECK_EQ(bi.nr_regions, 2);
+    CHECK_EQ(bi.regions[0].base, 0);
+    CHECK_EQ(bi.regions[0].size, 0xfffffffffffff000);
+    CHECK_EQ(bi.regions[1].base, UINT64_MAX - 5);
+    CHECK_EQ(bi.regions[1].size, 5);
+    /* Once more changes nothing. */
+    CHECK_STR(boot_memory_finish(&bi), NULL);
+    CHECK_EQ(bi.nr_regions, 2);
+}
+
+/* A RAM region with holes punched into it: as many pieces as fit, then one more. */
+static void test_pieces(void)
+{
+    memset(&bi, 0, sizeof(bi));
+    CHECK_STR(boot_add_region(&bi, 0, GIB(1), BOOT_RAM), NULL);
+    for (u32 i = 0; i < 63; i++)
+        CHECK_STR(boot_add_region(&bi, MIB(i + 1), PAGE_SIZE, BOOT_ACPI), NULL);
+    CHECK_STR(boot_memory_finish(&bi), NULL);
+    CHECK_EQ(bi.nr_regions, 127);
+    check_form();
+    CHECK_STR(boot_add_region(&bi, MIB(64), PAGE_SIZE, BOOT_ACPI), NULL);
+    CHECK_STR(boot_memory_finish(&bi),
+              "memory map: overlapping regions make more pieces than this kernel has room for");
+}
+
+static void test_too_many(void)
+{
+    memset(&bi, 0, sizeof(bi));
+    for (u32 i = 0; i < BOOT_REGIONS_MAX; i++)
+        CHECK_STR(boot_add_region(&bi, i * 0x2000, 0x1000, BOOT_RAM), NULL);
+    CHECK_STR(boot_add_region(&bi, 0, 0, BOOT_RAM), NULL);
+    CHECK_STR(boot_add_region(&bi, 0, 1, BOOT_RAM),
+              "memory map: more regions than this kernel has room for");
+    CHECK_STR(boot_memory_finish(&bi), NULL);
+    CHECK_EQ(bi.nr_regions, BOOT_REGIONS_MAX);
+}
+
+static void test_window(void)
+{
+    static const u8 bytes[16] = "abc";
+    const struct phys_window w = {bytes, 0x1000, sizeof(bytes)};
+    char text[8] = "zzzzzzz";
+
+    CHECK(phys_window_get(&w, 0x1000, 16) == bytes);
+    CHECK(phys_window_get(&w, 0x100f, 1) == bytes + 15);
+    CHECK(phys_window_get(&w, 0x1010, 0) == bytes + 16);
+    CHECK(!phys_window_get(&w, 0x1000, 17));
+    CHECK(!phys_window_get(&w, 0x1010, 1));
+    CHECK(!phys_window_get(&w, 0xfff, 1));
+    CHECK(!phys_window_get(&w, 0, 1));
+    CHECK(!phys_window_get(&w, 0x1008, UINT64_MAX));
+    CHECK(!phys_window_get(&w, UINT64_MAX, 2));
+    CHECK(phys_window_string(&w, 0x1000, text, 4));
+    CHECK_STR(text, "abc");
+    CHECK_EQ(text[4], 'z');
+    CHECK(!phys_window_string(&w, 0x1000, text, 3));
+    CHECK_STR(text, "ab");
+    CHECK(!phys_window_string(&w, 0x1010, text, 4));
+    CHECK_STR(text, "");
+    CHECK(!phys_window_string(&w, UINT64_MAX, text, 4));
+}
+
+/* Modules packed behind the image count as in use, in whatever order they are named. */
+static void test_first_free(void)
+{
+    static const struct phys_window none;
+
+    memset(&bi, 0, sizeof(bi));
+    boot_set_first_free(&bi, 0x5001);
+    CHECK_EQ(bi.first_free_pa, 0x6000);
+    CHECK_STR(boot_add_module(&bi, 0x8000, 0x1000, &none, 0), NULL);
+    CHECK_STR(boot_add_module(&bi, 0x100000, 0x1000, &none, 0), NULL);
+    CHECK_STR(boot_add_module(&bi, 0x6000, 0x1001, &none, 0), NULL);
+    CHECK_STR(boot_add_module(&bi, 0x1000, 0x10, &none, 0), NULL);
+    boot_set_first_free(&bi, 0x5000);
+    CHECK_EQ(bi.first_free_pa, 0x5000);
+    boot_set_first_free(&bi, 0x5001);
+    CHECK_EQ(bi.first_free_pa, 0x9000);
+    CHECK_STR(boot_add_module(&bi, BOOT_PA_MAX, 0, &none, 0), NULL);
+    CHECK_STR(boot_add_module(&bi, BOOT_PA_MAX, 1, &none, 0),
+              "modules: one ends beyond the physical address space");
+    CHECK_STR(boot_add_module(&bi, 1, UINT64_MAX, &none, 0),
+              "modules: one ends beyond the physical address space");
+}
+
+int main(void)
+{
+    RUN(test_model);
+    RUN(test_ends);
+    RUN(test_pieces);
+    RUN(test_too_many);
+    RUN(test_window);
+    RUN(test_first_free);
+    return finish("memory");
+}

@@ -1,0 +1,210 @@
+/* test/host/test_multiboot2.c: boot/multiboot2.c on a block as GRUB makes it, and on lies. */
+#include "image.h"
+
+#include "boot/multiboot2.h"
+
+/* A tag with contents, and the padding up to the next. */
+#define TAG(name, contents) \
+    struct __packed { \
+        struct multiboot2_tag tag; \
+        contents \
+    } name __aligned(8)
+
+struct block {
+    struct multiboot2_info head;
+    TAG(cmdline, char text[19];);
+    TAG(loader, char text[10];);
+    TAG(near, struct multiboot2_module m; char text[4];);
+    TAG(far, struct multiboot2_module m; char text[1];);
+    TAG(mmap, struct multiboot2_mmap head; struct multiboot2_mmap_entry entries[3];);
+    TAG(unknown, u8 bytes[5];);
+    TAG(acpi_new, u8 rsdp[36];);
+    TAG(acpi_old, u8 rsdp[20];);
+    TAG(end, );
+};
+
+static struct block good = {
+    .head = {sizeof(struct block), 0},
+    .cmdline = {{MULTIBOOT2_TAG_CMDLINE, 8 + 19}, "run=suite log=info"},
+    .loader = {{MULTIBOOT2_TAG_LOADER_NAME, 8 + 10}, "GRUB 2.06"},
+    .near = {{MULTIBOOT2_TAG_MODULE, 16 + 4}, {0x181000, 0x182800}, "mod"},
+    .far = {{MULTIBOOT2_TAG_MODULE, 16 + 1}, {0x8000000, 0x8000001}, ""},
+    .mmap = {{MULTIBOOT2_TAG_MMAP, 16 + 3 * 24},
+             {24, 0},
+             {{0, 0x9fc00, 1, 0}, {0x100000, 0x7ee0000, 1, 0}, {0xfffc0000, 0x40000, 9, 0}}},
+    .unknown = {{99, 8 + 5}, {1, 2, 3, 4, 5}},
+    .acpi_new = {{MULTIBOOT2_TAG_ACPI_NEW, 8 + 36}, "RSD PTR new"},
+    .acpi_old = {{MULTIBOOT2_TAG_ACPI_OLD, 8 + 20}, "RSD PTR old"},
+    .end = {{MULTIBOOT2_TAG_END, 8}},
+};
+
+static const struct lie lies[] = {
+    LIE(block, head.total_size, 0, "multiboot2: the info block's size leaves no room for a tag"),
+    LIE(block, head.total_size, 15, "multiboot2: the info block's size leaves no room for a tag"),
+    LIE(block, head.total_size, UINT32_MAX,
+        "multiboot2: the info block ends beyond the memory that can be read"),
+    LIE(block, head.total_size, sizeof(struct block) + 1,
+        "multiboot2: the info block ends beyond the memory that can be read"),
+    LIE(block, head.total_size, sizeof(struct block) - 8,
+        "multiboot2: the info block has no end tag"),
+    LIE(block, head.total_size, sizeof(struct block) - 1,
+        "multiboot2: the info block has no end tag"),
+    LIE(block, head.total_size, 17, "multiboot2: a tag ends beyond the info block"),
+    LIE(block, cmdline.tag.size, 0, "multiboot2: a tag is shorter than its own head"),
+    LIE(block, cmdline.tag.size, 7, "multiboot2: a tag is shorter than its own head"),
+    LIE(block, cmdline.tag.size, 8, "multiboot2: the command line is too long or has no end"),
+    LIE(block, cmdline.tag.size, 8 + 18, "multiboot2: the command line is too long or has no end"),
+    LIE(block, cmdline.tag.size, UINT32_MAX, "multiboot2: a tag ends beyond the info block"),
+    LIE(block, cmdline.tag.size, sizeof(struct block),
+        "multiboot2: a tag ends beyond the info block"),
+    LIE(block, cmdline.tag.size, sizeof(struct block) - 8,
+        "multiboot2: the info block has no end tag"),
+    LIE(block, loader.tag.size, 8, "multiboot2: the loader's name has no end"),
+    LIE(block, loader.tag.size, 8 + 9, "multiboot2: the loader's name has no end"),
+    LIE(block, near.tag.size, 8 + 7, "multiboot2: a module tag is too short"),
+    LIE(block, near.tag.size, 8 + 8,
+        "modules: a command line is too long, has no end or cannot be read"),
+    LIE(block, near.text[3], 'x',
+        "modules: a command line is too long, has no end or cannot be read"),
+    LIE(block, near.m.end, 0x180fff, "multiboot2: a module ends before it starts"),
+    LIE(block, near.m.end, 0x181000, NULL),
+    LIE(block, far.m.start, UINT32_MAX, "multiboot2: a module ends before it starts"),
+    LIE(block, far.m.end, UINT32_MAX, NULL),
+    LIE(block, mmap.tag.size, 8 + 7, "multiboot2: the memory map tag is too short"),
+    LIE(block, mmap.tag.size, 8 + 8, "multiboot2: a tag is shorter than its own head"),
+    LIE(block, mmap.tag.size, 16 + 2 * 24 + 8,
+        "multiboot2: the memory map ends in the middle of an entry"),
+    LIE(block, mmap.head.entry_size, 0, "multiboot2: the memory map's entry size is wrong"),
+    LIE(block, mmap.head.entry_size, 16, "multiboot2: the memory map's entry size is wrong"),
+    LIE(block, mmap.head.entry_size, 28, "multiboot2: the memory map's entry size is wrong"),
+    LIE(block, mmap.head.entry_size, 72, NULL),
+    LIE(block, mmap.head.entry_size, 80,
+        "multiboot2: the memory map ends in the middle of an entry"),
+    LIE(block, mmap.head.entry_size, 0xfffffff8,
+        "multiboot2: the memory map ends in the middle of an entry"),
+    LIE(block, mmap.entries[1].size, UINT64_MAX, NULL),
+    LIE(block, acpi_new.tag.size, 8 + 35, "multiboot2: an ACPI tag is too short"),
+    LIE(block, acpi_old.tag.size, 8 + 19, "multiboot2: an ACPI tag is too short"),
+    LIE(block, end.tag.size, 0, "multiboot2: a tag is shorter than its own head"),
+    LIE(block, end.tag.size, 16, "multiboot2: a tag ends beyond the info block"),
+    LIE(block, end.tag.type, 77, "multiboot2: the info block has no end tag"),
+};
+
+static const struct image image = {"grub", &good, sizeof(good), lies, ARRAY_SIZE(lies)};
+
+static const char *parse(const struct phys_window *w, struct boot_info *out)
+{
+    return multiboot2_parse(w, IMAGE_PA, IMAGE_END_PA, out);
+}
+
+static void test_good(void)
+{
+    check_image(parse, &image);
+    CHECK_EQ(bi.protocol, BOOT_MULTIBOOT2);
+    CHECK_STR(bi.cmdline, "run=suite log=info");
+    CHECK_STR(bi.loader, "GRUB 2.06");
+    CHECK_EQ(bi.nr_modules, 2);
+    CHECK_EQ(bi.modules[0].base, 0x181000);
+    CHECK_EQ(bi.modules[0].size, 0x1800);
+    CHECK_STR(bi.modules[0].cmdline, "mod");
+    CHECK_EQ(bi.modules[1].base, 0x8000000);
+    CHECK_EQ(bi.modules[1].size, 1);
+    CHECK_STR(bi.modules[1].cmdline, "");
+    CHECK_EQ(bi.nr_regions, 3);
+    CHECK_EQ(bi.regions[1].base, 0x100000);
+    CHECK_EQ(bi.regions[1].size, 0x7ee0000);
+    CHECK_EQ(bi.regions[1].type, BOOT_RAM);
+    CHECK_EQ(bi.regions[2].type, BOOT_RESERVED);
+    CHECK_EQ(bi.rsdp_size, 36);
+    CHECK_STR((const char *)bi.rsdp, "RSD PTR new");
+    CHECK_EQ(bi.rsdp_pa, 0);
+    CHECK_EQ(bi.first_free_pa, 0x183000);
+}
+
+static void test_address(void)
+{
+    struct phys_window w = {(const u8 *)&good, IMAGE_PA, sizeof(good)};
+
+    CHECK_STR(multiboot2_parse(&w, IMAGE_PA + 4, IMAGE_END_PA, &bi),
+              "multiboot2: the info block is not on an 8-byte boundary");
+    CHECK_STR(multiboot2_parse(&w, IMAGE_PA - 8, IMAGE_END_PA, &bi),
+              "multiboot2: the info block lies outside of the memory that can be read");
+    CHECK_STR(multiboot2_parse(&w, 0xfffffffffffffff8, IMAGE_END_PA, &bi),
+              "multiboot2: the info block lies outside of the memory that can be read");
+}
+
+/* A block of count tags of one type, all with the same contents, and an end tag. */
+static const char *parse_many(u32 count, u32 type, const void *contents, u32 size)
+{
+    size_t stride = ALIGN_UP(sizeof(struct multiboot2_tag) + size, 8ul);
+    struct multiboot2_info head = {(u32)(sizeof(head) + count * stride + 8), 0};
+    struct multiboot2_tag tag = {type, (u32)sizeof(tag) + size};
+    u8 *bytes = calloc(1, head.total_size);
+    const char *error;
+
+    memcpy(bytes, &head, sizeof(head));
+    for (u32 i = 0; i < count; i++) {
+        memcpy(bytes + sizeof(head) + i * stride, &tag, sizeof(tag));
+        memcpy(bytes + sizeof(head) + i * stride + sizeof(tag), contents, size);
+    }
+    bytes[head.total_size - 4] = 8;
+    error = parse_bytes(parse, bytes, head.total_size);
+    free(bytes);
+    return error;
+}
+
+static void test_many(void)
+{
+    static const u8 module[12] = {0, 0, 0, 1, 0, 0, 0, 2, 'm', 0};
+    static char text[BOOT_CMDLINE_MAX + 1];
+    struct __packed {
+        struct multiboot2_mmap head;
+        struct multiboot2_mmap_entry entry;
+    } mmap = {{24, 0}, {0x1000, 0x1000, 1, 0}};
+
+    CHECK_STR(parse_many(0, 0, "", 0), NULL);
+    CHECK_EQ(bi.first_free_pa, 0x181000);
+    CHECK_STR(parse_many(BOOT_MODULES_MAX, MULTIBOOT2_TAG_MODULE, module, sizeof(module)), NULL);
+    CHECK_EQ(bi.nr_modules, BOOT_MODULES_MAX);
+    CHECK_STR(parse_many(BOOT_MODULES_MAX + 1, MULTIBOOT2_TAG_MODULE, module, sizeof(module)),
+              "modules: more than this kernel has room for");
+    CHECK_STR(parse_many(BOOT_REGIONS_MAX, MULTIBOOT2_TAG_MMAP, &mmap, sizeof(mmap)), NULL);
+    CHECK_EQ(bi.nr_regions, BOOT_REGIONS_MAX);
+    CHECK_STR(parse_many(BOOT_REGIONS_MAX + 1, MULTIBOOT2_TAG_MMAP, &mmap, sizeof(mmap)),
+              "memory map: more regions than this kernel has room for");
+
+    memset(text, 'x', BOOT_CMDLINE_MAX - 1);
+    CHECK_STR(parse_many(1, MULTIBOOT2_TAG_CMDLINE, text, sizeof(text)), NULL);
+    CHECK_STR(parse_many(1, MULTIBOOT2_TAG_LOADER_NAME, text, sizeof(text)), NULL);
+    CHECK_EQ(strlen(bi.loader), BOOT_LOADER_MAX - 1);
+    text[BOOT_CMDLINE_MAX - 1] = 'x';
+    CHECK_STR(parse_many(1, MULTIBOOT2_TAG_CMDLINE, text, sizeof(text)),
+              "multiboot2: the command line is too long or has no end");
+}
+
+/* Whatever the order of the two ACPI tags, the newer is kept; the old one alone will do. */
+static void test_rsdp(void)
+{
+    struct block block = good;
+
+    block.acpi_new.tag.type = 99;
+    CHECK_STR(parse_bytes(parse, &block, sizeof(block)), NULL);
+    CHECK_EQ(bi.rsdp_size, 20);
+    CHECK_STR((const char *)bi.rsdp, "RSD PTR old");
+    block.acpi_old.tag.type = 99;
+    CHECK_STR(parse_bytes(parse, &block, sizeof(block)), NULL);
+    CHECK_EQ(bi.rsdp_size, 0);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc == 2) {
+        write_seeds(argv[1], &image);
+        return 0;
+    }
+    RUN(test_good);
+    RUN(test_address);
+    RUN(test_many);
+    RUN(test_rsdp);
+    return finish("multiboot2");
+}

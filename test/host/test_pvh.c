@@ -1,0 +1,139 @@
+/* test/host/test_pvh.c: boot/pvh.c on start_info of both versions, and on lies. */
+#include "image.h"
+
+#include <xen/arch-x86/hvm/start_info.h>
+
+struct block {
+    struct hvm_start_info si;
+    struct hvm_modlist_entry modules[2];
+    struct hvm_memmap_table_entry memmap[3];
+    char module_text[4];
+    char cmdline[10];
+};
+
+#define PA_OF(field) (IMAGE_PA + offsetof(struct block, field))
+
+static struct block good = {
+    .si = {XEN_HVM_START_MAGIC_VALUE, 1, 0, 2, PA_OF(modules), PA_OF(cmdline), 0xf5b20,
+           PA_OF(memmap), 3, 0},
+    .modules = {{0x181000, 0x1800, 0, 0}, {0x7000123, 0x10, PA_OF(module_text), 0}},
+    .memmap = {{0, 0x9fc00, 1, 0}, {0x100000, 0x7ee0000, 1, 0}, {0xfffc0000, 0x40000, 7, 0}},
+    .module_text = "mod",
+    .cmdline = "run=suite",
+};
+
+#define LIST_OUTSIDE "pvh: the list of modules lies outside of the memory that can be read"
+#define MAP_OUTSIDE  "pvh: the memory map lies outside of the memory that can be read"
+#define CMDLINE_BAD  "pvh: the command line is too long, has no end or cannot be read"
+#define TEXT_BAD     "modules: a command line is too long, has no end or cannot be read"
+#define MODULE_BAD   "modules: one ends beyond the physical address space"
+
+static const struct lie lies[] = {
+    LIE(block, si.magic, 0, "pvh: start_info has a wrong magic number"),
+    LIE(block, si.version, 0, NULL),
+    LIE(block, si.version, UINT32_MAX, NULL), /* newer versions are compatible */
+    LIE(block, si.nr_modules, 0, NULL),
+    LIE(block, si.nr_modules, BOOT_MODULES_MAX, LIST_OUTSIDE),
+    LIE(block, si.nr_modules, BOOT_MODULES_MAX + 1,
+        "pvh: more modules than this kernel has room for"),
+    LIE(block, si.nr_modules, UINT32_MAX, "pvh: more modules than this kernel has room for"),
+    LIE(block, si.modlist_paddr, 0, LIST_OUTSIDE),
+    LIE(block, si.modlist_paddr, IMAGE_PA - 1, LIST_OUTSIDE),
+    LIE(block, si.modlist_paddr, UINT64_MAX, LIST_OUTSIDE),
+    LIE(block, si.cmdline_paddr, 0, NULL),
+    LIE(block, si.cmdline_paddr, 1, CMDLINE_BAD),
+    LIE(block, si.cmdline_paddr, UINT64_MAX, CMDLINE_BAD),
+    LIE(block, si.cmdline_paddr, IMAGE_PA + sizeof(struct block), CMDLINE_BAD),
+    LIE(block, cmdline[9], 'x', CMDLINE_BAD),
+    LIE(block, si.memmap_entries, 0, NULL),
+    LIE(block, si.memmap_entries, BOOT_REGIONS_MAX, MAP_OUTSIDE),
+    LIE(block, si.memmap_entries, UINT32_MAX,
+        "pvh: the memory map has more entries than this kernel has room for"),
+    LIE(block, si.memmap_paddr, 0, MAP_OUTSIDE),
+    LIE(block, si.memmap_paddr, UINT64_MAX - 8, MAP_OUTSIDE),
+    LIE(block, memmap[0].size, UINT64_MAX, NULL),
+    LIE(block, modules[0].size, UINT64_MAX, MODULE_BAD),
+    LIE(block, modules[0].paddr, UINT64_MAX, MODULE_BAD),
+    LIE(block, modules[0].size, BOOT_PA_MAX - 0x181000 + 1, MODULE_BAD),
+    LIE(block, modules[0].size, BOOT_PA_MAX - 0x181000, NULL),
+    LIE(block, modules[1].cmdline_paddr, IMAGE_PA + sizeof(struct block), TEXT_BAD),
+    LIE(block, modules[1].cmdline_paddr, UINT64_MAX, TEXT_BAD),
+};
+
+static const struct image image = {"version1", &good, offsetof(struct block, cmdline) + 10, lies,
+                                   ARRAY_SIZE(lies)};
+
+static const char *parse(const struct phys_window *w, struct boot_info *out)
+{
+    return pvh_parse(w, IMAGE_PA, IMAGE_END_PA, out);
+}
+
+static void test_good(void)
+{
+    check_image(parse, &image);
+    CHECK_EQ(bi.protocol, BOOT_PVH);
+    CHECK_STR(bi.cmdline, "run=suite");
+    CHECK_STR(bi.loader, "");
+    CHECK_EQ(bi.nr_modules, 2);
+    CHECK_EQ(bi.modules[0].base, 0x181000);
+    CHECK_EQ(bi.modules[0].size, 0x1800);
+    CHECK_STR(bi.modules[0].cmdline, "");
+    CHECK_EQ(bi.modules[1].base, 0x7000123);
+    CHECK_STR(bi.modules[1].cmdline, "mod");
+    CHECK_EQ(bi.nr_regions, 3);
+    CHECK_EQ(bi.regions[0].size, 0x9fc00);
+    CHECK_EQ(bi.regions[1].type, BOOT_RAM);
+    CHECK_EQ(bi.regions[2].type, BOOT_RESERVED);
+    CHECK_EQ(bi.rsdp_pa, 0xf5b20);
+    CHECK_EQ(bi.rsdp_size, 0);
+    CHECK_EQ(bi.first_free_pa, 0x183000);
+}
+
+/* Version 0 ends before the memory map: what lies there is none of our business. */
+static void test_version_0(void)
+{
+    struct block block = good;
+    size_t size = offsetof(struct hvm_start_info, memmap_paddr);
+
+    block.si.version = 0;
+    CHECK_STR(parse_bytes(parse, &block, sizeof(block)), NULL);
+    CHECK_EQ(bi.nr_regions, 0);
+    CHECK_EQ(bi.nr_modules, 2);
+    block.si.cmdline_paddr = 0;
+    block.si.nr_modules = 0;
+    CHECK_STR(parse_bytes(parse, &block, size), NULL);
+    CHECK_STR(bi.cmdline, "");
+    CHECK_STR(parse_bytes(parse, &block, size - 1),
+              "pvh: start_info lies outside of the memory that can be read");
+    block.si.version = 1;
+    CHECK_STR(parse_bytes(parse, &block, size),
+              "pvh: start_info ends beyond the memory that can be read");
+}
+
+/* The longest command line that fits, and one byte more. */
+static void test_long_cmdline(void)
+{
+    static struct {
+        struct hvm_start_info si;
+        char text[BOOT_CMDLINE_MAX + 1];
+    } block = {.si = {.magic = XEN_HVM_START_MAGIC_VALUE}};
+
+    block.si.cmdline_paddr = IMAGE_PA + sizeof(block.si);
+    memset(block.text, 'x', BOOT_CMDLINE_MAX - 1);
+    CHECK_STR(parse_bytes(parse, &block, sizeof(block)), NULL);
+    CHECK_EQ(strlen(bi.cmdline), BOOT_CMDLINE_MAX - 1);
+    block.text[BOOT_CMDLINE_MAX - 1] = 'x';
+    CHECK_STR(parse_bytes(parse, &block, sizeof(block)), CMDLINE_BAD);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc == 2) {
+        write_seeds(argv[1], &image);
+        return 0;
+    }
+    RUN(test_good);
+    RUN(test_version_0);
+    RUN(test_long_cmdline);
+    return finish("pvh");
+}
