@@ -1,7 +1,9 @@
 """Entry of the host-side tools: checks the Python version, then hands over to paravane.cli."""
 
+import signal
 import sys
 
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # until cli.main() has its own way to end
 if sys.version_info < (3, 9):
     sys.exit("run.sh: Python 3.9 or newer is needed, this is " + sys.version.split()[0])
 

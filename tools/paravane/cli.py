@@ -11,8 +11,10 @@ from pathlib import Path
 
 from . import bench, image, iso, platforms, report, runs, selftest, setup, suite, xen
 from .common import (
+    EXIT_FAIL,
     EXIT_INTERRUPTED,
     EXIT_PASS,
+    EXIT_SKIP,
     EXIT_USAGE,
     ROOT,
     Trouble,
@@ -78,7 +80,10 @@ def main(args):
         return EXIT_INTERRUPTED
     except BrokenPipeError:
         sys.stdout = open(os.devnull, "w", encoding="utf-8")
-        return EXIT_INTERRUPTED
+        return EXIT_SKIP
+    except OSError as error:
+        print(f"run.sh: {error}", file=sys.stderr)
+        return EXIT_FAIL
 
 
 def _interrupt(_number, _frame):
@@ -112,7 +117,7 @@ def _parse(name, args, more=()):
     parser = _Parser(prog=f"run.sh {name}", add_help=False, allow_abbrev=False)
     parser.add_argument("--on")
     parser.add_argument("--smp", type=_number("virtual CPUs", 1, 64), default=1)
-    parser.add_argument("--mem", type=_number("MiB", 1, 1 << 20), default=platforms.DEFAULT_MEM)
+    parser.add_argument("--mem", type=_number("MiB", 2, 1 << 20), default=platforms.DEFAULT_MEM)
     parser.add_argument("--xen")
     parser.add_argument("--append", default="")
     parser.add_argument("--timeout", type=_seconds, default=60)
@@ -241,7 +246,7 @@ def _bench(args, caller):
     document = bench.run(runs.RunDirectory(options.image), chosen, options)
     if asked.json:
         report.write_json(caller / asked.json, document)
-    return EXIT_PASS if document["ok"] else 1
+    return EXIT_PASS if document["ok"] else EXIT_FAIL
 
 
 def _iso(args, _caller):

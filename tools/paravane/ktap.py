@@ -19,6 +19,8 @@ _PLAN = re.compile(r"1\.\.(\d{1,6})$")
 _VERDICT = re.compile(r"paravane: verdict (PASS|FAIL|SKIP|ERROR)(?:: (.*))?$")
 _TICKS = re.compile(r"# tsc (\d+) ticks from entry to verdict$")
 
+_XEN_PREFIX = re.compile(r"\(XEN\) (?:\[[ \d.]+\] ?)?")
+
 # The hypervisor's own last words: (what its line holds, what happened).
 _XEN_CRASHES = (
     ("Xen BUG at", "hypervisor"),
@@ -27,8 +29,7 @@ _XEN_CRASHES = (
     ("FATAL PAGE FAULT", "hypervisor"),
     ("Assertion '", "hypervisor"),
     ("Hardware Dom0 crashed", "guest"),
-    ("Domain 0 (vcpu#", "guest"),
-    ("Domain 0 crashed", "guest"),
+    ("crashed on cpu#", "guest"),
 )
 # After one of these lines nothing more will happen on the machine.
 _XEN_ENDS = (
@@ -85,10 +86,13 @@ class Transcript:
     def _hypervisor_line(self, line):
         if not self.hypervisor and " Xen version " in line:
             self.hypervisor = line.split(" Xen version ", 1)[1].split()[0]
+        text = _XEN_PREFIX.sub("", line)
         if self.crash is None:
             for words, who in _XEN_CRASHES:
                 if words in line:
-                    self.crash, self.crash_line = who, line
+                    self.crash, self.crash_line = who, text
+        elif self.crash_line.endswith(":"):
+            self.crash_line += " " + text
         if any(words in line for words in _XEN_ENDS):
             self.machine_over = True
 

@@ -72,7 +72,7 @@ def _find(result, name):
 
 def _group_cell(result, members, notes):
     if not result.ran:
-        return "skip " + notes.mark([result.reason])
+        return "skip " + notes.mark([result.reason]) if result.status == "SKIP" else "-"
     tests = [test for test in (_find(result, name) for name in members) if test]
     passed = sum(test.status == "pass" for test in tests)
     skips = [test.reason for test in tests if test.status == "skip"]
@@ -87,7 +87,7 @@ def _group_cell(result, members, notes):
 
 def _test_cell(result, name, notes):
     if not result.ran:
-        return "skip"
+        return "skip" if result.status == "SKIP" else "-"
     test = _find(result, name)
     if test is None:
         return _absent(result)

@@ -26,6 +26,7 @@ _XEN_WORDS = [
     "console=com1",
     "com1=115200,8n1",
     "loglvl=all",
+    "guest_loglvl=all",
     "noreboot",
     "console_timestamps=boot",
     "serial_tx_buffer=1M",
@@ -44,7 +45,7 @@ class Boot:
     smp: int = 1
     xen: Optional[Path] = None
     gdb: bool = False
-    icount: bool = False
+    icount: bool = False  # count instructions: nothing from outside may reach the guest
 
     def xen_words(self, *more):
         vcpus = f"dom0_max_vcpus={self.smp}"
@@ -53,13 +54,15 @@ class Boot:
 
 @dataclass(frozen=True)
 class Platform:
-    """Where the image can run. backend: what it must find there, if not told otherwise."""
+    """Where the image can run. backend: what it must find there, if not told otherwise; min_mem:
+    with less its firmware does not start."""
 
     name: str
     backend: str
     how: str
     needs: tuple
     command: Callable
+    min_mem: int = 2
 
 
 def qemu_binary():
@@ -73,7 +76,7 @@ def _qemu(boot, machine, cpu="max", mem=None, smp=None):
     if boot.gdb:
         argv += ["-s", "-S"]
     if boot.icount:
-        argv += ["-icount", "shift=0,sleep=off"]
+        argv += ["-icount", "shift=0,sleep=off", "-rtc", "base=2026-01-01T00:00:00,clock=vm"]
     return argv
 
 
@@ -202,7 +205,7 @@ PLATFORMS = {
         Platform("qemu", "native", "QEMU's PVH loader, q35", (_lacks_qemu,), _pvh_loader),
         Platform("microvm", "native", "QEMU's PVH loader, microvm", (_lacks_qemu,), _microvm),
         Platform("grub", "native", "GRUB from an ISO, BIOS", _BIOS_ISO, _grub),
-        Platform("uefi", "native", "GRUB from an ISO, UEFI (OVMF)", _UEFI_ISO, _uefi),
+        Platform("uefi", "native", "GRUB from an ISO, UEFI (OVMF)", _UEFI_ISO, _uefi, 64),
         Platform("xen-pv", "xen-pv", "dom0 of Xen, PV", (_lacks_qemu, _lacks_xen), _xen_pv),
         Platform("xen-pvh", "xen-pvh", "dom0 of Xen, PVH", (_lacks_qemu, _lacks_xen), _xen_pvh),
         Platform("xen-grub", "xen-pv", "GRUB, Xen, dom0 PV", _BIOS_ISO + (_lacks_xen,), _xen_grub),
@@ -210,8 +213,10 @@ PLATFORMS = {
 }
 
 
-def lacking(platform, xen_given=False):
-    """Why this computer cannot run a platform, with the remedy, or an empty string."""
+def lacking(platform, mem=DEFAULT_MEM, xen_given=False):
+    """Why a platform cannot run here, with the remedy, or an empty string."""
+    if mem < platform.min_mem:
+        return f"its firmware needs {platform.min_mem} MiB; give it more with --mem"
     for need in platform.needs:
         reason = "" if need is _lacks_xen and xen_given else need()
         if reason:
@@ -230,9 +235,12 @@ def parse(text):
     return [platform for platform in PLATFORMS.values() if platform.name in names]
 
 
-def command_words(platform, run, pattern="", extra=()):
-    """The image's command line: what the runner has to say, unless extra says it already."""
-    ours = [f"run={run}", f"platform={platform.name}", f"echo={ECHO_TOKEN}"]
+def command_words(platform, run, pattern="", extra=(), promise=True):
+    """The image's command line: what the runner has to say, unless extra says it already. Without
+    promise nobody will type at the console."""
+    ours = [f"run={run}", f"platform={platform.name}"]
+    if promise:
+        ours.append(f"echo={ECHO_TOKEN}")
     if pattern:
         ours.append(f"test={pattern}")
     given = {word.split("=", 1)[0] for word in extra}

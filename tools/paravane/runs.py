@@ -83,11 +83,13 @@ class RunDirectory:
 
     def run(self, platform, options, terminal=None, stop=None, label=""):
         """Runs one platform; label tells apart several runs of the same one."""
-        reason = platforms.lacking(platform, options.xen is not None)
+        reason = platforms.lacking(platform, options.mem, options.xen is not None)
         if reason:
             return Result(platform.name, "SKIP", reason)
         directory = make_dirs(self.path / (platform.name + label))
-        words = platforms.command_words(platform, options.run, options.pattern, options.append)
+        words = platforms.command_words(
+            platform, options.run, options.pattern, options.append, promise=not options.icount
+        )
         boot = platforms.Boot(
             self.image, self.module, directory, words, options.mem, options.smp, options.xen,
             options.gdb, options.icount,

@@ -104,9 +104,9 @@ def _steps(scratch):
              "-s", "tools/test", "-t", "tools"]),
         Step("build with gcc", ["make", jobs, f"BUILD={short(build_dir())}"]),
         Step("build with clang and lld", ["make", jobs, "LLVM=1", f"BUILD={llvm}"]),
-        Step("make check", ["make", "check"]),
-        Step("host tests", ["make", "host-test"]),
-        Step("fuzzing, bounded", ["make", "fuzz"]),
+        Step("make check", ["make", "check", f"BUILD={short(build_dir())}"]),
+        Step("host tests", ["make", "host-test", f"BUILD={short(build_dir())}"]),
+        Step("fuzzing, bounded", ["make", "fuzz", f"BUILD={short(build_dir())}"]),
         Step("suite on every platform", _RUN + ["suite"], words=r"\b0 fail"),
         Step("suite, built by clang", _RUN + clang_suite + ["--image", f"{llvm}/paravane.elf"]),
         *_loaders_accept(),
@@ -114,6 +114,7 @@ def _steps(scratch):
         *_proofs(),
         *_bad_input(scratch),
         _interrupted,
+        _terminated,
         _killed,
     ]  # fmt: skip
 
@@ -205,6 +206,11 @@ def _interrupted():
     return _stop(signal.SIGINT, 130)
 
 
+def _terminated():
+    """SIGTERM in the middle: status 130, one line, no machine left"""
+    return _stop(signal.SIGTERM, 130)
+
+
 def _killed():
     """the runner killed in the middle: no machine left"""
     return _stop(signal.SIGKILL, -signal.SIGKILL)
@@ -229,7 +235,7 @@ def _stop(number, status):
         return f"machines left running: {left}", output
     if runner.returncode != status:
         return f"status {runner.returncode} instead of {status}", output
-    if number == signal.SIGINT and output.count("interrupted") != 1:
+    if status == 130 and output.count("interrupted") != 1:
         return "not exactly one line says that it was interrupted", output
     return "", output
 

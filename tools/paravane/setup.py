@@ -9,7 +9,7 @@ import os
 import shutil
 import subprocess
 
-from .common import EXIT_FAIL, ROOT, Trouble
+from .common import ROOT, Trouble
 
 _LIST = ROOT / "tools" / "packages.txt"
 
@@ -73,7 +73,10 @@ def ensure():
     env = [*as_root, "env", "DEBIAN_FRONTEND=noninteractive"]
     for command in ([*env, "apt-get", "update", "-q"], [*env, *install, "-q"]):
         if subprocess.run(command, stdin=subprocess.DEVNULL, check=False).returncode != 0:
-            raise Trouble(f"failed: {' '.join(command)}", EXIT_FAIL)
+            raise Trouble(f"failed: {' '.join(command)}")
+    absent = missing()
+    if absent:
+        raise Trouble("still missing after the installation: " + " ".join(absent))
 
 
 def _allowed(as_root):

@@ -6,7 +6,8 @@ import threading
 import time
 
 from . import matrix
-from .common import EXIT_FAIL, EXIT_INTERRUPTED, EXIT_PASS, EXIT_SKIP, EXIT_USAGE, short
+from .common import EXIT_FAIL, EXIT_INTERRUPTED, EXIT_PASS, EXIT_SKIP, EXIT_USAGE, Trouble, short
+from .runs import Result
 
 
 class Interrupted(Exception):
@@ -42,9 +43,17 @@ def run_all(tasks, jobs):
 
 def run_suite(directory, platforms, options, jobs):
     """The Results of the suite on these platforms."""
-    tasks = [
-        (p.name, lambda stop, p=p: directory.run(p, options, stop=stop)) for p in platforms
-    ]
+
+    def task(platform):
+        def run(stop):
+            try:
+                return directory.run(platform, options, stop=stop)
+            except Trouble as trouble:
+                return Result(platform.name, "FAIL", str(trouble))
+
+        return platform.name, run
+
+    tasks = [task(platform) for platform in platforms]
     # The slowest first, so that it does not run alone at the end.
     order = sorted(tasks, key=lambda task: task[0] != "uefi")
     by_name = {result.platform: result for result in run_all(order, jobs)}
@@ -90,6 +99,8 @@ def print_failure(result):
         print(f"  not ok {test.name}")
         for line in test.diagnostics:
             print(f"    {line}")
+    if not result.ran:
+        return
     if result.panic or not failed:
         for line in result.panic or result.tail():
             print(f"  | {line}")

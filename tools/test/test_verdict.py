@@ -76,6 +76,9 @@ class VerdictTest(unittest.TestCase):
         self.expect("FAIL", "CRASH: panic: page fault", HEAD + panic, Ending("timeout"))
         self.expect("FAIL", "CRASH: panic", GOOD[:-1] + panic + GOOD[-1:])
         xen = ["(XEN) [ 1.0] Xen BUG at hypercall.c:258", "(XEN) [ 1.0] Panic on CPU 0:"]
+        more = ["(XEN) [ 1.0] no room"]
+        words = "CRASH (hypervisor): Panic on CPU 0: no room"
+        self.expect("FAIL", words, HEAD + xen[1:] + more, Ending("over"))
         self.expect("FAIL", "CRASH (hypervisor)", HEAD + xen, Ending("over"))
         self.expect("FAIL", "CRASH (hypervisor)", GOOD + xen, Ending("over"))
         dom0 = ["(XEN) [ 1.0] Hardware Dom0 crashed: 'noreboot' set - not rebooting."]
@@ -90,8 +93,9 @@ class VerdictTest(unittest.TestCase):
 
     def test_diagnostics_belong_to_the_next_result(self):
         said = Transcript()
-        for line in HEAD + ["# one", "not ok 1 a.b", "# two", "ok 2 a.c", "# tsc 5 ticks from entry to verdict"]:
+        for line in HEAD + ["# one", "not ok 1 a.b", "# two", "ok 2 a.c"]:
             said.feed(line)
+        said.feed("# tsc 5 ticks from entry to verdict")
         self.assertEqual([test.diagnostics for test in said.tests], [["one"], ["two"]])
         self.assertEqual(said.ticks, 5)
 

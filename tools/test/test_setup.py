@@ -1,0 +1,77 @@
+"""Setting up a computer, with another program in apt-get's place."""
+
+import contextlib
+import io
+import os
+import tempfile
+import unittest
+from pathlib import Path
+from unittest import mock
+
+from paravane import setup
+from paravane.common import Trouble
+
+
+class SetupTest(unittest.TestCase):
+    def ensure(self, absent, **patches):
+        """setup.ensure() on a Debian 12 where these packages are missing, each time it looks."""
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(mock.patch.object(setup, "missing", mock.Mock(side_effect=absent)))
+            for name, value in {"is_debian_12": True, **patches}.items():
+                stack.enter_context(mock.patch.object(setup, name, lambda *_, v=value: v))
+            shown = stack.enter_context(contextlib.redirect_stdout(io.StringIO()))
+            setup.ensure()
+            return shown.getvalue()
+
+    def test_nothing_missing(self):
+        self.assertEqual(self.ensure([[]]), "")
+
+    def test_no_right_to_install(self):
+        with self.assertRaises(Trouble) as caught:
+            self.ensure([["ovmf", "xorriso"]], _allowed=False)
+        words = "sudo apt-get install -y --no-install-recommends ovmf xorriso"
+        self.assertIn(words, str(caught.exception))
+
+    def test_not_debian(self):
+        with self.assertRaises(Trouble) as caught:
+            self.ensure([["ovmf"]], is_debian_12=False)
+        self.assertIn("ovmf; install them with", str(caught.exception))
+
+    def with_apt(self, script, absent):
+        """ensure() as root, with a script for apt-get; returns (shown, the calls of apt-get)."""
+        with tempfile.TemporaryDirectory() as scratch:
+            fake, calls = Path(scratch, "apt-get"), Path(scratch, "calls")
+            fake.write_text(f'#!/bin/sh\necho "$@" >> {calls}\n{script}\n')
+            fake.chmod(0o755)
+            path = {"PATH": f"{scratch}:{os.environ['PATH']}"}
+            with mock.patch.dict("os.environ", path), mock.patch("os.geteuid", lambda: 0):
+                shown = self.ensure(absent)
+            return shown, calls.read_text().splitlines()
+
+    def test_installs_and_says_so(self):
+        shown, calls = self.with_apt("exit 0", [["ovmf"], []])
+        self.assertIn("ovmf                         UEFI firmware", shown)
+        self.assertEqual(
+            calls, ["update -q", "install -y --no-install-recommends ovmf -q"]
+        )
+
+    def test_failures_are_told(self):
+        with self.assertRaisesRegex(Trouble, "failed: .*apt-get update"):
+            self.with_apt("exit 100", [["ovmf"], []])
+        with self.assertRaisesRegex(Trouble, "still missing after the installation: ovmf"):
+            self.with_apt("exit 0", [["ovmf"], ["ovmf"]])
+
+    def test_list(self):
+        listed = setup.packages()
+        self.assertEqual(len({name for name, _, _ in listed}), len(listed))
+        self.assertTrue(all(why for _, _, why in listed))
+
+    @unittest.skipUnless(setup.is_debian_12() and not setup.missing(), "not a set-up Debian 12")
+    def test_proofs(self):
+        """Where dpkg knows the package, the proof that other systems are asked for holds."""
+        without = [name for name, proof, _ in setup.packages() if not setup._proved(proof)]
+        self.assertEqual(without, [])
+
+
+if __name__ == "__main__":
+    unittest.main()
