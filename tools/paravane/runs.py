@@ -95,8 +95,10 @@ class RunDirectory:
             options.gdb, options.icount,
         )  # fmt: skip
         argv = platform.command(boot)
-        (directory / "command").write_text(shell_line(argv) + "\n")
-        machine = Machine(argv, directory, options.timeout, _promise(words), terminal, stop)
+        promise = _promise(words)
+        hint = f"# By hand: type {promise} and Enter when the guest asks.\n" if promise else ""
+        (directory / "command").write_text(hint + shell_line(argv) + "\n")
+        machine = Machine(argv, directory, options.timeout, promise, terminal, stop)
         ending = machine.run()
         result = _result(platform, directory, machine.said, ending, options)
         (directory / "result.json").write_text(json.dumps(result.plain(), indent=1) + "\n")
