@@ -133,7 +133,7 @@ def _parse(name, args, more=()):
 
 
 def _joined(args):
-    """"--append -x" as "--append=-x": a value may begin with a dash."""
+    """Makes --append -x one word, --append=-x: a value may begin with a dash."""
     args, joined = list(args), []
     while args:
         word = args.pop(0)

@@ -95,28 +95,25 @@ def _run_step(step):
 
 
 def _steps(scratch):
-    """All steps, in order: cheap ones first."""
+    """All steps, in order: cheap ones first. Lazily, for later ones need what earlier ones built."""
+    build = f"BUILD={short(build_dir())}"
     jobs = f"-j{os.cpu_count() or 1}"
     llvm = f"{short(build_dir())}/llvm"
-    clang_suite = ["suite", "--on", "qemu,xen-pv"]
-    return [
-        Step("unit tests of the runner", [sys.executable, "-B", "-m", "unittest", "discover", "-q",
-             "-s", "tools/test", "-t", "tools"]),
-        Step("build with gcc", ["make", jobs, f"BUILD={short(build_dir())}"]),
-        Step("build with clang and lld", ["make", jobs, "LLVM=1", f"BUILD={llvm}"]),
-        Step("make check", ["make", "check", f"BUILD={short(build_dir())}"]),
-        Step("host tests", ["make", "host-test", f"BUILD={short(build_dir())}"]),
-        Step("fuzzing, bounded", ["make", "fuzz", f"BUILD={short(build_dir())}"]),
-        Step("suite on every platform", _RUN + ["suite"], words=r"\b0 fail"),
-        Step("suite, built by clang", _RUN + clang_suite + ["--image", f"{llvm}/paravane.elf"]),
-        *_loaders_accept(),
-        *_sizes(),
-        *_proofs(),
-        *_bad_input(scratch),
-        _interrupted,
-        _terminated,
-        _killed,
-    ]  # fmt: skip
+    unit_tests = ["-B", "-m", "unittest", "discover", "-q", "-s", "tools/test", "-t", "tools"]
+    yield Step("unit tests of the runner", [sys.executable, *unit_tests])
+    yield Step("build with gcc", ["make", jobs, build])
+    yield Step("build with clang and lld", ["make", jobs, "LLVM=1", f"BUILD={llvm}"])
+    yield Step("make check", ["make", "check", build])
+    yield Step("host tests", ["make", "host-test", build])
+    yield Step("fuzzing, bounded", ["make", "fuzz", build])
+    yield Step("suite on every platform", _RUN + ["suite"], words=r"\b0 fail")
+    by_clang = ["suite", "--on", "qemu,xen-pv", "--image", f"{llvm}/paravane.elf"]
+    yield Step("suite, built by clang", _RUN + by_clang)
+    yield from _loaders_accept()
+    yield from _sizes()
+    yield from _proofs()
+    yield from _bad_input(scratch)
+    yield from (_interrupted, _terminated, _killed)
 
 
 def _loaders_accept():
@@ -165,9 +162,7 @@ def _bad_input(scratch):
     corrupt, cut, gzipped = scratch / "corrupt.elf", scratch / "cut.elf", scratch / "xen.gz"
     corrupt.write_bytes(b"this is not an ELF file\n" * 9)
     gzipped.write_bytes(b"\x1f\x8b\x08\x00 not really")
-    image = build_dir() / "paravane.elf"
-    if image.exists():
-        cut.write_bytes(image.read_bytes()[:9000])
+    cut.write_bytes((build_dir() / "paravane.elf").read_bytes()[:9000])
     table = [
         ("command", ["frobnicate"], "unknown command 'frobnicate'"),
         ("option", ["suite", "--frobnicate"], "frobnicate"),
@@ -194,6 +189,10 @@ def _bad_input(scratch):
             more = ["--append", word]
             words = word.split("=")[0]
             yield _boot(f"bad word {word}", platform, *more, status=EXIT_USAGE, words=words)
+    little = "too little memory"
+    yield _boot("8 MiB", "qemu", "--mem", "8", status=EXIT_USAGE, words=little)
+    yield _boot("16 MiB", "xen-pvh", "--mem", "16", status=EXIT_USAGE, words=little)
+    yield _boot("4 MiB", "xen-pv", "--mem", "4", status=EXIT_FAIL, words=r"CRASH \(hypervisor\)")
     nowhere = (("BUILD", "/proc/nowhere"),)
     yield Step("bad input: unwritable build directory", _RUN + ["suite"], EXIT_FAIL,
                "cannot write to the build directory", nowhere)  # fmt: skip
