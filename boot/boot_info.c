@@ -8,9 +8,9 @@
 
 const void *phys_window_get(const struct phys_window *w, u64 pa, u64 len)
 {
-    u64 offset = pa - w->start;
+    u64 offset = pa - w->start; /* a pa below the start wraps around to far beyond the end */
 
-    if (pa < w->start || offset > w->size || len > w->size - offset)
+    if (offset > w->size || len > w->size - offset)
         return NULL;
     return w->base + offset;
 }
@@ -18,7 +18,7 @@ const void *phys_window_get(const struct phys_window *w, u64 pa, u64 len)
 bool phys_window_string(const struct phys_window *w, u64 pa, char *dst, size_t cap)
 {
     for (size_t i = 0; i < cap; i++) {
-        const char *c = i <= UINT64_MAX - pa ? phys_window_get(w, pa + i, 1) : NULL;
+        const char *c = phys_window_get(w, pa + i, 1);
 
         dst[i] = c ? *c : '\0';
         if (!dst[i])

@@ -45,10 +45,8 @@ struct mapping {
 /* The pseudo-physical address of [va, va + len); false if that is not all in the mapping. */
 static bool to_pa(const struct mapping *m, u64 va, u64 len, u64 *pa)
 {
-    if (va < m->base || va - m->base > m->size || len > m->size - (va - m->base))
-        return false;
-    *pa = va - m->base;
-    return true;
+    *pa = va - m->base; /* a va below the base wraps around to far beyond the end */
+    return *pa <= m->size && len <= m->size - *pa;
 }
 
 /* Does a run of frames lie in the domain's memory? It need not be mapped. */

@@ -12,7 +12,8 @@ const char *symtab_lookup(const struct symtab *t, u64 addr, u64 *offset)
     u32 low = 0;
     u32 high = t->count;
 
-    if (t->count == 0 || addr < t->base || at < t->starts[0] || at >= t->starts[t->count])
+    /* An addr below base wraps around to an offset far beyond the end. */
+    if (at < t->starts[0] || at >= t->starts[t->count])
         return NULL;
 
     /* Always starts[low] <= at < starts[high]. */

@@ -181,6 +181,7 @@ static void test_enormous(void)
     CHECK_EQ(unchecked(buf, sizeof(buf), "%.2147483647d%.2147483647d", 1, 1), INT32_MAX);
     CHECK_STR(buf, "000");
     CHECK_EQ(unchecked(buf, sizeof(buf), "%99999999999d", 1), INT32_MAX);
+    CHECK_EQ(unchecked(buf, sizeof(buf), "%.99999999999999999999d", 1), INT32_MAX);
     CHECK_EQ(unchecked(buf, sizeof(buf), "%*d", INT32_MIN, 1), INT32_MAX);
     CHECK_STR(buf, "1  ");
     CHECK_EQ(unchecked(buf, sizeof(buf), "%.*d", INT32_MIN, 1), 1);

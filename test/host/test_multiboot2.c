@@ -49,6 +49,7 @@ static const struct lie lies[] = {
         "multiboot2: the info block has no end tag"),
     LIE(block, head.total_size, sizeof(struct block) - 1,
         "multiboot2: the info block has no end tag"),
+    LIE(block, head.total_size, 36, "multiboot2: the info block has no end tag"), /* in padding */
     LIE(block, head.total_size, 17, "multiboot2: a tag ends beyond the info block"),
     LIE(block, cmdline.tag.size, 0, "multiboot2: a tag is shorter than its own head"),
     LIE(block, cmdline.tag.size, 7, "multiboot2: a tag is shorter than its own head"),

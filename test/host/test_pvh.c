@@ -126,6 +126,30 @@ static void test_long_cmdline(void)
     CHECK_STR(parse_bytes(parse, &block, sizeof(block)), CMDLINE_BAD);
 }
 
+/* A newer version still has the fields of version 1. */
+static void test_version_2(void)
+{
+    struct block block = good;
+
+    block.si.version = 2;
+    CHECK_STR(parse_bytes(parse, &block, sizeof(block)), NULL);
+    CHECK_EQ(bi.nr_regions, 3);
+}
+
+/* 0 is no address, even where address 0 can be read. */
+static void test_absent(void)
+{
+    static struct hvm_start_info si = {.magic = XEN_HVM_START_MAGIC_VALUE, .version = 1};
+    const struct phys_window w = {(const u8 *)&si, 0, sizeof(si)};
+
+    CHECK_STR(pvh_parse(&w, 0, IMAGE_END_PA, &bi), NULL);
+    si.nr_modules = 1;
+    CHECK_STR(pvh_parse(&w, 0, IMAGE_END_PA, &bi), LIST_OUTSIDE);
+    si.nr_modules = 0;
+    si.memmap_entries = 1;
+    CHECK_STR(pvh_parse(&w, 0, IMAGE_END_PA, &bi), MAP_OUTSIDE);
+}
+
 int main(int argc, char **argv)
 {
     if (argc == 2) {
@@ -134,6 +158,8 @@ int main(int argc, char **argv)
     }
     RUN(test_good);
     RUN(test_version_0);
+    RUN(test_version_2);
+    RUN(test_absent);
     RUN(test_long_cmdline);
     return finish("pvh");
 }

@@ -175,6 +175,9 @@ static void test_far(void)
     CHECK_STR(parse_bytes(parse, &far, sizeof(far)),
               "xen pv: the P2M lies outside of the domain's memory");
     far.si.first_p2m_pfn = 0x1fe000;
+    far.si.nr_p2m_frames = UINT64_MAX;
+    CHECK_STR(parse_bytes(parse, &far, sizeof(far)),
+              "xen pv: the P2M lies outside of the domain's memory");
     far.si.nr_p2m_frames = 0xfff;
     CHECK_STR(parse_bytes(parse, &far, sizeof(far)),
               "xen pv: the P2M has too few frames for the domain's memory");
