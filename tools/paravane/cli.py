@@ -276,8 +276,11 @@ def _list(args, _caller):
         if state:
             print(f"  {'':9} not here: {state}")
     print("hypervisors:")
-    for name, path in xen.installed().items():
+    hypervisors = xen.installed()
+    for name, path in hypervisors.items():
         print(f"  Xen {name:13} {path}")
+    if not hypervisors:
+        print("  none; ./run.sh setup installs one")
     print("payloads:\n  suite")
     return EXIT_PASS
 

@@ -69,7 +69,7 @@ def ensure():
     why = {name: reason for name, _, reason in packages()}
     print("installing from the distribution:")
     for name in absent:
-        print(f"  {name:28} {why[name]}")
+        print(f"  {name:28} {why[name]}", flush=True)
     env = [*as_root, "env", "DEBIAN_FRONTEND=noninteractive"]
     for command in ([*env, "apt-get", "update", "-q"], [*env, *install, "-q"]):
         if subprocess.run(command, stdin=subprocess.DEVNULL, check=False).returncode != 0:
