@@ -11,6 +11,10 @@ void native_platform_init(const struct boot_info *info);
 /* trap.c: also PVH's, whose exceptions are the CPU's own. */
 void native_trap_init(void);
 
+/* Interrupts at this vector (32 to 255) go to owner from now on, with interrupts disabled. */
+void native_own_vector(u8 vector, void (*owner)(struct trap_frame *frame));
+extern u64 native_unclaimed_interrupts;
+
 /* console.c */
 bool native_console_init(void);
 void native_console_write(const char *text, size_t len);

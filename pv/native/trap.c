@@ -1,6 +1,8 @@
 /*
- * Native exceptions: a GDT, a TSS with a stack of its own for #DF, NMI and #MC, and an IDT whose 32
- * gates lead to the stubs in entry.S (Intel SDM vol. 3, chapters 3, 6 and 7).
+ * Native exceptions and interrupts: a GDT, a TSS with a stack of its own for #DF, NMI and #MC, and
+ * an IDT whose 256 gates lead to the stubs in entry.S (Intel SDM vol. 3, chapters 3, 6 and 7).
+ * Vectors below 32 are exceptions; each of the others has an owner, or an interrupt that comes
+ * there is counted and dropped.
  */
 #include "pv/native/io.h"
 #include "pv/native/native.h"
@@ -13,6 +15,7 @@ enum {
     GATE_INTERRUPT = 0x8e, /* present, DPL 0, 64-bit interrupt gate */
 
     NR_EXCEPTIONS = 32,
+    NR_VECTORS = 256,
     VECTOR_NMI = 2,
     VECTOR_DF = 8,
     VECTOR_PF = 14,
@@ -42,12 +45,12 @@ struct tss {
 } __packed;
 
 /* entry.S: the addresses of the stubs, by vector. */
-extern const u64 native_exception_stubs[NR_EXCEPTIONS];
+extern const u64 native_vector_stubs[NR_VECTORS];
 
 /* Called by entry.S. */
-void native_exception(struct trap_frame *frame);
+void native_vector(struct trap_frame *frame);
 
-static struct gate idt[NR_EXCEPTIONS] __aligned(16);
+static struct gate idt[NR_VECTORS] __aligned(16);
 static struct tss tss;
 static u8 exception_stacks[3][EXCEPTION_STACK_SIZE] __aligned(16);
 
@@ -57,14 +60,28 @@ static u64 gdt[] = {
     [TSS_SELECTOR / 8 + 1] = 0, /* a TSS descriptor takes two entries */
 };
 
-void native_exception(struct trap_frame *frame)
+/* Who takes the interrupt at a vector, from vector 32 on. */
+static void (*owners[NR_VECTORS])(struct trap_frame *frame);
+u64 native_unclaimed_interrupts;
+
+void native_own_vector(u8 vector, void (*owner)(struct trap_frame *frame))
 {
-    pv_upcalls->exception(frame, frame->vector == VECTOR_PF ? read_cr2() : 0);
+    owners[vector] = owner;
+}
+
+void native_vector(struct trap_frame *frame)
+{
+    if (frame->vector < NR_EXCEPTIONS)
+        pv_upcalls->exception(frame, frame->vector == VECTOR_PF ? read_cr2() : 0);
+    else if (owners[frame->vector])
+        owners[frame->vector](frame);
+    else
+        native_unclaimed_interrupts++;
 }
 
 static void set_gate(u32 vector, u8 ist)
 {
-    const u64 offset = native_exception_stubs[vector];
+    const u64 offset = native_vector_stubs[vector];
 
     idt[vector] = (struct gate){
         .offset_low = (u16)offset,
@@ -111,7 +128,7 @@ void native_trap_init(void)
     tss.io_bitmap = sizeof(tss);
     load_gdt();
 
-    for (u32 vector = 0; vector < NR_EXCEPTIONS; vector++)
+    for (u32 vector = 0; vector < NR_VECTORS; vector++)
         set_gate(vector, 0);
     set_gate(VECTOR_DF, 1);
     set_gate(VECTOR_NMI, 2);

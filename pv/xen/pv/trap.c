@@ -4,6 +4,7 @@
  * the kernel was interrupted: there is no IST, and no double fault.
  */
 #include "pv/upcalls.h"
+#include "pv/xen/event_vector.h"
 #include "pv/xen/hypercall.h"
 #include "pv/xen/xen.h"
 #include "pv/xen/pv/xen_pv.h"
@@ -21,15 +22,18 @@ enum {
 extern const u64 xen_pv_exception_stubs[NR_EXCEPTIONS];
 
 /* Called by entry.S. */
-void xen_pv_exception(struct trap_frame *frame);
+void xen_pv_vector(struct trap_frame *frame);
 
 /* Above cs Xen puts the event mask of the interrupted code; the frame is to look as the CPU's does.
  */
-void xen_pv_exception(struct trap_frame *frame)
+void xen_pv_vector(struct trap_frame *frame)
 {
     frame->cs = (u16)frame->cs;
-    pv_upcalls->exception(frame,
-                          frame->vector == VECTOR_PF ? xen_shared_info->vcpu_info[0].arch.cr2 : 0);
+    if (frame->vector == XEN_EVENT_VECTOR)
+        xen_event_upcall(frame);
+    else
+        pv_upcalls->exception(
+            frame, frame->vector == VECTOR_PF ? xen_shared_info->vcpu_info[0].arch.cr2 : 0);
 }
 
 void xen_pv_trap_init(void)
