@@ -17,19 +17,21 @@ void iret_and_capture(struct trap_frame *to, struct trap_frame *came);
 
 TEST(user, iret_loads_every_register, iret, sysret, syscall_init, load_sp0)
 {
-    struct trap_frame to = {0}, came = {0};
-    u64 *word = (u64 *)&to, *got = (u64 *)&came;
+    static union {
+        struct trap_frame frame;
+        u64 words[TRAP_FRAME_SIZE / 8];
+    } to, came; /* the first 15 words are the general registers */
 
     for (u32 i = 0; i < 15; i++)
-        word[i] = 0x1000100010001000 * (i + 1) + i;
-    to.cs = pv_kernel_cs();
-    to.ss = pv_kernel_ss();
-    to.rflags = RFLAGS_FIXED | RFLAGS_CF;
-    iret_and_capture(&to, &came);
+        to.words[i] = 0x1000100010001000 * (i + 1) + i;
+    to.frame.cs = pv_kernel_cs();
+    to.frame.ss = pv_kernel_ss();
+    to.frame.rflags = RFLAGS_FIXED | RFLAGS_CF;
+    iret_and_capture(&to.frame, &came.frame);
     for (u32 i = 0; i < 15; i++)
-        EXPECT_EQ(got[i], word[i]);
-    EXPECT_EQ(came.rflags & RFLAGS_CF, RFLAGS_CF);
-    EXPECT_EQ(came.rsp, to.rsp);
+        EXPECT_EQ(came.words[i], to.words[i]);
+    EXPECT_EQ(came.frame.rflags & RFLAGS_CF, RFLAGS_CF);
+    EXPECT_EQ(came.frame.rsp, to.frame.rsp);
 }
 
 void pv_iret_call(struct trap_frame *frame);
