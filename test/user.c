@@ -23,7 +23,7 @@ TEST(user, iret_loads_every_register, iret, sysret, syscall_init, load_sp0)
     } to, came; /* the first 15 words are the general registers */
 
     for (u32 i = 0; i < 15; i++)
-        to.words[i] = 0x1000100010001000 * (i + 1) + i;
+        to.words[i] = 0x1000100010001000ull * (i + 1) + i;
     to.frame.cs = pv_kernel_cs();
     to.frame.ss = pv_kernel_ss();
     to.frame.rflags = RFLAGS_FIXED | RFLAGS_CF;
