@@ -4,6 +4,7 @@
  * told otherwise.
  */
 #include "kernel/console.h"
+#include "kernel/cpu.h"
 #include "kernel/kernel.h"
 #include "kernel/panic.h"
 #include "kernel/plant.h"
@@ -17,14 +18,14 @@ extern const struct payload _payloads_start[], _payloads_end[];
 const struct boot_info *boot_info_ptr;
 struct cmdline cmdline = {.log = LOG_INFO};
 
-static void __noreturn on_missing_op(const char *op)
+static void __noreturn on_pv_panic(const char *op, const char *what)
 {
-    panic("op %s is empty in backend %s", op, pv_backend_name());
+    panic("op %s of backend %s: %s", op, pv_backend_name(), what);
 }
 
 void kernel_early(enum boot_protocol protocol, u64 loader_info)
 {
-    pv_missing_op = on_missing_op;
+    pv_panic_handler = on_pv_panic;
     pv_select(protocol,
               loader_info); /* which platform is this? fills the op table; the console works */
     trap_init();            /* an exception is told from here on */
@@ -114,5 +115,6 @@ void kernel_main(struct boot_info *info, const char *boot_error)
     memory_map_init(info); /* what the loader said, or the hypervisor knows */
     check_memory_size(info);
     pv_platform_init(info); /* what the backend wants of it: ACPI, shared pages */
+    cpu_init();             /* our own descriptor tables; system calls */
     run_payload(cmdline.run);
 }

@@ -4,10 +4,15 @@
  */
 #include "kernel/trap.h"
 #include "kernel/panic.h"
-#include "lib/string.h"
+#include "kernel/user.h"
+#include "pv/ex_table.h"
 #include "pv/pv.h"
 
 _Static_assert(offsetof(struct fault, saved) == 40, "try.S knows the layout");
+
+extern const struct ex_entry _ex_table_start[], _ex_table_end[];
+
+trap_hook *debug_hook, *nmi_hook;
 
 static struct fault *innermost;
 
@@ -54,8 +59,24 @@ static void resume_at_try(struct trap_frame *frame, struct fault *f, u64 fault_a
     frame->rax = 0;
 }
 
+static bool fix_up(struct trap_frame *frame)
+{
+    for (const struct ex_entry *e = _ex_table_start; e < _ex_table_end; e++)
+        if (e->from == frame->rip) {
+            frame->rip = e->to;
+            return true;
+        }
+    return false;
+}
+
 static void on_exception(struct trap_frame *frame, u64 fault_address)
 {
+    if (!from_user(frame) && fix_up(frame))
+        return;
+    if (user_leave(frame, fault_address))
+        return;
+    if (debug_hook && frame->vector == VECTOR_DB && debug_hook(frame))
+        return;
     if (innermost)
         resume_at_try(frame, innermost, fault_address);
     else if (frame->vector == VECTOR_PF)
@@ -71,10 +92,31 @@ static void on_exception(struct trap_frame *frame, u64 fault_address)
                     (unsigned long long)frame->vector, (unsigned long long)frame->error);
 }
 
+static void on_syscall(struct trap_frame *frame)
+{
+    if (!user_leave(frame, 0))
+        panic_frame(frame, "a system call, but no user mode was entered");
+}
+
+static void on_nmi(struct trap_frame *frame)
+{
+    if (!nmi_hook || !nmi_hook(frame))
+        panic_frame(frame, "NMI that nobody expects");
+}
+
+static void on_failsafe(struct trap_frame *frame)
+{
+    if (!user_leave(frame, 0))
+        panic_frame(frame, "failsafe callback: the hypervisor could not reload a segment");
+}
+
 void trap_init(void)
 {
     static const struct pv_upcalls upcalls = {
         .exception = on_exception,
+        .nmi = on_nmi,
+        .syscall = on_syscall,
+        .failsafe = on_failsafe,
     };
 
     pv_set_upcalls(&upcalls);

@@ -26,6 +26,13 @@ struct fault {
     struct fault *outer;
 };
 
+/*
+ * Who wants a #DB or an NMI: returns true if it was theirs, and has changed frame as need be. NULL
+ * for nobody.
+ */
+typedef bool trap_hook(struct trap_frame *frame);
+extern trap_hook *debug_hook, *nmi_hook;
+
 /* Hands the kernel's upcalls to pv/ and makes exceptions arrive. */
 void trap_init(void);
 

@@ -32,20 +32,42 @@ const char *pv_backend_name(void)
     return selected ? selected->name : "none";
 }
 
-static void __noreturn missing_op_halt(const char *op)
+u16 pv_kernel_cs(void)
+{
+    return selected->kernel_cs;
+}
+
+u16 pv_kernel_ss(void)
+{
+    return selected->kernel_ss;
+}
+
+static __noreturn void halt_here(const char *op, const char *what)
 {
     (void)op;
+    (void)what;
     for (;;)
         barrier();
 }
-__noreturn void (*pv_missing_op)(const char *op) = missing_op_halt;
+__noreturn void (*pv_panic_handler)(const char *op, const char *what) = halt_here;
+
+void pv_panic(const char *op, const char *fmt, ...)
+{
+    char what[128];
+    va_list ap;
+
+    va_start(ap, fmt);
+    kvsnprintf(what, sizeof(what), fmt, ap);
+    va_end(ap);
+    pv_panic_handler(op, what);
+}
 
 /* One trap an op, so that a call of an empty slot names it. */
 #define PV_CLASS_BEGIN(class)
 #define PV_OP(class, ret, name, params, args) \
     static void missing_##name(void) \
     { \
-        pv_missing_op(#name); \
+        pv_panic(#name, "empty in this backend"); \
     }
 #define PV_CLASS_END(class)
 #include "pv/ops.def"

@@ -7,6 +7,8 @@
 #define PV_PV_H
 
 #include "boot/boot_info.h"
+#include "pv/cpuid.h"
+#include "pv/features.h"
 #include "pv/upcalls.h"
 
 /* The few error numbers that ops return, negated; the values are Xen's and POSIX's (xen/errno.h).
@@ -15,6 +17,7 @@ enum {
     EPERM = 1,
     ENODEV = 19,
     EINVAL = 22,
+    EIO = 5,
 };
 
 enum pv_shutdown_reason {
@@ -71,6 +74,7 @@ struct pv_backend {
     const char *(*probe)(enum boot_protocol protocol);
     const struct pv_setup_ops *setup;
     const struct pv_cpu_ops *cpu;
+    u16 kernel_cs, kernel_ss; /* as frames of kernel mode have them */
 };
 
 extern const struct pv_backend pv_backend_native;
@@ -92,7 +96,15 @@ const char *pv_select_forced(const char *name);
 /* The selected backend's name, for messages: nothing above pv/ may depend on it. */
 const char *pv_backend_name(void);
 
-/* An op that a backend left empty is replaced by a trap that calls this with the op's name. */
-extern __noreturn void (*pv_missing_op)(const char *op);
+/* The selectors that a frame must have to lead to kernel mode on this backend. */
+u16 pv_kernel_cs(void);
+u16 pv_kernel_ss(void);
+
+/*
+ * How pv/ ends a run: an op that a backend left empty, or one that was called out of its contract.
+ * The kernel sets it to a panic; until then it halts.
+ */
+extern __noreturn void (*pv_panic_handler)(const char *op, const char *what);
+__noreturn void pv_panic(const char *op, const char *fmt, ...) __printf(2, 3);
 
 #endif

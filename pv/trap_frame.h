@@ -7,7 +7,17 @@
 #ifndef PV_TRAP_FRAME_H
 #define PV_TRAP_FRAME_H
 
-#define TRAP_FRAME_RIP (17 * 8)
+#define TRAP_FRAME_RIP    (17 * 8)
+#define TRAP_FRAME_CS     (18 * 8)
+#define TRAP_FRAME_RFLAGS (19 * 8)
+#define TRAP_FRAME_SS     (21 * 8)
+#define TRAP_FRAME_SIZE   (22 * 8)
+
+/* What vector holds if no vector brought the frame. */
+#define VECTOR_SYSCALL   0x100 /* syscall from 64-bit mode */
+#define VECTOR_SYSCALL32 0x101 /* syscall from compatibility mode */
+#define VECTOR_SYSENTER  0x102
+#define VECTOR_FAILSAFE  0x103 /* Xen PV: a segment could not be reloaded */
 
 #ifndef __ASSEMBLY__
 #include "lib/types.h"
@@ -15,12 +25,22 @@
 struct trap_frame {
     u64 r15, r14, r13, r12, rbp, rbx, r11, r10, r9, r8;
     u64 rax, rcx, rdx, rsi, rdi;
-    u64 vector; /* 0 to 255 */
+    u64 vector; /* 0 to 255, or VECTOR_SYSCALL and its like */
     u64 error;  /* 0 where the CPU pushes none */
     u64 rip, cs, rflags, rsp, ss;
 };
 
 _Static_assert(offsetof(struct trap_frame, rip) == TRAP_FRAME_RIP, "assembly knows the layout");
+_Static_assert(offsetof(struct trap_frame, rflags) == TRAP_FRAME_RFLAGS,
+               "assembly knows the layout");
+_Static_assert(sizeof(struct trap_frame) == TRAP_FRAME_SIZE, "assembly knows the layout");
+
+/* Does the frame tell of user mode? On every backend: the kernel's frames show CPL 0, also on Xen
+ * PV. */
+static inline bool from_user(const struct trap_frame *frame)
+{
+    return frame->cs & 3;
+}
 #endif
 
 #endif

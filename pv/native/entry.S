@@ -1,18 +1,164 @@
 /*
- * Native exception entry. The CPU has pushed ss, rsp, rflags, cs, rip and for some vectors an error code
- * (Intel SDM vol. 3, section 6.14): there is nothing to put right first.
+ * Native entry and exit: exceptions and interrupts, system calls, and the ways to user mode.
+ *
+ * The CPU has pushed ss, rsp, rflags, cs, rip and for some vectors an error code (Intel SDM vol. 3, section
+ * 6.14). While the kernel runs, %gs has the kernel's base: whoever comes from user mode exchanges it first,
+ * whoever goes there exchanges it last. #DB, NMI, #DF and #MC can come between the two, where the frame says
+ * kernel mode but %gs is the user's; they have stacks of their own, on top of which lies the kernel's base.
  */
+#include "pv/native/cpu_area.h"
+#include "pv/selectors.h"
+
+#define MSR_GS_BASE 0xc0000101
+#define RFLAGS_IOPL (3 << 12)
+#define RFLAGS_FIXED 2
+
+#define HAS_OWN_STACK(v) ((v) == 1 || (v) == 2 || (v) == 8 || (v) == 18)
+
 	.macro	exception_prologue
+	.endm
+
+	.macro	exception_jump vector
+	.if	HAS_OWN_STACK(\vector)
+	jmp	exception_own_stack
+	.else
+	jmp	exception_common
+	.endif
 	.endm
 
 #include "pv/exception_stubs.inc"
 
 	.text
-	exception_stubs native_exception_stubs
+	.globl	native_entry_start, native_entry_end
+native_entry_start:
+	exception_stubs native_vector_stubs, 256
 
 exception_common:
 	save_regs
-	call	native_exception
-	restore_regs
+exception_saved:
+	testb	$3, TRAP_FRAME_CS(%rbx)
+	jnz	1f
+	cmpq	$native_iret_instruction, TRAP_FRAME_RIP(%rbx)
+	jne	2f				/* else: iretq itself faulted, after the exchange */
+1:	swapgs
+2:	call	native_vector
+
+/* %rbx = frame. Interrupts are disabled from here to the end. */
+frame_return:
+	cli
+	testb	$3, TRAP_FRAME_CS(%rbx)
+	jz	1f
+	movq	native_user_iopl(%rip), %rax
+	andq	$~RFLAGS_IOPL, TRAP_FRAME_RFLAGS(%rbx)
+	orq	%rax, TRAP_FRAME_RFLAGS(%rbx)
+	swapgs
+1:	restore_regs
 	addq	$16, %rsp			/* vector and error code */
+	.globl	native_iret_instruction
+native_iret_instruction:
 	iretq
+
+exception_own_stack:
+	save_regs
+	testb	$3, TRAP_FRAME_CS(%rbx)
+	jnz	exception_saved
+	movl	$MSR_GS_BASE, %ecx
+	rdmsr
+	movl	%eax, %r12d
+	movl	%edx, %r13d
+	movl	TRAP_FRAME_SIZE(%rbx), %eax
+	movl	TRAP_FRAME_SIZE + 4(%rbx), %edx
+	wrmsr
+	call	native_vector
+	movl	$MSR_GS_BASE, %ecx
+	movl	%r12d, %eax
+	movl	%r13d, %edx
+	wrmsr
+	restore_regs
+	addq	$16, %rsp
+	iretq
+
+/* syscall (Intel SDM vol. 2): rcx = rip, r11 = rflags, rsp and gs are still the user's; SFMASK cleared IF. */
+	.macro	syscall_stub name, cs, vector
+	.balign	16
+	.globl	\name
+\name:
+	swapgs
+	movq	%rsp, %gs:CPU_AREA_USER_SP
+	movq	%gs:CPU_AREA_SP0, %rsp
+	pushq	$USER_DS
+	pushq	%gs:CPU_AREA_USER_SP
+	pushq	%r11
+	pushq	$\cs
+	pushq	%rcx
+	pushq	$0
+	pushq	$\vector
+	save_regs
+	call	native_syscall
+	jmp	frame_return
+	.endm
+
+	syscall_stub native_syscall_entry, USER_CS, VECTOR_SYSCALL
+	syscall_stub native_syscall32_entry, USER_CS32, VECTOR_SYSCALL32
+
+/*
+ * sysenter: nothing of the user's rip, rsp and rflags is kept by the CPU; by our convention rdx and rcx hold
+ * the first two. NT is not cleared by the CPU, and would break iretq.
+ */
+	.balign	16
+	.globl	native_sysenter_entry
+native_sysenter_entry:
+	swapgs
+	movq	%gs:CPU_AREA_SP0, %rsp
+	pushq	$USER_DS
+	pushq	%rcx
+	pushq	$RFLAGS_FIXED
+	popfq
+	pushq	$RFLAGS_FIXED | (1 << 9)
+	pushq	$USER_CS32
+	pushq	%rdx
+	pushq	$0
+	pushq	$VECTOR_SYSENTER
+	save_regs
+	call	native_syscall
+	jmp	frame_return
+
+/* Copies the frame at %rdi to the stack, since a fault of iretq is handled below it. */
+	.macro	copy_frame
+	subq	$TRAP_FRAME_SIZE, %rsp
+	andq	$-16, %rsp
+	movq	%rdi, %rsi
+	movq	%rsp, %rdi
+	movl	$TRAP_FRAME_SIZE / 8, %ecx
+	cld
+	rep	movsq
+	movq	%rsp, %rbx
+	.endm
+
+	.globl	native_iret
+native_iret:
+	copy_frame
+	jmp	frame_return
+
+/*
+ * sysretq takes rip from rcx and rflags from r11. A rip that is not canonical would fault in ring 0 with the
+ * user's rsp on Intel's CPUs, so bits 63 to 47 must be 0, else iretq has it.
+ */
+	.globl	native_sysret
+native_sysret:
+	copy_frame
+	movq	TRAP_FRAME_RIP(%rbx), %rcx
+	shrq	$47, %rcx
+	jnz	frame_return
+	cli
+	movq	TRAP_FRAME_RFLAGS(%rbx), %r11
+	andq	$~RFLAGS_IOPL, %r11
+	orq	native_user_iopl(%rip), %r11
+	movq	%r11, TRAP_FRAME_RFLAGS(%rbx)
+	swapgs
+	restore_regs
+	movq	16(%rsp), %rcx			/* rip */
+	movq	32(%rsp), %r11			/* rflags */
+	movq	40(%rsp), %rsp
+	sysretq
+native_entry_end:

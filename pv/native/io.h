@@ -2,7 +2,7 @@
 #ifndef PV_NATIVE_IO_H
 #define PV_NATIVE_IO_H
 
-#include "lib/types.h"
+#include "pv/cpuid.h"
 
 static inline void outb(u16 port, u8 value)
 {
@@ -41,6 +41,16 @@ static inline u64 read_cr2(void)
 
     __asm__ volatile("mov %%cr2, %0" : "=r"(value));
     return value;
+}
+
+static inline struct cpuid_regs cpuid(u32 leaf, u32 subleaf)
+{
+    struct cpuid_regs r;
+
+    __asm__ volatile("cpuid"
+                     : "=a"(r.eax), "=b"(r.ebx), "=c"(r.ecx), "=d"(r.edx)
+                     : "a"(leaf), "c"(subleaf));
+    return r;
 }
 
 /* What lgdt and lidt take: the limit is the size minus one. */

@@ -10,11 +10,71 @@ void native_platform_init(const struct boot_info *info);
 
 /* trap.c: also PVH's, whose exceptions are the CPU's own. */
 void native_trap_init(void);
+int native_write_idt_entry(u8 vector, u8 dpl);
+void native_load_idt(void);
+int native_write_kernel_gs_base(u64 base);
+
+/* Interrupts at this vector (32 to 255) go to owner from now on, with interrupts disabled. */
+void native_own_vector(u8 vector, void (*owner)(struct trap_frame *frame));
+extern u64 native_unclaimed_interrupts;
 
 /* console.c */
 bool native_console_init(void);
 void native_console_write(const char *text, size_t len);
 int native_console_read(void);
+
+/* cpu.c */
+extern u64 native_dr7;
+void native_cpuid(u32 leaf, u32 subleaf, struct cpuid_regs *regs);
+void native_cpu_features(struct pv_features *features);
+u64 native_read_cr0(void);
+u64 native_read_cr4(void);
+u64 native_write_cr0(u64 value);
+u64 native_write_cr4(u64 value);
+u64 native_read_cr2(void);
+void native_write_cr2(u64 value);
+u64 native_get_debugreg(u32 number);
+int native_set_debugreg(u32 number, u64 value);
+u64 native_read_msr(u32 index);
+void native_write_msr(u32 index, u64 value);
+int native_read_msr_safe(u32 index, u64 *value);
+int native_write_msr_safe(u32 index, u64 value);
+int native_read_pmc(u32 number, u64 *value);
+void native_set_fpu_trap(void);
+void native_clear_fpu_trap(void);
+void native_wbinvd(void);
+int native_port_in(u16 port, u32 width, u32 *value);
+int native_port_out(u16 port, u32 width, u32 value);
+void native_io_delay(void);
+u64 native_read_fs_base(void);
+int native_write_fs_base(u64 base);
+u64 native_read_user_gs_base(void);
+int native_write_user_gs_base(u64 base);
+int native_load_gs_index(u16 selector);
+void native_swapgs(void);
+
+/* Fills *features from CPUID as read shows it. */
+void read_cpu_features(struct pv_features *features,
+                       void (*read)(u32 leaf, u32 subleaf, struct cpuid_regs *regs));
+
+/* desc.c */
+extern u64 native_user_iopl;
+void native_set_ist(u32 number, u64 stack_top);
+int native_load_gdt(u64 *gdt, u32 count);
+int native_write_gdt_entry(u64 *gdt, u32 index, u64 descriptor);
+int native_load_ldt(u64 *ldt, u32 count);
+int native_write_ldt_entry(u64 *ldt, u32 index, u64 descriptor);
+int native_load_tls(const u64 tls[3]);
+void native_load_tr(void);
+u16 native_store_tr(void);
+void native_load_sp0(u64 sp);
+int native_set_iopl(u32 level);
+int native_set_io_bitmap(const u8 *bitmap, u32 count);
+void native_syscall_init(void);
+
+/* entry.S */
+void native_iret(struct trap_frame *frame);
+void native_sysret(struct trap_frame *frame);
 
 /* time.c */
 int native_get_wallclock(u64 *ns);

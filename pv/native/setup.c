@@ -3,6 +3,7 @@
  * list in pv/pv.c, so whoever comes here has found no hypervisor that knows better.
  */
 #include "pv/native/native.h"
+#include "pv/selectors.h"
 
 static const char *native_probe(enum boot_protocol protocol)
 {
@@ -27,11 +28,6 @@ void native_platform_init(const struct boot_info *info)
     native_shutdown_init(info);
 }
 
-const struct pv_cpu_ops native_cpu_ops = {
-    .read_tsc = native_read_tsc,
-    .halt = native_halt,
-};
-
 static const struct pv_setup_ops native_setup_ops = {
     .early_init = native_early_init,
     .trap_init = native_trap_init,
@@ -48,4 +44,6 @@ const struct pv_backend pv_backend_native = {
     .probe = native_probe,
     .setup = &native_setup_ops,
     .cpu = &native_cpu_ops,
+    .kernel_cs = KERNEL_CS,
+    .kernel_ss = KERNEL_DS,
 };

@@ -1,19 +1,25 @@
 /*
- * Native exceptions: a GDT, a TSS with a stack of its own for #DF, NMI and #MC, and an IDT whose 32
- * gates lead to the stubs in entry.S (Intel SDM vol. 3, chapters 3, 6 and 7).
+ * Native exceptions and interrupts: an IDT whose 256 gates lead to the stubs in entry.S (Intel SDM
+ * vol. 3, chapter 6), and stacks of their own for those that can come where no other stack is to be
+ * trusted. Vectors below 32 are exceptions; each of the others has an owner, or an interrupt that
+ * comes there is counted and dropped.
  */
+#include "pv/native/cpu_area.h"
 #include "pv/native/io.h"
 #include "pv/native/native.h"
+#include "pv/selectors.h"
+#include "pv/x86.h"
 
 enum {
-    KERNEL_CS = 0x08,
-    KERNEL_DS = 0x10,
-    TSS_SELECTOR = 0x30,
-
     GATE_INTERRUPT = 0x8e, /* present, DPL 0, 64-bit interrupt gate */
+    GATE_DPL_SHIFT = 5,
 
     NR_EXCEPTIONS = 32,
+    NR_VECTORS = 256,
+    VECTOR_DB = 1,
     VECTOR_NMI = 2,
+    VECTOR_BP = 3,
+    VECTOR_OF = 4,
     VECTOR_DF = 8,
     VECTOR_PF = 14,
     VECTOR_MC = 18,
@@ -31,90 +37,115 @@ struct gate {
     u32 reserved;
 };
 
-struct tss {
-    u32 reserved0;
-    u64 rsp[3];
-    u64 reserved1;
-    u64 ist[7];
-    u64 reserved2;
-    u16 reserved3;
-    u16 io_bitmap;
-} __packed;
+/* On top lies the kernel's %gs base, where entry.S looks for it. */
+struct exception_stack {
+    u8 space[EXCEPTION_STACK_SIZE - 16];
+    u64 kernel_gs_base;
+    u64 unused;
+} __aligned(16);
 
 /* entry.S: the addresses of the stubs, by vector. */
-extern const u64 native_exception_stubs[NR_EXCEPTIONS];
+extern const u64 native_vector_stubs[NR_VECTORS];
 
 /* Called by entry.S. */
-void native_exception(struct trap_frame *frame);
+void native_vector(struct trap_frame *frame);
+void native_syscall(struct trap_frame *frame);
 
-static struct gate idt[NR_EXCEPTIONS] __aligned(16);
-static struct tss tss;
-static u8 exception_stacks[3][EXCEPTION_STACK_SIZE] __aligned(16);
+static struct gate idt[NR_VECTORS] __aligned(16);
+static struct exception_stack exception_stacks[4];
+static u64 early_gdt[GDT_MIN_COUNT] __aligned(PAGE_SIZE);
+static u64 early_cpu_area[CPU_AREA_SIZE / 8];
 
-static u64 gdt[] = {
-    [KERNEL_CS / 8] = 0x00af9b000000ffff,
-    [KERNEL_DS / 8] = 0x00cf93000000ffff,
-    [TSS_SELECTOR / 8 + 1] = 0, /* a TSS descriptor takes two entries */
-};
+/* Who takes the interrupt at a vector, from vector 32 on. */
+static void (*owners[NR_VECTORS])(struct trap_frame *frame);
+u64 native_unclaimed_interrupts;
 
-void native_exception(struct trap_frame *frame)
+void native_own_vector(u8 vector, void (*owner)(struct trap_frame *frame))
 {
-    pv_upcalls->exception(frame, frame->vector == VECTOR_PF ? read_cr2() : 0);
+    owners[vector] = owner;
 }
 
-static void set_gate(u32 vector, u8 ist)
+/* #DB has one stack, so a breakpoint on what its handler touches must not raise another. */
+static void debug_exception(struct trap_frame *frame)
 {
-    const u64 offset = native_exception_stubs[vector];
+    __asm__ volatile("mov %0, %%dr7" : : "r"(DR7_FIXED));
+    pv_upcalls->exception(frame, 0);
+    __asm__ volatile("mov %0, %%dr7" : : "r"(native_dr7));
+}
+
+void native_vector(struct trap_frame *frame)
+{
+    if (frame->vector == VECTOR_NMI)
+        pv_upcalls->nmi(frame);
+    else if (frame->vector == VECTOR_DB)
+        debug_exception(frame);
+    else if (frame->vector < NR_EXCEPTIONS)
+        pv_upcalls->exception(frame, frame->vector == VECTOR_PF ? read_cr2() : 0);
+    else if (owners[frame->vector])
+        owners[frame->vector](frame);
+    else if (idt[frame->vector].type >> GATE_DPL_SHIFT & 3)
+        pv_upcalls->exception(frame, 0);
+    else
+        native_unclaimed_interrupts++;
+}
+
+void native_syscall(struct trap_frame *frame)
+{
+    pv_upcalls->syscall(frame);
+}
+
+static void set_gate(u32 vector, u8 ist, u8 dpl)
+{
+    const u64 offset = native_vector_stubs[vector];
 
     idt[vector] = (struct gate){
         .offset_low = (u16)offset,
         .selector = KERNEL_CS,
         .ist = ist,
-        .type = GATE_INTERRUPT,
+        .type = (u8)(GATE_INTERRUPT | dpl << GATE_DPL_SHIFT),
         .offset_middle = (u16)(offset >> 16),
         .offset_high = (u32)(offset >> 32),
     };
 }
 
-static void load_gdt(void)
+int native_write_idt_entry(u8 vector, u8 dpl)
 {
-    const struct descriptor_pointer pointer = {sizeof(gdt) - 1, (u64)gdt};
-    const u64 base = (u64)&tss, limit = sizeof(tss) - 1;
-
-    gdt[TSS_SELECTOR / 8] = (limit & 0xffff) | (base & 0xffffff) << 16 | 0x89ull << 40 |
-                            (limit >> 16) << 48 | (base >> 24 & 0xff) << 56;
-    gdt[TSS_SELECTOR / 8 + 1] = base >> 32;
-
-    __asm__ volatile("lgdt %0\n\t"
-                     "pushq %1\n\t"
-                     "leaq 1f(%%rip), %%rax\n\t"
-                     "pushq %%rax\n\t"
-                     "lretq\n"
-                     "1:\n\t"
-                     "mov %2, %%ds\n\t"
-                     "mov %2, %%es\n\t"
-                     "mov %2, %%ss\n\t"
-                     "ltr %w3"
-                     :
-                     : "m"(pointer), "i"(KERNEL_CS), "r"((u32)KERNEL_DS), "r"(TSS_SELECTOR)
-                     : "rax", "memory");
+    if (dpl != 0 && dpl != 3)
+        return -EINVAL;
+    set_gate(vector, idt[vector].ist, dpl);
+    return 0;
 }
 
-/* Called again when another backend is forced: a loaded TSS is busy, so its descriptor is built
- * anew. */
-void native_trap_init(void)
+void native_load_idt(void)
 {
     const struct descriptor_pointer pointer = {sizeof(idt) - 1, (u64)idt};
 
-    for (u32 i = 0; i < ARRAY_SIZE(exception_stacks); i++)
-        tss.ist[i] = (u64)exception_stacks[i] + EXCEPTION_STACK_SIZE;
-    tss.io_bitmap = sizeof(tss);
-    load_gdt();
-
-    for (u32 vector = 0; vector < NR_EXCEPTIONS; vector++)
-        set_gate(vector, 0);
-    set_gate(VECTOR_DF, 1);
-    set_gate(VECTOR_NMI, 2);
-    set_gate(VECTOR_MC, 3);
     __asm__ volatile("lidt %0" : : "m"(pointer));
+}
+
+int native_write_kernel_gs_base(u64 base)
+{
+    if (!IS_CANONICAL(base) || native_write_msr_safe(MSR_GS_BASE, base))
+        return -EINVAL;
+    for (u32 i = 0; i < ARRAY_SIZE(exception_stacks); i++)
+        exception_stacks[i].kernel_gs_base = base;
+    return 0;
+}
+
+/* Called again when another backend is forced. */
+void native_trap_init(void)
+{
+    static const u8 own_stack[] = {VECTOR_DB, VECTOR_NMI, VECTOR_DF, VECTOR_MC};
+
+    native_load_gdt(early_gdt, GDT_MIN_COUNT);
+    native_load_tr();
+    native_write_kernel_gs_base((u64)early_cpu_area);
+
+    for (u32 vector = 0; vector < NR_VECTORS; vector++)
+        set_gate(vector, 0, vector == VECTOR_BP || vector == VECTOR_OF ? 3 : 0);
+    for (u32 i = 0; i < ARRAY_SIZE(own_stack); i++) {
+        native_set_ist(i + 1, (u64)&exception_stacks[i].kernel_gs_base);
+        set_gate(own_stack[i], (u8)(i + 1), 0);
+    }
+    native_load_idt();
 }

@@ -30,6 +30,16 @@
         ret_; \
     })
 
+#define hypercall4(nr, a1, a2, a3, a4) \
+    ({ \
+        long ret_, a1_ = (long)(a1), a2_ = (long)(a2), a3_ = (long)(a3); \
+        register long a4_ __asm__("r10") = (long)(a4); \
+        __asm__ volatile(HYPERCALL_TEXT \
+                         : "=a"(ret_), "+D"(a1_), "+S"(a2_), "+d"(a3_), "+r"(a4_) \
+                         : HYPERCALL_ARGS(nr)); \
+        ret_; \
+    })
+
 #define hypercall3(nr, a1, a2, a3) \
     ({ \
         long ret_, a1_ = (long)(a1), a2_ = (long)(a2), a3_ = (long)(a3); \
@@ -62,6 +72,58 @@ static inline long xen_sched_op(unsigned int cmd, void *arg)
 static inline long xen_vcpu_op(unsigned int cmd, unsigned int vcpu, void *arg)
 {
     return hypercall3(__HYPERVISOR_vcpu_op, cmd, vcpu, arg);
+}
+
+/* frames: machine frames of the table's pages; count descriptors. */
+static inline long xen_set_gdt(u64 *frames, unsigned int count)
+{
+    return hypercall2(__HYPERVISOR_set_gdt, frames, count);
+}
+
+static inline long xen_update_descriptor(u64 machine_address, u64 descriptor)
+{
+    return hypercall2(__HYPERVISOR_update_descriptor, machine_address, descriptor);
+}
+
+static inline long xen_stack_switch(u64 ss, u64 sp)
+{
+    return hypercall2(__HYPERVISOR_stack_switch, ss, sp);
+}
+
+static inline long xen_fpu_taskswitch(int set)
+{
+    return hypercall1(__HYPERVISOR_fpu_taskswitch, set);
+}
+
+static inline long xen_set_debugreg(unsigned int number, u64 value)
+{
+    return hypercall2(__HYPERVISOR_set_debugreg, number, value);
+}
+
+static inline long xen_get_debugreg(unsigned int number)
+{
+    return hypercall1(__HYPERVISOR_get_debugreg, number);
+}
+
+static inline long xen_set_segment_base(unsigned int which, u64 base)
+{
+    return hypercall2(__HYPERVISOR_set_segment_base, which, base);
+}
+
+static inline long xen_physdev_op(unsigned int cmd, void *arg)
+{
+    return hypercall2(__HYPERVISOR_physdev_op, cmd, arg);
+}
+
+static inline long xen_callback_op(unsigned int cmd, const void *arg)
+{
+    return hypercall2(__HYPERVISOR_callback_op, cmd, arg);
+}
+
+static inline long xen_mmuext_op(struct mmuext_op *ops, unsigned int count, unsigned int *done,
+                                 domid_t domain)
+{
+    return hypercall4(__HYPERVISOR_mmuext_op, ops, count, done, domain);
 }
 
 /* Changes the entry that maps va in the current page tables; entry is a whole entry, with a machine

@@ -20,6 +20,9 @@ void xen_shutdown(enum pv_shutdown_reason reason, u8 status);
 void xen_console_write(const char *text, size_t len);
 int xen_console_read(void);
 
+/* events.c: an event has come; interrupts (events) are disabled. */
+void xen_event_upcall(struct trap_frame *frame);
+
 /* time.c */
 int xen_get_wallclock(u64 *ns);
 

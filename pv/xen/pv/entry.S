@@ -1,8 +1,10 @@
 /*
- * Exception entry of a Xen PV guest. Xen has pushed what the CPU would, then r11 and rcx
- * (xen/arch-x86/xen-x86_64.h). The way back is a hypercall with a frame of its own (struct iret_context),
- * since iret at CPL 3 could not return to a CS of RPL 0.
+ * Entry and exit of a Xen PV guest's kernel. Xen has pushed what the CPU would, then r11 and rcx
+ * (xen/arch-x86/xen-x86_64.h), has exchanged %gs and masked events. The way back is a hypercall with a
+ * frame of its own (struct iret_context), since iret at CPL 3 could not return to a CS of RPL 0.
  */
+#include "pv/selectors.h"
+#include "pv/xen/event_vector.h"
 #include <xen/xen.h>
 
 	.macro	exception_prologue
@@ -10,15 +12,77 @@
 	popq	%r11
 	.endm
 
+	.macro	exception_jump vector
+	jmp	exception_common
+	.endm
+
 #include "pv/exception_stubs.inc"
 
 	.text
-	exception_stubs xen_pv_exception_stubs
+	.globl	xen_pv_entry_start, xen_pv_entry_end
+xen_pv_entry_start:
+	exception_stubs xen_pv_vector_stubs, 256
+
+/* Callbacks: the frame is that of an exception without an error code. */
+	.macro	callback_stub name, vector
+	.balign	16
+	.globl	\name
+\name:
+	exception_prologue
+	pushq	$0
+	pushq	$\vector
+	jmp	exception_common
+	.endm
+
+	callback_stub xen_pv_event_stub, XEN_EVENT_VECTOR
+	callback_stub xen_pv_syscall_stub, VECTOR_SYSCALL
+	callback_stub xen_pv_syscall32_stub, VECTOR_SYSCALL32
+	callback_stub xen_pv_sysenter_stub, VECTOR_SYSENTER
+
+/* Between r11 and rip lie the selectors that could not be loaded: ds, es, fs, gs. */
+	.balign	16
+	.globl	xen_pv_failsafe_stub
+xen_pv_failsafe_stub:
+	exception_prologue
+	addq	$32, %rsp
+	pushq	$0
+	pushq	$VECTOR_FAILSAFE
+	jmp	exception_common
 
 exception_common:
 	save_regs
-	call	xen_pv_exception
+	call	xen_pv_vector
+
+/* %rbx = frame. Where it leads to, Xen sees by its cs. */
+frame_return:
 	restore_regs
 	addq	$8, %rsp			/* the vector; the error code becomes the flags, 0 */
 	movq	$0, (%rsp)
 	jmp	hypercall_page + __HYPERVISOR_iret * 32
+
+/* The frame goes to the stack, since Xen reads the hypercall's frame from there. */
+	.macro	copy_frame
+	subq	$TRAP_FRAME_SIZE, %rsp
+	andq	$-16, %rsp
+	movq	%rdi, %rsi
+	movq	%rsp, %rdi
+	movl	$TRAP_FRAME_SIZE / 8, %ecx
+	cld
+	rep	movsq
+	movq	%rsp, %rbx
+	.endm
+
+	.globl	xen_pv_iret
+xen_pv_iret:
+	copy_frame
+	jmp	frame_return
+
+/* With VGCF_in_syscall Xen returns by sysret, and does not restore rcx and r11. */
+	.globl	xen_pv_sysret
+xen_pv_sysret:
+	copy_frame
+	restore_regs
+	addq	$8, %rsp
+	movq	$VGCF_in_syscall, (%rsp)
+	jmp	hypercall_page + __HYPERVISOR_iret * 32
+xen_pv_entry_end:

@@ -2,14 +2,22 @@
  * The Xen PV backend: the kernel runs at CPL 3, page tables hold machine frames, and all that is
  * privileged is asked of Xen.
  */
+#include "boot/layout.h"
 #include "lib/string.h"
-#include "pv/native/native.h"
 #include "pv/xen/hypercall.h"
 #include "pv/xen/xen.h"
 #include "pv/xen/pv/xen_pv.h"
 
 /* A page-table entry: present, writable, accessed, dirty (Intel SDM vol. 3, table 4-20). */
 #define PTE_DATA 0x63ull
+
+/* The machine frame of each of our frames, as the domain builder left it. */
+static const u64 *p2m;
+
+u64 xen_pv_image_mfn(const void *va)
+{
+    return p2m[((u64)va - VIRT_BASE) >> PAGE_SHIFT];
+}
 
 static const char *xen_pv_probe(enum boot_protocol protocol)
 {
@@ -26,6 +34,9 @@ static const char *xen_pv_early_init(u64 loader_info)
     if (xen_update_va_mapping((u64)xen_shared_info_page, start->shared_info | PTE_DATA,
                               UVMF_INVLPG))
         return "Xen refuses to map the shared_info page";
+    p2m = (const u64 *)start->mfn_list;
+    xen_pv_cpu_init();
+    xen_pv_set_iopl(0);
     return NULL;
 }
 
@@ -46,12 +57,6 @@ static void xen_pv_platform_init(const struct boot_info *info)
     (void)info;
 }
 
-static void xen_pv_halt(void)
-{
-    for (;;)
-        xen_vcpu_op(VCPUOP_down, 0, NULL);
-}
-
 static const struct pv_setup_ops xen_pv_setup_ops = {
     .early_init = xen_pv_early_init,
     .trap_init = xen_pv_trap_init,
@@ -63,14 +68,11 @@ static const struct pv_setup_ops xen_pv_setup_ops = {
     .shutdown = xen_shutdown,
 };
 
-static const struct pv_cpu_ops xen_pv_cpu_ops = {
-    .read_tsc = native_read_tsc,
-    .halt = xen_pv_halt,
-};
-
 const struct pv_backend pv_backend_xen_pv = {
     .name = "xen-pv",
     .probe = xen_pv_probe,
     .setup = &xen_pv_setup_ops,
     .cpu = &xen_pv_cpu_ops,
+    .kernel_cs = FLAT_KERNEL_CS & ~3, /* Xen shows a kernel's frames as of CPL 0 */
+    .kernel_ss = FLAT_KERNEL_SS,
 };

@@ -3,45 +3,101 @@
  * struct trap_info) takes the place of the IDT. Xen pushes the frame on the interrupted stack if
  * the kernel was interrupted: there is no IST, and no double fault.
  */
+#include "pv/selectors.h"
 #include "pv/upcalls.h"
+#include "pv/xen/event_vector.h"
 #include "pv/xen/hypercall.h"
 #include "pv/xen/xen.h"
 #include "pv/xen/pv/xen_pv.h"
 
 enum {
-    NR_EXCEPTIONS = 32,
+    NR_VECTORS = 256,
+    VECTOR_NMI = 2,
     VECTOR_BP = 3,
     VECTOR_OF = 4,
+    VECTOR_NM = 7,
     VECTOR_PF = 14,
 
     TRAP_MASK_EVENTS = 4, /* trap_info.flags: as an interrupt gate does */
 };
 
 /* entry.S: the addresses of the stubs, by vector. */
-extern const u64 xen_pv_exception_stubs[NR_EXCEPTIONS];
+extern const u64 xen_pv_vector_stubs[NR_VECTORS];
 
 /* Called by entry.S. */
-void xen_pv_exception(struct trap_frame *frame);
+void xen_pv_vector(struct trap_frame *frame);
+
+static u8 gate_dpl[NR_VECTORS] = {[VECTOR_BP] = 3, [VECTOR_OF] = 3};
+
+/* Xen's guess of a system call's segments is replaced by what user mode has on every backend. */
+static void syscall(struct trap_frame *frame)
+{
+    frame->cs = frame->vector == VECTOR_SYSCALL ? USER_CS : USER_CS32;
+    frame->ss = USER_DS;
+    pv_upcalls->syscall(frame);
+}
 
 /* Above cs Xen puts the event mask of the interrupted code; the frame is to look as the CPU's does.
  */
-void xen_pv_exception(struct trap_frame *frame)
+void xen_pv_vector(struct trap_frame *frame)
 {
     frame->cs = (u16)frame->cs;
-    pv_upcalls->exception(frame,
-                          frame->vector == VECTOR_PF ? xen_shared_info->vcpu_info[0].arch.cr2 : 0);
+    switch (frame->vector) {
+    case XEN_EVENT_VECTOR:
+        xen_event_upcall(frame);
+        break;
+    case VECTOR_SYSCALL:
+    case VECTOR_SYSCALL32:
+    case VECTOR_SYSENTER:
+        syscall(frame);
+        break;
+    case VECTOR_FAILSAFE:
+        pv_upcalls->failsafe(frame);
+        break;
+    case VECTOR_NMI:
+        pv_upcalls->nmi(frame);
+        break;
+    case VECTOR_NM:
+        xen_pv_note_fpu_trap_taken();
+        pv_upcalls->exception(frame, 0);
+        break;
+    default:
+        pv_upcalls->exception(
+            frame, frame->vector == VECTOR_PF ? xen_shared_info->vcpu_info[0].arch.cr2 : 0);
+    }
+}
+
+static struct trap_info trap_entry(u8 vector)
+{
+    return (struct trap_info){
+        .vector = vector,
+        .flags = TRAP_MASK_EVENTS | gate_dpl[vector],
+        .cs = FLAT_KERNEL_CS,
+        .address = xen_pv_vector_stubs[vector],
+    };
+}
+
+int xen_pv_write_idt_entry(u8 vector, u8 dpl)
+{
+    struct trap_info entry[2] = {0}; /* one with address 0 ends the table */
+
+    if (dpl != 0 && dpl != 3)
+        return -EINVAL;
+    gate_dpl[vector] = dpl;
+    entry[0] = trap_entry(vector);
+    return xen_set_trap_table(entry) ? -EINVAL : 0;
+}
+
+void xen_pv_load_idt(void)
+{
+    static struct trap_info table[NR_VECTORS + 1];
+
+    for (u32 vector = 0; vector < NR_VECTORS; vector++)
+        table[vector] = trap_entry((u8)vector);
+    xen_set_trap_table(table);
 }
 
 void xen_pv_trap_init(void)
 {
-    static struct trap_info table[NR_EXCEPTIONS + 1]; /* one with address 0 ends it */
-
-    for (u8 vector = 0; vector < NR_EXCEPTIONS; vector++)
-        table[vector] = (struct trap_info){
-            .vector = vector,
-            .flags = TRAP_MASK_EVENTS | (vector == VECTOR_BP || vector == VECTOR_OF ? 3 : 0),
-            .cs = FLAT_KERNEL_CS,
-            .address = xen_pv_exception_stubs[vector],
-        };
-    xen_set_trap_table(table);
+    xen_pv_load_idt();
 }

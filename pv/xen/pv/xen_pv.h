@@ -2,7 +2,36 @@
 #ifndef PV_XEN_PV_XEN_PV_H
 #define PV_XEN_PV_XEN_PV_H
 
+#include "pv/pv.h"
+
+/* setup.c: the machine frame that backs a page of the image. */
+u64 xen_pv_image_mfn(const void *va);
+
 /* trap.c */
 void xen_pv_trap_init(void);
+void xen_pv_load_idt(void);
+int xen_pv_write_idt_entry(u8 vector, u8 dpl);
+
+/* entry.S */
+void xen_pv_iret(struct trap_frame *frame);
+void xen_pv_sysret(struct trap_frame *frame);
+
+/* cpu.c */
+void xen_pv_cpu_init(void);
+void xen_pv_note_fpu_trap_taken(void);
+extern const struct pv_cpu_ops xen_pv_cpu_ops;
+
+/* desc.c */
+int xen_pv_load_gdt(u64 *gdt, u32 count);
+int xen_pv_write_gdt_entry(u64 *gdt, u32 index, u64 descriptor);
+int xen_pv_load_ldt(u64 *ldt, u32 count);
+int xen_pv_write_ldt_entry(u64 *ldt, u32 index, u64 descriptor);
+int xen_pv_load_tls(const u64 tls[3]);
+void xen_pv_load_tr(void);
+u16 xen_pv_store_tr(void);
+void xen_pv_load_sp0(u64 sp);
+int xen_pv_set_iopl(u32 level);
+int xen_pv_set_io_bitmap(const u8 *bitmap, u32 count);
+void xen_pv_syscall_init(void);
 
 #endif

@@ -3,9 +3,10 @@
  * Xen is asked for what the machine around the CPU would do: console, time, events, power.
  */
 #include "lib/string.h"
-#include "pv/native/cpuid.h"
+#include "pv/cpuid.h"
 #include "pv/native/io.h"
 #include "pv/native/native.h"
+#include "pv/selectors.h"
 #include "pv/xen/hypercall.h"
 #include "pv/xen/xen.h"
 #include "boot/layout.h"
@@ -70,4 +71,6 @@ const struct pv_backend pv_backend_xen_pvh = {
     .probe = xen_pvh_probe,
     .setup = &xen_pvh_setup_ops,
     .cpu = &native_cpu_ops,
+    .kernel_cs = KERNEL_CS,
+    .kernel_ss = KERNEL_DS,
 };

@@ -1,0 +1,40 @@
+/*
+ * User mode, as a call: user_run enters it with given registers and returns when it is left again,
+ * by a system call, an exception or int. What the code there may touch is the address space's
+ * business.
+ */
+#ifndef KERNEL_USER_H
+#define KERNEL_USER_H
+
+#include "pv/trap_frame.h"
+
+/* How user mode is entered. */
+enum user_entry {
+    USER_BY_IRET,
+    USER_BY_SYSRET,
+};
+
+/* Why it was left. */
+struct user_exit {
+    u64 fault_address; /* of a page fault */
+    bool refused;      /* the way into user mode faulted in the kernel: the frame was refused */
+};
+
+/*
+ * Enters user mode with the registers of *frame and returns with *frame as user mode left it:
+ * vector says how (below 256, or VECTOR_SYSCALL and its like). cs and ss of *frame are the caller's
+ * to set (USER_CS, USER_DS). Context: thread, interrupts disabled; they stay so here, while user
+ * mode has what frame->rflags says. Interrupts that come meanwhile are handled and do not end it.
+ */
+struct user_exit user_run(struct trap_frame *frame, enum user_entry entry);
+
+/* For kernel/trap.c: if user_run waits for this trap, makes frame lead back to it and returns true.
+ */
+bool user_leave(struct trap_frame *frame, u64 fault_address);
+
+/* user_enter.S: saves the caller's registers in saved (rbx rbp r12 r13 r14 r15 rsp rip), then goes
+ * on. */
+void user_enter(u64 saved[8], struct trap_frame *frame, enum user_entry entry);
+void user_go(struct trap_frame *frame, enum user_entry entry, u64 sp);
+
+#endif

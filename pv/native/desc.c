@@ -1,0 +1,191 @@
+/*
+ * Class 2 of the native backend, part two: descriptor tables, the task state, system calls. The IDT
+ * and the first GDT are trap.c's.
+ */
+#include "lib/string.h"
+#include "pv/native/cpu_area.h"
+#include "pv/native/io.h"
+#include "pv/native/native.h"
+#include "pv/selectors.h"
+#include "pv/x86.h"
+
+enum {
+    IO_BITMAP_BYTES = 8192,
+
+    TYPE_LDT = 0x82,
+    TYPE_TSS = 0x89,
+};
+
+/* Intel SDM vol. 3, figure 7-11; the bitmap must end in a byte of ones. */
+struct tss {
+    u32 reserved0;
+    u64 rsp[3];
+    u64 reserved1;
+    u64 ist[7];
+    u64 reserved2;
+    u16 reserved3;
+    u16 io_bitmap_offset;
+    u8 io_bitmap[IO_BITMAP_BYTES + 1];
+} __packed;
+
+/* entry.S */
+extern const char native_syscall_entry[], native_syscall32_entry[], native_sysenter_entry[];
+
+static struct tss tss __aligned(16);
+static u64 *current_gdt;
+static u32 current_gdt_count;
+
+/* What set_iopl said: the way to user mode (entry.S) puts it into rflags. */
+u64 native_user_iopl;
+
+/* A system descriptor takes two entries (Intel SDM vol. 3, figure 7-4). */
+static void set_system_descriptor(u64 *entry, u64 base, u64 limit, u8 type)
+{
+    entry[0] = (limit & 0xffff) | (base & 0xffffff) << 16 | (u64)type << 40 |
+               (limit >> 16 & 0xf) << 48 | (base >> 24 & 0xff) << 56;
+    entry[1] = base >> 32;
+}
+
+void native_set_ist(u32 number, u64 stack_top)
+{
+    tss.ist[number - 1] = stack_top;
+}
+
+static void reload_segments(void)
+{
+    __asm__ volatile("pushq %0\n\t"
+                     "leaq 1f(%%rip), %%rax\n\t"
+                     "pushq %%rax\n\t"
+                     "lretq\n"
+                     "1:\n\t"
+                     "mov %1, %%ds\n\t"
+                     "mov %1, %%es\n\t"
+                     "mov %1, %%ss"
+                     :
+                     : "i"(KERNEL_CS), "r"(KERNEL_DS)
+                     : "rax", "memory");
+}
+
+int native_load_gdt(u64 *gdt, u32 count)
+{
+    const struct descriptor_pointer pointer = {(u16)(count * 8 - 1), (u64)gdt};
+
+    if ((u64)gdt % PAGE_SIZE || count < GDT_MIN_COUNT || count > GDT_MAX_COUNT)
+        return -EINVAL;
+    gdt[0] = 0;
+    gdt[GDT_KERNEL_CODE] = DESCRIPTOR_KERNEL_CODE;
+    gdt[GDT_KERNEL_DATA] = DESCRIPTOR_KERNEL_DATA;
+    gdt[GDT_USER_CODE32] = DESCRIPTOR_USER_CODE32;
+    gdt[GDT_USER_DATA] = DESCRIPTOR_USER_DATA;
+    gdt[GDT_USER_CODE64] = DESCRIPTOR_USER_CODE64;
+    if (!tss.io_bitmap_offset) {
+        tss.io_bitmap_offset = offsetof(struct tss, io_bitmap);
+        memset(tss.io_bitmap, 0xff, sizeof(tss.io_bitmap));
+    }
+    set_system_descriptor(gdt + GDT_TASK, (u64)&tss, sizeof(tss) - 1, TYPE_TSS);
+    __asm__ volatile("lgdt %0" : : "m"(pointer));
+    reload_segments();
+    current_gdt = gdt;
+    current_gdt_count = count;
+    return 0;
+}
+
+/* Code and data segments only: system descriptors are the backend's, and gates have no place here.
+ */
+static bool is_segment(u64 descriptor)
+{
+    return descriptor == 0 || descriptor >> 44 & 1;
+}
+
+int native_write_gdt_entry(u64 *gdt, u32 index, u64 descriptor)
+{
+    if (index < GDT_FIRST_FREE || index >= GDT_MAX_COUNT || !is_segment(descriptor))
+        return -EINVAL;
+    gdt[index] = descriptor;
+    return 0;
+}
+
+int native_load_ldt(u64 *ldt, u32 count)
+{
+    u16 selector = 0;
+
+    if ((u64)ldt % PAGE_SIZE || count > GDT_MAX_COUNT || (count && !ldt))
+        return -EINVAL;
+    if (count) {
+        set_system_descriptor(current_gdt + GDT_LDT, (u64)ldt, count * 8 - 1, TYPE_LDT);
+        selector = GDT_LDT * 8;
+    }
+    __asm__ volatile("lldt %w0" : : "r"((u32)selector));
+    return 0;
+}
+
+int native_write_ldt_entry(u64 *ldt, u32 index, u64 descriptor)
+{
+    if (index >= GDT_MAX_COUNT || !is_segment(descriptor))
+        return -EINVAL;
+    ldt[index] = descriptor;
+    return 0;
+}
+
+int native_load_tls(const u64 tls[3])
+{
+    for (u32 i = 0; i < 3; i++)
+        if (!is_segment(tls[i]))
+            return -EINVAL;
+    memcpy(current_gdt + GDT_TLS, tls, 3 * sizeof(*tls));
+    return 0;
+}
+
+/* ltr wants a task that is not busy, so the descriptor is made anew. */
+void native_load_tr(void)
+{
+    set_system_descriptor(current_gdt + GDT_TASK, (u64)&tss, sizeof(tss) - 1, TYPE_TSS);
+    __asm__ volatile("ltr %w0" : : "r"(TASK_SELECTOR));
+}
+
+u16 native_store_tr(void)
+{
+    u16 selector;
+
+    __asm__ volatile("str %0" : "=r"(selector));
+    return selector;
+}
+
+void native_load_sp0(u64 sp)
+{
+    tss.rsp[0] = sp;
+    __asm__ volatile("movq %0, %%gs:%c1" : : "r"(sp), "i"(CPU_AREA_SP0) : "memory");
+}
+
+/* star: the kernel's selectors at 47:32, the user's base at 63:48; what sfmask names is cleared. */
+void native_syscall_init(void)
+{
+    native_write_msr(MSR_STAR, (u64)KERNEL_CS << 32 | (u64)USER_CS32 << 48);
+    native_write_msr(MSR_LSTAR, (u64)native_syscall_entry);
+    native_write_msr(MSR_CSTAR, (u64)native_syscall32_entry);
+    native_write_msr(MSR_SFMASK,
+                     RFLAGS_TF | RFLAGS_IF | RFLAGS_DF | RFLAGS_IOPL | RFLAGS_NT | RFLAGS_AC);
+    native_write_msr(MSR_SYSENTER_CS, KERNEL_CS);
+    native_write_msr(MSR_SYSENTER_ESP, 0);
+    native_write_msr(MSR_SYSENTER_EIP, (u64)native_sysenter_entry);
+    native_write_msr(MSR_EFER, native_read_msr(MSR_EFER) | EFER_SCE);
+}
+
+int native_set_iopl(u32 level)
+{
+    if (level > 3)
+        return -EINVAL;
+    native_user_iopl = (u64)level << 12;
+    return 0;
+}
+
+int native_set_io_bitmap(const u8 *bitmap, u32 count)
+{
+    if (count > IO_BITMAP_BYTES * 8)
+        return -EINVAL;
+    memset(tss.io_bitmap, 0xff, sizeof(tss.io_bitmap));
+    memcpy(tss.io_bitmap, bitmap, count / 8);
+    if (count % 8)
+        tss.io_bitmap[count / 8] = bitmap[count / 8] | (u8)(0xff << count % 8);
+    return 0;
+}

@@ -1,0 +1,34 @@
+/*
+ * The layout of every GDT (pv_load_gdt), and the selectors that follow from it. The same on every
+ * backend, but for the kernel's own on Xen PV, where Xen's flat segments take that place.
+ */
+#ifndef PV_SELECTORS_H
+#define PV_SELECTORS_H
+
+#define GDT_KERNEL_CODE 1
+#define GDT_KERNEL_DATA 2
+#define GDT_USER_CODE32 3 /* sysret wants these three in this order */
+#define GDT_USER_DATA   4
+#define GDT_USER_CODE64 5
+#define GDT_TASK        6 /* two entries */
+#define GDT_LDT         8 /* two entries */
+#define GDT_FIRST_FREE  10
+#define GDT_TLS         12 /* three entries */
+#define GDT_MIN_COUNT   16
+#define GDT_MAX_COUNT   512 /* one page */
+
+#define KERNEL_CS     (GDT_KERNEL_CODE * 8)
+#define KERNEL_DS     (GDT_KERNEL_DATA * 8)
+#define USER_CS32     (GDT_USER_CODE32 * 8 + 3)
+#define USER_DS       (GDT_USER_DATA * 8 + 3)
+#define USER_CS       (GDT_USER_CODE64 * 8 + 3)
+#define TASK_SELECTOR (GDT_TASK * 8)
+
+/* Flat descriptors (Intel SDM vol. 3, section 3.4.5): present, accessed, page granular. */
+#define DESCRIPTOR_KERNEL_CODE 0x00af9b000000ffff
+#define DESCRIPTOR_KERNEL_DATA 0x00cf93000000ffff
+#define DESCRIPTOR_USER_CODE32 0x00cffb000000ffff
+#define DESCRIPTOR_USER_DATA   0x00cff3000000ffff
+#define DESCRIPTOR_USER_CODE64 0x00affb000000ffff
+
+#endif

@@ -1,0 +1,216 @@
+/*
+ * Class 2 of the Xen PV backend, part one: the CPU's registers. What Xen offers by hypercall or
+ * shared memory is asked for there; a privileged instruction, which Xen would emulate after a
+ * fault, stands only where there is nothing else: reading CR0 and CR4 once, writing CR4, MSRs,
+ * ports.
+ */
+#include "pv/ex_table.h"
+#include "pv/native/native.h"
+#include "pv/x86.h"
+#include "pv/xen/hypercall.h"
+#include "pv/xen/xen.h"
+#include "pv/xen/pv/xen_pv.h"
+
+/* What this guest may change (Xen: PV_CR4_MASK's guest bits). */
+#define GUEST_CR4 (CR4_TSD | CR4_DE | CR4_FSGSBASE | CR4_OSXSAVE)
+
+/* CR0 as this guest sees it; TS changes by hypercall and, behind our back, when #NM is delivered.
+ */
+static u64 cr0;
+
+void xen_pv_cpu_init(void)
+{
+    cr0 = native_read_cr0();
+}
+
+void xen_pv_note_fpu_trap_taken(void)
+{
+    cr0 &= ~CR0_TS;
+}
+
+/* Xen recognises this prefix and lets its own view of CPUID be read without a trap by faulting. */
+static void xen_pv_cpuid(u32 leaf, u32 subleaf, struct cpuid_regs *r)
+{
+    __asm__ volatile(XEN_CPUID
+                     : "=a"(r->eax), "=b"(r->ebx), "=c"(r->ecx), "=d"(r->edx)
+                     : "a"(leaf), "c"(subleaf));
+}
+
+/* Paging and the local APIC are Xen's, whatever CPUID shows (xen/arch-x86/xen.h). */
+static void xen_pv_cpu_features(struct pv_features *f)
+{
+    read_cpu_features(f, xen_pv_cpuid);
+    f->pse = f->gbpages = f->pge = false;
+    f->smep = f->smap = f->umip = false;
+    f->local_apic = f->x2apic = f->tsc_deadline = false;
+}
+
+static u64 xen_pv_read_cr0(void)
+{
+    return cr0;
+}
+
+static void xen_pv_set_fpu_trap(void)
+{
+    xen_fpu_taskswitch(1);
+    cr0 |= CR0_TS;
+}
+
+static void xen_pv_clear_fpu_trap(void)
+{
+    xen_fpu_taskswitch(0);
+    cr0 &= ~CR0_TS;
+}
+
+static u64 xen_pv_write_cr0(u64 value)
+{
+    const u64 refused = (value ^ cr0) & ~CR0_TS;
+
+    if (refused)
+        return value ^ cr0;
+    if (value & CR0_TS)
+        xen_pv_set_fpu_trap();
+    else
+        xen_pv_clear_fpu_trap();
+    return 0;
+}
+
+/* Xen drops the bits that are not ours without a word, so the others are compared first. */
+static u64 xen_pv_write_cr4(u64 value)
+{
+    const u64 differing = value ^ native_read_cr4();
+
+    if (differing & ~GUEST_CR4)
+        return differing;
+    __asm__ volatile("1: mov %0, %%cr4\n2:" EX_TABLE(1b, 2b) : : "r"(value) : "memory");
+    return native_read_cr4() ^ value;
+}
+
+static u64 xen_pv_read_cr2(void)
+{
+    return xen_shared_info->vcpu_info[0].arch.cr2;
+}
+
+static void xen_pv_write_cr2(u64 value)
+{
+    xen_shared_info->vcpu_info[0].arch.cr2 = value;
+}
+
+static u64 xen_pv_get_debugreg(u32 number)
+{
+    return (u64)xen_get_debugreg(number);
+}
+
+static int xen_pv_set_debugreg(u32 number, u64 value)
+{
+    if (number > 7 || number == 4 || number == 5)
+        return -EINVAL;
+    if (number >= 6 && value >> 32)
+        return -EINVAL;
+    return xen_set_debugreg(number, value) ? -EINVAL : 0;
+}
+
+/* The bases of segments are set by hypercall, but can be read by their MSRs only. */
+static int set_segment_base(unsigned int which, u64 base)
+{
+    if (!IS_CANONICAL(base))
+        return -EINVAL;
+    return xen_set_segment_base(which, base) ? -EINVAL : 0;
+}
+
+static int xen_pv_write_fs_base(u64 base)
+{
+    return set_segment_base(SEGBASE_FS, base);
+}
+
+static int xen_pv_write_user_gs_base(u64 base)
+{
+    return set_segment_base(SEGBASE_GS_USER, base);
+}
+
+static int xen_pv_write_kernel_gs_base(u64 base)
+{
+    return set_segment_base(SEGBASE_GS_KERNEL, base);
+}
+
+/* Xen returns 0 also for a selector that it could not load and replaced by null: %gs itself tells.
+ */
+static int xen_pv_load_gs_index(u16 selector)
+{
+    u16 loaded;
+
+    if (xen_set_segment_base(SEGBASE_GS_USER_SEL, selector))
+        return -EINVAL;
+    __asm__ volatile("mov %%gs, %0" : "=r"(loaded));
+    return (loaded | 3) == (selector | 3) ? 0 : -EINVAL;
+}
+
+/* Xen exchanges the bases itself whenever user mode is entered or left. */
+static void xen_pv_swapgs(void)
+{
+}
+
+static void xen_pv_wbinvd(void)
+{
+    struct mmuext_op op = {.cmd = MMUEXT_FLUSH_CACHE};
+
+    xen_mmuext_op(&op, 1, NULL, DOMID_SELF); /* refused where no device shares our memory */
+}
+
+static void xen_pv_io_delay(void)
+{
+}
+
+static void xen_pv_halt(void)
+{
+    for (;;)
+        xen_vcpu_op(VCPUOP_down, 0, NULL);
+}
+
+const struct pv_cpu_ops xen_pv_cpu_ops = {
+    .cpuid = xen_pv_cpuid,
+    .cpu_features = xen_pv_cpu_features,
+    .read_cr0 = xen_pv_read_cr0,
+    .read_cr4 = native_read_cr4,
+    .write_cr0 = xen_pv_write_cr0,
+    .write_cr4 = xen_pv_write_cr4,
+    .read_cr2 = xen_pv_read_cr2,
+    .write_cr2 = xen_pv_write_cr2,
+    .get_debugreg = xen_pv_get_debugreg,
+    .set_debugreg = xen_pv_set_debugreg,
+    .read_msr = native_read_msr,
+    .write_msr = native_write_msr,
+    .read_msr_safe = native_read_msr_safe,
+    .write_msr_safe = native_write_msr_safe,
+    .read_tsc = native_read_tsc,
+    .read_pmc = native_read_pmc,
+    .set_fpu_trap = xen_pv_set_fpu_trap,
+    .clear_fpu_trap = xen_pv_clear_fpu_trap,
+    .halt = xen_pv_halt,
+    .wbinvd = xen_pv_wbinvd,
+    .port_in = native_port_in,
+    .port_out = native_port_out,
+    .io_delay = xen_pv_io_delay,
+    .load_gdt = xen_pv_load_gdt,
+    .write_gdt_entry = xen_pv_write_gdt_entry,
+    .load_ldt = xen_pv_load_ldt,
+    .write_ldt_entry = xen_pv_write_ldt_entry,
+    .load_tls = xen_pv_load_tls,
+    .load_tr = xen_pv_load_tr,
+    .store_tr = xen_pv_store_tr,
+    .load_idt = xen_pv_load_idt,
+    .write_idt_entry = xen_pv_write_idt_entry,
+    .read_fs_base = native_read_fs_base,
+    .write_fs_base = xen_pv_write_fs_base,
+    .read_user_gs_base = native_read_user_gs_base,
+    .write_user_gs_base = xen_pv_write_user_gs_base,
+    .write_kernel_gs_base = xen_pv_write_kernel_gs_base,
+    .load_gs_index = xen_pv_load_gs_index,
+    .load_sp0 = xen_pv_load_sp0,
+    .set_iopl = xen_pv_set_iopl,
+    .set_io_bitmap = xen_pv_set_io_bitmap,
+    .syscall_init = xen_pv_syscall_init,
+    .iret = xen_pv_iret,
+    .sysret = xen_pv_sysret,
+    .swapgs = xen_pv_swapgs,
+};
