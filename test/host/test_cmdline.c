@@ -11,6 +11,7 @@ static char error[CMDLINE_ERROR_MAX];
 
 static void check_defaults(const char *line)
 {
+    memset(error, 'x', sizeof(error));
     CHECK(cmdline_parse(line, &parsed, error));
     CHECK_STR(error, "");
     CHECK_STR(parsed.run, "suite");
@@ -66,8 +67,8 @@ static const struct {
     {"log=infos", "command line: unknown log level in \"log=infos\"; known: error warn info debug"},
     {"run=" TEXT_63 "4", "command line: the value is too long in "
                          "\"run=12345678901234567890123456789012345678901234...\""},
-    {"a\033[2J\x80", "command line: unknown word \"a?[2J?\"; known: run= pv= test= plant= "
-                     "platform= echo= log="},
+    {"a\033[2J\x7f\x80", "command line: unknown word \"a?[2J??\"; known: run= pv= test= plant= "
+                         "platform= echo= log="},
 };
 
 static void test_errors(void)

@@ -117,6 +117,9 @@ static void test_ends(void)
     /* Once more changes nothing. */
     CHECK_STR(boot_memory_finish(&bi), NULL);
     CHECK_EQ(bi.nr_regions, 2);
+    bi.nr_regions = 0;
+    CHECK_STR(boot_add_region(&bi, UINT64_MAX - 5, 5, BOOT_RAM), NULL);
+    CHECK_STR(boot_memory_finish(&bi), "memory map: not one whole page of RAM in it");
 }
 
 /* A RAM region with holes punched into it: as many pieces as fit, then one more. */

@@ -191,6 +191,19 @@ static void test_far(void)
     CHECK_STR(parse_bytes(parse, &far, sizeof(far)), MOD_BAD);
 }
 
+/* Whatever lies last, the memory from first_free_pa on is free. */
+static void test_first_free(void)
+{
+    struct packed block = packed;
+
+    block.si.pt_base = VA_OF(0x1c0000);
+    CHECK_STR(parse_bytes(parse, &block, sizeof(block)), NULL);
+    CHECK_EQ(bi.first_free_pa, IMAGE_PA + PAGE_SIZE);
+    block.si.mfn_list = VA_OF(0x300000);
+    CHECK_STR(parse_bytes(parse, &block, sizeof(block)), NULL);
+    CHECK_EQ(bi.first_free_pa, 0x300000 + NR_PAGES * 8);
+}
+
 static void test_unterminated(void)
 {
     struct packed block = packed;
@@ -227,6 +240,7 @@ int main(int argc, char **argv)
     RUN(test_packed);
     RUN(test_package);
     RUN(test_far);
+    RUN(test_first_free);
     RUN(test_unterminated);
     RUN(test_address);
     return finish("xen_pv");
