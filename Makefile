@@ -108,14 +108,22 @@ $(BUILD)/obj/test/%.c.o: CFLAGS += $(if $(filter 0,$(IS_CLANG)),-fno-toplevel-re
 
 -include $(OBJS:.o=.d)
 
-.PHONY: check
-check: ## run the linters: clang-format, cppcheck, shellcheck, and the Python byte compiler
-	clang-format --dry-run -Werror $(shell git ls-files '*.c' '*.h')
+# The tree's files that match patterns: git knows; without git, whatever was not built.
+files = $(sort $(shell git ls-files -- $(1:%='%') 2>/dev/null | grep . || find . \( -path ./build -o -path './$(BUILD)' \) -prune \
+	-o -type f \( -false $(1:%=-o -path './%') \) -printf '%P\n'))
+
+.PHONY: check docs
+check: ## run the linters: clang-format, cppcheck, shellcheck, the Python byte compiler; is docs/ops.md up to date?
+	clang-format --dry-run -Werror $(call files,*.c *.h)
 	cppcheck -q --std=c11 --error-exitcode=1 --inline-suppr --enable=warning,portability,performance \
 		--suppress=missingInclude --suppress=comparePointers --suppress=va_end_missing:kernel/panic.c \
-		-I. -DPARAVANE_VERSION='"x"' -Dbool=_Bool $(shell git ls-files 'boot/*.c' 'kernel/*.c' 'lib/*.c' 'pv/*.c' 'test/*.c')
+		-I. -DPARAVANE_VERSION='"x"' -Dbool=_Bool $(call files,boot/*.c kernel/*.c lib/*.c mm/*.c pv/*.c test/*.c)
 	shellcheck run.sh .ci/run
 	$(PYTHON) -m compileall -q tools
+	$(PYTHON) -B tools/ops_doc.py --check
+
+docs: ## write docs/ops.md from the op table, the tests and docs/ops-2007.tsv
+	$(PYTHON) -B tools/ops_doc.py
 
 .PHONY: host-test fuzz
 host-test: $(BUILD)/include/xen ## run the pure code's tests on this machine, with sanitizers

@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-from . import bench, image, iso, platforms, report, runs, selftest, setup, suite, xen
+from . import bench, image, iso, opreport, platforms, report, runs, selftest, setup, suite, xen
 from .common import (
     EXIT_FAIL,
     EXIT_INTERRUPTED,
@@ -32,6 +32,7 @@ Paravane: one kernel image, every platform, one suite.
 ./run.sh test    all that CI runs
 ./run.sh boot    [--on PLATFORM] [--run PAYLOAD] [--gdb] ...  boot once, the console on the terminal
 ./run.sh suite   [--on P,P...] [--filter GLOB] [--jobs N] [--junit FILE] [--json FILE] [--verbose] ...
+                 [--ops FILE]  also write what was seen of each op on each platform, as Markdown
 ./run.sh bench   [--on P,P...] [--json FILE] ...  times, and instructions counted without noise
 ./run.sh iso     make build/paravane.iso, which GRUB boots by BIOS or UEFI
 ./run.sh list    what there is: platforms, hypervisors, payloads
@@ -53,7 +54,7 @@ Platforms: {platforms}
 """
 
 _WITH_VALUE = (
-    "--on --run --filter --smp --mem --xen --append --timeout --image --jobs --junit --json"
+    "--on --run --filter --smp --mem --xen --append --timeout --image --jobs --junit --json --ops"
 ).split()
 
 
@@ -199,8 +200,12 @@ def _everything(caller):
 
 
 def _suite(args, caller):
-    asked = _parse("suite", args, ("--filter", "--jobs", "--junit", "--json", "--verbose"))
+    more = ("--filter", "--jobs", "--junit", "--json", "--ops", "--verbose")
+    asked = _parse("suite", args, more)
+    if asked.ops and asked.filter:
+        raise usage("--ops wants the whole suite, not a part by --filter")
     chosen = platforms.parse(asked.on)
+    table = opreport.read_table() if asked.ops or asked.json else None
     options = _options(asked, caller, chosen)
     options.pattern = asked.filter or ""
     if options.pattern and platforms.split_words(options.pattern) != [options.pattern]:
@@ -210,10 +215,21 @@ def _suite(args, caller):
     status = suite.exit_code(results)
     suite.print_suite(results, directory, asked.verbose)
     if asked.json:
-        report.write_json(caller / asked.json, report.suite_document(results, status))
+        document = report.suite_document(results, status)
+        document["ops"] = opreport.document(table, results)
+        report.write_json(caller / asked.json, document)
     if asked.junit:
         report.write_junit(caller / asked.junit, results)
-    return status
+    return _report_ops(caller / asked.ops, table, results) or status if asked.ops else status
+
+
+def _report_ops(path, table, results):
+    """Writes the report by op; EXIT_FAIL, with a line for each, if it has holes."""
+    report.write_text(path, opreport.render(table, results))
+    holes = opreport.holes(table, results)
+    for hole in holes:
+        print(f"run.sh: --ops: {hole}", file=sys.stderr)
+    return EXIT_FAIL if holes else EXIT_PASS
 
 
 def _boot(args, caller):

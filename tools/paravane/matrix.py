@@ -24,7 +24,7 @@ def missing_tests(results):
 
 def render(results, verbose=False):
     """The matrix as a list of lines."""
-    notes = _Notes()
+    notes = Notes()
     names = _names(results)
     rows = []
     for group in _unique(name.split(".")[0] for name in names):
@@ -40,7 +40,7 @@ def render(results, verbose=False):
     return _table(head, rows) + notes.legend()
 
 
-class _Notes:
+class Notes:
     """Numbers reasons in the order of their first use."""
 
     def __init__(self):
@@ -66,14 +66,15 @@ def _unique(items):
     return list(dict.fromkeys(items))
 
 
-def _find(result, name):
+def find(result, name):
+    """The Test of this name in a Result, or None."""
     return next((test for test in result.tests if test.name == name), None)
 
 
 def _group_cell(result, members, notes):
     if not result.ran:
         return "skip " + notes.mark([result.reason]) if result.status == "SKIP" else "-"
-    tests = [test for test in (_find(result, name) for name in members) if test]
+    tests = [test for test in (find(result, name) for name in members) if test]
     passed = sum(test.status == "pass" for test in tests)
     skips = [test.reason for test in tests if test.status == "skip"]
     if any(test.status == "fail" for test in tests):
@@ -88,7 +89,7 @@ def _group_cell(result, members, notes):
 def _test_cell(result, name, notes):
     if not result.ran:
         return "skip" if result.status == "SKIP" else "-"
-    test = _find(result, name)
+    test = find(result, name)
     if test is None:
         return _absent(result)
     if test.status == "skip":

@@ -14,6 +14,10 @@ def write_json(path, document):
     _write(path, (json.dumps(document, indent=1) + "\n").encode())
 
 
+def write_text(path, text):
+    _write(path, text.encode())
+
+
 def suite_document(results, status):
     return {"status": status, "platforms": [result.plain() for result in results]}
 

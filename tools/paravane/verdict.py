@@ -36,7 +36,7 @@ def judge(said, ending, wants_ktap):
 
 def _crash(said, ending):
     if said.crash == "hypervisor":
-        return f"CRASH (hypervisor): {said.crash_line}"
+        return f"CRASH (hypervisor): {said.crash_line}" + _remedy(said.crash_line)
     if said.panic is not None:
         return f"CRASH: panic: {said.panic}"
     if said.crash == "guest":
@@ -44,6 +44,12 @@ def _crash(said, ending):
     if ending.how == "flood":
         return f"FLOOD: more than {ending.limit} of output"
     return ""
+
+
+def _remedy(crash_line):
+    """What to do about it, where the hypervisor's last words are known to say so."""
+    too_small = "allocation is too small" in crash_line
+    return " (too little memory for dom0: give it more with --mem)" if too_small else ""
 
 
 def _no_verdict(said, ending):

@@ -81,6 +81,8 @@ class VerdictTest(unittest.TestCase):
         self.expect("FAIL", words, HEAD + xen[1:] + more, Ending("over"))
         self.expect("FAIL", "CRASH (hypervisor)", HEAD + xen, Ending("over"))
         self.expect("FAIL", "CRASH (hypervisor)", GOOD + xen, Ending("over"))
+        small = ["(XEN) Panic on CPU 0:", "(XEN) Domain 0 allocation is too small for kernel image"]
+        self.expect("FAIL", "give it more with --mem", small, Ending("over"))
         dom0 = ["(XEN) [ 1.0] Hardware Dom0 crashed: 'noreboot' set - not rebooting."]
         self.expect("FAIL", "the hypervisor crashed the guest", HEAD + dom0, Ending("over"))
 

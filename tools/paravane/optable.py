@@ -1,0 +1,226 @@
+"""Reads the op table out of the sources: the contract, the backends that fulfil it, the tests that cite it.
+
+pv/ops.def says which ops there are, `const struct pv_CLASS_ops` in pv/ which function each backend has
+for them, TEST(group, name, op...) in test/ which tests cite them. Everything that lists ops on the host
+(docs/ops.md, the report by op, the benchmark) reads them here and nowhere else. What these expressions
+cannot read is an OpTableError, never left out in silence.
+"""
+
+import re
+from dataclasses import dataclass, field
+
+CLASSES = {
+    1: "setup",
+    2: "hardware analogues",
+    3: "page tables and the TLB",
+    4: "corner cases",
+    5: "SMP",
+    6: "upcalls",
+}
+
+_COMMENT = re.compile(r"/\*(.*?)\*/", re.S)
+_TOKEN = re.compile(r"/\*.*?\*/|\bPV_(?:CLASS_BEGIN|CLASS_END|OP)\s*\(", re.S)
+_TABLE = re.compile(r"^(?:static )?const struct pv_(\w+)_ops (\w+) = \{(.*?)^\};", re.S | re.M)
+_BACKEND = re.compile(r"^const struct pv_backend \w+ = \{(.*?)^\};", re.S | re.M)
+_FIELD = re.compile(r"\.(\w+)\s*=\s*([^,]+?)\s*(?:,|$)")
+_TEST = re.compile(r"^TEST\(", re.M)
+_SENTENCE_END = re.compile(r"(?<=[.?])(?<!vol\.)(?<!e\.g\.)(?<!i\.e\.)\s+")
+_DEFINITION = re.compile(r"^(?:[A-Za-z_][\w *]*?[ *])?(\w+)\([^;{}]*\)\s*\{|^(\w+):", re.M)
+
+
+class OpTableError(Exception):
+    """The sources say something that cannot be, or that this reader does not understand."""
+
+
+@dataclass(frozen=True)
+class Op:
+    """One PV_OP. table: its struct, as in pv_TABLE_ops; number: its class in the contract, 1 to 6; contract:
+    the comment above it, which it may share with its neighbours, in one line."""
+
+    name: str
+    table: str
+    number: int
+    returns: str
+    params: str
+    contract: str
+
+    @property
+    def summary(self):
+        """The contract's first sentence."""
+        return _SENTENCE_END.split(self.contract, maxsplit=1)[0]
+
+    @property
+    def signature(self):
+        star = "" if self.returns.endswith("*") else " "
+        return f"{self.returns}{star}{self.name}({self.params})"
+
+
+@dataclass
+class Backend:
+    """A backend, and for each of its ops the function that fulfils it."""
+
+    name: str
+    functions: dict = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class CitingTest:
+    """One TEST of the suite: group.name, the ops it cites, its file relative to the tree."""
+
+    name: str
+    ops: tuple
+    file: str
+
+
+@dataclass
+class OpTable:
+    """All of it. ops: {name: Op} in the contract's order; files: {function: its file}."""
+
+    ops: dict
+    backends: list
+    tests: list
+    files: dict
+
+    def citing(self, op):
+        return [test for test in self.tests if op in test.ops]
+
+
+def read(root):
+    """The OpTable of the tree at root."""
+    code = {path: text for path, text in _texts(root, "pv") if path.endswith((".c", ".S"))}
+    ops = parse_ops((root / "pv/ops.def").read_text())
+    tests = [t for path, text in _texts(root, "test", ".c") for t in parse_tests(text, path)]
+    _check_citations(ops, tests)
+    return OpTable(ops, parse_backends(code, ops), tests, _definitions(code))
+
+
+def _texts(root, folder, suffix=""):
+    """(path relative to root, text) of the folder's files, sorted; test/host is another matter."""
+    for path in sorted((root / folder).rglob(f"*{suffix}")):
+        name = path.relative_to(root).as_posix()
+        if path.is_file() and not name.startswith("test/host/"):
+            yield name, path.read_text(errors="replace")
+
+
+def parse_ops(text):
+    """{name: Op} of ops.def's text."""
+    ops, comment, table, number = {}, "", "", 0
+    for match in _TOKEN.finditer(text):
+        word = match[0]
+        if word.startswith("/*"):
+            comment = _plain(word)
+            said = re.search(r"\bClass (\d)\b", comment)
+            number = int(said[1]) if said and not table else number
+            continue
+        inside = _parenthesised(text, match.end() - 1)
+        if "CLASS_BEGIN" in word:
+            table = inside.strip()
+        elif "CLASS_END" in word:
+            table = ""
+        else:
+            op = _op(inside, table, number, comment)
+            if op.name in ops:
+                raise OpTableError(f"pv/ops.def: the op {op.name} is there twice")
+            ops[op.name] = op
+    if not ops:
+        raise OpTableError("pv/ops.def: no PV_OP found")
+    return ops
+
+
+def _op(inside, table, number, comment):
+    parts = [" ".join(part.split()) for part in _split(inside)]
+    if len(parts) != 5 or parts[0] != table or number not in CLASSES:
+        raise OpTableError(f"pv/ops.def: cannot read PV_OP({inside}) in table {table!r}")
+    params = re.sub(r"\* (?=\w)", "*", parts[3][1:-1])
+    return Op(parts[2], table, number, parts[1], params, comment)
+
+
+def parse_tests(text, path):
+    """The CitingTests of one file of the suite."""
+    for match in _TEST.finditer(text):
+        words = [word.strip() for word in _split(_parenthesised(text, match.end() - 1))]
+        if len(words) < 2 or not all(re.fullmatch(r"\w+", word) for word in words):
+            raise OpTableError(f"{path}: cannot read TEST({', '.join(words)})")
+        yield CitingTest(".".join(words[:2]), tuple(words[2:]), path)
+
+
+def parse_backends(code, ops):
+    """The Backends that the files {path: text} define, by name, the native one first."""
+    tables = {}
+    for path, text in code.items():
+        for kind, name, body in _TABLE.findall(_COMMENT.sub("", text)):
+            tables[name] = _fields(body, f"{path}: {name}", {o for o in ops if ops[o].table == kind})
+    backends = []
+    for path, text in code.items():
+        for body in _BACKEND.findall(_COMMENT.sub("", text)):
+            fields = dict(_FIELD.findall(body))
+            backend = Backend(fields["name"].strip('"'))
+            for value in fields.values():
+                if value.startswith("&"):
+                    if value[1:] not in tables:
+                        raise OpTableError(f"{path}: {backend.name} has a table {value}, not found")
+                    backend.functions.update(tables[value[1:]])
+            backends.append(backend)
+    _check_complete(backends, ops)
+    return sorted(backends, key=lambda backend: (backend.name != "native", backend.name))
+
+
+def _fields(body, where, expected):
+    fields = dict(_FIELD.findall(body))
+    if set(fields) != expected:
+        odd = ", ".join(sorted(set(fields) ^ expected))
+        raise OpTableError(f"{where}: its fields are not the ops of its class: {odd}")
+    return fields
+
+
+def _check_complete(backends, ops):
+    for backend in backends:
+        missing = [op for op in ops if op not in backend.functions]
+        if missing:
+            raise OpTableError(f"backend {backend.name} has no function for {', '.join(missing)}")
+    if not backends:
+        raise OpTableError("pv/: no struct pv_backend found")
+
+
+def _check_citations(ops, tests):
+    for test in tests:
+        unknown = [op for op in test.ops if op not in ops]
+        if unknown:
+            raise OpTableError(f"{test.file}: {test.name} cites {', '.join(unknown)}: no such op")
+
+
+def _definitions(code):
+    """{function: path} of all functions and assembly labels that the files define."""
+    found = {}
+    for path, text in code.items():
+        for match in _DEFINITION.finditer(text):
+            found.setdefault(match[1] or match[2], path)
+    return found
+
+
+def _plain(comment):
+    """A comment as one line, without its stars."""
+    lines = [re.sub(r"^\s*\*? ?", "", line) for line in comment[2:-2].splitlines()]
+    return " ".join(" ".join(lines).split())
+
+
+def _parenthesised(text, start):
+    """What stands between the parenthesis at start and its partner."""
+    depth = 0
+    for i in range(start, len(text)):
+        depth += {"(": 1, ")": -1}.get(text[i], 0)
+        if depth == 0:
+            return text[start + 1 : i]
+    raise OpTableError(f"no ) for the ( before {text[start : start + 40]!r}")
+
+
+def _split(text):
+    """text at its outermost commas."""
+    parts, depth = [""], 0
+    for char in text:
+        depth += {"(": 1, ")": -1}.get(char, 0)
+        if char == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += char
+    return parts

@@ -1,0 +1,187 @@
+"""The op table read from sources, the mapping of 2007, and the report by op."""
+
+import tempfile
+import unittest
+from pathlib import Path
+
+import ops_doc
+from ops_doc import Call
+from paravane import opreport, optable
+from paravane.ktap import Test
+from paravane.optable import OpTableError
+from paravane.runs import Result
+
+OPS_DEF = """
+/* How to read it: PV_OP(class, ...) is not an op here. */
+/* ---- Class 2: hardware ---- */
+PV_CLASS_BEGIN(cpu)
+/*
+ * Reads it (Intel SDM vol. 3, section 2). never waits; see
+ * below. Context: any.
+ */
+PV_OP(cpu, u64, read_it, (void), ())
+PV_OP(cpu, int, write_it, (u64 * it,
+      void (*done)(int, int)), (it, done))
+PV_CLASS_END(cpu)
+/* Class 4 goes on: corners. Class 3 is elsewhere. */
+PV_CLASS_BEGIN(lock)
+PV_OP(lock, void, wait, (void), ())
+PV_CLASS_END(lock)
+"""
+NATIVE = """
+static int write_it(u64 *it) { return 0; }
+const struct pv_cpu_ops native_cpu_ops = {
+    .read_it = native_read_it, /* a comment, with .read_it = nothing, in it */
+    .write_it = write_it,
+};
+static const struct pv_lock_ops native_lock_ops = {
+    .wait = native_wait,
+};
+const struct pv_backend pv_backend_native = {
+    .name = "native",
+    .cpu = &native_cpu_ops,
+    .lock = &native_lock_ops,
+    .cs = 1,
+};
+"""
+TESTS = """
+TEST(cpu, it_is_read, read_it,
+     write_it)
+{
+}
+TEST(cpu, nothing)
+{
+}
+"""
+
+
+def tree(**changes):
+    """The OpTable of a small tree, some of whose texts are replaced."""
+    texts = {"def": OPS_DEF, "native": NATIVE, "tests": TESTS, **changes}
+    with tempfile.TemporaryDirectory() as scratch:
+        root = Path(scratch)
+        for name, text in (
+            ("pv/ops.def", texts["def"]),
+            ("pv/native/cpu.c", texts["native"]),
+            ("pv/native/entry.S", "native_wait:\n\tret\n"),
+            ("test/cpu.c", texts["tests"]),
+            ("test/host/not.c", "TEST(host, other, no_op_at_all)\n"),
+        ):
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            (root / name).write_text(text)
+        return optable.read(root)
+
+
+def result(name, *tests, status="PASS", reason="", ran=True):
+    return Result(name, status, reason, ran, tests=list(tests), directory="nowhere")
+
+
+class TableTest(unittest.TestCase):
+    def refuses(self, words, **changes):
+        with self.assertRaisesRegex(OpTableError, words):
+            tree(**changes)
+
+    def test_ops(self):
+        ops = tree().ops
+        self.assertEqual(list(ops), ["read_it", "write_it", "wait"])
+        self.assertEqual([op.number for op in ops.values()], [2, 2, 4])
+        self.assertEqual(
+            ops["write_it"].signature, "int write_it(u64 *it, void (*done)(int, int))"
+        )
+        summary = "Reads it (Intel SDM vol. 3, section 2)."
+        self.assertEqual(ops["write_it"].summary, summary)
+
+    def test_backends_and_tests(self):
+        table = tree()
+        self.assertEqual([backend.name for backend in table.backends], ["native"])
+        functions = {"read_it": "native_read_it", "write_it": "write_it", "wait": "native_wait"}
+        self.assertEqual(table.backends[0].functions, functions)
+        self.assertEqual(table.files["write_it"], "pv/native/cpu.c")
+        self.assertEqual(table.files["native_wait"], "pv/native/entry.S")
+        self.assertEqual([test.name for test in table.tests], ["cpu.it_is_read", "cpu.nothing"])
+        self.assertEqual([test.file for test in table.citing("write_it")], ["test/cpu.c"])
+
+    def test_what_cannot_be_is_refused(self):
+        again = "PV_OP(cpu, void, read_it, (void), ())\nPV_CLASS_END(cpu)"
+        self.refuses("there twice", **{"def": OPS_DEF.replace("PV_CLASS_END(cpu)", again)})
+        self.refuses("no PV_OP", **{"def": ""})
+        self.refuses("cannot read PV_OP", **{"def": OPS_DEF.replace(", ())", ")", 1)})
+        self.refuses("not the ops of its class: write_it", native=NATIVE.replace(".write_it = write_it,", ""))
+        self.refuses("no function for wait", native=NATIVE.replace(".lock = &native_lock_ops,", ""))
+        self.refuses("not found", native=NATIVE.replace("&native_cpu_ops", "&other_ops"))
+        self.refuses("no struct pv_backend", native="")
+        self.refuses("cites waits: no such op", tests="TEST(cpu, a, waits)\n")
+        self.refuses("cannot read TEST", tests="TEST(cpu)\n")
+
+
+def calls(*some):
+    """The given calls, filled up to 89."""
+    rest = range(ops_doc.CALLS - len(some))
+    return [*some, *(Call(f"call{i}", (), "not here") for i in rest)]
+
+
+class MappingTest(unittest.TestCase):
+    def refuses(self, words, some):
+        with self.assertRaisesRegex(OpTableError, words):
+            ops_doc.check_mapping(some, {"read_it": None})
+
+    def test_every_call_is_accounted_for(self):
+        ops_doc.check_mapping(calls(Call("a", ("read_it", "planned:later"), "")), {"read_it": None})
+        self.refuses("accounts for 88 calls", calls()[1:])
+        self.refuses("accounts for 90 calls", calls() + [Call("a", (), "no")])
+        self.refuses("twice: call1", calls()[:-1] + [Call("call1", (), "no")])
+        self.refuses("no reason", calls(Call("a", (), "")))
+        self.refuses("there is no op later", calls(Call("a", ("later",), "")))
+        self.refuses("no longer planned", calls(Call("a", ("planned:read_it",), "")))
+
+    def test_lines(self):
+        text = "# head\na\tread_it, planned:b\nc\t-\tno place\n"
+        self.assertEqual(
+            ops_doc.parse_mapping(text),
+            [Call("a", ("read_it", "planned:b"), ""), Call("c", (), "no place")],
+        )
+        for bad in ("a read_it", "a\t", "a\t-\tb\tc", "\t-\tb"):
+            with self.assertRaisesRegex(OpTableError, ":1:"):
+                ops_doc.parse_mapping(bad)
+
+    def test_what_came_true_is_promoted(self):
+        self.assertEqual(ops_doc.promote("planned:a, planned:ab", {"a": None}), "a, planned:ab")
+
+    def test_document(self):
+        text = ops_doc.render(tree(), calls(Call("then", ("read_it", "planned:b"), "a | b")))
+        self.assertIn(r"| 1 | `then` | `read_it`, planned: `b` | a \| b |", text)
+        self.assertIn("**0** are\nhere, **1** are planned", text)
+        self.assertIn("- Class 2, hardware analogues: `write_it`", text)
+        self.assertIn("[`native_wait`](../pv/native/entry.S)", text)
+        self.assertIn("[cpu.it_is_read](../test/cpu.c)", text)
+
+
+class ReportTest(unittest.TestCase):
+    def test_cells_and_holes(self):
+        table = tree(tests=TESTS + "TEST(lock, wait, wait, write_it)\n")
+        good = result("qemu", Test("cpu.it_is_read", "pass"), Test("lock.wait", "skip", "one CPU"))
+        text = opreport.render(table, [good])
+        self.assertIn("| `write_it` | 1/2 [1] |", text)
+        self.assertIn("| `wait` | skip [1] |", text)
+        self.assertIn("- [1] one CPU", text)
+        self.assertEqual(opreport.holes(table, [good]), [])
+        document = opreport.document(table, [good])
+        skipped = {"lock.wait": {"status": "skip", "reason": "one CPU"}}
+        self.assertEqual(document["wait"], {"class": 4, "platforms": {"qemu": skipped}})
+
+    def test_what_leaves_a_hole(self):
+        table = tree()
+        failed = result("qemu", Test("cpu.it_is_read", "fail"), status="FAIL", reason="1 test")
+        crashed = result("grub", status="FAIL", reason="CRASH")
+        absent = result("uefi", status="SKIP", reason="no OVMF", ran=False)
+        holes = opreport.holes(table, [failed, crashed, absent])
+        expected = {f"{op} on {on}" for op in table.ops for on in ("qemu", "grub")}
+        # No test cites wait: that is a hole even where the platform was skipped.
+        expected.add("wait on uefi")
+        self.assertEqual({hole.split(":")[0] for hole in holes}, expected)
+        text = opreport.render(table, [failed, crashed, absent])
+        self.assertIn("| `read_it` | **FAIL** 0/1 | **empty** | skip [1] |", text)
+
+
+if __name__ == "__main__":
+    unittest.main()
