@@ -70,7 +70,7 @@ TEST(cpu, cr0_takes_ts_and_refuses_a_reserved_bit, read_cr0, write_cr0)
     EXPECT_EQ(pv_read_cr0(), old | CR0_TS);
     EXPECT_EQ(pv_write_cr0(old & ~CR0_TS), 0);
     EXPECT_EQ(pv_read_cr0(), old & ~CR0_TS);
-    EXPECT_EQ(pv_write_cr0(old | RESERVED_CR_BIT), RESERVED_CR_BIT);
+    EXPECT_EQ(pv_write_cr0((old & ~CR0_TS) | RESERVED_CR_BIT), RESERVED_CR_BIT);
     EXPECT_EQ(pv_read_cr0(), old & ~CR0_TS);
     pv_write_cr0(old);
 }
@@ -84,7 +84,7 @@ TEST(cpu, cr4_takes_de_and_refuses_a_reserved_bit, read_cr4, write_cr4)
     EXPECT_EQ(pv_read_cr4(), old | CR4_DE);
     EXPECT_EQ(pv_write_cr4(old & ~CR4_DE), 0);
     EXPECT_EQ(pv_read_cr4(), old & ~CR4_DE);
-    EXPECT_EQ(pv_write_cr4(old | RESERVED_CR_BIT), RESERVED_CR_BIT);
+    EXPECT_EQ(pv_write_cr4((old & ~CR4_DE) | RESERVED_CR_BIT), RESERVED_CR_BIT);
     EXPECT_EQ(pv_read_cr4(), old & ~CR4_DE);
     pv_write_cr4(old);
     EXPECT_EQ(pv_read_cr4(), old);
