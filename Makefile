@@ -127,9 +127,9 @@ docs: ## write docs/ops.md from the op table, the tests and docs/ops-2007.tsv
 
 .PHONY: host-test fuzz
 host-test: $(BUILD)/include/xen ## run the pure code's tests on this machine, with sanitizers
-	$(MAKE) -C test/host BUILD=$(abspath $(BUILD)) check
+	@$(MAKE) --no-print-directory -C test/host BUILD=$(abspath $(BUILD)) check
 fuzz: $(BUILD)/include/xen ## fuzz the parsers for a bounded number of runs
-	$(MAKE) -C test/host BUILD=$(abspath $(BUILD)) fuzz
+	@$(MAKE) --no-print-directory -C test/host BUILD=$(abspath $(BUILD)) fuzz
 
 compile_commands.json: Makefile ## write the compilation database that clangd reads
 	$(PYTHON) tools/compile_commands.py '$(CC) $(CPPFLAGS) $(filter-out -pg -mfentry,$(CFLAGS))' $(filter %.c,$(SRCS)) > $@

@@ -21,6 +21,7 @@ enum {
 
     SLP_EN = 1 << 13,
     SLP_TYP_SHIFT = 10,
+    SLP_TYP_MAX = 7,
     SLEEP_CONTROL_EN = 1 << 5,
     SLEEP_CONTROL_TYP_SHIFT = 2,
 
@@ -116,19 +117,17 @@ const struct acpi_header *acpi_find_table(const struct phys_window *w, u64 rsdp_
     return NULL;
 }
 
-/* A small integer constant in AML (section 20.2.3). Returns false if it is none. */
-static bool aml_integer(const u8 **p, const u8 *end, u8 *value)
+/* A sleep type, 0 to 7, as an integer constant of AML (section 20.2.3). Returns false if it is
+ * none. */
+static bool aml_sleep_type(const u8 **p, const u8 *end, u8 *type)
 {
-    if (*p < end && **p <= AML_ONE) {
-        *value = *(*p)++;
-        return true;
-    }
-    if (end - *p >= 2 && **p == AML_BYTE) {
-        *value = (*p)[1];
-        *p += 2;
-        return true;
-    }
-    return false;
+    const bool prefixed = *p < end && **p == AML_BYTE;
+
+    *p += prefixed;
+    if (*p >= end || **p > (prefixed ? SLP_TYP_MAX : AML_ONE))
+        return false;
+    *type = *(*p)++;
+    return true;
 }
 
 /*
@@ -145,8 +144,8 @@ static bool find_s5(const struct acpi_header *dsdt, u8 *type_a, u8 *type_b)
         if (memcmp(p, "_S5_", 4) || *q++ != AML_PACKAGE)
             continue;
         q += 1 + (*q >> 6) + 1; /* the package's length, then its count of elements */
-        if (q < end && aml_integer(&q, end, type_a)) {
-            if (!aml_integer(&q, end, type_b))
+        if (q < end && aml_sleep_type(&q, end, type_a)) {
+            if (!aml_sleep_type(&q, end, type_b))
                 *type_b = *type_a;
             return true;
         }

@@ -1,0 +1,108 @@
+/* test/host/test_acpi.c: finding tables and the way to turn a machine off; wrong tables are not
+ * believed. */
+#include "harness.h"
+
+#include "acpi_image.h"
+
+static struct acpi_image m;
+static const struct phys_window w = {(const u8 *)&m, ACPI_PA, sizeof(m)};
+
+static struct acpi_soft_off soft_off(void)
+{
+    return acpi_find_soft_off(&w, ACPI_PA_OF(rsdp), NULL, 0);
+}
+
+static void refresh_fadt(void)
+{
+    acpi_checksum(m.fadt, sizeof(m.fadt), 9);
+}
+
+static void finds_tables(void)
+{
+    acpi_build(&m);
+    CHECK(acpi_find_table(&w, ACPI_PA_OF(rsdp), NULL, 0, "FACP") == (const void *)m.fadt);
+    CHECK(!acpi_find_table(&w, ACPI_PA_OF(rsdp), NULL, 0, "APIC"));
+    CHECK(acpi_find_table(&w, 0, m.rsdp, 36, "FACP"));
+    CHECK(acpi_find_table(&w, 0, m.rsdp, 20, "DSDT")); /* the old RSDP knows the RSDT only */
+    CHECK(!acpi_find_table(&w, 0, NULL, 0, "FACP"));
+    CHECK(!acpi_find_table(&w, ACPI_PA + sizeof(m), NULL, 0, "FACP"));
+}
+
+static void refuses_what_is_broken(void)
+{
+    acpi_build(&m);
+    m.rsdp[0] = 'X';
+    CHECK(!acpi_find_table(&w, ACPI_PA_OF(rsdp), NULL, 0, "FACP"));
+    acpi_build(&m);
+    m.rsdp[9]++; /* the first checksum */
+    CHECK(!acpi_find_table(&w, ACPI_PA_OF(rsdp), NULL, 0, "FACP"));
+    acpi_build(&m);
+    m.fadt[100]++;
+    CHECK(!acpi_find_table(&w, ACPI_PA_OF(rsdp), NULL, 0, "FACP"));
+    acpi_build(&m);
+    acpi_store(m.fadt + 4, sizeof(m), 4); /* longer than memory is */
+    refresh_fadt();
+    CHECK(!acpi_find_table(&w, ACPI_PA_OF(rsdp), NULL, 0, "FACP"));
+    acpi_build(&m);
+    acpi_store(m.xsdt + 4, 8, 4); /* shorter than a header */
+    CHECK(!acpi_find_table(&w, ACPI_PA_OF(rsdp), NULL, 0, "FACP"));
+}
+
+static void reads_soft_off(void)
+{
+    acpi_build(&m);
+    CHECK_EQ(soft_off().pm1a_port, 0x604);
+    CHECK_EQ(soft_off().pm1a_value, 1 << 13 | 5 << 10);
+    CHECK_EQ(soft_off().pm1b_port, 0x704);
+    CHECK_EQ(soft_off().pm1b_value, 1 << 13 | 6 << 10);
+    CHECK_EQ(soft_off().sleep_control_pa, 0);
+
+    acpi_store(m.fadt + 140, ACPI_PA_OF(dsdt), 8); /* X_DSDT wins over DSDT */
+    acpi_store(m.fadt + 40, 0, 4);
+    refresh_fadt();
+    CHECK_EQ(soft_off().pm1a_port, 0x604);
+}
+
+static void reads_soft_off_of_reduced_hardware(void)
+{
+    acpi_build(&m);
+    acpi_store(m.fadt + 112, 1 << 20, 4);
+    acpi_store(m.fadt + 244 + 4, ACPI_PA + 3, 8);
+    refresh_fadt();
+    CHECK_EQ(soft_off().sleep_control_pa, ACPI_PA + 3);
+    CHECK_EQ(soft_off().sleep_control_value, 1 << 5 | 5 << 2);
+    CHECK_EQ(soft_off().pm1a_port, 0);
+    acpi_store(m.fadt + 244 + 4, ACPI_PA + sizeof(m), 8); /* where nothing can be written */
+    refresh_fadt();
+    CHECK_EQ(soft_off().sleep_control_pa, 0);
+    acpi_store(m.fadt + 244 + 4, ACPI_PA, 8);
+    m.fadt[244] = 1; /* a port, not memory */
+    refresh_fadt();
+    CHECK_EQ(soft_off().sleep_control_pa, 0);
+}
+
+static void survives_a_dsdt_without_s5(void)
+{
+    acpi_build(&m);
+    m.dsdt[49] = 8; /* a type has three bits */
+    acpi_table(m.dsdt, "DSDT", sizeof(m.dsdt));
+    CHECK_EQ(soft_off().pm1a_port, 0);
+    acpi_build(&m);
+    memset(m.dsdt + 36, '_', sizeof(m.dsdt) - 36);
+    acpi_table(m.dsdt, "DSDT", sizeof(m.dsdt));
+    CHECK_EQ(soft_off().pm1a_port, 0);
+    memcpy(m.dsdt + sizeof(m.dsdt) - 9, "\x08_S5_\x12\xc8\x04\x0a",
+           9); /* cut off at the very end */
+    acpi_table(m.dsdt, "DSDT", sizeof(m.dsdt));
+    CHECK_EQ(soft_off().pm1a_port, 0);
+}
+
+int main(void)
+{
+    RUN(finds_tables);
+    RUN(refuses_what_is_broken);
+    RUN(reads_soft_off);
+    RUN(reads_soft_off_of_reduced_hardware);
+    RUN(survives_a_dsdt_without_s5);
+    return finish("acpi");
+}

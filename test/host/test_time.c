@@ -1,0 +1,42 @@
+/* test/host/test_time.c: dates against libc's timegm, one for each day of two centuries, and dates
+ * that are none. */
+#include "harness.h"
+
+#include <time.h>
+
+#include "lib/time.h"
+
+static void agrees_with_libc(void)
+{
+    for (time_t t = 0; t < 200ll * 366 * 86400; t += 86400 + 3601) {
+        struct tm tm;
+        struct civil_time c;
+
+        gmtime_r(&t, &tm);
+        c = (struct civil_time){(u32)tm.tm_year + 1900, (u32)tm.tm_mon + 1, (u32)tm.tm_mday,
+                                (u32)tm.tm_hour,        (u32)tm.tm_min,     (u32)tm.tm_sec};
+        CHECK(civil_time_valid(&c));
+        CHECK_EQ(civil_time_to_unix(&c), t);
+    }
+}
+
+static void knows_what_is_no_date(void)
+{
+    static const struct civil_time bad[] = {
+        {1969, 12, 31, 0, 0, 0}, {10000, 1, 1, 0, 0, 0}, {2026, 0, 1, 0, 0, 0},
+        {2026, 13, 1, 0, 0, 0},  {2026, 1, 0, 0, 0, 0},  {2026, 4, 31, 0, 0, 0},
+        {2026, 2, 29, 0, 0, 0},  {2100, 2, 29, 0, 0, 0}, {2026, 1, 1, 24, 0, 0},
+        {2026, 1, 1, 0, 60, 0},  {2026, 1, 1, 0, 0, 60}};
+
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+        CHECK(!civil_time_valid(&bad[i]));
+    CHECK(civil_time_valid(&(struct civil_time){2000, 2, 29, 23, 59, 59}));
+    CHECK(civil_time_valid(&(struct civil_time){2028, 2, 29, 0, 0, 0}));
+}
+
+int main(void)
+{
+    RUN(agrees_with_libc);
+    RUN(knows_what_is_no_date);
+    return finish("time");
+}
