@@ -25,8 +25,8 @@ struct word {
     }
 
 static const struct word words[] = {
-    WORD(run, "suite"), WORD(pv, ""),   WORD(test, "*"),   WORD(plant, ""),
-    WORD(platform, ""), WORD(echo, ""), WORD(log, "info"),
+    WORD(run, "suite"), WORD(pv, ""),      WORD(test, "*"),  WORD(plant, ""), WORD(platform, ""),
+    WORD(echo, ""),     WORD(log, "info"), WORD(evtchn, ""), WORD(soak, ""),
 };
 
 static const char *const log_levels[] = {

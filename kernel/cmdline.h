@@ -24,7 +24,9 @@ struct cmdline {
     char plant[CMDLINE_VALUE_MAX];    /* plant=FAULT     a fault planted on purpose, "" for none */
     char platform[CMDLINE_VALUE_MAX]; /* platform=NAME   where the caller believes we are, or "" */
     char echo[CMDLINE_VALUE_MAX];     /* echo=TOKEN      someone at the console will type TOKEN */
-    enum log_level log;               /* log=error|warn|info|debug, default info */
+    char evtchn[CMDLINE_VALUE_MAX]; /* evtchn=2l|fifo  event channels, "": 2l while they suffice */
+    char soak[CMDLINE_VALUE_MAX];   /* soak=on         the storms of the suite at full length */
+    enum log_level log;             /* log=error|warn|info|debug, default info */
 };
 
 /*

@@ -5,9 +5,11 @@
  */
 #include "kernel/console.h"
 #include "kernel/cpu.h"
+#include "kernel/irq.h"
 #include "kernel/kernel.h"
 #include "kernel/panic.h"
 #include "kernel/plant.h"
+#include "kernel/time.h"
 #include "kernel/trap.h"
 #include "kernel/verdict.h"
 #include "lib/string.h"
@@ -116,5 +118,7 @@ void kernel_main(struct boot_info *info, const char *boot_error)
     check_memory_size(info);
     pv_platform_init(info); /* what the backend wants of it: ACPI, shared pages */
     cpu_init();             /* our own descriptor tables; system calls */
+    irq_init();             /* interrupt controllers or event channels */
+    time_init();            /* the clock, the timer; interrupts are enabled from here on */
     run_payload(cmdline.run);
 }

@@ -3,6 +3,8 @@
  * the end.
  */
 #include "kernel/trap.h"
+#include "kernel/irq.h"
+#include "kernel/lifecycle.h"
 #include "kernel/panic.h"
 #include "kernel/user.h"
 #include "pv/ex_table.h"
@@ -38,6 +40,19 @@ bool fault_end(struct fault *f)
 {
     innermost = f->outer;
     return false;
+}
+
+struct fault *fault_hide(void)
+{
+    struct fault *hidden = innermost;
+
+    innermost = NULL;
+    return hidden;
+}
+
+void fault_unhide(struct fault *hidden)
+{
+    innermost = hidden;
 }
 
 static void resume_at_try(struct trap_frame *frame, struct fault *f, u64 fault_address)
@@ -117,6 +132,13 @@ void trap_init(void)
         .nmi = on_nmi,
         .syscall = on_syscall,
         .failsafe = on_failsafe,
+        .interrupt = irq_on_interrupt,
+        .timer = irq_on_timer,
+        .ipi = irq_on_ipi,
+        .suspend = lifecycle_suspend,
+        .resume = lifecycle_resume,
+        .shutdown_request = lifecycle_shutdown_request,
+        .memory_target = lifecycle_memory_target,
     };
 
     pv_set_upcalls(&upcalls);

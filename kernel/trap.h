@@ -50,6 +50,10 @@ const char *exception_name(u64 vector);
 bool fault_try(struct fault *f) __attribute__((returns_twice));
 bool fault_end(struct fault *f);
 
+/* An interrupt's handler is not part of the block that it interrupted: around each handler. */
+struct fault *fault_hide(void);
+void fault_unhide(struct fault *hidden);
+
 /* Called by try.S. */
 void fault_begin(struct fault *f);
 

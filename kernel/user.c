@@ -25,11 +25,15 @@ void user_go(struct trap_frame *frame, enum user_entry entry, u64 sp)
 
 struct user_exit user_run(struct trap_frame *frame, enum user_entry entry)
 {
+    const u64 flags = pv_save_fl();
+
     if (user.active)
         panic("user_run inside of user_run");
+    pv_irq_disable();
     user.frame = frame;
     user.exit = (struct user_exit){0};
     user_enter(user.saved, frame, entry);
+    pv_restore_fl(flags);
     return user.exit;
 }
 

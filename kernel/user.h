@@ -23,8 +23,9 @@ struct user_exit {
 /*
  * Enters user mode with the registers of *frame and returns with *frame as user mode left it:
  * vector says how (below 256, or VECTOR_SYSCALL and its like). cs and ss of *frame are the caller's
- * to set (USER_CS, USER_DS). Context: thread, interrupts disabled; they stay so here, while user
- * mode has what frame->rflags says. Interrupts that come meanwhile are handled and do not end it.
+ * to set (USER_CS, USER_DS). Context: thread. Interrupts are as they were when it returns, while
+ * user mode has what frame->rflags says. Interrupts that come meanwhile are handled and do not end
+ * it.
  */
 struct user_exit user_run(struct trap_frame *frame, enum user_entry entry);
 

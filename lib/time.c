@@ -31,3 +31,19 @@ u64 civil_time_to_unix(const struct civil_time *t)
     days += t->day - 1;
     return ((days * 24 + t->hour) * 60 + t->minute) * 60 + t->second;
 }
+
+void civil_time_from_unix(u64 seconds, struct civil_time *t)
+{
+    u64 days = seconds / 86400;
+
+    t->year = 1970;
+    while (days >= 365u + is_leap(t->year))
+        days -= 365u + is_leap(t->year++);
+    t->month = 1;
+    while (days >= days_in_month(t->year, t->month))
+        days -= days_in_month(t->year, t->month++);
+    t->day = (u32)days + 1;
+    t->hour = seconds / 3600 % 24;
+    t->minute = seconds / 60 % 60;
+    t->second = seconds % 60;
+}

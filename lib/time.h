@@ -16,4 +16,7 @@ bool civil_time_valid(const struct civil_time *t);
 /* Defined for valid times only. */
 u64 civil_time_to_unix(const struct civil_time *t);
 
+/* The other way, up to the year 9999. */
+void civil_time_from_unix(u64 seconds, struct civil_time *t);
+
 #endif

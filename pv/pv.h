@@ -15,15 +15,28 @@
  */
 enum {
     EPERM = 1,
+    EIO = 5,
+    EBUSY = 16,
     ENODEV = 19,
     EINVAL = 22,
-    EIO = 5,
+    ENOSPC = 28,
+    ETIME = 62,
 };
 
-enum pv_shutdown_reason {
-    PV_POWEROFF,
-    PV_REBOOT,
-    PV_CRASH,
+/* save_fl: interrupts are enabled (the bit of RFLAGS). */
+#define PV_FLAG_IF 0x200ull
+
+/* set_wallclock takes times from 1970 up to 2100 only, in nanoseconds. */
+static inline bool wallclock_valid(u64 ns)
+{
+    return ns < 4102444800ull * 1000000000;
+}
+
+/* irq_bind: see there. */
+enum pv_irq_source {
+    PV_IRQ_SOFT,
+    PV_IRQ_ISA,
+    PV_IRQ_GSI,
 };
 
 /* One struct of function pointers a class: struct pv_setup_ops and so on. */
@@ -73,8 +86,14 @@ struct pv_backend {
      */
     const char *(*probe)(enum boot_protocol protocol);
     const struct pv_setup_ops *setup;
+    const struct pv_irq_ops *irq;
+    const struct pv_time_ops *time;
     const struct pv_cpu_ops *cpu;
     u16 kernel_cs, kernel_ss; /* as frames of kernel mode have them */
+    const struct pv_flag_ops *flag;
+    const struct pv_apic_ops *apic;
+    const struct pv_lock_ops *lock;
+    const struct pv_smp_ops *smp;
 };
 
 extern const struct pv_backend pv_backend_native;

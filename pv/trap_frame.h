@@ -18,6 +18,7 @@
 #define VECTOR_SYSCALL32 0x101 /* syscall from compatibility mode */
 #define VECTOR_SYSENTER  0x102
 #define VECTOR_FAILSAFE  0x103 /* Xen PV: a segment could not be reloaded */
+#define VECTOR_EVENT     0x104 /* Xen PV: the event callback */
 
 #ifndef __ASSEMBLY__
 #include "lib/types.h"

@@ -7,6 +7,20 @@
 
 #include "pv/trap_frame.h"
 
+enum pv_shutdown_reason {
+    PV_POWEROFF,
+    PV_REBOOT,
+    PV_CRASH,
+};
+
+/* What one CPU may tell another; kernel/ gives them their meaning. */
+enum pv_ipi {
+    PV_IPI_RESCHEDULE,
+    PV_IPI_CALL,
+    PV_IPI_STOP,
+    PV_NR_IPIS,
+};
+
 struct pv_upcalls {
     /*
      * An exception, vectors 0 to 31 but NMI (Intel SDM vol. 3, table 6-1), or int with a vector
@@ -36,6 +50,34 @@ struct pv_upcalls {
      * they are null now. Execution goes on as the frame says.
      */
     void (*failsafe)(struct trap_frame *frame);
+
+    /*
+     * The rest up to ipi are interrupts: called with interrupts disabled, on the interrupted stack,
+     * and return so. The frame is that of the interrupted code, which had them enabled; several
+     * upcalls may share it. Context for the kernel: interrupt.
+     *
+     * interrupt: one came in on this line (ops.def, irq_bind). The kernel ends it by irq_eoi.
+     * timer:     the deadline of timer_set may have come: the kernel looks at the clock.
+     * ipi:       somebody sent this kind to this CPU.
+     */
+    void (*interrupt)(struct trap_frame *frame, u32 line);
+    void (*timer)(struct trap_frame *frame);
+    void (*ipi)(struct trap_frame *frame, enum pv_ipi kind);
+
+    /*
+     * Around the op suspend, in its context: suspend is the last thing before the machine stops,
+     * resume the first after it, cancelled if it never stopped. In between time has passed that
+     * clock_ns may or may not show.
+     */
+    void (*suspend)(void);
+    void (*resume)(bool cancelled);
+
+    /*
+     * Whoever runs this machine asks for its end, or for the memory that it uses to be this many
+     * bytes. Context: thread. The kernel obeys when and if it can.
+     */
+    void (*shutdown_request)(enum pv_shutdown_reason reason);
+    void (*memory_target)(u64 bytes);
 };
 
 /* Set once, by pv_set_upcalls, before any trap can arrive. */

@@ -39,21 +39,6 @@ TEST(setup, console_round_trip, console_write, console_read)
     EXPECT(pv_console_read() == -1 || pv_console_read() == -1);
 }
 
-TEST(setup, wallclock_is_sane_and_does_not_go_back, get_wallclock)
-{
-    const u64 year_2024 = 1704067200000000000, year_2100 = 4102444800000000000;
-    u64 before = 0, after = 0;
-
-    if (pv_get_wallclock(&before) == -ENODEV)
-        SKIP("the platform has no wall clock");
-    EXPECT(before > year_2024);
-    EXPECT(before < year_2100);
-    for (int i = 0; i < 100; i++, before = after) {
-        REQUIRE(pv_get_wallclock(&after) == 0);
-        REQUIRE(after >= before);
-    }
-}
-
 TEST(setup, tsc_moves_forward, read_tsc)
 {
     u64 before = pv_read_tsc();

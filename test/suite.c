@@ -6,6 +6,7 @@
 #include "kernel/verdict.h"
 #include "lib/format.h"
 #include "lib/string.h"
+#include "pv/pv.h"
 #include "test/test.h"
 
 extern const struct test _tests_start[], _tests_end[];
@@ -47,6 +48,8 @@ static void run_one(const char *name, void (*run)(void))
     skip_reason[0] = '\0';
     count.run++;
     run();
+    test_expect(pv_save_fl() & PV_FLAG_IF, __FILE__, __LINE__, "interrupts are enabled at the end");
+    pv_irq_enable();
     if (failures) {
         count.failed++;
         print("not ok %u %s\n", count.run, name);
@@ -73,6 +76,8 @@ static void suite_run(void)
 {
     const struct plant *plant = plant_wanted(PLANT_TEST);
 
+    if (cmdline.soak[0] && strcmp(cmdline.soak, "on"))
+        finish(VERDICT_ERROR, "soak=%s: known is on", cmdline.soak);
     for (const struct test *t = _tests_start; t < _tests_end; t++)
         count.planned += glob_match(cmdline.test, t->name);
     count.planned += plant != NULL;

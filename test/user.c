@@ -28,6 +28,8 @@ TEST(user, iret_loads_every_register, iret, sysret, syscall_init, load_sp0)
     to.frame.ss = pv_kernel_ss();
     to.frame.rflags = RFLAGS_FIXED | RFLAGS_CF;
     iret_and_capture(&to.frame, &came.frame);
+    EXPECT(!(pv_save_fl() & PV_FLAG_IF)); /* as the frame had it */
+    pv_irq_enable();
     for (u32 i = 0; i < 15; i++)
         EXPECT_EQ(came.words[i], to.words[i]);
     EXPECT_EQ(came.frame.rflags & RFLAGS_CF, RFLAGS_CF);

@@ -84,7 +84,7 @@ def empty_slots(nm, image, elf):
     """Yields one line for every empty slot of a class table."""
     for line in run(nm, "-S", image).splitlines():
         fields = line.split()
-        if len(fields) == 4 and re.fullmatch(r"(native|xen_pv|xen_pvh)_\w+_ops", fields[3]):
+        if len(fields) == 4 and re.fullmatch(r"(native|xen|xen_pv|xen_pvh)_\w+_ops", fields[3]):
             words = elf.words(int(fields[0], 16), int(fields[1], 16))
             for slot in (i for i, word in enumerate(words) if not word):
                 yield f"{fields[3]}: slot {slot} is empty (the ops are in the order of pv/ops.def)"

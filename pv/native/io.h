@@ -22,11 +22,27 @@ static inline u8 inb(u16 port)
     return value;
 }
 
+static inline u32 inl(u16 port)
+{
+    u32 value;
+
+    __asm__ volatile("inl %1, %0" : "=a"(value) : "Nd"(port));
+    return value;
+}
+
 static inline u64 rdtsc(void)
 {
     u32 low, high;
 
     __asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
+    return low | (u64)high << 32;
+}
+
+static inline u64 rdmsr(u32 index)
+{
+    u32 low, high;
+
+    __asm__ volatile("rdmsr" : "=a"(low), "=d"(high) : "c"(index));
     return low | (u64)high << 32;
 }
 

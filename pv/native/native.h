@@ -2,6 +2,7 @@
 #ifndef PV_NATIVE_NATIVE_H
 #define PV_NATIVE_NATIVE_H
 
+#include "lib/acpi.h"
 #include "pv/pv.h"
 
 /* setup.c */
@@ -78,13 +79,33 @@ void native_sysret(struct trap_frame *frame);
 
 /* time.c */
 int native_get_wallclock(u64 *ns);
+int native_set_wallclock(u64 ns);
+
+/* clock.c */
 u64 native_read_tsc(void);
+void native_clock_learn(const struct acpi_header *hpet, const struct acpi_header *fadt);
+u64 native_clock_ns(void);
+void native_setup_clock(void);
+
+/* irq.c */
+void native_irq_learn(const struct acpi_header *madt);
+u64 native_save_fl(void);
+void native_restore_fl(u64 flags);
+void native_irq_disable(void);
+void native_irq_enable(void);
+void native_safe_halt(void);
 
 /* shutdown.c */
 void native_shutdown_init(const struct boot_info *info);
 void native_shutdown(enum pv_shutdown_reason reason, u8 status);
 void native_halt(void);
 
+extern const struct pv_irq_ops native_irq_ops;
+extern const struct pv_time_ops native_time_ops;
 extern const struct pv_cpu_ops native_cpu_ops;
+extern const struct pv_flag_ops native_flag_ops;
+extern const struct pv_apic_ops native_apic_ops;
+extern const struct pv_lock_ops native_lock_ops;
+extern const struct pv_smp_ops native_smp_ops;
 
 #endif

@@ -2,6 +2,8 @@
  * The native backend: bare metal, or an emulator that pretends to be. It stands at the end of the
  * list in pv/pv.c, so whoever comes here has found no hypervisor that knows better.
  */
+#include "boot/layout.h"
+#include "pv/native/io.h"
 #include "pv/native/native.h"
 #include "pv/selectors.h"
 
@@ -23,9 +25,24 @@ const char *native_memory_map(struct boot_info *info)
     return NULL;
 }
 
+static const struct acpi_header *find_table(const struct boot_info *info, const char *signature)
+{
+    const struct phys_window low = {(const u8 *)DIRECT_MAP_BASE, 0, BOOT_MAP_SIZE};
+
+    return acpi_find_table(&low, info->rsdp_pa, info->rsdp, info->rsdp_size, signature);
+}
+
 void native_platform_init(const struct boot_info *info)
 {
     native_shutdown_init(info);
+    native_irq_learn(find_table(info, "APIC"));
+    native_clock_learn(find_table(info, "HPET"), find_table(info, "FACP"));
+}
+
+/* This kernel knows no S3; what it would have to save lies in memory, all of it. */
+static int native_suspend(void)
+{
+    return -ENODEV;
 }
 
 static const struct pv_setup_ops native_setup_ops = {
@@ -35,15 +52,21 @@ static const struct pv_setup_ops native_setup_ops = {
     .platform_init = native_platform_init,
     .console_write = native_console_write,
     .console_read = native_console_read,
-    .get_wallclock = native_get_wallclock,
     .shutdown = native_shutdown,
+    .suspend = native_suspend,
 };
 
 const struct pv_backend pv_backend_native = {
     .name = "native",
     .probe = native_probe,
     .setup = &native_setup_ops,
+    .irq = &native_irq_ops,
+    .time = &native_time_ops,
     .cpu = &native_cpu_ops,
     .kernel_cs = KERNEL_CS,
     .kernel_ss = KERNEL_DS,
+    .flag = &native_flag_ops,
+    .apic = &native_apic_ops,
+    .lock = &native_lock_ops,
+    .smp = &native_smp_ops,
 };

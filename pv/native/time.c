@@ -1,5 +1,5 @@
 /*
- * The native clocks: the TSC, and the real-time clock in the CMOS (Motorola MC146818A data sheet;
+ * The native wall clock: the real-time clock in the CMOS (Motorola MC146818A data sheet;
  * the century register is where ACPI's FADT says it is on every PC, at 0x32).
  */
 #include "pv/native/io.h"
@@ -24,6 +24,7 @@ enum {
     STATUS_A_UPDATING = 0x80,
     STATUS_B_24_HOURS = 0x02,
     STATUS_B_BINARY = 0x04,
+    STATUS_B_SET = 0x80, /* no update while registers are written */
     HOURS_PM = 0x80,
 };
 
@@ -34,15 +35,16 @@ struct rtc {
     u8 second, minute, hour, day, month, year, century;
 };
 
-u64 native_read_tsc(void)
-{
-    return rdtsc();
-}
-
 static u8 cmos_read(u8 index)
 {
     outb(CMOS_INDEX, index);
     return inb(CMOS_DATA);
+}
+
+static void cmos_write(u8 index, u8 value)
+{
+    outb(CMOS_INDEX, index);
+    outb(CMOS_DATA, value);
 }
 
 static bool rtc_wait_stable(void)
@@ -104,4 +106,39 @@ int native_get_wallclock(u64 *ns)
         return 0;
     }
     return -ENODEV;
+}
+
+static u8 to_rtc(u32 value, u8 status_b)
+{
+    return (u8)(status_b & STATUS_B_BINARY ? value : value / 10 << 4 | value % 10);
+}
+
+static u8 to_rtc_hour(u32 hour, u8 status_b)
+{
+    if (status_b & STATUS_B_24_HOURS)
+        return to_rtc(hour, status_b);
+    return to_rtc((hour + 11) % 12 + 1, status_b) | (hour >= 12 ? HOURS_PM : 0);
+}
+
+int native_set_wallclock(u64 ns)
+{
+    struct civil_time t;
+    u8 status_b;
+
+    if (!wallclock_valid(ns))
+        return -EINVAL;
+    if (!rtc_wait_stable() || cmos_read(RTC_STATUS_B) == 0xff)
+        return -ENODEV;
+    civil_time_from_unix(ns / 1000000000, &t);
+    status_b = cmos_read(RTC_STATUS_B) & (u8)~STATUS_B_SET;
+    cmos_write(RTC_STATUS_B, status_b | STATUS_B_SET);
+    cmos_write(RTC_SECONDS, to_rtc(t.second, status_b));
+    cmos_write(RTC_MINUTES, to_rtc(t.minute, status_b));
+    cmos_write(RTC_HOURS, to_rtc_hour(t.hour, status_b));
+    cmos_write(RTC_DAY, to_rtc(t.day, status_b));
+    cmos_write(RTC_MONTH, to_rtc(t.month, status_b));
+    cmos_write(RTC_YEAR, to_rtc(t.year % 100, status_b));
+    cmos_write(RTC_CENTURY, to_rtc(t.year / 100, status_b));
+    cmos_write(RTC_STATUS_B, status_b);
+    return 0;
 }

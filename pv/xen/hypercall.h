@@ -12,6 +12,11 @@
 #include <xen/memory.h>
 #include <xen/sched.h>
 #include <xen/vcpu.h>
+#include <xen/callback.h>
+#include <xen/event_channel.h>
+#include <xen/features.h>
+#include <xen/platform.h>
+#include <xen/version.h>
 
 #define HYPERCALL_TEXT          "call hypercall_page + %c[offset]"
 #define HYPERCALL_ARGS(nr, ...) [offset] "i"((nr)*32), ##__VA_ARGS__ : "rcx", "r11", "memory"
@@ -69,6 +74,36 @@ static inline long xen_sched_op(unsigned int cmd, void *arg)
     return hypercall2(__HYPERVISOR_sched_op, cmd, arg);
 }
 
+static inline long xen_event_channel_op(unsigned int cmd, void *arg)
+{
+    return hypercall2(__HYPERVISOR_event_channel_op, cmd, arg);
+}
+
+static inline long xen_callback_op(unsigned int cmd, const void *arg)
+{
+    return hypercall2(__HYPERVISOR_callback_op, cmd, arg);
+}
+
+static inline long xen_hvm_op(unsigned int cmd, void *arg)
+{
+    return hypercall2(__HYPERVISOR_hvm_op, cmd, arg);
+}
+
+static inline long xen_platform_op(struct xen_platform_op *op)
+{
+    return hypercall1(__HYPERVISOR_platform_op, op);
+}
+
+static inline long xen_version(unsigned int cmd, void *arg)
+{
+    return hypercall2(__HYPERVISOR_xen_version, cmd, arg);
+}
+
+static inline long xen_sched_op3(unsigned int cmd, void *arg, u64 extra)
+{
+    return hypercall3(__HYPERVISOR_sched_op, cmd, arg, extra);
+}
+
 static inline long xen_vcpu_op(unsigned int cmd, unsigned int vcpu, void *arg)
 {
     return hypercall3(__HYPERVISOR_vcpu_op, cmd, vcpu, arg);
@@ -113,11 +148,6 @@ static inline long xen_set_segment_base(unsigned int which, u64 base)
 static inline long xen_physdev_op(unsigned int cmd, void *arg)
 {
     return hypercall2(__HYPERVISOR_physdev_op, cmd, arg);
-}
-
-static inline long xen_callback_op(unsigned int cmd, const void *arg)
-{
-    return hypercall2(__HYPERVISOR_callback_op, cmd, arg);
 }
 
 static inline long xen_mmuext_op(struct mmuext_op *ops, unsigned int count, unsigned int *done,

@@ -4,6 +4,16 @@
 
 u8 xen_shared_info_page[PAGE_SIZE] __aligned(PAGE_SIZE);
 
+const struct xen_flavour *xen_flavour;
+
+/* xen/features.h: the hypervisor says so, on PV and on PVH. */
+bool xen_is_dom0(void)
+{
+    struct xen_feature_info features = {.submap_idx = XENFEAT_dom0 / 32};
+
+    return !xen_version(XENVER_get_features, &features) && features.submap >> XENFEAT_dom0 % 32 & 1;
+}
+
 /* xen/memory.h, XENMEM_memory_map: entries as e820 has them. */
 struct e820_entry {
     u64 base;

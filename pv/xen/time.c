@@ -3,21 +3,26 @@
  * page (xen/xen.h, struct vcpu_time_info), and the wall clock is system time plus an offset (struct
  * shared_info, wc_*). A version is odd while Xen writes: read again until it is even and unchanged.
  */
-#include "pv/xen/xen.h"
+#include "lib/scale.h"
+#include "pv/xen/events.h"
+#include "pv/xen/hypercall.h"
 
 #define NS_PER_S 1000000000ull
+
+static u64 last_ns;
+static int timer_port = -1;
+static struct vcpu_runstate_info runstate; /* Xen writes it whenever the vCPU's state changes */
 
 /* ticks * mul / 2^32, after shifting ticks left (or right, if negative). */
 static u64 scale_ticks(u64 ticks, u32 mul, s32 shift)
 {
-    ticks = shift >= 0 ? ticks << shift : ticks >> -shift;
-    return (u64)((unsigned __int128)ticks * mul >> 32);
+    return scale32(shift >= 0 ? ticks << shift : ticks >> -shift, mul);
 }
 
-/* Nanoseconds since Xen started. */
-static u64 xen_system_time(void)
+/* Nanoseconds since Xen started. On different CPUs it may differ a little: hence monotonic. */
+u64 xen_clock_ns(void)
 {
-    const volatile struct vcpu_time_info *t = &xen_shared_info->vcpu_info[0].time;
+    const volatile struct vcpu_time_info *t = &xen_vcpu_info()->time;
     u32 version;
     u64 ns;
 
@@ -28,10 +33,10 @@ static u64 xen_system_time(void)
              scale_ticks(pv_read_tsc() - t->tsc_timestamp, t->tsc_to_system_mul, t->tsc_shift);
         barrier();
     } while (version & 1 || version != t->version);
-    return ns;
+    return monotonic(&last_ns, ns);
 }
 
-int xen_get_wallclock(u64 *ns)
+static int xen_get_wallclock(u64 *ns)
 {
     const volatile struct shared_info *s = xen_shared_info;
     u32 version;
@@ -43,6 +48,101 @@ int xen_get_wallclock(u64 *ns)
         offset = ((u64)s->wc_sec_hi << 32 | s->wc_sec) * NS_PER_S + s->wc_nsec;
         barrier();
     } while (version & 1 || version != s->wc_version);
-    *ns = offset + xen_system_time();
+    *ns = offset + xen_clock_ns();
     return 0;
 }
+
+/* xen/platform.h: the time of day is said for a moment of system time. */
+static int xen_set_wallclock(u64 ns)
+{
+    const u64 now = xen_clock_ns();
+    struct xen_platform_op op = {
+        .cmd = XENPF_settime64,
+        .interface_version = XENPF_INTERFACE_VERSION,
+        .u.settime64 = {.secs = ns / NS_PER_S, .nsecs = ns % NS_PER_S, .system_time = now},
+    };
+
+    if (!wallclock_valid(ns))
+        return -EINVAL;
+    return xen_platform_op(&op) ? -EPERM : 0;
+}
+
+/*
+ * For the vCPU that runs. Xen starts PV guests with a periodic timer, which is not wanted; a second
+ * call finds the port bound.
+ */
+void xen_setup_clock(void)
+{
+    struct vcpu_register_runstate_memory_area area = {.addr.v = &runstate};
+
+    if (timer_port < 0)
+        timer_port = xen_bind_virq(VIRQ_TIMER, PORT_TIMER);
+    xen_vcpu_op(VCPUOP_stop_periodic_timer, 0, NULL);
+    xen_vcpu_op(VCPUOP_stop_singleshot_timer, 0, NULL);
+    xen_vcpu_op(VCPUOP_register_runstate_memory_area, 0, &area);
+    if (timer_port >= 0)
+        xen_unmask((u32)timer_port);
+}
+
+void xen_clock_forget(void)
+{
+    timer_port = -1;
+}
+
+static const char *xen_time_init(void)
+{
+    pv_setup_boot_clock();
+    return timer_port < 0 ? "Xen gives no event channel for the timer" : NULL;
+}
+
+static const char *xen_clock_source(void)
+{
+    return "Xen's system time, TSC scaled as the shared page says";
+}
+
+/*
+ * The flag asks Xen to refuse a deadline that has passed; it may ignore that (xen/vcpu.h), and 4.17
+ * does. A deadline that passes after the look makes its upcall at once.
+ */
+static int xen_timer_set(u64 deadline)
+{
+    struct vcpu_set_singleshot_timer timer = {.timeout_abs_ns = MIN(deadline, 1ull << 62),
+                                              .flags = VCPU_SSHOTTMR_future};
+
+    if (deadline > xen_clock_ns() && !xen_vcpu_op(VCPUOP_set_singleshot_timer, 0, &timer))
+        return 0;
+    xen_vcpu_op(VCPUOP_stop_singleshot_timer, 0, NULL);
+    return -ETIME;
+}
+
+static void xen_timer_stop(void)
+{
+    xen_vcpu_op(VCPUOP_stop_singleshot_timer, 0, NULL);
+}
+
+/* Xen changes the area only while this vCPU does not run: equal reads of the stamp frame whole
+ * values. */
+static u64 xen_steal_ns(void)
+{
+    const volatile struct vcpu_runstate_info *r = &runstate;
+    u64 entered, ns;
+
+    do {
+        entered = r->state_entry_time;
+        barrier();
+        ns = r->time[RUNSTATE_runnable] + r->time[RUNSTATE_offline];
+        barrier();
+    } while (entered != r->state_entry_time);
+    return ns;
+}
+
+const struct pv_time_ops xen_time_ops = {
+    .time_init = xen_time_init,
+    .clock_ns = xen_clock_ns,
+    .clock_source = xen_clock_source,
+    .timer_set = xen_timer_set,
+    .timer_stop = xen_timer_stop,
+    .steal_ns = xen_steal_ns,
+    .get_wallclock = xen_get_wallclock,
+    .set_wallclock = xen_set_wallclock,
+};

@@ -4,7 +4,6 @@
  * frame of its own (struct iret_context), since iret at CPL 3 could not return to a CS of RPL 0.
  */
 #include "pv/selectors.h"
-#include "pv/xen/event_vector.h"
 #include <xen/xen.h>
 
 	.macro	exception_prologue
@@ -34,7 +33,7 @@ xen_pv_entry_start:
 	jmp	exception_common
 	.endm
 
-	callback_stub xen_pv_event_stub, XEN_EVENT_VECTOR
+	callback_stub xen_pv_event_stub, VECTOR_EVENT
 	callback_stub xen_pv_syscall_stub, VECTOR_SYSCALL
 	callback_stub xen_pv_syscall32_stub, VECTOR_SYSCALL32
 	callback_stub xen_pv_sysenter_stub, VECTOR_SYSENTER

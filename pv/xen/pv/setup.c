@@ -24,19 +24,55 @@ static const char *xen_pv_probe(enum boot_protocol protocol)
     return protocol == BOOT_XEN_PV ? NULL : "not entered by Xen's PV entry";
 }
 
-/* Xen filled the hypercall page before it entered; the shared page is to be mapped. */
+static struct start_info *start;
+static u64 nr_pages;
+
+static bool xen_pv_map_shared_info(void)
+{
+    return !xen_update_va_mapping((u64)xen_shared_info_page, start->shared_info | PTE_DATA,
+                                  UVMF_INVLPG);
+}
+
+/*
+ * A toolstack finds the domain's frames by the P2M, and that by the shared page; the frames of the
+ * store's and the console's ring are to be the guest's own numbers, since machine frames will
+ * change (xen/xen.h, struct start_info; xen/arch-x86/xen.h, struct arch_shared_info).
+ */
+static u64 xen_pv_publish(void)
+{
+    struct arch_shared_info *arch = &xen_shared_info->arch;
+
+    start->store_mfn = machine_to_phys_mapping[start->store_mfn];
+    start->console.domU.mfn = machine_to_phys_mapping[start->console.domU.mfn];
+    arch->max_pfn = nr_pages;
+    arch->p2m_generation = 0;
+    arch->p2m_vaddr = (u64)p2m;
+    arch->p2m_cr3 = xen_pfn_to_cr3(p2m[(start->pt_base - VIRT_BASE) >> PAGE_SHIFT]);
+    return xen_pv_image_mfn(start);
+}
+
+static const struct xen_flavour pv_flavour = {
+    .frame_of = xen_pv_image_mfn,
+    .map_shared_info = xen_pv_map_shared_info,
+    .publish = xen_pv_publish,
+};
+
+/*
+ * Xen filled the hypercall page before it entered; the shared page is to be mapped. Interrupts
+ * start disabled, as everywhere.
+ */
 static const char *xen_pv_early_init(u64 loader_info)
 {
-    const struct start_info *start = (const struct start_info *)loader_info;
-
+    start = (struct start_info *)loader_info;
+    xen_flavour = &pv_flavour;
     if (memcmp(start->magic, "xen-", 4))
         return "the start_info page does not begin with \"xen-\"";
-    if (xen_update_va_mapping((u64)xen_shared_info_page, start->shared_info | PTE_DATA,
-                              UVMF_INVLPG))
+    if (!xen_pv_map_shared_info())
         return "Xen refuses to map the shared_info page";
     p2m = (const u64 *)start->mfn_list;
     xen_pv_cpu_init();
     xen_pv_set_iopl(0);
+    pv_backend_xen_pv.flag->irq_disable();
     return NULL;
 }
 
@@ -54,7 +90,7 @@ static const char *xen_pv_memory_map(struct boot_info *info)
 
 static void xen_pv_platform_init(const struct boot_info *info)
 {
-    (void)info;
+    nr_pages = info->xen_pv.nr_pages;
 }
 
 static const struct pv_setup_ops xen_pv_setup_ops = {
@@ -64,15 +100,21 @@ static const struct pv_setup_ops xen_pv_setup_ops = {
     .platform_init = xen_pv_platform_init,
     .console_write = xen_console_write,
     .console_read = xen_console_read,
-    .get_wallclock = xen_get_wallclock,
     .shutdown = xen_shutdown,
+    .suspend = xen_suspend,
 };
 
 const struct pv_backend pv_backend_xen_pv = {
     .name = "xen-pv",
     .probe = xen_pv_probe,
     .setup = &xen_pv_setup_ops,
+    .irq = &xen_pv_irq_ops,
+    .time = &xen_time_ops,
     .cpu = &xen_pv_cpu_ops,
     .kernel_cs = FLAT_KERNEL_CS & ~3, /* Xen shows a kernel's frames as of CPL 0 */
     .kernel_ss = FLAT_KERNEL_SS,
+    .flag = &xen_pv_flag_ops,
+    .apic = &xen_pv_apic_ops,
+    .lock = &xen_lock_ops,
+    .smp = &xen_smp_ops,
 };

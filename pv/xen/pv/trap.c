@@ -5,7 +5,6 @@
  */
 #include "pv/selectors.h"
 #include "pv/upcalls.h"
-#include "pv/xen/event_vector.h"
 #include "pv/xen/hypercall.h"
 #include "pv/xen/xen.h"
 #include "pv/xen/pv/xen_pv.h"
@@ -43,7 +42,7 @@ void xen_pv_vector(struct trap_frame *frame)
 {
     frame->cs = (u16)frame->cs;
     switch (frame->vector) {
-    case XEN_EVENT_VECTOR:
+    case VECTOR_EVENT:
         xen_event_upcall(frame);
         break;
     case VECTOR_SYSCALL:

@@ -7,6 +7,13 @@
 /* setup.c: the machine frame that backs a page of the image. */
 u64 xen_pv_image_mfn(const void *va);
 
+/* irq.c */
+extern const struct pv_flag_ops xen_pv_flag_ops;
+extern const struct pv_irq_ops xen_pv_irq_ops;
+
+/* apic.c */
+extern const struct pv_apic_ops xen_pv_apic_ops;
+
 /* trap.c */
 void xen_pv_trap_init(void);
 void xen_pv_load_idt(void);

@@ -9,6 +9,7 @@
 #include "pv/selectors.h"
 #include "pv/xen/hypercall.h"
 #include "pv/xen/xen.h"
+#include "pv/xen/pvh/xen_pvh.h"
 #include "boot/layout.h"
 #include <xen/arch-x86/cpuid.h>
 
@@ -34,18 +35,41 @@ static const char *xen_pvh_probe(enum boot_protocol protocol)
     return xen_cpuid_base() ? NULL : "no Xen in the CPUID leaves";
 }
 
-static const char *xen_pvh_early_init(u64 loader_info)
+static u64 xen_pvh_frame_of(const void *va)
+{
+    return ((u64)va - VIRT_BASE) >> PAGE_SHIFT;
+}
+
+static bool xen_pvh_map_shared_info(void)
 {
     struct xen_add_to_physmap map = {
         .domid = DOMID_SELF,
         .space = XENMAPSPACE_shared_info,
         .idx = 0,
-        .gpfn = ((u64)xen_shared_info_page - VIRT_BASE) >> PAGE_SHIFT,
+        .gpfn = xen_pvh_frame_of(xen_shared_info_page),
     };
 
+    return !xen_memory_op(XENMEM_add_to_physmap, &map);
+}
+
+/* Xen knows the frames of a PVH guest by itself. */
+static u64 xen_pvh_publish(void)
+{
+    return 0;
+}
+
+static const struct xen_flavour pvh_flavour = {
+    .frame_of = xen_pvh_frame_of,
+    .map_shared_info = xen_pvh_map_shared_info,
+    .publish = xen_pvh_publish,
+};
+
+static const char *xen_pvh_early_init(u64 loader_info)
+{
     (void)loader_info;
+    xen_flavour = &pvh_flavour;
     wrmsr(cpuid(xen_cpuid_base() + 2, 0).ebx, (u64)hypercall_page - VIRT_BASE);
-    if (xen_memory_op(XENMEM_add_to_physmap, &map))
+    if (!xen_pvh_map_shared_info())
         return "Xen refuses to map the shared_info page";
     return NULL;
 }
@@ -62,15 +86,21 @@ static const struct pv_setup_ops xen_pvh_setup_ops = {
     .platform_init = xen_pvh_platform_init,
     .console_write = xen_console_write,
     .console_read = xen_console_read,
-    .get_wallclock = xen_get_wallclock,
     .shutdown = xen_shutdown,
+    .suspend = xen_suspend,
 };
 
 const struct pv_backend pv_backend_xen_pvh = {
     .name = "xen-pvh",
     .probe = xen_pvh_probe,
     .setup = &xen_pvh_setup_ops,
+    .irq = &xen_pvh_irq_ops,
+    .time = &xen_time_ops,
     .cpu = &native_cpu_ops,
     .kernel_cs = KERNEL_CS,
     .kernel_ss = KERNEL_DS,
+    .flag = &native_flag_ops,
+    .apic = &xen_pvh_apic_ops,
+    .lock = &xen_lock_ops,
+    .smp = &xen_smp_ops,
 };

@@ -1,0 +1,30 @@
+/* Rates of clocks: ticks of one into ticks of another, by one multiplication. */
+#ifndef LIB_SCALE_H
+#define LIB_SCALE_H
+
+#include "lib/types.h"
+
+/* value * factor / 2^32, without losing the product's upper half. */
+static inline u64 scale32(u64 value, u64 factor)
+{
+    return (u64)((unsigned __int128)value * factor >> 32);
+}
+
+/* The factor with which scale32 turns from into to, both below 2^32. */
+static inline u64 scale32_factor(u64 from, u64 to)
+{
+    return (to << 32) / from;
+}
+
+/* The larger of now and every value that was given before: a clock that cannot go back. */
+static inline u64 monotonic(u64 *last, u64 now)
+{
+    u64 seen = __atomic_load_n(last, __ATOMIC_RELAXED);
+
+    while (now > seen)
+        if (__atomic_compare_exchange_n(last, &seen, now, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+            return now;
+    return seen;
+}
+
+#endif

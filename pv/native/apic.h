@@ -1,0 +1,49 @@
+/* The local APIC, for the other files of the native backend (and for PVH's event vector). */
+#ifndef PV_NATIVE_APIC_H
+#define PV_NATIVE_APIC_H
+
+#include "pv/pv.h"
+
+/* Registers, by their xAPIC offsets (Intel SDM vol. 3, table 11-1). */
+enum {
+    APIC_ID = 0x20,
+    APIC_VERSION = 0x30,
+    APIC_TPR = 0x80,
+    APIC_EOI = 0xb0,
+    APIC_SVR = 0xf0,
+    APIC_IRR = 0x200, /* 32 vectors in each of 8 registers */
+    APIC_ESR = 0x280,
+    APIC_ICR_LOW = 0x300,
+    APIC_ICR_HIGH = 0x310,
+    APIC_LVT_TIMER = 0x320,
+    APIC_LVT_LINT0 = 0x350,
+    APIC_LVT_LINT1 = 0x360,
+    APIC_LVT_ERROR = 0x370,
+    APIC_TIMER_INITIAL = 0x380,
+    APIC_TIMER_CURRENT = 0x390,
+    APIC_TIMER_DIVIDE = 0x3e0,
+
+    SVR_ENABLE = 0x100,
+    LVT_MASKED = 0x10000,
+    LVT_NMI = 0x400,
+    LVT_TIMER_TSC_DEADLINE = 0x40000,
+    TIMER_DIVIDE_BY_1 = 0xb,
+    ICR_PENDING = 0x1000,
+    ICR_ASSERT = 0x4000,
+};
+
+/* Enables this CPU's APIC with all of its own sources masked. False if the CPU has none. */
+bool native_apic_init(void);
+
+/* For registers that are known to exist. */
+u32 native_apic_get(u32 offset);
+void native_apic_set(u32 offset, u32 value);
+u32 native_apic_own_id(void);
+
+int native_apic_read(u32 offset, u32 *value);
+int native_apic_write(u32 offset, u32 value);
+void native_apic_eoi(void);
+int native_apic_icr(u32 apic_id, u32 command);
+int native_startup_ipi_hook(u32 apic_id, u64 entry, u64 stack);
+
+#endif

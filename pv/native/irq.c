@@ -1,0 +1,263 @@
+/*
+ * Native interrupts: the flag is RFLAGS.IF; a line is a vector, fed by an I/O APIC's pin or by this
+ * kernel itself (PV_IRQ_SOFT). A line that is masked takes its interrupt and remembers it, since an
+ * edge that a masked pin sees is lost; only a level-triggered pin, which would come again at once,
+ * is masked at the I/O APIC.
+ */
+#include "lib/string.h"
+#include "pv/native/apic.h"
+#include "pv/native/ioapic.h"
+#include "pv/native/native.h"
+#include "pv/native/vectors.h"
+
+enum line_kind {
+    LINE_FREE,
+    LINE_SOFT,
+    LINE_EDGE,
+    LINE_LEVEL,
+};
+
+static struct line {
+    enum line_kind kind;
+    bool masked;
+    bool waiting; /* came while it was masked */
+    u32 gsi;
+    u32 apic_id; /* of the CPU that bound it */
+} lines[NR_LINES];
+
+static struct madt_info madt;
+
+u64 native_save_fl(void)
+{
+    u64 flags;
+
+    __asm__ volatile("pushfq; popq %0" : "=r"(flags) : : "memory");
+    return flags;
+}
+
+void native_irq_disable(void)
+{
+    __asm__ volatile("cli" ::: "memory");
+}
+
+void native_irq_enable(void)
+{
+    __asm__ volatile("sti" ::: "memory");
+}
+
+void native_restore_fl(u64 flags)
+{
+    if (flags & PV_FLAG_IF)
+        native_irq_enable();
+    else
+        native_irq_disable();
+}
+
+/* sti takes effect after the next instruction: nothing comes between it and hlt. */
+void native_safe_halt(void)
+{
+    __asm__ volatile("sti; hlt" ::: "memory");
+}
+
+const struct pv_flag_ops native_flag_ops = {
+    .save_fl = native_save_fl,
+    .restore_fl = native_restore_fl,
+    .irq_disable = native_irq_disable,
+    .irq_enable = native_irq_enable,
+    .safe_halt = native_safe_halt,
+};
+
+static struct line *line_of(u32 line)
+{
+    return line < NR_LINES && lines[line].kind != LINE_FREE ? &lines[line] : NULL;
+}
+
+static void on_line(struct trap_frame *frame)
+{
+    const u32 line = (u32)frame->vector - VECTOR_LINES;
+
+    if (lines[line].kind == LINE_FREE || lines[line].masked) {
+        lines[line].waiting = true;
+        native_apic_eoi();
+        return;
+    }
+    pv_upcalls->interrupt(frame, line);
+}
+
+static void on_ipi(struct trap_frame *frame)
+{
+    native_apic_eoi();
+    pv_upcalls->ipi(frame, (enum pv_ipi)(frame->vector - VECTOR_IPIS));
+}
+
+static const char *native_irq_init(const char *abi)
+{
+    (void)abi;
+    if (!native_apic_init())
+        return "the CPU has no local APIC";
+    native_ioapic_init(&madt);
+    for (u32 i = 0; i < NR_LINES; i++)
+        native_own_vector((u8)(VECTOR_LINES + i), on_line);
+    for (u32 i = 0; i < PV_NR_IPIS; i++)
+        native_own_vector((u8)(VECTOR_IPIS + i), on_ipi);
+    return NULL;
+}
+
+/* Called by the op platform_init: irq_init has no boot_info. */
+void native_irq_learn(const struct acpi_header *table)
+{
+    madt_parse(table, &madt);
+}
+
+static bool gsi_is_bound(u32 gsi)
+{
+    for (u32 i = 0; i < NR_LINES; i++)
+        if (lines[i].kind >= LINE_EDGE && lines[i].gsi == gsi)
+            return true;
+    return false;
+}
+
+/* An interrupt of the line's last life may still wait in the APIC, and nothing can take it back. */
+static bool vector_waits(u32 vector)
+{
+    return native_apic_get(APIC_IRR + vector / 32 * 16) >> vector % 32 & 1;
+}
+
+static int bind_free_line(const struct line *wanted, bool active_low)
+{
+    u32 i = 0;
+
+    while (i < NR_LINES && (lines[i].kind != LINE_FREE || vector_waits(VECTOR_LINES + i)))
+        i++;
+    if (i == NR_LINES)
+        return -ENOSPC;
+    lines[i] = *wanted;
+    if (wanted->kind != LINE_SOFT)
+        native_ioapic_route(&(struct ioapic_route){.gsi = wanted->gsi,
+                                                   .vector = (u8)(VECTOR_LINES + i),
+                                                   .active_low = active_low,
+                                                   .level = wanted->kind == LINE_LEVEL,
+                                                   .apic_id = wanted->apic_id},
+                            wanted->kind == LINE_LEVEL);
+    return (int)i;
+}
+
+static int bind_pin(u32 gsi, bool level, bool active_low)
+{
+    const struct line line = {.kind = level ? LINE_LEVEL : LINE_EDGE,
+                              .masked = true,
+                              .gsi = gsi,
+                              .apic_id = native_apic_own_id()};
+
+    if (!native_ioapic_has(gsi))
+        return -ENODEV;
+    if (gsi_is_bound(gsi))
+        return -EBUSY;
+    return bind_free_line(&line, active_low);
+}
+
+static int bind_source(enum pv_irq_source source, u32 number)
+{
+    const struct line soft = {.kind = LINE_SOFT, .masked = true, .apic_id = native_apic_own_id()};
+
+    switch (source) {
+    case PV_IRQ_SOFT:
+        return number ? -EINVAL : bind_free_line(&soft, false);
+    case PV_IRQ_ISA:
+        if (number >= NR_ISA_IRQS)
+            return -EINVAL;
+        return bind_pin(madt.isa[number].gsi, madt.isa[number].level, madt.isa[number].active_low);
+    case PV_IRQ_GSI:
+        return bind_pin(number, true, true);
+    }
+    return -EINVAL;
+}
+
+static int native_irq_bind(enum pv_irq_source source, u32 number)
+{
+    const u64 flags = native_save_fl();
+    int line;
+
+    native_irq_disable();
+    line = bind_source(source, number);
+    native_restore_fl(flags);
+    return line;
+}
+
+static int native_irq_unbind(u32 line)
+{
+    struct line *l = line_of(line);
+
+    if (!l)
+        return -EINVAL;
+    if (l->kind != LINE_SOFT)
+        native_ioapic_mask(l->gsi, true);
+    l->kind = LINE_FREE;
+    return 0;
+}
+
+static int native_irq_raise(u32 line)
+{
+    const struct line *l = line_of(line);
+
+    if (!l || l->kind != LINE_SOFT)
+        return -EINVAL;
+    return native_apic_icr(l->apic_id, ICR_ASSERT | (VECTOR_LINES + line));
+}
+
+static int native_irq_mask(u32 line)
+{
+    struct line *l = line_of(line);
+
+    if (!l)
+        return -EINVAL;
+    WRITE_ONCE(l->masked, true);
+    if (l->kind == LINE_LEVEL)
+        native_ioapic_mask(l->gsi, true);
+    return 0;
+}
+
+/* The order matters: an interrupt after "masked" has fallen is delivered, one before it has set
+ * waiting. */
+static int native_irq_unmask(u32 line)
+{
+    struct line *l = line_of(line);
+
+    if (!l)
+        return -EINVAL;
+    WRITE_ONCE(l->masked, false);
+    if (l->kind == LINE_LEVEL)
+        native_ioapic_mask(l->gsi, false);
+    if (!READ_ONCE(l->waiting))
+        return 0;
+    l->waiting = false;
+    return native_apic_icr(l->apic_id, ICR_ASSERT | (VECTOR_LINES + line));
+}
+
+/* The CPU has at most one line in service: its handler runs with interrupts disabled. */
+static void native_irq_eoi(u32 line)
+{
+    (void)line;
+    native_apic_eoi();
+}
+
+const struct pv_irq_ops native_irq_ops = {
+    .irq_init = native_irq_init,
+    .irq_bind = native_irq_bind,
+    .irq_unbind = native_irq_unbind,
+    .irq_mask = native_irq_mask,
+    .irq_unmask = native_irq_unmask,
+    .irq_eoi = native_irq_eoi,
+    .irq_raise = native_irq_raise,
+};
+
+static int native_send_ipi(u32 cpu, enum pv_ipi kind)
+{
+    if (cpu != 0 || kind >= PV_NR_IPIS)
+        return -EINVAL;
+    return native_apic_icr(native_apic_own_id(), ICR_ASSERT | (VECTOR_IPIS + kind));
+}
+
+const struct pv_smp_ops native_smp_ops = {
+    .send_ipi = native_send_ipi,
+};

@@ -1,0 +1,32 @@
+/*
+ * Device registers in memory. Every access goes through mmio_at, so that where they are mapped is
+ * decided here alone.
+ */
+#ifndef PV_NATIVE_MMIO_H
+#define PV_NATIVE_MMIO_H
+
+#include "boot/layout.h"
+#include "lib/types.h"
+
+/* The register at this physical address below 4 GiB. */
+static inline volatile void *mmio_at(u64 pa)
+{
+    return (volatile void *)(DIRECT_MAP_BASE + pa);
+}
+
+static inline u32 mmio_read32(u64 pa)
+{
+    return *(volatile u32 *)mmio_at(pa);
+}
+
+static inline void mmio_write32(u64 pa, u32 value)
+{
+    *(volatile u32 *)mmio_at(pa) = value;
+}
+
+static inline u64 mmio_read64(u64 pa)
+{
+    return *(volatile u64 *)mmio_at(pa);
+}
+
+#endif

@@ -1,0 +1,114 @@
+/*
+ * The clocks whose frequency is known without asking: the HPET (IA-PC HPET specification 1.0a,
+ * section 2.3.4), ACPI's power management timer (ACPI 6.4, section 4.8.3.3), and channel 2 of the
+ * 8254 (Intel 82C54 data sheet). Each is started if need be and must be seen to move.
+ */
+#include "lib/string.h"
+#include "pv/native/io.h"
+#include "pv/native/mmio.h"
+#include "pv/native/reference.h"
+
+enum {
+    ACPI_HPET_ADDRESS = 44, /* in the table of that name */
+    HPET_CAPABILITIES = 0x000,
+    HPET_CONFIG = 0x010,
+    HPET_COUNTER = 0x0f0,
+    HPET_ENABLE = 1,
+
+    FADT_PM_TIMER_PORT = 76,
+
+    PIT_CHANNEL2 = 0x42,
+    PIT_COMMAND = 0x43,
+    PIT_CHANNEL2_MODE0 = 0xb0, /* low byte, high byte, interrupt on terminal count */
+    PIT_LATCH_CHANNEL2 = 0x80,
+    PORT_61 = 0x61,
+    PORT_61_GATE2 = 0x01,
+    PORT_61_SPEAKER = 0x02,
+
+    MOVES_WITHIN = 10000, /* reads; each takes a part of a microsecond */
+};
+
+#define HPET_PERIOD_MAX       100000000ull /* femtoseconds, by the specification */
+#define PM_TIMER_FEMTOSECONDS 279365115ull /* 3.579545 MHz */
+#define PIT_FEMTOSECONDS      838095345ull /* 1.193182 MHz */
+
+static u64 hpet_pa;
+static u16 pm_timer_port;
+
+static u64 load(const struct acpi_header *table, u32 offset, u32 size)
+{
+    u64 value = 0;
+
+    if (table && table->length >= offset + size)
+        memcpy(&value, (const u8 *)table + offset, size);
+    return value;
+}
+
+static u64 hpet_read(void)
+{
+    return mmio_read32(hpet_pa + HPET_COUNTER);
+}
+
+static u64 pm_timer_read(void)
+{
+    return inl(pm_timer_port);
+}
+
+/* Counts down from 65535, once: 54 ms, longer than any measurement. */
+static u64 pit_read(void)
+{
+    u8 low;
+
+    outb(PIT_COMMAND, PIT_LATCH_CHANNEL2);
+    low = inb(PIT_CHANNEL2);
+    return 0xffffu - (low | (u64)inb(PIT_CHANNEL2) << 8);
+}
+
+static bool moves(const struct reference_clock *clock)
+{
+    const u64 first = clock->read();
+
+    for (int i = 0; i < MOVES_WITHIN; i++)
+        if (((clock->read() - first) & clock->mask) > 2)
+            return true;
+    return false;
+}
+
+static bool hpet_start(const struct acpi_header *table, struct reference_clock *clock)
+{
+    u64 period;
+
+    hpet_pa = load(table, ACPI_HPET_ADDRESS, 8);
+    if (!hpet_pa || hpet_pa >= BOOT_MAP_SIZE)
+        return false;
+    period = mmio_read64(hpet_pa + HPET_CAPABILITIES) >> 32;
+    if (!period || period > HPET_PERIOD_MAX)
+        return false;
+    mmio_write32(hpet_pa + HPET_CONFIG, mmio_read32(hpet_pa + HPET_CONFIG) | HPET_ENABLE);
+    *clock = (struct reference_clock){"HPET", hpet_read, 0xffffffff, period};
+    return moves(clock);
+}
+
+static bool pm_timer_start(const struct acpi_header *fadt, struct reference_clock *clock)
+{
+    pm_timer_port = (u16)load(fadt, FADT_PM_TIMER_PORT, 4);
+    *clock =
+        (struct reference_clock){"ACPI PM timer", pm_timer_read, 0xffffff, PM_TIMER_FEMTOSECONDS};
+    return pm_timer_port && moves(clock);
+}
+
+static bool pit_start(struct reference_clock *clock)
+{
+    outb(PORT_61, (inb(PORT_61) & (u8)~PORT_61_SPEAKER) | PORT_61_GATE2);
+    outb(PIT_COMMAND, PIT_CHANNEL2_MODE0);
+    outb(PIT_CHANNEL2, 0xff);
+    outb(PIT_CHANNEL2, 0xff);
+    *clock = (struct reference_clock){"PIT", pit_read, 0xffff, PIT_FEMTOSECONDS};
+    return moves(clock);
+}
+
+bool native_reference_find(const struct acpi_header *hpet, const struct acpi_header *fadt,
+                           struct reference_clock *clock)
+{
+    return hpet_start(hpet, clock) || pm_timer_start(fadt, clock) || pit_start(clock);
+}

@@ -1,0 +1,128 @@
+/*
+ * FIFO event channels (xen/event_channel.h; "Event Channel FIFO" design of Xen 4.4): a 32-bit word
+ * a port, and 16 queues a vCPU, one for each priority. Xen links a port that becomes pending to the
+ * tail of its queue through the words' LINK fields; the guest takes ports off the head. The control
+ * block tells which queues are not empty and, for an empty one that became so no more, where it
+ * begins.
+ */
+#include "lib/string.h"
+#include "pv/xen/events.h"
+#include "pv/xen/hypercall.h"
+
+#define WORDS_PER_PAGE (PAGE_SIZE / sizeof(event_word_t))
+
+#define PENDING (1u << EVTCHN_FIFO_PENDING)
+#define MASKED  (1u << EVTCHN_FIFO_MASKED)
+#define LINKED  (1u << EVTCHN_FIFO_LINKED)
+
+static event_word_t words[XEN_PORTS_MAX] __aligned(PAGE_SIZE);
+static union {
+    struct evtchn_fifo_control_block block;
+    u8 page[PAGE_SIZE];
+} control __aligned(PAGE_SIZE);
+
+/* The next port of each queue, 0 if it lies in the control block. */
+static u32 heads[EVTCHN_FIFO_MAX_QUEUES];
+
+static void mask(u32 port)
+{
+    __atomic_fetch_or(&words[port], MASKED, __ATOMIC_SEQ_CST);
+}
+
+static bool is_masked(u32 port)
+{
+    return READ_ONCE(words[port]) & MASKED;
+}
+
+static bool is_pending(u32 port)
+{
+    return READ_ONCE(words[port]) & PENDING;
+}
+
+static void clear_pending(u32 port)
+{
+    __atomic_fetch_and(&words[port], ~PENDING, __ATOMIC_SEQ_CST);
+}
+
+/* Takes the port off its queue, and returns the one behind it. Xen may link it again at once. */
+static u32 unlink_port(u32 port)
+{
+    return __atomic_fetch_and(&words[port], ~(LINKED | (u32)EVTCHN_FIFO_LINK_MASK),
+                              __ATOMIC_SEQ_CST) &
+           EVTCHN_FIFO_LINK_MASK;
+}
+
+/* One port of the queue; false if that was the last one that Xen had linked. */
+static bool consume(struct trap_frame *frame, u32 queue)
+{
+    u32 port = heads[queue];
+
+    if (!port)
+        port = __atomic_load_n(&control.block.head[queue], __ATOMIC_ACQUIRE);
+    heads[queue] = unlink_port(port);
+    if (is_pending(port) && !is_masked(port)) {
+        clear_pending(port);
+        xen_event_dispatch(frame, port);
+    }
+    return heads[queue];
+}
+
+/* After each port, what became ready in a queue of higher priority goes first. */
+static void scan(struct trap_frame *frame)
+{
+    u32 ready = __atomic_exchange_n(&control.block.ready, 0, __ATOMIC_SEQ_CST);
+
+    while (ready) {
+        const u32 queue = (u32)__builtin_ctz(ready);
+
+        if (!consume(frame, queue))
+            ready &= ~(1u << queue);
+        ready |= __atomic_exchange_n(&control.block.ready, 0, __ATOMIC_SEQ_CST);
+    }
+}
+
+const struct event_abi event_abi_fifo = {
+    .name = "fifo",
+    .ports = XEN_PORTS_MAX,
+    .scan = scan,
+    .mask = mask,
+    .is_masked = is_masked,
+    .is_pending = is_pending,
+    .clear_pending = clear_pending,
+};
+
+static long init_control(void)
+{
+    struct evtchn_init_control init = {.control_gfn = xen_flavour->frame_of(&control), .vcpu = 0};
+
+    return xen_event_channel_op(EVTCHNOP_init_control, &init);
+}
+
+static long add_page(u32 page)
+{
+    struct evtchn_expand_array expand = {.array_gfn =
+                                             xen_flavour->frame_of(&words[page * WORDS_PER_PAGE])};
+
+    return xen_event_channel_op(EVTCHNOP_expand_array, &expand);
+}
+
+/*
+ * Xen holds back what is pending until it has the page of the port's word, and then looks at the
+ * mask there: so the words are filled first.
+ */
+long event_fifo_switch(void)
+{
+    long rc;
+
+    memset(&control, 0, sizeof(control));
+    memset(heads, 0, sizeof(heads));
+    for (u32 port = 0; port < XEN_PORTS_MAX; port++)
+        words[port] = port >= event_abi->ports || event_abi->is_masked(port) ? MASKED : 0;
+    rc = init_control();
+    if (rc)
+        return rc;
+    event_abi = &event_abi_fifo;
+    for (u32 page = 0; page < XEN_PORTS_MAX / WORDS_PER_PAGE && !rc; page++)
+        rc = add_page(page);
+    return rc;
+}

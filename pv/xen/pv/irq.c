@@ -1,0 +1,90 @@
+/*
+ * Interrupts of a Xen PV guest. The flag is the byte evtchn_upcall_mask in the vCPU's part of the
+ * shared page: cli and sti would do nothing at best. The upcall arrives at the callback in entry.S.
+ */
+#include "lib/string.h"
+#include "pv/xen/events.h"
+#include "pv/xen/hypercall.h"
+#include "pv/xen/pv/xen_pv.h"
+
+/* entry.S */
+extern const char xen_pv_event_stub[];
+
+static u64 xen_pv_save_fl(void)
+{
+    return READ_ONCE(xen_vcpu_info()->evtchn_upcall_mask) ? 0 : PV_FLAG_IF;
+}
+
+static void xen_pv_irq_disable(void)
+{
+    WRITE_ONCE(xen_vcpu_info()->evtchn_upcall_mask, 1);
+    barrier();
+}
+
+/* Any hypercall that does little: Xen makes the upcall on the way back from it. */
+static void force_upcall(void)
+{
+    xen_version(XENVER_version, NULL);
+}
+
+/*
+ * Unmask, then look, in this order: an event that comes before the store is found by the look, one
+ * that comes after it makes its upcall itself. A look that comes too late forces an upcall with
+ * nothing to do, which is harmless. The processor need not be told to keep the order, since Xen
+ * looks at the mask on this CPU only. Two stores, never one of both bytes: that could overwrite a
+ * pending byte which another CPU has just set.
+ */
+static void xen_pv_irq_enable(void)
+{
+    struct vcpu_info *v = xen_vcpu_info();
+
+    barrier();
+    WRITE_ONCE(v->evtchn_upcall_mask, 0);
+    barrier();
+    if (READ_ONCE(v->evtchn_upcall_pending))
+        force_upcall();
+}
+
+static void xen_pv_restore_fl(u64 flags)
+{
+    if (flags & PV_FLAG_IF)
+        xen_pv_irq_enable();
+    else
+        xen_pv_irq_disable();
+}
+
+/* Xen clears the mask and blocks in one step, unless an event waits. */
+static void xen_pv_safe_halt(void)
+{
+    xen_sched_op(SCHEDOP_block, NULL);
+}
+
+const struct pv_flag_ops xen_pv_flag_ops = {
+    .save_fl = xen_pv_save_fl,
+    .restore_fl = xen_pv_restore_fl,
+    .irq_disable = xen_pv_irq_disable,
+    .irq_enable = xen_pv_irq_enable,
+    .safe_halt = xen_pv_safe_halt,
+};
+
+static const char *xen_pv_irq_init(const char *abi)
+{
+    struct callback_register event = {
+        .type = CALLBACKTYPE_event,
+        .address = (unsigned long)xen_pv_event_stub,
+    };
+
+    if (xen_callback_op(CALLBACKOP_register, &event))
+        return "Xen refuses the event callback";
+    return xen_events_init(abi);
+}
+
+const struct pv_irq_ops xen_pv_irq_ops = {
+    .irq_init = xen_pv_irq_init,
+    .irq_bind = xen_irq_bind,
+    .irq_unbind = xen_irq_unbind,
+    .irq_mask = xen_irq_mask,
+    .irq_unmask = xen_irq_unmask,
+    .irq_eoi = xen_irq_eoi,
+    .irq_raise = xen_irq_raise,
+};

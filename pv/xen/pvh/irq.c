@@ -1,0 +1,71 @@
+/*
+ * Interrupts of a PVH guest: the flag is the CPU's own, and the event upcall is an interrupt at a
+ * vector of the IDT, through the emulated local APIC if Xen lets each vCPU choose its vector
+ * (HVMOP_set_evtchn_upcall_vector, Xen 4.6), else past it (HVM_PARAM_CALLBACK_IRQ).
+ */
+#include "pv/native/apic.h"
+#include "pv/native/native.h"
+#include "pv/native/vectors.h"
+#include "pv/xen/events.h"
+#include "pv/xen/hypercall.h"
+#include "pv/xen/pvh/xen_pvh.h"
+#include <xen/hvm/hvm_op.h>
+#include <xen/hvm/params.h>
+
+static bool through_apic;
+
+static void on_event_vector(struct trap_frame *frame)
+{
+    xen_event_upcall(frame);
+    if (through_apic)
+        native_apic_eoi();
+}
+
+static long set_vector_of_vcpu(void)
+{
+    struct xen_hvm_evtchn_upcall_vector op = {.vcpu = 0, .vector = VECTOR_XEN_EVENT};
+
+    return xen_hvm_op(HVMOP_set_evtchn_upcall_vector, &op);
+}
+
+static long set_vector_of_domain(void)
+{
+    struct xen_hvm_param param = {
+        .domid = DOMID_SELF,
+        .index = HVM_PARAM_CALLBACK_IRQ,
+        .value = (u64)HVM_PARAM_CALLBACK_TYPE_VECTOR << 56 | VECTOR_XEN_EVENT,
+    };
+
+    return xen_hvm_op(HVMOP_set_param, &param);
+}
+
+static const char *xen_pvh_irq_init(const char *abi)
+{
+    if (!native_apic_init())
+        return "the CPU has no local APIC";
+    native_own_vector(VECTOR_XEN_EVENT, on_event_vector);
+    through_apic = !set_vector_of_vcpu();
+    if (!through_apic && set_vector_of_domain())
+        return "Xen takes no vector for events";
+    return xen_events_init(abi);
+}
+
+const struct pv_irq_ops xen_pvh_irq_ops = {
+    .irq_init = xen_pvh_irq_init,
+    .irq_bind = xen_irq_bind,
+    .irq_unbind = xen_irq_unbind,
+    .irq_mask = xen_irq_mask,
+    .irq_unmask = xen_irq_unmask,
+    .irq_eoi = xen_irq_eoi,
+    .irq_raise = xen_irq_raise,
+};
+
+const struct pv_apic_ops xen_pvh_apic_ops = {
+    .apic_read = native_apic_read,
+    .apic_write = native_apic_write,
+    .apic_eoi = native_apic_eoi,
+    .apic_icr = native_apic_icr,
+    .setup_boot_clock = xen_setup_clock,
+    .setup_secondary_clock = xen_setup_clock,
+    .startup_ipi_hook = native_startup_ipi_hook,
+};

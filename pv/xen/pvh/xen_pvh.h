@@ -1,0 +1,11 @@
+/* What the files of the Xen PVH backend share. */
+#ifndef PV_XEN_PVH_XEN_PVH_H
+#define PV_XEN_PVH_XEN_PVH_H
+
+#include "pv/pv.h"
+
+/* irq.c */
+extern const struct pv_irq_ops xen_pvh_irq_ops;
+extern const struct pv_apic_ops xen_pvh_apic_ops;
+
+#endif

@@ -1,0 +1,295 @@
+/*
+ * Storms: no interrupt is lost and none comes while the flag says no, at whatever point of
+ * disabling, enabling and halting it comes. And what one CPU tells another, here itself.
+ */
+#include "test/lines.h"
+
+/* The four ways in which a raised line can find the flag and its own mask. */
+static void raise_closed(struct test_line *line, u32 way)
+{
+    const u64 flags = pv_save_fl();
+
+    if (way == 3)
+        pv_irq_mask(line->line);
+    else
+        pv_irq_disable();
+    WRITE_ONCE(line->closed, true);
+    pv_irq_raise(line->line);
+    WRITE_ONCE(line->closed, false);
+    if (way == 3)
+        pv_irq_unmask(line->line);
+    else if (way == 2)
+        pv_restore_fl(flags);
+    else
+        pv_irq_enable();
+}
+
+static void storm(u32 count)
+{
+    struct test_line line = {0};
+    u32 i = 0;
+
+    REQUIRE(test_line_open(&line));
+    for (; i < count; i++) {
+        if (i % 4 == 0)
+            pv_irq_raise(line.line);
+        else
+            raise_closed(&line, i % 4);
+        if (READ_ONCE(line.hits) != i + 1 && !test_line_hits(&line, i + 1))
+            break;
+    }
+    EXPECT_EQ(i, count);
+    EXPECT_EQ(line.intrusions, 0);
+    print("# %u raised, %u delivered, %u while closed\n", count, line.hits, line.intrusions);
+    test_line_close(&line);
+}
+
+TEST(events, raised_storm, irq_raise, irq_disable, irq_enable, restore_fl, irq_mask, irq_unmask)
+{
+    storm(test_rounds(100000, 1000000));
+}
+
+/* A timer's interrupt comes at any instruction of the loop that disables and enables. */
+struct shot {
+    struct timer timer;
+    bool fired, closed;
+    u32 intrusions, early;
+};
+
+static void on_shot(struct timer *timer)
+{
+    struct shot *shot = (struct shot *)timer;
+
+    shot->intrusions += READ_ONCE(shot->closed);
+    shot->early += pv_clock_ns() < timer->deadline;
+    WRITE_ONCE(shot->fired, true);
+}
+
+static bool wait_open_and_closed(struct shot *shot)
+{
+    const u64 end = pv_clock_ns() + 2 * NS_PER_S;
+
+    while (!READ_ONCE(shot->fired) && pv_clock_ns() < end)
+        for (int i = 0; i < 16; i++) {
+            const u64 flags = pv_save_fl();
+
+            pv_irq_disable();
+            WRITE_ONCE(shot->closed, true);
+            barrier();
+            WRITE_ONCE(shot->closed, false);
+            if (i % 2)
+                pv_irq_enable();
+            else
+                pv_restore_fl(flags);
+        }
+    return READ_ONCE(shot->fired);
+}
+
+TEST(events, timer_storm, timer_set, irq_disable, irq_enable, restore_fl)
+{
+    const u32 count = test_rounds(20000, 1000000);
+    struct shot shot = {0};
+    u32 i = 0;
+
+    for (; i < count; i++) {
+        WRITE_ONCE(shot.fired, false);
+        timer_start(&shot.timer, pv_clock_ns() + i * 37 % 8000, on_shot);
+        if (!wait_open_and_closed(&shot))
+            break;
+    }
+    timer_stop(&shot.timer);
+    EXPECT_EQ(i, count);
+    EXPECT_EQ(shot.intrusions, 0);
+    EXPECT_EQ(shot.early, 0);
+    print("# %u timers, %u came, %u while closed\n", count, i, shot.intrusions);
+}
+
+/* A lost wake-up shows as a halt that ends with the guard's deadline only. */
+static void on_guard(struct timer *timer)
+{
+    (void)timer;
+}
+
+TEST(events, halt_storm, safe_halt, timer_set)
+{
+    const u32 count = test_rounds(2000, 100000);
+    struct shot shot = {0};
+    struct timer guard = {0};
+    u32 i = 0;
+
+    for (bool late = false; i < count && !late; i++) {
+        const u64 begin = pv_clock_ns();
+
+        timer_start(&guard, begin + 5 * NS_PER_S, on_guard);
+        WRITE_ONCE(shot.fired, false);
+        timer_start(&shot.timer, begin + i * 37 % 20000, on_shot);
+        pv_irq_disable();
+        while (!READ_ONCE(shot.fired) && guard.queued) {
+            pv_safe_halt();
+            EXPECT(pv_save_fl() & PV_FLAG_IF);
+            pv_irq_disable();
+        }
+        late = !guard.queued;
+        pv_irq_enable();
+    }
+    EXPECT(guard.queued);
+    timer_stop(&guard);
+    EXPECT_EQ(i, count);
+    EXPECT_EQ(shot.early, 0);
+}
+
+TEST(events, halt_with_a_waiting_interrupt_ends_at_once, safe_halt)
+{
+    struct test_line line = {0};
+    struct timer guard = {0};
+
+    REQUIRE(test_line_open(&line));
+    for (u32 i = 1; i <= 100; i++) {
+        pv_irq_disable();
+        timer_start(&guard, pv_clock_ns() + 2 * NS_PER_S, on_guard);
+        EXPECT_EQ(pv_irq_raise(line.line), 0);
+        pv_safe_halt();
+        REQUIRE(guard.queued);
+        EXPECT(test_line_hits(&line, i));
+    }
+    timer_stop(&guard);
+    test_line_close(&line);
+}
+
+static u32 ipis[PV_NR_IPIS];
+
+static void on_reschedule(void)
+{
+    ipis[PV_IPI_RESCHEDULE]++;
+}
+
+static void on_call(void)
+{
+    ipis[PV_IPI_CALL]++;
+}
+
+static void on_stop(void)
+{
+    ipis[PV_IPI_STOP]++;
+}
+
+TEST(events, ipi_to_itself, send_ipi)
+{
+    void (*const handlers[])(void) = {on_reschedule, on_call, on_stop};
+
+    for (u32 kind = 0; kind < PV_NR_IPIS; kind++) {
+        const u64 end = pv_clock_ns() + NS_PER_S;
+
+        irq_set_ipi_handler((enum pv_ipi)kind, handlers[kind]);
+        ipis[kind] = 0;
+        pv_irq_disable();
+        EXPECT_EQ(pv_send_ipi(0, (enum pv_ipi)kind), 0);
+        EXPECT_EQ(pv_send_ipi(0, (enum pv_ipi)kind), 0);
+        spin(100 * NS_PER_US);
+        EXPECT_EQ(READ_ONCE(ipis[kind]), 0);
+        pv_irq_enable();
+        while (!READ_ONCE(ipis[kind]) && pv_clock_ns() < end)
+            barrier();
+        EXPECT_EQ(READ_ONCE(ipis[kind]), 1);
+        irq_set_ipi_handler((enum pv_ipi)kind, NULL);
+    }
+    EXPECT_EQ(pv_send_ipi(4000, PV_IPI_CALL), -EINVAL);
+    EXPECT_EQ(pv_send_ipi(0, PV_NR_IPIS), -EINVAL);
+}
+
+/* The guard ends a wait that the kick did not. */
+TEST(events, kick_before_the_wait_ends_it, lock_kick, lock_wait)
+{
+    struct timer guard = {0};
+    const u8 byte = 1;
+
+    for (int i = 0; i < 10; i++) {
+        timer_start(&guard, pv_clock_ns() + NS_PER_S, on_guard);
+        pv_irq_disable();
+        pv_lock_kick(0);
+        pv_lock_wait(&byte, 1);
+        pv_irq_enable();
+        REQUIRE(guard.queued);
+    }
+    timer_stop(&guard);
+    pv_lock_kick(4000);
+}
+
+TEST(events, wait_ends_if_the_lock_is_free, lock_wait)
+{
+    struct timer guard = {0};
+    const u8 byte = 0;
+
+    timer_start(&guard, pv_clock_ns() + NS_PER_S, on_guard);
+    for (int i = 0; i < 10; i++)
+        pv_lock_wait(&byte, 1);
+    EXPECT(timer_stop(&guard));
+}
+
+/* An interrupt in the midst of a wait frees the lock, kicks, and waits for another lock itself. */
+static u8 outer_byte, inner_byte;
+
+static void free_and_wait(struct timer *timer)
+{
+    (void)timer;
+    WRITE_ONCE(outer_byte, 0);
+    pv_lock_kick(0);
+    pv_lock_wait(&inner_byte, 1);
+}
+
+TEST(events, nested_wait_leaves_the_outer_its_kick, lock_wait, lock_kick)
+{
+    struct timer timer = {0}, guard = {0};
+
+    inner_byte = 1;
+    for (int i = 0; i < 10; i++) {
+        WRITE_ONCE(outer_byte, 1);
+        timer_start(&guard, pv_clock_ns() + 2 * NS_PER_S, on_guard);
+        timer_start(&timer, pv_clock_ns() + NS_PER_MS, free_and_wait);
+        while (READ_ONCE(outer_byte) == 1 && guard.queued)
+            pv_lock_wait(&outer_byte, 1);
+        REQUIRE(guard.queued);
+        EXPECT_EQ(outer_byte, 0);
+    }
+    timer_stop(&guard);
+}
+
+TEST(events, running_cpu_is_not_preempted, vcpu_is_preempted)
+{
+    EXPECT(!pv_vcpu_is_preempted(0));
+    EXPECT(!pv_vcpu_is_preempted(4000));
+}
+
+/*
+ * The last tests of all by their group's name, since they change how events work from then on: more
+ * lines than two levels of 64 bits can tell. Xen then goes over to FIFO event channels.
+ */
+static u32 many[4200];
+
+TEST(wide, lines_beyond_4096, irq_bind, irq_unbind)
+{
+    struct test_line line = {0};
+    u32 bound = 0;
+    int last = 0;
+
+    while (bound < ARRAY_SIZE(many) && last >= 0) {
+        last = pv_irq_bind(PV_IRQ_SOFT, 0);
+        if (last >= 0)
+            many[bound++] = (u32)last;
+    }
+    EXPECT(bound == ARRAY_SIZE(many) || last == -ENOSPC);
+    EXPECT(bound >= 64);
+    EXPECT_EQ(pv_irq_unbind(many[--bound]), 0);
+    EXPECT(test_line_open(&line));
+    EXPECT_EQ(pv_irq_raise(line.line), 0);
+    EXPECT(test_line_hits(&line, 1));
+    print("# %u lines bound, the highest is %u\n", bound + 1, line.line);
+    test_line_close(&line);
+    while (bound)
+        EXPECT_EQ(pv_irq_unbind(many[--bound]), 0);
+}
+
+TEST(wide, raised_storm, irq_raise, irq_disable, irq_enable, restore_fl, irq_mask, irq_unmask)
+{
+    storm(test_rounds(20000, 1000000));
+}

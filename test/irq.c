@@ -1,0 +1,345 @@
+/* Class 1's interrupt lines and class 2's interrupt flag. */
+#include "test/lines.h"
+
+#define QUIET_NS (200 * NS_PER_US) /* long enough for an interrupt that should not come */
+
+TEST(irq, flag_reads_as_it_was_set, save_fl, restore_fl, irq_disable, irq_enable)
+{
+    EXPECT(pv_save_fl() & PV_FLAG_IF);
+    pv_irq_disable();
+    EXPECT(!(pv_save_fl() & PV_FLAG_IF));
+    pv_irq_disable();
+    pv_restore_fl(PV_FLAG_IF);
+    EXPECT(pv_save_fl() & PV_FLAG_IF);
+    pv_restore_fl(0);
+    EXPECT(!(pv_save_fl() & PV_FLAG_IF));
+    pv_irq_enable();
+    EXPECT(pv_save_fl() & PV_FLAG_IF);
+    pv_irq_enable();
+}
+
+TEST(irq, interrupt_waits_for_the_flag, irq_init, irq_bind, irq_raise, irq_eoi, irq_disable,
+     irq_enable)
+{
+    struct test_line line = {0};
+
+    REQUIRE(test_line_open(&line));
+    for (u32 i = 1; i <= 3; i++) {
+        pv_irq_disable();
+        EXPECT_EQ(pv_irq_raise(line.line), 0);
+        spin(QUIET_NS);
+        EXPECT_EQ(READ_ONCE(line.hits), i - 1);
+        pv_irq_enable();
+        EXPECT(test_line_hits(&line, i));
+    }
+    spin(QUIET_NS);
+    EXPECT_EQ(READ_ONCE(line.hits), 3);
+    test_line_close(&line);
+}
+
+TEST(irq, restoring_the_flag_delivers, save_fl, restore_fl)
+{
+    struct test_line line = {0};
+    u64 flags;
+
+    REQUIRE(test_line_open(&line));
+    flags = pv_save_fl();
+    pv_irq_disable();
+    EXPECT_EQ(pv_irq_raise(line.line), 0);
+    pv_restore_fl(pv_save_fl());
+    spin(QUIET_NS);
+    EXPECT_EQ(READ_ONCE(line.hits), 0);
+    pv_restore_fl(flags);
+    EXPECT(test_line_hits(&line, 1));
+    test_line_close(&line);
+}
+
+TEST(irq, masked_line_keeps_its_interrupt, irq_mask, irq_unmask)
+{
+    struct test_line line = {0};
+
+    REQUIRE(test_line_open(&line));
+    EXPECT_EQ(pv_irq_mask(line.line), 0);
+    for (int i = 0; i < 3; i++)
+        EXPECT_EQ(pv_irq_raise(line.line), 0);
+    spin(QUIET_NS);
+    EXPECT_EQ(READ_ONCE(line.hits), 0);
+    EXPECT_EQ(pv_irq_unmask(line.line), 0);
+    EXPECT(test_line_hits(&line, 1));
+    EXPECT_EQ(pv_irq_mask(line.line), 0);
+    EXPECT_EQ(pv_irq_unmask(line.line), 0);
+    spin(QUIET_NS);
+    EXPECT_EQ(READ_ONCE(line.hits), 1);
+    test_line_close(&line);
+}
+
+TEST(irq, new_line_starts_masked, irq_bind)
+{
+    const int line = pv_irq_bind(PV_IRQ_SOFT, 0);
+    const u64 unexpected = irq_counts.unexpected;
+
+    REQUIRE(line >= 0);
+    EXPECT_EQ(pv_irq_raise((u32)line), 0);
+    spin(QUIET_NS);
+    EXPECT_EQ(irq_counts.unexpected, unexpected);
+    EXPECT_EQ(pv_irq_unmask((u32)line), 0);
+    spin(QUIET_NS);
+    EXPECT_EQ(irq_counts.unexpected, unexpected + 1);
+    EXPECT_EQ(pv_irq_unbind((u32)line), 0);
+}
+
+TEST(irq, waiting_interrupts_of_a_line_are_one, irq_raise)
+{
+    struct test_line line = {0};
+
+    REQUIRE(test_line_open(&line));
+    pv_irq_disable();
+    for (int i = 0; i < 5; i++)
+        EXPECT_EQ(pv_irq_raise(line.line), 0);
+    pv_irq_enable();
+    EXPECT(test_line_hits(&line, 1));
+    spin(QUIET_NS);
+    EXPECT_EQ(READ_ONCE(line.hits), 1);
+    test_line_close(&line);
+}
+
+/* What the handler saw: the second interrupt must begin after the first has ended. */
+static u32 depth, deepest;
+
+static void raise_again(struct test_line *line)
+{
+    depth++;
+    deepest = MAX(deepest, depth);
+    if (line->hits < 3)
+        EXPECT_EQ(pv_irq_raise(line->line), 0);
+    spin(NS_PER_US);
+    depth--;
+}
+
+TEST(irq, interrupt_during_its_handler_comes_after_it, irq_raise, irq_eoi)
+{
+    struct test_line line = {.during = raise_again};
+
+    deepest = 0;
+    REQUIRE(test_line_open(&line));
+    EXPECT_EQ(pv_irq_raise(line.line), 0);
+    EXPECT(test_line_hits(&line, 3));
+    EXPECT_EQ(deepest, 1);
+    test_line_close(&line);
+}
+
+static void mask_self(struct test_line *line)
+{
+    EXPECT_EQ(pv_irq_mask(line->line), 0);
+    EXPECT_EQ(pv_irq_raise(line->line), 0);
+}
+
+TEST(irq, handler_may_mask_its_line, irq_mask, irq_unmask)
+{
+    struct test_line line = {.during = mask_self};
+
+    REQUIRE(test_line_open(&line));
+    EXPECT_EQ(pv_irq_raise(line.line), 0);
+    EXPECT(test_line_hits(&line, 1));
+    spin(QUIET_NS);
+    EXPECT_EQ(READ_ONCE(line.hits), 1);
+    line.during = NULL;
+    EXPECT_EQ(pv_irq_unmask(line.line), 0);
+    EXPECT(test_line_hits(&line, 2));
+    test_line_close(&line);
+}
+
+/* Two lines at once: the handler of one masks the other, which waits already. */
+static struct test_line pair[2];
+
+static void mask_other(struct test_line *line)
+{
+    EXPECT_EQ(pv_irq_mask(pair[line == &pair[0]].line), 0);
+}
+
+TEST(irq, handler_may_mask_another_line_that_waits, irq_mask)
+{
+    for (int i = 0; i < 2; i++) {
+        pair[i] = (struct test_line){.during = mask_other};
+        REQUIRE(test_line_open(&pair[i]));
+    }
+    pv_irq_disable();
+    EXPECT_EQ(pv_irq_raise(pair[0].line), 0);
+    EXPECT_EQ(pv_irq_raise(pair[1].line), 0);
+    pv_irq_enable();
+    spin(QUIET_NS);
+    EXPECT_EQ(READ_ONCE(pair[0].hits) + READ_ONCE(pair[1].hits), 1);
+    for (int i = 0; i < 2; i++) {
+        pair[i].during = NULL;
+        EXPECT_EQ(pv_irq_unmask(pair[i].line), 0);
+    }
+    spin(QUIET_NS);
+    EXPECT_EQ(pair[0].hits, 1);
+    EXPECT_EQ(pair[1].hits, 1);
+    test_line_close(&pair[0]);
+    test_line_close(&pair[1]);
+}
+
+TEST(irq, unbound_line_is_silent, irq_unbind, irq_bind)
+{
+    struct test_line old = {0}, new = {0};
+    const u64 unexpected = irq_counts.unexpected;
+
+    REQUIRE(test_line_open(&old));
+    pv_irq_disable();
+    EXPECT_EQ(pv_irq_raise(old.line), 0);
+    test_line_close(&old);
+    REQUIRE(test_line_open(&new));
+    pv_irq_enable();
+    spin(QUIET_NS);
+    EXPECT_EQ(old.hits, 0);
+    EXPECT_EQ(READ_ONCE(new.hits), 0);
+    EXPECT_EQ(irq_counts.unexpected, unexpected);
+    EXPECT_EQ(pv_irq_raise(new.line), 0);
+    EXPECT(test_line_hits(&new, 1));
+    test_line_close(&new);
+}
+
+static void nothing(void *data)
+{
+    (void)data;
+}
+
+TEST(irq, bad_lines_are_refused, irq_bind, irq_unbind, irq_mask, irq_unmask, irq_raise)
+{
+    struct test_line line = {0};
+    const u32 bad[] = {~0u, 1u << 20, 0};
+
+    REQUIRE(test_line_open(&line));
+    EXPECT_EQ(irq_request(line.line, nothing, NULL), -EBUSY);
+    test_line_close(&line);
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+        const u32 absent = bad[i] ? bad[i] : line.line;
+
+        EXPECT_EQ(pv_irq_mask(absent), -EINVAL);
+        EXPECT_EQ(pv_irq_unmask(absent), -EINVAL);
+        EXPECT_EQ(pv_irq_raise(absent), -EINVAL);
+        EXPECT_EQ(pv_irq_unbind(absent), -EINVAL);
+        EXPECT(irq_request(absent, nothing, NULL) < 0);
+        EXPECT_EQ(irq_release(absent), -EINVAL);
+    }
+    EXPECT_EQ(pv_irq_bind(PV_IRQ_SOFT, 1), -EINVAL);
+    EXPECT_EQ(pv_irq_bind(PV_IRQ_ISA, 16), -EINVAL);
+    EXPECT_EQ(pv_irq_bind(PV_IRQ_GSI, 1u << 20), -ENODEV);
+    EXPECT_EQ(pv_irq_bind((enum pv_irq_source)77, 0), -EINVAL);
+}
+
+TEST(irq, many_lines_at_once, irq_bind, irq_raise)
+{
+    static struct test_line lines[64];
+    u32 opened = 0;
+
+    while (opened < ARRAY_SIZE(lines)) {
+        lines[opened] = (struct test_line){0};
+        REQUIRE(test_line_open(&lines[opened]));
+        opened++;
+    }
+    pv_irq_disable();
+    for (u32 i = 0; i < opened; i++)
+        EXPECT_EQ(pv_irq_raise(lines[i].line), 0);
+    pv_irq_enable();
+    for (u32 i = 0; i < opened; i++) {
+        EXPECT(test_line_hits(&lines[i], 1));
+        test_line_close(&lines[i]);
+    }
+}
+
+/*
+ * The machine itself, for once: the real-time clock's periodic interrupt, 1,024 a second (MC146818A
+ * data sheet, registers A to C). Its rate is known, so it tells too whether the clock's nanoseconds
+ * are nanoseconds. A host that was busy elsewhere can spoil a measurement, so the best of some
+ * counts.
+ */
+enum {
+    RTC_IRQ = 8,
+    CMOS_INDEX = 0x70,
+    CMOS_DATA = 0x71,
+    RTC_A = 0x0a,
+    RTC_A_RATE = 0x0f,
+    RTC_A_1024_HZ = 0x06,
+    RTC_B = 0x0b,
+    RTC_B_PERIODIC = 0x40,
+    RTC_C = 0x0c, /* reading it ends the interrupt */
+    BEATS = 32,
+    BEATS_NS = BEATS * 1000000000ll / 1024,
+};
+
+static u8 cmos_read(u8 index)
+{
+    u32 value = 0;
+
+    pv_port_out(CMOS_INDEX, 1, index);
+    pv_port_in(CMOS_DATA, 1, &value);
+    return (u8)value;
+}
+
+static void cmos_write(u8 index, u8 value)
+{
+    pv_port_out(CMOS_INDEX, 1, index);
+    pv_port_out(CMOS_DATA, 1, value);
+}
+
+static u64 first_beat, last_beat;
+static u32 beats;
+
+static void on_beat(void *data)
+{
+    (void)data;
+    cmos_read(RTC_C);
+    if (!beats)
+        first_beat = pv_clock_ns();
+    if (beats++ == BEATS)
+        last_beat = pv_clock_ns();
+}
+
+static bool beats_have_come(void)
+{
+    const u64 end = pv_clock_ns() + NS_PER_S;
+
+    WRITE_ONCE(beats, 0);
+    while (READ_ONCE(beats) <= BEATS && pv_clock_ns() < end)
+        barrier();
+    return READ_ONCE(beats) > BEATS;
+}
+
+static u64 deviation(void)
+{
+    const s64 error = (s64)(last_beat - first_beat) - BEATS_NS;
+
+    return (u64)(error < 0 ? -error : error);
+}
+
+TEST(irq, device_interrupts_at_its_rate, irq_bind, irq_eoi, clock_ns, time_init)
+{
+    const int line = pv_irq_bind(PV_IRQ_ISA, RTC_IRQ);
+    u64 best = ~0ull;
+    u8 a, b;
+
+    if (line == -ENODEV)
+        SKIP("the platform gives this guest no device's interrupt");
+    REQUIRE(line >= 0);
+    EXPECT_EQ(pv_irq_bind(PV_IRQ_ISA, RTC_IRQ), -EBUSY);
+    EXPECT_EQ(irq_request((u32)line, on_beat, NULL), 0);
+    a = cmos_read(RTC_A);
+    b = cmos_read(RTC_B);
+    cmos_write(RTC_A, (a & (u8)~RTC_A_RATE) | RTC_A_1024_HZ);
+    cmos_write(RTC_B, b | RTC_B_PERIODIC);
+    cmos_read(RTC_C);
+    for (int tries = 0; tries < 20 && best > BEATS_NS / 20; tries++) {
+        if (!EXPECT(beats_have_come()))
+            break;
+        best = MIN(best, deviation());
+    }
+    cmos_write(RTC_B, b & (u8)~RTC_B_PERIODIC);
+    cmos_write(RTC_A, a);
+    EXPECT(best <= BEATS_NS / 20);
+    print("# %d beats of the RTC took their time but for %llu ns\n", BEATS,
+          (unsigned long long)best);
+    EXPECT_EQ(irq_release((u32)line), 0);
+    EXPECT_EQ(pv_irq_unbind((u32)line), 0);
+}

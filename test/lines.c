@@ -1,0 +1,45 @@
+/* See test/lines.h. */
+#include "test/lines.h"
+
+static void on_hit(void *data)
+{
+    struct test_line *line = data;
+
+    line->hits++;
+    line->intrusions += READ_ONCE(line->closed);
+    if (line->during)
+        line->during(line);
+}
+
+bool test_line_open(struct test_line *line)
+{
+    const int bound = pv_irq_bind(PV_IRQ_SOFT, 0);
+
+    if (!EXPECT(bound >= 0))
+        return false;
+    line->line = (u32)bound;
+    return EXPECT_EQ(irq_request(line->line, on_hit, line), 0);
+}
+
+void test_line_close(struct test_line *line)
+{
+    EXPECT_EQ(irq_release(line->line), 0);
+    EXPECT_EQ(pv_irq_unbind(line->line), 0);
+}
+
+bool test_line_hits(const struct test_line *line, u32 wanted)
+{
+    const u64 end = pv_clock_ns() + NS_PER_S;
+
+    while (READ_ONCE(line->hits) < wanted && pv_clock_ns() < end)
+        barrier();
+    return READ_ONCE(line->hits) == wanted;
+}
+
+void spin(u64 ns)
+{
+    const u64 end = pv_clock_ns() + ns;
+
+    while (pv_clock_ns() < end)
+        barrier();
+}

@@ -1,0 +1,27 @@
+/* A line that a test raises itself, and what is known about its interrupts. */
+#ifndef TEST_LINES_H
+#define TEST_LINES_H
+
+#include "kernel/irq.h"
+#include "kernel/time.h"
+#include "test/test.h"
+
+struct test_line {
+    u32 line;
+    u32 hits;
+    bool closed; /* the test is in a part in which no interrupt may come */
+    u32 intrusions;
+    void (*during)(struct test_line *line); /* called by the handler, if set */
+};
+
+/* Binds a line of PV_IRQ_SOFT and takes its interrupts. False, and a failed test, if that fails. */
+bool test_line_open(struct test_line *line);
+void test_line_close(struct test_line *line);
+
+/* Waits until hits are at least wanted, at most a second; then, whether they are exactly that. */
+bool test_line_hits(const struct test_line *line, u32 wanted);
+
+/* Lets ns pass, with interrupts as they are. */
+void spin(u64 ns);
+
+#endif
