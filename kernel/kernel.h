@@ -21,6 +21,9 @@ extern struct cmdline cmdline;
 /* The TSC's value at the first instruction of the entry. */
 extern u64 boot_entry_tsc;
 
+/* What follows the colon in run=NAME:ARGUMENT, or "". */
+extern const char *payload_argument;
+
 /*
  * A payload is what run=NAME runs once the kernel stands. PAYLOAD registers one; whatever floor it
  * lies on, the kernel finds it by the linker's section.

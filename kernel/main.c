@@ -19,6 +19,7 @@ extern const struct payload _payloads_start[], _payloads_end[];
 
 const struct boot_info *boot_info_ptr;
 struct cmdline cmdline = {.log = LOG_INFO};
+const char *payload_argument = "";
 
 static void __noreturn on_pv_panic(const char *op, const char *what)
 {
@@ -87,8 +88,15 @@ static void check_memory_size(const struct boot_info *info)
              info->nr_regions);
 }
 
-static void __noreturn run_payload(const char *name)
+/* run=NAME, or run=NAME:ARGUMENT. */
+static void __noreturn run_payload(char *name)
 {
+    char *colon = strchr(name, ':');
+
+    if (colon) {
+        *colon = '\0';
+        payload_argument = colon + 1;
+    }
     for (const struct payload *p = _payloads_start; p < _payloads_end; p++)
         if (!strcmp(p->name, name)) {
             p->run();

@@ -1,0 +1,51 @@
+/*
+ * Pages moved to where some of them are now: XENMAPSPACE_gmfn_range with overlap.
+ *
+ * @title     XENMAPSPACE_gmfn_range upwards onto itself loses pages
+ * @affected  Xen before 4.20; fixed by 7acc7dd36b
+ * @platforms xen-pvh
+ * @expect    4.14=bad 4.17.5=bad 4.17.7=bad 4.20=good
+ *
+ * Background: XENMEM_add_to_physmap with gmfn_range moves a range of the guest's own frames to
+ * another place in its address space. What was there is freed.
+ *
+ * Mechanism: a loop from the first page up. To move three pages up by one it moves the first onto
+ * the second, which is freed before it could be moved; then the first again, and so on. The result
+ * of the call is 0 in any case, so contents are compared. Down by one and without overlap the same
+ * loop is right, which is looked at first.
+ *
+ * Verdicts: good: after the move up all three pages have their contents. bad: they do not.
+ *
+ * Cannot tell: what happens if the call is preempted in the middle.
+ */
+#include "repro/kit.h"
+
+#define COUNT 3
+
+static bool moves(u32 from, u32 to)
+{
+    u64 *page = kit_pages(COUNT + 1);
+    struct xen_add_to_physmap map = {
+        .domid = DOMID_SELF, .space = XENMAPSPACE_gmfn_range, .size = COUNT};
+    bool right = true;
+
+    for (u32 i = 0; i < COUNT; i++)
+        page[(from + i) * 512] = 0x1000 + i;
+    map.idx = kit_gfn(page) + from;
+    map.gpfn = kit_gfn(page) + to;
+    MUST(hc_memory_op(XENMEM_add_to_physmap, &map));
+    for (u32 i = 0; i < COUNT; i++)
+        right = right && READ_ONCE(page[(to + i) * 512]) == 0x1000 + i;
+    return right;
+}
+
+REPRO("gmfn-range-overlap")
+{
+    kit_needs(KIT_XEN_PVH);
+    if (!moves(1, 0))
+        cannot_tell("the move down by one is wrong already");
+    exercised();
+    if (moves(0, 1))
+        good("three pages moved up by one are all there");
+    bad("of three pages moved up by one, some are lost");
+}

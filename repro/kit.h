@@ -1,0 +1,116 @@
+/*
+ * The kit: what a reproduction of a hypervisor's bug needs, in one header. A repro is one file,
+ *
+ *     #include "repro/kit.h"
+ *
+ *     REPRO("name-of-the-file")
+ *     {
+ *         kit_needs(KIT_XEN_PV | KIT_XEN_PVH);
+ *         result = hc_sched_op(SCHEDOP_poll, &poll);
+ *         exercised();
+ *         if (result == -EINVAL)
+ *             good("the port was refused");
+ *         bad("the result was %ld", result);
+ *     }
+ *
+ * whose first comment has lines that `run.sh list --repros` prints (docs/repro.md). Context of all
+ * here: thread, on the boot CPU. What needs Xen ends the run as "cannot tell" where there is none.
+ */
+#ifndef REPRO_KIT_H
+#define REPRO_KIT_H
+
+#include "kernel/console.h"
+#include "kernel/trap.h"
+#include "lib/string.h"
+#include "pv/pv.h"
+#include "repro/kit/hypercalls.h"
+#include "repro/kit/repro.h"
+
+/* ---- Verdicts: each ends the run ------------------------------------------------------------- */
+
+/* The machine behaves. Counts only after exercised(), else the verdict is "cannot tell". */
+void good(const char *fmt, ...) __printf(1, 2) __noreturn;
+/* The bug is there. */
+void bad(const char *fmt, ...) __printf(1, 2) __noreturn;
+/* Neither; say what is missing. */
+void cannot_tell(const char *fmt, ...) __printf(1, 2) __noreturn;
+
+/* The path in question was truly reached. */
+void exercised(void);
+
+/* Where the steps make sense: ends as "cannot tell" anywhere else. */
+enum kit_place {
+    KIT_NATIVE = 1,
+    KIT_XEN_PV = 2,
+    KIT_XEN_PVH = 4,
+    KIT_XEN = KIT_XEN_PV | KIT_XEN_PVH,
+    KIT_ANYWHERE = KIT_NATIVE | KIT_XEN,
+};
+enum kit_place kit_place(void);
+void kit_needs(unsigned int places);
+
+/* Xen's version as XENVER_version has it: major << 16 | minor. 0 where there is no Xen. */
+u32 kit_xen_version(void);
+#define XEN_VERSION(major, minor) ((major) << 16 | (minor))
+
+/* A step that ought to give 0; else the run ends as "cannot tell", with its text and the result. */
+#define MUST(step) \
+    ({ \
+        const long must_ = (step); \
+        if (must_ < 0) \
+            cannot_tell("%s: %ld", #step, must_); \
+        must_; \
+    })
+
+/* "#GP(0x0)", "#PF(0x2) at 0x1000" or "no fault", for a reason's text. */
+const char *kit_fault_text(const struct fault *fault);
+
+/* ---- Registers, hypercalls, code ------------------------------------------------------------- */
+
+struct kit_regs {
+    u64 rax, rbx, rcx, rdx, rsi, rdi, rbp, r8, r9, r10, r11, r12, r13, r14, r15;
+};
+
+/* A hypercall with any number and all registers as given; afterwards as they came back. */
+void kit_hypercall_regs(struct kit_regs *regs);
+
+/*
+ * Runs code bytes in ring 0 and comes back from their end: 64-bit, or in 32-bit compatibility mode,
+ * where regs' high halves are kept on the way in and out. No stack is given: the bytes MUST NOT
+ * push. Not on Xen PV, where ring 0 is Xen's.
+ */
+void kit_run64(const void *code, size_t size, struct kit_regs *regs);
+void kit_run32(const void *code, size_t size, struct kit_regs *regs);
+
+/* The instruction that makes a hypercall here: three bytes, or two and a nop. */
+void kit_hypercall_insn(u8 insn[3]);
+
+/* ---- Memory ---------------------------------------------------------------------------------- */
+
+/* Pages of the image, zeroed, that nobody else uses: KIT_PAGES of them, each once. */
+#define KIT_PAGES 96
+void *kit_page(void);
+void *kit_pages(u32 count); /* in a row */
+
+/* The frame of a page of the image, as this guest counts, and of the machine (the same but on PV).
+ */
+u64 kit_gfn(const void *va);
+u64 kit_mfn(const void *va);
+
+/* A device's registers below 4 GiB. Not on Xen PV. */
+volatile void *kit_device(u32 address);
+
+/* ---- Events, grants, time -------------------------------------------------------------------- */
+
+/* A port that is connected to nothing but could be. */
+evtchn_port_t kit_new_port(void);
+void kit_close_port(evtchn_port_t port);
+
+/* Maps the first frame of the grant table; version 1, kit_grant_entries of them. */
+#define KIT_GRANTS (PAGE_SIZE / sizeof(struct grant_entry_v1))
+struct grant_entry_v1 *kit_grant_table(void);
+
+/* Nanoseconds since Xen has started, and busy waiting. */
+u64 kit_now(void);
+
+#endif

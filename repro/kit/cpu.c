@@ -1,0 +1,130 @@
+/* Hypercalls with every register, and code bytes in ring 0: see repro/kit.h. */
+#include "repro/kit.h"
+#include "boot/layout.h"
+#include "kernel/cpu.h"
+#include "pv/selectors.h"
+
+#define COMPAT_ENTRY      (GDT_TLS + 8)
+#define DESCRIPTOR_CODE32 0x00cf9b000000ffff /* flat, DPL 0 */
+#define PTE_TABLE         0x03ull
+#define PTE_LARGE         0x83ull
+#define CR3_FRAME         0x000ffffffffff000ull
+
+/* call.S */
+extern const char kit_do_syscall[], kit_do_vmcall[], kit_do_vmmcall[], kit_compat_back[];
+extern struct {
+    u32 offset;
+    u16 selector;
+} __packed kit_compat_target;
+void kit_call_regs(struct kit_regs *regs, const void *code);
+void kit_call_compat(struct kit_regs *regs);
+
+extern const u8 hypercall_page[];
+
+/* Which of the three ways to make a hypercall did the hypervisor write into its page? */
+static const char *hypercall_code(void)
+{
+    for (const u8 *p = hypercall_page; p < hypercall_page + 16; p++) {
+        if (p[0] == 0x0f && p[1] == 0x05)
+            return kit_do_syscall;
+        if (p[0] == 0x0f && p[1] == 0x01 && p[2] == 0xc1)
+            return kit_do_vmcall;
+        if (p[0] == 0x0f && p[1] == 0x01 && p[2] == 0xd9)
+            return kit_do_vmmcall;
+    }
+    cannot_tell("there is no hypervisor that takes hypercalls");
+}
+
+void kit_hypercall_insn(u8 insn[3])
+{
+    const char *code = hypercall_code();
+
+    memcpy(insn, code, 3);
+    if (code == kit_do_syscall)
+        insn[2] = 0x90;
+}
+
+void kit_hypercall_regs(struct kit_regs *regs)
+{
+    kit_call_regs(regs, hypercall_code());
+}
+
+long hypercall(unsigned int number, u64 a1, u64 a2, u64 a3, u64 a4, u64 a5)
+{
+    struct kit_regs regs = {.rax = number, .rdi = a1, .rsi = a2, .rdx = a3, .r10 = a4, .r8 = a5};
+
+    kit_hypercall_regs(&regs);
+    return (long)regs.rax;
+}
+
+/*
+ * Maps the first 4 GiB where they lie, for 32-bit code and for devices: as large pages, writable
+ * and executable, by an entry of the root table that nobody else uses.
+ */
+static void map_low(void)
+{
+    static u64 *directories, *pointers;
+    u64 root, *slot;
+
+    __asm__("mov %%cr3, %0" : "=r"(root));
+    slot = (u64 *)(DIRECT_MAP_BASE + (root & CR3_FRAME));
+    if (*slot & 1)
+        return;
+    if (!pointers) {
+        directories = kit_pages(4);
+        pointers = kit_page();
+        for (u64 i = 0; i < 4 * 512; i++)
+            directories[i] = i << 21 | PTE_LARGE;
+        for (u64 i = 0; i < 4; i++)
+            pointers[i] = (kit_gfn(directories) + i) << PAGE_SHIFT | PTE_TABLE;
+    }
+    *slot = kit_gfn(pointers) << PAGE_SHIFT | PTE_TABLE;
+}
+
+volatile void *kit_device(u32 address)
+{
+    kit_needs(KIT_NATIVE | KIT_XEN_PVH);
+    map_low();
+    return (volatile void *)(u64)address;
+}
+
+static u32 low(const void *address)
+{
+    return (u32)((u64)address - VIRT_BASE);
+}
+
+/* A copy of code where it can be executed, at its low address, followed by tail. */
+static u32 place(const void *code, size_t size, const u8 *tail, size_t tail_size)
+{
+    static u8 *page;
+
+    kit_needs(KIT_NATIVE | KIT_XEN_PVH);
+    if (size + tail_size > PAGE_SIZE)
+        cannot_tell("%zu bytes of code are too many", size);
+    map_low();
+    if (!page)
+        page = kit_page();
+    memcpy(page, code, size);
+    memcpy(page + size, tail, tail_size);
+    return low(page);
+}
+
+void kit_run64(const void *code, size_t size, struct kit_regs *regs)
+{
+    static const u8 ret[] = {0xc3};
+
+    kit_call_regs(regs, (const void *)(u64)place(code, size, ret, sizeof(ret)));
+}
+
+/* jmp KERNEL_CS:kit_compat_back */
+void kit_run32(const void *code, size_t size, struct kit_regs *regs)
+{
+    const u32 back = low(kit_compat_back);
+    const u8 far_jump[] = {0xea,      (u8)back, (u8)(back >> 8), (u8)(back >> 16), (u8)(back >> 24),
+                           KERNEL_CS, 0};
+
+    kit_compat_target.offset = place(code, size, far_jump, sizeof(far_jump));
+    kit_compat_target.selector = COMPAT_ENTRY * 8;
+    MUST(pv_write_gdt_entry(cpu_gdt, COMPAT_ENTRY, DESCRIPTOR_CODE32));
+    kit_call_compat(regs);
+}

@@ -1,0 +1,109 @@
+/* The frame of a run: which repro, its verdict, and the three lines by which the host knows it. */
+#include "repro/kit.h"
+#include "kernel/kernel.h"
+#include "kernel/panic.h"
+#include "kernel/verdict.h"
+#include "lib/format.h"
+#include "repro/kit/repro.h"
+
+extern const struct repro _repros_start[], _repros_end[];
+
+static const struct repro *running;
+static bool was_exercised;
+
+void exercised(void)
+{
+    was_exercised = true;
+}
+
+/* The last lines of a run. KTAP's one test is the repro itself. */
+static void __noreturn __printf(2, 0) conclude(enum verdict verdict, const char *fmt, va_list ap)
+{
+    static const char *const names[] = {
+        [VERDICT_PASS] = "good", [VERDICT_FAIL] = "bad", [VERDICT_SKIP] = "cannot-tell"};
+    char reason[PRINT_MAX / 2];
+
+    kvsnprintf(reason, sizeof(reason), fmt, ap);
+    if (verdict == VERDICT_PASS && !was_exercised) {
+        const size_t length = strlen(reason);
+
+        verdict = VERDICT_SKIP;
+        ksnprintf(reason + length, sizeof(reason) - length,
+                  " - but the path in question was not reached");
+    }
+    print("%sok 1 %s%s%s\n", verdict == VERDICT_FAIL ? "not " : "", running->name,
+          verdict == VERDICT_SKIP ? " # SKIP " : "", verdict == VERDICT_SKIP ? reason : "");
+    print("paravane: repro %s %s: %s%s\n", running->name, names[verdict], reason,
+          was_exercised ? " (exercised)" : "");
+    finish(verdict, "%s", reason);
+}
+
+#define VERDICT_FUNCTION(name, verdict) \
+    void name(const char *fmt, ...) \
+    { \
+        va_list ap; \
+\
+        va_start(ap, fmt); \
+        conclude(verdict, fmt, ap); \
+    }
+VERDICT_FUNCTION(good, VERDICT_PASS)
+VERDICT_FUNCTION(bad, VERDICT_FAIL)
+VERDICT_FUNCTION(cannot_tell, VERDICT_SKIP)
+
+enum kit_place kit_place(void)
+{
+    const char *backend = pv_backend_name();
+
+    if (!strcmp(backend, "xen-pv"))
+        return KIT_XEN_PV;
+    return strcmp(backend, "xen-pvh") ? KIT_NATIVE : KIT_XEN_PVH;
+}
+
+void kit_needs(unsigned int places)
+{
+    if (!(kit_place() & places))
+        cannot_tell("the steps make no sense on %s", pv_backend_name());
+}
+
+u32 kit_xen_version(void)
+{
+    return kit_place() == KIT_NATIVE ? 0 : (u32)hc_xen_version(XENVER_version, NULL);
+}
+
+const char *kit_fault_text(const struct fault *fault)
+{
+    static char text[64];
+    int length;
+
+    if (!fault->caught)
+        return "no fault";
+    length = ksnprintf(text, sizeof(text), "%s(0x%llx)", exception_name(fault->vector),
+                       (unsigned long long)fault->error);
+    if (fault->vector == VECTOR_PF)
+        ksnprintf(text + length, sizeof(text) - (size_t)length, " at 0x%llx",
+                  (unsigned long long)fault->address);
+    return text;
+}
+
+static void __noreturn unknown(const char *name)
+{
+    print("# run=repro:NAME knows:");
+    for (const struct repro *r = _repros_start; r < _repros_end; r++)
+        print(" %s", r->name);
+    print("\n");
+    finish(VERDICT_ERROR, "no repro is called \"%s\"", name);
+}
+
+static void repro_payload(void)
+{
+    for (const struct repro *r = _repros_start; r < _repros_end; r++)
+        if (!strcmp(r->name, payload_argument)) {
+            running = r;
+            print("KTAP version 1\n1..1\n");
+            r->run();
+            cannot_tell("the repro ended without a verdict");
+        }
+    unknown(payload_argument);
+}
+
+PAYLOAD(repro, repro_payload);
