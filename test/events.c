@@ -2,6 +2,8 @@
  * Storms: no interrupt is lost and none comes while the flag says no, at whatever point of
  * disabling, enabling and halting it comes. And what one CPU tells another, here itself.
  */
+#include "kernel/trap.h"
+#include "pv/x86.h"
 #include "test/lines.h"
 
 /* The four ways in which a raised line can find the flag and its own mask. */
@@ -24,29 +26,28 @@ static void raise_closed(struct test_line *line, u32 way)
         pv_irq_enable();
 }
 
-static void storm(u32 count)
+static void raise_storm(struct storm storm)
 {
     struct test_line line = {0};
-    u32 i = 0;
 
     REQUIRE(test_line_open(&line));
-    for (; i < count; i++) {
-        if (i % 4 == 0)
+    while (storm_goes_on(&storm)) {
+        if (storm.done % 4 == 0)
             pv_irq_raise(line.line);
         else
-            raise_closed(&line, i % 4);
-        if (READ_ONCE(line.hits) != i + 1 && !test_line_hits(&line, i + 1))
+            raise_closed(&line, storm.done % 4);
+        if (READ_ONCE(line.hits) != storm.done && !test_line_hits(&line, storm.done))
             break;
     }
-    EXPECT_EQ(i, count);
+    EXPECT_EQ(line.hits, storm.done);
     EXPECT_EQ(line.intrusions, 0);
-    print("# %u raised, %u delivered, %u while closed\n", count, line.hits, line.intrusions);
+    print("# %u raised, %u delivered, %u while closed\n", storm.done, line.hits, line.intrusions);
     test_line_close(&line);
 }
 
 TEST(events, raised_storm, irq_raise, irq_disable, irq_enable, restore_fl, irq_mask, irq_unmask)
 {
-    storm(test_rounds(100000, 1000000));
+    raise_storm((struct storm){.normal = 100000, .soak = 1000000});
 }
 
 /* A timer's interrupt comes at any instruction of the loop that disables and enables. */
@@ -87,21 +88,22 @@ static bool wait_open_and_closed(struct shot *shot)
 
 TEST(events, timer_storm, timer_set, irq_disable, irq_enable, restore_fl)
 {
-    const u32 count = test_rounds(20000, 1000000);
+    struct storm storm = {.normal = 20000, .soak = 1000000};
     struct shot shot = {0};
-    u32 i = 0;
+    u32 came = 0;
 
-    for (; i < count; i++) {
+    while (storm_goes_on(&storm)) {
         WRITE_ONCE(shot.fired, false);
-        timer_start(&shot.timer, pv_clock_ns() + i * 37 % 8000, on_shot);
+        timer_start(&shot.timer, pv_clock_ns() + storm.done * 37 % 8000, on_shot);
         if (!wait_open_and_closed(&shot))
             break;
+        came++;
     }
     timer_stop(&shot.timer);
-    EXPECT_EQ(i, count);
+    EXPECT_EQ(came, storm.done);
     EXPECT_EQ(shot.intrusions, 0);
     EXPECT_EQ(shot.early, 0);
-    print("# %u timers, %u came, %u while closed\n", count, i, shot.intrusions);
+    print("# %u timers, %u came, %u while closed\n", storm.done, came, shot.intrusions);
 }
 
 /* A lost wake-up shows as a halt that ends with the guard's deadline only. */
@@ -110,32 +112,173 @@ static void on_guard(struct timer *timer)
     (void)timer;
 }
 
+static bool halt_until_fired(struct shot *shot, u64 delta)
+{
+    struct timer guard = {0};
+    const u64 begin = pv_clock_ns();
+
+    timer_start(&guard, begin + 5 * NS_PER_S, on_guard);
+    WRITE_ONCE(shot->fired, false);
+    timer_start(&shot->timer, begin + delta, on_shot);
+    pv_irq_disable();
+    while (!READ_ONCE(shot->fired) && guard.queued) {
+        pv_safe_halt();
+        EXPECT(pv_save_fl() & PV_FLAG_IF);
+        pv_irq_disable();
+    }
+    pv_irq_enable();
+    return timer_stop(&guard);
+}
+
 TEST(events, halt_storm, safe_halt, timer_set)
 {
-    const u32 count = test_rounds(2000, 100000);
+    struct storm storm = {.normal = 5000, .soak = 100000};
     struct shot shot = {0};
-    struct timer guard = {0};
-    u32 i = 0;
+    u32 woken = 0;
 
-    for (bool late = false; i < count && !late; i++) {
-        const u64 begin = pv_clock_ns();
-
-        timer_start(&guard, begin + 5 * NS_PER_S, on_guard);
-        WRITE_ONCE(shot.fired, false);
-        timer_start(&shot.timer, begin + i * 37 % 20000, on_shot);
-        pv_irq_disable();
-        while (!READ_ONCE(shot.fired) && guard.queued) {
-            pv_safe_halt();
-            EXPECT(pv_save_fl() & PV_FLAG_IF);
-            pv_irq_disable();
-        }
-        late = !guard.queued;
-        pv_irq_enable();
+    while (storm_goes_on(&storm)) {
+        if (!halt_until_fired(&shot, storm.done * 37 % 20000))
+            break;
+        woken++;
     }
-    EXPECT(guard.queued);
-    timer_stop(&guard);
-    EXPECT_EQ(i, count);
+    timer_stop(&shot.timer);
+    EXPECT_EQ(woken, storm.done);
     EXPECT_EQ(shot.early, 0);
+    print("# %u halts, %u ended by their timer\n", storm.done, woken);
+}
+
+/*
+ * A line raised at every single instruction of the ways that enable interrupts: the CPU steps
+ * through the way up to the chosen instruction, the line is raised there, and the rest runs freely.
+ */
+static struct {
+    u32 steps, raise_at;
+    u32 line;
+    struct timer guard; /* ends a halt to which nothing was raised */
+    bool in_time;       /* the guard had not fired yet when the line was raised */
+} stepping;
+
+static bool on_step(struct trap_frame *frame)
+{
+    if (stepping.steps++ < stepping.raise_at)
+        return true;
+    frame->rflags &= ~RFLAGS_TF;
+    stepping.in_time = stepping.guard.queued;
+    pv_irq_raise(stepping.line);
+    return true;
+}
+
+static void set_trap_flag(u64 or, u64 and)
+{
+    __asm__ volatile("pushfq\n\t"
+                     "orq %0, (%%rsp)\n\t"
+                     "andq %1, (%%rsp)\n\t"
+                     "popfq"
+                     :
+                     : "r"(or), "r"(and)
+                     : "memory", "cc");
+}
+
+static void way_enable(u32 line)
+{
+    (void)line;
+    pv_irq_enable();
+}
+
+static void way_restore(u32 line)
+{
+    (void)line;
+    pv_restore_fl(PV_FLAG_IF);
+}
+
+static void way_halt(u32 line)
+{
+    (void)line;
+    pv_safe_halt();
+}
+
+/* With interrupts enabled all the time. */
+static void way_unmask(u32 line)
+{
+    pv_irq_enable();
+    pv_irq_unmask(line);
+}
+
+/*
+ * True if the line was raised on the way and delivered; false if the way has fewer instructions, up
+ * to where it halts.
+ */
+static bool raise_on_the_way(struct test_line *line, void (*way)(u32 line), u32 raise_at)
+{
+    const u32 hits = READ_ONCE(line->hits);
+
+    stepping.steps = 0;
+    stepping.raise_at = raise_at;
+    stepping.in_time = false;
+    if (way == way_unmask)
+        pv_irq_mask(line->line);
+    pv_irq_disable();
+    timer_start(&stepping.guard, pv_clock_ns() + NS_PER_S, on_guard);
+    set_trap_flag(RFLAGS_TF, ~0ull);
+    way(line->line);
+    set_trap_flag(0, ~RFLAGS_TF);
+    pv_irq_enable();
+    if (!stepping.in_time) {
+        timer_stop(&stepping.guard);
+        return false;
+    }
+    return EXPECT(timer_stop(&stepping.guard)) && EXPECT(test_line_hits(line, hits + 1));
+}
+
+static void step_through(const char *name, void (*way)(u32 line))
+{
+    struct test_line line = {0};
+    u32 at = 0;
+
+    REQUIRE(test_line_open(&line));
+    stepping.line = line.line;
+    debug_hook = on_step;
+    while (at < 1000 && raise_on_the_way(&line, way, at))
+        at++;
+    debug_hook = NULL;
+    pv_irq_unmask(line.line);
+    EXPECT(at > 3);
+    EXPECT(at < 1000);
+    print("# %s: raised at each of %u instructions\n", name, at);
+    test_line_close(&line);
+}
+
+TEST(events, raised_at_each_instruction_of_enabling, irq_enable, restore_fl)
+{
+    step_through("irq_enable", way_enable);
+    step_through("restore_fl", way_restore);
+}
+
+TEST(events, raised_at_each_instruction_of_halting, safe_halt)
+{
+    step_through("safe_halt", way_halt);
+}
+
+TEST(events, raised_at_each_instruction_of_unmasking, irq_unmask)
+{
+    step_through("irq_unmask", way_unmask);
+}
+
+/* registers.S: loads a pattern into every register, waits for *flag, returns how many have changed.
+ */
+u64 wait_with_patterns(const bool *flag);
+
+TEST(events, interrupts_change_no_register, timer_set)
+{
+    struct shot shot = {0};
+    u64 changed = 0;
+
+    for (u32 i = 0; i < 500; i++) {
+        WRITE_ONCE(shot.fired, false);
+        timer_start(&shot.timer, pv_clock_ns() + 20 * NS_PER_US, on_shot);
+        changed += wait_with_patterns(&shot.fired);
+    }
+    EXPECT_EQ(changed, 0);
 }
 
 TEST(events, halt_with_a_waiting_interrupt_ends_at_once, safe_halt)
@@ -291,5 +434,5 @@ TEST(wide, lines_beyond_4096, irq_bind, irq_unbind)
 
 TEST(wide, raised_storm, irq_raise, irq_disable, irq_enable, restore_fl, irq_mask, irq_unmask)
 {
-    storm(test_rounds(20000, 1000000));
+    raise_storm((struct storm){.normal = 20000, .soak = 1000000});
 }

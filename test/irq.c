@@ -1,4 +1,5 @@
 /* Class 1's interrupt lines and class 2's interrupt flag. */
+#include "kernel/trap.h"
 #include "test/lines.h"
 
 #define QUIET_NS (200 * NS_PER_US) /* long enough for an interrupt that should not come */
@@ -16,6 +17,30 @@ TEST(irq, flag_reads_as_it_was_set, save_fl, restore_fl, irq_disable, irq_enable
     pv_irq_enable();
     EXPECT(pv_save_fl() & PV_FLAG_IF);
     pv_irq_enable();
+}
+
+/*
+ * The instructions behind the ops' backs. Where they work, save_fl shows what they did; on Xen PV,
+ * where they are not the interrupt flag's, they fault or do nothing, and save_fl is right all the
+ * same.
+ */
+TEST(irq, raw_flag_instructions_do_not_mislead, save_fl, irq_enable)
+{
+    struct fault fault = {0};
+    u64 raw = 0;
+
+    PV_TRY(fault)
+    {
+        __asm__ volatile("cli" ::: "memory");
+    }
+    __asm__ volatile("pushfq; popq %0" : "=r"(raw) : : "memory");
+    if (pv_kernel_cs() & 3 || fault.caught || raw & PV_FLAG_IF)
+        EXPECT(pv_save_fl() & PV_FLAG_IF);
+    else
+        EXPECT(!(pv_save_fl() & PV_FLAG_IF));
+    pv_irq_enable();
+    print("# cli %s, pushf then shows IF=%d\n", fault.caught ? "faults" : "does not fault",
+          !!(raw & PV_FLAG_IF));
 }
 
 TEST(irq, interrupt_waits_for_the_flag, irq_init, irq_bind, irq_raise, irq_eoi, irq_disable,

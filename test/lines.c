@@ -43,3 +43,17 @@ void spin(u64 ns)
     while (pv_clock_ns() < end)
         barrier();
 }
+
+bool storm_goes_on(struct storm *storm)
+{
+    const bool soak = cmdline.soak[0];
+
+    if (!storm->end)
+        storm->end = pv_clock_ns() + 2 * NS_PER_S;
+    if (storm->done >= (soak ? storm->soak : storm->normal))
+        return false;
+    if (!soak && storm->done % 64 == 63 && pv_clock_ns() > storm->end)
+        return false;
+    storm->done++;
+    return true;
+}

@@ -21,6 +21,20 @@ void test_line_close(struct test_line *line);
 /* Waits until hits are at least wanted, at most a second; then, whether they are exactly that. */
 bool test_line_hits(const struct test_line *line, u32 wanted);
 
+/*
+ * How often a storm is repeated: with soak=on as often as it says; otherwise a part of that, and
+ * not longer than two seconds, since there are platforms where each round is some traps in an
+ * emulator. done counts the rounds.
+ */
+struct storm {
+    u32 normal, soak;
+    u32 done;
+    u64 end;
+};
+
+/* May the next round begin? */
+bool storm_goes_on(struct storm *storm);
+
 /* Lets ns pass, with interrupts as they are. */
 void spin(u64 ns);
 

@@ -71,10 +71,4 @@ void test_skip(const char *fmt, ...) __printf(1, 2);
         return; \
     } while (0)
 
-/* How often a storm is repeated: normally, and with soak=on. */
-static inline u32 test_rounds(u32 normal, u32 soak)
-{
-    return cmdline.soak[0] ? soak : normal;
-}
-
 #endif
