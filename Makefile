@@ -49,7 +49,7 @@ LDFLAGS := -nostdlib -static --build-id=none -z max-page-size=0x1000 -z noexecst
 	--fatal-warnings
 LDFLAGS += $(if $(findstring lld,$(LD)),,--no-warn-rwx-segments)
 
-DIRS := boot kernel lib pv pv/native pv/xen pv/xen/pv pv/xen/pvh test repro repro/kit
+DIRS := boot kernel lib mm pv pv/native pv/xen pv/xen/pv pv/xen/pvh test repro repro/kit
 SRCS := $(sort $(wildcard $(addsuffix /*.c,$(DIRS)) $(addsuffix /*.S,$(DIRS))))
 OBJS := $(patsubst %,$(BUILD)/obj/%.o,$(SRCS))
 

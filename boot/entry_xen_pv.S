@@ -27,9 +27,15 @@ xen_pv_entry:
 	.section .bss.stack, "aw", @nobits
 	.balign	4096
 	.globl	boot_stack, boot_stack_top
+boot_stack_guard:
+	.skip	4096
 boot_stack:
 	.skip	BOOT_STACK_SIZE
 boot_stack_top:
+
+/* mm/mm.h: a page that is to stay unmapped. */
+	.section .guards, "a"
+	.quad	boot_stack_guard
 
 /* The notes: xen/elfnote.h tells what each means. */
 	.macro	note type, desc:vararg

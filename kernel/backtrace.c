@@ -1,19 +1,27 @@
 /*
  * Backtraces by frame pointers: [rbp] is the caller's rbp, [rbp + 8] the return address. Nothing is
- * dereferenced that does not lie in the image's own data, where all stacks are, and the chain must
+ * dereferenced that is not mapped in the kernel's half of the address space, and the chain must
  * ascend.
  */
 #include "kernel/console.h"
 #include "kernel/panic.h"
 #include "kernel/symtab.h"
+#include "mm/space.h"
 
 #define BACKTRACE_MAX 24 /* lines */
 
 extern const char _data_start[], _image_end[];
 
+/* Before mm/ has made tables of its own, only the image is known to be there. */
 static bool readable_frame(u64 rbp)
 {
-    return rbp % 8 == 0 && rbp >= (u64)_data_start && rbp <= (u64)_image_end - 16;
+    struct mm_mapping m;
+
+    if (rbp % 16)
+        return false;
+    if (!mm_kernel.live)
+        return rbp >= (u64)_data_start && rbp <= (u64)_image_end - 16;
+    return rbp >= DIRECT_MAP_BASE && mm_query(&mm_kernel, rbp, &m);
 }
 
 static void print_address(int depth, u64 addr)

@@ -13,6 +13,8 @@
 #include "kernel/trap.h"
 #include "kernel/verdict.h"
 #include "lib/string.h"
+#include "mm/frame.h"
+#include "mm/mm.h"
 #include "pv/pv.h"
 
 extern const struct payload _payloads_start[], _payloads_end[];
@@ -88,6 +90,16 @@ static void check_memory_size(const struct boot_info *info)
              info->nr_regions);
 }
 
+static void memory_init(const struct boot_info *info)
+{
+    const char *error = mm_init(info);
+
+    if (error)
+        finish(VERDICT_ERROR, "%s", error);
+    log_info("memory: %llu of %llu MiB free", (unsigned long long)(frames_free() >> 8),
+             (unsigned long long)(frames_total() >> 8));
+}
+
 /* run=NAME, or run=NAME:ARGUMENT. */
 static void __noreturn run_payload(char *name)
 {
@@ -124,6 +136,7 @@ void kernel_main(struct boot_info *info, const char *boot_error)
         plant->run();
     memory_map_init(info); /* what the loader said, or the hypervisor knows */
     check_memory_size(info);
+    memory_init(info);      /* the kernel's own page tables; all of RAM */
     pv_platform_init(info); /* what the backend wants of it: ACPI, shared pages */
     cpu_init();             /* our own descriptor tables; system calls */
     irq_init();             /* interrupt controllers or event channels */

@@ -1,6 +1,6 @@
 /*
- * Exceptions, whichever backend delivered them: the innermost PV_TRY block takes one, else it is
- * the end.
+ * Exceptions, whichever backend delivered them. A page fault may be mm/'s to resolve, or belong to
+ * a copy from user memory; then the innermost PV_TRY block takes an exception, else it is the end.
  */
 #include "kernel/trap.h"
 #include "kernel/irq.h"
@@ -8,6 +8,8 @@
 #include "kernel/panic.h"
 #include "kernel/user.h"
 #include "pv/ex_table.h"
+#include "lib/string.h"
+#include "mm/space.h"
 #include "pv/pv.h"
 
 _Static_assert(offsetof(struct fault, saved) == 40, "try.S knows the layout");
@@ -86,6 +88,8 @@ static bool fix_up(struct trap_frame *frame)
 
 static void on_exception(struct trap_frame *frame, u64 fault_address)
 {
+    if (frame->vector == VECTOR_PF && mm_fault(fault_address, frame->error))
+        return;
     if (!from_user(frame) && fix_up(frame))
         return;
     if (user_leave(frame, fault_address))

@@ -9,18 +9,24 @@
 #include "boot/boot_info.h"
 #include "pv/cpuid.h"
 #include "pv/features.h"
+#include "pv/mmu_types.h"
 #include "pv/upcalls.h"
 
 /* The few error numbers that ops return, negated; the values are Xen's and POSIX's (xen/errno.h).
  */
 enum {
     EPERM = 1,
+    ENOENT = 2,
     EIO = 5,
+    ENOMEM = 12,
+    EFAULT = 14,
     EBUSY = 16,
+    EEXIST = 17,
     ENODEV = 19,
     EINVAL = 22,
     ENOSPC = 28,
     ETIME = 62,
+    EOPNOTSUPP = 95,
 };
 
 /* save_fl: interrupts are enabled (the bit of RFLAGS). */
@@ -90,6 +96,7 @@ struct pv_backend {
     const struct pv_time_ops *time;
     const struct pv_cpu_ops *cpu;
     u16 kernel_cs, kernel_ss; /* as frames of kernel mode have them */
+    const struct pv_mmu_ops *mmu;
     const struct pv_flag_ops *flag;
     const struct pv_apic_ops *apic;
     const struct pv_lock_ops *lock;
@@ -120,8 +127,8 @@ u16 pv_kernel_cs(void);
 u16 pv_kernel_ss(void);
 
 /*
- * How pv/ ends a run: an op that a backend left empty, or one that was called out of its contract.
- * The kernel sets it to a panic; until then it halts.
+ * How pv/ and mm/ end a run: an op that a backend left empty, or one that was called out of its
+ * contract. The kernel sets it to a panic; until then it halts.
  */
 extern __noreturn void (*pv_panic_handler)(const char *op, const char *what);
 __noreturn void pv_panic(const char *op, const char *fmt, ...) __printf(2, 3);

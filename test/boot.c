@@ -2,6 +2,7 @@
 #include "boot/layout.h"
 #include "lib/acpi.h"
 #include "lib/string.h"
+#include "mm/mm.h"
 #include "pv/pv.h"
 #include "test/test.h"
 
@@ -71,14 +72,14 @@ TEST(boot, module_is_delivered)
     static const char line[] = "paravane test module\n";
     const u64 size = sizeof(line) - 1;
     const struct boot_module *m = &boot_info_ptr->modules[0];
-    const u64 window = boot_info_ptr->protocol == BOOT_XEN_PV ? VIRT_BASE : DIRECT_MAP_BASE;
-    const char *text = (const char *)(window + m->base);
+    const char *text = phys_to_va(m->base, m->size);
     u32 lines = 0;
 
     if (!boot_info_ptr->nr_modules && !cmdline.platform[0])
         SKIP("booted by hand, without a module");
     REQUIRE(boot_info_ptr->nr_modules == 1);
     REQUIRE(m->size == 300 * size);
+    REQUIRE(text);
     while (lines < 300 && !memcmp(text + lines * size, line, size))
         lines++;
     EXPECT_EQ(lines, 300);

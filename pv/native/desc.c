@@ -79,6 +79,8 @@ int native_load_gdt(u64 *gdt, u32 count)
     gdt[GDT_USER_DATA] = DESCRIPTOR_USER_DATA;
     gdt[GDT_USER_CODE64] = DESCRIPTOR_USER_CODE64;
     if (!tss.io_bitmap_offset) {
+        /* Reset leaves an LDT at address 0 in use (Intel SDM vol. 3, table 9-1). */
+        __asm__ volatile("lldt %w0" : : "r"(0));
         tss.io_bitmap_offset = offsetof(struct tss, io_bitmap);
         memset(tss.io_bitmap, 0xff, sizeof(tss.io_bitmap));
     }

@@ -103,6 +103,7 @@ void native_halt(void);
 extern const struct pv_irq_ops native_irq_ops;
 extern const struct pv_time_ops native_time_ops;
 extern const struct pv_cpu_ops native_cpu_ops;
+extern const struct pv_mmu_ops native_mmu_ops;
 extern const struct pv_flag_ops native_flag_ops;
 extern const struct pv_apic_ops native_apic_ops;
 extern const struct pv_lock_ops native_lock_ops;

@@ -7,6 +7,9 @@
 #include "pv/native/native.h"
 #include "pv/selectors.h"
 
+#define DEVICES_BASE 0xfe000000
+#define DEVICES_SIZE MIB(32)
+
 static const char *native_probe(enum boot_protocol protocol)
 {
     return protocol == BOOT_XEN_PV ? "a Xen PV guest runs at CPL 3: the CPU is Xen's" : NULL;
@@ -18,11 +21,14 @@ static const char *native_early_init(u64 loader_info)
     return native_console_init() ? NULL : "no UART at 0x3f8 and no debug port at 0xe9";
 }
 
-/* The loader asked the firmware already. */
+/*
+ * The loader asked the firmware already, which need not speak of the chipset's devices: local and
+ * I/O APIC, HPET and, on microvm, ACPI's registers lie in the last 32 MiB below 4 GiB on every PC.
+ * Called reserved they are mapped, uncached.
+ */
 const char *native_memory_map(struct boot_info *info)
 {
-    (void)info;
-    return NULL;
+    return boot_add_region(info, DEVICES_BASE, DEVICES_SIZE, BOOT_RESERVED);
 }
 
 static const struct acpi_header *find_table(const struct boot_info *info, const char *signature)
@@ -65,6 +71,7 @@ const struct pv_backend pv_backend_native = {
     .cpu = &native_cpu_ops,
     .kernel_cs = KERNEL_CS,
     .kernel_ss = KERNEL_DS,
+    .mmu = &native_mmu_ops,
     .flag = &native_flag_ops,
     .apic = &native_apic_ops,
     .lock = &native_lock_ops,

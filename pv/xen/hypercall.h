@@ -18,7 +18,10 @@
 #include <xen/platform.h>
 #include <xen/version.h>
 
-#define HYPERCALL_TEXT          "call hypercall_page + %c[offset]"
+/* How many there have been, but for iret. */
+extern u64 xen_hypercalls;
+
+#define HYPERCALL_TEXT          "incq xen_hypercalls\n\tcall hypercall_page + %c[offset]"
 #define HYPERCALL_ARGS(nr, ...) [offset] "i"((nr)*32), ##__VA_ARGS__ : "rcx", "r11", "memory"
 
 #define hypercall1(nr, a1) \
@@ -150,10 +153,16 @@ static inline long xen_physdev_op(unsigned int cmd, void *arg)
     return hypercall2(__HYPERVISOR_physdev_op, cmd, arg);
 }
 
-static inline long xen_mmuext_op(struct mmuext_op *ops, unsigned int count, unsigned int *done,
-                                 domid_t domain)
+/* Both do count requests in order and stop at the first that fails; done says how many did. */
+static inline long xen_mmu_update(struct mmu_update *requests, unsigned int count,
+                                  unsigned int *done)
 {
-    return hypercall4(__HYPERVISOR_mmuext_op, ops, count, done, domain);
+    return hypercall4(__HYPERVISOR_mmu_update, requests, count, done, DOMID_SELF);
+}
+
+static inline long xen_mmuext_op(struct mmuext_op *ops, unsigned int count, unsigned int *done)
+{
+    return hypercall4(__HYPERVISOR_mmuext_op, ops, count, done, DOMID_SELF);
 }
 
 /* Changes the entry that maps va in the current page tables; entry is a whole entry, with a machine

@@ -3,6 +3,7 @@
 #include "pv/xen/xen.h"
 
 u8 xen_shared_info_page[PAGE_SIZE] __aligned(PAGE_SIZE);
+u64 xen_hypercalls;
 
 const struct xen_flavour *xen_flavour;
 

@@ -6,8 +6,8 @@
 
 #define COMPAT_ENTRY      (GDT_TLS + 8)
 #define DESCRIPTOR_CODE32 0x00cf9b000000ffff /* flat, DPL 0 */
-#define PTE_TABLE         0x03ull
-#define PTE_LARGE         0x83ull
+#define ENTRY_TABLE       0x03ull
+#define ENTRY_LARGE       0x83ull
 #define CR3_FRAME         0x000ffffffffff000ull
 
 /* call.S */
@@ -74,11 +74,11 @@ static void map_low(void)
         directories = kit_pages(4);
         pointers = kit_page();
         for (u64 i = 0; i < 4 * 512; i++)
-            directories[i] = i << 21 | PTE_LARGE;
+            directories[i] = i << 21 | ENTRY_LARGE;
         for (u64 i = 0; i < 4; i++)
-            pointers[i] = (kit_gfn(directories) + i) << PAGE_SHIFT | PTE_TABLE;
+            pointers[i] = (kit_gfn(directories) + i) << PAGE_SHIFT | ENTRY_TABLE;
     }
-    *slot = kit_gfn(pointers) << PAGE_SHIFT | PTE_TABLE;
+    *slot = kit_gfn(pointers) << PAGE_SHIFT | ENTRY_TABLE;
 }
 
 volatile void *kit_device(u32 address)

@@ -154,7 +154,7 @@ static void xen_pv_wbinvd(void)
 {
     struct mmuext_op op = {.cmd = MMUEXT_FLUSH_CACHE};
 
-    xen_mmuext_op(&op, 1, NULL, DOMID_SELF); /* refused where no device shares our memory */
+    xen_mmuext_op(&op, 1, NULL); /* refused where no device shares our memory */
 }
 
 static void xen_pv_io_delay(void)

@@ -12,25 +12,12 @@
 #include <xen/callback.h>
 #include <xen/physdev.h>
 
-/* Leaf entries for pages of the image (Intel SDM vol. 3, table 4-20): no-execute, accessed,
- * present. */
-#define PTE_READ_ONLY  0x8000000000000021ull
-#define PTE_READ_WRITE 0x8000000000000063ull
-
 /* entry.S */
 extern const char xen_pv_syscall_stub[], xen_pv_syscall32_stub[], xen_pv_sysenter_stub[],
     xen_pv_failsafe_stub[];
 
 static u64 *current_gdt;
 static u64 *current_ldt;
-
-static int set_protection(const void *page, u64 flags)
-{
-    return xen_update_va_mapping((u64)page, xen_pv_image_mfn(page) << PAGE_SHIFT | flags,
-                                 UVMF_INVLPG)
-               ? -EINVAL
-               : 0;
-}
 
 /* A table in use is Xen's to write: by its machine address. */
 static int update_descriptor(const u64 *entry, u64 descriptor)
@@ -40,7 +27,6 @@ static int update_descriptor(const u64 *entry, u64 descriptor)
     return xen_update_descriptor(address, descriptor) ? -EINVAL : 0;
 }
 
-/* Xen takes a frame as a descriptor table only if no mapping of it is writable. */
 int xen_pv_load_gdt(u64 *gdt, u32 count)
 {
     u64 frame;
@@ -54,17 +40,17 @@ int xen_pv_load_gdt(u64 *gdt, u32 count)
         gdt[GDT_USER_CODE32] = DESCRIPTOR_USER_CODE32;
         gdt[GDT_USER_DATA] = DESCRIPTOR_USER_DATA;
         gdt[GDT_USER_CODE64] = DESCRIPTOR_USER_CODE64;
-        if (set_protection(gdt, PTE_READ_ONLY))
+        if (xen_pv_set_writable(gdt, false))
             return -EINVAL;
     }
     frame = xen_pv_image_mfn(gdt);
     if (xen_set_gdt(&frame, count)) {
         if (gdt != current_gdt)
-            set_protection(gdt, PTE_READ_WRITE);
+            xen_pv_set_writable(gdt, true);
         return -EINVAL;
     }
     if (current_gdt && gdt != current_gdt)
-        set_protection(current_gdt, PTE_READ_WRITE);
+        xen_pv_set_writable(current_gdt, true);
     current_gdt = gdt;
     return 0;
 }
@@ -89,22 +75,22 @@ static int set_ldt(u64 *ldt, u32 count)
     struct mmuext_op op = {
         .cmd = MMUEXT_SET_LDT, .arg1.linear_addr = (u64)ldt, .arg2.nr_ents = count};
 
-    return xen_mmuext_op(&op, 1, NULL, DOMID_SELF) ? -EINVAL : 0;
+    return xen_mmuext_op(&op, 1, NULL) ? -EINVAL : 0;
 }
 
 int xen_pv_load_ldt(u64 *ldt, u32 count)
 {
     if ((u64)ldt % PAGE_SIZE || count > GDT_MAX_COUNT || (count && !ldt))
         return -EINVAL;
-    if (count && ldt != current_ldt && set_protection(ldt, PTE_READ_ONLY))
+    if (count && ldt != current_ldt && xen_pv_set_writable(ldt, false))
         return -EINVAL;
     if (set_ldt(ldt, count)) {
         if (count && ldt != current_ldt)
-            set_protection(ldt, PTE_READ_WRITE);
+            xen_pv_set_writable(ldt, true);
         return -EINVAL;
     }
     if (current_ldt && ldt != current_ldt)
-        set_protection(current_ldt, PTE_READ_WRITE);
+        xen_pv_set_writable(current_ldt, true);
     current_ldt = count ? ldt : NULL;
     return 0;
 }

@@ -8,15 +8,14 @@
 #include "pv/xen/xen.h"
 #include "pv/xen/pv/xen_pv.h"
 
-/* A page-table entry: present, writable, accessed, dirty (Intel SDM vol. 3, table 4-20). */
-#define PTE_DATA 0x63ull
-
-/* The machine frame of each of our frames, as the domain builder left it. */
-static const u64 *p2m;
+/* A leaf: data, in a frame that is not ours. */
+#define PTE_DATA (PTE_PRESENT | PTE_WRITE | PTE_ACCESSED | PTE_DIRTY | PTE_FOREIGN | PTE_NX)
 
 u64 xen_pv_image_mfn(const void *va)
 {
-    return p2m[((u64)va - VIRT_BASE) >> PAGE_SHIFT];
+    const u64 base = (u64)va >= VIRT_BASE ? VIRT_BASE : DIRECT_MAP_BASE;
+
+    return xen_pv_p2m[((u64)va - base) >> PAGE_SHIFT];
 }
 
 static const char *xen_pv_probe(enum boot_protocol protocol)
@@ -26,6 +25,12 @@ static const char *xen_pv_probe(enum boot_protocol protocol)
 
 static struct start_info *start;
 static u64 nr_pages;
+
+/* The builder's own mapping of it goes with the builder's tables. */
+void xen_pv_move_start_info(void)
+{
+    start = pfn_to_va(PFN(((u64)start - VIRT_BASE) >> PAGE_SHIFT));
+}
 
 static bool xen_pv_map_shared_info(void)
 {
@@ -46,8 +51,8 @@ static u64 xen_pv_publish(void)
     start->console.domU.mfn = machine_to_phys_mapping[start->console.domU.mfn];
     arch->max_pfn = nr_pages;
     arch->p2m_generation = 0;
-    arch->p2m_vaddr = (u64)p2m;
-    arch->p2m_cr3 = xen_pfn_to_cr3(p2m[(start->pt_base - VIRT_BASE) >> PAGE_SHIFT]);
+    arch->p2m_vaddr = (u64)xen_pv_p2m;
+    arch->p2m_cr3 = xen_pfn_to_cr3(xen_pv_p2m[xen_pv_kernel_root().n]);
     return xen_pv_image_mfn(start);
 }
 
@@ -69,7 +74,7 @@ static const char *xen_pv_early_init(u64 loader_info)
         return "the start_info page does not begin with \"xen-\"";
     if (!xen_pv_map_shared_info())
         return "Xen refuses to map the shared_info page";
-    p2m = (const u64 *)start->mfn_list;
+    xen_pv_p2m = (u64 *)start->mfn_list;
     xen_pv_cpu_init();
     xen_pv_set_iopl(0);
     pv_backend_xen_pv.flag->irq_disable();
@@ -113,6 +118,7 @@ const struct pv_backend pv_backend_xen_pv = {
     .cpu = &xen_pv_cpu_ops,
     .kernel_cs = FLAT_KERNEL_CS & ~3, /* Xen shows a kernel's frames as of CPL 0 */
     .kernel_ss = FLAT_KERNEL_SS,
+    .mmu = &xen_pv_mmu_ops,
     .flag = &xen_pv_flag_ops,
     .apic = &xen_pv_apic_ops,
     .lock = &xen_lock_ops,

@@ -4,8 +4,27 @@
 
 #include "pv/pv.h"
 
-/* setup.c: the machine frame that backs a page of the image. */
+/* setup.c: the machine frame that backs a page of the image or of the direct map. */
 u64 xen_pv_image_mfn(const void *va);
+void xen_pv_move_start_info(void);
+
+/* tables.c: the kernel's root, the builder's before mm/ has made its own. */
+pfn_t xen_pv_kernel_root(void);
+/* mmu.c */
+extern const struct pv_mmu_ops xen_pv_mmu_ops;
+
+/*
+ * The P2M: the machine frame of each of our frames. Xen's builder made it; entries change when
+ * memory is given back or exchanged. ~0: no machine frame.
+ */
+extern u64 *xen_pv_p2m;
+
+/*
+ * tables.c: makes a page of the image read-only or writable in all its mappings: Xen takes a frame
+ * as a descriptor table only if no mapping of it is writable. Works before and after mm/'s tables;
+ * returns 0 or -EINVAL.
+ */
+int xen_pv_set_writable(const void *page, bool writable);
 
 /* irq.c */
 extern const struct pv_flag_ops xen_pv_flag_ops;

@@ -99,6 +99,7 @@ const struct pv_backend pv_backend_xen_pvh = {
     .cpu = &native_cpu_ops,
     .kernel_cs = KERNEL_CS,
     .kernel_ss = KERNEL_DS,
+    .mmu = &xen_pvh_mmu_ops,
     .flag = &native_flag_ops,
     .apic = &xen_pvh_apic_ops,
     .lock = &xen_lock_ops,

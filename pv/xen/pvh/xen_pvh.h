@@ -7,5 +7,6 @@
 /* irq.c */
 extern const struct pv_irq_ops xen_pvh_irq_ops;
 extern const struct pv_apic_ops xen_pvh_apic_ops;
+extern const struct pv_mmu_ops xen_pvh_mmu_ops;
 
 #endif

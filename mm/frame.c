@@ -1,0 +1,307 @@
+/*
+ * See mm/frame.h. Invariants: a free block's first frame is in exactly one list, that of its zone
+ * and order; two free buddies of one order do not exist (they are merged), except across sections
+ * that are not open yet. A section is 128 MiB of frames; its part of the table is filled in when it
+ * is opened, so that a machine with much memory starts as fast as one with little.
+ */
+#include "mm/frame.h"
+#include "lib/string.h"
+#include "pv/pv.h"
+
+enum {
+    ZONE_LOW,
+    ZONE_HIGH,
+    NR_ZONES,
+
+    NR_ORDERS = FRAME_ORDER_MAX + 1,
+    SECTION_SHIFT = 15,
+    SECTION_FRAMES = 1 << SECTION_SHIFT,
+    SECTIONS_MAX = 4096, /* 512 GiB, as much as the direct map has room for */
+
+    POISON = 0xa5,
+};
+
+#define LOW_FRAMES (GIB(4) >> PAGE_SHIFT)
+
+bool frame_debug;
+
+static struct {
+    struct frame *db;
+    u64 nr_frames;
+    const struct frame_range *ram, *boot;
+    u32 nr_ram, nr_boot;
+    u64 total, free;
+    u32 lists[NR_ZONES][NR_ORDERS];
+    bool open[SECTIONS_MAX];
+} f;
+
+static int zone_of(u64 pfn)
+{
+    return pfn < LOW_FRAMES ? ZONE_LOW : ZONE_HIGH;
+}
+
+static void list_add(u64 pfn, u32 order)
+{
+    u32 *head = &f.lists[zone_of(pfn)][order];
+    struct frame *frame = &f.db[pfn];
+
+    frame->state = FRAME_FREE;
+    frame->order = (u8)order;
+    frame->prev = 0;
+    frame->next = *head;
+    if (*head)
+        f.db[*head].prev = (u32)pfn;
+    *head = (u32)pfn;
+}
+
+static void list_remove(u64 pfn)
+{
+    const struct frame *frame = &f.db[pfn];
+
+    if (frame->prev)
+        f.db[frame->prev].next = frame->next;
+    else
+        f.lists[zone_of(pfn)][frame->order] = frame->next;
+    if (frame->next)
+        f.db[frame->next].prev = frame->prev;
+}
+
+static bool is_free_block(u64 pfn, u32 order)
+{
+    return pfn < f.nr_frames && f.open[pfn >> SECTION_SHIFT] && f.db[pfn].state == FRAME_FREE &&
+           f.db[pfn].order == order;
+}
+
+/* Adds a block to the free ones, merged with its buddy as often as that is free too. */
+static void insert(u64 pfn, u32 order)
+{
+    while (order < FRAME_ORDER_MAX) {
+        const u64 buddy = pfn ^ (1ull << order);
+
+        if (!is_free_block(buddy, order))
+            break;
+        list_remove(buddy);
+        f.db[MAX(pfn, buddy)].order = FRAME_TAIL;
+        pfn = MIN(pfn, buddy);
+        order++;
+    }
+    list_add(pfn, order);
+}
+
+static void set_state(u64 pfn, u64 count, enum frame_state state)
+{
+    for (u64 i = 0; i < count; i++) {
+        f.db[pfn + i].state = (u8)state;
+        f.db[pfn + i].order = FRAME_TAIL;
+    }
+}
+
+/* Frees [start, end) in the largest blocks that it is made of. */
+static void insert_range(u64 start, u64 end)
+{
+    set_state(start, end - start, FRAME_FREE);
+    while (start < end) {
+        u32 order = MIN((u32)__builtin_ctzll(start | 1ull << FRAME_ORDER_MAX), FRAME_ORDER_MAX);
+
+        while (start + (1ull << order) > end)
+            order--;
+        insert(start, order);
+        start += 1ull << order;
+    }
+}
+
+static void open_section(u64 section)
+{
+    const u64 start = section << SECTION_SHIFT;
+    const u64 end = MIN(start + SECTION_FRAMES, f.nr_frames);
+
+    memset(&f.db[start], 0, (end - start) * sizeof(f.db[0]));
+    f.open[section] = true;
+    for (u32 i = 0; i < f.nr_boot; i++)
+        for (u64 n = MAX(start, f.boot[i].start); n < MIN(end, f.boot[i].end); n++)
+            f.db[n].state = FRAME_BOOT;
+    for (u32 i = 0; i < f.nr_ram; i++)
+        if (MAX(start, f.ram[i].start) < MIN(end, f.ram[i].end))
+            insert_range(MAX(start, f.ram[i].start), MIN(end, f.ram[i].end));
+}
+
+/* Opens one more section of this zone, the highest first. */
+static bool grow(int zone)
+{
+    for (u64 s = (f.nr_frames + SECTION_FRAMES - 1) >> SECTION_SHIFT; s-- > 0;)
+        if (!f.open[s] && zone_of(s << SECTION_SHIFT) == zone) {
+            open_section(s);
+            return true;
+        }
+    return false;
+}
+
+void frame_init(struct frame *db, u64 nr_frames, const struct frame_range *ram, u32 nr_ram,
+                const struct frame_range *boot, u32 nr_boot)
+{
+    memset(&f, 0, sizeof(f));
+    f.db = db;
+    f.nr_frames = MIN(nr_frames, (u64)SECTIONS_MAX << SECTION_SHIFT);
+    f.ram = ram;
+    f.nr_ram = nr_ram;
+    f.boot = boot;
+    f.nr_boot = nr_boot;
+    for (u32 i = 0; i < nr_ram; i++)
+        f.total += MIN(ram[i].end, f.nr_frames) - MIN(ram[i].start, f.nr_frames);
+    f.free = f.total;
+}
+
+struct frame *frame_get(pfn_t pfn)
+{
+    if (pfn.n >= f.nr_frames)
+        return NULL;
+    if (!f.open[pfn.n >> SECTION_SHIFT])
+        open_section(pfn.n >> SECTION_SHIFT);
+    return &f.db[pfn.n];
+}
+
+/* Takes a block out of a zone, PFN_INVALID if it has none, and frees what is left of a larger one.
+ */
+static pfn_t take(int zone, u32 order)
+{
+    u32 o = order;
+    u64 pfn;
+
+    while (o < NR_ORDERS && !f.lists[zone][o])
+        o++;
+    if (o == NR_ORDERS)
+        return PFN_INVALID;
+    pfn = f.lists[zone][o];
+    list_remove(pfn);
+    while (o > order) {
+        o--;
+        list_add(pfn + (1ull << o), o);
+    }
+    return PFN(pfn);
+}
+
+static pfn_t take_or_grow(int zone, u32 order)
+{
+    pfn_t pfn = take(zone, order);
+
+    while (pfn.n == PFN_INVALID.n && grow(zone))
+        pfn = take(zone, order);
+    return pfn;
+}
+
+static void check_poison(u64 pfn)
+{
+    const u8 *bytes = pfn_to_va(PFN(pfn));
+
+    f.db[pfn].poisoned = false;
+    for (u64 i = 0; i < PAGE_SIZE; i++)
+        if (bytes[i] != POISON)
+            pv_panic("frame_alloc", "frame %llx was written to at offset %llx after it was freed",
+                     (unsigned long long)pfn, (unsigned long long)i);
+}
+
+pfn_t frame_alloc(u32 order, u32 flags, enum frame_state owner)
+{
+    pfn_t pfn = PFN_INVALID;
+
+    if (order > FRAME_ORDER_MAX)
+        return PFN_INVALID;
+    if (!(flags & FRAME_LOW))
+        pfn = take_or_grow(ZONE_HIGH, order);
+    if (pfn.n == PFN_INVALID.n)
+        pfn = take_or_grow(ZONE_LOW, order);
+    if (pfn.n == PFN_INVALID.n)
+        return pfn;
+    for (u64 i = 0; i < 1ull << order; i++)
+        if (f.db[pfn.n + i].poisoned)
+            check_poison(pfn.n + i);
+    set_state(pfn.n, 1ull << order, owner);
+    f.db[pfn.n].order = (u8)order;
+    f.db[pfn.n].used = 0;
+    f.free -= 1ull << order;
+    if (flags & FRAME_ZEROED)
+        memset(pfn_to_va(pfn), 0, PAGE_SIZE << order);
+    return pfn;
+}
+
+static bool was_allocated(const struct frame *frame)
+{
+    return frame->state == FRAME_KERNEL || frame->state == FRAME_TABLE ||
+           frame->state == FRAME_HEAP || frame->state == FRAME_USER;
+}
+
+void frame_free(pfn_t first, u32 order)
+{
+    static const char *const states[] = {"not RAM",      "free already", "the boot's",
+                                         "a page table", "the kernel's", "the heap's",
+                                         "a user's",     "ballooned"};
+    struct frame *frame = frame_get(first);
+
+    if (!frame || !was_allocated(frame) || frame->order != order)
+        pv_panic("frame_free", "frame %llx is not an allocated block of order %u (%s)",
+                 (unsigned long long)first.n, order, frame ? states[frame->state] : "no frame");
+    set_state(first.n, 1ull << order, FRAME_FREE);
+    for (u64 i = 0; frame_debug && i < 1ull << order; i++) {
+        memset(pfn_to_va(PFN(first.n + i)), POISON, PAGE_SIZE);
+        f.db[first.n + i].poisoned = true;
+    }
+    insert(first.n, order);
+    f.free += 1ull << order;
+}
+
+pfn_t frame_alloc_contiguous(u32 order, u32 address_bits)
+{
+    const pfn_t pfn = frame_alloc(order, address_bits <= 32 ? FRAME_LOW : 0, FRAME_KERNEL);
+
+    if (pfn.n == PFN_INVALID.n || !pv_make_contiguous(pfn, order, address_bits))
+        return pfn;
+    frame_free(pfn, order);
+    return PFN_INVALID;
+}
+
+void frame_release_boot(pfn_t first, u64 count)
+{
+    for (u64 n = first.n; n < first.n + count; n++) {
+        if (frame_get(PFN(n))->state != FRAME_BOOT)
+            pv_panic("frame_release_boot", "frame %llx is not the boot's", (unsigned long long)n);
+        set_state(n, 1, FRAME_FREE);
+        insert(n, 0);
+    }
+    f.free += count;
+    f.total += count;
+}
+
+bool frames_mappable(pfn_t first, u64 count)
+{
+    const u64 end = first.n + count;
+
+    if (end < first.n || end > f.nr_frames)
+        return false;
+    for (u64 n = first.n; n < end;) {
+        const struct frame *frame = frame_get(PFN(n));
+
+        if (frame->state < FRAME_BOOT || frame->state == FRAME_TABLE ||
+            frame->state == FRAME_BALLOON)
+            return false;
+        n += frame->order <= FRAME_ORDER_MAX ? 1ull << frame->order : 1;
+    }
+    return true;
+}
+
+u64 frames_free(void)
+{
+    return f.free;
+}
+
+u64 frames_total(void)
+{
+    return f.total;
+}
+
+int frames_largest_order(void)
+{
+    for (int order = FRAME_ORDER_MAX; order >= 0; order--)
+        if (f.lists[ZONE_LOW][order] || f.lists[ZONE_HIGH][order])
+            return order;
+    return -1;
+}

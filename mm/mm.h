@@ -1,0 +1,33 @@
+/* Memory management: the way in. mm/frame.h, space.h, vmap.h and heap.h say what it offers. */
+#ifndef MM_MM_H
+#define MM_MM_H
+
+#include "boot/boot_info.h"
+#include "pv/mmu_types.h"
+
+/*
+ * Builds the kernel's own page tables, switches to them, and makes all of RAM allocatable. Returns
+ * NULL, or one line that says why it cannot be. Context: once, after the op memory_map, interrupts
+ * disabled.
+ */
+const char *mm_init(const struct boot_info *info);
+
+/* What the platform's page tables can do. */
+extern struct pv_mmu_traits mm_traits;
+
+/*
+ * The page at the lowest address of a stack in the image, to be left unmapped: put it in here. The
+ * page MUST be on a page boundary.
+ */
+#define GUARD_PAGE(ident, address) \
+    static const void *const guard_##ident __used __section(".guards") = (address)
+
+/* kernel_tables.c. nr_tables: how many frames there must be, in a row, from first_table on. */
+u64 kernel_tables_count(const struct boot_info *info);
+void kernel_tables_build(const struct boot_info *info, struct pv_kernel_tables *t);
+
+/* The bytes [pa, pa + len) of RAM or of firmware's tables, where the direct map has them, else
+ * NULL. */
+const void *phys_to_va(u64 pa, u64 len);
+
+#endif

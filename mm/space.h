@@ -1,0 +1,103 @@
+/*
+ * Address spaces: the kernel's own, and those of user code, and the mappings in them.
+ *
+ * Sizes are counts of 4 KiB pages, addresses are on page boundaries, and errors are negative:
+ * -EINVAL for an address outside of the space, off its boundary or not canonical, or a frame that
+ * may not be mapped (mm/frame.h); -EEXIST where something is mapped, -ENOENT where nothing is,
+ * -ENOMEM. Where an error is returned, nothing has changed. A space has the kernel's mappings in
+ * its upper half.
+ *
+ * Inside a lazy section of the caller's (pv_lazy_enter) what is changed may be seen only after
+ * pv_lazy_flush(); mapping a page twice is then not always noticed. Context: thread.
+ */
+#ifndef MM_SPACE_H
+#define MM_SPACE_H
+
+#include "pv/pv.h"
+
+/* Protection: readable always. */
+enum {
+    MM_WRITE = 1 << 0,
+    MM_EXEC = 1 << 1,
+    MM_UNCACHED = 1 << 2,
+};
+
+#define MM_REGIONS_MAX 8
+
+/* Pages that appear, zeroed, when they are first touched. */
+struct mm_region {
+    u64 start, end;
+    u32 prot;
+};
+
+struct mm_space {
+    pfn_t root;
+    bool live;     /* its tables are announced: entries change by ops only */
+    u64 low, high; /* mm_map and its kin work on [low, high) */
+    u64 flags;     /* PTE_USER or PTE_GLOBAL */
+    u64 nr_tables; /* root included */
+    struct mm_region regions[MM_REGIONS_MAX];
+    u32 nr_regions;
+};
+
+/* What lies at an address. */
+struct mm_mapping {
+    u64 value; /* pv/mmu_types.h; accessed and dirty bits included */
+    pfn_t pfn; /* the frame that holds va, also in a large page */
+    u32 prot;
+    int level; /* of the leaf: 1, 2 or 3 */
+};
+
+/* The kernel's: low to high is where mm/vmap.c maps things. */
+extern struct mm_space mm_kernel;
+
+/*
+ * mm_space_create makes an empty user space. mm_space_activate makes it the current one (its first
+ * time announces its tables); mm_space_activate(&mm_kernel) leaves user spaces alone.
+ * mm_space_destroy frees its tables and its frames that are FRAME_USER; -EBUSY if it is the current
+ * one.
+ */
+int mm_space_create(struct mm_space *s) __must_check;
+int mm_space_activate(struct mm_space *s) __must_check;
+int mm_space_destroy(struct mm_space *s);
+struct mm_space *mm_space_current(void);
+
+/*
+ * mm_map maps count frames in a row. mm_map_large maps one leaf of level 2 or 3; -EOPNOTSUPP if the
+ * platform has none. mm_unmap and mm_protect work on pages of 4 KiB, and on large ones only as a
+ * whole (-EINVAL). The TLB of this CPU is flushed.
+ */
+int mm_map(struct mm_space *s, u64 va, pfn_t pfn, u64 count, u32 prot) __must_check;
+int mm_map_large(struct mm_space *s, u64 va, pfn_t pfn, int level, u32 prot) __must_check;
+int mm_unmap(struct mm_space *s, u64 va, u64 count);
+int mm_protect(struct mm_space *s, u64 va, u64 count, u32 prot);
+
+/* Maps machine memory that is no RAM (a device's registers), uncached. */
+int mm_map_device(struct mm_space *s, u64 va, u64 pa, u64 count) __must_check;
+
+/* What the tables say of any address at all: false if nothing is mapped there. */
+bool mm_query(const struct mm_space *s, u64 va, struct mm_mapping *m);
+
+/* The entry of this level on the way to va, or NULL if the tables do not go that deep there. */
+u64 *mm_slot(const struct mm_space *s, u64 va, int level);
+
+/* mm_populate maps new, zeroed frames that the space owns; mm_reserve does so when they are
+ * touched. */
+int mm_populate(struct mm_space *s, u64 va, u64 count, u32 prot) __must_check;
+int mm_reserve(struct mm_space *s, u64 va, u64 count, u32 prot) __must_check;
+
+/* The page fault handler's part: true if the page is there now and the access may be tried again.
+ */
+bool mm_fault(u64 va, u64 error);
+
+/*
+ * Copies between the kernel and the current space's lower half. Return 0, or -EFAULT if not all of
+ * it could be reached; some bytes may then be copied.
+ */
+int copy_from_user(void *to, u64 from, u64 count) __must_check;
+int copy_to_user(u64 to, const void *from, u64 count) __must_check;
+
+/* For mm/ itself: pagetable.c. */
+void mm_free_tables(struct mm_space *s);
+
+#endif

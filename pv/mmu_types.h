@@ -1,0 +1,149 @@
+/*
+ * Frames and page-table entries, in types that do not mix.
+ *
+ * A pfn_t numbers a frame of the memory that this kernel was given; an mfn_t a frame of the
+ * machine. They are equal natively and on PVH, where the hardware translates; on Xen PV each is
+ * found from the other by a table. An entry of a page table (pte_t, pmd_t, pud_t, pgd_t) is what
+ * the hardware walks: it holds machine frames. A *value* (u64) is what the kernel thinks in: the
+ * same bits, with a pfn. make_pte() and pte_val() are the only ways from one to the other.
+ */
+#ifndef PV_MMU_TYPES_H
+#define PV_MMU_TYPES_H
+
+#include "boot/layout.h"
+#include "lib/types.h"
+
+typedef struct {
+    u64 n;
+} pfn_t;
+typedef struct {
+    u64 n;
+} mfn_t;
+
+#define PFN(x)      ((pfn_t){x})
+#define MFN(x)      ((mfn_t){x})
+#define PFN_INVALID PFN(~0ull)
+#define MFN_INVALID MFN(~0ull)
+
+/* Entries, from the leaves up. A fifth level (LA57) has its place between pud and pgd: p4d. */
+typedef struct {
+    u64 raw;
+} pte_t;
+typedef struct {
+    u64 raw;
+} pmd_t;
+typedef struct {
+    u64 raw;
+} pud_t;
+typedef struct {
+    u64 raw;
+} pgd_t;
+
+enum {
+    PT_LEVELS = 4,    /* level 1 holds ptes, level 4 is the root */
+    PT_ENTRIES = 512, /* in a table */
+    PT_SHIFT = 9,
+    PT_USER_SLOTS = 256, /* of the root: the lower half of the address space */
+};
+
+/* Bits of a value (Intel SDM vol. 3, tables 4-15 to 4-20). */
+#define PTE_PRESENT  (1ull << 0)
+#define PTE_WRITE    (1ull << 1)
+#define PTE_USER     (1ull << 2)
+#define PTE_PWT      (1ull << 3)
+#define PTE_PCD      (1ull << 4)
+#define PTE_ACCESSED (1ull << 5)
+#define PTE_DIRTY    (1ull << 6)
+#define PTE_LARGE    (1ull << 7) /* above level 1: a leaf */
+#define PTE_GLOBAL   (1ull << 8)
+#define PTE_NX       (1ull << 63)
+/*
+ * Ignored by the hardware. Of a value: its frame is one of the machine's that has no pfn (another
+ * domain's, a device's), and the frame field holds the mfn.
+ */
+#define PTE_FOREIGN (1ull << 9)
+
+#define PTE_FRAME_MASK 0x000ffffffffff000ull
+#define PTE_FLAGS_MASK (~PTE_FRAME_MASK)
+#define PTE_UNCACHED   (PTE_PWT | PTE_PCD)
+
+static inline u64 pte_value(pfn_t pfn, u64 flags)
+{
+    return pfn.n << PAGE_SHIFT | flags;
+}
+
+static inline pfn_t value_pfn(u64 value)
+{
+    return PFN((value & PTE_FRAME_MASK) >> PAGE_SHIFT);
+}
+
+/* Where a frame of RAM is always mapped. The host's tests put it elsewhere. */
+#ifndef DIRECT_MAP
+#define DIRECT_MAP DIRECT_MAP_BASE
+#endif
+
+static inline void *pfn_to_va(pfn_t pfn)
+{
+    return (void *)(DIRECT_MAP + (pfn.n << PAGE_SHIFT));
+}
+
+static inline pfn_t va_to_pfn(const void *va)
+{
+    return PFN(((u64)va - DIRECT_MAP) >> PAGE_SHIFT);
+}
+
+/* The index of va in a table of this level, and the bytes that one entry of it maps. */
+static inline u32 pt_index(u64 va, int level)
+{
+    return (u32)(va >> (PAGE_SHIFT + PT_SHIFT * (level - 1))) & (PT_ENTRIES - 1);
+}
+
+static inline u64 pt_span(int level)
+{
+    return PAGE_SIZE << (PT_SHIFT * (level - 1));
+}
+
+/*
+ * The address map that mm/ builds (mm/kernel_tables.c), besides the direct map and the image: slot
+ * 273 of the root is for mappings made at run time, the last 2 MiB for fixed ones.
+ */
+#define VMAP_BASE   0xffff888000000000
+#define VMAP_END    0xffff890000000000
+#define FIXMAP_BASE 0xffffffffffe00000
+#define USER_END    0x0000800000000000 /* the first address that no user page can have */
+
+/* Pages at addresses that the linker could know; set_fixmap says what lies there. */
+enum pv_fixmap {
+    FIX_TEST,
+    FIX_ACPI,
+    FIX_APIC,
+    FIX_IOAPIC,
+    FIX_HPET,
+    FIX_SHARED,
+    FIX_COUNT = PT_ENTRIES,
+};
+
+static inline void *fixmap_va(enum pv_fixmap index)
+{
+    return (void *)(FIXMAP_BASE + (u64)index * PAGE_SIZE);
+}
+
+/* What mm/ has to know of the platform before it builds the first table. */
+struct pv_mmu_traits {
+    u32 leaf_levels;  /* bit n: an entry of level n may be a leaf */
+    u32 root_pages;   /* frames that a root takes, in a row and aligned to their number */
+    pfn_t table_high; /* early_map reaches the frames below this one */
+};
+
+/* The first tables that mm/ has built, by early_map only. */
+struct pv_kernel_tables {
+    pfn_t root;
+    pfn_t first_table; /* all tables, root included, lie in these frames */
+    u64 nr_tables;
+    pfn_t fixmap; /* the table of level 1 that maps FIXMAP_BASE */
+    /* Filled by install_tables: frames of the old tables, which are free memory now. */
+    pfn_t freed;
+    u64 nr_freed;
+};
+
+#endif

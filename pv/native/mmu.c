@@ -1,0 +1,313 @@
+/*
+ * Native page tables: the hardware walks what the kernel stores (Intel SDM vol. 3, chapter 4). A
+ * frame is its own machine frame, an entry its own value, and announcing a table tells nobody. What
+ * is left is the order of stores, which x86 keeps, and the TLB, which the kernel has to flush.
+ */
+#include "pv/native/io.h"
+#include "pv/native/mmu.h"
+#include "pv/x86.h"
+
+enum {
+    CPUID_FEATURES = 1, /* edx */
+    CPUID_PGE = 1 << 13,
+    CPUID_EXTENDED = 7, /* ebx and ecx */
+    CPUID_SMEP = 1 << 7,
+    CPUID_SMAP = 1 << 20,
+    CPUID_UMIP = 1 << 2,
+    CPUID_AMD_FEATURES = (int)0x80000001, /* edx */
+    CPUID_GIB_PAGES = 1 << 26,
+};
+
+static pte_t *fixmap;
+static bool have_smap;
+
+static u64 read_cr3(void)
+{
+    u64 value;
+
+    __asm__ volatile("mov %%cr3, %0" : "=r"(value) : : "memory");
+    return value;
+}
+
+static void write_cr3(u64 value)
+{
+    __asm__ volatile("mov %0, %%cr3" : : "r"(value) : "memory");
+}
+
+static u64 read_cr4(void)
+{
+    u64 value;
+
+    __asm__ volatile("mov %%cr4, %0" : "=r"(value));
+    return value;
+}
+
+static void write_cr4(u64 value)
+{
+    __asm__ volatile("mov %0, %%cr4" : : "r"(value) : "memory");
+}
+
+/* The boot tables map the first 4 GiB where the direct map will be. */
+void native_mmu_init(const struct boot_info *info, struct pv_mmu_traits *traits)
+{
+    const bool gib = cpuid((u32)CPUID_AMD_FEATURES, 0).edx & CPUID_GIB_PAGES;
+
+    (void)info;
+    *traits = (struct pv_mmu_traits){
+        .leaf_levels = 1 << 1 | 1 << 2 | (gib ? 1 << 3 : 0),
+        .root_pages = 1,
+        .table_high = PFN(BOOT_MAP_SIZE >> PAGE_SHIFT),
+    };
+}
+
+void *native_early_map(pfn_t pfn)
+{
+    return pfn_to_va(pfn);
+}
+
+void native_protect_cpu(void)
+{
+    const struct cpuid_regs extended = cpuid(CPUID_EXTENDED, 0);
+    u64 cr4 = read_cr4();
+
+    if (cpuid(CPUID_FEATURES, 0).edx & CPUID_PGE)
+        cr4 |= CR4_PGE;
+    if (extended.ebx & CPUID_SMEP)
+        cr4 |= CR4_SMEP;
+    if (extended.ebx & CPUID_SMAP)
+        cr4 |= CR4_SMAP;
+    if (extended.ecx & CPUID_UMIP)
+        cr4 |= CR4_UMIP;
+    write_cr4(cr4);
+    have_smap = cr4 & CR4_SMAP;
+}
+
+const char *native_install_tables(struct pv_kernel_tables *t)
+{
+    t->freed = PFN(0);
+    t->nr_freed = 0;
+    write_cr3(t->root.n << PAGE_SHIFT);
+    native_protect_cpu();
+    fixmap = pfn_to_va(t->fixmap);
+    return NULL;
+}
+
+mfn_t native_pfn_to_mfn(pfn_t pfn)
+{
+    return MFN(pfn.n);
+}
+
+pfn_t native_mfn_to_pfn(mfn_t mfn)
+{
+    return PFN(mfn.n);
+}
+
+/* The same four functions for each type of entry. */
+#define LEVEL(type) \
+    type##_t native_make_##type(u64 value) \
+    { \
+        return (type##_t){value}; \
+    } \
+    u64 native_##type##_val(type##_t entry) \
+    { \
+        return entry.raw; \
+    } \
+    void native_set_##type(type##_t *slot, type##_t entry) \
+    { \
+        WRITE_ONCE(slot->raw, entry.raw); \
+    }
+
+LEVEL(pte)
+LEVEL(pmd)
+LEVEL(pud)
+LEVEL(pgd)
+
+/* Each store is one entry, so a walk sees the old one or the new one. */
+void native_set_ptes(pte_t *slot, u64 value, u32 count)
+{
+    for (; count >= 4; count -= 4, slot += 4, value += 4 * PAGE_SIZE) {
+        WRITE_ONCE(slot[0].raw, value);
+        WRITE_ONCE(slot[1].raw, value + PAGE_SIZE);
+        WRITE_ONCE(slot[2].raw, value + 2 * PAGE_SIZE);
+        WRITE_ONCE(slot[3].raw, value + 3 * PAGE_SIZE);
+    }
+    for (; count; count--, slot++, value += PAGE_SIZE)
+        WRITE_ONCE(slot->raw, value);
+}
+
+void native_clear_ptes(pte_t *slot, u32 count)
+{
+    for (; count; count--, slot++)
+        WRITE_ONCE(slot->raw, 0);
+}
+
+pte_t native_get_and_clear_pte(pte_t *slot)
+{
+    return (pte_t){__atomic_exchange_n(&slot->raw, 0, __ATOMIC_SEQ_CST)};
+}
+
+/* Absent in between: a walk that finds nothing cannot set a bit in the old entry. */
+pte_t native_protect_start(pte_t *slot)
+{
+    return native_get_and_clear_pte(slot);
+}
+
+void native_protect_commit(pte_t *slot, pte_t old, pte_t changed)
+{
+    WRITE_ONCE(slot->raw, changed.raw | (old.raw & (PTE_ACCESSED | PTE_DIRTY)));
+}
+
+void native_announce_table(pfn_t pfn, int level)
+{
+    (void)pfn;
+    (void)level;
+}
+
+int native_pin_root(pfn_t root)
+{
+    (void)root;
+    return 0;
+}
+
+void native_unpin_root(pfn_t root)
+{
+    (void)root;
+}
+
+pfn_t native_read_root(void)
+{
+    return value_pfn(read_cr3());
+}
+
+void native_write_root(pfn_t root)
+{
+    write_cr3(root.n << PAGE_SHIFT);
+}
+
+void native_flush_one(u64 va)
+{
+    __asm__ volatile("invlpg (%0)" : : "r"(va) : "memory");
+}
+
+void native_flush_user(void)
+{
+    write_cr3(read_cr3());
+}
+
+/* Every change of CR4.PGE flushes all (Intel SDM vol. 3, section 4.10.4.1). */
+void native_flush_all(void)
+{
+    const u64 cr4 = read_cr4();
+
+    if (!(cr4 & CR4_PGE)) {
+        native_flush_user();
+        return;
+    }
+    write_cr4(cr4 & ~CR4_PGE);
+    write_cr4(cr4);
+}
+
+/* No other CPU runs yet that could be asked. */
+int native_flush_others(u64 cpus, u64 va)
+{
+    (void)va;
+    return cpus & ~1ull ? -ENODEV : 0;
+}
+
+void native_lazy_nop(void)
+{
+}
+
+u32 native_context_switch_start(void)
+{
+    return 0;
+}
+
+void native_context_switch_end(u32 depth)
+{
+    (void)depth;
+}
+
+void native_set_fixmap(enum pv_fixmap index, u64 value)
+{
+    WRITE_ONCE(fixmap[index].raw, value);
+    native_flush_one((u64)fixmap_va(index));
+}
+
+void native_user_access_begin(void)
+{
+    if (have_smap)
+        __asm__ volatile("stac" : : : "memory", "cc");
+}
+
+void native_user_access_end(void)
+{
+    if (have_smap)
+        __asm__ volatile("clac" : : : "memory", "cc");
+}
+
+int native_make_contiguous(pfn_t first, u32 order, u32 address_bits)
+{
+    return (first.n + (1ull << order)) << PAGE_SHIFT <= 1ull << address_bits ? 0 : -EINVAL;
+}
+
+static s64 no_balloon(pfn_t first, u64 count, bool give)
+{
+    (void)first;
+    (void)count;
+    (void)give;
+    return -ENODEV;
+}
+
+static u64 no_hypercalls(u64 *updates)
+{
+    *updates = 0;
+    return 0;
+}
+
+const struct pv_mmu_ops native_mmu_ops = {
+    .mmu_init = native_mmu_init,
+    .early_map = native_early_map,
+    .install_tables = native_install_tables,
+    .pfn_to_mfn = native_pfn_to_mfn,
+    .mfn_to_pfn = native_mfn_to_pfn,
+    .make_pte = native_make_pte,
+    .pte_val = native_pte_val,
+    .make_pmd = native_make_pmd,
+    .pmd_val = native_pmd_val,
+    .make_pud = native_make_pud,
+    .pud_val = native_pud_val,
+    .make_pgd = native_make_pgd,
+    .pgd_val = native_pgd_val,
+    .set_pte = native_set_pte,
+    .set_pmd = native_set_pmd,
+    .set_pud = native_set_pud,
+    .set_pgd = native_set_pgd,
+    .set_ptes = native_set_ptes,
+    .init_ptes = native_set_ptes,
+    .clear_ptes = native_clear_ptes,
+    .get_and_clear_pte = native_get_and_clear_pte,
+    .protect_start = native_protect_start,
+    .protect_commit = native_protect_commit,
+    .announce_table = native_announce_table,
+    .release_table = native_announce_table,
+    .pin_root = native_pin_root,
+    .unpin_root = native_unpin_root,
+    .read_root = native_read_root,
+    .write_root = native_write_root,
+    .flush_one = native_flush_one,
+    .flush_user = native_flush_user,
+    .flush_all = native_flush_all,
+    .flush_others = native_flush_others,
+    .lazy_enter = native_lazy_nop,
+    .lazy_leave = native_lazy_nop,
+    .lazy_flush = native_lazy_nop,
+    .context_switch_start = native_context_switch_start,
+    .context_switch_end = native_context_switch_end,
+    .set_fixmap = native_set_fixmap,
+    .user_access_begin = native_user_access_begin,
+    .user_access_end = native_user_access_end,
+    .make_contiguous = native_make_contiguous,
+    .balloon_adjust = no_balloon,
+    .hypercall_count = no_hypercalls,
+};
