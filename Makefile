@@ -5,6 +5,8 @@
 #   make CROSS_COMPILE=p-    p-gcc, p-ld, p-nm, …
 #   make BUILD=dir           somewhere else than build/
 #   make V=1                 show the commands
+#   make APP=prog.c|folder   also a program from outside of the tree: build/prog.elf, run=app:prog
+#   make WITHOUT="test app"  leave parts out of the image
 
 BUILD ?= build
 VERSION := 0.1
@@ -50,14 +52,18 @@ LDFLAGS := -nostdlib -static --build-id=none -z max-page-size=0x1000 -z noexecst
 LDFLAGS += $(if $(findstring lld,$(LD)),,--no-warn-rwx-segments)
 
 DIRS := boot kernel lib mm pv pv/native pv/xen pv/xen/pv pv/xen/pvh test repro repro/kit
-SRCS := $(sort $(wildcard $(addsuffix /*.c,$(DIRS)) $(addsuffix /*.S,$(DIRS))))
+DIRS := $(filter-out $(WITHOUT) $(addsuffix /%,$(WITHOUT)),$(DIRS))
+# test/libc*.c stand on newlib: they are part of the programs' world (tools/programs.mk).
+SRCS := $(sort $(filter-out test/libc%.c,$(wildcard $(addsuffix /*.c,$(DIRS)) $(addsuffix /*.S,$(DIRS)))))
 OBJS := $(patsubst %,$(BUILD)/obj/%.o,$(SRCS))
+IMAGE := $(BUILD)/$(if $(APP),$(basename $(notdir $(APP:/=))),paravane)
 
 .PHONY: all
-all: $(BUILD)/paravane.elf ## build the image (build/paravane.elf) and its unstripped twin
+all: $(IMAGE).elf ## build the image (build/paravane.elf) and its unstripped twin
 
 # The flags are an input of every object: a build with others starts afresh.
 FLAGS_FILE := $(BUILD)/obj/flags
+include tools/programs.mk
 $(shell mkdir -p $(BUILD)/obj && echo '$(CC) $(LD) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS)' | cmp -s - $(FLAGS_FILE) || echo '$(CC) $(LD) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS)' > $(FLAGS_FILE))
 
 $(BUILD)/include/xen:
@@ -84,29 +90,29 @@ $(BUILD)/obj/symtab-empty.S: tools/symtab.py $(FLAGS_FILE)
 	$(call say,GEN)
 	$(Q)$(PYTHON) tools/symtab.py < /dev/null > $@
 
-$(BUILD)/obj/pass1.elf: $(OBJS) $(BUILD)/obj/symtab-empty.o linker.ld
+$(BUILD)/obj/pass1.elf: $(OBJS) $(WORLD) $(BUILD)/obj/symtab-empty.o linker.ld
 	$(call say,LD)
-	$(Q)$(LD) $(LDFLAGS) -T linker.ld -o $@ $(OBJS) $(BUILD)/obj/symtab-empty.o
+	$(Q)$(LD) $(LDFLAGS) -T linker.ld -o $@ $(OBJS) $(WORLD) $(BUILD)/obj/symtab-empty.o
 
 $(BUILD)/obj/symtab-full.S: $(BUILD)/obj/pass1.elf
 	$(call say,GEN)
 	$(Q)$(NM) $< | $(PYTHON) tools/symtab.py > $@
 
-$(BUILD)/paravane.debug.elf: $(OBJS) $(BUILD)/obj/symtab-full.o linker.ld tools/check_image.py
+$(IMAGE).debug.elf: $(OBJS) $(WORLD) $(BUILD)/obj/symtab-full.o linker.ld tools/check_image.py
 	$(call say,LD)
-	$(Q)$(LD) $(LDFLAGS) -T linker.ld -o $@.tmp $(OBJS) $(BUILD)/obj/symtab-full.o
+	$(Q)$(LD) $(LDFLAGS) -T linker.ld -o $@.tmp $(OBJS) $(WORLD) $(BUILD)/obj/symtab-full.o
 	$(Q)$(NM) $@.tmp | $(PYTHON) tools/symtab.py --check $(BUILD)/obj/symtab-full.S
 	$(Q)$(PYTHON) tools/check_image.py --objdump $(OBJDUMP) --nm $(NM) $@.tmp $(BUILD)/obj
 	$(Q)mv $@.tmp $@
 
-$(BUILD)/paravane.elf: $(BUILD)/paravane.debug.elf
+$(IMAGE).elf: $(IMAGE).debug.elf
 	$(call say,STRIP)
 	$(Q)$(OBJCOPY) --strip-all --remove-section=.coverage $< $@
 
 # Tests run in the order in which a file has them: clang keeps it, gcc wants to be told.
 $(BUILD)/obj/test/%.c.o: CFLAGS += $(if $(filter 0,$(IS_CLANG)),-fno-toplevel-reorder)
 
--include $(OBJS:.o=.d)
+-include $(OBJS:.o=.d) $(WORLD_OBJS:.o=.d)
 
 # The tree's files that match patterns: git knows; without git, whatever was not built.
 files = $(sort $(shell git ls-files -- $(1:%='%') 2>/dev/null | grep . || find . \( -path ./build -o -path './$(BUILD)' \) -prune \
@@ -134,10 +140,17 @@ fuzz: $(BUILD)/include/xen ## fuzz the parsers for a bounded number of runs
 compile_commands.json: Makefile ## write the compilation database that clangd reads
 	$(PYTHON) tools/compile_commands.py '$(CC) $(CPPFLAGS) $(filter-out -pg -mfentry,$(CFLAGS))' $(filter %.c,$(SRCS)) > $@
 
-.PHONY: clean help
+.PHONY: bare
+bare: ## build the kernel without suite and programs (build/bare/paravane.elf)
+	+$(Q)$(MAKE) --no-print-directory WITHOUT="test repro app" BUILD=$(BUILD)/bare
+
+.PHONY: clean distclean help
 clean: ## remove everything that was built
-	rm -rf $(BUILD)/obj $(BUILD)/host $(BUILD)/include $(BUILD)/*.elf compile_commands.json
+	rm -rf $(BUILD)/obj $(BUILD)/host $(BUILD)/include $(BUILD)/bare $(BUILD)/*.elf compile_commands.json
+
+distclean: clean ## and newlib too, which lies outside of the tree and takes a minute to build
+	$(PYTHON) tools/newlib.py clean
 
 help: ## this text
 	@grep -hE '^[a-z_.-]+:.*## ' Makefile | sed -E 's/^([a-z_.-]+):.*## /\1\t/' | expand -t 24
-	@sed -n '3,8s/^# *//p' Makefile
+	@sed -n '3,10s/^# *//p' Makefile

@@ -163,6 +163,7 @@ bool cmdline_parse(const char *line, struct cmdline *out, char *error)
     u32 seen = 0;
 
     set_defaults(out);
+    out->arguments = "";
     error[0] = '\0';
     for (;;) {
         struct span word;
@@ -174,6 +175,10 @@ bool cmdline_parse(const char *line, struct cmdline *out, char *error)
         word = (struct span){line, 0};
         while (word.text[word.len] && !is_blank(word.text[word.len]))
             word.len++;
+        if (span_is(word, "--")) {
+            out->arguments = word.text + word.len;
+            return true;
+        }
         if (!parse_word(word, out, &seen, error))
             return false;
         line = word.text + word.len;

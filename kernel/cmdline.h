@@ -1,6 +1,7 @@
 /*
  * The command line: words separated by blanks, each KEY=VALUE or a bare KEY. What this image does
- * is said here and nowhere else. kernel/cmdline.c holds the one table of words.
+ * is said here and nowhere else. kernel/cmdline.c holds the one table of words. What follows the
+ * word "--" is not looked at: a program's environment and arguments (lib/newlib/start.c).
  */
 #ifndef KERNEL_CMDLINE_H
 #define KERNEL_CMDLINE_H
@@ -27,6 +28,7 @@ struct cmdline {
     char evtchn[CMDLINE_VALUE_MAX]; /* evtchn=2l|fifo  event channels, "": 2l while they suffice */
     char soak[CMDLINE_VALUE_MAX];   /* soak=on         the storms of the suite at full length */
     enum log_level log;             /* log=error|warn|info|debug, default info */
+    const char *arguments; /* what follows the word "--", a part of the line; "" for none */
 };
 
 /*

@@ -5,6 +5,7 @@
  */
 #include "kernel/console.h"
 #include "kernel/cpu.h"
+#include "kernel/fpu.h"
 #include "kernel/irq.h"
 #include "kernel/kernel.h"
 #include "kernel/panic.h"
@@ -139,6 +140,7 @@ void kernel_main(struct boot_info *info, const char *boot_error)
     memory_init(info);      /* the kernel's own page tables; all of RAM */
     pv_platform_init(info); /* what the backend wants of it: ACPI, shared pages */
     cpu_init();             /* our own descriptor tables; system calls */
+    fpu_init();             /* SSE, for programs */
     irq_init();             /* interrupt controllers or event channels */
     time_init();            /* the clock, the timer; interrupts are enabled from here on */
     run_payload(cmdline.run);

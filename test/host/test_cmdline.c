@@ -21,6 +21,17 @@ static void check_defaults(const char *line)
     CHECK_STR(parsed.platform, "");
     CHECK_STR(parsed.echo, "");
     CHECK_EQ(parsed.log, LOG_INFO);
+    CHECK_STR(parsed.arguments, "");
+}
+
+static void test_arguments(void)
+{
+    CHECK(cmdline_parse("run=app:x -- A=1 log=loud  run=y", &parsed, error));
+    CHECK_STR(parsed.run, "app:x");
+    CHECK_STR(parsed.arguments, " A=1 log=loud  run=y");
+    CHECK(cmdline_parse("run=app:x --", &parsed, error));
+    CHECK_STR(parsed.arguments, "");
+    CHECK(!cmdline_parse("run=app:x --x", &parsed, error));
 }
 
 static void test_defaults(void)
@@ -94,6 +105,7 @@ int main(void)
 {
     RUN(test_defaults);
     RUN(test_all_words);
+    RUN(test_arguments);
     RUN(test_errors);
     RUN(test_long_word);
     return finish("cmdline");

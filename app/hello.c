@@ -1,0 +1,10 @@
+/* The template: a program is one file with a main(). ./run.sh boot --run app:hello */
+#include <stdio.h>
+
+int main(int argc, char **argv)
+{
+    printf("hello from %s\n", argv[0]);
+    for (int i = 1; i < argc; i++)
+        printf("argument %d: %s\n", i, argv[i]);
+    return 0;
+}

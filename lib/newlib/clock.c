@@ -1,0 +1,102 @@
+/* Time: two clocks of the kernel's under the names of POSIX. */
+#include <errno.h>
+#include <sys/time.h>
+#include <sys/times.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lib/newlib/services.h"
+
+#define NS_PER_S 1000000000u
+
+static struct timespec timespec_of(uint64_t ns)
+{
+    return (struct timespec){.tv_sec = (time_t)(ns / NS_PER_S), .tv_nsec = (long)(ns % NS_PER_S)};
+}
+
+/* The program has the machine to itself: the time that it takes is the time that passes. */
+static bool read_clock(clockid_t clock, uint64_t *ns)
+{
+    switch (clock) {
+    case CLOCK_REALTIME:
+        *ns = libc_wallclock_ns();
+        return true;
+    case CLOCK_MONOTONIC:
+    case CLOCK_PROCESS_CPUTIME_ID:
+        *ns = libc_clock_ns();
+        return true;
+    default:
+        errno = EINVAL;
+        return false;
+    }
+}
+
+int clock_gettime(clockid_t clock, struct timespec *now)
+{
+    uint64_t ns;
+
+    if (!read_clock(clock, &ns))
+        return -1;
+    *now = timespec_of(ns);
+    return 0;
+}
+
+int clock_getres(clockid_t clock, struct timespec *resolution)
+{
+    uint64_t ns;
+
+    if (!read_clock(clock, &ns))
+        return -1;
+    if (resolution)
+        *resolution = timespec_of(1);
+    return 0;
+}
+
+int gettimeofday(struct timeval *restrict now, void *restrict zone)
+{
+    uint64_t ns = libc_wallclock_ns();
+
+    (void)zone;
+    now->tv_sec = (time_t)(ns / NS_PER_S);
+    now->tv_usec = (suseconds_t)(ns % NS_PER_S / 1000);
+    return 0;
+}
+
+/* In units of 1/CLOCKS_PER_SEC s, which is what newlib's clock() expects. */
+clock_t times(struct tms *used)
+{
+    clock_t now = (clock_t)(libc_clock_ns() / (NS_PER_S / CLOCKS_PER_SEC));
+
+    *used = (struct tms){.tms_utime = now};
+    return now;
+}
+
+/* Nobody interrupts a sleep, so nothing is ever left. */
+int nanosleep(const struct timespec *wanted, struct timespec *left)
+{
+    uint64_t now = libc_clock_ns(), ns;
+
+    if (wanted->tv_nsec < 0 || wanted->tv_nsec >= NS_PER_S || wanted->tv_sec < 0) {
+        errno = EINVAL;
+        return -1;
+    }
+    if (__builtin_mul_overflow((uint64_t)wanted->tv_sec, NS_PER_S, &ns) ||
+        __builtin_add_overflow(ns, wanted->tv_nsec + now, &ns))
+        ns = UINT64_MAX;
+    libc_sleep_until(ns);
+    if (left)
+        *left = (struct timespec){0};
+    return 0;
+}
+
+unsigned sleep(unsigned seconds)
+{
+    nanosleep(&(struct timespec){.tv_sec = seconds}, NULL);
+    return 0;
+}
+
+int usleep(useconds_t us)
+{
+    return nanosleep(&(struct timespec){.tv_sec = us / 1000000, .tv_nsec = us % 1000000 * 1000L},
+                     NULL);
+}

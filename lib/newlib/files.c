@@ -1,0 +1,303 @@
+/*
+ * Descriptors. 0, 1 and 2 are the console from the start. What cannot be is said by errno as POSIX
+ * has it (IEEE Std 1003.1-2017); the file system is read-only.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib/newlib/paths.h"
+#include "lib/newlib/services.h"
+
+#define FILES_MAX 32
+
+struct file {
+    struct node node;
+    int flags; /* of open() */
+    off_t position;
+};
+
+static struct file files[FILES_MAX] = {
+    {.node.kind = NODE_CONSOLE, .flags = O_RDWR},
+    {.node.kind = NODE_CONSOLE, .flags = O_RDWR},
+    {.node.kind = NODE_CONSOLE, .flags = O_RDWR},
+};
+
+static int fail(int error)
+{
+    errno = error;
+    return -1;
+}
+
+static struct file *file_of(int fd)
+{
+    if (fd < 0 || fd >= FILES_MAX || files[fd].node.kind == NODE_NONE) {
+        errno = EBADF;
+        return NULL;
+    }
+    return &files[fd];
+}
+
+static bool for_writing(int flags)
+{
+    return (flags & O_ACCMODE) == O_WRONLY || (flags & O_ACCMODE) == O_RDWR;
+}
+
+static int may_open(const struct node *node, int flags)
+{
+    if ((flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL))
+        return EEXIST;
+    if (node->kind != NODE_DIRECTORY && flags & O_DIRECTORY)
+        return ENOTDIR;
+    if (node->kind == NODE_DIRECTORY && (for_writing(flags) || flags & O_CREAT))
+        return EISDIR;
+    if (node->kind == NODE_FILE && (for_writing(flags) || flags & O_TRUNC))
+        return EROFS;
+    return 0;
+}
+
+int open(const char *path, int flags, ...)
+{
+    struct node node;
+    int fd = 0, error = path_find(path, &node);
+
+    if (error == ENOENT && flags & O_CREAT)
+        error = EROFS;
+    if (!error)
+        error = may_open(&node, flags);
+    while (!error && fd < FILES_MAX && files[fd].node.kind != NODE_NONE)
+        fd++;
+    if (!error && fd == FILES_MAX)
+        error = EMFILE;
+    if (error)
+        return fail(error);
+    files[fd] = (struct file){.node = node, .flags = flags};
+    return fd;
+}
+
+int close(int fd)
+{
+    struct file *f = file_of(fd);
+
+    if (!f)
+        return -1;
+    f->node.kind = NODE_NONE;
+    return 0;
+}
+
+/* One line at a time. Ctrl-D alone is the end. */
+static int read_console(char *to, size_t len)
+{
+    size_t n = 0;
+
+    while (n < len) {
+        int c = libc_console_read();
+
+        if (c == 4)
+            break;
+        to[n++] = c == '\r' ? '\n' : (char)c;
+        if (to[n - 1] == '\n')
+            break;
+    }
+    return (int)n;
+}
+
+static int read_file(struct file *f, void *to, size_t len)
+{
+    size_t at = (size_t)f->position;
+    size_t left = at < f->node.size ? f->node.size - at : 0;
+    size_t n = len < left ? len : left;
+
+    memcpy(to, f->node.data + (n ? at : 0), n);
+    f->position += (off_t)n;
+    return (int)n;
+}
+
+int read(int fd, void *to, size_t len)
+{
+    struct file *f = file_of(fd);
+
+    if (!f)
+        return -1;
+    if ((f->flags & O_ACCMODE) == O_WRONLY)
+        return fail(EBADF);
+    if (len > INT_MAX) /* newlib's read and write return an int */
+        len = INT_MAX;
+    switch (f->node.kind) {
+    case NODE_FILE:
+        return read_file(f, to, len);
+    case NODE_DIRECTORY:
+        return fail(EISDIR);
+    case NODE_CONSOLE:
+        return read_console(to, len);
+    case NODE_ZERO:
+        memset(to, 0, len);
+        return (int)len;
+    case NODE_RANDOM:
+        libc_random(to, len);
+        return (int)len;
+    default:
+        return 0;
+    }
+}
+
+int write(int fd, const void *from, size_t len)
+{
+    struct file *f = file_of(fd);
+
+    if (!f)
+        return -1;
+    if (!for_writing(f->flags))
+        return fail(EBADF);
+    if (len > INT_MAX)
+        len = INT_MAX;
+    if (f->node.kind == NODE_CONSOLE)
+        libc_console_write(from, len);
+    return (int)len;
+}
+
+off_t lseek(int fd, off_t by, int whence)
+{
+    struct file *f = file_of(fd);
+    off_t from, to;
+
+    if (!f)
+        return -1;
+    if (f->node.kind == NODE_CONSOLE)
+        return fail(ESPIPE);
+    switch (whence) {
+    case SEEK_SET:
+        from = 0;
+        break;
+    case SEEK_CUR:
+        from = f->position;
+        break;
+    case SEEK_END:
+        from = (off_t)f->node.size;
+        break;
+    default:
+        return fail(EINVAL);
+    }
+    if (__builtin_add_overflow(from, by, &to))
+        return fail(EOVERFLOW);
+    if (to < 0)
+        return fail(EINVAL);
+    return f->position = to;
+}
+
+static mode_t mode_of(enum node_kind kind)
+{
+    switch (kind) {
+    case NODE_FILE:
+        return S_IFREG | 0444;
+    case NODE_DIRECTORY:
+        return S_IFDIR | 0555;
+    default:
+        return S_IFCHR | 0666;
+    }
+}
+
+static void fill_stat(const struct node *node, struct stat *s)
+{
+    *s = (struct stat){.st_mode = mode_of(node->kind), .st_nlink = 1, .st_ino = node->number};
+    s->st_size = (off_t)node->size;
+    s->st_blksize = 4096;
+    s->st_blocks = (blkcnt_t)((node->size + 511) / 512);
+    s->st_mtime = s->st_ctime = s->st_atime = node->mtime;
+}
+
+int fstat(int fd, struct stat *s)
+{
+    const struct file *f = file_of(fd);
+
+    if (!f)
+        return -1;
+    fill_stat(&f->node, s);
+    return 0;
+}
+
+int stat(const char *restrict path, struct stat *restrict s)
+{
+    struct node node;
+    int error = path_find(path, &node);
+
+    if (error)
+        return fail(error);
+    fill_stat(&node, s);
+    return 0;
+}
+
+int access(const char *path, int mode)
+{
+    struct node node;
+    int error = path_find(path, &node);
+
+    if (!error && mode & W_OK && (node.kind == NODE_FILE || node.kind == NODE_DIRECTORY))
+        error = EROFS;
+    if (!error && mode & X_OK && node.kind != NODE_DIRECTORY)
+        error = EACCES;
+    return error ? fail(error) : 0;
+}
+
+int isatty(int fd)
+{
+    const struct file *f = file_of(fd);
+
+    if (!f)
+        return 0;
+    if (f->node.kind == NODE_CONSOLE)
+        return 1;
+    errno = ENOTTY;
+    return 0;
+}
+
+int fcntl(int fd, int command, ...)
+{
+    const struct file *f = file_of(fd);
+
+    if (!f)
+        return -1;
+    switch (command) {
+    case F_GETFL:
+        return f->flags;
+    case F_GETFD:
+    case F_SETFD: /* nothing is ever executed, so nothing is closed then */
+        return 0;
+    default:
+        return fail(EINVAL);
+    }
+}
+
+/* What would change the file system: it has to be there, and then it may not be. */
+static int refuse_change(const char *path)
+{
+    struct node node;
+    int error = path_find(path, &node);
+
+    return fail(error ? error : EROFS);
+}
+
+int unlink(const char *path)
+{
+    return refuse_change(path);
+}
+
+int link(const char *from, const char *to)
+{
+    (void)to;
+    return refuse_change(from);
+}
+
+int mkdir(const char *path, mode_t mode)
+{
+    struct node node;
+    int error = path_find(path, &node);
+
+    (void)mode;
+    return fail(!error ? EEXIST : error == ENOENT ? EROFS : error);
+}

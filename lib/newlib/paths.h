@@ -1,0 +1,33 @@
+/* From a path to what it names: the boot module's files, and the devices of /dev. */
+#ifndef LIB_NEWLIB_PATHS_H
+#define LIB_NEWLIB_PATHS_H
+
+#include <sys/types.h>
+
+#include "lib/newlib/tar.h"
+
+enum node_kind {
+    NODE_NONE,
+    NODE_FILE,
+    NODE_DIRECTORY,
+    NODE_CONSOLE,
+    NODE_NULL,
+    NODE_ZERO,
+    NODE_RANDOM,
+};
+
+struct node {
+    enum node_kind kind;
+    const unsigned char *data; /* NODE_FILE */
+    size_t size;
+    time_t mtime;
+    ino_t number;
+};
+
+/*
+ * Returns 0 and fills *node, or an errno: ENOENT, ENOTDIR, ENAMETOOLONG, and EIO where the module
+ * is damaged and a path is not in the part that can be read. Relative paths begin at "/".
+ */
+int path_find(const char *path, struct node *node);
+
+#endif

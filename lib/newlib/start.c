@@ -1,0 +1,39 @@
+/*
+ * From the kernel to main(): arguments and environment, as env(1) reads them: first NAME=VALUE
+ * words, then arguments. The name of the program comes first.
+ */
+#include "lib/newlib/start.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/reent.h>
+
+#define WORDS_MAX 64
+#define TEXT_MAX  1024
+
+extern char **environ;
+
+/* One for all: the program has one thread (see locks.c). */
+struct _reent *__getreent(void)
+{
+    return _impure_ptr;
+}
+
+void libc_start(const struct libc_app *app, const char *words)
+{
+    static char text[TEXT_MAX], name[TEXT_MAX];
+    static char *arguments[WORDS_MAX], *variables[WORDS_MAX];
+    int argc = 1, nr_variables = 0;
+
+    strncpy(text, words, TEXT_MAX - 1);
+    strncpy(name, app->name, TEXT_MAX - 1);
+    arguments[0] = name;
+    for (char *word = strtok(text, " \t"); word; word = strtok(NULL, " \t")) {
+        if (argc == 1 && strchr(word, '=') && nr_variables < WORDS_MAX - 1)
+            variables[nr_variables++] = word;
+        else if (argc < WORDS_MAX - 1)
+            arguments[argc++] = word;
+    }
+    environ = variables;
+    exit(app->main(argc, arguments, environ));
+}

@@ -1,0 +1,9 @@
+/* How a program of the image begins. */
+#ifndef LIB_NEWLIB_START_H
+#define LIB_NEWLIB_START_H
+
+#include "lib/newlib/services.h"
+
+void libc_start(const struct libc_app *app, const char *words);
+
+#endif
