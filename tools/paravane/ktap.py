@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 TESTS_MAX = 5000
 DIAGNOSTICS_MAX = 40
 PROBLEMS_MAX = 10
+BENCH_MAX = 2000
 PANIC_LINES_MAX = 60
 
 _BANNER = re.compile(r"paravane: Paravane (?:\S+ )?on (.*)")
@@ -17,6 +18,7 @@ _RESULT = re.compile(r"(not )?ok (\d{1,6}) (?:- )?(\S+)(?: # SKIP ?(.*))?$")
 _LOOKS_LIKE_RESULT = re.compile(r"(not )?ok\b")
 _PLAN = re.compile(r"1\.\.(\d{1,6})$")
 _VERDICT = re.compile(r"paravane: verdict (PASS|FAIL|SKIP|ERROR)(?:: (.*))?$")
+_BENCH = re.compile(r"bench (\w+\.\w+) (?:(\d{1,20})|-) (\S.*)$")
 _TICKS = re.compile(r"# tsc (\d+) ticks from entry to verdict$")
 
 _XEN_PREFIX = re.compile(r"\(XEN\) (?:\[[ \d.]+\] ?)?")
@@ -66,6 +68,7 @@ class Transcript:
         self.verdict = None
         self.verdict_reason = ""
         self.ticks = None
+        self.bench = {}  # name: its value and unit, or the reason why there is none
         self.crash = None  # "hypervisor" or "guest", by the hypervisor's word
         self.crash_line = ""
         self.machine_over = False
@@ -131,11 +134,23 @@ class Transcript:
             self.plan = int(plan.group(1))
         elif ticks:
             self.ticks = int(ticks.group(1))
+        elif line.startswith("bench "):
+            self._bench_line(line)
         elif line.startswith("# "):
             if len(self._diagnostics) < DIAGNOSTICS_MAX:
                 self._diagnostics.append(line[2:])
         elif _LOOKS_LIKE_RESULT.match(line):
             self._result_line(line)
+
+    def _bench_line(self, line):
+        said = _BENCH.match(line)
+        if not said:
+            self._problem(f"malformed bench line {line[:80]!r}")
+        elif said[1] in self.bench:
+            self._problem(f"two figures named {said[1]}")
+        elif len(self.bench) < BENCH_MAX:
+            value = {"reason": said[3]} if said[2] is None else {"value": int(said[2]), "unit": said[3]}
+            self.bench[said[1]] = value
 
     def _result_line(self, line):
         result = _RESULT.match(line)

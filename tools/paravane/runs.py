@@ -51,6 +51,7 @@ class Result:
     first_seconds: float = 0.0  # start to first line
     guest_seconds: float = 0.0  # first line to verdict
     ticks: Optional[int] = None
+    bench: dict = dataclasses.field(default_factory=dict)
     directory: str = ""
 
     def plain(self):
@@ -123,6 +124,7 @@ def _result(platform, directory, said, ending, options):
         result.status, result.reason = verdict.status, verdict.reason
     result.banner, result.hypervisor = said.banner, said.hypervisor
     result.tests, result.panic, result.ticks = said.tests, said.panic_lines, said.ticks
+    result.bench = said.bench
     result.seconds = round(ending.seconds, 3)
     result.first_seconds = round(ending.first_seconds, 4)
     result.guest_seconds = round(ending.guest_seconds, 4)

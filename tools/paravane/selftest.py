@@ -110,6 +110,8 @@ def _steps(scratch):
     yield Step("suite on every platform, by op too", _RUN + by_op, words=r"\b0 fail")
     by_clang = ["suite", "--on", "qemu,xen-pv", "--image", f"{llvm}/paravane.elf"]
     yield Step("suite, built by clang", _RUN + by_clang)
+    twice = r"two runs counted the same on qemu"
+    yield Step("bench, every figure twice", _RUN + ["bench", "--on", "qemu"], words=twice)
     yield from _loaders_accept()
     yield from _sizes()
     yield from _proofs()

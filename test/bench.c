@@ -1,0 +1,103 @@
+/*
+ * The payload "bench": runs every measurement that matches test=GLOB and prints a line for each.
+ * What is measured stands in bench_*.c; ./run.sh bench compares the lines.
+ */
+#include "test/bench.h"
+#include "kernel/console.h"
+#include "kernel/kernel.h"
+#include "kernel/verdict.h"
+#include "lib/string.h"
+#include "pv/pv.h"
+
+enum {
+    ROUNDS = 3,
+    CALLS_MIN = 16,
+    CALLS_MAX = 16384,
+    ROUND_TICKS = 300000, /* about what a round is to take */
+};
+
+extern const struct bench _benches_start[], _benches_end[];
+
+static const char *none;
+
+u64 bench_none(const char *why)
+{
+    none = why;
+    return BENCH_NONE;
+}
+
+static void empty_loop(u32 count)
+{
+    for (; count; count--)
+        barrier();
+}
+
+static u64 ticks_of(void (*loop)(u32), u32 count)
+{
+    u64 before;
+
+    pv_irq_disable();
+    before = pv_read_tsc();
+    loop(count);
+    return pv_read_tsc() - before;
+}
+
+static u64 least_ticks_of(void (*loop)(u32), u32 count)
+{
+    u64 least = ~0ull;
+
+    for (u32 i = 0; i < ROUNDS; i++)
+        least = MIN(least, ticks_of(loop, count));
+    return least;
+}
+
+/*
+ * As many calls a round as take ROUND_TICKS, so that reading the TSC, which a hypervisor may make
+ * dear, does not count. The rounds that find this out do what is done only once.
+ */
+static u32 calls_a_round(void (*loop)(u32))
+{
+    u32 count = CALLS_MIN;
+
+    while (count < CALLS_MAX && ticks_of(loop, count) < ROUND_TICKS)
+        count *= 2;
+    return count;
+}
+
+u64 bench_per_call(void (*loop)(u32))
+{
+    const u32 count = calls_a_round(loop);
+    const u64 empty = least_ticks_of(empty_loop, count);
+    const u64 full = least_ticks_of(loop, count);
+
+    return full < empty ? 0 : (full - empty + count / 2) / count;
+}
+
+static void run_one(const struct bench *b)
+{
+    u64 value;
+
+    none = b->unit;
+    pv_irq_disable();
+    value = b->measure ? b->measure() : BENCH_NONE;
+    if (value == BENCH_NONE)
+        print("bench %s - %s\n", b->name, none);
+    else
+        print("bench %s %llu %s\n", b->name, (unsigned long long)value, b->unit);
+}
+
+static void bench_run(void)
+{
+    u32 count = 0;
+
+    for (const struct bench *b = _benches_start; b < _benches_end; b++)
+        if (glob_match(cmdline.test, b->name)) {
+            run_one(b);
+            count++;
+        }
+    if (!count)
+        finish(VERDICT_ERROR, "test=%s matches no measurement", cmdline.test);
+    finish(VERDICT_PASS, "%s", "");
+}
+
+PAYLOAD(bench, bench_run);
