@@ -93,9 +93,13 @@ static void on_ipi(struct trap_frame *frame)
 static const char *native_irq_init(const char *abi)
 {
     (void)abi;
+    /*
+     * The PICs are silenced before the local APIC's LINT0: QEMU 7.2 otherwise keeps a request that
+     * it can no longer take back, and raises #GP with error -14 once interrupts are enabled.
+     */
+    native_ioapic_init(&madt);
     if (!native_apic_init())
         return "the CPU has no local APIC";
-    native_ioapic_init(&madt);
     for (u32 i = 0; i < NR_LINES; i++)
         native_own_vector((u8)(VECTOR_LINES + i), on_line);
     for (u32 i = 0; i < PV_NR_IPIS; i++)
