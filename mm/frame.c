@@ -212,13 +212,13 @@ pfn_t frame_alloc(u32 order, u32 flags, enum frame_state owner)
         pfn = take_or_grow(ZONE_LOW, order);
     if (pfn.n == PFN_INVALID.n)
         return pfn;
-    for (u64 i = 0; i < 1ull << order; i++)
-        if (f.db[pfn.n + i].poisoned)
-            check_poison(pfn.n + i);
     set_state(pfn.n, 1ull << order, owner);
     f.db[pfn.n].order = (u8)order;
     f.db[pfn.n].used = 0;
     f.free -= 1ull << order;
+    for (u64 i = 0; i < 1ull << order; i++)
+        if (f.db[pfn.n + i].poisoned)
+            check_poison(pfn.n + i);
     if (flags & FRAME_ZEROED)
         memset(pfn_to_va(pfn), 0, PAGE_SIZE << order);
     return pfn;
