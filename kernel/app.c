@@ -30,9 +30,20 @@ extern const struct libc_app _apps_start[], _apps_end[];
 static u8 app_stack[APP_STACK_SIZE] __aligned(PAGE_SIZE);
 GUARD_PAGE(app_stack, app_stack);
 
+/* The kernel's own lines begin at the left edge, wherever the program left off. */
+static bool in_line;
+
 void libc_console_write(const void *bytes, size_t len)
 {
+    if (!len)
+        return;
     pv_console_write(bytes, len);
+    in_line = ((const char *)bytes)[len - 1] != '\n';
+}
+
+static const char *line_break(void)
+{
+    return in_line ? "\n" : "";
 }
 
 int libc_console_read(void)
@@ -113,6 +124,7 @@ const void *libc_module(size_t *size)
 
 _Noreturn void libc_exit(int status)
 {
+    print("%sparavane: program %s exits with code %d\n", line_break(), payload_argument, status);
     if (status)
         finish(VERDICT_FAIL, "app:%s exited with code %d", payload_argument, status);
     finish(VERDICT_PASS, "%s", "");
@@ -120,6 +132,7 @@ _Noreturn void libc_exit(int status)
 
 _Noreturn void libc_killed(const char *why)
 {
+    print("%s", line_break());
     panic("app:%s was killed by %s", payload_argument, why);
 }
 
@@ -141,6 +154,7 @@ static void run_on_stack(const struct libc_app *app)
 /* A frame pointer of 0 ends backtraces. */
 static void __noreturn enter(const struct libc_app *app)
 {
+    print("paravane: program %s starts\n", payload_argument);
     stack_limit = 0;
     __asm__ volatile("movq %0, %%rsp\n\t"
                      "xorl %%ebp, %%ebp\n\t"

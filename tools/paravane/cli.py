@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-from . import bench, image, iso, opreport, platforms, report, runs, selftest, setup, suite, xen
+from . import bench, image, iso, module, opreport, platforms, report, runs, selftest, setup, suite, xen
 from .common import (
     EXIT_FAIL,
     EXIT_INTERRUPTED,
@@ -30,7 +30,8 @@ Paravane: one kernel image, every platform, one suite.
 
 ./run.sh         set up what is missing, build, run the suite on every platform, print the matrix
 ./run.sh test    all that CI runs
-./run.sh boot    [--on PLATFORM] [--run PAYLOAD] [--gdb] ...  boot once, the console on the terminal
+./run.sh boot    [--on PLATFORM] [--run PAYLOAD | --app FILE.c|FOLDER] [--module TAR|FOLDER] [--gdb] ...
+                 boot once, the console on the terminal; app:NAME runs a program
 ./run.sh suite   [--on P,P...] [--filter GLOB] [--jobs N] [--junit FILE] [--json FILE] [--verbose] ...
                  [--ops FILE]  also write what was seen of each op on each platform, as Markdown
 ./run.sh bench   [--on P,P...] [--json FILE] ...  times, and instructions counted without noise
@@ -54,7 +55,7 @@ Platforms: {platforms}
 """
 
 _WITH_VALUE = (
-    "--on --run --filter --smp --mem --xen --append --timeout --image --jobs --junit --json --ops"
+    "--on --run --app --module --filter --smp --mem --xen --append --timeout --image --jobs --junit --json --ops"
 ).split()
 
 
@@ -174,13 +175,25 @@ def _options(asked, caller, chosen):
     )
 
 
-def _build():
+def _build_app(asked, caller):
+    """Builds an image with a program from outside of the tree; returns its path and the payload."""
+    path = (caller / asked.app).resolve()
+    if asked.image or asked.run:
+        raise usage("--app says what to build and to run: no --image or --run beside it")
+    if not path.exists() or not (path.is_dir() or path.suffix == ".c"):
+        raise usage(f"--app: {asked.app} is neither a C file nor a folder")
+    name = path.name.removesuffix(".c")
+    _build(f"APP={path}")
+    return build_dir() / f"{name}.elf", f"app:{name}"
+
+
+def _build(*words):
     """Builds the image; Make's output is shown only if it fails."""
     make_dirs(build_dir())
     if not shutil.which("make"):
         raise Trouble("make is not installed; ./run.sh setup installs it")
     begun = time.monotonic()
-    command = ["make", f"-j{os.cpu_count() or 1}", f"BUILD={short(build_dir())}"]
+    command = ["make", f"-j{os.cpu_count() or 1}", f"BUILD={short(build_dir())}", *words]
     done = subprocess.run(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         check=False,
@@ -233,10 +246,12 @@ def _report_ops(path, table, results):
 
 
 def _boot(args, caller):
-    asked = _parse("boot", args, ("--run", "--gdb"))
+    asked = _parse("boot", args, ("--run", "--gdb", "--module", "--app"))
     chosen = platforms.parse(asked.on or "qemu")
     if len(chosen) != 1:
         raise usage("boot: --on takes one platform")
+    if asked.app:
+        asked.image, asked.run = _build_app(asked, caller)
     options = _options(asked, caller, chosen)
     options.run = asked.run or "suite"
     if platforms.split_words(options.run) != [options.run]:
@@ -247,7 +262,8 @@ def _boot(args, caller):
         print("waiting for a debugger, in another terminal:")
         print(f"  gdb {symbols} -ex 'target remote :1234' -ex 'hbreak kernel_main' -ex continue")
         sys.stdout.flush()
-    directory = runs.RunDirectory(options.image)
+    files = module.read(caller / asked.module) if asked.module else None
+    directory = runs.RunDirectory(options.image, files)
     result = directory.run(chosen[0], options, terminal=Terminal())
     print(f"run.sh: {result.platform}: {suite.one_line(result)}")
     if result.ran:
@@ -272,9 +288,9 @@ def _iso(args, _caller):
         raise Trouble(reason)
     target = build_dir() / "paravane.iso"
     kernel = _build()
-    module = build_dir() / "testmodule"
-    module.write_bytes(image.TEST_MODULE)
-    files = {"paravane.elf": kernel, "testmodule": module}
+    module_file = build_dir() / "testmodule"
+    module_file.write_bytes(module.test_module())
+    files = {"paravane.elf": kernel, "testmodule": module_file}
     found = runs.find_xen(None)
     if found:
         files["xen.elf"] = found

@@ -5,7 +5,6 @@ import struct
 
 from .common import Trouble, EXIT_USAGE, short
 
-TEST_MODULE = b"paravane test module\n" * 300
 _PT_LOAD, _PT_NOTE = 1, 4
 _NOTE_PHYS32_ENTRY = 18  # xen/elfnote.h
 

@@ -12,6 +12,7 @@ DIAGNOSTICS_MAX = 40
 PROBLEMS_MAX = 10
 BENCH_MAX = 2000
 PANIC_LINES_MAX = 60
+OUTPUT_MAX = 20000
 
 _BANNER = re.compile(r"paravane: Paravane (?:\S+ )?on (.*)")
 _RESULT = re.compile(r"(not )?ok (\d{1,6}) (?:- )?(\S+)(?: # SKIP ?(.*))?$")
@@ -19,6 +20,7 @@ _LOOKS_LIKE_RESULT = re.compile(r"(not )?ok\b")
 _PLAN = re.compile(r"1\.\.(\d{1,6})$")
 _VERDICT = re.compile(r"paravane: verdict (PASS|FAIL|SKIP|ERROR)(?:: (.*))?$")
 _BENCH = re.compile(r"bench (\w+\.\w+) (?:(\d{1,20})|-) (\S.*)$")
+_PROGRAM = re.compile(r"paravane: program (\S+) (starts|exits)")
 _TICKS = re.compile(r"# tsc (\d+) ticks from entry to verdict$")
 
 _XEN_PREFIX = re.compile(r"\(XEN\) (?:\[[ \d.]+\] ?)?")
@@ -73,6 +75,9 @@ class Transcript:
         self.crash_line = ""
         self.machine_over = False
         self.echo_wanted = []  # tokens asked for, not yet typed
+        self.program = None  # name of the program that runs or ran
+        self.in_program = False
+        self.output = []  # its lines
         self._diagnostics = []
 
     def feed(self, line):
@@ -83,6 +88,9 @@ class Transcript:
             self._own_line(line.rstrip())
         elif self.panic is not None and self.verdict is None:
             self._panic_line(line)
+        elif self.in_program:
+            if len(self.output) < OUTPUT_MAX:
+                self.output.append(line.rstrip())
         else:
             self._ktap_line(line.rstrip())
 
@@ -100,12 +108,14 @@ class Transcript:
             self.machine_over = True
 
     def _own_line(self, line):
-        verdict = _VERDICT.match(line)
+        verdict, program = _VERDICT.match(line), _PROGRAM.match(line)
         if verdict:
             if self.verdict is not None:
                 self._problem("more than one verdict line")
             else:
                 self.verdict, self.verdict_reason = verdict.group(1), verdict.group(2) or ""
+        elif program:
+            self.program, self.in_program = program.group(1), program.group(2) == "starts"
         elif line.startswith("paravane: verdict"):
             self._problem(f"malformed verdict line {line!r}")
         elif line.startswith("paravane: PANIC: "):

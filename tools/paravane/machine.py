@@ -19,6 +19,8 @@ from .ktap import Transcript
 LOG_MAX = 8 << 20
 SHUTDOWN_GRACE = 5.0  # seconds between the verdict and the machine's end
 CRASH_GRACE = 0.3  # seconds for the rest of a dying hypervisor's words
+_TYPED_MAX = 1024  # bytes at a time: a pipe that can be written to takes as much without waiting
+_END_OF_INPUT = b"\x04"  # Ctrl-D
 _TICK = 0.2  # how often a wish to stop is looked for
 
 
@@ -97,8 +99,8 @@ class Machine:
         console = qemu.stdout.fileno()
         room = LOG_MAX
         while self._ending is None:
-            for fd in select.select(self._sources(console), [], [], _TICK)[0]:
-                data = os.read(fd, 65536)
+            for fd in select.select(self._sources(console, qemu), [], [], _TICK)[0]:
+                data = os.read(fd, 65536 if fd == console else _TYPED_MAX)
                 if fd != console:
                     self._type_for_user(qemu, data)
                     continue
@@ -114,8 +116,13 @@ class Machine:
             self._check_limits(room)
         self._take(qemu, lines.flush())
 
-    def _sources(self, console):
+    def _sources(self, console, qemu):
+        """What is redirected to us is kept for the program, since who boots would throw it away."""
         if self.terminal is None or self.terminal.keyboard is None:
+            return [console]
+        if not self.terminal.is_tty and not self.said.in_program:
+            return [console]
+        if not select.select([], [qemu.stdin], [], 0)[1]:
             return [console]
         return [console, self.terminal.keyboard]
 
@@ -168,13 +175,15 @@ class Machine:
             _type(qemu, data)
         else:
             self.terminal.keyboard = None
+            _type(qemu, _END_OF_INPUT)
 
 
 class Terminal:
     """The user's terminal: the console is shown on it, and its lines go to the guest."""
 
     def __init__(self):
-        self.keyboard = sys.stdin.fileno() if sys.stdin and sys.stdin.isatty() else None
+        self.keyboard = sys.stdin.fileno() if sys.stdin else None
+        self.is_tty = self.keyboard is not None and sys.stdin.isatty()
 
     def show(self, text):
         sys.stdout.buffer.write(text)

@@ -243,7 +243,8 @@ def command_words(platform, run, pattern="", extra=(), promise=True):
         ours.append(f"echo={ECHO_TOKEN}")
     if pattern:
         ours.append(f"test={pattern}")
-    given = {word.split("=", 1)[0] for word in extra}
+    said = extra[: extra.index("--")] if "--" in extra else extra
+    given = {word.split("=", 1)[0] for word in said}
     return [word for word in ours if word.split("=", 1)[0] not in given] + list(extra)
 
 

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import Optional
 
-from . import image, platforms, xen
+from . import image, module, platforms, xen
 from .common import build_dir, make_dirs, shell_line, short
 from .machine import Machine
 from .verdict import judge
@@ -50,6 +50,7 @@ class Result:
     seconds: float = 0.0
     first_seconds: float = 0.0  # start to first line
     guest_seconds: float = 0.0  # first line to verdict
+    output: list = dataclasses.field(default_factory=list)  # a program's own lines
     ticks: Optional[int] = None
     bench: dict = dataclasses.field(default_factory=dict)
     directory: str = ""
@@ -71,7 +72,7 @@ class Result:
 class RunDirectory:
     """build/runs/STAMP: a copy of the image, and one directory a platform."""
 
-    def __init__(self, image_path):
+    def __init__(self, image_path, module_bytes=None):
         image.check(image_path)
         runs = make_dirs(build_dir() / "runs")
         stamp = time.strftime("%Y%m%d-%H%M%S")
@@ -79,7 +80,7 @@ class RunDirectory:
         self.image = self.path / "paravane.elf"
         self.module = self.path / "testmodule"
         shutil.copyfile(image_path, self.image)
-        self.module.write_bytes(image.TEST_MODULE)
+        self.module.write_bytes(module_bytes or module.test_module())
         _prune(runs)
 
     def run(self, platform, options, terminal=None, stop=None, label=""):
@@ -125,6 +126,7 @@ def _result(platform, directory, said, ending, options):
     result.banner, result.hypervisor = said.banner, said.hypervisor
     result.tests, result.panic, result.ticks = said.tests, said.panic_lines, said.ticks
     result.bench = said.bench
+    result.output = said.output
     result.seconds = round(ending.seconds, 3)
     result.first_seconds = round(ending.first_seconds, 4)
     result.guest_seconds = round(ending.guest_seconds, 4)
