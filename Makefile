@@ -58,6 +58,14 @@ SRCS := $(sort $(filter-out test/libc%.c,$(wildcard $(addsuffix /*.c,$(DIRS)) $(
 OBJS := $(patsubst %,$(BUILD)/obj/%.o,$(SRCS))
 IMAGE := $(BUILD)/$(if $(APP),$(basename $(notdir $(APP:/=))),paravane)
 
+# A repro from outside of the tree (REPRO=/path/to/my.c REPRO_NAME=my) makes an image of its own, repro-my.elf,
+# in which it takes the place of the tree's repro of that name.
+ifdef REPRO
+IMAGE := $(BUILD)/repro-$(REPRO_NAME)
+OBJS := $(filter-out $(BUILD)/obj/repro/$(REPRO_NAME).c.o,$(OBJS)) $(BUILD)/obj/outside/$(REPRO_NAME).c.o
+endif
+FIRST_LINK := $(BUILD)/obj/$(notdir $(IMAGE))
+
 .PHONY: all
 all: $(IMAGE).elf ## build the image (build/paravane.elf) and its unstripped twin
 
@@ -71,6 +79,11 @@ $(BUILD)/include/xen:
 	@mkdir -p $(@D) && ln -sfn $(XEN_HEADERS) $@
 
 $(BUILD)/obj/%.c.o: %.c $(FLAGS_FILE) | $(BUILD)/include/xen
+	@mkdir -p $(@D)
+	$(call say,CC)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/obj/outside/$(REPRO_NAME).c.o: $(REPRO) $(FLAGS_FILE) | $(BUILD)/include/xen
 	@mkdir -p $(@D)
 	$(call say,CC)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
@@ -90,18 +103,18 @@ $(BUILD)/obj/symtab-empty.S: tools/symtab.py $(FLAGS_FILE)
 	$(call say,GEN)
 	$(Q)$(PYTHON) tools/symtab.py < /dev/null > $@
 
-$(BUILD)/obj/pass1.elf: $(OBJS) $(WORLD) $(BUILD)/obj/symtab-empty.o linker.ld
+$(FIRST_LINK)-pass1.elf: $(OBJS) $(WORLD) $(BUILD)/obj/symtab-empty.o linker.ld
 	$(call say,LD)
 	$(Q)$(LD) $(LDFLAGS) -T linker.ld -o $@ $(OBJS) $(WORLD) $(BUILD)/obj/symtab-empty.o
 
-$(BUILD)/obj/symtab-full.S: $(BUILD)/obj/pass1.elf
+$(BUILD)/obj/symtab-$(notdir $(IMAGE)).S: $(FIRST_LINK)-pass1.elf
 	$(call say,GEN)
 	$(Q)$(NM) $< | $(PYTHON) tools/symtab.py > $@
 
-$(IMAGE).debug.elf: $(OBJS) $(WORLD) $(BUILD)/obj/symtab-full.o linker.ld tools/check_image.py
+$(IMAGE).debug.elf: $(OBJS) $(WORLD) $(BUILD)/obj/symtab-$(notdir $(IMAGE)).o linker.ld tools/check_image.py
 	$(call say,LD)
-	$(Q)$(LD) $(LDFLAGS) -T linker.ld -o $@.tmp $(OBJS) $(WORLD) $(BUILD)/obj/symtab-full.o
-	$(Q)$(NM) $@.tmp | $(PYTHON) tools/symtab.py --check $(BUILD)/obj/symtab-full.S
+	$(Q)$(LD) $(LDFLAGS) -T linker.ld -o $@.tmp $(OBJS) $(WORLD) $(BUILD)/obj/symtab-$(notdir $(IMAGE)).o
+	$(Q)$(NM) $@.tmp | $(PYTHON) tools/symtab.py --check $(BUILD)/obj/symtab-$(notdir $(IMAGE)).S
 	$(Q)$(PYTHON) tools/check_image.py --objdump $(OBJDUMP) --nm $(NM) $@.tmp $(BUILD)/obj
 	$(Q)mv $@.tmp $@
 

@@ -9,7 +9,8 @@ import sys
 import time
 from pathlib import Path
 
-from . import bench, image, iso, module, opreport, platforms, report, runs, selftest, setup, suite, xen
+from . import bench, image, iso, module, opreport, packaged, platforms, repro, report, repros, runs
+from . import selftest, setup, suite, xen
 from .common import (
     EXIT_FAIL,
     EXIT_INTERRUPTED,
@@ -34,14 +35,16 @@ Paravane: one kernel image, every platform, one suite.
                  boot once, the console on the terminal; app:NAME runs a program
 ./run.sh suite   [--on P,P...] [--filter GLOB] [--jobs N] [--junit FILE] [--json FILE] [--verbose] ...
                  [--ops FILE]  also write what was seen of each op on each platform, as Markdown
+./run.sh repro   NAME|FILE.c|--all [--on P,P...] [--xen FILE|VERSION]...  is the bug there?
 ./run.sh bench   [--on P,P...] [--json FILE] ...  times, and instructions counted without noise
 ./run.sh iso     make build/paravane.iso, which GRUB boots by BIOS or UEFI
-./run.sh list    what there is: platforms, hypervisors, payloads
-./run.sh setup   install the distribution's packages that are missing
+./run.sh list    what there is: platforms, hypervisors, payloads; --repros: the bugs
+./run.sh setup   install the distribution's packages that are missing; --xen VERSION...: get the Xen
+                 of another release of the distribution, for --xen (nothing is installed)
 ./run.sh clean   remove what was built, and all logs
 ./run.sh help    this text
 
-Also for boot, suite and bench:
+Also for boot, suite, repro and bench:
   --smp N             virtual CPUs (default 1)
   --mem MIB           the guest's memory (default 256; on Xen this is dom0_mem)
   --xen FILE|VERSION  which Xen: a file (ELF or gzip) or an installed version such as 4.17
@@ -97,6 +100,7 @@ def _dispatch(args, caller):
         "test": _test,
         "boot": _boot,
         "suite": _suite,
+        "repro": _repro,
         "bench": _bench,
         "iso": _iso,
         "list": _list,
@@ -120,12 +124,14 @@ def _parse(name, args, more=()):
     parser.add_argument("--on")
     parser.add_argument("--smp", type=_number("virtual CPUs", 1, 64), default=1)
     parser.add_argument("--mem", type=_number("MiB", 2, 1 << 20), default=platforms.DEFAULT_MEM)
-    parser.add_argument("--xen")
+    parser.add_argument("--xen", **({"action": "append"} if "names" in more else {}))
     parser.add_argument("--append", default="")
     parser.add_argument("--timeout", type=_seconds, default=60)
     parser.add_argument("--image")
     for option in more:
-        if option in ("--gdb", "--verbose"):
+        if option == "names":
+            parser.add_argument(option, nargs="*")
+        elif option in ("--gdb", "--verbose", "--all"):
             parser.add_argument(option, action="store_true")
         elif option == "--jobs":
             parser.add_argument(option, type=_number("jobs", 1, 64), default=os.cpu_count() or 1)
@@ -271,6 +277,32 @@ def _boot(args, caller):
     return suite.exit_code([result])
 
 
+def _repro(args, caller):
+    """Status: of one repro its verdict; of several, whether all is as their heads say."""
+    asked = _parse("repro", args, ("--jobs", "--all", "--json", "names"))
+    if bool(asked.names) == asked.all:
+        raise usage("repro: name repros, or say --all")
+    chosen = [repros.find(name, caller) for name in asked.names]
+    if asked.all:
+        chosen = list(repros.all_repros().values())
+    if len(chosen) > 1 and any(one.outside for one in chosen):
+        raise usage("repro: a file from outside of the tree has an image of its own: one at a time")
+    on = platforms.parse(asked.on) if asked.on else None
+    xens = repro.hypervisors(asked.xen, caller)
+    elf = caller / asked.image if asked.image else repro.build(chosen[0])
+    append = tuple(platforms.split_words(asked.append))
+    options = runs.Options(
+        elf, append=append, mem=asked.mem, smp=asked.smp, timeout=asked.timeout
+    )
+    listed = repro.cases(chosen, on, xens, options, skip_others=asked.all)
+    directory = repro.run(listed, elf, asked.jobs)
+    repro.print_results(listed, directory)
+    status = repro.exit_code(listed, against_heads=len(chosen) > 1)
+    if asked.json:
+        report.write_json(caller / asked.json, repro.document(listed, status))
+    return status
+
+
 def _bench(args, caller):
     asked = _parse("bench", args, ("--json",))
     chosen = platforms.parse(asked.on)
@@ -300,6 +332,9 @@ def _iso(args, _caller):
 
 
 def _list(args, _caller):
+    if args == ["--repros"]:
+        print("\n".join(repros.listing(repros.all_repros())))
+        return EXIT_PASS
     _nothing_more("list", args)
     print("platforms:")
     for platform in platforms.PLATFORMS.values():
@@ -311,14 +346,22 @@ def _list(args, _caller):
     hypervisors = xen.installed()
     for name, path in hypervisors.items():
         print(f"  Xen {name:13} {path}")
-    if not hypervisors:
+    for version, path in packaged.cached().items():
+        print(f"  Xen {version:13} {path}")
+    if not hypervisors and not packaged.cached():
         print("  none; ./run.sh setup installs one")
-    print("payloads:\n  suite")
+    print("payloads:\n  suite\n  repro:NAME    (./run.sh list --repros)")
     return EXIT_PASS
 
 
 def _setup(args, _caller):
-    _nothing_more("setup", args)
+    parser = _Parser(prog="run.sh setup", add_help=False, allow_abbrev=False)
+    parser.add_argument("--xen", nargs="+", action="extend")
+    for wanted in parser.parse_args(args).xen or []:
+        version, path = packaged.fetch(wanted)
+        print(f"Xen {version}: {path}", flush=True)
+    if args:
+        return EXIT_PASS
     setup.ensure()
     print("everything that Paravane needs is installed")
     return EXIT_PASS

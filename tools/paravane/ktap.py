@@ -21,6 +21,7 @@ _PLAN = re.compile(r"1\.\.(\d{1,6})$")
 _VERDICT = re.compile(r"paravane: verdict (PASS|FAIL|SKIP|ERROR)(?:: (.*))?$")
 _BENCH = re.compile(r"bench (\w+\.\w+) (?:(\d{1,20})|-) (\S.*)$")
 _PROGRAM = re.compile(r"paravane: program (\S+) (starts|exits)")
+_REPRO = re.compile(r"paravane: repro (\S+) (good|bad|cannot-tell): (.*?)( \(exercised\))?$")
 _TICKS = re.compile(r"# tsc (\d+) ticks from entry to verdict$")
 
 _XEN_PREFIX = re.compile(r"\(XEN\) (?:\[[ \d.]+\] ?)?")
@@ -74,6 +75,8 @@ class Transcript:
         self.crash = None  # "hypervisor" or "guest", by the hypervisor's word
         self.crash_line = ""
         self.machine_over = False
+        self.repro = None  # name, verdict, reason, exercised: what a repro says of itself
+        self.hypervisor_answers = False  # a debug key was seen by the hypervisor
         self.echo_wanted = []  # tokens asked for, not yet typed
         self.program = None  # name of the program that runs or ran
         self.in_program = False
@@ -104,6 +107,8 @@ class Transcript:
                     self.crash, self.crash_line = who, text
         elif self.crash_line.endswith(":"):
             self.crash_line += " " + text
+        if "'h' pressed" in line:
+            self.hypervisor_answers = True
         if any(words in line for words in _XEN_ENDS):
             self.machine_over = True
 
@@ -118,6 +123,11 @@ class Transcript:
             self.program, self.in_program = program.group(1), program.group(2) == "starts"
         elif line.startswith("paravane: verdict"):
             self._problem(f"malformed verdict line {line!r}")
+        elif _REPRO.match(line):
+            name, verdict, reason, exercised = _REPRO.match(line).groups()
+            self.repro = {
+                "name": name, "verdict": verdict, "reason": reason, "exercised": bool(exercised)
+            }  # fmt: skip
         elif line.startswith("paravane: PANIC: "):
             if self.panic is None:
                 self.panic = line[len("paravane: PANIC: ") :]

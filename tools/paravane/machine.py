@@ -21,6 +21,9 @@ SHUTDOWN_GRACE = 5.0  # seconds between the verdict and the machine's end
 CRASH_GRACE = 0.3  # seconds for the rest of a dying hypervisor's words
 _TYPED_MAX = 1024  # bytes at a time: a pipe that can be written to takes as much without waiting
 _END_OF_INPUT = b"\x04"  # Ctrl-D
+PROBE_GRACE = 3.0  # seconds in which a living hypervisor answers a debug key
+# Three Ctrl-A turn Xen's console input to Xen itself, where h lists the debug keys.
+_PROBE = b"\x01\x01\x01h"
 _TICK = 0.2  # how often a wish to stop is looked for
 
 
@@ -44,15 +47,18 @@ class Machine:
     promise: the one token that may be typed when the guest asks (see echo= of the command line).
     terminal: where to show the console live, and what to read the user's lines from (or None).
     stop: a threading.Event that ends the run early.
+    probe: at a time-out, ask the hypervisor whether it still lives (said.hypervisor_answers).
     """
 
-    def __init__(self, argv, directory, timeout, promise="", terminal=None, stop=None):
+    def __init__(self, argv, directory, timeout, promise="", terminal=None, stop=None,
+                 probe=False):  # fmt: skip
         self.argv = argv
         self.directory = directory
         self.timeout = timeout
         self.promise = promise
         self.terminal = terminal
         self.stop = stop
+        self.probe = probe
         self.said = Transcript()
         self._ending = None
         self._first_line = self._verdict_at = 0.0
@@ -113,7 +119,7 @@ class Machine:
                 room -= len(text)
                 self._show(text)
                 self._take(qemu, lines.feed(text))
-            self._check_limits(room)
+            self._check_limits(room, qemu)
         self._take(qemu, lines.flush())
 
     def _sources(self, console, qemu):
@@ -149,7 +155,7 @@ class Machine:
         if self.timeout:
             self._deadline = min(self._deadline, deadline)
 
-    def _check_limits(self, room):
+    def _check_limits(self, room, qemu):
         if self._ending:
             return
         if self.stop is not None and self.stop.is_set():
@@ -157,11 +163,16 @@ class Machine:
         elif room < 0:
             self._ending = Ending("flood", limit=f"{LOG_MAX >> 20} MiB")
         elif self._deadline and time.monotonic() > self._deadline:
-            self._ending = self._late()
+            self._ending = self._late(qemu)
 
-    def _late(self):
+    def _late(self, qemu):
         if self.said.machine_over:
             return Ending("over")
+        if self.probe and not self.said.verdict:
+            self.probe = False
+            self._deadline += PROBE_GRACE
+            _type(qemu, _PROBE)
+            return None
         if self.said.verdict:
             return Ending("timeout", limit=f"{SHUTDOWN_GRACE:.0f} s")
         return Ending("timeout", limit=f"{self.timeout:g} s")

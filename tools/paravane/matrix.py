@@ -37,7 +37,7 @@ def render(results, verbose=False):
     rows.append(["verdict"] + [_verdict_cell(result, notes) for result in results])
     rows.append(["seconds"] + [f"{r.seconds:.1f}" if r.ran else "-" for r in results])
     head = ["paravane"] + [result.platform for result in results]
-    return _table(head, rows) + notes.legend()
+    return table(head, rows) + notes.legend()
 
 
 class Notes:
@@ -117,7 +117,8 @@ def _verdict_cell(result, notes):
     return "stopped" if result.status == "INTERRUPTED" else result.status
 
 
-def _table(head, rows):
+def table(head, rows):
+    """Columns as wide as their widest cell, a rule below the head."""
     widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
     rule = "  ".join("-" * width for width in widths)
     body = ["  ".join(c.ljust(w) for c, w in zip(row, widths)).rstrip() for row in rows]

@@ -54,6 +54,8 @@ class Result:
     ticks: Optional[int] = None
     bench: dict = dataclasses.field(default_factory=dict)
     directory: str = ""
+    culprit: str = ""  # who crashed or hangs: hypervisor or guest
+    repro: Optional[dict] = None  # ktap.Transcript.repro
 
     def plain(self):
         """As JSON can hold it."""
@@ -100,7 +102,8 @@ class RunDirectory:
         promise = _promise(words)
         hint = f"# By hand: type {promise} and Enter when the guest asks.\n" if promise else ""
         (directory / "command").write_text(hint + shell_line(argv) + "\n")
-        machine = Machine(argv, directory, options.timeout, promise, terminal, stop)
+        probe = options.run.startswith("repro:") and options.xen is not None
+        machine = Machine(argv, directory, options.timeout, promise, terminal, stop, probe)
         ending = machine.run()
         result = _result(platform, directory, machine.said, ending, options)
         (directory / "result.json").write_text(json.dumps(result.plain(), indent=1) + "\n")
@@ -123,6 +126,7 @@ def _result(platform, directory, said, ending, options):
     if ending.how != "interrupted":
         verdict = judge(said, ending, options.run == "suite")
         result.status, result.reason = verdict.status, verdict.reason
+    result.culprit, result.repro = _culprit(platform, said, ending), said.repro
     result.banner, result.hypervisor = said.banner, said.hypervisor
     result.tests, result.panic, result.ticks = said.tests, said.panic_lines, said.ticks
     result.bench = said.bench
@@ -132,6 +136,19 @@ def _result(platform, directory, said, ending, options):
     result.guest_seconds = round(ending.guest_seconds, 4)
     result.directory = short(directory)
     return result
+
+
+def _culprit(platform, said, ending):
+    """Who is to blame for a run that did not end by itself. A hypervisor that no longer answers its
+    own console hangs; else it is the guest that never ends."""
+    if said.crash:
+        return said.crash
+    if said.panic is not None:
+        return "guest"
+    if ending.how == "timeout" and not said.verdict:
+        on_xen = platform.name.startswith("xen")
+        return "hypervisor" if on_xen and not said.hypervisor_answers else "guest"
+    return "guest" if said.verdict is None else ""
 
 
 def _prune(runs):

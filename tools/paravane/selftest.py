@@ -14,7 +14,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import platforms, xen
+from . import packaged, platforms, xen
 from .common import EXIT_FAIL, EXIT_PASS, EXIT_USAGE, ROOT, build_dir, make_dirs, short
 
 _RUN = ["./run.sh"]
@@ -116,6 +116,7 @@ def _steps(scratch):
     yield from _sizes()
     yield from _proofs()
     yield from _bad_input(scratch)
+    yield from _repros(scratch)
     yield from (_interrupted, _terminated, _killed)
 
 
@@ -202,6 +203,38 @@ def _bad_input(scratch):
                "cannot write to the build directory", nowhere)  # fmt: skip
     no_qemu = (("QEMU", "/nowhere/qemu"),)
     yield Step("no QEMU", _RUN + ["suite"], 125, "not installed", no_qemu)
+
+
+def _repros(scratch):
+    """The repros, and those that are broken: who crashed or hangs is told apart."""
+    good = "    exercised();\n    good(\"fine\");"
+    table = [
+        ("outside", good, 0, r"good .*fine \(exercised\)"),
+        ("unexercised", '    good("fine");', 125, "the path in question was not reached"),
+        ("silent", "", 125, "ended without a verdict"),
+        ("wrong", '    exercised();\n    bad("broken");', 1, "bad .*broken"),
+        ("no-c", "    int x = nothing;", 125, "does not build:(.|\n)*nothing"),
+        ("guest-crash", '    __asm__ volatile("ud2");', 125, "the guest, not the hyp.*#UD"),
+        ("endless", "    for (;;)\n        barrier();", 125, "the guest, not the hyp.*TIMEOUT"),
+    ]
+    for name, body, status, words in table:
+        path = scratch / f"{name}.c"
+        path.write_text(f'#include "repro/kit.h"\n\nREPRO("{name}")\n{{\n{body}\n}}\n')
+        argv = _RUN + ["repro", str(path), "--on", "xen-pv", "--timeout", "5"]
+        yield Step(f"repro: {name}", argv, status, words, platform="xen-pv")
+    on_pv = ["--on", "xen-pv"]
+    for name, args, status, words in (
+        ("no such repro", ["nothing"], EXIT_USAGE, "no repro is called"),
+        ("no such file", ["nothing.c"], 125, "no file nothing.c"),
+        ("no Xen", ["xsa-454", *on_pv, "--xen", str(scratch / "corrupt.elf")], 125, "not a Xen"),
+        ("no name", [], EXIT_USAGE, "name repros, or say --all"),
+    ):
+        yield Step(f"bad input: repro, {name}", _RUN + ["repro", *args], status, words)
+    if not platforms.lacking(platforms.PLATFORMS["xen-pv"]):
+        yield Step("all repros, against their heads", _RUN + ["repro", "--all"], words="0 unexpected")
+    if any(version.startswith("4.14") for version in packaged.cached()):
+        argv = ["repro", "xsa-454", "--xen", "4.14"]
+        yield Step("a Xen that crashes is bad", _RUN + argv, EXIT_FAIL, "Xen BUG at hypercall.c:258")
 
 
 def _interrupted():

@@ -14,11 +14,11 @@ class Interrupted(Exception):
     """Ctrl-C or SIGTERM; every machine of ours has been ended."""
 
 
-def run_all(tasks, jobs):
+def run_all(tasks, jobs, line=None):
     """Runs tasks, [(name, function of a stop event)], jobs at a time; returns their values in the
-    same order. Shows progress on a terminal, and a line for each that ends."""
+    same order. Shows progress on a terminal, and a line for each that ends, by line(value)."""
     stop = threading.Event()
-    progress = _Progress([name for name, _ in tasks])
+    progress = _Progress([name for name, _ in tasks], line or one_line)
 
     def one(name, task):
         progress.starts(name)
@@ -110,7 +110,8 @@ def print_failure(result):
 class _Progress:
     """A line a finished task; on a terminal also one line that is rewritten, with what runs."""
 
-    def __init__(self, names):
+    def __init__(self, names, line):
+        self._line = line
         self._total = len(names)
         self._width = max((len(name) for name in names), default=0)
         self._running = {}
@@ -127,7 +128,7 @@ class _Progress:
             self._running.pop(name)
             self._done += 1
             self._erase()
-            print(f"  {name.ljust(self._width)}  {one_line(value)}", flush=True)
+            print(f"  {name.ljust(self._width)}  {self._line(value)}", flush=True)
 
     def tick(self):
         if self._live:

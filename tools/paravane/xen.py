@@ -4,10 +4,13 @@ import glob
 import gzip
 import hashlib
 import os
+import shutil
 import struct
+import subprocess
 import zlib
 from pathlib import Path
 
+from . import packaged
 from .common import EXIT_USAGE, Trouble, build_dir, make_dirs
 
 _PATTERN = "/boot/xen-*.gz"
@@ -36,12 +39,41 @@ def find(wanted, base=Path(".")):
         return path
     if path.is_dir() or "/" in wanted or wanted.endswith((".gz", ".elf")):
         raise Trouble(f"--xen: there is no file {wanted}", EXIT_USAGE)
-    matches = [have[name] for name in have if name.startswith(wanted.replace("xen-", "", 1))]
-    if len(matches) == 1:
-        return matches[0]
-    listing = ", ".join(have) or "none (./run.sh setup installs one)"
-    what = "names more than one Xen" if matches else "is neither a file nor an installed Xen"
-    raise Trouble(f"--xen: {wanted} {what}; installed: {listing}", EXIT_USAGE)
+    return _by_version(wanted.replace("xen-", "", 1), have)
+
+
+def _by_version(wanted, have):
+    """The installed Xen whose file or package is so called, else the one in the cache."""
+    kept = packaged.cached()
+    by_name = [path for name, path in have.items() if name.startswith(wanted)]
+    by_package = [path for path in have.values() if version_of(path).startswith(wanted)]
+    exact = [path for version, path in kept.items() if version == wanted]
+    begins = [path for version, path in kept.items() if version.startswith(wanted)]
+    for matches in (by_name, by_package, exact, begins):
+        if len(matches) == 1:
+            return matches[0]
+    listing = ", ".join([*have, *kept]) or "none (./run.sh setup installs one)"
+    what = "is neither a file nor an installed Xen"
+    if by_name or by_package or begins:
+        what = "names more than one Xen"
+    remedy = f"./run.sh setup --xen {wanted} looks for it in the archive"
+    raise Trouble(f"--xen: {wanted} {what}; there are: {listing}; {remedy}", EXIT_USAGE)
+
+
+def version_of(path):
+    """The full version of a Xen's package, as far as it is known; else the file's name."""
+    for version, kept in packaged.cached().items():
+        if kept == path:
+            return version
+    if path.parent == Path("/boot") and shutil.which("dpkg-query"):
+        name = "xen-hypervisor-" + path.name[len("xen-") : -len(".gz")]
+        done = subprocess.run(
+            ["dpkg-query", "-W", "-f", "${Version}", name],
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        if done.returncode == 0 and done.stdout:
+            return done.stdout
+    return path.name
 
 
 def prepare(path):

@@ -1,0 +1,237 @@
+"""`./run.sh repro`: one suspicion, on every hypervisor that is asked for.
+
+A verdict is good, bad or cannot-tell. It is the guest's own if the run ended well; a hypervisor
+that crashed or hangs is bad, a guest that did is cannot-tell.
+"""
+
+import dataclasses
+import os
+import re
+import shutil
+import subprocess
+
+from . import platforms, repros, runs, suite, xen
+from .common import (
+    EXIT_FAIL,
+    EXIT_PASS,
+    EXIT_SKIP,
+    EXIT_USAGE,
+    Trouble,
+    build_dir,
+    make_dirs,
+    short,
+)
+from .matrix import table
+
+STATUS = {"good": EXIT_PASS, "bad": EXIT_FAIL, "cannot-tell": EXIT_SKIP}
+
+
+@dataclasses.dataclass
+class Case:
+    """One repro on one platform, with one hypervisor (version "" where there is none)."""
+
+    repro: repros.Repro
+    platform: platforms.Platform
+    version: str
+    options: runs.Options
+    result: runs.Result = None
+    verdict: str = ""
+    reason: str = ""
+    label: str = ""  # the version, as short as tells it from the others
+
+    @property
+    def expected(self):
+        """The head's word. A file that is no package has the version that it said of itself."""
+        version = self.version
+        if version and not version[0].isdigit() and self.result:
+            version = self.result.hypervisor
+        return self.repro.expected(self.platform.name, version)
+
+    @property
+    def surprise(self):
+        return bool(self.expected) and self.verdict != self.expected
+
+
+def build(repro):
+    """The image that holds a repro. A file that does not compile is no answer: status 125."""
+    target, words = "paravane", []
+    if repro and repro.outside:
+        target = f"repro-{repro.name}"
+        words = [f"REPRO={repro.path}", f"REPRO_NAME={repro.name}"]
+    make_dirs(build_dir())
+    if not shutil.which("make"):
+        raise Trouble("make is not installed; ./run.sh setup installs it", EXIT_SKIP)
+    command = ["make", "-s", f"-j{os.cpu_count() or 1}", f"BUILD={short(build_dir())}", *words]
+    done = subprocess.run(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        check=False,
+    )  # fmt: skip
+    if done.returncode != 0:
+        text = done.stdout.decode("utf-8", "replace").rstrip()
+        what = short(repro.path) if repro else "the image"
+        raise Trouble(f"{what} does not build:\n{text}", EXIT_SKIP)
+    return build_dir() / f"{target}.elf"
+
+
+def hypervisors(wanted, caller):
+    """[(version, prepared file)] of what --xen named, or the installed one. A file that is missing,
+    or no Xen, is what a failed build looks like to a bisection: status 125."""
+    found = []
+    for text in wanted or [None]:
+        try:
+            path = xen.find(text, caller)
+            if path:
+                found.append((xen.version_of(path), xen.prepare(path)))
+        except Trouble as trouble:
+            as_file = text and ("/" in text or (caller / text).exists())
+            raise Trouble(str(trouble), EXIT_SKIP if as_file else trouble.status) from trouble
+    return found
+
+
+def cases(chosen, on, xens, options, skip_others=False):
+    """Every Case of these repros. on: the platforms asked for, or None for each repro's own; of those
+    that a repro does not name, skip_others leaves out."""
+    listed = []
+    for repro in chosen:
+        wanted = on or [platforms.PLATFORMS[name] for name in repro.platforms]
+        if skip_others:
+            wanted = [platform for platform in wanted if platform.name in repro.platforms]
+        needs = repro.needs
+        own = dataclasses.replace(
+            options,
+            run=f"repro:{repro.name}",
+            mem=max(options.mem, needs.get("mem", 0)),
+            smp=max(options.smp, needs.get("smp", 0)),
+            timeout=max(options.timeout, needs.get("timeout", 0)) if options.timeout else 0,
+        )
+        for platform in wanted:
+            on_xen = platform.name.startswith("xen")
+            for version, file in xens if on_xen and xens else [("", None)]:
+                options_of = dataclasses.replace(own, xen=file)
+                listed.append(Case(repro, platform, version, options_of))
+    labels = _labels([version for version, _ in xens])
+    for case in listed:
+        case.label = labels.get(case.version, "")
+    return listed
+
+
+def _labels(versions):
+    """{full version: what comes before its + or -}, or whole where that would not tell it."""
+    brief = {version: re.split("[+-]", version)[0] for version in versions}
+    if any(not version[:1].isdigit() for version in versions):
+        brief = {version: version for version in versions}
+    unique = {v: list(brief.values()).count(short_one) == 1 for v, short_one in brief.items()}
+    return {version: brief[version] if unique[version] else version for version in versions}
+
+
+def run(listed, image, jobs):
+    """Runs all cases; fills in their results."""
+    directory = runs.RunDirectory(image)
+
+    def task(case):
+        label = "-".join(word for word in ("", case.repro.name, case.version) if word)
+        label = f"-{label}" if label else ""
+
+        def one(stop):
+            result = directory.run(case.platform, case.options, stop=stop, label=label)
+            case.result = result
+            case.verdict, case.reason = judge(result)
+            return case
+
+        return name_of(case), one
+
+    suite.run_all([task(case) for case in listed], jobs, one_line)
+    return directory
+
+
+def judge(result):
+    """(verdict, reason) of a Result."""
+    if result.status == "INTERRUPTED":
+        raise suite.Interrupted
+    if result.status == "ERROR":
+        raise Trouble(result.reason, EXIT_USAGE)
+    if not result.ran:
+        return "cannot-tell", result.reason
+    if result.culprit == "hypervisor":
+        hangs = "HANG (hypervisor): it does not answer its own console: "
+        return "bad", (hangs if result.reason.startswith("TIMEOUT") else "") + result.reason
+    if result.culprit:
+        return "cannot-tell", "the guest, not the hypervisor: " + result.reason
+    said = result.repro
+    if not said or result.reason.startswith("INCONSISTENT"):
+        return "cannot-tell", result.reason or "the guest gave no verdict"
+    wanted = {"good": "PASS", "bad": "FAIL", "cannot-tell": "SKIP"}[said["verdict"]]
+    if result.status != wanted:
+        return "cannot-tell", f"INCONSISTENT: {said['verdict']}, but the verdict is {result.status}"
+    if said["verdict"] == "good" and not said["exercised"]:
+        return "cannot-tell", "INCONSISTENT: good, but the path in question was not reached"
+    return said["verdict"], said["reason"]
+
+
+def name_of(case):
+    """What a line of progress begins with."""
+    return " ".join(word for word in (case.repro.name, case.platform.name, case.label) if word)
+
+
+def one_line(case):
+    mark = " (exercised)" if case.result.repro and case.result.repro["exercised"] else ""
+    surprise = f" - UNEXPECTED: its head says {case.expected}" if case.surprise else ""
+    return f"{case.verdict:11} {case.result.seconds:4.1f} s  {case.reason}{mark}{surprise}"
+
+
+def render(listed):
+    """The table: a row for each repro and platform, a column for each hypervisor."""
+    versions = list(dict.fromkeys(case.label for case in listed))
+    rows = {}
+    for case in listed:
+        cell = case.verdict + ("!" if case.surprise else "")
+        rows.setdefault((case.repro.name, case.platform.name), {})[case.label] = cell
+    head = ["repro", "platform"] + [version or "no Xen" for version in versions]
+    body = [[*key] + [cells.get(v, "-") for v in versions] for key, cells in rows.items()]
+    return table(head, body)
+
+
+def print_results(listed, directory):
+    """What the console said where something died, the table, and where the logs are."""
+    for case in listed:
+        if case.result.ran and case.result.culprit:
+            print(f"\n{name_of(case)}: {case.reason}")
+            print("\n".join(f"  | {line}" for line in case.result.tail()))
+    print()
+    print("\n".join(render(listed)))
+    counts = {word: sum(case.verdict == word for case in listed) for word in STATUS}
+    said = ", ".join(f"{count} {word}" for word, count in counts.items())
+    surprises = sum(case.surprise for case in listed)
+    said += f"; {surprises} unexpected" + (" (!)" if surprises else "")
+    print(f"\n{said}; logs and command lines in {short(directory.path)}/")
+
+
+def document(listed, status):
+    """The results as JSON can hold them."""
+    return {
+        "status": status,
+        "cases": [
+            {
+                "repro": case.repro.name,
+                "platform": case.platform.name,
+                "xen": case.version,
+                "verdict": case.verdict,
+                "reason": case.reason,
+                "expected": case.expected,
+                "exercised": bool(case.result.repro and case.result.repro["exercised"]),
+                "seconds": case.result.seconds,
+                "log": f"{case.result.directory}/console.log",
+            }
+            for case in listed
+        ],
+    }
+
+
+def exit_code(listed, against_heads):
+    """One repro: bad before good before cannot tell. Many: 0 if all is as their heads say, where a
+    head says nothing as if it said good."""
+    verdicts = {case.verdict for case in listed}
+    if against_heads:
+        wrong = [c for c in listed if c.surprise or (c.verdict == "bad" and not c.expected)]
+        return EXIT_FAIL if wrong else EXIT_PASS if verdicts & {"good", "bad"} else EXIT_SKIP
+    return next((STATUS[v] for v in ("bad", "good") if v in verdicts), EXIT_SKIP)

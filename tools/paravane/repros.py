@@ -1,0 +1,137 @@
+"""What repros there are, by the heads of their files.
+
+A head is the first comment of the file. Of it, the lines that begin with @ are for us:
+
+    @title     one line
+    @affected  which versions have it, and what repaired it, in words
+    @platforms where it can tell: names of platforms (default: xen-pv xen-pvh)
+    @needs     mem=MIB smp=N timeout=S (default: none)
+    @expect    WHERE=VERDICT …; WHERE is a beginning of a Xen version, a platform, or VERSION/PLATFORM
+
+The more is said, the stronger: 4.14/xen-pv goes before 4.14, and that before xen-pv.
+"""
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from . import platforms
+from .common import EXIT_SKIP, ROOT, Trouble, usage
+
+VERDICTS = ("good", "bad", "cannot-tell")
+_DIRECTORY = ROOT / "repro"
+_COMMENT = re.compile(r"\s*/\*(.*?)\*/", re.S)
+_KEY = re.compile(r"^\s*\*\s*@(\w+)\s+(.*?)\s*$", re.M)
+_REGISTERED = re.compile(r'^REPRO\("([^"]*)"\)', re.M)
+_NEEDS = ("mem", "smp", "timeout")
+
+
+@dataclass
+class Repro:
+    """One file. outside: it is no part of the tree, and wants an image of its own."""
+
+    name: str
+    path: Path
+    title: str = ""
+    affected: str = ""
+    platforms: list = field(default_factory=lambda: ["xen-pv", "xen-pvh"])
+    needs: dict = field(default_factory=dict)
+    expect: dict = field(default_factory=dict)
+    outside: bool = False
+
+    def expected(self, platform, version):
+        """The verdict that the head promises, or an empty string."""
+        best, found = (), ""
+        for where, verdict in self.expect.items():
+            wanted_version, _, wanted_platform = where.partition("/")
+            if wanted_version in platforms.PLATFORMS:
+                wanted_version, wanted_platform = "", wanted_version
+            if wanted_platform not in ("", platform) or not version.startswith(wanted_version):
+                continue
+            strength = (len(wanted_version), len(wanted_platform))
+            if strength >= best:
+                best, found = strength, verdict
+        return found
+
+
+def all_repros():
+    """{name: Repro} of the tree, by name."""
+    return {path.stem: load(path) for path in sorted(_DIRECTORY.glob("*.c"))}
+
+
+def find(wanted, caller):
+    """The Repro of a name, or of a file as seen from caller."""
+    if wanted.endswith(".c") or "/" in wanted:
+        path = (caller / wanted).resolve()
+        if not path.is_file():
+            raise Trouble(f"there is no file {wanted}", EXIT_SKIP)
+        return load(path)
+    known = all_repros()
+    if wanted not in known:
+        raise usage(f"no repro is called {wanted!r}; known: {', '.join(known) or 'none'}")
+    return known[wanted]
+
+
+def load(path):
+    """Reads a file's head."""
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise Trouble(f"cannot read {path}: {error.strerror}", EXIT_SKIP) from error
+    registered = _REGISTERED.search(text)
+    if not registered:
+        raise Trouble(f'{path.name} registers nothing: it wants REPRO("{path.stem}") {{ … }}', EXIT_SKIP)
+    repro = Repro(registered.group(1), path, outside=path.parent != _DIRECTORY)
+    if not re.fullmatch(r"[a-z0-9][a-z0-9._-]{0,50}", repro.name):
+        raise _wrong(path, f"the name {repro.name!r} is not one of small letters, digits and dashes")
+    if not repro.outside and repro.name != path.stem:
+        raise _wrong(path, f"it registers {repro.name!r}, which is not its own name")
+    head = _COMMENT.match(text)
+    for key, value in _KEY.findall(head.group(1) if head else ""):
+        _take(repro, key, value)
+    return repro
+
+
+def _take(repro, key, value):
+    if key in ("title", "affected"):
+        setattr(repro, key, value)
+    elif key == "platforms":
+        repro.platforms = value.split()
+        for name in repro.platforms:
+            if name not in platforms.PLATFORMS:
+                raise _wrong(repro.path, f"@platforms: unknown platform {name!r}")
+    elif key == "needs":
+        for word in value.split():
+            name, _, number = word.partition("=")
+            if name not in _NEEDS or not number.isdecimal():
+                raise _wrong(repro.path, f"@needs: {word!r} is not one of mem=, smp=, timeout=")
+            repro.needs[name] = int(number)
+    elif key == "expect":
+        for word in value.split():
+            where, _, verdict = word.rpartition("=")
+            if not where or verdict not in VERDICTS:
+                raise _wrong(repro.path, f"@expect: {word!r} is not WHERE={'|'.join(VERDICTS)}")
+            repro.expect[where] = verdict
+    else:
+        raise _wrong(repro.path, f"unknown @{key}")
+
+
+def _wrong(path, what):
+    return Trouble(f"{path.name}: its head is wrong: {what}", EXIT_SKIP)
+
+
+def listing(repros):
+    """Lines for list --repros."""
+    for repro in repros.values():
+        yield f"{repro.name}"
+        needs = " ".join(f"{name}={number}" for name, number in repro.needs.items())
+        expect = " ".join(f"{where}={verdict}" for where, verdict in repro.expect.items())
+        for key, value in (
+            ("title", repro.title),
+            ("affected", repro.affected),
+            ("platforms", " ".join(repro.platforms)),
+            ("needs", needs),
+            ("expect", expect),
+        ):
+            if value:
+                yield f"    {key:9} {value}"

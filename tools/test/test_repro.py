@@ -1,0 +1,169 @@
+"""Repros: what their heads say, who is to blame, and which Xen a version names."""
+
+import tempfile
+import unittest
+from pathlib import Path
+from unittest import mock
+
+from paravane import packaged, repro, repros, runs, suite, xen
+from paravane.common import Trouble
+from paravane.ktap import Transcript
+from paravane.machine import Ending
+from paravane.platforms import PLATFORMS
+
+HEAD = """\
+/*
+ * Words.
+ *
+ * @title     a title
+ * @platforms xen-pv qemu
+ * @needs     mem=512 smp=2
+ * @expect    4.14=bad 4.14/xen-pv=cannot-tell 4=good qemu=bad
+ */
+REPRO("one")
+"""
+
+
+class HeadTest(unittest.TestCase):
+    def load(self, text, name="one.c"):
+        with tempfile.TemporaryDirectory() as scratch:
+            path = Path(scratch, name)
+            path.write_text(text)
+            return repros.load(path)
+
+    def refuses(self, words, text):
+        with self.assertRaises(Trouble) as caught:
+            self.load(text)
+        self.assertIn(words, str(caught.exception))
+        self.assertEqual(caught.exception.status, 125)
+
+    def test_head(self):
+        one = self.load(HEAD)
+        self.assertEqual((one.name, one.title, one.outside), ("one", "a title", True))
+        self.assertEqual(one.platforms, ["xen-pv", "qemu"])
+        self.assertEqual(one.needs, {"mem": 512, "smp": 2})
+        self.assertEqual(one.expected("xen-pvh", "4.14.6-1"), "bad")
+        self.assertEqual(one.expected("xen-pv", "4.14.6-1"), "cannot-tell")
+        self.assertEqual(one.expected("xen-pv", "4.20.3"), "good")
+        self.assertEqual(one.expected("qemu", ""), "bad")
+        self.assertEqual(one.expected("xen-pv", "3.0"), "")
+
+    def test_no_head(self):
+        self.assertEqual(self.load('REPRO("one")').platforms, ["xen-pv", "xen-pvh"])
+
+    def test_wrong_heads(self):
+        self.refuses("registers nothing", "/* nothing */")
+        self.refuses("unknown platform 'vax'", HEAD.replace("qemu\n", "vax\n"))
+        self.refuses("unknown @titel", HEAD.replace("@title", "@titel"))
+        self.refuses("'4=fine'", HEAD.replace("4=good", "4=fine"))
+        self.refuses("'mem=x'", HEAD.replace("mem=512", "mem=x"))
+        self.refuses("the name 'One!'", 'REPRO("One!")')
+
+    def test_the_tree(self):
+        """Every repro of the tree has a head that says what a reader looks for."""
+        for one in repros.all_repros().values():
+            self.assertTrue(one.title and one.affected and one.expect, one.name)
+
+
+class JudgeTest(unittest.TestCase):
+    def judge(self, lines, how="exit", code=0, platform="xen-pv"):
+        said = Transcript()
+        for line in lines:
+            said.feed(line)
+        options = runs.Options(Path("image"), run="repro:one")
+        ending = Ending(how, code, limit="9 s")
+        result = runs._result(PLATFORMS[platform], Path("/r"), said, ending, options)
+        return repro.judge(result)
+
+    def test_words_of_the_guest(self):
+        begin = ["paravane: Paravane 0.1 on xen-pv", "KTAP version 1", "1..1"]
+        for verdict, result, mark, expected in (
+            ("good", "ok 1 one|PASS", " (exercised)", "good"),
+            ("good", "ok 1 one|PASS", "", "cannot-tell"),
+            ("bad", "not ok 1 one|FAIL", " (exercised)", "bad"),
+            ("cannot-tell", "ok 1 one # SKIP why|SKIP", "", "cannot-tell"),
+            ("bad", "ok 1 one|PASS", " (exercised)", "cannot-tell"),
+        ):
+            line, word = result.split("|")
+            said = begin + [line, f"paravane: repro one {verdict}: why{mark}"]
+            said.append(f"paravane: verdict {word}: why")
+            with self.subTest(said=said):
+                self.assertEqual(self.judge(said)[0], expected)
+        self.assertEqual(self.judge(begin + ["ok 1 one", "paravane: verdict PASS"])[0], "cannot-tell")
+
+    def test_who_died(self):
+        banner = "paravane: Paravane 0.1 on xen-pv"
+        verdict, reason = self.judge([banner, "(XEN) Xen BUG at x.c:1"], "over")
+        self.assertEqual((verdict, reason), ("bad", "CRASH (hypervisor): Xen BUG at x.c:1"))
+        self.assertEqual(self.judge([banner, "paravane: PANIC: oh"])[0], "cannot-tell")
+        self.assertEqual(self.judge([banner, "(XEN) Hardware Dom0 crashed"], "over")[0], "cannot-tell")
+
+    def test_who_hangs(self):
+        banner = "paravane: Paravane 0.1 on xen-pv"
+        answer = "(XEN) 'h' pressed -> showing installed handlers"
+        verdict, reason = self.judge([banner], "timeout")
+        self.assertEqual(verdict, "bad")
+        self.assertIn("HANG (hypervisor)", reason)
+        self.assertEqual(self.judge([banner, answer], "timeout")[0], "cannot-tell")
+        self.assertEqual(self.judge([banner], "timeout", platform="qemu")[0], "cannot-tell")
+
+    def test_exit_codes(self):
+        def status(*verdicts, heads=False, expected=""):
+            listed = []
+            for verdict in verdicts:
+                one = repros.Repro("one", Path("one.c"), expect={"4": expected} if expected else {})
+                listed.append(repro.Case(one, PLATFORMS["xen-pv"], "4.1", None, verdict=verdict))
+            return repro.exit_code(listed, heads)
+
+        self.assertEqual(status("good", "bad", "cannot-tell"), 1)
+        self.assertEqual(status("good", "cannot-tell"), 0)
+        self.assertEqual(status("cannot-tell"), 125)
+        self.assertEqual(status("bad", "good", heads=True), 1)
+        self.assertEqual(status("bad", heads=True, expected="bad"), 0)
+        self.assertEqual(status("good", heads=True, expected="bad"), 1)
+        self.assertEqual(status("cannot-tell", heads=True, expected="good"), 1)
+
+    def test_interrupted(self):
+        with self.assertRaises(suite.Interrupted):
+            repro.judge(runs.Result("xen-pv", "INTERRUPTED"))
+
+
+class VersionTest(unittest.TestCase):
+    PACKAGES = [
+        packaged.Package("xen-hypervisor-4.14-amd64", "4.14.6-1", "bullseye/main"),
+        packaged.Package("xen-hypervisor-4.14-amd64", "4.14.5+94-1", "bullseye-security/main"),
+        packaged.Package("xen-hypervisor-4.17-amd64", "4.17.7+13-1", "bookworm-security/main"),
+        packaged.Package("xen-hypervisor-4.17-amd64", "4.17.5+72-1", "bookworm/main"),
+    ]
+
+    def test_choice(self):
+        for wanted, version in (
+            ("4.14", "4.14.6-1"),
+            ("4.14.5", "4.14.5+94-1"),
+            ("4.17.7", "4.17.7+13-1"),
+            ("4.17.5+72-1", "4.17.5+72-1"),
+        ):
+            self.assertEqual(packaged.choose(wanted, self.PACKAGES).version, version)
+        for wanted, words in (("4.1", "more than one"), ("9", "no Xen of the archive")):
+            with self.assertRaisesRegex(Trouble, words):
+                packaged.choose(wanted, self.PACKAGES)
+
+    def test_cache(self):
+        kept = {"4.14.6-1": Path("a"), "4.20.3+1": Path("b"), "4.20.4+1": Path("c")}
+        with mock.patch.object(packaged, "cached", lambda: kept), mock.patch.object(
+            xen, "installed", lambda: {"4.17-amd64": Path("d")}
+        ):
+            self.assertEqual(xen.find("4.14"), Path("a"))
+            self.assertEqual(xen.find("4.17"), Path("d"))
+            self.assertEqual(xen.find("4.20.4"), Path("c"))
+            for wanted, words in (("4.20", "more than one"), ("4.99", "neither a file")):
+                with self.assertRaisesRegex(Trouble, words):
+                    xen.find(wanted)
+
+    def test_labels(self):
+        labels = repro._labels(["4.14.6-1", "4.20.3+1-g", "4.20.3+2-g"])
+        self.assertEqual(list(labels.values()), ["4.14.6", "4.20.3+1-g", "4.20.3+2-g"])
+
+
+if __name__ == "__main__":
+    unittest.main()
