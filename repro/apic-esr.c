@@ -20,35 +20,53 @@
 #include "repro/kit.h"
 
 #define APIC            0xfee00000
-#define SPURIOUS        (0xf0 / 4)
-#define ERROR_STATUS    (0x280 / 4)
-#define COMMAND         (0x300 / 4)
-#define LVT_ERROR       (0x370 / 4)
+#define MSR_APIC_BASE   0x1b
+#define X2APIC          0x400
+#define MSR_X2APIC      0x800
+#define SPURIOUS        0xf0
+#define ERROR_STATUS    0x280
+#define COMMAND         0x300
+#define LVT_ERROR       0x370
 #define LVT_MASKED      0x10000
 #define APIC_ENABLED    0x1ff
 #define SELF_FIXED      0x40000
 #define ILLEGAL_VECTOR  5
 #define SENT_BAD_VECTOR 0x20
 
+/* The registers are in memory or, in x2APIC mode, MSRs; NULL then. */
+static volatile u32 *apic;
+
+static u32 get(u32 offset)
+{
+    return apic ? apic[offset / 4] : (u32)pv_read_msr(MSR_X2APIC + offset / 16);
+}
+
+static void set(u32 offset, u32 value)
+{
+    if (apic)
+        apic[offset / 4] = value;
+    else
+        pv_write_msr(MSR_X2APIC + offset / 16, value);
+}
+
 REPRO("apic-esr")
 {
-    volatile u32 *apic;
     u32 before, first, second;
 
     kit_needs(KIT_XEN_PVH | KIT_NATIVE);
-    apic = kit_device(APIC);
+    apic = pv_read_msr(MSR_APIC_BASE) & X2APIC ? NULL : kit_device(APIC);
     __asm__ volatile("cli"); /* QEMU's APIC delivers what is illegal */
-    apic[SPURIOUS] = APIC_ENABLED;
-    apic[LVT_ERROR] = LVT_MASKED | 0xfe;
-    apic[ERROR_STATUS] = 0;
-    apic[ERROR_STATUS] = 0;
-    apic[COMMAND] = SELF_FIXED | ILLEGAL_VECTOR;
+    set(SPURIOUS, APIC_ENABLED);
+    set(LVT_ERROR, LVT_MASKED | 0xfe);
+    set(ERROR_STATUS, 0);
+    set(ERROR_STATUS, 0);
+    set(COMMAND, SELF_FIXED | ILLEGAL_VECTOR);
 
-    before = apic[ERROR_STATUS];
-    apic[ERROR_STATUS] = 0;
-    first = apic[ERROR_STATUS];
-    apic[ERROR_STATUS] = 0;
-    second = apic[ERROR_STATUS];
+    before = get(ERROR_STATUS);
+    set(ERROR_STATUS, 0);
+    first = get(ERROR_STATUS);
+    set(ERROR_STATUS, 0);
+    second = get(ERROR_STATUS);
     if (!before && !first && !second)
         cannot_tell("this APIC reports no illegal vector");
     exercised();
