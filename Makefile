@@ -136,7 +136,7 @@ check: ## run the linters: clang-format, cppcheck, shellcheck, the Python byte c
 	clang-format --dry-run -Werror $(call files,*.c *.h)
 	cppcheck -q --std=c11 --error-exitcode=1 --inline-suppr --enable=warning,portability,performance \
 		--suppress=missingInclude --suppress=comparePointers --suppress=va_end_missing:kernel/panic.c --suppress=va_end_missing:repro/kit/kit.c \
-		-I. -DPARAVANE_VERSION='"x"' -Dbool=_Bool $(call files,boot/*.c kernel/*.c lib/*.c mm/*.c pv/*.c test/*.c)
+		-I. -DPARAVANE_VERSION='"x"' -Dbool=_Bool $(call files,boot/*.c kernel/*.c lib/*.c mm/*.c pv/*.c test/*.c repro/*.c)
 	shellcheck run.sh .ci/run
 	$(PYTHON) -m compileall -q tools
 	$(PYTHON) -B tools/ops_doc.py --check
