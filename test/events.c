@@ -158,7 +158,7 @@ static struct {
     void (*act)(void);
     struct test_line line;
     struct timer guard; /* ends a halt to which nothing was done */
-    bool in_time;       /* the guard had not fired yet when it was done */
+    bool in_time;       /* it was done before the guard's time */
 } stepping;
 
 static bool on_step(struct trap_frame *frame)
@@ -166,7 +166,7 @@ static bool on_step(struct trap_frame *frame)
     if (stepping.steps++ < stepping.act_at)
         return true;
     frame->rflags &= ~RFLAGS_TF;
-    stepping.in_time = stepping.guard.queued;
+    stepping.in_time = pv_clock_ns() < stepping.guard.deadline;
     stepping.act();
     return true;
 }
