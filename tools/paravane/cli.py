@@ -9,8 +9,8 @@ import sys
 import time
 from pathlib import Path
 
-from . import bench, image, iso, module, opreport, packaged, platforms, repro, report, repros, runs
-from . import selftest, setup, suite, xen
+from . import bench, image, iso, module, opreport, packaged, payloads, platforms, repro, report
+from . import repros, runs, selftest, setup, suite, xen
 from .common import (
     EXIT_FAIL,
     EXIT_INTERRUPTED,
@@ -350,7 +350,10 @@ def _list(args, _caller):
         print(f"  Xen {version:13} {path}")
     if not hypervisors and not packaged.cached():
         print("  none; ./run.sh setup installs one")
-    print("payloads:\n  suite\n  repro:NAME    (./run.sh list --repros)")
+    print("payloads:")
+    for name in payloads.names():
+        print(f"  {name}")
+    print("  repro:NAME    (./run.sh list --repros)")
     return EXIT_PASS
 
 
