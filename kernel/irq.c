@@ -4,6 +4,7 @@
 #include "kernel/panic.h"
 #include "kernel/time.h"
 #include "kernel/trap.h"
+#include "kernel/user.h"
 #include "kernel/verdict.h"
 #include "lib/string.h"
 
@@ -19,6 +20,7 @@ static struct {
 static void (*ipi_handlers[PV_NR_IPIS])(void);
 static const struct trap_frame *current;
 static struct fault *hidden;
+static bool user_hidden;
 
 const struct trap_frame *irq_frame(void)
 {
@@ -34,6 +36,7 @@ static void enter(const struct trap_frame *frame)
         panic_frame(frame, "an interrupt's upcall was made with interrupts enabled");
     current = frame;
     hidden = fault_hide();
+    user_hidden = user_hide();
 }
 
 static void leave(const struct trap_frame *frame)
@@ -41,6 +44,7 @@ static void leave(const struct trap_frame *frame)
     if (pv_save_fl() & PV_FLAG_IF)
         panic_frame(frame, "a handler has enabled interrupts");
     current = NULL;
+    user_unhide(user_hidden);
     fault_unhide(hidden);
 }
 

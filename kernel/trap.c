@@ -92,9 +92,9 @@ static void on_exception(struct trap_frame *frame, u64 fault_address)
         return;
     if (!from_user(frame) && fix_up(frame))
         return;
-    if (user_leave(frame, fault_address))
-        return;
     if (debug_hook && frame->vector == VECTOR_DB && debug_hook(frame))
+        return;
+    if (user_leave(frame, fault_address))
         return;
     if (innermost)
         resume_at_try(frame, innermost, fault_address);

@@ -23,6 +23,19 @@ void user_go(struct trap_frame *frame, enum user_entry entry, u64 sp)
     panic("the way to user mode returned");
 }
 
+bool user_hide(void)
+{
+    const bool hidden = user.active;
+
+    user.active = false;
+    return hidden;
+}
+
+void user_unhide(bool hidden)
+{
+    user.active = hidden;
+}
+
 struct user_exit user_run(struct trap_frame *frame, enum user_entry entry)
 {
     const u64 flags = pv_save_fl();

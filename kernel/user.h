@@ -33,6 +33,11 @@ struct user_exit user_run(struct trap_frame *frame, enum user_entry entry);
  */
 bool user_leave(struct trap_frame *frame, u64 fault_address);
 
+/* For kernel/irq.c: while an interrupt is handled that came in user mode, a trap is the handler's
+ * own. */
+bool user_hide(void);
+void user_unhide(bool hidden);
+
 /* user_enter.S: saves the caller's registers in saved (rbx rbp r12 r13 r14 r15 rsp rip), then goes
  * on. */
 void user_enter(u64 saved[8], struct trap_frame *frame, enum user_entry entry);

@@ -42,6 +42,12 @@ u16 pv_kernel_ss(void)
     return selected->kernel_ss;
 }
 
+void pv_entry_code(u64 *start, u64 *end)
+{
+    *start = (u64)selected->entry_code;
+    *end = (u64)selected->entry_code_end;
+}
+
 static __noreturn void halt_here(const char *op, const char *what)
 {
     (void)op;

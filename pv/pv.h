@@ -101,6 +101,7 @@ struct pv_backend {
     const struct pv_apic_ops *apic;
     const struct pv_lock_ops *lock;
     const struct pv_smp_ops *smp;
+    const char *entry_code, *entry_code_end; /* the stubs of entry.S, but for the vectors' own */
 };
 
 extern const struct pv_backend pv_backend_native;
@@ -125,6 +126,9 @@ const char *pv_backend_name(void);
 /* The selectors that a frame must have to lead to kernel mode on this backend. */
 u16 pv_kernel_cs(void);
 u16 pv_kernel_ss(void);
+
+/* Where this backend's common entry and exit code lies: [*start, *end). */
+void pv_entry_code(u64 *start, u64 *end);
 
 /*
  * How pv/ and mm/ end a run: an op that a backend left empty, or one that was called out of its

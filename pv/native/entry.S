@@ -30,8 +30,9 @@
 
 	.text
 	.globl	native_entry_start, native_entry_end
-native_entry_start:
 	exception_stubs native_vector_stubs, 256
+
+native_entry_start:
 
 exception_common:
 	save_regs

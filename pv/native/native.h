@@ -74,6 +74,7 @@ int native_set_io_bitmap(const u8 *bitmap, u32 count);
 void native_syscall_init(void);
 
 /* entry.S */
+extern const char native_entry_start[], native_entry_end[];
 void native_iret(struct trap_frame *frame);
 void native_sysret(struct trap_frame *frame);
 

@@ -112,6 +112,8 @@ int native_write_idt_entry(u8 vector, u8 dpl)
 {
     if (dpl != 0 && dpl != 3)
         return -EINVAL;
+    if (dpl == 3 && owners[vector])
+        return -EBUSY;
     set_gate(vector, idt[vector].ist, dpl);
     return 0;
 }

@@ -8,7 +8,8 @@
 enum {
     VECTOR_8259 = 0x20,
     VECTOR_LINES = 0x30,
-    NR_LINES = 0xa0,
+    NR_LINES = 0x50,
+    VECTOR_SOFTWARE = 0x80,  /* from here to the next: for int from user mode, if opened */
     VECTOR_XEN_EVENT = 0xd3, /* PVH; not in the highest class, which no task priority holds back */
     VECTOR_IPIS = 0xe0,      /* one for each kind */
     VECTOR_TIMER = 0xef,

@@ -12,15 +12,32 @@
 	.endm
 
 	.macro	exception_jump vector
+	.if	\vector == 1
+	jmp	exception_debug
+	.else
 	jmp	exception_common
+	.endif
 	.endm
 
 #include "pv/exception_stubs.inc"
 
 	.text
 	.globl	xen_pv_entry_start, xen_pv_entry_end
-xen_pv_entry_start:
 	exception_stubs xen_pv_vector_stubs, 256
+
+/*
+ * #DB shares no code with the others: a breakpoint on what it would share would raise it again, without end,
+ * before its handler can take the breakpoint away.
+ */
+exception_debug:
+	save_regs
+	call	xen_pv_vector
+	restore_regs
+	addq	$8, %rsp
+	movq	$0, (%rsp)
+	jmp	hypercall_page + __HYPERVISOR_iret * 32
+
+xen_pv_entry_start:
 
 /* Callbacks: the frame is that of an exception without an error code. */
 	.macro	callback_stub name, vector

@@ -39,6 +39,7 @@ void xen_pv_load_idt(void);
 int xen_pv_write_idt_entry(u8 vector, u8 dpl);
 
 /* entry.S */
+extern const char xen_pv_entry_start[], xen_pv_entry_end[];
 void xen_pv_iret(struct trap_frame *frame);
 void xen_pv_sysret(struct trap_frame *frame);
 
