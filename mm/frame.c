@@ -278,7 +278,8 @@ bool frames_mappable(pfn_t first, u64 count)
     if (end < first.n || end > f.nr_frames)
         return false;
     for (u64 n = first.n; n < end;) {
-        const struct frame *frame = frame_get(PFN(n));
+        const struct frame *frame =
+            n % SECTION_FRAMES && n != first.n ? &f.db[n] : frame_get(PFN(n));
 
         if (frame->state < FRAME_BOOT || frame->state == FRAME_TABLE ||
             frame->state == FRAME_BALLOON)
