@@ -1,0 +1,311 @@
+/* See fake_mmu.h. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "pv/pv.h"
+#include "fake_mmu.h"
+
+#define QUEUE_MAX 64
+
+struct pv_ops pv_ops;
+struct pv_mmu_traits mm_traits;
+jmp_buf fake_panic_return;
+bool fake_panic_armed;
+char fake_panic_text[256];
+
+static struct frame db[FAKE_FRAMES];
+static struct frame_range ram = {16, FAKE_FRAMES};
+static u64 *shadow[FAKE_FRAMES]; /* of announced tables: what they must hold */
+static struct {
+    u64 *slot, raw;
+} queue[QUEUE_MAX];
+static u32 queued, depth;
+
+#define FAKE_REQUIRE(condition, ...) \
+    do { \
+        if (!(condition)) { \
+            fprintf(stderr, "fake_mmu: " __VA_ARGS__); \
+            fputc('\n', stderr); \
+            abort(); \
+        } \
+    } while (0)
+
+void pv_panic(const char *op, const char *fmt, ...)
+{
+    va_list ap;
+    int len = snprintf(fake_panic_text, sizeof(fake_panic_text), "%s: ", op);
+
+    va_start(ap, fmt);
+    vsnprintf(fake_panic_text + len, sizeof(fake_panic_text) - (size_t)len, fmt, ap);
+    va_end(ap);
+    FAKE_REQUIRE(fake_panic_armed, "panic: %s", fake_panic_text);
+    fake_panic_armed = false;
+    longjmp(fake_panic_return, 1);
+}
+
+u64 user_copy(void *to, const void *from, u64 count);
+u64 user_copy(void *to, const void *from, u64 count)
+{
+    memcpy(to, from, count);
+    return 0;
+}
+
+/* A number that is its own inverse, and leaves no frame where it was. */
+static u64 other_number(u64 n)
+{
+    return n ^ 0x5a5;
+}
+
+static u64 swap_frame(u64 entry)
+{
+    return entry & PTE_PRESENT && !(entry & PTE_FOREIGN)
+               ? pte_value(PFN(other_number(value_pfn(entry).n)), entry & PTE_FLAGS_MASK)
+               : entry;
+}
+
+/* Makes what is delayed true, in order. */
+static void drain(void)
+{
+    for (u32 i = 0; i < queued; i++) {
+        const u64 pfn = va_to_pfn(queue[i].slot).n;
+
+        FAKE_REQUIRE(pfn < FAKE_FRAMES && shadow[pfn], "an op on frame %#lx, no announced table",
+                     (unsigned long)pfn);
+        *queue[i].slot = queue[i].raw;
+        shadow[pfn][(u64)queue[i].slot % PAGE_SIZE / 8] = queue[i].raw;
+    }
+    queued = 0;
+}
+
+static void push(u64 *slot, u64 raw)
+{
+    queue[queued].slot = slot;
+    queue[queued++].raw = raw;
+    if (!depth || queued == QUEUE_MAX)
+        drain();
+}
+
+/* Announcing is a change like any other, so what came before it comes before it. */
+static void announce(pfn_t pfn, int level)
+{
+    (void)level;
+    drain();
+    FAKE_REQUIRE(!shadow[pfn.n], "frame %#lx is announced twice", (unsigned long)pfn.n);
+    shadow[pfn.n] = malloc(PAGE_SIZE);
+    memcpy(shadow[pfn.n], pfn_to_va(pfn), PAGE_SIZE);
+}
+
+static void release(pfn_t pfn, int level)
+{
+    (void)level;
+    drain();
+    FAKE_REQUIRE(shadow[pfn.n], "frame %#lx is released but was not announced",
+                 (unsigned long)pfn.n);
+    free(shadow[pfn.n]);
+    shadow[pfn.n] = NULL;
+}
+
+static void each_table(pfn_t table, int level, u32 slots, void (*visit)(pfn_t, int))
+{
+    const u64 *t = pfn_to_va(table);
+
+    for (u32 i = 0; i < slots && level > 1; i++)
+        if (t[i] & PTE_PRESENT && !(t[i] & PTE_LARGE))
+            each_table(value_pfn(swap_frame(t[i])), level - 1, PT_ENTRIES, visit);
+    visit(table, level);
+}
+
+static int pin(pfn_t root)
+{
+    drain();
+    each_table(root, PT_LEVELS, PT_USER_SLOTS, announce);
+    return 0;
+}
+
+static void unpin(pfn_t root)
+{
+    drain();
+    each_table(root, PT_LEVELS, PT_USER_SLOTS, release);
+}
+
+#define LEVEL(type) \
+    static type##_t make_##type(u64 value) \
+    { \
+        return (type##_t){swap_frame(value)}; \
+    } \
+    static u64 type##_val(type##_t entry) \
+    { \
+        return swap_frame(entry.raw); \
+    } \
+    static void set_##type(type##_t *slot, type##_t entry) \
+    { \
+        push(&slot->raw, entry.raw); \
+    }
+
+LEVEL(pte)
+LEVEL(pmd)
+LEVEL(pud)
+LEVEL(pgd)
+
+static void set_ptes(pte_t *slot, u64 value, u32 count)
+{
+    for (; count; count--, slot++, value += PAGE_SIZE)
+        push(&slot->raw, swap_frame(value));
+}
+
+static void init_ptes(pte_t *slot, u64 value, u32 count)
+{
+    for (; count; count--, slot++, value += PAGE_SIZE)
+        slot->raw = swap_frame(value);
+}
+
+static void clear_ptes(pte_t *slot, u32 count)
+{
+    for (; count; count--, slot++)
+        push(&slot->raw, 0);
+}
+
+static pte_t protect_start(pte_t *slot)
+{
+    return *slot;
+}
+
+static void protect_commit(pte_t *slot, pte_t old, pte_t changed)
+{
+    push(&slot->raw, changed.raw | (old.raw & (PTE_ACCESSED | PTE_DIRTY)));
+}
+
+static void lazy_enter(void)
+{
+    depth++;
+}
+
+static void lazy_leave(void)
+{
+    if (!--depth)
+        drain();
+}
+
+static void write_root(pfn_t root)
+{
+    drain();
+    FAKE_REQUIRE(shadow[root.n], "a root that is not pinned");
+}
+
+static void nop(void)
+{
+}
+
+static void flush_one(u64 va)
+{
+    (void)va;
+}
+
+static s64 balloon_adjust(pfn_t first, u64 count, bool give)
+{
+    (void)first, (void)give;
+    return (s64)count;
+}
+
+static int make_contiguous(pfn_t first, u32 order, u32 bits)
+{
+    (void)first, (void)order, (void)bits;
+    return 0;
+}
+
+static const struct pv_mmu_ops ops = {
+    .make_pte = make_pte,
+    .pte_val = pte_val,
+    .make_pmd = make_pmd,
+    .pmd_val = pmd_val,
+    .make_pud = make_pud,
+    .pud_val = pud_val,
+    .make_pgd = make_pgd,
+    .pgd_val = pgd_val,
+    .set_pte = set_pte,
+    .set_pmd = set_pmd,
+    .set_pud = set_pud,
+    .set_pgd = set_pgd,
+    .set_ptes = set_ptes,
+    .init_ptes = init_ptes,
+    .clear_ptes = clear_ptes,
+    .protect_start = protect_start,
+    .protect_commit = protect_commit,
+    .announce_table = announce,
+    .release_table = release,
+    .pin_root = pin,
+    .unpin_root = unpin,
+    .write_root = write_root,
+    .flush_one = flush_one,
+    .flush_user = nop,
+    .flush_all = nop,
+    .lazy_enter = lazy_enter,
+    .lazy_leave = lazy_leave,
+    .lazy_flush = drain,
+    .user_access_begin = nop,
+    .user_access_end = nop,
+    .balloon_adjust = balloon_adjust,
+    .make_contiguous = make_contiguous,
+};
+
+static void make_kernel_root(void)
+{
+    const pfn_t root = frame_alloc(0, FRAME_ZEROED, FRAME_TABLE);
+    const pfn_t pud = frame_alloc(0, FRAME_ZEROED, FRAME_TABLE);
+
+    ((u64 *)pfn_to_va(root))[pt_index(VMAP_BASE, PT_LEVELS)] =
+        swap_frame(pte_value(pud, PTE_PRESENT | PTE_WRITE));
+    frame_get(root)->used = frame_get(pud)->used = FRAME_PERMANENT;
+    announce(root, 4);
+    announce(pud, 3);
+    mm_kernel.root = root;
+    mm_kernel.live = true;
+}
+
+void fake_reset(void)
+{
+    static bool mapped;
+    void *at = (void *)DIRECT_MAP;
+
+    if (!mapped)
+        FAKE_REQUIRE(mmap(at, FAKE_FRAMES * PAGE_SIZE, PROT_READ | PROT_WRITE,
+                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) == at,
+                     "no room for RAM");
+    mapped = true;
+    for (u64 i = 0; i < FAKE_FRAMES; i++) {
+        free(shadow[i]);
+        shadow[i] = NULL;
+    }
+    queued = depth = 0;
+    pv_ops.mmu = ops;
+    mm_traits = (struct pv_mmu_traits){.leaf_levels = 6, .root_pages = 2};
+    memset(db, 0xee, sizeof(db)); /* the table of frames need not be zeroed */
+    frame_init(db, FAKE_FRAMES, &ram, 1, NULL, 0);
+    make_kernel_root();
+}
+
+void fake_check(void)
+{
+    drain();
+    for (u64 i = 0; i < FAKE_FRAMES; i++)
+        FAKE_REQUIRE(!shadow[i] || !memcmp(shadow[i], pfn_to_va(PFN(i)), PAGE_SIZE),
+                     "a plain store to the announced table in frame %#lx", (unsigned long)i);
+}
+
+u64 fake_walk(pfn_t root, u64 va)
+{
+    u64 entry = pte_value(PFN(other_number(root.n)), PTE_PRESENT);
+
+    for (int level = PT_LEVELS; level > 0; level--) {
+        const u64 *table = pfn_to_va(PFN(other_number(value_pfn(entry).n)));
+
+        entry = table[pt_index(va, level)];
+        if (!(entry & PTE_PRESENT))
+            return 0;
+        if (entry & PTE_LARGE)
+            return entry;
+    }
+    return entry;
+}

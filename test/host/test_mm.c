@@ -1,0 +1,206 @@
+/* test/host/test_mm.c: mm/frame.c, pagetable.c, space.c, heap.c and vmap.c on the fake machine of
+ * fake_mmu.h. */
+#include "harness.h"
+#include "mm_steps.h"
+
+#define PANICS(text) (fake_panic_armed = true, setjmp(fake_panic_return) ? said(text) : false)
+
+static bool said(const char *text)
+{
+    return strstr(fake_panic_text, text) != NULL;
+}
+
+static void test_frames_random(void)
+{
+    static struct {
+        pfn_t pfn;
+        u32 order;
+    } held[256];
+    static u8 owner[FAKE_FRAMES];
+    u64 free;
+
+    fake_reset();
+    free = frames_free();
+    memset(held, 0xff, sizeof(held));
+    memset(owner, 0, sizeof(owner));
+    for (u32 n = 0; n < 60000; n++) {
+        const u32 i = random_u64() % 256;
+        u32 clash = 0;
+
+        if (held[i].pfn.n != PFN_INVALID.n) {
+            for (u64 j = 0; j < 1ull << held[i].order; j++)
+                owner[held[i].pfn.n + j] = 0;
+            frame_free(held[i].pfn, held[i].order);
+            held[i].pfn = PFN_INVALID;
+            continue;
+        }
+        held[i].order = random_u64() % 6;
+        held[i].pfn = frame_alloc(held[i].order, n % 2 ? FRAME_LOW : 0, FRAME_KERNEL);
+        if (held[i].pfn.n == PFN_INVALID.n)
+            continue;
+        for (u64 j = 0; j < 1ull << held[i].order; j++)
+            clash += owner[held[i].pfn.n + j]++;
+        CHECK_EQ(clash, 0);
+        CHECK_EQ(held[i].pfn.n % (1ull << held[i].order), 0);
+        CHECK(held[i].pfn.n >= 16 && held[i].pfn.n < FAKE_FRAMES);
+    }
+    for (u32 i = 0; i < 256; i++)
+        if (held[i].pfn.n != PFN_INVALID.n)
+            frame_free(held[i].pfn, held[i].order);
+    CHECK_EQ(frames_free(), free);
+    CHECK_EQ(frames_largest_order(), FRAME_ORDER_MAX);
+}
+
+static void test_frames_run_out(void)
+{
+    u64 n = 0, free;
+
+    fake_reset();
+    free = frames_free();
+    while (frame_alloc(0, 0, FRAME_KERNEL).n != PFN_INVALID.n)
+        n++;
+    CHECK_EQ(n, free);
+    CHECK_EQ(frames_free(), 0);
+    CHECK(!kmalloc(16));
+    CHECK(!vmalloc(1));
+}
+
+static void test_bad_frees(void)
+{
+    pfn_t pfn;
+    void *p, *q;
+
+    fake_reset();
+    pfn = frame_alloc(2, 0, FRAME_KERNEL);
+    if (!PANICS("frame_free: frame"))
+        frame_free(pfn, 1);
+    CHECK(said("not an allocated block of order 1"));
+    if (!PANICS("frame_free"))
+        frame_free(PFN(3), 0);
+    CHECK(said("not RAM"));
+    frame_free(pfn, 2);
+    if (!PANICS("frame_free"))
+        frame_free(pfn, 2);
+    CHECK(said("free already"));
+    p = kmalloc(100);
+    q = kmalloc(100);
+    CHECK(p && q);
+    kfree(p);
+    if (!PANICS("kfree"))
+        kfree(p);
+    CHECK(said("freed already"));
+    if (!PANICS("kfree"))
+        kfree((char *)q + 1);
+    CHECK(said("is no object"));
+    kfree(q);
+}
+
+static void test_heap_random(void)
+{
+    static struct {
+        u8 *p;
+        u32 size;
+    } held[200];
+    u64 free;
+
+    fake_reset();
+    free = frames_free();
+    for (u32 n = 0; n < 40000; n++) {
+        const u32 i = random_u64() % 200;
+        u32 wrong = 0;
+
+        if (held[i].p) {
+            for (u32 b = 0; b < held[i].size; b++)
+                wrong += held[i].p[b] != (u8)i;
+            CHECK_EQ(wrong, 0);
+            kfree(held[i].p);
+            held[i].p = NULL;
+            continue;
+        }
+        held[i].size = 1 + random_u64() % (n % 16 ? 300 : 9000);
+        held[i].p = kmalloc(held[i].size);
+        CHECK(held[i].p);
+        if (held[i].p)
+            memset(held[i].p, (int)i, held[i].size);
+    }
+    for (u32 i = 0; i < 200; i++)
+        kfree(held[i].p);
+    CHECK_EQ(frames_free(), free);
+    CHECK_EQ(heap_stats().objects, 0);
+}
+
+static void test_mappings_random(void)
+{
+    for (u32 life = 0; life < 40; life++) {
+        steps_begin();
+        for (u32 n = 0; n < 150; n++) {
+            const u64 r = random_u64();
+
+            step((u8)r, (u16)(r >> 8), (u8)(r >> 32));
+            if (n % 10 == 0 && !step_lazy)
+                CHECK(steps_agree());
+        }
+        CHECK(steps_end());
+    }
+}
+
+/* Whatever number of frames is left, an error leaves all as it was. */
+static void test_map_without_memory(void)
+{
+    for (u64 left = 0; left < 6; left++) {
+        u64 before;
+        int error;
+
+        steps_begin();
+        if (left % 2)
+            CHECK_EQ(mm_space_activate(&step_space), 0);
+        while (frames_free() > left)
+            CHECK(frame_alloc(0, 0, FRAME_KERNEL).n != PFN_INVALID.n);
+        before = frames_free();
+        error = mm_map(&step_space, STEP_VA - 30 * PAGE_SIZE, step_frames, 60, 0);
+        CHECK(error == -ENOMEM || (!error && left >= 4));
+        CHECK(error ? frames_free() == before : true);
+        fake_check();
+        for (u32 i = 0; error && i < 60; i++)
+            CHECK_EQ(fake_walk(step_space.root, STEP_VA + (i - 30ull) * PAGE_SIZE), 0);
+        CHECK_EQ(mm_space_activate(&mm_kernel), 0);
+    }
+}
+
+static void test_vmap(void)
+{
+    static void *held[50];
+    u64 free;
+
+    fake_reset();
+    free = frames_free();
+    for (u32 n = 0; n < 2000; n++) {
+        const u32 i = random_u64() % 50;
+
+        if (held[i]) {
+            vfree(held[i]);
+            held[i] = NULL;
+        } else {
+            held[i] = vmalloc(1 + random_u64() % (40 * PAGE_SIZE));
+            CHECK(held[i]);
+            CHECK(fake_walk(mm_kernel.root, (u64)held[i]));
+            CHECK(!fake_walk(mm_kernel.root, (u64)held[i] - 1));
+        }
+    }
+    for (u32 i = 0; i < 50; i++)
+        vfree(held[i]);
+    fake_check();
+    CHECK_EQ(frames_free(), free);
+}
+
+int main(void)
+{
+    RUN(test_frames_random);
+    RUN(test_frames_run_out);
+    RUN(test_bad_frees);
+    RUN(test_heap_random);
+    RUN(test_mappings_random);
+    RUN(test_map_without_memory);
+    RUN(test_vmap);
+    return finish("mm");
+}
