@@ -2,7 +2,8 @@
 """Writes docs/ops.md: every op with its class, backends and tests, and what became of the 89 calls of 2007.
 
 ops_doc.py            write docs/ops.md; ops that docs/ops-2007.tsv only planned and that exist by now lose the word
-ops_doc.py --check    fail, with the reason in one line, if docs/ops.md is not what would be written
+ops_doc.py --check    fail, with the reason in one line, if docs/ops.md is not what would be written, or if
+                      docs/pitfalls.md names a test that does not exist
 
 The mapping must account for exactly 89 calls: each by ops of pv/ops.def, by `planned:NAME` as long as (and
 only as long as) pv/ops.def has no NAME, or by a reason.
@@ -19,6 +20,7 @@ from paravane.optable import CLASSES, OpTableError
 
 ROOT = Path(__file__).resolve().parents[1]
 MAPPING, DOCUMENT = "docs/ops-2007.tsv", "docs/ops.md"
+PITFALLS = "docs/pitfalls.md"
 CALLS = 89
 PLANNED = "planned:"
 _BAR = "|"
@@ -157,6 +159,13 @@ def _table(head, rows):
     return [line(head), line(["---"] * len(head)), *map(line, rows)]
 
 
+def check_pitfalls(text, tests):
+    """Every `group.test` that the text names is a test of the suite."""
+    for name in re.findall(r"`([a-z]+\.[a-z0-9_]+)`", text):
+        if name not in tests:
+            raise OpTableError(f"{PITFALLS} names the test {name}, which does not exist")
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--check", action="store_true")
@@ -185,6 +194,7 @@ def _check():
     path = ROOT / DOCUMENT
     if not path.exists() or path.read_text() != document:
         raise OpTableError(f"{DOCUMENT} is not what the sources say: `make docs` writes it anew")
+    check_pitfalls((ROOT / PITFALLS).read_text(), {test.name for test in table.tests})
     return 0
 
 
