@@ -33,7 +33,7 @@ boot_stack:
 	.skip	BOOT_STACK_SIZE
 boot_stack_top:
 
-/* mm/mm.h: a page that is to stay unmapped. */
+/* pv/mmu_types.h: a page that is to stay unmapped. */
 	.section .guards, "a"
 	.quad	boot_stack_guard
 

@@ -32,8 +32,14 @@ __fentry__:
 	ud2
 
 	.bss
-	.balign	16
+	.balign	4096
+overflow_stack_guard:
+	.skip	4096
 	.skip	OVERFLOW_STACK_SIZE
 overflow_stack_top:
 overflow_rsp:
 	.skip	8
+
+/* pv/mmu_types.h: a page that is to stay unmapped. */
+	.section .guards, "a"
+	.quad	overflow_stack_guard

@@ -15,13 +15,6 @@ const char *mm_init(const struct boot_info *info);
 /* What the platform's page tables can do. */
 extern struct pv_mmu_traits mm_traits;
 
-/*
- * The page at the lowest address of a stack in the image, to be left unmapped: put it in here. The
- * page MUST be on a page boundary.
- */
-#define GUARD_PAGE(ident, address) \
-    static const void *const guard_##ident __used __section(".guards") = (address)
-
 /* kernel_tables.c. nr_tables: how many frames there must be, in a row, from first_table on. */
 u64 kernel_tables_count(const struct boot_info *info);
 void kernel_tables_build(const struct boot_info *info, struct pv_kernel_tables *t);

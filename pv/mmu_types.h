@@ -128,6 +128,13 @@ static inline void *fixmap_va(enum pv_fixmap index)
     return (void *)(FIXMAP_BASE + (u64)index * PAGE_SIZE);
 }
 
+/*
+ * The page at the lowest address of a stack in the image, to be left unmapped by the tables that
+ * mm/ builds: put it in here. The page MUST be on a page boundary.
+ */
+#define GUARD_PAGE(ident, address) \
+    static const void *const guard_##ident __used __section(".guards") = (address)
+
 /* What mm/ has to know of the platform before it builds the first table. */
 struct pv_mmu_traits {
     u32 leaf_levels;  /* bit n: an entry of level n may be a leaf */

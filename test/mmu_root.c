@@ -2,6 +2,7 @@
 #include "boot/layout.h"
 #include "test/mm_util.h"
 
+extern const void *const _guards_start[], *const _guards_end[];
 extern const char _text_start[], _rodata_start[], _image_end[], boot_stack[];
 
 static bool on_xen_pv(void)
@@ -210,6 +211,12 @@ TEST(mmu, kernel_tables_map_no_more_than_they_say, mmu_init, early_map, install_
     EXPECT(!try_read(VIRT_BASE, &value, &f));
     EXPECT(!try_read((u64)_image_end + PAGE_SIZE, &value, &f));
     EXPECT(!try_read((u64)boot_stack - 8, &value, &f) && f.vector == VECTOR_PF);
+    EXPECT(_guards_end - _guards_start >= 2);
+    for (const void *const *guard = _guards_start; guard < _guards_end; guard++) {
+        EXPECT(!try_read((u64)*guard, &value, &f));
+        EXPECT(!try_read((u64)*guard + PAGE_SIZE - 8, &value, &f));
+        EXPECT(try_read((u64)*guard + PAGE_SIZE, &value, &f)); /* the stack */
+    }
     EXPECT(!try_read(VMAP_BASE, &value, &f));
     EXPECT_EQ(mm_traits.root_pages, on_xen_pv() ? 2 : 1);
     EXPECT(mm_traits.leaf_levels & 2);
@@ -236,6 +243,26 @@ TEST(mmu, user_pages_only_between_begin_and_end, user_access_begin, user_access_
     EXPECT_EQ(try_read(USER_VA, &value, &f), !features.smap);
     if (f.caught)
         EXPECT_EQ(f.error & 5, 1); /* a protected page, the kernel's access */
+    EXPECT_EQ(mm_space_activate(&mm_kernel), 0);
+    EXPECT_EQ(mm_space_destroy(&s), 0);
+    frame_free(pfn, 0);
+}
+
+/* SMEP: what user code may execute, the kernel may not. Xen PV's kernel runs where user code does.
+ */
+TEST(mmu, user_pages_are_not_the_kernels_to_execute, install_tables)
+{
+    const pfn_t pfn = marked_frame(0xc3c3c3c3c3c3c3c3); /* ret */
+    struct pv_features features;
+    struct mm_space s;
+
+    pv_cpu_features(&features);
+    REQUIRE(pfn.n != NO_PFN && mm_space_create(&s) == 0);
+    REQUIRE(mm_map(&s, USER_VA, pfn, 1, MM_EXEC) == 0);
+    REQUIRE(mm_map(&s, USER_VA + PAGE_SIZE, pfn, 1, 0) == 0);
+    REQUIRE(mm_space_activate(&s) == 0);
+    EXPECT_EQ(execute_faults(USER_VA), features.smep);
+    EXPECT(execute_faults(USER_VA + PAGE_SIZE));
     EXPECT_EQ(mm_space_activate(&mm_kernel), 0);
     EXPECT_EQ(mm_space_destroy(&s), 0);
     frame_free(pfn, 0);

@@ -37,12 +37,14 @@ struct gate {
     u32 reserved;
 };
 
-/* On top lies the kernel's %gs base, where entry.S looks for it. */
+/* On top lies the kernel's %gs base, where entry.S looks for it; below, a page that is not mapped.
+ */
 struct exception_stack {
+    u8 guard[PAGE_SIZE];
     u8 space[EXCEPTION_STACK_SIZE - 16];
     u64 kernel_gs_base;
     u64 unused;
-} __aligned(16);
+} __aligned(PAGE_SIZE);
 
 /* entry.S: the addresses of the stubs, by vector. */
 extern const u64 native_vector_stubs[NR_VECTORS];
@@ -53,6 +55,10 @@ void native_syscall(struct trap_frame *frame);
 
 static struct gate idt[NR_VECTORS] __aligned(16);
 static struct exception_stack exception_stacks[4];
+GUARD_PAGE(debug, exception_stacks[0].guard);
+GUARD_PAGE(nmi, exception_stacks[1].guard);
+GUARD_PAGE(double_fault, exception_stacks[2].guard);
+GUARD_PAGE(machine_check, exception_stacks[3].guard);
 static u64 early_gdt[GDT_MIN_COUNT] __aligned(PAGE_SIZE);
 static u64 early_cpu_area[CPU_AREA_SIZE / 8];
 

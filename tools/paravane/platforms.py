@@ -19,6 +19,7 @@ OVMF_VARS = Path("/usr/share/OVMF/OVMF_VARS_4M.fd")
 
 DEFAULT_MEM = 256  # MiB for the guest
 XEN_MEM = 192  # MiB for Xen itself, on top of the guest's
+_HUGE_MEM = 8192  # MiB
 ECHO_TOKEN = "sesame"
 
 _DEBUG_EXIT = ["-device", "isa-debug-exit,iobase=0xf4,iosize=0x4"]
@@ -73,6 +74,10 @@ def _qemu(boot, machine, cpu="max", mem=None, smp=None):
     argv = [qemu_binary(), "-accel", "tcg", "-machine", machine, "-cpu", cpu]
     argv += ["-m", str(mem or boot.mem), "-smp", str(smp or boot.smp)]
     argv += ["-nodefaults", "-no-user-config", "-no-reboot", "-display", "none", "-serial", "stdio"]
+    if (mem or boot.mem) >= _HUGE_MEM:
+        # More than this computer may have: promised, and taken from it as it is touched.
+        ram = f"memory-backend-ram,id=ram,size={mem or boot.mem}M,reserve=off"
+        argv += ["-object", ram, "-machine", "memory-backend=ram"]
     if boot.gdb:
         argv += ["-s", "-S"]
     if boot.icount:
