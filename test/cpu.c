@@ -4,6 +4,7 @@
 #include "lib/string.h"
 #include "pv/pv.h"
 #include "pv/x86.h"
+#include "test/mm_util.h"
 #include "test/test.h"
 
 #define NO_SUCH_MSR     0xdeadbeef
@@ -360,4 +361,19 @@ TEST(cpu, user_gs_base_is_kept_apart, read_user_gs_base, write_user_gs_base)
     EXPECT_EQ(pv_write_user_gs_base(NON_CANONICAL), -EINVAL);
     EXPECT_EQ(pv_read_user_gs_base(), 0x7fff12345000);
     EXPECT_EQ(pv_write_user_gs_base(0), 0);
+}
+
+/* The plain forms are for what must exist: without it the run ends, and the op is named. */
+TEST(cpu, plain_access_to_a_missing_msr_names_the_op, read_msr, write_msr)
+{
+    u64 value;
+
+    if (pv_read_msr_safe(NO_SUCH_MSR, &value) == 0)
+        SKIP("this CPU answers for every MSR");
+    PANICS("read_msr")
+    pv_read_msr(NO_SUCH_MSR);
+    EXPECT(glob_match("*0xdeadbeef*", caught_panic));
+    PANICS("write_msr")
+    pv_write_msr(NO_SUCH_MSR, 1);
+    EXPECT(glob_match("*0xdeadbeef*", caught_panic));
 }
