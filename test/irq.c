@@ -290,8 +290,8 @@ enum {
     RTC_B = 0x0b,
     RTC_B_PERIODIC = 0x40,
     RTC_C = 0x0c, /* reading it ends the interrupt */
-    BEATS = 32,
-    BEATS_NS = BEATS * 1000000000ll / 128,
+    BEATS = 16,
+    BEATS_NS = BEATS * 1000000000ull / 128,
 };
 
 static u8 cmos_read(u8 index)
@@ -332,17 +332,26 @@ static bool beats_have_come(void)
     return READ_ONCE(beats) > BEATS;
 }
 
-static u64 deviation(void)
+/*
+ * The shortest time of some runs: a host that is busy elsewhere makes beats fail, and a run longer.
+ * More runs are made while even the shortest is too long.
+ */
+static u64 shortest_run(void)
 {
-    const s64 error = (s64)(last_beat - first_beat) - BEATS_NS;
+    u64 least = ~0ull;
 
-    return (u64)(error < 0 ? -error : error);
+    for (u32 run = 0; run < 20 && (run < 4 || least > BEATS_NS * 5 / 4); run++) {
+        if (!EXPECT(beats_have_come()))
+            break;
+        least = MIN(least, last_beat - first_beat);
+    }
+    return least;
 }
 
 TEST(irq, device_interrupts_at_its_rate, irq_bind, irq_eoi, clock_ns, time_init)
 {
     const int line = pv_irq_bind(PV_IRQ_ISA, RTC_IRQ);
-    u64 best = ~0ull;
+    u64 shortest;
     u8 a, b;
 
     if (line == -ENODEV)
@@ -355,16 +364,12 @@ TEST(irq, device_interrupts_at_its_rate, irq_bind, irq_eoi, clock_ns, time_init)
     cmos_write(RTC_A, (a & (u8)~RTC_A_RATE) | RTC_A_128_HZ);
     cmos_write(RTC_B, b | RTC_B_PERIODIC);
     cmos_read(RTC_C);
-    for (int tries = 0; tries < 20 && best > BEATS_NS / 4; tries++) {
-        if (!EXPECT(beats_have_come()))
-            break;
-        best = MIN(best, deviation());
-    }
+    shortest = shortest_run();
     cmos_write(RTC_B, b & (u8)~RTC_B_PERIODIC);
     cmos_write(RTC_A, a);
-    EXPECT(best <= BEATS_NS / 4);
-    print("# %d beats of the RTC took their time but for %llu ns\n", BEATS,
-          (unsigned long long)best);
+    EXPECT(shortest > BEATS_NS * 3 / 4 && shortest < BEATS_NS * 7 / 4);
+    print("# %d beats of the RTC, %llu us, took %llu us\n", BEATS, BEATS_NS / 1000ull,
+          (unsigned long long)(shortest / 1000));
     EXPECT_EQ(irq_release((u32)line), 0);
     EXPECT_EQ(pv_irq_unbind((u32)line), 0);
 }

@@ -63,12 +63,13 @@ static const struct {
     const char *message;
 } bad[] = {
     {"foo=1", "command line: unknown word \"foo=1\"; known: run= pv= test= plant= platform= echo= "
-              "log="},
+              "log= evtchn= soak="},
     {"run=suite ru", "command line: unknown word \"ru\"; known: run= pv= test= plant= platform= "
-                     "echo= log="},
+                     "echo= log= evtchn= soak="},
     {"RUN=suite", "command line: unknown word \"RUN=suite\"; known: run= pv= test= plant= "
-                  "platform= echo= log="},
-    {"=x", "command line: unknown word \"=x\"; known: run= pv= test= plant= platform= echo= log="},
+                  "platform= echo= log= evtchn= soak="},
+    {"=x",
+     "command line: unknown word \"=x\"; known: run= pv= test= plant= platform= echo= log= evtchn= soak="},
     {"run", "command line: no value in \"run\"; write KEY=VALUE"},
     {"pv=", "command line: no value in \"pv=\"; write KEY=VALUE"},
     {"run=a run=a", "command line: given twice: \"run\""},
@@ -79,7 +80,7 @@ static const struct {
     {"run=" TEXT_63 "4", "command line: the value is too long in "
                          "\"run=12345678901234567890123456789012345678901234...\""},
     {"a\033[2J\x7f\x80", "command line: unknown word \"a?[2J??\"; known: run= pv= test= plant= "
-                         "platform= echo= log="},
+                         "platform= echo= log= evtchn= soak="},
 };
 
 static void test_errors(void)

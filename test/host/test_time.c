@@ -10,13 +10,15 @@ static void agrees_with_libc(void)
 {
     for (time_t t = 0; t < 200ll * 366 * 86400; t += 86400 + 3601) {
         struct tm tm;
-        struct civil_time c;
+        struct civil_time c, back;
 
         gmtime_r(&t, &tm);
         c = (struct civil_time){(u32)tm.tm_year + 1900, (u32)tm.tm_mon + 1, (u32)tm.tm_mday,
                                 (u32)tm.tm_hour,        (u32)tm.tm_min,     (u32)tm.tm_sec};
         CHECK(civil_time_valid(&c));
         CHECK_EQ(civil_time_to_unix(&c), t);
+        civil_time_from_unix((u64)t, &back);
+        CHECK(!memcmp(&back, &c, sizeof(c)));
     }
 }
 
