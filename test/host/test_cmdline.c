@@ -99,7 +99,7 @@ static void test_long_word(void)
     memset(line, 'y', sizeof(line) - 1);
     CHECK(!cmdline_parse(line, &parsed, error));
     CHECK(strstr(error, "yyy...\"; known: run= ") != NULL);
-    CHECK_STR(error + strlen(error) - 5, " log=");
+    CHECK_STR(error + strlen(error) - 6, " soak=");
 }
 
 int main(void)
