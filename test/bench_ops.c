@@ -148,7 +148,7 @@ BENCH(op, iret, "ticks")
     return bench_per_call(iret_loop);
 }
 
-BENCH_NOT(sysret, "leads to user mode only");
+BENCH_NOT(sysret, "leads to user mode only: user.syscall_by_sysret");
 
 /* Between the two the kernel's %gs is away, so they are counted together. */
 static void swapgs_loop(u32 count)
