@@ -143,7 +143,7 @@ def _figures(name, rows):
 
 
 def _line(name, cells, remark):
-    return (f"{name:34}" + "".join(f"{cell:>10}" for cell in cells) + "  " + remark).rstrip()
+    return (f"{name:36}" + "".join(f"{cell:>10}" for cell in cells) + "  " + remark).rstrip()
 
 
 def _median(results, name):
