@@ -22,6 +22,7 @@
 #include "kernel/console.h"
 #include "kernel/trap.h"
 #include "lib/string.h"
+#include "pv/mmu_types.h"
 #include "pv/pv.h"
 #include "repro/kit/hypercalls.h"
 #include "repro/kit/repro.h"
@@ -85,6 +86,22 @@ void kit_run32(const void *code, size_t size, struct kit_regs *regs);
 /* The instruction that makes a hypercall here: three bytes, or two and a nop. */
 void kit_hypercall_insn(u8 insn[3]);
 
+/*
+ * Runs code bytes in ring 3, in an address space of their own, until they leave it: by syscall,
+ * sysenter, int or an exception. 64-bit, or in compatibility mode. regs go in and come back. There
+ * is a page of stack; rflags are besides the fixed bits.
+ */
+struct kit_exit {
+    u64 vector; /* an exception's, or VECTOR_SYSCALL and its like (pv/trap_frame.h) */
+    u64 error, address;
+    u64 offset; /* of the instruction pointer in the code */
+    u64 rflags;
+    bool refused; /* ring 3 was not entered: this happened to the kernel on the way */
+};
+struct kit_exit kit_user64(const void *code, size_t size, struct kit_regs *regs, u64 rflags);
+struct kit_exit kit_user32(const void *code, size_t size, struct kit_regs *regs, u64 rflags);
+const char *kit_exit_text(const struct kit_exit *exit);
+
 /* ---- Memory ---------------------------------------------------------------------------------- */
 
 /* Pages of the image, zeroed, that nobody else uses: KIT_PAGES of them, each once. */
@@ -92,10 +109,28 @@ void kit_hypercall_insn(u8 insn[3]);
 void *kit_page(void);
 void *kit_pages(u32 count); /* in a row */
 
-/* The frame of a page of the image, as this guest counts, and of the machine (the same but on PV).
- */
+/* The frame of a page of the image or of the direct map, as this guest counts and the machine's. */
 u64 kit_gfn(const void *va);
 u64 kit_mfn(const void *va);
+
+/* A frame of RAM in the direct map, zeroed; and one that no mapping lets be written, for a table.
+ */
+void *kit_frame(void);
+void *kit_table(void);
+
+/*
+ * The page tables in use, raw. Level 1 is the leaves', 4 the root's. kit_entry is the entry that va
+ * goes through, with machine frames; kit_entry_address its machine address, for hypercalls.
+ * kit_set_entry is mmu_update on Xen PV, whose result it returns; a plain store and a flush
+ * elsewhere.
+ */
+u64 kit_entry(u64 va, int level);
+u64 kit_entry_address(u64 va, int level);
+long kit_set_entry(u64 va, int level, u64 raw);
+#define KIT_RAW(va, flags) (kit_mfn(va) << PAGE_SHIFT | (flags))
+
+/* 2 MiB of addresses with a level 1 table of their own; the first page is mapped, writable. */
+u64 kit_region(void);
 
 /* A device's registers below 4 GiB. Not on Xen PV. */
 volatile void *kit_device(u32 address);
@@ -106,9 +141,12 @@ volatile void *kit_device(u32 address);
 evtchn_port_t kit_new_port(void);
 void kit_close_port(evtchn_port_t port);
 
-/* Maps the first frame of the grant table; version 1, kit_grant_entries of them. */
+/* Maps the first frame of the grant table; version 1, KIT_GRANTS of them. */
 #define KIT_GRANTS (PAGE_SIZE / sizeof(struct grant_entry_v1))
 struct grant_entry_v1 *kit_grant_table(void);
+
+/* Lets domain use a page, by grant ref. */
+void kit_grant(u32 ref, const void *page, domid_t domain);
 
 /* Nanoseconds since Xen has started, and busy waiting. */
 u64 kit_now(void);

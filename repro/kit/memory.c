@@ -1,7 +1,6 @@
 /* Pages and frames, the grant table, ports, time: see repro/kit.h. */
 #include "boot/layout.h"
 #include "pv/xen/xen.h"
-#include "pv/xen/pv/xen_pv.h"
 #include "repro/kit.h"
 
 #define PTE_DATA 0x8000000000000063ull /* present, writable, accessed, dirty, no-execute */
@@ -24,12 +23,14 @@ void *kit_page(void)
 
 u64 kit_gfn(const void *va)
 {
-    return ((u64)va - VIRT_BASE) >> PAGE_SHIFT;
+    const u64 address = (u64)va;
+
+    return address >= VIRT_BASE ? (address - VIRT_BASE) >> PAGE_SHIFT : va_to_pfn(va).n;
 }
 
 u64 kit_mfn(const void *va)
 {
-    return kit_place() == KIT_XEN_PV ? xen_pv_image_mfn(va) : kit_gfn(va);
+    return pv_pfn_to_mfn(PFN(kit_gfn(va))).n;
 }
 
 evtchn_port_t kit_new_port(void)
@@ -78,6 +79,16 @@ struct grant_entry_v1 *kit_grant_table(void)
         table = page;
     }
     return table;
+}
+
+void kit_grant(u32 ref, const void *page, domid_t domain)
+{
+    struct grant_entry_v1 *entry = kit_grant_table() + ref;
+
+    entry->domid = domain;
+    entry->frame = (u32)(kit_place() == KIT_XEN_PV ? kit_mfn(page) : kit_gfn(page));
+    barrier();
+    WRITE_ONCE(entry->flags, GTF_permit_access);
 }
 
 /* As pv/xen/time.c has it: a linear function of the TSC, whose version is odd while Xen writes. */

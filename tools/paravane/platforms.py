@@ -47,10 +47,12 @@ class Boot:
     xen: Optional[Path] = None
     gdb: bool = False
     icount: bool = False  # count instructions: nothing from outside may reach the guest
+    cpu: str = ""  # QEMU's -cpu, if not the platform's own choice
+    xen_append: tuple = ()  # more words for Xen
 
     def xen_words(self, *more):
         vcpus = f"dom0_max_vcpus={self.smp}"
-        return _XEN_WORDS + [f"dom0_mem={self.mem}M,max:{self.mem}M", vcpus, *more]
+        return _XEN_WORDS + [f"dom0_mem={self.mem}M,max:{self.mem}M", vcpus, *more, *self.xen_append]
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,8 @@ def qemu_binary():
 
 
 def _qemu(boot, machine, cpu="max", mem=None, smp=None):
-    argv = [qemu_binary(), "-accel", "tcg", "-machine", machine, "-cpu", cpu]
+    argv = [qemu_binary(), "-accel", "tcg", "-machine", machine]
+    argv += ["-cpu", boot.cpu or cpu]
     argv += ["-m", str(mem or boot.mem), "-smp", str(smp or boot.smp)]
     argv += ["-nodefaults", "-no-user-config", "-no-reboot", "-display", "none", "-serial", "stdio"]
     if (mem or boot.mem) >= _HUGE_MEM:

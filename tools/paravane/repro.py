@@ -102,6 +102,8 @@ def cases(chosen, on, xens, options, skip_others=False):
             run=f"repro:{repro.name}",
             mem=max(options.mem, needs.get("mem", 0)),
             smp=max(options.smp, needs.get("smp", 0)),
+            cpu=needs.get("cpu", ""),
+            xen_append=tuple(repro.xen.split()),
             timeout=max(options.timeout, needs.get("timeout", 0)) if options.timeout else 0,
         )
         for platform in wanted:

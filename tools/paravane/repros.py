@@ -5,7 +5,8 @@ A head is the first comment of the file. Of it, the lines that begin with @ are 
     @title     one line
     @affected  which versions have it, and what repaired it, in words
     @platforms where it can tell: names of platforms (default: xen-pv xen-pvh)
-    @needs     mem=MIB smp=N timeout=S (default: none)
+    @needs     mem=MIB smp=N timeout=S cpu=MODEL (default: none)
+    @xen       words for the command line of Xen
     @expect    WHERE=VERDICT …; WHERE is a beginning of a Xen version, a platform, or VERSION/PLATFORM
 
 The more is said, the stronger: 4.14/xen-pv goes before 4.14, and that before xen-pv.
@@ -23,7 +24,7 @@ _DIRECTORY = ROOT / "repro"
 _COMMENT = re.compile(r"\s*/\*(.*?)\*/", re.S)
 _KEY = re.compile(r"^\s*\*\s*@(\w+)\s+(.*?)\s*$", re.M)
 _REGISTERED = re.compile(r'^REPRO\("([^"]*)"\)', re.M)
-_NEEDS = ("mem", "smp", "timeout")
+_NEEDS = ("mem", "smp", "timeout", "cpu")
 
 
 @dataclass
@@ -36,6 +37,7 @@ class Repro:
     affected: str = ""
     platforms: list = field(default_factory=lambda: ["xen-pv", "xen-pvh"])
     needs: dict = field(default_factory=dict)
+    xen: str = ""
     expect: dict = field(default_factory=dict)
     outside: bool = False
 
@@ -93,7 +95,7 @@ def load(path):
 
 
 def _take(repro, key, value):
-    if key in ("title", "affected"):
+    if key in ("title", "affected", "xen"):
         setattr(repro, key, value)
     elif key == "platforms":
         repro.platforms = value.split()
@@ -103,9 +105,9 @@ def _take(repro, key, value):
     elif key == "needs":
         for word in value.split():
             name, _, number = word.partition("=")
-            if name not in _NEEDS or not number.isdecimal():
-                raise _wrong(repro.path, f"@needs: {word!r} is not one of mem=, smp=, timeout=")
-            repro.needs[name] = int(number)
+            if name not in _NEEDS or (name != "cpu" and not number.isdecimal()):
+                raise _wrong(repro.path, f"@needs: {word!r} is not one of {'=, '.join(_NEEDS)}=")
+            repro.needs[name] = number if name == "cpu" else int(number)
     elif key == "expect":
         for word in value.split():
             where, _, verdict = word.rpartition("=")
@@ -131,6 +133,7 @@ def listing(repros):
             ("affected", repro.affected),
             ("platforms", " ".join(repro.platforms)),
             ("needs", needs),
+            ("xen", repro.xen),
             ("expect", expect),
         ):
             if value:

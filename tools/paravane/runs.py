@@ -33,6 +33,8 @@ class Options:
     timeout: float = 60
     gdb: bool = False
     icount: bool = False
+    cpu: str = ""
+    xen_append: tuple = ()
 
 
 @dataclasses.dataclass
@@ -96,7 +98,7 @@ class RunDirectory:
         )
         boot = platforms.Boot(
             self.image, self.module, directory, words, options.mem, options.smp, options.xen,
-            options.gdb, options.icount,
+            options.gdb, options.icount, options.cpu, options.xen_append,
         )  # fmt: skip
         argv = platform.command(boot)
         promise = _promise(words)

