@@ -237,6 +237,9 @@ void frame_free(pfn_t first, u32 order)
                                          "a user's",     "ballooned"};
     struct frame *frame = frame_get(first);
 
+    if (frame && frame->state == FRAME_TABLE && frame->used)
+        pv_panic("frame_free", "frame %llx is a page table that is in use",
+                 (unsigned long long)first.n);
     if (!frame || !was_allocated(frame) || frame->order != order)
         pv_panic("frame_free", "frame %llx is not an allocated block of order %u (%s)",
                  (unsigned long long)first.n, order, frame ? states[frame->state] : "no frame");

@@ -127,6 +127,7 @@ static pfn_t new_table(struct mm_space *s)
 static void free_table(struct mm_space *s, pfn_t table)
 {
     s->nr_tables--;
+    frame_get(table)->used = 0;
     frame_free(table, 0);
 }
 

@@ -64,6 +64,7 @@ int mm_space_destroy(struct mm_space *s)
         pv_unpin_root(s->root);
     s->live = false;
     mm_free_tables(s);
+    frame_get(s->root)->used = 0;
     frame_free(s->root, mm_traits.root_pages - 1);
     memset(s, 0, sizeof(*s));
     return 0;

@@ -254,6 +254,11 @@ TEST(mm, bad_requests_are_refused_and_change_nothing)
     EXPECT_EQ(mm_map(&s, USER_VA, s.root, 1, 0), -EINVAL);           /* a page table */
     EXPECT_EQ(mm_map(&s, USER_VA, mm_kernel.root, 1, 0), -EINVAL);   /* the kernel's */
     EXPECT_EQ(mm_map_device(&s, USER_VA, 0x123, 1), -EINVAL);        /* misaligned */
+    PANICS("frame_free")
+    {
+        frame_free(s.root, mm_traits.root_pages - 1); /* a page table in use */
+    }
+    EXPECT(glob_match("*in use*", caught_panic));
     EXPECT_EQ(mm_unmap(&s, USER_VA, 1), -ENOENT);
     EXPECT_EQ(mm_protect(&s, USER_VA, 1, 0), -ENOENT);
     EXPECT_EQ(mm_space_destroy(&mm_kernel), -EBUSY);

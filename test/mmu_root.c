@@ -98,6 +98,23 @@ static void expect_alias(struct mm_space *s, int level, u64 mark)
     EXPECT_EQ(copy_from_user(&value, USER_VA, sizeof(value)), 0);
 }
 
+/* Where user mode has a root of its own, in the frame behind, a change of one is a change of both.
+ */
+static void expect_second_root(struct mm_space *s, pfn_t pfn)
+{
+    const u64 far = 77ull << 39;
+    const u64 *first = pfn_to_va(s->root), *second = first + PT_ENTRIES;
+
+    if (mm_traits.root_pages < 2)
+        return;
+    EXPECT_EQ(mm_map(s, far, pfn, 1, 0), 0);
+    EXPECT(first[77] && second[77] == first[77]);
+    EXPECT_EQ(second[0], first[0]);
+    EXPECT_EQ(second[pt_index(VIRT_BASE, PT_LEVELS)], 0); /* nothing of the kernel's */
+    EXPECT_EQ(mm_unmap(s, far, 1), 0);
+    EXPECT(!first[77] && !second[77]);
+}
+
 TEST(mmu, entries_of_the_upper_levels, set_pmd, set_pud, set_pgd)
 {
     const u64 free = frames_free();
@@ -110,6 +127,7 @@ TEST(mmu, entries_of_the_upper_levels, set_pmd, set_pud, set_pgd)
     REQUIRE(mm_space_activate(&s) == 0);
     for (int level = 2; level <= PT_LEVELS; level++)
         expect_alias(&s, level, 0x4444);
+    expect_second_root(&s, pfn);
     REQUIRE(mm_space_activate(&mm_kernel) == 0);
     EXPECT_EQ(mm_space_destroy(&s), 0);
     frame_free(pfn, 0);
