@@ -14,24 +14,8 @@
 #include "lib/string.h"
 
 /* A field of the start_info at si, which need not be aligned. */
-#define FIELD_U32(si, field) read_u32((si) + offsetof(struct start_info, field))
-#define FIELD_U64(si, field) read_u64((si) + offsetof(struct start_info, field))
-
-static u32 read_u32(const u8 *p)
-{
-    u32 value;
-
-    memcpy(&value, p, sizeof(value));
-    return value;
-}
-
-static u64 read_u64(const u8 *p)
-{
-    u64 value;
-
-    memcpy(&value, p, sizeof(value));
-    return value;
-}
+#define FIELD_U32(si, field) load32((si) + offsetof(struct start_info, field))
+#define FIELD_U64(si, field) load64((si) + offsetof(struct start_info, field))
 
 _Static_assert(MAX_GUEST_CMDLINE <= BOOT_CMDLINE_MAX, "a PV command line must fit");
 

@@ -33,22 +33,6 @@ enum {
 
 #define TABLE_MAX MIB(16) /* a length beyond this is a lie */
 
-static u32 load32(const u8 *p)
-{
-    u32 v;
-
-    memcpy(&v, p, sizeof(v));
-    return v;
-}
-
-static u64 load64(const u8 *p)
-{
-    u64 v;
-
-    memcpy(&v, p, sizeof(v));
-    return v;
-}
-
 static bool checksum_ok(const u8 *bytes, u64 len)
 {
     u8 sum = 0;

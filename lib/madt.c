@@ -23,14 +23,6 @@ enum {
     TRIGGER_LEVEL = 0xc,
 };
 
-static u32 load32(const u8 *p)
-{
-    u32 v;
-
-    memcpy(&v, p, sizeof(v));
-    return v;
-}
-
 static void parse_ioapic(const u8 *entry, struct madt_info *info)
 {
     if (info->nr_ioapics < MADT_IOAPICS_MAX)

@@ -29,4 +29,21 @@ bool glob_match(const char *pattern, const char *name);
  */
 bool parse_u64(const char *s, u64 *value);
 
+/* Little-endian numbers at any address, as tables in memory have them. */
+static inline u32 load32(const void *at)
+{
+    u32 value;
+
+    __builtin_memcpy(&value, at, sizeof(value));
+    return value;
+}
+
+static inline u64 load64(const void *at)
+{
+    u64 value;
+
+    __builtin_memcpy(&value, at, sizeof(value));
+    return value;
+}
+
 #endif

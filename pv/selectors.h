@@ -31,4 +31,10 @@
 #define DESCRIPTOR_USER_DATA   0x00cff3000000ffff
 #define DESCRIPTOR_USER_CODE64 0x00affb000000ffff
 
+/*
+ * Code and data segments, or none: what a kernel may put into its tables by ops. System descriptors
+ * are the backend's, and gates have no place here.
+ */
+#define IS_SEGMENT(descriptor) ((descriptor) == 0 || ((descriptor) >> 44 & 1))
+
 #endif

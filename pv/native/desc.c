@@ -92,16 +92,9 @@ int native_load_gdt(u64 *gdt, u32 count)
     return 0;
 }
 
-/* Code and data segments only: system descriptors are the backend's, and gates have no place here.
- */
-static bool is_segment(u64 descriptor)
-{
-    return descriptor == 0 || descriptor >> 44 & 1;
-}
-
 int native_write_gdt_entry(u64 *gdt, u32 index, u64 descriptor)
 {
-    if (index < GDT_FIRST_FREE || index >= GDT_MAX_COUNT || !is_segment(descriptor))
+    if (index < GDT_FIRST_FREE || index >= GDT_MAX_COUNT || !IS_SEGMENT(descriptor))
         return -EINVAL;
     gdt[index] = descriptor;
     return 0;
@@ -123,7 +116,7 @@ int native_load_ldt(u64 *ldt, u32 count)
 
 int native_write_ldt_entry(u64 *ldt, u32 index, u64 descriptor)
 {
-    if (index >= GDT_MAX_COUNT || !is_segment(descriptor))
+    if (index >= GDT_MAX_COUNT || !IS_SEGMENT(descriptor))
         return -EINVAL;
     ldt[index] = descriptor;
     return 0;
@@ -132,7 +125,7 @@ int native_write_ldt_entry(u64 *ldt, u32 index, u64 descriptor)
 int native_load_tls(const u64 tls[3])
 {
     for (u32 i = 0; i < 3; i++)
-        if (!is_segment(tls[i]))
+        if (!IS_SEGMENT(tls[i]))
             return -EINVAL;
     memcpy(current_gdt + GDT_TLS, tls, 3 * sizeof(*tls));
     return 0;

@@ -124,18 +124,6 @@ native_sysenter_entry:
 	call	native_syscall
 	jmp	frame_return
 
-/* Copies the frame at %rdi to the stack, since a fault of iretq is handled below it. */
-	.macro	copy_frame
-	subq	$TRAP_FRAME_SIZE, %rsp
-	andq	$-16, %rsp
-	movq	%rdi, %rsi
-	movq	%rsp, %rdi
-	movl	$TRAP_FRAME_SIZE / 8, %ecx
-	cld
-	rep	movsq
-	movq	%rsp, %rbx
-	.endm
-
 	.globl	native_iret
 native_iret:
 	copy_frame

@@ -55,14 +55,9 @@ int xen_pv_load_gdt(u64 *gdt, u32 count)
     return 0;
 }
 
-static bool is_segment(u64 descriptor)
-{
-    return descriptor == 0 || descriptor >> 44 & 1;
-}
-
 int xen_pv_write_gdt_entry(u64 *gdt, u32 index, u64 descriptor)
 {
-    if (index < GDT_FIRST_FREE || index >= GDT_MAX_COUNT || !is_segment(descriptor))
+    if (index < GDT_FIRST_FREE || index >= GDT_MAX_COUNT || !IS_SEGMENT(descriptor))
         return -EINVAL;
     if (gdt == current_gdt)
         return update_descriptor(gdt + index, descriptor);
@@ -97,7 +92,7 @@ int xen_pv_load_ldt(u64 *ldt, u32 count)
 
 int xen_pv_write_ldt_entry(u64 *ldt, u32 index, u64 descriptor)
 {
-    if (index >= GDT_MAX_COUNT || !is_segment(descriptor))
+    if (index >= GDT_MAX_COUNT || !IS_SEGMENT(descriptor))
         return -EINVAL;
     if (ldt == current_ldt)
         return update_descriptor(ldt + index, descriptor);
@@ -109,7 +104,7 @@ int xen_pv_write_ldt_entry(u64 *ldt, u32 index, u64 descriptor)
 int xen_pv_load_tls(const u64 tls[3])
 {
     for (u32 i = 0; i < 3; i++)
-        if (!is_segment(tls[i]))
+        if (!IS_SEGMENT(tls[i]))
             return -EINVAL;
     for (u32 i = 0; i < 3; i++)
         if (current_gdt[GDT_TLS + i] != tls[i] &&

@@ -76,18 +76,6 @@ frame_return:
 	movq	$0, (%rsp)
 	jmp	hypercall_page + __HYPERVISOR_iret * 32
 
-/* The frame goes to the stack, since Xen reads the hypercall's frame from there. */
-	.macro	copy_frame
-	subq	$TRAP_FRAME_SIZE, %rsp
-	andq	$-16, %rsp
-	movq	%rdi, %rsi
-	movq	%rsp, %rdi
-	movl	$TRAP_FRAME_SIZE / 8, %ecx
-	cld
-	rep	movsq
-	movq	%rsp, %rbx
-	.endm
-
 	.globl	xen_pv_iret
 xen_pv_iret:
 	copy_frame
