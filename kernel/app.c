@@ -84,17 +84,15 @@ void libc_random(void *to, size_t len)
     random_fill(to, len);
 }
 
-/* The upper half of the range where the kernel maps things; mm hands out the lower from its start.
- */
-static u64 heap_start(void)
-{
-    return mm_kernel.low + (mm_kernel.high - mm_kernel.low) / 2;
-}
+/* Far behind where mm/vmap.c puts what it maps, from VMAP_BASE up, and before what is left to
+ * tests. */
+#define HEAP_BASE (VMAP_END - GIB(144))
+#define HEAP_MAX  GIB(128)
 
 void *libc_heap_base(size_t *most)
 {
-    *most = mm_kernel.high - heap_start();
-    return (void *)heap_start();
+    *most = HEAP_MAX;
+    return (void *)HEAP_BASE;
 }
 
 bool libc_heap_commit(size_t size)
@@ -106,7 +104,7 @@ bool libc_heap_commit(size_t size)
         return true;
     if (wanted - pages + FRAMES_FOR_KERNEL > frames_free())
         return false;
-    if (mm_populate(&mm_kernel, heap_start() + pages * PAGE_SIZE, wanted - pages, MM_WRITE))
+    if (mm_populate(&mm_kernel, HEAP_BASE + pages * PAGE_SIZE, wanted - pages, MM_WRITE))
         return false;
     pages = wanted;
     return true;

@@ -27,7 +27,7 @@ SOURCES = "/usr/src/newlib/newlib-*.tar.xz"
 # pointers, for a backtrace that begins in the library. __DYNAMIC_REENT__: one struct _reent a thread.
 FLAGS = (
     "-O2 -ffreestanding -fno-pie -fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables"
-    " -fno-omit-frame-pointer -mno-red-zone -mcmodel=kernel -ffunction-sections -fdata-sections -fno-common"
+    " -fno-omit-frame-pointer -mno-omit-leaf-frame-pointer -mno-red-zone -mcmodel=kernel -ffunction-sections -fdata-sections -fno-common"
     " -D__DYNAMIC_REENT__ -Ulinux -Uunix -U__linux -U__unix -U__linux__ -U__unix__ -U__gnu_linux__"
 ).split()
 

@@ -9,8 +9,8 @@ import sys
 import time
 from pathlib import Path
 
-from . import bench, image, iso, module, opreport, packaged, payloads, platforms, repro, report
-from . import repros, runs, selftest, setup, suite, xen
+from . import bench, image, iso, module, opreport, packaged, payloads, platforms, programs, repro
+from . import report, repros, runs, selftest, setup, suite, xen
 from .common import (
     EXIT_FAIL,
     EXIT_INTERRUPTED,
@@ -37,6 +37,7 @@ Paravane: one kernel image, every platform, one suite.
                  [--ops FILE]  also write what was seen of each op on each platform, as Markdown
 ./run.sh repro   NAME|FILE.c|--all [--on P,P...] [--xen FILE|VERSION]...  is the bug there?
 ./run.sh bench   [--on P,P...] [--json FILE] ...  times, and instructions counted without noise
+./run.sh programs [NAME,NAME...] [--on P,P...]  Lua and SQLite, guest against host
 ./run.sh iso     make build/paravane.iso, which GRUB boots by BIOS or UEFI
 ./run.sh list    what there is: platforms, hypervisors, payloads; --repros: the bugs
 ./run.sh setup   install the distribution's packages that are missing; --xen VERSION...: get the Xen
@@ -102,6 +103,7 @@ def _dispatch(args, caller):
         "suite": _suite,
         "repro": _repro,
         "bench": _bench,
+        "programs": _programs,
         "iso": _iso,
         "list": _list,
         "setup": _setup,
@@ -311,6 +313,17 @@ def _bench(args, caller):
     if asked.json:
         report.write_json(caller / asked.json, document)
     return EXIT_PASS if document["ok"] else EXIT_FAIL
+
+
+def _programs(args, caller):
+    names = [word for word in args if not word.startswith("-")][:1]
+    if args and names == args[:1]:
+        names, args = args[0].split(","), args[1:]
+    else:
+        names = []
+    asked = _parse("programs", args)
+    chosen = platforms.parse(asked.on or programs.PLATFORMS)
+    return programs.run(names, chosen, runs.find_xen(asked.xen, caller))
 
 
 def _iso(args, _caller):
