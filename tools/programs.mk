@@ -31,7 +31,7 @@ WORLD_WARNINGS := $(filter-out -Wframe-larger-than=%,$(WARNINGS))
 APP_CFLAGS ?=
 
 LIBC_TESTS := $(if $(filter test,$(WITHOUT)),,$(wildcard test/libc*.c))
-PORT_SRCS := $(filter-out lib/newlib/entry.c,$(wildcard lib/newlib/*.c)) $(LIBC_TESTS)
+PORT_SRCS := $(filter-out lib/newlib/entry.c,$(wildcard lib/newlib/*.c lib/newlib/*.S)) $(LIBC_TESTS)
 PORT_OBJS := $(PORT_SRCS:%=$(BUILD)/obj/%.o)
 ENTRY_OBJS := $(PROGRAMS:%=$(BUILD)/obj/entry/%.o)
 PROGRAM_OBJS := $(PROGRAMS:%=$(BUILD)/obj/program/%.o)
@@ -45,8 +45,14 @@ LOCAL_BUT = $(OBJCOPY) --keep-global-symbol=$(1)
 $(NEWLIB)/lib/libc.a:
 	$(Q)$(PYTHON) -B tools/newlib.py build --cc $(NEWLIB_CC)
 
+# Flags are inputs, and so is the list of what is linked.
+keep = $(shell mkdir -p $(dir $(1)) && { echo '$(2)' | cmp -s - $(1) || echo '$(2)' > $(1); })
 WORLD_FLAGS := $(BUILD)/obj/world-flags
-$(shell mkdir -p $(BUILD)/obj && echo '$(CC) $(WORLD_CPPFLAGS) $(WORLD_CODEGEN) $(APP_CFLAGS) $(PROGRAMS) $(LIBC_TESTS)' | cmp -s - $(WORLD_FLAGS) || echo '$(CC) $(WORLD_CPPFLAGS) $(WORLD_CODEGEN) $(APP_CFLAGS) $(PROGRAMS) $(LIBC_TESTS)' > $(WORLD_FLAGS))
+WORLD_LIST := $(BUILD)/obj/world-list
+OUTSIDE_FLAGS := $(BUILD)/obj/outside/flags
+$(call keep,$(WORLD_FLAGS),$(CC) $(WORLD_CPPFLAGS) $(WORLD_CODEGEN))
+$(call keep,$(WORLD_LIST),$(PROGRAMS) $(LIBC_TESTS) $(NEWLIB))
+$(call keep,$(OUTSIDE_FLAGS),$(OUTSIDE) $(APP_CFLAGS))
 
 $(WORLD_OBJS): $(WORLD_FLAGS) | $(NEWLIB)/lib/libc.a $(BUILD)/include/xen
 $(PORT_OBJS): $(BUILD)/obj/%.o: %
@@ -86,10 +92,11 @@ $(BUILD)/obj/entry/%.o: lib/newlib/entry.c lib/newlib/start.h lib/newlib/service
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(WORLD_CPPFLAGS) $(WORLD_CODEGEN) $(WORLD_WARNINGS) -DAPP_NAME='"$*"' -DAPP_MAIN=$(call symbol,$*) -c -o $@ $<
 
-$(WORLD): $(PORT_OBJS) $(PROGRAM_OBJS) $(ENTRY_OBJS)
+$(OUTSIDE_OBJS): $(OUTSIDE_FLAGS)
+$(WORLD): $(PORT_OBJS) $(PROGRAM_OBJS) $(ENTRY_OBJS) $(WORLD_LIST)
 	$(call say,LD)
-	$(Q)$(LD) -r -z noexecstack -o $@.tmp $^ --start-group $(NEWLIB)/lib/libc.a $(NEWLIB)/lib/libm.a --end-group
+	$(Q)$(LD) -r -z noexecstack -o $@.tmp $(filter %.o,$^) --start-group $(NEWLIB)/lib/libc.a $(NEWLIB)/lib/libm.a --end-group
 	$(Q)$(call LOCAL_BUT,nothing) $@.tmp $@ && rm $@.tmp
 
-$(BUILD)/obj/test/libc%.c.o: EXTRA := $(if $(filter 0,$(IS_CLANG)),-fno-toplevel-reorder)
+$(LIBC_TESTS:%=$(BUILD)/obj/%.o): EXTRA := $(if $(filter 0,$(IS_CLANG)),-fno-toplevel-reorder)
 endif
