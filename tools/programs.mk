@@ -98,5 +98,6 @@ $(WORLD): $(PORT_OBJS) $(PROGRAM_OBJS) $(ENTRY_OBJS) $(WORLD_LIST)
 	$(Q)$(LD) -r -z noexecstack -o $@.tmp $(filter %.o,$^) --start-group $(NEWLIB)/lib/libc.a $(NEWLIB)/lib/libm.a --end-group
 	$(Q)$(call LOCAL_BUT,nothing) $@.tmp $@ && rm $@.tmp
 
-$(LIBC_TESTS:%=$(BUILD)/obj/%.o): EXTRA := $(if $(filter 0,$(IS_CLANG)),-fno-toplevel-reorder)
+# It is the library that is asked, not what the compiler knows of it.
+$(LIBC_TESTS:%=$(BUILD)/obj/%.o): EXTRA := -fno-builtin $(if $(filter 0,$(IS_CLANG)),-fno-toplevel-reorder)
 endif
