@@ -51,7 +51,7 @@
     V(2, strstr(haystack, "rav") - haystack) \
     V(1, strstr(haystack, "xyz") == NULL) \
     V(1, memcmp("a\0b", "a\0c", 3) < 0) \
-    V(8, (const char *)memchr(haystack, 0, 20) - haystack) \
+    V(8, (const char *)memchr(haystack, 0, sizeof(haystack)) - haystack) \
     V(-42, atoi(" -42xyz")) \
     V(255, strtol("0xff", NULL, 0)) \
     V(-8, strtol("-010", NULL, 0)) \

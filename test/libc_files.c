@@ -67,6 +67,7 @@ TEST(libc_files, streams)
     EXPECT_EQ(fseek(file, 21, SEEK_SET), 0);
     EXPECT_EQ(fgetc(file), 'p');
     EXPECT_EQ(ftell(file), 22);
+    rewind(file);
     EXPECT_EQ(fputc('x', file), EOF);
     EXPECT_EQ(fclose(file), 0);
     file = fopen("/folder/answer", "r");
