@@ -1,5 +1,6 @@
 /* Class 3 of the ops: whole tables and roots, and what the kernel's own tables protect. */
 #include "boot/layout.h"
+#include "lib/format.h"
 #include "test/mm_util.h"
 
 extern const void *const _guards_start[], *const _guards_end[];
@@ -263,6 +264,30 @@ TEST(mmu, user_pages_only_between_begin_and_end, user_access_begin, user_access_
         EXPECT_EQ(f.error & 5, 1); /* a protected page, the kernel's access */
     EXPECT_EQ(mm_space_activate(&mm_kernel), 0);
     EXPECT_EQ(mm_space_destroy(&s), 0);
+    frame_free(pfn, 0);
+}
+
+/* A page table mapped writable: Xen refuses, the op ends in a panic that names the frame, nothing
+ * has changed. */
+TEST(mmu, refused_entries_are_told_with_the_frame, set_pte)
+{
+    const u64 value = pte_value(mm_kernel.root, PTE_PRESENT | PTE_WRITE | PTE_NX);
+    const pfn_t pfn = marked_frame(0x7777);
+    char frame[32];
+    pte_t *slot;
+
+    if (!on_xen_pv())
+        SKIP("the hardware looks at no entry before it walks it");
+    REQUIRE(pfn.n != NO_PFN && mm_map(&mm_kernel, TEST_VA, pfn, 1, 0) == 0);
+    slot = (pte_t *)mm_slot(&mm_kernel, TEST_VA, 1);
+    PANICS("set entry")
+    {
+        pv_set_pte(slot, pv_make_pte(value));
+    }
+    ksnprintf(frame, sizeof(frame), "*frame %llx,*", (unsigned long long)mm_kernel.root.n);
+    EXPECT(glob_match(frame, caught_panic));
+    EXPECT_EQ(*(volatile u64 *)TEST_VA, 0x7777);
+    EXPECT_EQ(mm_unmap(&mm_kernel, TEST_VA, 1), 0);
     frame_free(pfn, 0);
 }
 

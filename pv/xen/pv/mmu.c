@@ -123,7 +123,9 @@ static void drain_updates(void)
     nr_updates += count;
     error = xen_mmu_update(queue, count, &done);
     if (error)
-        pv_panic("set entry", "Xen refuses %llx at machine address %llx (mmu_update: error %ld)",
+        pv_panic("set entry",
+                 "Xen refuses frame %llx, entry %llx, at machine address %llx (mmu_update: %ld)",
+                 (unsigned long long)xen_pv_mfn_to_pfn(MFN(value_pfn(queue[done].val).n)).n,
                  (unsigned long long)queue[done].val, (unsigned long long)queue[done].ptr, error);
 }
 
