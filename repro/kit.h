@@ -39,6 +39,9 @@ void cannot_tell(const char *fmt, ...) __printf(1, 2) __noreturn;
 /* The path in question was truly reached. */
 void exercised(void);
 
+/* For a fact about an ABI: exercised, and good if the two are equal. */
+void expect(const char *what, long answer, long expected) __noreturn;
+
 /* Where the steps make sense: ends as "cannot tell" anywhere else. */
 enum kit_place {
     KIT_NATIVE = 1,

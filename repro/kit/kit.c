@@ -50,6 +50,14 @@ VERDICT_FUNCTION(good, VERDICT_PASS)
 VERDICT_FUNCTION(bad, VERDICT_FAIL)
 VERDICT_FUNCTION(cannot_tell, VERDICT_SKIP)
 
+void expect(const char *what, long answer, long expected)
+{
+    exercised();
+    if (answer == expected)
+        good("%s: %ld", what, answer);
+    bad("%s: %ld instead of %ld", what, answer, expected);
+}
+
 enum kit_place kit_place(void)
 {
     const char *backend = pv_backend_name();

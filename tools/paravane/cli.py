@@ -128,7 +128,7 @@ def _parse(name, args, more=()):
     parser.add_argument("--mem", type=_number("MiB", 2, 1 << 20), default=platforms.DEFAULT_MEM)
     parser.add_argument("--xen", **({"action": "append"} if "names" in more else {}))
     parser.add_argument("--append", default="")
-    parser.add_argument("--timeout", type=_seconds, default=60)
+    parser.add_argument("--timeout", type=_seconds, default=None if "names" in more else 60)
     parser.add_argument("--image")
     for option in more:
         if option == "names":

@@ -23,6 +23,7 @@ from .common import (
 )
 from .matrix import table
 
+_TIMEOUT = 30  # seconds, if neither the caller nor the repro says otherwise
 STATUS = {"good": EXIT_PASS, "bad": EXIT_FAIL, "cannot-tell": EXIT_SKIP}
 
 
@@ -104,7 +105,7 @@ def cases(chosen, on, xens, options, skip_others=False):
             smp=max(options.smp, needs.get("smp", 0)),
             cpu=needs.get("cpu", ""),
             xen_append=tuple(repro.xen.split()),
-            timeout=max(options.timeout, needs.get("timeout", 0)) if options.timeout else 0,
+            timeout=needs.get("timeout", _TIMEOUT) if options.timeout is None else options.timeout,
         )
         for platform in wanted:
             on_xen = platform.name.startswith("xen")

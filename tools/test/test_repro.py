@@ -6,7 +6,7 @@ from pathlib import Path
 from unittest import mock
 
 from paravane import packaged, repro, repros, runs, suite, xen
-from paravane.common import Trouble
+from paravane.common import ROOT, Trouble
 from paravane.ktap import Transcript
 from paravane.machine import Ending
 from paravane.platforms import PLATFORMS
@@ -63,6 +63,16 @@ class HeadTest(unittest.TestCase):
         """Every repro of the tree has a head that says what a reader looks for."""
         for one in repros.all_repros().values():
             self.assertTrue(one.title and one.affected and one.expect, one.name)
+
+
+class GuideTest(unittest.TestCase):
+    def test_worked_example(self):
+        """The guide shows the file as it is, and it is as short as it says."""
+        code = (ROOT / "repro" / "xsa-462.c").read_text().split("*/\n", 1)[1]
+        guide = (ROOT / "docs" / "repro.md").read_text()
+        self.assertIn(f"```c\n{code}```", guide)
+        self.assertIn(f"{len(code.splitlines())} lines", guide)
+        self.assertLessEqual(len(code.splitlines()), 30)
 
 
 class JudgeTest(unittest.TestCase):

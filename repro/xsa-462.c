@@ -1,0 +1,34 @@
+/*
+ * XSA-462 (CVE-2024-45817): the local APIC's error about how to report an error.
+ *
+ * @title     an APIC error that is reported by an illegal vector
+ * @affected  Xen 4.5 to 4.19.0; fixed in 4.17.6, 4.18.4, 4.19.1
+ * @platforms xen-pvh
+ * @needs     timeout=10
+ * @expect    4.14=bad 4.17.5=good 4.17.7=good 4.20=good
+ *
+ * Background: the local APIC reports its errors by an interrupt, whose vector software chooses.
+ *
+ * Mechanism: to send an interrupt with a vector below 16 is an error. If the vector by which errors
+ * are reported is such a one, reporting an error is an error itself. Xen reported that too, inside
+ * of the first report, and waited for ever for a lock that it held.
+ *
+ * Verdicts: good: the guest goes on. bad: the hypervisor hangs, which the time limit shows.
+ *
+ * Cannot tell: what the guest sees of the error (repro/apic-esr.c).
+ */
+#include "repro/kit.h"
+
+#define LVT_ERROR 0x370
+#define ILLEGAL   5 /* vectors below 16 are */
+#define TO_SELF   0x40000
+
+REPRO("xsa-462")
+{
+    kit_needs(KIT_XEN_PVH);
+    pv_irq_disable();
+    MUST(pv_apic_write(LVT_ERROR, ILLEGAL));
+    MUST(pv_apic_icr(0, TO_SELF | ILLEGAL));
+    exercised();
+    good("an error was reported by an illegal vector");
+}
