@@ -39,7 +39,10 @@ void kernel_early(enum boot_protocol protocol, u64 loader_info)
 
 static void banner(void)
 {
-    print("\nparavane: Paravane %s on %s\n", PARAVANE_VERSION, pv_backend_name());
+    char platform[64];
+
+    pv_banner(platform, sizeof(platform));
+    print("\nparavane: Paravane %s on %s (%s)\n", PARAVANE_VERSION, pv_backend_name(), platform);
 }
 
 static void read_command_line(const char *line)

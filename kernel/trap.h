@@ -13,6 +13,7 @@ enum {
     VECTOR_UD = 6,
     VECTOR_NM = 7,
     VECTOR_DF = 8,
+    VECTOR_SS = 12,
     VECTOR_GP = 13,
     VECTOR_PF = 14,
 };

@@ -25,6 +25,7 @@ BENCH_NOT(early_init, "once a boot");
 BENCH_CALL(op, trap_init, pv_trap_init())
 BENCH_NOT(memory_map, "once a boot");
 BENCH_NOT(platform_init, "once a boot");
+BENCH_NOT(banner, "words for people, once a boot");
 BENCH_CALL(op, console_write, pv_console_write("", 0))
 BENCH_CALL(op, console_read, pv_console_read())
 BENCH_NOT(shutdown, "ends the run");

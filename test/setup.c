@@ -25,6 +25,20 @@ TEST(setup, backend_is_the_expected_one, early_init)
     EXPECT(!"platform= names a platform that this test knows");
 }
 
+TEST(setup, banner_says_what_this_is, banner)
+{
+    char text[64], cut[6] = "?????";
+
+    memset(text, '\n', sizeof(text));
+    pv_banner(text, sizeof(text));
+    REQUIRE(strnlen(text, sizeof(text)) < sizeof(text));
+    EXPECT(strlen(text) >= 4);
+    EXPECT(!strchr(text, '\n'));
+    EXPECT_EQ(glob_match("Xen ?*", text), glob_match("xen*", pv_backend_name()));
+    pv_banner(cut, sizeof(cut) - 1);
+    EXPECT(!strncmp(cut, text, 4) && !cut[4]);
+}
+
 /* Whoever started this run with echo= types the word when asked. */
 TEST(setup, console_round_trip, console_write, console_read)
 {

@@ -321,6 +321,39 @@ TEST(user, impossible_frames_end_in_an_exception, iret, sysret)
     sandbox_leave();
 }
 
+/*
+ * A user's stack that is not there is the user's own trouble: a push to it faults there, and the
+ * ways into the kernel do not touch it.
+ */
+TEST(user, bad_user_stacks_trouble_the_user_only, load_sp0, syscall_init, iret, sysret)
+{
+    static const u64 stacks[] = {0x1008, NON_CANONICAL, 0, ~0ull, 0xffffffff80100000};
+
+    IN_SANDBOX;
+    for (u32 i = 0; i < 2 * ARRAY_SIZE(stacks); i++) {
+        const u64 sp = stacks[i / 2];
+
+        sandbox_prepare(user_code_syscall);
+        sandbox.frame.rsp = sp;
+        sandbox_run(i % 2 ? USER_BY_SYSRET : USER_BY_IRET);
+        EXPECT_EQ(sandbox.frame.vector, VECTOR_SYSCALL);
+        EXPECT_EQ(sandbox.frame.rsp, sp);
+
+        sandbox_prepare(user_code_stack);
+        sandbox.frame.rsp = sp;
+        sandbox_run(i % 2 ? USER_BY_SYSRET : USER_BY_IRET);
+        EXPECT(!sandbox.exit.refused);
+        EXPECT_EQ(sandbox.frame.rip, sandbox_address(user_code_stack));
+        EXPECT_EQ(sandbox.frame.rsp, sp);
+        if (i % 2 == 0)
+            print("# push with rsp %016llx: %s, error %llx\n", (unsigned long long)sp,
+                  exception_name(sandbox.frame.vector), (unsigned long long)sandbox.frame.error);
+        EXPECT(sandbox.frame.vector == VECTOR_PF || sandbox.frame.vector == VECTOR_GP ||
+               sandbox.frame.vector == VECTOR_SS);
+    }
+    sandbox_leave();
+}
+
 static volatile u32 stub_hits;
 
 static bool count_stub_hit(struct trap_frame *frame)

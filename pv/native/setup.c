@@ -4,6 +4,9 @@
  */
 #include "boot/layout.h"
 #include "pv/native/io.h"
+#include "lib/format.h"
+#include "lib/string.h"
+#include "pv/native/io.h"
 #include "pv/native/native.h"
 #include "pv/selectors.h"
 
@@ -38,6 +41,23 @@ static const struct acpi_header *find_table(const struct boot_info *info, const 
     return acpi_find_table(&low, info->rsdp_pa, info->rsdp, info->rsdp_size, signature);
 }
 
+/* The CPU's vendor and, where CPUID says that there is one, the emulator's or hypervisor's name for
+ * itself. */
+static void native_banner(char *text, size_t cap)
+{
+    const struct cpuid_regs cpu = cpuid(0, 0), above = cpuid(0x40000000, 0);
+    const bool has_above = cpuid(1, 0).ecx >> 31 & 1;
+    char vendor[13] = "", name[13] = "";
+
+    memcpy(vendor, &cpu.ebx, 4);
+    memcpy(vendor + 4, &cpu.edx, 4);
+    memcpy(vendor + 8, &cpu.ecx, 4);
+    memcpy(name, &above.ebx, 4);
+    memcpy(name + 4, &above.ecx, 4);
+    memcpy(name + 8, &above.edx, 4);
+    ksnprintf(text, cap, "%s%s%s", vendor, has_above ? " CPU of " : " CPU", has_above ? name : "");
+}
+
 void native_platform_init(const struct boot_info *info)
 {
     native_shutdown_init(info);
@@ -56,6 +76,7 @@ static const struct pv_setup_ops native_setup_ops = {
     .trap_init = native_trap_init,
     .memory_map = native_memory_map,
     .platform_init = native_platform_init,
+    .banner = native_banner,
     .console_write = native_console_write,
     .console_read = native_console_read,
     .shutdown = native_shutdown,

@@ -1,4 +1,5 @@
 /* What PV and PVH ask of Xen in the same words: the memory map, and the end. */
+#include "lib/format.h"
 #include "pv/xen/hypercall.h"
 #include "pv/xen/xen.h"
 
@@ -36,6 +37,18 @@ const char *xen_memory_map(struct boot_info *info)
     for (u32 i = 0; i < map.nr_entries && !error; i++)
         error = boot_add_region(info, entries[i].base, entries[i].size, entries[i].type);
     return error;
+}
+
+/* Its version as "xl info" has it: 4.17 and ".7", for instance. */
+void xen_banner(char *text, size_t cap, const char *kind)
+{
+    const long version = xen_version(XENVER_version, NULL);
+    xen_extraversion_t extra = "";
+
+    xen_version(XENVER_extraversion, extra);
+    extra[sizeof(extra) - 1] = '\0';
+    ksnprintf(text, cap, "Xen %ld.%ld%s, %s %s", version >> 16, version & 0xffff, extra, kind,
+              xen_is_dom0() ? "dom0" : "domU");
 }
 
 /* The toolstack is told the reason only; the status has no way out but the console. */

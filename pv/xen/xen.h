@@ -35,6 +35,7 @@ extern const struct xen_flavour *xen_flavour;
 /* setup.c */
 bool xen_is_dom0(void);
 const char *xen_memory_map(struct boot_info *info);
+void xen_banner(char *text, size_t cap, const char *kind);
 void xen_shutdown(enum pv_shutdown_reason reason, u8 status);
 
 /* console.c */

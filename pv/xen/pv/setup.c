@@ -93,6 +93,11 @@ static const char *xen_pv_memory_map(struct boot_info *info)
     return boot_add_region(info, 0, info->xen_pv.nr_pages * PAGE_SIZE, BOOT_RAM);
 }
 
+static void xen_pv_banner(char *text, size_t cap)
+{
+    xen_banner(text, cap, "PV");
+}
+
 static void xen_pv_platform_init(const struct boot_info *info)
 {
     nr_pages = info->xen_pv.nr_pages;
@@ -103,6 +108,7 @@ static const struct pv_setup_ops xen_pv_setup_ops = {
     .trap_init = xen_pv_trap_init,
     .memory_map = xen_pv_memory_map,
     .platform_init = xen_pv_platform_init,
+    .banner = xen_pv_banner,
     .console_write = xen_console_write,
     .console_read = xen_console_read,
     .shutdown = xen_shutdown,

@@ -74,6 +74,11 @@ static const char *xen_pvh_early_init(u64 loader_info)
     return NULL;
 }
 
+static void xen_pvh_banner(char *text, size_t cap)
+{
+    xen_banner(text, cap, "PVH");
+}
+
 static void xen_pvh_platform_init(const struct boot_info *info)
 {
     (void)info;
@@ -84,6 +89,7 @@ static const struct pv_setup_ops xen_pvh_setup_ops = {
     .trap_init = native_trap_init,
     .memory_map = xen_memory_map,
     .platform_init = xen_pvh_platform_init,
+    .banner = xen_pvh_banner,
     .console_write = xen_console_write,
     .console_read = xen_console_read,
     .shutdown = xen_shutdown,
