@@ -119,7 +119,10 @@ def main():
     elif args.command == "path":
         print(folder(args.cc))
     else:
-        build(args.cc)
+        try:
+            build(args.cc)
+        except OSError as error:
+            sys.exit(f"newlib.py: {error}; another place: XDG_CACHE_HOME=DIR")
 
 
 if __name__ == "__main__":

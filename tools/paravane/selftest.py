@@ -14,8 +14,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import packaged, platforms, xen
-from .common import EXIT_FAIL, EXIT_PASS, EXIT_USAGE, ROOT, build_dir, make_dirs, short
+from . import module, packaged, platforms, xen
+from .common import EXIT_FAIL, EXIT_PASS, EXIT_SKIP, EXIT_USAGE, ROOT, build_dir, make_dirs, short
 
 _RUN = ["./run.sh"]
 _STEP_LIMIT = 1200
@@ -31,6 +31,7 @@ class Step:
     words: str = ""
     env: tuple = ()
     platform: str = ""  # skipped where this computer lacks the platform
+    may_skip: bool = False  # status 125 means that it was skipped, with the reason last
 
 
 class Skipped(Exception):
@@ -85,6 +86,8 @@ def _run_step(step):
     except OSError as error:
         return f"cannot run {step.argv[0]}: {error.strerror}", ""
     output = done.stdout.decode("utf-8", "replace")
+    if step.may_skip and done.returncode == EXIT_SKIP:
+        raise Skipped((output.strip() or "no reason given").splitlines()[-1])
     if done.returncode != step.status:
         return f"status {done.returncode} instead of {step.status}", output
     if step.words and not re.search(step.words, output):
@@ -117,6 +120,7 @@ def _steps(scratch):
     yield from _proofs()
     yield from _bad_input(scratch)
     yield from _repros(scratch)
+    yield from _programs(scratch)
     yield from (_interrupted, _terminated, _killed)
 
 
@@ -203,6 +207,103 @@ def _bad_input(scratch):
                "cannot write to the build directory", nowhere)  # fmt: skip
     no_qemu = (("QEMU", "/nowhere/qemu"),)
     yield Step("no QEMU", _RUN + ["suite"], 125, "not installed", no_qemu)
+
+
+_PROGRAM = """\
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int panic = 3;
+
+__attribute__((noinline)) int crash_here(int *p)
+{
+    return *(volatile int *)p;
+}
+
+static int deep(int n)
+{
+    volatile char fill[512];
+
+    fill[n & 511] = (char)n;
+    return deep(n + 1) + fill[0];
+}
+
+static int use_up(void)
+{
+    size_t n = 0;
+
+    while (malloc(1 << 20))
+        n++;
+    printf("%s after %zu MiB\\n", strerror(errno), n);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    const char *what = argc > 1 ? argv[1] : "";
+
+    if (!strcmp(what, "crash"))
+        return crash_here((int *)(sizeof(int) * argc));
+    if (!strcmp(what, "deep"))
+        return deep(0);
+    if (!strcmp(what, "abort"))
+        abort();
+    if (!strcmp(what, "memory"))
+        return use_up();
+    return panic;
+}
+"""
+
+
+def _programs(scratch):
+    """Programs: those of the tree, one from outside that does what it should not, and real ones."""
+    for platform in ("qemu", "xen-pv", "xen-pvh"):
+        hello = r"hello from hello\n.*argument 1: x(.|\n)*verdict PASS"
+        yield _boot("hello", platform, "--run", "app:hello", "--append", "-- A=1 x", words=hello)
+    path, cut = scratch / "prog.c", scratch / "cut.tar"
+    path.write_text(_PROGRAM)
+    cut.write_bytes(module.test_module()[:3000])
+    for platform in ("qemu", "xen-pv"):
+        for what, status, words in (
+            ("", EXIT_FAIL, r"FAIL.*app:prog exited with code 3"),
+            ("crash", EXIT_FAIL, r"page fault(.|\n)*#\d crash_here\+(.|\n)*#\d app_prog_main"),
+            ("deep", EXIT_FAIL, r"stack overflow(.|\n)*#\d deep\+"),
+            ("abort", EXIT_FAIL, r"app:prog was killed by signal 6(.|\n)*#\d abort\+"),
+            ("memory", EXIT_PASS, r"Not enough space after \d+ MiB(.|\n)*verdict PASS"),
+        ):
+            more = ["--app", str(path), "--append", f"-- {what}"]
+            yield _boot(f"program: {what or 'code 3'}", platform, *more, status=status, words=words)
+        reader = ["--run", "app:reader"]
+        yield _boot("reader, no input", platform, *reader, words=r"has 2 lines(.|\n)*bye")
+        damaged = r"/reader/questions: I/O error"
+        yield _boot("reader, archive cut off", platform, *reader, "--module", str(cut), status=1, words=damaged)
+        missing = [*reader, "--append", "-- /nowhere"]
+        words = "/nowhere: No such file"
+        yield _boot("reader, no such file", platform, *missing, status=1, words=words)
+    none = ["--run", "app:nothing"]
+    yield _boot("no such program", "qemu", *none, status=EXIT_USAGE, words="no program is called")
+    argv = _RUN + ["boot", "--app", "/nowhere.c"]
+    yield Step("bad input: no such program", argv, EXIT_USAGE, "neither a C file nor a folder")
+    yield _same_sums
+    yield Step("Lua and SQLite, compared with the host's", _RUN + ["programs"], may_skip=True)
+
+
+def _same_sums():
+    """compute prints the same sums in the guest and on the host"""
+    host = build_dir() / "compute-host"
+    cc = shutil.which("gcc") or shutil.which("cc")
+    if not cc:
+        raise Skipped("no compiler for this computer")
+    subprocess.run([cc, "-O2", "-o", host, "app/compute.c", "-lm"], cwd=ROOT, check=True)
+    expected = subprocess.run([host], check=True, capture_output=True, text=True).stdout
+    argv = _RUN + ["boot", "--on", "qemu", "--run", "app:compute"]
+    done = subprocess.run(
+        argv, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )
+    missing = [line for line in expected.splitlines() if line not in done.stdout]
+    return (f"the guest did not print {missing[0]!r}" if missing else ""), done.stdout
 
 
 def _repros(scratch):
