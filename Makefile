@@ -36,7 +36,8 @@ WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototy
 	-Wimplicit-fallthrough -Wcast-qual -Wframe-larger-than=1024
 # The kernel window is the top 2 GiB; interrupts may come at any instruction, so no red zone; the
 # FPU belongs to programs, so general registers only. -mfentry: kernel/stack_check.S.
-CODEGEN := -std=gnu11 -O2 -g -ffreestanding -fno-pie -mcmodel=kernel -mno-red-zone \
+OPT ?= -O2
+CODEGEN := -std=gnu11 $(OPT) -g -ffreestanding -fno-pie -mcmodel=kernel -mno-red-zone \
 	-mgeneral-regs-only -fno-omit-frame-pointer -mno-omit-leaf-frame-pointer \
 	-fno-optimize-sibling-calls -fno-stack-protector \
 	-fno-asynchronous-unwind-tables -fno-strict-aliasing -fcf-protection=none -fno-common \
