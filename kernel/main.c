@@ -140,8 +140,8 @@ void kernel_main(struct boot_info *info, const char *boot_error)
         plant->run();
     memory_map_init(info); /* what the loader said, or the hypervisor knows */
     check_memory_size(info);
-    memory_init(info);      /* the kernel's own page tables; all of RAM */
     pv_platform_init(info); /* what the backend wants of it: ACPI, shared pages */
+    memory_init(info);      /* the kernel's own page tables; all of RAM */
     cpu_init();             /* our own descriptor tables; system calls */
     fpu_init();             /* SSE, for programs */
     irq_init();             /* interrupt controllers or event channels */
