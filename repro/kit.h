@@ -151,7 +151,24 @@ struct grant_entry_v1 *kit_grant_table(void);
 /* Lets domain use a page, by grant ref. */
 void kit_grant(u32 ref, const void *page, domid_t domain);
 
-/* Nanoseconds since Xen has started, and busy waiting. */
+/* Nanoseconds since Xen has started. */
 u64 kit_now(void);
+
+/*
+ * A step that may not end: unless kit_deadline(0, NULL) comes within ms, the run ends as bad, with
+ * what. Works where interrupts get through, as between the restarts of a hypercall that Xen
+ * continues for ever; a hypervisor that hangs altogether is the runner's to find.
+ */
+void kit_deadline(u64 ms, const char *what);
+
+/* ---- Another vCPU ---------------------------------------------------------------------------- */
+
+/*
+ * Starts vCPU 1, which runs fn(data) once, with interrupts off, and then stops. Xen PV only, and
+ * needs smp=2; ends as "cannot tell" elsewhere. fn MUST NOT print, fault, or use the kernel:
+ * hypercalls and memory only. kit_vcpu_wait waits for its end, at most ms; false if it is late.
+ */
+void kit_vcpu_start(void (*fn)(void *data), void *data);
+bool kit_vcpu_wait(u64 ms);
 
 #endif

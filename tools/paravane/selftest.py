@@ -316,6 +316,8 @@ def _repros(scratch):
         ("wrong", '    exercised();\n    bad("broken");', 1, "bad .*broken"),
         ("no-c", "    int x = nothing;", 125, "does not build:(.|\n)*nothing"),
         ("guest-crash", '    __asm__ volatile("ud2");', 125, "the guest, not the hyp.*#UD"),
+        ("late", '    kit_deadline(200, "it");\n    for (;;)\n        barrier();', 1,
+         r"bad .*it did not end within 200 ms"),
         ("endless", "    for (;;)\n        barrier();", 125, "the guest, not the hyp.*TIMEOUT"),
     ]
     for name, body, status, words in table:
