@@ -16,7 +16,7 @@ static void add_word(char *line, const char *key, const char *value)
 
 static void require_round_trip(const struct cmdline *parsed)
 {
-    static char line[1024];
+    static char line[8192];
     struct cmdline again;
     char error[CMDLINE_ERROR_MAX];
 
@@ -28,7 +28,12 @@ static void require_round_trip(const struct cmdline *parsed)
     add_word(line, "test", parsed->test);
     add_word(line, "pv", parsed->pv);
     add_word(line, "run", parsed->run);
+    add_word(line, "evtchn", parsed->evtchn);
+    add_word(line, "soak", parsed->soak);
+    sprintf(line + strlen(line), "--%s", parsed->arguments);
     REQUIRE(cmdline_parse(line, &again, error));
+    REQUIRE(!strcmp(parsed->arguments, again.arguments));
+    again.arguments = parsed->arguments; /* each points into its own line */
     REQUIRE(memcmp(parsed, &again, sizeof(again)) == 0);
 }
 
@@ -51,7 +56,6 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
     memset(&parsed, 0xa5, sizeof(parsed));
     memset(error, 0xa5, sizeof(error));
     understood = cmdline_parse(line, &parsed, error);
-    free(line);
     REQUIRE(is_terminated(error, sizeof(error)));
     if (understood) {
         REQUIRE(!*error);
@@ -59,5 +63,6 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
     } else {
         require_printable(error);
     }
+    free(line);
     return 0;
 }
