@@ -143,7 +143,7 @@ const char *boot_memory_finish(struct boot_info *bi)
     u64 next;
 
     if (bi->nr_regions == 0)
-        return "memory map: it is empty";
+        return "memory map: it is empty; the boot loader has to pass one";
     memset(&done, 0, sizeof(done));
     for (u64 pa = 0; pa != UINT64_MAX; pa = next) {
         u32 type = type_at(bi, pa, &next);
@@ -158,7 +158,7 @@ const char *boot_memory_finish(struct boot_info *bi)
     if (done.overflow)
         return "memory map: overlapping regions make more pieces than this kernel has room for";
     if (!done.has_ram)
-        return "memory map: not one whole page of RAM in it";
+        return "memory map: not one whole page of RAM in it; give the machine more memory";
     memcpy(bi->regions, done.regions, sizeof(done.regions));
     bi->nr_regions = done.count;
     return NULL;

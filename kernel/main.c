@@ -50,7 +50,7 @@ static void read_command_line(const char *line)
     char error[CMDLINE_ERROR_MAX];
 
     if (!cmdline_parse(line, &cmdline, error))
-        finish(VERDICT_ERROR, "command line: %s", error);
+        finish(VERDICT_ERROR, "%s", error);
     plant_check();
 }
 
@@ -75,7 +75,7 @@ static void memory_map_init(struct boot_info *info)
     if (!error)
         error = boot_memory_finish(info);
     if (error)
-        finish(VERDICT_ERROR, "memory map: %s", error);
+        finish(VERDICT_ERROR, "%s", error);
 }
 
 /* Payloads and the stack need some room behind the image; the least that is worth starting with. */
@@ -88,8 +88,10 @@ static void check_memory_size(const struct boot_info *info)
         if (info->regions[i].type == BOOT_RAM)
             ram += info->regions[i].size;
     if (ram < least)
-        finish(VERDICT_ERROR, "too little memory: %llu KiB of RAM, at least %llu KiB are needed",
-               (unsigned long long)(ram >> 10), (unsigned long long)(least >> 10));
+        finish(
+            VERDICT_ERROR,
+            "too little memory: %llu KiB of RAM, at least %llu KiB are needed; give the machine more",
+            (unsigned long long)(ram >> 10), (unsigned long long)(least >> 10));
     log_info("memory: %llu MiB of RAM in %u regions", (unsigned long long)(ram >> 20),
              info->nr_regions);
 }

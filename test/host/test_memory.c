@@ -97,11 +97,12 @@ static void test_model(void)
 static void test_ends(void)
 {
     memset(&bi, 0, sizeof(bi));
-    CHECK_STR(boot_memory_finish(&bi), "memory map: it is empty");
+    CHECK_STR(boot_memory_finish(&bi), "memory map: it is empty; the boot loader has to pass one");
     CHECK_STR(boot_add_region(&bi, 0x1000, 0, BOOT_RAM), NULL);
     CHECK_EQ(bi.nr_regions, 0);
     CHECK_STR(boot_add_region(&bi, 0x1001, 0x1ffe, BOOT_RAM), NULL);
-    CHECK_STR(boot_memory_finish(&bi), "memory map: not one whole page of RAM in it");
+    CHECK_STR(boot_memory_finish(&bi),
+              "memory map: not one whole page of RAM in it; give the machine more memory");
     bi.nr_regions = 0;
     CHECK_STR(boot_add_region(&bi, 0x1001, UINT64_MAX, BOOT_RAM), NULL);
     CHECK_STR(boot_add_region(&bi, 0, UINT64_MAX, BOOT_RAM), NULL);
@@ -119,7 +120,8 @@ static void test_ends(void)
     CHECK_EQ(bi.nr_regions, 2);
     bi.nr_regions = 0;
     CHECK_STR(boot_add_region(&bi, UINT64_MAX - 5, 5, BOOT_RAM), NULL);
-    CHECK_STR(boot_memory_finish(&bi), "memory map: not one whole page of RAM in it");
+    CHECK_STR(boot_memory_finish(&bi),
+              "memory map: not one whole page of RAM in it; give the machine more memory");
 }
 
 /* A RAM region with holes punched into it: as many pieces as fit, then one more. */
