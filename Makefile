@@ -8,7 +8,9 @@
 #   make APP=prog.c|folder   also a program from outside of the tree: build/prog.elf, run=app:prog
 #   make WITHOUT="test app"  leave parts out of the image
 
-BUILD ?= build
+ifeq ($(strip $(BUILD)),)
+override BUILD := build
+endif
 VERSION := 0.1
 
 ifdef LLVM
@@ -70,10 +72,18 @@ FIRST_LINK := $(BUILD)/obj/$(notdir $(IMAGE))
 .PHONY: all
 all: $(IMAGE).elf ## build the image (build/paravane.elf) and its unstripped twin
 
+# What only removes or tells needs no build directory; all else says in one line that it cannot have one.
+BUILDS := $(if $(MAKECMDGOALS),$(filter-out clean distclean help check docs,$(MAKECMDGOALS)),all)
+ifneq ($(BUILDS),)
+ifneq ($(shell mkdir -p '$(BUILD)/obj' 2>/dev/null && test -w '$(BUILD)/obj' && echo writable),writable)
+$(error cannot write to the build directory $(BUILD); make it writable or choose another with BUILD=DIR)
+endif
+endif
+
 # The flags are an input of every object: a build with others starts afresh.
 FLAGS_FILE := $(BUILD)/obj/flags
 include tools/programs.mk
-$(shell mkdir -p $(BUILD)/obj && echo '$(CC) $(LD) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS)' | cmp -s - $(FLAGS_FILE) || echo '$(CC) $(LD) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS)' > $(FLAGS_FILE))
+$(if $(BUILDS),$(shell echo '$(CC) $(LD) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS)' | cmp -s - $(FLAGS_FILE) || echo '$(CC) $(LD) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS)' > $(FLAGS_FILE)))
 
 $(BUILD)/include/xen:
 	@test -d $(XEN_HEADERS) || { echo "make: no Xen headers in $(XEN_HEADERS): install libxen-dev, or say XEN_HEADERS=DIR" >&2; exit 1; }
@@ -151,7 +161,8 @@ host-test: $(BUILD)/include/xen ## run the pure code's tests on this machine, wi
 fuzz: $(BUILD)/include/xen ## fuzz the parsers for a bounded number of runs
 	@$(MAKE) --no-print-directory -C test/host BUILD=$(abspath $(BUILD)) fuzz
 
-compile_commands.json: Makefile ## write the compilation database that clangd reads
+.PHONY: compile_commands.json
+compile_commands.json: | $(BUILD)/include/xen ## write the compilation database that clangd reads
 	$(PYTHON) tools/compile_commands.py '$(CC) $(CPPFLAGS) $(filter-out -pg -mfentry,$(CFLAGS))' $(filter %.c,$(SRCS)) > $@
 
 .PHONY: bare

@@ -46,7 +46,7 @@ $(NEWLIB)/lib/libc.a:
 	$(Q)$(PYTHON) -B tools/newlib.py build --cc $(NEWLIB_CC)
 
 # Flags are inputs, and so is the list of what is linked.
-keep = $(shell mkdir -p $(dir $(1)) && { echo '$(2)' | cmp -s - $(1) || echo '$(2)' > $(1); })
+keep = $(if $(BUILDS),$(shell mkdir -p $(dir $(1)) && { echo '$(2)' | cmp -s - $(1) || echo '$(2)' > $(1); }))
 WORLD_FLAGS := $(BUILD)/obj/world-flags
 WORLD_LIST := $(BUILD)/obj/world-list
 OUTSIDE_FLAGS := $(BUILD)/obj/outside/flags
