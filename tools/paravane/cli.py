@@ -123,13 +123,13 @@ def _dispatch(args, caller):
 def _parse(name, args, more=()):
     """The options of boot, suite and bench, and of those named in more."""
     parser = _Parser(prog=f"run.sh {name}", add_help=False, allow_abbrev=False)
-    parser.add_argument("--on")
+    parser.add_argument("--on", type=_not_empty)
     parser.add_argument("--smp", type=_number("virtual CPUs", 1, 64), default=1)
-    parser.add_argument("--mem", type=_number("MiB", 2, 1 << 20), default=platforms.DEFAULT_MEM)
-    parser.add_argument("--xen", **({"action": "append"} if "names" in more else {}))
+    parser.add_argument("--mem", type=_number("MiB", 4, 1 << 20), default=platforms.DEFAULT_MEM)
+    parser.add_argument("--xen", type=_not_empty, **({"action": "append"} if "names" in more else {}))
     parser.add_argument("--append", default="")
     parser.add_argument("--timeout", type=_seconds, default=None if "names" in more else 60)
-    parser.add_argument("--image")
+    parser.add_argument("--image", type=_not_empty)
     for option in more:
         if option == "names":
             parser.add_argument(option, nargs="*")
@@ -138,7 +138,7 @@ def _parse(name, args, more=()):
         elif option == "--jobs":
             parser.add_argument(option, type=_number("jobs", 1, 64), default=os.cpu_count() or 1)
         else:
-            parser.add_argument(option)
+            parser.add_argument(option, type=_not_empty)
     return parser.parse_args(_joined(args))
 
 
@@ -149,6 +149,12 @@ def _joined(args):
         word = args.pop(0)
         joined.append(word + "=" + args.pop(0) if word in _WITH_VALUE and args else word)
     return joined
+
+
+def _not_empty(text):
+    if not text:
+        raise argparse.ArgumentTypeError("an empty value")
+    return text
 
 
 def _number(what, low, high):
@@ -255,7 +261,7 @@ def _report_ops(path, table, results):
 
 def _boot(args, caller):
     asked = _parse("boot", args, ("--run", "--gdb", "--module", "--app"))
-    chosen = platforms.parse(asked.on or "qemu")
+    chosen = platforms.parse("qemu" if asked.on is None else asked.on)
     if len(chosen) != 1:
         raise usage("boot: --on takes one platform")
     if asked.app:

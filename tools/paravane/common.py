@@ -29,7 +29,7 @@ def usage(message):
 
 def build_dir():
     """The build directory, as Make's BUILD: relative to the tree, `build` by default."""
-    return ROOT / os.environ.get("BUILD", "build")
+    return ROOT / (os.environ.get("BUILD") or "build")
 
 
 def make_dirs(path):

@@ -21,6 +21,7 @@ DEFAULT_MEM = 256  # MiB for the guest
 XEN_MEM = 192  # MiB for Xen itself, on top of the guest's
 _HUGE_MEM = 8192  # MiB
 ECHO_TOKEN = "sesame"
+_COMMAND_LINE_MAX = 1024  # BOOT_CMDLINE_MAX; with a longer one QEMU's loader overwrites its own data
 
 _DEBUG_EXIT = ["-device", "isa-debug-exit,iobase=0xf4,iosize=0x4"]
 _XEN_WORDS = [
@@ -69,7 +70,7 @@ class Platform:
 
 
 def qemu_binary():
-    return os.environ.get("QEMU", "qemu-system-x86_64")
+    return os.environ.get("QEMU") or "qemu-system-x86_64"
 
 
 def _qemu(boot, machine, cpu="max", mem=None, smp=None):
@@ -253,7 +254,13 @@ def command_words(platform, run, pattern="", extra=(), promise=True):
         ours.append(f"test={pattern}")
     said = extra[: extra.index("--")] if "--" in extra else extra
     given = {word.split("=", 1)[0] for word in said}
-    return [word for word in ours if word.split("=", 1)[0] not in given] + list(extra)
+    words = [word for word in ours if word.split("=", 1)[0] not in given] + list(extra)
+    length = len(" ".join(words))
+    if length >= _COMMAND_LINE_MAX:
+        raise usage(
+            f"--append: a command line of {length} characters; the image takes at most {_COMMAND_LINE_MAX - 1}"
+        )
+    return words
 
 
 def split_words(text):

@@ -49,6 +49,8 @@ def run_suite(directory, platforms, options, jobs):
             try:
                 return directory.run(platform, options, stop=stop)
             except Trouble as trouble:
+                if trouble.status == EXIT_USAGE:
+                    raise
                 return Result(platform.name, "FAIL", str(trouble))
 
         return platform.name, run
