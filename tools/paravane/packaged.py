@@ -202,4 +202,4 @@ def _age(path):
 
 def _last(text):
     lines = [line for line in text.splitlines() if line.strip()]
-    return lines[-1].strip() if lines else "no reason given"
+    return lines[-1].strip().rstrip(".") if lines else "no reason given"

@@ -158,6 +158,31 @@ class VersionTest(unittest.TestCase):
             with self.assertRaisesRegex(Trouble, words):
                 packaged.choose(wanted, self.PACKAGES)
 
+    def test_sources(self):
+        """The releases at the places where this machine's own packages come from."""
+        said = "http://a/debian/ bookworm\nhttp://b/sec/ bookworm-security\nhttp://c/ nodistro\n"
+        done = mock.Mock(stdout=said)
+        with mock.patch.object(packaged.subprocess, "run", lambda *_, **__: done), mock.patch.object(
+            packaged, "_os_release", lambda _: "bookworm"
+        ):
+            lines = [line.split("] ")[1] for line in packaged._sources()]
+            self.assertIn("http://a/debian/ bullseye main", lines)
+            self.assertIn("http://b/sec/ trixie-security main", lines)
+            self.assertEqual(len(lines), 6)
+            with mock.patch.object(packaged, "_os_release", lambda _: ""):
+                self.assertEqual(packaged._sources(), [])
+
+    def test_by_hand(self):
+        """Elsewhere than on Debian it is said what to do."""
+        with mock.patch.object(packaged.shutil, "which", lambda _: None):
+            with self.assertRaisesRegex(Trouble, "no apt-get here. By hand: download .*4.14-amd64"):
+                packaged.fetch("4.14")
+        with tempfile.TemporaryDirectory() as scratch, mock.patch.object(
+            packaged, "_sources", lambda: []
+        ), mock.patch.dict("os.environ", {"XDG_CACHE_HOME": scratch}):
+            with self.assertRaisesRegex(Trouble, "name no Debian mirror. By hand"):
+                packaged.fetch("4.14")
+
     def test_cache(self):
         kept = {"4.14.6-1": Path("a"), "4.20.3+1": Path("b"), "4.20.4+1": Path("c")}
         with mock.patch.object(packaged, "cached", lambda: kept), mock.patch.object(
