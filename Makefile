@@ -167,7 +167,7 @@ compile_commands.json: | $(BUILD)/include/xen ## write the compilation database 
 
 .PHONY: bare
 bare: ## build the kernel without suite and programs (build/bare/paravane.elf)
-	+$(Q)$(MAKE) --no-print-directory WITHOUT="test repro app" BUILD=$(BUILD)/bare
+	+$(Q)$(MAKE) --no-print-directory WITHOUT="test repro app" OPT=-Os BUILD=$(BUILD)/bare
 
 .PHONY: clean distclean help
 clean: ## remove everything that was built

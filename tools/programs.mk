@@ -17,7 +17,8 @@ WORLD := $(BUILD)/obj/world.o
 OUTSIDE := $(patsubst %/,%,$(APP))
 OUTSIDE_NAME := $(basename $(notdir $(OUTSIDE)))
 OUTSIDE_SRCS := $(if $(OUTSIDE),$(if $(filter %.c,$(OUTSIDE)),$(OUTSIDE),$(wildcard $(OUTSIDE)/*.c)))
-PROGRAMS := $(sort $(patsubst app/%.c,%,$(wildcard app/*.c)) $(OUTSIDE_NAME))
+APPS ?= $(patsubst app/%.c,%,$(wildcard app/*.c))
+PROGRAMS := $(sort $(APPS) $(OUTSIDE_NAME))
 
 # The compiler's own headers, then newlib's, and no others. The macros make newlib's headers declare what
 # the port has.

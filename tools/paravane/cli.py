@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from . import bench, image, iso, module, opreport, packaged, payloads, platforms, programs, repro
-from . import report, repros, runs, selftest, setup, suite, xen
+from . import report, repros, runs, selftest, setup, sizes, suite, xen
 from .common import (
     EXIT_FAIL,
     EXIT_INTERRUPTED,
@@ -36,7 +36,7 @@ Paravane: one kernel image, every platform, one suite.
 ./run.sh suite   [--on P,P...] [--filter GLOB] [--jobs N] [--junit FILE] [--json FILE] [--verbose] ...
                  [--ops FILE]  also write what was seen of each op on each platform, as Markdown
 ./run.sh repro   NAME|FILE.c|--all [--on P,P...] [--xen FILE|VERSION]...  is the bug there?
-./run.sh bench   [--on P,P...] [--json FILE] ...  times, and instructions counted without noise
+./run.sh bench   [--on P,P...] [--json FILE] | --sizes ...  times, and instructions counted without noise
 ./run.sh programs [NAME,NAME...] [--on P,P...]  Lua and SQLite, guest against host
 ./run.sh iso     make build/paravane.iso, which GRUB boots by BIOS or UEFI
 ./run.sh list    what there is: platforms, hypervisors, payloads; --repros: the bugs
@@ -133,7 +133,7 @@ def _parse(name, args, more=()):
     for option in more:
         if option == "names":
             parser.add_argument(option, nargs="*")
-        elif option in ("--gdb", "--verbose", "--all"):
+        elif option in ("--gdb", "--sizes", "--verbose", "--all"):
             parser.add_argument(option, action="store_true")
         elif option == "--jobs":
             parser.add_argument(option, type=_number("jobs", 1, 64), default=os.cpu_count() or 1)
@@ -312,7 +312,11 @@ def _repro(args, caller):
 
 
 def _bench(args, caller):
-    asked = _parse("bench", args, ("--json",))
+    asked = _parse("bench", args, ("--json", "--sizes"))
+    if asked.sizes:
+        make_dirs(build_dir())
+        sizes.run()
+        return EXIT_PASS
     chosen = platforms.parse(asked.on)
     options = _options(asked, caller, chosen)
     document = bench.run(runs.RunDirectory(options.image), chosen, options)
