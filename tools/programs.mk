@@ -16,6 +16,8 @@ ifneq ($(NEWLIB),)
 WORLD := $(BUILD)/obj/world.o
 OUTSIDE := $(patsubst %/,%,$(APP))
 OUTSIDE_NAME := $(basename $(notdir $(OUTSIDE)))
+# By its place too: another program of the same name is another one.
+OUTSIDE_OBJ := $(BUILD)/obj/outside/$(OUTSIDE_NAME)-$(firstword $(shell echo '$(abspath $(OUTSIDE))' | cksum))
 OUTSIDE_SRCS := $(if $(OUTSIDE),$(if $(filter %.c,$(OUTSIDE)),$(OUTSIDE),$(wildcard $(OUTSIDE)/*.c)))
 APPS ?= $(patsubst app/%.c,%,$(wildcard app/*.c))
 PROGRAMS := $(sort $(APPS) $(OUTSIDE_NAME))
@@ -26,8 +28,10 @@ COMPILER_HEADERS := $(if $(filter 0,$(IS_CLANG)),$(shell $(CC) -print-file-name=
 WORLD_CPPFLAGS := -I. -nostdinc -isystem $(COMPILER_HEADERS) -isystem $(NEWLIB)/include \
 	-D__DYNAMIC_REENT__ -D_POSIX_TIMERS=1 -D_POSIX_MONOTONIC_CLOCK=200112L -D_POSIX_CPUTIME=1 -D__paravane__ \
 	-Ulinux -Uunix -U__linux -U__unix -U__linux__ -U__unix__ -U__gnu_linux__
-# Programs may use the FPU.
-WORLD_CODEGEN := $(filter-out -mgeneral-regs-only -ffreestanding,$(CODEGEN))
+# Programs may use the FPU. gcc may put an instruction that faults before the one that makes the frame: then a
+# backtrace leaves out the caller.
+WORLD_CODEGEN := $(filter-out -mgeneral-regs-only -ffreestanding,$(CODEGEN)) \
+	$(if $(filter 0,$(IS_CLANG)),-fno-schedule-insns2)
 WORLD_WARNINGS := $(filter-out -Wframe-larger-than=%,$(WARNINGS))
 APP_CFLAGS ?=
 
@@ -36,7 +40,7 @@ PORT_SRCS := $(filter-out lib/newlib/entry.c,$(wildcard lib/newlib/*.c lib/newli
 PORT_OBJS := $(PORT_SRCS:%=$(BUILD)/obj/%.o)
 ENTRY_OBJS := $(PROGRAMS:%=$(BUILD)/obj/entry/%.o)
 PROGRAM_OBJS := $(PROGRAMS:%=$(BUILD)/obj/program/%.o)
-OUTSIDE_OBJS := $(foreach s,$(OUTSIDE_SRCS),$(BUILD)/obj/outside/$(OUTSIDE_NAME)/$(notdir $(s)).o)
+OUTSIDE_OBJS := $(foreach s,$(OUTSIDE_SRCS),$(OUTSIDE_OBJ)/$(notdir $(s)).o)
 WORLD_OBJS := $(PORT_OBJS) $(patsubst %,$(BUILD)/obj/%.o,$(wildcard app/*.c)) $(OUTSIDE_OBJS)
 
 # A program's name as a part of a symbol's.
@@ -53,7 +57,7 @@ WORLD_LIST := $(BUILD)/obj/world-list
 OUTSIDE_FLAGS := $(BUILD)/obj/outside/flags
 $(call keep,$(WORLD_FLAGS),$(CC) $(WORLD_CPPFLAGS) $(WORLD_CODEGEN))
 $(call keep,$(WORLD_LIST),$(PROGRAMS) $(LIBC_TESTS) $(NEWLIB))
-$(call keep,$(OUTSIDE_FLAGS),$(OUTSIDE) $(APP_CFLAGS))
+$(call keep,$(OUTSIDE_FLAGS),$(OUTSIDE_OBJ) $(APP_CFLAGS))
 
 $(WORLD_OBJS): $(WORLD_FLAGS) | $(NEWLIB)/lib/libc.a $(BUILD)/include/xen
 $(PORT_OBJS): $(BUILD)/obj/%.o: %
@@ -69,7 +73,7 @@ $(BUILD)/obj/app/%.c.o: app/%.c
 # Somebody else's code is compiled as it is.
 .SECONDARY: $(WORLD_OBJS)
 define outside_rule
-$(BUILD)/obj/outside/$(OUTSIDE_NAME)/$(notdir $(1)).o: $(1)
+$(OUTSIDE_OBJ)/$(notdir $(1)).o: $(1)
 	@mkdir -p $$(@D)
 	$$(call say,CC)
 	$$(Q)$$(CC) $$(filter-out -I.,$$(WORLD_CPPFLAGS)) $$(WORLD_CODEGEN) -w $$(APP_CFLAGS) -MMD -MP -c -o $$@ $$<
@@ -82,9 +86,9 @@ $(BUILD)/obj/program/%.o: $(BUILD)/obj/app/%.c.o
 	$(Q)$(call LOCAL_BUT,$(call symbol,$*)) $@.tmp $@ && rm $@.tmp
 
 ifneq ($(OUTSIDE_NAME),)
-$(BUILD)/obj/program/$(OUTSIDE_NAME).o: $(OUTSIDE_OBJS)
+$(BUILD)/obj/program/$(OUTSIDE_NAME).o: $(OUTSIDE_OBJS) $(OUTSIDE_FLAGS)
 	@mkdir -p $(@D)
-	$(Q)$(LD) -r -o $@.link $^
+	$(Q)$(LD) -r -o $@.link $(OUTSIDE_OBJS)
 	$(Q)$(OBJCOPY) --redefine-sym main=$(call symbol,$(OUTSIDE_NAME)) $@.link $@.tmp
 	$(Q)$(call LOCAL_BUT,$(call symbol,$(OUTSIDE_NAME))) $@.tmp $@ && rm $@.link $@.tmp
 endif
