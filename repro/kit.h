@@ -132,6 +132,14 @@ u64 kit_entry_address(u64 va, int level);
 long kit_set_entry(u64 va, int level, u64 raw);
 #define KIT_RAW(va, flags) (kit_mfn(va) << PAGE_SHIFT | (flags))
 
+/*
+ * A descriptor of the GDT in use, unchecked: update_descriptor on Xen PV, whose result it returns;
+ * a plain store elsewhere. KIT_GDT_FREE and the next three entries are nobody's.
+ */
+#define KIT_GDT_FREE 32
+long kit_set_descriptor(u32 index, u64 descriptor);
+u64 kit_descriptor(u32 index);
+
 /* 2 MiB of addresses with a level 1 table of their own; the first page is mapped, writable. */
 u64 kit_region(void);
 

@@ -4,7 +4,7 @@
 #include "kernel/cpu.h"
 #include "pv/selectors.h"
 
-#define COMPAT_ENTRY      (GDT_TLS + 8)
+#define COMPAT_ENTRY      (KIT_GDT_FREE + 8)
 #define DESCRIPTOR_CODE32 0x00cf9b000000ffff /* flat, DPL 0 */
 #define ENTRY_TABLE       0x03ull
 #define ENTRY_LARGE       0x83ull
@@ -81,6 +81,22 @@ static void map_low(void)
     *slot = kit_gfn(pointers) << PAGE_SHIFT | ENTRY_TABLE;
 }
 
+long kit_set_descriptor(u32 index, u64 descriptor)
+{
+    const u64 *slot = &cpu_gdt[index];
+
+    if (kit_place() == KIT_XEN_PV)
+        return hc_update_descriptor(kit_mfn(slot) << PAGE_SHIFT | (u64)slot % PAGE_SIZE,
+                                    descriptor);
+    WRITE_ONCE(cpu_gdt[index], descriptor);
+    return 0;
+}
+
+u64 kit_descriptor(u32 index)
+{
+    return READ_ONCE(cpu_gdt[index]);
+}
+
 volatile void *kit_device(u32 address)
 {
     kit_needs(KIT_NATIVE | KIT_XEN_PVH);
@@ -125,6 +141,6 @@ void kit_run32(const void *code, size_t size, struct kit_regs *regs)
 
     kit_compat_target.offset = place(code, size, far_jump, sizeof(far_jump));
     kit_compat_target.selector = COMPAT_ENTRY * 8;
-    MUST(pv_write_gdt_entry(cpu_gdt, COMPAT_ENTRY, DESCRIPTOR_CODE32));
+    kit_set_descriptor(COMPAT_ENTRY, DESCRIPTOR_CODE32);
     kit_call_compat(regs);
 }
