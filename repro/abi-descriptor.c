@@ -20,7 +20,7 @@
 #include "repro/kit.h"
 
 #define TASK_STATE 0x0000890000000067
-#define CALL_GATE  0x0000ec0000080000 /* DPL 3 */
+#define CALL_GATE  0x0000ec00000b0000 /* DPL 3, to RPL 3, which Xen would set anyway */
 #define FLAT_DPL_0 0x00cf93000000ffff
 #define DPL_3      0x0000600000000000
 
