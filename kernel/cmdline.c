@@ -26,7 +26,7 @@ struct word {
 
 static const struct word words[] = {
     WORD(run, "suite"), WORD(pv, ""),      WORD(test, "*"),  WORD(plant, ""), WORD(platform, ""),
-    WORD(echo, ""),     WORD(log, "info"), WORD(evtchn, ""), WORD(soak, ""),
+    WORD(echo, ""),     WORD(log, "info"), WORD(evtchn, ""), WORD(soak, ""),  WORD(mutate, ""),
 };
 
 static const char *const log_levels[] = {

@@ -68,6 +68,15 @@ static void force_backend(void)
     banner();
 }
 
+/* mutate=: a wrong op, which the suite must notice. */
+static void mutate(void)
+{
+    const char *error = cmdline.mutate[0] ? pv_mutate(cmdline.mutate) : NULL;
+
+    if (error)
+        finish(VERDICT_ERROR, "mutate=%s: %s", cmdline.mutate, error);
+}
+
 static void memory_map_init(struct boot_info *info)
 {
     const char *error = pv_memory_map(info);
@@ -137,6 +146,7 @@ void kernel_main(struct boot_info *info, const char *boot_error)
     boot_info_ptr = info;
     read_command_line(info->cmdline); /* what shall this image do? */
     force_backend();
+    mutate();
     plant = plant_wanted(PLANT_EARLY);
     if (plant)
         plant->run();

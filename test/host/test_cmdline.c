@@ -63,13 +63,13 @@ static const struct {
     const char *message;
 } bad[] = {
     {"foo=1", "command line: unknown word \"foo=1\"; known: run= pv= test= plant= platform= echo= "
-              "log= evtchn= soak="},
+              "log= evtchn= soak= mutate="},
     {"run=suite ru", "command line: unknown word \"ru\"; known: run= pv= test= plant= platform= "
-                     "echo= log= evtchn= soak="},
+                     "echo= log= evtchn= soak= mutate="},
     {"RUN=suite", "command line: unknown word \"RUN=suite\"; known: run= pv= test= plant= "
-                  "platform= echo= log= evtchn= soak="},
+                  "platform= echo= log= evtchn= soak= mutate="},
     {"=x",
-     "command line: unknown word \"=x\"; known: run= pv= test= plant= platform= echo= log= evtchn= soak="},
+     "command line: unknown word \"=x\"; known: run= pv= test= plant= platform= echo= log= evtchn= soak= mutate="},
     {"run", "command line: no value in \"run\"; write KEY=VALUE"},
     {"pv=", "command line: no value in \"pv=\"; write KEY=VALUE"},
     {"run=a run=a", "command line: given twice: \"run\""},
@@ -80,7 +80,7 @@ static const struct {
     {"run=" TEXT_63 "4", "command line: the value is too long in "
                          "\"run=12345678901234567890123456789012345678901234...\""},
     {"a\033[2J\x7f\x80", "command line: unknown word \"a?[2J??\"; known: run= pv= test= plant= "
-                         "platform= echo= log= evtchn= soak="},
+                         "platform= echo= log= evtchn= soak= mutate="},
 };
 
 static void test_errors(void)
@@ -99,7 +99,7 @@ static void test_long_word(void)
     memset(line, 'y', sizeof(line) - 1);
     CHECK(!cmdline_parse(line, &parsed, error));
     CHECK(strstr(error, "yyy...\"; known: run= ") != NULL);
-    CHECK_STR(error + strlen(error) - 6, " soak=");
+    CHECK_STR(error + strlen(error) - 8, " mutate=");
 }
 
 int main(void)

@@ -9,8 +9,8 @@ import sys
 import time
 from pathlib import Path
 
-from . import bench, image, iso, module, opreport, packaged, payloads, platforms, programs, repro
-from . import report, repros, runs, selftest, setup, sizes, suite, xen
+from . import bench, image, iso, module, mutants, opreport, packaged, payloads, platforms, programs
+from . import repro, report, repros, runs, selftest, setup, sizes, suite, xen
 from .common import (
     EXIT_FAIL,
     EXIT_INTERRUPTED,
@@ -38,6 +38,7 @@ Paravane: one kernel image, every platform, one suite.
 ./run.sh repro   NAME|FILE.c|--all [--on P,P...] [--xen FILE|VERSION]...  is the bug there?
 ./run.sh bench   [--on P,P...] [--json FILE] | --sizes ...  times, and instructions counted without noise
 ./run.sh programs [NAME,NAME...] [--on P,P...]  Lua and SQLite, guest against host
+./run.sh mutants [--on P,P...] [--ops REGEX] [--jobs N] ...  replace each op by a wrong one: the suite must fail
 ./run.sh iso     make build/paravane.iso, which GRUB boots by BIOS or UEFI
 ./run.sh list    what there is: platforms, hypervisors, payloads; --repros: the bugs
 ./run.sh setup   install the distribution's packages that are missing; --xen VERSION...: get the Xen
@@ -103,6 +104,7 @@ def _dispatch(args, caller):
         "suite": _suite,
         "repro": _repro,
         "bench": _bench,
+        "mutants": _mutants,
         "programs": _programs,
         "iso": _iso,
         "list": _list,
@@ -323,6 +325,13 @@ def _bench(args, caller):
     if asked.json:
         report.write_json(caller / asked.json, document)
     return EXIT_PASS if document["ok"] else EXIT_FAIL
+
+
+def _mutants(args, caller):
+    asked = _parse("mutants", args, ("--jobs", "--ops"))
+    chosen = platforms.parse(asked.on or "qemu")
+    options = _options(asked, caller, chosen)
+    return mutants.run(runs.RunDirectory(options.image), chosen, options, asked.jobs, asked.ops or ".*")
 
 
 def _programs(args, caller):

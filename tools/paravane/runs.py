@@ -36,6 +36,10 @@ class Options:
     cpu: str = ""
     xen_append: tuple = ()
 
+    def with_words(self, pattern, *words):
+        """The same, for these tests and with more words on the command line."""
+        return dataclasses.replace(self, pattern=pattern, append=tuple(self.append) + words)
+
 
 @dataclasses.dataclass
 class Result:
