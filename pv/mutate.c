@@ -11,6 +11,11 @@ static u64 does_nothing(void)
     return 0;
 }
 
+static u64 returns_one(void)
+{
+    return 1;
+}
+
 static u64 returns_all_ones(void)
 {
     return ~0ull;
@@ -21,6 +26,7 @@ static const struct {
     u64 (*wrong)(void);
 } kinds[] = {
     {"nop", does_nothing},
+    {"one", returns_one},
     {"ones", returns_all_ones},
 };
 
@@ -57,5 +63,5 @@ const char *pv_mutate(const char *what)
             memcpy(slot, &kinds[i].wrong, sizeof(kinds[i].wrong));
             return NULL;
         }
-    return "knows the kinds nop and ones";
+    return "knows the kinds nop, one and ones";
 }

@@ -124,9 +124,10 @@ const char *pv_select_forced(const char *name);
 const char *pv_backend_name(void);
 
 /*
- * Replaces an op of the table in use by a wrong one: what is "OP:KIND", KIND nop (does nothing, returns 0) or
- * ones (does nothing, returns all ones). For the suite's own test. Returns NULL, or what is wrong with the
- * wish. Context: after selection; an op that was called already (early_init) is replaced in vain.
+ * Replaces an op of the table in use by a wrong one: what is "OP:KIND", KIND nop (does nothing,
+ * returns 0), one, or ones (does nothing, returns all ones). For the suite's own test. Returns
+ * NULL, or what is wrong with the wish. Context: after selection; an op that was called already
+ * (early_init) is replaced in vain.
  */
 const char *pv_mutate(const char *what);
 

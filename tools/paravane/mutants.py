@@ -11,7 +11,9 @@ from . import optable, suite
 from .common import EXIT_FAIL, EXIT_INTERRUPTED, EXIT_PASS, ROOT
 
 
-KINDS = ("nop", "ones")
+# By what the op returns: the wrong values that make sense of it.
+_KINDS = {"void": ("nop",), "bool": ("nop", "one")}
+_OTHER_KINDS = ("nop", "ones")
 # Called before the command line is read: a mutant of these would be the op itself.
 _BEFORE = ("early_init", "trap_init")
 
@@ -26,7 +28,7 @@ def run(directory, platforms, options, jobs, pattern):
         for op in table.ops.values():
             if not re.fullmatch(pattern, op.name) or op.name in _BEFORE:
                 continue
-            for kind in KINDS if op.returns != "void" else KINDS[:1]:
+            for kind in _KINDS.get(op.returns, _OTHER_KINDS):
                 name = f"{platform.name} {op.name}:{kind}"
                 if _is_equivalent(table, backend, op, kind):
                     equal.append(name)
