@@ -23,6 +23,7 @@
 #define CR0_PG    (1 << 31)
 #define CR4_PAE   (1 << 5)
 #define MSR_EFER  0xc0000080
+#define MSR_GS_BASE 0xc0000101
 #define EFER_LME  (1 << 8)
 #define EFER_NXE  (1 << 11)
 #define CPUID_LM  (1 << 29)
@@ -119,6 +120,11 @@ start64:
 	movl	%eax, %fs
 	movl	%eax, %gs
 	movq	$boot_stack_top, %rsp
+	movl	$MSR_GS_BASE, %ecx		/* CPU 0's area (pv/cpu_area.h) */
+	movq	$cpus, %rax
+	movq	%rax, %rdx
+	shrq	$32, %rdx
+	wrmsr
 
 	rdtsc
 	shlq	$32, %rdx

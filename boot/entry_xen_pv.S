@@ -7,6 +7,7 @@
 #include "boot/layout.h"
 #include <xen/elfnote.h>
 #include <xen/features.h>
+#include <xen/xen.h>
 
 	.section .boot.text, "ax"
 	.globl	xen_pv_entry
@@ -18,6 +19,12 @@ xen_pv_entry:
 	shlq	$32, %rdx
 	orq	%rdx, %rax
 	movq	%rax, boot_entry_tsc(%rip)
+
+	movq	%rsi, %rbx
+	movl	$SEGBASE_GS_KERNEL, %edi	/* CPU 0's area (pv/cpu_area.h) */
+	movq	$cpus, %rsi
+	call	hypercall_page + __HYPERVISOR_set_segment_base * 32
+	movq	%rbx, %rsi
 
 	movl	$BOOT_PROTOCOL_XEN_PV, %edi
 	xorl	%ebp, %ebp			/* ends the chain of frames */

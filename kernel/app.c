@@ -7,7 +7,7 @@
 #include "kernel/kernel.h"
 #include "kernel/panic.h"
 #include "kernel/random.h"
-#include "kernel/stack.h"
+#include "kernel/thread.h"
 #include "kernel/time.h"
 #include "kernel/verdict.h"
 #include "lib/newlib/services.h"
@@ -144,7 +144,8 @@ static const struct libc_app *find(const char *name)
 
 static void run_on_stack(const struct libc_app *app)
 {
-    stack_limit = (u64)app_stack + PAGE_SIZE + APP_STACK_RESERVE;
+    this_thread()->stack_limit = (u64)app_stack + PAGE_SIZE + APP_STACK_RESERVE;
+    pv_this_area()->stack_limit = this_thread()->stack_limit;
     app->start(app, cmdline.arguments);
     panic("the start of %s returned", app->name);
 }
@@ -153,7 +154,7 @@ static void run_on_stack(const struct libc_app *app)
 static void __noreturn enter(const struct libc_app *app)
 {
     print("paravane: program %s starts\n", payload_argument);
-    stack_limit = 0;
+    this_thread()->stack_limit = pv_this_area()->stack_limit = 0;
     __asm__ volatile("movq %0, %%rsp\n\t"
                      "xorl %%ebp, %%ebp\n\t"
                      "call *%1\n\t"

@@ -1,9 +1,26 @@
 /* See kernel/console.h. */
 #include "kernel/console.h"
 #include "kernel/kernel.h"
+#include "kernel/panic.h"
+#include "kernel/spinlock.h"
 #include "lib/format.h"
 #include "lib/string.h"
 #include "pv/pv.h"
+
+/* A line of one CPU is not torn by another's; but whoever panics does not wait for anybody. */
+static void write(const char *text, size_t len)
+{
+    static struct spinlock lock = SPINLOCK("console");
+    u64 flags;
+
+    if (panic_is_on()) {
+        pv_console_write(text, len);
+        return;
+    }
+    flags = spin_lock_irqsave(&lock);
+    pv_console_write(text, len);
+    spin_unlock_irqrestore(&lock, flags);
+}
 
 void vprint(const char *fmt, va_list ap)
 {
@@ -15,7 +32,7 @@ void vprint(const char *fmt, va_list ap)
         memcpy(text + sizeof(text) - sizeof(cut), cut, sizeof(cut));
         len = sizeof(text) - 1;
     }
-    pv_console_write(text, len);
+    write(text, len);
 }
 
 void print(const char *fmt, ...)

@@ -1,13 +1,22 @@
 /* See kernel/cpu.h. */
 #include "kernel/cpu.h"
 #include "kernel/panic.h"
-#include "pv/pv.h"
-#include "pv/selectors.h"
+#include "kernel/stack.h"
+#include "kernel/thread.h"
 
-u64 cpu_gdt[GDT_MAX_COUNT] __aligned(PAGE_SIZE);
+extern const char boot_stack[];
+
+/* The first CPU's part is ready before the first function runs. */
+struct cpu cpus[PV_CPUS_MAX] = {{
+    .area = {.self = &cpus[0], .stack_limit = (u64)boot_stack + STACK_RESERVE},
+    .thread = &boot_thread,
+}};
+
+u64 cpu_gdts[PV_CPUS_MAX][GDT_MAX_COUNT] __aligned(PAGE_SIZE);
 
 void cpu_init(void)
 {
+    pv_write_kernel_gs_base((u64)this_cpu());
     if (pv_load_gdt(cpu_gdt, GDT_MAX_COUNT))
         panic("the platform refuses the kernel's GDT");
     pv_load_tr();

@@ -1,12 +1,87 @@
-/* The CPU's own tables, once the kernel stands: descriptors, task state, system calls. */
+/* What each CPU has of its own, found by %gs; and its tables: descriptors, task state, system
+ * calls. */
 #ifndef KERNEL_CPU_H
 #define KERNEL_CPU_H
 
-#include "lib/types.h"
+#include "kernel/spinlock.h"
+#include "kernel/time.h"
+#include "pv/pv.h"
+#include "pv/selectors.h"
 
-/* The GDT in use; entries from GDT_FIRST_FREE up are free for pv_write_gdt_entry. */
-extern u64 cpu_gdt[512];
+struct thread;
+struct fault;
+struct call;
+struct user_state;
 
+/* Counted since boot. A line's interrupt that comes when nobody handles the line is unexpected. */
+struct irq_counts {
+    u64 interrupts, timers, ipis, unexpected;
+};
+
+struct cpu {
+    struct pv_cpu_area area; /* first: what lies at %gs: */
+    struct thread *thread;   /* the one that runs here */
+
+    /* Interrupts (kernel/irq.c): the frame of the one that is handled, or NULL. */
+    const struct trap_frame *irq_frame;
+    struct fault *hidden; /* the interrupted code's PV_TRY block, and user mode */
+    struct user_state *user_hidden;
+    struct irq_counts irqs;
+
+    /* kernel/time.c: the deadlines of this CPU, the next one first. */
+    struct timer *timers;
+    struct spinlock timer_lock;
+    bool firing; /* due ones are fired: the timer is armed when that is done */
+
+    /* kernel/sched.c: who is ready to run here, in turn. */
+    struct spinlock queue_lock;
+    struct thread *first, *last;
+    u32 ready;
+    struct thread *idle;
+    struct thread *leaving; /* has just gone off, for another CPU */
+    struct timer slice;
+    bool need_switch; /* it is somebody else's turn */
+    u32 bound;        /* threads that run here only */
+    u64 switches;
+
+    /* kernel/smp.c, kernel/call.c */
+    bool online;
+    u32 starts; /* how often it came up */
+    struct call *calls;
+    u32 callers; /* who is about to add one */
+    u64 calls_run;
+    struct trap_frame stopped_frame; /* what it did when it was stopped */
+    bool stopped;
+} __aligned(CPU_AREA_SIZE);
+
+extern struct cpu cpus[PV_CPUS_MAX];
+
+/*
+ * The CPU that runs this: for code that stays on it (interrupts disabled, or the thread not to be
+ * moved), and for looks that may be late.
+ */
+static inline struct cpu *this_cpu(void)
+{
+    return (struct cpu *)pv_this_area();
+}
+
+/* The thread that runs this: the same on whichever CPU it is, so one instruction has to read it. */
+static inline struct thread *this_thread(void)
+{
+    struct thread *thread;
+
+    __asm__ volatile("movq %%gs:%c1, %0" : "=r"(thread) : "i"(offsetof(struct cpu, thread)));
+    return thread;
+}
+
+/* The GDT in use here; entries from GDT_FIRST_FREE up are free for pv_write_gdt_entry. */
+extern u64 cpu_gdts[PV_CPUS_MAX][GDT_MAX_COUNT];
+#define cpu_gdt (cpu_gdts[pv_this_cpu()])
+
+/* The counts of this CPU. */
+#define irq_counts (this_cpu()->irqs)
+
+/* Loads this CPU's tables. Context: interrupts disabled. */
 void cpu_init(void);
 
 #endif

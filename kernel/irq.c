@@ -2,6 +2,8 @@
 #include "kernel/irq.h"
 #include "kernel/kernel.h"
 #include "kernel/panic.h"
+#include "kernel/smp.h"
+#include "kernel/thread.h"
 #include "kernel/time.h"
 #include "kernel/trap.h"
 #include "kernel/user.h"
@@ -10,21 +12,16 @@
 
 #define LINES_MAX 8192
 
-struct irq_counts irq_counts;
-
 static struct {
     void (*handler)(void *data);
     void *data;
 } lines[LINES_MAX];
 
 static void (*ipi_handlers[PV_NR_IPIS])(void);
-static const struct trap_frame *current;
-static struct fault *hidden;
-static bool user_hidden;
 
 const struct trap_frame *irq_frame(void)
 {
-    return current;
+    return this_cpu()->irq_frame;
 }
 
 /* A backend that delivers with interrupts disabled, or delivers one inside another, is broken. */
@@ -34,18 +31,18 @@ static void enter(const struct trap_frame *frame)
         panic_frame(frame, "an interrupt came while interrupts were disabled");
     if (pv_save_fl() & PV_FLAG_IF)
         panic_frame(frame, "an interrupt's upcall was made with interrupts enabled");
-    current = frame;
-    hidden = fault_hide();
-    user_hidden = user_hide();
+    this_cpu()->irq_frame = frame;
+    this_cpu()->hidden = fault_hide();
+    this_cpu()->user_hidden = user_hide();
 }
 
 static void leave(const struct trap_frame *frame)
 {
     if (pv_save_fl() & PV_FLAG_IF)
         panic_frame(frame, "a handler has enabled interrupts");
-    current = NULL;
-    user_unhide(user_hidden);
-    fault_unhide(hidden);
+    this_cpu()->irq_frame = NULL;
+    user_unhide(this_cpu()->user_hidden);
+    fault_unhide(this_cpu()->hidden);
 }
 
 void irq_on_interrupt(struct trap_frame *frame, u32 line)
@@ -72,9 +69,19 @@ void irq_on_ipi(struct trap_frame *frame, enum pv_ipi kind)
 {
     enter(frame);
     irq_counts.ipis++;
+    if (kind == PV_IPI_RESCHEDULE)
+        sched_on_reschedule();
+    else if (kind == PV_IPI_CALL)
+        smp_on_call();
     if (ipi_handlers[kind])
         ipi_handlers[kind]();
     leave(frame);
+}
+
+void irq_on_interrupts_done(struct trap_frame *frame)
+{
+    (void)frame;
+    sched_on_interrupts_done();
 }
 
 void irq_set_ipi_handler(enum pv_ipi kind, void (*handler)(void))

@@ -6,15 +6,7 @@
 #ifndef KERNEL_IRQ_H
 #define KERNEL_IRQ_H
 
-#include "pv/pv.h"
-
-/*
- * Counted since boot. A line's interrupt that comes when nobody handles the line is unexpected.
- */
-struct irq_counts {
-    u64 interrupts, timers, ipis, unexpected;
-};
-extern struct irq_counts irq_counts;
+#include "kernel/cpu.h"
 
 /* Makes the controllers work. Ends the run if they cannot. */
 void irq_init(void);
@@ -28,13 +20,16 @@ int irq_request(u32 line, void (*handler)(void *data), void *data);
 /* Masks the line and takes its handler away. Returns 0, or -EINVAL if it had none. */
 int irq_release(u32 line);
 
-/* The handler of a kind of IPI. NULL: they are counted only. */
+/* Called for a kind of IPI, after what the kernel itself does for it; NULL for nobody. On any CPU.
+ */
 void irq_set_ipi_handler(enum pv_ipi kind, void (*handler)(void));
 
 /* The upcalls. */
 void irq_on_interrupt(struct trap_frame *frame, u32 line);
 void irq_on_timer(struct trap_frame *frame);
 void irq_on_ipi(struct trap_frame *frame, enum pv_ipi kind);
+
+void irq_on_interrupts_done(struct trap_frame *frame);
 
 /* The frame that the interrupt being handled came with; NULL outside of handlers. */
 const struct trap_frame *irq_frame(void);

@@ -31,10 +31,13 @@ extern const char *payload_argument;
 struct payload {
     const char *name;
     void (*run)(void); /* ends by finish() (kernel/verdict.h) */
+    bool alone;        /* runs while no CPU but the first was touched */
 };
 
-#define PAYLOAD(ident, fn) \
+#define PAYLOAD(ident, fn)       PAYLOAD_ENTRY(ident, fn, false)
+#define PAYLOAD_ALONE(ident, fn) PAYLOAD_ENTRY(ident, fn, true)
+#define PAYLOAD_ENTRY(ident, fn, alone) \
     static const struct payload payload_##ident __used __section(".payloads." #ident) \
-        __aligned(8) = {#ident, fn}
+        __aligned(8) = {#ident, fn, alone}
 
 #endif

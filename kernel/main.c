@@ -10,6 +10,8 @@
 #include "kernel/kernel.h"
 #include "kernel/panic.h"
 #include "kernel/plant.h"
+#include "kernel/smp.h"
+#include "kernel/thread.h"
 #include "kernel/time.h"
 #include "kernel/trap.h"
 #include "kernel/verdict.h"
@@ -126,6 +128,8 @@ static void __noreturn run_payload(char *name)
     }
     for (const struct payload *p = _payloads_start; p < _payloads_end; p++)
         if (!strcmp(p->name, name)) {
+            if (!p->alone)
+                smp_init(); /* all other CPUs */
             p->run();
             panic("payload %s returned", name);
         }
@@ -158,5 +162,6 @@ void kernel_main(struct boot_info *info, const char *boot_error)
     fpu_init();             /* SSE, for programs */
     irq_init();             /* interrupt controllers or event channels */
     time_init();            /* the clock, the timer; interrupts are enabled from here on */
+    thread_init();          /* this is a thread now, and may sleep */
     run_payload(cmdline.run);
 }

@@ -1,12 +1,14 @@
 /* See kernel/panic.h. */
 #include "kernel/panic.h"
 #include "kernel/console.h"
+#include "kernel/smp.h"
 #include "kernel/stack.h"
+#include "kernel/thread.h"
 #include "kernel/verdict.h"
 #include "lib/format.h"
 #include "pv/pv.h"
 
-static bool panicking;
+static u32 panicking; /* which CPU, plus one */
 
 static void print_registers(const struct trap_frame *f)
 {
@@ -26,6 +28,25 @@ static void print_registers(const struct trap_frame *f)
           (unsigned long long)f->error, pv_backend_name());
 }
 
+bool panic_is_on(void)
+{
+    return __atomic_load_n(&panicking, __ATOMIC_SEQ_CST);
+}
+
+/* One CPU panics. Another that wants to waits for the NMI that stops it. */
+static void take_the_word(void)
+{
+    u32 by = 0;
+
+    pv_irq_disable();
+    if (__atomic_compare_exchange_n(&panicking, &by, pv_this_cpu() + 1, false, __ATOMIC_SEQ_CST,
+                                    __ATOMIC_SEQ_CST))
+        return;
+    while (by - 1 != pv_this_cpu())
+        barrier();
+    finish(VERDICT_FAIL, "panic: a second one while the first was printed");
+}
+
 static void panic_common(const struct trap_frame *frame, u64 rip, u64 rbp, const char *fmt,
                          va_list ap) __printf(4, 0) __noreturn;
 
@@ -36,15 +57,17 @@ static void panic_common(const struct trap_frame *frame, u64 rip, u64 rbp, const
 {
     static char reason[PRINT_MAX / 2];
 
-    stack_limit = 0;
-    if (panicking)
-        finish(VERDICT_FAIL, "panic: a second one while the first was printed");
-    panicking = true;
+    pv_this_area()->stack_limit = 0;
+    take_the_word();
+    smp_stop_others();
     kvsnprintf(reason, sizeof(reason), fmt, ap);
     print("\nparavane: PANIC: %s\n", reason);
+    if (smp_online_count() > 1)
+        print("CPU %u, thread %s:\n", pv_this_cpu(), this_thread()->name);
     if (frame)
         print_registers(frame);
     backtrace_print(rip, rbp);
+    smp_print_stopped();
     finish(VERDICT_FAIL, "panic: %s", reason);
 }
 

@@ -10,6 +10,9 @@ void panic(const char *fmt, ...) __printf(1, 2) __noreturn;
 /* With the registers of frame, and the backtrace of the code that they belong to. */
 void panic_frame(const struct trap_frame *frame, const char *fmt, ...) __printf(2, 3) __noreturn;
 
+/* Has some CPU begun to? Then what it prints goes before everything else. */
+bool panic_is_on(void);
+
 #define ASSERT(cond) \
     do { \
         if (!(cond)) \

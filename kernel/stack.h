@@ -1,8 +1,8 @@
 /*
  * Stack overflow, caught before it happens. The compiler puts a call to __fentry__ at the start of
- * every function (-mfentry); kernel/stack_check.S compares %rsp with stack_limit there. A guard
- * page alone is not enough: a Xen PV guest has no IST, and Xen ends a domain when it cannot push an
- * exception frame onto the guest's kernel stack, without a word from the guest.
+ * every function (-mfentry); kernel/stack_check.S compares %rsp with the stack's limit there. A
+ * guard page alone is not enough: a Xen PV guest has no IST, and Xen ends a domain when it cannot
+ * push an exception frame onto the guest's kernel stack, without a word from the guest.
  */
 #ifndef KERNEL_STACK_H
 #define KERNEL_STACK_H
@@ -15,9 +15,10 @@
  */
 #define STACK_RESERVE 2048
 
-/* The lowest %rsp with which a function may be entered on the current stack; 0 allows any. */
-extern u64 stack_limit;
-
+/*
+ * The lowest %rsp with which a function may be entered on the current stack lies in the CPU's area
+ * (pv/cpu_area.h, stack_limit); 0 allows any.
+ */
 /* Called by stack_check.S on a stack of its own. */
 void stack_overflow(const struct trap_frame *frame) __noreturn;
 

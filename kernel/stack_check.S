@@ -2,6 +2,7 @@
  * __fentry__: runs at the start of every C function, before its prologue; the return address tells which.
  * May change nothing but the flags. See kernel/stack.h.
  */
+#include "pv/cpu_area.h"
 #include "pv/exception_stubs.inc"
 
 #define OVERFLOW_STACK_SIZE 8192
@@ -9,23 +10,26 @@
 	.text
 	.globl	__fentry__
 __fentry__:
-	cmpq	stack_limit(%rip), %rsp
+	cmpq	%gs:CPU_AREA_STACK_LIMIT, %rsp
 	jb	1f
 	ret
 /* A struct trap_frame of the function's first instruction, on a stack of its own. */
-1:	movq	$0, stack_limit(%rip)
-	movq	%rsp, overflow_rsp(%rip)
+1:	movq	$0, %gs:CPU_AREA_STACK_LIMIT
+	movq	%rsp, %gs:CPU_AREA_OVERFLOW_RSP
+	lock btsl $0, taken(%rip)
+2:	pause
+	jc	2b				/* another CPU is here, and ends the run */
 	movq	$overflow_stack_top, %rsp
 	pushq	$0				/* ss */
-	pushq	overflow_rsp(%rip)
+	pushq	%gs:CPU_AREA_OVERFLOW_RSP
 	addq	$8, (%rsp)
 	pushq	$0				/* rflags: the comparison changed them */
 	pushq	$0				/* cs */
-	pushq	overflow_rsp(%rip)
+	pushq	%gs:CPU_AREA_OVERFLOW_RSP
 	pushq	$0				/* error */
 	pushq	$0				/* vector */
 	save_regs
-	movq	overflow_rsp(%rip), %rax
+	movq	%gs:CPU_AREA_OVERFLOW_RSP, %rax
 	movq	(%rax), %rax
 	movq	%rax, TRAP_FRAME_RIP(%rdi)
 	call	stack_overflow
@@ -37,7 +41,7 @@ overflow_stack_guard:
 	.skip	4096
 	.skip	OVERFLOW_STACK_SIZE
 overflow_stack_top:
-overflow_rsp:
+taken:
 	.skip	8
 
 /* pv/mmu_types.h: a page that is to stay unmapped. */

@@ -1,54 +1,95 @@
-/* See kernel/time.h. The list is sorted by deadline, and touched with interrupts disabled only. */
+/*
+ * See kernel/time.h. Each CPU has a list of its own, sorted by deadline, under its timer_lock. Only
+ * the CPU itself arms its timer and fires; another one may take a timer off the list.
+ */
 #include "kernel/time.h"
 #include "kernel/console.h"
+#include "kernel/thread.h"
 #include "kernel/verdict.h"
-#include "pv/pv.h"
 
-static struct timer *first;
-static bool firing; /* fire_due runs: it will arm the timer when it is done */
-
-static void insert(struct timer *timer)
+/* The list's lock is held. */
+static void insert(struct cpu *c, struct timer *timer)
 {
-    struct timer **at = &first;
+    struct timer **at = &c->timers;
 
     while (*at && (*at)->deadline <= timer->deadline)
         at = &(*at)->next;
     timer->next = *at;
     *at = timer;
-    timer->queued = true;
+    timer->cpu = c->area.number;
+    WRITE_ONCE(timer->queued, true);
 }
 
-static bool remove(struct timer *timer)
+static void remove(struct cpu *c, struct timer *timer)
 {
-    struct timer **at = &first;
+    struct timer **at = &c->timers;
 
-    if (!timer->queued)
-        return false;
     while (*at != timer)
         at = &(*at)->next;
     *at = timer->next;
-    timer->queued = false;
-    return true;
+    WRITE_ONCE(timer->queued, false);
+}
+
+/* Off whichever list it is on. True if it was on one. */
+static bool take_off(struct timer *timer)
+{
+    while (READ_ONCE(timer->queued)) {
+        struct cpu *c = &cpus[READ_ONCE(timer->cpu)];
+        bool here;
+
+        spin_lock(&c->timer_lock);
+        here = timer->queued && timer->cpu == c->area.number;
+        if (here)
+            remove(c, timer);
+        spin_unlock(&c->timer_lock);
+        if (here)
+            return true;
+    }
+    return false;
+}
+
+static struct timer *take_due(struct cpu *c)
+{
+    struct timer *timer;
+
+    spin_lock(&c->timer_lock);
+    timer = c->timers;
+    if (timer && timer->deadline <= pv_clock_ns())
+        remove(c, timer);
+    else
+        timer = NULL;
+    spin_unlock(&c->timer_lock);
+    return timer;
+}
+
+/* The next deadline is armed; false if it has passed. */
+static bool arm(struct cpu *c)
+{
+    bool armed;
+
+    spin_lock(&c->timer_lock);
+    armed = !c->timers || !pv_timer_set(c->timers->deadline);
+    spin_unlock(&c->timer_lock);
+    return armed;
 }
 
 /*
  * Fires what is due, and arms the platform's timer for the rest. If that refuses, since the next
- * deadline has passed meanwhile, there is more to fire.
+ * deadline has passed meanwhile, there is more to fire. A timer may be gone once it has fired.
  */
 static void fire_due(void)
 {
-    if (firing)
-        return;
-    firing = true;
-    do {
-        while (first && first->deadline <= pv_clock_ns()) {
-            struct timer *timer = first;
+    struct cpu *c = this_cpu();
+    struct timer *timer;
 
-            remove(timer);
+    if (c->firing)
+        return;
+    c->firing = true;
+    do
+        while ((timer = take_due(c)))
             timer->fire(timer);
-        }
-    } while (first && pv_timer_set(first->deadline));
-    firing = false;
+    while (!arm(c));
+    c->firing = false;
 }
 
 void timer_interrupt(void)
@@ -59,13 +100,19 @@ void timer_interrupt(void)
 void timer_start(struct timer *timer, u64 deadline, void (*fire)(struct timer *timer))
 {
     const u64 flags = pv_save_fl();
+    struct cpu *c;
+    bool is_first;
 
     pv_irq_disable();
-    remove(timer);
+    c = this_cpu();
+    take_off(timer);
     timer->deadline = deadline;
     timer->fire = fire;
-    insert(timer);
-    if (first == timer)
+    spin_lock(&c->timer_lock);
+    insert(c, timer);
+    is_first = c->timers == timer;
+    spin_unlock(&c->timer_lock);
+    if (is_first)
         fire_due();
     pv_restore_fl(flags);
 }
@@ -76,35 +123,54 @@ bool timer_stop(struct timer *timer)
     bool was_queued;
 
     pv_irq_disable();
-    was_queued = remove(timer);
-    if (!first && !firing)
+    was_queued = take_off(timer);
+    if (!READ_ONCE(this_cpu()->timers) && !this_cpu()->firing)
         pv_timer_stop();
     pv_restore_fl(flags);
     return was_queued;
 }
 
+/* That CPU is down. */
+void timers_take_over(u32 cpu)
+{
+    while (READ_ONCE(cpus[cpu].timers)) {
+        struct timer *timer = cpus[cpu].timers;
+
+        if (timer == &cpus[cpu].slice)
+            take_off(timer);
+        else
+            timer_start(timer, timer->deadline, timer->fire);
+    }
+}
+
 struct sleeper {
     struct timer timer;
+    struct thread *thread;
     bool awake;
 };
 
+/* The thread may go on, and the sleeper be gone, before this returns. */
 static void wake(struct timer *timer)
 {
     struct sleeper *sleeper = (struct sleeper *)timer;
+    struct thread *thread = sleeper->thread;
 
     WRITE_ONCE(sleeper->awake, true);
+    sched_wake(thread);
 }
 
 void sleep_until(u64 deadline)
 {
     const u64 flags = pv_save_fl();
-    struct sleeper sleeper = {0};
+    struct sleeper sleeper = {.thread = this_thread()};
 
     pv_irq_disable();
+    WRITE_ONCE(this_thread()->state, THREAD_BLOCKED);
     timer_start(&sleeper.timer, deadline, wake);
     while (!READ_ONCE(sleeper.awake)) {
-        pv_safe_halt();
-        pv_irq_disable();
+        sched_switch();
+        if (!READ_ONCE(sleeper.awake))
+            WRITE_ONCE(this_thread()->state, THREAD_BLOCKED);
     }
     pv_restore_fl(flags);
 }

@@ -17,24 +17,31 @@ struct timer {
     void (*fire)(struct timer *timer);
     struct timer *next;
     bool queued;
+    u32 cpu; /* on whose list */
 };
 
 /* Makes clock and timer work, and enables interrupts. Ends the run if they cannot work. */
 void time_init(void);
 
 /*
- * fire(timer) will be called once, at the deadline or soon after, never before; with interrupts
- * disabled, from the timer's interrupt or, if the deadline has passed already, in here. Starting
- * one that is queued moves it. fire may start timers, its own too.
+ * fire(timer) will be called once, on this CPU, at the deadline or soon after, never before; with
+ * interrupts disabled, from the timer's interrupt or, if the deadline has passed already, in here.
+ * Starting one that is queued moves it. fire may start timers, its own too.
  */
 void timer_start(struct timer *timer, u64 deadline, void (*fire)(struct timer *timer));
 
-/* True if it was queued; then it will not fire. */
+/*
+ * True if it was queued; then it will not fire. If it was not, it may be firing on another CPU
+ * right now.
+ */
 bool timer_stop(struct timer *timer);
 
 /* Returns at or soon after the deadline. Interrupts are enabled meanwhile, and left as they were.
  */
 void sleep_until(u64 deadline);
+
+/* Those of a CPU that has gone down fire here. */
+void timers_take_over(u32 cpu);
 
 /* The upcall. */
 void timer_interrupt(void);

@@ -6,6 +6,8 @@
 #include "kernel/irq.h"
 #include "kernel/lifecycle.h"
 #include "kernel/panic.h"
+#include "kernel/smp.h"
+#include "kernel/thread.h"
 #include "kernel/user.h"
 #include "pv/ex_table.h"
 #include "lib/string.h"
@@ -17,8 +19,6 @@ _Static_assert(offsetof(struct fault, saved) == 40, "try.S knows the layout");
 extern const struct ex_entry _ex_table_start[], _ex_table_end[];
 
 trap_hook *debug_hook, *nmi_hook;
-
-static struct fault *innermost;
 
 const char *exception_name(u64 vector)
 {
@@ -34,32 +34,32 @@ const char *exception_name(u64 vector)
 void fault_begin(struct fault *f)
 {
     f->caught = false;
-    f->outer = innermost;
-    innermost = f;
+    f->outer = this_thread()->innermost;
+    this_thread()->innermost = f;
 }
 
 bool fault_end(struct fault *f)
 {
-    innermost = f->outer;
+    this_thread()->innermost = f->outer;
     return false;
 }
 
 struct fault *fault_hide(void)
 {
-    struct fault *hidden = innermost;
+    struct fault *hidden = this_thread()->innermost;
 
-    innermost = NULL;
+    this_thread()->innermost = NULL;
     return hidden;
 }
 
 void fault_unhide(struct fault *hidden)
 {
-    innermost = hidden;
+    this_thread()->innermost = hidden;
 }
 
 static void resume_at_try(struct trap_frame *frame, struct fault *f, u64 fault_address)
 {
-    innermost = f->outer;
+    this_thread()->innermost = f->outer;
     f->caught = true;
     f->vector = frame->vector;
     f->error = frame->error;
@@ -96,8 +96,8 @@ static void on_exception(struct trap_frame *frame, u64 fault_address)
         return;
     if (user_leave(frame, fault_address))
         return;
-    if (innermost)
-        resume_at_try(frame, innermost, fault_address);
+    if (this_thread()->innermost)
+        resume_at_try(frame, this_thread()->innermost, fault_address);
     else if (frame->vector == VECTOR_PF)
         panic_frame(frame, "page fault (#PF) at address %016llx: %s of %s page, error %llx",
                     (unsigned long long)fault_address,
@@ -119,6 +119,8 @@ static void on_syscall(struct trap_frame *frame)
 
 static void on_nmi(struct trap_frame *frame)
 {
+    if (smp_stop_nmi(frame))
+        return;
     if (!nmi_hook || !nmi_hook(frame))
         panic_frame(frame, "NMI that nobody expects");
 }
@@ -139,6 +141,7 @@ void trap_init(void)
         .interrupt = irq_on_interrupt,
         .timer = irq_on_timer,
         .ipi = irq_on_ipi,
+        .interrupts_done = irq_on_interrupts_done,
         .suspend = lifecycle_suspend,
         .resume = lifecycle_resume,
         .shutdown_request = lifecycle_shutdown_request,

@@ -2,6 +2,7 @@
 #include "kernel/verdict.h"
 #include "kernel/console.h"
 #include "kernel/kernel.h"
+#include "kernel/smp.h"
 #include "lib/format.h"
 #include "pv/pv.h"
 
@@ -12,6 +13,7 @@ void finish(enum verdict verdict, const char *fmt, ...)
     va_list ap;
 
     va_start(ap, fmt);
+    smp_stop_others();
     kvsnprintf(reason, sizeof(reason), fmt, ap);
     va_end(ap);
     print("# tsc %llu ticks from entry to verdict\n",

@@ -7,6 +7,18 @@ enum {
     MADT_ENTRIES = 44,
     MADT_PCAT_COMPAT = 1,
 
+    ENTRY_LOCAL_APIC = 0,
+    LOCAL_APIC_SIZE = 8,
+    LOCAL_APIC_ID = 3,
+    LOCAL_APIC_FLAGS = 4,
+
+    ENTRY_X2APIC = 9,
+    X2APIC_SIZE = 16,
+    X2APIC_ID = 4,
+    X2APIC_FLAGS = 8,
+
+    CPU_ENABLED = 1,
+
     ENTRY_IOAPIC = 1,
     IOAPIC_SIZE = 12,
     IOAPIC_ADDRESS = 4,
@@ -22,6 +34,17 @@ enum {
     TRIGGER_MASK = 0xc,
     TRIGGER_LEVEL = 0xc,
 };
+
+/* A CPU may be listed in both ways. */
+static void add_cpu(u32 apic_id, u32 flags, struct madt_info *info)
+{
+    if (!(flags & CPU_ENABLED) || info->nr_cpus == MADT_CPUS_MAX)
+        return;
+    for (u32 i = 0; i < info->nr_cpus; i++)
+        if (info->apic_ids[i] == apic_id)
+            return;
+    info->apic_ids[info->nr_cpus++] = apic_id;
+}
 
 static void parse_ioapic(const u8 *entry, struct madt_info *info)
 {
@@ -58,6 +81,10 @@ bool madt_parse(const struct acpi_header *table, struct madt_info *info)
 
         if (entry[1] < 2 || entry[1] > table->length - at)
             break;
+        if (entry[0] == ENTRY_LOCAL_APIC && entry[1] >= LOCAL_APIC_SIZE)
+            add_cpu(entry[LOCAL_APIC_ID], load32(entry + LOCAL_APIC_FLAGS), info);
+        if (entry[0] == ENTRY_X2APIC && entry[1] >= X2APIC_SIZE)
+            add_cpu(load32(entry + X2APIC_ID), load32(entry + X2APIC_FLAGS), info);
         if (entry[0] == ENTRY_IOAPIC && entry[1] >= IOAPIC_SIZE)
             parse_ioapic(entry, info);
         if (entry[0] == ENTRY_OVERRIDE && entry[1] >= OVERRIDE_SIZE)

@@ -9,6 +9,7 @@
 #include "lib/acpi.h"
 
 #define MADT_IOAPICS_MAX 8
+#define MADT_CPUS_MAX    256
 #define NR_ISA_IRQS      16
 
 struct madt_ioapic {
@@ -27,6 +28,9 @@ struct madt_info {
     u32 nr_ioapics; /* those beyond the maximum are left out */
     struct madt_ioapic ioapics[MADT_IOAPICS_MAX];
     struct madt_isa_irq isa[NR_ISA_IRQS];
+    /* The CPUs that are enabled, in the table's order; those beyond the maximum are left out. */
+    u32 nr_cpus;
+    u32 apic_ids[MADT_CPUS_MAX];
 };
 
 /* Returns false if table is NULL or too short to be an MADT: *info is then that of a plain PC. */

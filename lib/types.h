@@ -35,7 +35,7 @@ typedef int32_t s32;
 #define __aligned(n)     __attribute__((aligned(n)))
 #define __must_check     __attribute__((warn_unused_result))
 #define barrier()        __asm__ volatile("" ::: "memory")
-#define READ_ONCE(x)     (*(const volatile __typeof__(x) *)&(x))
-#define WRITE_ONCE(x, v) (*(volatile __typeof__(x) *)&(x) = (v))
+#define READ_ONCE(x)     (*(const volatile __typeof__(x) *)(uintptr_t) & (x))
+#define WRITE_ONCE(x, v) (*(volatile __typeof__(x) *)(uintptr_t) & (x) = (v))
 
 #endif

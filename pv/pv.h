@@ -7,6 +7,7 @@
 #define PV_PV_H
 
 #include "boot/boot_info.h"
+#include "pv/cpu_area.h"
 #include "pv/cpuid.h"
 #include "pv/features.h"
 #include "pv/mmu_types.h"
@@ -37,6 +38,13 @@ static inline bool wallclock_valid(u64 ns)
 {
     return ns < 4102444800ull * 1000000000;
 }
+
+/* cpu_up: how a CPU is to start. */
+struct pv_cpu_start {
+    struct pv_cpu_area *area;
+    u64 stack_top;
+    void (*entry)(void); /* does not return */
+};
 
 /* irq_bind: see there. */
 enum pv_irq_source {

@@ -65,6 +65,13 @@ struct pv_upcalls {
     void (*ipi)(struct trap_frame *frame, enum pv_ipi kind);
 
     /*
+     * All interrupts that came together have been told, and the controllers know that they are
+     * handled: the last call before the interrupted code goes on. The kernel may let another
+     * thread run in it, and return from it later and on another CPU. Interrupts disabled.
+     */
+    void (*interrupts_done)(struct trap_frame *frame);
+
+    /*
      * Around the op suspend, in its context: suspend is the last thing before the machine stops,
      * resume the first after it, cancelled if it never stopped. In between time has passed that
      * clock_ns may or may not show.

@@ -10,8 +10,6 @@
 #define TEST_ENTRY (GDT_TLS + 4)
 #define CALL_GATE  0x00008c0000080000
 
-static u32 marked[4] = {0x11111111, 0x22222222, 0x33333333, 0x44444444};
-
 /* A data segment of 64 KiB at base, which lies below 4 GiB: DPL 3, present, writable, accessed,
  * 32-bit. */
 static u64 data_segment(u64 base)
@@ -153,20 +151,29 @@ TEST(desc, gs_index_loads_what_exists, load_gs_index)
     EXPECT_EQ(pv_write_gdt_entry(cpu_gdt, TEST_ENTRY, 0), 0);
 }
 
-/* The kernel's base: the first PV_CPU_AREA_SIZE bytes there are the backend's. */
+/* The kernel's own area is at %gs: whenever one of its functions is entered: so here is a copy. */
 TEST(desc, kernel_gs_base_moves, write_kernel_gs_base, swapgs)
 {
-    u32 seen = 0;
+    static struct cpu copy;
+    u64 seen = 0;
 
+    pv_irq_disable();
+    copy = *this_cpu();
+    copy.area.user_sp = 0x22222222;
     EXPECT_EQ(pv_write_kernel_gs_base(0x0000900000000000), -EINVAL);
-    EXPECT_EQ(pv_write_user_gs_base((u64)marked), 0);
+    EXPECT_EQ(pv_write_user_gs_base((u64)&copy), 0);
     pv_swapgs();
     pv_swapgs();
-    EXPECT_EQ(pv_read_user_gs_base(), (u64)marked);
+    EXPECT_EQ(pv_read_user_gs_base(), (u64)&copy);
     pv_swapgs();
     if (pv_store_tr()) /* where swapgs does something, the kernel has a task register */
-        __asm__ volatile("movl %%gs:4, %0" : "=r"(seen));
+        __asm__ volatile("movq %%gs:%c1, %0" : "=r"(seen) : "i"(CPU_AREA_USER_SP));
     pv_swapgs();
     EXPECT(!pv_store_tr() || seen == 0x22222222);
+    EXPECT_EQ(pv_write_kernel_gs_base((u64)&copy), 0);
+    __asm__ volatile("movq %%gs:%c1, %0" : "=r"(seen) : "i"(CPU_AREA_USER_SP));
+    EXPECT_EQ(pv_write_kernel_gs_base((u64)copy.area.self), 0);
+    EXPECT_EQ(seen, 0x22222222);
     EXPECT_EQ(pv_write_user_gs_base(0), 0);
+    pv_irq_enable();
 }

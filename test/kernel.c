@@ -4,6 +4,7 @@
 #include "kernel/symtab.h"
 #include "lib/format.h"
 #include "lib/string.h"
+#include "pv/pv.h"
 #include "test/test.h"
 
 extern const char boot_stack[];
@@ -37,8 +38,8 @@ TEST(kernel, runs_on_the_boot_stack_within_its_limit)
 {
     const u64 here = (u64)__builtin_frame_address(0);
 
-    EXPECT_EQ(stack_limit, (u64)boot_stack + STACK_RESERVE);
-    EXPECT(here > stack_limit);
+    EXPECT_EQ(pv_this_area()->stack_limit, (u64)boot_stack + STACK_RESERVE);
+    EXPECT(here > pv_this_area()->stack_limit);
     EXPECT(here < (u64)boot_stack + BOOT_STACK_SIZE);
     EXPECT_EQ(here % 16, 0);
 }

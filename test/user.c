@@ -212,23 +212,22 @@ TEST(user, segment_bases_are_the_users, write_fs_base, write_user_gs_base, swapg
     sandbox_leave();
 }
 
-static u64 kernel_area[8] = {[7] = 0x7e57};
-
 /* Whatever way user mode was left, the kernel finds its own gs base. */
 TEST(user, kernel_gs_base_survives_every_way_back, write_kernel_gs_base, swapgs, iret, sysret)
 {
     static const char *const pieces[] = {user_code_syscall, user_code_undefined,
                                          user_code_breakpoint, user_code_halt};
+    const u64 area = (u64)pv_this_area();
     u64 seen;
 
     IN_SANDBOX;
-    EXPECT_EQ(pv_write_kernel_gs_base((u64)kernel_area), 0);
+    EXPECT_EQ(pv_write_kernel_gs_base(area), 0);
     EXPECT_EQ(pv_write_user_gs_base(SANDBOX_DATA), 0);
     for (u32 i = 0; i < 2 * ARRAY_SIZE(pieces); i++) {
         sandbox_prepare(pieces[i / 2]);
         sandbox_run(i % 2 ? USER_BY_SYSRET : USER_BY_IRET);
-        __asm__ volatile("movq %%gs:56, %0" : "=r"(seen));
-        EXPECT_EQ(seen, 0x7e57);
+        __asm__ volatile("movq %%gs:%c1, %0" : "=r"(seen) : "i"(CPU_AREA_SELF));
+        EXPECT_EQ(seen, area);
     }
     EXPECT_EQ(pv_write_user_gs_base(0), 0);
     sandbox_leave();

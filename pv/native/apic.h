@@ -28,6 +28,9 @@ enum {
     LVT_NMI = 0x400,
     LVT_TIMER_TSC_DEADLINE = 0x40000,
     TIMER_DIVIDE_BY_1 = 0xb,
+    ICR_NMI = 0x400,
+    ICR_INIT = 0x500,
+    ICR_START_UP = 0x600,
     ICR_PENDING = 0x1000,
     ICR_ASSERT = 0x4000,
 };

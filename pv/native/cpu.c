@@ -8,8 +8,9 @@
 #include "pv/native/native.h"
 #include "pv/x86.h"
 
-/* What dr7 is to be when #DB's handler, during which breakpoints are off, has returned. */
-u64 native_dr7 = DR7_FIXED;
+/* What each CPU's dr7 is to be when #DB's handler, during which breakpoints are off, has returned.
+ */
+u64 native_dr7[PV_CPUS_MAX];
 
 void native_cpuid(u32 leaf, u32 subleaf, struct cpuid_regs *regs)
 {
@@ -66,6 +67,14 @@ u64 native_read_cr0(void)
     u64 value;
 
     __asm__ volatile("mov %%cr0, %0" : "=r"(value));
+    return value;
+}
+
+u64 native_read_cr3(void)
+{
+    u64 value;
+
+    __asm__ volatile("mov %%cr3, %0" : "=r"(value));
     return value;
 }
 
@@ -148,7 +157,7 @@ u64 native_get_debugreg(u32 number)
         __asm__ volatile("mov %%dr6, %0" : "=r"(value));
         break;
     case 7:
-        value = native_dr7;
+        value = native_dr7[pv_this_cpu()] | DR7_FIXED;
         break;
     }
     return value;
@@ -176,7 +185,7 @@ int native_set_debugreg(u32 number, u64 value)
         __asm__ volatile("mov %0, %%dr6" : : "r"(value));
         return 0;
     case 7:
-        native_dr7 = value;
+        native_dr7[pv_this_cpu()] = value;
         __asm__ volatile("mov %0, %%dr7" : : "r"(value));
         return 0;
     default:
@@ -343,21 +352,33 @@ int native_write_user_gs_base(u64 base)
     return write_base(MSR_KERNEL_GS_BASE, base);
 }
 
-/* The load changes the base that is active, so the user's is made active for it. */
+/*
+ * The load changes the base that is active, the kernel's: it is put back at once, for no function
+ * can be entered without it, a fault's handler least of all. A null selector leaves the base alone
+ * on some CPUs.
+ */
 int native_load_gs_index(u16 selector)
 {
+    u64 area = (u64)pv_this_area(), base;
     int error = -EINVAL;
 
-    __asm__ volatile("swapgs\n\t"
-                     "1: movl %[selector], %%gs\n\t"
+    __asm__ volatile("1: movl %[selector], %%gs\n\t"
                      "xorl %[error], %[error]\n"
-                     "2:\n\t" EX_TABLE(1b, 2b) "mfence\n\t"
-                                               "swapgs"
-                     : [error] "+r"(error)
-                     : [selector] "r"((u32)selector)
-                     : "memory");
+                     "2:\n\t" EX_TABLE(1b, 2b) "rdmsr\n\t"
+                                               "shlq $32, %%rdx\n\t"
+                                               "orq %%rdx, %%rax\n\t"
+                                               "movq %%rax, %[base]\n\t"
+                                               "movq %[area], %%rax\n\t"
+                                               "movq %[area], %%rdx\n\t"
+                                               "shrq $32, %%rdx\n\t"
+                                               "wrmsr"
+                     : [error] "+&r"(error), [base] "=&r"(base)
+                     : [selector] "r"((u32)selector), [area] "r"(area), "c"(MSR_GS_BASE)
+                     : "rax", "rdx", "memory");
     if (error)
         native_load_gs_index(0);
+    else
+        native_write_msr(MSR_KERNEL_GS_BASE, selector > 3 ? base : 0);
     return error;
 }
 

@@ -3,7 +3,6 @@
  * and the first GDT are trap.c's.
  */
 #include "lib/string.h"
-#include "pv/native/cpu_area.h"
 #include "pv/native/io.h"
 #include "pv/native/native.h"
 #include "pv/selectors.h"
@@ -31,12 +30,15 @@ struct tss {
 /* entry.S */
 extern const char native_syscall_entry[], native_syscall32_entry[], native_sysenter_entry[];
 
-static struct tss tss __aligned(16);
-static u64 *current_gdt;
-static u32 current_gdt_count;
+static struct per_cpu {
+    struct tss tss __aligned(16);
+    u64 *gdt; /* in use */
+} per_cpu[PV_CPUS_MAX];
 
-/* What set_iopl said: the way to user mode (entry.S) puts it into rflags. */
-u64 native_user_iopl;
+static struct per_cpu *mine(void)
+{
+    return &per_cpu[pv_this_cpu()];
+}
 
 /* A system descriptor takes two entries (Intel SDM vol. 3, figure 7-4). */
 static void set_system_descriptor(u64 *entry, u64 base, u64 limit, u8 type)
@@ -48,7 +50,7 @@ static void set_system_descriptor(u64 *entry, u64 base, u64 limit, u8 type)
 
 void native_set_ist(u32 number, u64 stack_top)
 {
-    tss.ist[number - 1] = stack_top;
+    mine()->tss.ist[number - 1] = stack_top;
 }
 
 static void reload_segments(void)
@@ -69,6 +71,7 @@ static void reload_segments(void)
 int native_load_gdt(u64 *gdt, u32 count)
 {
     const struct descriptor_pointer pointer = {(u16)(count * 8 - 1), (u64)gdt};
+    struct tss *tss = &mine()->tss;
 
     if ((u64)gdt % PAGE_SIZE || count < GDT_MIN_COUNT || count > GDT_MAX_COUNT)
         return -EINVAL;
@@ -78,17 +81,17 @@ int native_load_gdt(u64 *gdt, u32 count)
     gdt[GDT_USER_CODE32] = DESCRIPTOR_USER_CODE32;
     gdt[GDT_USER_DATA] = DESCRIPTOR_USER_DATA;
     gdt[GDT_USER_CODE64] = DESCRIPTOR_USER_CODE64;
-    if (!tss.io_bitmap_offset) {
+    if (!tss->io_bitmap_offset) {
         /* Reset leaves an LDT at address 0 in use (Intel SDM vol. 3, table 9-1). */
         __asm__ volatile("lldt %w0" : : "r"(0));
-        tss.io_bitmap_offset = offsetof(struct tss, io_bitmap);
-        memset(tss.io_bitmap, 0xff, sizeof(tss.io_bitmap));
+        tss->io_bitmap_offset = offsetof(struct tss, io_bitmap);
+        memset(tss->io_bitmap, 0xff, sizeof(tss->io_bitmap));
+        native_init_exception_stacks();
     }
-    set_system_descriptor(gdt + GDT_TASK, (u64)&tss, sizeof(tss) - 1, TYPE_TSS);
+    set_system_descriptor(gdt + GDT_TASK, (u64)tss, sizeof(*tss) - 1, TYPE_TSS);
     __asm__ volatile("lgdt %0" : : "m"(pointer));
     reload_segments();
-    current_gdt = gdt;
-    current_gdt_count = count;
+    mine()->gdt = gdt;
     return 0;
 }
 
@@ -107,7 +110,7 @@ int native_load_ldt(u64 *ldt, u32 count)
     if ((u64)ldt % PAGE_SIZE || count > GDT_MAX_COUNT || (count && !ldt))
         return -EINVAL;
     if (count) {
-        set_system_descriptor(current_gdt + GDT_LDT, (u64)ldt, count * 8 - 1, TYPE_LDT);
+        set_system_descriptor(mine()->gdt + GDT_LDT, (u64)ldt, count * 8 - 1, TYPE_LDT);
         selector = GDT_LDT * 8;
     }
     __asm__ volatile("lldt %w0" : : "r"((u32)selector));
@@ -127,14 +130,16 @@ int native_load_tls(const u64 tls[3])
     for (u32 i = 0; i < 3; i++)
         if (!IS_SEGMENT(tls[i]))
             return -EINVAL;
-    memcpy(current_gdt + GDT_TLS, tls, 3 * sizeof(*tls));
+    memcpy(mine()->gdt + GDT_TLS, tls, 3 * sizeof(*tls));
     return 0;
 }
 
 /* ltr wants a task that is not busy, so the descriptor is made anew. */
 void native_load_tr(void)
 {
-    set_system_descriptor(current_gdt + GDT_TASK, (u64)&tss, sizeof(tss) - 1, TYPE_TSS);
+    struct tss *tss = &mine()->tss;
+
+    set_system_descriptor(mine()->gdt + GDT_TASK, (u64)tss, sizeof(*tss) - 1, TYPE_TSS);
     __asm__ volatile("ltr %w0" : : "r"(TASK_SELECTOR));
 }
 
@@ -148,7 +153,7 @@ u16 native_store_tr(void)
 
 void native_load_sp0(u64 sp)
 {
-    tss.rsp[0] = sp;
+    mine()->tss.rsp[0] = sp;
     __asm__ volatile("movq %0, %%gs:%c1" : : "r"(sp), "i"(CPU_AREA_SP0) : "memory");
 }
 
@@ -170,17 +175,19 @@ int native_set_iopl(u32 level)
 {
     if (level > 3)
         return -EINVAL;
-    native_user_iopl = (u64)level << 12;
+    pv_this_area()->user_iopl = (u64)level << 12;
     return 0;
 }
 
 int native_set_io_bitmap(const u8 *bitmap, u32 count)
 {
+    struct tss *tss = &mine()->tss;
+
     if (count > IO_BITMAP_BYTES * 8)
         return -EINVAL;
-    memset(tss.io_bitmap, 0xff, sizeof(tss.io_bitmap));
-    memcpy(tss.io_bitmap, bitmap, count / 8);
+    memset(tss->io_bitmap, 0xff, sizeof(tss->io_bitmap));
+    memcpy(tss->io_bitmap, bitmap, count / 8);
     if (count % 8)
-        tss.io_bitmap[count / 8] = bitmap[count / 8] | (u8)(0xff << count % 8);
+        tss->io_bitmap[count / 8] = bitmap[count / 8] | (u8)(0xff << count % 8);
     return 0;
 }

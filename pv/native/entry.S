@@ -6,7 +6,8 @@
  * whoever goes there exchanges it last. #DB, NMI, #DF and #MC can come between the two, where the frame says
  * kernel mode but %gs is the user's; they have stacks of their own, on top of which lies the kernel's base.
  */
-#include "pv/native/cpu_area.h"
+#include "pv/cpu_area.h"
+#include "pv/native/exception_stack.h"
 #include "pv/selectors.h"
 
 #define MSR_GS_BASE 0xc0000101
@@ -49,7 +50,7 @@ frame_return:
 	cli
 	testb	$3, TRAP_FRAME_CS(%rbx)
 	jz	1f
-	movq	native_user_iopl(%rip), %rax
+	movq	%gs:CPU_AREA_USER_IOPL, %rax
 	andq	$~RFLAGS_IOPL, TRAP_FRAME_RFLAGS(%rbx)
 	orq	%rax, TRAP_FRAME_RFLAGS(%rbx)
 	swapgs
@@ -142,7 +143,7 @@ native_sysret:
 	cli
 	movq	TRAP_FRAME_RFLAGS(%rbx), %r11
 	andq	$~RFLAGS_IOPL, %r11
-	orq	native_user_iopl(%rip), %r11
+	orq	%gs:CPU_AREA_USER_IOPL, %r11
 	movq	%r11, TRAP_FRAME_RFLAGS(%rbx)
 	swapgs
 	restore_regs
@@ -151,3 +152,10 @@ native_sysret:
 	movq	40(%rsp), %rsp
 	sysretq
 native_entry_end:
+
+	.section .guards, "a"
+	.set	stack, 0
+	.rept	PV_CPUS_MAX * EXCEPTION_STACKS
+	.quad	native_exception_stacks + stack * EXCEPTION_STACK_STRIDE
+	.set	stack, stack + 1
+	.endr

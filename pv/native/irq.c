@@ -100,6 +100,7 @@ static const char *native_irq_init(const char *abi)
     native_ioapic_init(&madt);
     if (!native_apic_init())
         return "the CPU has no local APIC";
+    native_smp_learn(&madt);
     for (u32 i = 0; i < NR_LINES; i++)
         native_own_vector((u8)(VECTOR_LINES + i), on_line);
     for (u32 i = 0; i < PV_NR_IPIS; i++)
@@ -253,15 +254,4 @@ const struct pv_irq_ops native_irq_ops = {
     .irq_unmask = native_irq_unmask,
     .irq_eoi = native_irq_eoi,
     .irq_raise = native_irq_raise,
-};
-
-static int native_send_ipi(u32 cpu, enum pv_ipi kind)
-{
-    if (cpu != 0 || kind >= PV_NR_IPIS)
-        return -EINVAL;
-    return native_apic_icr(native_apic_own_id(), ICR_ASSERT | (VECTOR_IPIS + kind));
-}
-
-const struct pv_smp_ops native_smp_ops = {
-    .send_ipi = native_send_ipi,
 };

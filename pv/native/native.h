@@ -11,6 +11,7 @@ void native_platform_init(const struct boot_info *info);
 
 /* trap.c: also PVH's, whose exceptions are the CPU's own. */
 void native_trap_init(void);
+void native_init_exception_stacks(void); /* in this CPU's task state */
 int native_write_idt_entry(u8 vector, u8 dpl);
 void native_load_idt(void);
 int native_write_kernel_gs_base(u64 base);
@@ -25,10 +26,11 @@ void native_console_write(const char *text, size_t len);
 int native_console_read(void);
 
 /* cpu.c */
-extern u64 native_dr7;
+extern u64 native_dr7[PV_CPUS_MAX];
 void native_cpuid(u32 leaf, u32 subleaf, struct cpuid_regs *regs);
 void native_cpu_features(struct pv_features *features);
 u64 native_read_cr0(void);
+u64 native_read_cr3(void);
 u64 native_read_cr4(void);
 u64 native_write_cr0(u64 value);
 u64 native_write_cr4(u64 value);
@@ -59,7 +61,6 @@ void read_cpu_features(struct pv_features *features,
                        void (*read)(u32 leaf, u32 subleaf, struct cpuid_regs *regs));
 
 /* desc.c */
-extern u64 native_user_iopl;
 void native_set_ist(u32 number, u64 stack_top);
 int native_load_gdt(u64 *gdt, u32 count);
 int native_write_gdt_entry(u64 *gdt, u32 index, u64 descriptor);
@@ -100,6 +101,16 @@ void native_safe_halt(void);
 void native_shutdown_init(const struct boot_info *info);
 void native_shutdown(enum pv_shutdown_reason reason, u8 status);
 void native_halt(void);
+
+/* smp.c */
+struct madt_info;
+void native_smp_learn(const struct madt_info *madt);
+void native_smp_learn_memory(const struct boot_info *info);
+
+/* start.S: the first instructions of another CPU, in 64-bit mode; and a new start on a new stack.
+ */
+void native_start_here(void);
+void native_start_again(u64 stack_top, void (*entry)(void)) __noreturn;
 
 extern const struct pv_irq_ops native_irq_ops;
 extern const struct pv_time_ops native_time_ops;

@@ -61,6 +61,7 @@ static void native_banner(char *text, size_t cap)
 void native_platform_init(const struct boot_info *info)
 {
     native_shutdown_init(info);
+    native_smp_learn_memory(info);
     native_irq_learn(find_table(info, "APIC"));
     native_clock_learn(find_table(info, "HPET"), find_table(info, "FACP"));
 }

@@ -4,7 +4,7 @@
  * trusted. Vectors below 32 are exceptions; each of the others has an owner, or an interrupt that
  * comes there is counted and dropped.
  */
-#include "pv/native/cpu_area.h"
+#include "pv/native/exception_stack.h"
 #include "pv/native/io.h"
 #include "pv/native/native.h"
 #include "pv/selectors.h"
@@ -24,7 +24,6 @@ enum {
     VECTOR_PF = 14,
     VECTOR_MC = 18,
 
-    EXCEPTION_STACK_SIZE = 8192,
 };
 
 struct gate {
@@ -37,8 +36,8 @@ struct gate {
     u32 reserved;
 };
 
-/* On top lies the kernel's %gs base, where entry.S looks for it; below, a page that is not mapped.
- */
+/* On top lies the kernel's %gs base, where entry.S looks for it; below, a page that is not mapped
+ * (entry.S too). */
 struct exception_stack {
     u8 guard[PAGE_SIZE];
     u8 space[EXCEPTION_STACK_SIZE - 16];
@@ -49,18 +48,15 @@ struct exception_stack {
 /* entry.S: the addresses of the stubs, by vector. */
 extern const u64 native_vector_stubs[NR_VECTORS];
 
+_Static_assert(sizeof(struct exception_stack) == EXCEPTION_STACK_STRIDE, "entry.S knows the size");
+
 /* Called by entry.S. */
 void native_vector(struct trap_frame *frame);
 void native_syscall(struct trap_frame *frame);
 
 static struct gate idt[NR_VECTORS] __aligned(16);
-static struct exception_stack exception_stacks[4];
-GUARD_PAGE(debug, exception_stacks[0].guard);
-GUARD_PAGE(nmi, exception_stacks[1].guard);
-GUARD_PAGE(double_fault, exception_stacks[2].guard);
-GUARD_PAGE(machine_check, exception_stacks[3].guard);
+struct exception_stack native_exception_stacks[PV_CPUS_MAX][EXCEPTION_STACKS];
 static u64 early_gdt[GDT_MIN_COUNT] __aligned(PAGE_SIZE);
-static u64 early_cpu_area[CPU_AREA_SIZE / 8];
 
 /* Who takes the interrupt at a vector, from vector 32 on. */
 static void (*owners[NR_VECTORS])(struct trap_frame *frame);
@@ -76,7 +72,13 @@ static void debug_exception(struct trap_frame *frame)
 {
     __asm__ volatile("mov %0, %%dr7" : : "r"(DR7_FIXED));
     pv_upcalls->exception(frame, 0);
-    __asm__ volatile("mov %0, %%dr7" : : "r"(native_dr7));
+    __asm__ volatile("mov %0, %%dr7" : : "r"(native_dr7[pv_this_cpu()] | DR7_FIXED));
+}
+
+static void interrupt(struct trap_frame *frame)
+{
+    owners[frame->vector](frame);
+    pv_upcalls->interrupts_done(frame);
 }
 
 void native_vector(struct trap_frame *frame)
@@ -88,7 +90,7 @@ void native_vector(struct trap_frame *frame)
     else if (frame->vector < NR_EXCEPTIONS)
         pv_upcalls->exception(frame, frame->vector == VECTOR_PF ? read_cr2() : 0);
     else if (owners[frame->vector])
-        owners[frame->vector](frame);
+        interrupt(frame);
     else if (idt[frame->vector].type >> GATE_DPL_SHIFT & 3)
         pv_upcalls->exception(frame, 0);
     else
@@ -135,9 +137,15 @@ int native_write_kernel_gs_base(u64 base)
 {
     if (!IS_CANONICAL(base) || native_write_msr_safe(MSR_GS_BASE, base))
         return -EINVAL;
-    for (u32 i = 0; i < ARRAY_SIZE(exception_stacks); i++)
-        exception_stacks[i].kernel_gs_base = base;
+    for (u32 i = 0; i < ARRAY_SIZE(native_exception_stacks[0]); i++)
+        native_exception_stacks[pv_this_cpu()][i].kernel_gs_base = base;
     return 0;
+}
+
+void native_init_exception_stacks(void)
+{
+    for (u32 i = 0; i < ARRAY_SIZE(native_exception_stacks[0]); i++)
+        native_set_ist(i + 1, (u64)&native_exception_stacks[pv_this_cpu()][i].kernel_gs_base);
 }
 
 /* Called again when another backend is forced. */
@@ -147,12 +155,10 @@ void native_trap_init(void)
 
     native_load_gdt(early_gdt, GDT_MIN_COUNT);
     native_load_tr();
-    native_write_kernel_gs_base((u64)early_cpu_area);
-
+    native_write_kernel_gs_base((u64)pv_this_area());
     for (u32 vector = 0; vector < NR_VECTORS; vector++)
         set_gate(vector, 0, vector == VECTOR_BP || vector == VECTOR_OF ? 3 : 0);
     for (u32 i = 0; i < ARRAY_SIZE(own_stack); i++) {
-        native_set_ist(i + 1, (u64)&exception_stacks[i].kernel_gs_base);
         set_gate(own_stack[i], (u8)(i + 1), 0);
     }
     native_load_idt();

@@ -9,7 +9,13 @@
 
 const struct event_abi *event_abi = &event_abi_2l;
 
-static u8 kinds[XEN_PORTS_MAX]; /* enum port_kind */
+static u8 kinds[XEN_PORTS_MAX];  /* enum port_kind */
+static u8 owners[XEN_PORTS_MAX]; /* the CPU that bound it, and takes its events */
+
+bool xen_port_is_mine(u32 port)
+{
+    return owners[port] == pv_this_cpu();
+}
 
 /*
  * Xen sets evtchn_upcall_pending last. Cleared first, it is set again by whatever the scan comes
@@ -69,13 +75,14 @@ static int take_port(long rc, u32 port, enum port_kind kind)
         return -ENOSPC;
     }
     event_abi->mask(port);
+    owners[port] = (u8)pv_this_cpu();
     kinds[port] = (u8)kind;
     return (int)port;
 }
 
 static int bind_ipi_once(enum port_kind kind)
 {
-    struct evtchn_bind_ipi bind = {.vcpu = 0};
+    struct evtchn_bind_ipi bind = {.vcpu = pv_this_cpu()};
     const long rc = xen_event_channel_op(EVTCHNOP_bind_ipi, &bind);
 
     return take_port(rc, bind.port, kind);
@@ -89,6 +96,7 @@ static long go_fifo(void)
     pv_irq_disable();
     rc = event_fifo_switch();
     pv_restore_fl(flags);
+    xen_smp_rescan();
     return rc;
 }
 
@@ -104,7 +112,7 @@ int xen_bind_ipi(enum port_kind kind)
 
 int xen_bind_virq(u32 virq, enum port_kind kind)
 {
-    struct evtchn_bind_virq bind = {.virq = virq, .vcpu = 0};
+    struct evtchn_bind_virq bind = {.virq = virq, .vcpu = pv_this_cpu()};
     const long rc = xen_event_channel_op(EVTCHNOP_bind_virq, &bind);
 
     return take_port(rc, bind.port, kind);
@@ -115,7 +123,7 @@ const char *xen_events_init(const char *abi)
     event_2l_init();
     if (!strcmp(abi, "fifo") && go_fifo())
         return "Xen refuses the FIFO event channels";
-    return xen_smp_events_init();
+    return xen_smp_events_init() ? NULL : "Xen gives no event channels for IPIs and locks";
 }
 
 int xen_irq_bind(enum pv_irq_source source, u32 number)

@@ -44,6 +44,9 @@ enum port_kind {
     PORT_KICK = PORT_IPI + PV_NR_IPIS,
 };
 
+/* Was it this CPU that bound the port? */
+bool xen_port_is_mine(u32 port);
+
 void xen_event_dispatch(struct trap_frame *frame, u32 port);
 
 /* Binds a port of this vCPU, masked: a negative error number, or the port. */

@@ -36,7 +36,10 @@ static void clear_pending(u32 port)
                        __ATOMIC_SEQ_CST);
 }
 
-/* A handler may have masked a port that was ready when the word was read. */
+/*
+ * The arrays are those of all vCPUs: what is pending for another one is left to it. A handler may
+ * have masked a port that was ready when the word was read.
+ */
 static void scan_word(struct trap_frame *frame, u32 word)
 {
     u64 ready = READ_ONCE(xen_shared_info->evtchn_pending[word]) &
@@ -45,7 +48,7 @@ static void scan_word(struct trap_frame *frame, u32 word)
     for (; ready; ready &= ready - 1) {
         const u32 port = word * 64 + (u32)__builtin_ctzll(ready);
 
-        if (is_masked(port))
+        if (!xen_port_is_mine(port) || is_masked(port))
             continue;
         clear_pending(port);
         xen_event_dispatch(frame, port);

@@ -16,13 +16,13 @@
 #define LINKED  (1u << EVTCHN_FIFO_LINKED)
 
 static event_word_t words[XEN_PORTS_MAX] __aligned(PAGE_SIZE);
-static union {
-    struct evtchn_fifo_control_block block;
-    u8 page[PAGE_SIZE];
-} control __aligned(PAGE_SIZE);
 
-/* The next port of each queue, 0 if it lies in the control block. */
-static u32 heads[EVTCHN_FIFO_MAX_QUEUES];
+/* Of each vCPU; aligned so that none crosses a page. */
+static struct control {
+    struct evtchn_fifo_control_block block;
+    /* The next port of each queue, 0 if it lies in the control block. */
+    u32 heads[EVTCHN_FIFO_MAX_QUEUES];
+} __aligned(256) controls[PV_CPUS_MAX];
 
 static void mask(u32 port)
 {
@@ -53,31 +53,32 @@ static u32 unlink_port(u32 port)
 }
 
 /* One port of the queue; false if that was the last one that Xen had linked. */
-static bool consume(struct trap_frame *frame, u32 queue)
+static bool consume(struct control *c, struct trap_frame *frame, u32 queue)
 {
-    u32 port = heads[queue];
+    u32 port = c->heads[queue];
 
     if (!port)
-        port = __atomic_load_n(&control.block.head[queue], __ATOMIC_ACQUIRE);
-    heads[queue] = unlink_port(port);
+        port = __atomic_load_n(&c->block.head[queue], __ATOMIC_ACQUIRE);
+    c->heads[queue] = unlink_port(port);
     if (is_pending(port) && !is_masked(port)) {
         clear_pending(port);
         xen_event_dispatch(frame, port);
     }
-    return heads[queue];
+    return c->heads[queue];
 }
 
 /* After each port, what became ready in a queue of higher priority goes first. */
 static void scan(struct trap_frame *frame)
 {
-    u32 ready = __atomic_exchange_n(&control.block.ready, 0, __ATOMIC_SEQ_CST);
+    struct control *c = &controls[pv_this_cpu()];
+    u32 ready = __atomic_exchange_n(&c->block.ready, 0, __ATOMIC_SEQ_CST);
 
     while (ready) {
         const u32 queue = (u32)__builtin_ctz(ready);
 
-        if (!consume(frame, queue))
+        if (!consume(c, frame, queue))
             ready &= ~(1u << queue);
-        ready |= __atomic_exchange_n(&control.block.ready, 0, __ATOMIC_SEQ_CST);
+        ready |= __atomic_exchange_n(&c->block.ready, 0, __ATOMIC_SEQ_CST);
     }
 }
 
@@ -91,9 +92,13 @@ const struct event_abi event_abi_fifo = {
     .clear_pending = clear_pending,
 };
 
-static long init_control(void)
+static long init_control(u32 vcpu)
 {
-    struct evtchn_init_control init = {.control_gfn = xen_flavour->frame_of(&control), .vcpu = 0};
+    struct evtchn_init_control init = {
+        .control_gfn = xen_flavour->frame_of(&controls[vcpu]),
+        .offset = (u64)&controls[vcpu] % PAGE_SIZE,
+        .vcpu = vcpu,
+    };
 
     return xen_event_channel_op(EVTCHNOP_init_control, &init);
 }
@@ -114,13 +119,14 @@ long event_fifo_switch(void)
 {
     long rc;
 
-    memset(&control, 0, sizeof(control));
-    memset(heads, 0, sizeof(heads));
+    memset(controls, 0, sizeof(controls));
     for (u32 port = 0; port < XEN_PORTS_MAX; port++)
         words[port] = port >= event_abi->ports || event_abi->is_masked(port) ? MASKED : 0;
-    rc = init_control();
+    rc = init_control(0);
     if (rc)
         return rc;
+    for (u32 vcpu = 1; vcpu < MIN(xen_cpu_count(), PV_CPUS_MAX); vcpu++)
+        rc = rc ? rc : init_control(vcpu);
     event_abi = &event_abi_fifo;
     for (u32 page = 0; page < XEN_PORTS_MAX / WORDS_PER_PAGE && !rc; page++)
         rc = add_page(page);

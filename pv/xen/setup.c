@@ -8,6 +8,24 @@ u64 xen_hypercalls;
 
 const struct xen_flavour *xen_flavour;
 
+/*
+ * Xen marks everything as pending at its new place. No port is bound yet; and on PVH the flag would
+ * stay for ever, since Xen makes an upcall only when it becomes set, and there is no vector yet.
+ */
+bool xen_share_vcpu_info(u32 vcpu, struct pv_cpu_area *area)
+{
+    struct vcpu_register_vcpu_info info = {
+        .mfn = xen_flavour->frame_of(area->shared),
+        .offset = (u64)area->shared % PAGE_SIZE,
+    };
+
+    if (xen_vcpu_op(VCPUOP_register_vcpu_info, vcpu, &info))
+        return false;
+    xen_vcpu_info_of(area)->evtchn_pending_sel = 0;
+    WRITE_ONCE(xen_vcpu_info_of(area)->evtchn_upcall_pending, 0);
+    return true;
+}
+
 /* xen/features.h: the hypervisor says so, on PV and on PVH. */
 bool xen_is_dom0(void)
 {

@@ -12,9 +12,10 @@ static void restore(void)
 {
     const char *abi = event_abi->name;
 
-    if (!xen_flavour->map_shared_info())
+    if (!xen_flavour->map_shared_info() || !xen_share_vcpu_info(0, pv_this_area()))
         xen_shutdown(PV_CRASH, 0);
     event_abi = &event_abi_2l;
+    xen_smp_forget();
     if (pv_irq_init(abi))
         xen_shutdown(PV_CRASH, 0);
     xen_clock_forget();

@@ -4,14 +4,16 @@
  * shared_info, wc_*). A version is odd while Xen writes: read again until it is even and unchanged.
  */
 #include "lib/scale.h"
+#include "lib/string.h"
 #include "pv/xen/events.h"
 #include "pv/xen/hypercall.h"
 
 #define NS_PER_S 1000000000ull
 
 static u64 last_ns;
-static int timer_port = -1;
-static struct vcpu_runstate_info runstate; /* Xen writes it whenever the vCPU's state changes */
+static int timer_ports[PV_CPUS_MAX]; /* 0: none yet */
+static struct vcpu_runstate_info
+    runstates[PV_CPUS_MAX]; /* Xen writes each whenever its vCPU's state changes */
 
 /* ticks * mul / 2^32, after shifting ticks left (or right, if negative). */
 static u64 scale_ticks(u64 ticks, u32 mul, s32 shift)
@@ -73,26 +75,28 @@ static int xen_set_wallclock(u64 ns)
  */
 void xen_setup_clock(void)
 {
-    struct vcpu_register_runstate_memory_area area = {.addr.v = &runstate};
+    const u32 cpu = pv_this_cpu();
+    struct vcpu_register_runstate_memory_area area = {.addr.v = &runstates[cpu]};
+    int *port = &timer_ports[cpu];
 
-    if (timer_port < 0)
-        timer_port = xen_bind_virq(VIRQ_TIMER, PORT_TIMER);
-    xen_vcpu_op(VCPUOP_stop_periodic_timer, 0, NULL);
-    xen_vcpu_op(VCPUOP_stop_singleshot_timer, 0, NULL);
-    xen_vcpu_op(VCPUOP_register_runstate_memory_area, 0, &area);
-    if (timer_port >= 0)
-        xen_unmask((u32)timer_port);
+    if (*port <= 0)
+        *port = xen_bind_virq(VIRQ_TIMER, PORT_TIMER);
+    xen_vcpu_op(VCPUOP_stop_periodic_timer, cpu, NULL);
+    xen_vcpu_op(VCPUOP_stop_singleshot_timer, cpu, NULL);
+    xen_vcpu_op(VCPUOP_register_runstate_memory_area, cpu, &area);
+    if (*port > 0)
+        xen_unmask((u32)*port);
 }
 
 void xen_clock_forget(void)
 {
-    timer_port = -1;
+    memset(timer_ports, 0, sizeof(timer_ports));
 }
 
 static const char *xen_time_init(void)
 {
     pv_setup_boot_clock();
-    return timer_port < 0 ? "Xen gives no event channel for the timer" : NULL;
+    return timer_ports[0] <= 0 ? "Xen gives no event channel for the timer" : NULL;
 }
 
 static const char *xen_clock_source(void)
@@ -109,22 +113,28 @@ static int xen_timer_set(u64 deadline)
     struct vcpu_set_singleshot_timer timer = {.timeout_abs_ns = MIN(deadline, 1ull << 62),
                                               .flags = VCPU_SSHOTTMR_future};
 
-    if (deadline > xen_clock_ns() && !xen_vcpu_op(VCPUOP_set_singleshot_timer, 0, &timer))
+    if (deadline > xen_clock_ns() &&
+        !xen_vcpu_op(VCPUOP_set_singleshot_timer, pv_this_cpu(), &timer))
         return 0;
-    xen_vcpu_op(VCPUOP_stop_singleshot_timer, 0, NULL);
+    xen_vcpu_op(VCPUOP_stop_singleshot_timer, pv_this_cpu(), NULL);
     return -ETIME;
 }
 
 static void xen_timer_stop(void)
 {
-    xen_vcpu_op(VCPUOP_stop_singleshot_timer, 0, NULL);
+    xen_vcpu_op(VCPUOP_stop_singleshot_timer, pv_this_cpu(), NULL);
 }
 
 /* Xen changes the area only while this vCPU does not run: equal reads of the stamp frame whole
  * values. */
+bool xen_vcpu_waits(u32 cpu)
+{
+    return READ_ONCE(runstates[cpu].state) == RUNSTATE_runnable;
+}
+
 static u64 xen_steal_ns(void)
 {
-    const volatile struct vcpu_runstate_info *r = &runstate;
+    const volatile struct vcpu_runstate_info *r = &runstates[pv_this_cpu()];
     u64 entered, ns;
 
     do {

@@ -12,10 +12,21 @@
 extern u8 xen_shared_info_page[PAGE_SIZE];
 #define xen_shared_info ((struct shared_info *)(void *)xen_shared_info_page)
 
-/* The part of it that belongs to the vCPU which asks. */
+/*
+ * The part of the shared memory that belongs to one vCPU. The shared page has room for 32 of them;
+ * each lies in its CPU's area instead (xen_share_vcpu_info), where %gs reaches it in one
+ * instruction, on whichever CPU that is then executed.
+ */
+static inline struct vcpu_info *xen_vcpu_info_of(struct pv_cpu_area *area)
+{
+    return (struct vcpu_info *)area->shared;
+}
+_Static_assert(sizeof(struct vcpu_info) == CPU_AREA_SHARED_SIZE, "the area has room for it");
+
+/* That of the vCPU which asks: interrupts disabled, or for the vCPU's time only. */
 static inline struct vcpu_info *xen_vcpu_info(void)
 {
-    return &xen_shared_info->vcpu_info[0];
+    return xen_vcpu_info_of(pv_this_area());
 }
 
 /* Where PV and PVH differ, for what they share. Set by each backend's early_init. */
@@ -32,7 +43,11 @@ struct xen_flavour {
 };
 extern const struct xen_flavour *xen_flavour;
 
-/* setup.c */
+/*
+ * setup.c: makes Xen use the area's part for this vCPU, which is the one that runs or is down
+ * (xen/vcpu.h, VCPUOP_register_vcpu_info). Once a vCPU: it cannot be undone. False if Xen refuses.
+ */
+bool xen_share_vcpu_info(u32 vcpu, struct pv_cpu_area *area);
 bool xen_is_dom0(void);
 const char *xen_memory_map(struct boot_info *info);
 void xen_banner(char *text, size_t cap, const char *kind);
@@ -55,15 +70,33 @@ void xen_irq_eoi(u32 line);
 int xen_irq_raise(u32 line);
 
 /* smp.c */
-const char *xen_smp_events_init(void);
+bool xen_smp_events_init(void); /* of this vCPU; again after a restore */
+void xen_smp_forget(void);      /* before that */
+void xen_smp_rescan(void);      /* every other vCPU looks for events */
+u32 xen_cpu_count(void);
+void xen_cpu_describe(u32 cpu, char *text, size_t size);
+const char *xen_smp_prepare(void);
+void xen_cpu_leave(void) __noreturn;
+int xen_cpu_down(u32 cpu);
+bool xen_cpu_is_up(u32 cpu);
 int xen_send_ipi(u32 cpu, enum pv_ipi kind);
 extern const struct pv_lock_ops xen_lock_ops;
-extern const struct pv_smp_ops xen_smp_ops;
+
+/*
+ * For cpu_up: notes how the vCPU is to start, and shares its vcpu_info. Returns 0, or -EINVAL, or
+ * 1 if the vCPU has run before and goes on from xen_cpu_leave by itself.
+ */
+int xen_cpu_start(u32 cpu, const struct pv_cpu_start *start);
+/* VCPUOP_initialise took the context, or an error number; then VCPUOP_up. */
+int xen_cpu_go(u32 cpu, long initialised);
+/* For cpu_enter: this vCPU's events. Panics if it gets none. */
+void xen_cpu_enter(void);
 
 /* time.c */
 u64 xen_clock_ns(void);
 void xen_setup_clock(void);
-void xen_clock_forget(void); /* after a restore the timer has no port */
+bool xen_vcpu_waits(u32 cpu); /* for a physical CPU */
+void xen_clock_forget(void);  /* after a restore the timer has no port */
 extern const struct pv_time_ops xen_time_ops;
 
 /* suspend.c */

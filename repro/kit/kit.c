@@ -114,4 +114,4 @@ static void repro_payload(void)
     unknown(payload_argument);
 }
 
-PAYLOAD(repro, repro_payload);
+PAYLOAD_ALONE(repro, repro_payload);

@@ -94,7 +94,7 @@ void kit_grant(u32 ref, const void *page, domid_t domain)
 /* As pv/xen/time.c has it: a linear function of the TSC, whose version is odd while Xen writes. */
 u64 kit_now(void)
 {
-    const volatile struct vcpu_time_info *t = &xen_shared_info->vcpu_info[0].time;
+    const volatile struct vcpu_time_info *t = &xen_vcpu_info()->time;
     u64 ticks, ns;
     u32 version;
 

@@ -14,18 +14,22 @@
 /* What this guest may change (Xen: PV_CR4_MASK's guest bits). */
 #define GUEST_CR4 (CR4_TSD | CR4_DE | CR4_FSGSBASE | CR4_OSXSAVE)
 
-/* CR0 as this guest sees it; TS changes by hypercall and, behind our back, when #NM is delivered.
- */
-static u64 cr0;
+/* CR0 as each CPU sees it; TS changes by hypercall and, behind our back, when #NM is delivered. */
+static u64 cr0s[PV_CPUS_MAX];
+
+static u64 *cr0(void)
+{
+    return &cr0s[pv_this_cpu()];
+}
 
 void xen_pv_cpu_init(void)
 {
-    cr0 = native_read_cr0();
+    *cr0() = native_read_cr0();
 }
 
 void xen_pv_note_fpu_trap_taken(void)
 {
-    cr0 &= ~CR0_TS;
+    *cr0() &= ~CR0_TS;
 }
 
 /* Xen recognises this prefix and lets its own view of CPUID be read without a trap by faulting. */
@@ -47,27 +51,27 @@ static void xen_pv_cpu_features(struct pv_features *f)
 
 static u64 xen_pv_read_cr0(void)
 {
-    return cr0;
+    return *cr0();
 }
 
 static void xen_pv_set_fpu_trap(void)
 {
     xen_fpu_taskswitch(1);
-    cr0 |= CR0_TS;
+    *cr0() |= CR0_TS;
 }
 
 static void xen_pv_clear_fpu_trap(void)
 {
     xen_fpu_taskswitch(0);
-    cr0 &= ~CR0_TS;
+    *cr0() &= ~CR0_TS;
 }
 
 static u64 xen_pv_write_cr0(u64 value)
 {
-    const u64 refused = (value ^ cr0) & ~CR0_TS;
+    const u64 refused = (value ^ *cr0()) & ~CR0_TS;
 
     if (refused)
-        return value ^ cr0;
+        return value ^ *cr0();
     if (value & CR0_TS)
         xen_pv_set_fpu_trap();
     else
@@ -88,12 +92,12 @@ static u64 xen_pv_write_cr4(u64 value)
 
 static u64 xen_pv_read_cr2(void)
 {
-    return xen_shared_info->vcpu_info[0].arch.cr2;
+    return xen_vcpu_info()->arch.cr2;
 }
 
 static void xen_pv_write_cr2(u64 value)
 {
-    xen_shared_info->vcpu_info[0].arch.cr2 = value;
+    xen_vcpu_info()->arch.cr2 = value;
 }
 
 static u64 xen_pv_get_debugreg(u32 number)
@@ -164,7 +168,7 @@ static void xen_pv_io_delay(void)
 static void xen_pv_halt(void)
 {
     for (;;)
-        xen_vcpu_op(VCPUOP_down, 0, NULL);
+        xen_vcpu_op(VCPUOP_down, pv_this_cpu(), NULL);
 }
 
 const struct pv_cpu_ops xen_pv_cpu_ops = {

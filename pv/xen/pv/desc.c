@@ -16,8 +16,10 @@
 extern const char xen_pv_syscall_stub[], xen_pv_syscall32_stub[], xen_pv_sysenter_stub[],
     xen_pv_failsafe_stub[];
 
-static u64 *current_gdt;
-static u64 *current_ldt;
+/* Those in use, of each CPU. */
+static u64 *current_gdts[PV_CPUS_MAX], *current_ldts[PV_CPUS_MAX];
+#define current_gdt (current_gdts[pv_this_cpu()])
+#define current_ldt (current_ldts[pv_this_cpu()])
 
 /* A table in use is Xen's to write: by its machine address. */
 static int update_descriptor(const u64 *entry, u64 descriptor)

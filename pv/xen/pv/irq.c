@@ -10,15 +10,21 @@
 /* entry.S */
 extern const char xen_pv_event_stub[];
 
+#define MASK    (CPU_AREA_SHARED + offsetof(struct vcpu_info, evtchn_upcall_mask))
+#define PENDING (CPU_AREA_SHARED + offsetof(struct vcpu_info, evtchn_upcall_pending))
+
 static u64 xen_pv_save_fl(void)
 {
-    return READ_ONCE(xen_vcpu_info()->evtchn_upcall_mask) ? 0 : PV_FLAG_IF;
+    u8 mask;
+
+    __asm__ volatile("movb %%gs:%c1, %0" : "=q"(mask) : "i"(MASK) : "memory");
+    return mask ? 0 : PV_FLAG_IF;
 }
 
+/* One instruction: two would find the byte of one CPU and change it when running on another. */
 static void xen_pv_irq_disable(void)
 {
-    WRITE_ONCE(xen_vcpu_info()->evtchn_upcall_mask, 1);
-    barrier();
+    __asm__ volatile("movb $1, %%gs:%c0" : : "i"(MASK) : "memory");
 }
 
 /* Any hypercall that does little: Xen makes the upcall on the way back from it. */
@@ -32,16 +38,19 @@ static void force_upcall(void)
  * that comes after it makes its upcall itself. A look that comes too late forces an upcall with
  * nothing to do, which is harmless. The processor need not be told to keep the order, since Xen
  * looks at the mask on this CPU only. Two stores, never one of both bytes: that could overwrite a
- * pending byte which another CPU has just set.
+ * pending byte which another CPU has just set. If the thread is moved between the two, the CPU that
+ * it left has taken an interrupt, and with it all that waited there.
  */
 static void xen_pv_irq_enable(void)
 {
-    struct vcpu_info *v = xen_vcpu_info();
+    u8 pending;
 
-    barrier();
-    WRITE_ONCE(v->evtchn_upcall_mask, 0);
-    barrier();
-    if (READ_ONCE(v->evtchn_upcall_pending))
+    __asm__ volatile("movb $0, %%gs:%c1\n\t"
+                     "movb %%gs:%c2, %0"
+                     : "=q"(pending)
+                     : "i"(MASK), "i"(PENDING)
+                     : "memory");
+    if (pending)
         force_upcall();
 }
 

@@ -75,6 +75,8 @@ static const char *xen_pv_early_init(u64 loader_info)
     if (!xen_pv_map_shared_info())
         return "Xen refuses to map the shared_info page";
     xen_pv_p2m = (u64 *)start->mfn_list;
+    if (!xen_share_vcpu_info(0, pv_this_area()))
+        return "Xen refuses to move vcpu_info";
     xen_pv_cpu_init();
     xen_pv_set_iopl(0);
     pv_backend_xen_pv.flag->irq_disable();
@@ -128,7 +130,7 @@ const struct pv_backend pv_backend_xen_pv = {
     .flag = &xen_pv_flag_ops,
     .apic = &xen_pv_apic_ops,
     .lock = &xen_lock_ops,
-    .smp = &xen_smp_ops,
+    .smp = &xen_pv_smp_ops,
     .entry_code = xen_pv_entry_start,
     .entry_code_end = xen_pv_entry_end,
 };

@@ -44,6 +44,7 @@ void xen_pv_vector(struct trap_frame *frame)
     switch (frame->vector) {
     case VECTOR_EVENT:
         xen_event_upcall(frame);
+        pv_upcalls->interrupts_done(frame);
         break;
     case VECTOR_SYSCALL:
     case VECTOR_SYSCALL32:
@@ -61,8 +62,7 @@ void xen_pv_vector(struct trap_frame *frame)
         pv_upcalls->exception(frame, 0);
         break;
     default:
-        pv_upcalls->exception(
-            frame, frame->vector == VECTOR_PF ? xen_shared_info->vcpu_info[0].arch.cr2 : 0);
+        pv_upcalls->exception(frame, frame->vector == VECTOR_PF ? xen_vcpu_info()->arch.cr2 : 0);
     }
 }
 
@@ -87,12 +87,18 @@ int xen_pv_write_idt_entry(u8 vector, u8 dpl)
     return xen_set_trap_table(entry) ? -EINVAL : 0;
 }
 
+void xen_pv_fill_trap_table(struct trap_info *table)
+{
+    for (u32 vector = 0; vector < NR_VECTORS; vector++)
+        table[vector] = trap_entry((u8)vector);
+}
+
+/* The table is the same for each vCPU, and for CPUs that load it at the same time. */
 void xen_pv_load_idt(void)
 {
     static struct trap_info table[NR_VECTORS + 1];
 
-    for (u32 vector = 0; vector < NR_VECTORS; vector++)
-        table[vector] = trap_entry((u8)vector);
+    xen_pv_fill_trap_table(table);
     xen_set_trap_table(table);
 }
 

@@ -26,6 +26,9 @@ extern u64 *xen_pv_p2m;
  */
 int xen_pv_set_writable(const void *page, bool writable);
 
+/* smp.c */
+extern const struct pv_smp_ops xen_pv_smp_ops;
+
 /* irq.c */
 extern const struct pv_flag_ops xen_pv_flag_ops;
 extern const struct pv_irq_ops xen_pv_irq_ops;
@@ -36,6 +39,8 @@ extern const struct pv_apic_ops xen_pv_apic_ops;
 /* trap.c */
 void xen_pv_trap_init(void);
 void xen_pv_load_idt(void);
+struct trap_info;
+void xen_pv_fill_trap_table(struct trap_info *table); /* 256 entries */
 int xen_pv_write_idt_entry(u8 vector, u8 dpl);
 
 /* entry.S */

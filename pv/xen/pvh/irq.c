@@ -23,7 +23,7 @@ static void on_event_vector(struct trap_frame *frame)
 
 static long set_vector_of_vcpu(void)
 {
-    struct xen_hvm_evtchn_upcall_vector op = {.vcpu = 0, .vector = VECTOR_XEN_EVENT};
+    struct xen_hvm_evtchn_upcall_vector op = {.vcpu = pv_this_cpu(), .vector = VECTOR_XEN_EVENT};
 
     return xen_hvm_op(HVMOP_set_evtchn_upcall_vector, &op);
 }
@@ -37,6 +37,13 @@ static long set_vector_of_domain(void)
     };
 
     return xen_hvm_op(HVMOP_set_param, &param);
+}
+
+/* On a CPU that is not the first: as that has found the way. */
+void xen_pvh_irq_init_cpu(void)
+{
+    if (!native_apic_init() || (through_apic && set_vector_of_vcpu()))
+        pv_panic("cpu_enter", "no vector for events on vCPU %u", pv_this_cpu());
 }
 
 static const char *xen_pvh_irq_init(const char *abi)

@@ -71,6 +71,8 @@ static const char *xen_pvh_early_init(u64 loader_info)
     wrmsr(cpuid(xen_cpuid_base() + 2, 0).ebx, (u64)hypercall_page - VIRT_BASE);
     if (!xen_pvh_map_shared_info())
         return "Xen refuses to map the shared_info page";
+    if (!xen_share_vcpu_info(0, pv_this_area()))
+        return "Xen refuses to move vcpu_info";
     return NULL;
 }
 
@@ -109,7 +111,7 @@ const struct pv_backend pv_backend_xen_pvh = {
     .flag = &native_flag_ops,
     .apic = &xen_pvh_apic_ops,
     .lock = &xen_lock_ops,
-    .smp = &xen_smp_ops,
+    .smp = &xen_pvh_smp_ops,
     .entry_code = native_entry_start,
     .entry_code_end = native_entry_end,
 };

@@ -1,0 +1,183 @@
+/*
+ * Functions that run on other CPUs. Each CPU has a list of calls, to which others add at its head
+ * without a lock; whoever finds it empty sends the IPI. The CPU takes the whole list at once.
+ */
+#include "kernel/smp.h"
+#include "kernel/panic.h"
+
+#define SPINS 2000 /* before a waiter halts */
+
+static struct call *reversed(struct call *list)
+{
+    struct call *out = NULL;
+
+    while (list) {
+        struct call *next = list->next;
+
+        list->next = out;
+        out = list;
+        list = next;
+    }
+    return out;
+}
+
+/* Once its state says that it is done the call may be gone. */
+static void run(struct call *call)
+{
+    u32 was;
+
+    call->fn(call->arg);
+    this_cpu()->calls_run++;
+    was = __atomic_exchange_n(&call->state, CALL_DONE, __ATOMIC_SEQ_CST);
+    if (was >= CALL_WAITER)
+        pv_send_ipi(was - CALL_WAITER, PV_IPI_RESCHEDULE);
+}
+
+void smp_on_call(void)
+{
+    struct cpu *me = this_cpu();
+    struct call *list = reversed(__atomic_exchange_n(&me->calls, NULL, __ATOMIC_SEQ_CST));
+
+    while (list) {
+        struct call *next = list->next;
+
+        run(list);
+        list = next;
+    }
+}
+
+static void add(struct cpu *c, struct call *call)
+{
+    struct call *head = __atomic_load_n(&c->calls, __ATOMIC_RELAXED);
+
+    do
+        call->next = head;
+    while (!__atomic_compare_exchange_n(&c->calls, &head, call, false, __ATOMIC_SEQ_CST,
+                                        __ATOMIC_RELAXED));
+    if (!head && pv_send_ipi(c->area.number, PV_IPI_CALL))
+        panic("CPU %u is online and takes no IPI", c->area.number);
+}
+
+/* A CPU that goes down waits for its callers, and then runs what they have added. */
+int smp_call_async(u32 cpu, struct call *call)
+{
+    int error = -EINVAL;
+
+    call->state = CALL_ASKED;
+    if (cpu >= PV_CPUS_MAX)
+        return error;
+    __atomic_fetch_add(&cpus[cpu].callers, 1, __ATOMIC_SEQ_CST);
+    if (smp_is_online(cpu)) {
+        add(&cpus[cpu], call);
+        error = 0;
+    }
+    __atomic_fetch_sub(&cpus[cpu].callers, 1, __ATOMIC_SEQ_CST);
+    return error;
+}
+
+static bool is_done(const struct call *call)
+{
+    return __atomic_load_n(&call->state, __ATOMIC_SEQ_CST) == CALL_DONE;
+}
+
+/*
+ * Interrupts are disabled, so what this CPU is asked for waits: it is done here, else two CPUs
+ * could wait for each other.
+ */
+static void wait_closed(struct call *call)
+{
+    while (!is_done(call)) {
+        smp_on_call();
+        __builtin_ia32_pause();
+    }
+}
+
+/* The thread may halt on one CPU and go on at another: it names the one anew each time. */
+static void halt_until_done(struct call *call)
+{
+    u32 state = __atomic_load_n(&call->state, __ATOMIC_SEQ_CST);
+
+    pv_irq_disable();
+    while (state != CALL_DONE &&
+           !__atomic_compare_exchange_n(&call->state, &state, CALL_WAITER + pv_this_cpu(), false,
+                                        __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+        ;
+    if (state != CALL_DONE)
+        pv_safe_halt();
+    pv_irq_enable();
+}
+
+static void wait_open(struct call *call)
+{
+    for (u32 i = 0; i < SPINS && !is_done(call); i++)
+        __builtin_ia32_pause();
+    while (!is_done(call))
+        halt_until_done(call);
+}
+
+void smp_call_wait(struct call *call)
+{
+    if (pv_save_fl() & PV_FLAG_IF)
+        wait_open(call);
+    else
+        wait_closed(call);
+}
+
+static void call_here(void (*fn)(void *arg), void *arg)
+{
+    const u64 flags = pv_save_fl();
+
+    pv_irq_disable();
+    fn(arg);
+    this_cpu()->calls_run++;
+    pv_restore_fl(flags);
+}
+
+/* The thread may be moved until interrupts are disabled: a call to the CPU it has come to is done
+ * here. */
+int smp_call(u32 cpu, void (*fn)(void *arg), void *arg)
+{
+    struct call call = {.fn = fn, .arg = arg};
+    const u64 flags = pv_save_fl();
+    int error = 0;
+
+    pv_irq_disable();
+    if (cpu == pv_this_cpu())
+        call_here(fn, arg);
+    else
+        error = smp_call_async(cpu, &call);
+    if (cpu == pv_this_cpu() || error)
+        call.state = CALL_DONE;
+    pv_restore_fl(flags);
+    smp_call_wait(&call);
+    return error;
+}
+
+/* Asked of some first, then waited for: as many as there is room for on the stack. */
+u32 smp_call_many(u64 set, void (*fn)(void *arg), void *arg)
+{
+    const u64 flags = pv_save_fl();
+    struct call calls[16];
+    u32 total = 0;
+
+    pv_irq_disable();
+    if (set >> pv_this_cpu() & 1) {
+        set &= ~(1ull << pv_this_cpu());
+        call_here(fn, arg);
+        total++;
+    }
+    pv_restore_fl(flags);
+    while (set) {
+        u32 asked = 0;
+
+        for (; set && asked < ARRAY_SIZE(calls); set &= set - 1) {
+            calls[asked] = (struct call){.fn = fn, .arg = arg};
+            if (!smp_call_async((u32)__builtin_ctzll(set), &calls[asked]))
+                asked++;
+        }
+        for (u32 i = 0; i < asked; i++)
+            smp_call_wait(&calls[i]);
+        total += asked;
+    }
+    return total;
+}

@@ -1,0 +1,70 @@
+/*
+ * The other CPUs: bringing them up and down, calling functions on them, stopping them
+ * (kernel/smp.c, kernel/call.c).
+ */
+#ifndef KERNEL_SMP_H
+#define KERNEL_SMP_H
+
+#include "kernel/cpu.h"
+
+/* Brings up every CPU that the platform lists. One that does not come ends the run, with its name.
+ */
+void smp_init(void);
+
+/* CPUs that take threads and calls; CPU 0 from thread_init on. A set of CPUs has bit n for CPU n.
+ */
+static inline bool smp_is_online(u32 cpu)
+{
+    return cpu < PV_CPUS_MAX && __atomic_load_n(&cpus[cpu].online, __ATOMIC_SEQ_CST);
+}
+u32 smp_online_count(void);
+u64 smp_online_set(void);
+
+/*
+ * Takes a CPU down: its threads go elsewhere. Returns 0; -EINVAL for CPU 0, this one, and one that
+ * is not online; -EBUSY if a thread is bound to it. smp_up starts it again: 0, -EINVAL, or -ETIME
+ * if it does not answer. Context: thread, no spinlock held.
+ */
+int smp_down(u32 cpu);
+int smp_up(u32 cpu);
+
+enum {
+    CALL_DONE,
+    CALL_ASKED,
+    CALL_WAITER, /* and those that follow: that CPU halts until it is done */
+};
+
+/* A function that is to run on another CPU. The caller's once state is CALL_DONE. */
+struct call {
+    void (*fn)(void *arg);
+    void *arg;
+    struct call *next;
+    u32 state;
+};
+
+/*
+ * Runs fn(arg) on a CPU, with interrupts disabled, as an interrupt's handler; on this CPU at once.
+ * The first form waits until it has returned, the second does not. Return 0, or -EINVAL for a CPU
+ * that is not online. Context: thread or interrupt, interrupts on or off, no spinlock held that fn
+ * or a handler there may want; while the caller waits it runs what others ask of it.
+ */
+int smp_call(u32 cpu, void (*fn)(void *arg), void *arg);
+int smp_call_async(u32 cpu, struct call *call);
+void smp_call_wait(struct call *call);
+
+/* On all CPUs of the set that are online, this one too if it is in it; returns how many that were.
+ */
+u32 smp_call_many(u64 set, void (*fn)(void *arg), void *arg);
+
+/*
+ * Stops all other CPUs for good, also with their interrupts disabled. Afterwards smp_print_stopped
+ * tells where each was. Context: any.
+ */
+void smp_stop_others(void);
+void smp_print_stopped(void);
+
+/* The upcalls. The second is true if the NMI came to stop this CPU: then it does not return. */
+void smp_on_call(void);
+bool smp_stop_nmi(const struct trap_frame *frame);
+
+#endif

@@ -1,0 +1,73 @@
+/*
+ * What lies at the kernel's %gs base, one for each CPU: the part that assembly and backends know of
+ * struct cpu (kernel/cpu.h), whose first member it is. %gs is valid from the first C function of
+ * every CPU on, since __fentry__ reads the stack's limit by it.
+ *
+ * A thread may be moved to another CPU between any two instructions while interrupts are enabled:
+ * so each function below is one instruction, and what it returns is only sure to hold with
+ * interrupts disabled.
+ */
+#ifndef PV_CPU_AREA_H
+#define PV_CPU_AREA_H
+
+#define CPU_AREA_SP0          0
+#define CPU_AREA_USER_SP      8
+#define CPU_AREA_SELF         16
+#define CPU_AREA_STACK_LIMIT  24
+#define CPU_AREA_OVERFLOW_RSP 32
+#define CPU_AREA_NUMBER       40
+#define CPU_AREA_USER_IOPL    48
+#define CPU_AREA_SHARED       64
+#define CPU_AREA_SHARED_SIZE  64
+#define CPU_AREA_SIZE         128
+
+/* As many CPUs as this kernel uses; a set of them is a u64. */
+#define PV_CPUS_MAX 64
+
+#ifndef __ASSEMBLY__
+#include "lib/types.h"
+
+struct pv_cpu_area {
+    u64 sp0;         /* backend: the stack for entries from user mode */
+    u64 user_sp;     /* backend: where a system call's entry puts the user's */
+    void *self;      /* the address of this struct, which %gs: cannot tell */
+    u64 stack_limit; /* kernel/stack.h */
+    u64 overflow_rsp;
+    u32 number; /* which CPU this is; 0 is the one that booted */
+    u64 user_iopl;
+    /* What the platform shares with this CPU: within a page, as the hypervisor wants it. */
+    u8 shared[CPU_AREA_SHARED_SIZE] __aligned(CPU_AREA_SHARED_SIZE);
+} __aligned(CPU_AREA_SIZE);
+
+_Static_assert(offsetof(struct pv_cpu_area, self) == CPU_AREA_SELF, "assembly knows the layout");
+_Static_assert(offsetof(struct pv_cpu_area, stack_limit) == CPU_AREA_STACK_LIMIT,
+               "assembly knows the layout");
+_Static_assert(offsetof(struct pv_cpu_area, overflow_rsp) == CPU_AREA_OVERFLOW_RSP,
+               "assembly knows the layout");
+_Static_assert(offsetof(struct pv_cpu_area, number) == CPU_AREA_NUMBER,
+               "assembly knows the layout");
+_Static_assert(offsetof(struct pv_cpu_area, user_iopl) == CPU_AREA_USER_IOPL,
+               "assembly knows the layout");
+_Static_assert(offsetof(struct pv_cpu_area, shared) == CPU_AREA_SHARED,
+               "assembly knows the layout");
+_Static_assert(sizeof(struct pv_cpu_area) == CPU_AREA_SIZE, "assembly knows the layout");
+
+static inline struct pv_cpu_area *pv_this_area(void)
+{
+    struct pv_cpu_area *self;
+
+    __asm__ volatile("movq %%gs:%c1, %0" : "=r"(self) : "i"(CPU_AREA_SELF));
+    return self;
+}
+
+/* The number of the CPU that runs this. */
+static inline u32 pv_this_cpu(void)
+{
+    u32 number;
+
+    __asm__ volatile("movl %%gs:%c1, %0" : "=r"(number) : "i"(CPU_AREA_NUMBER));
+    return number;
+}
+#endif
+
+#endif

@@ -1,0 +1,10 @@
+/* For C and assembly: the stacks for #DB, NMI, #DF and #MC of each CPU. */
+#ifndef PV_NATIVE_EXCEPTION_STACK_H
+#define PV_NATIVE_EXCEPTION_STACK_H
+
+#define EXCEPTION_STACKS     4
+#define EXCEPTION_STACK_SIZE 8192
+#define EXCEPTION_STACK_STRIDE \
+    (EXCEPTION_STACK_SIZE + 4096) /* with its guard page, which comes first */
+
+#endif

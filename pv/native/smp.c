@@ -1,0 +1,180 @@
+/*
+ * Class 5 of the native backend. The firmware lists the CPUs in its MADT; each starts on an INIT
+ * and two start-up IPIs (Intel SDM vol. 3, section 9.4.4), and stops for good on an INIT alone.
+ * IPIs are interrupts of the local APIC at fixed vectors.
+ */
+#include "boot/layout.h"
+#include "lib/format.h"
+#include "lib/madt.h"
+#include "lib/string.h"
+#include "pv/native/apic.h"
+#include "pv/native/io.h"
+#include "pv/native/native.h"
+#include "pv/native/vectors.h"
+
+#define INIT_WAIT_NS     10000000ull
+#define START_UP_WAIT_NS 200000ull
+
+#define LOW_START 0x1000 /* where a trampoline may lie: not in the first page, below the EBDA */
+#define LOW_END   0x80000
+
+/* start.S */
+extern const char native_trampoline[], native_trampoline_end[];
+
+/* What start.S reads: one CPU starts at a time. */
+struct native_start {
+    struct pv_cpu_start how;
+    u64 cr3, cr4;
+} native_start;
+_Static_assert(offsetof(struct pv_cpu_start, area) == 0, "start.S knows the layout");
+_Static_assert(offsetof(struct pv_cpu_start, stack_top) == 8, "start.S knows the layout");
+_Static_assert(offsetof(struct pv_cpu_start, entry) == 16, "start.S knows the layout");
+_Static_assert(offsetof(struct native_start, cr3) == 24, "start.S knows the layout");
+
+static u32 apic_ids[MADT_CPUS_MAX + 1], nr_cpus = 1;
+static bool up[PV_CPUS_MAX] = {true};
+static const struct boot_info *boot;
+static u64 trampoline_pa;
+
+/* CPU 0 is the one that runs, wherever the firmware lists it; the others come in its order. */
+void native_smp_learn(const struct madt_info *madt)
+{
+    apic_ids[0] = native_apic_own_id();
+    nr_cpus = 1;
+    for (u32 i = 0; i < madt->nr_cpus; i++)
+        if (madt->apic_ids[i] != apic_ids[0])
+            apic_ids[nr_cpus++] = madt->apic_ids[i];
+}
+
+void native_smp_learn_memory(const struct boot_info *info)
+{
+    boot = info;
+}
+
+/* A page of RAM below 512 KiB that nothing of the loader's lies in. */
+static u64 find_low_page(void)
+{
+    for (u64 pa = LOW_END - PAGE_SIZE; pa >= LOW_START; pa -= PAGE_SIZE)
+        for (u32 i = 0; i < boot->nr_regions; i++) {
+            const struct boot_region *r = &boot->regions[i];
+
+            if (r->type == BOOT_RAM && pa >= r->base && pa + PAGE_SIZE <= r->base + r->size)
+                return pa;
+        }
+    return 0;
+}
+
+static const char *native_smp_prepare(void)
+{
+    const size_t size = (size_t)(native_trampoline_end - native_trampoline);
+
+    trampoline_pa = find_low_page();
+    if (!trampoline_pa)
+        return "no page of RAM below 512 KiB for other CPUs to start in";
+    memcpy((void *)(DIRECT_MAP_BASE + trampoline_pa), native_trampoline, size);
+    return NULL;
+}
+
+static u32 native_cpu_count(void)
+{
+    return nr_cpus;
+}
+
+static void native_cpu_describe(u32 cpu, char *text, size_t size)
+{
+    if (cpu < nr_cpus)
+        ksnprintf(text, size, "APIC id %u", apic_ids[cpu]);
+    else
+        ksnprintf(text, size, "no such CPU");
+}
+
+static bool native_cpu_is_up(u32 cpu)
+{
+    return cpu < PV_CPUS_MAX && READ_ONCE(up[cpu]);
+}
+
+static void wait_ns(u64 ns)
+{
+    const u64 end = native_clock_ns() + ns;
+
+    while (native_clock_ns() < end)
+        __asm__ volatile("pause");
+}
+
+static void start_up(u32 apic_id)
+{
+    const u32 page = (u32)(trampoline_pa >> PAGE_SHIFT);
+
+    native_apic_icr(apic_id, ICR_ASSERT | ICR_INIT);
+    wait_ns(INIT_WAIT_NS);
+    for (int i = 0; i < 2; i++) {
+        native_apic_icr(apic_id, ICR_ASSERT | ICR_START_UP | page);
+        wait_ns(START_UP_WAIT_NS);
+    }
+}
+
+static int native_cpu_up(u32 cpu, const struct pv_cpu_start *start)
+{
+    int hooked;
+
+    if (cpu >= MIN(nr_cpus, PV_CPUS_MAX) || native_cpu_is_up(cpu))
+        return -EINVAL;
+    native_start = (struct native_start){*start, native_read_cr3(), native_read_cr4()};
+    hooked = pv_startup_ipi_hook(apic_ids[cpu], (u64)start->entry, start->stack_top);
+    if (hooked < 0)
+        return hooked;
+    if (!hooked)
+        start_up(apic_ids[cpu]);
+    return 0;
+}
+
+static void native_cpu_enter(void)
+{
+    if (!native_apic_init())
+        pv_panic("cpu_enter", "CPU %u has no local APIC", pv_this_cpu());
+    WRITE_ONCE(up[pv_this_cpu()], true);
+}
+
+static void native_cpu_leave(void)
+{
+    WRITE_ONCE(up[pv_this_cpu()], false);
+    native_halt();
+    __builtin_unreachable();
+}
+
+/* After an INIT a CPU waits for a start-up IPI, and for nothing else. */
+static int native_cpu_down(u32 cpu)
+{
+    if (cpu >= MIN(nr_cpus, PV_CPUS_MAX) || cpu == pv_this_cpu())
+        return -EINVAL;
+    WRITE_ONCE(up[cpu], false);
+    return native_apic_icr(apic_ids[cpu], ICR_ASSERT | ICR_INIT);
+}
+
+static int send(u32 cpu, u32 command)
+{
+    return native_cpu_is_up(cpu) ? native_apic_icr(apic_ids[cpu], ICR_ASSERT | command) : -EINVAL;
+}
+
+static int native_send_ipi(u32 cpu, enum pv_ipi kind)
+{
+    return kind < PV_NR_IPIS ? send(cpu, VECTOR_IPIS + kind) : -EINVAL;
+}
+
+static int native_send_nmi(u32 cpu)
+{
+    return send(cpu, ICR_NMI);
+}
+
+const struct pv_smp_ops native_smp_ops = {
+    .smp_prepare = native_smp_prepare,
+    .cpu_count = native_cpu_count,
+    .cpu_describe = native_cpu_describe,
+    .cpu_up = native_cpu_up,
+    .cpu_enter = native_cpu_enter,
+    .cpu_leave = native_cpu_leave,
+    .cpu_down = native_cpu_down,
+    .cpu_is_up = native_cpu_is_up,
+    .send_ipi = native_send_ipi,
+    .send_nmi = native_send_nmi,
+};

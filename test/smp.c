@@ -1,0 +1,163 @@
+/* Class 5: CPUs come, work, go and come again; what one asks of another is done, once, there. */
+#include "kernel/smp.h"
+#include "kernel/thread.h"
+#include "kernel/trap.h"
+#include "lib/string.h"
+#include "test/test.h"
+
+#define NEEDS_CPUS(n) \
+    if (smp_online_count() < (n)) \
+    SKIP("this machine has %u CPUs; --smp %u shows more", smp_online_count(), (n))
+
+TEST(smp, every_listed_cpu_is_up, smp_prepare, cpu_count, cpu_up, cpu_enter, cpu_is_up,
+     setup_secondary_clock)
+{
+    const u32 count = MIN(pv_cpu_count(), PV_CPUS_MAX);
+
+    EXPECT(count >= 1);
+    EXPECT_EQ(smp_online_count(), count);
+    for (u32 cpu = 0; cpu < count; cpu++) {
+        EXPECT(pv_cpu_is_up(cpu));
+        EXPECT_EQ(cpus[cpu].area.number, cpu);
+    }
+    EXPECT(!pv_cpu_is_up(count));
+    EXPECT(!pv_cpu_is_up(4000));
+}
+
+TEST(smp, cpus_have_names, cpu_describe)
+{
+    char names[2][32] = {"", ""};
+
+    for (u32 cpu = 0; cpu < pv_cpu_count(); cpu++) {
+        pv_cpu_describe(cpu, names[cpu % 2], sizeof(names[0]));
+        EXPECT(names[cpu % 2][0]);
+        EXPECT(strcmp(names[0], names[1]));
+    }
+}
+
+TEST(smp, wrong_cpus_are_refused, cpu_up, cpu_down, send_ipi, send_nmi)
+{
+    const struct pv_cpu_start start = {.area = &cpus[0].area};
+    const u32 absent[] = {pv_cpu_count(), PV_CPUS_MAX, 4000, ~0u};
+
+    EXPECT_EQ(pv_cpu_up(0, &start), -EINVAL);
+    EXPECT_EQ(pv_cpu_down(pv_this_cpu()), -EINVAL);
+    for (size_t i = 0; i < ARRAY_SIZE(absent); i++) {
+        EXPECT_EQ(pv_cpu_up(absent[i], &start), -EINVAL);
+        EXPECT_EQ(pv_cpu_down(absent[i]), -EINVAL);
+        EXPECT_EQ(pv_send_ipi(absent[i], PV_IPI_CALL), -EINVAL);
+        EXPECT_EQ(pv_send_nmi(absent[i]), -EINVAL);
+        EXPECT_EQ(smp_up(absent[i]), -EINVAL);
+        EXPECT_EQ(smp_down(absent[i]), -EINVAL);
+        EXPECT(!thread_start("absent", absent[i] == ~0u ? 4000 : absent[i], NULL, NULL));
+    }
+    EXPECT_EQ(smp_down(0), -EINVAL);
+    EXPECT_EQ(smp_up(0), -EINVAL);
+}
+
+static u64 worked[PV_CPUS_MAX];
+
+static void work(void *arg)
+{
+    const u32 cpu = (u32)(u64)arg;
+
+    for (u32 i = 0; i < 1000; i++) {
+        worked[cpu] += pv_this_cpu() == cpu;
+        if (i % 100 == 0)
+            thread_yield();
+    }
+}
+
+TEST(smp, every_cpu_works, cpu_enter, send_ipi)
+{
+    static struct thread *threads[PV_CPUS_MAX];
+
+    memset(worked, 0, sizeof(worked));
+    for (u32 cpu = 0; cpu < PV_CPUS_MAX; cpu++)
+        if (smp_is_online(cpu)) {
+            threads[cpu] = thread_start("work", cpu, work, (void *)(u64)cpu);
+            REQUIRE(threads[cpu]);
+        }
+    for (u32 cpu = 0; cpu < PV_CPUS_MAX; cpu++)
+        if (smp_is_online(cpu)) {
+            thread_join(threads[cpu]);
+            EXPECT_EQ(worked[cpu], 1000);
+            print("# CPU %u: %llu units of work\n", cpu, (unsigned long long)worked[cpu]);
+        }
+}
+
+static void count_call(void *arg)
+{
+    __atomic_fetch_add(&((u64 *)arg)[pv_this_cpu()], 1, __ATOMIC_SEQ_CST);
+}
+
+TEST(smp, call_runs_on_each_cpu_once, send_ipi)
+{
+    u64 counts[PV_CPUS_MAX] = {0};
+    u32 asked = 0;
+
+    for (u32 cpu = 0; cpu < PV_CPUS_MAX; cpu++)
+        asked += !smp_call(cpu, count_call, counts);
+    EXPECT_EQ(asked, smp_online_count());
+    EXPECT_EQ(smp_call_many(~0ull, count_call, counts), smp_online_count());
+    pv_irq_disable();
+    EXPECT_EQ(smp_call_many(~0ull, count_call, counts), smp_online_count());
+    pv_irq_enable();
+    for (u32 cpu = 0; cpu < PV_CPUS_MAX; cpu++)
+        EXPECT_EQ(counts[cpu], smp_is_online(cpu) ? 3 : 0);
+    EXPECT_EQ(smp_call(PV_CPUS_MAX, count_call, counts), -EINVAL);
+}
+
+static u32 nmis[PV_CPUS_MAX];
+
+static bool count_nmi(struct trap_frame *frame)
+{
+    (void)frame;
+    __atomic_fetch_add(&nmis[pv_this_cpu()], 1, __ATOMIC_SEQ_CST);
+    return true;
+}
+
+static bool nmi_came(u32 cpu)
+{
+    const u64 end = pv_clock_ns() + 5 * NS_PER_S;
+
+    while (!__atomic_load_n(&nmis[cpu], __ATOMIC_SEQ_CST) && pv_clock_ns() < end)
+        sleep_until(pv_clock_ns() + 100 * NS_PER_US);
+    return nmis[cpu];
+}
+
+TEST(smp, nmi_reaches_every_cpu, send_nmi)
+{
+    memset(nmis, 0, sizeof(nmis));
+    nmi_hook = count_nmi;
+    for (u32 cpu = 0; cpu < PV_CPUS_MAX; cpu++)
+        if (smp_is_online(cpu)) {
+            EXPECT_EQ(pv_send_nmi(cpu), 0);
+            EXPECT(nmi_came(cpu));
+            EXPECT_EQ(nmis[cpu], 1);
+        }
+    nmi_hook = NULL;
+}
+
+TEST(smp, cpu_goes_down_and_comes_again, cpu_leave, cpu_down, cpu_up)
+{
+    const u32 cpu = smp_online_count() - 1;
+    const u32 starts = cpus[cpu].starts;
+    u64 counts[PV_CPUS_MAX] = {0};
+
+    NEEDS_CPUS(2);
+    for (u32 i = 1; i <= 5; i++) {
+        REQUIRE(smp_down(cpu) == 0);
+        EXPECT(!pv_cpu_is_up(cpu));
+        EXPECT_EQ(pv_send_ipi(cpu, PV_IPI_CALL), -EINVAL);
+        EXPECT_EQ(pv_send_nmi(cpu), -EINVAL);
+        EXPECT_EQ(smp_call(cpu, count_call, counts), -EINVAL);
+        EXPECT_EQ(smp_down(cpu), -EINVAL);
+        EXPECT(!thread_start("down", cpu, work, NULL));
+        REQUIRE(smp_up(cpu) == 0);
+        EXPECT_EQ(smp_up(cpu), -EINVAL);
+        EXPECT_EQ(cpus[cpu].starts, starts + i);
+        EXPECT_EQ(smp_call(cpu, count_call, counts), 0);
+        EXPECT_EQ(counts[cpu], i);
+    }
+}
