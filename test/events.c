@@ -68,7 +68,7 @@ static void on_shot(struct timer *timer)
 
 static bool wait_open_and_closed(struct shot *shot)
 {
-    const u64 end = pv_clock_ns() + 2 * NS_PER_S;
+    const u64 end = pv_clock_ns() + 10 * NS_PER_S;
 
     while (!READ_ONCE(shot->fired) && pv_clock_ns() < end)
         for (int i = 0; i < 16; i++) {
@@ -117,7 +117,7 @@ static bool halt_until_fired(struct shot *shot, u64 delta)
     struct timer guard = {0};
     const u64 begin = pv_clock_ns();
 
-    timer_start(&guard, begin + 5 * NS_PER_S, on_guard);
+    timer_start(&guard, begin + 10 * NS_PER_S, on_guard);
     WRITE_ONCE(shot->fired, false);
     timer_start(&shot->timer, begin + delta, on_shot);
     pv_irq_disable();
@@ -322,7 +322,7 @@ TEST(events, halt_with_a_waiting_interrupt_ends_at_once, safe_halt)
     REQUIRE(test_line_open(&line));
     for (u32 i = 1; i <= 100; i++) {
         pv_irq_disable();
-        timer_start(&guard, pv_clock_ns() + 2 * NS_PER_S, on_guard);
+        timer_start(&guard, pv_clock_ns() + 10 * NS_PER_S, on_guard);
         EXPECT_EQ(pv_irq_raise(line.line), 0);
         pv_safe_halt();
         REQUIRE(guard.queued);
@@ -354,7 +354,7 @@ TEST(events, ipi_to_itself, send_ipi)
     void (*const handlers[])(void) = {on_reschedule, on_call, on_stop};
 
     for (u32 kind = 0; kind < PV_NR_IPIS; kind++) {
-        const u64 end = pv_clock_ns() + NS_PER_S;
+        const u64 end = pv_clock_ns() + 10 * NS_PER_S;
 
         irq_set_ipi_handler((enum pv_ipi)kind, handlers[kind]);
         ipis[kind] = 0;
@@ -380,7 +380,7 @@ TEST(events, kick_before_the_wait_ends_it, lock_kick, lock_wait)
     const u8 byte = 1;
 
     for (int i = 0; i < 10; i++) {
-        timer_start(&guard, pv_clock_ns() + NS_PER_S, on_guard);
+        timer_start(&guard, pv_clock_ns() + 10 * NS_PER_S, on_guard);
         pv_irq_disable();
         pv_lock_kick(0);
         pv_lock_wait(&byte, 1);
@@ -396,7 +396,7 @@ TEST(events, wait_ends_if_the_lock_is_free, lock_wait)
     struct timer guard = {0};
     const u8 byte = 0;
 
-    timer_start(&guard, pv_clock_ns() + NS_PER_S, on_guard);
+    timer_start(&guard, pv_clock_ns() + 10 * NS_PER_S, on_guard);
     for (int i = 0; i < 10; i++)
         pv_lock_wait(&byte, 1);
     EXPECT(timer_stop(&guard));

@@ -324,7 +324,7 @@ static void on_beat(void *data)
 
 static bool beats_have_come(void)
 {
-    const u64 end = pv_clock_ns() + NS_PER_S;
+    const u64 end = pv_clock_ns() + 10 * NS_PER_S;
 
     WRITE_ONCE(beats, 0);
     while (READ_ONCE(beats) <= BEATS && pv_clock_ns() < end)
