@@ -17,11 +17,11 @@ from .console import Cleaner, Lines
 from .ktap import Transcript
 
 LOG_MAX = 8 << 20
-SHUTDOWN_GRACE = 5.0  # seconds between the verdict and the machine's end
-CRASH_GRACE = 0.3  # seconds for the rest of a dying hypervisor's words
+SHUTDOWN_GRACE = 20.0  # seconds between the verdict and the machine's end
+CRASH_GRACE = 0.5  # seconds for the rest of a dying hypervisor's words
 _TYPED_MAX = 1024  # bytes at a time: a pipe that can be written to takes as much without waiting
 _END_OF_INPUT = b"\x04"  # Ctrl-D
-PROBE_GRACE = 3.0  # seconds in which a living hypervisor answers a debug key
+PROBE_GRACE = 10.0  # seconds in which a living hypervisor answers a debug key
 # Three Ctrl-A turn Xen's console input to Xen itself, where h lists the debug keys.
 _PROBE = b"\x01\x01\x01h"
 _TICK = 0.2  # how often a wish to stop is looked for
