@@ -162,8 +162,9 @@ fuzz: $(BUILD)/include/xen ## fuzz the parsers for a bounded number of runs
 	@$(MAKE) --no-print-directory -C test/host BUILD=$(abspath $(BUILD)) fuzz
 
 .PHONY: compile_commands.json
+quoted = '$(subst ','\'',$(1))'
 compile_commands.json: | $(BUILD)/include/xen ## write the compilation database that clangd reads
-	$(PYTHON) tools/compile_commands.py '$(CC) $(CPPFLAGS) $(filter-out -pg -mfentry,$(CFLAGS))' $(filter %.c,$(SRCS)) > $@
+	$(Q)$(PYTHON) tools/compile_commands.py $(call quoted,$(CC) $(CPPFLAGS) $(filter-out -pg -mfentry,$(CFLAGS))) $(filter %.c,$(SRCS)) > $@
 
 .PHONY: bare
 bare: ## build the kernel without suite and programs (build/bare/paravane.elf)
