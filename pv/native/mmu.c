@@ -20,6 +20,7 @@ enum {
 
 static pte_t *fixmap;
 static bool have_smap;
+static bool have_gib_pages;
 
 static u64 read_cr3(void)
 {
@@ -50,11 +51,10 @@ static void write_cr4(u64 value)
 /* The boot tables map the first 4 GiB where the direct map will be. */
 void native_mmu_init(const struct boot_info *info, struct pv_mmu_traits *traits)
 {
-    const bool gib = cpuid((u32)CPUID_AMD_FEATURES, 0).edx & CPUID_GIB_PAGES;
-
     (void)info;
+    have_gib_pages = cpuid((u32)CPUID_AMD_FEATURES, 0).edx & CPUID_GIB_PAGES;
     *traits = (struct pv_mmu_traits){
-        .leaf_levels = 1 << 1 | 1 << 2 | (gib ? 1 << 3 : 0),
+        .leaf_levels = 1 << 1 | 1 << 2 | (have_gib_pages ? 1 << 3 : 0),
         .root_pages = 1,
         .table_high = PFN(BOOT_MAP_SIZE >> PAGE_SHIFT),
     };
@@ -102,11 +102,13 @@ pfn_t native_mfn_to_pfn(mfn_t mfn)
     return PFN(mfn.n);
 }
 
-/* The same four functions for each type of entry. */
-#define LEVEL(type) \
+/* The same three functions for each type of entry. */
+#define LEVEL(type, may_be_large) \
     type##_t native_make_##type(u64 value) \
     { \
-        return (type##_t){value}; \
+        const u64 large = PTE_PRESENT | PTE_LARGE; \
+\
+        return (type##_t){(may_be_large) || (value & large) != large ? value : 0}; \
     } \
     u64 native_##type##_val(type##_t entry) \
     { \
@@ -117,10 +119,10 @@ pfn_t native_mfn_to_pfn(mfn_t mfn)
         WRITE_ONCE(slot->raw, entry.raw); \
     }
 
-LEVEL(pte)
-LEVEL(pmd)
-LEVEL(pud)
-LEVEL(pgd)
+LEVEL(pte, true) /* there the bit means another thing: PAT */
+LEVEL(pmd, true)
+LEVEL(pud, have_gib_pages)
+LEVEL(pgd, false)
 
 /* Each store is one entry, so a walk sees the old one or the new one. */
 void native_set_ptes(pte_t *slot, u64 value, u32 count)
