@@ -92,7 +92,10 @@ def make(cc, scratch, prefix):
 
 def build(cc):
     path = folder(cc)
-    cache().mkdir(parents=True, exist_ok=True)
+    try:
+        cache().mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        sys.exit(f"newlib.py: cannot keep newlib in {cache()}: {error.strerror}; choose a folder with XDG_CACHE_HOME=DIR")
     with open(cache() / "newlib.lock", "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if is_built(path):
