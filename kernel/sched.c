@@ -145,7 +145,10 @@ void sched_wake(struct thread *t)
     pv_restore_fl(flags);
 }
 
-/* Interrupts disabled. What another CPU's lock hides now is looked for again at the next chance. */
+/*
+ * Interrupts disabled. A CPU that idles will run what it was given itself. What another CPU's lock
+ * hides now is looked for again at the next chance.
+ */
 static bool take_from_others(void)
 {
     struct cpu *me = this_cpu();
@@ -154,7 +157,7 @@ static bool take_from_others(void)
     for (u32 i = 1; i < PV_CPUS_MAX && !t && me->online; i++) {
         struct cpu *c = &cpus[(me->area.number + i) % PV_CPUS_MAX];
 
-        if (!READ_ONCE(c->ready) || !spin_trylock(&c->queue_lock))
+        if (!READ_ONCE(c->ready) || c->thread == c->idle || !spin_trylock(&c->queue_lock))
             continue;
         t = take(c, true);
         if (t)

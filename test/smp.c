@@ -2,6 +2,8 @@
 #include "kernel/smp.h"
 #include "kernel/thread.h"
 #include "kernel/trap.h"
+#include "mm/frame.h"
+#include "mm/space.h"
 #include "lib/string.h"
 #include "test/test.h"
 
@@ -160,4 +162,41 @@ TEST(smp, cpu_goes_down_and_comes_again, cpu_leave, cpu_down, cpu_up)
         EXPECT_EQ(smp_call(cpu, count_call, counts), 0);
         EXPECT_EQ(counts[cpu], i);
     }
+}
+
+/* A word whose page changes under the eyes of all CPUs: each must see the new one. */
+static struct shown {
+    const u64 *word;
+    u64 wanted;
+    u32 stale;
+} shown;
+
+static void look(void *arg)
+{
+    (void)arg;
+    if (READ_ONCE(*shown.word) != READ_ONCE(shown.wanted))
+        __atomic_fetch_add(&shown.stale, 1, __ATOMIC_SEQ_CST);
+}
+
+TEST(smp, no_cpu_keeps_a_translation_that_was_flushed, flush_others)
+{
+    const u64 va = VMAP_END - MIB(64);
+    pfn_t pages[2];
+
+    for (u32 i = 0; i < 2; i++) {
+        pages[i] = frame_alloc(0, FRAME_ZEROED, FRAME_KERNEL);
+        REQUIRE(pages[i].n != PFN_INVALID.n);
+        *(u64 *)pfn_to_va(pages[i]) = 100 + i;
+    }
+    shown = (struct shown){.word = (const u64 *)va};
+    for (u32 i = 0; i < 200; i++) {
+        shown.wanted = 100 + i % 2;
+        REQUIRE(mm_map(&mm_kernel, va, pages[i % 2], 1, MM_WRITE) == 0);
+        EXPECT_EQ(smp_call_many(~0ull, look, NULL), smp_online_count());
+        REQUIRE(mm_unmap(&mm_kernel, va, 1) == 0);
+        EXPECT_EQ(pv_flush_others(smp_online_set(), i % 3 ? va : ~0ull), 0);
+    }
+    EXPECT_EQ(shown.stale, 0);
+    frame_free(pages[0], 0);
+    frame_free(pages[1], 0);
 }

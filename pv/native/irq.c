@@ -103,6 +103,7 @@ static const char *native_irq_init(const char *abi)
     native_smp_learn(&madt);
     for (u32 i = 0; i < NR_LINES; i++)
         native_own_vector((u8)(VECTOR_LINES + i), on_line);
+    native_own_vector(VECTOR_FLUSH, native_on_flush);
     for (u32 i = 0; i < PV_NR_IPIS; i++)
         native_own_vector((u8)(VECTOR_IPIS + i), on_ipi);
     return NULL;

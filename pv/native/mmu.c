@@ -3,8 +3,11 @@
  * frame is its own machine frame, an entry its own value, and announcing a table tells nobody. What
  * is left is the order of stores, which x86 keeps, and the TLB, which the kernel has to flush.
  */
+#include "pv/native/apic.h"
 #include "pv/native/io.h"
 #include "pv/native/mmu.h"
+#include "pv/native/native.h"
+#include "pv/native/vectors.h"
 #include "pv/x86.h"
 
 enum {
@@ -209,11 +212,63 @@ void native_flush_all(void)
     write_cr4(cr4);
 }
 
-/* No other CPU runs yet that could be asked. */
+/* What is asked of other CPUs: one request at a time, done when no bit is left. */
+static struct {
+    u8 busy;
+    u64 va, pending;
+} shootdown;
+
+static void flush_if_asked(void)
+{
+    const u64 me = 1ull << pv_this_cpu();
+
+    if (!(__atomic_load_n(&shootdown.pending, __ATOMIC_SEQ_CST) & me))
+        return;
+    if (shootdown.va == ~0ull)
+        native_flush_all();
+    else
+        native_flush_one(shootdown.va);
+    __atomic_fetch_and(&shootdown.pending, ~me, __ATOMIC_SEQ_CST);
+}
+
+void native_on_flush(struct trap_frame *frame)
+{
+    (void)frame;
+    native_apic_eoi();
+    flush_if_asked();
+}
+
+/* Interrupts are disabled, so while it waits for its turn this CPU does what is asked of it. */
+static void ask(u64 cpus, u64 va)
+{
+    while (__atomic_exchange_n(&shootdown.busy, 1, __ATOMIC_SEQ_CST)) {
+        flush_if_asked();
+        __asm__ volatile("pause");
+    }
+    shootdown.va = va;
+    __atomic_store_n(&shootdown.pending, cpus, __ATOMIC_SEQ_CST);
+    for (u64 left = cpus; left; left &= left - 1)
+        native_send_vector((u32)__builtin_ctzll(left), VECTOR_FLUSH);
+    while (__atomic_load_n(&shootdown.pending, __ATOMIC_SEQ_CST))
+        __asm__ volatile("pause");
+    __atomic_store_n(&shootdown.busy, 0, __ATOMIC_SEQ_CST);
+}
+
 int native_flush_others(u64 cpus, u64 va)
 {
-    (void)va;
-    return cpus & ~1ull ? -ENODEV : 0;
+    const u64 flags = native_save_fl();
+
+    native_irq_disable();
+    cpus &= ~(1ull << pv_this_cpu());
+    for (u64 left = cpus; left; left &= left - 1)
+        if (!native_cpu_is_up((u32)__builtin_ctzll(left))) {
+            native_restore_fl(flags);
+            return -ENODEV;
+        }
+    if (cpus)
+        ask(cpus, va);
+    native_restore_fl(flags);
+    return 0;
 }
 
 void native_lazy_nop(void)

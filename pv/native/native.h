@@ -105,6 +105,9 @@ void native_halt(void);
 /* smp.c */
 struct madt_info;
 void native_smp_learn(const struct madt_info *madt);
+bool native_cpu_is_up(u32 cpu);
+int native_send_vector(u32 cpu, u32 vector);
+void native_on_flush(struct trap_frame *frame); /* mmu.c */
 void native_smp_learn_memory(const struct boot_info *info);
 
 /* start.S: the first instructions of another CPU, in 64-bit mode; and a new start on a new stack.

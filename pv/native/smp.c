@@ -88,7 +88,7 @@ static void native_cpu_describe(u32 cpu, char *text, size_t size)
         ksnprintf(text, size, "no such CPU");
 }
 
-static bool native_cpu_is_up(u32 cpu)
+bool native_cpu_is_up(u32 cpu)
 {
     return cpu < PV_CPUS_MAX && READ_ONCE(up[cpu]);
 }
@@ -154,6 +154,11 @@ static int native_cpu_down(u32 cpu)
 static int send(u32 cpu, u32 command)
 {
     return native_cpu_is_up(cpu) ? native_apic_icr(apic_ids[cpu], ICR_ASSERT | command) : -EINVAL;
+}
+
+int native_send_vector(u32 cpu, u32 vector)
+{
+    return send(cpu, vector);
 }
 
 static int native_send_ipi(u32 cpu, enum pv_ipi kind)

@@ -12,6 +12,7 @@ enum {
     VECTOR_SOFTWARE = 0x80,  /* from here to the next: for int from user mode, if opened */
     VECTOR_XEN_EVENT = 0xd3, /* PVH; not in the highest class, which no task priority holds back */
     VECTOR_IPIS = 0xe0,      /* one for each kind */
+    VECTOR_FLUSH = 0xe8,     /* of the TLB, asked for by another CPU */
     VECTOR_TIMER = 0xef,
     VECTOR_SPURIOUS = 0xff,
 };

@@ -147,6 +147,13 @@ def _sizes():
     yield _boot("64 MiB", "xen-pvh", "--mem", "64", words=verdict)
     for platform in ("qemu", "xen-pv", "xen-pvh"):
         yield _boot("4 CPUs", platform, "--smp", "4", words=verdict)
+    for platform in ("qemu", "xen-pv"):
+        for cpus in ("33", "64"):
+            more = ["--smp", cpus, "--append", "test=smp.*"]
+            yield _boot(f"{cpus} CPUs come up", platform, *more, words=verdict)
+        more = ["--smp", "4", "--append", "plant=crash test=smp.cpus*"]
+        others = r"CPU 1, thread idle:\s[^$]*CPU 3, thread idle:"
+        yield _boot("a panic stops 4 CPUs", platform, *more, status=EXIT_FAIL, words=others)
 
 
 def _proofs():

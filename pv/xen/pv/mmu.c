@@ -8,6 +8,7 @@
 #include "pv/xen/hypercall.h"
 #include "pv/xen/pv/mmu.h"
 #include "pv/xen/pv/xen_pv.h"
+#include "pv/xen/xen.h"
 
 /* Ours, among the bits that the hardware ignores: Xen sets PTE_USER in every entry. */
 #define RAW_USER (1ull << 10)
@@ -22,15 +23,22 @@ u64 *xen_pv_p2m;
 u64 xen_pv_nr_pages;
 static u64 max_mfn;
 
-static struct mmu_update queue[QUEUE_MAX];
-static u32 queued;
-static u32 lazy_depth;
+/* Of each CPU: what it has not yet told Xen. */
+static struct batch {
+    struct mmu_update queue[QUEUE_MAX];
+    u32 queued;
+    u32 lazy_depth;
+    u64 flush_at_drain;
+} batches[PV_CPUS_MAX];
+#define queue          (batches[pv_this_cpu()].queue)
+#define queued         (batches[pv_this_cpu()].queued)
+#define lazy_depth     (batches[pv_this_cpu()].lazy_depth)
+#define flush_at_drain (batches[pv_this_cpu()].flush_at_drain)
 static u64 nr_updates;
 
 /* What drain is to flush: nothing, one page, or all. */
-#define FLUSH_NONE 1ull
-#define FLUSH_ALL  2ull
-static u64 flush_at_drain = FLUSH_NONE;
+#define FLUSH_NONE 0ull
+#define FLUSH_ALL  1ull
 
 static void xen_pv_mmu_init(const struct boot_info *info, struct pv_mmu_traits *traits)
 {
@@ -264,7 +272,9 @@ static void xen_pv_protect_commit(pte_t *slot, pte_t old, pte_t changed)
 static void xen_pv_flush_one(u64 va)
 {
     va = ALIGN_DOWN(va, PAGE_SIZE);
-    if (flush_at_drain == FLUSH_NONE)
+    if (!va)
+        flush_at_drain = FLUSH_ALL;
+    else if (flush_at_drain == FLUSH_NONE)
         flush_at_drain = va;
     else if (flush_at_drain != va)
         flush_at_drain = FLUSH_ALL;
@@ -294,8 +304,9 @@ static int xen_pv_flush_others(u64 cpus, u64 va)
         op.cmd = MMUEXT_INVLPG_MULTI;
         op.arg1.linear_addr = va;
     }
-    for (u32 cpu = 1; cpu < 64; cpu++)
-        if (cpus >> cpu & 1 && xen_vcpu_op(VCPUOP_is_up, cpu, NULL) != 1)
+    cpus &= ~(1ull << pv_this_cpu());
+    for (u64 left = cpus; left; left &= left - 1)
+        if (!xen_cpu_is_up((u32)__builtin_ctzll(left)))
             return -ENODEV;
     return cpus ? xen_pv_mmuext(&op, 1) : 0;
 }

@@ -4,6 +4,8 @@
 #include "pv/native/mmu.h"
 #include "pv/xen/hypercall.h"
 #include "pv/xen/pvh/xen_pvh.h"
+#include "pv/xen/xen.h"
+#include <xen/hvm/hvm_op.h>
 
 /*
  * The hardware translates our frames, so Xen takes them by their own numbers; the direct map stays
@@ -22,6 +24,19 @@ static s64 xen_pvh_balloon_adjust(pfn_t first, u64 count, bool give)
             break;
     }
     return (s64)done;
+}
+
+/* Xen knows one way: all, on all vCPUs (xen/hvm/hvm_op.h). */
+static int xen_pvh_flush_others(u64 cpus, u64 va)
+{
+    (void)va;
+    cpus &= ~(1ull << pv_this_cpu());
+    for (u64 left = cpus; left; left &= left - 1)
+        if (!xen_cpu_is_up((u32)__builtin_ctzll(left)))
+            return -ENODEV;
+    if (cpus && xen_hvm_op(HVMOP_flush_tlbs, NULL))
+        pv_panic("flush_others", "Xen refuses HVMOP_flush_tlbs");
+    return 0;
 }
 
 static u64 xen_pvh_hypercall_count(u64 *updates)
@@ -63,7 +78,7 @@ const struct pv_mmu_ops xen_pvh_mmu_ops = {
     .flush_one = native_flush_one,
     .flush_user = native_flush_user,
     .flush_all = native_flush_all,
-    .flush_others = native_flush_others,
+    .flush_others = xen_pvh_flush_others,
     .lazy_enter = native_lazy_nop,
     .lazy_leave = native_lazy_nop,
     .lazy_flush = native_lazy_nop,

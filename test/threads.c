@@ -1,0 +1,89 @@
+/* Kernel threads: they share a CPU, sleep, keep their FPU state, and move. */
+#include "kernel/smp.h"
+#include "kernel/thread.h"
+#include "test/test.h"
+
+static bool stop;
+
+static void count_up(void *arg)
+{
+    while (!READ_ONCE(stop))
+        WRITE_ONCE(*(u64 *)arg, *(u64 *)arg + 1);
+}
+
+/* Neither gives way by itself: the timer takes the CPU from each in turn. */
+TEST(threads, busy_threads_share_a_cpu, timer_set)
+{
+    u64 counts[2] = {0, 0};
+    struct thread *threads[2];
+    const u64 end = pv_clock_ns() + 20 * NS_PER_S;
+
+    WRITE_ONCE(stop, false);
+    for (u32 i = 0; i < 2; i++) {
+        threads[i] = thread_start("busy", smp_online_count() - 1, count_up, &counts[i]);
+        REQUIRE(threads[i]);
+    }
+    while ((!READ_ONCE(counts[0]) || !READ_ONCE(counts[1]) || threads[0]->switches < 3) &&
+           pv_clock_ns() < end)
+        sleep_until(pv_clock_ns() + NS_PER_MS);
+    WRITE_ONCE(stop, true);
+    for (u32 i = 0; i < 2; i++) {
+        thread_join(threads[i]);
+        EXPECT(counts[i] > 0);
+    }
+}
+
+static void keep_in_xmm(void *arg)
+{
+    const u64 mine = (u64)arg;
+    u64 seen = 0;
+
+    __asm__ volatile("movq %0, %%xmm7" : : "r"(mine));
+    for (u32 i = 0; i < 50; i++)
+        thread_yield();
+    __asm__ volatile("movq %%xmm7, %0" : "=r"(seen));
+    EXPECT_EQ(seen, mine);
+}
+
+TEST(threads, fpu_state_is_each_threads_own)
+{
+    struct thread *threads[4];
+
+    for (u64 i = 0; i < 4; i++) {
+        threads[i] = thread_start("xmm", 0, keep_in_xmm, (void *)(0x1111 * (i + 1)));
+        REQUIRE(threads[i]);
+    }
+    for (u32 i = 0; i < 4; i++)
+        thread_join(threads[i]);
+}
+
+/* An idle CPU may take it from the queue of the one that it has gone to: then it goes again. */
+static void travel(void *arg)
+{
+    for (u32 cpu = 0; cpu < smp_online_count(); cpu++) {
+        for (u32 i = 0; i < 1000 && !(*(u64 *)arg >> cpu & 1); i++) {
+            sched_move_to(cpu);
+            *(u64 *)arg |= 1ull << pv_this_cpu();
+        }
+    }
+}
+
+TEST(threads, thread_visits_every_cpu, send_ipi)
+{
+    u64 visited = 0;
+    struct thread *t = thread_start("traveller", THREAD_ANY_CPU, travel, &visited);
+
+    REQUIRE(t);
+    thread_join(t);
+    EXPECT_EQ(visited, smp_online_set());
+}
+
+TEST(threads, sleep_lasts_until_its_end, timer_set)
+{
+    for (u32 i = 0; i < 20; i++) {
+        const u64 end = pv_clock_ns() + i * 100 * NS_PER_US;
+
+        sleep_until(end);
+        EXPECT(pv_clock_ns() >= end);
+    }
+}
