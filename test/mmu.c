@@ -272,7 +272,9 @@ TEST(mmu, context_switch_suspends_lazy_mode, context_switch_start, context_switc
     pv_flush_one(TEST_VA);
     EXPECT_EQ(read_test_va(), 0x1111);
     EXPECT_EQ(pv_context_switch_start(), 0);
-    pv_context_switch_end(depth); /* and back */
+    pv_context_switch_end(depth); /* and back: lazy again, as deep as before */
+    EXPECT_EQ(pv_context_switch_start(), depth);
+    pv_context_switch_end(depth);
     pv_lazy_leave();
     two_end();
 }
@@ -304,8 +306,6 @@ TEST(mmu, hypercalls_are_counted, hypercall_count)
     print("# %llu hypercalls so far, %llu entries changed by them\n", (unsigned long long)before,
           (unsigned long long)updates);
     after = pv_hypercall_count(&updates);
-    if (before)
-        EXPECT(after > before);
-    else
-        EXPECT_EQ(after, 0);
+    EXPECT_EQ(before > 0, strcmp(pv_backend_name(), "native") != 0);
+    EXPECT_EQ(after > before, before > 0); /* the line above was printed by one */
 }
