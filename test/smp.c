@@ -200,3 +200,75 @@ TEST(smp, no_cpu_keeps_a_translation_that_was_flushed, flush_others)
     frame_free(pages[0], 0);
     frame_free(pages[1], 0);
 }
+
+/* Every CPU asks every other; what was asked is counted where it is asked, and where it is done. */
+static u64 asked[PV_CPUS_MAX], done[PV_CPUS_MAX];
+
+static void count_done(void *arg)
+{
+    (void)arg;
+    __atomic_fetch_add(&done[pv_this_cpu()], 1, __ATOMIC_SEQ_CST);
+}
+
+static void ask_all(void *arg)
+{
+    const u32 rounds = cmdline.soak[0] ? 100000 : 200;
+
+    (void)arg;
+    for (u32 i = 0; i < rounds; i++)
+        for (u32 cpu = 0; cpu < PV_CPUS_MAX; cpu++)
+            if (smp_is_online(cpu) && !smp_call(cpu, count_done, NULL))
+                __atomic_fetch_add(&asked[cpu], 1, __ATOMIC_SEQ_CST);
+}
+
+static void on_every_cpu(void (*run)(void *arg))
+{
+    static struct thread *threads[PV_CPUS_MAX];
+
+    for (u32 cpu = 0; cpu < MIN(smp_online_count(), 8u); cpu++) {
+        threads[cpu] = thread_start("everywhere", cpu, run, NULL);
+        REQUIRE(threads[cpu]);
+    }
+    for (u32 cpu = 0; cpu < MIN(smp_online_count(), 8u); cpu++)
+        thread_join(threads[cpu]);
+}
+
+TEST(smp, no_call_is_lost, send_ipi)
+{
+    memset(asked, 0, sizeof(asked));
+    memset(done, 0, sizeof(done));
+    on_every_cpu(ask_all);
+    for (u32 cpu = 0; cpu < smp_online_count(); cpu++) {
+        EXPECT(asked[cpu] >= 200);
+        EXPECT_EQ(done[cpu], asked[cpu]);
+        print("# CPU %u: %llu calls asked for, %llu done\n", cpu, (unsigned long long)asked[cpu],
+              (unsigned long long)done[cpu]);
+    }
+}
+
+/* Read in turn, under a lock: each reading comes after the one before it, on whichever CPU. */
+static struct spinlock clock_lock = SPINLOCK("test clock");
+static u64 last_reading, readings, backwards;
+
+static void read_clock(void *arg)
+{
+    (void)arg;
+    for (u32 i = 0; i < 1000; i++) {
+        u64 now;
+
+        spin_lock(&clock_lock);
+        now = pv_clock_ns();
+        backwards += now < last_reading;
+        last_reading = now;
+        readings++;
+        spin_unlock(&clock_lock);
+    }
+}
+
+TEST(smp, clock_never_goes_back_between_cpus, clock_ns)
+{
+    readings = backwards = last_reading = 0;
+    on_every_cpu(read_clock);
+    EXPECT_EQ(readings, 1000 * MIN(smp_online_count(), 8u));
+    EXPECT_EQ(backwards, 0);
+}
