@@ -47,6 +47,7 @@ struct cpu {
     /* kernel/smp.c, kernel/call.c */
     bool online;
     u32 starts; /* how often it came up */
+    void *exception_stacks[PV_EXCEPTION_STACKS];
     struct call *calls;
     u32 callers; /* who is about to add one */
     u64 calls_run;

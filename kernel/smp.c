@@ -7,6 +7,7 @@
 #include "kernel/thread.h"
 #include "kernel/verdict.h"
 #include "lib/string.h"
+#include "mm/vmap.h"
 
 #define START_LIMIT_NS (10 * NS_PER_S) /* a CPU that has not come by then will not come */
 #define STOP_LIMIT_NS  NS_PER_S
@@ -55,6 +56,12 @@ static int prepare(u32 cpu)
 
     if (!t)
         return -ENOSPC;
+    for (u32 i = 0; i < PV_EXCEPTION_STACKS; i++) {
+        if (!c->exception_stacks[i])
+            c->exception_stacks[i] = vmalloc(PV_EXCEPTION_STACK_SIZE);
+        if (!c->exception_stacks[i])
+            return -ENOMEM;
+    }
     c->area.self = c;
     c->area.number = cpu;
     c->area.stack_limit = t->stack_limit;
@@ -76,6 +83,7 @@ int smp_up(u32 cpu)
     if (error)
         return error;
     start.area = &cpus[cpu].area;
+    memcpy(start.exception_stacks, cpus[cpu].exception_stacks, sizeof(start.exception_stacks));
     start.stack_top = (u64)cpus[cpu].idle->stack + THREAD_STACK_SIZE;
     error = pv_cpu_up(cpu, &start);
     while (!error && !smp_is_online(cpu)) {

@@ -40,10 +40,14 @@ static inline bool wallclock_valid(u64 ns)
 }
 
 /* cpu_up: how a CPU is to start. */
+#define PV_EXCEPTION_STACKS     4
+#define PV_EXCEPTION_STACK_SIZE 8192
 struct pv_cpu_start {
     struct pv_cpu_area *area;
     u64 stack_top;
     void (*entry)(void); /* does not return */
+    /* Memory, each with a guard page below it, for exceptions that want a stack of their own. */
+    void *exception_stacks[PV_EXCEPTION_STACKS];
 };
 
 /* irq_bind: see there. */

@@ -57,25 +57,37 @@ TEST(threads, fpu_state_is_each_threads_own)
         thread_join(threads[i]);
 }
 
-/* An idle CPU may take it from the queue of the one that it has gone to: then it goes again. */
+static struct journey {
+    struct thread *thread;
+    u32 to, seen;
+    int first, second;
+} journeys[PV_CPUS_MAX];
+
+/* Once bound, a thread is not taken by another CPU that is idle, nor bound again. */
 static void travel(void *arg)
 {
-    for (u32 cpu = 0; cpu < smp_online_count(); cpu++) {
-        for (u32 i = 0; i < 1000 && !(*(u64 *)arg >> cpu & 1); i++) {
-            sched_move_to(cpu);
-            *(u64 *)arg |= 1ull << pv_this_cpu();
-        }
-    }
+    struct journey *j = arg;
+
+    j->first = thread_bind(j->to);
+    j->seen = pv_this_cpu();
+    j->second = thread_bind(0);
 }
 
-TEST(threads, thread_visits_every_cpu, send_ipi)
+TEST(threads, bound_threads_get_to_every_cpu, send_ipi)
 {
-    u64 visited = 0;
-    struct thread *t = thread_start("traveller", THREAD_ANY_CPU, travel, &visited);
+    const u32 count = MIN(smp_online_count(), 16u);
 
-    REQUIRE(t);
-    thread_join(t);
-    EXPECT_EQ(visited, smp_online_set());
+    for (u32 cpu = 0; cpu < count; cpu++) {
+        journeys[cpu] = (struct journey){.to = cpu, .seen = ~0u};
+        journeys[cpu].thread = thread_start("traveller", THREAD_ANY_CPU, travel, &journeys[cpu]);
+        REQUIRE(journeys[cpu].thread);
+    }
+    for (u32 cpu = 0; cpu < count; cpu++) {
+        thread_join(journeys[cpu].thread);
+        EXPECT_EQ(journeys[cpu].first, 0);
+        EXPECT_EQ(journeys[cpu].seen, cpu);
+        EXPECT_EQ(journeys[cpu].second, -EINVAL);
+    }
 }
 
 TEST(threads, sleep_lasts_until_its_end, timer_set)

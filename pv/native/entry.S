@@ -37,7 +37,6 @@ native_entry_start:
 
 exception_common:
 	save_regs
-exception_saved:
 	testb	$3, TRAP_FRAME_CS(%rbx)
 	jnz	1f
 	cmpq	$native_iret_instruction, TRAP_FRAME_RIP(%rbx)
@@ -60,10 +59,21 @@ frame_return:
 native_iret_instruction:
 	iretq
 
+/*
+ * The stack's limit is the interrupted one's, and holds for none of these: it is lifted meanwhile, which costs
+ * nothing, since a page that is not mapped lies below each.
+ */
+	.macro	call_without_limit
+	movq	%gs:CPU_AREA_STACK_LIMIT, %r14
+	movq	$0, %gs:CPU_AREA_STACK_LIMIT
+	call	native_vector
+	movq	%r14, %gs:CPU_AREA_STACK_LIMIT
+	.endm
+
 exception_own_stack:
 	save_regs
 	testb	$3, TRAP_FRAME_CS(%rbx)
-	jnz	exception_saved
+	jnz	1f
 	movl	$MSR_GS_BASE, %ecx
 	rdmsr
 	movl	%eax, %r12d
@@ -71,7 +81,7 @@ exception_own_stack:
 	movl	TRAP_FRAME_SIZE(%rbx), %eax
 	movl	TRAP_FRAME_SIZE + 4(%rbx), %edx
 	wrmsr
-	call	native_vector
+	call_without_limit
 	movl	$MSR_GS_BASE, %ecx
 	movl	%r12d, %eax
 	movl	%r13d, %edx
@@ -79,6 +89,9 @@ exception_own_stack:
 	restore_regs
 	addq	$16, %rsp
 	iretq
+1:	swapgs
+	call_without_limit
+	jmp	frame_return
 
 /* syscall (Intel SDM vol. 2): rcx = rip, r11 = rflags, rsp and gs are still the user's; SFMASK cleared IF. */
 	.macro	syscall_stub name, cs, vector
@@ -155,7 +168,7 @@ native_entry_end:
 
 	.section .guards, "a"
 	.set	stack, 0
-	.rept	PV_CPUS_MAX * EXCEPTION_STACKS
-	.quad	native_exception_stacks + stack * EXCEPTION_STACK_STRIDE
+	.rept	EXCEPTION_STACKS
+	.quad	native_boot_exception_stacks + stack * BOOT_STACK_STRIDE
 	.set	stack, stack + 1
 	.endr

@@ -11,6 +11,7 @@ void native_platform_init(const struct boot_info *info);
 
 /* trap.c: also PVH's, whose exceptions are the CPU's own. */
 void native_trap_init(void);
+void native_take_exception_stacks(u32 cpu, const struct pv_cpu_start *start);
 void native_init_exception_stacks(void); /* in this CPU's task state */
 int native_write_idt_entry(u8 vector, u8 dpl);
 void native_load_idt(void);

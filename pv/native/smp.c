@@ -23,13 +23,14 @@ extern const char native_trampoline[], native_trampoline_end[];
 
 /* What start.S reads: one CPU starts at a time. */
 struct native_start {
-    struct pv_cpu_start how;
     u64 cr3, cr4;
+    struct pv_cpu_start how;
 } native_start;
-_Static_assert(offsetof(struct pv_cpu_start, area) == 0, "start.S knows the layout");
-_Static_assert(offsetof(struct pv_cpu_start, stack_top) == 8, "start.S knows the layout");
-_Static_assert(offsetof(struct pv_cpu_start, entry) == 16, "start.S knows the layout");
-_Static_assert(offsetof(struct native_start, cr3) == 24, "start.S knows the layout");
+_Static_assert(offsetof(struct native_start, cr3) == 0, "start.S knows the layout");
+_Static_assert(offsetof(struct native_start, cr4) == 8, "start.S knows the layout");
+_Static_assert(offsetof(struct native_start, how.area) == 16, "start.S knows the layout");
+_Static_assert(offsetof(struct native_start, how.stack_top) == 24, "start.S knows the layout");
+_Static_assert(offsetof(struct native_start, how.entry) == 32, "start.S knows the layout");
 
 static u32 apic_ids[MADT_CPUS_MAX + 1], nr_cpus = 1;
 static bool up[PV_CPUS_MAX] = {true};
@@ -119,7 +120,8 @@ static int native_cpu_up(u32 cpu, const struct pv_cpu_start *start)
 
     if (cpu >= MIN(nr_cpus, PV_CPUS_MAX) || native_cpu_is_up(cpu))
         return -EINVAL;
-    native_start = (struct native_start){*start, native_read_cr3(), native_read_cr4()};
+    native_take_exception_stacks(cpu, start);
+    native_start = (struct native_start){native_read_cr3(), native_read_cr4(), *start};
     hooked = pv_startup_ipi_hook(apic_ids[cpu], (u64)start->entry, start->stack_top);
     if (hooked < 0)
         return hooked;

@@ -71,13 +71,13 @@ start64_low:					/* still at the physical address */
 	movabsq	$start64, %rax
 	jmp	*%rax
 start64:
-	movq	native_start + 24(%rip), %rax
+	movq	native_start(%rip), %rax
 	movq	%rax, %cr3
-	movq	native_start + 32(%rip), %rax
+	movq	native_start + 8(%rip), %rax
 	movq	%rax, %cr4
-	movq	native_start(%rip), %rdi
-	movq	native_start + 8(%rip), %rsp
-	movq	native_start + 16(%rip), %rsi
+	movq	native_start + 16(%rip), %rdi
+	movq	native_start + 24(%rip), %rsp
+	movq	native_start + 32(%rip), %rsi
 
 /* In 64-bit mode with the kernel's tables; %rdi = area, %rsp = top of the stack, %rsi = entry. */
 	.globl	native_start_here

@@ -36,26 +36,35 @@ struct gate {
     u32 reserved;
 };
 
-/* On top lies the kernel's %gs base, where entry.S looks for it; below, a page that is not mapped
- * (entry.S too). */
+/* On top lies the kernel's %gs base, where entry.S looks for it. */
 struct exception_stack {
-    u8 guard[PAGE_SIZE];
     u8 space[EXCEPTION_STACK_SIZE - 16];
     u64 kernel_gs_base;
     u64 unused;
+};
+
+/* The boot CPU's lie in the image, each above a page that is not mapped (entry.S). */
+struct boot_exception_stack {
+    u8 guard[PAGE_SIZE];
+    struct exception_stack stack;
 } __aligned(PAGE_SIZE);
 
 /* entry.S: the addresses of the stubs, by vector. */
 extern const u64 native_vector_stubs[NR_VECTORS];
 
-_Static_assert(sizeof(struct exception_stack) == EXCEPTION_STACK_STRIDE, "entry.S knows the size");
+_Static_assert(sizeof(struct boot_exception_stack) == BOOT_STACK_STRIDE, "entry.S knows the size");
+_Static_assert(PV_EXCEPTION_STACKS == EXCEPTION_STACKS, "pv.h promises as many as are wanted");
+_Static_assert(PV_EXCEPTION_STACK_SIZE == EXCEPTION_STACK_SIZE, "pv.h promises what is wanted");
 
 /* Called by entry.S. */
 void native_vector(struct trap_frame *frame);
 void native_syscall(struct trap_frame *frame);
 
 static struct gate idt[NR_VECTORS] __aligned(16);
-struct exception_stack native_exception_stacks[PV_CPUS_MAX][EXCEPTION_STACKS];
+struct boot_exception_stack native_boot_exception_stacks[EXCEPTION_STACKS];
+static struct exception_stack *exception_stacks[PV_CPUS_MAX][EXCEPTION_STACKS] = {
+    {&native_boot_exception_stacks[0].stack, &native_boot_exception_stacks[1].stack,
+     &native_boot_exception_stacks[2].stack, &native_boot_exception_stacks[3].stack}};
 static u64 early_gdt[GDT_MIN_COUNT] __aligned(PAGE_SIZE);
 
 /* Who takes the interrupt at a vector, from vector 32 on. */
@@ -137,15 +146,21 @@ int native_write_kernel_gs_base(u64 base)
 {
     if (!IS_CANONICAL(base) || native_write_msr_safe(MSR_GS_BASE, base))
         return -EINVAL;
-    for (u32 i = 0; i < ARRAY_SIZE(native_exception_stacks[0]); i++)
-        native_exception_stacks[pv_this_cpu()][i].kernel_gs_base = base;
+    for (u32 i = 0; i < EXCEPTION_STACKS; i++)
+        exception_stacks[pv_this_cpu()][i]->kernel_gs_base = base;
     return 0;
+}
+
+void native_take_exception_stacks(u32 cpu, const struct pv_cpu_start *start)
+{
+    for (u32 i = 0; i < EXCEPTION_STACKS; i++)
+        exception_stacks[cpu][i] = start->exception_stacks[i];
 }
 
 void native_init_exception_stacks(void)
 {
-    for (u32 i = 0; i < ARRAY_SIZE(native_exception_stacks[0]); i++)
-        native_set_ist(i + 1, (u64)&native_exception_stacks[pv_this_cpu()][i].kernel_gs_base);
+    for (u32 i = 0; i < EXCEPTION_STACKS; i++)
+        native_set_ist(i + 1, (u64)&exception_stacks[pv_this_cpu()][i]->kernel_gs_base);
 }
 
 /* Called again when another backend is forced. */

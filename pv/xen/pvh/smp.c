@@ -38,6 +38,7 @@ static int xen_pvh_cpu_up(u32 cpu, const struct pv_cpu_start *start)
 
     if (again < 0)
         return again;
+    native_take_exception_stacks(cpu, start);
     if (again)
         return xen_cpu_go(cpu, 0);
     fill_context(&context, start);
