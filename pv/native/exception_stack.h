@@ -5,7 +5,6 @@
 
 #define EXCEPTION_STACKS     4
 #define EXCEPTION_STACK_SIZE 8192
-#define BOOT_STACK_STRIDE    (EXCEPTION_STACK_SIZE + 4096) /* with its guard page, which comes first \
-                                                            */
+#define BOOT_STACK_STRIDE    (EXCEPTION_STACK_SIZE + 4096) /* its guard page comes first */
 
 #endif
