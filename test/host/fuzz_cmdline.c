@@ -30,6 +30,7 @@ static void require_round_trip(const struct cmdline *parsed)
     add_word(line, "run", parsed->run);
     add_word(line, "evtchn", parsed->evtchn);
     add_word(line, "soak", parsed->soak);
+    add_word(line, "mutate", parsed->mutate);
     sprintf(line + strlen(line), "--%s", parsed->arguments);
     REQUIRE(cmdline_parse(line, &again, error));
     REQUIRE(!strcmp(parsed->arguments, again.arguments));
