@@ -65,10 +65,23 @@ def _report(step):
     line = f"{outcome:7} {name}  ({time.monotonic() - begun:.1f} s)"
     print(line + (f": {problem}" if problem else ""), flush=True)
     if outcome == "failed":
-        for text in output.splitlines()[-60:]:
+        for text in _telling(output.splitlines()):
             print(f"    | {text}")
         sys.stdout.flush()
     return outcome
+
+
+def _telling(lines, tail=60, context=12):
+    """Of a failed step's output: each failed test with the diagnostics before it, and the end."""
+    shown = set(range(max(0, len(lines) - tail), len(lines)))
+    for at in (i for i, line in enumerate(lines) if re.match(r"\s*not ok\b", line)):
+        shown.update(range(max(0, at - context), at + 1))
+    last = -1
+    for at in sorted(shown):
+        if at != last + 1:
+            yield "..."
+        yield lines[at]
+        last = at
 
 
 def _run_step(step):
