@@ -48,7 +48,10 @@
 #define DR6_SINGLE_STEP (1ull << 14)
 #define DR6_FIXED \
     0xffff0ff0ull /* bits that read as 1 (those of debug features that we leave alone) */
-#define DR7_FIXED 0x400ull
+#define DR7_FIXED      0x400ull
+#define DR7_ENABLE(n)  (1ull << (n)*2 | DR7_FIXED)
+#define DR7_WRITE_8(n) (0x9ull << (16 + (n)*4))
+#define DR7_EXECUTE(n) 0
 
 /* An address that the CPU accepts: bits 63 to 47 equal. */
 #define IS_CANONICAL(address) ((s64)((u64)(address) << 16) >> 16 == (s64)(address))

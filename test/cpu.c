@@ -10,9 +10,6 @@
 #define NO_SUCH_MSR     0xdeadbeef
 #define NON_CANONICAL   0x0000900000000000
 #define RESERVED_CR_BIT (1ull << 62)
-#define DR7_ENABLE(n)   (1ull << (n)*2 | DR7_FIXED)
-#define DR7_WRITE_8(n)  (0x9ull << (16 + (n)*4))
-#define DR7_EXECUTE(n)  0
 
 TEST(cpu, cpuid_tells_vendor_and_leaves, cpuid)
 {

@@ -332,6 +332,47 @@ TEST(events, halt_with_a_waiting_interrupt_ends_at_once, safe_halt)
     test_line_close(&line);
 }
 
+/* Something that comes between sti and hlt, which the CPU lets nothing but a debug exception do. */
+static bool raise_before_halt(struct trap_frame *frame)
+{
+    frame->rflags |= RFLAGS_RF;
+    pv_set_debugreg(6, DR6_FIXED);
+    raise_line();
+    return true;
+}
+
+static u64 address_of_hlt(void)
+{
+    const u8 *code = (const u8 *)pv_ops.flag.safe_halt;
+
+    for (u32 i = 0; i < 64; i++)
+        if (code[i] == 0xfb && code[i + 1] == 0xf4)
+            return (u64)&code[i + 1];
+    return 0;
+}
+
+TEST(events, interrupt_just_before_the_halt_ends_it, safe_halt)
+{
+    const u64 hlt = address_of_hlt();
+    struct timer guard = {0};
+
+    if (!hlt)
+        SKIP("this platform's safe_halt is no sti and hlt");
+    stepping.line = (struct test_line){0};
+    REQUIRE(test_line_open(&stepping.line));
+    debug_hook = raise_before_halt;
+    EXPECT_EQ(pv_set_debugreg(0, hlt), 0);
+    EXPECT_EQ(pv_set_debugreg(7, DR7_ENABLE(0) | DR7_EXECUTE(0)), 0);
+    timer_start(&guard, pv_clock_ns() + 10 * NS_PER_S, on_guard);
+    pv_irq_disable();
+    pv_safe_halt();
+    EXPECT(timer_stop(&guard));
+    EXPECT_EQ(pv_set_debugreg(7, DR7_FIXED), 0);
+    debug_hook = NULL;
+    EXPECT(test_line_hits(&stepping.line, 1));
+    test_line_close(&stepping.line);
+}
+
 static u32 ipis[PV_NR_IPIS];
 
 static void on_reschedule(void)

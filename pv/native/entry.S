@@ -166,6 +166,19 @@ native_sysret:
 	sysretq
 native_entry_end:
 
+/*
+ * sti takes effect after the next instruction, so that no interrupt comes between it and hlt. If one does all the
+ * same (after a debug exception there, or where an emulator has lost sti's shadow: docs/facts.md), the interrupt
+ * returns past native_hlt.
+ */
+	.globl	native_safe_halt, native_hlt
+native_safe_halt:
+	sti
+native_hlt:
+	hlt
+	ret
+
+
 	.section .guards, "a"
 	.set	stack, 0
 	.rept	EXCEPTION_STACKS

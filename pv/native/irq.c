@@ -53,12 +53,6 @@ void native_restore_fl(u64 flags)
         native_irq_disable();
 }
 
-/* sti takes effect after the next instruction: nothing comes between it and hlt. */
-void native_safe_halt(void)
-{
-    __asm__ volatile("sti; hlt" ::: "memory");
-}
-
 const struct pv_flag_ops native_flag_ops = {
     .save_fl = native_save_fl,
     .restore_fl = native_restore_fl,

@@ -97,6 +97,7 @@ void native_restore_fl(u64 flags);
 void native_irq_disable(void);
 void native_irq_enable(void);
 void native_safe_halt(void);
+extern const u8 native_hlt[]; /* its hlt, one byte */
 
 /* shutdown.c */
 void native_shutdown_init(const struct boot_info *info);

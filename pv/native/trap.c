@@ -86,6 +86,8 @@ static void debug_exception(struct trap_frame *frame)
 
 static void interrupt(struct trap_frame *frame)
 {
+    if (frame->rip == (u64)native_hlt)
+        frame->rip++;
     owners[frame->vector](frame);
     pv_upcalls->interrupts_done(frame);
 }

@@ -9,13 +9,20 @@
 #include "pv/xen/events.h"
 #include "pv/xen/hypercall.h"
 #include "pv/xen/pvh/xen_pvh.h"
+#include "pv/x86.h"
 #include <xen/hvm/hvm_op.h>
 #include <xen/hvm/params.h>
 
 static bool through_apic;
 
+/*
+ * An upcall that comes while interrupts are disabled is the one before it, delivered twice by the
+ * emulator (docs/facts.md): what is pending is that one's.
+ */
 static void on_event_vector(struct trap_frame *frame)
 {
+    if (!(frame->rflags & RFLAGS_IF))
+        return;
     xen_event_upcall(frame);
     if (through_apic)
         native_apic_eoi();
