@@ -1,11 +1,13 @@
 /*
  * See mm/frame.h. Invariants: a free block's first frame is in exactly one list, that of its zone
  * and order; two free buddies of one order do not exist (they are merged), except across sections
- * that are not open yet. A section is 128 MiB of frames; its part of the table is filled in when it
- * is opened, so that a machine with much memory starts as fast as one with little.
+ * that are not open yet. A section is 32 MiB of frames; its part of the table is filled in, and of
+ * the direct map, when it is opened, so that a machine with much memory starts as fast as one with
+ * little.
  */
 #include "mm/frame.h"
 #include "lib/string.h"
+#include "mm/mm.h"
 #include "pv/pv.h"
 
 enum {
@@ -14,9 +16,9 @@ enum {
     NR_ZONES,
 
     NR_ORDERS = FRAME_ORDER_MAX + 1,
-    SECTION_SHIFT = 15,
+    SECTION_SHIFT = 13,
     SECTION_FRAMES = 1 << SECTION_SHIFT,
-    SECTIONS_MAX = 4096, /* 512 GiB, as much as the direct map has room for */
+    SECTIONS_MAX = 16384, /* 512 GiB, as much as the direct map has room for */
 
     POISON = 0xa5,
 };
@@ -117,6 +119,7 @@ static void open_section(u64 section)
 
     memset(&f.db[start], 0, (end - start) * sizeof(f.db[0]));
     f.open[section] = true;
+    kernel_tables_open(PFN(start), end - start);
     for (u32 i = 0; i < f.nr_boot; i++)
         for (u64 n = MAX(start, f.boot[i].start); n < MIN(end, f.boot[i].end); n++)
             f.db[n].state = FRAME_BOOT;

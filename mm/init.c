@@ -35,6 +35,14 @@ static void reserve_bytes(u64 base, u64 size)
         reserve(base >> PAGE_SHIFT, ALIGN_UP(base + size, PAGE_SIZE) >> PAGE_SHIFT);
 }
 
+bool mm_reserved(u64 start, u64 end)
+{
+    for (u32 i = 0; i < nr_reserved; i++)
+        if (reserved[i].start < end && start < reserved[i].end)
+            return true;
+    return false;
+}
+
 /* The first MiB is firmware's and, later, where other CPUs start. */
 static void reserve_what_boot_left(void)
 {
@@ -117,20 +125,21 @@ static u64 top_of_ram(void)
     return MIN(top, VMAP_BASE - DIRECT_MAP_BASE) >> PAGE_SHIFT;
 }
 
-static const char *make_tables(struct pv_kernel_tables *t)
+static const char *make_tables(struct pv_kernel_tables *t, struct frame_range *all)
 {
     t->nr_tables = kernel_tables_count(boot);
     t->first_table = PFN(early_alloc(t->nr_tables, mm_traits.table_high.n));
     if (!t->first_table.n)
         return "mm_init: no room for the kernel's page tables";
+    *all = (struct frame_range){t->first_table.n, t->first_table.n + t->nr_tables};
     kernel_tables_build(boot, t);
     return pv_install_tables(t);
 }
 
-static void mark_tables(const struct pv_kernel_tables *t)
+static void mark_tables(struct frame_range tables)
 {
-    for (u64 i = 0; i < t->nr_tables; i++) {
-        struct frame *frame = frame_get(PFN(t->first_table.n + i));
+    for (u64 n = tables.start; n < tables.end; n++) {
+        struct frame *frame = frame_get(PFN(n));
 
         frame->state = FRAME_TABLE;
         frame->order = FRAME_TAIL;
@@ -141,29 +150,31 @@ static void mark_tables(const struct pv_kernel_tables *t)
 const char *mm_init(const struct boot_info *info)
 {
     struct pv_kernel_tables tables = {0};
+    struct frame_range all;
     const char *error;
     u64 top, db;
 
     boot = info;
     reserve_what_boot_left();
     pv_mmu_init(info, &mm_traits); /* what can this platform's tables do? */
-    error = make_tables(&tables);  /* the kernel's own tables; from here on the boot's are gone */
-    if (error)
-        return error;
     top = top_of_ram();
     db = early_alloc((top * sizeof(struct frame) + PAGE_SIZE - 1) >> PAGE_SHIFT, top);
     if (!db)
         return "mm_init: no room for the table of frames";
+    error =
+        make_tables(&tables, &all); /* the kernel's own tables; from here on the boot's are gone */
+    if (error)
+        return error;
+    mm_kernel.root = tables.root;
+    mm_kernel.live = true;
     for (u32 i = 0; i < boot->nr_regions; i++)
         if (boot->regions[i].type == BOOT_RAM)
             add_unreserved(boot->regions[i].base >> PAGE_SHIFT,
                            (boot->regions[i].base + boot->regions[i].size) >> PAGE_SHIFT);
     frame_init(pfn_to_va(PFN(db)), top, ram, nr_ram, reserved, nr_reserved);
-    mark_tables(&tables);
+    mark_tables(all);
     if (tables.nr_freed)
         frame_release_boot(tables.freed, tables.nr_freed);
-    mm_kernel.root = tables.root;
-    mm_kernel.live = true;
     return NULL;
 }
 

@@ -7,15 +7,20 @@
  *   constants          read
  *   data               read, write; but no page under a stack (GUARD_PAGE)
  *   direct map         RAM: read, write; the image's text and constants, and ACPI's tables: read;
- * what the memory map calls reserved below 4 GiB: read, write, uncached vmap, fixmap       the
- * tables that they start with, empty
+ *                      what the memory map calls reserved below 4 GiB: read, write, uncached
+ *   vmap, fixmap       the tables that they start with, empty
  *
  * There is no identity map, and nothing but text is executable.
+ *
+ * Where the platform has no large leaves, RAM that nobody uses yet stays out of the direct map
+ * until the allocator wants it (kernel_tables_open): a hypervisor that checks every entry would
+ * check for a second where there is much RAM. The tables for it are set aside.
  */
 #include "mm/mm.h"
 #include "lib/string.h"
 #include "pv/pv.h"
 #include "mm/pagetable.h"
+#include "mm/space.h"
 
 extern const char _text_start[], _text_end[], _rodata_start[], _rodata_end[], _data_start[],
     _image_end[];
@@ -31,29 +36,36 @@ extern const void *const _guards_start[], *const _guards_end[];
 static struct {
     const struct boot_info *info;
     bool write; /* else only count */
+    bool defer; /* leave out what is_later says */
     u64 next_table;
+    u64 spare; /* the next table for what was left out */
     u64 fixmap;
     u64 buffer[PT_LEVELS][PT_ENTRIES];
 } b;
 
-static bool is_guard(u64 va)
+/* *next as for value_at. */
+static u64 image_at(u64 va, u64 *next)
 {
-    for (const void *const *g = _guards_start; g < _guards_end; g++)
-        if ((u64)*g == va)
-            return true;
-    return false;
-}
-
-static u64 image_at(u64 va)
-{
+    const u64 text_end = ALIGN_UP((u64)_text_end, PAGE_SIZE), data = (u64)_data_start;
     u64 flags = LEAF | PTE_NX;
 
-    if (is_guard(va))
-        return 0;
-    if (va < (u64)_text_end)
+    *next = IMAGE_END;
+    if (va < text_end) {
+        *next = text_end;
         flags &= ~PTE_NX;
-    else if (va >= (u64)_data_start)
+    } else if (va < data) {
+        *next = data;
+    } else {
         flags |= PTE_WRITE;
+    }
+    for (const void *const *g = _guards_start; g < _guards_end; g++) {
+        if ((u64)*g == va) {
+            *next = va + PAGE_SIZE;
+            return 0;
+        }
+        if ((u64)*g > va)
+            *next = MIN(*next, (u64)*g);
+    }
     return (va - VIRT_BASE) | flags;
 }
 
@@ -119,8 +131,7 @@ static u64 value_at(u64 va, u64 *next)
     } else if (va < IMAGE_START) {
         *next = IMAGE_START;
     } else if (va < IMAGE_END) {
-        *next = va + PAGE_SIZE;
-        value = image_at(va);
+        value = image_at(va, next);
     } else {
         *next = 0;
     }
@@ -135,6 +146,15 @@ static bool is_wanted(u64 va, int level)
     if (level == PT_LEVELS)
         return va == VMAP_BASE;
     return va <= FIXMAP_BASE && FIXMAP_BASE <= last;
+}
+
+/* Is this entry for RAM that nobody uses, which can be mapped when somebody will? */
+static bool is_later(u64 va, int level, u64 value)
+{
+    const u64 pfn = value_pfn(value).n;
+
+    return b.defer && level == 2 && va < VMAP_BASE && value & PTE_WRITE &&
+           !(value & PTE_UNCACHED) && !mm_reserved(pfn, pfn + PT_ENTRIES);
 }
 
 static u64 build(int level, u64 base);
@@ -164,6 +184,8 @@ static u32 build_entry(int level, u64 va, u64 *slot, u32 left)
         *slot = entry_raw(level, value | PTE_LARGE);
         return 1;
     }
+    if (run >= span && is_later(va, level, value))
+        return 1;
     value = pte_value(PFN(build(level - 1, va)), TABLE_FLAGS);
     if (b.write)
         *slot = entry_raw(level, value);
@@ -186,23 +208,51 @@ static u64 build(int level, u64 base)
     return pfn;
 }
 
-u64 kernel_tables_count(const struct boot_info *info)
+static u64 count_tables(const struct boot_info *info, bool defer)
 {
     b.info = info;
     b.write = false;
+    b.defer = defer;
     b.next_table = 0;
     build(PT_LEVELS, 0);
     return b.next_table - 1 + mm_traits.root_pages;
+}
+
+u64 kernel_tables_count(const struct boot_info *info)
+{
+    return count_tables(info, false);
 }
 
 /* The root is built last; its frames are the last ones, and aligned if nr_tables and their end are.
  */
 void kernel_tables_build(const struct boot_info *info, struct pv_kernel_tables *t)
 {
-    b.info = info;
+    const u64 spare = t->nr_tables - count_tables(info, true);
+
     b.write = true;
-    b.next_table = t->first_table.n;
+    b.spare = t->first_table.n;
+    b.next_table = b.spare + spare;
+    t->first_table = PFN(b.next_table);
+    t->nr_tables -= spare;
     build(PT_LEVELS, 0);
     t->root = PFN(b.next_table - 1);
     t->fixmap = PFN(b.fixmap);
+}
+
+void kernel_tables_open(pfn_t first, u64 count)
+{
+    const u64 end = (u64)pfn_to_va(PFN(first.n + count));
+
+    for (u64 va = (u64)pfn_to_va(first); va < end; va += pt_span(2)) {
+        u64 *slot = mm_slot(&mm_kernel, va, 2), next, value = value_at(va, &next);
+        const pfn_t table = PFN(b.spare);
+
+        if (!slot || *slot || next - va < pt_span(2) || !is_later(va, 2, value))
+            continue;
+        b.spare++;
+        pv_init_ptes(pfn_to_va(table), value, PT_ENTRIES);
+        pv_announce_table(table, 1);
+        pv_set_pmd((pmd_t *)slot, pv_make_pmd(pte_value(table, TABLE_FLAGS)));
+    }
+    pv_lazy_flush();
 }

@@ -56,6 +56,39 @@ TEST(mm, frames_are_given_out_once_and_come_back)
     EXPECT_EQ(frames_largest_order(), FRAME_ORDER_MAX);
 }
 
+/* Also RAM that the direct map leaves out until it is wanted (mm/kernel_tables.c). */
+TEST(mm, all_memory_can_be_taken_and_written)
+{
+    const u64 free = frames_free();
+    u64 unreachable = 0, left = 0, taken = 0, *blocks_list = NULL;
+    struct fault f;
+
+    for (u32 order = FRAME_ORDER_MAX + 1; order-- > 0;)
+        for (pfn_t pfn; (pfn = frame_alloc(order, 0, FRAME_KERNEL)).n != NO_PFN;) {
+            u64 *block = pfn_to_va(pfn);
+
+            taken += 1ull << order;
+            if (!try_write((u64)&block[(PAGE_SIZE << order) / 8 - 1], order, &f) ||
+                !try_write((u64)block, (u64)blocks_list, &f)) {
+                unreachable++;
+                continue;
+            }
+            block[1] = order;
+            blocks_list = block;
+        }
+    left = frames_free();
+    while (blocks_list) {
+        u64 *block = blocks_list;
+
+        blocks_list = (u64 *)block[0];
+        frame_free(va_to_pfn(block), (u32)block[1]);
+    }
+    EXPECT_EQ(unreachable, 0);
+    EXPECT_EQ(taken, free);
+    EXPECT_EQ(left, 0);
+    EXPECT_EQ(frames_free(), free);
+}
+
 TEST(mm, zeroed_frames_are_zero)
 {
     const pfn_t dirty = marked_frame(~0ull);
