@@ -2,7 +2,7 @@
 #include "kernel/console.h"
 #include "kernel/kernel.h"
 #include "kernel/panic.h"
-#include "kernel/spinlock.h"
+#include "pv/spinlock.h"
 #include "lib/format.h"
 #include "lib/string.h"
 #include "pv/pv.h"

@@ -3,7 +3,7 @@
 #ifndef KERNEL_CPU_H
 #define KERNEL_CPU_H
 
-#include "kernel/spinlock.h"
+#include "pv/spinlock.h"
 #include "kernel/time.h"
 #include "pv/pv.h"
 #include "pv/selectors.h"
@@ -40,8 +40,7 @@ struct cpu {
     struct thread *idle;
     struct thread *leaving; /* has just gone off, for another CPU */
     struct timer slice;
-    bool need_switch; /* it is somebody else's turn */
-    u32 bound;        /* threads that run here only */
+    u32 bound; /* threads that run here only */
     u64 switches;
 
     /* kernel/smp.c, kernel/call.c */

@@ -12,6 +12,7 @@
 #include "kernel/smp.h"
 #include "kernel/thread.h"
 #include "kernel/user.h"
+#include "mm/space.h"
 
 #define SLICE_NS (10 * NS_PER_MS)
 
@@ -51,7 +52,7 @@ static struct thread *take(struct cpu *c, bool movable)
 static void end_slice(struct timer *timer)
 {
     (void)timer;
-    this_cpu()->need_switch = this_cpu()->ready != 0;
+    this_cpu()->area.need_switch = this_cpu()->ready != 0;
 }
 
 /* Somebody waits for his turn here. Interrupts disabled. */
@@ -62,7 +63,7 @@ static void look_at_queue(void)
     if (!READ_ONCE(c->ready))
         return;
     if (c->thread->idle)
-        c->need_switch = true;
+        c->area.need_switch = true;
     else if (!c->slice.queued)
         timer_start(&c->slice, pv_clock_ns() + SLICE_NS, end_slice);
 }
@@ -71,7 +72,7 @@ void sched_on_reschedule(void)
 {
     look_at_queue();
     if (this_cpu()->thread->idle)
-        this_cpu()->need_switch = true; /* it may have been called to take a thread */
+        this_cpu()->area.need_switch = true; /* it may have been called to take a thread */
 }
 
 /* One CPU that has nothing to do: it will take what is movable. */
@@ -204,6 +205,7 @@ static void arrive(void)
         leaving->move_to = 0;
         sched_enqueue_new(leaving, to);
     }
+    mm_space_switch(t->space);
     if (t->user)
         user_switch_in(t->user);
     if (c->ready && !t->idle)
@@ -230,11 +232,12 @@ void sched_switch(void)
 {
     struct cpu *c = this_cpu();
     struct thread *prev = c->thread, *next;
+    u32 lazy;
 
-    if (prev->spinlocks)
+    if (c->area.spinlocks)
         panic("thread %s gives up CPU %u while it holds a spinlock", prev->name, c->area.number);
     spin_lock(&c->queue_lock);
-    c->need_switch = false;
+    c->area.need_switch = false;
     next = choose(c, prev);
     if (next == prev) {
         spin_unlock(&c->queue_lock);
@@ -246,18 +249,28 @@ void sched_switch(void)
         append(c, prev);
     if (prev->user)
         user_switch_out(prev->user);
+    prev->space = mm_space_current();
+    lazy = pv_context_switch_start();
     next->switches++;
     c->switches++;
     WRITE_ONCE(c->thread, next);
     c->area.stack_limit = 0;
     thread_switch(&prev->sp, next->sp, prev->fpu, next->fpu);
     arrive();
+    pv_context_switch_end(lazy);
 }
 
 void sched_on_interrupts_done(void)
 {
-    if (this_cpu()->need_switch && !this_thread()->spinlocks)
+    if (this_cpu()->area.need_switch && !this_cpu()->area.spinlocks)
         sched_switch();
+}
+
+/* While an interrupt is handled it is sched_on_interrupts_done that makes up for the turn. */
+void sched_on_unlock(void)
+{
+    if (!this_cpu()->irq_frame)
+        thread_yield();
 }
 
 void thread_yield(void)
@@ -290,7 +303,7 @@ void sched_idle_loop(void)
             sched_switch();
             pv_irq_enable();
         } else {
-            this_cpu()->need_switch = false;
+            this_cpu()->area.need_switch = false;
             pv_safe_halt();
         }
     }
@@ -303,7 +316,7 @@ void sched_init_cpu(struct cpu *c, struct thread *idle)
     c->first = c->last = NULL;
     c->ready = 0;
     c->idle = idle;
-    c->need_switch = false;
+    c->area.need_switch = false;
     idle->idle = true;
     idle->bound = true;
     idle->cpu = c->area.number;

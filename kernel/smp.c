@@ -7,6 +7,7 @@
 #include "kernel/thread.h"
 #include "kernel/verdict.h"
 #include "lib/string.h"
+#include "mm/space.h"
 #include "mm/vmap.h"
 
 #define START_LIMIT_NS (10 * NS_PER_S) /* a CPU that has not come by then will not come */
@@ -36,6 +37,7 @@ static void start_here(void)
 {
     cpu_init();
     pv_cpu_enter();
+    mm_cpu_enter();
     pv_setup_secondary_clock();
     fpu_init();
     this_cpu()->starts++;
@@ -66,7 +68,7 @@ static int prepare(u32 cpu)
     c->area.number = cpu;
     c->area.stack_limit = t->stack_limit;
     c->thread = t;
-    t->spinlocks = 0;
+    c->area.spinlocks = 0;
     sched_init_cpu(c, t);
     return 0;
 }
@@ -145,7 +147,7 @@ static void go_down(void *arg)
     struct cpu *c = this_cpu();
 
     (void)arg;
-    pv_irq_disable();
+    mm_cpu_leave(); /* interrupts are disabled from here on */
     __atomic_store_n(&c->online, false, __ATOMIC_SEQ_CST);
     while (__atomic_load_n(&c->callers, __ATOMIC_SEQ_CST))
         smp_on_call();

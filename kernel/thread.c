@@ -4,6 +4,7 @@
 #include "kernel/smp.h"
 #include "kernel/stack.h"
 #include "lib/string.h"
+#include "mm/space.h"
 
 /* What fninit and a reset leave: all exceptions masked (Intel SDM vol. 1, table 10-2, MXCSR). */
 #define FXSAVE_FCW    0
@@ -66,7 +67,7 @@ struct thread *thread_new(const char *name, void (*run)(void *arg), void *arg)
     t->run = run;
     t->arg = arg;
     t->stack = thread_stacks[i] + PAGE_SIZE;
-    t->spinlocks = 1; /* that of the queue, which it leaves when it begins */
+    t->space = &mm_kernel;
     t->joiners.lock = (struct spinlock)SPINLOCK("joiners");
     str_copy(t->name, name, sizeof(t->name));
     init_fpu(t->fpu);
@@ -84,6 +85,8 @@ static void thread_end(void)
 {
     struct thread *t = this_thread();
 
+    if (mm_space_activate(&mm_kernel))
+        panic("thread %s cannot leave its address space", t->name);
     spin_lock_irqsave(&t->joiners.lock);
     if (t->bound)
         __atomic_fetch_sub(&cpus[t->cpu].bound, 1, __ATOMIC_RELAXED);

@@ -15,7 +15,7 @@
 
 #ifndef __ASSEMBLY__
 #include "kernel/cpu.h"
-#include "kernel/spinlock.h"
+#include "pv/spinlock.h"
 #include "kernel/time.h"
 
 #define THREAD_NAME_MAX 16
@@ -33,12 +33,14 @@ struct wait_queue {
     struct thread *first;
 };
 
+struct mm_space;
+
 struct thread {
     u64 sp; /* where switch.S left its registers, while it does not run */
     u64 stack_limit;
     struct fault *innermost;  /* kernel/trap.c */
     struct user_state *user;  /* kernel/user.c: it is in user mode, or on the way */
-    u32 spinlocks;            /* held: not to be preempted or moved while there are any */
+    struct mm_space *space;   /* while it does not run */
     enum thread_state state;  /* changes under the lock of its CPU's queue */
     u32 cpu;                  /* whose queue: as above */
     bool bound;               /* to that CPU */
@@ -109,6 +111,7 @@ void sched_switch(void); /* interrupts disabled: runs whoever's turn it is */
 void sched_idle_loop(void) __noreturn;
 void sched_on_reschedule(void);
 void sched_on_interrupts_done(void);
+void sched_on_unlock(void);
 void sched_move_to(u32 cpu);
 void sched_leave_cpu(void); /* moves all ready threads that are not bound to other CPUs */
 struct thread *thread_new(const char *name, void (*run)(void *arg), void *arg);

@@ -142,6 +142,7 @@ void trap_init(void)
         .timer = irq_on_timer,
         .ipi = irq_on_ipi,
         .interrupts_done = irq_on_interrupts_done,
+        .reschedule = sched_on_unlock,
         .suspend = lifecycle_suspend,
         .resume = lifecycle_resume,
         .shutdown_request = lifecycle_shutdown_request,

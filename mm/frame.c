@@ -9,6 +9,7 @@
 #include "lib/string.h"
 #include "mm/mm.h"
 #include "pv/pv.h"
+#include "pv/spinlock.h"
 
 enum {
     ZONE_LOW,
@@ -23,10 +24,19 @@ enum {
     POISON = 0xa5,
 };
 
+/* Whoever holds the lock may use a section that is being filled in; all others one that is ready.
+ */
+enum section {
+    SECTION_CLOSED,
+    SECTION_FILLING,
+    SECTION_READY,
+};
+
 #define LOW_FRAMES (GIB(4) >> PAGE_SHIFT)
 
 bool frame_debug;
 
+static struct spinlock lock = SPINLOCK("frames");
 static struct {
     struct frame *db;
     u64 nr_frames;
@@ -34,7 +44,7 @@ static struct {
     u32 nr_ram, nr_boot;
     u64 total, free;
     u32 lists[NR_ZONES][NR_ORDERS];
-    bool open[SECTIONS_MAX];
+    u8 sections[SECTIONS_MAX]; /* enum section */
 } f;
 
 static int zone_of(u64 pfn)
@@ -70,7 +80,7 @@ static void list_remove(u64 pfn)
 
 static bool is_free_block(u64 pfn, u32 order)
 {
-    return pfn < f.nr_frames && f.open[pfn >> SECTION_SHIFT] && f.db[pfn].state == FRAME_FREE &&
+    return pfn < f.nr_frames && f.sections[pfn >> SECTION_SHIFT] && f.db[pfn].state == FRAME_FREE &&
            f.db[pfn].order == order;
 }
 
@@ -118,7 +128,7 @@ static void open_section(u64 section)
     const u64 end = MIN(start + SECTION_FRAMES, f.nr_frames);
 
     memset(&f.db[start], 0, (end - start) * sizeof(f.db[0]));
-    f.open[section] = true;
+    f.sections[section] = SECTION_FILLING;
     kernel_tables_open(PFN(start), end - start);
     for (u32 i = 0; i < f.nr_boot; i++)
         for (u64 n = MAX(start, f.boot[i].start); n < MIN(end, f.boot[i].end); n++)
@@ -126,13 +136,14 @@ static void open_section(u64 section)
     for (u32 i = 0; i < f.nr_ram; i++)
         if (MAX(start, f.ram[i].start) < MIN(end, f.ram[i].end))
             insert_range(MAX(start, f.ram[i].start), MIN(end, f.ram[i].end));
+    __atomic_store_n(&f.sections[section], SECTION_READY, __ATOMIC_RELEASE);
 }
 
 /* Opens one more section of this zone, the highest first. */
 static bool grow(int zone)
 {
     for (u64 s = (f.nr_frames + SECTION_FRAMES - 1) >> SECTION_SHIFT; s-- > 0;)
-        if (!f.open[s] && zone_of(s << SECTION_SHIFT) == zone) {
+        if (!f.sections[s] && zone_of(s << SECTION_SHIFT) == zone) {
             open_section(s);
             return true;
         }
@@ -156,10 +167,16 @@ void frame_init(struct frame *db, u64 nr_frames, const struct frame_range *ram, 
 
 struct frame *frame_get(pfn_t pfn)
 {
+    const u64 section = pfn.n >> SECTION_SHIFT;
+
     if (pfn.n >= f.nr_frames)
         return NULL;
-    if (!f.open[pfn.n >> SECTION_SHIFT])
-        open_section(pfn.n >> SECTION_SHIFT);
+    if (__atomic_load_n(&f.sections[section], __ATOMIC_ACQUIRE) != SECTION_READY) {
+        spin_lock(&lock);
+        if (!f.sections[section])
+            open_section(section);
+        spin_unlock(&lock);
+    }
     return &f.db[pfn.n];
 }
 
@@ -203,22 +220,31 @@ static void check_poison(u64 pfn)
                      (unsigned long long)pfn, (unsigned long long)i);
 }
 
-pfn_t frame_alloc(u32 order, u32 flags, enum frame_state owner)
+static pfn_t take_for(u32 order, u32 flags, enum frame_state owner)
 {
     pfn_t pfn = PFN_INVALID;
 
-    if (order > FRAME_ORDER_MAX)
-        return PFN_INVALID;
+    spin_lock(&lock);
     if (!(flags & FRAME_LOW))
         pfn = take_or_grow(ZONE_HIGH, order);
     if (pfn.n == PFN_INVALID.n)
         pfn = take_or_grow(ZONE_LOW, order);
+    if (pfn.n != PFN_INVALID.n) {
+        set_state(pfn.n, 1ull << order, owner);
+        f.db[pfn.n].order = (u8)order;
+        f.db[pfn.n].used = 0;
+        WRITE_ONCE(f.free, f.free - (1ull << order));
+    }
+    spin_unlock(&lock);
+    return pfn;
+}
+
+pfn_t frame_alloc(u32 order, u32 flags, enum frame_state owner)
+{
+    const pfn_t pfn = order > FRAME_ORDER_MAX ? PFN_INVALID : take_for(order, flags, owner);
+
     if (pfn.n == PFN_INVALID.n)
         return pfn;
-    set_state(pfn.n, 1ull << order, owner);
-    f.db[pfn.n].order = (u8)order;
-    f.db[pfn.n].used = 0;
-    f.free -= 1ull << order;
     for (u64 i = 0; i < 1ull << order; i++)
         if (f.db[pfn.n + i].poisoned)
             check_poison(pfn.n + i);
@@ -233,33 +259,55 @@ static bool was_allocated(const struct frame *frame)
            frame->state == FRAME_HEAP || frame->state == FRAME_USER;
 }
 
-void frame_free(pfn_t first, u32 order)
+/* Takes it out of its owner's hands; NULL, or what it is instead of a block that was allocated. */
+static const char *give_back(pfn_t first, u32 order)
 {
     static const char *const states[] = {"not RAM",      "free already", "the boot's",
                                          "a page table", "the kernel's", "the heap's",
                                          "a user's",     "ballooned"};
-    struct frame *frame = frame_get(first);
+    const struct frame *frame = frame_get(first);
+    const char *error = NULL;
 
-    if (frame && frame->state == FRAME_TABLE && frame->used)
-        pv_panic("frame_free", "frame %llx is a page table that is in use",
-                 (unsigned long long)first.n);
-    if (!frame || !was_allocated(frame) || frame->order != order)
-        pv_panic("frame_free", "frame %llx is not an allocated block of order %u (%s)",
-                 (unsigned long long)first.n, order, frame ? states[frame->state] : "no frame");
-    set_state(first.n, 1ull << order, FRAME_FREE);
-    for (u64 i = 0; frame_debug && i < 1ull << order; i++) {
+    if (!frame)
+        return "no frame";
+    spin_lock(&lock);
+    if (frame->state == FRAME_TABLE && frame->used)
+        error = "a page table that is in use";
+    else if (!was_allocated(frame) || frame->order != order)
+        error = states[frame->state];
+    for (u64 i = 0; !error && frame_debug && i < 1ull << order; i++) {
         memset(pfn_to_va(PFN(first.n + i)), POISON, PAGE_SIZE);
         f.db[first.n + i].poisoned = true;
     }
-    insert(first.n, order);
-    f.free += 1ull << order;
+    if (!error) {
+        set_state(first.n, 1ull << order, FRAME_FREE);
+        insert(first.n, order);
+        WRITE_ONCE(f.free, f.free + (1ull << order));
+    }
+    spin_unlock(&lock);
+    return error;
+}
+
+void frame_free(pfn_t first, u32 order)
+{
+    const char *error = give_back(first, order);
+
+    if (error)
+        pv_panic("frame_free", "frame %llx is not an allocated block of order %u (%s)",
+                 (unsigned long long)first.n, order, error);
 }
 
 pfn_t frame_alloc_contiguous(u32 order, u32 address_bits)
 {
     const pfn_t pfn = frame_alloc(order, address_bits <= 32 ? FRAME_LOW : 0, FRAME_KERNEL);
+    int error;
 
-    if (pfn.n == PFN_INVALID.n || !pv_make_contiguous(pfn, order, address_bits))
+    if (pfn.n == PFN_INVALID.n)
+        return pfn;
+    spin_lock(&lock); /* class 3 wants a thread that stays on its CPU */
+    error = pv_make_contiguous(pfn, order, address_bits);
+    spin_unlock(&lock);
+    if (!error)
         return pfn;
     frame_free(pfn, order);
     return PFN_INVALID;
@@ -270,11 +318,13 @@ void frame_release_boot(pfn_t first, u64 count)
     for (u64 n = first.n; n < first.n + count; n++) {
         if (frame_get(PFN(n))->state != FRAME_BOOT)
             pv_panic("frame_release_boot", "frame %llx is not the boot's", (unsigned long long)n);
+        spin_lock(&lock);
         set_state(n, 1, FRAME_FREE);
         insert(n, 0);
+        f.free++;
+        f.total++;
+        spin_unlock(&lock);
     }
-    f.free += count;
-    f.total += count;
 }
 
 bool frames_mappable(pfn_t first, u64 count)
@@ -297,7 +347,7 @@ bool frames_mappable(pfn_t first, u64 count)
 
 u64 frames_free(void)
 {
-    return f.free;
+    return READ_ONCE(f.free);
 }
 
 u64 frames_total(void)

@@ -1,7 +1,6 @@
 /*
  * Frames of RAM: a buddy allocator over a table that says of each frame what it is used for. Blocks
- * are 2^order frames, aligned to their size. Context of all: thread, interrupts on or off; not
- * reentrant.
+ * are 2^order frames, aligned to their size. Context of all: thread, interrupts on or off.
  */
 #ifndef MM_FRAME_H
 #define MM_FRAME_H

@@ -10,10 +10,12 @@
 #include "mm/frame.h"
 #include "mm/vmap.h"
 #include "pv/pv.h"
+#include "pv/spinlock.h"
 
 #define FREE_MAGIC 0x5fee5fee5fee0000ull
 #define NO_OBJECT  0xffffu
 
+static struct spinlock lock = SPINLOCK("heap");
 static const u16 sizes[] = {16, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 2048};
 static u32 partial[ARRAY_SIZE(sizes)]; /* lists by pfn, 0 ends */
 static struct heap_stats stats;
@@ -86,9 +88,9 @@ static bool new_slab(u32 class)
     return true;
 }
 
-static void *small_alloc(u64 size)
+/* Takes the first free object, unless it was written to: then *damaged says so. */
+static u64 *take(u32 class, bool *damaged)
 {
-    const u32 class = class_of(size);
     struct frame *frame;
     pfn_t slab;
     u64 *object;
@@ -98,15 +100,29 @@ static void *small_alloc(u64 size)
     slab = PFN(partial[class]);
     frame = frame_get(slab);
     object = object_at(slab, class, frame->free);
-    if (!looks_free(object))
-        pv_panic("kmalloc", "free object %p of frame %llx was written to", (void *)object,
-                 (unsigned long long)slab.n);
+    *damaged = !looks_free(object);
+    if (*damaged)
+        return object;
     frame->free = (u16)*object;
     frame->used++;
     stats.objects++;
     if (frame->free == NO_OBJECT)
         list_drop(class, slab);
     *object = 0;
+    return object;
+}
+
+static void *small_alloc(u64 size)
+{
+    bool damaged = false;
+    u64 *object;
+
+    spin_lock(&lock);
+    object = take(class_of(size), &damaged);
+    spin_unlock(&lock);
+    if (damaged)
+        pv_panic("kmalloc", "free object %p of frame %llx was written to", (void *)object,
+                 (unsigned long long)va_to_pfn(object).n);
     return object;
 }
 
@@ -151,26 +167,37 @@ static bool is_free_object(const struct frame *frame, pfn_t slab, const u64 *obj
     return false;
 }
 
-static void small_free(struct frame *frame, pfn_t slab, u64 *object)
+/* NULL, or why it cannot be. */
+static const char *put(struct frame *frame, pfn_t slab, u64 *object)
 {
     const u32 class = frame->class, offset = (u32)((u64)object % PAGE_SIZE);
 
     if (offset % sizes[class] || offset / sizes[class] >= PAGE_SIZE / sizes[class])
-        pv_panic("kfree", "%p is no object of frame %llx", (void *)object,
-                 (unsigned long long)slab.n);
+        return "is no object";
     if (is_free_object(frame, slab, object))
-        pv_panic("kfree", "%p of frame %llx was freed already", (void *)object,
-                 (unsigned long long)slab.n);
+        return "was freed already";
     if (frame->free == NO_OBJECT)
         list_push(class, slab);
     *object = free_word(object, frame->free);
     frame->free = (u16)(offset / sizes[class]);
     stats.objects--;
     if (--frame->used)
-        return;
+        return NULL;
     list_drop(class, slab);
     stats.slabs--;
     frame_free(slab, 0);
+    return NULL;
+}
+
+static void small_free(struct frame *frame, pfn_t slab, u64 *object)
+{
+    const char *error;
+
+    spin_lock(&lock);
+    error = put(frame, slab, object);
+    spin_unlock(&lock);
+    if (error)
+        pv_panic("kfree", "%p in frame %llx %s", (void *)object, (unsigned long long)slab.n, error);
 }
 
 void kfree(void *p)

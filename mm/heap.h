@@ -1,8 +1,7 @@
 /*
  * The heap: memory by the byte, from slabs of one frame for each size class, from the frame
  * allocator above 2 KiB, from vmalloc above 4 MiB. Memory is aligned to 16 bytes; a power of two of
- * up to 2 KiB to itself; from 4 KiB on to a page. Context: thread, interrupts on or off; not
- * reentrant.
+ * up to 2 KiB to itself; from 4 KiB on to a page. Context: thread, no spinlock held.
  */
 #ifndef MM_HEAP_H
 #define MM_HEAP_H

@@ -1,4 +1,17 @@
-/* Memory management: the way in. mm/frame.h, space.h, vmap.h and heap.h say what it offers. */
+/*
+ * Memory management: the way in. mm/frame.h, space.h, vmap.h and heap.h say what it offers.
+ *
+ * All of it may be called on several CPUs at once, by threads, with no spinlock of the caller's
+ * held where it says so. It has four kinds of locks. While one is held only those that stand behind
+ * it here may be taken, and no CPU waits for another's TLB:
+ *
+ *   areas (vmap.c)   what is mapped where between VMAP_BASE and VMAP_END, and the balloon
+ *   space (space.h)  one for each space: its tables, and struct frame's used of them
+ *   heap (heap.c)    the slabs, and struct frame's used, free, next and prev of them
+ *   frames (frame.c) the free blocks, every frame's state and order, and the direct map's tables
+ *
+ * A frame's other fields belong to whoever has the frame. Whatever ends in pv_panic holds none.
+ */
 #ifndef MM_MM_H
 #define MM_MM_H
 

@@ -35,6 +35,20 @@ static void walk(const struct mm_space *s, u64 va, int wanted, struct path *p)
     }
 }
 
+/* A space's tables change under its lock, and truly so before that is left: others walk them. */
+static void enter(struct mm_space *s)
+{
+    spin_lock(&s->lock);
+    pv_lazy_enter();
+}
+
+static void leave(struct mm_space *s)
+{
+    pv_lazy_flush(); /* the caller may be lazy */
+    pv_lazy_leave();
+    spin_unlock(&s->lock);
+}
+
 /* The same; what was delayed is first made true if the walk did not get as far as wanted. */
 static void walk_fresh(const struct mm_space *s, u64 va, int wanted, struct path *p)
 {
@@ -85,14 +99,9 @@ static bool all_present(const u64 *slot, u32 count)
     return all;
 }
 
-/*
- * Are these pages all absent (wanted: all present, in 4 KiB pages)? What is delayed is made true
- * once before the answer is no.
- */
+/* Are these pages all absent (wanted: all present, in 4 KiB pages)? */
 static bool range_is(const struct mm_space *s, u64 va, u64 count, bool wanted)
 {
-    bool fresh = !s->live;
-
     while (count) {
         const u32 n = in_table(va, count);
         struct path p;
@@ -103,15 +112,10 @@ static bool range_is(const struct mm_space *s, u64 va, u64 count, bool wanted)
             ok = wanted ? all_present(p.slot[1], n) : all_zero(p.slot[1], n);
         else
             ok = !wanted && !(p.value & PTE_PRESENT);
-        if (ok) {
-            va += n * PAGE_SIZE;
-            count -= n;
-        } else if (!fresh) {
-            pv_lazy_flush();
-            fresh = true;
-        } else {
+        if (!ok)
             return false;
-        }
+        va += n * PAGE_SIZE;
+        count -= n;
     }
     return true;
 }
@@ -120,13 +124,14 @@ static pfn_t new_table(struct mm_space *s)
 {
     const pfn_t pfn = frame_alloc(0, FRAME_ZEROED, FRAME_TABLE);
 
-    s->nr_tables += pfn.n != PFN_INVALID.n;
+    if (pfn.n != PFN_INVALID.n)
+        __atomic_fetch_add(&s->nr_tables, 1, __ATOMIC_RELAXED);
     return pfn;
 }
 
 static void free_table(struct mm_space *s, pfn_t table)
 {
-    s->nr_tables--;
+    __atomic_fetch_sub(&s->nr_tables, 1, __ATOMIC_RELAXED);
     frame_get(table)->used = 0;
     frame_free(table, 0);
 }
@@ -201,24 +206,26 @@ static int map_run(struct mm_space *s, u64 va, u64 value, u32 n)
     return 0;
 }
 
-static int map_value(struct mm_space *s, u64 va, u64 value, u64 count)
+/* frames: which they are; without, they are in a row from value's on. */
+static int map_value(struct mm_space *s, u64 va, u64 value, const pfn_t *frames, u64 count)
 {
     int error = 0;
     u64 done = 0;
 
+    enter(s);
     if (!range_is(s, va, count, false))
-        return -EEXIST;
-    pv_lazy_enter();
+        error = -EEXIST;
     while (done < count && !error) {
-        const u32 n = in_table(va + done * PAGE_SIZE, count - done);
+        const u32 n = frames ? 1 : in_table(va + done * PAGE_SIZE, count - done);
+        const u64 first = frames ? frames[done].n << PAGE_SHIFT : done * PAGE_SIZE;
 
-        error = map_run(s, va + done * PAGE_SIZE, value + done * PAGE_SIZE, n);
+        error = map_run(s, va + done * PAGE_SIZE, value + first, n);
         if (!error)
             done += n;
     }
+    leave(s);
     if (error && done)
         mm_unmap(s, va, done);
-    pv_lazy_leave();
     return error;
 }
 
@@ -226,7 +233,17 @@ int mm_map(struct mm_space *s, u64 va, pfn_t pfn, u64 count, u32 prot)
 {
     if (check_range(s, va, count) || !frames_mappable(pfn, count))
         return -EINVAL;
-    return map_value(s, va, pte_value(pfn, leaf_flags(s, prot)), count);
+    return map_value(s, va, pte_value(pfn, leaf_flags(s, prot)), NULL, count);
+}
+
+int mm_map_frames(struct mm_space *s, u64 va, const pfn_t *frames, u64 count, u32 prot)
+{
+    if (check_range(s, va, count))
+        return -EINVAL;
+    for (u64 i = 0; i < count; i++)
+        if (!frames_mappable(frames[i], 1))
+            return -EINVAL;
+    return map_value(s, va, leaf_flags(s, prot), frames, count);
 }
 
 int mm_map_device(struct mm_space *s, u64 va, u64 pa, u64 count)
@@ -236,20 +253,14 @@ int mm_map_device(struct mm_space *s, u64 va, u64 pa, u64 count)
     if (check_range(s, va, count) || pa % PAGE_SIZE || pa > BOOT_PA_MAX ||
         count > (BOOT_PA_MAX - pa) >> PAGE_SHIFT)
         return -EINVAL;
-    return map_value(s, va, pa | flags, count);
+    return map_value(s, va, pa | flags, NULL, count);
 }
 
-int mm_map_large(struct mm_space *s, u64 va, pfn_t pfn, int level, u32 prot)
+/* The leaf, and the tables that it wants. */
+static int map_leaf(struct mm_space *s, u64 va, u64 value, int level)
 {
-    const u64 pages = pt_span(level) >> PAGE_SHIFT;
-    u64 value = pte_value(pfn, leaf_flags(s, prot) | PTE_LARGE);
     struct path p;
 
-    if (level < 2 || !(mm_traits.leaf_levels >> level & 1))
-        return -EOPNOTSUPP;
-    if (check_range(s, va, pages) || va % pt_span(level) || pfn.n % pages ||
-        !frames_mappable(pfn, pages))
-        return -EINVAL;
     walk_fresh(s, va, level, &p);
     if (p.value & PTE_PRESENT || (p.level == level && READ_ONCE(*p.slot[level])))
         return -EEXIST;
@@ -265,19 +276,20 @@ int mm_map_large(struct mm_space *s, u64 va, pfn_t pfn, int level, u32 prot)
     return 0;
 }
 
-/* A few pages are flushed one by one, many by flushing all. Nobody's TLB knows a space that is not
- * in use. */
-static void flush_range(const struct mm_space *s, u64 va, u64 count)
+int mm_map_large(struct mm_space *s, u64 va, pfn_t pfn, int level, u32 prot)
 {
-    if (s != &mm_kernel && s != mm_space_current())
-        return;
-    if (count <= 16)
-        for (u64 i = 0; i < count; i++)
-            pv_flush_one(va + i * PAGE_SIZE);
-    else if (s == &mm_kernel)
-        pv_flush_all();
-    else
-        pv_flush_user();
+    const u64 pages = pt_span(level) >> PAGE_SHIFT;
+    int error;
+
+    if (level < 2 || !(mm_traits.leaf_levels >> level & 1))
+        return -EOPNOTSUPP;
+    if (check_range(s, va, pages) || va % pt_span(level) || pfn.n % pages ||
+        !frames_mappable(pfn, pages))
+        return -EINVAL;
+    enter(s);
+    error = map_leaf(s, va, pte_value(pfn, leaf_flags(s, prot) | PTE_LARGE), level);
+    leave(s);
+    return error;
 }
 
 /* Unlinks the tables on the path that are empty now, from level up, and strings them on *doomed. */
@@ -299,8 +311,6 @@ static void unlink_empty(struct mm_space *s, struct path *p, int level, u32 *doo
 /* The hardware may walk a table until the flush that follows its unlinking. */
 static void free_doomed(struct mm_space *s, u32 doomed)
 {
-    if (doomed)
-        pv_lazy_flush();
     while (doomed) {
         const pfn_t table = PFN(doomed);
 
@@ -323,9 +333,8 @@ static void clear_run(struct mm_space *s, u64 va, u32 n, u32 *doomed)
 }
 
 /* A large leaf, if the range is exactly that. */
-static bool unmap_large(struct mm_space *s, u64 va, u64 count)
+static bool unmap_large(struct mm_space *s, u64 va, u64 count, u32 *doomed)
 {
-    u32 doomed = 0;
     struct path p;
 
     walk_fresh(s, va, 1, &p);
@@ -336,9 +345,7 @@ static bool unmap_large(struct mm_space *s, u64 va, u64 count)
     else
         *p.slot[p.level] = 0;
     count_used(p.table[p.level], -1);
-    unlink_empty(s, &p, p.level, &doomed);
-    flush_range(s, va, count);
-    free_doomed(s, doomed);
+    unlink_empty(s, &p, p.level, doomed);
     return true;
 }
 
@@ -353,26 +360,35 @@ static int why_not_all(const struct mm_space *s, u64 va, u64 count)
     return -EINVAL;
 }
 
-int mm_unmap(struct mm_space *s, u64 va, u64 count)
+static int unmap(struct mm_space *s, u64 va, u64 count, u32 *doomed)
 {
-    u32 doomed = 0;
-
-    if (check_range(s, va, count))
-        return -EINVAL;
-    if (unmap_large(s, va, count))
+    if (unmap_large(s, va, count, doomed))
         return 0;
     if (!range_is(s, va, count, true))
         return why_not_all(s, va, count);
-    pv_lazy_enter();
     for (u64 done = 0; done < count;) {
         const u32 n = in_table(va + done * PAGE_SIZE, count - done);
 
-        clear_run(s, va + done * PAGE_SIZE, n, &doomed);
+        clear_run(s, va + done * PAGE_SIZE, n, doomed);
         done += n;
     }
-    flush_range(s, va, count);
+    return 0;
+}
+
+int mm_unmap(struct mm_space *s, u64 va, u64 count)
+{
+    u32 doomed = 0;
+    int error;
+
+    if (check_range(s, va, count))
+        return -EINVAL;
+    enter(s);
+    error = unmap(s, va, count, &doomed);
+    leave(s);
+    if (error)
+        return error;
+    mm_flush(s, va, count);
     free_doomed(s, doomed);
-    pv_lazy_leave();
     return 0;
 }
 
@@ -394,22 +410,22 @@ static void protect_one(struct mm_space *s, u64 *slot, u64 flags)
 
 int mm_protect(struct mm_space *s, u64 va, u64 count, u32 prot)
 {
+    int error = 0;
     struct path p;
 
     if (check_range(s, va, count))
         return -EINVAL;
-    if (s->live)
-        pv_lazy_flush();
+    enter(s);
     if (!range_is(s, va, count, true))
-        return why_not_all(s, va, count);
-    pv_lazy_enter();
-    for (u64 i = 0; i < count; i++) {
+        error = why_not_all(s, va, count);
+    for (u64 i = 0; !error && i < count; i++) {
         walk(s, va + i * PAGE_SIZE, 1, &p);
         protect_one(s, p.slot[1], leaf_flags(s, prot));
     }
-    flush_range(s, va, count);
-    pv_lazy_leave();
-    return 0;
+    leave(s);
+    if (!error)
+        mm_flush(s, va, count);
+    return error;
 }
 
 bool mm_query(const struct mm_space *s, u64 va, struct mm_mapping *m)

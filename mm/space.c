@@ -1,6 +1,7 @@
 /*
  * Address spaces of user code (mm/space.h), and what a page fault in one does. A space's tables are
- * plain memory until its first activation, which announces them all in one step.
+ * plain memory until its first activation, which announces them all in one step. A CPU's TLB is
+ * flushed if the CPU is one that uses the space: current says so before the root is written.
  */
 #include "mm/space.h"
 #include "lib/string.h"
@@ -16,12 +17,94 @@ enum {
 /* user.S: copies, and returns how many bytes it could not. */
 u64 user_copy(void *to, const void *from, u64 count);
 
-struct mm_space mm_kernel = {.low = VMAP_BASE, .high = VMAP_END, .flags = PTE_GLOBAL};
-static struct mm_space *current = &mm_kernel;
+struct mm_space mm_kernel = {
+    .lock = SPINLOCK("kernel space"), .low = VMAP_BASE, .high = VMAP_END, .flags = PTE_GLOBAL};
+
+static struct mm_space *current[PV_CPUS_MAX]; /* NULL: the kernel's */
+static u64 cpus = 1;                          /* that use the kernel's */
+static u32 flushers;                          /* who is about to look at cpus, and to ask these */
+
+/* Interrupts disabled. */
+static struct mm_space *current_here(void)
+{
+    struct mm_space *s = current[pv_this_cpu()];
+
+    return s ? s : &mm_kernel;
+}
 
 struct mm_space *mm_space_current(void)
 {
-    return current;
+    const u64 flags = pv_save_fl();
+    struct mm_space *s;
+
+    pv_irq_disable();
+    s = current_here();
+    pv_restore_fl(flags);
+    return s;
+}
+
+void mm_cpu_enter(void)
+{
+    __atomic_fetch_or(&cpus, 1ull << pv_this_cpu(), __ATOMIC_SEQ_CST);
+    pv_flush_all();
+}
+
+/* Who asked this CPU before it left is answered first. */
+void mm_cpu_leave(void)
+{
+    const u64 me = 1ull << pv_this_cpu();
+
+    for (;;) {
+        pv_irq_disable();
+        __atomic_fetch_and(&cpus, ~me, __ATOMIC_SEQ_CST);
+        if (!__atomic_load_n(&flushers, __ATOMIC_SEQ_CST))
+            return;
+        mm_cpu_enter();
+        pv_irq_enable();
+        __builtin_ia32_pause();
+    }
+}
+
+static u64 users_of(const struct mm_space *s)
+{
+    u64 set = 0;
+
+    if (s == &mm_kernel)
+        return __atomic_load_n(&cpus, __ATOMIC_SEQ_CST);
+    for (u32 cpu = 0; cpu < PV_CPUS_MAX; cpu++)
+        set |= (u64)(__atomic_load_n(&current[cpu], __ATOMIC_SEQ_CST) == s) << cpu;
+    return set;
+}
+
+/* A few pages are flushed one by one, many by flushing all. */
+static void flush_here(const struct mm_space *s, u64 va, u64 count)
+{
+    if (count <= 16)
+        for (u64 i = 0; i < count; i++)
+            pv_flush_one(va + i * PAGE_SIZE);
+    else if (s == &mm_kernel)
+        pv_flush_all();
+    else
+        pv_flush_user();
+}
+
+/* No lock is held, since other CPUs are waited for. */
+void mm_flush(const struct mm_space *s, u64 va, u64 count)
+{
+    const u64 flags = pv_save_fl();
+    u64 set, me;
+
+    pv_irq_disable();
+    me = 1ull << pv_this_cpu();
+    __atomic_fetch_add(&flushers, 1, __ATOMIC_SEQ_CST);
+    set = users_of(s);
+    if (set & me)
+        flush_here(s, va, count);
+    if (set & ~me && pv_flush_others(set, count == 1 ? va : ~0ull))
+        pv_panic("flush_others", "of CPUs %llx one is gone", (unsigned long long)set);
+    __atomic_fetch_sub(&flushers, 1, __ATOMIC_SEQ_CST);
+    pv_lazy_flush();
+    pv_restore_fl(flags);
 }
 
 /* The slots of the upper half that the kernel uses are filled at the start and never change. */
@@ -34,6 +117,7 @@ int mm_space_create(struct mm_space *s)
     if (root.n == PFN_INVALID.n)
         return -ENOMEM;
     memset(s, 0, sizeof(*s));
+    s->lock = (struct spinlock)SPINLOCK("user space");
     s->root = root;
     s->low = PAGE_SIZE; /* NULL is never mapped */
     s->high = USER_END;
@@ -45,20 +129,44 @@ int mm_space_create(struct mm_space *s)
     return 0;
 }
 
+void mm_space_switch(struct mm_space *s)
+{
+    if (s == current_here())
+        return;
+    __atomic_store_n(&current[pv_this_cpu()], s, __ATOMIC_SEQ_CST);
+    pv_write_root(s->root);
+}
+
+static int go_live(struct mm_space *s)
+{
+    int error = 0;
+
+    spin_lock(&s->lock);
+    if (!s->live)
+        error = pv_pin_root(s->root);
+    s->live = !error;
+    spin_unlock(&s->lock);
+    return error ? -EINVAL : 0;
+}
+
 int mm_space_activate(struct mm_space *s)
 {
-    if (!s->live && pv_pin_root(s->root))
-        return -EINVAL;
-    s->live = true;
-    if (s != current)
-        pv_write_root(s->root);
-    current = s;
+    const u64 flags = pv_save_fl();
+    const int error = go_live(s);
+
+    if (error)
+        return error;
+    pv_irq_disable();
+    __atomic_fetch_add(&s->users, 1, __ATOMIC_SEQ_CST);
+    __atomic_fetch_sub(&current_here()->users, 1, __ATOMIC_SEQ_CST);
+    mm_space_switch(s);
+    pv_restore_fl(flags);
     return 0;
 }
 
 int mm_space_destroy(struct mm_space *s)
 {
-    if (s == current || s == &mm_kernel)
+    if (s == &mm_kernel || __atomic_load_n(&s->users, __ATOMIC_SEQ_CST))
         return -EBUSY;
     if (s->live)
         pv_unpin_root(s->root);
@@ -70,63 +178,103 @@ int mm_space_destroy(struct mm_space *s)
     return 0;
 }
 
-int mm_populate(struct mm_space *s, u64 va, u64 count, u32 prot)
+int mm_map_new(struct mm_space *s, u64 va, u64 count, u32 prot, u32 flags, u32 owner)
 {
-    int error = 0;
+    pfn_t frames[64];
     u64 done = 0;
+    int error = 0;
 
-    if (!count || count > (s->high - s->low) >> PAGE_SHIFT)
-        return -EINVAL;
-    pv_lazy_enter();
-    for (; done < count && !error; done++) {
-        const pfn_t pfn = frame_alloc(0, FRAME_ZEROED, FRAME_USER);
+    while (done < count && !error) {
+        const u32 wanted = (u32)MIN(count - done, ARRAY_SIZE(frames));
+        u32 n = 0;
 
-        error = pfn.n == PFN_INVALID.n ? -ENOMEM : mm_map(s, va + done * PAGE_SIZE, pfn, 1, prot);
-        if (error && pfn.n != PFN_INVALID.n)
-            frame_free(pfn, 0);
+        for (; n < wanted; n++) {
+            frames[n] = frame_alloc(0, flags, owner);
+            if (frames[n].n == PFN_INVALID.n)
+                break;
+        }
+        error = n < wanted ? -ENOMEM : mm_map_frames(s, va + done * PAGE_SIZE, frames, n, prot);
+        if (!error)
+            done += n;
+        while (error && n)
+            frame_free(frames[--n], 0);
     }
-    pv_lazy_leave();
-    for (u64 i = 0; error && i + 1 < done; i++) {
+    if (error && done)
+        mm_unmap_free(s, va, done);
+    return error;
+}
+
+/* All at once, for the flush's sake; the frames are noted first, in their own entries. */
+void mm_unmap_free(struct mm_space *s, u64 va, u64 count)
+{
+    u32 first = 0;
+
+    for (u64 i = 0; i < count; i++) {
         struct mm_mapping m = {0};
 
         mm_query(s, va + i * PAGE_SIZE, &m);
-        mm_unmap(s, va + i * PAGE_SIZE, 1);
-        frame_free(m.pfn, 0);
+        frame_get(m.pfn)->next = first;
+        first = (u32)m.pfn.n;
     }
-    return error;
+    mm_unmap(s, va, count);
+    while (first) {
+        const pfn_t pfn = PFN(first);
+
+        first = frame_get(pfn)->next;
+        frame_free(pfn, 0);
+    }
+}
+
+int mm_populate(struct mm_space *s, u64 va, u64 count, u32 prot)
+{
+    if (!count || count > (s->high - s->low) >> PAGE_SHIFT)
+        return -EINVAL;
+    return mm_map_new(s, va, count, prot, FRAME_ZEROED, FRAME_USER);
+}
+
+static int add_region(struct mm_space *s, struct mm_region new)
+{
+    for (u32 i = 0; i < s->nr_regions; i++)
+        if (new.start < s->regions[i].end && s->regions[i].start < new.end)
+            return -EEXIST;
+    if (s->nr_regions == MM_REGIONS_MAX)
+        return -ENOMEM;
+    s->regions[s->nr_regions] = new;
+    __atomic_store_n(&s->nr_regions, s->nr_regions + 1, __ATOMIC_RELEASE);
+    return 0;
 }
 
 int mm_reserve(struct mm_space *s, u64 va, u64 count, u32 prot)
 {
-    const u64 end = va + count * PAGE_SIZE;
+    int error;
 
     if (va % PAGE_SIZE || va < s->low || va >= s->high || !count ||
         count > (s->high - va) >> PAGE_SHIFT)
         return -EINVAL;
-    for (u32 i = 0; i < s->nr_regions; i++)
-        if (va < s->regions[i].end && s->regions[i].start < end)
-            return -EEXIST;
-    if (s->nr_regions == MM_REGIONS_MAX)
-        return -ENOMEM;
-    s->regions[s->nr_regions++] = (struct mm_region){va, end, prot};
-    return 0;
+    spin_lock(&s->lock);
+    error = add_region(s, (struct mm_region){va, va + count * PAGE_SIZE, prot});
+    spin_unlock(&s->lock);
+    return error;
 }
 
+/* Another thread may have touched the page first: then it is there. */
 bool mm_fault(u64 va, u64 error)
 {
-    struct mm_space *s = current;
+    struct mm_space *s = mm_space_current();
 
     if (error & FAULT_PRESENT || va >= USER_END)
         return false;
-    for (u32 i = 0; i < s->nr_regions; i++) {
+    for (u32 i = 0; i < __atomic_load_n(&s->nr_regions, __ATOMIC_ACQUIRE); i++) {
         const struct mm_region *r = &s->regions[i];
+        int result;
 
         if (va < r->start || va >= r->end)
             continue;
         if ((error & FAULT_WRITE && !(r->prot & MM_WRITE)) ||
             (error & FAULT_EXEC && !(r->prot & MM_EXEC)))
             return false;
-        return mm_populate(s, ALIGN_DOWN(va, PAGE_SIZE), 1, r->prot) == 0;
+        result = mm_populate(s, ALIGN_DOWN(va, PAGE_SIZE), 1, r->prot);
+        return result == 0 || result == -EEXIST;
     }
     return false;
 }

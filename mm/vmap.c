@@ -6,6 +6,7 @@
 #include "mm/frame.h"
 #include "mm/heap.h"
 #include "mm/space.h"
+#include "pv/spinlock.h"
 
 #define AREAS_END (VMAP_END - GIB(16))
 
@@ -15,92 +16,60 @@ struct area {
     struct area *next;
 };
 
+static struct spinlock lock = SPINLOCK("areas");
 static struct area *areas;
 
-/* Finds room and links the area in; NULL if there is none. */
+/* Links it into the first gap with room for it; false if there is none. */
+static bool place(struct area *new)
+{
+    struct area **link = &areas;
+    u64 start = VMAP_BASE + PAGE_SIZE;
+
+    for (; *link && (*link)->start - start < (new->pages + 1) * PAGE_SIZE; link = &(*link)->next)
+        start = (*link)->start + ((*link)->pages + 1) * PAGE_SIZE;
+    if (!new->pages || new->pages >= (AREAS_END - start) >> PAGE_SHIFT)
+        return false;
+    new->start = start;
+    new->next = *link;
+    *link = new;
+    return true;
+}
+
 static struct area *add_area(u64 pages, bool owned)
 {
-    struct area *new = kmalloc(sizeof(*new)), **link = &areas;
-    u64 start = VMAP_BASE + PAGE_SIZE;
+    struct area *new = kmalloc(sizeof(*new));
+    bool placed;
 
     if (!new)
         return NULL;
-    for (; *link && (*link)->start - start < (pages + 1) * PAGE_SIZE; link = &(*link)->next)
-        start = (*link)->start + ((*link)->pages + 1) * PAGE_SIZE;
-    if (!pages || pages >= (AREAS_END - start) >> PAGE_SHIFT) {
-        kfree(new);
-        return NULL;
-    }
-    *new = (struct area){start, pages, owned, *link};
-    *link = new;
-    return new;
+    *new = (struct area){.pages = pages, .owned = owned};
+    spin_lock(&lock);
+    placed = place(new);
+    spin_unlock(&lock);
+    if (placed)
+        return new;
+    kfree(new);
+    return NULL;
 }
 
+/* Nothing is mapped there any more. */
 static void drop_area(struct area *area)
 {
     struct area **link = &areas;
 
+    spin_lock(&lock);
     while (*link != area)
         link = &(*link)->next;
     *link = area->next;
+    spin_unlock(&lock);
     kfree(area);
 }
 
-/* Unmaps the first count pages, and frees their frames if they are the area's. */
-static void unmap_pages(const struct area *area, u64 count)
+/* What was mapped there is the caller's, or there is no memory, and no area. */
+static void *finish(struct area *area, int error)
 {
-    for (u64 i = 0; i < count; i++) {
-        const u64 va = area->start + i * PAGE_SIZE;
-        struct mm_mapping m = {0};
-
-        mm_query(&mm_kernel, va, &m);
-        mm_unmap(&mm_kernel, va, 1);
-        if (area->owned)
-            frame_free(m.pfn, 0);
-    }
-}
-
-/* All at once, for the flush's sake; the frames are noted first, in the area's own frames. */
-static void unmap_area(const struct area *area)
-{
-    u32 first = 0;
-
-    for (u64 i = 0; area->owned && i < area->pages; i++) {
-        struct mm_mapping m = {0};
-
-        mm_query(&mm_kernel, area->start + i * PAGE_SIZE, &m);
-        frame_get(m.pfn)->next = first;
-        first = (u32)m.pfn.n;
-    }
-    mm_unmap(&mm_kernel, area->start, area->pages);
-    while (first) {
-        const pfn_t pfn = PFN(first);
-
-        first = frame_get(pfn)->next;
-        frame_free(pfn, 0);
-    }
-}
-
-static void *map_frames(struct area *area, const pfn_t *frames, u32 prot)
-{
-    u64 i;
-
-    pv_lazy_enter();
-    for (i = 0; i < area->pages; i++) {
-        const pfn_t pfn = frames ? frames[i] : frame_alloc(0, 0, FRAME_KERNEL);
-
-        if (pfn.n == PFN_INVALID.n)
-            break;
-        if (mm_map(&mm_kernel, area->start + i * PAGE_SIZE, pfn, 1, prot)) {
-            if (!frames)
-                frame_free(pfn, 0);
-            break;
-        }
-    }
-    pv_lazy_leave();
-    if (i == area->pages)
+    if (!error)
         return (void *)area->start;
-    unmap_pages(area, i);
     drop_area(area);
     return NULL;
 }
@@ -117,40 +86,56 @@ void *vmalloc(u64 size)
     if (pages_of(size) > frames_free())
         return NULL;
     area = add_area(pages_of(size), true);
-    return area ? map_frames(area, NULL, MM_WRITE) : NULL;
+    if (!area)
+        return NULL;
+    return finish(area,
+                  mm_map_new(&mm_kernel, area->start, area->pages, MM_WRITE, 0, FRAME_KERNEL));
 }
 
 void *vmap(const pfn_t *frames, u64 count, u32 prot)
 {
     struct area *area = add_area(count, false);
 
-    return area ? map_frames(area, frames, prot) : NULL;
+    return area ? finish(area, mm_map_frames(&mm_kernel, area->start, frames, count, prot)) : NULL;
 }
 
 void *vmap_device(u64 pa, u64 size)
 {
     struct area *area = add_area(pages_of(pa % PAGE_SIZE + size), false);
+    const u64 start = ALIGN_DOWN(pa, PAGE_SIZE);
+    char *p;
 
     if (!area)
         return NULL;
-    if (mm_map_device(&mm_kernel, area->start, ALIGN_DOWN(pa, PAGE_SIZE), area->pages)) {
-        drop_area(area);
-        return NULL;
-    }
-    return (void *)(area->start + pa % PAGE_SIZE);
+    p = finish(area, mm_map_device(&mm_kernel, area->start, start, area->pages));
+    return p ? p + pa % PAGE_SIZE : NULL;
 }
 
+static struct area *find_area(u64 start)
+{
+    struct area *area;
+
+    spin_lock(&lock);
+    area = areas;
+    while (area && area->start != start)
+        area = area->next;
+    spin_unlock(&lock);
+    return area;
+}
+
+/* The area keeps its addresses until no TLB knows them. */
 void vfree(void *p)
 {
-    struct area *area = areas;
+    struct area *area = p ? find_area(ALIGN_DOWN((u64)p, PAGE_SIZE)) : NULL;
 
     if (!p)
         return;
-    while (area && area->start != ALIGN_DOWN((u64)p, PAGE_SIZE))
-        area = area->next;
     if (!area)
         pv_panic("vfree", "nothing was mapped at %p", p);
-    unmap_area(area);
+    if (area->owned)
+        mm_unmap_free(&mm_kernel, area->start, area->pages);
+    else
+        mm_unmap(&mm_kernel, area->start, area->pages);
     drop_area(area);
 }
 
@@ -159,7 +144,7 @@ void vfree(void *p)
 
 static u32 ballooned;
 
-s64 mm_balloon_give(u64 count)
+static s64 give(u64 count)
 {
     u64 done;
 
@@ -179,7 +164,7 @@ s64 mm_balloon_give(u64 count)
     return (s64)done;
 }
 
-s64 mm_balloon_take(u64 count)
+static s64 take(u64 count)
 {
     u64 done;
 
@@ -193,4 +178,24 @@ s64 mm_balloon_take(u64 count)
         frame_free(pfn, 0);
     }
     return (s64)done;
+}
+
+s64 mm_balloon_give(u64 count)
+{
+    s64 done;
+
+    spin_lock(&lock);
+    done = give(count);
+    spin_unlock(&lock);
+    return done;
+}
+
+s64 mm_balloon_take(u64 count)
+{
+    s64 done;
+
+    spin_lock(&lock);
+    done = take(count);
+    spin_unlock(&lock);
+    return done;
 }

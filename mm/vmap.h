@@ -1,6 +1,6 @@
 /*
  * Kernel mappings made at run time, between VMAP_BASE and VMAP_END: each has an unmapped page below
- * and above it, so that running over an end is a page fault. Context: thread; not reentrant.
+ * and above it, so that running over an end is a page fault. Context: thread, no spinlock held.
  */
 #ifndef MM_VMAP_H
 #define MM_VMAP_H

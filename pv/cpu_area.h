@@ -16,7 +16,9 @@
 #define CPU_AREA_STACK_LIMIT  24
 #define CPU_AREA_OVERFLOW_RSP 32
 #define CPU_AREA_NUMBER       40
+#define CPU_AREA_SPINLOCKS    44
 #define CPU_AREA_USER_IOPL    48
+#define CPU_AREA_NEED_SWITCH  56
 #define CPU_AREA_SHARED       64
 #define CPU_AREA_SHARED_SIZE  64
 #define CPU_AREA_SIZE         128
@@ -33,8 +35,10 @@ struct pv_cpu_area {
     void *self;      /* the address of this struct, which %gs: cannot tell */
     u64 stack_limit; /* kernel/stack.h */
     u64 overflow_rsp;
-    u32 number; /* which CPU this is; 0 is the one that booted */
+    u32 number;    /* which CPU this is; 0 is the one that booted */
+    u32 spinlocks; /* held here: while there are any the thread is neither preempted nor moved */
     u64 user_iopl;
+    u32 need_switch; /* kernel: it is another thread's turn */
     /* What the platform shares with this CPU: within a page, as the hypervisor wants it. */
     u8 shared[CPU_AREA_SHARED_SIZE] __aligned(CPU_AREA_SHARED_SIZE);
 } __aligned(CPU_AREA_SIZE);
@@ -45,6 +49,9 @@ _Static_assert(offsetof(struct pv_cpu_area, stack_limit) == CPU_AREA_STACK_LIMIT
 _Static_assert(offsetof(struct pv_cpu_area, overflow_rsp) == CPU_AREA_OVERFLOW_RSP,
                "assembly knows the layout");
 _Static_assert(offsetof(struct pv_cpu_area, number) == CPU_AREA_NUMBER,
+               "assembly knows the layout");
+_Static_assert(offsetof(struct pv_cpu_area, spinlocks) == CPU_AREA_SPINLOCKS &&
+                   offsetof(struct pv_cpu_area, need_switch) == CPU_AREA_NEED_SWITCH,
                "assembly knows the layout");
 _Static_assert(offsetof(struct pv_cpu_area, user_iopl) == CPU_AREA_USER_IOPL,
                "assembly knows the layout");
@@ -67,6 +74,20 @@ static inline u32 pv_this_cpu(void)
 
     __asm__ volatile("movl %%gs:%c1, %0" : "=r"(number) : "i"(CPU_AREA_NUMBER));
     return number;
+}
+
+/* One spinlock more or less is held here. True if none is left and it is another thread's turn. */
+static inline bool pv_count_spinlock(s32 change)
+{
+    bool none;
+    u32 due;
+
+    __asm__ volatile("addl %1, %%gs:%c2"
+                     : "=@ccz"(none)
+                     : "r"(change), "i"(CPU_AREA_SPINLOCKS)
+                     : "memory");
+    __asm__ volatile("movl %%gs:%c1, %0" : "=r"(due) : "i"(CPU_AREA_NEED_SWITCH));
+    return none && due;
 }
 #endif
 

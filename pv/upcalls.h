@@ -72,6 +72,13 @@ struct pv_upcalls {
     void (*interrupts_done)(struct trap_frame *frame);
 
     /*
+     * The last spinlock that this CPU held was left (pv/spinlock.h), and it is another thread's
+     * turn. Context: where the lock was left, interrupts enabled; the thread may go on at another
+     * CPU.
+     */
+    void (*reschedule)(void);
+
+    /*
      * Around the op suspend, in its context: suspend is the last thing before the machine stops,
      * resume the first after it, cancelled if it never stopped. In between time has passed that
      * clock_ns may or may not show.

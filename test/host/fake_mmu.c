@@ -2,7 +2,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <asm/prctl.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "pv/pv.h"
 #include "fake_mmu.h"
@@ -11,6 +14,7 @@
 
 struct pv_ops pv_ops;
 struct pv_mmu_traits mm_traits;
+const struct pv_upcalls *pv_upcalls; /* nobody waits for a turn */
 jmp_buf fake_panic_return;
 bool fake_panic_armed;
 char fake_panic_text[256];
@@ -257,6 +261,25 @@ static const struct pv_mmu_ops ops = {
     .make_contiguous = make_contiguous,
 };
 
+/* The machine's one CPU, found by %gs as in the kernel; nobody uses that on the host. */
+static struct pv_cpu_area area = {.self = &area};
+
+static u64 save_fl(void)
+{
+    return 0;
+}
+
+static void restore_fl(u64 flags)
+{
+    (void)flags;
+}
+
+static const struct pv_flag_ops flag_ops = {
+    .save_fl = save_fl,
+    .restore_fl = restore_fl,
+    .irq_disable = nop,
+};
+
 static void make_kernel_root(void)
 {
     const pfn_t root = frame_alloc(0, FRAME_ZEROED, FRAME_TABLE);
@@ -286,7 +309,10 @@ void fake_reset(void)
         shadow[i] = NULL;
     }
     queued = depth = 0;
+    FAKE_REQUIRE(!syscall(SYS_arch_prctl, ARCH_SET_GS, &area), "no GS base");
+    area.spinlocks = 0;
     pv_ops.mmu = ops;
+    pv_ops.flag = flag_ops;
     mm_traits = (struct pv_mmu_traits){.leaf_levels = 6, .root_pages = 2};
     memset(db, 0xee, sizeof(db)); /* the table of frames need not be zeroed */
     frame_init(db, FAKE_FRAMES, &ram, 1, NULL, 0);
@@ -296,6 +322,7 @@ void fake_reset(void)
 void fake_check(void)
 {
     drain();
+    FAKE_REQUIRE(!area.spinlocks, "a lock is still held");
     for (u64 i = 0; i < FAKE_FRAMES; i++)
         FAKE_REQUIRE(!shadow[i] || !memcmp(shadow[i], pfn_to_va(PFN(i)), PAGE_SIZE),
                      "a plain store to the announced table in frame %#lx", (unsigned long)i);

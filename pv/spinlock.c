@@ -1,9 +1,6 @@
-/* See kernel/spinlock.h. */
-#include "kernel/spinlock.h"
-#include "kernel/cpu.h"
-#include "kernel/panic.h"
-#include "kernel/smp.h"
-#include "kernel/thread.h"
+/* See pv/spinlock.h. */
+#include "pv/spinlock.h"
+#include "pv/upcalls.h"
 
 enum {
     SPINS = 4096,        /* before a waiter sleeps, and between looks for a deadlock */
@@ -21,18 +18,14 @@ static struct waiting {
 
 static void no_preemption(void)
 {
-    this_thread()->spinlocks++;
-    barrier();
+    pv_count_spinlock(1);
 }
 
-/* A turn that was due meanwhile is made up for, unless an interrupt is being handled or disabled.
- */
+/* A turn that was due meanwhile is made up for. */
 static void preemption(void)
 {
-    barrier();
-    if (--this_thread()->spinlocks == 0 && READ_ONCE(this_cpu()->need_switch) &&
-        !this_cpu()->irq_frame && pv_save_fl() & PV_FLAG_IF)
-        thread_yield();
+    if (pv_count_spinlock(-1) && pv_save_fl() & PV_FLAG_IF)
+        pv_upcalls->reschedule();
 }
 
 /* Follows who waits for whom. Returns how many steps lead back to this CPU; 0 if none do. */
@@ -59,13 +52,14 @@ static void __noreturn report_deadlock(const struct spinlock *lock, u32 steps)
     const struct spinlock *next = NULL;
 
     if (steps == 1)
-        panic("deadlock: CPU %u waits for lock %s, which it holds itself", pv_this_cpu(),
-              lock->name);
+        pv_panic("spin_lock", "deadlock: CPU %u waits for lock %s, which it holds itself",
+                 pv_this_cpu(), lock->name);
     next = waiting[lock->owner - 1].lock;
-    panic("deadlock: CPU %u waits for lock %s, held by CPU %u, which waits for lock %s, held by "
-          "CPU %u",
-          pv_this_cpu(), lock->name, lock->owner - 1, next ? next->name : "?",
-          next ? next->owner - 1 : 0);
+    pv_panic("spin_lock",
+             "deadlock: CPU %u waits for lock %s, held by CPU %u, which waits for lock %s, held by "
+             "CPU %u",
+             pv_this_cpu(), lock->name, lock->owner - 1, next ? next->name : "?",
+             next ? next->owner - 1 : 0);
 }
 
 static void look_for_deadlock(const struct spinlock *lock, u32 *seen)
@@ -180,7 +174,8 @@ static void unlock(struct spinlock *lock)
     u8 next;
 
     if (!spin_is_mine(lock))
-        panic("lock %s is unlocked by CPU %u, which does not hold it", lock->name, pv_this_cpu());
+        pv_panic("spin_unlock", "lock %s is unlocked by CPU %u, which does not hold it", lock->name,
+                 pv_this_cpu());
     WRITE_ONCE(lock->owner, 0);
     next = (u8)(__atomic_fetch_add(&lock->head, 1, __ATOMIC_SEQ_CST) + 1);
     if (__atomic_load_n(&lock->sleepers, __ATOMIC_SEQ_CST))

@@ -1,0 +1,239 @@
+/* Memory management from all CPUs at once: nothing is lost, and nothing is given out twice. */
+#include "kernel/smp.h"
+#include "kernel/thread.h"
+#include "mm/heap.h"
+#include "mm/vmap.h"
+#include "test/mm_util.h"
+
+enum { WORKERS = 4, SLOTS = 16 };
+
+/*
+ * What the workers share: each takes what is in a slot, looks whether it is still filled with its
+ * mark, frees it, and puts in something new. So most of it is freed on another CPU than it came
+ * from, and an overlap or a stale translation shows as a wrong mark.
+ */
+struct block {
+    u64 *words;
+    u64 count, mark;
+};
+static struct block slots[SLOTS];
+static struct spinlock slots_lock = SPINLOCK("test slots");
+static u64 damaged, exchanged;
+static void *(*allocate)(u64 size);
+static void (*release)(void *p, u64 size);
+static u64 largest;
+static u32 rounds;
+
+static struct block swap(u32 i, struct block with)
+{
+    struct block was;
+
+    spin_lock(&slots_lock);
+    was = slots[i];
+    slots[i] = with;
+    exchanged++;
+    spin_unlock(&slots_lock);
+    return was;
+}
+
+static void fill(struct block *b)
+{
+    for (u64 i = 0; i < b->count; i++)
+        b->words[i] = b->mark + i;
+}
+
+static void check_and_free(const struct block *b)
+{
+    u64 wrong = 0;
+
+    if (!b->words)
+        return;
+    for (u64 i = 0; i < b->count; i++)
+        wrong += READ_ONCE(b->words[i]) != b->mark + i;
+    if (wrong)
+        __atomic_fetch_add(&damaged, 1, __ATOMIC_SEQ_CST);
+    release(b->words, b->count * 8);
+}
+
+static void work(void *arg)
+{
+    u64 random = 1 + (u64)arg;
+
+    for (u32 i = 0; i < rounds; i++) {
+        struct block b = {.count = 2 + (random_next(&random) >> 33) % (largest / 8 - 2)}, was;
+
+        b.words = allocate(b.count * 8);
+        b.mark = random_next(&random);
+        if (b.words)
+            fill(&b);
+        was = swap((u32)(random_next(&random) >> 40) % SLOTS, b);
+        check_and_free(&was);
+    }
+}
+
+static void from_all_cpus(void *(*get)(u64 size), void (*put)(void *p, u64 size), u64 most,
+                          u32 count)
+{
+    struct thread *workers[WORKERS];
+    const u64 free = frames_free(), objects = heap_stats().objects;
+
+    allocate = get;
+    release = put;
+    largest = most;
+    rounds = count;
+    damaged = exchanged = 0;
+    for (u32 i = 0; i < WORKERS; i++) {
+        workers[i] = thread_start("allocator", i % smp_online_count(), work, (void *)(u64)i);
+        REQUIRE(workers[i]);
+    }
+    for (u32 i = 0; i < WORKERS; i++)
+        thread_join(workers[i]);
+    for (u32 i = 0; i < SLOTS; i++) {
+        const struct block was = swap(i, (struct block){0});
+
+        check_and_free(&was);
+    }
+    EXPECT_EQ(exchanged, WORKERS * rounds + SLOTS);
+    EXPECT_EQ(damaged, 0);
+    EXPECT_EQ(frames_free(), free);
+    EXPECT_EQ(heap_stats().objects, objects);
+}
+
+static u32 order_of(u64 size)
+{
+    u32 order = 0;
+
+    while (PAGE_SIZE << order < size)
+        order++;
+    return order;
+}
+
+static void *get_frames(u64 size)
+{
+    const pfn_t pfn = frame_alloc(order_of(size), 0, FRAME_KERNEL);
+
+    return pfn.n == NO_PFN ? NULL : pfn_to_va(pfn);
+}
+
+static void put_frames(void *p, u64 size)
+{
+    frame_free(va_to_pfn(p), order_of(size));
+}
+
+TEST(mm_smp, frames_from_all_cpus)
+{
+    from_all_cpus(get_frames, put_frames, 5 * PAGE_SIZE, 200);
+    EXPECT_EQ(frames_largest_order(), FRAME_ORDER_MAX);
+}
+
+static void put_heap(void *p, u64 size)
+{
+    (void)size;
+    kfree(p);
+}
+
+TEST(mm_smp, heap_from_all_cpus)
+{
+    from_all_cpus(kmalloc, put_heap, 700, 400);
+}
+
+static void *get_vmalloc(u64 size)
+{
+    return vmalloc(size);
+}
+
+static void put_vmalloc(void *p, u64 size)
+{
+    (void)size;
+    vfree(p);
+}
+
+/*
+ * An address is used again and again for other frames: no CPU may still know the old ones. Few
+ * rounds: each waits for all CPUs, of which the host may run one after the other.
+ */
+TEST(mm_smp, vmalloc_from_all_cpus, flush_others)
+{
+    from_all_cpus(get_vmalloc, put_vmalloc, 2 * PAGE_SIZE, 10);
+}
+
+/* The same address, and another space for each of two threads that share a CPU. */
+static struct visit {
+    struct mm_space space;
+    pfn_t frame;
+    u64 mark, wrong;
+    int error, busy;
+} visits[2];
+
+static void visit(void *arg)
+{
+    struct visit *v = arg;
+
+    v->error = mm_space_activate(&v->space);
+    for (u32 i = 0; !v->error && i < 50; i++) {
+        u64 seen = 0;
+
+        if (copy_from_user(&seen, USER_VA, sizeof(seen)) || seen != v->mark)
+            v->wrong++;
+        thread_yield();
+    }
+    v->busy = mm_space_destroy(&v->space);
+}
+
+TEST(mm_smp, spaces_follow_threads, write_root)
+{
+    struct thread *threads[2];
+    const u64 free = frames_free();
+
+    for (u32 i = 0; i < 2; i++) {
+        struct visit *v = &visits[i];
+
+        *v = (struct visit){.mark = 0x1000 + i, .frame = marked_frame(0x1000 + i)};
+        REQUIRE(mm_space_create(&v->space) == 0);
+        REQUIRE(mm_map(&v->space, USER_VA, v->frame, 1, 0) == 0);
+    }
+    for (u32 i = 0; i < 2; i++) {
+        threads[i] = thread_start("visitor", smp_online_count() - 1, visit, &visits[i]);
+        REQUIRE(threads[i]);
+    }
+    for (u32 i = 0; i < 2; i++) {
+        thread_join(threads[i]);
+        EXPECT_EQ(visits[i].error, 0);
+        EXPECT_EQ(visits[i].wrong, 0);
+        EXPECT_EQ(visits[i].busy, -EBUSY);
+        EXPECT_EQ(mm_space_destroy(&visits[i].space), 0);
+        frame_free(visits[i].frame, 0);
+    }
+    EXPECT_EQ(frames_free(), free);
+}
+
+/* A frame's page, changed by ops: what another thread's lazy section delays is not this one's. */
+static void change_page(void *arg)
+{
+    u64 *slot = mm_slot(&mm_kernel, TEST_VA, 1);
+    const struct visit *v = arg;
+
+    spin_lock(&slots_lock); /* stays here */
+    pv_set_pte((pte_t *)slot, pv_make_pte(pte_value(v->frame, PTE_PRESENT | PTE_GLOBAL | PTE_NX)));
+    pv_flush_one(TEST_VA);
+    visits[0].wrong = *(const volatile u64 *)TEST_VA != v->mark;
+    spin_unlock(&slots_lock);
+}
+
+TEST(mm_smp, lazy_sections_belong_to_threads, context_switch_start, context_switch_end)
+{
+    const pfn_t first = marked_frame(1);
+    struct thread *thread;
+
+    visits[0] = (struct visit){.mark = 2, .frame = marked_frame(2), .wrong = 9};
+    REQUIRE(mm_map(&mm_kernel, TEST_VA, first, 1, 0) == 0);
+    pv_lazy_enter();
+    thread = thread_start("not lazy", 0, change_page, &visits[0]);
+    if (EXPECT(thread))
+        thread_join(thread);
+    pv_lazy_leave();
+    EXPECT_EQ(visits[0].wrong, 0);
+    EXPECT_EQ(mm_unmap(&mm_kernel, TEST_VA, 1), 0);
+    frame_free(first, 0);
+    frame_free(visits[0].frame, 0);
+}
