@@ -104,9 +104,16 @@ $(BUILD)/obj/%.S.o: %.S $(FLAGS_FILE) | $(BUILD)/include/xen
 	$(call say,AS)
 	$(Q)$(CC) $(CPPFLAGS) $(CODEGEN) -D__ASSEMBLY__ -MMD -MP -c -o $@ $<
 
-# Linked twice: the first time with an empty symbol table, to learn where the functions lie. The
-# table lies behind the text, so the second time they lie where they were; symtab.py --check proves it.
+# Linked twice: the first time with empty tables, to learn where the functions (symtab.py) and the call
+# sites of ops (sites.py) lie. The tables lie behind the text, so the second time both lie where they were;
+# --check proves it.
+TABLES = $(BUILD)/obj/symtab-$(1).o $(BUILD)/obj/sites-$(1).o
+
 $(BUILD)/obj/symtab-%.o: $(BUILD)/obj/symtab-%.S
+	$(call say,AS)
+	$(Q)$(CC) $(CODEGEN) -c -o $@ $<
+
+$(BUILD)/obj/sites-%.o: $(BUILD)/obj/sites-%.S
 	$(call say,AS)
 	$(Q)$(CC) $(CODEGEN) -c -o $@ $<
 
@@ -114,18 +121,27 @@ $(BUILD)/obj/symtab-empty.S: tools/symtab.py $(FLAGS_FILE)
 	$(call say,GEN)
 	$(Q)$(PYTHON) tools/symtab.py < /dev/null > $@
 
-$(FIRST_LINK)-pass1.elf: $(OBJS) $(WORLD) $(BUILD)/obj/symtab-empty.o linker.ld
+$(BUILD)/obj/sites-empty.S: tools/sites.py $(FLAGS_FILE)
+	$(call say,GEN)
+	$(Q)$(PYTHON) tools/sites.py > $@
+
+$(FIRST_LINK)-pass1.elf: $(OBJS) $(WORLD) $(call TABLES,empty) linker.ld
 	$(call say,LD)
-	$(Q)$(LD) $(LDFLAGS) -T linker.ld -o $@ $(OBJS) $(WORLD) $(BUILD)/obj/symtab-empty.o
+	$(Q)$(LD) $(LDFLAGS) --emit-relocs --strip-debug -T linker.ld -o $@ $(OBJS) $(WORLD) $(call TABLES,empty)
 
 $(BUILD)/obj/symtab-$(notdir $(IMAGE)).S: $(FIRST_LINK)-pass1.elf
 	$(call say,GEN)
 	$(Q)$(NM) $< | $(PYTHON) tools/symtab.py > $@
 
-$(IMAGE).debug.elf: $(OBJS) $(WORLD) $(BUILD)/obj/symtab-$(notdir $(IMAGE)).o linker.ld tools/check_image.py
+$(BUILD)/obj/sites-$(notdir $(IMAGE)).S: $(FIRST_LINK)-pass1.elf
+	$(call say,GEN)
+	$(Q)$(PYTHON) tools/sites.py $< > $@.tmp && mv $@.tmp $@
+
+$(IMAGE).debug.elf: $(OBJS) $(WORLD) $(call TABLES,$(notdir $(IMAGE))) linker.ld tools/check_image.py
 	$(call say,LD)
-	$(Q)$(LD) $(LDFLAGS) -T linker.ld -o $@.tmp $(OBJS) $(WORLD) $(BUILD)/obj/symtab-$(notdir $(IMAGE)).o
+	$(Q)$(LD) $(LDFLAGS) -T linker.ld -o $@.tmp $(OBJS) $(WORLD) $(call TABLES,$(notdir $(IMAGE)))
 	$(Q)$(NM) $@.tmp | $(PYTHON) tools/symtab.py --check $(BUILD)/obj/symtab-$(notdir $(IMAGE)).S
+	$(Q)$(PYTHON) tools/sites.py --check $(BUILD)/obj/sites-$(notdir $(IMAGE)).S $@.tmp
 	$(Q)$(PYTHON) tools/check_image.py --objdump $(OBJDUMP) --nm $(NM) $@.tmp $(BUILD)/obj
 	$(Q)mv $@.tmp $@
 
@@ -147,7 +163,7 @@ check: ## run the linters: clang-format, cppcheck, shellcheck, the Python byte c
 	clang-format --dry-run -Werror $(call files,*.c *.h)
 	cppcheck -q --std=c11 --error-exitcode=1 --inline-suppr --enable=warning,portability,performance \
 		--suppress=missingInclude --suppress=comparePointers --suppress=va_end_missing:kernel/panic.c --suppress=va_end_missing:repro/kit/kit.c \
-		-I. -DPARAVANE_VERSION='"x"' -Dbool=_Bool $(call files,boot/*.c kernel/*.c lib/*.c mm/*.c pv/*.c test/*.c repro/*.c)
+		-I. -DPARAVANE_VERSION='"x"' -Dbool=_Bool -DPV_NO_SITES $(call files,boot/*.c kernel/*.c lib/*.c mm/*.c pv/*.c test/*.c repro/*.c)
 	shellcheck run.sh .ci/run
 	$(PYTHON) -m compileall -q tools
 	$(PYTHON) -B tools/ops_doc.py --check

@@ -12,11 +12,14 @@
 /* How much of a word of the line an error quotes. */
 #define QUOTE_MAX 48
 
-/* Every word is KEY=VALUE, and VALUE is kept in a string of struct cmdline, or is a log level. */
+/*
+ * A word is KEY=VALUE, and VALUE is kept in a string of struct cmdline, or is a log level; or a
+ * bare KEY, which sets a bool of it.
+ */
 struct word {
     const char *key;
-    size_t offset; /* of the string in struct cmdline */
-    const char *initial;
+    size_t offset;       /* of the string, or bool, in struct cmdline */
+    const char *initial; /* NULL: a bare word */
 };
 
 #define WORD(key, initial) \
@@ -24,9 +27,15 @@ struct word {
 #key, offsetof(struct cmdline, key), initial \
     }
 
+#define BARE(key, field) \
+    { \
+        key, offsetof(struct cmdline, field), NULL \
+    }
+
 static const struct word words[] = {
-    WORD(run, "suite"), WORD(pv, ""),      WORD(test, "*"),  WORD(plant, ""), WORD(platform, ""),
-    WORD(echo, ""),     WORD(log, "info"), WORD(evtchn, ""), WORD(soak, ""),  WORD(mutate, ""),
+    WORD(run, "suite"), WORD(pv, ""),     WORD(test, "*"),          WORD(plant, ""),
+    WORD(platform, ""), WORD(echo, ""),   WORD(log, "info"),        WORD(evtchn, ""),
+    WORD(soak, ""),     WORD(mutate, ""), BARE("nopatch", nopatch), BARE("pv.sites", sites),
 };
 
 static const char *const log_levels[] = {
@@ -76,7 +85,8 @@ static bool fail_unknown_word(char *error, struct span word)
     size_t len = ksnprintf(known, sizeof(known), "; known:");
 
     for (size_t i = 0; i < ARRAY_SIZE(words) && len < sizeof(known); i++)
-        len += ksnprintf(known + len, sizeof(known) - len, " %s=", words[i].key);
+        len += ksnprintf(known + len, sizeof(known) - len, words[i].initial ? " %s=" : " %s",
+                         words[i].key);
     return fail(error, "unknown word", word, known);
 }
 
@@ -127,7 +137,8 @@ static void set_defaults(struct cmdline *out)
 {
     memset(out, 0, sizeof(*out));
     for (size_t i = 0; i < ARRAY_SIZE(words); i++)
-        store(out, &words[i], (struct span){words[i].initial, strlen(words[i].initial)});
+        if (words[i].initial)
+            store(out, &words[i], (struct span){words[i].initial, strlen(words[i].initial)});
 }
 
 /* Parses one word of the line; bit i of *seen says that words[i] has come before. */
@@ -148,13 +159,17 @@ static bool parse_word(struct span whole, struct cmdline *out, u32 *seen, char *
         return fail_unknown_word(error, whole);
     if (*seen & (1u << i))
         return fail(error, "given twice:", key, "");
+    *seen |= 1u << i;
+    if (!words[i].initial && key.len == whole.len)
+        return *(bool *)((char *)out + words[i].offset) = true;
+    if (!words[i].initial)
+        return fail(error, "no value wanted in", whole, "");
     if (value.len == 0)
         return fail(error, "no value in", whole, "; write KEY=VALUE");
     if (value.len >= CMDLINE_VALUE_MAX)
         return fail(error, "the value is too long in", whole, "");
     if (!store(out, &words[i], value))
         return fail_unknown_level(error, whole);
-    *seen |= 1u << i;
     return true;
 }
 

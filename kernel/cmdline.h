@@ -28,6 +28,8 @@ struct cmdline {
     char evtchn[CMDLINE_VALUE_MAX]; /* evtchn=2l|fifo  event channels, "": 2l while they suffice */
     char soak[CMDLINE_VALUE_MAX];   /* soak=on         the storms of the suite at full length */
     char mutate[CMDLINE_VALUE_MAX]; /* mutate=OP:KIND  one op is replaced by a wrong one */
+    bool nopatch;                   /* nopatch         ops stay calls through the table */
+    bool sites;                     /* pv.sites        lists all calls of ops */
     enum log_level log;             /* log=error|warn|info|debug, default info */
     const char *arguments; /* what follows the word "--", a part of the line; "" for none */
 };

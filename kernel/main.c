@@ -10,6 +10,7 @@
 #include "kernel/kernel.h"
 #include "kernel/panic.h"
 #include "kernel/plant.h"
+#include "kernel/sites.h"
 #include "kernel/smp.h"
 #include "kernel/thread.h"
 #include "kernel/time.h"
@@ -158,6 +159,7 @@ void kernel_main(struct boot_info *info, const char *boot_error)
     check_memory_size(info);
     pv_platform_init(info); /* what the backend wants of it: ACPI, shared pages */
     memory_init(info);      /* the kernel's own page tables; all of RAM */
+    sites_init();           /* every call of an op becomes what the op is here */
     cpu_init();             /* our own descriptor tables; system calls */
     fpu_init();             /* SSE, for programs */
     irq_init();             /* interrupt controllers or event channels */

@@ -12,7 +12,7 @@
 #include "pv/ex_table.h"
 #include "lib/string.h"
 #include "mm/space.h"
-#include "pv/pv.h"
+#include "pv/patch.h"
 
 _Static_assert(offsetof(struct fault, saved) == 40, "try.S knows the layout");
 
@@ -98,6 +98,9 @@ static void on_exception(struct trap_frame *frame, u64 fault_address)
         return;
     if (this_thread()->innermost)
         resume_at_try(frame, this_thread()->innermost, fault_address);
+    else if (frame->vector == VECTOR_UD && pv_trap_at(frame->rip))
+        panic_frame(frame, "op %s of backend %s: empty in this backend", pv_trap_at(frame->rip),
+                    pv_backend_name());
     else if (frame->vector == VECTOR_PF)
         panic_frame(frame, "page fault (#PF) at address %016llx: %s of %s page, error %llx",
                     (unsigned long long)fault_address,

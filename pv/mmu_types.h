@@ -120,6 +120,8 @@ enum pv_fixmap {
     FIX_IOAPIC,
     FIX_HPET,
     FIX_SHARED,
+    FIX_TEXT, /* two pages each: pv/patch.c */
+    FIX_TAIL = FIX_TEXT + 2,
     FIX_COUNT = PT_ENTRIES,
 };
 

@@ -4,7 +4,7 @@
  * function serves all.
  */
 #include "lib/string.h"
-#include "pv/pv.h"
+#include "pv/patch.h"
 
 static u64 does_nothing(void)
 {
@@ -30,37 +30,26 @@ static const struct {
     {"ones", returns_all_ones},
 };
 
-static const struct {
-    const char *name;
-    void *slot;
-} ops[] = {
-#define PV_CLASS_BEGIN(class)
-#define PV_OP(class, ret, name, params, args) {#name, &pv_ops.class.name},
-#define PV_CLASS_END(class)
-#include "pv/ops.def"
-#undef PV_CLASS_BEGIN
-#undef PV_OP
-#undef PV_CLASS_END
-};
-
-static void *find_slot(const char *name, size_t len)
+/* Returns PV_NR_OPS if there is no such op. */
+static u32 find_op(const char *name, size_t len)
 {
-    for (size_t i = 0; i < ARRAY_SIZE(ops); i++)
-        if (strlen(ops[i].name) == len && !memcmp(ops[i].name, name, len))
-            return ops[i].slot;
-    return NULL;
+    u32 op = 0;
+
+    while (op < PV_NR_OPS && (strlen(pv_op_name(op)) != len || memcmp(pv_op_name(op), name, len)))
+        op++;
+    return op;
 }
 
 const char *pv_mutate(const char *what)
 {
     const char *colon = strchr(what, ':');
-    void *slot = colon ? find_slot(what, (size_t)(colon - what)) : NULL;
+    const u32 op = colon ? find_op(what, (size_t)(colon - what)) : PV_NR_OPS;
 
-    if (!slot)
+    if (op == PV_NR_OPS)
         return "wants OP:KIND, with an op of pv/ops.def";
     for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
         if (!strcmp(kinds[i].name, colon + 1)) {
-            memcpy(slot, &kinds[i].wrong, sizeof(kinds[i].wrong));
+            pv_set_op(op, kinds[i].wrong);
             return NULL;
         }
     return "knows the kinds nop, one and ones";

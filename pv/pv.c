@@ -4,9 +4,8 @@
  */
 #include "lib/format.h"
 #include "lib/string.h"
-#include "pv/pv.h"
+#include "pv/patch.h"
 
-struct pv_ops pv_ops;
 const struct pv_upcalls *pv_upcalls;
 
 /* In order of preference: what knows the hypervisor best comes first, bare metal last. */
@@ -68,25 +67,21 @@ void pv_panic(const char *op, const char *fmt, ...)
     pv_panic_handler(op, what);
 }
 
-/* One trap an op, so that a call of an empty slot names it. */
-#define PV_CLASS_BEGIN(class)
-#define PV_OP(class, ret, name, params, args) \
-    static void missing_##name(void) \
-    { \
-        pv_panic(#name, "empty in this backend"); \
-    }
-#define PV_CLASS_END(class)
-#include "pv/ops.def"
-#undef PV_CLASS_BEGIN
-#undef PV_OP
-#undef PV_CLASS_END
+/* A class's table is an array of functions, and its place in the flat table begins at first. */
+static void fill_class(u32 first, const void *table, size_t size)
+{
+    const void *const *functions = table;
+
+    for (u32 i = 0; i < size / sizeof(void *); i++)
+        pv_set_op(first + i, functions[i]);
+}
 
 static void fill_table(const struct pv_backend *backend)
 {
-#define PV_CLASS_BEGIN(class) pv_ops.class = *backend->class;
-#define PV_OP(class, ret, name, params, args) \
-    if (!pv_ops.class.name) \
-        pv_ops.class.name = (ret(*) params)missing_##name;
+#define PV_CLASS_BEGIN(class) \
+    fill_class(offsetof(struct pv_ops, class) / sizeof(void *), backend->class, \
+               sizeof(*backend->class));
+#define PV_OP(class, ret, name, params, args)
 #define PV_CLASS_END(class)
 #include "pv/ops.def"
 #undef PV_CLASS_BEGIN

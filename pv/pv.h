@@ -1,7 +1,8 @@
 /*
  * The table of paravirtual ops, and the calls that go through it. ops.def is the contract; this
  * file turns it into C. A backend (struct pv_backend) is a set of class tables; pv_select copies
- * one set into the flat pv_ops, and from then on pv_NAME(…) is a call through its slot.
+ * one set into the flat pv_ops, and from then on pv_NAME(…) is a call through its slot. Later each
+ * call site is rewritten to be what its op is here (pv/patch.h).
  */
 #ifndef PV_PV_H
 #define PV_PV_H
@@ -81,20 +82,37 @@ struct pv_ops {
 #undef PV_CLASS_END
 };
 
-extern struct pv_ops pv_ops;
+/*
+ * What the ops are here: the backend's functions. pv_ops is what calls that are not patched go
+ * through: the same, but for hot ops, whose functions have a stub before them (pv/thunks.S).
+ */
+extern struct pv_ops pv_ops, pv_functions;
 
-/* The typed calls. */
+/* The number of an op, by its field: PV_INDEX(cpu.iret). */
+#define PV_INDEX(field) ((u32)(offsetof(struct pv_ops, field) / sizeof(void *)))
+#define PV_NR_OPS       ((u32)(sizeof(struct pv_ops) / sizeof(void *)))
+
+/* The typed calls. The host's tests have no sites, only the table. */
 #define PV_CLASS_BEGIN(class)
+#define PV_CLASS_END(class)
+#ifdef PV_NO_SITES
 #define PV_OP(class, ret, name, params, args) \
     static inline ret pv_##name params \
     { \
         return pv_ops.class.name args; \
     }
-#define PV_CLASS_END(class)
+#else
+#define PV_OP(class, ret, name, params, args) ret pv_##name params;
+#define PV_HOT(class, ret, name, params, args, length)
+#endif
 #include "pv/ops.def"
 #undef PV_CLASS_BEGIN
 #undef PV_OP
 #undef PV_CLASS_END
+
+#ifndef PV_NO_SITES
+#include "pv/hot.h"
+#endif
 
 struct pv_backend {
     const char *name; /* as in pv=NAME */

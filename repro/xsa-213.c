@@ -18,6 +18,7 @@
  *
  * Cannot tell: nothing known.
  */
+#include "pv/patch.h"
 #include "repro/kit.h"
 
 #define NOT_MADE 0x5eed
@@ -42,7 +43,7 @@ REPRO("xsa-213")
     calls[0] = MULTICALL(__HYPERVISOR_iret);
     calls[1] = MULTICALL(__HYPERVISOR_xen_version, XENVER_version);
     calls[1].result = NOT_MADE;
-    pv_ops.cpu.iret = iret;
+    pv_set_op(PV_INDEX(cpu.iret), iret);
     left = kit_user64(syscall, sizeof(syscall), &regs, 0);
     if (left.vector != VECTOR_SYSCALL)
         cannot_tell("user mode was not entered: %s", kit_exit_text(&left));

@@ -174,12 +174,23 @@ static void set_up_and_use(void (*set_up)(void))
     EXPECT(READ_ONCE(irq_counts.timers) > before);
 }
 
+/* Functions of ours, since an op's own address is nobody's to take (tools/sites.py). */
+static void set_up_boot_clock(void)
+{
+    pv_setup_boot_clock();
+}
+
+static void set_up_secondary_clock(void)
+{
+    pv_setup_secondary_clock();
+}
+
 TEST(apic, boot_clock_can_be_set_up_again, setup_boot_clock)
 {
-    set_up_and_use(pv_setup_boot_clock);
+    set_up_and_use(set_up_boot_clock);
 }
 
 TEST(apic, secondary_clock_set_up_makes_the_timer_work, setup_secondary_clock)
 {
-    set_up_and_use(pv_setup_secondary_clock);
+    set_up_and_use(set_up_secondary_clock);
 }

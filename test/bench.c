@@ -5,6 +5,7 @@
 #include "test/bench.h"
 #include "kernel/console.h"
 #include "kernel/kernel.h"
+#include "kernel/sites.h"
 #include "kernel/verdict.h"
 #include "lib/string.h"
 #include "pv/pv.h"
@@ -90,6 +91,7 @@ static void bench_run(void)
 {
     u32 count = 0;
 
+    sites_print_by_op();
     for (const struct bench *b = _benches_start; b < _benches_end; b++)
         if (glob_match(cmdline.test, b->name)) {
             run_one(b);

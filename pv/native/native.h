@@ -99,6 +99,11 @@ void native_irq_enable(void);
 void native_safe_halt(void);
 extern const u8 native_hlt[]; /* its hlt, one byte */
 
+/* lock.c */
+void native_lock_wait(const u8 *byte, u8 value);
+void native_lock_kick(u32 cpu);
+bool native_vcpu_is_preempted(u32 cpu);
+
 /* shutdown.c */
 void native_shutdown_init(const struct boot_info *info);
 void native_shutdown(enum pv_shutdown_reason reason, u8 status);

@@ -31,6 +31,8 @@ static void require_round_trip(const struct cmdline *parsed)
     add_word(line, "evtchn", parsed->evtchn);
     add_word(line, "soak", parsed->soak);
     add_word(line, "mutate", parsed->mutate);
+    strcat(line, parsed->nopatch ? "nopatch " : "");
+    strcat(line, parsed->sites ? "pv.sites " : "");
     sprintf(line + strlen(line), "--%s", parsed->arguments);
     REQUIRE(cmdline_parse(line, &again, error));
     REQUIRE(!strcmp(parsed->arguments, again.arguments));

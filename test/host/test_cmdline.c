@@ -21,6 +21,7 @@ static void check_defaults(const char *line)
     CHECK_STR(parsed.platform, "");
     CHECK_STR(parsed.echo, "");
     CHECK_EQ(parsed.log, LOG_INFO);
+    CHECK(!parsed.nopatch && !parsed.sites);
     CHECK_STR(parsed.arguments, "");
 }
 
@@ -56,6 +57,9 @@ static void test_all_words(void)
     CHECK_STR(parsed.run, TEXT_63);
     CHECK_EQ(parsed.log, LOG_WARN);
     CHECK(cmdline_parse("log=error", &parsed, error) && parsed.log == LOG_ERROR);
+    CHECK(!parsed.nopatch && !parsed.sites);
+    CHECK(cmdline_parse("pv.sites run=x nopatch", &parsed, error));
+    CHECK(parsed.nopatch && parsed.sites);
 }
 
 static const struct {
@@ -63,13 +67,13 @@ static const struct {
     const char *message;
 } bad[] = {
     {"foo=1", "command line: unknown word \"foo=1\"; known: run= pv= test= plant= platform= echo= "
-              "log= evtchn= soak= mutate="},
+              "log= evtchn= soak= mutate= nopatch pv.sites"},
     {"run=suite ru", "command line: unknown word \"ru\"; known: run= pv= test= plant= platform= "
-                     "echo= log= evtchn= soak= mutate="},
+                     "echo= log= evtchn= soak= mutate= nopatch pv.sites"},
     {"RUN=suite", "command line: unknown word \"RUN=suite\"; known: run= pv= test= plant= "
-                  "platform= echo= log= evtchn= soak= mutate="},
+                  "platform= echo= log= evtchn= soak= mutate= nopatch pv.sites"},
     {"=x",
-     "command line: unknown word \"=x\"; known: run= pv= test= plant= platform= echo= log= evtchn= soak= mutate="},
+     "command line: unknown word \"=x\"; known: run= pv= test= plant= platform= echo= log= evtchn= soak= mutate= nopatch pv.sites"},
     {"run", "command line: no value in \"run\"; write KEY=VALUE"},
     {"pv=", "command line: no value in \"pv=\"; write KEY=VALUE"},
     {"run=a run=a", "command line: given twice: \"run\""},
@@ -77,10 +81,13 @@ static const struct {
     {"log=loud", "command line: unknown log level in \"log=loud\"; known: error warn info debug"},
     {"log=inf", "command line: unknown log level in \"log=inf\"; known: error warn info debug"},
     {"log=infos", "command line: unknown log level in \"log=infos\"; known: error warn info debug"},
+    {"nopatch=1", "command line: no value wanted in \"nopatch=1\""},
+    {"pv.sites=", "command line: no value wanted in \"pv.sites=\""},
+    {"nopatch nopatch", "command line: given twice: \"nopatch\""},
     {"run=" TEXT_63 "4", "command line: the value is too long in "
                          "\"run=12345678901234567890123456789012345678901234...\""},
     {"a\033[2J\x7f\x80", "command line: unknown word \"a?[2J??\"; known: run= pv= test= plant= "
-                         "platform= echo= log= evtchn= soak= mutate="},
+                         "platform= echo= log= evtchn= soak= mutate= nopatch pv.sites"},
 };
 
 static void test_errors(void)
@@ -99,7 +106,7 @@ static void test_long_word(void)
     memset(line, 'y', sizeof(line) - 1);
     CHECK(!cmdline_parse(line, &parsed, error));
     CHECK(strstr(error, "yyy...\"; known: run= ") != NULL);
-    CHECK_STR(error + strlen(error) - 8, " mutate=");
+    CHECK_STR(error + strlen(error) - 9, " pv.sites");
 }
 
 int main(void)

@@ -19,7 +19,7 @@ CLASSES = {
 }
 
 _COMMENT = re.compile(r"/\*(.*?)\*/", re.S)
-_TOKEN = re.compile(r"/\*.*?\*/|\bPV_(?:CLASS_BEGIN|CLASS_END|OP)\s*\(", re.S)
+_TOKEN = re.compile(r"/\*.*?\*/|\bPV_(?:CLASS_BEGIN|CLASS_END|OP|HOT)\s*\(", re.S)
 _TABLE = re.compile(r"^(?:static )?const struct pv_(\w+)_ops (\w+) = \{(.*?)^\};", re.S | re.M)
 _BACKEND = re.compile(r"^const struct pv_backend \w+ = \{(.*?)^\};", re.S | re.M)
 _FIELD = re.compile(r"\.(\w+)\s*=\s*([^,]+?)\s*(?:,|$)")
@@ -34,7 +34,7 @@ class OpTableError(Exception):
 
 @dataclass(frozen=True)
 class Op:
-    """One PV_OP. table: its struct, as in pv_TABLE_ops; number: its class in the contract, 1 to 6; contract:
+    """One PV_OP or PV_HOT. table: its struct, as in pv_TABLE_ops; number: its class in the contract, 1 to 6; contract:
     the comment above it, which it may share with its neighbours, in one line."""
 
     name: str
@@ -105,6 +105,7 @@ def _texts(root, folder, suffix=""):
 def parse_ops(text):
     """{name: Op} of ops.def's text."""
     ops, comment, table, number = {}, "", "", 0
+    text = re.sub(r"^#.*\n", "", text, flags=re.M)
     for match in _TOKEN.finditer(text):
         word = match[0]
         if word.startswith("/*"):
@@ -118,7 +119,7 @@ def parse_ops(text):
         elif "CLASS_END" in word:
             table = ""
         else:
-            op = _op(inside, table, number, comment)
+            op = _op(inside, table, number, comment, "HOT" in word)
             if op.name in ops:
                 raise OpTableError(f"pv/ops.def: the op {op.name} is there twice")
             ops[op.name] = op
@@ -127,9 +128,9 @@ def parse_ops(text):
     return ops
 
 
-def _op(inside, table, number, comment):
+def _op(inside, table, number, comment, is_hot):
     parts = [" ".join(part.split()) for part in _split(inside)]
-    if len(parts) != 5 or parts[0] != table or number not in CLASSES:
+    if len(parts) != 5 + is_hot or parts[0] != table or number not in CLASSES:
         raise OpTableError(f"pv/ops.def: cannot read PV_OP({inside}) in table {table!r}")
     params = re.sub(r"\* (?=\w)", "*", parts[3][1:-1])
     return Op(parts[2], table, number, parts[1], params, comment)

@@ -17,7 +17,7 @@ static int xen_pv_apic_write(u32 offset, u32 value)
     return -ENODEV;
 }
 
-static void xen_pv_apic_eoi(void)
+void xen_pv_apic_eoi(void)
 {
 }
 

@@ -90,12 +90,12 @@ static u64 xen_pv_write_cr4(u64 value)
     return native_read_cr4() ^ value;
 }
 
-static u64 xen_pv_read_cr2(void)
+u64 xen_pv_read_cr2(void)
 {
     return xen_vcpu_info()->arch.cr2;
 }
 
-static void xen_pv_write_cr2(u64 value)
+void xen_pv_write_cr2(u64 value)
 {
     xen_vcpu_info()->arch.cr2 = value;
 }
@@ -150,7 +150,7 @@ static int xen_pv_load_gs_index(u16 selector)
 }
 
 /* Xen exchanges the bases itself whenever user mode is entered or left. */
-static void xen_pv_swapgs(void)
+void xen_pv_swapgs(void)
 {
 }
 
@@ -161,7 +161,7 @@ static void xen_pv_wbinvd(void)
     xen_mmuext_op(&op, 1, NULL); /* refused where no device shares our memory */
 }
 
-static void xen_pv_io_delay(void)
+void xen_pv_io_delay(void)
 {
 }
 

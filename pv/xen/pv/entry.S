@@ -6,6 +6,8 @@
 #include "pv/selectors.h"
 #include <xen/xen.h>
 
+#define XENVER_version 0			/* xen/version.h has C in it */
+
 	.macro	exception_prologue
 	popq	%rcx
 	popq	%r11
@@ -90,3 +92,25 @@ xen_pv_sysret:
 	movq	$VGCF_in_syscall, (%rsp)
 	jmp	hypercall_page + __HYPERVISOR_iret * 32
 xen_pv_entry_end:
+
+/*
+ * Any hypercall that does little: Xen makes the upcall on the way back from it. Keeps every register, since it
+ * is called from the midst of C code (forms.S).
+ */
+	.globl	xen_pv_force_upcall
+xen_pv_force_upcall:
+	pushq	%rax
+	pushq	%rcx
+	pushq	%rdi
+	pushq	%rsi
+	pushq	%r11
+	movl	$XENVER_version, %edi
+	xorl	%esi, %esi
+	incq	xen_hypercalls
+	call	hypercall_page + __HYPERVISOR_xen_version * 32
+	popq	%r11
+	popq	%rsi
+	popq	%rdi
+	popq	%rcx
+	popq	%rax
+	ret

@@ -5,32 +5,30 @@
 #include "lib/string.h"
 #include "pv/xen/events.h"
 #include "pv/xen/hypercall.h"
+#include "pv/xen/pv/vcpu_info.h"
 #include "pv/xen/pv/xen_pv.h"
 
 /* entry.S */
 extern const char xen_pv_event_stub[];
+void xen_pv_force_upcall(void);
 
-#define MASK    (CPU_AREA_SHARED + offsetof(struct vcpu_info, evtchn_upcall_mask))
-#define PENDING (CPU_AREA_SHARED + offsetof(struct vcpu_info, evtchn_upcall_pending))
+#define VCPU_FIELD(field) (CPU_AREA_SHARED + offsetof(struct vcpu_info, field))
+_Static_assert(VCPU_PENDING == VCPU_FIELD(evtchn_upcall_pending), "assembly knows the layout");
+_Static_assert(VCPU_MASK == VCPU_FIELD(evtchn_upcall_mask), "assembly knows the layout");
+_Static_assert(VCPU_CR2 == VCPU_FIELD(arch.cr2), "assembly knows the layout");
 
-static u64 xen_pv_save_fl(void)
+u64 xen_pv_save_fl(void)
 {
     u8 mask;
 
-    __asm__ volatile("movb %%gs:%c1, %0" : "=q"(mask) : "i"(MASK) : "memory");
+    __asm__ volatile("movb %%gs:%c1, %0" : "=q"(mask) : "i"(VCPU_MASK) : "memory");
     return mask ? 0 : PV_FLAG_IF;
 }
 
 /* One instruction: two would find the byte of one CPU and change it when running on another. */
-static void xen_pv_irq_disable(void)
+void xen_pv_irq_disable(void)
 {
-    __asm__ volatile("movb $1, %%gs:%c0" : : "i"(MASK) : "memory");
-}
-
-/* Any hypercall that does little: Xen makes the upcall on the way back from it. */
-static void force_upcall(void)
-{
-    xen_version(XENVER_version, NULL);
+    __asm__ volatile("movb $1, %%gs:%c0" : : "i"(VCPU_MASK) : "memory");
 }
 
 /*
@@ -41,20 +39,20 @@ static void force_upcall(void)
  * pending byte which another CPU has just set. If the thread is moved between the two, the CPU that
  * it left has taken an interrupt, and with it all that waited there.
  */
-static void xen_pv_irq_enable(void)
+void xen_pv_irq_enable(void)
 {
     u8 pending;
 
     __asm__ volatile("movb $0, %%gs:%c1\n\t"
                      "movb %%gs:%c2, %0"
                      : "=q"(pending)
-                     : "i"(MASK), "i"(PENDING)
+                     : "i"(VCPU_MASK), "i"(VCPU_PENDING)
                      : "memory");
     if (pending)
-        force_upcall();
+        xen_pv_force_upcall();
 }
 
-static void xen_pv_restore_fl(u64 flags)
+void xen_pv_restore_fl(u64 flags)
 {
     if (flags & PV_FLAG_IF)
         xen_pv_irq_enable();

@@ -337,7 +337,7 @@ static void xen_pv_context_switch_end(u32 depth)
 }
 
 /* The kernel runs at CPL 3: user pages are its own pages. */
-static void xen_pv_user_access(void)
+void xen_pv_user_access(void)
 {
 }
 

@@ -32,6 +32,8 @@ void xen_pv_set_direct(pfn_t pfn, u64 prot);
 /* mmuext_op of some requests, all or the first failure's error. */
 int xen_pv_mmuext(struct mmuext_op *ops, unsigned int count);
 
+void xen_pv_user_access(void);
+
 /* tables.c */
 void *xen_pv_early_map(pfn_t pfn);
 const char *xen_pv_install_tables(struct pv_kernel_tables *t);

@@ -30,10 +30,15 @@ int xen_pv_set_writable(const void *page, bool writable);
 extern const struct pv_smp_ops xen_pv_smp_ops;
 
 /* irq.c */
+u64 xen_pv_save_fl(void);
+void xen_pv_restore_fl(u64 flags);
+void xen_pv_irq_disable(void);
+void xen_pv_irq_enable(void);
 extern const struct pv_flag_ops xen_pv_flag_ops;
 extern const struct pv_irq_ops xen_pv_irq_ops;
 
 /* apic.c */
+void xen_pv_apic_eoi(void);
 extern const struct pv_apic_ops xen_pv_apic_ops;
 
 /* trap.c */
@@ -49,6 +54,10 @@ void xen_pv_iret(struct trap_frame *frame);
 void xen_pv_sysret(struct trap_frame *frame);
 
 /* cpu.c */
+u64 xen_pv_read_cr2(void);
+void xen_pv_write_cr2(u64 value);
+void xen_pv_swapgs(void);
+void xen_pv_io_delay(void);
 void xen_pv_cpu_init(void);
 void xen_pv_note_fpu_trap_taken(void);
 extern const struct pv_cpu_ops xen_pv_cpu_ops;

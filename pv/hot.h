@@ -1,0 +1,152 @@
+/*
+ * The calls of hot ops, as the inline assembly that a call site of theirs is: a call, lengthened by
+ * prefixes to the length that ops.def says; an instruction has 15 bytes at most, so what is still
+ * lacking then are no-ops before it. The compiler is told of no register that the native
+ * instruction would not use either: arguments in rdi and rsi, where a C function wants them, the
+ * result in rax; all others, and the arguments, are kept by whatever the call leads to
+ * (pv/thunks.S). Only pv/pv.h includes this file.
+ *
+ * The stack pointer is named as an operand so that the frame is made before the call.
+ */
+#ifndef PV_HOT_H
+#define PV_HOT_H
+
+register u64 pv_stack_pointer __asm__("rsp");
+
+/* The lengths; each must be declared as ops.def has it, else the definitions below do not fit. */
+#define PV_CLASS_BEGIN(class)
+#define PV_CLASS_END(class)
+#define PV_OP(class, ret, name, params, args)
+#define PV_HOT(class, ret, name, params, args, length) \
+    enum { PV_LENGTH_##name = length }; \
+    static inline ret pv_##name params;
+#include "pv/ops.def"
+#undef PV_CLASS_BEGIN
+#undef PV_CLASS_END
+#undef PV_OP
+
+#define PV_CALL(name) ".fill %c[nops], 1, 0x90\n\t.fill %c[pad], 1, 0x2e\n\tcall pv_hot_" #name
+#define PV_NOPS(name) (PV_LENGTH_##name > 15 ? PV_LENGTH_##name - 15 : 0)
+#define PV_PAD(name)  [nops] "i"(PV_NOPS(name)), [pad] "i"(PV_LENGTH_##name - 5 - PV_NOPS(name))
+#define PV_SP         [sp] "+r"(pv_stack_pointer)
+
+/* Room for the part of a site's code that is out of the way (pv/patch.h). */
+#define PV_TAIL \
+    "\n\t.pushsection .pv_tails, \"ax\", @progbits" \
+    "\n\t.skip 25, 0xcc" \
+    "\n\t.popsection"
+
+static inline u64 pv_save_fl(void)
+{
+    u64 flags;
+
+    __asm__ volatile(PV_CALL(save_fl) : "=a"(flags), PV_SP : PV_PAD(save_fl) : "memory");
+    return flags;
+}
+
+static inline void pv_restore_fl(u64 flags)
+{
+    __asm__ volatile(PV_CALL(restore_fl) PV_TAIL:PV_SP
+                     : PV_PAD(restore_fl), "D"(flags)
+                     : "memory", "cc");
+}
+
+static inline void pv_irq_disable(void)
+{
+    __asm__ volatile(PV_CALL(irq_disable) : PV_SP : PV_PAD(irq_disable) : "memory", "cc");
+}
+
+static inline void pv_irq_enable(void)
+{
+    __asm__ volatile(PV_CALL(irq_enable) PV_TAIL:PV_SP : PV_PAD(irq_enable) : "memory", "cc");
+}
+
+static inline u64 pv_read_cr2(void)
+{
+    u64 value;
+
+    __asm__ volatile(PV_CALL(read_cr2) : "=a"(value), PV_SP : PV_PAD(read_cr2) : "cc");
+    return value;
+}
+
+static inline void pv_write_cr2(u64 value)
+{
+    __asm__ volatile(PV_CALL(write_cr2) : PV_SP : PV_PAD(write_cr2), "D"(value) : "memory", "cc");
+}
+
+static inline u64 pv_read_tsc(void)
+{
+    u64 low, high;
+
+    __asm__ volatile(PV_CALL(read_tsc) : "=a"(low), "=d"(high), PV_SP : PV_PAD(read_tsc) : "cc");
+    return (u32)low | high << 32;
+}
+
+static inline pfn_t pv_read_root(void)
+{
+    u64 pfn;
+
+    __asm__ volatile(PV_CALL(read_root) : "=a"(pfn), PV_SP : PV_PAD(read_root) : "memory", "cc");
+    return PFN(pfn);
+}
+
+/* The argument is what the native form changes. */
+static inline void pv_write_root(pfn_t root)
+{
+    __asm__ volatile(PV_CALL(write_root)
+                     : "+D"(root.n), PV_SP
+                     : PV_PAD(write_root)
+                     : "memory", "cc");
+}
+
+static inline void pv_flush_one(u64 va)
+{
+    __asm__ volatile(PV_CALL(flush_one) : PV_SP : PV_PAD(flush_one), "D"(va) : "memory", "cc");
+}
+
+/* A value of one kind into one of another. */
+#define PV_CONVERSION(to, name, from, get, make) \
+    static inline to pv_##name(from argument) \
+    { \
+        u64 result; \
+\
+        __asm__ volatile(PV_CALL(name) \
+                         : "=a"(result), PV_SP \
+                         : PV_PAD(name), "D"(argument get) \
+                         : "cc"); \
+        return make(result); \
+    }
+
+PV_CONVERSION(mfn_t, pfn_to_mfn, pfn_t, .n, MFN)
+PV_CONVERSION(pfn_t, mfn_to_pfn, mfn_t, .n, PFN)
+
+/* The three ops of a level's entries. */
+#define PV_LEVEL(type) \
+    static inline type##_t pv_as_##type(u64 raw) \
+    { \
+        return (type##_t){raw}; \
+    } \
+    PV_CONVERSION(type##_t, make_##type, u64, , pv_as_##type) \
+    PV_CONVERSION(u64, type##_val, type##_t, .raw, ) \
+    static inline void pv_set_##type(type##_t *slot, type##_t entry) \
+    { \
+        __asm__ volatile(PV_CALL(set_##type) \
+                         : PV_SP \
+                         : PV_PAD(set_##type), "D"(slot), "S"(entry.raw) \
+                         : "memory", "cc"); \
+    }
+
+PV_LEVEL(pte)
+PV_LEVEL(pmd)
+PV_LEVEL(pud)
+PV_LEVEL(pgd)
+
+#undef PV_CALL
+#undef PV_NOPS
+#undef PV_PAD
+#undef PV_SP
+#undef PV_TAIL
+#undef PV_CONVERSION
+#undef PV_LEVEL
+
+#endif

@@ -1,0 +1,195 @@
+#!/usr/bin/env python3
+"""Finds every call site of an op in the linked kernel (pv/patch.h), by the linker's relocations.
+
+    tools/sites.py > sites.S                       an empty table
+    tools/sites.py kernel.elf > sites.S            the table of an image that was linked with --emit-relocs
+    tools/sites.py --check sites.S kernel.elf      is this the image's table? (no relocations needed)
+
+A site is a call or jump to pv_NAME, or, of a hot op, a call to pv_hot_NAME that is lengthened. Whatever
+else refers to one of these names, so that patching would not reach it, is an error. The table is found in the
+first of two links and linked in behind the text, so the sites lie where they were; --check proves it.
+"""
+
+import argparse
+import re
+import struct
+import sys
+from pathlib import Path
+
+THUNK_SIZE = 8
+CALL, JUMP, HOT = range(3)
+OPCODE = {0xE8: CALL, 0xE9: JUMP}
+PREFIX, NOP = 0x2E, 0x90
+WITH_TAIL = ("irq_enable", "restore_fl")  # pv/hot.h: PV_TAIL
+TAIL_SIZE = 25
+BRANCH_RELOCATIONS = (2, 4)  # R_X86_64_PC32, R_X86_64_PLT32
+
+HEAD = """\
+/* Made by tools/sites.py: do not edit. */
+    .section .rodata.pv_sites, "a", @progbits
+    .balign 4
+    .globl pv_sites, pv_sites_end
+pv_sites:
+"""
+TAIL = 'pv_sites_end:\n    .section .note.GNU-stack, "", @progbits\n'
+
+
+def fail(message):
+    sys.exit(f"sites.py: {message}")
+
+
+class Image:
+    """Sections, symbols and relocations of a 64-bit little-endian ELF file."""
+
+    def __init__(self, path):
+        try:
+            self.data = Path(path).read_bytes()
+        except OSError as error:
+            fail(f"{path}: {error.strerror}")
+        if self.data[:6] != b"\x7fELF\x02\x01":
+            fail(f"{path}: not a 64-bit little-endian ELF file")
+        offset = struct.unpack_from("<Q", self.data, 40)[0]
+        size, count = struct.unpack_from("<HH", self.data, 58)
+        self.sections = [
+            struct.unpack_from("<IIQQQQIIQQ", self.data, offset + i * size) for i in range(count)
+        ]
+        self.symbols = self._symbols()
+        self.address = {name: value for name, value, is_global in self.symbols if is_global}
+        for name in ("_text_start", "_text_end", "pv_thunks", "_pv_tails", "_pv_tails_end"):
+            if name not in self.address:
+                fail(f"{path}: no symbol {name}")
+
+    def _symbols(self):
+        """[(name, value, is it global?)], in the table's order."""
+        found = []
+        for _, kind, _, _, offset, size, link, *_ in self.sections:
+            if kind != 2:  # SHT_SYMTAB
+                continue
+            strings = self.sections[link][4]
+            for at in range(offset, offset + size, 24):
+                name, info, _, _, value, _ = struct.unpack_from("<IBBHQQ", self.data, at)
+                end = self.data.index(b"\0", strings + name)
+                found.append((self.data[strings + name : end].decode(), value, info >> 4 != 0))
+        return found
+
+    def bytes_at(self, address, count):
+        for _, kind, flags, start, offset, size, *_ in self.sections:
+            if flags & 2 and kind != 8 and start <= address and address + count <= start + size:
+                return self.data[offset + address - start :][:count]
+        return b""
+
+    def relocations(self):
+        """(address, type, symbol's name, is it global?) of all in what is loaded."""
+        for _, kind, _, _, offset, size, _, target, *_ in self.sections:
+            if kind != 4 or not self.sections[target][2] & 2:  # SHT_RELA, of a section with SHF_ALLOC
+                continue
+            for at in range(offset, offset + size, 24):
+                where, info, _ = struct.unpack_from("<QQq", self.data, at)
+                name, _, is_global = self.symbols[info >> 32]
+                yield where, info & 0xFFFFFFFF, name, is_global
+
+    def where(self, address):
+        """The function that an address is in, for people."""
+        below = [(value, name) for name, value, _ in self.symbols if name and value <= address]
+        value, name = max(below, default=(0, "?"))
+        return f"{name}+{address - value:#x}"
+
+
+class Ops:
+    """Names of calls: {symbol: (op, its number, its site's length)} for pv_NAME and pv_hot_NAME."""
+
+    def __init__(self, image):
+        lengths = {n[10:]: v for n, v in image.address.items() if n.startswith("pv_length_")}
+        first = image.address["pv_thunks"]
+        end = image.address.get("pv_missing_stubs", first)
+        self.by_symbol = {}
+        for name, value in image.address.items():
+            match = re.fullmatch(r"pv_(hot_)?(\w+)", name)
+            if match and first <= value < end and name != "pv_thunks":
+                op = match[2]
+                number, rest = divmod(value - first, THUNK_SIZE)
+                if rest:
+                    fail(f"{name} is no thunk")
+                self.by_symbol[name] = (op, number, lengths[op] if match[1] else 0)
+        if not self.by_symbol:
+            fail("the image has no op")
+
+
+def lengthened(length, opcode):
+    """What stands before the distance: no-ops, since an instruction has 15 bytes at most, and prefixes."""
+    nops = max(length - 15, 0)
+    return bytes([NOP] * nops + [PREFIX] * (length - 5 - nops) + [opcode])
+
+
+def find(image):
+    """[(address, op, number, kind, length)] of all sites, in order; fails for what is none."""
+    ops, sites, odd = Ops(image).by_symbol, [], []
+    for where, kind, name, is_global in image.relocations():
+        if not is_global or name not in ops:
+            continue
+        op, number, length = ops[name]
+        opcode = image.bytes_at(where - 1, 1)
+        site = (where - length + 4, length) if length else (where - 1, 5)
+        as_it_should = kind in BRANCH_RELOCATIONS and opcode and opcode[0] in OPCODE
+        if as_it_should:
+            as_it_should = image.bytes_at(*site)[:-4] == lengthened(site[1], opcode[0])
+        if as_it_should:
+            sites.append((site[0], op, number, HOT if length else OPCODE[opcode[0]], site[1]))
+        else:
+            odd.append(f"{image.where(where)} refers to {name} other than by a call or jump")
+    if odd:
+        fail("\nsites.py: ".join(odd))
+    return sorted(sites)
+
+
+def render(image, sites):
+    """The assembler file."""
+    text, tails, lines = image.address["_text_start"], 0, []
+    for address, op, number, kind, length in sites:
+        tail = kind == HOT and op in WITH_TAIL
+        lines.append(
+            f"    .long {address - text:#x}; .short {number}, {tails if tail else 0};"
+            f" .byte {kind}, {length}; .short {int(tail)} /* {op} */\n"
+        )
+        tails += tail
+    room = image.address["_pv_tails_end"] - image.address["_pv_tails"]
+    if room != tails * TAIL_SIZE:
+        fail(f"{tails} sites have a tail, and there are {room} bytes for them")
+    return HEAD + "".join(lines) + TAIL
+
+
+def check(path, image):
+    """Does the image have a site wherever the table says so, and has the table all of them?"""
+    line = re.compile(r"\.long (0x[0-9a-f]+); \.short (\d+), \d+; \.byte (\d), (\d+);.*/\* (\w+)")
+    ops, text = Ops(image).by_symbol, image.address["_text_start"]
+    found = line.findall(Path(path).read_text(encoding="ascii"))
+    for offset, number, kind, length, op in found:
+        at, length = text + int(offset, 16), int(length)
+        code = image.bytes_at(at, length)
+        opcode = 0xE9 if int(kind) == JUMP else 0xE8
+        thunk = image.address["pv_thunks"] + int(number) * THUNK_SIZE
+        distance = struct.pack("<q", thunk - at - length)[:4]
+        if code != lengthened(length, opcode) + distance:
+            fail(f"{path}: {image.where(at)} is no site of {op}")
+        if ops.get(f"pv_{op}", (0, -1))[1] != int(number):
+            fail(f"{path}: {op} is not op {number}")
+    if not found:
+        fail(f"{path} has no site")
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Makes the table of an image's call sites of ops.")
+    parser.add_argument("--check", metavar="FILE", help="only compare FILE with the image")
+    parser.add_argument("image", nargs="?")
+    args = parser.parse_args()
+    if args.check:
+        check(args.check, Image(args.image))
+    elif args.image:
+        image = Image(args.image)
+        sys.stdout.write(render(image, find(image)))
+    else:
+        sys.stdout.write(HEAD + TAIL)
+
+
+if __name__ == "__main__":
+    main()
