@@ -60,7 +60,7 @@ enum pv_site_state {
 /* The bytes of a site, and of its tail. */
 struct pv_site_code {
     enum pv_site_state state;
-    const char *text; /* the form's, else "" */
+    const char *text;   /* the form's, else "" */
     const void *target; /* a call's or jump's, else NULL */
     u8 bytes[PV_SITE_MAX], tail[PV_TAIL_MAX];
     u8 length, tail_length;

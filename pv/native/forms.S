@@ -4,12 +4,14 @@
  */
 #include "pv/forms.inc"
 
-/* Class 2: the interrupt flag. sti after cli: only the flag is restored, as ops.def has it, not what popf would. */
+/*
+ * Class 2: the interrupt flag. sti after cli: only the flag is restored, as ops.def has it, not what popf would.
+ * safe_halt stays a call: its hlt is at one place, which the interrupt entry knows (entry.S).
+ */
 	form	native_save_fl, "pushfq", "popq %rax"
 	form	native_restore_fl, "cli", "btl $9, %edi; jnc .+3; sti"
 	form	native_irq_disable, "cli"
 	form	native_irq_enable, "sti"
-	form	native_safe_halt, "sti", "hlt"
 
 /* Class 2: registers. */
 	form	native_read_cr0, "movq %cr0, %rax"
