@@ -72,9 +72,9 @@ static void force_backend(void)
 }
 
 /* mutate=: a wrong op, which the suite must notice. */
-static void mutate(void)
+static void mutate_wanted(void)
 {
-    const char *error = cmdline.mutate[0] ? pv_mutate(cmdline.mutate) : NULL;
+    const char *error = cmdline.mutate[0] ? mutate(cmdline.mutate) : NULL;
 
     if (error)
         finish(VERDICT_ERROR, "mutate=%s: %s", cmdline.mutate, error);
@@ -151,7 +151,7 @@ void kernel_main(struct boot_info *info, const char *boot_error)
     boot_info_ptr = info;
     read_command_line(info->cmdline); /* what shall this image do? */
     force_backend();
-    mutate();
+    mutate_wanted();
     plant = plant_wanted(PLANT_EARLY);
     if (plant)
         plant->run();

@@ -28,4 +28,11 @@ const struct plant *plant_wanted(enum plant_stage stage);
 /* Ends the run with an error if plant= names none. */
 void plant_check(void);
 
+/*
+ * Replaces an op of the table in use by a wrong one (test/mutate.c); what is the value of mutate=.
+ * Returns NULL, or what is wrong with the wish. Context: after selection; an op that was called
+ * already (early_init) is replaced in vain.
+ */
+const char *mutate(const char *what);
+
 #endif

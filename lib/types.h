@@ -29,6 +29,7 @@ typedef int32_t s32;
 #define __noreturn       __attribute__((noreturn))
 #define __printf(f, a)   __attribute__((format(printf, f, a)))
 #define __section(s)     __attribute__((section(s)))
+#define __weak           __attribute__((weak))
 #define __used           __attribute__((used))
 #define __unused         __attribute__((unused))
 #define __packed         __attribute__((packed))

@@ -153,14 +153,6 @@ const char *pv_select_forced(const char *name);
 /* The selected backend's name, for messages: nothing above pv/ may depend on it. */
 const char *pv_backend_name(void);
 
-/*
- * Replaces an op of the table in use by a wrong one: what is "OP:KIND", KIND nop (does nothing,
- * returns 0), one, or ones (does nothing, returns all ones). For the suite's own test. Returns
- * NULL, or what is wrong with the wish. Context: after selection; an op that was called already
- * (early_init) is replaced in vain.
- */
-const char *pv_mutate(const char *what);
-
 /* The selectors that a frame must have to lead to kernel mode on this backend. */
 u16 pv_kernel_cs(void);
 u16 pv_kernel_ss(void);

@@ -72,6 +72,28 @@ static void conclude(void)
     finish(VERDICT_PASS, "%s", "");
 }
 
+/* Does the test cite the op that mutate= replaces? */
+static bool covers_mutant(const struct test *t)
+{
+    const char *colon = strchr(cmdline.mutate, ':');
+    const size_t len = colon ? (size_t)(colon - cmdline.mutate) : 0;
+
+    for (const char *op = t->ops; len && *op; op = strchr(op, ' ') + 1)
+        if (strchr(op, ' ') == op + len && !memcmp(op, cmdline.mutate, len))
+            return true;
+    return false;
+}
+
+/* A mutant is first shown the tests that cover its op: most end it. */
+static void run_tests(bool covering)
+{
+    for (const struct test *t = _tests_start; t < _tests_end; t++)
+        if (glob_match(cmdline.test, t->name) && covers_mutant(t) == covering) {
+            log_debug("%s covers: %s", t->name, t->ops);
+            run_one(t->name, t->run);
+        }
+}
+
 static void suite_run(void)
 {
     const struct plant *plant = plant_wanted(PLANT_TEST);
@@ -86,11 +108,8 @@ static void suite_run(void)
                (u32)(_tests_end - _tests_start));
 
     print("KTAP version 1\n1..%u\n", count.planned);
-    for (const struct test *t = _tests_start; t < _tests_end; t++)
-        if (glob_match(cmdline.test, t->name)) {
-            log_debug("%s covers: %s", t->name, t->ops);
-            run_one(t->name, t->run);
-        }
+    run_tests(true);
+    run_tests(false);
     if (plant)
         run_one(plant->name, plant->run);
     conclude();

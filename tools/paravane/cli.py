@@ -38,7 +38,7 @@ Paravane: one kernel image, every platform, one suite.
 ./run.sh repro   NAME|FILE.c|--all [--on P,P...] [--xen FILE|VERSION]...  is the bug there?
 ./run.sh bench   [--on P,P...] [--json FILE] | --sizes ...  times, and instructions counted without noise
 ./run.sh programs [NAME,NAME...] [--on P,P...]  Lua and SQLite, guest against host
-./run.sh mutants [--on P,P...] [--ops REGEX] [--jobs N] ...  replace each op by a wrong one: the suite must fail
+./run.sh mutants [--on P,P...] [--ops REGEX] [--jobs N] [--json FILE] ...  make each op wrong: the suite must fail
 ./run.sh iso     make build/paravane.iso, which GRUB boots by BIOS or UEFI
 ./run.sh list    what there is: platforms, hypervisors, payloads; --repros: the bugs
 ./run.sh setup   install the distribution's packages that are missing; --xen VERSION...: get the Xen
@@ -328,10 +328,11 @@ def _bench(args, caller):
 
 
 def _mutants(args, caller):
-    asked = _parse("mutants", args, ("--jobs", "--ops"))
-    chosen = platforms.parse(asked.on or "qemu")
+    asked = _parse("mutants", args, ("--jobs", "--ops", "--json"))
+    chosen = platforms.parse(asked.on or "qemu,xen-pv,xen-pvh")
     options = _options(asked, caller, chosen)
-    return mutants.run(runs.RunDirectory(options.image), chosen, options, asked.jobs, asked.ops or ".*")
+    path = caller / asked.json if asked.json else None
+    return mutants.run(runs.RunDirectory(options.image), chosen, options, asked.jobs, asked.ops or ".*", path)
 
 
 def _programs(args, caller):

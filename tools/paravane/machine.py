@@ -29,8 +29,8 @@ _TICK = 0.2  # how often a wish to stop is looked for
 
 @dataclass
 class Ending:
-    """How a run ended. how: exit (by itself), over (the machine stands still and QEMU was ended),
-    timeout, flood, interrupted. limit is the bound that was hit, in words."""
+    """How a run ended. how: exit (by itself), over (the machine stands still and QEMU was ended), enough
+    (who watches has seen what he wanted), timeout, flood, interrupted. limit is the bound that was hit, in words."""
 
     how: str
     code: int = 0
@@ -48,10 +48,11 @@ class Machine:
     terminal: where to show the console live, and what to read the user's lines from (or None).
     stop: a threading.Event that ends the run early.
     probe: at a time-out, ask the hypervisor whether it still lives (said.hypervisor_answers).
+    watch: called again and again with the transcript and QEMU's pid; an Ending that it returns ends the run.
     """
 
     def __init__(self, argv, directory, timeout, promise="", terminal=None, stop=None,
-                 probe=False):  # fmt: skip
+                 probe=False, watch=None):  # fmt: skip
         self.argv = argv
         self.directory = directory
         self.timeout = timeout
@@ -59,6 +60,7 @@ class Machine:
         self.terminal = terminal
         self.stop = stop
         self.probe = probe
+        self.watch = watch
         self.said = Transcript()
         self._ending = None
         self._first_line = self._verdict_at = 0.0
@@ -164,6 +166,8 @@ class Machine:
             self._ending = Ending("flood", limit=f"{LOG_MAX >> 20} MiB")
         elif self._deadline and time.monotonic() > self._deadline:
             self._ending = self._late(qemu)
+        elif self.watch is not None:
+            self._ending = self.watch(self.said, qemu.pid)
 
     def _late(self, qemu):
         if self.said.machine_over:

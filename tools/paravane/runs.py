@@ -40,6 +40,10 @@ class Options:
         """The same, for these tests and with more words on the command line."""
         return dataclasses.replace(self, pattern=pattern, append=tuple(self.append) + words)
 
+    def on_cpus(self, count):
+        """The same, with so many CPUs."""
+        return dataclasses.replace(self, smp=count)
+
 
 @dataclasses.dataclass
 class Result:
@@ -91,8 +95,8 @@ class RunDirectory:
         self.module.write_bytes(module_bytes or module.test_module())
         _prune(runs)
 
-    def run(self, platform, options, terminal=None, stop=None, label=""):
-        """Runs one platform; label tells apart several runs of the same one."""
+    def run(self, platform, options, terminal=None, stop=None, label="", watch=None):
+        """Runs one platform; label tells apart several runs of the same one; watch: as Machine's."""
         reason = platforms.lacking(platform, options.mem, options.xen is not None)
         if reason:
             return Result(platform.name, "SKIP", reason)
@@ -109,7 +113,7 @@ class RunDirectory:
         hint = f"# By hand: type {promise} and Enter when the guest asks.\n" if promise else ""
         (directory / "command").write_text(hint + shell_line(argv) + "\n")
         probe = options.run.startswith("repro:") and options.xen is not None
-        machine = Machine(argv, directory, options.timeout, promise, terminal, stop, probe)
+        machine = Machine(argv, directory, options.timeout, promise, terminal, stop, probe, watch)
         ending = machine.run()
         result = _result(platform, directory, machine.said, ending, options)
         (directory / "result.json").write_text(json.dumps(result.plain(), indent=1) + "\n")

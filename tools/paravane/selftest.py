@@ -133,6 +133,7 @@ def _steps(scratch):
     yield from _loaders_accept()
     yield from _sizes()
     yield from _proofs()
+    yield from _mutants()
     yield from _bad_input(scratch)
     yield from _repros(scratch)
     yield from _programs(scratch)
@@ -186,6 +187,15 @@ def _proofs():
             yield _boot(f"planted {fault}", platform, *more, status=EXIT_FAIL, words=word)
         good = ["--run", "suite"]
         yield _boot("nothing planted", platform, *good, words=r"paravane: verdict PASS")
+
+
+def _mutants():
+    """A sample of all kinds of wrong ops; the whole takes too long for every change."""
+    sample = r"set_pte:.*|irq_unmask:late|flush_all:flush_user|write_root:nop|cpu_up:more1|halt:nop"
+    for platform in ("qemu", "xen-pv", "xen-pvh"):
+        argv = _RUN + ["mutants", "--on", platform, "--ops", sample]
+        yield Step(f"{platform}: wrong ops are noticed", argv, words=r"score 100.0 %", platform=platform)
+    yield _boot("a wrong op that there is not", "qemu", "--append", "mutate=halt:x", status=EXIT_USAGE, words="KIND")
 
 
 def _bad_input(scratch):
