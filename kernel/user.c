@@ -55,6 +55,7 @@ bool user_leave(struct trap_frame *frame, u64 fault_address)
         return false;
     this_thread()->user = NULL;
     user->exit.fault_address = fault_address;
+    user->exit.stack = (u64)(frame + 1);
     user->exit.refused = !from_user(frame);
     *user->frame = *frame;
 

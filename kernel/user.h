@@ -17,6 +17,7 @@ enum user_entry {
 /* Why it was left. */
 struct user_exit {
     u64 fault_address; /* of a page fault */
+    u64 stack;         /* where the kernel's stack began when it was left */
     bool refused;      /* the way into user mode faulted in the kernel: the frame was refused */
 };
 

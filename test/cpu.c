@@ -30,6 +30,26 @@ TEST(cpu, cpuid_tells_vendor_and_leaves, cpuid)
     EXPECT_EQ(again.edx, r.edx);
 }
 
+/* Leaf 0xd lists the parts of XSAVE's area by subleaf: 0 tells which there are, 2 is AVX's. */
+TEST(cpu, cpuid_tells_leaves_and_subleaves_apart, cpuid)
+{
+    const u32 x87_and_sse = 3, avx = 4;
+    struct cpuid_regs first, features, none, parts, part;
+
+    pv_cpuid(0, 0, &first);
+    pv_cpuid(1, 0, &features);
+    EXPECT(memcmp(&first, &features, sizeof(first)));
+    pv_cpuid(0xd, 0, &parts);
+    pv_cpuid(0xd, 62, &none);
+    if (first.eax < 0xd || !(parts.eax & avx))
+        SKIP("no leaf with subleaves that are known");
+    EXPECT_EQ(parts.eax & x87_and_sse, x87_and_sse);
+    EXPECT_EQ(none.eax | none.ebx, 0);
+    pv_cpuid(0xd, 2, &part);
+    EXPECT_EQ(part.eax, 256);
+    EXPECT(part.ebx >= 576);
+}
+
 /* A feature that is told works: those that can be tried without preparation are. */
 TEST(cpu, features_that_are_told_work, cpu_features, write_cr4, read_cr4)
 {
@@ -350,6 +370,7 @@ TEST(cpu, fs_base_moves_and_refuses_what_is_not_canonical, read_fs_base, write_f
     EXPECT_EQ(pv_write_fs_base(NON_CANONICAL), -EINVAL);
     EXPECT_EQ(pv_read_fs_base(), (u64)&watched - 8);
     EXPECT_EQ(pv_write_fs_base(0), 0);
+    EXPECT_EQ(pv_read_fs_base(), 0);
 }
 
 TEST(cpu, user_gs_base_is_kept_apart, read_user_gs_base, write_user_gs_base)
@@ -359,6 +380,7 @@ TEST(cpu, user_gs_base_is_kept_apart, read_user_gs_base, write_user_gs_base)
     EXPECT_EQ(pv_write_user_gs_base(NON_CANONICAL), -EINVAL);
     EXPECT_EQ(pv_read_user_gs_base(), 0x7fff12345000);
     EXPECT_EQ(pv_write_user_gs_base(0), 0);
+    EXPECT_EQ(pv_read_user_gs_base(), 0);
 }
 
 /* The plain forms are for what must exist: without it the run ends, and the op is named. */

@@ -98,6 +98,29 @@ TEST(irq, masked_line_keeps_its_interrupt, irq_mask, irq_unmask)
     test_line_close(&line);
 }
 
+/* Of two lines, whichever is masked: the other's interrupts come. */
+TEST(irq, masking_a_line_masks_no_other, irq_mask, irq_unmask, irq_raise)
+{
+    struct test_line lines[2] = {0};
+
+    REQUIRE(test_line_open(&lines[0]) && test_line_open(&lines[1]));
+    for (u32 masked = 0; masked < 2; masked++) {
+        struct test_line *quiet = &lines[masked], *other = &lines[!masked];
+
+        quiet->hits = other->hits = 0;
+        EXPECT_EQ(pv_irq_mask(quiet->line), 0);
+        EXPECT_EQ(pv_irq_raise(quiet->line), 0);
+        EXPECT_EQ(pv_irq_raise(other->line), 0);
+        EXPECT(test_line_hits(other, 1));
+        spin(QUIET_NS);
+        EXPECT_EQ(READ_ONCE(quiet->hits), 0);
+        EXPECT_EQ(pv_irq_unmask(quiet->line), 0);
+        EXPECT(test_line_hits(quiet, 1));
+    }
+    test_line_close(&lines[0]);
+    test_line_close(&lines[1]);
+}
+
 TEST(irq, new_line_starts_masked, irq_bind)
 {
     const int line = pv_irq_bind(PV_IRQ_SOFT, 0);

@@ -359,3 +359,46 @@ TEST(mmu, frames_in_a_row_in_the_machine, make_contiguous)
     frame_free(first, 4);
     EXPECT_EQ(frames_free(), free);
 }
+
+/* Natively nothing is moved: the op only says whether the frames lie below the limit, their end
+ * included. */
+TEST(mmu, frames_above_the_limit_are_told, make_contiguous)
+{
+    const u64 limit = GIB(4) >> PAGE_SHIFT;
+
+    if (on_xen_pv())
+        SKIP("Xen exchanges frames of RAM, and no others");
+    EXPECT_EQ(pv_make_contiguous(PFN(limit - 8), 3, 32), 0);
+    EXPECT_EQ(pv_make_contiguous(PFN(limit - 7), 3, 32), -EINVAL);
+    EXPECT_EQ(pv_make_contiguous(PFN(limit - 8), 4, 32), -EINVAL);
+    EXPECT_EQ(pv_make_contiguous(PFN(limit - 8), 3, 31), -EINVAL);
+    EXPECT_EQ(pv_make_contiguous(PFN(limit), 3, 33), 0);
+}
+
+/* Xen exchanges frames: first they are out of order, by the way in which they came back from it. */
+TEST(mmu, frames_are_exchanged_for_a_row, make_contiguous, balloon_adjust)
+{
+    const pfn_t first = frame_alloc(2, 0, FRAME_KERNEL), second = PFN(first.n + 1);
+    const u64 beyond = pv_pfn_to_mfn(PFN(first.n + 2)).n;
+    u64 mfn;
+
+    REQUIRE(first.n != NO_PFN);
+    if (!on_xen_pv()) {
+        frame_free(first, 2);
+        SKIP("frames are where they are");
+    }
+    EXPECT_EQ(pv_balloon_adjust(first, 2, true), 2);
+    EXPECT_EQ(pv_balloon_adjust(first, 1, false), 1);
+    EXPECT_EQ(pv_balloon_adjust(second, 1, false), 1);
+    print("# frames %llx and %llx\n", (unsigned long long)pv_pfn_to_mfn(first).n,
+          (unsigned long long)pv_pfn_to_mfn(second).n);
+    EXPECT_EQ(pv_make_contiguous(first, 1, 32), 0);
+    mfn = pv_pfn_to_mfn(first).n;
+    EXPECT_EQ(pv_pfn_to_mfn(second).n, mfn + 1);
+    EXPECT_EQ(pv_pfn_to_mfn(PFN(first.n + 2)).n, beyond);
+    /* Below 8 KiB Xen has nothing to give. */
+    EXPECT_EQ(pv_make_contiguous(first, 1, 13), -ENOMEM);
+    EXPECT_EQ(pv_pfn_to_mfn(first).n, mfn);
+    EXPECT_EQ(pv_pfn_to_mfn(PFN(first.n + 2)).n, beyond);
+    frame_free(first, 2);
+}

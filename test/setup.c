@@ -53,6 +53,13 @@ TEST(setup, console_round_trip, console_write, console_read)
     EXPECT(pv_console_read() == -1 || pv_console_read() == -1);
 }
 
+/* One byte more and this test's result does not begin with a word that the runner knows. */
+TEST(setup, console_takes_as_many_bytes_as_told, console_write)
+{
+    pv_console_write("# a line of 20 bytes\nnot ok", 21);
+    pv_console_write("not ok", 0);
+}
+
 TEST(setup, tsc_moves_forward, read_tsc)
 {
     u64 before = pv_read_tsc();

@@ -1,11 +1,19 @@
 /* Class 5: CPUs come, work, go and come again; what one asks of another is done, once, there. */
+#include "boot/layout.h"
 #include "kernel/smp.h"
 #include "kernel/thread.h"
 #include "kernel/trap.h"
 #include "mm/frame.h"
 #include "mm/space.h"
+#include "lib/format.h"
+#include "lib/madt.h"
 #include "lib/string.h"
 #include "test/test.h"
+
+enum {
+    APIC_ID = 0x20,   /* as for apic_read */
+    ICR_NMI = 0x4400, /* assert, delivery mode NMI */
+};
 
 #define NEEDS_CPUS(n) \
     if (smp_online_count() < (n)) \
@@ -37,6 +45,63 @@ TEST(smp, cpus_have_names, cpu_describe)
     }
 }
 
+/* On Xen by the number, else by the local APIC. */
+TEST(smp, names_are_the_platforms, cpu_describe)
+{
+    char wanted[32] = "vCPU 0", name[32], cut[] = "????";
+    u32 id = 0;
+
+    if (!strcmp(pv_backend_name(), "native")) {
+        EXPECT_EQ(pv_apic_read(APIC_ID, &id), 0);
+        ksnprintf(wanted, sizeof(wanted), "APIC id %u", id);
+    }
+    pv_cpu_describe(0, name, sizeof(name));
+    EXPECT(!strcmp(name, wanted));
+    pv_cpu_describe(0, cut, 3);
+    EXPECT(!strncmp(cut, wanted, 2) && !cut[2] && cut[3] == '?');
+}
+
+/* The firmware's table is read here once more. On Xen a guest's CPUs are not the firmware's. */
+TEST(smp, the_firmware_lists_as_many_cpus, platform_init, cpu_count)
+{
+    const struct phys_window low = {(const u8 *)DIRECT_MAP_BASE, 0, BOOT_MAP_SIZE};
+    static struct madt_info madt;
+
+    if (strcmp(pv_backend_name(), "native"))
+        SKIP("the hypervisor says how many CPUs there are");
+    if (!madt_parse(acpi_find_table(&low, boot_info_ptr->rsdp_pa, boot_info_ptr->rsdp,
+                                    boot_info_ptr->rsdp_size, "APIC"),
+                    &madt))
+        SKIP("no table lists CPUs");
+    EXPECT_EQ(pv_cpu_count(), madt.nr_cpus);
+}
+
+static void on_every_cpu(void (*run)(void *arg))
+{
+    static struct thread *threads[PV_CPUS_MAX];
+
+    for (u32 cpu = 0; cpu < MIN(smp_online_count(), 8u); cpu++) {
+        threads[cpu] = thread_start("everywhere", cpu, run, NULL);
+        REQUIRE(threads[cpu]);
+    }
+    for (u32 cpu = 0; cpu < MIN(smp_online_count(), 8u); cpu++)
+        thread_join(threads[cpu]);
+}
+
+static u32 caught[PV_CPUS_MAX];
+
+static void make_exceptions(void *arg)
+{
+    (void)arg;
+    for (int i = 0; i < 10; i++) {
+        struct fault fault;
+
+        PV_TRY(fault)
+        __asm__ volatile("ud2");
+        caught[pv_this_cpu()] += fault.caught && fault.vector == VECTOR_UD;
+    }
+}
+
 TEST(smp, wrong_cpus_are_refused, cpu_up, cpu_down, send_ipi, send_nmi)
 {
     const struct pv_cpu_start start = {.area = &cpus[0].area};
@@ -55,6 +120,14 @@ TEST(smp, wrong_cpus_are_refused, cpu_up, cpu_down, send_ipi, send_nmi)
     }
     EXPECT_EQ(smp_down(0), -EINVAL);
     EXPECT_EQ(smp_up(0), -EINVAL);
+}
+
+TEST(smp, exceptions_are_caught_on_every_cpu, load_idt)
+{
+    memset(caught, 0, sizeof(caught));
+    on_every_cpu(make_exceptions);
+    for (u32 cpu = 0; cpu < MIN(smp_online_count(), 8u); cpu++)
+        EXPECT_EQ(caught[cpu], 10);
 }
 
 static u64 worked[PV_CPUS_MAX];
@@ -141,6 +214,27 @@ TEST(smp, nmi_reaches_every_cpu, send_nmi)
     nmi_hook = NULL;
 }
 
+static void tell_apic_id(void *arg)
+{
+    pv_apic_read(APIC_ID, arg);
+}
+
+TEST(smp, icr_reaches_the_cpu_of_its_apic_id, apic_icr, apic_read)
+{
+    u32 id = 0;
+
+    NEEDS_CPUS(2);
+    if (pv_apic_read(APIC_ID, &id))
+        SKIP("no local APIC");
+    EXPECT_EQ(smp_call(1, tell_apic_id, &id), 0);
+    memset(nmis, 0, sizeof(nmis));
+    nmi_hook = count_nmi;
+    EXPECT_EQ(pv_apic_icr(id, ICR_NMI), 0);
+    EXPECT(nmi_came(1));
+    EXPECT_EQ(nmis[0], 0);
+    nmi_hook = NULL;
+}
+
 TEST(smp, cpu_goes_down_and_comes_again, cpu_leave, cpu_down, cpu_up)
 {
     const u32 cpu = smp_online_count() - 1;
@@ -219,18 +313,6 @@ static void ask_all(void *arg)
         for (u32 cpu = 0; cpu < PV_CPUS_MAX; cpu++)
             if (smp_is_online(cpu) && !smp_call(cpu, count_done, NULL))
                 __atomic_fetch_add(&asked[cpu], 1, __ATOMIC_SEQ_CST);
-}
-
-static void on_every_cpu(void (*run)(void *arg))
-{
-    static struct thread *threads[PV_CPUS_MAX];
-
-    for (u32 cpu = 0; cpu < MIN(smp_online_count(), 8u); cpu++) {
-        threads[cpu] = thread_start("everywhere", cpu, run, NULL);
-        REQUIRE(threads[cpu]);
-    }
-    for (u32 cpu = 0; cpu < MIN(smp_online_count(), 8u); cpu++)
-        thread_join(threads[cpu]);
 }
 
 TEST(smp, no_call_is_lost, send_ipi)

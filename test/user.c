@@ -41,6 +41,7 @@ TEST(user, syscall_brings_every_register, iret, syscall_init, load_sp0)
     to = sandbox.frame;
     sandbox_run(USER_BY_IRET);
     EXPECT_EQ(sandbox.frame.vector, VECTOR_SYSCALL);
+    EXPECT_EQ(sandbox.exit.stack % 16, 0);
     EXPECT_EQ(sandbox.frame.rip, to.rip + 2);
     EXPECT_EQ(sandbox.frame.rsp, to.rsp);
     EXPECT_EQ(sandbox.frame.cs, USER_CS);
@@ -140,6 +141,12 @@ TEST(user, int_needs_an_open_gate, write_idt_entry)
     if (sandbox.frame.error != 0x81 * 8 + 2)
         print("# int 0x81 was refused with error code %#llx instead of %#x: an emulator's fault\n",
               (unsigned long long)sandbox.frame.error, 0x81 * 8 + 2);
+    /* Xen delivers by that error code; the CPU itself needs none. */
+    if (sandbox.frame.error == 0x81 * 8 + 2 || strcmp(pv_backend_name(), "xen-pv")) {
+        EXPECT_EQ(pv_write_idt_entry(0x81, 3), 0);
+        RUN(int81, 0, 0, 0x81);
+        EXPECT_EQ(pv_write_idt_entry(0x81, 0), 0);
+    }
     sandbox_leave();
 }
 
@@ -186,11 +193,15 @@ TEST(user, io_bitmap_opens_single_ports, set_io_bitmap)
         sandbox_run(USER_BY_IRET);
         EXPECT_EQ(sandbox.frame.vector, port == PORT_CMOS ? VECTOR_SYSCALL : VECTOR_GP);
     }
-    EXPECT_EQ(pv_set_io_bitmap(NULL, 0), 0);
-    sandbox_prepare(user_code_in);
-    sandbox.frame.rdx = PORT_CMOS;
-    sandbox_run(USER_BY_IRET);
-    EXPECT_EQ(sandbox.frame.vector, VECTOR_GP);
+    /* What lies beyond the count is not open, whatever the bitmap's last byte says; nor is anything
+     * without a bitmap. */
+    for (int i = 0; i < 2; i++) {
+        EXPECT_EQ(pv_set_io_bitmap(i ? NULL : bitmap, i ? 0 : PORT_CMOS), 0);
+        sandbox_prepare(user_code_in);
+        sandbox.frame.rdx = PORT_CMOS;
+        sandbox_run(USER_BY_IRET);
+        EXPECT_EQ(sandbox.frame.vector, VECTOR_GP);
+    }
     EXPECT_EQ(pv_set_io_bitmap(NULL, 65537), -EINVAL);
     sandbox_leave();
 }

@@ -75,6 +75,7 @@ class Transcript:
         self.crash = None  # "hypervisor" or "guest", by the hypervisor's word
         self.crash_line = ""
         self.machine_over = False
+        self.restarts = False  # the hypervisor was asked to start the machine again
         self.repro = None  # name, verdict, reason, exercised: what a repro says of itself
         self.hypervisor_answers = False  # a debug key was seen by the hypervisor
         self.echo_wanted = []  # tokens asked for, not yet typed
@@ -111,6 +112,8 @@ class Transcript:
             self.hypervisor_answers = True
         if any(words in line for words in _XEN_ENDS):
             self.machine_over = True
+        if "Hardware Dom0 shutdown: rebooting" in line:
+            self.restarts = True
 
     def _own_line(self, line):
         verdict, program = _VERDICT.match(line), _PROGRAM.match(line)

@@ -14,7 +14,7 @@ from .patience import Patience
 
 SURVIVORS = ROOT / "test/survivors.txt"
 _SEVERAL = 2  # CPUs, for ops that are of no use to one
-_SEVERAL_GROUPS = {"smp", "locks", "threads"}
+_SEVERAL_GROUPS = {"smp", "mm_smp", "locks", "threads"}
 _MEM = 96  # MiB: Xen builds a smaller guest sooner
 
 

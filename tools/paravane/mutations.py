@@ -29,6 +29,9 @@ _EXCHANGED = (
 _ENTRIES = re.compile(r"p[tmug][de]_t \*|u64 \*[gl]dt$")
 
 
+_DOES_NOTHING = {"", "return 0;", "return false;", "return NULL;"}
+
+
 @dataclass(frozen=True)
 class Mutant:
     """One op of one backend, wrong in one way. equal: why it is no different, or an empty string."""
@@ -106,8 +109,10 @@ def _equal_by_body(body, kind):
         return ""
     if kind == "nop" and _is_empty(body):
         return "the function does nothing"
-    if kind in ("stale", "late") and (_is_empty(body) or re.fullmatch(r"return -?[A-Z0-9_]+;", body.code)):
+    if kind == "stale" and _says_the_same(body):
         return "the function says the same always"
+    if kind == "late" and body.code in _DOES_NOTHING | {"return -ENODEV;"}:
+        return "the function does nothing"
     used = [number for number, name in enumerate(body.params, 1) if name not in body.unused]
     touched = [int(digit) for digit in re.findall(r"\d", kind)]
     if touched and not set(used) & set(touched):
@@ -123,7 +128,13 @@ class _Body:
 
 
 def _is_empty(body):
-    return body is not None and body.code in ("", "return 0;")
+    return body is not None and body.code in _DOES_NOTHING
+
+
+def _says_the_same(body):
+    """Is what it returns one constant?"""
+    said = set(re.findall(r"return ([^;]+);", body.code))
+    return len(said) == 1 and re.fullmatch(r"-?[A-Z0-9_]+|false|true", said.pop()) is not None
 
 
 def _body(table, backend, op):
@@ -136,5 +147,5 @@ def _body(table, backend, op):
     if not match:
         return None
     params = [re.split(r"\W+", p.strip().split("[")[0])[-1] for p in match[1].split(",")]
-    unused = set(re.findall(r"\(void\)(\w+);", match[2]))
-    return _Body(params, unused, " ".join(re.sub(r"\(void\)\w+;", "", match[2]).split()))
+    unused = set(re.findall(r"\(void\)(\w+)[,;]", match[2]))
+    return _Body(params, unused, " ".join(re.sub(r"\(void\)\w+[,;]", "", match[2]).split()))

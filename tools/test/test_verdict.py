@@ -57,6 +57,12 @@ class VerdictTest(unittest.TestCase):
     def test_status_of_qemu(self):
         self.expect("FAIL", "QEMU ended with status 35", GOOD, Ending("exit", 35))
         self.expect("FAIL", "QEMU ended with status -11", GOOD, Ending("exit", -11))
+        self.expect("FAIL", "QEMU ended with status 0", GOOD, Ending("exit", 0, tells=True))
+        self.expect("PASS", "", GOOD, Ending("exit", 33, tells=True))
+
+    def test_a_machine_that_starts_again(self):
+        again = "(XEN) [   17.3] Hardware Dom0 shutdown: rebooting machine"
+        self.expect("FAIL", "is to start again", GOOD + [again], Ending("over"))
 
     def test_no_shutdown(self):
         self.expect("FAIL", "did not shut down", GOOD, Ending("timeout", limit="5 s"))
