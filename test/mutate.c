@@ -1,19 +1,18 @@
 /*
  * Mutants: mutate=OP:KIND replaces one op of the table by a wrong one, and the suite must notice.
- * Which pairs make sense is said by tools/paravane/mutants.py, which runs them all.
- *
- * Every op takes at most three arguments, each in a register, and returns at most one word: so one
- * function a kind is wrong for all ops alike. The calls of an op may rely on more registers than
- * C's convention keeps, so the way there (mutant_entry) keeps all but the result's.
+ * Which pairs make sense is said by tools/paravane/mutations.py. Every op takes at most three
+ * arguments, each in a register, and returns at most one word: so one function a kind is wrong for
+ * all ops alike.
  */
 #include "kernel/plant.h"
 #include "lib/string.h"
 #include "mm/space.h"
+#include "pv/patch.h"
 #include "test/test.h"
 
 #define ARGUMENTS u64 a, u64 b, u64 c
 
-static u64 (*wrong)(ARGUMENTS), (*right)(ARGUMENTS);
+static u64 (*right)(ARGUMENTS);
 
 /* What arguments that are pointers are replaced by: what is written here nobody reads. */
 static u8 scratch[PAGE_SIZE] __aligned(PAGE_SIZE);
@@ -112,79 +111,36 @@ static const struct {
     KIND(next1),   KIND(lost1), KIND(lost2), KIND(lost3), KIND(swap12), KIND(swap23),
 };
 
-static const struct {
-    const char *name;
-    void *slot;
-} ops[] = {
-#define PV_CLASS_BEGIN(class)
-#define PV_OP(class, ret, name, params, args) {#name, &pv_ops.class.name},
-#define PV_CLASS_END(class)
-#include "pv/ops.def"
-#undef PV_CLASS_BEGIN
-#undef PV_OP
-#undef PV_CLASS_END
-};
-
-u64 mutant_entry(ARGUMENTS);
-u64 mutant_act(ARGUMENTS);
-__asm__(".pushsection .text\n"
-        "mutant_entry:\n\t"
-        "pushq %rbp\n\t"
-        "movq %rsp, %rbp\n\t"
-        "pushq %rdi\n\t"
-        "pushq %rsi\n\t"
-        "pushq %rdx\n\t"
-        "pushq %rcx\n\t"
-        "pushq %r8\n\t"
-        "pushq %r9\n\t"
-        "pushq %r10\n\t"
-        "pushq %r11\n\t"
-        "call mutant_act\n\t"
-        "popq %r11\n\t"
-        "popq %r10\n\t"
-        "popq %r9\n\t"
-        "popq %r8\n\t"
-        "popq %rcx\n\t"
-        "popq %rdx\n\t"
-        "popq %rsi\n\t"
-        "popq %rdi\n\t"
-        "popq %rbp\n\t"
-        "ret\n\t"
-        ".popsection");
-
-__used u64 mutant_act(ARGUMENTS)
+/* Returns PV_NR_OPS if there is no such op. */
+static u32 find_op(const char *name, size_t len)
 {
-    return wrong(a, b, c);
-}
+    u32 op = 0;
 
-static u64 *find_slot(const char *name, size_t len)
-{
-    for (size_t i = 0; i < ARRAY_SIZE(ops); i++)
-        if (strlen(ops[i].name) == len && !memcmp(ops[i].name, name, len))
-            return ops[i].slot;
-    return NULL;
+    while (op < PV_NR_OPS && (strlen(pv_op_name(op)) != len || memcmp(pv_op_name(op), name, len)))
+        op++;
+    return op;
 }
 
 /* One of the kinds, or another op, with which this one exchanges its place. */
 const char *mutate(const char *what)
 {
+    u64 (*const *functions)(ARGUMENTS) = (void *)&pv_functions;
     const char *colon = strchr(what, ':');
-    u64 *slot = colon ? find_slot(what, (size_t)(colon - what)) : NULL, *other, function;
+    const u32 op = colon ? find_op(what, (size_t)(colon - what)) : PV_NR_OPS;
+    u32 other;
 
-    if (!slot)
+    if (op == PV_NR_OPS)
         return "wants OP:KIND, with an op of pv/ops.def";
-    function = *slot;
+    right = functions[op];
     for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
         if (!strcmp(kinds[i].name, colon + 1)) {
-            right = (u64(*)(ARGUMENTS))function;
-            wrong = kinds[i].wrong;
-            *slot = (u64)mutant_entry;
+            pv_set_op(op, kinds[i].wrong);
             return NULL;
         }
-    other = find_slot(colon + 1, strlen(colon + 1));
-    if (!other)
+    other = find_op(colon + 1, strlen(colon + 1));
+    if (other == PV_NR_OPS)
         return "knows no such KIND: test/mutate.c lists them";
-    *slot = *other;
-    *other = function;
+    pv_set_op(op, functions[other]);
+    pv_set_op(other, right);
     return NULL;
 }
