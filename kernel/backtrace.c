@@ -26,10 +26,10 @@ static bool readable_frame(u64 rbp)
 
 static void print_address(int depth, u64 addr)
 {
+    char name[SYMTAB_NAME_MAX];
     u64 offset;
-    const char *name = symtab_lookup(&kernel_symtab, addr, &offset);
 
-    if (name)
+    if (symtab_lookup(&kernel_symtab, addr, name, &offset))
         print("  #%d %s+0x%llx\n", depth, name, (unsigned long long)offset);
     else
         print("  #%d %016llx (not in the kernel's text)\n", depth, (unsigned long long)addr);

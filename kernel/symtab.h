@@ -7,20 +7,28 @@
 
 #include "lib/types.h"
 
+enum {
+    SYMTAB_NAME_MAX = 64, /* a longer name is cut */
+    SYMTAB_PAIRS = 128,   /* the bytes from here on stand for two others */
+};
+
+/*
+ * Of each function, in the order of addresses: how far it starts behind the one before (of the
+ * first: behind base), as an LEB128 number, its name, and 0. The last, whose name is empty, is the
+ * end of the text. A name is ASCII, and bytes that stand for two, each of which may again.
+ */
 struct symtab {
-    u64 base;            /* address of the first byte of text */
-    u32 count;           /* functions */
-    const u32 *starts;   /* count + 1 offsets from base, ascending; the last is the end of text */
-    const u32 *names;    /* count offsets into strings */
-    const char *strings; /* NUL-terminated names */
+    u64 base; /* address of the first byte of text */
+    const u8 *functions;
+    const u8 (*pairs)[2];
 };
 
 extern const struct symtab kernel_symtab;
 
 /*
  * The name of the function that holds addr, and in *offset the distance from its start in bytes;
- * NULL if addr lies outside of the text.
+ * false if addr lies outside of the text.
  */
-const char *symtab_lookup(const struct symtab *t, u64 addr, u64 *offset);
+bool symtab_lookup(const struct symtab *t, u64 addr, char name[SYMTAB_NAME_MAX], u64 *offset);
 
 #endif

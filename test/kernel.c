@@ -21,17 +21,17 @@ TEST(kernel, loader_zeroed_bss_and_filled_data)
 
 TEST(kernel, symbol_table_names_functions)
 {
+    char name[SYMTAB_NAME_MAX] = "";
     u64 offset = 1;
-    const char *name = symtab_lookup(&kernel_symtab, (u64)kernel_main, &offset);
 
-    REQUIRE(name);
+    REQUIRE(symtab_lookup(&kernel_symtab, (u64)kernel_main, name, &offset));
     EXPECT(!strcmp(name, "kernel_main"));
     EXPECT_EQ(offset, 0);
-    name = symtab_lookup(&kernel_symtab, (u64)kernel_main + 5, &offset);
-    EXPECT(name && !strcmp(name, "kernel_main"));
+    EXPECT(symtab_lookup(&kernel_symtab, (u64)kernel_main + 5, name, &offset));
+    EXPECT(!strcmp(name, "kernel_main"));
     EXPECT_EQ(offset, 5);
-    EXPECT(!symtab_lookup(&kernel_symtab, VIRT_BASE, &offset));
-    EXPECT(!symtab_lookup(&kernel_symtab, (u64)&zeroed, &offset));
+    EXPECT(!symtab_lookup(&kernel_symtab, VIRT_BASE, name, &offset));
+    EXPECT(!symtab_lookup(&kernel_symtab, (u64)&zeroed, name, &offset));
 }
 
 TEST(kernel, runs_on_the_boot_stack_within_its_limit)

@@ -11,9 +11,12 @@ image proves it.
 """
 
 import argparse
+import collections
 import sys
 
 TEXT_START, TEXT_END = "_text_start", "_text_end"
+
+PAIRS = 128  # bytes from here on stand for two others
 
 HEAD = """\
 /* Made by tools/symtab.py: do not edit. */
@@ -22,12 +25,7 @@ HEAD = """\
     .globl kernel_symtab
     .type kernel_symtab, @object
 kernel_symtab:
-    .quad _text_start
-    .long {count}
-    .long 0
-    .quad .Lstarts
-    .quad .Lnames
-    .quad .Lstrings
+    .quad _text_start, .Lfunctions, .Lpairs
     .size kernel_symtab, . - kernel_symtab
 """
 
@@ -71,20 +69,34 @@ def functions(symbols):
     return end - start, [(offset, best[offset][1]) for offset in sorted(best)]
 
 
+def pack(names):
+    """The names with their most frequent pair of bytes replaced by one byte, as often as there are
+    bytes for it; and the pairs."""
+    text, pairs = "\0".join(names), []
+    while len(pairs) < PAIRS:
+        counts = collections.Counter(zip(text, text[1:]))
+        best = max(counts, key=lambda pair: (counts[pair] * ("\0" not in pair), pair), default=None)
+        if not best or counts[best] < 4 or "\0" in best:  # a pair takes two bytes itself
+            break
+        text = text.replace("".join(best), chr(PAIRS + len(pairs)))
+        pairs.append(best)
+    return text.split("\0"), pairs
+
+
+def ascii_string(text):
+    return "".join(c if " " < c <= "~" and c not in '"\\' else f"\\{ord(c):03o}" for c in text)
+
+
 def render(size, table):
     """The assembler file."""
-    names, at = [], 0
-    for _, name in table:
-        names.append(at)
-        at += len(name) + 1
-    out = [HEAD.format(count=len(table))]
-    out.append(".Lstarts:\n")
-    out += [f"    .long {offset:#x} /* {name} */\n" for offset, name in table]
-    out.append(f"    .long {size:#x}\n")
-    out.append(".Lnames:\n")
-    out += [f"    .long {offset:#x}\n" for offset in names]
-    out.append(".Lstrings:\n")
-    out += [f'    .asciz "{name}"\n' for _, name in table]
+    packed, pairs = pack([name for _, name in table])
+    out, last = [HEAD, ".Lfunctions:\n"], 0
+    for (offset, name), text in zip(table, packed):
+        out.append(f'    .uleb128 {offset - last:#x}; .asciz "{ascii_string(text)}" /* {name} */\n')
+        last = offset
+    out.append(f'    .uleb128 {size - last:#x}; .asciz ""\n')
+    out.append(".Lpairs:\n")
+    out += [f"    .byte {ord(a)}, {ord(b)}\n" for a, b in pairs]
     return "".join(out) + TAIL
 
 

@@ -2,6 +2,7 @@
 """tools/symtab.py from outside: what it answers, and how it refuses. test_symtab.c reads its table."""
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -26,11 +27,27 @@ class SymtabTest(unittest.TestCase):
     def test_empty(self):
         status, out, _ = run("")
         self.assertEqual(status, 0)
-        self.assertIn("    .long 0\n", out)
+        self.assertIn('.Lfunctions:\n    .uleb128 0x0; .asciz ""\n.Lpairs:\n', out)
 
     def test_order_of_input_does_not_matter(self):
         lines = TEXT.splitlines(keepends=True)
         self.assertEqual(run(TEXT), run("".join(reversed(lines))))
+
+    def test_names_are_packed(self):
+        """Undone here as the kernel undoes it, the names are the names, and few bytes."""
+        names = [f"a_long_prefix_{i}_and_{'suffix' if i % 3 else 'end'}" for i in range(60)]
+        text = "0000000000001000 T _text_start\n0000000000002000 T _text_end\n"
+        text += "".join(f"{0x1000 + 16 * i:016x} T {name}\n" for i, name in enumerate(names))
+        out = run(text)[1]
+        pairs = [tuple(map(int, p)) for p in re.findall(r"\.byte (\d+), (\d+)", out)]
+        packed = re.findall(r'\.asciz "(.*)"', out)[:-1]
+        packed = [[int(o, 8) if o else ord(c) for o, c in re.findall(r"\\(\d{3})|(.)", p)] for p in packed]
+
+        def expand(byte):
+            return chr(byte) if byte < 128 else "".join(map(expand, pairs[byte - 128]))
+
+        self.assertEqual(["".join(map(expand, p)) for p in packed], names)
+        self.assertLess(sum(map(len, packed)) + 2 * len(pairs), sum(map(len, names)) / 3)
 
     def test_refuses(self):
         self.refuses("nonsense\n", "this is no line of nm: 'nonsense'")
