@@ -43,6 +43,7 @@ CODEGEN := -std=gnu11 $(OPT) -g -ffreestanding -fno-pie -mcmodel=kernel -mno-red
 	-mgeneral-regs-only -fno-omit-frame-pointer -mno-omit-leaf-frame-pointer \
 	-fno-optimize-sibling-calls -fno-stack-protector \
 	-fno-asynchronous-unwind-tables -fno-strict-aliasing -fcf-protection=none -fno-common \
+	-ffunction-sections -fdata-sections \
 	-pg -mfentry
 ifneq ($(IS_CLANG),0)
 CODEGEN += --target=x86_64-elf -Wno-unused-command-line-argument
@@ -51,7 +52,7 @@ CPPFLAGS := -I. -isystem $(BUILD)/include -D__XEN_INTERFACE_VERSION__=0x00040e00
 	-DPARAVANE_VERSION='"$(VERSION)"'
 CFLAGS := $(CODEGEN) $(WARNINGS)
 LDFLAGS := -nostdlib -static --build-id=none -z max-page-size=0x1000 -z noexecstack \
-	--fatal-warnings
+	--gc-sections --fatal-warnings
 LDFLAGS += $(if $(findstring lld,$(LD)),,--no-warn-rwx-segments)
 
 DIRS := boot kernel lib mm pv pv/native pv/xen pv/xen/pv pv/xen/pvh test repro repro/kit

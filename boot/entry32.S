@@ -6,26 +6,13 @@
  * the first page tables, goes to long mode and calls boot_main(protocol, info). Until trap_init in
  * there, an exception resets the machine: there is nothing yet that could print.
  */
-#include "boot/layout.h"
-
-#define PHYS(sym) (sym - VIRT_BASE)
+#include "pv/native/long_mode.inc"
 
 #define MB2_HEADER_MAGIC 0xe85250d6
 #define MB2_BOOT_MAGIC   0x36d76289
 #define MB2_TAG_REQUEST  1
 #define MB2_TAG_ALIGN    6
 
-#define CR0_PE    (1 << 0)
-#define CR0_MP    (1 << 1)
-#define CR0_ET    (1 << 4)
-#define CR0_NE    (1 << 5)
-#define CR0_WP    (1 << 16)
-#define CR0_PG    (1 << 31)
-#define CR4_PAE   (1 << 5)
-#define MSR_EFER  0xc0000080
-#define MSR_GS_BASE 0xc0000101
-#define EFER_LME  (1 << 8)
-#define EFER_NXE  (1 << 11)
 #define CPUID_LM  (1 << 29)
 #define CPUID_NX  (1 << 20)
 
@@ -60,6 +47,11 @@ multiboot2_entry:
 	movl	$BOOT_PROTOCOL_MULTIBOOT2, %ebp
 	jmp	start32
 
+hang32:
+	cli
+	hlt
+	jmp	hang32
+
 	.globl	pvh_entry
 pvh_entry:
 	movl	$BOOT_PROTOCOL_PVH, %ebp
@@ -77,7 +69,7 @@ start32:
 	cmpl	$(CPUID_LM | CPUID_NX), %edx
 	jne	hang32				/* neither an x86-64 CPU nor a way to say so */
 
-	/* The first 4 GiB in pages of 2 MiB; the tables above them are filled by the linker. */
+	/* The first 4 GiB in pages of 2 MiB, and the tables above them: see boot_pml4. */
 	movl	$PHYS(boot_pd), %edi
 	movl	$PTE_LARGE, %eax
 	xorl	%ecx, %ecx
@@ -86,31 +78,22 @@ start32:
 	incl	%ecx
 	cmpl	$2048, %ecx
 	jne	1b
+	movl	$PHYS(boot_pdpt) + PTE_TABLE, %eax
+	movl	%eax, PHYS(boot_pml4)
+	movl	%eax, PHYS(boot_pml4) + 8 * DIRECT_MAP_SLOT
+	movl	%eax, PHYS(boot_pml4) + 8 * 511
+	addl	$(boot_pd - boot_pdpt), %eax
+	movl	%eax, PHYS(boot_pdpt)
+	movl	%eax, PHYS(boot_pdpt) + 8 * 510
+	addl	$0x1000, %eax
+	movl	%eax, PHYS(boot_pdpt) + 8
+	movl	%eax, PHYS(boot_pdpt) + 8 * 511
+	addl	$0x1000, %eax
+	movl	%eax, PHYS(boot_pdpt) + 16
+	addl	$0x1000, %eax
+	movl	%eax, PHYS(boot_pdpt) + 24
 
-	movl	%cr4, %eax
-	orl	$CR4_PAE, %eax
-	movl	%eax, %cr4
-	movl	$PHYS(boot_pml4), %eax
-	movl	%eax, %cr3
-	movl	$MSR_EFER, %ecx
-	rdmsr
-	orl	$(EFER_LME | EFER_NXE), %eax
-	wrmsr
-	movl	$(CR0_PE | CR0_MP | CR0_ET | CR0_NE | CR0_WP | CR0_PG), %eax
-	movl	%eax, %cr0
-
-	lgdt	PHYS(boot_gdt_ptr)
-	ljmpl	$0x08, $PHYS(start64_low)
-
-hang32:
-	cli
-	hlt
-	jmp	hang32
-
-	.code64
-start64_low:					/* still at the physical address */
-	movabsq	$start64, %rax
-	jmp	*%rax
+	enter_long_mode
 start64:
 	movl	$0x10, %eax
 	movl	%eax, %ds
@@ -120,11 +103,7 @@ start64:
 	movl	%eax, %fs
 	movl	%eax, %gs
 	movq	$boot_stack_top, %rsp
-	movl	$MSR_GS_BASE, %ecx		/* CPU 0's area (pv/cpu_area.h) */
-	movq	$cpus, %rax
-	movq	%rax, %rdx
-	shrq	$32, %rdx
-	wrmsr
+	set_gs_base $cpus			/* CPU 0's area (pv/cpu_area.h) */
 
 	rdtsc
 	shlq	$32, %rdx
@@ -139,39 +118,27 @@ start64:
 
 	.section .rodata
 	.balign	8
+	.globl	boot_gdt, boot_gdt_ptr
 boot_gdt:
 	.quad	0
 	.quad	0x00af9b000000ffff		/* 0x08: 64-bit code */
 	.quad	0x00cf93000000ffff		/* 0x10: data */
+	.quad	0x00cf9b000000ffff		/* 0x18: 32-bit code, for other CPUs (pv/native/start.S) */
 boot_gdt_ptr:
 	.short	. - boot_gdt - 1
 	.quad	PHYS(boot_gdt)
 
 /*
- * Root: 0 (the identity, which the switch above needs), the direct map, and the kernel's window.
- * In the window -2 GiB + x is physical x, for the first GiB and the second.
+ * The root shows one table of level 3 three times: at 0 (the identity, which the switch above needs), as the
+ * direct map, and as the kernel's window, where -2 GiB + x is physical x. So each shows the first 4 GiB at its
+ * beginning, and the first two again at its end.
  */
-	.section .data.boot_tables, "aw"
+	.section .bss
 	.balign	4096
 	.globl	boot_pml4
 boot_pml4:
-	.quad	PHYS(boot_pdpt_low) + PTE_TABLE
-	.fill	DIRECT_MAP_SLOT - 1, 8, 0
-	.quad	PHYS(boot_pdpt_low) + PTE_TABLE
-	.fill	511 - DIRECT_MAP_SLOT - 1, 8, 0
-	.quad	PHYS(boot_pdpt_high) + PTE_TABLE
-boot_pdpt_low:
-	.quad	PHYS(boot_pd) + PTE_TABLE
-	.quad	PHYS(boot_pd) + 0x1000 + PTE_TABLE
-	.quad	PHYS(boot_pd) + 0x2000 + PTE_TABLE
-	.quad	PHYS(boot_pd) + 0x3000 + PTE_TABLE
-	.fill	508, 8, 0
-boot_pdpt_high:
-	.fill	510, 8, 0
-	.quad	PHYS(boot_pd) + PTE_TABLE
-	.quad	PHYS(boot_pd) + 0x1000 + PTE_TABLE
-
-	.section .bss
-	.balign	4096
+	.skip	4096
+boot_pdpt:
+	.skip	4096
 boot_pd:
 	.skip	4 * 4096

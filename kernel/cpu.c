@@ -6,13 +6,15 @@
 
 extern const char boot_stack[];
 
-/* The first CPU's part is ready before the first function runs. */
-struct cpu cpus[PV_CPUS_MAX] = {{
-    .area = {.self = &cpus[0], .stack_limit = (u64)boot_stack + STACK_RESERVE},
-    .thread = &boot_thread,
-}};
-
+struct cpu cpus[PV_CPUS_MAX];
 u64 cpu_gdts[PV_CPUS_MAX][GDT_MAX_COUNT] __aligned(PAGE_SIZE);
+
+void cpu_early(void)
+{
+    cpus[0].area.self = &cpus[0];
+    cpus[0].area.stack_limit = (u64)boot_stack + STACK_RESERVE;
+    cpus[0].thread = &boot_thread;
+}
 
 void cpu_init(void)
 {

@@ -81,6 +81,9 @@ extern u64 cpu_gdts[PV_CPUS_MAX][GDT_MAX_COUNT];
 /* The counts of this CPU. */
 #define irq_counts (this_cpu()->irqs)
 
+/* The first CPU's part, before anything asks for it: %gs is set already, the rest is zero. */
+void cpu_early(void);
+
 /* Loads this CPU's tables. Context: interrupts disabled. */
 void cpu_init(void);
 

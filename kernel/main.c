@@ -34,6 +34,7 @@ static void __noreturn on_pv_panic(const char *op, const char *what)
 
 void kernel_early(enum boot_protocol protocol, u64 loader_info)
 {
+    cpu_early();
     pv_panic_handler = on_pv_panic;
     pv_select(protocol,
               loader_info); /* which platform is this? fills the op table; the console works */

@@ -11,25 +11,27 @@ static const char *const forms[PV_NR_STATES] = {
     [PV_STATE_NOTHING] = "nothing",   [PV_STATE_TRAP] = "trap",
 };
 
-/* The code, or whose address a branch goes to. */
-static const char *what(const struct pv_site_code *code)
+/* The code, or whose address a branch goes to; room is for a name. */
+static const char *what(const struct pv_site_code *code, char room[SYMTAB_NAME_MAX])
 {
     u64 offset;
-    const char *name = symtab_lookup(&kernel_symtab, (u64)code->target, &offset);
 
-    return code->target && name ? name : code->text;
+    if (code->target && symtab_lookup(&kernel_symtab, (u64)code->target, room, &offset))
+        return room;
+    return code->text;
 }
 
 static void print_site(const struct pv_site *site)
 {
     const u64 address = (u64)pv_site_address(site);
+    char function[SYMTAB_NAME_MAX] = "", name[SYMTAB_NAME_MAX];
     struct pv_site_code code;
     u64 offset = 0;
-    const char *function = symtab_lookup(&kernel_symtab, address, &offset);
 
+    symtab_lookup(&kernel_symtab, address, function, &offset);
     pv_site_code(site, &code);
     print("# site %016llx %s+%#llx %s %s %s\n", (unsigned long long)address, function,
-          (unsigned long long)offset, pv_op_name(site->op), forms[code.state], what(&code));
+          (unsigned long long)offset, pv_op_name(site->op), forms[code.state], what(&code, name));
 }
 
 static void count(u32 op, u32 counts[PV_NR_STATES], struct pv_site_code *last)
@@ -49,12 +51,13 @@ void sites_print_by_op(void)
     for (u32 op = 0; op < PV_NR_OPS; op++) {
         struct pv_site_code last[PV_NR_STATES];
         u32 counts[PV_NR_STATES] = {0};
+        char name[SYMTAB_NAME_MAX];
 
         count(op, counts, last);
         for (u32 state = 0; state < PV_NR_STATES; state++)
             if (counts[state])
                 print("# site %s %s %u %s\n", pv_op_name(op), forms[state], counts[state],
-                      what(&last[state]));
+                      what(&last[state], name));
     }
 }
 

@@ -13,6 +13,8 @@
 #define TRAP_FRAME_SS     (21 * 8)
 #define TRAP_FRAME_SIZE   (22 * 8)
 
+#define EXCEPTION_STUB_SIZE 16 /* pv/exception_stubs.inc */
+
 /* What vector holds if no vector brought the frame. */
 #define VECTOR_SYSCALL   0x100 /* syscall from 64-bit mode */
 #define VECTOR_SYSCALL32 0x101 /* syscall from compatibility mode */

@@ -153,7 +153,7 @@ def render(image, sites):
         )
         tails += tail
     room = image.address["_pv_tails_end"] - image.address["_pv_tails"]
-    if room != tails * TAIL_SIZE:
+    if room < tails * TAIL_SIZE:  # a function that was not linked leaves its tails behind
         fail(f"{tails} sites have a tail, and there are {room} bytes for them")
     return HEAD + "".join(lines) + TAIL
 

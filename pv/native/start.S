@@ -4,21 +4,7 @@
  * the way that boot/entry32.S went: protected mode, the boot's page tables, long mode; then to the kernel's
  * own tables, its stack and its area.
  */
-#include "boot/layout.h"
-
-#define PHYS(sym) ((sym) - VIRT_BASE)
-
-#define CR0_PE    (1 << 0)
-#define CR0_MP    (1 << 1)
-#define CR0_ET    (1 << 4)
-#define CR0_NE    (1 << 5)
-#define CR0_WP    (1 << 16)
-#define CR0_PG    (1 << 31)
-#define CR4_PAE   (1 << 5)
-#define MSR_EFER  0xc0000080
-#define EFER_LME  (1 << 8)
-#define EFER_NXE  (1 << 11)
-#define MSR_GS_BASE 0xc0000101
+#include "pv/native/long_mode.inc"
 
 	.section .rodata
 	.code16
@@ -35,16 +21,9 @@ native_trampoline:
 	ljmpl	$0x18, $PHYS(start32)
 	.balign	4
 gdt_pointer:
-	.short	gdt_end - gdt - 1
-	.long	PHYS(gdt)
+	.short	4 * 8 - 1
+	.long	PHYS(boot_gdt)
 native_trampoline_end:
-
-	.balign	8
-gdt:	.quad	0
-	.quad	0x00af9b000000ffff		/* 0x08: 64-bit code */
-	.quad	0x00cf93000000ffff		/* 0x10: data */
-	.quad	0x00cf9b000000ffff		/* 0x18: 32-bit code */
-gdt_end:
 
 	.text
 	.code32
@@ -53,24 +32,7 @@ start32:
 	movl	%eax, %ds
 	movl	%eax, %es
 	movl	%eax, %ss
-	movl	%cr4, %eax
-	orl	$CR4_PAE, %eax
-	movl	%eax, %cr4
-	movl	$PHYS(boot_pml4), %eax
-	movl	%eax, %cr3
-	movl	$MSR_EFER, %ecx
-	rdmsr
-	orl	$(EFER_LME | EFER_NXE), %eax
-	wrmsr
-	movl	$(CR0_PE | CR0_MP | CR0_ET | CR0_NE | CR0_WP | CR0_PG), %eax
-	movl	%eax, %cr0
-	ljmpl	$0x08, $PHYS(start64_low)
-
-	.code64
-start64_low:					/* still at the physical address */
-	movabsq	$start64, %rax
-	jmp	*%rax
-start64:
+	enter_long_mode
 	movq	native_start(%rip), %rax
 	movq	%rax, %cr3
 	movq	native_start + 8(%rip), %rax
@@ -85,11 +47,7 @@ native_start_here:
 	xorl	%eax, %eax
 	movl	%eax, %fs
 	movl	%eax, %gs
-	movl	$MSR_GS_BASE, %ecx
-	movq	%rdi, %rax
-	movq	%rdi, %rdx
-	shrq	$32, %rdx
-	wrmsr
+	set_gs_base %rdi
 	xorl	%ebp, %ebp			/* ends the chain of frames */
 	pushq	$0
 	jmp	*%rsi

@@ -49,8 +49,8 @@ struct boot_exception_stack {
     struct exception_stack stack;
 } __aligned(PAGE_SIZE);
 
-/* entry.S: the addresses of the stubs, by vector. */
-extern const u64 native_vector_stubs[NR_VECTORS];
+/* entry.S: the stubs, by vector. */
+extern const u8 native_vector_stubs[NR_VECTORS][EXCEPTION_STUB_SIZE];
 
 _Static_assert(sizeof(struct boot_exception_stack) == BOOT_STACK_STRIDE, "entry.S knows the size");
 _Static_assert(PV_EXCEPTION_STACKS == EXCEPTION_STACKS, "pv.h promises as many as are wanted");
@@ -115,7 +115,7 @@ void native_syscall(struct trap_frame *frame)
 
 static void set_gate(u32 vector, u8 ist, u8 dpl)
 {
-    const u64 offset = native_vector_stubs[vector];
+    const u64 offset = (u64)native_vector_stubs[vector];
 
     idt[vector] = (struct gate){
         .offset_low = (u16)offset,

@@ -132,6 +132,7 @@ def _steps(scratch):
     yield Step("bench, every figure twice", _RUN + ["bench", *_RUN_LIMIT, "--on", "qemu"], words=twice)
     yield from _loaders_accept()
     yield from _sizes()
+    yield from _bare(build)
     yield from _proofs()
     yield from _mutants()
     yield from _bad_input(scratch)
@@ -168,6 +169,16 @@ def _sizes():
         more = ["--smp", "4", "--append", "plant=crash test=smp.cpus*"]
         others = r"CPU 1, thread idle:\s[^$]*CPU 3, thread idle:"
         yield _boot("a panic stops 4 CPUs", platform, *more, status=EXIT_FAIL, words=others)
+
+
+def _bare(build):
+    """Without the suite the kernel still boots, and names the functions of a backtrace."""
+    yield Step("make bare", ["make", "bare", build])
+    image = ["--image", short(build_dir() / "bare" / "paravane.elf")]
+    names = r"#0 cpu_init\+[^$]*#1 kernel_main\+[^$]*#2 boot_main\+"
+    for platform in ("qemu", "xen-pv", "xen-pvh"):
+        more = [*image, "--append", "mutate=load_gdt:one"]
+        yield _boot("the bare kernel panics", platform, *more, status=EXIT_FAIL, words=names)
 
 
 def _proofs():

@@ -20,8 +20,8 @@ enum {
     TRAP_MASK_EVENTS = 4, /* trap_info.flags: as an interrupt gate does */
 };
 
-/* entry.S: the addresses of the stubs, by vector. */
-extern const u64 xen_pv_vector_stubs[NR_VECTORS];
+/* entry.S: the stubs, by vector. */
+extern const u8 xen_pv_vector_stubs[NR_VECTORS][EXCEPTION_STUB_SIZE];
 
 /* Called by entry.S. */
 void xen_pv_vector(struct trap_frame *frame);
@@ -72,7 +72,7 @@ static struct trap_info trap_entry(u8 vector)
         .vector = vector,
         .flags = TRAP_MASK_EVENTS | gate_dpl[vector],
         .cs = FLAT_KERNEL_CS,
-        .address = xen_pv_vector_stubs[vector],
+        .address = (u64)xen_pv_vector_stubs[vector],
     };
 }
 
