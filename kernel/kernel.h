@@ -18,8 +18,8 @@ void kernel_main(struct boot_info *info, const char *boot_error) __noreturn;
 extern const struct boot_info *boot_info_ptr;
 extern struct cmdline cmdline;
 
-/* The TSC's value at the first instruction of the entry. */
-extern u64 boot_entry_tsc;
+/* The TSC's value at the first instruction of the entry, and after the first line. */
+extern u64 boot_entry_tsc, boot_first_line_tsc;
 
 /* What follows the colon in run=NAME:ARGUMENT, or "". */
 extern const char *payload_argument;

@@ -26,6 +26,7 @@ extern const struct payload _payloads_start[], _payloads_end[];
 const struct boot_info *boot_info_ptr;
 struct cmdline cmdline = {.log = LOG_INFO};
 const char *payload_argument = "";
+u64 boot_first_line_tsc;
 
 static void __noreturn on_pv_panic(const char *op, const char *what)
 {
@@ -147,6 +148,7 @@ void kernel_main(struct boot_info *info, const char *boot_error)
     const struct plant *plant;
 
     banner();
+    boot_first_line_tsc = pv_read_tsc();
     if (boot_error)
         finish(VERDICT_ERROR, "%s", boot_error);
     boot_info_ptr = info;

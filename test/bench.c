@@ -17,9 +17,14 @@ enum {
     ROUND_TICKS = 300000, /* about what a round is to take */
 };
 
+#define UNKNOWN (~0ull)
+
 extern const struct bench _benches_start[], _benches_end[];
 
+u64 bench_begun;
+
 static const char *none;
+static u64 hypercalls_of_100; /* calls of what was measured last */
 
 u64 bench_none(const char *why)
 {
@@ -47,8 +52,11 @@ static u64 least_ticks_of(void (*loop)(u32), u32 count)
 {
     u64 least = ~0ull;
 
-    for (u32 i = 0; i < ROUNDS; i++)
-        least = MIN(least, ticks_of(loop, count));
+    for (u32 i = 0; i < ROUNDS; i++) {
+        const u64 ticks = ticks_of(loop, count);
+
+        least = MIN(least, ticks);
+    }
     return least;
 }
 
@@ -65,12 +73,21 @@ static u32 calls_a_round(void (*loop)(u32))
     return count;
 }
 
+static u64 hypercalls(void)
+{
+    u64 updates;
+
+    return pv_hypercall_count(&updates);
+}
+
 u64 bench_per_call(void (*loop)(u32))
 {
     const u32 count = calls_a_round(loop);
     const u64 empty = least_ticks_of(empty_loop, count);
+    const u64 before = hypercalls();
     const u64 full = least_ticks_of(loop, count);
 
+    hypercalls_of_100 = (hypercalls() - before) * 100 / (count * ROUNDS);
     return full < empty ? 0 : (full - empty + count / 2) / count;
 }
 
@@ -79,19 +96,26 @@ static void run_one(const struct bench *b)
     u64 value;
 
     none = b->unit;
+    hypercalls_of_100 = UNKNOWN;
     pv_irq_disable();
     value = b->measure ? b->measure() : BENCH_NONE;
-    if (value == BENCH_NONE)
+    if (value == BENCH_NONE) {
         print("bench %s - %s\n", b->name, none);
-    else
-        print("bench %s %llu %s\n", b->name, (unsigned long long)value, b->unit);
+        return;
+    }
+    print("bench %s %llu %s\n", b->name, (unsigned long long)value, b->unit);
+    if (hypercalls_of_100 != UNKNOWN)
+        print("# hypercalls %s %llu of 100 calls\n", b->name,
+              (unsigned long long)hypercalls_of_100);
 }
 
 static void bench_run(void)
 {
     u32 count = 0;
 
-    sites_print_by_op();
+    bench_begun = pv_read_tsc();
+    if (!strcmp(cmdline.test, "*"))
+        sites_print_by_op();
     for (const struct bench *b = _benches_start; b < _benches_end; b++)
         if (glob_match(cmdline.test, b->name)) {
             run_one(b);

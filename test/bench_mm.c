@@ -141,12 +141,12 @@ static u64 against_stores(bool fresh)
     return table ? ticks : bench_none("no memory");
 }
 
-BENCH(mm, map_4096_fresh_against_stores, "1/1000")
+BENCH(mm, map_4096_fresh_vs_stores, "1/1000")
 {
     return against_stores(true);
 }
 
-BENCH(mm, map_4096_prepared_against_stores, "1/1000")
+BENCH(mm, map_4096_prepared_vs_stores, "1/1000")
 {
     return against_stores(false);
 }
@@ -195,7 +195,7 @@ static u64 measure_space(u64 *calls)
     return result;
 }
 
-BENCH(mm, space_of_1024_pages_hypercalls, "hypercalls")
+BENCH(mm, space_of_1024_hypercalls, "hypercalls")
 {
     u64 calls = 0;
 

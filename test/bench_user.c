@@ -11,10 +11,14 @@
 #include "test/bench.h"
 #include "test/mm_util.h"
 
-/* Two pieces: the first calls the kernel over and over, the second is an undefined instruction. */
-static const u8 code[] = {0x0f, 0x05, 0xeb, 0xfc, 0x0f, 0x0b}; /* 1: syscall; jmp 1b; ud2 */
+/* Pieces: one calls the kernel over and over, one is an undefined instruction, one reads where
+ * nothing is mapped. */
+static const u8 code[] = {0x0f, 0x05, 0xeb, 0xfc,  /* 1: syscall; jmp 1b */
+                          0x0f, 0x0b,              /* ud2 */
+                          0x31, 0xc0, 0x8b, 0x00}; /* xorl %eax, %eax; movl (%rax), %eax */
 #define CALLER    USER_VA
 #define UNDEFINED (USER_VA + 4)
+#define READER    (USER_VA + 6)
 
 static struct mm_space space;
 static struct trap_frame frame;
@@ -74,4 +78,9 @@ BENCH(user, syscall_by_iret, "ticks")
 BENCH(user, exception_by_iret, "ticks")
 {
     return user_mode(UNDEFINED, USER_BY_IRET, VECTOR_UD);
+}
+
+BENCH(user, page_fault_by_iret, "ticks")
+{
+    return user_mode(READER, USER_BY_IRET, VECTOR_PF);
 }

@@ -1,150 +1,160 @@
-"""How long things take: wall-clock for a feeling, instructions for a comparison.
+"""How long things take: instructions for a comparison, wall-clock and cycles for a feeling.
 
-Wall-clock is noisy (a factor of two on a busy computer) and no test may depend on it. With
-QEMU's -icount the TSC counts instructions, one a tick, and two runs give the same figure; it leaves
-out what caches and TLBs cost. That they do agree is checked: a difference fails the command.
+With QEMU's -icount the TSC counts instructions, one a tick, and two runs give the same figure; it
+leaves out what caches and TLBs cost. That two runs do agree is checked: a difference fails the
+command. What the clock on the wall says is noisy (a factor of two on a busy computer), and no test
+may depend on it. Everything measured goes into a Document (benchfile.py); docs/bench.md says how
+to read it.
 """
 
 import dataclasses
 import os
 import statistics
 
-from . import optable
+from . import benchcompare, benchfile, benchtable
 from .opreport import read_table
 from .platforms import PLATFORMS
 from .suite import run_all
 
-RUNS = 3
-BOOT_TESTS = "boot.*"  # what the suite is cut down to where booting is measured
+RUNS = 3  # of what is noisy: the median counts
 COUNTED = ("qemu", "xen-pv", "xen-pvh")
+CPUS = 4  # where CPUs are measured against each other
 
-# What an image that prints one line takes on each platform, from start to that line, in seconds.
-REFERENCE = {
-    "qemu": "0.10-0.17",
-    "microvm": "0.05",
-    "grub": "0.6-0.7",
-    "uefi": "4-6",
-    "xen-pv": "1.2-1.9",
-    "xen-pvh": "1.4-2.1",
-    "xen-grub": "2.1-2.5",
-}
+# What is run, each with a pattern of measurements and a number of CPUs. "boot" is an empty run: from
+# entry to verdict with as good as nothing in between.
+KINDS = {"boot": ("boot.*", 1), "bench": ("*", 1), "smp": ("smp.*", CPUS)}
 
 
-def run(directory, platforms, options):
-    """Prints the figures, and returns them as a document."""
+def run(directory, platforms, options, only_counted=False):
+    """Measures, prints the tables, and returns the Document."""
     ops = read_table().ops
-    rows = [_time(directory, platform, options) for platform in platforms]
-    counted = [row for row in rows if "skipped" not in row and row["platform"] in COUNTED]
-    _count(directory, counted, options)
-    print(f"seconds, median of {RUNS} with test={BOOT_TESTS} (noisy: up to 2x);")
-    print("reference: a bare image to its first line")
-    print(f"{'':9}  {'first line':>10}  {'reference':>10}  {'to verdict':>10}  {'process':>8}")
-    for row in rows:
-        if "skipped" in row:
-            print(f"{row['platform']:9}  {row['skipped']}")
-            continue
-        print(
-            f"{row['platform']:9}  {row['first_line']:10.3f}  {row['reference']:>10}  "
-            f"{row['guest']:10.3f}  {row['process']:8.3f}"
-        )
-    if counted:
-        print(f"\ninstructions from entry to verdict (-icount, one CPU, test={BOOT_TESTS}, two runs)")
-        for row in counted:
-            print(f"{row['platform']:9}  {' / '.join(str(n) for n in row['instructions'])}")
-        print("\ninstructions a call (-icount), the hypervisor's included")
-        print("\n".join(table(ops, counted)))
-    _print_problems(rows, counted)
-    return {"ok": not any(row["problems"] for row in rows), "platforms": rows}
+    document = benchfile.Document.new(options.image)
+    options = dataclasses.replace(options, run="bench", pattern="")
+    if not only_counted:
+        for platform in platforms:
+            _time(directory, platform, options, document)
+    here = [p.name for p in platforms if p.name in COUNTED]
+    skipped = _count(directory, here, options, document)
+    document.skipped.update(skipped)
+    counted = [name for name in here if name not in skipped]
+    if counted and not only_counted:
+        _cycles(directory, counted, options, document)
+    _check_complete(document, ops, counted)
+    print("\n".join(benchtable.render(document, ops, counted)))
+    return document
 
 
-def _print_problems(rows, counted):
-    for row in rows:
-        for problem in row["problems"]:
-            print(f"{row['platform']}: {problem}")
-    if counted and not any(row["problems"] for row in counted):
-        print("\ntwo runs counted the same on " + ", ".join(row["platform"] for row in counted))
+def earlier(path):
+    """The Document of an earlier benchmark, to compare with."""
+    old = benchfile.read(path)
+    benchcompare.check_names(old, read_table().ops)
+    return old
 
 
-def _time(directory, platform, options):
-    """Boots some times, one after another; returns the platform's row."""
-    options = dataclasses.replace(options, pattern=BOOT_TESTS)
+def compare(old, new, limit):
+    """Prints what is different; returns whether nothing is worse than the limit allows (None: the
+    default)."""
+    lines, fine = benchcompare.compare(old, new, limit or benchcompare.LIMIT)
+    print("\n".join(lines))
+    return fine
+
+
+def _time(directory, platform, options, document):
+    """Boots some times, one after another, and notes the medians of the seconds."""
+    options = dataclasses.replace(options, pattern=KINDS["boot"][0])
     timed = [directory.run(platform, options, label=f"-{i}") for i in range(RUNS)]
     if not timed[0].ran:
-        return {"platform": platform.name, "skipped": timed[0].reason, "problems": []}
-    return {
-        "platform": platform.name,
+        document.skipped[platform.name] = timed[0].reason
+        return
+    document.problems += _failures(timed)
+    document.seconds[platform.name] = {
         "first_line": _median(timed, "first_seconds"),
-        "guest": _median(timed, "guest_seconds"),
+        "to_verdict": _median(timed, "guest_seconds"),
         "process": _median(timed, "seconds"),
-        "reference": REFERENCE[platform.name],
-        "problems": _failures(timed),
     }
 
 
-def _count(directory, rows, options):
-    """Adds to these rows what is counted: a boot with a few tests and the payload "bench", each twice.
-    What is counted does not depend on what else the computer does, so the runs go in parallel."""
-    counting = dataclasses.replace(options, icount=True, smp=1, timeout=options.timeout * 5)
-    asked = {
-        "boot": dataclasses.replace(counting, pattern=BOOT_TESTS),
-        "bench": dataclasses.replace(counting, run="bench", pattern=""),
-    }
+def _median(results, name):
+    return round(statistics.median(getattr(result, name) for result in results), 3)
 
-    def task(platform, what, number):
-        label = f"-{what}-count{number}"
-        return lambda stop: directory.run(platform, asked[what], stop=stop, label=label)
 
-    keys = [(row["platform"], what, i) for row in rows for what in asked for i in (1, 2)]
-    tasks = [(" ".join(map(str, k)), task(PLATFORMS[k[0]], k[1], k[2])) for k in keys]
+def _count(directory, names, options, document):
+    """Runs each kind twice on each platform, and notes what was counted. What is counted does not
+    depend on what else the computer does, so the runs go in parallel; they are slow, so they may take
+    longer. Returns {platform: why it cannot be run}."""
+
+    def task(name, kind, number):
+        pattern, smp = KINDS[kind]
+        asked = dataclasses.replace(
+            options, icount=True, pattern=pattern, smp=smp, timeout=options.timeout * 5
+        )
+        label = f"-{kind}-count{number}"
+        return lambda stop: directory.run(PLATFORMS[name], asked, stop=stop, label=label)
+
+    keys = [(name, kind, i) for name in names for kind in KINDS for i in (1, 2)]
+    tasks = [(" ".join(map(str, key)), task(*key)) for key in keys]
     results = dict(zip(keys, run_all(tasks, os.cpu_count() or 1)))
-    for row in rows:
-        boot, bench = ([results[row["platform"], what, i] for i in (1, 2)] for what in asked)
-        row["instructions"] = [result.ticks for result in boot]
-        row["bench"] = bench[0].bench
-        row["problems"] += _failures(boot + bench)
-        row["problems"] += differences(*(result.bench for result in bench))
-        if row["instructions"][0] != row["instructions"][1]:
-            row["problems"].append("two boots counted differently")
+    skipped = {}
+    for name in names:
+        mine = {kind: [results[name, kind, i] for i in (1, 2)] for kind in KINDS}
+        if not mine["boot"][0].ran:
+            skipped[name] = mine["boot"][0].reason
+        else:
+            _note_counts(document, name, mine)
+    return skipped
 
 
-def _failures(results):
-    return [f"{r.status}: {r.reason}; log in {r.directory}" for r in results if r.status != "PASS"]
+def _note_counts(document, name, results):
+    """results: {kind: the two Results}."""
+    if results["boot"][0].hypervisor:
+        document.made_by["xen"] = results["boot"][0].hypervisor
+    for pair in results.values():
+        document.problems += _failures(pair)
+    both = [_figures({kind: pair[i] for kind, pair in results.items()}) for i in (0, 1)]
+    document.problems += [f"{name}: {line}" for line in differences(*both)]
+    document.add_counts(name, both[0])
+
+
+def _figures(results):
+    """All that one run of each kind has counted. CPUs among each other are measured where there are
+    some."""
+    figures = {n: f for n, f in results["bench"].bench.items() if not n.startswith("smp.")}
+    figures.update(results["smp"].bench)
+    if results["boot"].ticks is not None:
+        figures["boot.verdict"] = {"value": results["boot"].ticks, "unit": "ticks"}
+    return figures
 
 
 def differences(first, second):
-    """What two runs of the payload "bench" did not agree on, in words."""
+    """What two runs did not agree on, in words."""
     odd = [name for name in first | second if first.get(name) != second.get(name)]
     return [f"{name}: {first.get(name)} in one run, {second.get(name)} in another" for name in odd]
 
 
-def table(ops, rows):
-    """Op by platform, and then whatever else was measured; reasons where there is no figure."""
-    measured = list(dict.fromkeys(name for row in rows for name in row["bench"]))
-    others = [name for name in measured if not name.startswith("op.")]
-    groups = [
-        (f"class {number}: {title}", [f"op.{op}" for op in ops if ops[op].number == number])
-        for number, title in optable.CLASSES.items()
+def _failures(results):
+    return [
+        f"{r.platform}: {r.status}: {r.reason}; log in {r.directory}"
+        for r in results
+        if r.status != "PASS"
     ]
-    lines = []
-    for title, names in [*groups, ("whole operations", others)]:
-        if names:
-            lines += [_line(title, [row["platform"] for row in rows], "")]
-            lines += [_figures(name, rows) for name in names]
-    return lines
 
 
-def _figures(name, rows):
-    found = [row["bench"].get(name) for row in rows]
-    units = {figure["unit"] for figure in found if figure and "unit" in figure}
-    reasons = {figure["reason"] for figure in found if figure and "reason" in figure}
-    cells = [str(figure.get("value", "-")) if figure else "-" for figure in found]
-    remark = "; ".join(sorted((units - {"ticks"}) | reasons)) if any(found) else "not measured"
-    return _line("  " + name.removeprefix("op."), cells, remark)
+def _cycles(directory, names, options, document):
+    """The same measurements without counting: the TSC is then that of this computer."""
+    for name in names:
+        runs = [directory.run(PLATFORMS[name], options, label=f"-cycles{i}") for i in range(RUNS)]
+        document.problems += _failures(runs)
+        for measured in {n for run in runs for n in run.bench}:
+            figures = [run.bench.get(measured, {}) for run in runs]
+            values = [f["value"] for f in figures if f.get("unit", "").startswith("ticks")]
+            if values:
+                document.measurement(measured).cycles[name] = int(statistics.median(values))
 
 
-def _line(name, cells, remark):
-    return (f"{name:36}" + "".join(f"{cell:>10}" for cell in cells) + "  " + remark).rstrip()
-
-
-def _median(results, name):
-    return statistics.median(getattr(result, name) for result in results)
+def _check_complete(document, ops, platforms):
+    """Every op has a figure, or a reason why it has none."""
+    for op in ops:
+        found = document.measurements.get(f"op.{op}")
+        for name in platforms:
+            if not found or name not in found.count.keys() | found.reason.keys():
+                document.problems.append(f"{name}: op {op} is not in the benchmark (test/bench_*.c)")

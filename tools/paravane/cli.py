@@ -9,8 +9,8 @@ import sys
 import time
 from pathlib import Path
 
-from . import bench, image, iso, module, mutants, opreport, packaged, payloads, platforms, programs
-from . import repro, report, repros, runs, selftest, setup, sizes, suite, xen
+from . import bench, benchchart, benchfile, image, iso, module, mutants, opreport, packaged, payloads
+from . import platforms, programs, repro, report, repros, runs, selftest, setup, sizes, suite, xen
 from .common import (
     EXIT_FAIL,
     EXIT_INTERRUPTED,
@@ -36,7 +36,8 @@ Paravane: one kernel image, every platform, one suite.
 ./run.sh suite   [--on P,P...] [--filter GLOB] [--jobs N] [--junit FILE] [--json FILE] [--verbose] ...
                  [--ops FILE]  also write what was seen of each op on each platform, as Markdown
 ./run.sh repro   NAME|FILE.c|--all [--on P,P...] [--xen FILE|VERSION]...  is the bug there?
-./run.sh bench   [--on P,P...] [--json FILE] | --sizes ...  times, and instructions counted without noise
+./run.sh bench   [--on P,P...] [--counted] [--json FILE] [--svg FILE] [--against FILE [--limit RATIO]] | --sizes
+                 instructions of each op, counted without noise, and times, which are noisy
 ./run.sh programs [NAME,NAME...] [--on P,P...]  Lua and SQLite, guest against host
 ./run.sh mutants [--on P,P...] [--ops REGEX] [--jobs N] [--json FILE] ...  make each op wrong: the suite must fail
 ./run.sh iso     make build/paravane.iso, which GRUB boots by BIOS or UEFI
@@ -60,7 +61,7 @@ Platforms: {platforms}
 """
 
 _WITH_VALUE = (
-    "--on --run --app --module --filter --smp --mem --xen --append --timeout --image --jobs --junit --json --ops"
+    "--on --run --app --module --filter --smp --mem --xen --append --timeout --image --jobs --junit --json --ops --against --limit --svg"
 ).split()
 
 
@@ -135,8 +136,10 @@ def _parse(name, args, more=()):
     for option in more:
         if option == "names":
             parser.add_argument(option, nargs="*")
-        elif option in ("--gdb", "--sizes", "--verbose", "--all"):
+        elif option in ("--gdb", "--sizes", "--verbose", "--all", "--counted"):
             parser.add_argument(option, action="store_true")
+        elif option == "--limit":
+            parser.add_argument(option, type=_ratio)
         elif option == "--jobs":
             parser.add_argument(option, type=_number("jobs", 1, 64), default=os.cpu_count() or 1)
         else:
@@ -175,6 +178,15 @@ def _seconds(text):
     except ValueError:
         pass
     raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds")
+
+
+def _ratio(text):
+    try:
+        if 1 <= float(text) < 1000:
+            return float(text)
+    except ValueError:
+        pass
+    raise argparse.ArgumentTypeError(f"{text!r} is not a ratio, 1 or more")
 
 
 def _options(asked, caller, chosen):
@@ -314,17 +326,23 @@ def _repro(args, caller):
 
 
 def _bench(args, caller):
-    asked = _parse("bench", args, ("--json", "--sizes"))
+    asked = _parse("bench", args, ("--json", "--sizes", "--counted", "--against", "--limit", "--svg"))
     if asked.sizes:
         make_dirs(build_dir())
         sizes.run()
         return EXIT_PASS
+    if asked.limit and not asked.against:
+        raise usage("--limit is the ratio that --against allows")
     chosen = platforms.parse(asked.on)
+    old = bench.earlier(caller / asked.against) if asked.against else None
     options = _options(asked, caller, chosen)
-    document = bench.run(runs.RunDirectory(options.image), chosen, options)
+    document = bench.run(runs.RunDirectory(options.image), chosen, options, asked.counted)
     if asked.json:
-        report.write_json(caller / asked.json, document)
-    return EXIT_PASS if document["ok"] else EXIT_FAIL
+        benchfile.write(caller / asked.json, document)
+    if asked.svg:
+        report.write_text(caller / asked.svg, benchchart.render(document))
+    fine = bench.compare(old, document, asked.limit) if old else True
+    return EXIT_PASS if fine and not document.problems else EXIT_FAIL
 
 
 def _mutants(args, caller):

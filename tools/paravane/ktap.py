@@ -20,6 +20,7 @@ _LOOKS_LIKE_RESULT = re.compile(r"(not )?ok\b")
 _PLAN = re.compile(r"1\.\.(\d{1,6})$")
 _VERDICT = re.compile(r"paravane: verdict (PASS|FAIL|SKIP|ERROR)(?:: (.*))?$")
 _BENCH = re.compile(r"bench (\w+\.\w+) (?:(\d{1,20})|-) (\S.*)$")
+_HYPERCALLS = re.compile(r"# hypercalls (\w+\.\w+) (\d{1,20}) of 100 calls$")
 _PROGRAM = re.compile(r"paravane: program (\S+) (starts|exits)")
 _REPRO = re.compile(r"paravane: repro (\S+) (good|bad|cannot-tell): (.*?)( \(exercised\))?$")
 _TICKS = re.compile(r"# tsc (\d+) ticks from entry to verdict$")
@@ -159,6 +160,8 @@ class Transcript:
             self.ticks = int(ticks.group(1))
         elif line.startswith("bench "):
             self._bench_line(line)
+        elif _HYPERCALLS.match(line):
+            self._hypercalls_line(*_HYPERCALLS.match(line).groups())
         elif line.startswith("# "):
             if len(self._diagnostics) < DIAGNOSTICS_MAX:
                 self._diagnostics.append(line[2:])
@@ -174,6 +177,12 @@ class Transcript:
         elif len(self.bench) < BENCH_MAX:
             value = {"reason": said[3]} if said[2] is None else {"value": int(said[2]), "unit": said[3]}
             self.bench[said[1]] = value
+
+    def _hypercalls_line(self, name, number):
+        if "value" not in self.bench.get(name, ()):
+            self._problem(f"hypercalls of {name}, which was not measured")
+        else:
+            self.bench[name]["hypercalls"] = int(number) / 100
 
     def _result_line(self, line):
         result = _RESULT.match(line)

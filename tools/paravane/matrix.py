@@ -50,10 +50,10 @@ class Notes:
         numbers = [self._numbers.setdefault(r, len(self._numbers) + 1) for r in _unique(reasons)]
         return "[" + ",".join(str(number) for number in sorted(numbers)) + "]"
 
-    def legend(self):
+    def legend(self, title="skipped or not applicable:"):
         if not self._numbers:
             return []
-        return ["", "skipped or not applicable:"] + [
+        return ["", title] + [
             f"  [{number}] {reason}" for reason, number in self._numbers.items()
         ]
 
