@@ -4,6 +4,7 @@
  */
 #include "kernel/kernel.h"
 #include "kernel/thread.h"
+#include "pv/xen/hypercall.h"
 #include "test/bench.h"
 #include "test/mm_util.h"
 
@@ -23,6 +24,22 @@ BENCH(boot, hypercalls, "hypercalls")
     u64 updates;
 
     return pv_hypercall_count(&updates);
+}
+
+/* A hypercall that asks for nothing but a number: the least that one can cost. */
+static void empty_hypercall_loop(u32 count)
+{
+    for (; count; count--)
+        xen_version(XENVER_version, NULL);
+}
+
+BENCH(hypercall, empty, "ticks")
+{
+    u64 updates;
+
+    if (!pv_hypercall_count(&updates))
+        return bench_none("no hypervisor");
+    return bench_per_call(empty_hypercall_loop);
 }
 
 /* One page, mapped and unmapped, where its table is kept by a neighbour. */

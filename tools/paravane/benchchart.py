@@ -111,7 +111,7 @@ def _row(name, count, platforms, scale, y):
     for number, ((css, shape), platform) in enumerate(zip(_MARKS, platforms)):
         if platform in count:
             words = f"{name.removeprefix('op.')} on {platform}: {count[platform]}"
-            parts.append(_mark(shape, css, scale(count[platform]), y, 5 - number, words))
+            parts.append(_mark(shape, css, scale(count[platform]), y, 6 - 1.5 * number, words))
     return parts
 
 

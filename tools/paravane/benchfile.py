@@ -143,4 +143,4 @@ def _is_number(value):
 
 
 def _bad(path, what):
-    return Trouble(f"--against: {path} {what}", EXIT_USAGE)
+    return Trouble(f"--against: {short(path)} {what}", EXIT_USAGE)

@@ -128,8 +128,7 @@ def _steps(scratch):
     yield Step("suite on every platform, by op too", _RUN + by_op, words=r"\b0 fail")
     by_clang = ["suite", *_RUN_LIMIT, "--on", "qemu,xen-pv", "--image", f"{llvm}/paravane.elf"]
     yield Step("suite, built by clang", _RUN + by_clang)
-    twice = r"two runs counted the same on qemu"
-    yield Step("bench, every figure twice", _RUN + ["bench", *_RUN_LIMIT, "--on", "qemu"], words=twice)
+    yield from _bench(scratch)
     yield from _loaders_accept()
     yield from _sizes()
     yield from _bare(build)
@@ -139,6 +138,29 @@ def _steps(scratch):
     yield from _repros(scratch)
     yield from _programs(scratch)
     yield from (_interrupted, _terminated, _killed)
+
+
+def _bench(scratch):
+    """What is counted: twice the same, not much more than in the baseline, and a limit that bites."""
+    baseline = ["--counted", "--on", "qemu,xen-pv,xen-pvh", "--against", "test/bench-baseline.json"]
+    yield Step("bench: every figure twice, against the baseline", _RUN + ["bench", *_RUN_LIMIT, *baseline],
+               words=r"two runs counted the same on qemu(.|\n)* 0 over the limit, 0 gone")  # fmt: skip
+    cheap, old, unknown = (scratch / f"{name}.json" for name in ("cheap", "old", "unknown"))
+    head = '{"format": "paravane-bench", "version": '
+    cheap.write_text(head + '1, "measurements": {"op.cpu_features": {"count": {"qemu": 10}}}}')
+    more = ["--counted", "--on", "qemu", *_RUN_LIMIT, "--append", "test=op.cpu_*", "--against", str(cheap)]
+    yield Step("bench: an op that got dearer", _RUN + ["bench", *more], EXIT_FAIL, r"OVER .*op.cpu_features on qemu")
+    old.write_text(head + '0, "measurements": {}}')
+    unknown.write_text(head + '1, "measurements": {"op.frob": {"count": {"qemu": 1}}}}')
+    for name, args, words in (
+        ("no file", ["--against", "/nowhere.json"], "cannot be read"),
+        ("no JSON", ["--against", "README.md"], "is not JSON"),
+        ("old file", ["--against", str(old)], "has version 0 of the format"),
+        ("unknown op", ["--against", str(unknown)], "an op that there is not: frob"),
+        ("limit", ["--against", str(cheap), "--limit", "0.5"], "not a ratio"),
+        ("limit of nothing", ["--limit", "2"], "--against"),
+    ):
+        yield Step(f"bad input: bench, {name}", _RUN + ["bench", *args], EXIT_USAGE, re.escape(words))
 
 
 def _loaders_accept():
