@@ -20,9 +20,14 @@ RUNS = 3  # of what is noisy: the median counts
 COUNTED = ("qemu", "xen-pv", "xen-pvh")
 CPUS = 4  # where CPUs are measured against each other
 
-# What is run, each with a pattern of measurements and a number of CPUs. "boot" is an empty run: from
-# entry to verdict with as good as nothing in between.
-KINDS = {"boot": ("boot.*", 1), "bench": ("*", 1), "smp": ("smp.*", CPUS)}
+# What is run, each with a pattern of measurements, a number of CPUs and more words. "boot" is an empty
+# run: from entry to verdict with as good as nothing in between. "nopatch" says what patching saves.
+KINDS = {
+    "boot": ("boot.*", 1, ()),
+    "bench": ("*", 1, ()),
+    "smp": ("smp.*", CPUS, ()),
+    "nopatch": ("op.*", 1, ("nopatch",)),
+}
 
 
 def run(directory, platforms, options, only_counted=False):
@@ -34,7 +39,8 @@ def run(directory, platforms, options, only_counted=False):
         for platform in platforms:
             _time(directory, platform, options, document)
     here = [p.name for p in platforms if p.name in COUNTED]
-    skipped = _count(directory, here, options, document)
+    kinds = [kind for kind in KINDS if kind != "nopatch" or not only_counted]
+    skipped = _count(directory, here, options, document, kinds)
     document.skipped.update(skipped)
     counted = [name for name in here if name not in skipped]
     if counted and not only_counted:
@@ -79,25 +85,25 @@ def _median(results, name):
     return round(statistics.median(getattr(result, name) for result in results), 3)
 
 
-def _count(directory, names, options, document):
+def _count(directory, names, options, document, kinds):
     """Runs each kind twice on each platform, and notes what was counted. What is counted does not
     depend on what else the computer does, so the runs go in parallel; they are slow, so they may take
     longer. Returns {platform: why it cannot be run}."""
 
     def task(name, kind, number):
-        pattern, smp = KINDS[kind]
+        pattern, smp, words = KINDS[kind]
         asked = dataclasses.replace(
-            options, icount=True, pattern=pattern, smp=smp, timeout=options.timeout * 5
-        )
+            options, icount=True, smp=smp, timeout=options.timeout * 5
+        ).with_words(pattern, *words)
         label = f"-{kind}-count{number}"
         return lambda stop: directory.run(PLATFORMS[name], asked, stop=stop, label=label)
 
-    keys = [(name, kind, i) for name in names for kind in KINDS for i in (1, 2)]
+    keys = [(name, kind, i) for name in names for kind in kinds for i in (1, 2)]
     tasks = [(" ".join(map(str, key)), task(*key)) for key in keys]
     results = dict(zip(keys, run_all(tasks, os.cpu_count() or 1)))
     skipped = {}
     for name in names:
-        mine = {kind: [results[name, kind, i] for i in (1, 2)] for kind in KINDS}
+        mine = {kind: [results[name, kind, i] for i in (1, 2)] for kind in kinds}
         if not mine["boot"][0].ran:
             skipped[name] = mine["boot"][0].reason
         else:
@@ -114,6 +120,24 @@ def _note_counts(document, name, results):
     both = [_figures({kind: pair[i] for kind, pair in results.items()}) for i in (0, 1)]
     document.problems += [f"{name}: {line}" for line in differences(*both)]
     document.add_counts(name, both[0])
+    for op, forms in results["bench"][0].sites.items():
+        document.measurement(f"op.{op}").sites[name] = forms
+    if "nopatch" in results:
+        _note_unpatched(document, name, [result.bench for result in results["nopatch"]])
+
+
+def _note_unpatched(document, name, both):
+    """Patched, no op may cost more than a call through the table."""
+    document.problems += [f"{name}, nopatch: {line}" for line in differences(*both)]
+    for measured, figure in both[0].items():
+        found = document.measurement(measured)
+        if "value" not in figure or name not in found.count:
+            continue
+        found.unpatched[name] = figure["value"]
+        if found.count[name] > figure["value"]:
+            document.problems.append(
+                f"{name}: {measured} costs {found.count[name]} patched, {figure['value']} not patched"
+            )
 
 
 def _figures(results):

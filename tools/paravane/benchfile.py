@@ -19,13 +19,14 @@ _COMPILER = re.compile(rb"\b(GNU C\d+ [\d.]+|clang version [\w.]+)")  # in the d
 
 @dataclass
 class Measurement:
-    """One measurement; each dictionary is by platform. count, in units, and hypercalls are
-    deterministic; cycles are noisy; sites: how often the op's call sites became what; reason: why
-    nothing was measured."""
+    """One measurement; each dictionary is by platform. count, in units, hypercalls and unpatched, the
+    count of a call through the table, are deterministic; cycles are noisy; sites: how many of the op's
+    call sites became what; reason: why nothing was measured."""
 
     unit: str = ""
     count: dict = field(default_factory=dict)
     hypercalls: dict = field(default_factory=dict)
+    unpatched: dict = field(default_factory=dict)
     cycles: dict = field(default_factory=dict)
     sites: dict = field(default_factory=dict)
     reason: dict = field(default_factory=dict)
@@ -134,7 +135,7 @@ def _is_measurement(one):
     tables = {key: value for key, value in one.items() if key != "unit"}
     if not isinstance(one.get("unit", ""), str) or not all(isinstance(t, dict) for t in tables.values()):
         return False
-    numbers = [n for key in ("count", "hypercalls", "cycles") for n in tables.get(key, {}).values()]
+    numbers = [n for key in ("count", "hypercalls", "unpatched", "cycles") for n in tables.get(key, {}).values()]
     return all(_is_number(n) for n in numbers)
 
 

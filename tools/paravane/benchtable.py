@@ -6,10 +6,10 @@ import textwrap
 from . import matrix, optable
 
 WIDTH = 100
-_NAME, _WHOLE_NAME = 26, 36
-_COLUMNS = {"count": 9, "hypercalls": 8, "sites": 8}  # the room for a figure of each kind
+_NAME, _WHOLE_NAME = 24, 36
+_COLUMNS = {"count": 9, "hypercalls": 8, "sites": 9}  # the room for a figure of each kind
 _WHOLE = "whole operations"
-_TITLES = {"count": "instructions a call", "hypercalls": "hypercalls", "sites": "site became"}
+_TITLES = {"count": "instructions", "hypercalls": "hypercalls", "sites": "call sites became"}
 
 # What an image that prints one line takes on each platform, from start to that line, in seconds.
 REFERENCE = {
@@ -30,6 +30,7 @@ def render(document, ops, platforms):
         lines += ["", "counted (-icount: two runs give the same), the hypervisor's instructions included;",
                   "the dearest op first"]  # fmt: skip
         lines += _counted(document, ops, platforms)
+        lines += _unpatched(document, ops, platforms)
         lines += _cycles(document, ops, platforms)
     lines += _seconds(document)
     lines += document.problems
@@ -94,7 +95,7 @@ def _cell(kind, value):
     if kind == "hypercalls":
         return f"{value:.2f}".removesuffix(".00")
     if kind == "sites":
-        return "+".join(sorted(value, key=value.get, reverse=True))
+        return max(value, key=value.get) + "+" * (len(value) > 1)
     return str(value)
 
 
@@ -116,6 +117,22 @@ def _line(group, name, cells):
         width += room
         text = text.rstrip() + " " + cell.rjust(width - len(text.rstrip()) - 1)
     return text.rstrip()
+
+
+def _unpatched(document, ops, platforms):
+    """What the same call costs through the op table, beside what it costs now."""
+    rows = []
+    for op in ops:
+        found = document.measurements.get(f"op.{op}")
+        if found and found.unpatched:
+            both = [table.get(p, "-") for table in (found.unpatched, found.count) for p in platforms]
+            rows.append(_line("", f"  {op}", [(str(value), _COLUMNS["count"]) for value in both]))
+    if not rows:
+        return []
+    width = len(platforms) * _COLUMNS["count"]
+    names = [(name, _COLUMNS["count"]) for name in platforms]
+    return ["", _line("", "what patching saves", [("through the table", width), ("patched", width)]),
+            _line("", "", names * 2), *rows]  # fmt: skip
 
 
 def _cycles(document, ops, platforms):

@@ -21,6 +21,7 @@ _PLAN = re.compile(r"1\.\.(\d{1,6})$")
 _VERDICT = re.compile(r"paravane: verdict (PASS|FAIL|SKIP|ERROR)(?:: (.*))?$")
 _BENCH = re.compile(r"bench (\w+\.\w+) (?:(\d{1,20})|-) (\S.*)$")
 _HYPERCALLS = re.compile(r"# hypercalls (\w+\.\w+) (\d{1,20}) of 100 calls$")
+_SITE = re.compile(r"# site (\w+) (indirect|direct|inline|nothing|trap) (\d{1,6})(?: |$)")
 _PROGRAM = re.compile(r"paravane: program (\S+) (starts|exits)")
 _REPRO = re.compile(r"paravane: repro (\S+) (good|bad|cannot-tell): (.*?)( \(exercised\))?$")
 _TICKS = re.compile(r"# tsc (\d+) ticks from entry to verdict$")
@@ -73,6 +74,7 @@ class Transcript:
         self.verdict_reason = ""
         self.ticks = None
         self.bench = {}  # name: its value and unit, or the reason why there is none
+        self.sites = {}  # op: how many of its call sites became what
         self.crash = None  # "hypervisor" or "guest", by the hypervisor's word
         self.crash_line = ""
         self.machine_over = False
@@ -160,6 +162,9 @@ class Transcript:
             self.ticks = int(ticks.group(1))
         elif line.startswith("bench "):
             self._bench_line(line)
+        elif _SITE.match(line):
+            op, form, number = _SITE.match(line).groups()
+            self.sites.setdefault(op, {})[form] = int(number)
         elif _HYPERCALLS.match(line):
             self._hypercalls_line(*_HYPERCALLS.match(line).groups())
         elif line.startswith("# "):

@@ -63,6 +63,7 @@ class Result:
     output: list = dataclasses.field(default_factory=list)  # a program's own lines
     ticks: Optional[int] = None
     bench: dict = dataclasses.field(default_factory=dict)
+    sites: dict = dataclasses.field(default_factory=dict)
     directory: str = ""
     culprit: str = ""  # who crashed or hangs: hypervisor or guest
     repro: Optional[dict] = None  # ktap.Transcript.repro
@@ -139,7 +140,7 @@ def _result(platform, directory, said, ending, options):
     result.culprit, result.repro = _culprit(platform, said, ending), said.repro
     result.banner, result.hypervisor = said.banner, said.hypervisor
     result.tests, result.panic, result.ticks = said.tests, said.panic_lines, said.ticks
-    result.bench = said.bench
+    result.bench, result.sites = said.bench, said.sites
     result.output = said.output
     result.seconds = round(ending.seconds, 3)
     result.first_seconds = round(ending.first_seconds, 4)

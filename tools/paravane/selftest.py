@@ -145,6 +145,8 @@ def _bench(scratch):
     baseline = ["--counted", "--on", "qemu,xen-pv,xen-pvh", "--against", "test/bench-baseline.json"]
     yield Step("bench: every figure twice, against the baseline", _RUN + ["bench", *_RUN_LIMIT, *baseline],
                words=r"two runs counted the same on qemu(.|\n)* 0 over the limit, 0 gone")  # fmt: skip
+    yield Step("bench: all of it", _RUN + ["bench", *_RUN_LIMIT, "--on", "qemu"],
+               words=r"through the table(.|\n)*cycles(.|\n)*seconds(.|\n)*two runs counted the same on qemu")  # fmt: skip
     cheap, old, unknown = (scratch / f"{name}.json" for name in ("cheap", "old", "unknown"))
     head = '{"format": "paravane-bench", "version": '
     cheap.write_text(head + '1, "measurements": {"op.cpu_features": {"count": {"qemu": 10}}}}')

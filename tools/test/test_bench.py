@@ -39,6 +39,11 @@ class LinesTest(unittest.TestCase):
         self.assertEqual(guest.bench, {"op.read_cr0": figure, "op.halt": reason})
         self.assertEqual(guest.problems, [])
 
+    def test_sites(self):
+        guest = said("# site read_cr0 inline 11 movq %cr0, %rax", "# site read_cr0 direct 2 native_read_cr0",
+                     "# site 123 somewhere", "# site x frob 3 y", "# site wbinvd nothing 2")  # fmt: skip
+        self.assertEqual(guest.sites, {"read_cr0": {"inline": 11, "direct": 2}, "wbinvd": {"nothing": 2}})
+
     def test_lines_that_lie(self):
         for line in ("bench op.a", "bench op.a -", "bench op.a ten ticks", "bench a 1 ticks"):
             self.assertIn("malformed bench line", said(line).problems[0])
@@ -62,7 +67,7 @@ class TableTest(unittest.TestCase):
             xen_pv=("bench op.a 7 ticks", "# hypercalls op.a 150 of 100 calls", "bench mm.x 3 calls"),
         )
         table = [line.split() for line in benchtable.render(made, OPS, ["qemu", "xen-pv"])]
-        title = "class 2: hardware analogues instructions a call hypercalls"
+        title = "class 2: hardware analogues instructions hypercalls"
         head = table.index(title.split()) + 1
         self.assertEqual(table[head], ["qemu", "xen-pv", "xen-pv"])
         self.assertEqual(table[head + 1], ["c", "40", "-", "-", "[1]"])
@@ -76,10 +81,19 @@ class TableTest(unittest.TestCase):
         bare = [f"bench op.{'a' * 21} 12345678 ticks with much else"]
         lines = [*bare, f"# hypercalls op.{'a' * 21} 99999 of 100 calls"]
         made = document(qemu=bare, xen_pv=lines, xen_pvh=lines)
-        made.measurements["op." + "a" * 21].sites.update({p: {"inline": 3} for p in platforms})
+        made.measurements["op." + "a" * 21].sites.update({p: {"nothing": 3, "direct": 1} for p in platforms})
         ops = {"a" * 21: Op("a" * 21, "cpu", 2, "void", "", "")}
         widest = max(map(len, benchtable.render(made, ops, platforms)))
         self.assertLessEqual(widest, benchtable.WIDTH)
+
+    def test_what_patching_saves(self):
+        made = document(qemu=("bench op.a 12 ticks", "bench op.b 5 ticks"))
+        bench._note_unpatched(made, "qemu", [said("bench op.a 14 ticks", "bench op.b 5 ticks").bench] * 2)
+        self.assertEqual(made.problems, [])
+        table = [line.split() for line in benchtable.render(made, OPS, ["qemu"])]
+        self.assertIn(["a", "14", "12"], table)
+        bench._note_unpatched(made, "qemu", [said("bench op.a 11 ticks").bench] * 2)
+        self.assertEqual(made.problems, ["qemu: op.a costs 12 patched, 11 not patched"])
 
     def test_every_op_is_there(self):
         made = document(qemu=("bench op.a 12 ticks", "bench op.b - why not"))
