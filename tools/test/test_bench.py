@@ -173,6 +173,13 @@ class CompareTest(unittest.TestCase):
         self.assertFalse(fine)
         self.assertIn("op.a on qemu: 0 to 1 hypercalls", text)
 
+    def test_layout(self):
+        for platform, fine in (("xen_pvh", True), ("xen_pv", False)):
+            old, new = {platform: ["bench op.apic_read 6000 ticks"]}, {platform: ["bench op.apic_read 11000 ticks"]}
+            self.assertEqual(self.compare(old, new)[1], fine)
+        worse = {"xen_pvh": ["bench op.apic_read 17000 ticks"]}
+        self.assertFalse(self.compare({"xen_pvh": ["bench op.apic_read 6000 ticks"]}, worse)[1])
+
     def test_gone(self):
         for new in (["bench op.b 1 ticks"], ["bench op.b 1 ticks", "bench op.a - too shy"]):
             text, fine = self.compare({"qemu": ["bench op.a 1 ticks", "bench op.b 1 ticks"]}, {"qemu": new})
