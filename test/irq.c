@@ -313,7 +313,7 @@ enum {
     RTC_B = 0x0b,
     RTC_B_PERIODIC = 0x40,
     RTC_C = 0x0c, /* reading it ends the interrupt */
-    BEATS = 16,
+    BEATS = 8,
     BEATS_NS = BEATS * 1000000000ull / 128,
 };
 
@@ -363,7 +363,7 @@ static u64 shortest_run(void)
 {
     u64 least = ~0ull;
 
-    for (u32 run = 0; run < 20 && (run < 4 || least > BEATS_NS * 5 / 4); run++) {
+    for (u32 run = 0; run < 200 && (run < 4 || least > BEATS_NS * 5 / 4); run++) {
         if (!EXPECT(beats_have_come()))
             break;
         least = MIN(least, last_beat - first_beat);

@@ -313,17 +313,20 @@ TEST(mmu, user_pages_are_not_the_kernels_to_execute, install_tables)
 
 TEST(mmu, balloon_gives_and_takes, balloon_adjust)
 {
-    const pfn_t first = frame_alloc(4, 0, FRAME_KERNEL);
+    const pfn_t first = frame_alloc(5, 0, FRAME_KERNEL);
+    volatile u64 *const kept = pfn_to_va(PFN(first.n + 16));
     s64 given;
 
     REQUIRE(first.n != NO_PFN);
+    *kept = 0x1616;
     given = pv_balloon_adjust(first, 16, true);
     if (given == -ENODEV) {
-        frame_free(first, 4);
+        frame_free(first, 5);
         EXPECT_EQ(pv_balloon_adjust(first, 1, false), -ENODEV);
         SKIP("no hypervisor to give memory to");
     }
     EXPECT_EQ(given, 16);
+    EXPECT_EQ(*kept, 0x1616);
     if (on_xen_pv()) {
         EXPECT_EQ(pv_pfn_to_mfn(first).n, MFN_INVALID.n);
         EXPECT_EQ(pv_make_pte(pte_value(first, PTE_PRESENT)).raw, 0);
@@ -336,7 +339,8 @@ TEST(mmu, balloon_gives_and_takes, balloon_adjust)
         EXPECT_EQ(*word, i);
         EXPECT_EQ(pv_mfn_to_pfn(pv_pfn_to_mfn(PFN(first.n + i))).n, first.n + i);
     }
-    frame_free(first, 4);
+    EXPECT_EQ(*kept, 0x1616);
+    frame_free(first, 5);
 }
 
 TEST(mmu, frames_in_a_row_in_the_machine, make_contiguous)
