@@ -96,7 +96,7 @@ def _task(directory, platform, options, mutant, limits):
 
     def task(stop):
         words = options.with_words("", f"mutate={mutant.name}")
-        watch = Patience(limits[platform.name, options.smp])
+        watch = Patience(limits[platform.name, options.smp], options.smp)
         label = "-" + mutant.name.replace(":", "-")
         result = directory.run(platform, words, stop=stop, label=label, watch=watch)
         return Outcome(platform.name, mutant, _judged(result), result.reason, result.seconds)

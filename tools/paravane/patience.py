@@ -13,14 +13,15 @@ _LEAST = 1.0  # seconds: what comes on top, for a good run may have no pause to 
 
 class Patience:
     """A watch of one Machine, which ends it at its first failure, or when its pause between two results is
-    much longer than the longest of a good run (limit, None: there is no limit yet).
+    much longer than the longest of a good run (limit, None: there is no limit yet). cpus: of the machine, which may
+    compute in vain while one of them waits for this computer.
 
     pause: the longest so far, (seconds computed, seconds idle).
     """
 
-    def __init__(self, limit=None):
+    def __init__(self, limit=None, cpus=1):
         self.pause = (0.0, 0.0)
-        self._limit = limit and [_RATIO * seconds + _LEAST for seconds in limit]
+        self._limit = limit and [_RATIO * cpus * seconds + _LEAST for seconds in limit]
         self._looked = self._begun = self._last = self._seen = None
 
     def __call__(self, said, pid):
