@@ -3,10 +3,12 @@
  * services that libc asks of the kernel (lib/newlib/services.h). From here the story goes on in
  * lib/newlib/start.c.
  */
+#include "kernel/app.h"
 #include "kernel/console.h"
 #include "kernel/kernel.h"
 #include "kernel/panic.h"
 #include "kernel/random.h"
+#include "kernel/smp.h"
 #include "kernel/thread.h"
 #include "kernel/time.h"
 #include "kernel/verdict.h"
@@ -15,6 +17,7 @@
 #include "mm/frame.h"
 #include "mm/mm.h"
 #include "mm/space.h"
+#include "mm/vmap.h"
 #include "pv/pv.h"
 
 #define APP_STACK_SIZE KIB(256)
@@ -26,9 +29,7 @@
 #define FRAMES_FOR_KERNEL 256
 
 extern const struct libc_app _apps_start[], _apps_end[];
-
-static u8 app_stack[APP_STACK_SIZE] __aligned(PAGE_SIZE);
-GUARD_PAGE(app_stack, app_stack);
+extern libc_attach_fn *const _libc_start[], *const _libc_end[];
 
 /* The kernel's own lines begin at the left edge, wherever the program left off. */
 static bool in_line;
@@ -37,7 +38,7 @@ void libc_console_write(const void *bytes, size_t len)
 {
     if (!len)
         return;
-    pv_console_write(bytes, len);
+    console_write(bytes, len);
     in_line = ((const char *)bytes)[len - 1] != '\n';
 }
 
@@ -110,6 +111,16 @@ bool libc_heap_commit(size_t size)
     return true;
 }
 
+void *libc_pages(size_t size)
+{
+    return vmalloc(size);
+}
+
+void libc_pages_free(void *pages)
+{
+    vfree(pages);
+}
+
 const void *libc_module(size_t *size)
 {
     const struct boot_module *m = &boot_info_ptr->modules[0];
@@ -122,6 +133,7 @@ const void *libc_module(size_t *size)
 
 _Noreturn void libc_exit(int status)
 {
+    smp_stop_others(); /* what other threads print would come after the verdict */
     print("%sparavane: program %s exits with code %d\n", line_break(), payload_argument, status);
     if (status)
         finish(VERDICT_FAIL, "app:%s exited with code %d", payload_argument, status);
@@ -142,26 +154,114 @@ static const struct libc_app *find(const char *name)
     return NULL;
 }
 
-static void run_on_stack(const struct libc_app *app)
+/* The thread may be moved, but not between the two stores. */
+static void set_stack_limit(u64 limit)
 {
-    this_thread()->stack_limit = (u64)app_stack + PAGE_SIZE + APP_STACK_RESERVE;
-    pv_this_area()->stack_limit = this_thread()->stack_limit;
-    app->start(app, cmdline.arguments);
-    panic("the start of %s returned", app->name);
+    const u64 flags = pv_save_fl();
+
+    pv_irq_disable();
+    this_thread()->stack_limit = pv_this_area()->stack_limit = limit;
+    pv_restore_fl(flags);
 }
 
-/* A frame pointer of 0 ends backtraces. */
-static void __noreturn enter(const struct libc_app *app)
+static void begin_on_stack(const struct libc_thread *t)
 {
-    print("paravane: program %s starts\n", payload_argument);
-    this_thread()->stack_limit = pv_this_area()->stack_limit = 0;
+    set_stack_limit((u64)t->stack + APP_STACK_RESERVE);
+    if (t->storage)
+        libc_set_storage(t->storage);
+    t->run(t->arg);
+    panic("the start of %s returned", t->name);
+}
+
+/* To the thread's stack, below what describes the thread. A frame pointer of 0 ends backtraces. */
+static void switch_stack(void *thread)
+{
+    set_stack_limit(0);
     __asm__ volatile("movq %0, %%rsp\n\t"
                      "xorl %%ebp, %%ebp\n\t"
                      "call *%1\n\t"
                      "ud2"
                      :
-                     : "r"(app_stack + sizeof(app_stack)), "r"(run_on_stack), "D"(app)
+                     : "D"(thread), "r"(begin_on_stack)
                      : "memory");
+    __builtin_unreachable();
+}
+
+static struct libc_thread *on_stack(const struct libc_thread *thread)
+{
+    struct libc_thread *t = (struct libc_thread *)((u64)thread->stack + thread->stack_size) - 1;
+
+    _Static_assert(sizeof(*t) % 16 == 0, "the stack goes on below it, as the ABI wants it aligned");
+    *t = *thread;
+    return t;
+}
+
+void *libc_thread_start(const struct libc_thread *thread)
+{
+    return thread_start(thread->name, THREAD_ANY_CPU, switch_stack, on_stack(thread));
+}
+
+void libc_thread_join(void *thread)
+{
+    thread_join(thread);
+}
+
+_Noreturn void libc_thread_exit(void)
+{
+    thread_exit();
+}
+
+void libc_thread_yield(void)
+{
+    thread_yield();
+}
+
+void libc_set_storage(void *base)
+{
+    const u64 flags = pv_save_fl();
+
+    pv_irq_disable();
+    this_thread()->fs_base = (u64)base;
+    pv_write_fs_base((u64)base);
+    pv_restore_fl(flags);
+}
+
+unsigned libc_cpus(void)
+{
+    return smp_online_count();
+}
+
+unsigned libc_cpu(void)
+{
+    return pv_this_cpu();
+}
+
+void app_attach_libc(void)
+{
+    for (libc_attach_fn *const *attach = _libc_start; attach < _libc_end; attach++)
+        (*attach)();
+}
+
+static void run_main(void *arg)
+{
+    const struct libc_app *app = arg;
+
+    app->start(app, cmdline.arguments);
+}
+
+static void __noreturn enter(const struct libc_app *app)
+{
+    const struct libc_thread main_thread = {.name = app->name,
+                                            .stack = vmalloc(APP_STACK_SIZE),
+                                            .stack_size = APP_STACK_SIZE,
+                                            .run = run_main,
+                                            .arg = (void *)(u64)app};
+
+    if (!main_thread.stack)
+        finish(VERDICT_ERROR, "no memory for the stack of %s", app->name);
+    print("paravane: program %s starts\n", payload_argument);
+    app_attach_libc();
+    switch_stack(on_stack(&main_thread));
     __builtin_unreachable();
 }
 

@@ -2,18 +2,19 @@
 #include "kernel/console.h"
 #include "kernel/kernel.h"
 #include "kernel/panic.h"
+#include "kernel/smp.h"
 #include "pv/spinlock.h"
 #include "lib/format.h"
 #include "lib/string.h"
 #include "pv/pv.h"
 
-/* A line of one CPU is not torn by another's; but whoever panics does not wait for anybody. */
-static void write(const char *text, size_t len)
+/* Whoever panics, or has stopped the other CPUs, does not wait for anybody. */
+void console_write(const char *text, size_t len)
 {
     static struct spinlock lock = SPINLOCK("console");
     u64 flags;
 
-    if (panic_is_on()) {
+    if (panic_is_on() || smp_is_alone()) {
         pv_console_write(text, len);
         return;
     }
@@ -32,7 +33,7 @@ void vprint(const char *fmt, va_list ap)
         memcpy(text + sizeof(text) - sizeof(cut), cut, sizeof(cut));
         len = sizeof(text) - 1;
     }
-    write(text, len);
+    console_write(text, len);
 }
 
 void print(const char *fmt, ...)

@@ -13,6 +13,9 @@
 void print(const char *fmt, ...) __printf(1, 2);
 void vprint(const char *fmt, va_list ap) __printf(1, 0);
 
+/* Bytes as they are, not torn by another CPU's. Context: any. */
+void console_write(const char *text, size_t len);
+
 void log_line(enum log_level level, const char *fmt, ...) __printf(2, 3);
 #define log_error(...) log_line(LOG_ERROR, __VA_ARGS__)
 #define log_warn(...)  log_line(LOG_WARN, __VA_ARGS__)

@@ -62,7 +62,7 @@ static void panic_common(const struct trap_frame *frame, u64 rip, u64 rbp, const
     smp_stop_others();
     kvsnprintf(reason, sizeof(reason), fmt, ap);
     print("\nparavane: PANIC: %s\n", reason);
-    if (smp_online_count() > 1)
+    if (smp_online_count() > 1 || this_thread() != &boot_thread)
         print("CPU %u, thread %s:\n", pv_this_cpu(), this_thread()->name);
     if (frame)
         print_registers(frame);

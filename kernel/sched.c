@@ -206,6 +206,8 @@ static void arrive(void)
         sched_enqueue_new(leaving, to);
     }
     mm_space_switch(t->space);
+    if (t->fs_base)
+        pv_write_fs_base(t->fs_base);
     if (t->user)
         user_switch_in(t->user);
     if (c->ready && !t->idle)

@@ -200,12 +200,20 @@ static void wait_stopped(const struct cpu *c)
         __builtin_ia32_pause();
 }
 
+bool smp_is_alone(void)
+{
+    return __atomic_load_n(&stopper, __ATOMIC_SEQ_CST) == pv_this_cpu() + 1;
+}
+
 void smp_stop_others(void)
 {
     u32 nobody = 0;
 
+    pv_irq_disable();
     __atomic_compare_exchange_n(&stopper, &nobody, pv_this_cpu() + 1, false, __ATOMIC_SEQ_CST,
                                 __ATOMIC_SEQ_CST);
+    while (!smp_is_alone())
+        barrier(); /* an NMI is on its way */
     for (u32 cpu = 0; cpu < PV_CPUS_MAX; cpu++)
         if (smp_is_online(cpu) && cpu != pv_this_cpu())
             pv_send_nmi(cpu);

@@ -57,10 +57,11 @@ void smp_call_wait(struct call *call);
 u32 smp_call_many(u64 set, void (*fn)(void *arg), void *arg);
 
 /*
- * Stops all other CPUs for good, also with their interrupts disabled. Afterwards smp_print_stopped
- * tells where each was. Context: any.
+ * Stops all other CPUs for good, also with their interrupts disabled; of two that want to, one does
+ * not return. Afterwards smp_print_stopped tells where each was. Context: any.
  */
 void smp_stop_others(void);
+bool smp_is_alone(void); /* this CPU has stopped the others */
 void smp_print_stopped(void);
 
 /* The upcalls. The second is true if the NMI came to stop this CPU: then it does not return. */

@@ -81,7 +81,7 @@ void thread_free(struct thread *t)
 }
 
 /* A thread that is done is off its CPU when somebody else is seen there. */
-static void thread_end(void)
+void thread_exit(void)
 {
     struct thread *t = this_thread();
 
@@ -101,7 +101,7 @@ void thread_begin(struct thread *t)
 {
     sched_arrive_first();
     t->run(t->arg);
-    thread_end();
+    thread_exit();
 }
 
 struct thread *thread_start(const char *name, u32 cpu, void (*run)(void *arg), void *arg)

@@ -41,6 +41,7 @@ struct thread {
     struct fault *innermost;  /* kernel/trap.c */
     struct user_state *user;  /* kernel/user.c: it is in user mode, or on the way */
     struct mm_space *space;   /* while it does not run */
+    u64 fs_base;              /* a program's thread-local storage; 0: whatever is there */
     enum thread_state state;  /* changes under the lock of its CPU's queue */
     u32 cpu;                  /* whose queue: as above */
     bool bound;               /* to that CPU */
@@ -72,6 +73,9 @@ struct thread *thread_start(const char *name, u32 cpu, void (*run)(void *arg), v
 
 /* Waits until it has returned, and frees it. Context: thread, no spinlock held. */
 void thread_join(struct thread *thread);
+
+/* Ends the calling thread; the same as a return from run. */
+void thread_exit(void) __noreturn;
 
 /* Lets another thread run, if one is ready. */
 void thread_yield(void);

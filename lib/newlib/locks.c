@@ -1,14 +1,11 @@
 /*
  * newlib's locks (--enable-newlib-retargetable-locking; sys/lock.h), all of them or none. One kind
- * serves for both sorts: whoever holds a lock may take it again. There is one thread as yet, so
- * nobody ever waits, and a holder need not be told from another.
+ * serves for both sorts: whoever holds a lock may take it again.
  */
 #include <stdlib.h>
 #include <sys/lock.h>
 
-struct __lock {
-    int depth;
-};
+#include "lib/newlib/thread.h"
 
 struct __lock __lock___sinit_recursive_mutex;
 struct __lock __lock___sfp_recursive_mutex;
@@ -46,9 +43,39 @@ void __retarget_lock_close_recursive(_LOCK_T lock)
     __retarget_lock_close(lock);
 }
 
+static bool take_free(_LOCK_T lock)
+{
+    uint32_t free = 0;
+
+    if (!threads_started)
+        return lock->state ? false : (lock->state = 1);
+    return __atomic_compare_exchange_n(&lock->state, &free, 1, false, __ATOMIC_ACQUIRE,
+                                       __ATOMIC_RELAXED);
+}
+
+/* True if the calling thread holds it: nobody else can make that so, or not so, meanwhile. */
+static bool is_mine(_LOCK_T lock)
+{
+    return __atomic_load_n(&lock->owner, __ATOMIC_RELAXED) == this_pthread()->id;
+}
+
+static int become_owner(_LOCK_T lock)
+{
+    __atomic_store_n(&lock->owner, this_pthread()->id, __ATOMIC_RELAXED);
+    lock->depth = 1;
+    return 1;
+}
+
 void __retarget_lock_acquire(_LOCK_T lock)
 {
-    __atomic_add_fetch(&lock->depth, 1, __ATOMIC_ACQUIRE);
+    if (is_mine(lock)) {
+        lock->depth++;
+        return;
+    }
+    if (!take_free(lock))
+        while (__atomic_exchange_n(&lock->state, 2, __ATOMIC_ACQUIRE))
+            libc_wait(&lock->state, 2, UINT64_MAX);
+    become_owner(lock);
 }
 
 void __retarget_lock_acquire_recursive(_LOCK_T lock)
@@ -58,8 +85,9 @@ void __retarget_lock_acquire_recursive(_LOCK_T lock)
 
 int __retarget_lock_try_acquire(_LOCK_T lock)
 {
-    __retarget_lock_acquire(lock);
-    return 1;
+    if (is_mine(lock))
+        return (int)++lock->depth;
+    return take_free(lock) ? become_owner(lock) : 0;
 }
 
 int __retarget_lock_try_acquire_recursive(_LOCK_T lock)
@@ -69,7 +97,13 @@ int __retarget_lock_try_acquire_recursive(_LOCK_T lock)
 
 void __retarget_lock_release(_LOCK_T lock)
 {
-    __atomic_sub_fetch(&lock->depth, 1, __ATOMIC_RELEASE);
+    if (--lock->depth)
+        return;
+    __atomic_store_n(&lock->owner, 0, __ATOMIC_RELAXED);
+    if (!threads_started)
+        lock->state = 0;
+    else if (__atomic_exchange_n(&lock->state, 0, __ATOMIC_RELEASE) == 2)
+        libc_wake(&lock->state, 1);
 }
 
 void __retarget_lock_release_recursive(_LOCK_T lock)

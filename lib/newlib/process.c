@@ -82,6 +82,20 @@ pid_t wait(int *status)
     return -1;
 }
 
+long sysconf(int name)
+{
+    switch (name) {
+    case _SC_NPROCESSORS_CONF:
+    case _SC_NPROCESSORS_ONLN:
+        return libc_cpus();
+    case _SC_PAGESIZE:
+        return 4096;
+    default:
+        errno = EINVAL;
+        return -1;
+    }
+}
+
 /* At most 256 bytes at a time: getentropy(3). */
 int getentropy(void *to, size_t len)
 {

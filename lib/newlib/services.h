@@ -43,6 +43,46 @@ void libc_random(void *to, size_t len);
 void *libc_heap_base(size_t *most);
 bool libc_heap_commit(size_t size);
 
+/* Memory of whole pages, with an unmapped one below and above it; NULL if there is none. */
+void *libc_pages(size_t size);
+void libc_pages_free(void *pages);
+
+/*
+ * Starts run(arg) in a new thread, on any CPU, with a stack of its own, and the base of its
+ * thread-local storage in %fs. NULL if there are too many. run ends by libc_thread_exit. Joined
+ * once, from when on its stack is not in use.
+ */
+struct libc_thread {
+    const char *name;
+    void *stack;
+    size_t stack_size;
+    void *storage;
+    void (*run)(void *arg);
+    void *arg;
+};
+void *libc_thread_start(const struct libc_thread *thread);
+void libc_thread_join(void *thread);
+_Noreturn void libc_thread_exit(void);
+void libc_thread_yield(void);
+
+/* The calling thread's, for one that libc_thread_start has not made. */
+void libc_set_storage(void *base);
+
+/* CPUs that run threads, and the one that runs this. */
+unsigned libc_cpus(void);
+unsigned libc_cpu(void);
+
+/*
+ * Waits as long as *word is value, until libc_wake of the word, or until the deadline (of
+ * libc_clock_ns; UINT64_MAX: none). False if it was the deadline. libc_wake wakes up to count
+ * waiters, those first that came first.
+ */
+bool libc_wait(const uint32_t *word, uint32_t value, uint64_t deadline);
+void libc_wake(const uint32_t *word, unsigned count);
+
+/* threads.c: makes the thread that calls first able to use libc. The linker gathers it in .libc. */
+typedef void libc_attach_fn(void);
+
 /* The boot module's bytes, or NULL. */
 const void *libc_module(size_t *size);
 

@@ -6,18 +6,11 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/reent.h>
 
 #define WORDS_MAX 64
 #define TEXT_MAX  1024
 
 extern char **environ;
-
-/* One for all: the program has one thread (see locks.c). */
-struct _reent *__getreent(void)
-{
-    return _impure_ptr;
-}
 
 void libc_start(const struct libc_app *app, const char *words)
 {

@@ -354,12 +354,35 @@ def _programs(scratch):
         missing = [*reader, "--append", "-- /nowhere"]
         words = "/nowhere: No such file"
         yield _boot("reader, no such file", platform, *missing, status=1, words=words)
+    yield from _threads()
     none = ["--run", "app:nothing"]
     yield _boot("no such program", "qemu", *none, status=EXIT_USAGE, words="no program is called")
     argv = _RUN + ["boot", "--app", "/nowhere.c"]
     yield Step("bad input: no such program", argv, EXIT_USAGE, "neither a C file nor a folder")
     yield _same_sums
     yield Step("Lua and SQLite, compared with the host's", _RUN + ["programs"], may_skip=True)
+
+
+def _threads():
+    """Programs with threads on 4 CPUs: what they do, and how they end."""
+    for platform in ("qemu", "xen-pv", "xen-pvh"):
+        shared = r"256 parts by 8 threads on [2-4] of 4 CPUs, checksum 0015bd9815d0116a"
+        yield _boot("threads on 4 CPUs", platform, "--smp", "4", "--run", "app:threads", words=shared)
+        yield _boot("libc on 4 CPUs", platform, "--smp", "4", "--append", "test=libc*", words="verdict PASS")
+        yield _boot("memory on 4 CPUs", platform, "--smp", "4", "--append", "test=mm*", words="verdict PASS")
+    overflow = r"PANIC: stack overflow in thread pthread \d"
+    for platform in ("qemu", "xen-pv"):
+        for what, status, words in (
+            ("deep", EXIT_FAIL, overflow + r"(.|\n)*#\d deep"),
+            ("format", EXIT_FAIL, overflow + r"(.|\n)*#\d format_deeply"),
+            ("crash", EXIT_FAIL, r"page fault(.|\n)*thread pthread \d:(.|\n)*#\d run\+"),
+            ("exit", EXIT_FAIL, r"exited with code 5"),
+            ("relock", EXIT_FAIL, r"was killed by a deadlock(.|\n)*thread pthread \d:"),
+            ("last", EXIT_PASS, r"(the last thread has done\s+){4}(.|\n)*verdict PASS"),
+            ("noise", EXIT_FAIL, r"noise\s(.|\n)*exits with code 4\s(?!(.|\n)*noise)"),
+        ):
+            more = ["--app", "tools/test/faulty_threads.c", "--smp", "4", "--append", f"-- {what}"]
+            yield _boot(f"threads: {what}", platform, *more, status=status, words=words)
 
 
 def _same_sums():

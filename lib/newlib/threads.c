@@ -1,0 +1,383 @@
+/*
+ * POSIX threads on the kernel's (IEEE Std 1003.1-2017, pthread.h): how they begin and end, and what
+ * each has of its own. A pthread_t is a place in a table, and how often that place was used. Next:
+ * mutex.c.
+ */
+#include "lib/newlib/thread.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/lock.h>
+
+enum joinable { JOINABLE, JOINED, DETACHED };
+
+/* linker.ld: what the __thread variables of a new thread hold. The sizes are symbols' values. */
+extern const char _tls_start[], _tls_data_size[], _tls_size[];
+
+bool threads_started;
+
+static struct {
+    struct pthread *thread;
+    uint32_t uses;
+} table[THREADS_MAX];
+static struct __lock table_lock;
+static uint32_t running; /* threads, main's included; libc_wait */
+static struct pthread *main_thread;
+
+static struct {
+    bool used;
+    void (*destructor)(void *);
+} keys[KEYS_MAX];
+
+struct _reent *__getreent(void)
+{
+    return this_pthread()->reent;
+}
+
+/* From the lowest address: the stack, the __thread variables, and the thread. */
+static struct pthread *new_thread(size_t stack_size)
+{
+    const size_t variables = (size_t)_tls_size;
+    char *pages = libc_pages(stack_size + variables + sizeof(struct pthread));
+    struct pthread *t;
+
+    if (!pages)
+        return NULL;
+    memset(pages + stack_size, 0, variables + sizeof(*t));
+    memcpy(pages + stack_size, _tls_start, (size_t)_tls_data_size);
+    t = (struct pthread *)(pages + stack_size + variables);
+    t->self = t;
+    t->pages = pages;
+    return t;
+}
+
+/* The table's lock is held. False if it is full. */
+static bool enter(struct pthread *t)
+{
+    for (uint32_t i = 0; i < THREADS_MAX; i++)
+        if (!table[i].thread) {
+            table[i].thread = t;
+            t->id = ++table[i].uses * THREADS_MAX + i;
+            return true;
+        }
+    return false;
+}
+
+/* The table's lock is held. */
+static struct pthread *find(pthread_t id)
+{
+    struct pthread *t = table[id % THREADS_MAX].thread;
+
+    return t && t->id == id ? t : NULL;
+}
+
+static void attach(void)
+{
+    if (!main_thread) {
+        main_thread = new_thread(0);
+        if (!main_thread)
+            libc_killed("want of memory for its first thread");
+        main_thread->reent = _impure_ptr;
+        enter(main_thread);
+        running = 1;
+    }
+    libc_set_storage(main_thread);
+}
+
+static libc_attach_fn *const attach_entry __attribute__((used, section(".libc"))) = attach;
+
+/* ---- Ends ----------------------------------------------------------------------------------- */
+
+/* Destructors may set values again: they are called until none is left, but not for ever. */
+static void destroy_values(struct pthread *t)
+{
+    bool again = true;
+
+    for (int round = 0; round < 4 && again; round++) {
+        again = false;
+        for (int i = 0; i < KEYS_MAX; i++) {
+            void *value = (void *)(uintptr_t)t->values[i];
+
+            t->values[i] = NULL;
+            if (!value || !keys[i].used || !keys[i].destructor)
+                continue;
+            keys[i].destructor(value);
+            again = true;
+        }
+    }
+}
+
+/* The process goes on until its last thread has ended; then it ends as by exit(0). */
+static void __attribute__((noreturn)) end_main(void)
+{
+    uint32_t left = __atomic_sub_fetch(&running, 1, __ATOMIC_SEQ_CST);
+
+    while (left) {
+        libc_wait(&running, left, UINT64_MAX);
+        left = __atomic_load_n(&running, __ATOMIC_SEQ_CST);
+    }
+    exit(0);
+}
+
+void pthread_exit(void *result)
+{
+    struct pthread *t = this_pthread();
+
+    while (t->cleanup) {
+        struct _pthread_cleanup_context *c = t->cleanup;
+
+        t->cleanup = c->_previous;
+        c->_routine(c->_arg);
+    }
+    destroy_values(t);
+    t->result = result;
+    if (t == main_thread)
+        end_main();
+    _reclaim_reent(t->reent);
+    __atomic_store_n(&t->done, 1, __ATOMIC_SEQ_CST);
+    libc_wake(&t->done, UINT_MAX);
+    __atomic_sub_fetch(&running, 1, __ATOMIC_SEQ_CST);
+    libc_wake(&running, 1);
+    libc_thread_exit();
+}
+
+static void begin(void *argument)
+{
+    struct pthread *t = argument;
+
+    pthread_exit(t->run(t->argument));
+}
+
+/* It has done, and is in nobody's hands but the caller's. */
+static void release(struct pthread *t)
+{
+    libc_thread_join(t->kernel);
+    __retarget_lock_acquire(&table_lock);
+    table[t->id % THREADS_MAX].thread = NULL;
+    __retarget_lock_release(&table_lock);
+    libc_pages_free(t->pages);
+}
+
+/* The table's lock is held. Frees what detached threads have left. */
+static void reap(void)
+{
+    for (int i = 0; i < THREADS_MAX; i++) {
+        struct pthread *t = table[i].thread;
+
+        if (t && t->state == DETACHED && __atomic_load_n(&t->done, __ATOMIC_SEQ_CST))
+            release(t);
+    }
+}
+
+/* ---- Begins --------------------------------------------------------------------------------- */
+
+static int start(struct pthread *t, size_t stack_size, pthread_t *id)
+{
+    char name[16];
+
+    if (!enter(t))
+        return EAGAIN;
+    snprintf(name, sizeof(name), "pthread %u", (unsigned)(t->id % THREADS_MAX));
+    *id = t->id;
+    __atomic_add_fetch(&running, 1, __ATOMIC_SEQ_CST);
+    t->kernel = libc_thread_start(&(struct libc_thread){name, t->pages, stack_size, t, begin, t});
+    if (t->kernel)
+        return 0;
+    __atomic_sub_fetch(&running, 1, __ATOMIC_SEQ_CST);
+    table[t->id % THREADS_MAX].thread = NULL;
+    return EAGAIN;
+}
+
+int pthread_create(pthread_t *id, const pthread_attr_t *attr, void *(*run)(void *), void *argument)
+{
+    const size_t stack_size = attr ? (size_t)attr->stacksize : STACK_SIZE_DEFAULT;
+    struct pthread *t;
+    int error;
+
+    if (!run || (attr && !attr->is_initialized))
+        return EINVAL;
+    t = new_thread(stack_size);
+    if (!t)
+        return EAGAIN;
+    t->run = run;
+    t->argument = argument;
+    t->state = attr && attr->detachstate == PTHREAD_CREATE_DETACHED ? DETACHED : JOINABLE;
+    t->reent = &t->own_reent;
+    _REENT_INIT_PTR(t->reent);
+    threads_started = true;
+    __retarget_lock_acquire(&table_lock);
+    reap();
+    error = start(t, stack_size, id);
+    __retarget_lock_release(&table_lock);
+    if (error)
+        libc_pages_free(t->pages);
+    return error;
+}
+
+/* To whom it is to be: joined, or detached. */
+static int hand_over(pthread_t id, uint32_t state, struct pthread **thread)
+{
+    uint32_t was = JOINABLE;
+    int error = 0;
+
+    __retarget_lock_acquire(&table_lock);
+    *thread = find(id);
+    if (!*thread)
+        error = ESRCH;
+    else if (state == JOINED && *thread == this_pthread())
+        error = EDEADLK;
+    else if (!__atomic_compare_exchange_n(&(*thread)->state, &was, state, false, __ATOMIC_SEQ_CST,
+                                          __ATOMIC_SEQ_CST))
+        error = EINVAL;
+    __retarget_lock_release(&table_lock);
+    return error;
+}
+
+int pthread_join(pthread_t id, void **result)
+{
+    struct pthread *t;
+    int error = hand_over(id, JOINED, &t);
+
+    if (error)
+        return error;
+    while (!__atomic_load_n(&t->done, __ATOMIC_SEQ_CST))
+        libc_wait(&t->done, 0, UINT64_MAX);
+    if (result)
+        *result = t->result;
+    release(t);
+    return 0;
+}
+
+int pthread_detach(pthread_t id)
+{
+    struct pthread *t;
+
+    return hand_over(id, DETACHED, &t);
+}
+
+pthread_t pthread_self(void)
+{
+    return this_pthread()->id;
+}
+
+int pthread_equal(pthread_t a, pthread_t b)
+{
+    return a == b;
+}
+
+int sched_yield(void)
+{
+    libc_thread_yield();
+    return 0;
+}
+
+/* newlib's sched.h does not declare it. */
+int sched_getcpu(void);
+int sched_getcpu(void)
+{
+    return (int)libc_cpu();
+}
+
+void _pthread_cleanup_push(struct _pthread_cleanup_context *c, void (*routine)(void *), void *arg)
+{
+    struct pthread *t = this_pthread();
+
+    *c = (struct _pthread_cleanup_context){routine, arg, 0, t->cleanup};
+    t->cleanup = c;
+}
+
+void _pthread_cleanup_pop(struct _pthread_cleanup_context *c, int execute)
+{
+    this_pthread()->cleanup = c->_previous;
+    if (execute)
+        c->_routine(c->_arg);
+}
+
+/* ---- Attributes ----------------------------------------------------------------------------- */
+
+int pthread_attr_init(pthread_attr_t *attr)
+{
+    *attr = (pthread_attr_t){.is_initialized = 1,
+                             .stacksize = STACK_SIZE_DEFAULT,
+                             .detachstate = PTHREAD_CREATE_JOINABLE};
+    return 0;
+}
+
+int pthread_attr_destroy(pthread_attr_t *attr)
+{
+    attr->is_initialized = 0;
+    return 0;
+}
+
+int pthread_attr_getstacksize(const pthread_attr_t *attr, size_t *size)
+{
+    *size = (size_t)attr->stacksize;
+    return 0;
+}
+
+int pthread_attr_setstacksize(pthread_attr_t *attr, size_t size)
+{
+    if (size < STACK_SIZE_MIN || size > INT_MAX / 2)
+        return EINVAL;
+    attr->stacksize = (int)((size + 4095) & ~(size_t)4095);
+    return 0;
+}
+
+int pthread_attr_getdetachstate(const pthread_attr_t *attr, int *state)
+{
+    *state = attr->detachstate;
+    return 0;
+}
+
+int pthread_attr_setdetachstate(pthread_attr_t *attr, int state)
+{
+    if (state != PTHREAD_CREATE_DETACHED && state != PTHREAD_CREATE_JOINABLE)
+        return EINVAL;
+    attr->detachstate = state;
+    return 0;
+}
+
+/* ---- Thread-specific data ------------------------------------------------------------------- */
+
+int pthread_key_create(pthread_key_t *key, void (*destructor)(void *))
+{
+    int i = 0;
+
+    __retarget_lock_acquire(&table_lock);
+    while (i < KEYS_MAX && keys[i].used)
+        i++;
+    if (i < KEYS_MAX) {
+        keys[i].used = true;
+        keys[i].destructor = destructor;
+        for (int n = 0; n < THREADS_MAX; n++)
+            if (table[n].thread)
+                table[n].thread->values[i] = NULL;
+        *key = (pthread_key_t)i;
+    }
+    __retarget_lock_release(&table_lock);
+    return i < KEYS_MAX ? 0 : EAGAIN;
+}
+
+int pthread_key_delete(pthread_key_t key)
+{
+    if (key >= KEYS_MAX || !keys[key].used)
+        return EINVAL;
+    keys[key].used = false;
+    return 0;
+}
+
+int pthread_setspecific(pthread_key_t key, const void *value)
+{
+    if (key >= KEYS_MAX || !keys[key].used)
+        return EINVAL;
+    this_pthread()->values[key] = value;
+    return 0;
+}
+
+void *pthread_getspecific(pthread_key_t key)
+{
+    return key < KEYS_MAX ? (void *)(uintptr_t)this_pthread()->values[key] : NULL;
+}
