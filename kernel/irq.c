@@ -80,8 +80,7 @@ void irq_on_ipi(struct trap_frame *frame, enum pv_ipi kind)
 
 void irq_on_interrupts_done(struct trap_frame *frame)
 {
-    (void)frame;
-    sched_on_interrupts_done();
+    sched_on_interrupts_done(frame);
 }
 
 void irq_set_ipi_handler(enum pv_ipi kind, void (*handler)(void))

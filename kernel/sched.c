@@ -13,6 +13,7 @@
 #include "kernel/thread.h"
 #include "kernel/user.h"
 #include "mm/space.h"
+#include "pv/patch.h"
 
 #define SLICE_NS (10 * NS_PER_MS)
 
@@ -262,10 +263,13 @@ void sched_switch(void)
     pv_context_switch_end(lazy);
 }
 
-void sched_on_interrupts_done(void)
+/* While a thread is not running its call sites may become others. */
+void sched_on_interrupts_done(struct trap_frame *frame)
 {
-    if (this_cpu()->area.need_switch && !this_cpu()->area.spinlocks)
-        sched_switch();
+    if (!this_cpu()->area.need_switch || this_cpu()->area.spinlocks)
+        return;
+    pv_restart_site(frame);
+    sched_switch();
 }
 
 /* While an interrupt is handled it is sched_on_interrupts_done that makes up for the turn. */

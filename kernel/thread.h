@@ -114,7 +114,8 @@ void sched_wake(struct thread *thread);
 void sched_switch(void); /* interrupts disabled: runs whoever's turn it is */
 void sched_idle_loop(void) __noreturn;
 void sched_on_reschedule(void);
-void sched_on_interrupts_done(void);
+struct trap_frame;
+void sched_on_interrupts_done(struct trap_frame *frame);
 void sched_on_unlock(void);
 void sched_move_to(u32 cpu);
 void sched_leave_cpu(void); /* moves all ready threads that are not bound to other CPUs */

@@ -3,8 +3,8 @@
  * prefixes to the length that ops.def says; an instruction has 15 bytes at most, so what is still
  * lacking then are no-ops before it. The compiler is told of no register that the native
  * instruction would not use either: arguments in rdi and rsi, where a C function wants them, the
- * result in rax; all others, and the arguments, are kept by whatever the call leads to
- * (pv/thunks.S). Only pv/pv.h includes this file.
+ * result in rax; all others, and the arguments, are kept by pv_hot_NAME (pv/thunks.S). Only pv/pv.h
+ * includes this file.
  *
  * The stack pointer is named as an operand so that the frame is made before the call.
  */
@@ -82,20 +82,20 @@ static inline u64 pv_read_tsc(void)
     return (u32)low | high << 32;
 }
 
+/* Roots are as CR3 holds them. */
 static inline pfn_t pv_read_root(void)
 {
-    u64 pfn;
+    u64 cr3;
 
-    __asm__ volatile(PV_CALL(read_root) : "=a"(pfn), PV_SP : PV_PAD(read_root) : "memory", "cc");
-    return PFN(pfn);
+    __asm__ volatile(PV_CALL(read_root) : "=a"(cr3), PV_SP : PV_PAD(read_root) : "memory", "cc");
+    return PFN(cr3 >> PAGE_SHIFT);
 }
 
-/* The argument is what the native form changes. */
 static inline void pv_write_root(pfn_t root)
 {
     __asm__ volatile(PV_CALL(write_root)
-                     : "+D"(root.n), PV_SP
-                     : PV_PAD(write_root)
+                     : PV_SP
+                     : PV_PAD(write_root), "D"(root.n << PAGE_SHIFT)
                      : "memory", "cc");
 }
 

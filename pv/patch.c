@@ -28,10 +28,9 @@ extern u8 _pv_tails[];
 extern const struct pv_form _pv_forms_start[], _pv_forms_end[];
 extern const u8 pv_thunks[], pv_missing_stubs[];
 
-struct pv_ops pv_ops, pv_functions;
+struct pv_ops pv_ops;
 
-#define SLOTS     ((const void **)&pv_ops)
-#define FUNCTIONS ((const void **)&pv_functions)
+#define FUNCTIONS ((const void **)&pv_ops)
 
 static const struct pv_form *forms[sizeof(struct pv_ops) / sizeof(void *)];
 static bool is_patched;
@@ -44,11 +43,11 @@ static const char *const names[] = {
 #undef PV_OP
 };
 
-/* Of hot ops: the stub before the backend's function. */
+/* What the sites of hot ops call. */
 #define PV_OP(class, ret, name, params, args)
 #define PV_HOT(class, ret, name, params, args, length) void pv_keep_##name(void);
 #include "pv/ops.def"
-static const void *const keepers[] = {
+static const void *const hot[] = {
 #define PV_HOT(class, ret, name, params, args, length) [PV_INDEX(class.name)] = pv_keep_##name,
 #include "pv/ops.def"
 #undef PV_OP
@@ -84,7 +83,6 @@ static void find_form(u32 op)
 static void fill_slot(u32 op, const void *function)
 {
     FUNCTIONS[op] = function ? function : missing_stub(op);
-    SLOTS[op] = op < ARRAY_SIZE(keepers) && keepers[op] ? keepers[op] : FUNCTIONS[op];
     find_form(op);
 }
 
@@ -113,7 +111,8 @@ static void branch(const struct pv_site *site, struct pv_site_code *code, const 
     memset(code->bytes, OP_NOP, nops);
     memset(code->bytes + nops, PREFIX, (size_t)(code->length - nops));
     add_branch(code->bytes, &code->length, pv_site_address(site),
-               site->kind == PV_SITE_JUMP ? OP_JUMP : OP_CALL, target);
+               site->kind == PV_SITE_JUMP ? OP_JUMP : OP_CALL,
+               site->kind == PV_SITE_HOT ? hot[site->op] : target);
 }
 
 static void trap(const struct pv_site *site, struct pv_site_code *code)
@@ -179,14 +178,53 @@ static void code_of(const struct pv_site *site, bool patched, struct pv_site_cod
         trap(site, code);
     } else if (!forms[site->op] || !in_place(site, forms[site->op], code)) {
         code->state = PV_STATE_DIRECT;
-        branch(site, code, site->kind == PV_SITE_HOT ? SLOTS[site->op] : FUNCTIONS[site->op]);
-        code->target = FUNCTIONS[site->op]; /* for people */
+        code->target = FUNCTIONS[site->op];
+        branch(site, code, code->target);
     }
 }
 
 void pv_site_code(const struct pv_site *site, struct pv_site_code *code)
 {
     code_of(site, is_patched, code);
+}
+
+static const struct pv_site *site_around(u64 address)
+{
+    const struct pv_site *low = pv_sites, *high = pv_sites_end;
+
+    while (low < high) {
+        const struct pv_site *middle = low + (high - low) / 2;
+
+        if (address >= (u64)pv_site_address(middle) + middle->length)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < pv_sites_end && address >= (u64)pv_site_address(low) ? low : NULL;
+}
+
+const char *pv_trap_at(u64 address)
+{
+    const struct pv_site *site = site_around(address);
+    struct pv_site_code code;
+
+    if (!site || (u64)pv_site_address(site) != address)
+        return NULL;
+    pv_site_code(site, &code);
+    return code.state == PV_STATE_TRAP ? pv_op_name(site->op) : NULL;
+}
+
+void pv_restart_site(struct trap_frame *frame)
+{
+    const struct pv_site *site = site_around(frame->rip);
+    struct pv_site_code code;
+
+    if (!site || frame->rip == (u64)pv_site_address(site))
+        return;
+    pv_site_code(site, &code);
+    if (code.state == PV_STATE_INLINE)
+        frame->rsp += forms[site->op]->pushes;
+    frame->rip = (u64)pv_site_address(site);
 }
 
 /* ---- Writing --------------------------------------------------------------------------------- */
@@ -286,16 +324,4 @@ void pv_set_op(u32 op, const void *function)
     is_patched = false;
     patch_sites(op, true);
     is_patched = true;
-}
-
-const char *pv_trap_at(u64 address)
-{
-    struct pv_site_code code;
-
-    for (const struct pv_site *site = pv_sites; site < pv_sites_end; site++)
-        if ((u64)pv_site_address(site) == address) {
-            pv_site_code(site, &code);
-            return code.state == PV_STATE_TRAP ? pv_op_name(site->op) : NULL;
-        }
-    return NULL;
 }

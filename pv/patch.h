@@ -44,7 +44,7 @@ struct pv_form {
     u8 link_length, test_length;
     u8 link[2];
     bool nothing; /* it does nothing at all */
-    u8 zero;
+    u8 pushes;    /* how many bytes the first instruction leaves on the stack */
 };
 
 /* What a site is now. */
@@ -92,6 +92,12 @@ const char *pv_op_name(u32 op);
 u8 *pv_site_address(const struct pv_site *site);
 void pv_site_code(const struct pv_site *site, struct pv_site_code *code);
 const char *pv_trap_at(u64 address);
+
+/*
+ * If the frame's code was interrupted in the midst of a site, it will begin the site anew. Sites
+ * are patched under interrupted code only after this.
+ */
+void pv_restart_site(struct trap_frame *frame);
 
 #endif
 #endif

@@ -82,11 +82,7 @@ struct pv_ops {
 #undef PV_CLASS_END
 };
 
-/*
- * What the ops are here: the backend's functions. pv_ops is what calls that are not patched go
- * through: the same, but for hot ops, whose functions have a stub before them (pv/thunks.S).
- */
-extern struct pv_ops pv_ops, pv_functions;
+extern struct pv_ops pv_ops; /* changed by pv_set_op only (pv/patch.h) */
 
 /* The number of an op, by its field: PV_INDEX(cpu.iret). */
 #define PV_INDEX(field) ((u32)(offsetof(struct pv_ops, field) / sizeof(void *)))

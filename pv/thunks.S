@@ -1,11 +1,15 @@
 /*
- * One of each for every op of pv/ops.def, in its order, so that an op's number finds them:
+ * Of every op of pv/ops.def, in its order, so that an op's number finds them:
  *
  *   pv_NAME          the op as a function: a jump through its slot of the table. This is what a call site
  *                    calls until it is patched (pv/patch.c), early, or for good with "nopatch".
  *   pv_missing_stubs what an empty slot gets: a panic that names the op.
- *   pv_keep_NAME     hot ops only: calls the backend's function, which is any C function, and keeps the
- *                    registers that a C function may change, for the sake of the sites (pv/hot.h).
+ *
+ * And of hot ops:
+ *
+ *   pv_hot_NAME      what the sites of pv/hot.h call: the op, which may be any C function, and around it what
+ *                    keeps the registers that such a function may change. Its own call is a site like others.
+ *                    Whoever wants its address and calls it not uses its other name, pv_keep_NAME.
  */
 	.text
 
@@ -28,15 +32,6 @@ pv_thunks:
 #include "pv/ops.def"
 #undef PV_OP
 
-/* The same functions under the names by which tools/sites.py knows a hot op's padded site. */
-#define PV_OP(class, ret, name, params, args)
-#define PV_HOT(class, ret, name, params, args, length) \
-	.globl pv_hot_##name, pv_length_##name; \
-	.set pv_hot_##name, pv_##name; \
-	.set pv_length_##name, length
-#include "pv/ops.def"
-#undef PV_OP
-
 	.macro missing name
 	movl	$slot, %edi
 	jmp	pv_missing
@@ -52,10 +47,15 @@ pv_missing_stubs:
 #include "pv/ops.def"
 #undef PV_OP
 
-/* read_tsc returns as rdtsc does, one half in each of two registers. */
-	.macro keep name, ret
-	.globl	pv_keep_\name
-	.type	pv_keep_\name, @function
+/*
+ * Arguments and result are a C function's, but for three ops, whose sites are the instruction's own: read_tsc has
+ * one half of its result in each of two registers, and the roots are as CR3 holds them, an address.
+ */
+	.macro hot name, ret, length
+	.globl	pv_hot_\name, pv_keep_\name, pv_length_\name
+	.set	pv_length_\name, \length	/* for tools/sites.py */
+	.type	pv_hot_\name, @function
+pv_hot_\name:
 pv_keep_\name:
 	.ifc	\ret, void
 	pushq	%rax
@@ -70,7 +70,13 @@ pv_keep_\name:
 	pushq	%r9
 	pushq	%r10
 	pushq	%r11
-	call	*pv_functions + slot(%rip)
+	.ifc	\name, write_root
+	shrq	$12, %rdi
+	.endif
+	call	pv_\name
+	.ifc	\name, read_root
+	shlq	$12, %rax
+	.endif
 	popq	%r11
 	popq	%r10
 	popq	%r9
@@ -88,10 +94,8 @@ pv_keep_\name:
 	popq	%rax
 	.endif
 	ret
-	.set	slot, slot + 8
 	.endm
 
-	.set	slot, 0
-#define PV_OP(class, ret, name, params, args) .set slot, slot + 8
-#define PV_HOT(class, ret, name, params, args, length) keep name, ret
+#define PV_OP(class, ret, name, params, args)
+#define PV_HOT(class, ret, name, params, args, length) hot name, ret, length
 #include "pv/ops.def"

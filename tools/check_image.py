@@ -5,11 +5,14 @@ check_image.py [--objdump PROGRAM] [--nm PROGRAM] IMAGE OBJECT_FOLDER
 
 1. Privileged instructions and hypercalls lie in boot/ and pv/ only: nothing compiled from kernel/, mm/, lib/
    or app/ holds one. What is compiled from pv/xen/pv/ holds only those that Xen offers no hypercall and no
-   shared memory for: a PV guest's other privileged instructions would fault and be emulated.
+   shared memory for: a PV guest's other privileged instructions would fault and be emulated. What forms.S there
+   puts in the place of calls is held to the same.
 2. No include runs upwards: lib -> pv -> mm -> kernel -> test, repro, app; and nothing outside of pv/xen,
    boot and repro includes a header of Xen's.
 3. Every backend's table is complete: no slot of a NAME_CLASS_ops is empty.
 4. No segment of the image is both writable and executable.
+5. The op table is used by pv/ and test/ only: whoever else called an op through it would call it where patching
+   does not reach (tools/sites.py sees to all other calls).
 """
 
 import argparse
@@ -52,7 +55,8 @@ def misplaced_instructions(objdump, objects):
         in_xen_pv = folder.as_posix() == "pv/xen/pv"
         if folder.parts and folder.parts[0] not in UNPRIVILEGED_FLOORS and not in_xen_pv:
             continue
-        for line in run(objdump, "-d", "--no-show-raw-insn", str(path)).splitlines():
+        sections = ("-D", "-j", ".rodata.pv_code") if path.name == "forms.S.o" else ("-d",)
+        for line in run(objdump, *sections, "--no-show-raw-insn", str(path)).splitlines():
             match = re.match(r"\s*[0-9a-f]+:\s+(?:(?:rep\w*|lock|data16|cs|ds|es|fs|gs|ss)\s+)*([a-z0-9]+)\s*(.*?)\s*$", line)
             if match and privileged(*match.groups()) and not (in_xen_pv and allowed_in_xen_pv(*match.groups())):
                 yield f"{path.relative_to(objects)}: privileged instruction out of its place: {line.strip()}"
@@ -102,6 +106,14 @@ def empty_slots(nm, image, elf):
                 yield f"{fields[3]}: slot {slot} is empty (the ops are in the order of pv/ops.def)"
 
 
+def users_of_the_table(nm, objects):
+    """Yields one line for every object that breaks rule 5."""
+    for path in sorted(objects.rglob("*.o")):
+        parts = path.relative_to(objects).parts
+        if parts[0] in UNPRIVILEGED_FLOORS + ("boot", "repro") and " pv_ops\n" in run(nm, "-u", str(path)):
+            yield f"{path.relative_to(objects)}: refers to pv_ops: calls of ops are pv_NAME(...)"
+
+
 def writable_and_executable(elf):
     for kind, flags, _, vaddr, _, _ in elf.segments:
         if kind == 1 and flags & 3 == 3:
@@ -121,6 +133,7 @@ def main():
     faults += includes_upwards()
     faults += empty_slots(args.nm, args.image, elf)
     faults += writable_and_executable(elf)
+    faults += users_of_the_table(args.nm, args.objects)
     for fault in faults:
         print(f"check_image: {fault}", file=sys.stderr)
     return 1 if faults else 0

@@ -104,13 +104,15 @@ class Ops:
         end = image.address.get("pv_missing_stubs", first)
         self.by_symbol = {}
         for name, value in image.address.items():
-            match = re.fullmatch(r"pv_(hot_)?(\w+)", name)
-            if match and first <= value < end and name != "pv_thunks":
-                op = match[2]
-                number, rest = divmod(value - first, THUNK_SIZE)
-                if rest:
-                    fail(f"{name} is no thunk")
-                self.by_symbol[name] = (op, number, lengths[op] if match[1] else 0)
+            if not name.startswith("pv_") or not first <= value < end or name == "pv_thunks":
+                continue
+            op = name[3:]
+            number, rest = divmod(value - first, THUNK_SIZE)
+            if rest:
+                fail(f"{name} is no thunk")
+            self.by_symbol[name] = (op, number, 0)
+            if op in lengths:
+                self.by_symbol[f"pv_hot_{op}"] = (op, number, lengths[op])
         if not self.by_symbol:
             fail("the image has no op")
 
@@ -132,7 +134,8 @@ def find(image):
         site = (where - length + 4, length) if length else (where - 1, 5)
         as_it_should = kind in BRANCH_RELOCATIONS and opcode and opcode[0] in OPCODE
         if as_it_should:
-            as_it_should = image.bytes_at(*site)[:-4] == lengthened(site[1], opcode[0])
+            expected = 0xE8 if length else opcode[0]
+            as_it_should = image.bytes_at(*site)[:-4] == lengthened(site[1], expected)
         if as_it_should:
             sites.append((site[0], op, number, HOT if length else OPCODE[opcode[0]], site[1]))
         else:
@@ -167,8 +170,8 @@ def check(path, image):
         at, length = text + int(offset, 16), int(length)
         code = image.bytes_at(at, length)
         opcode = 0xE9 if int(kind) == JUMP else 0xE8
-        thunk = image.address["pv_thunks"] + int(number) * THUNK_SIZE
-        distance = struct.pack("<q", thunk - at - length)[:4]
+        target = image.address[f"pv_hot_{op}" if int(kind) == HOT else f"pv_{op}"]
+        distance = struct.pack("<q", target - at - length)[:4]
         if code != lengthened(length, opcode) + distance:
             fail(f"{path}: {image.where(at)} is no site of {op}")
         if ops.get(f"pv_{op}", (0, -1))[1] != int(number):

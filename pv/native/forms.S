@@ -8,7 +8,7 @@
  * Class 2: the interrupt flag. sti after cli: only the flag is restored, as ops.def has it, not what popf would.
  * safe_halt stays a call: its hlt is at one place, which the interrupt entry knows (entry.S).
  */
-	form	native_save_fl, "pushfq", "popq %rax"
+	form_push native_save_fl, "pushfq", "popq %rax"
 	form	native_restore_fl, "cli", "btl $9, %edi; jnc .+3; sti"
 	form	native_irq_disable, "cli"
 	form	native_irq_enable, "sti"
@@ -36,8 +36,8 @@
 	form	native_set_pmd, "movq %rsi, (%rdi)"
 	form	native_set_pud, "movq %rsi, (%rdi)"
 	form	native_set_pgd, "movq %rsi, (%rdi)"
-	form	native_read_root, "movq %cr3, %rax", "shrq $12, %rax"
-	form	native_write_root, "shlq $12, %rdi", "movq %rdi, %cr3"
+	form	native_read_root, "movq %cr3, %rax"
+	form	native_write_root, "movq %rdi, %cr3"
 	form	native_flush_one, "invlpg (%rdi)"
 	form	native_pin_root, "xorl %eax, %eax"
 	form	native_context_switch_start, "xorl %eax, %eax"

@@ -128,6 +128,11 @@ def _steps(scratch):
     yield Step("suite on every platform, by op too", _RUN + by_op, words=r"\b0 fail")
     by_clang = ["suite", *_RUN_LIMIT, "--on", "qemu,xen-pv", "--image", f"{llvm}/paravane.elf"]
     yield Step("suite, built by clang", _RUN + by_clang)
+    not_patched = ["suite", *_RUN_LIMIT, "--on", "qemu,xen-pv,xen-pvh", "--append", "nopatch"]
+    yield Step("suite, no call site patched", _RUN + not_patched)
+    several = ["--on", "qemu", "--smp", "4", "--append", "pv.sites test=sites.*"]
+    listed = r"(?m)^# \d+ call sites of ops, 0 indirect"
+    yield Step("call sites, listed", _RUN + ["boot", *_RUN_LIMIT, *several], words=listed)
     yield from _bench(scratch)
     yield from _loaders_accept()
     yield from _sizes()
