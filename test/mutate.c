@@ -124,7 +124,7 @@ static u32 find_op(const char *name, size_t len)
 /* One of the kinds, or another op, with which this one exchanges its place. */
 const char *mutate(const char *what)
 {
-    u64 (*const *functions)(ARGUMENTS) = (void *)&pv_functions;
+    u64 (*const *functions)(ARGUMENTS) = (void *)&pv_ops;
     const char *colon = strchr(what, ':');
     const u32 op = colon ? find_op(what, (size_t)(colon - what)) : PV_NR_OPS;
     u32 other;
