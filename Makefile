@@ -45,9 +45,8 @@ CODEGEN := -std=gnu11 $(OPT) -g -ffreestanding -fno-pie -mcmodel=kernel -mno-red
 	-fno-asynchronous-unwind-tables -fno-strict-aliasing -fcf-protection=none -fno-common \
 	-ffunction-sections -fdata-sections \
 	-pg -mfentry
-ifneq ($(IS_CLANG),0)
-CODEGEN += --target=x86_64-elf -Wno-unused-command-line-argument
-endif
+# gcc's second scheduling moves accesses before the frame is there, and a backtrace misses the caller.
+CODEGEN += $(if $(filter 0,$(IS_CLANG)),-fno-schedule-insns2,--target=x86_64-elf -Wno-unused-command-line-argument)
 CPPFLAGS := -I. -isystem $(BUILD)/include -D__XEN_INTERFACE_VERSION__=0x00040e00 \
 	-DPARAVANE_VERSION='"$(VERSION)"'
 CFLAGS := $(CODEGEN) $(WARNINGS)
@@ -181,7 +180,7 @@ fuzz: $(BUILD)/include/xen ## fuzz the parsers for a bounded number of runs
 .PHONY: compile_commands.json
 quoted = '$(subst ','\'',$(1))'
 compile_commands.json: | $(BUILD)/include/xen ## write the compilation database that clangd reads
-	$(Q)$(PYTHON) tools/compile_commands.py $(call quoted,$(CC) $(CPPFLAGS) $(filter-out -pg -mfentry,$(CFLAGS))) $(filter %.c,$(SRCS)) > $@
+	$(Q)$(PYTHON) tools/compile_commands.py $(call quoted,$(CC) $(CPPFLAGS) $(filter-out -pg -mfentry -fno-schedule-insns2,$(CFLAGS))) $(filter %.c,$(SRCS)) > $@
 
 .PHONY: bare
 bare: ## build the kernel without suite and programs (build/bare/paravane.elf)

@@ -23,6 +23,17 @@ static void wild_write(void)
     *(volatile u64 *)0xffffff7fdead0000 = 1;
 }
 
+/* Its fault's backtrace names the caller only if its frame is there before its first access. */
+static __attribute__((noinline)) u64 leaf(const u64 *at, u64 x)
+{
+    return *at * x + x;
+}
+
+static void plant_leaf(void)
+{
+    print("%llu\n", (unsigned long long)leaf((const u64 *)0xffffff7fdead0000, boot_entry_tsc));
+}
+
 static void plant_divide(void)
 {
     u32 high = 0, low = 1;
@@ -65,6 +76,7 @@ static void plant_silent(void)
 PLANT(fail, PLANT_TEST, plant_fail);
 PLANT(skip, PLANT_TEST, plant_skip);
 PLANT(crash, PLANT_TEST, wild_write);
+PLANT(leaf, PLANT_TEST, plant_leaf);
 PLANT(divide, PLANT_TEST, plant_divide);
 PLANT(opcode, PLANT_TEST, plant_opcode);
 PLANT(stack, PLANT_TEST, plant_stack);

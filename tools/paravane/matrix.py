@@ -1,11 +1,14 @@
 """The matrix: rows are groups of tests (or tests), columns are platforms, every cell is a pass, a
-failure, or a skip whose reason stands below.
+failure, or a skip whose reason stands below, found by a letter. All platforms fit in WIDTH columns.
 
 A test that ran on one platform must have a result on every platform that ran: where it is missing,
 the cell says so and the matrix fails.
 """
 
+import string
+
 MISSING = "missing"
+WIDTH = 100
 
 
 def missing_tests(results):
@@ -24,7 +27,7 @@ def missing_tests(results):
 
 def render(results, verbose=False):
     """The matrix as a list of lines."""
-    notes = Notes()
+    notes = Letters()
     names = _names(results)
     rows = []
     for group in _unique(name.split(".")[0] for name in names):
@@ -37,7 +40,18 @@ def render(results, verbose=False):
     rows.append(["verdict"] + [_verdict_cell(result, notes) for result in results])
     rows.append(["seconds"] + [f"{r.seconds:.1f}" if r.ran else "-" for r in results])
     head = ["paravane"] + [result.platform for result in results]
-    return table(head, rows) + notes.legend()
+    return table(head, _folded(head, rows)) + notes.legend()
+
+
+def _folded(head, rows):
+    """Rows whose name leaves no room for the cells get a line of their own for it."""
+    cells = sum(2 + max(len(row[i]) for row in [head, *rows]) for i in range(1, len(head)))
+    room = max(WIDTH - cells, max(len(row[0]) for row in [head, *rows] if row[0][0] != " "))
+    for row in rows:
+        if len(row[0]) > room:
+            yield [row[0]]
+            row = ["", *row[1:]]
+        yield row
 
 
 class Notes:
@@ -48,14 +62,27 @@ class Notes:
 
     def mark(self, reasons):
         numbers = [self._numbers.setdefault(r, len(self._numbers) + 1) for r in _unique(reasons)]
-        return "[" + ",".join(str(number) for number in sorted(numbers)) + "]"
+        return self._joined(sorted(numbers))
+
+    def _joined(self, numbers):
+        return "[" + ",".join(str(number) for number in numbers) + "]"
 
     def legend(self, title="skipped or not applicable:"):
         if not self._numbers:
             return []
         return ["", title] + [
-            f"  [{number}] {reason}" for reason, number in self._numbers.items()
+            f"  {self._joined([number])} {reason}" for reason, number in self._numbers.items()
         ]
+
+
+class Letters(Notes):
+    """The same with a letter each, which take less room; numbers again if there are too many."""
+
+    def _joined(self, numbers):
+        known = string.ascii_letters
+        letters = "".join(known[n - 1] for n in numbers if n <= len(known))
+        more = [n for n in numbers if n > len(known)]
+        return letters + (super()._joined(more) if more else "")
 
 
 def _names(results):
@@ -118,8 +145,10 @@ def _verdict_cell(result, notes):
 
 
 def table(head, rows):
-    """Columns as wide as their widest cell, a rule below the head."""
-    widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
+    """Columns as wide as their widest cell, a rule below the head; a row of one cell is a line."""
+    rows = list(rows)
+    full = [head, *(row for row in rows if len(row) > 1)]
+    widths = [max(len(row[i]) for row in full) for i in range(len(head))]
     rule = "  ".join("-" * width for width in widths)
     body = ["  ".join(c.ljust(w) for c, w in zip(row, widths)).rstrip() for row in rows]
     return ["  ".join(c.ljust(w) for c, w in zip(head, widths)).rstrip(), rule] + body

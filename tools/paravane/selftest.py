@@ -216,6 +216,7 @@ def _proofs():
         for fault, word in (
             ("fail", r"not ok \d+ fail\b"),
             ("crash", r"CRASH: panic"),
+            ("leaf", r"#0 leaf\+\S*\s+#1 plant_leaf\+\S*\s+#2 run_one\+"),
             ("divide", r"CRASH: panic"),
             ("stack", r"CRASH: panic"),
             ("early", r"CRASH: panic"),

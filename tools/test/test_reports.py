@@ -23,10 +23,31 @@ ABSENT = result("uefi", "SKIP", reason="OVMF is not installed", ran=False)
 class ReportTest(unittest.TestCase):
     def test_matrix(self):
         text = "\n".join(matrix.render([GOOD, BAD, ABSENT]))
-        self.assertRegex(text, r"cpu +1/2 \[1\] +FAIL 1/2 +skip \[2\]")
+        self.assertRegex(text, r"cpu +1/2 a +FAIL 1/2 +skip b")
         self.assertRegex(text, r"  cpu.a +pass +FAIL +skip")
         self.assertNotIn("cpu.b", text)
-        self.assertIn("[2] OVMF is not installed", text)
+        self.assertIn("  b OVMF is not installed", text)
+
+    def test_seven_platforms_fit_in_100_columns(self):
+        """With a failure, a long name, and four reasons in a group."""
+        skips = [Test(f"group{i}.s", "skip", f"reason {i}") for i in range(20)]
+        name = "cpu.a_name_that_would_take_more_room_than_there_is_beside_seven_platforms"
+        tests = [*skips, *(Test(f"mmu_wide.{i}", "skip", f"reason {i}") for i in range(12, 16))]
+        tests += [Test(f"mmu_wide.{i}", "pass") for i in range(16, 48)] + [Test(name, "pass")]
+        bad = [Test(name, "fail") if test.name == name else test for test in tests]
+        names = ["qemu", "microvm", "grub", "uefi", "xen-pv", "xen-pvh", "xen-grub"]
+        lines = matrix.render([result(n, tests=bad if n == "grub" else tests) for n in names])
+        self.assertIn("  " + name, lines)
+        self.assertRegex(lines[lines.index("  " + name) + 1], r"^ +pass +pass +FAIL( +pass){4}$")
+        self.assertIn("32/36 mnop", "\n".join(lines))
+        self.assertLessEqual(max(map(len, lines)), 100)
+
+    def test_reasons_beyond_the_alphabet_are_numbered(self):
+        tests = [Test(f"cpu.{i}", "skip", f"reason {i}") for i in range(54)]
+        lines = matrix.render([result("qemu", tests=tests)], verbose=True)
+        self.assertIn("  Z reason 51", lines)
+        self.assertIn("  [53] reason 52", lines)
+        self.assertRegex("\n".join(lines), r"cpu +skip abc.*XYZ\[53,54\]")
 
     def test_verbose(self):
         self.assertIn("cpu.b", "\n".join(matrix.render([GOOD], verbose=True)))
