@@ -171,6 +171,7 @@ native_entry_end:
  * same (after a debug exception there, or where an emulator has lost sti's shadow: docs/facts.md), the interrupt
  * returns past native_hlt.
  */
+	.balign	16
 	.globl	native_safe_halt, native_hlt
 native_safe_halt:
 	sti
