@@ -6,6 +6,7 @@ The guest runs the tests that cite the op first, and the machine is ended at the
 """
 
 import re
+import textwrap
 from dataclasses import dataclass
 
 from . import mutations, optable, report, suite
@@ -15,6 +16,7 @@ from .patience import Patience
 SURVIVORS = ROOT / "test/survivors.txt"
 _SEVERAL = 2  # CPUs, for ops that are of no use to one
 _SEVERAL_GROUPS = {"smp", "mm_smp", "locks", "threads"}
+_TIMEOUT = 900  # seconds, for what patience.py cannot measure
 _MEM = 96  # MiB: Xen builds a smaller guest sooner
 
 
@@ -34,6 +36,7 @@ def run(directory, platforms, options, jobs, pattern, json_path=None):
     the exit code."""
     table = optable.read(ROOT)
     options.mem = min(options.mem, _MEM)
+    options.timeout = max(options.timeout, _TIMEOUT)
     several = {op for op in table.ops if _SEVERAL_GROUPS & {t.name.split(".")[0] for t in table.citing(op)}}
     todo, equal = _todo(table, platforms, pattern)
     todo = [(platform, mutant, _SEVERAL if mutant.op in several else options.smp) for platform, mutant in todo]
@@ -170,7 +173,8 @@ def _explanation(outcome, explained):
 def _score(platform, outcomes, left_out, explained):
     """Prints a platform's line; returns the figures."""
     count = {s: sum(o.status == s for o in outcomes) for s in ("FAIL", "CRASH", "TIMEOUT", "SURVIVED")}
-    reasons = sum(o.status == "SURVIVED" and bool(_explanation(o, explained)) for o in outcomes)
+    named = [o.mutant.name for o in outcomes if o.status == "SURVIVED" and _explanation(o, explained)]
+    reasons = len(named)
     total, killed = len(outcomes), len(outcomes) - count["SURVIVED"]
     score = 100 * killed / (total - reasons) if total > reasons else 100
     print(
@@ -178,6 +182,8 @@ def _score(platform, outcomes, left_out, explained):
         f"{count['CRASH']} crash, {count['TIMEOUT']} time out), {reasons} survive as explained; "
         f"{len(left_out)} more change nothing"
     )
+    for line in textwrap.wrap(" ".join(named), 110):
+        print(f"  {line}")
     return {**count, "total": total, "explained": reasons, "equivalent": len(left_out), "score": round(score, 2)}
 
 
