@@ -276,6 +276,7 @@ TEST(smp, no_cpu_keeps_a_translation_that_was_flushed, flush_others)
 {
     const u64 va = VMAP_END - MIB(64);
     pfn_t pages[2];
+    pte_t *slot;
 
     for (u32 i = 0; i < 2; i++) {
         pages[i] = frame_alloc(0, FRAME_ZEROED, FRAME_KERNEL);
@@ -283,14 +284,19 @@ TEST(smp, no_cpu_keeps_a_translation_that_was_flushed, flush_others)
         *(u64 *)pfn_to_va(pages[i]) = 100 + i;
     }
     shown = (struct shown){.word = (const u64 *)va};
+    REQUIRE(mm_map(&mm_kernel, va, pages[0], 1, 0) == 0);
+    slot = (pte_t *)mm_slot(&mm_kernel, va, 1);
     for (u32 i = 0; i < 200; i++) {
         shown.wanted = 100 + i % 2;
-        REQUIRE(mm_map(&mm_kernel, va, pages[i % 2], 1, MM_WRITE) == 0);
-        EXPECT_EQ(smp_call_many(~0ull, look, NULL), smp_online_count());
-        REQUIRE(mm_unmap(&mm_kernel, va, 1) == 0);
+        pv_irq_disable(); /* the others are all but this CPU */
+        pv_set_pte(slot, pv_make_pte(pte_value(pages[i % 2], PTE_PRESENT | PTE_NX)));
+        pv_flush_one(va);
         EXPECT_EQ(pv_flush_others(smp_online_set(), i % 3 ? va : ~0ull), 0);
+        pv_irq_enable();
+        EXPECT_EQ(smp_call_many(~0ull, look, NULL), smp_online_count());
     }
     EXPECT_EQ(shown.stale, 0);
+    EXPECT_EQ(mm_unmap(&mm_kernel, va, 1), 0);
     frame_free(pages[0], 0);
     frame_free(pages[1], 0);
 }
