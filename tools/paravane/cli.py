@@ -333,6 +333,9 @@ def _bench(args, caller):
         return EXIT_PASS
     if asked.limit and not asked.against:
         raise usage("--limit is the ratio that --against allows")
+    for path in filter(None, (asked.json, asked.svg)):
+        if not os.access((caller / path).parent, os.W_OK):
+            raise usage(f"cannot write {path}")  # said now, and not after minutes
     chosen = platforms.parse(asked.on)
     old = bench.earlier(caller / asked.against) if asked.against else None
     options = _options(asked, caller, chosen)

@@ -166,6 +166,7 @@ def _bench(scratch):
         ("unknown op", ["--against", str(unknown)], "an op that there is not: frob"),
         ("limit", ["--against", str(cheap), "--limit", "0.5"], "not a ratio"),
         ("limit of nothing", ["--limit", "2"], "--against"),
+        ("unwritable file", ["--svg", "/proc/nowhere/bench.svg"], "cannot write /proc/nowhere/bench.svg"),
     ):
         yield Step(f"bad input: bench, {name}", _RUN + ["bench", *args], EXIT_USAGE, re.escape(words))
 
