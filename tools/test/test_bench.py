@@ -94,6 +94,10 @@ class TableTest(unittest.TestCase):
         self.assertIn(["a", "14", "12"], table)
         bench._note_unpatched(made, "qemu", [said("bench op.a 11 ticks").bench] * 2)
         self.assertEqual(made.problems, ["qemu: op.a costs 12 patched, 11 not patched"])
+        made = document(xen_pvh=("bench op.a 6960 ticks",))
+        for figure, problems in ((6751, 0), (5000, 1)):
+            bench._note_unpatched(made, "xen-pvh", [said(f"bench op.a {figure} ticks").bench] * 2)
+            self.assertEqual(len(made.problems), problems)
 
     def test_every_op_is_there(self):
         made = document(qemu=("bench op.a 12 ticks", "bench op.b - why not"))
