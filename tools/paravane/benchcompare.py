@@ -53,15 +53,16 @@ def compare(old, new, limit):
     lines = ["", f"against {old.path}, limit {limit:g}"]
     lines += [f"  made by {key} {value}, this by {new.made_by.get(key)}: that alone changes counts"
               for key, value in old.made_by.items() if new.made_by.get(key, value) != value]  # fmt: skip
-    for pair in sorted((p for p in pairs if p.old != p.new), key=lambda p: -p.ratio):
+    changed = [pair for pair in pairs if abs(pair.ratio - 1) >= 0.005]
+    for pair in sorted(changed, key=lambda p: -p.ratio):
         mark = "OVER" if pair in over else "    "
         lines.append(f"  {mark} {pair.ratio:6.2f}  {pair}")
     lines += [f"  GONE         {line}" for line in gone]
     if not pairs:
         gone.append(f"{old.path} has nothing to compare with on {', '.join(platforms)}")
         lines.append("  " + gone[0])
-    same = sum(pair.old == pair.new for pair in pairs)
-    lines.append(f"{len(pairs)} figures compared: {same} the same, {len(over)} over the limit, {len(gone)} gone")
+    same = f"{len(pairs) - len(changed)} the same within 0.5 %"
+    lines.append(f"{len(pairs)} figures compared: {same}, {len(over)} over the limit, {len(gone)} gone")
     return lines, not over and not gone
 
 

@@ -158,7 +158,7 @@ class CompareTest(unittest.TestCase):
         text, fine = self.compare({"qemu": ["bench op.a 100 ticks"]}, {"qemu": ["bench op.a 125 ticks"]})
         self.assertTrue(fine)
         self.assertIn("1.25  op.a on qemu: 100 to 125 ticks", text)
-        self.assertIn("1 figures compared: 0 the same, 0 over the limit, 0 gone", text)
+        self.assertIn("1 figures compared: 0 the same within 0.5 %, 0 over the limit, 0 gone", text)
 
     def test_over_the_limit(self):
         text, fine = self.compare({"qemu": ["bench op.a 100 ticks"]}, {"qemu": ["bench op.a 126 ticks"]})
