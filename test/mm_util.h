@@ -27,10 +27,6 @@ u64 frame_mark(pfn_t pfn);
  * PANICS(op) { … }: the block ends in a pv_panic of this op (a string); the test fails if it does
  * not. MUST NOT be left otherwise.
  */
-struct panic_catch {
-    struct fault fault;
-    const char *op;
-};
 extern char caught_panic[256];
 bool panic_catch_begin(void);
 bool panic_catch_end(const struct fault *f, const char *op, const char *file, int line);

@@ -1,21 +1,14 @@
 /*
  * setjmp and longjmp in place of newlib's, whose longjmp(where, 0) comes back as 0 on x86-64 and not as 1
- * (C11, 7.13.2.1). jmp_buf: rbx rbp r12 r13 r14 r15 rsp rip.
+ * (C11, 7.13.2.1). jmp_buf is as lib/registers.inc has it.
  */
+#include "lib/registers.inc"
+
 	.text
 	.globl	setjmp
 	.type	setjmp, @function
 setjmp:
-	movq	%rbx, (%rdi)
-	movq	%rbp, 8(%rdi)
-	movq	%r12, 16(%rdi)
-	movq	%r13, 24(%rdi)
-	movq	%r14, 32(%rdi)
-	movq	%r15, 40(%rdi)
-	leaq	8(%rsp), %rax
-	movq	%rax, 48(%rdi)
-	movq	(%rsp), %rax
-	movq	%rax, 56(%rdi)
+	save_for_caller
 	xorl	%eax, %eax
 	ret
 	.size	setjmp, . - setjmp

@@ -68,6 +68,9 @@ int xen_irq_mask(u32 line);
 int xen_irq_unmask(u32 line);
 void xen_irq_eoi(u32 line);
 int xen_irq_raise(u32 line);
+#define XEN_IRQ_OPS \
+    .irq_bind = xen_irq_bind, .irq_unbind = xen_irq_unbind, .irq_mask = xen_irq_mask, \
+    .irq_unmask = xen_irq_unmask, .irq_eoi = xen_irq_eoi, .irq_raise = xen_irq_raise
 
 /* smp.c */
 bool xen_smp_events_init(void); /* of this vCPU; again after a restore */

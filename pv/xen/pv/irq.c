@@ -5,6 +5,7 @@
 #include "lib/string.h"
 #include "pv/xen/events.h"
 #include "pv/xen/hypercall.h"
+#include "pv/xen/xen.h"
 #include "pv/xen/pv/vcpu_info.h"
 #include "pv/xen/pv/xen_pv.h"
 
@@ -88,10 +89,5 @@ static const char *xen_pv_irq_init(const char *abi)
 
 const struct pv_irq_ops xen_pv_irq_ops = {
     .irq_init = xen_pv_irq_init,
-    .irq_bind = xen_irq_bind,
-    .irq_unbind = xen_irq_unbind,
-    .irq_mask = xen_irq_mask,
-    .irq_unmask = xen_irq_unmask,
-    .irq_eoi = xen_irq_eoi,
-    .irq_raise = xen_irq_raise,
+    XEN_IRQ_OPS,
 };

@@ -8,6 +8,7 @@
 #include "pv/native/vectors.h"
 #include "pv/xen/events.h"
 #include "pv/xen/hypercall.h"
+#include "pv/xen/xen.h"
 #include "pv/xen/pvh/xen_pvh.h"
 #include "pv/x86.h"
 #include <xen/hvm/hvm_op.h>
@@ -66,12 +67,7 @@ static const char *xen_pvh_irq_init(const char *abi)
 
 const struct pv_irq_ops xen_pvh_irq_ops = {
     .irq_init = xen_pvh_irq_init,
-    .irq_bind = xen_irq_bind,
-    .irq_unbind = xen_irq_unbind,
-    .irq_mask = xen_irq_mask,
-    .irq_unmask = xen_irq_unmask,
-    .irq_eoi = xen_irq_eoi,
-    .irq_raise = xen_irq_raise,
+    XEN_IRQ_OPS,
 };
 
 const struct pv_apic_ops xen_pvh_apic_ops = {
