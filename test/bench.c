@@ -3,6 +3,7 @@
  * What is measured stands in bench_*.c; ./run.sh bench compares the lines.
  */
 #include "test/bench.h"
+#include "kernel/app.h"
 #include "kernel/console.h"
 #include "kernel/kernel.h"
 #include "kernel/sites.h"
@@ -114,6 +115,7 @@ static void bench_run(void)
     u32 count = 0;
 
     bench_begun = pv_read_tsc();
+    app_attach_libc();
     if (!strcmp(cmdline.test, "*"))
         sites_print_by_op();
     for (const struct bench *b = _benches_start; b < _benches_end; b++)

@@ -204,3 +204,55 @@ TEST(libc, copies_of_every_size_and_alignment)
         for (size_t align = 1; align < 10; align += 2)
             REQUIRE(copies_right(size, align, 17 - align));
 }
+
+/* What the compiler leaves to a function: a quotient and a rest say together what was divided. */
+TEST(libc, arithmetic_of_128_bits)
+{
+    volatile __int128 unit = (__int128)1 << 70;
+    unsigned __int128 n = 1;
+    u32 state = 3, wrong = 0;
+
+    for (int i = 0; i < 2000; i++) {
+        const int shift = (int)(lcg(&state) >> 26);
+        volatile unsigned __int128 d;
+        __int128 s;
+
+        n = n * 0x2545f4914f6cdd1dull + lcg(&state);
+        d = (n * 0x9e3779b97f4a7c15ull >> shift >> shift) | 1;
+        wrong += n / d * d + n % d != n || n % d >= d;
+        s = (__int128)n;
+        wrong += s / (__int128)-7 * -7 + s % (__int128)-7 != s;
+        wrong += (s % (__int128)d < 0) != (s < 0) && s % (__int128)d != 0 && (__int128)d > 0;
+    }
+    EXPECT_EQ(wrong, 0);
+    EXPECT(-100 * unit / (7 * unit) == -14);
+    EXPECT(-100 * unit % (7 * unit) == -2 * unit);
+    EXPECT_EQ(__builtin_popcountll(lcg(&state) | 1ull << 63) > 1, true);
+}
+
+TEST(libc, complex_numbers)
+{
+    volatile double _Complex a = __builtin_complex(3.0, 4.0), b = __builtin_complex(1.0, -2.0);
+    double _Complex product = a * b, quotient = product / b;
+
+    EXPECT(__real__ product == 11 && __imag__ product == -2);
+    EXPECT(__real__ quotient == 3 && __imag__ quotient == 4);
+}
+
+/* Overlapping by every distance, in both directions, against a copy byte by byte. */
+TEST(libc, moves_that_overlap)
+{
+    static u8 bytes[600], wanted[600];
+
+    for (size_t size = 0; size < 260; size += size < 70 ? 1 : 17)
+        for (int by = -70; by <= 70; by += 3) {
+            u8 *from = bytes + 150, *to = from + by;
+
+            for (size_t i = 0; i < sizeof(bytes); i++)
+                bytes[i] = wanted[i] = (u8)(i * 37 + size);
+            for (size_t i = 0; i < size; i++)
+                wanted[150 + by + (long)i] = (u8)((150 + i) * 37 + size);
+            memmove(to, from, size);
+            REQUIRE(!memcmp(bytes, wanted, sizeof(bytes)));
+        }
+}
