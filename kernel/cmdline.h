@@ -26,7 +26,7 @@ struct cmdline {
     char platform[CMDLINE_VALUE_MAX]; /* platform=NAME   where the caller believes we are, or "" */
     char echo[CMDLINE_VALUE_MAX];     /* echo=TOKEN      someone at the console will type TOKEN */
     char evtchn[CMDLINE_VALUE_MAX]; /* evtchn=2l|fifo  event channels, "": 2l while they suffice */
-    char soak[CMDLINE_VALUE_MAX];   /* soak=on         the storms of the suite at full length */
+    char soak[CMDLINE_VALUE_MAX];   /* soak=S          seconds in which tests repeat what they do */
     char mutate[CMDLINE_VALUE_MAX]; /* mutate=OP:KIND  one op is replaced by a wrong one */
     bool nopatch;                   /* nopatch         ops stay calls through the table */
     bool sites;                     /* pv.sites        lists all calls of ops */

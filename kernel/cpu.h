@@ -40,11 +40,11 @@ struct cpu {
     struct thread *idle;
     struct thread *leaving; /* has just gone off, for another CPU */
     struct timer slice;
-    u32 bound; /* threads that run here only */
+    u32 bound; /* threads that run here only: while there are any, the CPU stays */
     u64 switches;
 
     /* kernel/smp.c, kernel/call.c */
-    bool online;
+    bool online, down_asked;
     u32 starts; /* how often it came up */
     void *exception_stacks[PV_EXCEPTION_STACKS];
     struct call *calls;

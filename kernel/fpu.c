@@ -10,13 +10,14 @@ enum {
     CR0_EM = 1 << 2,
     CR4_OSFXSR = 1 << 9,
     CR4_OSXMMEXCPT = 1 << 10,
+    CR4_OSXSAVE = 1 << 18,
 };
 
 #define MXCSR_DEFAULT 0x1f80 /* all exceptions masked, round to nearest */
 
 void fpu_init(void)
 {
-    const u64 cr4 = pv_read_cr4() | CR4_OSFXSR | CR4_OSXMMEXCPT;
+    const u64 cr4 = (pv_read_cr4() | CR4_OSFXSR | CR4_OSXMMEXCPT) & ~(u64)CR4_OSXSAVE;
     const u32 mxcsr = MXCSR_DEFAULT;
 
     if (pv_write_cr4(cr4) & (CR4_OSFXSR | CR4_OSXMMEXCPT))

@@ -1,4 +1,8 @@
-/* The FPU and SSE: for programs. The kernel itself uses general registers only. */
+/*
+ * The FPU and SSE: for programs. The kernel itself uses general registers only. A thread's state is
+ * what fxsave saves; so AVX, whose registers it does not save, stays off (CR4.OSXSAVE): an AVX
+ * instruction is #UD.
+ */
 #ifndef KERNEL_FPU_H
 #define KERNEL_FPU_H
 

@@ -72,8 +72,9 @@ static void look_at_queue(void)
 void sched_on_reschedule(void)
 {
     look_at_queue();
-    if (this_cpu()->thread->idle)
-        this_cpu()->area.need_switch = true; /* it may have been called to take a thread */
+    if (this_cpu()->thread->idle || READ_ONCE(this_cpu()->down_asked))
+        this_cpu()->area.need_switch =
+            true; /* it may have been called to take a thread, or to leave */
 }
 
 /* One CPU that has nothing to do: it will take what is movable. */
@@ -97,15 +98,22 @@ static void tell(struct cpu *c, bool movable)
         call_idle_cpu();
 }
 
-/* A CPU that has gone down takes no thread: then it is this one's. */
+/*
+ * A CPU that has gone down takes no thread: then it is this one's. One that goes down empties its
+ * queue after it went offline, so looking under the lock is what counts.
+ */
 void sched_enqueue_new(struct thread *t, u32 cpu)
 {
     const u64 flags = pv_save_fl();
-    struct cpu *c;
+    struct cpu *c = &cpus[cpu];
 
     pv_irq_disable();
-    c = smp_is_online(cpu) ? &cpus[cpu] : this_cpu();
     spin_lock(&c->queue_lock);
+    if (!smp_is_online(cpu)) {
+        spin_unlock(&c->queue_lock);
+        c = this_cpu();
+        spin_lock(&c->queue_lock);
+    }
     append(c, t);
     spin_unlock(&c->queue_lock);
     tell(c, !t->bound);
@@ -128,7 +136,7 @@ static struct cpu *lock_cpu_of(const struct thread *t)
 void sched_wake(struct thread *t)
 {
     const u64 flags = pv_save_fl();
-    bool off, was_blocked;
+    bool off, was_blocked, here;
     struct cpu *c;
 
     pv_irq_disable();
@@ -137,10 +145,11 @@ void sched_wake(struct thread *t)
     if (was_blocked)
         WRITE_ONCE(t->state, THREAD_READY);
     off = was_blocked && c->thread != t;
-    if (off && c->online)
+    here = off && smp_is_online(c->area.number);
+    if (here)
         append(c, t);
     spin_unlock(&c->queue_lock);
-    if (off && c->online)
+    if (here)
         tell(c, !t->bound);
     else if (off)
         sched_enqueue_new(t, this_cpu()->area.number);
@@ -223,7 +232,7 @@ void sched_arrive_first(void)
 
 static struct thread *choose(struct cpu *c, struct thread *prev)
 {
-    struct thread *next = take(c, false);
+    struct thread *next = READ_ONCE(c->down_asked) || !c->online ? c->idle : take(c, false);
 
     if (next)
         return next;
@@ -305,6 +314,7 @@ void sched_idle_loop(void)
 {
     for (;;) {
         pv_irq_disable();
+        smp_leave_if_asked();
         if (READ_ONCE(this_cpu()->ready) || take_from_others()) {
             sched_switch();
             pv_irq_enable();

@@ -10,9 +10,9 @@
 #include "mm/space.h"
 #include "mm/vmap.h"
 
-#define START_LIMIT_NS (10 * NS_PER_S) /* a CPU that has not come by then will not come */
-#define STOP_LIMIT_NS  NS_PER_S
-#define LOOK_NS        (50 * NS_PER_US)
+#define ANSWER_LIMIT_NS (10 * NS_PER_S) /* a CPU that has not come, or gone, by then will not */
+#define STOP_LIMIT_NS   NS_PER_S
+#define LOOK_NS         (50 * NS_PER_US)
 
 u32 smp_online_count(void)
 {
@@ -75,7 +75,7 @@ static int prepare(u32 cpu)
 
 int smp_up(u32 cpu)
 {
-    const u64 end = pv_clock_ns() + START_LIMIT_NS;
+    const u64 end = pv_clock_ns() + ANSWER_LIMIT_NS;
     struct pv_cpu_start start = {.entry = start_here};
     int error;
 
@@ -104,7 +104,7 @@ static void must_come(u32 cpu)
     pv_cpu_describe(cpu, name, sizeof(name));
     if (error == -ETIME)
         finish(VERDICT_FAIL, "CPU %u (%s) does not answer within %u s of its start", cpu, name,
-               (u32)(START_LIMIT_NS / NS_PER_S));
+               (u32)(ANSWER_LIMIT_NS / NS_PER_S));
     if (error)
         finish(VERDICT_FAIL, "CPU %u (%s) cannot be started: error %d", cpu, name, error);
 }
@@ -139,41 +139,52 @@ void smp_init(void)
 }
 
 /*
- * The last thread of a CPU that goes down. First no caller comes any more, then what callers have
- * left is done; then nothing happens here that somebody waits for.
+ * The CPU is offline first, so that nobody binds a thread to it or calls it from then on
+ * (smp_call_async, thread_start); whoever came before that is seen here. Once it is sure to go, it
+ * does what callers have left, answers those who flush, and gives its threads away; then nothing
+ * happens here that somebody waits for. Offline, it runs no thread but this.
  */
-static void go_down(void *arg)
+void smp_leave_if_asked(void)
 {
     struct cpu *c = this_cpu();
 
-    (void)arg;
-    mm_cpu_leave(); /* interrupts are disabled from here on */
+    if (!READ_ONCE(c->down_asked))
+        return;
     __atomic_store_n(&c->online, false, __ATOMIC_SEQ_CST);
+    if (__atomic_load_n(&c->bound, __ATOMIC_SEQ_CST) ||
+        !__atomic_exchange_n(&c->down_asked, false, __ATOMIC_SEQ_CST)) {
+        __atomic_store_n(&c->online, true, __ATOMIC_SEQ_CST);
+        __atomic_store_n(&c->down_asked, false, __ATOMIC_SEQ_CST);
+        return;
+    }
     while (__atomic_load_n(&c->callers, __ATOMIC_SEQ_CST))
         smp_on_call();
     smp_on_call();
+    mm_cpu_leave();
     sched_leave_cpu();
     pv_cpu_leave();
 }
 
+/* The CPU answers by taking the wish back: then it is offline, and goes, or it has refused. */
 int smp_down(u32 cpu)
 {
-    struct thread *last;
+    const u64 end = pv_clock_ns() + ANSWER_LIMIT_NS;
     int error;
 
     if (!cpu || cpu == pv_this_cpu() || !smp_is_online(cpu))
         return -EINVAL;
-    if (__atomic_load_n(&cpus[cpu].bound, __ATOMIC_SEQ_CST))
+    __atomic_store_n(&cpus[cpu].down_asked, true, __ATOMIC_SEQ_CST);
+    pv_send_ipi(cpu, PV_IPI_RESCHEDULE);
+    while (READ_ONCE(cpus[cpu].down_asked) && pv_clock_ns() < end)
+        sleep_until(pv_clock_ns() + LOOK_NS);
+    if (__atomic_exchange_n(&cpus[cpu].down_asked, false, __ATOMIC_SEQ_CST))
+        return -ETIME;
+    if (smp_is_online(cpu))
         return -EBUSY;
-    last = thread_start("go down", cpu, go_down, NULL);
-    if (!last)
-        return -EBUSY;
-    while (smp_is_online(cpu) || pv_cpu_is_up(cpu))
+    while (pv_cpu_is_up(cpu))
         sleep_until(pv_clock_ns() + LOOK_NS);
     error = pv_cpu_down(cpu);
-    cpus[cpu].bound = 0;
     timers_take_over(cpu);
-    thread_free(last);
     return error;
 }
 

@@ -22,8 +22,9 @@ u64 smp_online_set(void);
 
 /*
  * Takes a CPU down: its threads go elsewhere. Returns 0; -EINVAL for CPU 0, this one, and one that
- * is not online; -EBUSY if a thread is bound to it. smp_up starts it again: 0, -EINVAL, or -ETIME
- * if it does not answer. Context: thread, no spinlock held.
+ * is not online; -EBUSY if a thread is bound to it; -ETIME if it did not come to it within 10 s,
+ * and then it stays. smp_up starts it again: 0, -EINVAL, or -ETIME if it does not answer within
+ * 10 s. Context: thread, no spinlock held, one call of the two at a time.
  */
 int smp_down(u32 cpu);
 int smp_up(u32 cpu);
@@ -63,6 +64,9 @@ u32 smp_call_many(u64 set, void (*fn)(void *arg), void *arg);
 void smp_stop_others(void);
 bool smp_is_alone(void); /* this CPU has stopped the others */
 void smp_print_stopped(void);
+
+/* For the idle thread, interrupts disabled: does not return if smp_down wants this CPU. */
+void smp_leave_if_asked(void);
 
 /* The upcalls. The second is true if the NMI came to stop this CPU: then it does not return. */
 void smp_on_call(void);

@@ -80,6 +80,11 @@ void thread_free(struct thread *t)
     __atomic_store_n(&used[t - threads], false, __ATOMIC_RELEASE);
 }
 
+static void release_cpu(u32 cpu)
+{
+    __atomic_fetch_sub(&cpus[cpu].bound, 1, __ATOMIC_SEQ_CST);
+}
+
 /* A thread that is done is off its CPU when somebody else is seen there. */
 void thread_exit(void)
 {
@@ -89,7 +94,7 @@ void thread_exit(void)
         panic("thread %s cannot leave its address space", t->name);
     spin_lock_irqsave(&t->joiners.lock);
     if (t->bound)
-        __atomic_fetch_sub(&cpus[t->cpu].bound, 1, __ATOMIC_RELAXED);
+        release_cpu(t->cpu);
     WRITE_ONCE(t->state, THREAD_DONE);
     wake_all_locked(&t->joiners);
     spin_unlock(&t->joiners.lock);
@@ -104,18 +109,32 @@ void thread_begin(struct thread *t)
     thread_exit();
 }
 
+/* Counted first and looked at after that: a CPU that goes down does it the other way round. */
+static bool keep_cpu(u32 cpu)
+{
+    if (cpu >= PV_CPUS_MAX)
+        return false;
+    __atomic_fetch_add(&cpus[cpu].bound, 1, __ATOMIC_SEQ_CST);
+    if (smp_is_online(cpu))
+        return true;
+    release_cpu(cpu);
+    return false;
+}
+
 struct thread *thread_start(const char *name, u32 cpu, void (*run)(void *arg), void *arg)
 {
+    const bool bound = cpu != THREAD_ANY_CPU;
     struct thread *t;
 
-    if (cpu != THREAD_ANY_CPU && !smp_is_online(cpu))
+    if (bound && !keep_cpu(cpu))
         return NULL;
     t = thread_new(name, run, arg);
-    if (!t)
+    if (!t) {
+        if (bound)
+            release_cpu(cpu);
         return NULL;
-    t->bound = cpu != THREAD_ANY_CPU;
-    if (t->bound)
-        __atomic_fetch_add(&cpus[cpu].bound, 1, __ATOMIC_RELAXED);
+    }
+    t->bound = bound;
     sched_enqueue_new(t, t->bound ? cpu : pv_this_cpu());
     return t;
 }
@@ -145,10 +164,9 @@ int thread_bind(u32 cpu)
 {
     struct thread *t = this_thread();
 
-    if (!smp_is_online(cpu) || t->bound)
+    if (t->bound || !keep_cpu(cpu))
         return -EINVAL;
     t->bound = true;
-    __atomic_fetch_add(&cpus[cpu].bound, 1, __ATOMIC_RELAXED);
     while (pv_this_cpu() != cpu)
         sched_move_to(cpu);
     return 0;

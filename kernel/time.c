@@ -146,19 +146,15 @@ void timers_take_over(u32 cpu)
 struct sleeper {
     struct timer timer;
     struct thread *thread;
-    bool awake;
 };
 
 /* The thread may go on, and the sleeper be gone, before this returns. */
 static void wake(struct timer *timer)
 {
-    struct sleeper *sleeper = (struct sleeper *)timer;
-    struct thread *thread = sleeper->thread;
-
-    WRITE_ONCE(sleeper->awake, true);
-    sched_wake(thread);
+    sched_wake(((struct sleeper *)timer)->thread);
 }
 
+/* A deadline that has passed fires in timer_start: then the switch is to whoever else is ready. */
 void sleep_until(u64 deadline)
 {
     const u64 flags = pv_save_fl();
@@ -167,11 +163,7 @@ void sleep_until(u64 deadline)
     pv_irq_disable();
     WRITE_ONCE(this_thread()->state, THREAD_BLOCKED);
     timer_start(&sleeper.timer, deadline, wake);
-    while (!READ_ONCE(sleeper.awake)) {
-        sched_switch();
-        if (!READ_ONCE(sleeper.awake))
-            WRITE_ONCE(this_thread()->state, THREAD_BLOCKED);
-    }
+    sched_switch();
     pv_restore_fl(flags);
 }
 

@@ -35,10 +35,10 @@ enum {
     TRIGGER_LEVEL = 0xc,
 };
 
-/* A CPU may be listed in both ways. */
-static void add_cpu(u32 apic_id, u32 flags, struct madt_info *info)
+/* A CPU may be listed in both ways. What would name all CPUs names none. */
+static void add_cpu(u32 apic_id, u32 everybody, u32 flags, struct madt_info *info)
 {
-    if (!(flags & CPU_ENABLED) || info->nr_cpus == MADT_CPUS_MAX)
+    if (!(flags & CPU_ENABLED) || apic_id == everybody || info->nr_cpus == MADT_CPUS_MAX)
         return;
     for (u32 i = 0; i < info->nr_cpus; i++)
         if (info->apic_ids[i] == apic_id)
@@ -82,9 +82,9 @@ bool madt_parse(const struct acpi_header *table, struct madt_info *info)
         if (entry[1] < 2 || entry[1] > table->length - at)
             break;
         if (entry[0] == ENTRY_LOCAL_APIC && entry[1] >= LOCAL_APIC_SIZE)
-            add_cpu(entry[LOCAL_APIC_ID], load32(entry + LOCAL_APIC_FLAGS), info);
+            add_cpu(entry[LOCAL_APIC_ID], 0xff, load32(entry + LOCAL_APIC_FLAGS), info);
         if (entry[0] == ENTRY_X2APIC && entry[1] >= X2APIC_SIZE)
-            add_cpu(load32(entry + X2APIC_ID), load32(entry + X2APIC_FLAGS), info);
+            add_cpu(load32(entry + X2APIC_ID), ~0u, load32(entry + X2APIC_FLAGS), info);
         if (entry[0] == ENTRY_IOAPIC && entry[1] >= IOAPIC_SIZE)
             parse_ioapic(entry, info);
         if (entry[0] == ENTRY_OVERRIDE && entry[1] >= OVERRIDE_SIZE)

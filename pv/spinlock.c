@@ -121,7 +121,7 @@ static void wait_turn(struct spinlock *lock, u8 ticket)
     WRITE_ONCE(mine->lock, lock);
     while (!spin(lock, ticket)) {
         look_for_deadlock(lock, &seen);
-        if (spinlock_pv_wait)
+        if (spinlock_pv_wait && !seen) /* nobody would kick a CPU in a ring */
             sleep(lock, ticket);
     }
     WRITE_ONCE(mine->lock, NULL);

@@ -144,10 +144,12 @@ TEST(desc, idt_is_loaded_again_and_refuses_privileges_between, write_idt_entry, 
 TEST(desc, gs_index_loads_what_exists, load_gs_index)
 {
     EXPECT_EQ(pv_write_gdt_entry(cpu_gdt, TEST_ENTRY, data_segment(0x5000)), 0);
+    pv_irq_disable();
     EXPECT_EQ(pv_load_gs_index(TEST_ENTRY * 8 + 3), 0);
     EXPECT_EQ(pv_read_user_gs_base(), 0x5000);
     EXPECT_EQ(pv_load_gs_index((TEST_ENTRY + 1) * 8 + 3), -EINVAL);
     EXPECT_EQ(pv_load_gs_index(0), 0);
+    pv_irq_enable();
     EXPECT_EQ(pv_write_gdt_entry(cpu_gdt, TEST_ENTRY, 0), 0);
 }
 

@@ -45,7 +45,8 @@ static void raise_storm(struct storm storm)
     test_line_close(&line);
 }
 
-TEST(events, raised_storm, irq_raise, irq_disable, irq_enable, restore_fl, irq_mask, irq_unmask)
+SOAK_TEST(events, raised_storm, irq_raise, irq_disable, irq_enable, restore_fl, irq_mask,
+          irq_unmask)
 {
     raise_storm((struct storm){.normal = 100000, .soak = 1000000});
 }
@@ -86,7 +87,7 @@ static bool wait_open_and_closed(struct shot *shot)
     return READ_ONCE(shot->fired);
 }
 
-TEST(events, timer_storm, timer_set, irq_disable, irq_enable, restore_fl)
+SOAK_TEST(events, timer_storm, timer_set, irq_disable, irq_enable, restore_fl)
 {
     struct storm storm = {.normal = 20000, .soak = 1000000};
     struct shot shot = {0};
@@ -130,7 +131,7 @@ static bool halt_until_fired(struct shot *shot, u64 delta)
     return timer_stop(&guard);
 }
 
-TEST(events, halt_storm, safe_halt, timer_set)
+SOAK_TEST(events, halt_storm, safe_halt, timer_set)
 {
     struct storm storm = {.normal = 5000, .soak = 100000};
     struct shot shot = {0};
@@ -478,7 +479,7 @@ TEST(wide, lines_beyond_4096, irq_bind, irq_unbind)
         EXPECT_EQ(pv_irq_unbind(many[--bound]), 0);
 }
 
-TEST(wide, raised_storm, irq_raise, irq_disable, irq_enable, restore_fl, irq_mask, irq_unmask)
+SOAK_TEST(wide, raised_storm, irq_raise, irq_disable, irq_enable, restore_fl, irq_mask, irq_unmask)
 {
     raise_storm((struct storm){.normal = 20000, .soak = 1000000});
 }

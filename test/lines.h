@@ -22,14 +22,16 @@ void test_line_close(struct test_line *line);
 bool test_line_hits(const struct test_line *line, u32 wanted);
 
 /*
- * How often a storm is repeated: with soak=on as often as it says; otherwise a part of that, and
- * not longer than two seconds, since there are platforms where each round is some traps in an
- * emulator. done counts the rounds.
+ * How often a storm is repeated. Without soak= at most normal times and not longer than two
+ * seconds, since there are platforms where each round is some traps in an emulator; with it at
+ * least soak times, and as long as the test's share of the time lasts. done counts the rounds. One
+ * thread asks.
  */
 struct storm {
     u32 normal, soak;
     u32 done;
     u64 end;
+    bool late;
 };
 
 /* May the next round begin? */

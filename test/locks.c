@@ -1,7 +1,5 @@
 /* Spinlocks, mutexes and wake-ups between threads of all CPUs: nothing is lost, nobody starves. */
-#include "kernel/smp.h"
-#include "kernel/thread.h"
-#include "test/test.h"
+#include "test/cpus.h"
 
 #define WORKERS 8
 #define ROUNDS  2000u
@@ -20,29 +18,33 @@ static void enter_and_leave(void)
 
 static void with_spinlock(void *arg)
 {
-    for (u32 i = 0; i < ROUNDS; i++) {
+    struct storm storm = {.normal = ROUNDS, .soak = ROUNDS};
+
+    while (storm_goes_on(&storm)) {
         spin_lock(&lock);
         enter_and_leave();
         spin_unlock(&lock);
     }
-    *(u64 *)arg += ROUNDS;
+    *(u64 *)arg = storm.done;
 }
 
 static void with_mutex(void *arg)
 {
-    for (u32 i = 0; i < ROUNDS / 10; i++) {
+    struct storm storm = {.normal = ROUNDS / 10, .soak = ROUNDS / 10};
+
+    while (storm_goes_on(&storm)) {
         mutex_lock(&mutex);
         enter_and_leave();
         mutex_unlock(&mutex);
     }
-    *(u64 *)arg += ROUNDS / 10;
+    *(u64 *)arg = storm.done;
 }
 
 /* The counts of all workers add up to what they did together, and no two were inside at once. */
-static void all_at_once(void (*work)(void *arg), u64 each)
+static void all_at_once(void (*work)(void *arg))
 {
     struct thread *threads[WORKERS];
-    u64 counts[WORKERS] = {0};
+    u64 counts[WORKERS] = {0}, sum = 0;
 
     guarded = inside = intrusions = 0;
     for (u32 i = 0; i < WORKERS; i++) {
@@ -51,21 +53,23 @@ static void all_at_once(void (*work)(void *arg), u64 each)
     }
     for (u32 i = 0; i < WORKERS; i++) {
         thread_join(threads[i]);
-        EXPECT_EQ(counts[i], each);
+        EXPECT(counts[i]);
+        sum += counts[i];
     }
-    EXPECT_EQ(guarded, WORKERS * each);
+    EXPECT_EQ(guarded, sum);
     EXPECT_EQ(intrusions, 0);
+    print("# %llu times inside, one at a time\n", (unsigned long long)guarded);
 }
 
-TEST(locks, spinlock_excludes, lock_wait, lock_kick)
+SOAK_TEST(locks, spinlock_excludes, lock_wait, lock_kick)
 {
-    all_at_once(with_spinlock, ROUNDS);
+    all_at_once(with_spinlock);
     EXPECT(!lock.owner && lock.head == lock.tail && !lock.sleepers);
 }
 
-TEST(locks, mutex_excludes)
+SOAK_TEST(locks, mutex_excludes)
 {
-    all_at_once(with_mutex, ROUNDS / 10);
+    all_at_once(with_mutex);
     EXPECT(!mutex.owner && !mutex.queue.first);
 }
 
@@ -78,34 +82,182 @@ TEST(locks, trylock_takes_what_is_free_only)
     EXPECT(!spin_is_mine(&lock));
 }
 
-/* A ball between two threads: each waits for its turn, so a wake-up that is lost ends the game. */
-static struct wait_queue court = {.lock = SPINLOCK("court")};
-static u32 turn;
+/*
+ * Who comes first gets it first: each waiter is seen in line before the next one comes, and CPU 0,
+ * which lets go and asks again, comes last. So nobody waits for more than those who were there
+ * before him.
+ */
+static struct line_up {
+    u32 go, order[STORM_CPUS], taken;
+} line_up;
 
-static void play(void *arg)
+static void take_in_turn(void *arg)
 {
-    const u32 side = (u32)(u64)arg;
+    const u32 me = pv_this_cpu();
 
-    for (u32 i = 0; i < 500; i++) {
-        u64 flags;
+    (void)arg;
+    while (READ_ONCE(line_up.go) != me)
+        __builtin_ia32_pause();
+    spin_lock(&lock);
+    line_up.order[line_up.taken++] = me;
+    spin_unlock(&lock);
+}
 
-        wait_until(&court, turn % 2 == side);
-        flags = spin_lock_irqsave(&court.lock);
-        turn++;
-        wake_all_locked(&court);
-        spin_unlock_irqrestore(&court.lock, flags);
+static void line_up_once(void)
+{
+    struct crew crew;
+    u8 tail;
+
+    line_up = (struct line_up){0};
+    crew_start(&crew, 1, storm_cpus(), take_in_turn, NULL, 0);
+    spin_lock(&lock);
+    tail = lock.tail;
+    for (u32 cpu = 1; cpu < storm_cpus(); cpu++) {
+        WRITE_ONCE(line_up.go, cpu);
+        while (READ_ONCE(lock.tail) != (u8)(tail + cpu))
+            __builtin_ia32_pause();
+    }
+    spin_unlock(&lock);
+    spin_lock(&lock);
+    EXPECT_EQ(line_up.taken, storm_cpus() - 1);
+    spin_unlock(&lock);
+    crew_join(&crew);
+    for (u32 i = 0; i < crew.count; i++)
+        EXPECT_EQ(line_up.order[i], i + 1);
+}
+
+SOAK_TEST(locks, spinlock_goes_to_who_came_first)
+{
+    struct storm storm = {.normal = 20, .soak = 200};
+
+    NEEDS_CPUS(2);
+    while (storm_goes_on(&storm))
+        line_up_once();
+    print("# %u times %u CPUs in line\n", storm.done, storm_cpus());
+}
+
+/* How many threads wait on the queue. */
+static u32 queue_length(struct wait_queue *queue)
+{
+    const u64 flags = spin_lock_irqsave(&queue->lock);
+    u32 length = 0;
+
+    for (const struct thread *t = queue->first; t; t = t->next_wait)
+        length++;
+    spin_unlock_irqrestore(&queue->lock, flags);
+    return length;
+}
+
+static void take_mutex_in_turn(void *arg)
+{
+    mutex_lock(&mutex);
+    line_up.order[line_up.taken++] = (u32)(u64)arg;
+    mutex_unlock(&mutex);
+}
+
+TEST(locks, mutex_goes_to_who_came_first)
+{
+    struct thread *threads[STORM_CPUS];
+
+    line_up = (struct line_up){0};
+    mutex_lock(&mutex);
+    for (u64 i = 0; i < STORM_CPUS; i++) {
+        threads[i] = thread_start("queuer", THREAD_ANY_CPU, take_mutex_in_turn, (void *)i);
+        REQUIRE(threads[i]);
+        while (queue_length(&mutex.queue) <= i)
+            thread_yield();
+    }
+    mutex_unlock(&mutex);
+    mutex_lock(&mutex);
+    EXPECT_EQ(line_up.taken, STORM_CPUS);
+    mutex_unlock(&mutex);
+    for (u32 i = 0; i < STORM_CPUS; i++) {
+        thread_join(threads[i]);
+        EXPECT_EQ(line_up.order[i], i);
     }
 }
 
-TEST(locks, no_wake_up_is_lost, send_ipi)
+static void lock_once(void *arg)
+{
+    (void)arg;
+    spin_lock(&lock);
+    spin_unlock(&lock);
+}
+
+/*
+ * A waiter that nobody lets in gives its time away. Natively that is one pause, so a sleeper is
+ * counted in for it: then who unlocks has somebody to kick.
+ */
+TEST(locks, long_wait_is_given_away_and_ends_by_a_kick, lock_wait, lock_kick)
+{
+    const struct spinlock_counts before = spinlock_counts;
+    struct crew crew;
+
+    NEEDS_CPUS(2);
+    spin_lock(&lock);
+    crew_start(&crew, 1, 2, lock_once, NULL, 0);
+    while (READ_ONCE(spinlock_counts.waits) == before.waits)
+        __builtin_ia32_pause();
+    __atomic_fetch_add(&lock.sleepers, 1, __ATOMIC_SEQ_CST);
+    spin_unlock(&lock);
+    crew_join(&crew);
+    __atomic_fetch_sub(&lock.sleepers, 1, __ATOMIC_SEQ_CST);
+    EXPECT(spinlock_counts.kicks > before.kicks);
+    print("# since the boot: %llu waits, %llu kicks\n", (unsigned long long)spinlock_counts.waits,
+          (unsigned long long)spinlock_counts.kicks);
+}
+
+/*
+ * A ball between two threads: each waits for its turn, so a wake-up that is lost ends the game. It
+ * comes when the other one is about to go to sleep as often as when it sleeps.
+ */
+static struct wait_queue court = {.lock = SPINLOCK("court")};
+static u32 turn;
+static bool over;
+
+static bool hit(void *arg)
+{
+    const u32 side = (u32)(u64)arg;
+    u64 flags;
+    bool goes_on;
+
+    wait_until(&court, turn % 2 == side || over);
+    flags = spin_lock_irqsave(&court.lock);
+    goes_on = !over;
+    turn += goes_on;
+    wake_all_locked(&court);
+    spin_unlock_irqrestore(&court.lock, flags);
+    return goes_on;
+}
+
+static void play(void *arg)
+{
+    while (hit(arg))
+        ;
+}
+
+static void serve(void *arg)
+{
+    struct storm storm = {.normal = 500, .soak = 100000};
+
+    while (storm_goes_on(&storm))
+        hit(arg);
+    wait_until(&court, turn % 2 == 0);
+    over = true;
+    hit(arg);
+    EXPECT_EQ(turn, 2 * storm.done);
+}
+
+SOAK_TEST(locks, no_wake_up_is_lost, send_ipi)
 {
     struct thread *a, *b;
 
     turn = 0;
-    a = thread_start("ping", 0, play, (void *)0);
+    over = false;
+    a = thread_start("ping", 0, serve, (void *)0);
     b = thread_start("pong", smp_online_count() - 1, play, (void *)1);
     REQUIRE(a && b);
     thread_join(a);
     thread_join(b);
-    EXPECT_EQ(turn, 1000);
+    print("# %u wake-ups\n", turn);
 }

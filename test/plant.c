@@ -2,10 +2,12 @@
  * The planted faults. Each shows that something which must not pass in silence doesn't: the
  * runner's own tests (tools/test/) run them and look at what is said.
  */
+#include "boot/layout.h"
 #include "kernel/panic.h"
 #include "kernel/plant.h"
-#include "pv/pv.h"
-#include "test/test.h"
+#include "lib/acpi.h"
+#include "lib/string.h"
+#include "test/cpus.h"
 
 static void plant_fail(void)
 {
@@ -73,6 +75,54 @@ static void plant_silent(void)
     pv_shutdown(PV_REBOOT, 0);
 }
 
+/* Each of two CPUs holds a lock and wants the other's; a lone CPU wants its own. */
+static struct spinlock left = SPINLOCK("left"), right = SPINLOCK("right");
+
+static void take_right_then_left(void *arg)
+{
+    (void)arg;
+    spin_lock(&right);
+    spin_lock(&left);
+}
+
+static void plant_deadlock(void)
+{
+    spin_lock(&left);
+    if (smp_online_count() == 1)
+        spin_lock(&left);
+    thread_start("other", 1, take_right_then_left, NULL);
+    while (!READ_ONCE(right.owner))
+        __builtin_ia32_pause();
+    spin_lock(&right);
+}
+
+/*
+ * The firmware lists a CPU that there is not, in place of its last interrupt override (lib/madt.c
+ * knows the layouts).
+ */
+static void plant_absent_cpu(void)
+{
+    const struct boot_info *b = boot_info_ptr;
+    const struct phys_window low = {(const u8 *)DIRECT_MAP_BASE, 0, BOOT_MAP_SIZE};
+    u8 *madt = (u8 *)(u64)acpi_find_table(&low, b->rsdp_pa, b->rsdp, b->rsdp_size, "APIC");
+    u8 *entry = NULL, sum = 0;
+
+    if (!madt)
+        panic("planted: no MADT to lie in");
+    for (u32 at = 44; at < load32(madt + 4); at += madt[at + 1])
+        if (madt[at] == 2)
+            entry = madt + at;
+    if (!entry)
+        panic("planted: no override in the MADT");
+    memset(entry + 2, 0, 8);
+    entry[0] = 0;  /* local APIC */
+    entry[3] = 99; /* its id */
+    entry[4] = 1;  /* enabled */
+    for (u32 at = 0; at < load32(madt + 4); at++)
+        sum = (u8)(sum + madt[at]);
+    madt[9] = (u8)(madt[9] - sum);
+}
+
 PLANT(fail, PLANT_TEST, plant_fail);
 PLANT(skip, PLANT_TEST, plant_skip);
 PLANT(crash, PLANT_TEST, wild_write);
@@ -83,4 +133,6 @@ PLANT(stack, PLANT_TEST, plant_stack);
 PLANT(panic, PLANT_TEST, plant_panic);
 PLANT(loop, PLANT_TEST, plant_loop);
 PLANT(silent, PLANT_TEST, plant_silent);
+PLANT(deadlock, PLANT_TEST, plant_deadlock);
 PLANT(early, PLANT_EARLY, wild_write);
+PLANT(absent_cpu, PLANT_EARLY, plant_absent_cpu);

@@ -1,23 +1,16 @@
-/* Class 5: CPUs come, work, go and come again; what one asks of another is done, once, there. */
+/* Class 5: CPUs come, work, go and come again; what one asks of another is done, once, there. What
+ * they do to each other in a storm: test/smp_storm.c. */
 #include "boot/layout.h"
-#include "kernel/smp.h"
-#include "kernel/thread.h"
 #include "kernel/trap.h"
-#include "mm/frame.h"
-#include "mm/space.h"
 #include "lib/format.h"
 #include "lib/madt.h"
 #include "lib/string.h"
-#include "test/test.h"
+#include "test/cpus.h"
 
 enum {
     APIC_ID = 0x20,   /* as for apic_read */
     ICR_NMI = 0x4400, /* assert, delivery mode NMI */
 };
-
-#define NEEDS_CPUS(n) \
-    if (smp_online_count() < (n)) \
-    SKIP("this machine has %u CPUs; --smp %u shows more", smp_online_count(), (n))
 
 TEST(smp, every_listed_cpu_is_up, smp_prepare, cpu_count, cpu_up, cpu_enter, cpu_is_up,
      setup_secondary_clock)
@@ -42,6 +35,7 @@ TEST(smp, cpus_have_names, cpu_describe)
         pv_cpu_describe(cpu, names[cpu % 2], sizeof(names[0]));
         EXPECT(names[cpu % 2][0]);
         EXPECT(strcmp(names[0], names[1]));
+        print("# CPU %u: %s\n", cpu, names[cpu % 2]);
     }
 }
 
@@ -74,18 +68,6 @@ TEST(smp, the_firmware_lists_as_many_cpus, platform_init, cpu_count)
                     &madt))
         SKIP("no table lists CPUs");
     EXPECT_EQ(pv_cpu_count(), madt.nr_cpus);
-}
-
-static void on_every_cpu(void (*run)(void *arg))
-{
-    static struct thread *threads[PV_CPUS_MAX];
-
-    for (u32 cpu = 0; cpu < MIN(smp_online_count(), 8u); cpu++) {
-        threads[cpu] = thread_start("everywhere", cpu, run, NULL);
-        REQUIRE(threads[cpu]);
-    }
-    for (u32 cpu = 0; cpu < MIN(smp_online_count(), 8u); cpu++)
-        thread_join(threads[cpu]);
 }
 
 static u32 caught[PV_CPUS_MAX];
@@ -124,9 +106,12 @@ TEST(smp, wrong_cpus_are_refused, cpu_up, cpu_down, send_ipi, send_nmi)
 
 TEST(smp, exceptions_are_caught_on_every_cpu, load_idt)
 {
+    struct crew crew;
+
     memset(caught, 0, sizeof(caught));
-    on_every_cpu(make_exceptions);
-    for (u32 cpu = 0; cpu < MIN(smp_online_count(), 8u); cpu++)
+    crew_start(&crew, 0, storm_cpus(), make_exceptions, NULL, 0);
+    crew_join(&crew);
+    for (u32 cpu = 0; cpu < storm_cpus(); cpu++)
         EXPECT_EQ(caught[cpu], 10);
 }
 
@@ -256,107 +241,4 @@ TEST(smp, cpu_goes_down_and_comes_again, cpu_leave, cpu_down, cpu_up)
         EXPECT_EQ(smp_call(cpu, count_call, counts), 0);
         EXPECT_EQ(counts[cpu], i);
     }
-}
-
-/* A word whose page changes under the eyes of all CPUs: each must see the new one. */
-static struct shown {
-    const u64 *word;
-    u64 wanted;
-    u32 stale;
-} shown;
-
-static void look(void *arg)
-{
-    (void)arg;
-    if (READ_ONCE(*shown.word) != READ_ONCE(shown.wanted))
-        __atomic_fetch_add(&shown.stale, 1, __ATOMIC_SEQ_CST);
-}
-
-TEST(smp, no_cpu_keeps_a_translation_that_was_flushed, flush_others)
-{
-    const u64 va = VMAP_END - MIB(64);
-    pfn_t pages[2];
-    pte_t *slot;
-
-    for (u32 i = 0; i < 2; i++) {
-        pages[i] = frame_alloc(0, FRAME_ZEROED, FRAME_KERNEL);
-        REQUIRE(pages[i].n != PFN_INVALID.n);
-        *(u64 *)pfn_to_va(pages[i]) = 100 + i;
-    }
-    shown = (struct shown){.word = (const u64 *)va};
-    REQUIRE(mm_map(&mm_kernel, va, pages[0], 1, 0) == 0);
-    slot = (pte_t *)mm_slot(&mm_kernel, va, 1);
-    for (u32 i = 0; i < 200; i++) {
-        shown.wanted = 100 + i % 2;
-        pv_irq_disable(); /* the others are all but this CPU */
-        pv_set_pte(slot, pv_make_pte(pte_value(pages[i % 2], PTE_PRESENT | PTE_NX)));
-        pv_flush_one(va);
-        EXPECT_EQ(pv_flush_others(smp_online_set(), i % 3 ? va : ~0ull), 0);
-        pv_irq_enable();
-        EXPECT_EQ(smp_call_many(~0ull, look, NULL), smp_online_count());
-    }
-    EXPECT_EQ(shown.stale, 0);
-    EXPECT_EQ(mm_unmap(&mm_kernel, va, 1), 0);
-    frame_free(pages[0], 0);
-    frame_free(pages[1], 0);
-}
-
-/* Every CPU asks every other; what was asked is counted where it is asked, and where it is done. */
-static u64 asked[PV_CPUS_MAX], done[PV_CPUS_MAX];
-
-static void count_done(void *arg)
-{
-    (void)arg;
-    __atomic_fetch_add(&done[pv_this_cpu()], 1, __ATOMIC_SEQ_CST);
-}
-
-static void ask_all(void *arg)
-{
-    const u32 rounds = cmdline.soak[0] ? 100000 : 800 / smp_online_count();
-
-    (void)arg;
-    for (u32 i = 0; i < rounds; i++)
-        for (u32 cpu = 0; cpu < PV_CPUS_MAX; cpu++)
-            if (smp_is_online(cpu) && !smp_call(cpu, count_done, NULL))
-                __atomic_fetch_add(&asked[cpu], 1, __ATOMIC_SEQ_CST);
-}
-
-TEST(smp, no_call_is_lost, send_ipi)
-{
-    memset(asked, 0, sizeof(asked));
-    memset(done, 0, sizeof(done));
-    on_every_cpu(ask_all);
-    for (u32 cpu = 0; cpu < smp_online_count(); cpu++) {
-        EXPECT(asked[cpu] >= 12);
-        EXPECT_EQ(done[cpu], asked[cpu]);
-        print("# CPU %u: %llu calls asked for, %llu done\n", cpu, (unsigned long long)asked[cpu],
-              (unsigned long long)done[cpu]);
-    }
-}
-
-/* Read in turn, under a lock: each reading comes after the one before it, on whichever CPU. */
-static struct spinlock clock_lock = SPINLOCK("test clock");
-static u64 last_reading, readings, backwards;
-
-static void read_clock(void *arg)
-{
-    (void)arg;
-    for (u32 i = 0; i < 1000; i++) {
-        u64 now;
-
-        spin_lock(&clock_lock);
-        now = pv_clock_ns();
-        backwards += now < last_reading;
-        last_reading = now;
-        readings++;
-        spin_unlock(&clock_lock);
-    }
-}
-
-TEST(smp, clock_never_goes_back_between_cpus, clock_ns)
-{
-    readings = backwards = last_reading = 0;
-    on_every_cpu(read_clock);
-    EXPECT_EQ(readings, 1000 * MIN(smp_online_count(), 8u));
-    EXPECT_EQ(backwards, 0);
 }

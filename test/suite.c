@@ -4,6 +4,7 @@
  */
 #include "kernel/app.h"
 #include "kernel/plant.h"
+#include "kernel/time.h"
 #include "kernel/verdict.h"
 #include "lib/format.h"
 #include "lib/string.h"
@@ -12,6 +13,7 @@
 
 extern const struct test _tests_start[], _tests_end[];
 
+u64 soak_share_ns;
 static u32 failures; /* of the test that runs */
 static char skip_reason[128];
 
@@ -96,20 +98,41 @@ static void run_tests(bool covering)
         }
 }
 
+#define SOAK_MAX_S (7 * 24 * 3600ull)
+
+/* soaking: how many of the tests that are to run can use the time. */
+static void share_soak(u32 soaking)
+{
+    u64 seconds;
+
+    if (!cmdline.soak[0])
+        return;
+    if (!parse_u64(cmdline.soak, &seconds) || !seconds || seconds > SOAK_MAX_S)
+        finish(VERDICT_ERROR, "soak=%s: wants seconds, 1 to %u", cmdline.soak, (u32)SOAK_MAX_S);
+    if (!soaking)
+        finish(VERDICT_ERROR, "soak=%s: no test of test=%s repeats what it does", cmdline.soak,
+               cmdline.test);
+    soak_share_ns = seconds * NS_PER_S / soaking;
+    print("# soak: %u tests share %llu s\n", soaking, (unsigned long long)seconds);
+}
+
 static void suite_run(void)
 {
     const struct plant *plant = plant_wanted(PLANT_TEST);
+    u32 soaking = 0;
 
-    if (cmdline.soak[0] && strcmp(cmdline.soak, "on"))
-        finish(VERDICT_ERROR, "soak=%s: known is on", cmdline.soak);
     for (const struct test *t = _tests_start; t < _tests_end; t++)
-        count.planned += glob_match(cmdline.test, t->name);
+        if (glob_match(cmdline.test, t->name)) {
+            count.planned++;
+            soaking += t->soaks;
+        }
     count.planned += plant != NULL;
     if (!count.planned)
         finish(VERDICT_ERROR, "test=%s matches none of the %u tests", cmdline.test,
                (u32)(_tests_end - _tests_start));
 
     print("KTAP version 1\n1..%u\n", count.planned);
+    share_soak(soaking);
     run_tests(true);
     run_tests(false);
     if (plant)

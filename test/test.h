@@ -3,7 +3,9 @@
  *
  * TEST(group, name, op, …) { … } defines and registers one test and cites the ops that it covers;
  * with no op, it covers none. A test that comes to its end has passed unless an EXPECT failed; SKIP
- * ends it as not applicable here, with the reason in words.
+ * ends it as not applicable here, with the reason in words. SOAK_TEST is one that repeats what it
+ * does: with soak=S the tests of that kind that run share the S seconds (test/lines.h, struct
+ * storm).
  *
  * Every op of pv/ops.def must be cited somewhere: pv/ops.def makes test/coverage.c refer to one
  * symbol an op, and citing an op defines it, so an op without a test does not link.
@@ -19,7 +21,11 @@ struct test {
     const char *name; /* group.name */
     const char *ops;  /* names, each followed by a blank */
     void (*run)(void);
+    bool soaks;
 };
+
+/* The time that soak= leaves for each SOAK_TEST, in ns; 0: none was asked for. */
+extern u64 soak_share_ns;
 
 #define CITE_SYMBOL(op) __asm__(".weak no_test_covers_" #op "\n\t.set no_test_covers_" #op ", 0");
 #define CITE_NAME(op)   #op " "
@@ -38,11 +44,15 @@ struct test {
 #define FOR_EACH_N(...)                                           FOR_EACH_PICK(0, ##__VA_ARGS__, 8, 7, 6, 5, 4, 3, 2, 1, 0)
 #define FOR_EACH(m, ...)                                          FOR_EACH_N(__VA_ARGS__)(m, ##__VA_ARGS__)
 
-#define TEST(group, ident, ...) \
+#define TEST(group, ident, ...)      TEST_OF_KIND(group, ident, false, ##__VA_ARGS__)
+#define SOAK_TEST(group, ident, ...) TEST_OF_KIND(group, ident, true, ##__VA_ARGS__)
+
+#define TEST_OF_KIND(group, ident, soaks, ...) \
     FOR_EACH(CITE_SYMBOL, ##__VA_ARGS__) \
     static void test_##group##_##ident(void); \
-    static const struct test entry_##group##_##ident __used __section(".tests." #group) __aligned( \
-        8) = {#group "." #ident, "" FOR_EACH(CITE_NAME, ##__VA_ARGS__), test_##group##_##ident}; \
+    static const struct test entry_##group##_##ident __used __section(".tests." #group) \
+        __aligned(8) = {#group "." #ident, "" FOR_EACH(CITE_NAME, ##__VA_ARGS__), \
+                        test_##group##_##ident, soaks}; \
     static void test_##group##_##ident(void)
 
 /* Each returns whether it held; a failure is printed and counted. */

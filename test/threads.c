@@ -1,7 +1,7 @@
 /* Kernel threads: they share a CPU, sleep, keep their FPU state, and move. */
-#include "kernel/smp.h"
-#include "kernel/thread.h"
-#include "test/test.h"
+#include "kernel/trap.h"
+#include "pv/x86.h"
+#include "test/cpus.h"
 
 static bool stop;
 
@@ -98,4 +98,80 @@ TEST(threads, sleep_lasts_until_its_end, timer_set)
         sleep_until(end);
         EXPECT(pv_clock_ns() >= end);
     }
+}
+
+/* Deadlines that have passed, pass on the way to sleep, or come later. */
+static void sleep_on(void *arg)
+{
+    struct storm storm = {.normal = 200, .soak = 20000};
+
+    while (storm_goes_on(&storm)) {
+        const u64 end = pv_clock_ns() + storm.done * 37 % 200 * NS_PER_US;
+
+        sleep_until(end);
+        EXPECT(pv_clock_ns() >= end);
+    }
+    *(u32 *)arg = storm.done;
+}
+
+SOAK_TEST(threads, every_sleeper_wakes, timer_set)
+{
+    u32 slept[STORM_CPUS] = {0}, sum = 0;
+    struct crew crew;
+
+    crew_start(&crew, 0, storm_cpus(), sleep_on, slept, sizeof(slept[0]));
+    crew_join(&crew);
+    for (u32 i = 0; i < crew.count; i++) {
+        EXPECT(slept[i]);
+        sum += slept[i];
+    }
+    print("# %u sleeps on %u CPUs\n", sum, crew.count);
+}
+
+static void sleep_in_the_past(void *arg)
+{
+    pv_irq_disable();
+    while (!READ_ONCE(stop)) {
+        sleep_until(0);
+        ++*(u64 *)arg;
+    }
+    pv_irq_enable();
+}
+
+/* Each such sleep ends at once, and yet gives way to the other threads of that CPU: here nothing
+ * else does, since no interrupt comes. */
+TEST(threads, sleep_in_the_past_gives_way)
+{
+    struct thread *t;
+    u64 slept = 0;
+
+    WRITE_ONCE(stop, false);
+    t = thread_start("never rests", 0, sleep_in_the_past, &slept);
+    REQUIRE(t);
+    for (u32 i = 0; i < 5; i++)
+        sleep_until(pv_clock_ns() + 100 * NS_PER_US);
+    WRITE_ONCE(stop, true);
+    thread_join(t);
+    EXPECT(slept);
+}
+
+static void look_at_cr4(void *arg)
+{
+    __atomic_fetch_add((u32 *)arg, !(pv_read_cr4() & CR4_OSXSAVE), __ATOMIC_SEQ_CST);
+}
+
+/* A switch of threads does not save its registers. */
+TEST(threads, avx_is_off_on_every_cpu, read_cr4, write_cr4)
+{
+    struct fault fault = {0};
+    u32 off = 0;
+
+    EXPECT_EQ(smp_call_many(~0ull, look_at_cr4, &off), smp_online_count());
+    EXPECT_EQ(off, smp_online_count());
+    PV_TRY(fault)
+    {
+        __asm__ volatile("vzeroupper");
+    }
+    EXPECT(fault.caught);
+    EXPECT_EQ(fault.vector, VECTOR_UD);
 }

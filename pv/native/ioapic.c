@@ -80,17 +80,12 @@ void native_ioapic_route(const struct ioapic_route *route, bool masked)
                               (route->level ? ENTRY_LEVEL : 0) | (masked ? ENTRY_MASKED : 0));
 }
 
-/* An interrupt between index and window might move the index. */
 void native_ioapic_mask(u32 gsi, bool masked)
 {
     const u32 i = owner_of(gsi);
-    const u64 flags = pv_save_fl();
-    u32 low;
+    const u32 low = read_reg(ioapics[i].pa, IOAPIC_ENTRIES + 2 * (gsi - ioapics[i].gsi_base));
 
-    pv_irq_disable();
-    low = read_reg(ioapics[i].pa, IOAPIC_ENTRIES + 2 * (gsi - ioapics[i].gsi_base));
     write_low(gsi, masked ? low | ENTRY_MASKED : low & ~(u32)ENTRY_MASKED);
-    pv_restore_fl(flags);
 }
 
 static void disable_8259(u16 port, u8 vector, u8 icw3)

@@ -16,7 +16,10 @@ void native_ioapic_init(const struct madt_info *madt);
 
 bool native_ioapic_has(u32 gsi);
 
-/* Both for a GSI that is there. */
+/*
+ * Both for a GSI that is there. Context: one CPU at a time and interrupts disabled, since an index
+ * register is written before each access.
+ */
 void native_ioapic_route(const struct ioapic_route *route, bool masked);
 void native_ioapic_mask(u32 gsi, bool masked);
 

@@ -22,8 +22,11 @@ static struct line {
     bool masked;
     bool waiting; /* came while it was masked */
     u32 gsi;
-    u32 apic_id; /* of the CPU that bound it */
+    u32 cpu; /* that bound it */
 } lines[NR_LINES];
+
+/* Held while a line's life begins or ends, and over each use of an I/O APIC's index register. */
+static bool busy;
 
 static struct madt_info madt;
 
@@ -53,6 +56,30 @@ void native_restore_fl(u64 flags)
         native_irq_disable();
 }
 
+static u64 lock(void)
+{
+    const u64 flags = native_save_fl();
+
+    native_irq_disable();
+    while (__atomic_test_and_set(&busy, __ATOMIC_ACQUIRE))
+        __asm__ volatile("pause");
+    return flags;
+}
+
+static void unlock(u64 flags)
+{
+    __atomic_clear(&busy, __ATOMIC_RELEASE);
+    native_restore_fl(flags);
+}
+
+static void mask_pin(const struct line *l, bool masked)
+{
+    const u64 flags = lock();
+
+    native_ioapic_mask(l->gsi, masked);
+    unlock(flags);
+}
+
 const struct pv_flag_ops native_flag_ops = {
     .save_fl = native_save_fl,
     .restore_fl = native_restore_fl,
@@ -66,10 +93,15 @@ static struct line *line_of(u32 line)
     return line < NR_LINES && lines[line].kind != LINE_FREE ? &lines[line] : NULL;
 }
 
+/* One that comes to another CPU than the line's is of the line's last life, bound there. */
 static void on_line(struct trap_frame *frame)
 {
     const u32 line = (u32)frame->vector - VECTOR_LINES;
 
+    if (lines[line].cpu != pv_this_cpu()) {
+        native_apic_eoi();
+        return;
+    }
     if (lines[line].kind == LINE_FREE || lines[line].masked) {
         lines[line].waiting = true;
         native_apic_eoi();
@@ -137,17 +169,15 @@ static int bind_free_line(const struct line *wanted, bool active_low)
                                                    .vector = (u8)(VECTOR_LINES + i),
                                                    .active_low = active_low,
                                                    .level = wanted->kind == LINE_LEVEL,
-                                                   .apic_id = wanted->apic_id},
+                                                   .apic_id = native_apic_own_id()},
                             wanted->kind == LINE_LEVEL);
     return (int)i;
 }
 
 static int bind_pin(u32 gsi, bool level, bool active_low)
 {
-    const struct line line = {.kind = level ? LINE_LEVEL : LINE_EDGE,
-                              .masked = true,
-                              .gsi = gsi,
-                              .apic_id = native_apic_own_id()};
+    const struct line line = {
+        .kind = level ? LINE_LEVEL : LINE_EDGE, .masked = true, .gsi = gsi, .cpu = pv_this_cpu()};
 
     if (!native_ioapic_has(gsi))
         return -ENODEV;
@@ -158,7 +188,7 @@ static int bind_pin(u32 gsi, bool level, bool active_low)
 
 static int bind_source(enum pv_irq_source source, u32 number)
 {
-    const struct line soft = {.kind = LINE_SOFT, .masked = true, .apic_id = native_apic_own_id()};
+    const struct line soft = {.kind = LINE_SOFT, .masked = true, .cpu = pv_this_cpu()};
 
     switch (source) {
     case PV_IRQ_SOFT:
@@ -175,12 +205,10 @@ static int bind_source(enum pv_irq_source source, u32 number)
 
 static int native_irq_bind(enum pv_irq_source source, u32 number)
 {
-    const u64 flags = native_save_fl();
-    int line;
+    const u64 flags = lock();
+    const int line = bind_source(source, number);
 
-    native_irq_disable();
-    line = bind_source(source, number);
-    native_restore_fl(flags);
+    unlock(flags);
     return line;
 }
 
@@ -191,8 +219,8 @@ static int native_irq_unbind(u32 line)
     if (!l)
         return -EINVAL;
     if (l->kind != LINE_SOFT)
-        native_ioapic_mask(l->gsi, true);
-    l->kind = LINE_FREE;
+        mask_pin(l, true);
+    WRITE_ONCE(l->kind, LINE_FREE);
     return 0;
 }
 
@@ -202,7 +230,7 @@ static int native_irq_raise(u32 line)
 
     if (!l || l->kind != LINE_SOFT)
         return -EINVAL;
-    return native_apic_icr(l->apic_id, ICR_ASSERT | (VECTOR_LINES + line));
+    return native_send_vector(l->cpu, VECTOR_LINES + line);
 }
 
 static int native_irq_mask(u32 line)
@@ -213,7 +241,7 @@ static int native_irq_mask(u32 line)
         return -EINVAL;
     WRITE_ONCE(l->masked, true);
     if (l->kind == LINE_LEVEL)
-        native_ioapic_mask(l->gsi, true);
+        mask_pin(l, true);
     return 0;
 }
 
@@ -227,11 +255,11 @@ static int native_irq_unmask(u32 line)
         return -EINVAL;
     WRITE_ONCE(l->masked, false);
     if (l->kind == LINE_LEVEL)
-        native_ioapic_mask(l->gsi, false);
+        mask_pin(l, false);
     if (!READ_ONCE(l->waiting))
         return 0;
     l->waiting = false;
-    return native_apic_icr(l->apic_id, ICR_ASSERT | (VECTOR_LINES + line));
+    return native_send_vector(l->cpu, VECTOR_LINES + line);
 }
 
 /* The CPU has at most one line in service: its handler runs with interrupts disabled. */

@@ -218,7 +218,7 @@ static struct {
     u64 va, pending;
 } shootdown;
 
-static void flush_if_asked(void)
+void native_flush_if_asked(void)
 {
     const u64 me = 1ull << pv_this_cpu();
 
@@ -235,22 +235,35 @@ void native_on_flush(struct trap_frame *frame)
 {
     (void)frame;
     native_apic_eoi();
-    flush_if_asked();
+    native_flush_if_asked();
+}
+
+/* A CPU that has left meanwhile answers nothing, and begins without a TLB when it comes again. */
+static void wait_flushed(void)
+{
+    u64 left;
+
+    while ((left = __atomic_load_n(&shootdown.pending, __ATOMIC_SEQ_CST))) {
+        const u32 first = (u32)__builtin_ctzll(left);
+
+        if (!native_cpu_is_up(first))
+            __atomic_fetch_and(&shootdown.pending, ~(1ull << first), __ATOMIC_SEQ_CST);
+        __asm__ volatile("pause");
+    }
 }
 
 /* Interrupts are disabled, so while it waits for its turn this CPU does what is asked of it. */
 static void ask(u64 cpus, u64 va)
 {
     while (__atomic_exchange_n(&shootdown.busy, 1, __ATOMIC_SEQ_CST)) {
-        flush_if_asked();
+        native_flush_if_asked();
         __asm__ volatile("pause");
     }
     shootdown.va = va;
     __atomic_store_n(&shootdown.pending, cpus, __ATOMIC_SEQ_CST);
     for (u64 left = cpus; left; left &= left - 1)
         native_send_vector((u32)__builtin_ctzll(left), VECTOR_FLUSH);
-    while (__atomic_load_n(&shootdown.pending, __ATOMIC_SEQ_CST))
-        __asm__ volatile("pause");
+    wait_flushed();
     __atomic_store_n(&shootdown.busy, 0, __ATOMIC_SEQ_CST);
 }
 

@@ -75,6 +75,10 @@ int native_set_iopl(u32 level);
 int native_set_io_bitmap(const u8 *bitmap, u32 count);
 void native_syscall_init(void);
 
+/* mmu.c: of a shoot-down, on the CPU that is asked; and on one that has just come up. */
+void native_on_flush(struct trap_frame *frame);
+void native_flush_if_asked(void);
+
 /* entry.S */
 extern const char native_entry_start[], native_entry_end[];
 void native_iret(struct trap_frame *frame);
@@ -114,7 +118,6 @@ struct madt_info;
 void native_smp_learn(const struct madt_info *madt);
 bool native_cpu_is_up(u32 cpu);
 int native_send_vector(u32 cpu, u32 vector);
-void native_on_flush(struct trap_frame *frame); /* mmu.c */
 void native_smp_learn_memory(const struct boot_info *info);
 
 /* start.S: the first instructions of another CPU, in 64-bit mode; and a new start on a new stack.

@@ -134,7 +134,8 @@ static void native_cpu_enter(void)
 {
     if (!native_apic_init())
         pv_panic("cpu_enter", "CPU %u has no local APIC", pv_this_cpu());
-    WRITE_ONCE(up[pv_this_cpu()], true);
+    __atomic_store_n(&up[pv_this_cpu()], true, __ATOMIC_SEQ_CST);
+    native_flush_if_asked(); /* what was asked before it left, and lost with its interrupts */
 }
 
 static void native_cpu_leave(void)

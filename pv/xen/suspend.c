@@ -22,13 +22,19 @@ static void restore(void)
     pv_setup_boot_clock();
 }
 
-/* Were dom0 to suspend, Xen would halt or reboot the machine: it knows no such reason. */
+/*
+ * The others would go on with shared pages, events and a clock that are no longer theirs.
+ * Were dom0 to suspend, Xen would halt or reboot the machine: it knows no such reason.
+ */
 int xen_suspend(void)
 {
     struct sched_shutdown shutdown = {.reason = SHUTDOWN_suspend};
     long cancelled;
     u64 start_info;
 
+    for (u32 cpu = 0; cpu < PV_CPUS_MAX; cpu++)
+        if (cpu != pv_this_cpu() && xen_cpu_is_up(cpu))
+            return -EBUSY;
     if (xen_is_dom0())
         return -EPERM;
     start_info = xen_flavour->publish();

@@ -68,10 +68,91 @@ static void ignores_an_isa_number_that_there_is_not(void)
     CHECK_EQ(info.isa[0].gsi, 0);
 }
 
+/* flags: bit 0 enabled, bit 1 may be enabled later (ACPI 6.4, table 5.22). */
+static void put_cpu(u8 **at, bool x2, u32 id, u32 flags)
+{
+    u8 *entry = *at;
+
+    memset(entry, 0, 16);
+    entry[0] = x2 ? 9 : 0;
+    entry[1] = x2 ? 16 : 8;
+    entry[3] = x2 ? 0 : (u8)id;
+    memcpy(entry + (x2 ? 8 : 4), &flags, 4);
+    if (x2)
+        memcpy(entry + 4, &id, 4);
+    *at += entry[1];
+}
+
+static u8 wide[44 + 16 * (MADT_CPUS_MAX + 8)];
+
+static bool parse_wide(const u8 *end)
+{
+    const u32 length = (u32)(end - wide);
+
+    memcpy(wide + 4, &length, 4);
+    return madt_parse((const struct acpi_header *)(const void *)wide, &info);
+}
+
+static void lists_cpus_in_order(void)
+{
+    static const u32 expected[] = {4, 0, 7, 300, 0x10000};
+    u8 *at = wide + 44;
+
+    put_cpu(&at, false, 4, 1);
+    put_cpu(&at, false, 0, 1);
+    put_cpu(&at, false, 1, 0); /* disabled */
+    put_cpu(&at, false, 2, 2); /* may be plugged in later */
+    put_cpu(&at, false, 7, 3);
+    put_cpu(&at, true, 7, 1); /* listed in both ways */
+    put_cpu(&at, true, 300, 1);
+    put_cpu(&at, true, 301, 0);
+    put_cpu(&at, true, 0x10000, 1);
+    put_cpu(&at, false, 4, 1); /* listed twice */
+    put_cpu(&at, false, 0xff, 1);
+    put_cpu(&at, true, ~0u, 1);
+    CHECK(parse_wide(at));
+    CHECK_EQ(info.nr_cpus, sizeof(expected) / sizeof(expected[0]));
+    for (u32 i = 0; i < info.nr_cpus; i++)
+        CHECK_EQ(info.apic_ids[i], expected[i]);
+}
+
+static void believes_no_cpu_that_is_cut_off(void)
+{
+    u8 *at = wide + 44;
+
+    put_cpu(&at, false, 1, 1);
+    put_cpu(&at, true, 2, 1);
+    for (u32 cut = 1; cut <= 16; cut++) {
+        CHECK(parse_wide(at - cut));
+        CHECK_EQ(info.nr_cpus, 1);
+    }
+    CHECK(parse_wide(at - 17));
+    CHECK_EQ(info.nr_cpus, 0);
+    wide[45] = 7; /* too short for what it is, and the next one is still found */
+    memmove(wide + 44 + 7, wide + 44 + 8, 16);
+    CHECK(parse_wide(at - 1));
+    CHECK_EQ(info.nr_cpus, 1);
+    CHECK_EQ(info.apic_ids[0], 2);
+}
+
+static void keeps_as_many_as_there_is_room_for(void)
+{
+    u8 *at = wide + 44;
+
+    for (u32 id = 0; id < MADT_CPUS_MAX + 8; id++)
+        put_cpu(&at, true, 2 * id, 1);
+    CHECK(parse_wide(at));
+    CHECK_EQ(info.nr_cpus, MADT_CPUS_MAX);
+    CHECK_EQ(info.apic_ids[MADT_CPUS_MAX - 1], 2 * (MADT_CPUS_MAX - 1));
+}
+
 int main(void)
 {
     RUN(tells_what_is_there);
     RUN(reads_nothing_behind_the_end);
     RUN(ignores_an_isa_number_that_there_is_not);
+    RUN(lists_cpus_in_order);
+    RUN(believes_no_cpu_that_is_cut_off);
+    RUN(keeps_as_many_as_there_is_room_for);
     return finish("madt");
 }
