@@ -35,6 +35,7 @@ Paravane: one kernel image, every platform, one suite.
                  boot once, the console on the terminal; app:NAME runs a program
 ./run.sh suite   [--on P,P...] [--filter GLOB] [--jobs N] [--junit FILE] [--json FILE] [--verbose] ...
                  [--ops FILE]  also write what was seen of each op on each platform, as Markdown
+                 [--soak S]  let tests that can repeat what they do share S seconds
 ./run.sh repro   NAME|FILE.c|--all [--on P,P...] [--xen FILE|VERSION]...  is the bug there?
 ./run.sh bench   [--on P,P...] [--counted] [--json FILE] [--svg FILE] [--against FILE [--limit RATIO]] | --sizes
                  instructions of each op, counted without noise, and times, which are noisy
@@ -48,11 +49,11 @@ Paravane: one kernel image, every platform, one suite.
 ./run.sh help    this text
 
 Also for boot, suite, repro and bench:
-  --smp N             virtual CPUs (default 1)
+  --smp N             virtual CPUs (default 1); the image uses 64 at most, and says what it leaves off
   --mem MIB           the guest's memory (default 256; on Xen this is dom0_mem)
   --xen FILE|VERSION  which Xen: a file (ELF or gzip) or an installed version such as 4.17
   --append WORDS      more words for the image's command line, such as "log=debug"
-  --timeout S         time limit of each run (default 60; 0: none)
+  --timeout S         time limit of each run (default 60; 0: none), beyond twice the time of --soak
   --image FILE        boot this ELF file and build nothing
 
 Exit codes: 0 pass; 1 fail, also a crash or a time-out; 125 skipped or cannot tell; 2 usage;
@@ -60,8 +61,12 @@ Exit codes: 0 pass; 1 fail, also a crash or a time-out; 125 skipped or cannot te
 Platforms: {platforms}
 """
 
+CPUS_MAX = 255  # more than the image uses, as many as xAPIC ids name
+SOAK_MAX = 7 * 24 * 3600
+
 _WITH_VALUE = (
     "--on --run --app --module --filter --smp --mem --xen --append --timeout --image --jobs --junit --json --ops --against --limit --svg"
+    " --soak"
 ).split()
 
 
@@ -127,7 +132,7 @@ def _parse(name, args, more=()):
     """The options of boot, suite and bench, and of those named in more."""
     parser = _Parser(prog=f"run.sh {name}", add_help=False, allow_abbrev=False)
     parser.add_argument("--on", type=_not_empty)
-    parser.add_argument("--smp", type=_number("virtual CPUs", 1, 64), default=1)
+    parser.add_argument("--smp", type=_number("virtual CPUs", 1, CPUS_MAX), default=1)
     parser.add_argument("--mem", type=_number("MiB", 4, 1 << 20), default=platforms.DEFAULT_MEM)
     parser.add_argument("--xen", type=_not_empty, **({"action": "append"} if "names" in more else {}))
     parser.add_argument("--append", default="")
@@ -140,6 +145,8 @@ def _parse(name, args, more=()):
             parser.add_argument(option, action="store_true")
         elif option == "--limit":
             parser.add_argument(option, type=_ratio)
+        elif option == "--soak":
+            parser.add_argument(option, type=_number("seconds", 1, SOAK_MAX), default=0)
         elif option == "--jobs":
             parser.add_argument(option, type=_number("jobs", 1, 64), default=os.cpu_count() or 1)
         else:
@@ -241,7 +248,7 @@ def _everything(caller):
 
 
 def _suite(args, caller):
-    more = ("--filter", "--jobs", "--junit", "--json", "--ops", "--verbose")
+    more = ("--filter", "--jobs", "--junit", "--json", "--ops", "--verbose", "--soak")
     asked = _parse("suite", args, more)
     if asked.ops and asked.filter:
         raise usage("--ops wants the whole suite, not a part by --filter")
@@ -251,6 +258,9 @@ def _suite(args, caller):
     options.pattern = asked.filter or ""
     if options.pattern and platforms.split_words(options.pattern) != [options.pattern]:
         raise usage("--filter: a pattern has no blanks")
+    if asked.soak:
+        options.append += (f"soak={asked.soak}",)
+        options.timeout = options.timeout and options.timeout + 2 * asked.soak
     directory = runs.RunDirectory(options.image)
     results = suite.run_suite(directory, chosen, options, asked.jobs)
     status = suite.exit_code(results)

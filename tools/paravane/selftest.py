@@ -136,6 +136,7 @@ def _steps(scratch):
     yield from _bench(scratch)
     yield from _loaders_accept()
     yield from _sizes()
+    yield from _cpus(scratch)
     yield from _bare(build)
     yield from _proofs()
     yield from _mutants()
@@ -183,22 +184,51 @@ def _boot(name, platform, *more, **expected):
 
 
 def _sizes():
-    """Memory from little to much, and more CPUs than one."""
+    """Memory from little to much."""
     verdict = r"paravane: verdict PASS"
     for mem in (32, 64, 4096):
         yield _boot(f"{mem} MiB", "qemu", "--mem", str(mem), words=verdict)
     for mem in (64, 1024):
         yield _boot(f"{mem} MiB", "xen-pv", "--mem", str(mem), words=verdict)
     yield _boot("64 MiB", "xen-pvh", "--mem", "64", words=verdict)
-    for platform in ("qemu", "xen-pv", "xen-pvh"):
-        yield _boot("4 CPUs", platform, "--smp", "4", words=verdict)
+
+
+def _cpus(scratch):
+    """More CPUs than one: each says what it did; one that does not come is an error."""
+    verdict = r"paravane: verdict PASS"
+    for cpus, on in (("4", "qemu,grub,uefi,xen-pv,xen-pvh"), ("2", "qemu")):
+        argv = ["suite", *_RUN_LIMIT, "--smp", cpus, "--on", on]
+        yield Step(f"suite with {cpus} CPUs on {on}", _RUN + argv, words=r"\b0 fail")
     for platform in ("qemu", "xen-pv"):
-        for cpus in ("33", "64"):
-            more = ["--smp", cpus, "--append", "test=smp.*"]
-            yield _boot(f"{cpus} CPUs come up", platform, *more, words=verdict)
+        for cpus in (33, 64):
+            more = ["--smp", str(cpus), "--append", "test=smp.e*"]
+            words = rf"CPU {cpus - 1}: 1000 units of work(.|\n)*{verdict}"
+            yield _boot(f"{cpus} CPUs come up", platform, *more, words=words)
         more = ["--smp", "4", "--append", "plant=crash test=smp.cpus*"]
         others = r"CPU 1, thread idle:\s[^$]*CPU 3, thread idle:"
         yield _boot("a panic stops 4 CPUs", platform, *more, status=EXIT_FAIL, words=others)
+    left_off = rf"uses 64 CPUs of the 72 (.|\n)*  CPU 71 \(APIC id 71\)\n(.|\n)*{verdict}"
+    yield _boot("72 CPUs", "qemu", "--smp", "72", "--append", "test=smp.e*", words=left_off)
+    gaps = scratch / "qemu-with-gaps"
+    gaps.write_text(f'#!/bin/sh\nexec {platforms.qemu_binary()} "$@" -smp 6,sockets=2,cores=3,threads=1\n')
+    gaps.chmod(0o755)
+    more = ["--smp", "6", "--append", "test=smp.c*"]
+    named = rf"CPU 2: APIC id 2\n# CPU 3: APIC id 4\n(.|\n)*{verdict}"
+    yield _boot("APIC ids with gaps", "qemu", *more, words=named, env=(("QEMU", str(gaps)),))
+    for platform, word, name in (
+        ("qemu", "plant=absent_cpu", r"2 \(APIC id 99\)"),
+        ("xen-pv", "mutate=cpu_up:nop", r"1 \(vCPU 1\)"),
+    ):
+        words = rf"verdict FAIL: CPU {name} does not answer within 10 s"
+        more = ["--smp", "2", "--append", word]
+        yield _boot("a CPU that never answers", platform, *more, status=EXIT_FAIL, words=words)
+    ring = r"PANIC: .*CPU (\d) waits for lock (\w+), held by CPU \d, which waits for lock \w+, held by CPU \1\n"
+    for platform in ("qemu", "xen-pv", "xen-pvh"):
+        more = ["--smp", "2", "--append", "plant=deadlock test=boot.*"]
+        words = ring + r"(.|\n)*CPU \d, thread other:(.|\n)*spin_lock"
+        yield _boot("a deadlock names both owners", platform, *more, status=EXIT_FAIL, words=words)
+    soak = ["suite", *_RUN_LIMIT, "--on", "qemu", "--soak", "2", "--filter", "threads.*"]
+    yield Step("a soak of two seconds", _RUN + soak, words=r"\b0 fail")
 
 
 def _bare(build):
@@ -252,7 +282,11 @@ def _bad_input(scratch):
         ("platform", ["suite", "--on", "qemu,vax"], "unknown platform 'vax'"),
         ("several platforms", ["boot", "--on", "qemu,grub"], "takes one platform"),
         ("memory", ["boot", "--mem", "lots"], "not a number of MiB"),
-        ("CPUs", ["boot", "--smp", "0"], "not a number of virtual CPUs"),
+        ("no CPU", ["boot", "--smp", "0"], "not a number of virtual CPUs, 1 to 255"),
+        ("CPUs", ["suite", "--smp", "x"], "not a number of virtual CPUs"),
+        ("too many CPUs", ["suite", "--smp", "1000"], "not a number of virtual CPUs, 1 to 255"),
+        ("no soak", ["suite", "--soak", "0"], "not a number of seconds"),
+        ("soak of nothing", ["suite", "--on", "qemu", "--soak", "1", "--filter", "boot.*"], "repeats what it does"),
         ("time limit", ["boot", "--timeout", "soon"], "not a number of seconds"),
         ("missing value", ["boot", "--mem"], "expected one argument"),
         ("Xen file", ["suite", "--on", "xen-pv", "--xen", "/nowhere/xen.gz"], "there is no file"),
