@@ -2,6 +2,7 @@
 #include "test/test.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -511,4 +512,34 @@ TEST(libc_threads, setenv_from_all)
             unsetenv(name);
         }
     EXPECT_EQ(found, THREADS * 50);
+}
+
+static int holders[64], openers;
+
+static void *use_files(void *argument)
+{
+    uintptr_t wrong = 0;
+
+    (void)argument;
+    __atomic_add_fetch(&openers, 1, __ATOMIC_SEQ_CST);
+    while (__atomic_load_n(&openers, __ATOMIC_SEQ_CST) < THREADS)
+        sched_yield();
+    for (int i = 0; i < 20000 && (i % 64 || !is_over(&game_end)); i++) {
+        const int fd = open("/dev/null", O_RDWR);
+
+        if (fd < 3 || fd >= 64)
+            return (void *)1;
+        wrong += __atomic_add_fetch(&holders[fd], 1, __ATOMIC_SEQ_CST) != 1;
+        __atomic_sub_fetch(&holders[fd], 1, __ATOMIC_SEQ_CST);
+        wrong += close(fd) != 0;
+    }
+    return (void *)wrong;
+}
+
+/* No descriptor is given to two at once. */
+TEST(libc_threads, open_from_all)
+{
+    openers = 0;
+    game_end = in_ms(CLOCK_MONOTONIC, 2000);
+    EXPECT_EQ(run_all(use_files), 0);
 }

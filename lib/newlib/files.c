@@ -8,11 +8,13 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/lock.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "lib/newlib/paths.h"
 #include "lib/newlib/services.h"
+#include "lib/newlib/thread.h"
 
 #define FILES_MAX 32
 
@@ -27,6 +29,9 @@ static struct file files[FILES_MAX] = {
     {.node.kind = NODE_CONSOLE, .flags = O_RDWR},
     {.node.kind = NODE_CONSOLE, .flags = O_RDWR},
 };
+
+/* Of which descriptors are in use, and of their positions. */
+static struct __lock lock;
 
 static int fail(int error)
 {
@@ -61,23 +66,34 @@ static int may_open(const struct node *node, int flags)
     return 0;
 }
 
+/* The lowest that is free, or -1. */
+static int new_descriptor(struct file file)
+{
+    int fd = 0;
+
+    __retarget_lock_acquire(&lock);
+    while (fd < FILES_MAX && files[fd].node.kind != NODE_NONE)
+        fd++;
+    if (fd < FILES_MAX)
+        files[fd] = file;
+    __retarget_lock_release(&lock);
+    return fd < FILES_MAX ? fd : -1;
+}
+
 int open(const char *path, int flags, ...)
 {
     struct node node;
-    int fd = 0, error = path_find(path, &node);
+    int fd = -1, error = path_find(path, &node);
 
     if (error == ENOENT && flags & O_CREAT)
         error = EROFS;
     if (!error)
         error = may_open(&node, flags);
-    while (!error && fd < FILES_MAX && files[fd].node.kind != NODE_NONE)
-        fd++;
-    if (!error && fd == FILES_MAX)
+    if (!error)
+        fd = new_descriptor((struct file){.node = node, .flags = flags});
+    if (!error && fd < 0)
         error = EMFILE;
-    if (error)
-        return fail(error);
-    files[fd] = (struct file){.node = node, .flags = flags};
-    return fd;
+    return error ? fail(error) : fd;
 }
 
 int close(int fd)
@@ -109,12 +125,15 @@ static int read_console(char *to, size_t len)
 
 static int read_file(struct file *f, void *to, size_t len)
 {
-    size_t at = (size_t)f->position;
-    size_t left = at < f->node.size ? f->node.size - at : 0;
-    size_t n = len < left ? len : left;
+    size_t at, left, n;
 
-    memcpy(to, f->node.data + (n ? at : 0), n);
+    __retarget_lock_acquire(&lock);
+    at = (size_t)f->position;
+    left = at < f->node.size ? f->node.size - at : 0;
+    n = len < left ? len : left;
     f->position += (off_t)n;
+    __retarget_lock_release(&lock);
+    memcpy(to, f->node.data + (n ? at : 0), n);
     return (int)n;
 }
 
