@@ -5,11 +5,11 @@
 #include "pv/forms.inc"
 
 /*
- * Class 2: the interrupt flag. sti after cli: only the flag is restored, as ops.def has it, not what popf would.
+ * Class 2: the interrupt flag. popf has prefixes of its own, since the site is longer than one instruction can be.
  * safe_halt stays a call: its hlt is at one place, which the interrupt entry knows (entry.S).
  */
 	form_push native_save_fl, "pushfq", "popq %rax"
-	form	native_restore_fl, "cli", "btl $9, %edi; jnc .+3; sti"
+	form_push native_restore_fl, "pushq %rdi", "cs; cs; cs; cs; popfq"
 	form	native_irq_disable, "cli"
 	form	native_irq_enable, "sti"
 
