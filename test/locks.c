@@ -196,8 +196,11 @@ TEST(locks, long_wait_is_given_away_and_ends_by_a_kick, lock_wait, lock_kick)
     NEEDS_CPUS(2);
     spin_lock(&lock);
     crew_start(&crew, 1, 2, lock_once, NULL, 0);
-    while (READ_ONCE(spinlock_counts.waits) == before.waits)
+    while (READ_ONCE(lock.tail) == (u8)(lock.head + 1))
         __builtin_ia32_pause();
+    for (u64 waits = READ_ONCE(spinlock_counts.waits), i = 0; i < 3; i++, waits++)
+        while (READ_ONCE(spinlock_counts.waits) <= waits && !READ_ONCE(lock.sleepers))
+            __builtin_ia32_pause();
     __atomic_fetch_add(&lock.sleepers, 1, __ATOMIC_SEQ_CST);
     spin_unlock(&lock);
     crew_join(&crew);
