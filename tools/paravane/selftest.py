@@ -405,9 +405,9 @@ def _programs(scratch):
 
 
 def _threads():
-    """Programs with threads on 4 CPUs: what they do, and how they end."""
+    """Programs with threads on 4 CPUs: what they do, and how they end. A busy computer may run one CPU only."""
     for platform in ("qemu", "xen-pv", "xen-pvh"):
-        shared = r"256 parts by 8 threads on [2-4] of 4 CPUs, checksum 0015bd9815d0116a"
+        shared = r"256 parts by 8 threads on [1-4] of 4 CPUs, checksum 0015bd9815d0116a"
         yield _boot("threads on 4 CPUs", platform, "--smp", "4", "--run", "app:threads", words=shared)
         yield _boot("libc on 4 CPUs", platform, "--smp", "4", "--append", "test=libc*", words="verdict PASS")
         yield _boot("memory on 4 CPUs", platform, "--smp", "4", "--append", "test=mm*", words="verdict PASS")
