@@ -496,6 +496,38 @@ TEST(sites, text_is_written_by_an_alias_that_cannot_run_and_is_gone, set_fixmap)
     expect_text_is_read_only();
 }
 
+static void spoil(u8 *at, u8 value)
+{
+    const u64 page = ALIGN_DOWN((u64)at, PAGE_SIZE);
+
+    pv_set_fixmap(FIX_TEST, (page - VIRT_BASE) | PTE_PRESENT | PTE_WRITE | PTE_NX);
+    *((volatile u8 *)fixmap_va(FIX_TEST) + ((u64)at - page)) = value;
+    pv_set_fixmap(FIX_TEST, 0);
+}
+
+/* Of an op with one site, that nobody uses now: nothing is half done when it is noticed. */
+TEST(sites, site_that_is_not_as_it_was_left_is_noticed, memory_map)
+{
+    const void *const function = pv_ops.setup.memory_map;
+    const u32 op = PV_INDEX(setup.memory_map);
+    const bool was = pv_is_patched();
+    const struct pv_site *site = pv_sites;
+    u8 *last;
+
+    while (site < pv_sites_end && site->op != op)
+        site++;
+    REQUIRE(site < pv_sites_end);
+    set_patched(true);
+    last = pv_site_address(site) + site->length - 1;
+    spoil(last, *last ^ 1);
+    PANICS("patch")
+    pv_set_op(op, function);
+    spoil(last, *last ^ 1);
+    replace_op(op, function);
+    set_patched(was);
+    expect_all_are(was);
+}
+
 /* ---- While others run -------------------------------------------------------------------------
  */
 
