@@ -80,18 +80,6 @@ static bool is_done(const struct call *call)
     return __atomic_load_n(&call->state, __ATOMIC_SEQ_CST) == CALL_DONE;
 }
 
-/*
- * Interrupts are disabled, so what this CPU is asked for waits: it is done here, else two CPUs
- * could wait for each other.
- */
-static void wait_closed(struct call *call)
-{
-    while (!is_done(call)) {
-        smp_on_call();
-        __builtin_ia32_pause();
-    }
-}
-
 /* The thread may halt on one CPU and go on at another: it names the one anew each time. */
 static void halt_until_done(struct call *call)
 {
@@ -107,30 +95,30 @@ static void halt_until_done(struct call *call)
     pv_irq_enable();
 }
 
-static void wait_open(struct call *call)
+/*
+ * With interrupts disabled this CPU would answer nobody: two that wait for each other, one of them
+ * perhaps for its TLB (flush_others), would wait for ever.
+ */
+static void check_open(void)
 {
+    if (!(pv_save_fl() & PV_FLAG_IF))
+        pv_panic("smp_call", "with interrupts disabled CPU %u cannot wait for another",
+                 pv_this_cpu());
+}
+
+void smp_call_wait(struct call *call)
+{
+    check_open();
     for (u32 i = 0; i < SPINS && !is_done(call); i++)
         __builtin_ia32_pause();
     while (!is_done(call))
         halt_until_done(call);
 }
 
-void smp_call_wait(struct call *call)
-{
-    if (pv_save_fl() & PV_FLAG_IF)
-        wait_open(call);
-    else
-        wait_closed(call);
-}
-
 static void call_here(void (*fn)(void *arg), void *arg)
 {
-    const u64 flags = pv_save_fl();
-
-    pv_irq_disable();
     fn(arg);
     this_cpu()->calls_run++;
-    pv_restore_fl(flags);
 }
 
 /* The thread may be moved until interrupts are disabled: a call to the CPU it has come to is done
@@ -138,9 +126,9 @@ static void call_here(void (*fn)(void *arg), void *arg)
 int smp_call(u32 cpu, void (*fn)(void *arg), void *arg)
 {
     struct call call = {.fn = fn, .arg = arg};
-    const u64 flags = pv_save_fl();
     int error = 0;
 
+    check_open();
     pv_irq_disable();
     if (cpu == pv_this_cpu())
         call_here(fn, arg);
@@ -148,7 +136,7 @@ int smp_call(u32 cpu, void (*fn)(void *arg), void *arg)
         error = smp_call_async(cpu, &call);
     if (cpu == pv_this_cpu() || error)
         call.state = CALL_DONE;
-    pv_restore_fl(flags);
+    pv_irq_enable();
     smp_call_wait(&call);
     return error;
 }
@@ -156,17 +144,17 @@ int smp_call(u32 cpu, void (*fn)(void *arg), void *arg)
 /* Asked of some first, then waited for: as many as there is room for on the stack. */
 u32 smp_call_many(u64 set, void (*fn)(void *arg), void *arg)
 {
-    const u64 flags = pv_save_fl();
     struct call calls[16];
     u32 total = 0;
 
+    check_open();
     pv_irq_disable();
     if (set >> pv_this_cpu() & 1) {
         set &= ~(1ull << pv_this_cpu());
         call_here(fn, arg);
         total++;
     }
-    pv_restore_fl(flags);
+    pv_irq_enable();
     while (set) {
         u32 asked = 0;
 

@@ -46,8 +46,8 @@ struct call {
 /*
  * Runs fn(arg) on a CPU, with interrupts disabled, as an interrupt's handler; on this CPU at once.
  * The first form waits until it has returned, the second does not. Return 0, or -EINVAL for a CPU
- * that is not online. Context: thread or interrupt, interrupts on or off, no spinlock held that fn
- * or a handler there may want; while the caller waits it runs what others ask of it.
+ * that is not online. Context: thread, no spinlock held, interrupts enabled (else a panic, since
+ * who waits must answer others); of smp_call_async: any but NMI.
  */
 int smp_call(u32 cpu, void (*fn)(void *arg), void *arg);
 int smp_call_async(u32 cpu, struct call *call);
