@@ -7,6 +7,10 @@
 
 #define OVERFLOW_STACK_SIZE 8192
 
+/* For lib/newlib/entry_check.h. */
+	.globl	__fentry_limit
+	.set	__fentry_limit, CPU_AREA_STACK_LIMIT
+
 	.text
 	.globl	__fentry__
 __fentry__:

@@ -29,10 +29,9 @@ WORLD_CPPFLAGS := -I. -nostdinc -isystem $(COMPILER_HEADERS) -isystem $(NEWLIB)/
 	-D__DYNAMIC_REENT__ -D_POSIX_THREADS=200809L -D_POSIX_TIMEOUTS=200809L -D_UNIX98_THREAD_MUTEX_ATTRIBUTES=1 \
 	-DPTHREAD_STACK_MIN=32768 -D_POSIX_TIMERS=1 -D_POSIX_MONOTONIC_CLOCK=200112L -D_POSIX_CPUTIME=1 -D__paravane__ \
 	-Ulinux -Uunix -U__linux -U__unix -U__linux__ -U__unix__ -U__gnu_linux__
-# Programs may use the FPU. gcc may put an instruction that faults before the one that makes the frame: then a
-# backtrace leaves out the caller.
+# Programs may use the FPU.
 WORLD_CODEGEN := $(filter-out -mgeneral-regs-only -ffreestanding,$(CODEGEN)) \
-	$(if $(filter 0,$(IS_CLANG)),-fno-schedule-insns2) -ftls-model=local-exec
+	$(if $(filter 0,$(IS_CLANG)),-include lib/newlib/entry_check.h) -ftls-model=local-exec
 WORLD_WARNINGS := $(filter-out -Wframe-larger-than=%,$(WARNINGS))
 APP_CFLAGS ?=
 
