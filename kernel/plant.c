@@ -14,6 +14,13 @@ __weak const char *mutate(const char *what)
     return "there is no suite in this image that could notice";
 }
 
+void plant_wild_write(void)
+{
+    *(volatile u64 *)0xffffff7fdead0000 = 1;
+}
+
+PLANT(early, PLANT_EARLY, plant_wild_write);
+
 static const struct plant *find(void)
 {
     for (const struct plant *p = _faults_start; p < _faults_end; p++)

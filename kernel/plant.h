@@ -1,6 +1,7 @@
 /*
  * Planted faults: plant=NAME makes the run misbehave on purpose, which proves that the panic, the
- * runner and the verdicts tell the truth. PLANT registers one (test/plant.c has them).
+ * runner and the verdicts tell the truth. PLANT registers one (test/plant.c has them, but for the
+ * one that an image without the suite has too).
  */
 #ifndef KERNEL_PLANT_H
 #define KERNEL_PLANT_H
@@ -24,6 +25,9 @@ struct plant {
 
 /* The planted fault that the command line asks for at this stage, or NULL. */
 const struct plant *plant_wanted(enum plant_stage stage);
+
+/* A page fault on every platform: just below the kernel's window nothing is mapped. */
+void plant_wild_write(void);
 
 /* Ends the run with an error if plant= names none. */
 void plant_check(void);

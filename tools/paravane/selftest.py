@@ -235,9 +235,9 @@ def _bare(build):
     """Without the suite the kernel still boots, and names the functions of a backtrace."""
     yield Step("make bare", ["make", "bare", build])
     image = ["--image", short(build_dir() / "bare" / "paravane.elf")]
-    names = r"#0 cpu_init\+[^$]*#1 kernel_main\+[^$]*#2 boot_main\+"
+    names = r"#0 plant_wild_write\+[^$]*#1 kernel_main\+[^$]*#2 boot_main\+"
     for platform in ("qemu", "xen-pv", "xen-pvh"):
-        more = [*image, "--append", "mutate=load_gdt:one"]
+        more = [*image, "--append", "plant=early"]
         yield _boot("the bare kernel panics", platform, *more, status=EXIT_FAIL, words=names)
 
 
