@@ -39,7 +39,8 @@ Paravane: one kernel image, every platform, one suite.
 ./run.sh repro   NAME|FILE.c|--all [--on P,P...] [--xen FILE|VERSION]...  is the bug there?
 ./run.sh bench   [--on P,P...] [--counted] [--json FILE] [--svg FILE] [--against FILE [--limit RATIO]] | --sizes
                  instructions of each op, counted without noise, and times, which are noisy
-./run.sh programs [NAME,NAME...] [--on P,P...]  Lua and SQLite, guest against host
+./run.sh programs [NAME,NAME...] [--on P,P... | --linux]  Lua and SQLite, guest against host
+                 --linux: instructions as a unikernel and as a Linux process, both in QEMU
 ./run.sh mutants [--on P,P...] [--ops REGEX] [--jobs N] [--json FILE] ...  make each op wrong: the suite must fail
 ./run.sh iso     make build/paravane.iso, which GRUB boots by BIOS or UEFI
 ./run.sh list    what there is: platforms, hypervisors, payloads; --repros: the bugs
@@ -141,7 +142,7 @@ def _parse(name, args, more=()):
     for option in more:
         if option == "names":
             parser.add_argument(option, nargs="*")
-        elif option in ("--gdb", "--sizes", "--verbose", "--all", "--counted"):
+        elif option in ("--gdb", "--sizes", "--verbose", "--all", "--counted", "--linux"):
             parser.add_argument(option, action="store_true")
         elif option == "--limit":
             parser.add_argument(option, type=_ratio)
@@ -372,9 +373,9 @@ def _programs(args, caller):
         names, args = args[0].split(","), args[1:]
     else:
         names = []
-    asked = _parse("programs", args)
+    asked = _parse("programs", args, ("--linux",))
     chosen = platforms.parse(asked.on or programs.PLATFORMS)
-    return programs.run(names, chosen, runs.find_xen(asked.xen, caller))
+    return programs.run(names, chosen, runs.find_xen(asked.xen, caller), asked.linux)
 
 
 def _iso(args, _caller):

@@ -11,11 +11,11 @@ import shutil
 import subprocess
 import tarfile
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Callable
 
-from . import module, packaged, runs
+from . import linuxrun, module, packaged, runs
 from .common import EXIT_FAIL, EXIT_PASS, EXIT_SKIP, ROOT, Trouble, build_dir, short, usage
 
 _HERE = ROOT / "tools" / "programs"
@@ -67,13 +67,14 @@ PROGRAMS = {
 }  # fmt: skip
 
 
-def run(names, chosen, found_xen):
-    """Builds, runs and compares; returns the exit code."""
+def run(names, chosen, found_xen, beside_linux=False):
+    """Builds, runs and compares, beside_linux: what both count; returns the exit code."""
     worst = EXIT_PASS
     for name in names or PROGRAMS:
         if name not in PROGRAMS:
             raise usage(f"programs: unknown program {name!r}; known: {', '.join(PROGRAMS)}")
-        status = _run_one(PROGRAMS[name], chosen, found_xen)
+        program = PROGRAMS[name]
+        status = _count(program) if beside_linux else _run_one(program, chosen, found_xen)
         worst = status if worst == EXIT_PASS or status == EXIT_FAIL else worst
     return worst
 
@@ -100,6 +101,31 @@ def _run_one(program, chosen, found_xen):
         print(f"{program.name} on {platform.name}: {wrong or 'the same lines as on the host'}"
               f" ({len(expected)} lines, {result.seconds:.1f} s)", flush=True)  # fmt: skip
     return EXIT_FAIL if failed else EXIT_PASS
+
+
+def _count(program):
+    """The program as the unikernel and as a Linux process, of the same files with the same flags."""
+    try:
+        linuxrun.kernel()
+        folder = _timed(program, sources(program))
+    except Trouble as trouble:
+        if trouble.status != EXIT_SKIP:
+            raise
+        print(f"{program.name}: skipped: {trouble}")
+        return EXIT_SKIP
+    program = replace(program, flags=(*program.flags, *program.guest_flags, "-Dmain=program_main"))
+    binary = _host_build(program, folder, ("-static",))
+    files = _HERE / program.name / "module"
+    return linuxrun.compare(program.name, program.arguments, _for_guest(program, folder), binary, files)
+
+
+def _timed(program, folder):
+    """A copy of the folder, under the program's name, with tools/programs/timed.c."""
+    copy = build_dir() / "programs" / "timed" / program.name
+    copy.mkdir(parents=True, exist_ok=True)
+    for path in (*folder.glob("*.[ch]"), _HERE / "timed.c"):
+        shutil.copy2(path, copy / path.name)
+    return copy
 
 
 def _difference(result, expected):
@@ -188,18 +214,23 @@ def _source_lines():
 
 def _on_host(program, folder):
     """The lines that this machine's own build of the same files prints."""
+    done = subprocess.run(
+        [_host_build(program, folder), *program.arguments], cwd=_HERE / program.name / "module", check=True,
+        stdin=subprocess.DEVNULL, capture_output=True, env={},
+    )  # fmt: skip
+    return [line.rstrip() for line in done.stdout.decode().splitlines()]
+
+
+def _host_build(program, folder, more=()):
+    """This machine's build, kept beside the folder."""
     binary = folder.parent / f"{program.name}-host"
     inputs = [path.stat().st_mtime for path in folder.iterdir()]
     if not binary.exists() or binary.stat().st_mtime < max(inputs):
         sources_ = sorted(str(path) for path in folder.glob("*.c"))
         partial = binary.with_suffix(f".{os.getpid()}")
-        _command(["gcc", "-O2", "-w", *program.flags, "-o", str(partial), *sources_, "-lm"], folder)
+        _command(["gcc", "-O2", "-w", *more, *program.flags, "-o", str(partial), *sources_, "-lm"], folder)
         partial.rename(binary)
-    done = subprocess.run(
-        [binary, *program.arguments], cwd=_HERE / program.name / "module", check=True,
-        stdin=subprocess.DEVNULL, capture_output=True, env={},
-    )  # fmt: skip
-    return [line.rstrip() for line in done.stdout.decode().splitlines()]
+    return binary
 
 
 def _for_guest(program, folder):

@@ -1,0 +1,122 @@
+"""A program's instructions as a unikernel beside those of the same program as a Linux process, both counted
+by the same QEMU (-icount, one CPU): a factor that no load of this computer changes (docs/apps.md).
+
+Linux is the distribution's own kernel package, fetched and unpacked in the user's cache, nothing installed.
+Its initramfs holds the program, linked statically, as /init and the files that it reads.
+"""
+
+import re
+import shutil
+import subprocess
+
+from . import module, packaged, platforms, runs
+from .common import EXIT_FAIL, EXIT_PASS, EXIT_SKIP, ROOT, Trouble
+
+LIMIT = 1.1
+_TIMEOUT = 600
+_PACKAGES = "linux-image-6.1.0-*-cloud-amd64-unsigned"
+# QEMU counts an instruction for every byte of a "rep stosb", by which Linux clears pages where the CPU has ERMS.
+_CPU = "max,-erms,-fsrm"
+_SAID = re.compile(r"^timed: (\d+) ns, returned 0\b", re.MULTILINE)
+
+
+def kernel():
+    """The path of a Linux kernel; fetched if it is not there."""
+    cache = packaged.cache_dir().parent / "linux"
+    for found in sorted(cache.glob("boot/vmlinuz-*")):
+        return found
+    if not shutil.which("apt-get") or not shutil.which("dpkg-deb"):
+        raise Trouble("no apt-get and dpkg-deb here to get a Linux kernel with", EXIT_SKIP)
+    scratch = cache / "fetching"
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir(parents=True)
+    names = _output(["apt-cache", "pkgnames", "linux-image-6.1.0-"], scratch).split()
+    names = [name for name in names if re.fullmatch(_PACKAGES.replace("*", r"\d+"), name)]
+    if not names:
+        raise Trouble(f"this machine's package lists have no {_PACKAGES}", EXIT_SKIP)
+    newest = max(names, key=lambda name: int(name.split("-")[3]))
+    _output(["apt-get", "download", "-q", newest], scratch)
+    _output(["dpkg-deb", "-x", str(next(scratch.glob("*.deb"))), str(scratch / "root")], scratch)
+    (cache / "boot").mkdir(exist_ok=True)
+    for path in (scratch / "root" / "boot").glob("vmlinuz-*"):
+        path.rename(cache / "boot" / path.name)
+    shutil.rmtree(scratch)
+    return next((cache / "boot").glob("vmlinuz-*"))
+
+
+def _output(argv, folder):
+    done = subprocess.run(
+        argv, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )
+    if done.returncode != 0:
+        last = (done.stderr.strip() or "no reason given").splitlines()[-1]
+        raise Trouble(f"cannot get a Linux kernel: {argv[0]} failed: {last}", EXIT_SKIP)
+    return done.stdout
+
+
+def initramfs(binary, files):
+    """Bytes of a cpio archive ("newc", the kernel's Documentation/driver-api/early-userspace/buffer-format.rst)
+    with the program as /init and the folder's files."""
+    entries = [
+        ("dev", 0o40755, b"", 0, 0),
+        ("dev/console", 0o20600, b"", 5, 1),
+        ("dev/null", 0o20666, b"", 1, 3),
+        ("init", 0o100755, binary.read_bytes(), 0, 0),
+        *((path.name, 0o100644, path.read_bytes(), 0, 0) for path in sorted(files.iterdir())),
+        ("TRAILER!!!", 0, b"", 0, 0),
+    ]
+    return b"".join(_entry(number + 1, *entry) for number, entry in enumerate(entries))
+
+
+def _entry(number, name, mode, data, major, minor):
+    fields = (number, mode, 0, 0, 1, 0, len(data), 0, 0, major, minor, len(name) + 1, 0)
+    head = b"070701" + b"".join(b"%08x" % field for field in fields) + name.encode() + b"\0"
+    return _padded(head) + _padded(data)
+
+
+def _padded(data):
+    return data + b"\0" * (-len(data) % 4)
+
+
+def compare(name, arguments, image, binary, files):
+    """Runs both, and prints what they took; returns the exit code."""
+    linux = kernel()
+    directory = runs.RunDirectory(image, module.read(files))
+    options = runs.Options(
+        image, run=f"app:{name}", append=("--", *arguments), icount=True, cpu=_CPU, timeout=_TIMEOUT
+    )
+    result = directory.run(platforms.PLATFORMS["qemu"], options)
+    if result.status != "PASS":
+        print(f"{name} on qemu: {result.status}: {result.reason}")
+        return EXIT_FAIL
+    ours = _counted("Paravane", "\n".join(result.output))
+    theirs = _counted("Linux", _on_linux(linux, arguments, initramfs(binary, files), directory.path))
+    ratio = ours / theirs
+    print(f"{name}: {ours} instructions on Paravane, {theirs} on {linux.name.replace('vmlinuz-', 'Linux ')}:"
+          f" {ratio:.3f} (at most {LIMIT})", flush=True)  # fmt: skip
+    return EXIT_PASS if ratio <= LIMIT else EXIT_FAIL
+
+
+def _counted(where, text):
+    said = _SAID.search(text.replace("\r", ""))
+    if not said:
+        raise Trouble(f"the program did not end well on {where}: {text[-500:]!r}")
+    return int(said[1])
+
+
+def _on_linux(linux, arguments, archive, directory):
+    """What the console of a Linux that runs the archive's /init says."""
+    packed = directory / "initramfs"
+    packed.write_bytes(archive)
+    boot = platforms.Boot(
+        linux, packed, directory, ("console=ttyS0", "quiet", "panic=-1", "--", *arguments),
+        platforms.DEFAULT_MEM, 1, None, False, True, _CPU, (),
+    )  # fmt: skip
+    argv = platforms.PLATFORMS["qemu"].command(boot)
+    try:
+        done = subprocess.run(
+            argv, stdin=subprocess.DEVNULL, capture_output=True, timeout=_TIMEOUT, cwd=ROOT, check=False
+        )
+    except subprocess.TimeoutExpired as error:
+        raise Trouble(f"Linux did not end in {_TIMEOUT} s") from error
+    return done.stdout.decode("utf-8", "replace") + done.stderr.decode("utf-8", "replace")
