@@ -2,7 +2,7 @@
  * Read before every C file of libc's port and of programs, by gcc only (clang writes no assembly
  * that a macro could change). The stack is checked at a function's entry as everywhere
  * (kernel/stack_check.S), but the comparison stands in the function, and only who is out of stack
- * calls: the call and return at every entry were a tenth of SQLite's instructions.
+ * calls: the call and return at every entry were 4% of SQLite's instructions, the whole check 11%.
  */
 #ifndef __ASSEMBLER__
 __asm__(".macro call to:vararg\n\t"
