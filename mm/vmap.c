@@ -139,8 +139,7 @@ void vfree(void *p)
     drop_area(area);
 }
 
-/* ---- The balloon: frames that are ours but hold nothing, in a list by pfn
- * ------------------------ */
+/* ---- The balloon: frames that are ours but hold nothing, listed by pfn ---------------------- */
 
 static u32 ballooned;
 

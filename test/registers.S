@@ -2,6 +2,9 @@
  * For test/events.c: u64 wait_with_patterns(const bool *flag). Every register but %rsp holds a pattern while
  * interrupts come; the stack below %rsp is the interrupts' to use.
  */
+#include "lib/registers.inc"
+#include "test/patterns.inc"
+
 	.macro	for_each_register m
 	\m rax, 1
 	\m rbx, 2
@@ -19,26 +22,10 @@
 	\m r15, 14
 	.endm
 
-	.macro	load reg, n
-	movq	$(\n * 0x01010101), %\reg
-	.endm
-
-	.macro	check reg, n
-	cmpq	$(\n * 0x01010101), %\reg
-	je	1f
-	incq	changed(%rip)
-1:
-	.endm
-
 	.text
 	.globl	wait_with_patterns
 wait_with_patterns:
-	pushq	%rbx
-	pushq	%rbp
-	pushq	%r12
-	pushq	%r13
-	pushq	%r14
-	pushq	%r15
+	push_for_caller
 	movq	$0, changed(%rip)
 	movq	%rdi, watched(%rip)
 	for_each_register load
@@ -48,18 +35,11 @@ wait_with_patterns:
 	je	3f
 	incq	changed(%rip)
 3:	for_each_register check
-	popq	%r15
-	popq	%r14
-	popq	%r13
-	popq	%r12
-	popq	%rbp
-	popq	%rbx
+	pop_for_caller
 	movq	changed(%rip), %rax
 	ret
 
 	.bss
 	.balign	8
-changed:
-	.skip	8
 watched:
 	.skip	8

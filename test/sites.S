@@ -4,6 +4,9 @@
  * u64 sites_keep_NAME(u64 first, u64 second), one for each hot op: every register but %rsp holds a pattern when
  * the op is called with these arguments; returns how many registers the op changed that it must not.
  */
+#include "lib/registers.inc"
+#include "test/patterns.inc"
+
 	.macro	each_but_rax_rdx m
 	\m rbx, 1
 	\m rcx, 2
@@ -18,17 +21,6 @@
 	\m r15, 11
 	.endm
 
-	.macro	load reg, n
-	movq	$(\n * 0x01010101), %\reg
-	.endm
-
-	.macro	check reg, n
-	cmpq	$(\n * 0x01010101), %\reg
-	je	1f
-	incq	changed(%rip)
-1:
-	.endm
-
 	.macro	check_argument reg, n
 	cmpq	arguments + 8 * \n(%rip), %\reg
 	je	1f
@@ -39,12 +31,7 @@
 	.macro	keep_test name, ret, length
 	.globl	sites_keep_\name
 sites_keep_\name:
-	pushq	%rbx
-	pushq	%rbp
-	pushq	%r12
-	pushq	%r13
-	pushq	%r14
-	pushq	%r15
+	push_for_caller
 	movq	$0, changed(%rip)
 	movq	%rdi, arguments(%rip)
 	movq	%rsi, arguments + 8(%rip)
@@ -67,12 +54,7 @@ sites_keep_\name:
 	.endif
 	check_argument rdi, 0
 	check_argument rsi, 1
-	popq	%r15
-	popq	%r14
-	popq	%r13
-	popq	%r12
-	popq	%rbp
-	popq	%rbx
+	pop_for_caller
 	movq	changed(%rip), %rax
 	ret
 	.endm
@@ -112,7 +94,5 @@ sites_call_cpu_count:
 
 	.bss
 	.balign	8
-changed:
-	.skip	8
 arguments:
 	.skip	16

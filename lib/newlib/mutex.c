@@ -187,8 +187,7 @@ int pthread_mutexattr_settype(pthread_mutexattr_t *attr, int kind)
     return 0;
 }
 
-/* ---- Condition variables: a count of signals, in steps of two, and which clock
- * ------------------- */
+/* ---- Condition variables: a count of signals, in steps of two, and the clock ---------------- */
 
 #define COND_REALTIME 1u /* set in PTHREAD_COND_INITIALIZER too */
 

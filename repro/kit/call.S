@@ -3,25 +3,8 @@
  * the stack pointer is ours throughout.
  */
 #include "boot/layout.h"
+#include "lib/registers.inc"
 #include "pv/selectors.h"
-
-	.macro	save_callee
-	pushq	%rbx
-	pushq	%rbp
-	pushq	%r12
-	pushq	%r13
-	pushq	%r14
-	pushq	%r15
-	.endm
-
-	.macro	restore_callee
-	popq	%r15
-	popq	%r14
-	popq	%r13
-	popq	%r12
-	popq	%rbp
-	popq	%rbx
-	.endm
 
 	.macro	load_kit_regs		/* from (%rdi) */
 	movq	0(%rdi), %rax
@@ -65,14 +48,14 @@
 /* void kit_call_regs(struct kit_regs *regs, const void *code): code ends by ret. */
 	.globl	kit_call_regs
 kit_call_regs:
-	save_callee
+	push_for_caller
 	pushq	%rdi
 	pushq	%rsi
 	load_kit_regs
 	call	*(%rsp)
 	store_kit_regs 16(%rsp)
 	addq	$16, %rsp
-	restore_callee
+	pop_for_caller
 	ret
 
 	.globl	kit_do_syscall, kit_do_vmcall, kit_do_vmmcall
@@ -93,7 +76,7 @@ kit_do_vmmcall:
  */
 	.globl	kit_call_compat, kit_compat_back, kit_compat_target
 kit_call_compat:
-	save_callee
+	push_for_caller
 	pushq	%rdi
 	movq	%rsp, compat_rsp(%rip)
 	load_kit_regs
@@ -106,7 +89,7 @@ compat_high:
 	movq	compat_rsp(%rip), %rsp
 	store_kit_regs 8(%rsp)
 	addq	$8, %rsp
-	restore_callee
+	pop_for_caller
 	ret
 
 	.section .rodata
