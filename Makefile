@@ -6,7 +6,8 @@
 #   make BUILD=dir           somewhere else than build/
 #   make V=1                 show the commands
 #   make APP=prog.c|folder   also a program from outside of the tree: build/prog.elf, run=app:prog
-#   make WITHOUT="test app"  leave parts out of the image
+#   make WITHOUT="test app"  leave parts out of the image; "names": the functions' names
+#   make LEAN=1              for size, and only with ops that are called
 
 ifeq ($(strip $(BUILD)),)
 override BUILD := build
@@ -38,7 +39,7 @@ WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototy
 	-Wimplicit-fallthrough -Wcast-qual -Wframe-larger-than=1024
 # The kernel window is the top 2 GiB; interrupts may come at any instruction, so no red zone; the
 # FPU belongs to programs, so general registers only. -mfentry: kernel/stack_check.S.
-OPT ?= -O2
+OPT ?= $(if $(LEAN),-Oz,-O2)
 CODEGEN := -std=gnu11 $(OPT) -g -ffreestanding -fno-pie -mcmodel=kernel -mno-red-zone \
 	-mgeneral-regs-only -fno-omit-frame-pointer -mno-omit-leaf-frame-pointer \
 	-fno-optimize-sibling-calls -fno-stack-protector \
@@ -68,6 +69,8 @@ IMAGE := $(BUILD)/repro-$(REPRO_NAME)
 OBJS := $(filter-out $(BUILD)/obj/repro/$(REPRO_NAME).c.o,$(OBJS)) $(BUILD)/obj/outside/$(REPRO_NAME).c.o
 endif
 FIRST_LINK := $(BUILD)/obj/$(notdir $(IMAGE))
+LINKED := $(OBJS)
+TABLES = $(BUILD)/obj/symtab-$(1).o $(BUILD)/obj/sites-$(1).o
 
 .PHONY: all
 all: $(IMAGE).elf ## build the image (build/paravane.elf) and its unstripped twin
@@ -83,6 +86,9 @@ endif
 # The flags are an input of every object: a build with others starts afresh.
 FLAGS_FILE := $(BUILD)/obj/flags
 include tools/programs.mk
+ifdef LEAN
+include tools/lean.mk
+endif
 $(if $(BUILDS),$(shell echo '$(CC) $(LD) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS)' | cmp -s - $(FLAGS_FILE) || echo '$(CC) $(LD) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS)' > $(FLAGS_FILE)))
 
 $(BUILD)/include/xen:
@@ -107,8 +113,6 @@ $(BUILD)/obj/%.S.o: %.S $(FLAGS_FILE) | $(BUILD)/include/xen
 # Linked twice: the first time with empty tables, to learn where the functions (symtab.py) and the call
 # sites of ops (sites.py) lie. The tables lie behind the text, so the second time both lie where they were;
 # --check proves it.
-TABLES = $(BUILD)/obj/symtab-$(1).o $(BUILD)/obj/sites-$(1).o
-
 $(BUILD)/obj/symtab-%.o: $(BUILD)/obj/symtab-%.S
 	$(call say,AS)
 	$(Q)$(CC) $(CODEGEN) -c -o $@ $<
@@ -125,9 +129,9 @@ $(BUILD)/obj/sites-empty.S: tools/sites.py $(FLAGS_FILE)
 	$(call say,GEN)
 	$(Q)$(PYTHON) tools/sites.py > $@
 
-$(FIRST_LINK)-pass1.elf: $(OBJS) $(WORLD) $(call TABLES,empty) linker.ld
+$(FIRST_LINK)-pass1.elf: $(LINKED) $(WORLD) $(call TABLES,empty) linker.ld
 	$(call say,LD)
-	$(Q)$(LD) $(LDFLAGS) --emit-relocs --strip-debug -T linker.ld -o $@ $(OBJS) $(WORLD) $(call TABLES,empty)
+	$(Q)$(LD) $(LDFLAGS) --emit-relocs --strip-debug -T linker.ld -o $@ $(LINKED) $(WORLD) $(call TABLES,empty)
 
 $(BUILD)/obj/symtab-$(notdir $(IMAGE)).S: $(FIRST_LINK)-pass1.elf
 	$(call say,GEN)
@@ -137,12 +141,13 @@ $(BUILD)/obj/sites-$(notdir $(IMAGE)).S: $(FIRST_LINK)-pass1.elf
 	$(call say,GEN)
 	$(Q)$(PYTHON) tools/sites.py $< > $@.tmp && mv $@.tmp $@
 
-$(IMAGE).debug.elf: $(OBJS) $(WORLD) $(call TABLES,$(notdir $(IMAGE))) linker.ld tools/check_image.py
+$(IMAGE).debug.elf: $(LINKED) $(WORLD) $(call TABLES,$(notdir $(IMAGE))) linker.ld tools/check_image.py
 	$(call say,LD)
-	$(Q)$(LD) $(LDFLAGS) -T linker.ld -o $@.tmp $(OBJS) $(WORLD) $(call TABLES,$(notdir $(IMAGE)))
+	$(Q)$(LD) $(LDFLAGS) -T linker.ld -o $@.tmp $(LINKED) $(WORLD) $(call TABLES,$(notdir $(IMAGE)))
 	$(Q)$(NM) $@.tmp | $(PYTHON) tools/symtab.py --check $(BUILD)/obj/symtab-$(notdir $(IMAGE)).S
 	$(Q)$(PYTHON) tools/sites.py --check $(BUILD)/obj/sites-$(notdir $(IMAGE)).S $@.tmp
-	$(Q)$(PYTHON) tools/check_image.py --objdump $(OBJDUMP) --nm $(NM) $@.tmp $(BUILD)/obj
+	$(Q)$(PYTHON) -B tools/check_image.py --objdump $(OBJDUMP) --nm $(NM) \
+		$(if $(LEAN),--lean $(BUILD)/obj/sites-$(notdir $(IMAGE)).S) $@.tmp $(BUILD)/obj
 	$(Q)mv $@.tmp $@
 
 $(IMAGE).elf: $(IMAGE).debug.elf
@@ -184,7 +189,7 @@ compile_commands.json: | $(BUILD)/include/xen ## write the compilation database 
 
 .PHONY: bare
 bare: ## build the kernel without suite and programs (build/bare/paravane.elf)
-	+$(Q)$(MAKE) --no-print-directory WITHOUT="test repro app" OPT=-Os BUILD=$(BUILD)/bare
+	+$(Q)$(MAKE) --no-print-directory WITHOUT="test repro app" LEAN=1 BUILD=$(BUILD)/bare
 
 .PHONY: clean distclean help
 clean: ## remove everything that was built

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Checks rules of the house on what was really built, and fails the build where one is broken.
 
-check_image.py [--objdump PROGRAM] [--nm PROGRAM] IMAGE OBJECT_FOLDER
+check_image.py [--objdump PROGRAM] [--nm PROGRAM] [--lean SITES] IMAGE OBJECT_FOLDER
 
 1. Privileged instructions and hypercalls lie in boot/ and pv/ only: nothing compiled from kernel/, mm/, lib/
    or app/ holds one. What is compiled from pv/xen/pv/ holds only those that Xen offers no hypercall and no
@@ -9,7 +9,8 @@ check_image.py [--objdump PROGRAM] [--nm PROGRAM] IMAGE OBJECT_FOLDER
    puts in the place of calls is held to the same.
 2. No include runs upwards: lib -> pv -> mm -> kernel -> test, repro, app; and nothing outside of pv/xen,
    boot and repro includes a header of Xen's.
-3. Every backend's table is complete: no slot of a NAME_CLASS_ops is empty.
+3. Every backend's table is complete: no slot of a NAME_CLASS_ops is empty, but in a lean image (tools/trim.py)
+   those of ops that have no call site in SITES, which tools/sites.py made.
 4. No segment of the image is both writable and executable.
 5. The op table is used by pv/ and test/ only: whoever else called an op through it would call it where patching
    does not reach (tools/sites.py sees to all other calls).
@@ -21,6 +22,8 @@ import re
 import struct
 import subprocess
 import sys
+
+from paravane import optable
 
 # Intel SDM vol. 3, section 5.9, and what a hypervisor intercepts or a PV guest must ask for.
 PRIVILEGED = re.compile(
@@ -49,10 +52,11 @@ def allowed_in_xen_pv(mnemonic, operands):
 
 
 def built_now(objects):
-    """The object files, but for those left over of sources that stand no more."""
+    """The object files, but for those left over of sources that stand no more, and those that hold no code yet, since
+    clang compiles them when it links them (tools/lean.mk)."""
     for path in sorted(objects.rglob("*.o")):
         source = path.relative_to(objects).with_suffix("")
-        if source.suffix not in (".c", ".S") or source.exists():
+        if (source.suffix not in (".c", ".S") or source.exists()) and path.read_bytes()[:4] == b"\x7fELF":
             yield path
 
 
@@ -104,14 +108,18 @@ class Elf:
         raise SystemExit(f"check_image: no segment holds {address:#x}")
 
 
-def empty_slots(nm, image, elf):
-    """Yields one line for every empty slot of a class table."""
+def empty_slots(nm, image, elf, sites):
+    """Yields one line for every empty slot of a class table that rule 3 does not let be empty."""
+    classes = optable.classes(optable.parse_ops(pathlib.Path("pv/ops.def").read_text()))
+    called = set(re.findall(r"/\* (\w+) \*/", sites.read_text())) if sites else None
     for line in run(nm, "-S", image).splitlines():
         fields = line.split()
-        if len(fields) == 4 and re.fullmatch(r"(native|xen|xen_pv|xen_pvh)_\w+_ops", fields[3]):
+        match = optable.CLASS_TABLE.fullmatch(fields[3]) if len(fields) == 4 else None
+        if match:
             words = elf.words(int(fields[0], 16), int(fields[1], 16))
-            for slot in (i for i, word in enumerate(words) if not word):
-                yield f"{fields[3]}: slot {slot} is empty (the ops are in the order of pv/ops.def)"
+            for op, word in zip(classes[match[1]], words, strict=True):
+                if not word and (called is None or op in called):
+                    yield f"{fields[3]}: {op} is empty"
 
 
 def users_of_the_table(nm, objects):
@@ -132,6 +140,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--objdump", default="objdump")
     parser.add_argument("--nm", default="nm")
+    parser.add_argument("--lean", metavar="SITES", type=pathlib.Path)
     parser.add_argument("image")
     parser.add_argument("objects", type=pathlib.Path)
     args = parser.parse_args()
@@ -139,7 +148,7 @@ def main():
     elf = Elf(args.image)
     faults = list(misplaced_instructions(args.objdump, args.objects))
     faults += includes_upwards()
-    faults += empty_slots(args.nm, args.image, elf)
+    faults += empty_slots(args.nm, args.image, elf, args.lean)
     faults += writable_and_executable(elf)
     faults += users_of_the_table(args.nm, args.objects)
     for fault in faults:

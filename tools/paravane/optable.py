@@ -18,6 +18,9 @@ CLASSES = {
     6: "upcalls",
 }
 
+# The symbol of a backend's table of a class; a compiler may append to the name of a static one.
+CLASS_TABLE = re.compile(r"(?:native|xen(?:_pvh?)?)_([a-z]+)_ops(?:\.[\w.]+)?")
+
 _COMMENT = re.compile(r"/\*(.*?)\*/", re.S)
 _TOKEN = re.compile(r"/\*.*?\*/|\bPV_(?:CLASS_BEGIN|CLASS_END|OP|HOT)\s*\(", re.S)
 _TABLE = re.compile(r"^(?:static )?const struct pv_(\w+)_ops (\w+) = \{(.*?)^\};", re.S | re.M)
@@ -132,6 +135,14 @@ def parse_ops(text):
     if not ops:
         raise OpTableError("pv/ops.def: no PV_OP found")
     return ops
+
+
+def classes(ops):
+    """{table: its ops' names, in the order of its slots}."""
+    found = {}
+    for op in ops.values():
+        found.setdefault(op.table, []).append(op.name)
+    return found
 
 
 def _op(inside, table, number, comment, is_hot):
