@@ -6,7 +6,7 @@
 #   make BUILD=dir           somewhere else than build/
 #   make V=1                 show the commands
 #   make APP=prog.c|folder   also a program from outside of the tree: build/prog.elf, run=app:prog
-#   make WITHOUT="test app"  leave parts out of the image; "names": the functions' names
+#   make WITHOUT="test app"  leave parts out of the image; "names": those of functions
 #   make LEAN=1              for size, and only with ops that are called
 
 ifeq ($(strip $(BUILD)),)
@@ -58,7 +58,7 @@ LDFLAGS += $(if $(findstring lld,$(LD)),,--no-warn-rwx-segments)
 DIRS := boot kernel lib mm pv pv/native pv/xen pv/xen/pv pv/xen/pvh test repro repro/kit
 DIRS := $(filter-out $(WITHOUT) $(addsuffix /%,$(WITHOUT)),$(DIRS))
 # test/libc*.c stand on newlib: they are part of the programs' world (tools/programs.mk).
-SRCS := $(sort $(filter-out test/libc%.c,$(wildcard $(addsuffix /*.c,$(DIRS)) $(addsuffix /*.S,$(DIRS)))))
+SRCS := $(sort $(filter-out test/libc%.c $(if $(filter names,$(WITHOUT)),kernel/symtab.c),$(wildcard $(addsuffix /*.c,$(DIRS)) $(addsuffix /*.S,$(DIRS)))))
 OBJS := $(patsubst %,$(BUILD)/obj/%.o,$(SRCS))
 IMAGE := $(BUILD)/$(if $(APP),$(basename $(notdir $(APP:/=))),paravane)
 
@@ -70,7 +70,10 @@ OBJS := $(filter-out $(BUILD)/obj/repro/$(REPRO_NAME).c.o,$(OBJS)) $(BUILD)/obj/
 endif
 FIRST_LINK := $(BUILD)/obj/$(notdir $(IMAGE))
 LINKED := $(OBJS)
-TABLES = $(BUILD)/obj/symtab-$(1).o $(BUILD)/obj/sites-$(1).o
+# The tables that symtab.py and sites.py make of an image; $(2): of another for the names, "empty" has none.
+TABLES = $(BUILD)/obj/symtab-$(or $(2),$(1)).o $(BUILD)/obj/sites-$(1).o
+NAMES := $(if $(filter names,$(WITHOUT)),empty)
+CPPFLAGS += $(if $(NAMES),-DWITHOUT_NAMES)
 
 .PHONY: all
 all: $(IMAGE).elf ## build the image (build/paravane.elf) and its unstripped twin
@@ -141,10 +144,10 @@ $(BUILD)/obj/sites-$(notdir $(IMAGE)).S: $(FIRST_LINK)-pass1.elf
 	$(call say,GEN)
 	$(Q)$(PYTHON) tools/sites.py $< > $@.tmp && mv $@.tmp $@
 
-$(IMAGE).debug.elf: $(LINKED) $(WORLD) $(call TABLES,$(notdir $(IMAGE))) linker.ld tools/check_image.py
+$(IMAGE).debug.elf: $(LINKED) $(WORLD) $(call TABLES,$(notdir $(IMAGE)),$(NAMES)) linker.ld tools/check_image.py
 	$(call say,LD)
-	$(Q)$(LD) $(LDFLAGS) -T linker.ld -o $@.tmp $(LINKED) $(WORLD) $(call TABLES,$(notdir $(IMAGE)))
-	$(Q)$(NM) $@.tmp | $(PYTHON) tools/symtab.py --check $(BUILD)/obj/symtab-$(notdir $(IMAGE)).S
+	$(Q)$(LD) $(LDFLAGS) -T linker.ld -o $@.tmp $(LINKED) $(WORLD) $(call TABLES,$(notdir $(IMAGE)),$(NAMES))
+	$(if $(NAMES),,$(Q)$(NM) $@.tmp | $(PYTHON) tools/symtab.py --check $(BUILD)/obj/symtab-$(notdir $(IMAGE)).S)
 	$(Q)$(PYTHON) tools/sites.py --check $(BUILD)/obj/sites-$(notdir $(IMAGE)).S $@.tmp
 	$(Q)$(PYTHON) -B tools/check_image.py --objdump $(OBJDUMP) --nm $(NM) \
 		$(if $(LEAN),--lean $(BUILD)/obj/sites-$(notdir $(IMAGE)).S) $@.tmp $(BUILD)/obj
@@ -189,7 +192,7 @@ compile_commands.json: | $(BUILD)/include/xen ## write the compilation database 
 
 .PHONY: bare
 bare: ## build the kernel without suite and programs (build/bare/paravane.elf)
-	+$(Q)$(MAKE) --no-print-directory WITHOUT="test repro app" LEAN=1 BUILD=$(BUILD)/bare
+	+$(Q)$(MAKE) --no-print-directory WITHOUT="test repro app names" LEAN=1 BUILD=$(BUILD)/bare
 
 .PHONY: clean distclean help
 clean: ## remove everything that was built

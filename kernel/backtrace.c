@@ -32,7 +32,7 @@ static void print_address(int depth, u64 addr)
     if (symtab_lookup(&kernel_symtab, addr, name, &offset))
         print("  #%d %s+0x%llx\n", depth, name, (unsigned long long)offset);
     else
-        print("  #%d %016llx (not in the kernel's text)\n", depth, (unsigned long long)addr);
+        print("  #%d %016llx\n", depth, (unsigned long long)addr);
 }
 
 static void print_repeats(u32 repeats)

@@ -9,8 +9,8 @@ import sys
 import time
 from pathlib import Path
 
-from . import bench, benchchart, benchfile, image, iso, module, mutants, opreport, packaged, payloads
-from . import platforms, programs, repro, report, repros, runs, selftest, setup, sizes, suite, xen
+from . import bench, benchchart, benchfile, image, iso, module, mutants, names, opreport, packaged
+from . import payloads, platforms, programs, repro, report, repros, runs, selftest, setup, sizes, suite, xen
 from .common import (
     EXIT_FAIL,
     EXIT_INTERRUPTED,
@@ -305,6 +305,9 @@ def _boot(args, caller):
     directory = runs.RunDirectory(options.image, files)
     result = directory.run(chosen[0], options, terminal=Terminal())
     print(f"run.sh: {result.platform}: {suite.one_line(result)}")
+    if result.names:
+        frames = [line for line in result.panic if names.is_frame(line)]
+        print("\n".join([f"run.sh: functions by {result.names}:", *frames]))
     if result.ran:
         print(f"run.sh: log and command line in {result.directory}/")
     return suite.exit_code([result])

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import Optional
 
-from . import image, module, platforms, xen
+from . import image, module, names, platforms, xen
 from .common import build_dir, make_dirs, shell_line, short
 from .machine import Machine
 from .verdict import judge
@@ -57,6 +57,7 @@ class Result:
     hypervisor: str = ""
     tests: list = dataclasses.field(default_factory=list)
     panic: list = dataclasses.field(default_factory=list)
+    names: Optional[str] = None  # whose function names panic has, if not the image's own
     seconds: float = 0.0
     first_seconds: float = 0.0  # start to first line
     guest_seconds: float = 0.0  # first line to verdict
@@ -139,7 +140,8 @@ def _result(platform, directory, said, ending, options):
         result.status, result.reason = verdict.status, verdict.reason
     result.culprit, result.repro = _culprit(platform, said, ending), said.repro
     result.banner, result.hypervisor = said.banner, said.hypervisor
-    result.tests, result.panic, result.ticks = said.tests, said.panic_lines, said.ticks
+    result.tests, result.ticks = said.tests, said.ticks
+    result.panic, result.names = names.named(said.panic_lines, options.image)
     result.bench, result.sites = said.bench, said.sites
     result.output = said.output
     result.seconds = round(ending.seconds, 3)
