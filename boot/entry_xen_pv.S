@@ -40,9 +40,10 @@ boot_stack:
 	.skip	BOOT_STACK_SIZE
 boot_stack_top:
 
-/* pv/mmu_types.h: a page that is to stay unmapped. */
+/* struct pv_guards (pv/mmu_types.h) */
 	.section .guards, "a"
 	.quad	boot_stack_guard
+	.long	0, 1
 
 /* The notes: xen/elfnote.h tells what each means. */
 	.macro	note type, desc:vararg

@@ -9,9 +9,13 @@
 #include "pv/selectors.h"
 
 struct thread;
-struct fault;
 struct call;
-struct user_state;
+
+/* Who takes a trap instead of the kernel's panic: the innermost first (kernel/trap.c). */
+struct trap_takers {
+    struct user_state *user; /* kernel/user.c: the thread is in user mode, or on the way */
+    struct fault *innermost; /* PV_TRY block */
+};
 
 /* Counted since boot. A line's interrupt that comes when nobody handles the line is unexpected. */
 struct irq_counts {
@@ -24,8 +28,7 @@ struct cpu {
 
     /* Interrupts (kernel/irq.c): the frame of the one that is handled, or NULL. */
     const struct trap_frame *irq_frame;
-    struct fault *hidden; /* the interrupted code's PV_TRY block, and user mode */
-    struct user_state *user_hidden;
+    struct trap_takers hidden; /* the interrupted code's */
     struct irq_counts irqs;
 
     /* kernel/time.c: the deadlines of this CPU, the next one first. */
@@ -33,10 +36,9 @@ struct cpu {
     struct spinlock timer_lock;
     bool firing; /* due ones are fired: the timer is armed when that is done */
 
-    /* kernel/sched.c: who is ready to run here, in turn. */
+    /* kernel/sched.c: who is ready to run here, in turn; where the next one is put. */
     struct spinlock queue_lock;
-    struct thread *first, *last;
-    u32 ready;
+    struct thread *first, **end;
     struct thread *idle;
     struct thread *leaving; /* has just gone off, for another CPU */
     struct timer slice;
@@ -46,7 +48,7 @@ struct cpu {
     /* kernel/smp.c, kernel/call.c */
     bool online, down_asked;
     u32 starts; /* how often it came up */
-    void *exception_stacks[PV_EXCEPTION_STACKS];
+    struct pv_cpu_start start;
     struct call *calls;
     u32 callers; /* who is about to add one */
     u64 calls_run;
@@ -55,6 +57,16 @@ struct cpu {
 } __aligned(CPU_AREA_SIZE);
 
 extern struct cpu cpus[PV_CPUS_MAX];
+
+/* CPUs that take threads and calls; CPU 0 from thread_init on. */
+static inline bool cpu_is_online(const struct cpu *c)
+{
+    return __atomic_load_n(&c->online, __ATOMIC_SEQ_CST);
+}
+
+#define for_each_online_cpu(c) \
+    for (struct cpu *c = cpus; c < cpus + PV_CPUS_MAX; c++) \
+        if (cpu_is_online(c))
 
 /*
  * The CPU that runs this: for code that stays on it (interrupts disabled, or the thread not to be

@@ -5,8 +5,6 @@
 #include "kernel/smp.h"
 #include "kernel/thread.h"
 #include "kernel/time.h"
-#include "kernel/trap.h"
-#include "kernel/user.h"
 #include "kernel/verdict.h"
 #include "lib/string.h"
 
@@ -24,63 +22,67 @@ const struct trap_frame *irq_frame(void)
     return this_cpu()->irq_frame;
 }
 
-/* A backend that delivers with interrupts disabled, or delivers one inside another, is broken. */
-static void enter(const struct trap_frame *frame)
+/*
+ * A backend that delivers with interrupts disabled, or delivers one inside another, is broken. The
+ * handler is not part of the PV_TRY block, or of the way to user mode, that it interrupts.
+ */
+static struct cpu *enter(const struct trap_frame *frame)
 {
+    struct cpu *c = this_cpu();
+    struct trap_takers *takers = &c->thread->takers;
+
     if (!(frame->rflags & PV_FLAG_IF))
         panic_frame(frame, "an interrupt came while interrupts were disabled");
     if (pv_save_fl() & PV_FLAG_IF)
         panic_frame(frame, "an interrupt's upcall was made with interrupts enabled");
-    this_cpu()->irq_frame = frame;
-    this_cpu()->hidden = fault_hide();
-    this_cpu()->user_hidden = user_hide();
+    c->irq_frame = frame;
+    c->hidden = *takers;
+    *takers = (struct trap_takers){0};
+    return c;
 }
 
-static void leave(const struct trap_frame *frame)
+static void leave(struct cpu *c)
 {
     if (pv_save_fl() & PV_FLAG_IF)
-        panic_frame(frame, "a handler has enabled interrupts");
-    this_cpu()->irq_frame = NULL;
-    user_unhide(this_cpu()->user_hidden);
-    fault_unhide(this_cpu()->hidden);
+        panic_frame(c->irq_frame, "a handler has enabled interrupts");
+    c->irq_frame = NULL;
+    c->thread->takers = c->hidden;
 }
 
 void irq_on_interrupt(struct trap_frame *frame, u32 line)
 {
-    enter(frame);
-    irq_counts.interrupts++;
+    struct cpu *c = enter(frame);
+
+    c->irqs.interrupts++;
     if (line < LINES_MAX && lines[line].handler)
         lines[line].handler(lines[line].data);
     else
-        irq_counts.unexpected++;
-    leave(frame);
+        c->irqs.unexpected++;
+    leave(c);
     pv_irq_eoi(line);
 }
 
 void irq_on_timer(struct trap_frame *frame)
 {
-    enter(frame);
-    irq_counts.timers++;
-    timer_interrupt();
-    leave(frame);
+    struct cpu *c = enter(frame);
+
+    c->irqs.timers++;
+    timer_fire_due();
+    leave(c);
 }
 
 void irq_on_ipi(struct trap_frame *frame, enum pv_ipi kind)
 {
-    enter(frame);
-    irq_counts.ipis++;
+    struct cpu *c = enter(frame);
+
+    c->irqs.ipis++;
     if (kind == PV_IPI_RESCHEDULE)
         sched_on_reschedule();
     else if (kind == PV_IPI_CALL)
         smp_on_call();
     if (ipi_handlers[kind])
         ipi_handlers[kind]();
-    leave(frame);
-}
-
-void irq_on_interrupts_done(struct trap_frame *frame)
-{
-    sched_on_interrupts_done(frame);
+    leave(c);
 }
 
 void irq_set_ipi_handler(enum pv_ipi kind, void (*handler)(void))

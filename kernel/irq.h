@@ -29,8 +29,6 @@ void irq_on_interrupt(struct trap_frame *frame, u32 line);
 void irq_on_timer(struct trap_frame *frame);
 void irq_on_ipi(struct trap_frame *frame, enum pv_ipi kind);
 
-void irq_on_interrupts_done(struct trap_frame *frame);
-
 /* The frame that the interrupt being handled came with; NULL outside of handlers. */
 const struct trap_frame *irq_frame(void);
 

@@ -10,22 +10,27 @@
 
 static u32 panicking; /* which CPU, plus one */
 
+#define REGISTER(name, field) \
+    { \
+        name, offsetof(struct trap_frame, field) / sizeof(u64) \
+    }
+
 static void print_registers(const struct trap_frame *f)
 {
-    const struct {
-        const char *name;
-        u64 value;
-    } regs[] = {{"rax", f->rax}, {"rbx", f->rbx},   {"rcx", f->rcx}, {"rdx", f->rdx},
-                {"rsi", f->rsi}, {"rdi", f->rdi},   {"rbp", f->rbp}, {"rsp", f->rsp},
-                {"r8 ", f->r8},  {"r9 ", f->r9},    {"r10", f->r10}, {"r11", f->r11},
-                {"r12", f->r12}, {"r13", f->r13},   {"r14", f->r14}, {"r15", f->r15},
-                {"rip", f->rip}, {"efl", f->rflags}};
+    static const struct {
+        char name[4];
+        u8 at; /* in the frame */
+    } regs[] = {REGISTER("rax", rax), REGISTER("rbx", rbx), REGISTER("rcx", rcx),
+                REGISTER("rdx", rdx), REGISTER("rsi", rsi), REGISTER("rdi", rdi),
+                REGISTER("rbp", rbp), REGISTER("rsp", rsp), REGISTER("r8 ", r8),
+                REGISTER("r9 ", r9),  REGISTER("r10", r10), REGISTER("r11", r11),
+                REGISTER("r12", r12), REGISTER("r13", r13), REGISTER("r14", r14),
+                REGISTER("r15", r15), REGISTER("rip", rip), REGISTER("efl", rflags)};
 
-    for (size_t i = 0; i < ARRAY_SIZE(regs); i++)
-        print("%s%s %016llx%s", i % 3 ? " " : "  ", regs[i].name, (unsigned long long)regs[i].value,
-              i % 3 == 2 ? "\n" : "");
-    print("  cs %04x ss %04x error %llx backend %s\n", (u16)f->cs, (u16)f->ss,
-          (unsigned long long)f->error, pv_backend_name());
+    for (u32 i = 0; i < ARRAY_SIZE(regs); i++)
+        print("%s %s %016lx", i % 3 ? "" : "\n ", regs[i].name, ((const u64 *)f)[regs[i].at]);
+    print("\n  cs %04lx ss %04lx error %lx backend %s\n", f->cs, f->ss, f->error,
+          pv_backend_name());
 }
 
 bool panic_is_on(void)

@@ -19,114 +19,112 @@
 
 static void append(struct cpu *c, struct thread *t)
 {
-    t->cpu = c->area.number;
+    WRITE_ONCE(t->cpu, c);
     t->next = NULL;
-    if (c->first)
-        c->last->next = t;
-    else
-        c->first = t;
-    c->last = t;
-    c->ready++;
+    *c->end = t;
+    c->end = &t->next;
 }
 
 /* Takes out the first thread, or the first that may run elsewhere. */
 static struct thread *take(struct cpu *c, bool movable)
 {
-    struct thread *before = NULL, *t = c->first;
+    struct thread **at = &c->first, *t;
 
-    while (t && movable && t->bound) {
-        before = t;
-        t = t->next;
-    }
+    while ((t = *at) && movable && t->bound)
+        at = &t->next;
     if (!t)
         return NULL;
-    if (before)
-        before->next = t->next;
-    else
-        c->first = t->next;
-    if (c->last == t)
-        c->last = before;
-    c->ready--;
+    *at = t->next;
+    if (c->end == &t->next)
+        c->end = at;
     return t;
 }
 
 static void end_slice(struct timer *timer)
 {
+    struct cpu *c = this_cpu();
+
     (void)timer;
-    this_cpu()->area.need_switch = this_cpu()->ready != 0;
+    c->area.need_switch = c->first != NULL;
+}
+
+static void start_slice(struct cpu *c)
+{
+    timer_start(&c->slice, pv_clock_ns() + SLICE_NS, end_slice);
 }
 
 /* Somebody waits for his turn here. Interrupts disabled. */
-static void look_at_queue(void)
+static void look_at_queue(struct cpu *c)
 {
-    struct cpu *c = this_cpu();
-
-    if (!READ_ONCE(c->ready))
+    if (!READ_ONCE(c->first))
         return;
     if (c->thread->idle)
         c->area.need_switch = true;
     else if (!c->slice.queued)
-        timer_start(&c->slice, pv_clock_ns() + SLICE_NS, end_slice);
+        start_slice(c);
 }
 
+/* It may have been called to take a thread, or to leave. */
 void sched_on_reschedule(void)
 {
-    look_at_queue();
-    if (this_cpu()->thread->idle || READ_ONCE(this_cpu()->down_asked))
-        this_cpu()->area.need_switch =
-            true; /* it may have been called to take a thread, or to leave */
+    struct cpu *c = this_cpu();
+
+    look_at_queue(c);
+    if (c->thread->idle || READ_ONCE(c->down_asked))
+        c->area.need_switch = true;
 }
 
 /* One CPU that has nothing to do: it will take what is movable. */
 static void call_idle_cpu(void)
 {
-    for (u32 cpu = 0; cpu < PV_CPUS_MAX; cpu++)
-        if (smp_is_online(cpu) && cpus[cpu].thread == cpus[cpu].idle && !cpus[cpu].ready) {
-            pv_send_ipi(cpu, PV_IPI_RESCHEDULE);
+    for_each_online_cpu(c)
+    {
+        if (c->thread == c->idle && !c->first) {
+            pv_send_ipi(c->area.number, PV_IPI_RESCHEDULE);
             return;
         }
-}
-
-/* After something was appended to c's queue. Interrupts disabled, no lock held. */
-static void tell(struct cpu *c, bool movable)
-{
-    if (c == this_cpu())
-        look_at_queue();
-    else
-        pv_send_ipi(c->area.number, PV_IPI_RESCHEDULE);
-    if (movable && c->thread != c->idle)
-        call_idle_cpu();
+    }
 }
 
 /*
- * A CPU that has gone down takes no thread: then it is this one's. One that goes down empties its
- * queue after it went offline, so looking under the lock is what counts.
+ * Puts t into c's queue, whose lock is held and left. A CPU that has gone down takes no thread:
+ * then it is this one's. One that goes down empties its queue after it went offline, so looking
+ * under the lock is what counts. Interrupts disabled.
  */
-void sched_enqueue_new(struct thread *t, u32 cpu)
+static void enqueue(struct cpu *c, struct thread *t)
 {
-    const u64 flags = pv_save_fl();
-    struct cpu *c = &cpus[cpu];
+    const bool movable = !t->bound;
 
-    pv_irq_disable();
-    spin_lock(&c->queue_lock);
-    if (!smp_is_online(cpu)) {
+    if (!cpu_is_online(c)) {
         spin_unlock(&c->queue_lock);
         c = this_cpu();
         spin_lock(&c->queue_lock);
     }
     append(c, t);
     spin_unlock(&c->queue_lock);
-    tell(c, !t->bound);
+    if (c == this_cpu())
+        look_at_queue(c);
+    else
+        pv_send_ipi(c->area.number, PV_IPI_RESCHEDULE);
+    if (movable && c->thread != c->idle)
+        call_idle_cpu();
+}
+
+void sched_enqueue(struct thread *t, struct cpu *c)
+{
+    const u64 flags = spin_lock_irqsave(&c->queue_lock);
+
+    enqueue(c, t);
     pv_restore_fl(flags);
 }
 
 static struct cpu *lock_cpu_of(const struct thread *t)
 {
     for (;;) {
-        struct cpu *c = &cpus[READ_ONCE(t->cpu)];
+        struct cpu *c = READ_ONCE(t->cpu);
 
         spin_lock(&c->queue_lock);
-        if (c->area.number == READ_ONCE(t->cpu))
+        if (c == READ_ONCE(t->cpu))
             return c;
         spin_unlock(&c->queue_lock);
     }
@@ -135,24 +133,16 @@ static struct cpu *lock_cpu_of(const struct thread *t)
 /* One that still runs, on its way to sched_switch, finds itself ready there. */
 void sched_wake(struct thread *t)
 {
-    const u64 flags = pv_save_fl();
-    bool off, was_blocked, here;
-    struct cpu *c;
+    const u64 flags = pv_irq_save();
+    struct cpu *c = lock_cpu_of(t);
+    const bool was_blocked = t->state == THREAD_BLOCKED;
 
-    pv_irq_disable();
-    c = lock_cpu_of(t);
-    was_blocked = t->state == THREAD_BLOCKED;
     if (was_blocked)
         WRITE_ONCE(t->state, THREAD_READY);
-    off = was_blocked && c->thread != t;
-    here = off && smp_is_online(c->area.number);
-    if (here)
-        append(c, t);
-    spin_unlock(&c->queue_lock);
-    if (here)
-        tell(c, !t->bound);
-    else if (off)
-        sched_enqueue_new(t, this_cpu()->area.number);
+    if (was_blocked && c->thread != t)
+        enqueue(c, t);
+    else
+        spin_unlock(&c->queue_lock);
     pv_restore_fl(flags);
 }
 
@@ -160,19 +150,18 @@ void sched_wake(struct thread *t)
  * Interrupts disabled. A CPU that idles will run what it was given itself. What another CPU's lock
  * hides now is looked for again at the next chance.
  */
-static bool take_from_others(void)
+static bool take_from_others(struct cpu *me)
 {
-    struct cpu *me = this_cpu();
     struct thread *t = NULL;
 
     for (u32 i = 1; i < PV_CPUS_MAX && !t && me->online; i++) {
         struct cpu *c = &cpus[(me->area.number + i) % PV_CPUS_MAX];
 
-        if (!READ_ONCE(c->ready) || c->thread == c->idle || !spin_trylock(&c->queue_lock))
+        if (!READ_ONCE(c->first) || c->thread == c->idle || !spin_trylock(&c->queue_lock))
             continue;
         t = take(c, true);
         if (t)
-            WRITE_ONCE(t->cpu, me->area.number);
+            WRITE_ONCE(t->cpu, me);
         spin_unlock(&c->queue_lock);
     }
     if (!t)
@@ -194,40 +183,31 @@ void sched_leave_cpu(void)
         spin_unlock(&c->queue_lock);
         if (!t)
             return;
-        sched_enqueue_new(t, 0);
+        sched_enqueue(t, &cpus[0]);
     }
 }
 
-/* The first act of a thread that comes onto a CPU, on its own stack. */
-static void arrive(void)
+void sched_arrive(void)
 {
     struct cpu *c = this_cpu();
-    struct thread *t = c->thread;
-
-    struct thread *leaving = c->leaving;
+    struct thread *t = c->thread, *leaving = c->leaving;
 
     c->area.stack_limit = t->stack_limit;
     c->leaving = NULL;
     spin_unlock(&c->queue_lock);
     if (leaving) {
-        const u32 to = leaving->move_to - 1;
+        struct cpu *to = leaving->move_to;
 
-        leaving->move_to = 0;
-        sched_enqueue_new(leaving, to);
+        leaving->move_to = NULL;
+        sched_enqueue(leaving, to);
     }
     mm_space_switch(t->space);
     if (t->fs_base)
         pv_write_fs_base(t->fs_base);
-    if (t->user)
-        user_switch_in(t->user);
-    if (c->ready && !t->idle)
-        timer_start(&c->slice, pv_clock_ns() + SLICE_NS, end_slice);
-}
-
-void sched_arrive_first(void)
-{
-    arrive();
-    pv_irq_enable();
+    if (t->takers.user)
+        user_switch_in(t->takers.user);
+    if (c->first && !t->idle)
+        start_slice(c);
 }
 
 static struct thread *choose(struct cpu *c, struct thread *prev)
@@ -259,8 +239,8 @@ void sched_switch(void)
         c->leaving = prev;
     else if (prev->state == THREAD_READY && !prev->idle)
         append(c, prev);
-    if (prev->user)
-        user_switch_out(prev->user);
+    if (prev->takers.user)
+        user_switch_out(prev->takers.user);
     prev->space = mm_space_current();
     lazy = pv_context_switch_start();
     next->switches++;
@@ -268,14 +248,16 @@ void sched_switch(void)
     WRITE_ONCE(c->thread, next);
     c->area.stack_limit = 0;
     thread_switch(&prev->sp, next->sp, prev->fpu, next->fpu);
-    arrive();
+    sched_arrive();
     pv_context_switch_end(lazy);
 }
 
 /* While a thread is not running its call sites may become others. */
 void sched_on_interrupts_done(struct trap_frame *frame)
 {
-    if (!this_cpu()->area.need_switch || this_cpu()->area.spinlocks)
+    const struct cpu *c = this_cpu();
+
+    if (!c->area.need_switch || c->area.spinlocks)
         return;
     pv_restart_site(frame);
     sched_switch();
@@ -290,21 +272,19 @@ void sched_on_unlock(void)
 
 void thread_yield(void)
 {
-    const u64 flags = pv_save_fl();
+    const u64 flags = pv_irq_save();
 
-    pv_irq_disable();
     sched_switch();
     pv_restore_fl(flags);
 }
 
 /* The calling thread, which goes on there. */
-void sched_move_to(u32 cpu)
+void sched_move_to(struct cpu *c)
 {
-    const u64 flags = pv_save_fl();
+    const u64 flags = pv_irq_save();
 
-    pv_irq_disable();
-    if (pv_this_cpu() != cpu) {
-        this_thread()->move_to = cpu + 1;
+    if (this_cpu() != c) {
+        this_thread()->move_to = c;
         sched_switch();
     }
     pv_restore_fl(flags);
@@ -313,27 +293,40 @@ void sched_move_to(u32 cpu)
 void sched_idle_loop(void)
 {
     for (;;) {
+        struct cpu *c = this_cpu();
+
         pv_irq_disable();
         smp_leave_if_asked();
-        if (READ_ONCE(this_cpu()->ready) || take_from_others()) {
+        if (READ_ONCE(c->first) || take_from_others(c)) {
             sched_switch();
             pv_irq_enable();
         } else {
-            this_cpu()->area.need_switch = false;
+            c->area.need_switch = false;
             pv_safe_halt();
         }
     }
 }
 
-void sched_init_cpu(struct cpu *c, struct thread *idle)
+static void idle(void *arg)
 {
-    c->queue_lock = (struct spinlock)SPINLOCK("run queue");
-    c->timer_lock = (struct spinlock)SPINLOCK("timers");
-    c->first = c->last = NULL;
-    c->ready = 0;
-    c->idle = idle;
+    (void)arg;
+    sched_idle_loop();
+}
+
+/* One that was up before keeps its idle thread; its queue is empty, and its locks are free. */
+bool sched_init_cpu(struct cpu *c)
+{
+    struct thread *t = c->idle ? c->idle : thread_new("idle", idle, NULL);
+
+    if (!t)
+        return false;
+    c->queue_lock.name = "run queue";
+    c->timer_lock.name = "timers";
+    c->end = &c->first;
+    c->idle = t;
     c->area.need_switch = false;
-    idle->idle = true;
-    idle->bound = true;
-    idle->cpu = c->area.number;
+    t->idle = true;
+    t->bound = true;
+    t->cpu = c;
+    return true;
 }

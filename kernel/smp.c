@@ -6,7 +6,6 @@
 #include "kernel/stack.h"
 #include "kernel/thread.h"
 #include "kernel/verdict.h"
-#include "lib/string.h"
 #include "mm/space.h"
 #include "mm/vmap.h"
 
@@ -18,8 +17,7 @@ u32 smp_online_count(void)
 {
     u32 count = 0;
 
-    for (u64 set = smp_online_set(); set; set &= set - 1)
-        count++;
+    for_each_online_cpu(c) count++;
     return count;
 }
 
@@ -27,71 +25,69 @@ u64 smp_online_set(void)
 {
     u64 set = 0;
 
-    for (u32 cpu = 0; cpu < PV_CPUS_MAX; cpu++)
-        set |= (u64)smp_is_online(cpu) << cpu;
+    for_each_online_cpu(c) set |= 1ull << c->area.number;
     return set;
 }
 
 /* The first C function of every CPU but the first, on the stack of its idle thread. */
 static void start_here(void)
 {
+    struct cpu *c = this_cpu();
+
     cpu_init();
     pv_cpu_enter();
     mm_cpu_enter();
     pv_setup_secondary_clock();
     fpu_init();
-    this_cpu()->starts++;
-    __atomic_store_n(&this_cpu()->online, true, __ATOMIC_SEQ_CST);
+    c->starts++;
+    __atomic_store_n(&c->online, true, __ATOMIC_SEQ_CST);
     sched_idle_loop();
 }
 
-static void idle(void *arg)
+/* It begins on its idle thread's stack, as if that had run already. */
+static int prepare(struct cpu *c, u32 number)
 {
-    (void)arg;
-}
+    struct pv_cpu_start *start = &c->start;
 
-/* Its idle thread begins as if it had run already: on the stack that cpu_up is given. */
-static int prepare(u32 cpu)
-{
-    struct cpu *c = &cpus[cpu];
-    struct thread *t = c->idle ? c->idle : thread_new("idle", idle, NULL);
-
-    if (!t)
+    if (!sched_init_cpu(c))
         return -ENOSPC;
     for (u32 i = 0; i < PV_EXCEPTION_STACKS; i++) {
-        if (!c->exception_stacks[i])
-            c->exception_stacks[i] = vmalloc(PV_EXCEPTION_STACK_SIZE);
-        if (!c->exception_stacks[i])
+        if (!start->exception_stacks[i])
+            start->exception_stacks[i] = vmalloc(PV_EXCEPTION_STACK_SIZE);
+        if (!start->exception_stacks[i])
             return -ENOMEM;
     }
     c->area.self = c;
-    c->area.number = cpu;
-    c->area.stack_limit = t->stack_limit;
-    c->thread = t;
+    c->area.number = number;
+    c->area.stack_limit = c->idle->stack_limit;
     c->area.spinlocks = 0;
-    sched_init_cpu(c, t);
+    c->thread = c->idle;
+    start->area = &c->area;
+    start->entry = start_here;
+    start->stack_top = (u64)c->idle->stack + THREAD_STACK_SIZE;
     return 0;
+}
+
+static void look_again_later(void)
+{
+    sleep_until(pv_clock_ns() + LOOK_NS);
 }
 
 int smp_up(u32 cpu)
 {
     const u64 end = pv_clock_ns() + ANSWER_LIMIT_NS;
-    struct pv_cpu_start start = {.entry = start_here};
+    struct cpu *c = &cpus[cpu];
     int error;
 
-    if (!cpu || cpu >= MIN(pv_cpu_count(), PV_CPUS_MAX) || smp_is_online(cpu))
+    if (!cpu || cpu >= MIN(pv_cpu_count(), PV_CPUS_MAX) || cpu_is_online(c))
         return -EINVAL;
-    error = prepare(cpu);
-    if (error)
-        return error;
-    start.area = &cpus[cpu].area;
-    memcpy(start.exception_stacks, cpus[cpu].exception_stacks, sizeof(start.exception_stacks));
-    start.stack_top = (u64)cpus[cpu].idle->stack + THREAD_STACK_SIZE;
-    error = pv_cpu_up(cpu, &start);
-    while (!error && !smp_is_online(cpu)) {
+    error = prepare(c, cpu);
+    if (!error)
+        error = pv_cpu_up(cpu, &c->start);
+    while (!error && !cpu_is_online(c)) {
         if (pv_clock_ns() > end)
             return -ETIME;
-        sleep_until(pv_clock_ns() + LOOK_NS);
+        look_again_later();
     }
     return error;
 }
@@ -101,24 +97,22 @@ static void must_come(u32 cpu)
     const int error = smp_up(cpu);
     char name[32];
 
+    if (!error)
+        return;
     pv_cpu_describe(cpu, name, sizeof(name));
     if (error == -ETIME)
         finish(VERDICT_FAIL, "CPU %u (%s) does not answer within %u s of its start", cpu, name,
                (u32)(ANSWER_LIMIT_NS / NS_PER_S));
-    if (error)
-        finish(VERDICT_FAIL, "CPU %u (%s) cannot be started: error %d", cpu, name, error);
+    finish(VERDICT_FAIL, "CPU %u (%s) cannot be started: error %d", cpu, name, error);
 }
 
-static void leave_off(u32 count)
+static void leave_off(u32 cpu, u32 count)
 {
     char name[32];
 
-    log_warn("this kernel uses %u CPUs of the %u that this machine lists; left off:", PV_CPUS_MAX,
+    pv_cpu_describe(cpu, name, sizeof(name));
+    log_warn("CPU %u (%s) is left off: this kernel uses %u of the %u", cpu, name, PV_CPUS_MAX,
              count);
-    for (u32 cpu = PV_CPUS_MAX; cpu < count; cpu++) {
-        pv_cpu_describe(cpu, name, sizeof(name));
-        log_warn("  CPU %u (%s)", cpu, name);
-    }
 }
 
 void smp_init(void)
@@ -131,10 +125,11 @@ void smp_init(void)
     why_not = pv_smp_prepare();
     if (why_not)
         finish(VERDICT_FAIL, "%u CPUs, of which one can be used: %s", count, why_not);
-    for (u32 cpu = 1; cpu < MIN(count, PV_CPUS_MAX); cpu++)
-        must_come(cpu);
-    if (count > PV_CPUS_MAX)
-        leave_off(count);
+    for (u32 cpu = 1; cpu < count; cpu++)
+        if (cpu < PV_CPUS_MAX)
+            must_come(cpu);
+        else
+            leave_off(cpu, count);
     log_info("CPUs: %u up", smp_online_count());
 }
 
@@ -169,36 +164,42 @@ void smp_leave_if_asked(void)
 int smp_down(u32 cpu)
 {
     const u64 end = pv_clock_ns() + ANSWER_LIMIT_NS;
+    struct cpu *c = &cpus[cpu];
     int error;
 
     if (!cpu || cpu == pv_this_cpu() || !smp_is_online(cpu))
         return -EINVAL;
-    __atomic_store_n(&cpus[cpu].down_asked, true, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&c->down_asked, true, __ATOMIC_SEQ_CST);
     pv_send_ipi(cpu, PV_IPI_RESCHEDULE);
-    while (READ_ONCE(cpus[cpu].down_asked) && pv_clock_ns() < end)
-        sleep_until(pv_clock_ns() + LOOK_NS);
-    if (__atomic_exchange_n(&cpus[cpu].down_asked, false, __ATOMIC_SEQ_CST))
+    while (READ_ONCE(c->down_asked) && pv_clock_ns() < end)
+        look_again_later();
+    if (__atomic_exchange_n(&c->down_asked, false, __ATOMIC_SEQ_CST))
         return -ETIME;
-    if (smp_is_online(cpu))
+    if (cpu_is_online(c))
         return -EBUSY;
     while (pv_cpu_is_up(cpu))
-        sleep_until(pv_clock_ns() + LOOK_NS);
+        look_again_later();
     error = pv_cpu_down(cpu);
-    timers_take_over(cpu);
+    timers_take_over(c);
     return error;
 }
 
-/* Who stops the others; plus one. */
-static u32 stopper;
+/* The CPU that stops the others. */
+static const struct cpu *stopper;
+
+bool smp_is_alone(void)
+{
+    return __atomic_load_n(&stopper, __ATOMIC_SEQ_CST) == this_cpu();
+}
 
 bool smp_stop_nmi(const struct trap_frame *frame)
 {
-    const u32 by = __atomic_load_n(&stopper, __ATOMIC_SEQ_CST);
+    struct cpu *c = this_cpu();
 
-    if (!by || by - 1 == pv_this_cpu())
+    if (!__atomic_load_n(&stopper, __ATOMIC_SEQ_CST) || smp_is_alone())
         return false;
-    this_cpu()->stopped_frame = *frame;
-    __atomic_store_n(&this_cpu()->stopped, true, __ATOMIC_SEQ_CST);
+    c->stopped_frame = *frame;
+    __atomic_store_n(&c->stopped, true, __ATOMIC_SEQ_CST);
     pv_halt();
     return true;
 }
@@ -211,40 +212,34 @@ static void wait_stopped(const struct cpu *c)
         __builtin_ia32_pause();
 }
 
-bool smp_is_alone(void)
-{
-    return __atomic_load_n(&stopper, __ATOMIC_SEQ_CST) == pv_this_cpu() + 1;
-}
-
 void smp_stop_others(void)
 {
-    u32 nobody = 0;
+    const struct cpu *nobody = NULL, *me;
 
     pv_irq_disable();
-    __atomic_compare_exchange_n(&stopper, &nobody, pv_this_cpu() + 1, false, __ATOMIC_SEQ_CST,
-                                __ATOMIC_SEQ_CST);
+    me = this_cpu();
+    __atomic_compare_exchange_n(&stopper, &nobody, me, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
     while (!smp_is_alone())
         barrier(); /* an NMI is on its way */
-    for (u32 cpu = 0; cpu < PV_CPUS_MAX; cpu++)
-        if (smp_is_online(cpu) && cpu != pv_this_cpu())
-            pv_send_nmi(cpu);
-    for (u32 cpu = 0; cpu < PV_CPUS_MAX; cpu++)
-        if (smp_is_online(cpu) && cpu != pv_this_cpu()) {
-            wait_stopped(&cpus[cpu]);
-            pv_cpu_down(cpu);
-        }
+    for_each_online_cpu(c) if (c != me) pv_send_nmi(c->area.number);
+    for_each_online_cpu(c) if (c != me)
+    {
+        wait_stopped(c);
+        pv_cpu_down(c->area.number);
+    }
 }
 
 void smp_print_stopped(void)
 {
-    for (u32 cpu = 0; cpu < PV_CPUS_MAX; cpu++) {
-        const struct cpu *c = &cpus[cpu];
-
-        if (!smp_is_online(cpu) || cpu == pv_this_cpu())
+    for_each_online_cpu(c)
+    {
+        if (c == this_cpu())
             continue;
-        print("CPU %u%s%s:\n", cpu, c->stopped ? ", thread " : " does not answer to an NMI",
-              c->stopped ? c->thread->name : "");
-        if (c->stopped)
-            backtrace_print(c->stopped_frame.rip, c->stopped_frame.rbp);
+        if (!c->stopped) {
+            print("CPU %u does not answer to an NMI\n", c->area.number);
+            continue;
+        }
+        print("CPU %u, thread %s:\n", c->area.number, c->thread->name);
+        backtrace_print(c->stopped_frame.rip, c->stopped_frame.rbp);
     }
 }

@@ -11,13 +11,13 @@
  */
 void smp_init(void);
 
-/* CPUs that take threads and calls; CPU 0 from thread_init on. A set of CPUs has bit n for CPU n.
- */
 static inline bool smp_is_online(u32 cpu)
 {
-    return cpu < PV_CPUS_MAX && __atomic_load_n(&cpus[cpu].online, __ATOMIC_SEQ_CST);
+    return cpu < PV_CPUS_MAX && cpu_is_online(&cpus[cpu]);
 }
 u32 smp_online_count(void);
+
+/* A set of CPUs has bit n for CPU n. */
 u64 smp_online_set(void);
 
 /*

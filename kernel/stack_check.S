@@ -48,6 +48,6 @@ overflow_stack_top:
 taken:
 	.skip	8
 
-/* pv/mmu_types.h: a page that is to stay unmapped. */
 	.section .guards, "a"
 	.quad	overflow_stack_guard
+	.long	0, 1

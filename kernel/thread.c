@@ -14,64 +14,52 @@
 
 extern u8 thread_stacks[THREADS_MAX][THREAD_STACK_STRIDE]; /* switch.S */
 static struct thread threads[THREADS_MAX];
-static struct spinlock threads_lock = SPINLOCK("threads");
 static bool used[THREADS_MAX];
 
-extern const char boot_stack[];
+struct thread boot_thread;
 
-struct thread boot_thread = {
-    .name = "boot",
-    .stack_limit = (u64)boot_stack + STACK_RESERVE,
-    .bound = true,
-    .joiners = {.lock = SPINLOCK("joiners of boot")},
-};
+static void set_name(struct thread *t, const char *name)
+{
+    str_copy(t->name, name, sizeof(t->name));
+    t->joiners.lock.name = "joiners";
+}
 
+/* In a struct that is all zero. */
 static void init_fpu(u8 *fpu)
 {
-    memset(fpu, 0, sizeof(((struct thread *)NULL)->fpu));
     *(u16 *)(void *)(fpu + FXSAVE_FCW) = INITIAL_FCW;
     *(u32 *)(void *)(fpu + FXSAVE_MXCSR) = INITIAL_MXCSR;
 }
 
-/* As thread_switch leaves a stack: six registers, of which rbx is the thread, and where to go. */
-static void init_stack(struct thread *t)
+/* As thread_switch leaves a stack; above it lies what keeps the alignment of a call. */
+static void init_stack(struct thread *t, u8 *stack)
 {
-    u64 *sp = (u64 *)(void *)(t->stack + THREAD_STACK_SIZE);
+    struct switch_frame *frame =
+        (struct switch_frame *)(void *)(stack + THREAD_STACK_SIZE - 16) - 1;
 
-    *--sp = 0; /* ends the chain of frames, and keeps the alignment of a call */
-    *--sp = 0;
-    *--sp = (u64)thread_first;
-    *--sp = 0; /* rbp */
-    *--sp = (u64)t;
-    for (int i = 0; i < 4; i++)
-        *--sp = 0;
-    t->sp = (u64)sp;
-    t->stack_limit = (u64)t->stack + STACK_RESERVE;
+    frame->rbx = (u64)t;
+    frame->rip = (u64)thread_first;
+    t->sp = (u64)frame;
+    t->stack = stack;
+    t->stack_limit = (u64)stack + STACK_RESERVE;
 }
 
 struct thread *thread_new(const char *name, void (*run)(void *arg), void *arg)
 {
-    u64 flags = spin_lock_irqsave(&threads_lock);
-    u32 i = 0;
     struct thread *t;
+    u32 i = 0;
 
-    while (i < THREADS_MAX && used[i])
-        i++;
-    if (i < THREADS_MAX)
-        used[i] = true;
-    spin_unlock_irqrestore(&threads_lock, flags);
-    if (i == THREADS_MAX)
-        return NULL;
+    while (__atomic_exchange_n(&used[i], true, __ATOMIC_ACQUIRE))
+        if (++i == THREADS_MAX)
+            return NULL;
     t = &threads[i];
     memset(t, 0, sizeof(*t));
     t->run = run;
     t->arg = arg;
-    t->stack = thread_stacks[i] + PAGE_SIZE;
     t->space = &mm_kernel;
-    t->joiners.lock = (struct spinlock)SPINLOCK("joiners");
-    str_copy(t->name, name, sizeof(t->name));
+    set_name(t, name);
     init_fpu(t->fpu);
-    init_stack(t);
+    init_stack(t, thread_stacks[i] + PAGE_SIZE);
     return t;
 }
 
@@ -80,9 +68,9 @@ void thread_free(struct thread *t)
     __atomic_store_n(&used[t - threads], false, __ATOMIC_RELEASE);
 }
 
-static void release_cpu(u32 cpu)
+static void release_cpu(struct cpu *c)
 {
-    __atomic_fetch_sub(&cpus[cpu].bound, 1, __ATOMIC_SEQ_CST);
+    __atomic_fetch_sub(&c->bound, 1, __ATOMIC_SEQ_CST);
 }
 
 /* A thread that is done is off its CPU when somebody else is seen there. */
@@ -104,45 +92,44 @@ void thread_exit(void)
 
 void thread_begin(struct thread *t)
 {
-    sched_arrive_first();
+    sched_arrive();
+    pv_irq_enable();
     t->run(t->arg);
     thread_exit();
 }
 
 /* Counted first and looked at after that: a CPU that goes down does it the other way round. */
-static bool keep_cpu(u32 cpu)
+static bool keep_cpu(struct cpu *c)
 {
-    if (cpu >= PV_CPUS_MAX)
-        return false;
-    __atomic_fetch_add(&cpus[cpu].bound, 1, __ATOMIC_SEQ_CST);
-    if (smp_is_online(cpu))
+    __atomic_fetch_add(&c->bound, 1, __ATOMIC_SEQ_CST);
+    if (cpu_is_online(c))
         return true;
-    release_cpu(cpu);
+    release_cpu(c);
     return false;
 }
 
 struct thread *thread_start(const char *name, u32 cpu, void (*run)(void *arg), void *arg)
 {
     const bool bound = cpu != THREAD_ANY_CPU;
+    struct cpu *c = bound ? &cpus[cpu] : this_cpu();
     struct thread *t;
 
-    if (bound && !keep_cpu(cpu))
+    if (bound && (cpu >= PV_CPUS_MAX || !keep_cpu(c)))
         return NULL;
     t = thread_new(name, run, arg);
-    if (!t) {
-        if (bound)
-            release_cpu(cpu);
-        return NULL;
+    if (t) {
+        t->bound = bound;
+        sched_enqueue(t, c);
+    } else if (bound) {
+        release_cpu(c);
     }
-    t->bound = bound;
-    sched_enqueue_new(t, t->bound ? cpu : pv_this_cpu());
     return t;
 }
 
 /* The switch away from it happens under the lock of its CPU's queue. */
 static bool is_off_cpu(const struct thread *t)
 {
-    struct cpu *c = &cpus[READ_ONCE(t->cpu)];
+    struct cpu *c = READ_ONCE(t->cpu);
     const u64 flags = spin_lock_irqsave(&c->queue_lock);
     const bool off = c->thread != t;
 
@@ -164,25 +151,24 @@ int thread_bind(u32 cpu)
 {
     struct thread *t = this_thread();
 
-    if (t->bound || !keep_cpu(cpu))
+    if (t->bound || cpu >= PV_CPUS_MAX || !keep_cpu(&cpus[cpu]))
         return -EINVAL;
     t->bound = true;
     while (pv_this_cpu() != cpu)
-        sched_move_to(cpu);
+        sched_move_to(&cpus[cpu]);
     return 0;
-}
-
-static void idle(void *arg)
-{
-    (void)arg;
-    sched_idle_loop();
 }
 
 void thread_init(void)
 {
-    struct thread *t = thread_new("idle", idle, NULL);
+    struct cpu *c = this_cpu();
+    struct thread *t = &boot_thread;
 
-    sched_init_cpu(this_cpu(), t);
-    cpus[0].online = true;
-    cpus[0].bound = 1;
+    set_name(t, "boot");
+    t->stack_limit = c->area.stack_limit;
+    t->bound = true;
+    t->cpu = c;
+    sched_init_cpu(c);
+    c->online = true;
+    c->bound = 1;
 }

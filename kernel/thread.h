@@ -38,14 +38,13 @@ struct mm_space;
 struct thread {
     u64 sp; /* where switch.S left its registers, while it does not run */
     u64 stack_limit;
-    struct fault *innermost;  /* kernel/trap.c */
-    struct user_state *user;  /* kernel/user.c: it is in user mode, or on the way */
+    struct trap_takers takers;
     struct mm_space *space;   /* while it does not run */
     u64 fs_base;              /* a program's thread-local storage; 0: whatever is there */
+    struct cpu *cpu;          /* whose queue: changes under its lock */
+    struct cpu *move_to;      /* where to go at the next switch, or NULL */
     enum thread_state state;  /* changes under the lock of its CPU's queue */
-    u32 cpu;                  /* whose queue: as above */
     bool bound;               /* to that CPU */
-    u32 move_to;              /* a CPU to go to at the next switch, plus one; 0: none */
     bool idle;                /* runs when nothing else does */
     struct thread *next;      /* in a run queue */
     struct thread *next_wait; /* in a wait queue */
@@ -108,25 +107,28 @@ void mutex_lock(struct mutex *mutex);
 void mutex_unlock(struct mutex *mutex);
 
 /* sched.c, for thread.c, wait.c and the CPUs' own loops. */
-void sched_init_cpu(struct cpu *cpu, struct thread *idle);
-void sched_enqueue_new(struct thread *thread, u32 cpu);
+bool sched_init_cpu(struct cpu *cpu); /* makes its idle thread; false: there is no room */
+void sched_enqueue(struct thread *thread, struct cpu *cpu);
 void sched_wake(struct thread *thread);
 void sched_switch(void); /* interrupts disabled: runs whoever's turn it is */
 void sched_idle_loop(void) __noreturn;
 void sched_on_reschedule(void);
-struct trap_frame;
 void sched_on_interrupts_done(struct trap_frame *frame);
 void sched_on_unlock(void);
-void sched_move_to(u32 cpu);
+void sched_move_to(struct cpu *cpu);
 void sched_leave_cpu(void); /* moves all ready threads that are not bound to other CPUs */
 struct thread *thread_new(const char *name, void (*run)(void *arg), void *arg);
 void thread_free(struct thread *thread);
 
 /* switch.S: saves this thread's registers at *old_sp and takes up those at new_sp. */
+struct switch_frame {
+    u64 r15, r14, r13, r12, rbp, rbx;
+    u64 rip;
+};
 void thread_switch(u64 *old_sp, u64 new_sp, u8 *old_fpu, const u8 *new_fpu);
 void thread_first(void);
 void thread_begin(struct thread *thread); /* called by it */
-void sched_arrive_first(void);
+void sched_arrive(void); /* the first act of a thread that comes onto a CPU, on its own stack */
 #endif
 
 #endif

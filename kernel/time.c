@@ -16,8 +16,7 @@ static void insert(struct cpu *c, struct timer *timer)
         at = &(*at)->next;
     timer->next = *at;
     *at = timer;
-    timer->cpu = c->area.number;
-    WRITE_ONCE(timer->queued, true);
+    WRITE_ONCE(timer->queued, c);
 }
 
 static void remove(struct cpu *c, struct timer *timer)
@@ -27,57 +26,46 @@ static void remove(struct cpu *c, struct timer *timer)
     while (*at != timer)
         at = &(*at)->next;
     *at = timer->next;
-    WRITE_ONCE(timer->queued, false);
+    WRITE_ONCE(timer->queued, NULL);
 }
 
 /* Off whichever list it is on. True if it was on one. */
 static bool take_off(struct timer *timer)
 {
-    while (READ_ONCE(timer->queued)) {
-        struct cpu *c = &cpus[READ_ONCE(timer->cpu)];
-        bool here;
+    struct cpu *c;
+    bool here = false;
 
+    while (!here && (c = READ_ONCE(timer->queued))) {
         spin_lock(&c->timer_lock);
-        here = timer->queued && timer->cpu == c->area.number;
+        here = timer->queued == c;
         if (here)
             remove(c, timer);
         spin_unlock(&c->timer_lock);
-        if (here)
-            return true;
     }
-    return false;
+    return here;
 }
 
+/*
+ * Takes the first timer off if it is due, else arms the platform's timer for it and returns NULL.
+ * If that refuses, the deadline has passed meanwhile.
+ */
 static struct timer *take_due(struct cpu *c)
 {
     struct timer *timer;
 
     spin_lock(&c->timer_lock);
     timer = c->timers;
-    if (timer && timer->deadline <= pv_clock_ns())
+    while (timer && timer->deadline > pv_clock_ns())
+        if (!pv_timer_set(timer->deadline))
+            timer = NULL;
+    if (timer)
         remove(c, timer);
-    else
-        timer = NULL;
     spin_unlock(&c->timer_lock);
     return timer;
 }
 
-/* The next deadline is armed; false if it has passed. */
-static bool arm(struct cpu *c)
-{
-    bool armed;
-
-    spin_lock(&c->timer_lock);
-    armed = !c->timers || !pv_timer_set(c->timers->deadline);
-    spin_unlock(&c->timer_lock);
-    return armed;
-}
-
-/*
- * Fires what is due, and arms the platform's timer for the rest. If that refuses, since the next
- * deadline has passed meanwhile, there is more to fire. A timer may be gone once it has fired.
- */
-static void fire_due(void)
+/* A timer may be gone once it has fired. */
+void timer_fire_due(void)
 {
     struct cpu *c = this_cpu();
     struct timer *timer;
@@ -85,26 +73,17 @@ static void fire_due(void)
     if (c->firing)
         return;
     c->firing = true;
-    do
-        while ((timer = take_due(c)))
-            timer->fire(timer);
-    while (!arm(c));
+    while ((timer = take_due(c)))
+        timer->fire(timer);
     c->firing = false;
-}
-
-void timer_interrupt(void)
-{
-    fire_due();
 }
 
 void timer_start(struct timer *timer, u64 deadline, void (*fire)(struct timer *timer))
 {
-    const u64 flags = pv_save_fl();
-    struct cpu *c;
+    const u64 flags = pv_irq_save();
+    struct cpu *c = this_cpu();
     bool is_first;
 
-    pv_irq_disable();
-    c = this_cpu();
     take_off(timer);
     timer->deadline = deadline;
     timer->fire = fire;
@@ -113,30 +92,29 @@ void timer_start(struct timer *timer, u64 deadline, void (*fire)(struct timer *t
     is_first = c->timers == timer;
     spin_unlock(&c->timer_lock);
     if (is_first)
-        fire_due();
+        timer_fire_due();
     pv_restore_fl(flags);
 }
 
 bool timer_stop(struct timer *timer)
 {
-    const u64 flags = pv_save_fl();
-    bool was_queued;
+    const u64 flags = pv_irq_save();
+    const struct cpu *c = this_cpu();
+    const bool was_queued = take_off(timer);
 
-    pv_irq_disable();
-    was_queued = take_off(timer);
-    if (!READ_ONCE(this_cpu()->timers) && !this_cpu()->firing)
+    if (!READ_ONCE(c->timers) && !c->firing)
         pv_timer_stop();
     pv_restore_fl(flags);
     return was_queued;
 }
 
 /* That CPU is down. */
-void timers_take_over(u32 cpu)
+void timers_take_over(struct cpu *c)
 {
-    while (READ_ONCE(cpus[cpu].timers)) {
-        struct timer *timer = cpus[cpu].timers;
+    struct timer *timer;
 
-        if (timer == &cpus[cpu].slice)
+    while ((timer = READ_ONCE(c->timers))) {
+        if (timer == &c->slice)
             take_off(timer);
         else
             timer_start(timer, timer->deadline, timer->fire);
@@ -157,11 +135,10 @@ static void wake(struct timer *timer)
 /* A deadline that has passed fires in timer_start: then the switch is to whoever else is ready. */
 void sleep_until(u64 deadline)
 {
-    const u64 flags = pv_save_fl();
     struct sleeper sleeper = {.thread = this_thread()};
+    const u64 flags = pv_irq_save();
 
-    pv_irq_disable();
-    WRITE_ONCE(this_thread()->state, THREAD_BLOCKED);
+    WRITE_ONCE(sleeper.thread->state, THREAD_BLOCKED);
     timer_start(&sleeper.timer, deadline, wake);
     sched_switch();
     pv_restore_fl(flags);

@@ -11,13 +11,14 @@
 #define NS_PER_MS 1000000ull
 #define NS_PER_S  1000000000ull
 
+struct cpu;
+
 /* The owner keeps it, zeroed at first, until it has fired or was stopped. */
 struct timer {
     u64 deadline;
     void (*fire)(struct timer *timer);
     struct timer *next;
-    bool queued;
-    u32 cpu; /* on whose list */
+    struct cpu *queued; /* on whose list, or NULL */
 };
 
 /* Makes clock and timer work, and enables interrupts. Ends the run if they cannot work. */
@@ -41,9 +42,10 @@ bool timer_stop(struct timer *timer);
 void sleep_until(u64 deadline);
 
 /* Those of a CPU that has gone down fire here. */
-void timers_take_over(u32 cpu);
+void timers_take_over(struct cpu *cpu);
 
-/* The upcall. */
-void timer_interrupt(void);
+/* Fires what is due on this CPU, and arms the platform's timer for the rest. Interrupts disabled.
+ */
+void timer_fire_due(void);
 
 #endif

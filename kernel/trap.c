@@ -22,58 +22,55 @@ trap_hook *debug_hook, *nmi_hook;
 
 const char *exception_name(u64 vector)
 {
-    static const char *const names[32] = {
+    static const char names[32][4] = {
         [0] = "#DE",  [1] = "#DB",  [2] = "NMI",  [3] = "#BP",  [4] = "#OF",  [5] = "#BR",
         [6] = "#UD",  [7] = "#NM",  [8] = "#DF",  [10] = "#TS", [11] = "#NP", [12] = "#SS",
         [13] = "#GP", [14] = "#PF", [16] = "#MF", [17] = "#AC", [18] = "#MC", [19] = "#XM",
         [20] = "#VE", [21] = "#CP", [28] = "#HV", [29] = "#VC", [30] = "#SX"};
 
-    return vector < ARRAY_SIZE(names) && names[vector] ? names[vector] : "reserved vector";
+    return vector < ARRAY_SIZE(names) && names[vector][0] ? names[vector] : "reserved vector";
 }
 
 void fault_begin(struct fault *f)
 {
     f->caught = false;
-    f->outer = this_thread()->innermost;
-    this_thread()->innermost = f;
+    f->outer = this_thread()->takers.innermost;
+    this_thread()->takers.innermost = f;
 }
 
 bool fault_end(struct fault *f)
 {
-    this_thread()->innermost = f->outer;
+    this_thread()->takers.innermost = f->outer;
     return false;
 }
 
-struct fault *fault_hide(void)
+void trap_return_to(struct trap_frame *frame, const u64 saved[8])
 {
-    struct fault *hidden = this_thread()->innermost;
-
-    this_thread()->innermost = NULL;
-    return hidden;
+    frame->rbx = saved[0];
+    frame->rbp = saved[1];
+    frame->r12 = saved[2];
+    frame->r13 = saved[3];
+    frame->r14 = saved[4];
+    frame->r15 = saved[5];
+    frame->rsp = saved[6];
+    frame->rip = saved[7];
 }
 
-void fault_unhide(struct fault *hidden)
+static bool resume_at_try(struct trap_frame *frame, u64 fault_address)
 {
-    this_thread()->innermost = hidden;
-}
+    struct fault *f = this_thread()->takers.innermost;
 
-static void resume_at_try(struct trap_frame *frame, struct fault *f, u64 fault_address)
-{
-    this_thread()->innermost = f->outer;
-    f->caught = true;
+    if (!f)
+        return false;
     f->vector = frame->vector;
     f->error = frame->error;
     f->rip = frame->rip;
     f->address = fault_address;
-    frame->rbx = f->saved[0];
-    frame->rbp = f->saved[1];
-    frame->r12 = f->saved[2];
-    frame->r13 = f->saved[3];
-    frame->r14 = f->saved[4];
-    frame->r15 = f->saved[5];
-    frame->rsp = f->saved[6];
-    frame->rip = f->saved[7];
-    frame->rax = 0;
+    f->caught = true;
+    fault_end(f);
+    trap_return_to(frame, f->saved);
+    frame->rax = 0; /* fault_try returns false */
+    return true;
 }
 
 static bool fix_up(struct trap_frame *frame)
@@ -86,6 +83,23 @@ static bool fix_up(struct trap_frame *frame)
     return false;
 }
 
+static void __noreturn panic_exception(const struct trap_frame *frame, u64 fault_address)
+{
+    const char *op = frame->vector == VECTOR_UD ? pv_trap_at(frame->rip) : NULL;
+
+    if (op)
+        panic_frame(frame, "op %s of backend %s: empty in this backend", op, pv_backend_name());
+    if (frame->vector == VECTOR_PF)
+        panic_frame(frame, "page fault (#PF) at address %016lx: %s of %s page, error %lx",
+                    fault_address,
+                    frame->error & 16  ? "execution"
+                    : frame->error & 2 ? "write"
+                                       : "read",
+                    frame->error & 1 ? "a protected" : "an absent", frame->error);
+    panic_frame(frame, "exception %s (vector %lu), error %lx", exception_name(frame->vector),
+                frame->vector, frame->error);
+}
+
 static void on_exception(struct trap_frame *frame, u64 fault_address)
 {
     if (frame->vector == VECTOR_PF && mm_fault(fault_address, frame->error))
@@ -94,24 +108,8 @@ static void on_exception(struct trap_frame *frame, u64 fault_address)
         return;
     if (debug_hook && frame->vector == VECTOR_DB && debug_hook(frame))
         return;
-    if (user_leave(frame, fault_address))
-        return;
-    if (this_thread()->innermost)
-        resume_at_try(frame, this_thread()->innermost, fault_address);
-    else if (frame->vector == VECTOR_UD && pv_trap_at(frame->rip))
-        panic_frame(frame, "op %s of backend %s: empty in this backend", pv_trap_at(frame->rip),
-                    pv_backend_name());
-    else if (frame->vector == VECTOR_PF)
-        panic_frame(frame, "page fault (#PF) at address %016llx: %s of %s page, error %llx",
-                    (unsigned long long)fault_address,
-                    frame->error & 16  ? "execution"
-                    : frame->error & 2 ? "write"
-                                       : "read",
-                    frame->error & 1 ? "a protected" : "an absent",
-                    (unsigned long long)frame->error);
-    else
-        panic_frame(frame, "exception %s (vector %llu), error %llx", exception_name(frame->vector),
-                    (unsigned long long)frame->vector, (unsigned long long)frame->error);
+    if (!user_leave(frame, fault_address) && !resume_at_try(frame, fault_address))
+        panic_exception(frame, fault_address);
 }
 
 static void on_syscall(struct trap_frame *frame)
@@ -144,7 +142,7 @@ void trap_init(void)
         .interrupt = irq_on_interrupt,
         .timer = irq_on_timer,
         .ipi = irq_on_ipi,
-        .interrupts_done = irq_on_interrupts_done,
+        .interrupts_done = sched_on_interrupts_done,
         .reschedule = sched_on_unlock,
         .suspend = lifecycle_suspend,
         .resume = lifecycle_resume,

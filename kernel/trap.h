@@ -51,9 +51,9 @@ const char *exception_name(u64 vector);
 bool fault_try(struct fault *f) __attribute__((returns_twice));
 bool fault_end(struct fault *f);
 
-/* An interrupt's handler is not part of the block that it interrupted: around each handler. */
-struct fault *fault_hide(void);
-void fault_unhide(struct fault *hidden);
+/* What save_for_caller (lib/registers.inc) has saved goes into frame, so that it leads back there.
+ */
+void trap_return_to(struct trap_frame *frame, const u64 saved[8]);
 
 /* Called by try.S. */
 void fault_begin(struct fault *f);

@@ -2,12 +2,13 @@
 #include "kernel/user.h"
 #include "kernel/panic.h"
 #include "kernel/thread.h"
+#include "kernel/trap.h"
 #include "pv/pv.h"
 
 /* The kernel's stack goes on below sp whenever user mode is left. */
 void user_go(struct trap_frame *frame, enum user_entry entry, u64 sp)
 {
-    this_thread()->user->sp = sp;
+    this_thread()->takers.user->sp = sp;
     pv_load_sp0(sp);
     if (entry == USER_BY_SYSRET)
         pv_sysret(frame);
@@ -16,28 +17,15 @@ void user_go(struct trap_frame *frame, enum user_entry entry, u64 sp)
     panic("the way to user mode returned");
 }
 
-struct user_state *user_hide(void)
-{
-    struct user_state *hidden = this_thread()->user;
-
-    this_thread()->user = NULL;
-    return hidden;
-}
-
-void user_unhide(struct user_state *hidden)
-{
-    this_thread()->user = hidden;
-}
-
 struct user_exit user_run(struct trap_frame *frame, enum user_entry entry)
 {
     const u64 flags = pv_save_fl();
     struct user_state user = {.frame = frame};
 
-    if (this_thread()->user)
+    if (this_thread()->takers.user)
         panic("user_run inside of user_run");
     pv_irq_disable();
-    this_thread()->user = &user;
+    this_thread()->takers.user = &user;
     user_enter(user.saved, frame, entry);
     pv_restore_fl(flags);
     return user.exit;
@@ -49,24 +37,17 @@ struct user_exit user_run(struct trap_frame *frame, enum user_entry entry)
  */
 bool user_leave(struct trap_frame *frame, u64 fault_address)
 {
-    struct user_state *user = this_thread()->user;
+    struct user_state *user = this_thread()->takers.user;
 
     if (!user)
         return false;
-    this_thread()->user = NULL;
+    this_thread()->takers.user = NULL;
     user->exit.fault_address = fault_address;
     user->exit.stack = (u64)(frame + 1);
     user->exit.refused = !from_user(frame);
     *user->frame = *frame;
 
-    frame->rbx = user->saved[0];
-    frame->rbp = user->saved[1];
-    frame->r12 = user->saved[2];
-    frame->r13 = user->saved[3];
-    frame->r14 = user->saved[4];
-    frame->r15 = user->saved[5];
-    frame->rsp = user->saved[6];
-    frame->rip = user->saved[7];
+    trap_return_to(frame, user->saved);
     frame->cs = pv_kernel_cs();
     frame->ss = pv_kernel_ss();
     frame->rflags = 2; /* interrupts disabled */

@@ -47,11 +47,6 @@ void user_switch_in(struct user_state *user);
  */
 bool user_leave(struct trap_frame *frame, u64 fault_address);
 
-/* For kernel/irq.c: while an interrupt is handled that came in user mode, a trap is the handler's
- * own. */
-struct user_state *user_hide(void);
-void user_unhide(struct user_state *hidden);
-
 /* user_enter.S: saves the caller's registers in saved (rbx rbp r12 r13 r14 r15 rsp rip), then goes
  * on. */
 void user_enter(u64 saved[8], struct trap_frame *frame, enum user_entry entry);

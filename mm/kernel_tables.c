@@ -5,7 +5,7 @@
  *
  *   text               read, execute
  *   constants          read
- *   data               read, write; but no page under a stack (GUARD_PAGE)
+ *   data               read, write; but no page under a stack (struct pv_guards)
  *   direct map         RAM: read, write; the image's text and constants, and ACPI's tables: read;
  *                      what the memory map calls reserved below 4 GiB: read, write, uncached
  *   vmap, fixmap       the tables that they start with, empty
@@ -24,7 +24,7 @@
 
 extern const char _text_start[], _text_end[], _rodata_start[], _rodata_end[], _data_start[],
     _image_end[];
-extern const void *const _guards_start[], *const _guards_end[];
+extern const struct pv_guards _guards_start[], _guards_end[];
 
 #define IMAGE_START ((u64)_text_start)
 #define IMAGE_END   ALIGN_UP((u64)_image_end, PAGE_SIZE)
@@ -43,10 +43,23 @@ static struct {
     u64 buffer[PT_LEVELS][PT_ENTRIES];
 } b;
 
+/* The first guard page that does not lie below va. */
+static u64 next_guard(u64 va)
+{
+    u64 next = ~0ull;
+
+    for (const struct pv_guards *g = _guards_start; g < _guards_end; g++)
+        for (u32 i = 0; i < g->count; i++)
+            if (g->first + i * g->stride >= va)
+                next = MIN(next, g->first + i * g->stride);
+    return next;
+}
+
 /* *next as for value_at. */
 static u64 image_at(u64 va, u64 *next)
 {
     const u64 text_end = ALIGN_UP((u64)_text_end, PAGE_SIZE), data = (u64)_data_start;
+    const u64 guard = next_guard(va);
     u64 flags = LEAF | PTE_NX;
 
     *next = IMAGE_END;
@@ -58,14 +71,11 @@ static u64 image_at(u64 va, u64 *next)
     } else {
         flags |= PTE_WRITE;
     }
-    for (const void *const *g = _guards_start; g < _guards_end; g++) {
-        if ((u64)*g == va) {
-            *next = va + PAGE_SIZE;
-            return 0;
-        }
-        if ((u64)*g > va)
-            *next = MIN(*next, (u64)*g);
+    if (guard == va) {
+        *next = va + PAGE_SIZE;
+        return 0;
     }
+    *next = MIN(*next, guard);
     return (va - VIRT_BASE) | flags;
 }
 

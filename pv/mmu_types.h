@@ -131,11 +131,13 @@ static inline void *fixmap_va(enum pv_fixmap index)
 }
 
 /*
- * The page at the lowest address of a stack in the image, to be left unmapped by the tables that
- * mm/ builds: put it in here. The page MUST be on a page boundary.
+ * Pages of the image that the tables which mm/ builds leave unmapped, each at the lowest address of
+ * a stack: count of them, stride bytes apart. Assembly puts these in the section .guards.
  */
-#define GUARD_PAGE(ident, address) \
-    static const void *const guard_##ident __used __section(".guards") = (address)
+struct pv_guards {
+    u64 first;
+    u32 stride, count;
+};
 
 /* What mm/ has to know of the platform before it builds the first table. */
 struct pv_mmu_traits {

@@ -110,6 +110,15 @@ extern struct pv_ops pv_ops; /* changed by pv_set_op only (pv/patch.h) */
 #include "pv/hot.h"
 #endif
 
+/* Disables interrupts; pv_restore_fl of what it returns makes them what they were. */
+static inline u64 pv_irq_save(void)
+{
+    const u64 flags = pv_save_fl();
+
+    pv_irq_disable();
+    return flags;
+}
+
 struct pv_backend {
     const char *name; /* as in pv=NAME */
     /*

@@ -3,7 +3,7 @@
 #include "lib/format.h"
 #include "test/mm_util.h"
 
-extern const void *const _guards_start[], *const _guards_end[];
+extern const struct pv_guards _guards_start[], _guards_end[];
 extern const char _text_start[], _rodata_start[], _image_end[], boot_stack[];
 
 static bool on_xen_pv(void)
@@ -231,11 +231,12 @@ TEST(mmu, kernel_tables_map_no_more_than_they_say, mmu_init, early_map, install_
     EXPECT(!try_read((u64)_image_end + PAGE_SIZE, &value, &f));
     EXPECT(!try_read((u64)boot_stack - 8, &value, &f) && f.vector == VECTOR_PF);
     EXPECT(_guards_end - _guards_start >= 2);
-    for (const void *const *guard = _guards_start; guard < _guards_end; guard++) {
-        EXPECT(!try_read((u64)*guard, &value, &f));
-        EXPECT(!try_read((u64)*guard + PAGE_SIZE - 8, &value, &f));
-        EXPECT(try_read((u64)*guard + PAGE_SIZE, &value, &f)); /* the stack */
-    }
+    for (const struct pv_guards *g = _guards_start; g < _guards_end; g++)
+        for (u64 i = 0, guard = g->first; i < g->count; i++, guard += g->stride) {
+            EXPECT(!try_read(guard, &value, &f));
+            EXPECT(!try_read(guard + PAGE_SIZE - 8, &value, &f));
+            EXPECT(try_read(guard + PAGE_SIZE, &value, &f)); /* the stack */
+        }
     EXPECT(!try_read(VMAP_BASE, &value, &f));
     EXPECT_EQ(mm_traits.root_pages, on_xen_pv() ? 2 : 1);
     EXPECT(mm_traits.leaf_levels & 2);

@@ -181,8 +181,5 @@ native_hlt:
 
 
 	.section .guards, "a"
-	.set	stack, 0
-	.rept	EXCEPTION_STACKS
-	.quad	native_boot_exception_stacks + stack * BOOT_STACK_STRIDE
-	.set	stack, stack + 1
-	.endr
+	.quad	native_boot_exception_stacks
+	.long	BOOT_STACK_STRIDE, EXCEPTION_STACKS
