@@ -37,10 +37,11 @@ Paravane: one kernel image, every platform, one suite.
                  [--ops FILE]  also write what was seen of each op on each platform, as Markdown
                  [--soak S]  let tests that can repeat what they do share S seconds
 ./run.sh repro   NAME|FILE.c|--all [--on P,P...] [--xen FILE|VERSION]...  is the bug there?
-./run.sh bench   [--on P,P...] [--counted] [--json FILE] [--svg FILE] [--against FILE [--limit RATIO]] | --sizes
+./run.sh bench   [--on P,P...] [--counted] [--json FILE] [--svg FILE] [--against FILE [--limit RATIO]]
                  instructions of each op, counted without noise, and times, which are noisy
-./run.sh programs [NAME,NAME...] [--on P,P... | --linux]  Lua and SQLite, guest against host
-                 --linux: instructions as a unikernel and as a Linux process, both in QEMU
+                 --linux: Lua's and SQLite's instructions, as a unikernel and as a Linux process in QEMU
+                 --sizes: how big the image is, stripped, with more and with less in it
+./run.sh programs [NAME,NAME...] [--on P,P...]  Lua and SQLite, guest against host
 ./run.sh mutants [--on P,P...] [--ops REGEX] [--jobs N] [--json FILE] ...  make each op wrong: the suite must fail
 ./run.sh iso     make build/paravane.iso, which GRUB boots by BIOS or UEFI
 ./run.sh list    what there is: platforms, hypervisors, payloads; --repros: the bugs
@@ -340,7 +341,9 @@ def _repro(args, caller):
 
 
 def _bench(args, caller):
-    asked = _parse("bench", args, ("--json", "--sizes", "--counted", "--against", "--limit", "--svg"))
+    asked = _parse("bench", args, ("--json", "--sizes", "--linux", "--counted", "--against", "--limit", "--svg"))
+    if asked.linux:
+        return programs.beside_linux()
     if asked.sizes:
         make_dirs(build_dir())
         sizes.run()
@@ -376,9 +379,9 @@ def _programs(args, caller):
         names, args = args[0].split(","), args[1:]
     else:
         names = []
-    asked = _parse("programs", args, ("--linux",))
+    asked = _parse("programs", args)
     chosen = platforms.parse(asked.on or programs.PLATFORMS)
-    return programs.run(names, chosen, runs.find_xen(asked.xen, caller), asked.linux)
+    return programs.run(names, chosen, runs.find_xen(asked.xen, caller))
 
 
 def _iso(args, _caller):
