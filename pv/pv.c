@@ -7,6 +7,7 @@
 #include "pv/patch.h"
 
 const struct pv_upcalls *pv_upcalls;
+const void *pv_vector_entry, *pv_vector_entry_isolated;
 
 /* In order of preference: what knows the hypervisor best comes first, bare metal last. */
 static const struct pv_backend *const backends[] = {

@@ -13,14 +13,16 @@
 #define TRAP_FRAME_SS     (21 * 8)
 #define TRAP_FRAME_SIZE   (22 * 8)
 
-#define EXCEPTION_STUB_SIZE 16 /* pv/exception_stubs.inc */
-
 /* What vector holds if no vector brought the frame. */
 #define VECTOR_SYSCALL   0x100 /* syscall from 64-bit mode */
 #define VECTOR_SYSCALL32 0x101 /* syscall from compatibility mode */
 #define VECTOR_SYSENTER  0x102
 #define VECTOR_FAILSAFE  0x103 /* Xen PV: a segment could not be reloaded */
 #define VECTOR_EVENT     0x104 /* Xen PV: the event callback */
+
+/* pv/vector_stubs.S: one for each of the above. */
+#define VECTOR_STUBS     (VECTOR_EVENT + 1)
+#define VECTOR_STUB_SIZE 5
 
 #ifndef __ASSEMBLY__
 #include "lib/types.h"
@@ -43,6 +45,16 @@ _Static_assert(sizeof(struct trap_frame) == TRAP_FRAME_SIZE, "assembly knows the
 static inline bool from_user(const struct trap_frame *frame)
 {
     return frame->cs & 3;
+}
+
+/* The stubs by vector, and where they lead: the backend's entry code (trap_init). */
+extern const u8 pv_vector_stubs[VECTOR_STUBS][VECTOR_STUB_SIZE];
+extern const void *pv_vector_entry, *pv_vector_entry_isolated;
+
+/* First of all in what entry code calls: vector is still the address behind the stub. */
+static inline void trap_frame_number(struct trap_frame *frame)
+{
+    frame->vector = ((u32)frame->vector - (u32)(u64)pv_vector_stubs) / VECTOR_STUB_SIZE - 1;
 }
 #endif
 

@@ -25,8 +25,6 @@
 
 #define GP_OF_VECTOR_80 (0x80 << 3 | 2)
 
-extern const u8 xen_pv_vector_stubs[256][EXCEPTION_STUB_SIZE]; /* pv/xen/pv/entry.S */
-
 /* All vectors but 0x80; a table without entries unregisters all. */
 static void register_all_but_80(void)
 {
@@ -36,7 +34,7 @@ static void register_all_but_80(void)
     for (u32 vector = 0; vector < 256; vector++)
         if (vector != 0x80)
             table[used++] = (struct trap_info){(u8)vector, vector == VECTOR_BP ? 3 | 4 : 4,
-                                               FLAT_KERNEL_CS, (u64)xen_pv_vector_stubs[vector]};
+                                               FLAT_KERNEL_CS, (u64)pv_vector_stubs[vector]};
     MUST(hc_set_trap_table(NULL));
     MUST(hc_set_trap_table(table));
 }

@@ -125,7 +125,8 @@ TEST(user, kernel_memory_is_out_of_reach, trap_init)
 
 /*
  * int reaches a gate of DPL 3 only. The error code of the refusal names the vector, but an emulator
- * gets it wrong (docs/facts.md), so it is told, not judged.
+ * gets it wrong (docs/facts.md), so it is told, not judged. No int pushes one, not even that of an
+ * exception that does (#AC).
  */
 TEST(user, int_needs_an_open_gate, write_idt_entry)
 {
@@ -146,6 +147,11 @@ TEST(user, int_needs_an_open_gate, write_idt_entry)
         EXPECT_EQ(pv_write_idt_entry(0x81, 3), 0);
         RUN(int81, 0, 0, 0x81);
         EXPECT_EQ(pv_write_idt_entry(0x81, 0), 0);
+        EXPECT_EQ(pv_write_idt_entry(17, 3), 0);
+        RUN(int17, 0, 0, 17);
+        EXPECT_EQ(sandbox.frame.error, 0);
+        EXPECT_EQ(sandbox.frame.rip, sandbox_address(user_code_int17) + 2);
+        EXPECT_EQ(pv_write_idt_entry(17, 0), 0);
     }
     sandbox_leave();
 }

@@ -49,6 +49,9 @@ user_code_\name:
 	piece	int81
 	int	$0x81
 	syscall
+	piece	int17
+	int	$17
+	syscall
 	piece	in				/* port dx */
 	inb	%dx, %al
 	syscall

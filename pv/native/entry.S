@@ -9,35 +9,39 @@
 #include "pv/cpu_area.h"
 #include "pv/native/exception_stack.h"
 #include "pv/selectors.h"
+#include "pv/trap_frame.inc"
 
 #define MSR_GS_BASE 0xc0000101
 #define RFLAGS_IOPL (3 << 12)
 #define RFLAGS_FIXED 2
 
-#define HAS_OWN_STACK(v) ((v) == 1 || (v) == 2 || (v) == 8 || (v) == 18)
-
-	.macro	exception_prologue
+/*
+ * At a stub's call (pv/vector_stubs.S): completes the frame, the call's return address being its vector. Whether the
+ * CPU pushed an error code, the stack pointer tells, which it aligned to 16 bytes before (Intel SDM vol. 3,
+ * section 6.14.2): an exception may have one, the same vector raised by int has none.
+ */
+	.macro	begin_frame
+	testb	$8, %spl
+	jnz	1f
+	pushq	(%rsp)
+	movq	$0, 8(%rsp)
+1:	save_regs
+	testb	$3, TRAP_FRAME_CS(%rbx)
 	.endm
 
-	.macro	exception_jump vector
-	.if	HAS_OWN_STACK(\vector)
-	jmp	exception_own_stack
-	.else
-	jmp	exception_common
-	.endif
+/* ring 3 is to have the IOPL that set_iopl says, whatever the frame at %rbx says. */
+	.macro	set_frame_iopl
+	movq	%gs:CPU_AREA_USER_IOPL, %rax
+	andq	$~RFLAGS_IOPL, TRAP_FRAME_RFLAGS(%rbx)
+	orq	%rax, TRAP_FRAME_RFLAGS(%rbx)
 	.endm
-
-#include "pv/exception_stubs.inc"
 
 	.text
-	.globl	native_entry_start, native_entry_end
-	exception_stubs native_vector_stubs, 256
-
+	.globl	native_entry_start, native_entry_end, native_exception, native_exception_own_stack
 native_entry_start:
 
-exception_common:
-	save_regs
-	testb	$3, TRAP_FRAME_CS(%rbx)
+native_exception:
+	begin_frame
 	jnz	1f
 	cmpq	$native_iret_instruction, TRAP_FRAME_RIP(%rbx)
 	jne	2f				/* else: iretq itself faulted, after the exchange */
@@ -49,9 +53,7 @@ frame_return:
 	cli
 	testb	$3, TRAP_FRAME_CS(%rbx)
 	jz	1f
-	movq	%gs:CPU_AREA_USER_IOPL, %rax
-	andq	$~RFLAGS_IOPL, TRAP_FRAME_RFLAGS(%rbx)
-	orq	%rax, TRAP_FRAME_RFLAGS(%rbx)
+	set_frame_iopl
 	swapgs
 1:	restore_regs
 	addq	$16, %rsp			/* vector and error code */
@@ -60,42 +62,38 @@ native_iret_instruction:
 	iretq
 
 /*
- * The stack's limit is the interrupted one's, and holds for none of these: it is lifted meanwhile, which costs
- * nothing, since a page that is not mapped lies below each.
+ * %gs has whatever base it has, and gets it back; but who comes from user mode and is led elsewhere goes on with the
+ * kernel's. The stack's limit is the interrupted one's, and holds for none of these: it is lifted meanwhile, which
+ * costs nothing, since a page that is not mapped lies below each. The way back to the kernel shares no code with the
+ * others: a breakpoint there would raise #DB on its own stack.
  */
-	.macro	call_without_limit
-	movq	%gs:CPU_AREA_STACK_LIMIT, %r14
-	movq	$0, %gs:CPU_AREA_STACK_LIMIT
-	call	native_vector
-	movq	%r14, %gs:CPU_AREA_STACK_LIMIT
-	.endm
-
-exception_own_stack:
-	save_regs
-	testb	$3, TRAP_FRAME_CS(%rbx)
-	jnz	1f
-	movl	$MSR_GS_BASE, %ecx
+native_exception_own_stack:
+	begin_frame
+	jz	1f
+	swapgs
+1:	movl	$MSR_GS_BASE, %ecx
 	rdmsr
 	movl	%eax, %r12d
 	movl	%edx, %r13d
 	movl	TRAP_FRAME_SIZE(%rbx), %eax
 	movl	TRAP_FRAME_SIZE + 4(%rbx), %edx
 	wrmsr
-	call_without_limit
+	movq	%gs:CPU_AREA_STACK_LIMIT, %r14
+	movq	$0, %gs:CPU_AREA_STACK_LIMIT
+	call	native_vector
+	movq	%r14, %gs:CPU_AREA_STACK_LIMIT
 	movl	$MSR_GS_BASE, %ecx
 	movl	%r12d, %eax
 	movl	%r13d, %edx
 	wrmsr
+	testb	$3, TRAP_FRAME_CS(%rbx)
+	jnz	frame_return
 	restore_regs
 	addq	$16, %rsp
 	iretq
-1:	swapgs
-	call_without_limit
-	jmp	frame_return
 
 /* syscall (Intel SDM vol. 2): rcx = rip, r11 = rflags, rsp and gs are still the user's; SFMASK cleared IF. */
 	.macro	syscall_stub name, cs, vector
-	.balign	16
 	.globl	\name
 \name:
 	swapgs
@@ -108,9 +106,7 @@ exception_own_stack:
 	pushq	%rcx
 	pushq	$0
 	pushq	$\vector
-	save_regs
-	call	native_syscall
-	jmp	frame_return
+	jmp	syscall_common
 	.endm
 
 	syscall_stub native_syscall_entry, USER_CS, VECTOR_SYSCALL
@@ -120,7 +116,6 @@ exception_own_stack:
  * sysenter: nothing of the user's rip, rsp and rflags is kept by the CPU; by our convention rdx and rcx hold
  * the first two. NT is not cleared by the CPU, and would break iretq.
  */
-	.balign	16
 	.globl	native_sysenter_entry
 native_sysenter_entry:
 	swapgs
@@ -134,6 +129,7 @@ native_sysenter_entry:
 	pushq	%rdx
 	pushq	$0
 	pushq	$VECTOR_SYSENTER
+syscall_common:
 	save_regs
 	call	native_syscall
 	jmp	frame_return
@@ -154,10 +150,7 @@ native_sysret:
 	shrq	$47, %rcx
 	jnz	frame_return
 	cli
-	movq	TRAP_FRAME_RFLAGS(%rbx), %r11
-	andq	$~RFLAGS_IOPL, %r11
-	orq	%gs:CPU_AREA_USER_IOPL, %r11
-	movq	%r11, TRAP_FRAME_RFLAGS(%rbx)
+	set_frame_iopl
 	swapgs
 	restore_regs
 	movq	16(%rsp), %rcx			/* rip */
@@ -171,7 +164,6 @@ native_entry_end:
  * same (after a debug exception there, or where an emulator has lost sti's shadow: docs/facts.md), the interrupt
  * returns past native_hlt.
  */
-	.balign	16
 	.globl	native_safe_halt, native_hlt
 native_safe_halt:
 	sti

@@ -23,7 +23,6 @@ enum {
     VECTOR_DF = 8,
     VECTOR_PF = 14,
     VECTOR_MC = 18,
-
 };
 
 struct gate {
@@ -49,8 +48,8 @@ struct boot_exception_stack {
     struct exception_stack stack;
 } __aligned(PAGE_SIZE);
 
-/* entry.S: the stubs, by vector. */
-extern const u8 native_vector_stubs[NR_VECTORS][EXCEPTION_STUB_SIZE];
+/* entry.S: where the stubs lead. */
+extern const u8 native_exception[], native_exception_own_stack[];
 
 _Static_assert(sizeof(struct boot_exception_stack) == BOOT_STACK_STRIDE, "entry.S knows the size");
 _Static_assert(PV_EXCEPTION_STACKS == EXCEPTION_STACKS, "pv.h promises as many as are wanted");
@@ -62,9 +61,7 @@ void native_syscall(struct trap_frame *frame);
 
 static struct gate idt[NR_VECTORS] __aligned(16);
 struct boot_exception_stack native_boot_exception_stacks[EXCEPTION_STACKS];
-static struct exception_stack *exception_stacks[PV_CPUS_MAX][EXCEPTION_STACKS] = {
-    {&native_boot_exception_stacks[0].stack, &native_boot_exception_stacks[1].stack,
-     &native_boot_exception_stacks[2].stack, &native_boot_exception_stacks[3].stack}};
+static struct exception_stack *exception_stacks[PV_CPUS_MAX][EXCEPTION_STACKS];
 static u64 early_gdt[GDT_MIN_COUNT] __aligned(PAGE_SIZE);
 
 /* Who takes the interrupt at a vector, from vector 32 on. */
@@ -94,6 +91,7 @@ static void interrupt(struct trap_frame *frame)
 
 void native_vector(struct trap_frame *frame)
 {
+    trap_frame_number(frame);
     if (frame->vector == VECTOR_NMI)
         pv_upcalls->nmi(frame);
     else if (frame->vector == VECTOR_DB)
@@ -115,7 +113,7 @@ void native_syscall(struct trap_frame *frame)
 
 static void set_gate(u32 vector, u8 ist, u8 dpl)
 {
-    const u64 offset = (u64)native_vector_stubs[vector];
+    const u64 offset = (u64)pv_vector_stubs[vector];
 
     idt[vector] = (struct gate){
         .offset_low = (u16)offset,
@@ -170,13 +168,16 @@ void native_trap_init(void)
 {
     static const u8 own_stack[] = {VECTOR_DB, VECTOR_NMI, VECTOR_DF, VECTOR_MC};
 
+    pv_vector_entry = native_exception;
+    pv_vector_entry_isolated = native_exception_own_stack;
+    for (u32 i = 0; i < EXCEPTION_STACKS; i++)
+        exception_stacks[0][i] = &native_boot_exception_stacks[i].stack;
     native_load_gdt(early_gdt, GDT_MIN_COUNT);
     native_load_tr();
     native_write_kernel_gs_base((u64)pv_this_area());
     for (u32 vector = 0; vector < NR_VECTORS; vector++)
         set_gate(vector, 0, vector == VECTOR_BP || vector == VECTOR_OF ? 3 : 0);
-    for (u32 i = 0; i < ARRAY_SIZE(own_stack); i++) {
+    for (u32 i = 0; i < ARRAY_SIZE(own_stack); i++)
         set_gate(own_stack[i], (u8)(i + 1), 0);
-    }
     native_load_idt();
 }

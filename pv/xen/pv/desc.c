@@ -13,8 +13,7 @@
 #include <xen/physdev.h>
 
 /* entry.S */
-extern const char xen_pv_syscall_stub[], xen_pv_syscall32_stub[], xen_pv_sysenter_stub[],
-    xen_pv_failsafe_stub[];
+extern const u8 xen_pv_failsafe_stub[];
 
 /* Those in use, of each CPU. */
 static u64 *current_gdts[PV_CPUS_MAX], *current_ldts[PV_CPUS_MAX];
@@ -147,7 +146,7 @@ int xen_pv_set_io_bitmap(const u8 *bitmap, u32 count)
     return xen_physdev_op(PHYSDEVOP_set_iobitmap, &op) ? -EINVAL : 0;
 }
 
-static void register_callback(u16 type, const char *stub)
+static void register_callback(u16 type, const u8 *stub)
 {
     struct callback_register r = {
         .type = type, .flags = CALLBACKF_mask_events, .address = (u64)stub};
@@ -159,8 +158,8 @@ static void register_callback(u16 type, const char *stub)
 
 void xen_pv_syscall_init(void)
 {
-    register_callback(CALLBACKTYPE_syscall, xen_pv_syscall_stub);
-    register_callback(CALLBACKTYPE_syscall32, xen_pv_syscall32_stub);
-    register_callback(CALLBACKTYPE_sysenter, xen_pv_sysenter_stub);
+    register_callback(CALLBACKTYPE_syscall, pv_vector_stubs[VECTOR_SYSCALL]);
+    register_callback(CALLBACKTYPE_syscall32, pv_vector_stubs[VECTOR_SYSCALL32]);
+    register_callback(CALLBACKTYPE_sysenter, pv_vector_stubs[VECTOR_SYSENTER]);
     register_callback(CALLBACKTYPE_failsafe, xen_pv_failsafe_stub);
 }

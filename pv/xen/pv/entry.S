@@ -3,80 +3,67 @@
  * (xen/arch-x86/xen-x86_64.h), has exchanged %gs and masked events. The way back is a hypercall with a
  * frame of its own (struct iret_context), since iret at CPL 3 could not return to a CS of RPL 0.
  */
-#include "pv/selectors.h"
+#include "pv/trap_frame.inc"
 #include <xen/xen.h>
 
 #define XENVER_version 0			/* xen/version.h has C in it */
 
-	.macro	exception_prologue
-	popq	%rcx
-	popq	%r11
+/*
+ * At a stub's call (pv/vector_stubs.S), which has pushed its address below rcx and r11: completes the frame, that
+ * address being its vector. Whether Xen pushed an error code, the stack pointer tells, which it aligned to 16 bytes
+ * before, as the CPU does.
+ */
+	.macro	begin_frame
+	movq	8(%rsp), %rcx
+	movq	16(%rsp), %r11
+	testb	$8, %spl
+	jnz	1f
+	movq	$0, 16(%rsp)
+	popq	(%rsp)				/* to where rcx was */
+	jmp	2f
+1:	popq	8(%rsp)				/* to where r11 was */
+	addq	$8, %rsp
+2:	save_regs
 	.endm
 
-	.macro	exception_jump vector
-	.if	\vector == 1
-	jmp	exception_debug
-	.else
-	jmp	exception_common
-	.endif
+/* %rbx = frame. Where it leads to, Xen sees by its cs. */
+	.macro	return_to_frame flags
+	restore_regs
+	addq	$8, %rsp			/* the vector; the error code becomes the flags */
+	movq	$\flags, (%rsp)
+	jmp	hypercall_page + __HYPERVISOR_iret * 32
 	.endm
-
-#include "pv/exception_stubs.inc"
 
 	.text
-	.globl	xen_pv_entry_start, xen_pv_entry_end
-	exception_stubs xen_pv_vector_stubs, 256
+	.globl	xen_pv_entry_start, xen_pv_entry_end, xen_pv_exception, xen_pv_exception_isolated
 
 /*
  * #DB shares no code with the others: a breakpoint on what it would share would raise it again, without end,
  * before its handler can take the breakpoint away.
  */
-exception_debug:
-	save_regs
+xen_pv_exception_isolated:
+	begin_frame
 	call	xen_pv_vector
-	restore_regs
-	addq	$8, %rsp
-	movq	$0, (%rsp)
-	jmp	hypercall_page + __HYPERVISOR_iret * 32
+	return_to_frame 0
 
 xen_pv_entry_start:
 
-/* Callbacks: the frame is that of an exception without an error code. */
-	.macro	callback_stub name, vector
-	.balign	16
-	.globl	\name
-\name:
-	exception_prologue
-	pushq	$0
-	pushq	$\vector
-	jmp	exception_common
-	.endm
-
-	callback_stub xen_pv_event_stub, VECTOR_EVENT
-	callback_stub xen_pv_syscall_stub, VECTOR_SYSCALL
-	callback_stub xen_pv_syscall32_stub, VECTOR_SYSCALL32
-	callback_stub xen_pv_sysenter_stub, VECTOR_SYSENTER
-
 /* Between r11 and rip lie the selectors that could not be loaded: ds, es, fs, gs. */
-	.balign	16
 	.globl	xen_pv_failsafe_stub
 xen_pv_failsafe_stub:
-	exception_prologue
+	popq	%rcx
+	popq	%r11
 	addq	$32, %rsp
-	pushq	$0
-	pushq	$VECTOR_FAILSAFE
-	jmp	exception_common
+	pushq	%r11
+	pushq	%rcx
+	jmp	pv_vector_stubs + VECTOR_FAILSAFE * VECTOR_STUB_SIZE
 
-exception_common:
-	save_regs
+xen_pv_exception:
+	begin_frame
 	call	xen_pv_vector
 
-/* %rbx = frame. Where it leads to, Xen sees by its cs. */
 frame_return:
-	restore_regs
-	addq	$8, %rsp			/* the vector; the error code becomes the flags, 0 */
-	movq	$0, (%rsp)
-	jmp	hypercall_page + __HYPERVISOR_iret * 32
+	return_to_frame 0
 
 	.globl	xen_pv_iret
 xen_pv_iret:
@@ -87,10 +74,7 @@ xen_pv_iret:
 	.globl	xen_pv_sysret
 xen_pv_sysret:
 	copy_frame
-	restore_regs
-	addq	$8, %rsp
-	movq	$VGCF_in_syscall, (%rsp)
-	jmp	hypercall_page + __HYPERVISOR_iret * 32
+	return_to_frame VGCF_in_syscall
 xen_pv_entry_end:
 
 /*

@@ -10,7 +10,6 @@
 #include "pv/xen/pv/xen_pv.h"
 
 /* entry.S */
-extern const char xen_pv_event_stub[];
 void xen_pv_force_upcall(void);
 
 #define VCPU_FIELD(field) (CPU_AREA_SHARED + offsetof(struct vcpu_info, field))
@@ -79,7 +78,7 @@ static const char *xen_pv_irq_init(const char *abi)
 {
     struct callback_register event = {
         .type = CALLBACKTYPE_event,
-        .address = (unsigned long)xen_pv_event_stub,
+        .address = (u64)pv_vector_stubs[VECTOR_EVENT],
     };
 
     if (xen_callback_op(CALLBACKOP_register, &event))

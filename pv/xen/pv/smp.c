@@ -9,7 +9,7 @@
 #include "pv/xen/pv/xen_pv.h"
 
 /* entry.S */
-extern const char xen_pv_event_stub[], xen_pv_syscall_stub[], xen_pv_failsafe_stub[];
+extern const u8 xen_pv_failsafe_stub[];
 
 /*
  * No GDT of its own yet: the flat segments are Xen's. The stack is as after a call. IOPL 1 lets the
@@ -28,9 +28,9 @@ static void fill_context(struct vcpu_guest_context *c, const struct pv_cpu_start
     c->kernel_sp = start->stack_top;
     c->gs_base_kernel = (u64)start->area;
     c->ctrlreg[3] = xen_pfn_to_cr3(xen_pv_p2m[xen_pv_kernel_root().n]);
-    c->event_callback_eip = (u64)xen_pv_event_stub;
+    c->event_callback_eip = (u64)pv_vector_stubs[VECTOR_EVENT];
     c->failsafe_callback_eip = (u64)xen_pv_failsafe_stub;
-    c->syscall_callback_eip = (u64)xen_pv_syscall_stub;
+    c->syscall_callback_eip = (u64)pv_vector_stubs[VECTOR_SYSCALL];
     xen_pv_fill_trap_table(c->trap_ctxt);
 }
 

@@ -20,13 +20,13 @@ enum {
     TRAP_MASK_EVENTS = 4, /* trap_info.flags: as an interrupt gate does */
 };
 
-/* entry.S: the stubs, by vector. */
-extern const u8 xen_pv_vector_stubs[NR_VECTORS][EXCEPTION_STUB_SIZE];
+/* entry.S: where the stubs lead. */
+extern const u8 xen_pv_exception[], xen_pv_exception_isolated[];
 
 /* Called by entry.S. */
 void xen_pv_vector(struct trap_frame *frame);
 
-static u8 gate_dpl[NR_VECTORS] = {[VECTOR_BP] = 3, [VECTOR_OF] = 3};
+static u8 gate_dpl[NR_VECTORS];
 
 /* Xen's guess of a system call's segments is replaced by what user mode has on every backend. */
 static void syscall(struct trap_frame *frame)
@@ -40,6 +40,7 @@ static void syscall(struct trap_frame *frame)
  */
 void xen_pv_vector(struct trap_frame *frame)
 {
+    trap_frame_number(frame);
     frame->cs = (u16)frame->cs;
     switch (frame->vector) {
     case VECTOR_EVENT:
@@ -72,7 +73,7 @@ static struct trap_info trap_entry(u8 vector)
         .vector = vector,
         .flags = TRAP_MASK_EVENTS | gate_dpl[vector],
         .cs = FLAT_KERNEL_CS,
-        .address = (u64)xen_pv_vector_stubs[vector],
+        .address = (u64)pv_vector_stubs[vector],
     };
 }
 
@@ -104,5 +105,8 @@ void xen_pv_load_idt(void)
 
 void xen_pv_trap_init(void)
 {
+    pv_vector_entry = xen_pv_exception;
+    pv_vector_entry_isolated = xen_pv_exception_isolated;
+    gate_dpl[VECTOR_BP] = gate_dpl[VECTOR_OF] = 3;
     xen_pv_load_idt();
 }
