@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-from . import bench, benchchart, benchfile, image, iso, module, mutants, names, opreport, packaged
+from . import bench, benchchart, benchfile, iso, module, mutants, names, opreport, packaged
 from . import payloads, platforms, programs, repro, report, repros, runs, selftest, setup, sizes, suite, xen
 from .common import (
     EXIT_FAIL,

@@ -1,0 +1,57 @@
+"""Steps of `./run.sh test`: mistakes. Each gets one clear line and a status that is not 0."""
+
+import re
+
+from .common import EXIT_FAIL, EXIT_USAGE, build_dir
+from .step import RUN, Step, boot
+
+
+def steps(scratch):
+    corrupt, cut, gzipped = scratch / "corrupt.elf", scratch / "cut.elf", scratch / "xen.gz"
+    corrupt.write_bytes(b"this is not an ELF file\n" * 9)
+    gzipped.write_bytes(b"\x1f\x8b\x08\x00 not really")
+    cut.write_bytes((build_dir() / "paravane.elf").read_bytes()[:9000])
+    table = [
+        ("command", ["frobnicate"], "unknown command 'frobnicate'"),
+        ("option", ["suite", "--frobnicate"], "frobnicate"),
+        ("platform", ["suite", "--on", "qemu,vax"], "unknown platform 'vax'"),
+        ("several platforms", ["boot", "--on", "qemu,grub"], "takes one platform"),
+        ("memory", ["boot", "--mem", "lots"], "not a number of MiB"),
+        ("no CPU", ["boot", "--smp", "0"], "not a number of virtual CPUs, 1 to 255"),
+        ("CPUs", ["suite", "--smp", "x"], "not a number of virtual CPUs"),
+        ("too many CPUs", ["suite", "--smp", "1000"], "not a number of virtual CPUs, 1 to 255"),
+        ("no soak", ["suite", "--soak", "0"], "not a number of seconds"),
+        ("soak of nothing", ["suite", "--on", "qemu", "--soak", "1", "--filter", "boot.*"], "repeats what it does"),
+        ("time limit", ["boot", "--timeout", "soon"], "not a number of seconds"),
+        ("missing value", ["boot", "--mem"], "expected one argument"),
+        ("Xen file", ["suite", "--on", "xen-pv", "--xen", "/nowhere/xen.gz"], "there is no file"),
+        ("Xen version", ["boot", "--on", "xen-pv", "--xen", "9.99"], "neither a file nor an"),
+        ("wrong Xen", ["boot", "--on", "xen-pv", "--xen", str(corrupt)], "not a Xen hypervisor"),
+        ("bad gzip", ["boot", "--on", "xen-pv", "--xen", str(gzipped)], "damaged gzip"),
+        ("Xen without Xen", ["boot", "--on", "qemu", "--xen", "4.17"], "no platform of --on"),
+        ("no image", ["boot", "--image", "/nowhere/x.elf"], "cannot read the image"),
+        ("corrupt image", ["boot", "--image", str(corrupt)], "not an ELF file"),
+        ("truncated image", ["boot", "--image", str(cut)], "cut off"),
+        ("no platform", ["boot", "--on", ""], "an empty value"),
+        ("too long a line", ["suite", "--append", "x" * 5000], "the image takes at most"),
+        ("unprintable word", ["boot", "--append", "a\tb\n"], "printable ASCII"),
+    ]
+    for name, args, words in table:
+        yield Step(f"bad input: {name}", RUN + args, EXIT_USAGE, re.escape(words))
+    for platform in ("qemu", "xen-pv"):
+        for word in ("frobnicate=1", "log=loud", "test="):
+            more = ["--append", word]
+            words = word.split("=")[0]
+            yield boot(f"bad word {word}", platform, *more, status=EXIT_USAGE, words=words)
+    little = "too little memory"
+    yield boot("8 MiB", "qemu", "--mem", "8", status=EXIT_USAGE, words=little)
+    yield boot("16 MiB", "xen-pvh", "--mem", "16", status=EXIT_USAGE, words=little)
+    hint = r"CRASH \(hypervisor\).*--mem"
+    yield boot("4 MiB", "xen-pv", "--mem", "4", status=EXIT_FAIL, words=hint)
+    nowhere = (("BUILD", "/proc/nowhere"),)
+    yield Step("bad input: unwritable build directory", RUN + ["suite"], EXIT_FAIL,
+               "cannot write to the build directory", nowhere)  # fmt: skip
+    yield Step("bad input: make, unwritable build directory", ["make", "BUILD=/proc/nowhere"], EXIT_USAGE,
+               "cannot write to the build directory")  # fmt: skip
+    no_qemu = (("QEMU", "/nowhere/qemu"),)
+    yield Step("no QEMU", RUN + ["suite"], 125, "not installed", no_qemu)

@@ -1,0 +1,78 @@
+"""Steps of `./run.sh test`: programs. Those of the tree, one from outside that does what it should not, and real ones."""
+
+import shutil
+import subprocess
+
+from . import module
+from .common import EXIT_FAIL, EXIT_PASS, EXIT_USAGE, ROOT, build_dir
+from .step import RUN, Skipped, Step, boot
+
+
+def steps(scratch):
+    for platform in ("qemu", "xen-pv", "xen-pvh"):
+        hello = r"hello from hello\n.*argument 1: x(.|\n)*verdict PASS"
+        yield boot("hello", platform, "--run", "app:hello", "--append", "-- A=1 x", words=hello)
+    cut = scratch / "cut.tar"
+    cut.write_bytes(module.test_module()[:3000])
+    for platform in ("qemu", "xen-pv"):
+        for what, status, words in (
+            ("", EXIT_FAIL, r"FAIL.*app:faulty_program exited with code 3"),
+            ("crash", EXIT_FAIL, r"page fault(.|\n)*#\d crash_here\+(.|\n)*#\d app_faulty_program_main"),
+            ("deep", EXIT_FAIL, r"stack overflow(.|\n)*#\d deep\+"),
+            ("abort", EXIT_FAIL, r"app:faulty_program was killed by signal 6(.|\n)*#\d abort\+"),
+            ("memory", EXIT_PASS, r"Not enough space after \d+ MiB(.|\n)*verdict PASS"),
+        ):
+            more = ["--app", "tools/test/faulty_program.c", "--append", f"-- {what}"]
+            yield boot(f"program: {what or 'code 3'}", platform, *more, status=status, words=words)
+        reader = ["--run", "app:reader"]
+        yield boot("reader, no input", platform, *reader, words=r"has 2 lines(.|\n)*bye")
+        damaged = r"/reader/questions: I/O error"
+        yield boot("reader, archive cut off", platform, *reader, "--module", str(cut), status=1, words=damaged)
+        missing = [*reader, "--append", "-- /nowhere"]
+        words = "/nowhere: No such file"
+        yield boot("reader, no such file", platform, *missing, status=1, words=words)
+    yield from _threads()
+    none = ["--run", "app:nothing"]
+    yield boot("no such program", "qemu", *none, status=EXIT_USAGE, words="no program is called")
+    argv = RUN + ["boot", "--app", "/nowhere.c"]
+    yield Step("bad input: no such program", argv, EXIT_USAGE, "neither a C file nor a folder")
+    yield _same_sums
+    yield Step("Lua and SQLite, compared with the host's", RUN + ["programs"], may_skip=True)
+
+
+def _threads():
+    """Programs with threads on 4 CPUs: what they do, and how they end. A busy computer may run one CPU only."""
+    for platform in ("qemu", "xen-pv", "xen-pvh"):
+        shared = r"256 parts by 8 threads on [1-4] of 4 CPUs, checksum 0015bd9815d0116a"
+        yield boot("threads on 4 CPUs", platform, "--smp", "4", "--run", "app:threads", words=shared)
+        yield boot("libc on 4 CPUs", platform, "--smp", "4", "--append", "test=libc*", words="verdict PASS")
+        yield boot("memory on 4 CPUs", platform, "--smp", "4", "--append", "test=mm*", words="verdict PASS")
+    overflow = r"PANIC: stack overflow in thread pthread \d"
+    for platform in ("qemu", "xen-pv"):
+        for what, status, words in (
+            ("deep", EXIT_FAIL, overflow + r"(.|\n)*#\d deep"),
+            ("format", EXIT_FAIL, overflow + r"(.|\n)*#\d format_deeply"),
+            ("crash", EXIT_FAIL, r"page fault(.|\n)*thread pthread \d:(.|\n)*#\d run\+"),
+            ("exit", EXIT_FAIL, r"exited with code 5"),
+            ("relock", EXIT_FAIL, r"was killed by a deadlock(.|\n)*thread pthread \d:"),
+            ("last", EXIT_PASS, r"(the last thread has done\s+){4}(.|\n)*verdict PASS"),
+            ("noise", EXIT_FAIL, r"noise\s(.|\n)*exits with code 4\s(?!(.|\n)*noise)"),
+        ):
+            more = ["--app", "tools/test/faulty_threads.c", "--smp", "4", "--append", f"-- {what}"]
+            yield boot(f"threads: {what}", platform, *more, status=status, words=words)
+
+
+def _same_sums():
+    """compute prints the same sums in the guest and on the host"""
+    host = build_dir() / "compute-host"
+    cc = shutil.which("gcc") or shutil.which("cc")
+    if not cc:
+        raise Skipped("no compiler for this computer")
+    subprocess.run([cc, "-O2", "-o", host, "app/compute.c", "-lm"], cwd=ROOT, check=True)
+    expected = subprocess.run([host], check=True, capture_output=True, text=True).stdout
+    argv = RUN + ["boot", "--on", "qemu", "--run", "app:compute"]
+    done = subprocess.run(
+        argv, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )
+    missing = [line for line in expected.splitlines() if line not in done.stdout]
+    return (f"the guest did not print {missing[0]!r}" if missing else ""), done.stdout

@@ -1,0 +1,93 @@
+"""Steps of `./run.sh test`: the runner is stopped in the middle, and leaves nothing behind."""
+
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+from . import platforms
+from .common import ROOT
+from .step import RUN, Skipped
+
+_PATIENCE = 120  # seconds for what takes one where nothing else runs
+
+
+def interrupted():
+    """Ctrl-C in the middle: status 130, one line, no machine left"""
+    return _stop(signal.SIGINT, 130)
+
+
+def terminated():
+    """SIGTERM in the middle: status 130, one line, no machine left"""
+    return _stop(signal.SIGTERM, 130)
+
+
+def killed():
+    """the runner killed in the middle: no machine left"""
+    return _stop(signal.SIGKILL, -signal.SIGKILL)
+
+
+def _stop(number, status):
+    """Starts a suite whose guests never end, sends it a signal, looks for machines left over."""
+    if not shutil.which(platforms.qemu_binary()):
+        raise Skipped("QEMU is not installed")
+    argv = RUN + ["suite", "--on", "qemu,microvm", "--append", "plant=loop"]
+    runner = subprocess.Popen(
+        argv, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    machines = _wait_for(lambda: _descendants(runner.pid, "qemu"), lambda found: len(found) == 2)
+    if len(machines) != 2:
+        runner.kill()
+        return f"{len(machines)} machines instead of 2 after {_PATIENCE} s", _drain(runner)
+    runner.send_signal(number)
+    output = _drain(runner)
+    left = _wait_for(lambda: [pid for pid in machines if _alive(pid)], lambda found: not found)
+    if left:
+        return f"machines left running: {left}", output
+    if runner.returncode != status:
+        return f"status {runner.returncode} instead of {status}", output
+    if status == 130 and output.count("interrupted") != 1:
+        return "not exactly one line says that it was interrupted", output
+    return "", output
+
+
+def _drain(process):
+    return process.communicate(timeout=_PATIENCE)[0].decode("utf-8", "replace")
+
+
+def _wait_for(look, enough, seconds=_PATIENCE):
+    deadline = time.monotonic() + seconds
+    found = look()
+    while not enough(found) and time.monotonic() < deadline:
+        time.sleep(0.1)
+        found = look()
+    return found
+
+
+def _alive(pid):
+    state = _stat(pid)
+    return bool(state) and state[1] != "Z"
+
+
+def _descendants(ancestor, name):
+    """The pids below a process whose command's name starts with name."""
+    parents = {int(path.name): _stat(int(path.name)) for path in Path("/proc").glob("[0-9]*")}
+    found = []
+    for pid, stat in parents.items():
+        up = stat
+        while up and up[2] != ancestor:
+            up = parents.get(up[2])
+        if up and stat[0].startswith(name):
+            found.append(pid)
+    return found
+
+
+def _stat(pid):
+    """(name, state, parent) of a process, or None."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+    except OSError:
+        return None
+    name, rest = text.split("(", 1)[1].rsplit(")", 1)
+    return name, rest.split()[0], int(rest.split()[1])
