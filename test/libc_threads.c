@@ -1,19 +1,13 @@
 /* Threads of programs, on newlib: what POSIX says of them, and what each has of its own. */
 #include "test/test.h"
+#include "test/libc_threads.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
-#define THREADS 4
-
-/* Runs on THREADS threads at once; what each returns is summed. */
-static uintptr_t run_all(void *(*run)(void *))
+uintptr_t run_all(void *(*run)(void *))
 {
     pthread_t threads[THREADS];
     uintptr_t sum = 0;
@@ -27,6 +21,24 @@ static uintptr_t run_all(void *(*run)(void *))
         sum += (uintptr_t)result;
     }
     return sum;
+}
+
+struct timespec in_ms(clockid_t clock, long ms)
+{
+    struct timespec t;
+
+    clock_gettime(clock, &t);
+    t.tv_nsec += ms * 1000000;
+    t.tv_sec += t.tv_nsec / 1000000000;
+    t.tv_nsec %= 1000000000;
+    return t;
+}
+
+bool is_over(const struct timespec *end)
+{
+    struct timespec now = in_ms(CLOCK_MONOTONIC, 0);
+
+    return now.tv_sec > end->tv_sec || (now.tv_sec == end->tv_sec && now.tv_nsec >= end->tv_nsec);
 }
 
 static void *end_deep(void *argument)
@@ -142,210 +154,6 @@ TEST(libc_threads, stack_size_is_as_asked_for)
     EXPECT_EQ(pthread_create(&thread, &attr, use_stack, NULL), EINVAL);
 }
 
-static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
-static unsigned counter, inside, intrusions;
-
-static void *count(void *argument)
-{
-    for (int i = 0; i < 1000; i++) {
-        if (i % 3)
-            pthread_mutex_lock(&mutex);
-        else
-            while (pthread_mutex_trylock(&mutex) == EBUSY)
-                sched_yield();
-        intrusions += inside++ != 0;
-        counter++;
-        inside--;
-        pthread_mutex_unlock(&mutex);
-    }
-    return argument;
-}
-
-TEST(libc_threads, mutex_excludes)
-{
-    counter = intrusions = 0;
-    run_all(count);
-    EXPECT_EQ(counter, THREADS * 1000);
-    EXPECT_EQ(intrusions, 0);
-}
-
-static pthread_mutex_t mutex_of(int kind)
-{
-    pthread_mutexattr_t attr;
-    pthread_mutex_t made;
-    int is;
-
-    pthread_mutexattr_init(&attr);
-    EXPECT_EQ(pthread_mutexattr_settype(&attr, kind), 0);
-    EXPECT(!pthread_mutexattr_gettype(&attr, &is) && is == kind);
-    EXPECT_EQ(pthread_mutex_init(&made, &attr), 0);
-    EXPECT_EQ(pthread_mutexattr_settype(&attr, 17), EINVAL);
-    pthread_mutexattr_destroy(&attr);
-    return made;
-}
-
-/* As another thread than the holder. */
-static void *try_and_unlock(void *m)
-{
-    const int locked = pthread_mutex_trylock(m), unlocked = pthread_mutex_unlock(m);
-
-    return (void *)(uintptr_t)(locked == EBUSY && unlocked == EPERM);
-}
-
-static bool others_are_kept_out(pthread_mutex_t *m)
-{
-    pthread_t thread;
-    void *result = NULL;
-
-    return !pthread_create(&thread, NULL, try_and_unlock, m) && !pthread_join(thread, &result) &&
-           result;
-}
-
-TEST(libc_threads, kinds_of_mutexes)
-{
-    pthread_mutex_t check = mutex_of(PTHREAD_MUTEX_ERRORCHECK);
-    pthread_mutex_t again = mutex_of(PTHREAD_MUTEX_RECURSIVE);
-    pthread_mutex_t normal = mutex_of(PTHREAD_MUTEX_NORMAL), none = 0;
-
-    EXPECT_EQ(pthread_mutex_lock(&check), 0);
-    EXPECT_EQ(pthread_mutex_lock(&check), EDEADLK);
-    EXPECT_EQ(pthread_mutex_trylock(&check), EBUSY);
-    EXPECT(others_are_kept_out(&check));
-    EXPECT_EQ(pthread_mutex_destroy(&check), EBUSY);
-    EXPECT_EQ(pthread_mutex_unlock(&check), 0);
-    EXPECT_EQ(pthread_mutex_unlock(&check), EPERM);
-    for (int i = 0; i < 3; i++)
-        EXPECT_EQ(i < 2 ? pthread_mutex_lock(&again) : pthread_mutex_trylock(&again), 0);
-    for (int i = 0; i < 3; i++) {
-        EXPECT(others_are_kept_out(&again));
-        EXPECT_EQ(pthread_mutex_unlock(&again), 0);
-    }
-    EXPECT_EQ(pthread_mutex_unlock(&again), EPERM);
-    EXPECT_EQ(pthread_mutex_lock(&normal), 0);
-    EXPECT_EQ(pthread_mutex_trylock(&normal), EBUSY);
-    EXPECT_EQ(pthread_mutex_unlock(&normal), 0);
-    EXPECT_EQ(pthread_mutex_destroy(&normal), 0);
-    EXPECT_EQ(pthread_mutex_lock(&normal), EINVAL);
-    EXPECT_EQ(pthread_mutex_unlock(&none), EINVAL);
-}
-
-static struct timespec in_ms(clockid_t clock, long ms)
-{
-    struct timespec t;
-
-    clock_gettime(clock, &t);
-    t.tv_nsec += ms * 1000000;
-    t.tv_sec += t.tv_nsec / 1000000000;
-    t.tv_nsec %= 1000000000;
-    return t;
-}
-
-static bool is_over(const struct timespec *end)
-{
-    struct timespec now = in_ms(CLOCK_MONOTONIC, 0);
-
-    return now.tv_sec > end->tv_sec || (now.tv_sec == end->tv_sec && now.tv_nsec >= end->tv_nsec);
-}
-
-/*
- * A ball between the threads, in turn, for a while: a signal that is lost ends the game, and the
- * test does not. Each returns how often it had the ball.
- */
-static pthread_cond_t turned = PTHREAD_COND_INITIALIZER;
-static uintptr_t turn, game_over;
-static struct timespec game_end;
-
-static void *play(void *side)
-{
-    uintptr_t turns = 0;
-
-    pthread_mutex_lock(&mutex);
-    for (;;) {
-        while (turn % THREADS != (uintptr_t)side && !game_over)
-            pthread_cond_wait(&turned, &mutex);
-        if (game_over)
-            break;
-        turns++;
-        turn++;
-        game_over = turn == 2000 || is_over(&game_end);
-        pthread_cond_broadcast(&turned);
-    }
-    pthread_mutex_unlock(&mutex);
-    return (void *)turns;
-}
-
-TEST(libc_threads, no_signal_is_lost)
-{
-    turn = game_over = 0;
-    game_end = in_ms(CLOCK_MONOTONIC, 2000);
-    EXPECT_EQ(run_all(play), turn);
-    EXPECT(turn > 0);
-}
-
-static void *signal_once(void *argument)
-{
-    pthread_mutex_lock(&mutex);
-    turn = 1;
-    pthread_cond_signal(&turned);
-    pthread_mutex_unlock(&mutex);
-    return argument;
-}
-
-TEST(libc_threads, waits_with_a_deadline)
-{
-    const clockid_t clocks[] = {CLOCK_REALTIME, CLOCK_MONOTONIC};
-    struct timespec wrong = {.tv_nsec = 1000000000}, far, end;
-    pthread_condattr_t attr;
-    pthread_cond_t cond;
-    pthread_t thread;
-    int error = 0;
-
-    pthread_mutex_lock(&mutex);
-    for (int i = 0; i < 2; i++) {
-        pthread_condattr_init(&attr);
-        EXPECT_EQ(pthread_condattr_setclock(&attr, clocks[i]), 0);
-        EXPECT_EQ(pthread_cond_init(&cond, &attr), 0);
-        end = in_ms(clocks[i], 5);
-        EXPECT_EQ(pthread_cond_timedwait(&cond, &mutex, &end), ETIMEDOUT);
-        EXPECT(clocks[i] == CLOCK_REALTIME || is_over(&end));
-        EXPECT_EQ(pthread_cond_timedwait(&cond, &mutex, &wrong), EINVAL);
-        EXPECT_EQ(pthread_cond_destroy(&cond), 0);
-    }
-    EXPECT_EQ(pthread_condattr_setclock(&attr, (clockid_t)77), EINVAL);
-    turn = 0;
-    far = in_ms(CLOCK_REALTIME, 600000);
-    REQUIRE(pthread_create(&thread, NULL, signal_once, NULL) == 0);
-    while (!turn && !error)
-        error = pthread_cond_timedwait(&turned, &mutex, &far);
-    EXPECT_EQ(error, 0);
-    pthread_mutex_unlock(&mutex);
-    EXPECT_EQ(pthread_join(thread, NULL), 0);
-}
-
-static unsigned initialised;
-
-static void initialise(void)
-{
-    sched_yield();
-    initialised++;
-}
-
-static void *do_once(void *argument)
-{
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-    pthread_once(&once, initialise);
-    (void)argument;
-    return (void *)(uintptr_t)initialised;
-}
-
-TEST(libc_threads, once_is_once_and_done_for_all)
-{
-    initialised = 0;
-    EXPECT_EQ(run_all(do_once), THREADS);
-    EXPECT_EQ(initialised, 1);
-}
-
 static pthread_key_t key;
 static unsigned destroyed;
 
@@ -411,135 +219,4 @@ TEST(libc_threads, thread_variables_and_errno_are_each_threads_own, write_fs_bas
     EXPECT_EQ(errno, 77);
     EXPECT_EQ(tls_value, 0x1234);
     EXPECT_EQ(tls_aligned, -5);
-}
-
-static void *allocate(void *argument)
-{
-    unsigned char *blocks[32] = {NULL};
-    size_t sizes[32];
-    unsigned state = 1 + (unsigned)(uintptr_t)argument;
-    uintptr_t wrong = 0;
-
-    for (int round = 0; round < 1500; round++) {
-        const int i = (state = state * 1664525 + 1013904223) >> 27;
-
-        if (blocks[i]) {
-            for (size_t n = 0; n < sizes[i]; n += 7)
-                wrong += blocks[i][n] != (unsigned char)(i ^ (int)(uintptr_t)argument);
-            free(blocks[i]);
-            blocks[i] = NULL;
-            continue;
-        }
-        sizes[i] = 1 + (state >> 8) % 3000;
-        blocks[i] = malloc(sizes[i]);
-        if (blocks[i])
-            memset(blocks[i], i ^ (int)(uintptr_t)argument, sizes[i]);
-    }
-    for (int i = 0; i < 32; i++)
-        free(blocks[i]);
-    return (void *)wrong;
-}
-
-TEST(libc_threads, malloc_from_all)
-{
-    EXPECT_EQ(run_all(allocate), 0);
-}
-
-static FILE *book;
-
-static void *write_lines(void *argument)
-{
-    for (int i = 0; i < 200; i++)
-        fprintf(book, "thread %u wrote line %d of its own: %.3f\n", (unsigned)(uintptr_t)argument,
-                i, i / 8.0);
-    return NULL;
-}
-
-/* Each thread's lines are whole, and in its order. */
-TEST(libc_threads, printf_from_all)
-{
-    int next[THREADS] = {0}, wrong = 0;
-    char *text = NULL;
-    size_t size = 0;
-
-    book = open_memstream(&text, &size);
-    REQUIRE(book);
-    run_all(write_lines);
-    EXPECT_EQ(fclose(book), 0);
-    for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
-        char wanted[80];
-        unsigned t = THREADS;
-
-        sscanf(line, "thread %u", &t);
-        if (t >= THREADS) {
-            wrong++;
-            continue;
-        }
-        snprintf(wanted, sizeof(wanted), "thread %u wrote line %d of its own: %.3f", t, next[t],
-                 next[t] / 8.0);
-        wrong += strcmp(line, wanted) != 0;
-        next[t]++;
-    }
-    for (int i = 0; i < THREADS; i++)
-        EXPECT_EQ(next[i], 200);
-    EXPECT_EQ(wrong, 0);
-    free(text);
-}
-
-static void *use_environment(void *argument)
-{
-    char name[20], value[20];
-    uintptr_t wrong = 0;
-
-    for (int i = 0; i < 50; i++) {
-        snprintf(name, sizeof(name), "THREAD_%u_%d", (unsigned)(uintptr_t)argument, i);
-        snprintf(value, sizeof(value), "%d", i * 3);
-        wrong += setenv(name, value, 1) != 0;
-    }
-    return (void *)wrong;
-}
-
-TEST(libc_threads, setenv_from_all)
-{
-    unsigned found = 0;
-    char name[20];
-
-    EXPECT_EQ(run_all(use_environment), 0);
-    for (unsigned t = 0; t < THREADS; t++)
-        for (int i = 0; i < 50; i++) {
-            snprintf(name, sizeof(name), "THREAD_%u_%d", t, i);
-            found += getenv(name) && atoi(getenv(name)) == i * 3;
-            unsetenv(name);
-        }
-    EXPECT_EQ(found, THREADS * 50);
-}
-
-static int holders[64], openers;
-
-static void *use_files(void *argument)
-{
-    uintptr_t wrong = 0;
-
-    (void)argument;
-    __atomic_add_fetch(&openers, 1, __ATOMIC_SEQ_CST);
-    while (__atomic_load_n(&openers, __ATOMIC_SEQ_CST) < THREADS)
-        sched_yield();
-    for (int i = 0; i < 20000 && (i % 64 || !is_over(&game_end)); i++) {
-        const int fd = open("/dev/null", O_RDWR);
-
-        if (fd < 3 || fd >= 64)
-            return (void *)1;
-        wrong += __atomic_add_fetch(&holders[fd], 1, __ATOMIC_SEQ_CST) != 1;
-        __atomic_sub_fetch(&holders[fd], 1, __ATOMIC_SEQ_CST);
-        wrong += close(fd) != 0;
-    }
-    return (void *)wrong;
-}
-
-/* No descriptor is given to two at once. */
-TEST(libc_threads, open_from_all)
-{
-    openers = 0;
-    game_end = in_ms(CLOCK_MONOTONIC, 2000);
-    EXPECT_EQ(run_all(use_files), 0);
 }
