@@ -1,6 +1,6 @@
 /*
  * test/host/test_format.c: lib/format.c against libc's snprintf, over the whole cross product of
- * flags, widths, precisions, lengths and values that C defines; then what only ours promises.
+ * the flags, widths, precisions and lengths that it has, and values; then what only ours promises.
  *
  * All arguments are passed as 64 bits: on x86-64 a narrower va_arg reads the low part of the same
  * slot, so one call serves every length.
@@ -45,17 +45,13 @@ static void compare(size_t size, const char *fmt, ...)
 }
 
 /* One specification, once with ample room and once with little. */
-static void compare_sizes(const char *fmt, int width, int precision, u64 value)
+static void compare_sizes(const char *fmt, int precision, u64 value)
 {
-    const char *star = strchr(fmt, '*');
     size_t little = random_u64() % 32;
 
-    if (star && strchr(star + 1, '*')) {
-        compare(TEXT_MAX, fmt, width, precision, value);
-        compare(little, fmt, width, precision, value);
-    } else if (star) {
-        compare(TEXT_MAX, fmt, star[-1] == '.' ? precision : width, value);
-        compare(little, fmt, star[-1] == '.' ? precision : width, value);
+    if (strchr(fmt, '*')) {
+        compare(TEXT_MAX, fmt, precision, value);
+        compare(little, fmt, precision, value);
     } else {
         compare(TEXT_MAX, fmt, value);
         compare(little, fmt, value);
@@ -75,7 +71,7 @@ static void make_flags(char *out, const char *allowed, unsigned combination)
 static void compare_all(const char *conversion, const char *flags, const char *const *lengths,
                         const u64 *args, size_t nr_args)
 {
-    static const char *const widths[] = {"", "1", "5", "23", "*"};
+    static const char *const widths[] = {"", "1", "5", "23"};
     static const char *const precisions[] = {"", ".", ".0", ".1", ".7", ".30", ".*"};
     char fmt[64];
     char flag_text[8];
@@ -84,15 +80,13 @@ static void compare_all(const char *conversion, const char *flags, const char *c
         make_flags(flag_text, flags, combination);
         for (size_t w = 0; w < ARRAY_SIZE(widths); w++) {
             for (size_t p = 0; p < ARRAY_SIZE(precisions); p++) {
-                /* C does not define a precision for c and p. */
-                if (*precisions[p] && strchr("cp", *conversion))
+                if (*precisions[p] && *conversion != 's')
                     continue;
                 for (size_t l = 0; lengths[l]; l++) {
                     snprintf(fmt, sizeof(fmt), "<%%%s%s%s%s%s>", flag_text, widths[w],
                              precisions[p], lengths[l], conversion);
                     for (size_t v = 0; v < nr_args; v++)
-                        compare_sizes(fmt, (int)(random_u64() % 41) - 20,
-                                      (int)(random_u64() % 41) - 20, args[v]);
+                        compare_sizes(fmt, (int)(random_u64() % 41) - 20, args[v]);
                 }
             }
         }
@@ -101,13 +95,11 @@ static void compare_all(const char *conversion, const char *flags, const char *c
 
 static void test_numbers(void)
 {
-    static const char *const lengths[] = {"", "hh", "h", "l", "ll", "z", NULL};
+    static const char *const lengths[] = {"", "l", "ll", "z", NULL};
 
-    compare_all("d", "-0+ ", lengths, values, ARRAY_SIZE(values));
-    compare_all("i", "-0+ ", lengths, values, ARRAY_SIZE(values));
-    compare_all("u", "-0", lengths, values, ARRAY_SIZE(values));
-    compare_all("x", "-0#", lengths, values, ARRAY_SIZE(values));
-    compare_all("X", "-0#", lengths, values, ARRAY_SIZE(values));
+    compare_all("d", "0", lengths, values, ARRAY_SIZE(values));
+    compare_all("u", "0", lengths, values, ARRAY_SIZE(values));
+    compare_all("x", "0#", lengths, values, ARRAY_SIZE(values));
 }
 
 static void test_texts(void)
@@ -118,9 +110,9 @@ static void test_texts(void)
                            (uintptr_t) "a longer text, longer than all widths"};
     const u64 pointers[] = {1, 0xffffffff80100000, UINT64_MAX};
 
-    compare_all("c", "-", plain, characters, ARRAY_SIZE(characters));
-    compare_all("s", "-", plain, strings, ARRAY_SIZE(strings));
-    compare_all("p", "-", plain, pointers, ARRAY_SIZE(pointers));
+    compare_all("c", "", plain, characters, ARRAY_SIZE(characters));
+    compare_all("s", "", plain, strings, ARRAY_SIZE(strings));
+    compare_all("p", "", plain, pointers, ARRAY_SIZE(pointers));
 }
 
 /* A precision bounds how far a string is read: it may have no end. */
@@ -160,12 +152,13 @@ static void test_ours(void)
     check_ours("0x0", "%p", (void *)NULL);
     check_ours("%q 5", "%q %d", 5);
     check_ours("%-08.3y", "%-08.3y");
-    check_ours("%ls %lc 5", "%ls %lc %d", 5);
     check_ours("%n%f%o", "%n%f%o");
+    check_ours("%hd %-d %.3d %*d 5", "%hd %-d %.3d %*d %d", 5);
+    check_ours("%.*d 5", "%.*d %d", 5);
     check_ours("100%", "100%");
     check_ours("%l", "%l");
     check_ours("%-", "%-");
-    check_ours("    0x7f|0x7f    |", "%8p|%-8p|", (void *)0x7f, (void *)0x7f);
+    check_ours("    0x7f|", "%8p|", (void *)0x7f);
 }
 
 /* The compiler would refuse such formats, had this the attribute that it has in lib/format.h. */
@@ -176,16 +169,15 @@ static void test_enormous(void)
 {
     char buf[4] = "abc";
 
-    CHECK_EQ(unchecked(buf, sizeof(buf), "%2147483647d", 1), INT32_MAX);
+    CHECK_EQ(unchecked(buf, sizeof(buf), "%2147483647d", 1), 65535);
     CHECK_STR(buf, "   ");
-    CHECK_EQ(unchecked(buf, sizeof(buf), "%.2147483647d%.2147483647d", 1, 1), INT32_MAX);
+    CHECK_EQ(unchecked(buf, sizeof(buf), "%0065536d%065535x", 1, 1), 2 * 65535);
     CHECK_STR(buf, "000");
-    CHECK_EQ(unchecked(buf, sizeof(buf), "%99999999999d", 1), INT32_MAX);
-    CHECK_EQ(unchecked(buf, sizeof(buf), "%.99999999999999999999d", 1), INT32_MAX);
-    CHECK_EQ(unchecked(buf, sizeof(buf), "%*d", INT32_MIN, 1), INT32_MAX);
-    CHECK_STR(buf, "1  ");
-    CHECK_EQ(unchecked(buf, sizeof(buf), "%.*d", INT32_MIN, 1), 1);
-    CHECK_STR(buf, "1");
+    CHECK_EQ(unchecked(buf, sizeof(buf), "%99999999999999999999d", 1), 65535);
+    CHECK_EQ(unchecked(buf, sizeof(buf), "%.99999999999999999999s", "abcd"), 4);
+    CHECK_STR(buf, "abc");
+    CHECK_EQ(unchecked(buf, sizeof(buf), "%.*s", INT32_MIN, "ab"), 2);
+    CHECK_STR(buf, "ab");
     CHECK_EQ(unchecked(NULL, 0, "%d", 12345), 5);
 }
 
