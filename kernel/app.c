@@ -1,11 +1,12 @@
 /*
  * The payload "app": run=app:NAME runs a program of the image, a unikernel. Here are also the
- * services that libc asks of the kernel (lib/newlib/services.h). From here the story goes on in
- * lib/newlib/start.c.
+ * services that libc asks of the kernel (lib/newlib/services.h); all but the payload itself is
+ * linked only if there are programs. From here the story goes on in lib/newlib/start.c.
  */
 #include "kernel/app.h"
 #include "kernel/console.h"
 #include "kernel/kernel.h"
+#include "kernel/named.h"
 #include "kernel/panic.h"
 #include "kernel/random.h"
 #include "kernel/smp.h"
@@ -13,7 +14,6 @@
 #include "kernel/time.h"
 #include "kernel/verdict.h"
 #include "lib/newlib/services.h"
-#include "lib/string.h"
 #include "mm/frame.h"
 #include "mm/mm.h"
 #include "mm/space.h"
@@ -146,14 +146,6 @@ _Noreturn void libc_killed(const char *why)
     panic("app:%s was killed by %s", payload_argument, why);
 }
 
-static const struct libc_app *find(const char *name)
-{
-    for (const struct libc_app *app = _apps_start; app < _apps_end; app++)
-        if (!strcmp(app->name, name))
-            return app;
-    return NULL;
-}
-
 /* The thread may be moved, but not between the two stores. */
 static void set_stack_limit(u64 limit)
 {
@@ -249,7 +241,7 @@ static void run_main(void *arg)
     app->start(app, cmdline.arguments);
 }
 
-static void __noreturn enter(const struct libc_app *app)
+void libc_enter(const struct libc_app *app)
 {
     const struct libc_thread main_thread = {.name = app->name,
                                             .stack = vmalloc(APP_STACK_SIZE),
@@ -262,23 +254,17 @@ static void __noreturn enter(const struct libc_app *app)
     print("paravane: program %s starts\n", payload_argument);
     app_attach_libc();
     switch_stack(on_stack(&main_thread));
-    __builtin_unreachable();
 }
 
 static void app_run(void)
 {
-    const struct libc_app *app = find(payload_argument);
+    const struct libc_app *app = _apps_start;
 
-    if (&_apps_start[0] == &_apps_end[0])
+    if (app == _apps_end)
         finish(VERDICT_ERROR, "this image holds no programs: it was built without newlib (install "
                               "newlib-source and build again)");
-    if (app)
-        enter(app);
-    print("# run=app: knows:");
-    for (app = _apps_start; app < _apps_end; app++)
-        print(" %s", app->name);
-    print("\n");
-    finish(VERDICT_ERROR, "no program is called \"%s\"", payload_argument);
+    app = find_named("program", _apps_start, _apps_end, sizeof(*app), payload_argument);
+    app->enter(app);
 }
 
 PAYLOAD(app, app_run);

@@ -17,6 +17,7 @@ enum log_level {
     LOG_INFO,
     LOG_DEBUG,
 };
+extern const char log_levels[][6]; /* their names */
 
 struct cmdline {
     char run[CMDLINE_VALUE_MAX];      /* run=PAYLOAD     default "suite" */

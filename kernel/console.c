@@ -47,7 +47,6 @@ void print(const char *fmt, ...)
 
 void log_line(enum log_level level, const char *fmt, ...)
 {
-    static const char *const names[] = {"error", "warn", "info", "debug"};
     char text[PRINT_MAX / 2];
     va_list ap;
 
@@ -56,20 +55,5 @@ void log_line(enum log_level level, const char *fmt, ...)
     va_start(ap, fmt);
     kvsnprintf(text, sizeof(text), fmt, ap);
     va_end(ap);
-    print("[%s] %s\n", names[level], text);
-}
-
-void console_read_line(char *line, size_t cap)
-{
-    size_t len = 0;
-
-    for (;;) {
-        int c = pv_console_read();
-
-        if (c == '\n' || c == '\r')
-            break;
-        if (c >= 0 && len + 1 < cap)
-            line[len++] = (char)c;
-    }
-    line[len] = '\0';
+    print("[%s] %s\n", log_levels[level], text);
 }

@@ -22,10 +22,4 @@ void log_line(enum log_level level, const char *fmt, ...) __printf(2, 3);
 #define log_info(...)  log_line(LOG_INFO, __VA_ARGS__)
 #define log_debug(...) log_line(LOG_DEBUG, __VA_ARGS__)
 
-/*
- * Waits for a line of input and stores it without its end, cut to cap bytes with the NUL. Waits as
- * long as it takes.
- */
-void console_read_line(char *line, size_t cap);
-
 #endif

@@ -8,6 +8,7 @@
 #include "kernel/fpu.h"
 #include "kernel/irq.h"
 #include "kernel/kernel.h"
+#include "kernel/named.h"
 #include "kernel/panic.h"
 #include "kernel/plant.h"
 #include "kernel/sites.h"
@@ -24,8 +25,8 @@
 extern const struct payload _payloads_start[], _payloads_end[];
 
 const struct boot_info *boot_info_ptr;
-struct cmdline cmdline = {.log = LOG_INFO};
-const char *payload_argument = "";
+struct cmdline cmdline;
+const char *payload_argument;
 u64 boot_first_line_tsc;
 
 static void __noreturn on_pv_panic(const char *op, const char *what)
@@ -35,11 +36,19 @@ static void __noreturn on_pv_panic(const char *op, const char *what)
 
 void kernel_early(enum boot_protocol protocol, u64 loader_info)
 {
+    cmdline.log = LOG_INFO; /* until the command line is read */
     cpu_early();
     pv_panic_handler = on_pv_panic;
     pv_select(protocol,
               loader_info); /* which platform is this? fills the op table; the console works */
     trap_init();            /* an exception is told from here on */
+}
+
+/* Ends the run if there is an error; what it is about comes first. */
+static void check(const char *what, const char *value, const char *error)
+{
+    if (error)
+        finish(VERDICT_ERROR, "%s%s: %s", what, value, error);
 }
 
 static void banner(void)
@@ -54,68 +63,57 @@ static void read_command_line(const char *line)
 {
     char error[CMDLINE_ERROR_MAX];
 
-    if (!cmdline_parse(line, &cmdline, error))
-        finish(VERDICT_ERROR, "%s", error);
-    plant_check();
+    check("command line", "", cmdline_parse(line, &cmdline, error) ? NULL : error);
 }
 
 /* pv=: the detected backend is replaced before anything relies on it. */
 static void force_backend(void)
 {
-    const char *why_not;
-
     if (!cmdline.pv[0])
         return;
-    why_not = pv_select_forced(cmdline.pv);
-    if (why_not)
-        finish(VERDICT_ERROR, "pv=%s: %s", cmdline.pv, why_not);
+    check("pv=", cmdline.pv, pv_select_forced(cmdline.pv));
     trap_init();
     banner();
 }
 
-/* mutate=: a wrong op, which the suite must notice. */
-static void mutate_wanted(void)
+/* plant=, mutate=: something wrong, which must be noticed. */
+static void misbehave(void)
 {
-    const char *error = cmdline.mutate[0] ? mutate(cmdline.mutate) : NULL;
+    const struct plant *plant = plant_wanted(PLANT_EARLY);
 
-    if (error)
-        finish(VERDICT_ERROR, "mutate=%s: %s", cmdline.mutate, error);
+    if (cmdline.mutate[0])
+        check("mutate=", cmdline.mutate, mutate(cmdline.mutate));
+    if (plant)
+        plant->run();
 }
 
 static void memory_map_init(struct boot_info *info)
 {
-    const char *error = pv_memory_map(info);
-
-    if (!error)
-        error = boot_memory_finish(info);
-    if (error)
-        finish(VERDICT_ERROR, "%s", error);
+    check("memory map", "", pv_memory_map(info));
+    check("memory map", "", boot_memory_finish(info));
 }
 
 /* Payloads and the stack need some room behind the image; the least that is worth starting with. */
 static void check_memory_size(const struct boot_info *info)
 {
-    const u64 least = MIB(24);
+    const u32 least = 24;
     u64 ram = 0;
 
     for (u32 i = 0; i < info->nr_regions; i++)
         if (info->regions[i].type == BOOT_RAM)
             ram += info->regions[i].size;
-    if (ram < least)
-        finish(
-            VERDICT_ERROR,
-            "too little memory: %llu KiB of RAM, at least %llu KiB are needed; give the machine more",
-            (unsigned long long)(ram >> 10), (unsigned long long)(least >> 10));
+    if (ram < MIB(least))
+        finish(VERDICT_ERROR,
+               "too little memory: %llu KiB of RAM, at least %u MiB are needed; "
+               "give the machine more",
+               (unsigned long long)(ram >> 10), least);
     log_info("memory: %llu MiB of RAM in %u regions", (unsigned long long)(ram >> 20),
              info->nr_regions);
 }
 
 static void memory_init(const struct boot_info *info)
 {
-    const char *error = mm_init(info);
-
-    if (error)
-        finish(VERDICT_ERROR, "%s", error);
+    check("memory", "", mm_init(info));
     log_info("memory: %llu of %llu MiB free", (unsigned long long)(frames_free() >> 8),
              (unsigned long long)(frames_total() >> 8));
 }
@@ -124,40 +122,31 @@ static void memory_init(const struct boot_info *info)
 static void __noreturn run_payload(char *name)
 {
     char *colon = strchr(name, ':');
+    const struct payload *p;
 
+    payload_argument = "";
     if (colon) {
         *colon = '\0';
         payload_argument = colon + 1;
     }
-    for (const struct payload *p = _payloads_start; p < _payloads_end; p++)
-        if (!strcmp(p->name, name)) {
-            if (!p->alone)
-                smp_init(); /* all other CPUs */
-            p->run();
-            panic("payload %s returned", name);
-        }
-    print("# run= knows:");
-    for (const struct payload *p = _payloads_start; p < _payloads_end; p++)
-        print(" %s", p->name);
-    print("\n");
-    finish(VERDICT_ERROR, "no payload is called \"%s\"", name);
+    p = find_named("payload", _payloads_start, _payloads_end, sizeof(*p), name);
+    if (!p->alone)
+        smp_init(); /* all other CPUs */
+    p->run();
+    panic("payload %s returned", name);
 }
 
 void kernel_main(struct boot_info *info, const char *boot_error)
 {
-    const struct plant *plant;
+    static const char protocols[][11] = {"", "multiboot2", "pvh", "xen pv"};
 
     banner();
     boot_first_line_tsc = pv_read_tsc();
-    if (boot_error)
-        finish(VERDICT_ERROR, "%s", boot_error);
+    check(protocols[info->protocol], "", boot_error);
     boot_info_ptr = info;
     read_command_line(info->cmdline); /* what shall this image do? */
     force_backend();
-    mutate_wanted();
-    plant = plant_wanted(PLANT_EARLY);
-    if (plant)
-        plant->run();
+    misbehave();
     memory_map_init(info); /* what the loader said, or the hypervisor knows */
     check_memory_size(info);
     pv_platform_init(info); /* what the backend wants of it: ACPI, shared pages */

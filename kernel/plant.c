@@ -1,9 +1,7 @@
 /* See kernel/plant.h. */
 #include "kernel/plant.h"
-#include "kernel/console.h"
 #include "kernel/kernel.h"
-#include "kernel/verdict.h"
-#include "lib/string.h"
+#include "kernel/named.h"
 
 extern const struct plant _faults_start[], _faults_end[];
 
@@ -21,28 +19,11 @@ void plant_wild_write(void)
 
 PLANT(early, PLANT_EARLY, plant_wild_write);
 
-static const struct plant *find(void)
-{
-    for (const struct plant *p = _faults_start; p < _faults_end; p++)
-        if (!strcmp(p->name, cmdline.plant))
-            return p;
-    return NULL;
-}
-
 const struct plant *plant_wanted(enum plant_stage stage)
 {
-    const struct plant *p = find();
+    const struct plant *p = NULL;
 
+    if (cmdline.plant[0])
+        p = find_named("fault to plant", _faults_start, _faults_end, sizeof(*p), cmdline.plant);
     return p && p->stage == stage ? p : NULL;
-}
-
-void plant_check(void)
-{
-    if (!cmdline.plant[0] || find())
-        return;
-    print("# plant= knows:");
-    for (const struct plant *p = _faults_start; p < _faults_end; p++)
-        print(" %s", p->name);
-    print("\n");
-    finish(VERDICT_ERROR, "no fault to plant is called \"%s\"", cmdline.plant);
 }

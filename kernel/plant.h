@@ -23,14 +23,14 @@ struct plant {
     static const struct plant plant_entry_##ident __used __section(".faults") \
         __aligned(8) = {#ident, stage, fn}
 
-/* The planted fault that the command line asks for at this stage, or NULL. */
+/*
+ * The planted fault that the command line asks for at this stage, or NULL. Ends the run with an
+ * error if plant= names none.
+ */
 const struct plant *plant_wanted(enum plant_stage stage);
 
 /* A page fault on every platform: just below the kernel's window nothing is mapped. */
 void plant_wild_write(void);
-
-/* Ends the run with an error if plant= names none. */
-void plant_check(void);
 
 /*
  * Replaces an op of the table in use by a wrong one (test/mutate.c); what is the value of mutate=.

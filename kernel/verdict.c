@@ -8,7 +8,7 @@
 
 void finish(enum verdict verdict, const char *fmt, ...)
 {
-    static const char *const names[] = {"PASS", "FAIL", "SKIP", "ERROR"};
+    static const char names[][6] = {"PASS", "FAIL", "SKIP", "ERROR"};
     char reason[PRINT_MAX / 2];
     va_list ap;
 

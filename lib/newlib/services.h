@@ -17,7 +17,12 @@ struct libc_app {
     int (*main)(int argc, char **argv, char **environment);
     /* start.c. words: what follows "--" on the command line. Never returns. */
     void (*start)(const struct libc_app *app, const char *words);
+    /* libc_enter: that a program names it is what links the services into the image. */
+    void (*enter)(const struct libc_app *app);
 };
+
+/* Calls start on a stack of the program's own. Never returns. */
+void libc_enter(const struct libc_app *app);
 
 /* Writes len bytes to the console. */
 void libc_console_write(const void *bytes, size_t len);

@@ -1,6 +1,7 @@
 /* The frame of a run: which repro, its verdict, and the three lines by which the host knows it. */
 #include "repro/kit.h"
 #include "kernel/kernel.h"
+#include "kernel/named.h"
 #include "kernel/panic.h"
 #include "kernel/verdict.h"
 #include "lib/format.h"
@@ -93,25 +94,12 @@ const char *kit_fault_text(const struct fault *fault)
     return text;
 }
 
-static void __noreturn unknown(const char *name)
-{
-    print("# run=repro:NAME knows:");
-    for (const struct repro *r = _repros_start; r < _repros_end; r++)
-        print(" %s", r->name);
-    print("\n");
-    finish(VERDICT_ERROR, "no repro is called \"%s\"", name);
-}
-
 static void repro_payload(void)
 {
-    for (const struct repro *r = _repros_start; r < _repros_end; r++)
-        if (!strcmp(r->name, payload_argument)) {
-            running = r;
-            print("KTAP version 1\n1..1\n");
-            r->run();
-            cannot_tell("the repro ended without a verdict");
-        }
-    unknown(payload_argument);
+    running = find_named("repro", _repros_start, _repros_end, sizeof(*running), payload_argument);
+    print("KTAP version 1\n1..1\n");
+    running->run();
+    cannot_tell("the repro ended without a verdict");
 }
 
 PAYLOAD_ALONE(repro, repro_payload);

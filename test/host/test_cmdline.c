@@ -66,27 +66,30 @@ static const struct {
     const char *line;
     const char *message;
 } bad[] = {
-    {"foo=1", "command line: unknown word \"foo=1\"; known: run= pv= test= plant= platform= echo= "
+    {"foo=1", "unknown word \"foo=1\"; known: run= pv= test= plant= platform= echo= "
               "log= evtchn= soak= mutate= nopatch pv.sites"},
-    {"run=suite ru", "command line: unknown word \"ru\"; known: run= pv= test= plant= platform= "
+    {"run=suite ru", "unknown word \"ru\"; known: run= pv= test= plant= platform= "
                      "echo= log= evtchn= soak= mutate= nopatch pv.sites"},
-    {"RUN=suite", "command line: unknown word \"RUN=suite\"; known: run= pv= test= plant= "
+    {"RUN=suite", "unknown word \"RUN=suite\"; known: run= pv= test= plant= "
                   "platform= echo= log= evtchn= soak= mutate= nopatch pv.sites"},
     {"=x",
-     "command line: unknown word \"=x\"; known: run= pv= test= plant= platform= echo= log= evtchn= soak= mutate= nopatch pv.sites"},
-    {"run", "command line: no value in \"run\"; write KEY=VALUE"},
-    {"pv=", "command line: no value in \"pv=\"; write KEY=VALUE"},
-    {"run=a run=a", "command line: given twice: \"run\""},
-    {"log=info log=info", "command line: given twice: \"log\""},
-    {"log=loud", "command line: unknown log level in \"log=loud\"; known: error warn info debug"},
-    {"log=inf", "command line: unknown log level in \"log=inf\"; known: error warn info debug"},
-    {"log=infos", "command line: unknown log level in \"log=infos\"; known: error warn info debug"},
-    {"nopatch=1", "command line: no value wanted in \"nopatch=1\""},
-    {"pv.sites=", "command line: no value wanted in \"pv.sites=\""},
-    {"nopatch nopatch", "command line: given twice: \"nopatch\""},
-    {"run=" TEXT_63 "4", "command line: the value is too long in "
+     "unknown word \"=x\"; known: run= pv= test= plant= platform= echo= log= evtchn= soak= mutate= nopatch pv.sites"},
+    {"run",
+     "unknown word \"run\"; known: run= pv= test= plant= platform= echo= log= evtchn= soak= mutate= nopatch pv.sites"},
+    {"pv=", "no value in \"pv=\""},
+    {"run=a run=a", "given twice: \"run=\""},
+    {"log=info log=info", "given twice: \"log=\""},
+    {"log=loud", "unknown log level in \"log=loud\"; known: error warn info debug"},
+    {"log=inf", "unknown log level in \"log=inf\"; known: error warn info debug"},
+    {"log=infos", "unknown log level in \"log=infos\"; known: error warn info debug"},
+    {"nopatch=1",
+     "unknown word \"nopatch=1\"; known: run= pv= test= plant= platform= echo= log= evtchn= soak= mutate= nopatch pv.sites"},
+    {"pv.sites=",
+     "unknown word \"pv.sites=\"; known: run= pv= test= plant= platform= echo= log= evtchn= soak= mutate= nopatch pv.sites"},
+    {"nopatch nopatch", "given twice: \"nopatch\""},
+    {"run=" TEXT_63 "4", "the value is too long in "
                          "\"run=12345678901234567890123456789012345678901234...\""},
-    {"a\033[2J\x7f\x80", "command line: unknown word \"a?[2J??\"; known: run= pv= test= plant= "
+    {"a\033[2J\x7f\x80", "unknown word \"a?[2J??\"; known: run= pv= test= plant= "
                          "platform= echo= log= evtchn= soak= mutate= nopatch pv.sites"},
 };
 
