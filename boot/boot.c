@@ -19,29 +19,17 @@ void boot_main(enum boot_protocol protocol, u64 info);
 /* Written by the entry in its first instructions. Not in .bss: nothing may zero it again. */
 u64 boot_entry_tsc __section(".data");
 
-static struct boot_info boot_info;
-
-static const char *parse(enum boot_protocol protocol, u64 info)
-{
-    const u64 image_end_pa = (u64)_image_end - VIRT_BASE;
-    struct phys_window window = {(const u8 *)DIRECT_MAP_BASE, 0, BOOT_MAP_SIZE};
-
-    switch (protocol) {
-    case BOOT_MULTIBOOT2:
-        return multiboot2_parse(&window, info, image_end_pa, &boot_info);
-    case BOOT_PVH:
-        return pvh_parse(&window, info, image_end_pa, &boot_info);
-    case BOOT_XEN_PV:
-        /* What lies behind the start_info page may not be mapped. */
-        window = (struct phys_window){(const u8 *)VIRT_BASE, 0, info - VIRT_BASE + PAGE_SIZE};
-        return xen_pv_parse(&window, info - VIRT_BASE, image_end_pa, VIRT_BASE, &boot_info);
-    default:
-        return "boot: entered by no known protocol";
-    }
-}
-
 void boot_main(enum boot_protocol protocol, u64 info)
 {
+    static struct boot_info boot_info;
+    struct phys_window window = {(const u8 *)DIRECT_MAP_BASE, 0, BOOT_MAP_SIZE};
+
     kernel_early(protocol, info);
-    kernel_main(&boot_info, parse(protocol, info));
+    if (protocol == BOOT_XEN_PV) {
+        info -= VIRT_BASE;
+        /* What lies behind the start_info page may not be mapped. */
+        window = (struct phys_window){(const u8 *)VIRT_BASE, 0, info + PAGE_SIZE};
+    }
+    kernel_main(&boot_info,
+                boot_parse(protocol, &window, info, (u64)_image_end - VIRT_BASE, &boot_info));
 }

@@ -6,108 +6,110 @@
 
 #include "lib/string.h"
 
+static const char too_many_regions[] = "more memory regions than this kernel has room for";
+
+bool fits(u64 start, u64 len, u64 size)
+{
+    return start <= size && len <= size - start;
+}
+
 const void *phys_window_get(const struct phys_window *w, u64 pa, u64 len)
 {
     u64 offset = pa - w->start; /* a pa below the start wraps around to far beyond the end */
 
-    if (offset > w->size || len > w->size - offset)
-        return NULL;
-    return w->base + offset;
+    return pa && fits(offset, len, w->size) ? w->base + offset : NULL;
 }
 
-bool phys_window_string(const struct phys_window *w, u64 pa, char *dst, size_t cap)
+bool phys_window_cut(const struct phys_window *w, u64 pa, u64 len, struct phys_window *part)
 {
-    for (size_t i = 0; i < cap; i++) {
-        const char *c = phys_window_get(w, pa + i, 1);
+    *part = (struct phys_window){phys_window_get(w, pa, len), pa, len};
+    return part->base != NULL;
+}
 
+bool phys_window_read(const struct phys_window *w, u64 pa, void *dst, size_t len)
+{
+    const void *src = phys_window_get(w, pa, len);
+
+    if (src)
+        memcpy(dst, src, len);
+    return src != NULL;
+}
+
+const char *phys_window_string(const struct phys_window *w, u64 pa, char *dst, size_t cap)
+{
+    const char *c;
+
+    for (size_t i = 0; i < cap; i++) {
+        c = phys_window_get(w, pa + i, 1);
         dst[i] = c ? *c : '\0';
-        if (!dst[i])
-            return c != NULL;
+        if (c && !*c)
+            return NULL;
+        if (!c)
+            break;
     }
     dst[cap - 1] = '\0';
-    return false;
+    return "a command line is too long, has no end or cannot be read";
 }
 
 const char *boot_add_region(struct boot_info *bi, u64 base, u64 size, u32 type)
 {
-    size = MIN(size, UINT64_MAX - base);
-    if (size == 0)
+    if (base >= BOOT_PA_MAX || size == 0)
         return NULL;
     if (bi->nr_regions == BOOT_REGIONS_MAX)
-        return "memory map: more regions than this kernel has room for";
+        return too_many_regions;
     if (type < BOOT_RAM || type > BOOT_UNUSABLE)
         type = BOOT_RESERVED;
-    bi->regions[bi->nr_regions++] = (struct boot_region){base, size, (enum boot_region_type)type};
+    bi->regions[bi->nr_regions++] = (struct boot_region){base, MIN(size, BOOT_PA_MAX - base), type};
     return NULL;
 }
 
 const char *boot_add_module(struct boot_info *bi, u64 base, u64 size, const struct phys_window *w,
                             u64 cmdline_pa)
 {
-    struct boot_module *m;
+    struct boot_module *m = &bi->modules[bi->nr_modules];
 
     if (bi->nr_modules == BOOT_MODULES_MAX)
-        return "modules: more than this kernel has room for";
-    if (base > BOOT_PA_MAX || size > BOOT_PA_MAX - base)
-        return "modules: one ends beyond the physical address space";
-    m = &bi->modules[bi->nr_modules];
-    if (cmdline_pa && !phys_window_string(w, cmdline_pa, m->cmdline, sizeof(m->cmdline)))
-        return "modules: a command line is too long, has no end or cannot be read";
+        return "more modules than this kernel has room for";
+    if (!fits(base, size, BOOT_PA_MAX))
+        return "a module ends beyond the physical address space, or before it starts";
     m->base = base;
     m->size = size;
     bi->nr_modules++;
-    return NULL;
+    return cmdline_pa ? phys_window_string(w, cmdline_pa, m->cmdline, sizeof(m->cmdline)) : NULL;
 }
 
-void boot_set_first_free(struct boot_info *bi, u64 used_end)
+void boot_pass_modules(struct boot_info *bi)
 {
-    u64 end = ALIGN_UP(used_end, PAGE_SIZE);
-    bool moved;
+    u64 end = ALIGN_UP(bi->first_free_pa, PAGE_SIZE);
 
     /* A module may touch the end only once another has moved it: ask all again after a move. */
-    do {
-        moved = false;
-        for (u32 i = 0; i < bi->nr_modules; i++) {
-            const struct boot_module *m = &bi->modules[i];
+    for (u32 i = 0; i < bi->nr_modules; i++) {
+        const struct boot_module *m = &bi->modules[i];
 
-            if (m->base <= end && m->base + m->size > end) {
-                end = ALIGN_UP(m->base + m->size, PAGE_SIZE);
-                moved = true;
-            }
+        if (m->base <= end && m->base + m->size > end) {
+            end = ALIGN_UP(m->base + m->size, PAGE_SIZE);
+            i = -1;
         }
-    } while (moved);
+    }
     bi->first_free_pa = end;
 }
 
-/*
- * The finished map while it is being made: it may for a while have more regions than there were,
- * as one region can cut another in two. Static for its size: this runs once, on one CPU.
- */
-static struct {
-    struct boot_region regions[BOOT_REGIONS_MAX];
-    u32 count;
-    bool overflow;
-    bool has_ram;
-} done;
-
-/* Adds [base, end) to the finished map; of RAM only the whole pages. */
-static void finish_run(u64 base, u64 end, u32 type)
+const char *boot_parse(enum boot_protocol protocol, const struct phys_window *w, u64 info_pa,
+                       u64 image_end_pa, struct boot_info *bi)
 {
-    if (type == BOOT_RAM) {
-        end = ALIGN_DOWN(end, PAGE_SIZE);
-        if (base > end)
-            return;
-        base = ALIGN_UP(base, PAGE_SIZE);
-    }
-    if (type == 0 || base >= end)
-        return;
-    if (done.count == BOOT_REGIONS_MAX) {
-        done.overflow = true;
-        return;
-    }
-    done.regions[done.count++] =
-        (struct boot_region){base, end - base, (enum boot_region_type)type};
-    done.has_ram |= type == BOOT_RAM;
+    const char *error;
+
+    memset(bi, 0, sizeof(*bi));
+    bi->protocol = protocol;
+    bi->first_free_pa = image_end_pa;
+    if (protocol == BOOT_MULTIBOOT2)
+        error = multiboot2_parse(w, info_pa, bi);
+    else if (protocol == BOOT_PVH)
+        error = pvh_parse(w, info_pa, bi);
+    else
+        error = xen_pv_parse(w, info_pa, bi);
+    boot_pass_modules(bi);
+    return error;
 }
 
 /*
@@ -118,7 +120,7 @@ static u32 type_at(const struct boot_info *bi, u64 pa, u64 *next)
 {
     u32 type = 0;
 
-    *next = UINT64_MAX;
+    *next = BOOT_PA_MAX;
     for (u32 i = 0; i < bi->nr_regions; i++) {
         const struct boot_region *r = &bi->regions[i];
 
@@ -134,32 +136,36 @@ static u32 type_at(const struct boot_info *bi, u64 pa, u64 *next)
 
 /*
  * Walks up through all addresses, from one border of a region to the next, and joins what has the
- * same type into runs. No region reaches UINT64_MAX, so that is where the walk ends.
+ * same type into runs; of RAM only the whole pages. One region can cut another in two: there may be
+ * more runs than there were regions.
  */
 const char *boot_memory_finish(struct boot_info *bi)
 {
-    u64 run_base = 0;
-    u32 run_type = 0;
-    u64 next;
+    static struct boot_region runs[BOOT_REGIONS_MAX]; /* for its size: this runs once, on one CPU */
+    bool has_ram = false;
+    u32 count = 0, type;
 
-    if (bi->nr_regions == 0)
-        return "memory map: it is empty; the boot loader has to pass one";
-    memset(&done, 0, sizeof(done));
-    for (u64 pa = 0; pa != UINT64_MAX; pa = next) {
-        u32 type = type_at(bi, pa, &next);
+    for (u64 base = 0, end, next; base < BOOT_PA_MAX; base = end) {
+        u64 limit;
 
-        if (type != run_type) {
-            finish_run(run_base, pa, run_type);
-            run_base = pa;
-            run_type = type;
+        type = type_at(bi, base, &end);
+        while (end < BOOT_PA_MAX && type_at(bi, end, &next) == type)
+            end = next;
+        limit = end;
+        if (type == BOOT_RAM) {
+            base = ALIGN_UP(base, PAGE_SIZE);
+            limit = ALIGN_DOWN(end, PAGE_SIZE);
         }
+        if (!type || base >= limit)
+            continue;
+        if (count == BOOT_REGIONS_MAX)
+            return too_many_regions;
+        runs[count++] = (struct boot_region){base, limit - base, type};
+        has_ram |= type == BOOT_RAM;
     }
-    finish_run(run_base, UINT64_MAX, run_type);
-    if (done.overflow)
-        return "memory map: overlapping regions make more pieces than this kernel has room for";
-    if (!done.has_ram)
-        return "memory map: not one whole page of RAM in it; give the machine more memory";
-    memcpy(bi->regions, done.regions, sizeof(done.regions));
-    bi->nr_regions = done.count;
+    if (!has_ram)
+        return "there is not one whole page of RAM in it; give the machine more memory";
+    memcpy(bi->regions, runs, sizeof(runs));
+    bi->nr_regions = count;
     return NULL;
 }

@@ -90,7 +90,7 @@ struct boot_info {
 /*
  * A stretch of physical memory that can be read: the byte of address start + i is base[i]. The
  * parsers see memory only through one of these, so the host's tests and fuzzers can hand them any
- * bytes at all.
+ * bytes at all. Nothing lies at address 0: there it means "not present". The two are aligned alike.
  */
 struct phys_window {
     const u8 *base;
@@ -98,44 +98,58 @@ struct phys_window {
     u64 size;
 };
 
+/* Do len bytes (or pages, or ...) at start end within size of them? */
+bool fits(u64 start, u64 len, u64 size);
+
 /* The bytes [pa, pa + len) as a pointer, or NULL if any of them lies outside of the window. */
 const void *phys_window_get(const struct phys_window *w, u64 pa, u64 len);
 
-/*
- * Copies the string at pa into dst (cap bytes, always terminated). Returns false if it has no end
- * inside the window or does not fit.
- */
-bool phys_window_string(const struct phys_window *w, u64 pa, char *dst, size_t cap);
+/* The same as a window of its own: *part, with the same addresses. */
+bool phys_window_cut(const struct phys_window *w, u64 pa, u64 len, struct phys_window *part);
+
+/* Copies them to dst. Returns false, and leaves dst alone, if they are not all there. */
+bool phys_window_read(const struct phys_window *w, u64 pa, void *dst, size_t len);
 
 /*
- * The parsers: pure, bounded, trusting nothing. Each returns NULL when it has filled *bi, else one
- * line that says what is wrong; *bi is then in an unspecified but initialised state.
+ * Copies the string at pa into dst (cap bytes, always terminated). Returns NULL, or what is wrong:
+ * it has no end inside the window, or does not fit.
+ */
+const char *phys_window_string(const struct phys_window *w, u64 pa, char *dst, size_t cap);
+
+/*
+ * Fills *bi from what the loader left at info_pa; *w is the memory that can be read. Pure, bounded,
+ * trusting nothing: returns NULL, or one line that says what is wrong; *bi is then in an
+ * unspecified but initialised state. image_end_pa is the first byte behind the kernel image.
+ */
+const char *boot_parse(enum boot_protocol protocol, const struct phys_window *w, u64 info_pa,
+                       u64 image_end_pa, struct boot_info *bi);
+
+/*
+ * Its parts, which set all that they know in *bi and move first_free_pa behind what is packed
+ * behind the image, modules aside.
  *
  * multiboot2: info_pa is what ebx held (Multiboot2 specification 2.0, section 3).
  * pvh:        info_pa is what ebx held (xen/arch-x86/hvm/start_info.h).
  * xen_pv:     info_pa is the pseudo-physical address of the page that rsi pointed at
- *             (xen/xen.h, struct start_info); virt_base is where pseudo-physical 0 is mapped.
- * image_end_pa is the first byte behind the kernel image: first_free_pa starts there.
+ *             (xen/xen.h, struct start_info).
  */
-const char *multiboot2_parse(const struct phys_window *w, u64 info_pa, u64 image_end_pa,
-                             struct boot_info *bi);
-const char *pvh_parse(const struct phys_window *w, u64 info_pa, u64 image_end_pa,
-                      struct boot_info *bi);
-const char *xen_pv_parse(const struct phys_window *w, u64 info_pa, u64 image_end_pa, u64 virt_base,
-                         struct boot_info *bi);
+const char *multiboot2_parse(const struct phys_window *w, u64 info_pa, struct boot_info *bi);
+const char *pvh_parse(const struct phys_window *w, u64 info_pa, struct boot_info *bi);
+const char *xen_pv_parse(const struct phys_window *w, u64 info_pa, struct boot_info *bi);
 
 /*
- * For the parsers. boot_add_module appends one module, its command line read from cmdline_pa in *w
- * (0: it has none), and returns NULL or what is wrong. boot_set_first_free sets first_free_pa, once
- * all modules are known; used_end is the end of all else that is packed behind the image.
+ * For them: appends one module, its command line read from cmdline_pa in *w (0: it has none), and
+ * returns NULL or what is wrong.
  */
 const char *boot_add_module(struct boot_info *bi, u64 base, u64 size, const struct phys_window *w,
                             u64 cmdline_pa);
-void boot_set_first_free(struct boot_info *bi, u64 used_end);
+
+/* For boot_parse: moves first_free_pa to the page behind it and all modules that it runs into. */
+void boot_pass_modules(struct boot_info *bi);
 
 /*
- * boot_add_region appends one region (an unknown type counts as reserved, size 0 is dropped, an end
- * that base + size cannot express is cut); boot_memory_finish then sorts and makes them disjoint:
+ * boot_add_region appends one region (an unknown type counts as reserved, size 0 is dropped, what
+ * lies beyond BOOT_PA_MAX is cut off); boot_memory_finish then sorts and makes them disjoint:
  * where two overlap, the more restrictive type wins (unusable, NVS, ACPI, reserved, RAM, in that
  * order). Both return NULL or what is wrong; a map without a page of RAM is wrong.
  */

@@ -1,8 +1,8 @@
 /*
  * boot/multiboot2.c: the info block of a Multiboot2 loader (GRUB), specification 2.0, section 3.6.
  *
- * A tag is first cut out as a window of its own, so no reader of a tag can look beyond its end,
- * whatever the lengths and strings in it say.
+ * The block, and of it each tag's content, is first cut out as a window of its own, so no reader
+ * can look beyond its end, whatever the lengths and strings in it say.
  */
 #include "boot/multiboot2.h"
 
@@ -11,65 +11,44 @@
 
 #define RSDP_OLD_SIZE 20 /* ACPI 6.4, section 5.2.5.3: the fields of ACPI 1.0 */
 
-/* What follows the head of one tag. Its addresses begin at 1, as 0 means "no string" to modules. */
-#define CONTENT_START 1
-
-static const char *parse_cmdline(const struct phys_window *content, struct boot_info *bi)
-{
-    if (!phys_window_string(content, CONTENT_START, bi->cmdline, sizeof(bi->cmdline)))
-        return "multiboot2: the command line is too long or has no end";
-    return NULL;
-}
-
-/* A loader's name is for people: it may be cut, but it must end inside of its tag. */
-static const char *parse_loader_name(const struct phys_window *content, struct boot_info *bi)
-{
-    if (strnlen((const char *)content->base, content->size) == content->size)
-        return "multiboot2: the loader's name has no end";
-    str_copy(bi->loader, (const char *)content->base, sizeof(bi->loader));
-    return NULL;
-}
+static const char too_short[] = "a tag is too short for its type";
 
 static const char *parse_module(const struct phys_window *content, struct boot_info *bi)
 {
-    struct multiboot2_module m;
+    const struct multiboot2_module *m = phys_window_get(content, content->start, sizeof(*m));
 
-    if (content->size < sizeof(m))
-        return "multiboot2: a module tag is too short";
-    memcpy(&m, content->base, sizeof(m));
-    if (m.end < m.start)
-        return "multiboot2: a module ends before it starts";
-    return boot_add_module(bi, m.start, m.end - m.start, content, CONTENT_START + sizeof(m));
+    if (!m)
+        return too_short;
+    return boot_add_module(bi, m->start, (u64)m->end - m->start, content,
+                           content->start + sizeof(*m));
 }
 
 static const char *parse_mmap(const struct phys_window *content, struct boot_info *bi)
 {
-    struct multiboot2_mmap head;
-    struct multiboot2_mmap_entry e;
+    const struct multiboot2_mmap *head = phys_window_get(content, content->start, sizeof(*head));
+    const struct multiboot2_mmap_entry *e;
     const char *error = NULL;
 
-    if (content->size < sizeof(head))
-        return "multiboot2: the memory map tag is too short";
-    memcpy(&head, content->base, sizeof(head));
-    if (head.entry_size < sizeof(e) || head.entry_size % MULTIBOOT2_ALIGN)
-        return "multiboot2: the memory map's entry size is wrong";
-    if ((content->size - sizeof(head)) % head.entry_size)
-        return "multiboot2: the memory map ends in the middle of an entry";
-    for (u64 at = sizeof(head); at < content->size && !error; at += head.entry_size) {
-        memcpy(&e, content->base + at, sizeof(e));
-        error = boot_add_region(bi, e.base, e.size, e.type);
+    if (!head)
+        return too_short;
+    if (head->entry_size < sizeof(*e) || head->entry_size % MULTIBOOT2_ALIGN ||
+        (content->size - sizeof(*head)) % head->entry_size)
+        return "the memory map's entry size is wrong";
+    for (u64 at = sizeof(*head); at < content->size && !error; at += head->entry_size) {
+        e = phys_window_get(content, content->start + at, sizeof(*e));
+        error = boot_add_region(bi, e->base, e->size, e->type);
     }
     return error;
 }
 
 /* The newer RSDP holds all that the older does: of two the longer is kept. */
-static const char *parse_rsdp(const struct phys_window *content, u32 min_size, struct boot_info *bi)
+static const char *parse_rsdp(const struct phys_window *content, u32 size, struct boot_info *bi)
 {
-    if (content->size < min_size)
-        return "multiboot2: an ACPI tag is too short";
-    if (bi->rsdp_size < min_size) {
-        bi->rsdp_size = min_size;
-        memcpy(bi->rsdp, content->base, min_size);
+    if (content->size < size)
+        return too_short;
+    if (bi->rsdp_size < size) {
+        bi->rsdp_size = size;
+        memcpy(bi->rsdp, content->base, size);
     }
     return NULL;
 }
@@ -78,9 +57,10 @@ static const char *parse_tag(u32 type, const struct phys_window *content, struct
 {
     switch (type) {
     case MULTIBOOT2_TAG_CMDLINE:
-        return parse_cmdline(content, bi);
-    case MULTIBOOT2_TAG_LOADER_NAME:
-        return parse_loader_name(content, bi);
+        return phys_window_string(content, content->start, bi->cmdline, sizeof(bi->cmdline));
+    case MULTIBOOT2_TAG_LOADER_NAME: /* for people: it may be cut */
+        phys_window_string(content, content->start, bi->loader, sizeof(bi->loader));
+        return NULL;
     case MULTIBOOT2_TAG_MODULE:
         return parse_module(content, bi);
     case MULTIBOOT2_TAG_MMAP:
@@ -94,54 +74,26 @@ static const char *parse_tag(u32 type, const struct phys_window *content, struct
     }
 }
 
-static const char *parse_tags(const u8 *info, u64 total_size, struct boot_info *bi)
+const char *multiboot2_parse(const struct phys_window *w, u64 info_pa, struct boot_info *bi)
 {
-    u64 at = sizeof(struct multiboot2_info);
-    struct multiboot2_tag tag;
-    struct phys_window content;
-    const char *error;
+    const struct multiboot2_info *info = phys_window_get(w, info_pa, sizeof(*info));
+    const struct multiboot2_tag *tag;
+    struct phys_window block, content;
+    const char *error = NULL;
 
-    for (;;) {
-        if (at > total_size || total_size - at < sizeof(tag))
-            return "multiboot2: the info block has no end tag";
-        memcpy(&tag, info + at, sizeof(tag));
-        if (tag.size < sizeof(tag))
-            return "multiboot2: a tag is shorter than its own head";
-        if (tag.size > total_size - at)
-            return "multiboot2: a tag ends beyond the info block";
-        if (tag.type == MULTIBOOT2_TAG_END)
+    if (!info || info_pa % MULTIBOOT2_ALIGN ||
+        !phys_window_cut(w, info_pa, info->total_size, &block))
+        return "the info block cannot be read, or is not on an 8-byte boundary";
+    for (u64 pa = info_pa + sizeof(*info); !error;
+         pa += ALIGN_UP((u64)tag->size, MULTIBOOT2_ALIGN)) {
+        tag = phys_window_get(&block, pa, sizeof(*tag));
+        if (!tag)
+            return "the info block has no end tag";
+        if (!phys_window_cut(&block, pa + sizeof(*tag), (u64)tag->size - sizeof(*tag), &content))
+            return "a tag ends before its content, or beyond the info block";
+        if (tag->type == MULTIBOOT2_TAG_END)
             return NULL;
-        content =
-            (struct phys_window){info + at + sizeof(tag), CONTENT_START, tag.size - sizeof(tag)};
-        error = parse_tag(tag.type, &content, bi);
-        if (error)
-            return error;
-        at += ALIGN_UP((u64)tag.size, MULTIBOOT2_ALIGN);
+        error = parse_tag(tag->type, &content, bi);
     }
-}
-
-const char *multiboot2_parse(const struct phys_window *w, u64 info_pa, u64 image_end_pa,
-                             struct boot_info *bi)
-{
-    struct multiboot2_info head;
-    const u8 *info = phys_window_get(w, info_pa, sizeof(head));
-    const char *error;
-
-    memset(bi, 0, sizeof(*bi));
-    bi->protocol = BOOT_MULTIBOOT2;
-    if (info_pa % MULTIBOOT2_ALIGN)
-        return "multiboot2: the info block is not on an 8-byte boundary";
-    if (!info)
-        return "multiboot2: the info block lies outside of the memory that can be read";
-    memcpy(&head, info, sizeof(head));
-    if (head.total_size < sizeof(head) + sizeof(struct multiboot2_tag))
-        return "multiboot2: the info block's size leaves no room for a tag";
-    info = phys_window_get(w, info_pa, head.total_size);
-    if (!info)
-        return "multiboot2: the info block ends beyond the memory that can be read";
-    error = parse_tags(info, head.total_size, bi);
-    if (error)
-        return error;
-    boot_set_first_free(bi, image_end_pa);
-    return NULL;
+    return error;
 }

@@ -48,7 +48,7 @@ static const struct acpi_header *table_at(const struct phys_window *w, u64 pa)
     const u8 *bytes = phys_window_get(w, pa, sizeof(struct acpi_header));
     u32 length;
 
-    if (!pa || !bytes)
+    if (!bytes)
         return NULL;
     length = load32(bytes + offsetof(struct acpi_header, length));
     if (length < sizeof(struct acpi_header) || length > TABLE_MAX)
@@ -58,45 +58,34 @@ static const struct acpi_header *table_at(const struct phys_window *w, u64 pa)
     return (const struct acpi_header *)(const void *)bytes;
 }
 
-/* The RSDP's bytes, checked: *v2 says whether the XSDT's address is there. */
-static const u8 *find_rsdp(const struct phys_window *w, u64 pa, const u8 *copy, u32 copy_size,
-                           bool *v2)
+static const u8 *find_rsdp(const struct phys_window *w, const struct boot_info *info)
 {
-    const u8 *rsdp = copy;
-    u32 size = copy_size;
+    const u8 *rsdp = info->rsdp_size ? info->rsdp : phys_window_get(w, info->rsdp_pa, RSDP_V2_SIZE);
 
-    if (!copy_size) {
-        size = RSDP_V2_SIZE;
-        rsdp = pa ? phys_window_get(w, pa, size) : NULL;
-    }
-    if (!rsdp || size < RSDP_V1_SIZE || memcmp(rsdp, "RSD PTR ", 8) ||
-        !checksum_ok(rsdp, RSDP_V1_SIZE))
+    if (!rsdp || memcmp(rsdp, "RSD PTR ", 8) || !checksum_ok(rsdp, RSDP_V1_SIZE))
         return NULL;
-    *v2 = rsdp[RSDP_REVISION] >= 2 && size >= RSDP_V2_SIZE && checksum_ok(rsdp, RSDP_V2_SIZE);
     return rsdp;
 }
 
-const struct acpi_header *acpi_find_table(const struct phys_window *w, u64 rsdp_pa, const u8 *rsdp,
-                                          u32 rsdp_size, const char *signature)
+const struct acpi_header *acpi_find_table(const struct phys_window *w, const struct boot_info *info,
+                                          const char *signature)
 {
-    bool v2 = false;
+    const u8 *rsdp = find_rsdp(w, info), *at;
     const struct acpi_header *root, *table;
-    const u8 *entries;
-    u32 entry_size, count;
+    bool wide; /* the newer root table, of 64-bit addresses; a copy of an old RSDP ends in zeros */
 
-    rsdp = find_rsdp(w, rsdp_pa, rsdp, rsdp_size, &v2);
     if (!rsdp)
         return NULL;
-    root = table_at(w, v2 ? load64(rsdp + RSDP_XSDT) : load32(rsdp + RSDP_RSDT));
+    wide = rsdp[RSDP_REVISION] >= 2 && checksum_ok(rsdp, RSDP_V2_SIZE) && load64(rsdp + RSDP_XSDT);
+    root = table_at(w, wide ? load64(rsdp + RSDP_XSDT) : load32(rsdp + RSDP_RSDT));
     if (!root)
         return NULL;
-    entries = (const u8 *)root + sizeof(*root);
-    entry_size = v2 ? 8 : 4;
-    count = (root->length - (u32)sizeof(*root)) / entry_size;
-    for (u32 i = 0; i < count; i++, entries += entry_size) {
-        table = table_at(w, v2 ? load64(entries) : load32(entries));
+    at = (const u8 *)(root + 1);
+    for (u32 left = root->length - sizeof(*root); left >= (wide ? 8 : 4); left -= wide ? 8 : 4) {
+        table = table_at(w, wide ? load64(at) : load32(at));
         if (table && !memcmp(table->signature, signature, 4))
             return table;
+        at += wide ? 8 : 4;
     }
     return NULL;
 }
@@ -144,11 +133,10 @@ static u64 dsdt_address(const u8 *fadt, u32 length)
     return wide ? wide : load32(fadt + FADT_DSDT);
 }
 
-struct acpi_soft_off acpi_find_soft_off(const struct phys_window *w, u64 rsdp_pa, const u8 *rsdp,
-                                        u32 rsdp_size)
+struct acpi_soft_off acpi_find_soft_off(const struct phys_window *w, const struct boot_info *info)
 {
     struct acpi_soft_off off = {0};
-    const struct acpi_header *header = acpi_find_table(w, rsdp_pa, rsdp, rsdp_size, "FACP");
+    const struct acpi_header *header = acpi_find_table(w, info, "FACP");
     const u8 *fadt = (const u8 *)header;
     const struct acpi_header *dsdt;
     u8 a, b;

@@ -21,12 +21,9 @@ struct acpi_header {
     u32 creator_revision;
 } __packed;
 
-/*
- * The first table of this signature (four letters), or NULL. The RSDP is the copy that the loader
- * made if rsdp_size is not 0, else the one at rsdp_pa; with neither there is no ACPI.
- */
-const struct acpi_header *acpi_find_table(const struct phys_window *w, u64 rsdp_pa, const u8 *rsdp,
-                                          u32 rsdp_size, const char *signature);
+/* The first table of this signature (four letters), or NULL. *info says where the RSDP is. */
+const struct acpi_header *acpi_find_table(const struct phys_window *w, const struct boot_info *info,
+                                          const char *signature);
 
 /*
  * What to write, and where, to enter S5, soft off (sections 4.8.3.2 and 4.8.3.7). Ports and
@@ -39,7 +36,6 @@ struct acpi_soft_off {
     u8 sleep_control_value;
 };
 
-struct acpi_soft_off acpi_find_soft_off(const struct phys_window *w, u64 rsdp_pa, const u8 *rsdp,
-                                        u32 rsdp_size);
+struct acpi_soft_off acpi_find_soft_off(const struct phys_window *w, const struct boot_info *info);
 
 #endif

@@ -96,7 +96,6 @@ TEST(boot, rsdp_is_acpi, platform_init)
         SKIP("Xen tells a PV guest of no RSDP");
     if (!boot_info_ptr->rsdp_pa && !boot_info_ptr->rsdp_size)
         SKIP("the loader gave no RSDP");
-    fadt = acpi_find_table(&low, boot_info_ptr->rsdp_pa, boot_info_ptr->rsdp,
-                           boot_info_ptr->rsdp_size, "APIC");
+    fadt = acpi_find_table(&low, boot_info_ptr, "APIC");
     EXPECT(fadt);
 }

@@ -98,7 +98,7 @@ static void plant_absent_cpu(void)
 {
     const struct boot_info *b = boot_info_ptr;
     const struct phys_window low = {(const u8 *)DIRECT_MAP_BASE, 0, BOOT_MAP_SIZE};
-    u8 *madt = (u8 *)(u64)acpi_find_table(&low, b->rsdp_pa, b->rsdp, b->rsdp_size, "APIC");
+    u8 *madt = (u8 *)(u64)acpi_find_table(&low, b, "APIC");
     u8 *entry = NULL, sum = 0;
 
     if (!madt)

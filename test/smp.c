@@ -64,9 +64,7 @@ TEST(smp, the_firmware_lists_as_many_cpus, platform_init, cpu_count)
 
     if (strcmp(pv_backend_name(), "native"))
         SKIP("the hypervisor says how many CPUs there are");
-    if (!madt_parse(acpi_find_table(&low, boot_info_ptr->rsdp_pa, boot_info_ptr->rsdp,
-                                    boot_info_ptr->rsdp_size, "APIC"),
-                    &madt))
+    if (!madt_parse(acpi_find_table(&low, boot_info_ptr, "APIC"), &madt))
         SKIP("no table lists CPUs");
     EXPECT_EQ(pv_cpu_count(), madt.nr_cpus);
 }

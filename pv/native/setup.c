@@ -38,7 +38,7 @@ static const struct acpi_header *find_table(const struct boot_info *info, const 
 {
     const struct phys_window low = {(const u8 *)DIRECT_MAP_BASE, 0, BOOT_MAP_SIZE};
 
-    return acpi_find_table(&low, info->rsdp_pa, info->rsdp, info->rsdp_size, signature);
+    return acpi_find_table(&low, info, signature);
 }
 
 /* The CPU's vendor and, where CPUID says that there is one, the emulator's or hypervisor's name for

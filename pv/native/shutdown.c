@@ -26,7 +26,7 @@ void native_shutdown_init(const struct boot_info *info)
 {
     const struct phys_window low = {(const u8 *)DIRECT_MAP_BASE, 0, BOOT_MAP_SIZE};
 
-    soft_off = acpi_find_soft_off(&low, info->rsdp_pa, info->rsdp, info->rsdp_size);
+    soft_off = acpi_find_soft_off(&low, info);
 }
 
 static void acpi_power_off(void)

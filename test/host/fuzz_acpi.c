@@ -26,7 +26,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
     mend(m->xsdt, sizeof(m->xsdt), sizeof(m->xsdt));
     mend(m->fadt, sizeof(m->fadt), sizeof(m->fadt));
     mend(m->dsdt, sizeof(m->dsdt), sizeof(m->dsdt));
-    off = acpi_find_soft_off(&w, ACPI_PA_OF(rsdp), NULL, 0);
+    off = acpi_find_soft_off(&w, &(struct boot_info){.rsdp_pa = ACPI_PA_OF(rsdp)});
     REQUIRE(!off.sleep_control_pa || off.sleep_control_pa - ACPI_PA < sizeof(*m));
     REQUIRE(!off.pm1a_port || off.pm1a_value >> 13 == 1);
     free(m);

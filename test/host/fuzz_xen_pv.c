@@ -6,7 +6,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
     static struct boot_info bi;
     const struct boot_xen_pv *pv = &bi.xen_pv;
     const struct phys_window w = {data, IMAGE_PA, size};
-    const char *error = xen_pv_parse(&w, IMAGE_PA, IMAGE_END_PA, IMAGE_VIRT_BASE, &bi);
+    const char *error = boot_parse(BOOT_XEN_PV, &w, IMAGE_PA, IMAGE_END_PA, &bi);
 
     require_boot_info(&bi, error);
     if (error)

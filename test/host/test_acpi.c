@@ -7,9 +7,25 @@
 static struct acpi_image m;
 static const struct phys_window w = {(const u8 *)&m, ACPI_PA, sizeof(m)};
 
+static const struct boot_info by_address = {.rsdp_pa = ACPI_PA_OF(rsdp)};
+
 static struct acpi_soft_off soft_off(void)
 {
-    return acpi_find_soft_off(&w, ACPI_PA_OF(rsdp), NULL, 0);
+    return acpi_find_soft_off(&w, &by_address);
+}
+
+static const void *find(const char *signature)
+{
+    return acpi_find_table(&w, &by_address, signature);
+}
+
+/* By a loader's copy of size bytes. */
+static const void *find_by_copy(u32 size, const char *signature)
+{
+    struct boot_info info = {.rsdp_size = size};
+
+    memcpy(info.rsdp, m.rsdp, size);
+    return acpi_find_table(&w, &info, signature);
 }
 
 static void refresh_fadt(void)
@@ -20,32 +36,33 @@ static void refresh_fadt(void)
 static void finds_tables(void)
 {
     acpi_build(&m);
-    CHECK(acpi_find_table(&w, ACPI_PA_OF(rsdp), NULL, 0, "FACP") == (const void *)m.fadt);
-    CHECK(!acpi_find_table(&w, ACPI_PA_OF(rsdp), NULL, 0, "APIC"));
-    CHECK(acpi_find_table(&w, 0, m.rsdp, 36, "FACP"));
-    CHECK(acpi_find_table(&w, 0, m.rsdp, 20, "DSDT")); /* the old RSDP knows the RSDT only */
-    CHECK(!acpi_find_table(&w, 0, NULL, 0, "FACP"));
-    CHECK(!acpi_find_table(&w, ACPI_PA + sizeof(m), NULL, 0, "FACP"));
+    CHECK(find("FACP") == (const void *)m.fadt);
+    CHECK(!find("APIC"));
+    CHECK(find_by_copy(36, "FACP"));
+    CHECK(find_by_copy(20, "DSDT")); /* the old RSDP knows the RSDT only */
+    CHECK(!find_by_copy(36, "DSDT"));
+    CHECK(!acpi_find_table(&w, &(struct boot_info){0}, "FACP"));
+    CHECK(!acpi_find_table(&w, &(struct boot_info){.rsdp_pa = ACPI_PA + sizeof(m)}, "FACP"));
 }
 
 static void refuses_what_is_broken(void)
 {
     acpi_build(&m);
     m.rsdp[0] = 'X';
-    CHECK(!acpi_find_table(&w, ACPI_PA_OF(rsdp), NULL, 0, "FACP"));
+    CHECK(!find("FACP"));
     acpi_build(&m);
     m.rsdp[9]++; /* the first checksum */
-    CHECK(!acpi_find_table(&w, ACPI_PA_OF(rsdp), NULL, 0, "FACP"));
+    CHECK(!find("FACP"));
     acpi_build(&m);
     m.fadt[100]++;
-    CHECK(!acpi_find_table(&w, ACPI_PA_OF(rsdp), NULL, 0, "FACP"));
+    CHECK(!find("FACP"));
     acpi_build(&m);
     acpi_store(m.fadt + 4, sizeof(m), 4); /* longer than memory is */
     refresh_fadt();
-    CHECK(!acpi_find_table(&w, ACPI_PA_OF(rsdp), NULL, 0, "FACP"));
+    CHECK(!find("FACP"));
     acpi_build(&m);
     acpi_store(m.xsdt + 4, 8, 4); /* shorter than a header */
-    CHECK(!acpi_find_table(&w, ACPI_PA_OF(rsdp), NULL, 0, "FACP"));
+    CHECK(!find("FACP"));
 }
 
 static void reads_soft_off(void)

@@ -12,6 +12,9 @@
 #define ROUNDS   20000
 #define MAP_BASE 0x100000ul
 
+#define NO_RAM   "there is not one whole page of RAM in it; give the machine more memory"
+#define TOO_MANY "more memory regions than this kernel has room for"
+
 static struct boot_info bi;
 static u8 model[NR_CELLS];
 static u8 result[NR_CELLS];
@@ -97,31 +100,31 @@ static void test_model(void)
 static void test_ends(void)
 {
     memset(&bi, 0, sizeof(bi));
-    CHECK_STR(boot_memory_finish(&bi), "memory map: it is empty; the boot loader has to pass one");
+    CHECK_STR(boot_memory_finish(&bi), NO_RAM);
     CHECK_STR(boot_add_region(&bi, 0x1000, 0, BOOT_RAM), NULL);
     CHECK_EQ(bi.nr_regions, 0);
     CHECK_STR(boot_add_region(&bi, 0x1001, 0x1ffe, BOOT_RAM), NULL);
-    CHECK_STR(boot_memory_finish(&bi),
-              "memory map: not one whole page of RAM in it; give the machine more memory");
+    CHECK_STR(boot_memory_finish(&bi), NO_RAM);
     bi.nr_regions = 0;
     CHECK_STR(boot_add_region(&bi, 0x1001, UINT64_MAX, BOOT_RAM), NULL);
     CHECK_STR(boot_add_region(&bi, 0, UINT64_MAX, BOOT_RAM), NULL);
+    CHECK_STR(boot_add_region(&bi, BOOT_PA_MAX, UINT64_MAX, BOOT_RAM), NULL);
     CHECK_STR(boot_add_region(&bi, UINT64_MAX, UINT64_MAX, BOOT_RAM), NULL);
-    CHECK_STR(boot_add_region(&bi, UINT64_MAX - 5, UINT64_MAX, BOOT_NVS), NULL);
+    CHECK_STR(boot_add_region(&bi, BOOT_PA_MAX - 5, UINT64_MAX, BOOT_NVS), NULL);
+    CHECK_EQ(bi.nr_regions, 3);
     CHECK_STR(boot_memory_finish(&bi), NULL);
     check_form();
     CHECK_EQ(bi.nr_regions, 2);
     CHECK_EQ(bi.regions[0].base, 0);
-    CHECK_EQ(bi.regions[0].size, 0xfffffffffffff000);
-    CHECK_EQ(bi.regions[1].base, UINT64_MAX - 5);
+    CHECK_EQ(bi.regions[0].size, BOOT_PA_MAX - PAGE_SIZE);
+    CHECK_EQ(bi.regions[1].base, BOOT_PA_MAX - 5);
     CHECK_EQ(bi.regions[1].size, 5);
     /* Once more changes nothing. */
     CHECK_STR(boot_memory_finish(&bi), NULL);
     CHECK_EQ(bi.nr_regions, 2);
     bi.nr_regions = 0;
-    CHECK_STR(boot_add_region(&bi, UINT64_MAX - 5, 5, BOOT_RAM), NULL);
-    CHECK_STR(boot_memory_finish(&bi),
-              "memory map: not one whole page of RAM in it; give the machine more memory");
+    CHECK_STR(boot_add_region(&bi, BOOT_PA_MAX - 5, 5, BOOT_RAM), NULL);
+    CHECK_STR(boot_memory_finish(&bi), NO_RAM);
 }
 
 /* A RAM region with holes punched into it: as many pieces as fit, then one more. */
@@ -135,8 +138,7 @@ static void test_pieces(void)
     CHECK_EQ(bi.nr_regions, 127);
     check_form();
     CHECK_STR(boot_add_region(&bi, MIB(64), PAGE_SIZE, BOOT_ACPI), NULL);
-    CHECK_STR(boot_memory_finish(&bi),
-              "memory map: overlapping regions make more pieces than this kernel has room for");
+    CHECK_STR(boot_memory_finish(&bi), TOO_MANY);
 }
 
 static void test_too_many(void)
@@ -145,8 +147,7 @@ static void test_too_many(void)
     for (u32 i = 0; i < BOOT_REGIONS_MAX; i++)
         CHECK_STR(boot_add_region(&bi, i * 0x2000, 0x1000, BOOT_RAM), NULL);
     CHECK_STR(boot_add_region(&bi, 0, 0, BOOT_RAM), NULL);
-    CHECK_STR(boot_add_region(&bi, 0, 1, BOOT_RAM),
-              "memory map: more regions than this kernel has room for");
+    CHECK_STR(boot_add_region(&bi, 0, 1, BOOT_RAM), TOO_MANY);
     CHECK_STR(boot_memory_finish(&bi), NULL);
     CHECK_EQ(bi.nr_regions, BOOT_REGIONS_MAX);
 }
@@ -155,25 +156,38 @@ static void test_window(void)
 {
     static const u8 bytes[16] = "abc";
     const struct phys_window w = {bytes, 0x1000, sizeof(bytes)};
+    struct phys_window part;
     char text[8] = "zzzzzzz";
 
     CHECK(phys_window_get(&w, 0x1000, 16) == bytes);
     CHECK(phys_window_get(&w, 0x100f, 1) == bytes + 15);
     CHECK(phys_window_get(&w, 0x1010, 0) == bytes + 16);
     CHECK(!phys_window_get(&w, 0x1000, 17));
+    CHECK(!phys_window_get(&(struct phys_window){bytes, 0, 16}, 0, 1)); /* nothing lies there */
+    CHECK(phys_window_cut(&w, 0x1001, 15, &part) && part.base == bytes + 1);
+    CHECK(phys_window_get(&part, 0x100f, 1) == bytes + 15 && !phys_window_get(&part, 0x1000, 1));
+    CHECK(!phys_window_cut(&w, 0x1001, 16, &part));
+    CHECK(phys_window_read(&w, 0x1001, text, 2) && text[0] == 'b' && text[1] == 'c');
+    CHECK(text[2] == 'z' && !phys_window_read(&w, 0x100f, text, 2) && text[0] == 'b');
     CHECK(!phys_window_get(&w, 0x1010, 1));
     CHECK(!phys_window_get(&w, 0xfff, 1));
     CHECK(!phys_window_get(&w, 0, 1));
     CHECK(!phys_window_get(&w, 0x1008, UINT64_MAX));
     CHECK(!phys_window_get(&w, UINT64_MAX, 2));
-    CHECK(phys_window_string(&w, 0x1000, text, 4));
+    CHECK_STR(phys_window_string(&w, 0x1000, text, 4), NULL);
     CHECK_STR(text, "abc");
     CHECK_EQ(text[4], 'z');
-    CHECK(!phys_window_string(&w, 0x1000, text, 3));
+    CHECK(phys_window_string(&w, 0x1000, text, 3));
     CHECK_STR(text, "ab");
-    CHECK(!phys_window_string(&w, 0x1010, text, 4));
+    CHECK(phys_window_string(&w, 0x1010, text, 4));
     CHECK_STR(text, "");
-    CHECK(!phys_window_string(&w, UINT64_MAX, text, 4));
+    CHECK(phys_window_string(&w, UINT64_MAX, text, 4));
+}
+
+static void pass_modules(u64 used_end)
+{
+    bi.first_free_pa = used_end;
+    boot_pass_modules(&bi);
 }
 
 /* Modules packed behind the image count as in use, in whatever order they are named. */
@@ -182,21 +196,21 @@ static void test_first_free(void)
     static const struct phys_window none;
 
     memset(&bi, 0, sizeof(bi));
-    boot_set_first_free(&bi, 0x5001);
+    pass_modules(0x5001);
     CHECK_EQ(bi.first_free_pa, 0x6000);
     CHECK_STR(boot_add_module(&bi, 0x8000, 0x1000, &none, 0), NULL);
     CHECK_STR(boot_add_module(&bi, 0x100000, 0x1000, &none, 0), NULL);
     CHECK_STR(boot_add_module(&bi, 0x6000, 0x1001, &none, 0), NULL);
     CHECK_STR(boot_add_module(&bi, 0x1000, 0x10, &none, 0), NULL);
-    boot_set_first_free(&bi, 0x5000);
+    pass_modules(0x5000);
     CHECK_EQ(bi.first_free_pa, 0x5000);
-    boot_set_first_free(&bi, 0x5001);
+    pass_modules(0x5001);
     CHECK_EQ(bi.first_free_pa, 0x9000);
     CHECK_STR(boot_add_module(&bi, BOOT_PA_MAX, 0, &none, 0), NULL);
     CHECK_STR(boot_add_module(&bi, BOOT_PA_MAX, 1, &none, 0),
-              "modules: one ends beyond the physical address space");
+              "a module ends beyond the physical address space, or before it starts");
     CHECK_STR(boot_add_module(&bi, 1, UINT64_MAX, &none, 0),
-              "modules: one ends beyond the physical address space");
+              "a module ends beyond the physical address space, or before it starts");
 }
 
 int main(void)

@@ -38,64 +38,61 @@ static struct block good = {
     .end = {{MULTIBOOT2_TAG_END, 8}},
 };
 
+#define UNREADABLE "the info block cannot be read, or is not on an 8-byte boundary"
+#define NO_END     "the info block has no end tag"
+#define TAG_BAD    "a tag ends before its content, or beyond the info block"
+#define TOO_SHORT  "a tag is too short for its type"
+#define TEXT_BAD   "a command line is too long, has no end or cannot be read"
+#define MODULE_BAD "a module ends beyond the physical address space, or before it starts"
+#define ENTRY_BAD  "the memory map's entry size is wrong"
+
 static const struct lie lies[] = {
-    LIE(block, head.total_size, 0, "multiboot2: the info block's size leaves no room for a tag"),
-    LIE(block, head.total_size, 15, "multiboot2: the info block's size leaves no room for a tag"),
-    LIE(block, head.total_size, UINT32_MAX,
-        "multiboot2: the info block ends beyond the memory that can be read"),
-    LIE(block, head.total_size, sizeof(struct block) + 1,
-        "multiboot2: the info block ends beyond the memory that can be read"),
-    LIE(block, head.total_size, sizeof(struct block) - 8,
-        "multiboot2: the info block has no end tag"),
-    LIE(block, head.total_size, sizeof(struct block) - 1,
-        "multiboot2: the info block has no end tag"),
-    LIE(block, head.total_size, 36, "multiboot2: the info block has no end tag"), /* in padding */
-    LIE(block, head.total_size, 17, "multiboot2: a tag ends beyond the info block"),
-    LIE(block, cmdline.tag.size, 0, "multiboot2: a tag is shorter than its own head"),
-    LIE(block, cmdline.tag.size, 7, "multiboot2: a tag is shorter than its own head"),
-    LIE(block, cmdline.tag.size, 8, "multiboot2: the command line is too long or has no end"),
-    LIE(block, cmdline.tag.size, 8 + 18, "multiboot2: the command line is too long or has no end"),
-    LIE(block, cmdline.tag.size, UINT32_MAX, "multiboot2: a tag ends beyond the info block"),
-    LIE(block, cmdline.tag.size, sizeof(struct block),
-        "multiboot2: a tag ends beyond the info block"),
-    LIE(block, cmdline.tag.size, sizeof(struct block) - 8,
-        "multiboot2: the info block has no end tag"),
-    LIE(block, loader.tag.size, 8, "multiboot2: the loader's name has no end"),
-    LIE(block, loader.tag.size, 8 + 9, "multiboot2: the loader's name has no end"),
-    LIE(block, near.tag.size, 8 + 7, "multiboot2: a module tag is too short"),
-    LIE(block, near.tag.size, 8 + 8,
-        "modules: a command line is too long, has no end or cannot be read"),
-    LIE(block, near.text[3], 'x',
-        "modules: a command line is too long, has no end or cannot be read"),
-    LIE(block, near.m.end, 0x180fff, "multiboot2: a module ends before it starts"),
+    LIE(block, head.total_size, 0, NO_END),
+    LIE(block, head.total_size, 15, NO_END),
+    LIE(block, head.total_size, UINT32_MAX, UNREADABLE),
+    LIE(block, head.total_size, sizeof(struct block) + 1, UNREADABLE),
+    LIE(block, head.total_size, sizeof(struct block) - 8, NO_END),
+    LIE(block, head.total_size, sizeof(struct block) - 1, NO_END),
+    LIE(block, head.total_size, 36, NO_END), /* in padding */
+    LIE(block, head.total_size, 17, TAG_BAD),
+    LIE(block, cmdline.tag.size, 0, TAG_BAD),
+    LIE(block, cmdline.tag.size, 7, TAG_BAD),
+    LIE(block, cmdline.tag.size, 8, TEXT_BAD),
+    LIE(block, cmdline.tag.size, 8 + 18, TEXT_BAD),
+    LIE(block, cmdline.tag.size, UINT32_MAX, TAG_BAD),
+    LIE(block, cmdline.tag.size, sizeof(struct block), TAG_BAD),
+    LIE(block, cmdline.tag.size, sizeof(struct block) - 8, NO_END),
+    LIE(block, loader.tag.size, 8, TAG_BAD),  /* its text is taken for a tag */
+    LIE(block, loader.tag.size, 8 + 9, NULL), /* for people: it may be cut */
+    LIE(block, near.tag.size, 8 + 7, TOO_SHORT),
+    LIE(block, near.tag.size, 8 + 8, TEXT_BAD),
+    LIE(block, near.text[3], 'x', TEXT_BAD),
+    LIE(block, near.m.end, 0x180fff, MODULE_BAD),
     LIE(block, near.m.end, 0x181000, NULL),
-    LIE(block, far.m.start, UINT32_MAX, "multiboot2: a module ends before it starts"),
+    LIE(block, far.m.start, UINT32_MAX, MODULE_BAD),
     LIE(block, far.m.end, UINT32_MAX, NULL),
-    LIE(block, mmap.tag.size, 8 + 7, "multiboot2: the memory map tag is too short"),
-    LIE(block, mmap.tag.size, 8 + 8, "multiboot2: a tag is shorter than its own head"),
-    LIE(block, mmap.tag.size, 16 + 2 * 24 + 8,
-        "multiboot2: the memory map ends in the middle of an entry"),
-    LIE(block, mmap.head.entry_size, 0, "multiboot2: the memory map's entry size is wrong"),
-    LIE(block, mmap.head.entry_size, 16, "multiboot2: the memory map's entry size is wrong"),
-    LIE(block, mmap.head.entry_size, 28, "multiboot2: the memory map's entry size is wrong"),
+    LIE(block, mmap.tag.size, 8 + 7, TOO_SHORT),
+    LIE(block, mmap.tag.size, 8 + 8, TAG_BAD),
+    LIE(block, mmap.tag.size, 16 + 2 * 24 + 8, ENTRY_BAD),
+    LIE(block, mmap.head.entry_size, 0, ENTRY_BAD),
+    LIE(block, mmap.head.entry_size, 16, ENTRY_BAD),
+    LIE(block, mmap.head.entry_size, 28, ENTRY_BAD),
     LIE(block, mmap.head.entry_size, 72, NULL),
-    LIE(block, mmap.head.entry_size, 80,
-        "multiboot2: the memory map ends in the middle of an entry"),
-    LIE(block, mmap.head.entry_size, 0xfffffff8,
-        "multiboot2: the memory map ends in the middle of an entry"),
+    LIE(block, mmap.head.entry_size, 80, ENTRY_BAD),
+    LIE(block, mmap.head.entry_size, 0xfffffff8, ENTRY_BAD),
     LIE(block, mmap.entries[1].size, UINT64_MAX, NULL),
-    LIE(block, acpi_new.tag.size, 8 + 35, "multiboot2: an ACPI tag is too short"),
-    LIE(block, acpi_old.tag.size, 8 + 19, "multiboot2: an ACPI tag is too short"),
-    LIE(block, end.tag.size, 0, "multiboot2: a tag is shorter than its own head"),
-    LIE(block, end.tag.size, 16, "multiboot2: a tag ends beyond the info block"),
-    LIE(block, end.tag.type, 77, "multiboot2: the info block has no end tag"),
+    LIE(block, acpi_new.tag.size, 8 + 35, TOO_SHORT),
+    LIE(block, acpi_old.tag.size, 8 + 19, TOO_SHORT),
+    LIE(block, end.tag.size, 0, TAG_BAD),
+    LIE(block, end.tag.size, 16, TAG_BAD),
+    LIE(block, end.tag.type, 77, NO_END),
 };
 
 static const struct image image = {"grub", &good, sizeof(good), lies, ARRAY_SIZE(lies)};
 
 static const char *parse(const struct phys_window *w, struct boot_info *out)
 {
-    return multiboot2_parse(w, IMAGE_PA, IMAGE_END_PA, out);
+    return boot_parse(BOOT_MULTIBOOT2, w, IMAGE_PA, IMAGE_END_PA, out);
 }
 
 static void test_good(void)
@@ -126,12 +123,9 @@ static void test_address(void)
 {
     struct phys_window w = {(const u8 *)&good, IMAGE_PA, sizeof(good)};
 
-    CHECK_STR(multiboot2_parse(&w, IMAGE_PA + 4, IMAGE_END_PA, &bi),
-              "multiboot2: the info block is not on an 8-byte boundary");
-    CHECK_STR(multiboot2_parse(&w, IMAGE_PA - 8, IMAGE_END_PA, &bi),
-              "multiboot2: the info block lies outside of the memory that can be read");
-    CHECK_STR(multiboot2_parse(&w, 0xfffffffffffffff8, IMAGE_END_PA, &bi),
-              "multiboot2: the info block lies outside of the memory that can be read");
+    CHECK_STR(boot_parse(BOOT_MULTIBOOT2, &w, IMAGE_PA + 4, IMAGE_END_PA, &bi), UNREADABLE);
+    CHECK_STR(boot_parse(BOOT_MULTIBOOT2, &w, IMAGE_PA - 8, IMAGE_END_PA, &bi), UNREADABLE);
+    CHECK_STR(boot_parse(BOOT_MULTIBOOT2, &w, 0xfffffffffffffff8, IMAGE_END_PA, &bi), UNREADABLE);
 }
 
 /* A block of count tags of one type, all with the same contents, and an end tag. */
@@ -168,19 +162,18 @@ static void test_many(void)
     CHECK_STR(parse_many(BOOT_MODULES_MAX, MULTIBOOT2_TAG_MODULE, module, sizeof(module)), NULL);
     CHECK_EQ(bi.nr_modules, BOOT_MODULES_MAX);
     CHECK_STR(parse_many(BOOT_MODULES_MAX + 1, MULTIBOOT2_TAG_MODULE, module, sizeof(module)),
-              "modules: more than this kernel has room for");
+              "more modules than this kernel has room for");
     CHECK_STR(parse_many(BOOT_REGIONS_MAX, MULTIBOOT2_TAG_MMAP, &mmap, sizeof(mmap)), NULL);
     CHECK_EQ(bi.nr_regions, BOOT_REGIONS_MAX);
     CHECK_STR(parse_many(BOOT_REGIONS_MAX + 1, MULTIBOOT2_TAG_MMAP, &mmap, sizeof(mmap)),
-              "memory map: more regions than this kernel has room for");
+              "more memory regions than this kernel has room for");
 
     memset(text, 'x', BOOT_CMDLINE_MAX - 1);
     CHECK_STR(parse_many(1, MULTIBOOT2_TAG_CMDLINE, text, sizeof(text)), NULL);
     CHECK_STR(parse_many(1, MULTIBOOT2_TAG_LOADER_NAME, text, sizeof(text)), NULL);
     CHECK_EQ(strlen(bi.loader), BOOT_LOADER_MAX - 1);
     text[BOOT_CMDLINE_MAX - 1] = 'x';
-    CHECK_STR(parse_many(1, MULTIBOOT2_TAG_CMDLINE, text, sizeof(text)),
-              "multiboot2: the command line is too long or has no end");
+    CHECK_STR(parse_many(1, MULTIBOOT2_TAG_CMDLINE, text, sizeof(text)), TEXT_BAD);
 }
 
 /* Whatever the order of the two ACPI tags, the newer is kept; the old one alone will do. */

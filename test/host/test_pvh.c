@@ -22,33 +22,28 @@ static struct block good = {
     .cmdline = "run=suite",
 };
 
-#define LIST_OUTSIDE "pvh: the list of modules lies outside of the memory that can be read"
-#define MAP_OUTSIDE  "pvh: the memory map lies outside of the memory that can be read"
-#define CMDLINE_BAD  "pvh: the command line is too long, has no end or cannot be read"
-#define TEXT_BAD     "modules: a command line is too long, has no end or cannot be read"
-#define MODULE_BAD   "modules: one ends beyond the physical address space"
+#define LIST_OUTSIDE "the list of modules cannot be read"
+#define MAP_OUTSIDE  "the memory map cannot be read"
+#define TEXT_BAD     "a command line is too long, has no end or cannot be read"
+#define MODULE_BAD   "a module ends beyond the physical address space, or before it starts"
 
 static const struct lie lies[] = {
-    LIE(block, si.magic, 0, "pvh: start_info has a wrong magic number"),
+    LIE(block, si.magic, 0, "start_info has a wrong magic number"),
     LIE(block, si.version, 0, NULL),
     LIE(block, si.version, UINT32_MAX, NULL), /* newer versions are compatible */
     LIE(block, si.nr_modules, 0, NULL),
-    LIE(block, si.nr_modules, BOOT_MODULES_MAX, LIST_OUTSIDE),
-    LIE(block, si.nr_modules, BOOT_MODULES_MAX + 1,
-        "pvh: more modules than this kernel has room for"),
-    LIE(block, si.nr_modules, UINT32_MAX, "pvh: more modules than this kernel has room for"),
+    LIE(block, si.nr_modules, UINT32_MAX, TEXT_BAD), /* what follows the list is no module */
     LIE(block, si.modlist_paddr, 0, LIST_OUTSIDE),
     LIE(block, si.modlist_paddr, IMAGE_PA - 1, LIST_OUTSIDE),
     LIE(block, si.modlist_paddr, UINT64_MAX, LIST_OUTSIDE),
     LIE(block, si.cmdline_paddr, 0, NULL),
-    LIE(block, si.cmdline_paddr, 1, CMDLINE_BAD),
-    LIE(block, si.cmdline_paddr, UINT64_MAX, CMDLINE_BAD),
-    LIE(block, si.cmdline_paddr, IMAGE_PA + sizeof(struct block), CMDLINE_BAD),
-    LIE(block, cmdline[9], 'x', CMDLINE_BAD),
+    LIE(block, si.cmdline_paddr, 1, TEXT_BAD),
+    LIE(block, si.cmdline_paddr, UINT64_MAX, TEXT_BAD),
+    LIE(block, si.cmdline_paddr, IMAGE_PA + sizeof(struct block), TEXT_BAD),
+    LIE(block, cmdline[9], 'x', TEXT_BAD),
     LIE(block, si.memmap_entries, 0, NULL),
     LIE(block, si.memmap_entries, BOOT_REGIONS_MAX, MAP_OUTSIDE),
-    LIE(block, si.memmap_entries, UINT32_MAX,
-        "pvh: the memory map has more entries than this kernel has room for"),
+    LIE(block, si.memmap_entries, UINT32_MAX, MAP_OUTSIDE),
     LIE(block, si.memmap_paddr, 0, MAP_OUTSIDE),
     LIE(block, si.memmap_paddr, UINT64_MAX - 8, MAP_OUTSIDE),
     LIE(block, memmap[0].size, UINT64_MAX, NULL),
@@ -65,7 +60,7 @@ static const struct image image = {"version1", &good, offsetof(struct block, cmd
 
 static const char *parse(const struct phys_window *w, struct boot_info *out)
 {
-    return pvh_parse(w, IMAGE_PA, IMAGE_END_PA, out);
+    return boot_parse(BOOT_PVH, w, IMAGE_PA, IMAGE_END_PA, out);
 }
 
 static void test_good(void)
@@ -103,11 +98,9 @@ static void test_version_0(void)
     block.si.nr_modules = 0;
     CHECK_STR(parse_bytes(parse, &block, size), NULL);
     CHECK_STR(bi.cmdline, "");
-    CHECK_STR(parse_bytes(parse, &block, size - 1),
-              "pvh: start_info lies outside of the memory that can be read");
+    CHECK_STR(parse_bytes(parse, &block, size - 1), "start_info cannot be read");
     block.si.version = 1;
-    CHECK_STR(parse_bytes(parse, &block, size),
-              "pvh: start_info ends beyond the memory that can be read");
+    CHECK_STR(parse_bytes(parse, &block, size), "start_info cannot be read");
 }
 
 /* The longest command line that fits, and one byte more. */
@@ -123,7 +116,7 @@ static void test_long_cmdline(void)
     CHECK_STR(parse_bytes(parse, &block, sizeof(block)), NULL);
     CHECK_EQ(strlen(bi.cmdline), BOOT_CMDLINE_MAX - 1);
     block.text[BOOT_CMDLINE_MAX - 1] = 'x';
-    CHECK_STR(parse_bytes(parse, &block, sizeof(block)), CMDLINE_BAD);
+    CHECK_STR(parse_bytes(parse, &block, sizeof(block)), TEXT_BAD);
 }
 
 /* A newer version still has the fields of version 1. */
@@ -139,15 +132,19 @@ static void test_version_2(void)
 /* 0 is no address, even where address 0 can be read. */
 static void test_absent(void)
 {
-    static struct hvm_start_info si = {.magic = XEN_HVM_START_MAGIC_VALUE, .version = 1};
-    const struct phys_window w = {(const u8 *)&si, 0, sizeof(si)};
+    static struct {
+        u64 nothing[8];
+        struct hvm_start_info si;
+    } memory = {.si = {.magic = XEN_HVM_START_MAGIC_VALUE, .version = 1}};
+    const struct phys_window w = {(const u8 *)&memory, 0, sizeof(memory)};
+    const u64 pa = sizeof(memory.nothing);
 
-    CHECK_STR(pvh_parse(&w, 0, IMAGE_END_PA, &bi), NULL);
-    si.nr_modules = 1;
-    CHECK_STR(pvh_parse(&w, 0, IMAGE_END_PA, &bi), LIST_OUTSIDE);
-    si.nr_modules = 0;
-    si.memmap_entries = 1;
-    CHECK_STR(pvh_parse(&w, 0, IMAGE_END_PA, &bi), MAP_OUTSIDE);
+    CHECK_STR(boot_parse(BOOT_PVH, &w, pa, IMAGE_END_PA, &bi), NULL);
+    memory.si.nr_modules = 1;
+    CHECK_STR(boot_parse(BOOT_PVH, &w, pa, IMAGE_END_PA, &bi), LIST_OUTSIDE);
+    memory.si.nr_modules = 0;
+    memory.si.memmap_entries = 1;
+    CHECK_STR(boot_parse(BOOT_PVH, &w, pa, IMAGE_END_PA, &bi), MAP_OUTSIDE);
 }
 
 int main(int argc, char **argv)

@@ -43,14 +43,14 @@ static const struct package package = {
     .contents = "onetwothree!",
 };
 
-#define MAGIC_BAD  "xen pv: start_info has a wrong magic string"
-#define PAGES_BAD  "xen pv: the domain's number of pages is 0, or more than x86 can have"
-#define PT_BAD     "xen pv: the page tables are not on a page boundary, or there are none"
-#define PT_OUTSIDE "xen pv: the page tables lie outside of the domain's memory"
-#define MOD_BAD    "xen pv: the module lies outside of the domain's memory"
-#define P2M_BEYOND "xen pv: the P2M ends beyond the domain's memory"
-#define LIST_BAD   "xen pv: a module ends beyond its package, or before it starts"
-#define TEXT_BAD   "modules: a command line is too long, has no end or cannot be read"
+#define MAGIC_BAD  "start_info has a wrong magic string"
+#define PAGES_BAD  "the domain's number of pages is 0, or more than x86 can have"
+#define PT_BAD     "the page tables are not on a page boundary, or there are none"
+#define PT_OUTSIDE "the page tables lie outside of the domain's memory"
+#define MOD_BAD    "the module lies outside of the domain's memory"
+#define P2M_BEYOND "the P2M is too small, or lies outside of the domain's memory"
+#define LIST_BAD   "a module ends beyond its package, or before it starts"
+#define TEXT_BAD   "a command line is too long, has no end or cannot be read"
 
 static const struct lie packed_lies[] = {
     LIE(packed, si.magic[3], 0, MAGIC_BAD),
@@ -61,8 +61,7 @@ static const struct lie packed_lies[] = {
     LIE(packed, si.nr_pages, 0x209, NULL),
     LIE(packed, si.nr_pages, 0x208, PT_OUTSIDE),
     LIE(packed, si.nr_pages, 0x40000000, P2M_BEYOND),
-    LIE(packed, si.shared_info, 0x7fff008,
-        "xen pv: the shared info page is not on a page boundary"),
+    LIE(packed, si.shared_info, 0x7fff008, "the shared info page is not on a page boundary"),
     LIE(packed, si.pt_base, 0, PT_OUTSIDE),
     LIE(packed, si.pt_base, VA_OF(0x203008), PT_BAD),
     LIE(packed, si.pt_base, VA_OF(NR_PAGES *PAGE_SIZE), PT_OUTSIDE),
@@ -71,7 +70,7 @@ static const struct lie packed_lies[] = {
     LIE(packed, si.nr_pt_frames, UINT64_MAX, PT_OUTSIDE),
     LIE(packed, si.nr_pt_frames, NR_PAGES - 0x203, PT_OUTSIDE),
     LIE(packed, si.nr_pt_frames, NR_PAGES - 0x204, NULL),
-    LIE(packed, si.mfn_list, VA_OF(0x190001), "xen pv: the P2M is not aligned"),
+    LIE(packed, si.mfn_list, VA_OF(0x190001), "the P2M is not aligned"),
     LIE(packed, si.mfn_list, VA_OF(NR_PAGES *PAGE_SIZE - 8), P2M_BEYOND),
     LIE(packed, si.mfn_list, FAR_P2M, NULL),
     LIE(packed, si.mfn_list, 0, NULL),
@@ -82,16 +81,15 @@ static const struct lie packed_lies[] = {
     LIE(packed, si.mod_start, UINT64_MAX, MOD_BAD),
     LIE(packed, si.mod_start, VA_OF(NR_PAGES *PAGE_SIZE), MOD_BAD),
     LIE(packed, si.flags, SIF_MOD_START_PFN, MOD_BAD),
-    LIE(packed, si.flags, SIF_MULTIBOOT_MOD,
-        "xen pv: the package of modules lies outside of the memory that can be read"),
+    LIE(packed, si.flags, SIF_MULTIBOOT_MOD, "the package of modules cannot be read"),
 };
 
 static const struct lie package_lies[] = {
     LIE(package, si.mod_len, 0, NULL),
-    LIE(package, si.mod_len, 1, "xen pv: the list of modules has no end"),
+    LIE(package, si.mod_len, 1, "the list of modules has no end"),
     LIE(package, si.mod_len, sizeof(struct xen_multiboot_mod_list), LIST_BAD),
     LIE(package, si.mod_len, sizeof(struct package) - offsetof(struct package, list) + 1,
-        "xen pv: the package of modules lies outside of the memory that can be read"),
+        "the package of modules cannot be read"),
     LIE(package, si.mod_len, sizeof(struct package) - offsetof(struct package, list) - 1, LIST_BAD),
     LIE(package, list[0].mod_start, 0, NULL),
     LIE(package, list[0].mod_start, PACKAGE_OFFSET(contents) + 4, LIST_BAD),
@@ -109,7 +107,7 @@ static const struct image images[] = {
 
 static const char *parse(const struct phys_window *w, struct boot_info *out)
 {
-    return xen_pv_parse(w, IMAGE_PA, IMAGE_END_PA, IMAGE_VIRT_BASE, out);
+    return boot_parse(BOOT_XEN_PV, w, IMAGE_PA, IMAGE_END_PA, out);
 }
 
 static void test_packed(void)
@@ -169,18 +167,14 @@ static void test_far(void)
     CHECK_EQ(bi.first_free_pa, 0x209000);
 
     far.si.first_p2m_pfn = 0x1fefff;
-    CHECK_STR(parse_bytes(parse, &far, sizeof(far)),
-              "xen pv: the P2M lies outside of the domain's memory");
+    CHECK_STR(parse_bytes(parse, &far, sizeof(far)), P2M_BEYOND);
     far.si.first_p2m_pfn = UINT64_MAX;
-    CHECK_STR(parse_bytes(parse, &far, sizeof(far)),
-              "xen pv: the P2M lies outside of the domain's memory");
+    CHECK_STR(parse_bytes(parse, &far, sizeof(far)), P2M_BEYOND);
     far.si.first_p2m_pfn = 0x1fe000;
     far.si.nr_p2m_frames = UINT64_MAX;
-    CHECK_STR(parse_bytes(parse, &far, sizeof(far)),
-              "xen pv: the P2M lies outside of the domain's memory");
+    CHECK_STR(parse_bytes(parse, &far, sizeof(far)), P2M_BEYOND);
     far.si.nr_p2m_frames = 0xfff;
-    CHECK_STR(parse_bytes(parse, &far, sizeof(far)),
-              "xen pv: the P2M has too few frames for the domain's memory");
+    CHECK_STR(parse_bytes(parse, &far, sizeof(far)), P2M_BEYOND);
     far.si.nr_p2m_frames = 0x1003;
     far.si.mod_start = 0x1ffffb;
     CHECK_STR(parse_bytes(parse, &far, sizeof(far)), MOD_BAD);
@@ -212,7 +206,7 @@ static void test_unterminated(void)
     CHECK_STR(parse_bytes(parse, &block, sizeof(block)), NULL);
     CHECK_EQ(strlen(bi.cmdline), MAX_GUEST_CMDLINE - 1);
     block.si.cmd_line[MAX_GUEST_CMDLINE - 1] = 'x';
-    CHECK_STR(parse_bytes(parse, &block, sizeof(block)), "xen pv: the command line has no end");
+    CHECK_STR(parse_bytes(parse, &block, sizeof(block)), TEXT_BAD);
     block = packed;
     memset(block.si.magic + 4, 'x', sizeof(block.si.magic) - 4);
     CHECK_STR(parse_bytes(parse, &block, sizeof(block)), MAGIC_BAD);
@@ -222,12 +216,12 @@ static void test_address(void)
 {
     struct phys_window w = {(const u8 *)&packed, IMAGE_PA, sizeof(packed)};
 
-    CHECK_STR(xen_pv_parse(&w, IMAGE_PA + 8, IMAGE_END_PA, IMAGE_VIRT_BASE, &bi),
-              "xen pv: start_info is not on a page boundary");
-    CHECK_STR(xen_pv_parse(&w, 0, IMAGE_END_PA, IMAGE_VIRT_BASE, &bi),
-              "xen pv: start_info lies outside of the memory that can be read");
-    CHECK_STR(xen_pv_parse(&w, IMAGE_PA, NR_PAGES * PAGE_SIZE + 1, IMAGE_VIRT_BASE, &bi),
-              "xen pv: the domain has less memory than its image and boot data take");
+    CHECK_STR(boot_parse(BOOT_XEN_PV, &w, IMAGE_PA + 8, IMAGE_END_PA, &bi),
+              "start_info cannot be read, or is not on a page boundary");
+    CHECK_STR(boot_parse(BOOT_XEN_PV, &w, 0, IMAGE_END_PA, &bi),
+              "start_info cannot be read, or is not on a page boundary");
+    CHECK_STR(boot_parse(BOOT_XEN_PV, &w, IMAGE_PA, NR_PAGES * PAGE_SIZE + 1, &bi),
+              "the domain has less memory than its image and boot data take");
 }
 
 int main(int argc, char **argv)
