@@ -40,8 +40,8 @@ static struct spinlock lock = SPINLOCK("frames");
 static struct {
     struct frame *db;
     u64 nr_frames;
-    const struct frame_range *ram, *boot;
-    u32 nr_ram, nr_boot;
+    const struct frame_range *ram, *unused;
+    u32 nr_ram, nr_unused;
     u64 total, free;
     u32 lists[NR_ZONES][NR_ORDERS];
     u8 sections[SECTIONS_MAX]; /* enum section */
@@ -52,30 +52,53 @@ static int zone_of(u64 pfn)
     return pfn < LOW_FRAMES ? ZONE_LOW : ZONE_HIGH;
 }
 
-static void list_add(u64 pfn, u32 order)
+static u32 *list_of(u64 pfn, u32 order)
 {
-    u32 *head = &f.lists[zone_of(pfn)][order];
-    struct frame *frame = &f.db[pfn];
-
-    frame->state = FRAME_FREE;
-    frame->order = (u8)order;
-    frame->prev = 0;
-    frame->next = *head;
-    if (*head)
-        f.db[*head].prev = (u32)pfn;
-    *head = (u32)pfn;
+    return &f.lists[zone_of(pfn)][order];
 }
 
-static void list_remove(u64 pfn)
+void frame_push(u32 *list, pfn_t pfn)
 {
-    const struct frame *frame = &f.db[pfn];
+    struct frame *frame = &f.db[pfn.n];
+
+    frame->prev = 0;
+    frame->next = *list;
+    if (*list)
+        f.db[*list].prev = (u32)pfn.n;
+    *list = (u32)pfn.n;
+}
+
+void frame_drop(u32 *list, pfn_t pfn)
+{
+    const struct frame *frame = &f.db[pfn.n];
 
     if (frame->prev)
         f.db[frame->prev].next = frame->next;
     else
-        f.lists[zone_of(pfn)][frame->order] = frame->next;
+        *list = frame->next;
     if (frame->next)
         f.db[frame->next].prev = frame->prev;
+}
+
+pfn_t frame_pop(u32 *list)
+{
+    const pfn_t pfn = PFN(*list);
+
+    frame_drop(list, pfn);
+    return pfn;
+}
+
+void frames_free_list(u32 list)
+{
+    while (list)
+        frame_free(frame_pop(&list), 0);
+}
+
+static void add_block(u64 pfn, u32 order)
+{
+    f.db[pfn].state = FRAME_FREE;
+    f.db[pfn].order = (u8)order;
+    frame_push(list_of(pfn, order), PFN(pfn));
 }
 
 static bool is_free_block(u64 pfn, u32 order)
@@ -87,33 +110,33 @@ static bool is_free_block(u64 pfn, u32 order)
 /* Adds a block to the free ones, merged with its buddy as often as that is free too. */
 static void insert(u64 pfn, u32 order)
 {
-    while (order < FRAME_ORDER_MAX) {
+    for (; order < FRAME_ORDER_MAX; order++) {
         const u64 buddy = pfn ^ (1ull << order);
 
         if (!is_free_block(buddy, order))
             break;
-        list_remove(buddy);
+        frame_drop(list_of(buddy, order), PFN(buddy));
         f.db[MAX(pfn, buddy)].order = FRAME_TAIL;
         pfn = MIN(pfn, buddy);
-        order++;
     }
-    list_add(pfn, order);
+    add_block(pfn, order);
 }
 
-static void set_state(u64 pfn, u64 count, enum frame_state state)
+/* Each as a block of this order, or as FRAME_TAIL. */
+static void set_state(u64 start, u64 end, enum frame_state state, u8 order)
 {
-    for (u64 i = 0; i < count; i++) {
-        f.db[pfn + i].state = (u8)state;
-        f.db[pfn + i].order = FRAME_TAIL;
+    for (; start < end; start++) {
+        f.db[start].state = (u8)state;
+        f.db[start].order = order;
     }
 }
 
 /* Frees [start, end) in the largest blocks that it is made of. */
 static void insert_range(u64 start, u64 end)
 {
-    set_state(start, end - start, FRAME_FREE);
+    set_state(start, end, FRAME_FREE, FRAME_TAIL);
     while (start < end) {
-        u32 order = MIN((u32)__builtin_ctzll(start | 1ull << FRAME_ORDER_MAX), FRAME_ORDER_MAX);
+        u32 order = (u32)__builtin_ctzll(start | 1ull << FRAME_ORDER_MAX);
 
         while (start + (1ull << order) > end)
             order--;
@@ -130,12 +153,10 @@ static void open_section(u64 section)
     memset(&f.db[start], 0, (end - start) * sizeof(f.db[0]));
     f.sections[section] = SECTION_FILLING;
     kernel_tables_open(PFN(start), end - start);
-    for (u32 i = 0; i < f.nr_boot; i++)
-        for (u64 n = MAX(start, f.boot[i].start); n < MIN(end, f.boot[i].end); n++)
-            f.db[n].state = FRAME_BOOT;
     for (u32 i = 0; i < f.nr_ram; i++)
-        if (MAX(start, f.ram[i].start) < MIN(end, f.ram[i].end))
-            insert_range(MAX(start, f.ram[i].start), MIN(end, f.ram[i].end));
+        set_state(MAX(start, f.ram[i].start), MIN(end, f.ram[i].end), FRAME_BOOT, FRAME_TAIL);
+    for (u32 i = 0; i < f.nr_unused; i++)
+        insert_range(MAX(start, f.unused[i].start), MIN(end, f.unused[i].end));
     __atomic_store_n(&f.sections[section], SECTION_READY, __ATOMIC_RELEASE);
 }
 
@@ -151,17 +172,17 @@ static bool grow(int zone)
 }
 
 void frame_init(struct frame *db, u64 nr_frames, const struct frame_range *ram, u32 nr_ram,
-                const struct frame_range *boot, u32 nr_boot)
+                const struct frame_range *unused, u32 nr_unused)
 {
     memset(&f, 0, sizeof(f));
     f.db = db;
     f.nr_frames = MIN(nr_frames, (u64)SECTIONS_MAX << SECTION_SHIFT);
     f.ram = ram;
     f.nr_ram = nr_ram;
-    f.boot = boot;
-    f.nr_boot = nr_boot;
-    for (u32 i = 0; i < nr_ram; i++)
-        f.total += MIN(ram[i].end, f.nr_frames) - MIN(ram[i].start, f.nr_frames);
+    f.unused = unused;
+    f.nr_unused = nr_unused;
+    for (u32 i = 0; i < nr_unused; i++)
+        f.total += MIN(unused[i].end, f.nr_frames) - MIN(unused[i].start, f.nr_frames);
     f.free = f.total;
 }
 
@@ -180,24 +201,21 @@ struct frame *frame_get(pfn_t pfn)
     return &f.db[pfn.n];
 }
 
-/* Takes a block out of a zone, PFN_INVALID if it has none, and frees what is left of a larger one.
+/* Takes a block out of a zone and frees what is left of a larger one; PFN_INVALID if it has none.
  */
 static pfn_t take(int zone, u32 order)
 {
     u32 o = order;
-    u64 pfn;
+    pfn_t pfn;
 
     while (o < NR_ORDERS && !f.lists[zone][o])
         o++;
     if (o == NR_ORDERS)
         return PFN_INVALID;
-    pfn = f.lists[zone][o];
-    list_remove(pfn);
-    while (o > order) {
-        o--;
-        list_add(pfn + (1ull << o), o);
-    }
-    return PFN(pfn);
+    pfn = frame_pop(&f.lists[zone][o]);
+    while (o-- > order)
+        add_block(pfn.n + (1ull << o), o);
+    return pfn;
 }
 
 static pfn_t take_or_grow(int zone, u32 order)
@@ -213,8 +231,7 @@ static void check_poison(u64 pfn)
 {
     const u8 *bytes = pfn_to_va(PFN(pfn));
 
-    f.db[pfn].poisoned = false;
-    for (u64 i = 0; i < PAGE_SIZE; i++)
+    for (u64 i = 0; f.db[pfn].poisoned && i < PAGE_SIZE; i++)
         if (bytes[i] != POISON)
             pv_panic("frame_alloc", "frame %llx was written to at offset %llx after it was freed",
                      (unsigned long long)pfn, (unsigned long long)i);
@@ -222,16 +239,16 @@ static void check_poison(u64 pfn)
 
 static pfn_t take_for(u32 order, u32 flags, enum frame_state owner)
 {
-    pfn_t pfn = PFN_INVALID;
+    pfn_t pfn;
 
     spin_lock(&lock);
-    if (!(flags & FRAME_LOW))
-        pfn = take_or_grow(ZONE_HIGH, order);
+    pfn = flags & FRAME_LOW ? PFN_INVALID : take_or_grow(ZONE_HIGH, order);
     if (pfn.n == PFN_INVALID.n)
         pfn = take_or_grow(ZONE_LOW, order);
     if (pfn.n != PFN_INVALID.n) {
-        set_state(pfn.n, 1ull << order, owner);
-        f.db[pfn.n].order = (u8)order;
+        set_state(pfn.n, pfn.n + (1ull << order), owner, flags & FRAME_SINGLE ? 0 : FRAME_TAIL);
+        if (!(flags & FRAME_SINGLE))
+            f.db[pfn.n].order = (u8)order;
         f.db[pfn.n].used = 0;
         WRITE_ONCE(f.free, f.free - (1ull << order));
     }
@@ -245,44 +262,47 @@ pfn_t frame_alloc(u32 order, u32 flags, enum frame_state owner)
 
     if (pfn.n == PFN_INVALID.n)
         return pfn;
-    for (u64 i = 0; i < 1ull << order; i++)
-        if (f.db[pfn.n + i].poisoned)
-            check_poison(pfn.n + i);
+    for (u64 i = 0; frame_debug && i < 1ull << order; i++)
+        check_poison(pfn.n + i);
     if (flags & FRAME_ZEROED)
         memset(pfn_to_va(pfn), 0, PAGE_SIZE << order);
     return pfn;
 }
 
-static bool was_allocated(const struct frame *frame)
+/* Was it allocated as a block of this order, and is it no table that is linked? */
+static bool may_be_freed(const struct frame *frame, u32 order)
 {
-    return frame->state == FRAME_KERNEL || frame->state == FRAME_TABLE ||
-           frame->state == FRAME_HEAP || frame->state == FRAME_USER;
+    return frame->state >= FRAME_TABLE && frame->state <= FRAME_USER && frame->order == order &&
+           !(frame->state == FRAME_TABLE && frame->used);
+}
+
+static void poison(pfn_t first, u32 order)
+{
+    for (u64 i = 0; i < 1ull << order; i++)
+        f.db[first.n + i].poisoned = frame_debug;
+    if (frame_debug)
+        memset(pfn_to_va(first), POISON, PAGE_SIZE << order);
 }
 
 /* Takes it out of its owner's hands; NULL, or what it is instead of a block that was allocated. */
 static const char *give_back(pfn_t first, u32 order)
 {
-    static const char *const states[] = {"not RAM",      "free already", "the boot's",
-                                         "a page table", "the kernel's", "the heap's",
-                                         "a user's",     "ballooned"};
+    static const char states[][16] = {"not RAM",        "free already", "the boot's",
+                                      "a table in use", "the kernel's", "the heap's",
+                                      "a user's",       "ballooned"};
     const struct frame *frame = frame_get(first);
     const char *error = NULL;
 
     if (!frame)
         return "no frame";
     spin_lock(&lock);
-    if (frame->state == FRAME_TABLE && frame->used)
-        error = "a page table that is in use";
-    else if (!was_allocated(frame) || frame->order != order)
-        error = states[frame->state];
-    for (u64 i = 0; !error && frame_debug && i < 1ull << order; i++) {
-        memset(pfn_to_va(PFN(first.n + i)), POISON, PAGE_SIZE);
-        f.db[first.n + i].poisoned = true;
-    }
-    if (!error) {
-        set_state(first.n, 1ull << order, FRAME_FREE);
+    if (may_be_freed(frame, order)) {
+        poison(first, order);
+        set_state(first.n, first.n + (1ull << order), FRAME_FREE, FRAME_TAIL);
         insert(first.n, order);
         WRITE_ONCE(f.free, f.free + (1ull << order));
+    } else {
+        error = states[frame->state];
     }
     spin_unlock(&lock);
     return error;
@@ -315,16 +335,14 @@ pfn_t frame_alloc_contiguous(u32 order, u32 address_bits)
 
 void frame_release_boot(pfn_t first, u64 count)
 {
-    for (u64 n = first.n; n < first.n + count; n++) {
+    for (u64 n = first.n; n < first.n + count; n++)
         if (frame_get(PFN(n))->state != FRAME_BOOT)
             pv_panic("frame_release_boot", "frame %llx is not the boot's", (unsigned long long)n);
-        spin_lock(&lock);
-        set_state(n, 1, FRAME_FREE);
-        insert(n, 0);
-        f.free++;
-        f.total++;
-        spin_unlock(&lock);
-    }
+    spin_lock(&lock);
+    insert_range(first.n, first.n + count);
+    f.free += count;
+    f.total += count;
+    spin_unlock(&lock);
 }
 
 bool frames_mappable(pfn_t first, u64 count)

@@ -22,18 +22,19 @@ enum {
     FRAME_ORDER_MAX = 10,     /* 4 MiB */
     FRAME_LOW = 1 << 0,       /* below 4 GiB */
     FRAME_ZEROED = 1 << 1,    /* filled with zeros */
+    FRAME_SINGLE = 1 << 2,    /* as so many blocks of order 0 */
     FRAME_PERMANENT = 0xffff, /* struct frame, used: this table is never freed */
 };
 
 /* 16 bytes a frame: 0.4 % of RAM. */
 struct frame {
-    u32 next, prev; /* free block: its neighbours in the list, by pfn; 0 for none */
+    u32 next, prev; /* its neighbours in a list, by pfn; 0 for none */
     u16 used;       /* FRAME_TABLE: entries in use; FRAME_HEAP: objects in use */
     u8 state;
-    u8 order; /* of the block, in its first frame; FRAME_TAIL in the others */
-    bool poisoned;
-    u8 class; /* FRAME_HEAP: of the objects */
-    u16 free; /* FRAME_HEAP: the first free object */
+    u8 order;      /* of the block, in its first frame; FRAME_TAIL in the others */
+    bool poisoned; /* was freed in debug mode */
+    u8 class;      /* FRAME_HEAP: of the objects */
+    u16 free;      /* FRAME_HEAP: the first free object */
 };
 #define FRAME_TAIL 0xff
 
@@ -44,11 +45,11 @@ struct frame_range {
 
 /*
  * db is memory for nr_frames of struct frame, which need not be zeroed: it is touched as the frames
- * come into use, 128 MiB of RAM at a time. ram: what may be handed out; boot: what is FRAME_BOOT.
- * Both stay.
+ * come into use, 32 MiB of RAM at a time. ram: all there is; unused: the parts of it that may be
+ * handed out, the rest is FRAME_BOOT. Both stay.
  */
 void frame_init(struct frame *db, u64 nr_frames, const struct frame_range *ram, u32 nr_ram,
-                const struct frame_range *boot, u32 nr_boot);
+                const struct frame_range *unused, u32 nr_unused);
 
 /* Returns the first frame of a block, or PFN_INVALID if there is none. owner: KERNEL, TABLE, HEAP,
  * USER. */
@@ -65,6 +66,15 @@ void frame_release_boot(pfn_t first, u64 count);
 
 /* The entry of a frame; NULL if there is none. */
 struct frame *frame_get(pfn_t pfn);
+
+/*
+ * Lists of frames, or of blocks by their first, for whoever has them in his hands and under his
+ * lock: *list is the first one's pfn, 0 for none. frames_free_list frees all of a list of frames.
+ */
+void frame_push(u32 *list, pfn_t pfn);
+void frame_drop(u32 *list, pfn_t pfn);
+pfn_t frame_pop(u32 *list);
+void frames_free_list(u32 list);
 
 /* Are all of these frames RAM that is in use, and no page tables: may they be mapped? */
 bool frames_mappable(pfn_t first, u64 count);

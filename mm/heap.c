@@ -18,7 +18,7 @@
 static struct spinlock lock = SPINLOCK("heap");
 static const u16 sizes[] = {16, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 2048};
 static u32 partial[ARRAY_SIZE(sizes)]; /* lists by pfn, 0 ends */
-static struct heap_stats stats;
+static u64 objects;                    /* in use */
 
 static u32 class_of(u64 size)
 {
@@ -44,29 +44,6 @@ static bool looks_free(const u64 *object)
     return (*object ^ free_word(object, 0)) < 1 << 16;
 }
 
-static void list_push(u32 class, pfn_t slab)
-{
-    struct frame *frame = frame_get(slab);
-
-    frame->prev = 0;
-    frame->next = partial[class];
-    if (frame->next)
-        frame_get(PFN(frame->next))->prev = (u32)slab.n;
-    partial[class] = (u32)slab.n;
-}
-
-static void list_drop(u32 class, pfn_t slab)
-{
-    const struct frame *frame = frame_get(slab);
-
-    if (frame->prev)
-        frame_get(PFN(frame->prev))->next = frame->next;
-    else
-        partial[class] = frame->next;
-    if (frame->next)
-        frame_get(PFN(frame->next))->prev = frame->prev;
-}
-
 static bool new_slab(u32 class)
 {
     const pfn_t slab = frame_alloc(0, 0, FRAME_HEAP);
@@ -83,13 +60,12 @@ static bool new_slab(u32 class)
     frame = frame_get(slab);
     frame->class = (u8) class;
     frame->free = 0;
-    list_push(class, slab);
-    stats.slabs++;
+    frame_push(&partial[class], slab);
     return true;
 }
 
-/* Takes the first free object, unless it was written to: then *damaged says so. */
-static u64 *take(u32 class, bool *damaged)
+/* Takes the first free object, unless it was written to. The lock is held. */
+static u64 *take(u32 class)
 {
     struct frame *frame;
     pfn_t slab;
@@ -100,29 +76,27 @@ static u64 *take(u32 class, bool *damaged)
     slab = PFN(partial[class]);
     frame = frame_get(slab);
     object = object_at(slab, class, frame->free);
-    *damaged = !looks_free(object);
-    if (*damaged)
-        return object;
+    if (!looks_free(object)) {
+        spin_unlock(&lock);
+        pv_panic("kmalloc", "free object %p of frame %llx was written to", (void *)object,
+                 (unsigned long long)slab.n);
+    }
     frame->free = (u16)*object;
     frame->used++;
-    stats.objects++;
+    objects++;
     if (frame->free == NO_OBJECT)
-        list_drop(class, slab);
+        frame_pop(&partial[class]);
     *object = 0;
     return object;
 }
 
 static void *small_alloc(u64 size)
 {
-    bool damaged = false;
     u64 *object;
 
     spin_lock(&lock);
-    object = take(class_of(size), &damaged);
+    object = take(class_of(size));
     spin_unlock(&lock);
-    if (damaged)
-        pv_panic("kmalloc", "free object %p of frame %llx was written to", (void *)object,
-                 (unsigned long long)va_to_pfn(object).n);
     return object;
 }
 
@@ -177,14 +151,13 @@ static const char *put(struct frame *frame, pfn_t slab, u64 *object)
     if (is_free_object(frame, slab, object))
         return "was freed already";
     if (frame->free == NO_OBJECT)
-        list_push(class, slab);
+        frame_push(&partial[class], slab);
     *object = free_word(object, frame->free);
     frame->free = (u16)(offset / sizes[class]);
-    stats.objects--;
+    objects--;
     if (--frame->used)
         return NULL;
-    list_drop(class, slab);
-    stats.slabs--;
+    frame_drop(&partial[class], slab);
     frame_free(slab, 0);
     return NULL;
 }
@@ -211,7 +184,7 @@ void kfree(void *p)
         vfree(p);
         return;
     }
-    frame = (u64)p >= DIRECT_MAP ? frame_get(pfn) : NULL;
+    frame = frame_get(pfn); /* none if p is not in the direct map */
     if (frame && frame->state == FRAME_HEAP)
         small_free(frame, pfn, p);
     else if (frame && frame->state == FRAME_KERNEL && (u64)p % PAGE_SIZE == 0)
@@ -220,7 +193,7 @@ void kfree(void *p)
         pv_panic("kfree", "%p of frame %llx is not the heap's", p, (unsigned long long)pfn.n);
 }
 
-struct heap_stats heap_stats(void)
+u64 heap_objects(void)
 {
-    return stats;
+    return objects;
 }

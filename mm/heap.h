@@ -16,10 +16,7 @@ void *kzalloc(u64 size) __must_check;
  */
 void kfree(void *p);
 
-/* Bytes that the heap has taken for slabs, and objects in them. */
-struct heap_stats {
-    u64 slabs, objects;
-};
-struct heap_stats heap_stats(void);
+/* Objects of up to 2 KiB that are in use. */
+u64 heap_objects(void);
 
 #endif

@@ -6,27 +6,49 @@
 #include "lib/string.h"
 #include "mm/frame.h"
 #include "mm/mm.h"
-#include "mm/pagetable.h"
 #include "mm/space.h"
 
-#define RESERVED_MAX 32
-#define RANGES_MAX   (BOOT_REGIONS_MAX + RESERVED_MAX)
+#define UNUSED_MAX (BOOT_REGIONS_MAX + 32)
 
 struct pv_mmu_traits mm_traits;
 
-extern const char _image_end[];
-
-static struct frame_range reserved[RESERVED_MAX]; /* RAM that is in use; may overlap */
-static u32 nr_reserved;
-static struct frame_range ram[RANGES_MAX]; /* RAM that is not */
+static struct frame_range ram[BOOT_REGIONS_MAX];
 static u32 nr_ram;
-static const struct boot_info *boot;
+static struct frame_range unused[UNUSED_MAX]; /* the parts of it that nobody has; some are empty */
+static u32 nr_unused;
+
+static void add_unused(u64 start, u64 end)
+{
+    if (nr_unused == UNUSED_MAX)
+        pv_panic("mm_init", "RAM is in more pieces than there is room for");
+    unused[nr_unused++] = (struct frame_range){start, end};
+}
+
+static void find_ram(const struct boot_info *boot)
+{
+    for (u32 i = 0; i < boot->nr_regions; i++) {
+        const struct boot_region *r = &boot->regions[i];
+        const u64 start = r->base >> PAGE_SHIFT, end = (r->base + r->size) >> PAGE_SHIFT;
+
+        if (r->type != BOOT_RAM || start >= end)
+            continue;
+        ram[nr_ram++] = (struct frame_range){start, end};
+        add_unused(start, end);
+    }
+}
 
 static void reserve(u64 start, u64 end)
 {
-    if (nr_reserved == RESERVED_MAX)
-        pv_panic("mm_init", "more reserved ranges than there is room for");
-    reserved[nr_reserved++] = (struct frame_range){start, end};
+    for (u32 i = nr_unused; i-- > 0;) {
+        struct frame_range *r = &unused[i];
+        const u64 old_end = r->end;
+
+        if (start >= old_end || end <= r->start)
+            continue;
+        r->end = MAX(start, r->start);
+        if (end < old_end)
+            add_unused(end, old_end);
+    }
 }
 
 static void reserve_bytes(u64 base, u64 size)
@@ -35,16 +57,16 @@ static void reserve_bytes(u64 base, u64 size)
         reserve(base >> PAGE_SHIFT, ALIGN_UP(base + size, PAGE_SIZE) >> PAGE_SHIFT);
 }
 
-bool mm_reserved(u64 start, u64 end)
+bool mm_unused(u64 start, u64 end)
 {
-    for (u32 i = 0; i < nr_reserved; i++)
-        if (reserved[i].start < end && start < reserved[i].end)
+    for (u32 i = 0; i < nr_unused; i++)
+        if (unused[i].start <= start && end <= unused[i].end)
             return true;
     return false;
 }
 
 /* The first MiB is firmware's and, later, where other CPUs start. */
-static void reserve_what_boot_left(void)
+static void reserve_what_boot_left(const struct boot_info *boot)
 {
     reserve_bytes(0, boot->first_free_pa);
     for (u32 i = 0; i < boot->nr_modules; i++)
@@ -53,126 +75,62 @@ static void reserve_what_boot_left(void)
                   boot->xen_pv.nr_p2m_frames << PAGE_SHIFT);
 }
 
-/* The highest stretch of count frames below limit in [start, end) that is not reserved, or 0. */
-static u64 find_in(u64 start, u64 end, u64 count)
-{
-    for (u32 i = 0; i < nr_reserved && end >= start + count; i++)
-        if (reserved[i].start < end && end - count < reserved[i].end) {
-            end = reserved[i].start;
-            i = (u32)-1; /* it may meet one that was passed */
-        }
-    return end >= start + count ? end - count : 0;
-}
-
 /* Frames in a row, from the top of RAM: the boot's own mappings are at its bottom. 0 if there are
  * none. */
 static u64 early_alloc(u64 count, u64 limit)
 {
-    for (u32 i = boot->nr_regions; i-- > 0;) {
-        const struct boot_region *r = &boot->regions[i];
-        const u64 start = MAX(r->base >> PAGE_SHIFT, 1), end = (r->base + r->size) >> PAGE_SHIFT;
-        u64 found = 0;
+    u64 found = 0;
 
-        if (r->type == BOOT_RAM && start < MIN(end, limit))
-            found = find_in(start, MIN(end, limit), count);
-        if (found) {
-            reserve(found, found + count);
-            return found;
-        }
-    }
-    return 0;
-}
-
-static void add_ram(u64 start, u64 end)
-{
-    if (start >= end)
-        return;
-    if (nr_ram == RANGES_MAX)
-        pv_panic("mm_init", "RAM is in more pieces than there is room for");
-    ram[nr_ram++] = (struct frame_range){start, end};
-}
-
-/* [start, end) without what is reserved. */
-static void add_unreserved(u64 start, u64 end)
-{
-    while (start < end) {
-        u64 next = end;
-
-        for (u32 i = 0; i < nr_reserved; i++) {
-            if (reserved[i].start <= start && start < reserved[i].end)
-                next = start;
-            else if (reserved[i].start > start)
-                next = MIN(next, reserved[i].start);
-            if (next == start) {
-                start = reserved[i].end;
-                break;
-            }
-        }
-        if (start < end && next > start) {
-            add_ram(start, MIN(next, end));
-            start = next;
-        }
-    }
+    for (u32 i = 0; i < nr_unused; i++)
+        if (unused[i].start + count <= MIN(unused[i].end, limit))
+            found = MAX(found, MIN(unused[i].end, limit) - count);
+    reserve(found, found ? found + count : 0);
+    return found;
 }
 
 static u64 top_of_ram(void)
 {
     u64 top = 0;
 
-    for (u32 i = 0; i < boot->nr_regions; i++)
-        if (boot->regions[i].type == BOOT_RAM)
-            top = MAX(top, boot->regions[i].base + boot->regions[i].size);
-    return MIN(top, VMAP_BASE - DIRECT_MAP_BASE) >> PAGE_SHIFT;
+    for (u32 i = 0; i < nr_ram; i++)
+        top = MAX(top, ram[i].end);
+    return MIN(top, (VMAP_BASE - DIRECT_MAP_BASE) >> PAGE_SHIFT);
 }
 
-static const char *make_tables(struct pv_kernel_tables *t, struct frame_range *all)
+static void mark_tables(u64 start, u64 end)
 {
-    t->nr_tables = kernel_tables_count(boot);
-    t->first_table = PFN(early_alloc(t->nr_tables, mm_traits.table_high.n));
-    if (!t->first_table.n)
-        return "mm_init: no room for the kernel's page tables";
-    *all = (struct frame_range){t->first_table.n, t->first_table.n + t->nr_tables};
-    kernel_tables_build(boot, t);
-    return pv_install_tables(t);
-}
-
-static void mark_tables(struct frame_range tables)
-{
-    for (u64 n = tables.start; n < tables.end; n++) {
-        struct frame *frame = frame_get(PFN(n));
+    for (; start < end; start++) {
+        struct frame *frame = frame_get(PFN(start));
 
         frame->state = FRAME_TABLE;
-        frame->order = FRAME_TAIL;
         frame->used = FRAME_PERMANENT;
     }
 }
 
-const char *mm_init(const struct boot_info *info)
+const char *mm_init(const struct boot_info *boot)
 {
-    struct pv_kernel_tables tables = {0};
-    struct frame_range all;
+    static struct pv_kernel_tables tables;
+    u64 top, db, first, count;
     const char *error;
-    u64 top, db;
 
-    boot = info;
-    reserve_what_boot_left();
-    pv_mmu_init(info, &mm_traits); /* what can this platform's tables do? */
+    find_ram(boot);
+    reserve_what_boot_left(boot);
+    pv_mmu_init(boot, &mm_traits); /* what can this platform's tables do? */
     top = top_of_ram();
     db = early_alloc((top * sizeof(struct frame) + PAGE_SIZE - 1) >> PAGE_SHIFT, top);
     if (!db)
         return "mm_init: no room for the table of frames";
-    error =
-        make_tables(&tables, &all); /* the kernel's own tables; from here on the boot's are gone */
+    count = kernel_tables_count(boot);
+    first = early_alloc(count, mm_traits.table_high.n);
+    if (!first)
+        return "mm_init: no room for the kernel's page tables";
+    kernel_tables_build(PFN(first), &tables);
+    error = pv_install_tables(&tables); /* from here on the boot's are gone */
     if (error)
         return error;
-    mm_kernel.root = tables.root;
-    mm_kernel.live = true;
-    for (u32 i = 0; i < boot->nr_regions; i++)
-        if (boot->regions[i].type == BOOT_RAM)
-            add_unreserved(boot->regions[i].base >> PAGE_SHIFT,
-                           (boot->regions[i].base + boot->regions[i].size) >> PAGE_SHIFT);
-    frame_init(pfn_to_va(PFN(db)), top, ram, nr_ram, reserved, nr_reserved);
-    mark_tables(all);
+    mm_kernel_init(tables.root);
+    frame_init(pfn_to_va(PFN(db)), top, ram, nr_ram, unused, nr_unused);
+    mark_tables(first, first + count);
     if (tables.nr_freed)
         frame_release_boot(tables.freed, tables.nr_freed);
     return NULL;

@@ -29,17 +29,17 @@ const char *mm_init(const struct boot_info *info);
 extern struct pv_mmu_traits mm_traits;
 
 /*
- * kernel_tables.c. nr_tables: how many frames there must be, in a row, from first_table on; build
- * sets the first of them aside for later, and leaves the two saying where the others are.
- * kernel_tables_open maps what was left out of the direct map in [first, first + count), which
- * begins on a boundary of level 2; context: the allocator's, before it hands these frames out.
+ * kernel_tables.c. count: how many frames there must be, in a row; build makes the tables in those
+ * from first on, fills t, and keeps what is left for later. kernel_tables_open maps what was left
+ * out of the direct map in [first, first + count), which begins on a boundary of level 2; context:
+ * the allocator's, before it hands these frames out.
  */
 u64 kernel_tables_count(const struct boot_info *info);
-void kernel_tables_build(const struct boot_info *info, struct pv_kernel_tables *t);
+void kernel_tables_build(pfn_t first, struct pv_kernel_tables *t);
 void kernel_tables_open(pfn_t first, u64 count);
 
-/* While the kernel boots: is any of the frames [start, end) in use? */
-bool mm_reserved(u64 start, u64 end);
+/* Has nobody had any of the frames [start, end) before the allocator? */
+bool mm_unused(u64 start, u64 end);
 
 /* The bytes [pa, pa + len) of RAM or of firmware's tables, where the direct map has them, else
  * NULL. */

@@ -4,18 +4,90 @@
  * used counts the entries in use of every table that can be freed; a table with none is freed; a
  * new table is filled before it is linked, so that announcing it is one step.
  */
-#include "mm/pagetable.h"
+#include "mm/space.h"
 #include "lib/string.h"
 #include "mm/frame.h"
-#include "mm/space.h"
+#include "mm/mm.h"
 
-/* The way to an address: the slots and tables from the root down to where the walk ended. */
+#define BATCH_ORDER 6 /* of the new frames that are mapped at once */
+
+/* The way to an address: the slots from the root down to where the walk ended. */
 struct path {
     u64 *slot[PT_LEVELS + 1];
-    pfn_t table[PT_LEVELS + 1];
     int level; /* where it ended */
     u64 value; /* of the slot there; 0 at the wanted level, which is not read */
 };
+
+u64 entry_raw(int level, u64 value)
+{
+    switch (level) {
+    case 2:
+        return pv_make_pmd(value).raw;
+    case 3:
+        return pv_make_pud(value).raw;
+    default:
+        return pv_make_pgd(value).raw;
+    }
+}
+
+static u64 entry_value(int level, u64 raw)
+{
+    switch (level) {
+    case 1:
+        return pv_pte_val((pte_t){raw});
+    case 2:
+        return pv_pmd_val((pmd_t){raw});
+    case 3:
+        return pv_pud_val((pud_t){raw});
+    default:
+        return pv_pgd_val((pgd_t){raw});
+    }
+}
+
+/* In an announced table above level 1. */
+static void entry_set(int level, u64 *slot, u64 raw)
+{
+    switch (level) {
+    case 2:
+        pv_set_pmd((pmd_t *)slot, (pmd_t){raw});
+        break;
+    case 3:
+        pv_set_pud((pud_t *)slot, (pud_t){raw});
+        break;
+    default:
+        pv_set_pgd((pgd_t *)slot, (pgd_t){raw});
+        break;
+    }
+}
+
+static struct frame *table_of(const u64 *slot)
+{
+    return frame_get(va_to_pfn(slot));
+}
+
+/*
+ * The one place where entries come and go: n of one table from slot on, to value, whose frame grows
+ * by one each time, or to 0. Above level 1 n is 1. live: the table is announced.
+ */
+static void set_entries(bool live, int level, u64 *slot, u64 value, u32 n)
+{
+    struct frame *table = table_of(slot);
+
+    if (level > 1 && live)
+        entry_set(level, slot, entry_raw(level, value));
+    else if (level > 1)
+        *slot = entry_raw(level, value);
+    else if (live && value)
+        pv_set_ptes((pte_t *)slot, value, n);
+    else if (live)
+        pv_clear_ptes((pte_t *)slot, n);
+    else if (value)
+        pv_init_ptes((pte_t *)slot, value, n);
+    else
+        memset(slot, 0, n * sizeof(*slot));
+    if (table->used != FRAME_PERMANENT)
+        table->used = (u16)(value ? table->used + n : table->used - n);
+}
 
 static void walk(const struct mm_space *s, u64 va, int wanted, struct path *p)
 {
@@ -23,7 +95,6 @@ static void walk(const struct mm_space *s, u64 va, int wanted, struct path *p)
 
     for (int level = PT_LEVELS;; level--) {
         p->level = level;
-        p->table[level] = table;
         p->slot[level] = (u64 *)pfn_to_va(table) + pt_index(va, level);
         p->value = 0;
         if (level == wanted)
@@ -49,28 +120,16 @@ static void leave(struct mm_space *s)
     spin_unlock(&s->lock);
 }
 
-/* The same; what was delayed is first made true if the walk did not get as far as wanted. */
-static void walk_fresh(const struct mm_space *s, u64 va, int wanted, struct path *p)
-{
-    walk(s, va, wanted, p);
-    if (p->level == wanted || !s->live)
-        return;
-    pv_lazy_flush();
-    walk(s, va, wanted, p);
-}
-
 /* How many of count pages from va on are mapped by one table of level 1. */
 static u32 in_table(u64 va, u64 count)
 {
     return (u32)MIN(count, PT_ENTRIES - pt_index(va, 1));
 }
 
-static int check_range(const struct mm_space *s, u64 va, u64 count)
+static bool is_range(const struct mm_space *s, u64 va, u64 count)
 {
-    if (va % PAGE_SIZE || va < s->low || va >= s->high || !count ||
-        count > (s->high - va) >> PAGE_SHIFT)
-        return -EINVAL;
-    return 0;
+    return va % PAGE_SIZE == 0 && va >= s->low && va < s->high && count &&
+           count <= (s->high - va) >> PAGE_SHIFT;
 }
 
 static u64 leaf_flags(const struct mm_space *s, u32 prot)
@@ -99,127 +158,150 @@ static bool all_present(const u64 *slot, u32 count)
     return all;
 }
 
-/* Are these pages all absent (wanted: all present, in 4 KiB pages)? */
-static bool range_is(const struct mm_space *s, u64 va, u64 count, bool wanted)
+/* 0 if the range is all mapped by pages of 4 KiB (present), or nothing is there; else why not. */
+static int check_pages(const struct mm_space *s, u64 va, u64 count, bool present)
 {
-    while (count) {
-        const u32 n = in_table(va, count);
-        struct path p;
-        bool ok;
+    struct path p;
 
+    for (u32 n; count; va += n * PAGE_SIZE, count -= n) {
+        n = in_table(va, count);
         walk(s, va, 1, &p);
-        if (p.level == 1)
-            ok = wanted ? all_present(p.slot[1], n) : all_zero(p.slot[1], n);
-        else
-            ok = !wanted && !(p.value & PTE_PRESENT);
-        if (!ok)
+        if (p.value & PTE_PRESENT) /* a large page */
+            return present ? -EINVAL : -EEXIST;
+        if (present && (p.level > 1 || !all_present(p.slot[1], n)))
+            return -ENOENT;
+        if (!present && p.level == 1 && !all_zero(p.slot[1], n))
+            return -EEXIST;
+    }
+    return 0;
+}
+
+/* Adds to a path that ended early new tables, down to level; false without memory. */
+static bool extend(struct path *p, u64 va, int level)
+{
+    u32 tables = 0;
+
+    for (int l = level; l < p->level; l++) {
+        const pfn_t table = frame_alloc(0, FRAME_ZEROED, FRAME_TABLE);
+
+        if (table.n == PFN_INVALID.n) {
+            frames_free_list(tables);
             return false;
-        va += n * PAGE_SIZE;
-        count -= n;
+        }
+        frame_push(&tables, table);
+        p->slot[l] = (u64 *)pfn_to_va(table) + pt_index(va, l);
     }
     return true;
 }
 
-static pfn_t new_table(struct mm_space *s)
-{
-    const pfn_t pfn = frame_alloc(0, FRAME_ZEROED, FRAME_TABLE);
-
-    if (pfn.n != PFN_INVALID.n)
-        __atomic_fetch_add(&s->nr_tables, 1, __ATOMIC_RELAXED);
-    return pfn;
-}
-
-static void free_table(struct mm_space *s, pfn_t table)
-{
-    __atomic_fetch_sub(&s->nr_tables, 1, __ATOMIC_RELAXED);
-    frame_get(table)->used = 0;
-    frame_free(table, 0);
-}
-
-static void count_used(pfn_t table, int change)
-{
-    struct frame *frame = frame_get(table);
-
-    if (frame->used != FRAME_PERMANENT)
-        frame->used = (u16)(frame->used + change);
-}
-
-/*
- * Completes p, which ended early, down to level: new[level] is the lowest of the new tables. They
- * are not linked into the space yet: link_tables does, when the caller has filled it.
- */
-static int add_tables(struct mm_space *s, struct path *p, u64 va, int level)
-{
-    int top = p->level;
-
-    for (int l = top - 1; l >= level; l--) {
-        p->table[l] = new_table(s);
-        if (p->table[l].n == PFN_INVALID.n) {
-            while (++l < top)
-                free_table(s, p->table[l]);
-            return -ENOMEM;
-        }
-        p->slot[l] = (u64 *)pfn_to_va(p->table[l]) + pt_index(va, l);
-    }
-    for (int l = level + 1; l < top; l++) {
-        *p->slot[l] = entry_raw(l, pte_value(p->table[l - 1], TABLE_FLAGS | (s->flags & PTE_USER)));
-        count_used(p->table[l], 1);
-    }
-    return 0;
-}
-
-/* Links what add_tables made between level and p->level, deepest first. */
-static void link_tables(struct mm_space *s, struct path *p, int level)
-{
-    const u64 value = pte_value(p->table[p->level - 1], TABLE_FLAGS | (s->flags & PTE_USER));
-
-    count_used(p->table[p->level], 1);
-    if (!s->live) {
-        *p->slot[p->level] = entry_raw(p->level, value);
-        return;
-    }
-    for (int l = level; l < p->level; l++)
-        pv_announce_table(p->table[l], l);
-    entry_set(p->level, p->slot[p->level], entry_raw(p->level, value));
-}
-
-/* Maps n pages that one table of level 1 holds, absent so far. */
-static int map_run(struct mm_space *s, u64 va, u64 value, u32 n)
+/* Maps n pages that one table of level 1 holds, or one leaf of a higher level, absent so far. */
+static int map_run(const struct mm_space *s, u64 va, int level, u64 value, u32 n)
 {
     struct path p;
-    int error;
 
-    walk_fresh(s, va, 1, &p);
-    if (p.level == 1) {
+    walk(s, va, level, &p);
+    if (!extend(&p, va, level))
+        return -ENOMEM;
+    for (int l = level; l < p.level; l++) {
+        const pfn_t table = va_to_pfn(p.slot[l]);
+
+        set_entries(false, l, p.slot[l], value, n);
         if (s->live)
-            pv_set_ptes((pte_t *)p.slot[1], value, n);
-        else
-            pv_init_ptes((pte_t *)p.slot[1], value, n);
-    } else {
-        error = add_tables(s, &p, va, 1);
-        if (error)
-            return error;
-        pv_init_ptes((pte_t *)p.slot[1], value, n);
-        link_tables(s, &p, 1);
+            pv_announce_table(table, l);
+        value = pte_value(table, TABLE_FLAGS | (s->flags & PTE_USER));
+        n = 1;
     }
-    count_used(p.table[1], (int)n);
+    set_entries(s->live, p.level, p.slot[p.level], value, n);
+    if (p.level > level + 1)
+        pv_lazy_flush(); /* the next run's way may be through what lies above its own table */
     return 0;
 }
 
-/* frames: which they are; without, they are in a row from value's on. */
-static int map_value(struct mm_space *s, u64 va, u64 value, const pfn_t *frames, u64 count)
+/* Unlinks the tables on the path that are empty now, from level up, and adds them to a list. */
+static void unlink_empty(const struct mm_space *s, const struct path *p, int level, u32 *list)
 {
-    int error = 0;
+    for (; level < PT_LEVELS && !table_of(p->slot[level])->used; level++) {
+        const pfn_t table = va_to_pfn(p->slot[level]);
+
+        set_entries(s->live, level + 1, p->slot[level + 1], 0, 1);
+        if (s->live)
+            pv_release_table(table, level);
+        frame_push(list, table);
+    }
+}
+
+/* Unmaps n pages that one table of level 1 holds, or a large one. and_free: their frames go on the
+ * list too. */
+static void unmap_run(const struct mm_space *s, u64 va, u32 n, bool and_free, u32 *list)
+{
+    struct path p;
+
+    walk(s, va, 1, &p);
+    for (u32 i = 0; and_free && i < n; i++)
+        frame_push(list, value_pfn(entry_value(1, p.slot[1][i])));
+    set_entries(s->live, p.level, p.slot[p.level], 0, p.level > 1 ? 1 : n);
+    unlink_empty(s, &p, p.level, list);
+}
+
+/* Is the range one large leaf? */
+static bool is_large(const struct mm_space *s, u64 va, u64 count)
+{
+    struct path p;
+
+    walk(s, va, 1, &p);
+    return p.value & PTE_LARGE && va % pt_span(p.level) == 0 &&
+           count == pt_span(p.level) >> PAGE_SHIFT;
+}
+
+/* What was unlinked is freed when no TLB knows it: hardware may walk a table until then. */
+static int unmap(struct mm_space *s, u64 va, u64 count, bool and_free)
+{
+    const u64 end = va + count * PAGE_SIZE;
+    u32 list = 0;
+    int error;
+
+    if (!is_range(s, va, count))
+        return -EINVAL;
+    enter(s);
+    error = check_pages(s, va, count, true);
+    if (error == -EINVAL && is_large(s, va, count)) {
+        unmap_run(s, va, 1, false, &list);
+        error = 0;
+    } else {
+        for (u64 at = va, n; !error && at < end; at += n * PAGE_SIZE) {
+            n = in_table(at, (end - at) >> PAGE_SHIFT);
+            unmap_run(s, at, (u32)n, and_free, &list);
+        }
+    }
+    leave(s);
+    if (error)
+        return error;
+    mm_flush(s, va, count);
+    frames_free_list(list);
+    return 0;
+}
+
+int mm_unmap(struct mm_space *s, u64 va, u64 count)
+{
+    return unmap(s, va, count, false);
+}
+
+void mm_unmap_free(struct mm_space *s, u64 va, u64 count)
+{
+    unmap(s, va, count, true);
+}
+
+static int map_value(struct mm_space *s, u64 va, u64 value, u64 count)
+{
     u64 done = 0;
+    int error;
 
     enter(s);
-    if (!range_is(s, va, count, false))
-        error = -EEXIST;
+    error = check_pages(s, va, count, false);
     while (done < count && !error) {
-        const u32 n = frames ? 1 : in_table(va + done * PAGE_SIZE, count - done);
-        const u64 first = frames ? frames[done].n << PAGE_SHIFT : done * PAGE_SIZE;
+        const u32 n = in_table(va + done * PAGE_SIZE, count - done);
 
-        error = map_run(s, va + done * PAGE_SIZE, value + first, n);
+        error = map_run(s, va + done * PAGE_SIZE, 1, value + done * PAGE_SIZE, n);
         if (!error)
             done += n;
     }
@@ -231,49 +313,19 @@ static int map_value(struct mm_space *s, u64 va, u64 value, const pfn_t *frames,
 
 int mm_map(struct mm_space *s, u64 va, pfn_t pfn, u64 count, u32 prot)
 {
-    if (check_range(s, va, count) || !frames_mappable(pfn, count))
+    if (!is_range(s, va, count) || !frames_mappable(pfn, count))
         return -EINVAL;
-    return map_value(s, va, pte_value(pfn, leaf_flags(s, prot)), NULL, count);
-}
-
-int mm_map_frames(struct mm_space *s, u64 va, const pfn_t *frames, u64 count, u32 prot)
-{
-    if (check_range(s, va, count))
-        return -EINVAL;
-    for (u64 i = 0; i < count; i++)
-        if (!frames_mappable(frames[i], 1))
-            return -EINVAL;
-    return map_value(s, va, leaf_flags(s, prot), frames, count);
+    return map_value(s, va, pte_value(pfn, leaf_flags(s, prot)), count);
 }
 
 int mm_map_device(struct mm_space *s, u64 va, u64 pa, u64 count)
 {
     const u64 flags = leaf_flags(s, MM_WRITE | MM_UNCACHED) | PTE_FOREIGN;
 
-    if (check_range(s, va, count) || pa % PAGE_SIZE || pa > BOOT_PA_MAX ||
+    if (!is_range(s, va, count) || pa % PAGE_SIZE || pa > BOOT_PA_MAX ||
         count > (BOOT_PA_MAX - pa) >> PAGE_SHIFT)
         return -EINVAL;
-    return map_value(s, va, pa | flags, NULL, count);
-}
-
-/* The leaf, and the tables that it wants. */
-static int map_leaf(struct mm_space *s, u64 va, u64 value, int level)
-{
-    struct path p;
-
-    walk_fresh(s, va, level, &p);
-    if (p.value & PTE_PRESENT || (p.level == level && READ_ONCE(*p.slot[level])))
-        return -EEXIST;
-    if (p.level > level && add_tables(s, &p, va, level))
-        return -ENOMEM;
-    if (p.level == level && s->live)
-        entry_set(level, p.slot[level], entry_raw(level, value));
-    else
-        *p.slot[level] = entry_raw(level, value);
-    count_used(p.table[level], 1);
-    if (p.level > level)
-        link_tables(s, &p, level);
-    return 0;
+    return map_value(s, va, pa | flags, count);
 }
 
 int mm_map_large(struct mm_space *s, u64 va, pfn_t pfn, int level, u32 prot)
@@ -283,123 +335,50 @@ int mm_map_large(struct mm_space *s, u64 va, pfn_t pfn, int level, u32 prot)
 
     if (level < 2 || !(mm_traits.leaf_levels >> level & 1))
         return -EOPNOTSUPP;
-    if (check_range(s, va, pages) || va % pt_span(level) || pfn.n % pages ||
+    if (!is_range(s, va, pages) || va % pt_span(level) || pfn.n % pages ||
         !frames_mappable(pfn, pages))
         return -EINVAL;
     enter(s);
-    error = map_leaf(s, va, pte_value(pfn, leaf_flags(s, prot) | PTE_LARGE), level);
+    error = check_pages(s, va, pages, false);
+    if (!error)
+        error = map_run(s, va, level, pte_value(pfn, leaf_flags(s, prot) | PTE_LARGE), 1);
     leave(s);
     return error;
 }
 
-/* Unlinks the tables on the path that are empty now, from level up, and strings them on *doomed. */
-static void unlink_empty(struct mm_space *s, struct path *p, int level, u32 *doomed)
+/* In the largest blocks that fit and that there are. */
+int mm_map_new(struct mm_space *s, u64 va, u64 count, u32 prot, u32 flags, u32 owner)
 {
-    for (; level < PT_LEVELS && !frame_get(p->table[level])->used; level++) {
-        if (s->live) {
-            entry_set(level + 1, p->slot[level + 1], 0);
-            pv_release_table(p->table[level], level);
-        } else {
-            *p->slot[level + 1] = 0;
+    int error = is_range(s, va, count) ? 0 : -EINVAL;
+    u32 order = BATCH_ORDER;
+    u64 done = 0;
+
+    while (!error && done < count) {
+        pfn_t pfn = PFN_INVALID;
+
+        if (count - done >= 1ull << order)
+            pfn = frame_alloc(order, flags | FRAME_SINGLE, owner);
+        if (pfn.n == PFN_INVALID.n) {
+            error = order ? 0 : -ENOMEM;
+            order -= 1;
+            continue;
         }
-        count_used(p->table[level + 1], -1);
-        frame_get(p->table[level])->next = *doomed;
-        *doomed = (u32)p->table[level].n;
+        error =
+            map_value(s, va + done * PAGE_SIZE, pte_value(pfn, leaf_flags(s, prot)), 1ull << order);
+        for (u64 i = 0; error && i < 1ull << order; i++)
+            frame_free(PFN(pfn.n + i), 0);
+        if (!error)
+            done += 1ull << order;
     }
-}
-
-/* The hardware may walk a table until the flush that follows its unlinking. */
-static void free_doomed(struct mm_space *s, u32 doomed)
-{
-    while (doomed) {
-        const pfn_t table = PFN(doomed);
-
-        doomed = frame_get(table)->next;
-        free_table(s, table);
-    }
-}
-
-static void clear_run(struct mm_space *s, u64 va, u32 n, u32 *doomed)
-{
-    struct path p;
-
-    walk_fresh(s, va, 1, &p);
-    if (s->live)
-        pv_clear_ptes((pte_t *)p.slot[1], n);
-    else
-        memset(p.slot[1], 0, n * sizeof(u64));
-    count_used(p.table[1], -(int)n);
-    unlink_empty(s, &p, 1, doomed);
-}
-
-/* A large leaf, if the range is exactly that. */
-static bool unmap_large(struct mm_space *s, u64 va, u64 count, u32 *doomed)
-{
-    struct path p;
-
-    walk_fresh(s, va, 1, &p);
-    if (!(p.value & PTE_LARGE) || va % pt_span(p.level) || count != pt_span(p.level) >> PAGE_SHIFT)
-        return false;
-    if (s->live)
-        entry_set(p.level, p.slot[p.level], 0);
-    else
-        *p.slot[p.level] = 0;
-    count_used(p.table[p.level], -1);
-    unlink_empty(s, &p, p.level, doomed);
-    return true;
-}
-
-/* Why a range is not all 4 KiB pages: a large page in it, or nothing. */
-static int why_not_all(const struct mm_space *s, u64 va, u64 count)
-{
-    struct mm_mapping m;
-
-    for (u64 i = 0; i < count; i++)
-        if (!mm_query(s, va + i * PAGE_SIZE, &m))
-            return -ENOENT;
-    return -EINVAL;
-}
-
-static int unmap(struct mm_space *s, u64 va, u64 count, u32 *doomed)
-{
-    if (unmap_large(s, va, count, doomed))
-        return 0;
-    if (!range_is(s, va, count, true))
-        return why_not_all(s, va, count);
-    for (u64 done = 0; done < count;) {
-        const u32 n = in_table(va + done * PAGE_SIZE, count - done);
-
-        clear_run(s, va + done * PAGE_SIZE, n, doomed);
-        done += n;
-    }
-    return 0;
-}
-
-int mm_unmap(struct mm_space *s, u64 va, u64 count)
-{
-    u32 doomed = 0;
-    int error;
-
-    if (check_range(s, va, count))
-        return -EINVAL;
-    enter(s);
-    error = unmap(s, va, count, &doomed);
-    leave(s);
-    if (error)
-        return error;
-    mm_flush(s, va, count);
-    free_doomed(s, doomed);
-    return 0;
+    if (error && done)
+        mm_unmap_free(s, va, done);
+    return error;
 }
 
 static void protect_one(struct mm_space *s, u64 *slot, u64 flags)
 {
-    const u64 keep = PTE_FRAME_MASK | PTE_ACCESSED | PTE_DIRTY | PTE_LARGE | PTE_FOREIGN;
-    pte_t old = {*slot};
-
-    if (s->live)
-        old = pv_protect_start((pte_t *)slot);
-    old = (pte_t){old.raw};
+    const u64 keep = PTE_FRAME_MASK | PTE_ACCESSED | PTE_DIRTY | PTE_FOREIGN;
+    const pte_t old = s->live ? pv_protect_start((pte_t *)slot) : (pte_t){*slot};
     const pte_t changed = pv_make_pte((pv_pte_val(old) & keep) | flags);
 
     if (s->live)
@@ -410,16 +389,16 @@ static void protect_one(struct mm_space *s, u64 *slot, u64 flags)
 
 int mm_protect(struct mm_space *s, u64 va, u64 count, u32 prot)
 {
-    int error = 0;
+    const u64 end = va + count * PAGE_SIZE;
     struct path p;
+    int error;
 
-    if (check_range(s, va, count))
+    if (!is_range(s, va, count))
         return -EINVAL;
     enter(s);
-    if (!range_is(s, va, count, true))
-        error = why_not_all(s, va, count);
-    for (u64 i = 0; !error && i < count; i++) {
-        walk(s, va + i * PAGE_SIZE, 1, &p);
+    error = check_pages(s, va, count, true);
+    for (u64 at = va; !error && at < end; at += PAGE_SIZE) {
+        walk(s, at, 1, &p);
         protect_one(s, p.slot[1], leaf_flags(s, prot));
     }
     leave(s);
@@ -455,7 +434,7 @@ u64 *mm_slot(const struct mm_space *s, u64 va, int level)
 
 /* The tables below a user space's root, which is not live, and the frames that are the space's own.
  */
-static void free_below(struct mm_space *s, pfn_t table, int level, u32 slots)
+static void free_below(pfn_t table, int level, u32 slots)
 {
     const u64 *entries = pfn_to_va(table);
 
@@ -466,15 +445,16 @@ static void free_below(struct mm_space *s, pfn_t table, int level, u32 slots)
         if (!(value & PTE_PRESENT) || value & PTE_FOREIGN)
             continue;
         if (level > 1 && !(value & PTE_LARGE)) {
-            free_below(s, pfn, level - 1, PT_ENTRIES);
-            free_table(s, pfn);
+            free_below(pfn, level - 1, PT_ENTRIES);
+            frame_get(pfn)->used = 0;
+            frame_free(pfn, 0);
         } else if (level == 1 && frame_get(pfn)->state == FRAME_USER) {
             frame_free(pfn, 0);
         }
     }
 }
 
-void mm_free_tables(struct mm_space *s)
+void mm_free_tables(const struct mm_space *s)
 {
-    free_below(s, s->root, PT_LEVELS, PT_USER_SLOTS);
+    free_below(s->root, PT_LEVELS, PT_USER_SLOTS);
 }

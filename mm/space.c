@@ -6,7 +6,7 @@
 #include "mm/space.h"
 #include "lib/string.h"
 #include "mm/frame.h"
-#include "mm/pagetable.h"
+#include "mm/mm.h"
 
 enum {
     FAULT_PRESENT = 1 << 0, /* page fault error code, Intel SDM vol. 3, section 4.7 */
@@ -17,12 +17,22 @@ enum {
 /* user.S: copies, and returns how many bytes it could not. */
 u64 user_copy(void *to, const void *from, u64 count);
 
-struct mm_space mm_kernel = {
-    .lock = SPINLOCK("kernel space"), .low = VMAP_BASE, .high = VMAP_END, .flags = PTE_GLOBAL};
+struct mm_space mm_kernel;
 
 static struct mm_space *current[PV_CPUS_MAX]; /* NULL: the kernel's */
-static u64 cpus = 1;                          /* that use the kernel's */
+static u64 cpus;                              /* that use the kernel's */
 static u32 flushers;                          /* who is about to look at cpus, and to ask these */
+
+void mm_kernel_init(pfn_t root)
+{
+    cpus = 1;
+    mm_kernel.lock.name = "kernel space";
+    mm_kernel.root = root;
+    mm_kernel.live = true;
+    mm_kernel.low = VMAP_BASE;
+    mm_kernel.high = VMAP_END;
+    mm_kernel.flags = PTE_GLOBAL;
+}
 
 /* Interrupts disabled. */
 static struct mm_space *current_here(void)
@@ -117,12 +127,11 @@ int mm_space_create(struct mm_space *s)
     if (root.n == PFN_INVALID.n)
         return -ENOMEM;
     memset(s, 0, sizeof(*s));
-    s->lock = (struct spinlock)SPINLOCK("user space");
+    s->lock.name = "user space";
     s->root = root;
     s->low = PAGE_SIZE; /* NULL is never mapped */
     s->high = USER_END;
     s->flags = PTE_USER;
-    s->nr_tables = 1;
     frame_get(root)->used = FRAME_PERMANENT;
     memcpy((u64 *)pfn_to_va(root) + first, (u64 *)pfn_to_va(mm_kernel.root) + first,
            (PT_ENTRIES - first) * sizeof(u64));
@@ -178,57 +187,8 @@ int mm_space_destroy(struct mm_space *s)
     return 0;
 }
 
-int mm_map_new(struct mm_space *s, u64 va, u64 count, u32 prot, u32 flags, u32 owner)
-{
-    pfn_t frames[64];
-    u64 done = 0;
-    int error = 0;
-
-    while (done < count && !error) {
-        const u32 wanted = (u32)MIN(count - done, ARRAY_SIZE(frames));
-        u32 n = 0;
-
-        for (; n < wanted; n++) {
-            frames[n] = frame_alloc(0, flags, owner);
-            if (frames[n].n == PFN_INVALID.n)
-                break;
-        }
-        error = n < wanted ? -ENOMEM : mm_map_frames(s, va + done * PAGE_SIZE, frames, n, prot);
-        if (!error)
-            done += n;
-        while (error && n)
-            frame_free(frames[--n], 0);
-    }
-    if (error && done)
-        mm_unmap_free(s, va, done);
-    return error;
-}
-
-/* All at once, for the flush's sake; the frames are noted first, in their own entries. */
-void mm_unmap_free(struct mm_space *s, u64 va, u64 count)
-{
-    u32 first = 0;
-
-    for (u64 i = 0; i < count; i++) {
-        struct mm_mapping m = {0};
-
-        mm_query(s, va + i * PAGE_SIZE, &m);
-        frame_get(m.pfn)->next = first;
-        first = (u32)m.pfn.n;
-    }
-    mm_unmap(s, va, count);
-    while (first) {
-        const pfn_t pfn = PFN(first);
-
-        first = frame_get(pfn)->next;
-        frame_free(pfn, 0);
-    }
-}
-
 int mm_populate(struct mm_space *s, u64 va, u64 count, u32 prot)
 {
-    if (!count || count > (s->high - s->low) >> PAGE_SHIFT)
-        return -EINVAL;
     return mm_map_new(s, va, count, prot, FRAME_ZEROED, FRAME_USER);
 }
 

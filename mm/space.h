@@ -38,7 +38,6 @@ struct mm_space {
     bool live;     /* its tables are announced: entries change by ops only */
     u64 low, high; /* mm_map and its kin work on [low, high) */
     u64 flags;     /* PTE_USER or PTE_GLOBAL */
-    u64 nr_tables; /* root included */
     struct mm_region regions[MM_REGIONS_MAX];
     u32 nr_regions;
 };
@@ -81,8 +80,6 @@ void mm_cpu_leave(void);
  * whole (-EINVAL).
  */
 int mm_map(struct mm_space *s, u64 va, pfn_t pfn, u64 count, u32 prot) __must_check;
-int mm_map_frames(struct mm_space *s, u64 va, const pfn_t *frames, u64 count,
-                  u32 prot) __must_check;
 int mm_map_large(struct mm_space *s, u64 va, pfn_t pfn, int level, u32 prot) __must_check;
 int mm_unmap(struct mm_space *s, u64 va, u64 count);
 int mm_protect(struct mm_space *s, u64 va, u64 count, u32 prot);
@@ -119,8 +116,18 @@ void mm_unmap_free(struct mm_space *s, u64 va, u64 count);
 int copy_from_user(void *to, u64 from, u64 count) __must_check;
 int copy_to_user(u64 to, const void *from, u64 count) __must_check;
 
-/* For mm/ itself: pagetable.c; and space.c, the CPUs that use a space. */
-void mm_free_tables(struct mm_space *s);
+/* ---- For mm/ itself ------------------------------------------------------------------------- */
+
+/* An entry that leads to a table: what may be done is said by the leaf. */
+#define TABLE_FLAGS (PTE_PRESENT | PTE_WRITE | PTE_ACCESSED | PTE_DIRTY)
+
+/* pagetable.c: what a plain table of this level above 1 holds for value; a user space's tables and
+ * its own frames are freed. */
+u64 entry_raw(int level, u64 value);
+void mm_free_tables(const struct mm_space *s);
+
+/* space.c: makes mm_kernel of the kernel's tables; flushes on the CPUs that use a space. */
+void mm_kernel_init(pfn_t root);
 void mm_flush(const struct mm_space *s, u64 va, u64 count);
 
 #endif

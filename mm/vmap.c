@@ -52,15 +52,21 @@ static struct area *add_area(u64 pages, bool owned)
     return NULL;
 }
 
-/* Nothing is mapped there any more. */
-static void drop_area(struct area *area)
+/* The link to the area that starts there, or to NULL. The lock is held. */
+static struct area **link_to(u64 start)
 {
     struct area **link = &areas;
 
-    spin_lock(&lock);
-    while (*link != area)
+    while (*link && (*link)->start != start)
         link = &(*link)->next;
-    *link = area->next;
+    return link;
+}
+
+/* Nothing is mapped there any more. */
+static void drop_area(struct area *area)
+{
+    spin_lock(&lock);
+    *link_to(area->start) = area->next;
     spin_unlock(&lock);
     kfree(area);
 }
@@ -95,8 +101,16 @@ void *vmalloc(u64 size)
 void *vmap(const pfn_t *frames, u64 count, u32 prot)
 {
     struct area *area = add_area(count, false);
+    int error = 0;
 
-    return area ? finish(area, mm_map_frames(&mm_kernel, area->start, frames, count, prot)) : NULL;
+    if (!area)
+        return NULL;
+    for (u64 i = 0; i < count && !error; i++) {
+        error = mm_map(&mm_kernel, area->start + i * PAGE_SIZE, frames[i], 1, prot);
+        if (error && i)
+            mm_unmap(&mm_kernel, area->start, i);
+    }
+    return finish(area, error);
 }
 
 void *vmap_device(u64 pa, u64 size)
@@ -111,25 +125,16 @@ void *vmap_device(u64 pa, u64 size)
     return p ? p + pa % PAGE_SIZE : NULL;
 }
 
-static struct area *find_area(u64 start)
-{
-    struct area *area;
-
-    spin_lock(&lock);
-    area = areas;
-    while (area && area->start != start)
-        area = area->next;
-    spin_unlock(&lock);
-    return area;
-}
-
 /* The area keeps its addresses until no TLB knows them. */
 void vfree(void *p)
 {
-    struct area *area = p ? find_area(ALIGN_DOWN((u64)p, PAGE_SIZE)) : NULL;
+    struct area *area;
 
     if (!p)
         return;
+    spin_lock(&lock);
+    area = *link_to(ALIGN_DOWN((u64)p, PAGE_SIZE));
+    spin_unlock(&lock);
     if (!area)
         pv_panic("vfree", "nothing was mapped at %p", p);
     if (area->owned)
@@ -139,62 +144,47 @@ void vfree(void *p)
     drop_area(area);
 }
 
-/* ---- The balloon: frames that are ours but hold nothing, listed by pfn ---------------------- */
+/* ---- The balloon: a list of frames that are ours but hold nothing ---------------------------- */
 
 static u32 ballooned;
 
-static s64 give(u64 count)
-{
-    u64 done;
-
-    for (done = 0; done < count; done++) {
-        const pfn_t pfn = frame_alloc(0, 0, FRAME_KERNEL);
-        s64 given = pfn.n == PFN_INVALID.n ? 0 : pv_balloon_adjust(pfn, 1, true);
-
-        if (given != 1) {
-            if (pfn.n != PFN_INVALID.n)
-                frame_free(pfn, 0);
-            return given < 0 && !done ? given : (s64)done;
-        }
-        frame_get(pfn)->state = FRAME_BALLOON;
-        frame_get(pfn)->next = ballooned;
-        ballooned = (u32)pfn.n;
-    }
-    return (s64)done;
-}
-
-static s64 take(u64 count)
-{
-    u64 done;
-
-    for (done = 0; done < count && ballooned; done++) {
-        const pfn_t pfn = PFN(ballooned);
-
-        if (pv_balloon_adjust(pfn, 1, false) != 1)
-            break;
-        ballooned = frame_get(pfn)->next;
-        frame_get(pfn)->state = FRAME_KERNEL;
-        frame_free(pfn, 0);
-    }
-    return (s64)done;
-}
-
 s64 mm_balloon_give(u64 count)
 {
-    s64 done;
+    s64 done = 0, given = 1;
 
     spin_lock(&lock);
-    done = give(count);
+    while (given == 1 && (u64)done < count) {
+        const pfn_t pfn = frame_alloc(0, 0, FRAME_KERNEL);
+
+        if (pfn.n == PFN_INVALID.n)
+            break;
+        given = pv_balloon_adjust(pfn, 1, true);
+        if (given == 1) {
+            frame_get(pfn)->state = FRAME_BALLOON;
+            frame_push(&ballooned, pfn);
+            done++;
+        } else {
+            frame_free(pfn, 0);
+        }
+    }
     spin_unlock(&lock);
-    return done;
+    return given < 0 && !done ? given : done;
 }
 
 s64 mm_balloon_take(u64 count)
 {
-    s64 done;
+    s64 done = 0;
 
     spin_lock(&lock);
-    done = take(count);
+    for (; (u64)done < count && ballooned; done++) {
+        const pfn_t pfn = PFN(ballooned);
+
+        if (pv_balloon_adjust(pfn, 1, false) != 1)
+            break;
+        frame_pop(&ballooned);
+        frame_get(pfn)->state = FRAME_KERNEL;
+        frame_free(pfn, 0);
+    }
     spin_unlock(&lock);
     return done;
 }

@@ -178,7 +178,7 @@ enum { OBJECTS = 300 };
 TEST(mm, heap_objects_do_not_overlap)
 {
     const u64 free = frames_free();
-    const struct heap_stats before = heap_stats();
+    const u64 before = heap_objects();
     static u8 *objects[OBJECTS];
     static u32 sizes[OBJECTS];
     u64 random = 7, wrong = 0;
@@ -203,7 +203,7 @@ TEST(mm, heap_objects_do_not_overlap)
     for (u32 i = 0; i < OBJECTS; i++)
         kfree(objects[i]);
     EXPECT_EQ(wrong, 0);
-    EXPECT_EQ(heap_stats().objects, before.objects);
+    EXPECT_EQ(heap_objects(), before);
     EXPECT_EQ(frames_free(), free);
 }
 

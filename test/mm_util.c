@@ -38,6 +38,15 @@ u64 frame_mark(pfn_t pfn)
     return *(const volatile u64 *)pfn_to_va(pfn);
 }
 
+bool has_no_tables(const struct mm_space *s)
+{
+    u64 any = 0;
+
+    for (u32 i = 0; i < PT_USER_SLOTS; i++)
+        any |= ((const u64 *)pfn_to_va(s->root))[i];
+    return !any;
+}
+
 char caught_panic[256];
 static char caught_op[64];
 static __noreturn void (*real_handler)(const char *op, const char *what);

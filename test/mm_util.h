@@ -23,6 +23,9 @@ bool try_write(u64 va, u64 value, struct fault *f);
 pfn_t marked_frame(u64 mark);
 u64 frame_mark(pfn_t pfn);
 
+/* Has a user space no table but its root? */
+bool has_no_tables(const struct mm_space *s);
+
 /*
  * PANICS(op) { … }: the block ends in a pv_panic of this op (a string); the test fails if it does
  * not. MUST NOT be left otherwise.

@@ -290,8 +290,7 @@ static void make_kernel_root(void)
     frame_get(root)->used = frame_get(pud)->used = FRAME_PERMANENT;
     announce(root, 4);
     announce(pud, 3);
-    mm_kernel.root = root;
-    mm_kernel.live = true;
+    mm_kernel_init(root);
 }
 
 void fake_reset(void)
@@ -315,7 +314,7 @@ void fake_reset(void)
     pv_ops.flag = flag_ops;
     mm_traits = (struct pv_mmu_traits){.leaf_levels = 6, .root_pages = 2};
     memset(db, 0xee, sizeof(db)); /* the table of frames need not be zeroed */
-    frame_init(db, FAKE_FRAMES, &ram, 1, NULL, 0);
+    frame_init(db, FAKE_FRAMES, &ram, 1, &ram, 1);
     make_kernel_root();
 }
 

@@ -126,7 +126,7 @@ static void test_heap_random(void)
     for (u32 i = 0; i < 200; i++)
         kfree(held[i].p);
     CHECK_EQ(frames_free(), free);
-    CHECK_EQ(heap_stats().objects, 0);
+    CHECK_EQ(heap_objects(), 0);
 }
 
 static void test_mappings_random(void)
