@@ -76,8 +76,8 @@ static bool resume_at_try(struct trap_frame *frame, u64 fault_address)
 static bool fix_up(struct trap_frame *frame)
 {
     for (const struct ex_entry *e = _ex_table_start; e < _ex_table_end; e++)
-        if (e->from == frame->rip) {
-            frame->rip = e->to;
+        if ((u64)&e->from + (u64)e->from == frame->rip) {
+            frame->rip = (u64)&e->to + (u64)e->to;
             return true;
         }
     return false;

@@ -11,4 +11,5 @@ user_copy:
 	ret
 
 	.section .ex_table, "a"
-	.quad	1b, 2b
+	.long	1b - .
+	.long	2b - .

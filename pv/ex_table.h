@@ -8,14 +8,16 @@
 
 #include "lib/types.h"
 
+/* Each is relative to where it lies itself. */
 struct ex_entry {
-    u64 from, to;
+    s32 from, to;
 };
 
 /* Inside asm: EX_TABLE(1b, 2b) for local labels 1 and 2. */
 #define EX_TABLE(from, to) \
     "\n\t.pushsection .ex_table, \"a\"\n\t" \
-    ".quad " #from ", " #to "\n\t" \
+    ".long " #from " - .\n\t" \
+    ".long " #to " - .\n\t" \
     ".popsection\n\t"
 
 #endif
