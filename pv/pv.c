@@ -48,6 +48,15 @@ void pv_entry_code(u64 *start, u64 *end)
     *end = (u64)selected->entry_code_end;
 }
 
+bool pv_others_are_up(u64 *cpus)
+{
+    *cpus &= ~(1ull << pv_this_cpu());
+    for (u64 left = *cpus; left; left &= left - 1)
+        if (!pv_cpu_is_up((u32)__builtin_ctzll(left)))
+            return false;
+    return true;
+}
+
 static __noreturn void halt_here(const char *op, const char *what)
 {
     (void)op;

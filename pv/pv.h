@@ -132,6 +132,7 @@ struct pv_backend {
     const struct pv_cpu_ops *cpu;
     u16 kernel_cs, kernel_ss; /* as frames of kernel mode have them */
     const struct pv_mmu_ops *mmu;
+    const struct pv_host_ops *host;
     const struct pv_flag_ops *flag;
     const struct pv_apic_ops *apic;
     const struct pv_lock_ops *lock;
@@ -142,6 +143,9 @@ struct pv_backend {
 extern const struct pv_backend pv_backend_native;
 extern const struct pv_backend pv_backend_xen_pv;
 extern const struct pv_backend pv_backend_xen_pvh;
+
+/* Leaves the CPU that runs out of *cpus. False if one of the others is not up. */
+bool pv_others_are_up(u64 *cpus);
 
 /*
  * Selects the first backend whose probe and early_init succeed, fills pv_ops, and returns it; NULL

@@ -37,4 +37,16 @@
  */
 #define IS_SEGMENT(descriptor) ((descriptor) == 0 || ((descriptor) >> 44 & 1))
 
+#ifndef __ASSEMBLY__
+#include "lib/types.h"
+
+/* What the ops of every backend ask of their arguments (pv/native/desc.c). */
+bool descriptor_fits(u32 index, u32 first, u64 descriptor);
+bool tls_fits(const u64 tls[3]);
+bool table_fits(const u64 *table, u32 count, u32 least);
+
+/* The entries that are the backend's, but for the task's. */
+void fill_gdt(u64 *gdt, u64 kernel_code, u64 kernel_data);
+#endif
+
 #endif

@@ -25,11 +25,11 @@ enum {
 #define APIC_BASE_ADDRESS 0x000ffffffffff000ull
 
 static bool present, x2apic;
-static u64 base_pa;
+static volatile u32 *page; /* of the registers, where it is no x2APIC */
 
 u32 native_apic_get(u32 offset)
 {
-    return x2apic ? (u32)rdmsr(MSR_X2APIC + offset / 16) : mmio_read32(base_pa + offset);
+    return x2apic ? (u32)rdmsr(MSR_X2APIC + offset / 16) : page[offset / 4];
 }
 
 void native_apic_set(u32 offset, u32 value)
@@ -37,45 +37,33 @@ void native_apic_set(u32 offset, u32 value)
     if (x2apic)
         wrmsr(MSR_X2APIC + offset / 16, value);
     else
-        mmio_write32(base_pa + offset, value);
+        page[offset / 4] = value;
 }
 
 u32 native_apic_own_id(void)
 {
-    return x2apic ? native_apic_get(APIC_ID) : native_apic_get(APIC_ID) >> 24;
+    const u32 id = native_apic_get(APIC_ID);
+
+    return x2apic ? id : id >> 24;
 }
 
 /*
- * The registers that can be read in both modes: bit n says that offset 16 n can. In x2APIC mode
- * reading another is a fault.
+ * The registers that can be read in both modes, and those that can be written by apic_write: bit n
+ * is that at offset 16 n. In x2APIC mode another is a fault.
  */
-static bool readable(u32 offset)
+#define READABLE 0x43fd01ffffffa50cull
+#define WRITABLE 0x41fc010000008900ull
+
+static bool is_in(u64 registers, u32 offset)
 {
-    static const u64 registers = 0x3fd01ffffffa50cull;
-
-    if (offset % 16 || offset >= APIC_REGISTERS_END)
-        return false;
-    return offset == APIC_TIMER_DIVIDE || registers >> (offset / 16) & 1;
-}
-
-static bool writable(u32 offset)
-{
-    static const u16 registers[] = {APIC_TPR,       APIC_EOI,           APIC_SVR,
-                                    APIC_ESR,       APIC_LVT_TIMER,     0x330,
-                                    0x340,          APIC_LVT_LINT0,     APIC_LVT_LINT1,
-                                    APIC_LVT_ERROR, APIC_TIMER_INITIAL, APIC_TIMER_DIVIDE};
-
-    for (size_t i = 0; i < ARRAY_SIZE(registers); i++)
-        if (registers[i] == offset)
-            return true;
-    return false;
+    return offset % 16 == 0 && offset < APIC_REGISTERS_END && registers >> offset / 16 & 1;
 }
 
 int native_apic_read(u32 offset, u32 *value)
 {
     if (!present)
         return -ENODEV;
-    if (!readable(offset))
+    if (!is_in(READABLE, offset))
         return -EINVAL;
     *value = offset == APIC_ID ? native_apic_own_id() : native_apic_get(offset);
     return 0;
@@ -85,7 +73,7 @@ int native_apic_write(u32 offset, u32 value)
 {
     if (!present)
         return -ENODEV;
-    if (!writable(offset))
+    if (!is_in(WRITABLE, offset))
         return -EINVAL;
     native_apic_set(offset, value);
     return 0;
@@ -112,13 +100,12 @@ int native_apic_icr(u32 apic_id, u32 command)
         wrmsr(MSR_X2APIC + APIC_ICR_LOW / 16, (u64)apic_id << 32 | command);
         return 0;
     }
-    flags = pv_save_fl();
-    pv_irq_disable();
+    flags = irq_save();
     native_apic_set(APIC_ICR_HIGH, apic_id << 24);
     native_apic_set(APIC_ICR_LOW, command);
     while (native_apic_get(APIC_ICR_LOW) & ICR_PENDING)
         __asm__ volatile("pause");
-    pv_restore_fl(flags);
+    irq_restore(flags);
     return 0;
 }
 
@@ -129,9 +116,8 @@ int native_startup_ipi_hook(u32 apic_id, u64 entry, u64 stack)
     return 0;
 }
 
-static void enable_in_best_mode(void)
+static void enable_in_best_mode(u32 ecx)
 {
-    const u32 ecx = cpuid(1, 0).ecx;
     u64 base = rdmsr(MSR_APIC_BASE);
 
     if (!(base & APIC_BASE_ENABLE))
@@ -139,7 +125,7 @@ static void enable_in_best_mode(void)
     if (ecx & CPUID1_ECX_X2APIC && ecx & CPUID1_ECX_HYPERVISOR && !(base & APIC_BASE_X2APIC))
         wrmsr(MSR_APIC_BASE, base |= APIC_BASE_X2APIC);
     x2apic = base & APIC_BASE_X2APIC;
-    base_pa = base & APIC_BASE_ADDRESS;
+    page = mmio_at(base & APIC_BASE_ADDRESS);
 }
 
 static void spurious(struct trap_frame *frame)
@@ -149,9 +135,11 @@ static void spurious(struct trap_frame *frame)
 
 bool native_apic_init(void)
 {
-    if (!(cpuid(1, 0).edx & CPUID1_EDX_APIC))
+    const struct cpuid_regs r = cpuid(1, 0);
+
+    if (!(r.edx & CPUID1_EDX_APIC))
         return false;
-    enable_in_best_mode();
+    enable_in_best_mode(r.ecx);
     native_own_vector(VECTOR_SPURIOUS, spurious);
     native_apic_set(APIC_SVR, SVR_ENABLE | VECTOR_SPURIOUS);
     native_apic_set(APIC_TPR, 0);
@@ -162,3 +150,13 @@ bool native_apic_init(void)
     present = true;
     return true;
 }
+
+const struct pv_apic_ops native_apic_ops = {
+    .apic_read = native_apic_read,
+    .apic_write = native_apic_write,
+    .apic_eoi = native_apic_eoi,
+    .apic_icr = native_apic_icr,
+    .setup_boot_clock = native_setup_boot_clock,
+    .setup_secondary_clock = native_setup_boot_clock,
+    .startup_ipi_hook = native_startup_ipi_hook,
+};

@@ -43,10 +43,4 @@ u32 native_apic_get(u32 offset);
 void native_apic_set(u32 offset, u32 value);
 u32 native_apic_own_id(void);
 
-int native_apic_read(u32 offset, u32 *value);
-int native_apic_write(u32 offset, u32 value);
-void native_apic_eoi(void);
-int native_apic_icr(u32 apic_id, u32 command);
-int native_startup_ipi_hook(u32 apic_id, u64 entry, u64 stack);
-
 #endif

@@ -2,7 +2,6 @@
  * Class 2 of the native backend, part one: the CPU's registers. Each op is the instruction of its
  * name; what may fault does so under the exception table. Part two, the descriptors, is desc.c.
  */
-#include "lib/format.h"
 #include "pv/ex_table.h"
 #include "pv/native/io.h"
 #include "pv/native/native.h"
@@ -17,44 +16,48 @@ void native_cpuid(u32 leaf, u32 subleaf, struct cpuid_regs *regs)
     *regs = cpuid(leaf, subleaf);
 }
 
-static bool bit(u32 word, u32 number)
+/* The leaves that are looked at, and each bit of theirs as one number. */
+static const u32 leaves[] = {0, 1, 7, 0x80000000, 0x80000001, 0x80000007};
+enum { LEAF_0, LEAF_1, LEAF_7, LEAF_EXT, LEAF_EXT1, LEAF_EXT7, NR_LEAVES };
+enum { EAX, EBX, ECX, EDX, NR_REGS };
+#define BIT(leaf, reg, bit) ((LEAF_##leaf * NR_REGS + (reg)) * 32 + (bit))
+
+/* The first leaf of a range tells the last one; what lies beyond is 0. */
+static void read_leaves(struct cpuid_regs *regs, void (*read)(u32, u32, struct cpuid_regs *))
 {
-    return word >> number & 1;
+    u32 last = 0;
+
+    for (u32 i = 0; i < NR_LEAVES; i++) {
+        const bool first = i == LEAF_0 || i == LEAF_EXT;
+
+        regs[i] = (struct cpuid_regs){0};
+        if (first || leaves[i] <= last)
+            read(leaves[i], 0, &regs[i]);
+        if (first)
+            last = regs[i].eax;
+    }
+}
+
+static bool has(const struct cpuid_regs *regs, u32 bit)
+{
+    return ((const u32 *)regs)[bit / 32] >> bit % 32 & 1;
 }
 
 /* The features as CPUID shows them, read by the given function: PV reads by another. */
 void read_cpu_features(struct pv_features *f, void (*read)(u32, u32, struct cpuid_regs *))
 {
-    struct cpuid_regs max, r;
+    static const u16 bits[] = {
+#define FEATURE_BIT(name, leaf, reg, bit) \
+    [offsetof(struct pv_features, name)] = BIT(leaf, reg, bit),
+        PV_FEATURES(FEATURE_BIT)
+#undef FEATURE_BIT
+    };
+    struct cpuid_regs regs[NR_LEAVES];
 
-    *f = (struct pv_features){0};
-    read(0, 0, &max);
-    read(1, 0, &r);
-    f->pse = bit(r.edx, 3);
-    f->local_apic = bit(r.edx, 9);
-    f->pge = bit(r.edx, 13);
-    f->x2apic = bit(r.ecx, 21);
-    f->tsc_deadline = bit(r.ecx, 24);
-    f->xsave = bit(r.ecx, 26);
-    f->rdrand = bit(r.ecx, 30);
-    if (max.eax >= 7) {
-        read(7, 0, &r);
-        f->fsgsbase = bit(r.ebx, 0);
-        f->smep = bit(r.ebx, 7);
-        f->rdseed = bit(r.ebx, 18);
-        f->smap = bit(r.ebx, 20);
-        f->umip = bit(r.ecx, 2);
-    }
-    read(0x80000000, 0, &max);
-    read(0x80000001, 0, &r);
-    f->nx = bit(r.edx, 20);
-    f->gbpages = bit(r.edx, 26);
-    read(0, 0, &r);
-    f->syscall32 = r.ecx == 0x444d4163; /* "cAMD": Intel's CPUs have sysenter there instead */
-    if (max.eax >= 0x80000007) {
-        read(0x80000007, 0, &r);
-        f->invariant_tsc = bit(r.edx, 8);
-    }
+    read_leaves(regs, read);
+    for (u32 i = 0; i < ARRAY_SIZE(bits); i++)
+        ((bool *)f)[i] = has(regs, bits[i]);
+    f->syscall32 = regs[LEAF_0].ecx == 0x444d4163; /* "cAMD": Intel's have sysenter there instead */
 }
 
 void native_cpu_features(struct pv_features *features)
@@ -64,66 +67,56 @@ void native_cpu_features(struct pv_features *features)
 
 u64 native_read_cr0(void)
 {
-    u64 value;
-
-    __asm__ volatile("mov %%cr0, %0" : "=r"(value));
-    return value;
-}
-
-u64 native_read_cr3(void)
-{
-    u64 value;
-
-    __asm__ volatile("mov %%cr3, %0" : "=r"(value));
-    return value;
+    return read_cr0();
 }
 
 u64 native_read_cr4(void)
 {
-    u64 value;
-
-    __asm__ volatile("mov %%cr4, %0" : "=r"(value));
-    return value;
+    return read_cr4();
 }
 
 /* If the move faults, the register is as it was, and what differs was refused. */
 u64 native_write_cr0(u64 value)
 {
     __asm__ volatile("1: mov %0, %%cr0\n2:" EX_TABLE(1b, 2b) : : "r"(value) : "memory");
-    return native_read_cr0() ^ value;
+    return read_cr0() ^ value;
 }
 
 /*
  * The bits of CR4 that this CPU has, by its CPUID (Intel SDM vol. 3, section 2.5). Others are never
  * written: that is a fault on a CPU, and an endless loop in QEMU before 8.0 (docs/facts.md).
  */
-static u64 cr4_bits(void)
+u64 native_cr4_bits(void)
 {
-    const struct cpuid_regs basic = cpuid(1, 0);
-    struct pv_features f;
-    u64 bits = CR4_TSD | CR4_DE | CR4_PSE | CR4_PAE | CR4_MCE | CR4_PGE | CR4_PCE;
+    static const u16 wants[] = {
+#define CR4_BIT(name, leaf, reg, bit) [__builtin_ctzll(CR4_##name)] = BIT(leaf, reg, bit)
+        CR4_BIT(VME, 1, EDX, 1),         CR4_BIT(PVI, 1, EDX, 1),  CR4_BIT(TSD, 1, EDX, 4),
+        CR4_BIT(DE, 1, EDX, 2),          CR4_BIT(PSE, 1, EDX, 3),  CR4_BIT(PAE, 1, EDX, 6),
+        CR4_BIT(MCE, 1, EDX, 7),         CR4_BIT(PGE, 1, EDX, 13), CR4_BIT(OSFXSR, 1, EDX, 24),
+        CR4_BIT(OSXMMEXCPT, 1, EDX, 25), CR4_BIT(UMIP, 7, ECX, 2), CR4_BIT(FSGSBASE, 7, EBX, 0),
+        CR4_BIT(OSXSAVE, 1, ECX, 26),    CR4_BIT(SMEP, 7, EBX, 7), CR4_BIT(SMAP, 7, EBX, 20),
+#undef CR4_BIT
+    };
+    struct cpuid_regs regs[NR_LEAVES];
+    static u64 bits;
 
-    native_cpu_features(&f);
-    bits &= ~((bit(basic.edx, 7) ? 0 : CR4_MCE) | (f.pge ? 0 : CR4_PGE));
-    bits |= bit(basic.edx, 1) ? CR4_VME | CR4_PVI : 0;
-    bits |= bit(basic.edx, 24) ? CR4_OSFXSR : 0;
-    bits |= bit(basic.edx, 25) ? CR4_OSXMMEXCPT : 0;
-    bits |= f.umip ? CR4_UMIP : 0;
-    bits |= f.fsgsbase ? CR4_FSGSBASE : 0;
-    bits |= f.xsave ? CR4_OSXSAVE : 0;
-    bits |= f.smep ? CR4_SMEP : 0;
-    bits |= f.smap ? CR4_SMAP : 0;
-    return bits;
+    if (bits)
+        return bits;
+    read_leaves(regs, native_cpuid);
+    for (u32 i = 0; i < ARRAY_SIZE(wants); i++)
+        if (wants[i] && has(regs, wants[i]))
+            bits |= 1ull << i;
+    return bits |= CR4_PCE; /* which no bit tells */
 }
 
 u64 native_write_cr4(u64 value)
 {
-    const u64 old = native_read_cr4();
+    const u64 old = read_cr4();
 
-    if ((value ^ old) & ~cr4_bits())
+    if ((value ^ old) & ~native_cr4_bits())
         return value ^ old;
     __asm__ volatile("1: mov %0, %%cr4\n2:" EX_TABLE(1b, 2b) : : "r"(value) : "memory");
-    return native_read_cr4() ^ value;
+    return read_cr4() ^ value;
 }
 
 u64 native_read_cr2(void)
@@ -133,8 +126,11 @@ u64 native_read_cr2(void)
 
 void native_write_cr2(u64 value)
 {
-    __asm__ volatile("mov %0, %%cr2" : : "r"(value));
+    write_cr2(value);
 }
+
+#define READ_DR(n, value)  __asm__ volatile("mov %%dr" #n ", %0" : "=r"(value))
+#define WRITE_DR(n, value) __asm__ volatile("mov %0, %%dr" #n : : "r"(value))
 
 u64 native_get_debugreg(u32 number)
 {
@@ -142,19 +138,19 @@ u64 native_get_debugreg(u32 number)
 
     switch (number) {
     case 0:
-        __asm__ volatile("mov %%dr0, %0" : "=r"(value));
+        READ_DR(0, value);
         break;
     case 1:
-        __asm__ volatile("mov %%dr1, %0" : "=r"(value));
+        READ_DR(1, value);
         break;
     case 2:
-        __asm__ volatile("mov %%dr2, %0" : "=r"(value));
+        READ_DR(2, value);
         break;
     case 3:
-        __asm__ volatile("mov %%dr3, %0" : "=r"(value));
+        READ_DR(3, value);
         break;
     case 6:
-        __asm__ volatile("mov %%dr6, %0" : "=r"(value));
+        READ_DR(6, value);
         break;
     case 7:
         value = native_dr7[pv_this_cpu()] | DR7_FIXED;
@@ -170,35 +166,37 @@ int native_set_debugreg(u32 number, u64 value)
         return -EINVAL;
     switch (number) {
     case 0:
-        __asm__ volatile("mov %0, %%dr0" : : "r"(value));
+        WRITE_DR(0, value);
         return 0;
     case 1:
-        __asm__ volatile("mov %0, %%dr1" : : "r"(value));
+        WRITE_DR(1, value);
         return 0;
     case 2:
-        __asm__ volatile("mov %0, %%dr2" : : "r"(value));
+        WRITE_DR(2, value);
         return 0;
     case 3:
-        __asm__ volatile("mov %0, %%dr3" : : "r"(value));
+        WRITE_DR(3, value);
         return 0;
     case 6:
-        __asm__ volatile("mov %0, %%dr6" : : "r"(value));
+        WRITE_DR(6, value);
         return 0;
     case 7:
         native_dr7[pv_this_cpu()] = value;
-        __asm__ volatile("mov %0, %%dr7" : : "r"(value));
+        WRITE_DR(7, value);
         return 0;
-    default:
-        return -EINVAL;
     }
+    return -EINVAL;
 }
+
+/* One instruction, after which error is 0 unless it faulted. */
+#define OR_ERROR(instruction) "1: " instruction "\n\txorl %[error], %[error]\n2:" EX_TABLE(1b, 2b)
 
 int native_read_msr_safe(u32 index, u64 *value)
 {
     u32 low = 0, high = 0;
     int error = -EIO;
 
-    __asm__ volatile("1: rdmsr\n\txorl %[error], %[error]\n2:" EX_TABLE(1b, 2b)
+    __asm__ volatile(OR_ERROR("rdmsr")
                      : "+a"(low), "+d"(high), [error] "+r"(error)
                      : "c"(index)
                      : "memory");
@@ -210,7 +208,7 @@ int native_write_msr_safe(u32 index, u64 value)
 {
     int error = -EIO;
 
-    __asm__ volatile("1: wrmsr\n\txorl %[error], %[error]\n2:" EX_TABLE(1b, 2b)
+    __asm__ volatile(OR_ERROR("wrmsr")
                      : [error] "+r"(error)
                      : "c"(index), "a"((u32)value), "d"((u32)(value >> 32))
                      : "memory");
@@ -238,16 +236,14 @@ int native_read_pmc(u32 number, u64 *value)
     u32 low = 0, high = 0;
     int error = -ENODEV;
 
-    __asm__ volatile("1: rdpmc\n\txorl %[error], %[error]\n2:" EX_TABLE(1b, 2b)
-                     : "+a"(low), "+d"(high), [error] "+r"(error)
-                     : "c"(number));
+    __asm__ volatile(OR_ERROR("rdpmc") : "+a"(low), "+d"(high), [error] "+r"(error) : "c"(number));
     *value = low | (u64)high << 32;
     return error;
 }
 
 void native_set_fpu_trap(void)
 {
-    __asm__ volatile("mov %0, %%cr0" : : "r"(native_read_cr0() | CR0_TS) : "memory");
+    write_cr0(read_cr0() | CR0_TS);
 }
 
 void native_clear_fpu_trap(void)
@@ -261,28 +257,25 @@ void native_wbinvd(void)
 }
 
 /* A port that Xen keeps from a PV guest raises #GP; natively nothing here faults. */
+#define PORT_IN(reg) \
+    __asm__ volatile(OR_ERROR("in %%dx, " reg) : "+a"(v), [error] "+r"(error) : "d"(port))
+#define PORT_OUT(reg) \
+    __asm__ volatile(OR_ERROR("out " reg ", %%dx") : [error] "+r"(error) : "a"(value), "d"(port))
+
 int native_port_in(u16 port, u32 width, u32 *value)
 {
     int error = -EPERM;
-    u32 v = ~0u;
+    u32 v = 0;
 
     switch (width) {
     case 1:
-        __asm__ volatile("1: inb %w2, %b0\n\txorl %1, %1\n2:" EX_TABLE(1b, 2b)
-                         : "+a"(v), "+r"(error)
-                         : "d"(port));
-        v &= 0xff;
+        PORT_IN("%%al");
         break;
     case 2:
-        __asm__ volatile("1: inw %w2, %w0\n\txorl %1, %1\n2:" EX_TABLE(1b, 2b)
-                         : "+a"(v), "+r"(error)
-                         : "d"(port));
-        v &= 0xffff;
+        PORT_IN("%%ax");
         break;
     case 4:
-        __asm__ volatile("1: inl %w2, %0\n\txorl %1, %1\n2:" EX_TABLE(1b, 2b)
-                         : "+a"(v), "+r"(error)
-                         : "d"(port));
+        PORT_IN("%%eax");
         break;
     default:
         error = -EINVAL;
@@ -297,22 +290,16 @@ int native_port_out(u16 port, u32 width, u32 value)
 
     switch (width) {
     case 1:
-        __asm__ volatile("1: outb %b1, %w2\n\txorl %0, %0\n2:" EX_TABLE(1b, 2b)
-                         : "+r"(error)
-                         : "a"(value), "d"(port));
+        PORT_OUT("%%al");
         break;
     case 2:
-        __asm__ volatile("1: outw %w1, %w2\n\txorl %0, %0\n2:" EX_TABLE(1b, 2b)
-                         : "+r"(error)
-                         : "a"(value), "d"(port));
+        PORT_OUT("%%ax");
         break;
     case 4:
-        __asm__ volatile("1: outl %1, %w2\n\txorl %0, %0\n2:" EX_TABLE(1b, 2b)
-                         : "+r"(error)
-                         : "a"(value), "d"(port));
+        PORT_OUT("%%eax");
         break;
     default:
-        return -EINVAL;
+        error = -EINVAL;
     }
     return error;
 }

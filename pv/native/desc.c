@@ -40,11 +40,43 @@ static struct per_cpu *mine(void)
     return &per_cpu[pv_this_cpu()];
 }
 
-/* A system descriptor takes two entries (Intel SDM vol. 3, figure 7-4). */
-static void set_system_descriptor(u64 *entry, u64 base, u64 limit, u8 type)
+bool descriptor_fits(u32 index, u32 first, u64 descriptor)
 {
-    entry[0] = (limit & 0xffff) | (base & 0xffffff) << 16 | (u64)type << 40 |
-               (limit >> 16 & 0xf) << 48 | (base >> 24 & 0xff) << 56;
+    return index >= first && index < GDT_MAX_COUNT && IS_SEGMENT(descriptor);
+}
+
+bool tls_fits(const u64 tls[3])
+{
+    for (u32 i = 0; i < 3; i++)
+        if (!descriptor_fits(GDT_TLS, 0, tls[i]))
+            return false;
+    return true;
+}
+
+bool table_fits(const u64 *table, u32 count, u32 least)
+{
+    return (u64)table % PAGE_SIZE == 0 && count >= least && count <= GDT_MAX_COUNT &&
+           (table || !count);
+}
+
+void fill_gdt(u64 *gdt, u64 kernel_code, u64 kernel_data)
+{
+    gdt[0] = 0;
+    gdt[GDT_KERNEL_CODE] = kernel_code;
+    gdt[GDT_KERNEL_DATA] = kernel_data;
+    gdt[GDT_USER_CODE32] = DESCRIPTOR_USER_CODE32;
+    gdt[GDT_USER_DATA] = DESCRIPTOR_USER_DATA;
+    gdt[GDT_USER_CODE64] = DESCRIPTOR_USER_CODE64;
+}
+
+/* In the table that is in use. A system descriptor takes two entries (Intel SDM vol. 3, fig. 7-4).
+ */
+static void set_system_descriptor(u32 index, const void *table, u64 limit, u64 type)
+{
+    const u64 base = (u64)table;
+    u64 *const entry = mine()->gdt + index;
+
+    entry[0] = limit | (base & 0xffffff) << 16 | type << 40 | (base >> 24 & 0xff) << 56;
     entry[1] = base >> 32;
 }
 
@@ -73,31 +105,26 @@ int native_load_gdt(u64 *gdt, u32 count)
     const struct descriptor_pointer pointer = {(u16)(count * 8 - 1), (u64)gdt};
     struct tss *tss = &mine()->tss;
 
-    if ((u64)gdt % PAGE_SIZE || count < GDT_MIN_COUNT || count > GDT_MAX_COUNT)
+    if (!table_fits(gdt, count, GDT_MIN_COUNT))
         return -EINVAL;
-    gdt[0] = 0;
-    gdt[GDT_KERNEL_CODE] = DESCRIPTOR_KERNEL_CODE;
-    gdt[GDT_KERNEL_DATA] = DESCRIPTOR_KERNEL_DATA;
-    gdt[GDT_USER_CODE32] = DESCRIPTOR_USER_CODE32;
-    gdt[GDT_USER_DATA] = DESCRIPTOR_USER_DATA;
-    gdt[GDT_USER_CODE64] = DESCRIPTOR_USER_CODE64;
+    fill_gdt(gdt, DESCRIPTOR_KERNEL_CODE, DESCRIPTOR_KERNEL_DATA);
     if (!tss->io_bitmap_offset) {
         /* Reset leaves an LDT at address 0 in use (Intel SDM vol. 3, table 9-1). */
         __asm__ volatile("lldt %w0" : : "r"(0));
         tss->io_bitmap_offset = offsetof(struct tss, io_bitmap);
-        memset(tss->io_bitmap, 0xff, sizeof(tss->io_bitmap));
+        native_set_io_bitmap(NULL, 0);
         native_init_exception_stacks();
     }
-    set_system_descriptor(gdt + GDT_TASK, (u64)tss, sizeof(*tss) - 1, TYPE_TSS);
+    mine()->gdt = gdt;
+    set_system_descriptor(GDT_TASK, tss, sizeof(*tss) - 1, TYPE_TSS);
     __asm__ volatile("lgdt %0" : : "m"(pointer));
     reload_segments();
-    mine()->gdt = gdt;
     return 0;
 }
 
 int native_write_gdt_entry(u64 *gdt, u32 index, u64 descriptor)
 {
-    if (index < GDT_FIRST_FREE || index >= GDT_MAX_COUNT || !IS_SEGMENT(descriptor))
+    if (!descriptor_fits(index, GDT_FIRST_FREE, descriptor))
         return -EINVAL;
     gdt[index] = descriptor;
     return 0;
@@ -105,21 +132,17 @@ int native_write_gdt_entry(u64 *gdt, u32 index, u64 descriptor)
 
 int native_load_ldt(u64 *ldt, u32 count)
 {
-    u16 selector = 0;
-
-    if ((u64)ldt % PAGE_SIZE || count > GDT_MAX_COUNT || (count && !ldt))
+    if (!table_fits(ldt, count, 0))
         return -EINVAL;
-    if (count) {
-        set_system_descriptor(mine()->gdt + GDT_LDT, (u64)ldt, count * 8 - 1, TYPE_LDT);
-        selector = GDT_LDT * 8;
-    }
-    __asm__ volatile("lldt %w0" : : "r"((u32)selector));
+    if (count)
+        set_system_descriptor(GDT_LDT, ldt, count * 8 - 1, TYPE_LDT);
+    __asm__ volatile("lldt %w0" : : "r"(count ? GDT_LDT * 8 : 0));
     return 0;
 }
 
 int native_write_ldt_entry(u64 *ldt, u32 index, u64 descriptor)
 {
-    if (index >= GDT_MAX_COUNT || !IS_SEGMENT(descriptor))
+    if (!descriptor_fits(index, 0, descriptor))
         return -EINVAL;
     ldt[index] = descriptor;
     return 0;
@@ -127,9 +150,8 @@ int native_write_ldt_entry(u64 *ldt, u32 index, u64 descriptor)
 
 int native_load_tls(const u64 tls[3])
 {
-    for (u32 i = 0; i < 3; i++)
-        if (!IS_SEGMENT(tls[i]))
-            return -EINVAL;
+    if (!tls_fits(tls))
+        return -EINVAL;
     memcpy(mine()->gdt + GDT_TLS, tls, 3 * sizeof(*tls));
     return 0;
 }
@@ -137,9 +159,7 @@ int native_load_tls(const u64 tls[3])
 /* ltr wants a task that is not busy, so the descriptor is made anew. */
 void native_load_tr(void)
 {
-    struct tss *tss = &mine()->tss;
-
-    set_system_descriptor(mine()->gdt + GDT_TASK, (u64)tss, sizeof(*tss) - 1, TYPE_TSS);
+    set_system_descriptor(GDT_TASK, &mine()->tss, sizeof(struct tss) - 1, TYPE_TSS);
     __asm__ volatile("ltr %w0" : : "r"(TASK_SELECTOR));
 }
 
@@ -181,13 +201,14 @@ int native_set_iopl(u32 level)
 
 int native_set_io_bitmap(const u8 *bitmap, u32 count)
 {
-    struct tss *tss = &mine()->tss;
+    u8 *const to = mine()->tss.io_bitmap;
 
     if (count > IO_BITMAP_BYTES * 8)
         return -EINVAL;
-    memset(tss->io_bitmap, 0xff, sizeof(tss->io_bitmap));
-    memcpy(tss->io_bitmap, bitmap, count / 8);
+    memset(to, 0xff, IO_BITMAP_BYTES + 1);
+    if (count)
+        memcpy(to, bitmap, count / 8);
     if (count % 8)
-        tss->io_bitmap[count / 8] = bitmap[count / 8] | (u8)(0xff << count % 8);
+        to[count / 8] = bitmap[count / 8] | (u8)(0xff << count % 8);
     return 0;
 }

@@ -3,6 +3,7 @@
 #define PV_NATIVE_IO_H
 
 #include "pv/cpuid.h"
+#include "pv/x86.h"
 
 static inline void outb(u16 port, u8 value)
 {
@@ -51,12 +52,38 @@ static inline void wrmsr(u32 index, u64 value)
     __asm__ volatile("wrmsr" : : "c"(index), "a"((u32)value), "d"((u32)(value >> 32)) : "memory");
 }
 
-static inline u64 read_cr2(void)
-{
-    u64 value;
+/* read_crN and write_crN. */
+#define CONTROL_REGISTER(name) \
+    static inline u64 read_##name(void) \
+    { \
+        u64 value; \
+\
+        __asm__ volatile("mov %%" #name ", %0" : "=r"(value) : : "memory"); \
+        return value; \
+    } \
+    static inline void write_##name(u64 value) \
+    { \
+        __asm__ volatile("mov %0, %%" #name : : "r"(value) : "memory"); \
+    }
+CONTROL_REGISTER(cr0)
+CONTROL_REGISTER(cr2)
+CONTROL_REGISTER(cr3)
+CONTROL_REGISTER(cr4)
+#undef CONTROL_REGISTER
 
-    __asm__ volatile("mov %%cr2, %0" : "=r"(value));
-    return value;
+/* Disables interrupts, and says in RFLAGS.IF whether they were enabled; enables them if so. */
+static inline u64 irq_save(void)
+{
+    u64 flags;
+
+    __asm__ volatile("pushfq; popq %0; cli" : "=r"(flags) : : "memory");
+    return flags;
+}
+
+static inline void irq_restore(u64 flags)
+{
+    if (flags & RFLAGS_IF)
+        __asm__ volatile("sti" : : : "memory");
 }
 
 static inline struct cpuid_regs cpuid(u32 leaf, u32 subleaf)

@@ -29,63 +29,52 @@ enum {
     ICW4_8086 = 0x01,
 };
 
-static struct {
-    u64 pa;
-    u32 gsi_base, pins;
+static struct ioapic {
+    u32 pa, gsi_base, pins;
 } ioapics[MADT_IOAPICS_MAX];
 static u32 nr_ioapics;
 
-static u32 read_reg(u64 pa, u32 index)
+/* The register of this index, to be read and written until the next call. */
+static volatile u32 *reg(u32 pa, u32 index)
 {
     mmio_write32(pa + IOAPIC_INDEX, index);
-    return mmio_read32(pa + IOAPIC_WINDOW);
+    return mmio_at(pa + IOAPIC_WINDOW);
 }
 
-static void write_reg(u64 pa, u32 index, u32 value)
+static const struct ioapic *owner_of(u32 gsi)
 {
-    mmio_write32(pa + IOAPIC_INDEX, index);
-    mmio_write32(pa + IOAPIC_WINDOW, value);
-}
-
-/* Which I/O APIC has this GSI: an index, or nr_ioapics. */
-static u32 owner_of(u32 gsi)
-{
-    u32 i = 0;
-
-    while (i < nr_ioapics && gsi - ioapics[i].gsi_base >= ioapics[i].pins)
-        i++;
-    return i;
+    for (const struct ioapic *i = ioapics; i < ioapics + nr_ioapics; i++)
+        if (gsi - i->gsi_base < i->pins)
+            return i;
+    return NULL;
 }
 
 bool native_ioapic_has(u32 gsi)
 {
-    return owner_of(gsi) < nr_ioapics;
+    return owner_of(gsi) != NULL;
 }
 
-static void write_low(u32 gsi, u32 low)
+/* Half 0 or 1 of the pin's entry. */
+static volatile u32 *entry(u32 gsi, u32 half)
 {
-    const u32 i = owner_of(gsi);
+    const struct ioapic *i = owner_of(gsi);
 
-    write_reg(ioapics[i].pa, IOAPIC_ENTRIES + 2 * (gsi - ioapics[i].gsi_base), low);
+    return reg(i->pa, IOAPIC_ENTRIES + 2 * (gsi - i->gsi_base) + half);
 }
 
-void native_ioapic_route(const struct ioapic_route *route, bool masked)
+void native_ioapic_route(u32 gsi, u8 vector, bool level, bool active_low, u32 apic_id)
 {
-    const u32 i = owner_of(route->gsi);
-
-    write_low(route->gsi, ENTRY_MASKED);
-    write_reg(ioapics[i].pa, IOAPIC_ENTRIES + 2 * (route->gsi - ioapics[i].gsi_base) + 1,
-              route->apic_id << ENTRY_DESTINATION_SHIFT);
-    write_low(route->gsi, route->vector | (route->active_low ? ENTRY_ACTIVE_LOW : 0) |
-                              (route->level ? ENTRY_LEVEL : 0) | (masked ? ENTRY_MASKED : 0));
+    *entry(gsi, 0) = ENTRY_MASKED;
+    *entry(gsi, 1) = apic_id << ENTRY_DESTINATION_SHIFT;
+    *entry(gsi, 0) =
+        vector | (active_low ? ENTRY_ACTIVE_LOW : 0) | (level ? ENTRY_LEVEL | ENTRY_MASKED : 0);
 }
 
 void native_ioapic_mask(u32 gsi, bool masked)
 {
-    const u32 i = owner_of(gsi);
-    const u32 low = read_reg(ioapics[i].pa, IOAPIC_ENTRIES + 2 * (gsi - ioapics[i].gsi_base));
+    volatile u32 *const low = entry(gsi, 0);
 
-    write_low(gsi, masked ? low | ENTRY_MASKED : low & ~(u32)ENTRY_MASKED);
+    *low = masked ? *low | ENTRY_MASKED : *low & ~(u32)ENTRY_MASKED;
 }
 
 static void disable_8259(u16 port, u8 vector, u8 icw3)
@@ -103,15 +92,12 @@ void native_ioapic_init(const struct madt_info *madt)
         disable_8259(PIC1, VECTOR_8259, ICW3_MASTER);
         disable_8259(PIC2, VECTOR_8259 + 8, ICW3_SLAVE);
     }
-    nr_ioapics = 0;
-    for (u32 i = 0; i < madt->nr_ioapics; i++) {
-        const u64 pa = madt->ioapics[i].pa;
-        const u32 pins = (read_reg(pa, IOAPIC_VERSION) >> 16 & 0xff) + 1;
+    nr_ioapics = madt->nr_ioapics;
+    for (u32 i = 0; i < nr_ioapics; i++) {
+        const u32 pa = madt->ioapics[i].pa, pins = (*reg(pa, IOAPIC_VERSION) >> 16 & 0xff) + 1;
 
-        ioapics[nr_ioapics].pa = pa;
-        ioapics[nr_ioapics].gsi_base = madt->ioapics[i].gsi_base;
-        ioapics[nr_ioapics++].pins = pins;
+        ioapics[i] = (struct ioapic){pa, madt->ioapics[i].gsi_base, pins};
         for (u32 pin = 0; pin < pins; pin++)
-            write_reg(pa, IOAPIC_ENTRIES + 2 * pin, ENTRY_MASKED);
+            *reg(pa, IOAPIC_ENTRIES + 2 * pin) = ENTRY_MASKED;
     }
 }

@@ -4,13 +4,6 @@
 
 #include "lib/madt.h"
 
-struct ioapic_route {
-    u32 gsi;
-    u8 vector;
-    bool active_low, level;
-    u32 apic_id; /* destination, below 256 */
-};
-
 /* Turns off the 8259s if there are any, and masks every pin. */
 void native_ioapic_init(const struct madt_info *madt);
 
@@ -18,9 +11,10 @@ bool native_ioapic_has(u32 gsi);
 
 /*
  * Both for a GSI that is there. Context: one CPU at a time and interrupts disabled, since an index
- * register is written before each access.
+ * register is written before each access. A level-triggered pin is routed masked; the destination's
+ * apic_id is below 256.
  */
-void native_ioapic_route(const struct ioapic_route *route, bool masked);
+void native_ioapic_route(u32 gsi, u8 vector, bool level, bool active_low, u32 apic_id);
 void native_ioapic_mask(u32 gsi, bool masked);
 
 #endif

@@ -6,6 +6,7 @@
  */
 #include "lib/string.h"
 #include "pv/native/apic.h"
+#include "pv/native/io.h"
 #include "pv/native/ioapic.h"
 #include "pv/native/native.h"
 #include "pv/native/vectors.h"
@@ -58,9 +59,8 @@ void native_restore_fl(u64 flags)
 
 static u64 lock(void)
 {
-    const u64 flags = native_save_fl();
+    const u64 flags = irq_save();
 
-    native_irq_disable();
     while (__atomic_test_and_set(&busy, __ATOMIC_ACQUIRE))
         __asm__ volatile("pause");
     return flags;
@@ -69,7 +69,7 @@ static u64 lock(void)
 static void unlock(u64 flags)
 {
     __atomic_clear(&busy, __ATOMIC_RELEASE);
-    native_restore_fl(flags);
+    irq_restore(flags);
 }
 
 static void mask_pin(const struct line *l, bool masked)
@@ -116,7 +116,7 @@ static void on_ipi(struct trap_frame *frame)
     pv_upcalls->ipi(frame, (enum pv_ipi)(frame->vector - VECTOR_IPIS));
 }
 
-static const char *native_irq_init(const char *abi)
+const char *native_irq_init(const char *abi)
 {
     (void)abi;
     /*
@@ -155,55 +155,38 @@ static bool vector_waits(u32 vector)
     return native_apic_get(APIC_IRR + vector / 32 * 16) >> vector % 32 & 1;
 }
 
-static int bind_free_line(const struct line *wanted, bool active_low)
+static int bind(enum line_kind kind, u32 gsi, bool active_low)
 {
     u32 i = 0;
 
-    while (i < NR_LINES && (lines[i].kind != LINE_FREE || vector_waits(VECTOR_LINES + i)))
-        i++;
-    if (i == NR_LINES)
-        return -ENOSPC;
-    lines[i] = *wanted;
-    if (wanted->kind != LINE_SOFT)
-        native_ioapic_route(&(struct ioapic_route){.gsi = wanted->gsi,
-                                                   .vector = (u8)(VECTOR_LINES + i),
-                                                   .active_low = active_low,
-                                                   .level = wanted->kind == LINE_LEVEL,
-                                                   .apic_id = native_apic_own_id()},
-                            wanted->kind == LINE_LEVEL);
-    return (int)i;
-}
-
-static int bind_pin(u32 gsi, bool level, bool active_low)
-{
-    const struct line line = {
-        .kind = level ? LINE_LEVEL : LINE_EDGE, .masked = true, .gsi = gsi, .cpu = pv_this_cpu()};
-
-    if (!native_ioapic_has(gsi))
+    if (kind != LINE_SOFT && !native_ioapic_has(gsi))
         return -ENODEV;
-    if (gsi_is_bound(gsi))
+    if (kind != LINE_SOFT && gsi_is_bound(gsi))
         return -EBUSY;
-    return bind_free_line(&line, active_low);
+    while (lines[i].kind != LINE_FREE || vector_waits(VECTOR_LINES + i))
+        if (++i == NR_LINES)
+            return -ENOSPC;
+    lines[i] = (struct line){.kind = kind, .masked = true, .gsi = gsi, .cpu = pv_this_cpu()};
+    if (kind != LINE_SOFT)
+        native_ioapic_route(gsi, (u8)(VECTOR_LINES + i), kind == LINE_LEVEL, active_low,
+                            native_apic_own_id());
+    return (int)i;
 }
 
 static int bind_source(enum pv_irq_source source, u32 number)
 {
-    const struct line soft = {.kind = LINE_SOFT, .masked = true, .cpu = pv_this_cpu()};
+    const struct madt_isa_irq *isa = madt.isa + number % NR_ISA_IRQS;
 
-    switch (source) {
-    case PV_IRQ_SOFT:
-        return number ? -EINVAL : bind_free_line(&soft, false);
-    case PV_IRQ_ISA:
-        if (number >= NR_ISA_IRQS)
-            return -EINVAL;
-        return bind_pin(madt.isa[number].gsi, madt.isa[number].level, madt.isa[number].active_low);
-    case PV_IRQ_GSI:
-        return bind_pin(number, true, true);
-    }
+    if (source == PV_IRQ_SOFT && !number)
+        return bind(LINE_SOFT, 0, false);
+    if (source == PV_IRQ_ISA && number < NR_ISA_IRQS)
+        return bind(isa->level ? LINE_LEVEL : LINE_EDGE, isa->gsi, isa->active_low);
+    if (source == PV_IRQ_GSI)
+        return bind(LINE_LEVEL, number, true);
     return -EINVAL;
 }
 
-static int native_irq_bind(enum pv_irq_source source, u32 number)
+int native_irq_bind(enum pv_irq_source source, u32 number)
 {
     const u64 flags = lock();
     const int line = bind_source(source, number);
@@ -212,7 +195,7 @@ static int native_irq_bind(enum pv_irq_source source, u32 number)
     return line;
 }
 
-static int native_irq_unbind(u32 line)
+int native_irq_unbind(u32 line)
 {
     struct line *l = line_of(line);
 
@@ -224,7 +207,7 @@ static int native_irq_unbind(u32 line)
     return 0;
 }
 
-static int native_irq_raise(u32 line)
+int native_irq_raise(u32 line)
 {
     const struct line *l = line_of(line);
 
@@ -233,7 +216,7 @@ static int native_irq_raise(u32 line)
     return native_send_vector(l->cpu, VECTOR_LINES + line);
 }
 
-static int native_irq_mask(u32 line)
+int native_irq_mask(u32 line)
 {
     struct line *l = line_of(line);
 
@@ -247,7 +230,7 @@ static int native_irq_mask(u32 line)
 
 /* The order matters: an interrupt after "masked" has fallen is delivered, one before it has set
  * waiting. */
-static int native_irq_unmask(u32 line)
+int native_irq_unmask(u32 line)
 {
     struct line *l = line_of(line);
 
@@ -263,7 +246,7 @@ static int native_irq_unmask(u32 line)
 }
 
 /* The CPU has at most one line in service: its handler runs with interrupts disabled. */
-static void native_irq_eoi(u32 line)
+void native_irq_eoi(u32 line)
 {
     (void)line;
     native_apic_eoi();

@@ -24,9 +24,4 @@ static inline void mmio_write32(u64 pa, u32 value)
     *(volatile u32 *)mmio_at(pa) = value;
 }
 
-static inline u64 mmio_read64(u64 pa)
-{
-    return *(volatile u64 *)mmio_at(pa);
-}
-
 #endif

@@ -5,57 +5,21 @@
  */
 #include "pv/native/apic.h"
 #include "pv/native/io.h"
-#include "pv/native/mmu.h"
 #include "pv/native/native.h"
 #include "pv/native/vectors.h"
 #include "pv/x86.h"
 
-enum {
-    CPUID_FEATURES = 1, /* edx */
-    CPUID_PGE = 1 << 13,
-    CPUID_EXTENDED = 7, /* ebx and ecx */
-    CPUID_SMEP = 1 << 7,
-    CPUID_SMAP = 1 << 20,
-    CPUID_UMIP = 1 << 2,
-    CPUID_AMD_FEATURES = (int)0x80000001, /* edx */
-    CPUID_GIB_PAGES = 1 << 26,
-};
+#define CPUID_GIB_PAGES (1 << 26) /* leaf 0x80000001, edx */
 
 static pte_t *fixmap;
 static bool have_smap;
 static bool have_gib_pages;
 
-static u64 read_cr3(void)
-{
-    u64 value;
-
-    __asm__ volatile("mov %%cr3, %0" : "=r"(value) : : "memory");
-    return value;
-}
-
-static void write_cr3(u64 value)
-{
-    __asm__ volatile("mov %0, %%cr3" : : "r"(value) : "memory");
-}
-
-static u64 read_cr4(void)
-{
-    u64 value;
-
-    __asm__ volatile("mov %%cr4, %0" : "=r"(value));
-    return value;
-}
-
-static void write_cr4(u64 value)
-{
-    __asm__ volatile("mov %0, %%cr4" : : "r"(value) : "memory");
-}
-
 /* The boot tables map the first 4 GiB where the direct map will be. */
 void native_mmu_init(const struct boot_info *info, struct pv_mmu_traits *traits)
 {
     (void)info;
-    have_gib_pages = cpuid((u32)CPUID_AMD_FEATURES, 0).edx & CPUID_GIB_PAGES;
+    have_gib_pages = cpuid(0x80000001, 0).edx & CPUID_GIB_PAGES;
     *traits = (struct pv_mmu_traits){
         .leaf_levels = 1 << 1 | 1 << 2 | (have_gib_pages ? 1 << 3 : 0),
         .root_pages = 1,
@@ -68,21 +32,13 @@ void *native_early_map(pfn_t pfn)
     return pfn_to_va(pfn);
 }
 
-void native_protect_cpu(void)
+/* Other CPUs start with this one's CR4 (start.S). */
+static void protect_cpu(void)
 {
-    const struct cpuid_regs extended = cpuid(CPUID_EXTENDED, 0);
-    u64 cr4 = read_cr4();
+    const u64 bits = native_cr4_bits() & (CR4_PGE | CR4_SMEP | CR4_SMAP | CR4_UMIP);
 
-    if (cpuid(CPUID_FEATURES, 0).edx & CPUID_PGE)
-        cr4 |= CR4_PGE;
-    if (extended.ebx & CPUID_SMEP)
-        cr4 |= CR4_SMEP;
-    if (extended.ebx & CPUID_SMAP)
-        cr4 |= CR4_SMAP;
-    if (extended.ecx & CPUID_UMIP)
-        cr4 |= CR4_UMIP;
-    write_cr4(cr4);
-    have_smap = cr4 & CR4_SMAP;
+    write_cr4(read_cr4() | bits);
+    have_smap = bits & CR4_SMAP;
 }
 
 const char *native_install_tables(struct pv_kernel_tables *t)
@@ -90,7 +46,7 @@ const char *native_install_tables(struct pv_kernel_tables *t)
     t->freed = PFN(0);
     t->nr_freed = 0;
     write_cr3(t->root.n << PAGE_SHIFT);
-    native_protect_cpu();
+    protect_cpu();
     fixmap = pfn_to_va(t->fixmap);
     return NULL;
 }
@@ -146,15 +102,10 @@ void native_clear_ptes(pte_t *slot, u32 count)
         WRITE_ONCE(slot->raw, 0);
 }
 
+/* As protect_start: a walk that finds nothing cannot set a bit in the old entry. */
 pte_t native_get_and_clear_pte(pte_t *slot)
 {
     return (pte_t){__atomic_exchange_n(&slot->raw, 0, __ATOMIC_SEQ_CST)};
-}
-
-/* Absent in between: a walk that finds nothing cannot set a bit in the old entry. */
-pte_t native_protect_start(pte_t *slot)
-{
-    return native_get_and_clear_pte(slot);
 }
 
 void native_protect_commit(pte_t *slot, pte_t old, pte_t changed)
@@ -164,8 +115,7 @@ void native_protect_commit(pte_t *slot, pte_t old, pte_t changed)
 
 void native_announce_table(pfn_t pfn, int level)
 {
-    (void)pfn;
-    (void)level;
+    (void)pfn, (void)level;
 }
 
 int native_pin_root(pfn_t root)
@@ -269,19 +219,13 @@ static void ask(u64 cpus, u64 va)
 
 int native_flush_others(u64 cpus, u64 va)
 {
-    const u64 flags = native_save_fl();
+    const u64 flags = irq_save();
+    const bool up = pv_others_are_up(&cpus);
 
-    native_irq_disable();
-    cpus &= ~(1ull << pv_this_cpu());
-    for (u64 left = cpus; left; left &= left - 1)
-        if (!native_cpu_is_up((u32)__builtin_ctzll(left))) {
-            native_restore_fl(flags);
-            return -ENODEV;
-        }
-    if (cpus)
+    if (up && cpus)
         ask(cpus, va);
-    native_restore_fl(flags);
-    return 0;
+    irq_restore(flags);
+    return up ? 0 : -ENODEV;
 }
 
 void native_lazy_nop(void)
@@ -321,23 +265,64 @@ int native_make_contiguous(pfn_t first, u32 order, u32 address_bits)
     return (first.n + (1ull << order)) << PAGE_SHIFT <= 1ull << address_bits ? 0 : -EINVAL;
 }
 
-static s64 no_balloon(pfn_t first, u64 count, bool give)
+s64 native_balloon_adjust(pfn_t first, u64 count, bool give)
 {
-    (void)first;
-    (void)count;
-    (void)give;
+    (void)first, (void)count, (void)give;
     return -ENODEV;
 }
 
-static u64 no_hypercalls(u64 *updates)
+u64 native_hypercall_count(u64 *updates)
 {
     *updates = 0;
     return 0;
 }
 
 const struct pv_mmu_ops native_mmu_ops = {
-    NATIVE_MMU_OPS,
+    .mmu_init = native_mmu_init,
+    .early_map = native_early_map,
+    .install_tables = native_install_tables,
+    .pfn_to_mfn = native_pfn_to_mfn,
+    .mfn_to_pfn = native_mfn_to_pfn,
+    .make_pte = native_make_pte,
+    .pte_val = native_pte_val,
+    .make_pmd = native_make_pmd,
+    .pmd_val = native_pmd_val,
+    .make_pud = native_make_pud,
+    .pud_val = native_pud_val,
+    .make_pgd = native_make_pgd,
+    .pgd_val = native_pgd_val,
+    .set_pte = native_set_pte,
+    .set_pmd = native_set_pmd,
+    .set_pud = native_set_pud,
+    .set_pgd = native_set_pgd,
+    .set_ptes = native_set_ptes,
+    .init_ptes = native_set_ptes,
+    .clear_ptes = native_clear_ptes,
+    .get_and_clear_pte = native_get_and_clear_pte,
+    .protect_start = native_get_and_clear_pte,
+    .protect_commit = native_protect_commit,
+    .announce_table = native_announce_table,
+    .release_table = native_announce_table,
+    .pin_root = native_pin_root,
+    .unpin_root = native_unpin_root,
+    .read_root = native_read_root,
+    .write_root = native_write_root,
+    .flush_one = native_flush_one,
+    .flush_user = native_flush_user,
+    .flush_all = native_flush_all,
+    .lazy_enter = native_lazy_nop,
+    .lazy_leave = native_lazy_nop,
+    .lazy_flush = native_lazy_nop,
+    .context_switch_start = native_context_switch_start,
+    .context_switch_end = native_context_switch_end,
+    .set_fixmap = native_set_fixmap,
+    .user_access_begin = native_user_access_begin,
+    .user_access_end = native_user_access_end,
+    .make_contiguous = native_make_contiguous,
+};
+
+const struct pv_host_ops native_host_ops = {
     .flush_others = native_flush_others,
-    .balloon_adjust = no_balloon,
-    .hypercall_count = no_hypercalls,
+    .balloon_adjust = native_balloon_adjust,
+    .hypercall_count = native_hypercall_count,
 };

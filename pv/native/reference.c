@@ -10,7 +10,7 @@
 
 enum {
     ACPI_HPET_ADDRESS = 44, /* in the table of that name */
-    HPET_CAPABILITIES = 0x000,
+    HPET_PERIOD = 0x004,    /* upper half of the capabilities: femtoseconds */
     HPET_CONFIG = 0x010,
     HPET_COUNTER = 0x0f0,
     HPET_ENABLE = 1,
@@ -28,9 +28,7 @@ enum {
     MOVES_WITHIN = 10000, /* reads; each takes a part of a microsecond */
 };
 
-#define HPET_PERIOD_MAX       100000000ull /* femtoseconds, by the specification */
-#define PM_TIMER_FEMTOSECONDS 279365115ull /* 3.579545 MHz */
-#define PIT_FEMTOSECONDS      838095345ull /* 1.193182 MHz */
+#define HPET_PERIOD_MAX 100000000u /* femtoseconds, by the specification */
 
 static u64 hpet_pa;
 static u16 pm_timer_port;
@@ -44,29 +42,34 @@ static u64 load(const struct acpi_header *table, u32 offset, u32 size)
     return value;
 }
 
-static u64 hpet_read(void)
+static u32 hpet_read(void)
 {
     return mmio_read32(hpet_pa + HPET_COUNTER);
 }
 
-static u64 pm_timer_read(void)
+static u32 pm_timer_read(void)
 {
     return inl(pm_timer_port);
 }
 
 /* Counts down from 65535, once: 54 ms, longer than any measurement. */
-static u64 pit_read(void)
+static u32 pit_read(void)
 {
     u8 low;
 
     outb(PIT_COMMAND, PIT_LATCH_CHANNEL2);
     low = inb(PIT_CHANNEL2);
-    return 0xffffu - (low | (u64)inb(PIT_CHANNEL2) << 8);
+    return 0xffffu - (low | (u32)inb(PIT_CHANNEL2) << 8);
 }
+
+static struct reference_clock hpet_clock = {"HPET", hpet_read, 0xffffffff, 0 /* it says itself */},
+                              pm_timer_clock = {"ACPI PM timer", pm_timer_read, 0xffffff,
+                                                279365115}, /* 3.579545 MHz */
+    pit_clock = {"PIT", pit_read, 0xffff, 838095345};       /* 1.193182 MHz */
 
 static bool moves(const struct reference_clock *clock)
 {
-    const u64 first = clock->read();
+    const u32 first = clock->read();
 
     for (int i = 0; i < MOVES_WITHIN; i++)
         if (((clock->read() - first) & clock->mask) > 2)
@@ -74,41 +77,42 @@ static bool moves(const struct reference_clock *clock)
     return false;
 }
 
-static bool hpet_start(const struct acpi_header *table, struct reference_clock *clock)
+static bool hpet_start(const struct acpi_header *table)
 {
-    u64 period;
+    u32 period;
 
     hpet_pa = load(table, ACPI_HPET_ADDRESS, 8);
     if (!hpet_pa || hpet_pa >= BOOT_MAP_SIZE)
         return false;
-    period = mmio_read64(hpet_pa + HPET_CAPABILITIES) >> 32;
+    period = mmio_read32(hpet_pa + HPET_PERIOD);
     if (!period || period > HPET_PERIOD_MAX)
         return false;
     mmio_write32(hpet_pa + HPET_CONFIG, mmio_read32(hpet_pa + HPET_CONFIG) | HPET_ENABLE);
-    *clock = (struct reference_clock){"HPET", hpet_read, 0xffffffff, period};
-    return moves(clock);
+    hpet_clock.femtoseconds = period;
+    return moves(&hpet_clock);
 }
 
-static bool pm_timer_start(const struct acpi_header *fadt, struct reference_clock *clock)
+static bool pm_timer_start(const struct acpi_header *fadt)
 {
     pm_timer_port = (u16)load(fadt, FADT_PM_TIMER_PORT, 4);
-    *clock =
-        (struct reference_clock){"ACPI PM timer", pm_timer_read, 0xffffff, PM_TIMER_FEMTOSECONDS};
-    return pm_timer_port && moves(clock);
+    return pm_timer_port && moves(&pm_timer_clock);
 }
 
-static bool pit_start(struct reference_clock *clock)
+static bool pit_start(void)
 {
     outb(PORT_61, (inb(PORT_61) & (u8)~PORT_61_SPEAKER) | PORT_61_GATE2);
     outb(PIT_COMMAND, PIT_CHANNEL2_MODE0);
     outb(PIT_CHANNEL2, 0xff);
     outb(PIT_CHANNEL2, 0xff);
-    *clock = (struct reference_clock){"PIT", pit_read, 0xffff, PIT_FEMTOSECONDS};
-    return moves(clock);
+    return moves(&pit_clock);
 }
 
-bool native_reference_find(const struct acpi_header *hpet, const struct acpi_header *fadt,
-                           struct reference_clock *clock)
+const struct reference_clock *native_reference_find(const struct acpi_header *hpet,
+                                                    const struct acpi_header *fadt)
 {
-    return hpet_start(hpet, clock) || pm_timer_start(fadt, clock) || pit_start(clock);
+    if (hpet_start(hpet))
+        return &hpet_clock;
+    if (pm_timer_start(fadt))
+        return &pm_timer_clock;
+    return pit_start() ? &pit_clock : NULL;
 }

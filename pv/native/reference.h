@@ -6,16 +6,16 @@
 
 struct reference_clock {
     const char *name;
-    u64 (*read)(void); /* counts up, within mask */
-    u64 mask;
-    u64 femtoseconds; /* of one tick */
+    u32 (*read)(void); /* counts up, within mask */
+    u32 mask;
+    u32 femtoseconds; /* of one tick */
 };
 
 /*
- * Looks for them, the best first: HPET, ACPI's PM timer, the PIT. The tables may be NULL. False if
+ * Looks for them, the best first: HPET, ACPI's PM timer, the PIT. The tables may be NULL. NULL if
  * this machine has none.
  */
-bool native_reference_find(const struct acpi_header *hpet, const struct acpi_header *fadt,
-                           struct reference_clock *clock);
+const struct reference_clock *native_reference_find(const struct acpi_header *hpet,
+                                                    const struct acpi_header *fadt);
 
 #endif

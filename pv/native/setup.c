@@ -3,9 +3,7 @@
  * list in pv/pv.c, so whoever comes here has found no hypervisor that knows better.
  */
 #include "boot/layout.h"
-#include "pv/native/io.h"
 #include "lib/format.h"
-#include "lib/string.h"
 #include "pv/native/io.h"
 #include "pv/native/native.h"
 #include "pv/selectors.h"
@@ -18,7 +16,7 @@ static const char *native_probe(enum boot_protocol protocol)
     return protocol == BOOT_XEN_PV ? "a Xen PV guest runs at CPL 3: the CPU is Xen's" : NULL;
 }
 
-static const char *native_early_init(u64 loader_info)
+const char *native_early_init(u64 loader_info)
 {
     (void)loader_info;
     return native_console_init() ? NULL : "no UART at 0x3f8 and no debug port at 0xe9";
@@ -34,28 +32,23 @@ const char *native_memory_map(struct boot_info *info)
     return boot_add_region(info, DEVICES_BASE, DEVICES_SIZE, BOOT_RESERVED);
 }
 
+const struct phys_window native_low_memory = {(const u8 *)DIRECT_MAP_BASE, 0, BOOT_MAP_SIZE};
+
 static const struct acpi_header *find_table(const struct boot_info *info, const char *signature)
 {
-    const struct phys_window low = {(const u8 *)DIRECT_MAP_BASE, 0, BOOT_MAP_SIZE};
-
-    return acpi_find_table(&low, info, signature);
+    return acpi_find_table(&native_low_memory, info, signature);
 }
 
 /* The CPU's vendor and, where CPUID says that there is one, the emulator's or hypervisor's name for
  * itself. */
-static void native_banner(char *text, size_t cap)
+void native_banner(char *text, size_t cap)
 {
     const struct cpuid_regs cpu = cpuid(0, 0), above = cpuid(0x40000000, 0);
-    const bool has_above = cpuid(1, 0).ecx >> 31 & 1;
-    char vendor[13] = "", name[13] = "";
+    const u32 vendor[] = {cpu.ebx, cpu.edx, cpu.ecx}, name[] = {above.ebx, above.ecx, above.edx};
+    const bool has_above = cpuid(1, 0).ecx >> 31;
 
-    memcpy(vendor, &cpu.ebx, 4);
-    memcpy(vendor + 4, &cpu.edx, 4);
-    memcpy(vendor + 8, &cpu.ecx, 4);
-    memcpy(name, &above.ebx, 4);
-    memcpy(name + 4, &above.ecx, 4);
-    memcpy(name + 8, &above.edx, 4);
-    ksnprintf(text, cap, "%s%s%s", vendor, has_above ? " CPU of " : " CPU", has_above ? name : "");
+    ksnprintf(text, cap, "%.12s CPU%s%.*s", (const char *)vendor, has_above ? " of " : "",
+              has_above ? 12 : 0, (const char *)name);
 }
 
 void native_platform_init(const struct boot_info *info)
@@ -67,12 +60,12 @@ void native_platform_init(const struct boot_info *info)
 }
 
 /* This kernel knows no S3; what it would have to save lies in memory, all of it. */
-static int native_suspend(void)
+int native_suspend(void)
 {
     return -ENODEV;
 }
 
-static const struct pv_setup_ops native_setup_ops = {
+const struct pv_setup_ops native_setup_ops = {
     .early_init = native_early_init,
     .trap_init = native_trap_init,
     .memory_map = native_memory_map,
@@ -94,6 +87,7 @@ const struct pv_backend pv_backend_native = {
     .kernel_cs = KERNEL_CS,
     .kernel_ss = KERNEL_DS,
     .mmu = &native_mmu_ops,
+    .host = &native_host_ops,
     .flag = &native_flag_ops,
     .apic = &native_apic_ops,
     .lock = &native_lock_ops,

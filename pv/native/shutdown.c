@@ -24,9 +24,7 @@ static struct acpi_soft_off soft_off;
 
 void native_shutdown_init(const struct boot_info *info)
 {
-    const struct phys_window low = {(const u8 *)DIRECT_MAP_BASE, 0, BOOT_MAP_SIZE};
-
-    soft_off = acpi_find_soft_off(&low, info);
+    soft_off = acpi_find_soft_off(&native_low_memory, info);
 }
 
 static void acpi_power_off(void)

@@ -32,56 +32,49 @@ _Static_assert(offsetof(struct native_start, how.area) == 16, "start.S knows the
 _Static_assert(offsetof(struct native_start, how.stack_top) == 24, "start.S knows the layout");
 _Static_assert(offsetof(struct native_start, how.entry) == 32, "start.S knows the layout");
 
-static u32 apic_ids[MADT_CPUS_MAX + 1], nr_cpus = 1;
-static bool up[PV_CPUS_MAX] = {true};
-static const struct boot_info *boot;
-static u64 trampoline_pa;
+static u32 apic_ids[MADT_CPUS_MAX + 1], nr_cpus;
+static bool up[PV_CPUS_MAX];
+static u64 trampoline_pa; /* 0: there is no place */
 
 /* CPU 0 is the one that runs, wherever the firmware lists it; the others come in its order. */
 void native_smp_learn(const struct madt_info *madt)
 {
     apic_ids[0] = native_apic_own_id();
     nr_cpus = 1;
+    up[0] = true;
     for (u32 i = 0; i < madt->nr_cpus; i++)
         if (madt->apic_ids[i] != apic_ids[0])
             apic_ids[nr_cpus++] = madt->apic_ids[i];
 }
 
+/* A page of RAM below 512 KiB that nothing of the loader's lies in. */
 void native_smp_learn_memory(const struct boot_info *info)
 {
-    boot = info;
+    for (u32 i = 0; i < info->nr_regions; i++) {
+        const struct boot_region *r = &info->regions[i];
+        const u64 end = MIN(r->base + r->size, LOW_END) & ~(PAGE_SIZE - 1);
+
+        if (r->type == BOOT_RAM && end >= MAX(r->base, LOW_START) + PAGE_SIZE)
+            trampoline_pa = MAX(trampoline_pa, end - PAGE_SIZE);
+    }
 }
 
-/* A page of RAM below 512 KiB that nothing of the loader's lies in. */
-static u64 find_low_page(void)
-{
-    for (u64 pa = LOW_END - PAGE_SIZE; pa >= LOW_START; pa -= PAGE_SIZE)
-        for (u32 i = 0; i < boot->nr_regions; i++) {
-            const struct boot_region *r = &boot->regions[i];
-
-            if (r->type == BOOT_RAM && pa >= r->base && pa + PAGE_SIZE <= r->base + r->size)
-                return pa;
-        }
-    return 0;
-}
-
-static const char *native_smp_prepare(void)
+const char *native_smp_prepare(void)
 {
     const size_t size = (size_t)(native_trampoline_end - native_trampoline);
 
-    trampoline_pa = find_low_page();
     if (!trampoline_pa)
         return "no page of RAM below 512 KiB for other CPUs to start in";
     memcpy((void *)(DIRECT_MAP_BASE + trampoline_pa), native_trampoline, size);
     return NULL;
 }
 
-static u32 native_cpu_count(void)
+u32 native_cpu_count(void)
 {
     return nr_cpus;
 }
 
-static void native_cpu_describe(u32 cpu, char *text, size_t size)
+void native_cpu_describe(u32 cpu, char *text, size_t size)
 {
     if (cpu < nr_cpus)
         ksnprintf(text, size, "APIC id %u", apic_ids[cpu]);
@@ -92,6 +85,11 @@ static void native_cpu_describe(u32 cpu, char *text, size_t size)
 bool native_cpu_is_up(u32 cpu)
 {
     return cpu < PV_CPUS_MAX && READ_ONCE(up[cpu]);
+}
+
+static bool can_start(u32 cpu)
+{
+    return cpu < nr_cpus && cpu < PV_CPUS_MAX;
 }
 
 static void wait_ns(u64 ns)
@@ -114,14 +112,14 @@ static void start_up(u32 apic_id)
     }
 }
 
-static int native_cpu_up(u32 cpu, const struct pv_cpu_start *start)
+int native_cpu_up(u32 cpu, const struct pv_cpu_start *start)
 {
     int hooked;
 
-    if (cpu >= MIN(nr_cpus, PV_CPUS_MAX) || native_cpu_is_up(cpu))
+    if (!can_start(cpu) || native_cpu_is_up(cpu))
         return -EINVAL;
     native_take_exception_stacks(cpu, start);
-    native_start = (struct native_start){native_read_cr3(), native_read_cr4(), *start};
+    native_start = (struct native_start){read_cr3(), read_cr4(), *start};
     hooked = pv_startup_ipi_hook(apic_ids[cpu], (u64)start->entry, start->stack_top);
     if (hooked < 0)
         return hooked;
@@ -130,7 +128,7 @@ static int native_cpu_up(u32 cpu, const struct pv_cpu_start *start)
     return 0;
 }
 
-static void native_cpu_enter(void)
+void native_cpu_enter(void)
 {
     if (!native_apic_init())
         pv_panic("cpu_enter", "CPU %u has no local APIC", pv_this_cpu());
@@ -138,7 +136,7 @@ static void native_cpu_enter(void)
     native_flush_if_asked(); /* what was asked before it left, and lost with its interrupts */
 }
 
-static void native_cpu_leave(void)
+void native_cpu_leave(void)
 {
     WRITE_ONCE(up[pv_this_cpu()], false);
     native_halt();
@@ -146,9 +144,9 @@ static void native_cpu_leave(void)
 }
 
 /* After an INIT a CPU waits for a start-up IPI, and for nothing else. */
-static int native_cpu_down(u32 cpu)
+int native_cpu_down(u32 cpu)
 {
-    if (cpu >= MIN(nr_cpus, PV_CPUS_MAX) || cpu == pv_this_cpu())
+    if (!can_start(cpu) || cpu == pv_this_cpu())
         return -EINVAL;
     WRITE_ONCE(up[cpu], false);
     return native_apic_icr(apic_ids[cpu], ICR_ASSERT | ICR_INIT);
@@ -164,12 +162,12 @@ int native_send_vector(u32 cpu, u32 vector)
     return send(cpu, vector);
 }
 
-static int native_send_ipi(u32 cpu, enum pv_ipi kind)
+int native_send_ipi(u32 cpu, enum pv_ipi kind)
 {
     return kind < PV_NR_IPIS ? send(cpu, VECTOR_IPIS + kind) : -EINVAL;
 }
 
-static int native_send_nmi(u32 cpu)
+int native_send_nmi(u32 cpu)
 {
     return send(cpu, ICR_NMI);
 }

@@ -31,9 +31,11 @@ enum {
 /* An update takes 2 ms at most; each read of the port about 1 us. */
 #define RTC_SPINS 100000
 
-struct rtc {
-    u8 second, minute, hour, day, month, year, century;
-};
+/* In the order of the registers below. */
+enum { SECOND, MINUTE, HOUR, DAY, MONTH, YEAR, CENTURY, NR_FIELDS };
+
+static const u8 registers[NR_FIELDS] = {RTC_SECONDS, RTC_MINUTES, RTC_HOURS,  RTC_DAY,
+                                        RTC_MONTH,   RTC_YEAR,    RTC_CENTURY};
 
 static u8 cmos_read(u8 index)
 {
@@ -55,52 +57,45 @@ static bool rtc_wait_stable(void)
     return false;
 }
 
-static bool rtc_read_once(struct rtc *rtc)
+static bool rtc_read_once(u8 rtc[NR_FIELDS])
 {
     if (!rtc_wait_stable())
         return false;
-    rtc->second = cmos_read(RTC_SECONDS);
-    rtc->minute = cmos_read(RTC_MINUTES);
-    rtc->hour = cmos_read(RTC_HOURS);
-    rtc->day = cmos_read(RTC_DAY);
-    rtc->month = cmos_read(RTC_MONTH);
-    rtc->year = cmos_read(RTC_YEAR);
-    rtc->century = cmos_read(RTC_CENTURY);
+    for (u32 i = 0; i < NR_FIELDS; i++)
+        rtc[i] = cmos_read(registers[i]);
     return true;
 }
 
-static u32 from_bcd(u8 value, u8 status_b)
+static bool rtc_to_time(u8 rtc[NR_FIELDS], u8 status_b, struct civil_time *t)
 {
-    return status_b & STATUS_B_BINARY ? value : (value >> 4) * 10u + (value & 0xf);
-}
+    const bool pm = !(status_b & STATUS_B_24_HOURS) && rtc[HOUR] & HOURS_PM;
 
-static bool rtc_to_time(const struct rtc *rtc, u8 status_b, struct civil_time *t)
-{
-    u32 hour = from_bcd(rtc->hour & (u8)~HOURS_PM, status_b);
-
+    rtc[HOUR] &= (u8)~HOURS_PM;
+    for (u32 i = 0; i < NR_FIELDS && !(status_b & STATUS_B_BINARY); i++)
+        rtc[i] = (u8)((rtc[i] >> 4) * 10 + (rtc[i] & 0xf));
     if (!(status_b & STATUS_B_24_HOURS))
-        hour = hour % 12 + (rtc->hour & HOURS_PM ? 12 : 0);
-    t->year = from_bcd(rtc->century, status_b) * 100 + from_bcd(rtc->year, status_b);
-    t->month = from_bcd(rtc->month, status_b);
-    t->day = from_bcd(rtc->day, status_b);
-    t->hour = hour;
-    t->minute = from_bcd(rtc->minute, status_b);
-    t->second = from_bcd(rtc->second, status_b);
+        rtc[HOUR] = rtc[HOUR] % 12 + (pm ? 12 : 0);
+    *t = (struct civil_time){.year = rtc[CENTURY] * 100u + rtc[YEAR],
+                             .month = rtc[MONTH],
+                             .day = rtc[DAY],
+                             .hour = rtc[HOUR],
+                             .minute = rtc[MINUTE],
+                             .second = rtc[SECOND]};
     return civil_time_valid(t);
 }
 
 /* Two equal reads in a row: no update came in between. */
 int native_get_wallclock(u64 *ns)
 {
-    struct rtc first, second;
+    u8 first[NR_FIELDS], second[NR_FIELDS];
     struct civil_time t;
 
     for (int tries = 0; tries < 8; tries++) {
-        if (!rtc_read_once(&first) || !rtc_read_once(&second))
+        if (!rtc_read_once(first) || !rtc_read_once(second))
             return -ENODEV;
-        if (memcmp(&first, &second, sizeof(first)))
+        if (memcmp(first, second, sizeof(first)))
             continue;
-        if (!rtc_to_time(&first, cmos_read(RTC_STATUS_B), &t))
+        if (!rtc_to_time(first, cmos_read(RTC_STATUS_B), &t))
             return -ENODEV;
         *ns = civil_time_to_unix(&t) * 1000000000;
         return 0;
@@ -108,22 +103,25 @@ int native_get_wallclock(u64 *ns)
     return -ENODEV;
 }
 
-static u8 to_rtc(u32 value, u8 status_b)
+static void rtc_from_time(const struct civil_time *t, u8 status_b, u8 rtc[NR_FIELDS])
 {
-    return (u8)(status_b & STATUS_B_BINARY ? value : value / 10 << 4 | value % 10);
-}
+    const u32 values[NR_FIELDS] = {t->second, t->minute,     t->hour,      t->day,
+                                   t->month,  t->year % 100, t->year / 100};
+    const bool halves = !(status_b & STATUS_B_24_HOURS);
 
-static u8 to_rtc_hour(u32 hour, u8 status_b)
-{
-    if (status_b & STATUS_B_24_HOURS)
-        return to_rtc(hour, status_b);
-    return to_rtc((hour + 11) % 12 + 1, status_b) | (hour >= 12 ? HOURS_PM : 0);
+    for (u32 i = 0; i < NR_FIELDS; i++) {
+        const u32 value = i == HOUR && halves ? (t->hour + 11) % 12 + 1 : values[i];
+
+        rtc[i] = (u8)(status_b & STATUS_B_BINARY ? value : value / 10 << 4 | value % 10);
+    }
+    if (halves && t->hour >= 12)
+        rtc[HOUR] |= HOURS_PM;
 }
 
 int native_set_wallclock(u64 ns)
 {
+    u8 rtc[NR_FIELDS], status_b;
     struct civil_time t;
-    u8 status_b;
 
     if (!wallclock_valid(ns))
         return -EINVAL;
@@ -132,13 +130,9 @@ int native_set_wallclock(u64 ns)
     civil_time_from_unix(ns / 1000000000, &t);
     status_b = cmos_read(RTC_STATUS_B) & (u8)~STATUS_B_SET;
     cmos_write(RTC_STATUS_B, status_b | STATUS_B_SET);
-    cmos_write(RTC_SECONDS, to_rtc(t.second, status_b));
-    cmos_write(RTC_MINUTES, to_rtc(t.minute, status_b));
-    cmos_write(RTC_HOURS, to_rtc_hour(t.hour, status_b));
-    cmos_write(RTC_DAY, to_rtc(t.day, status_b));
-    cmos_write(RTC_MONTH, to_rtc(t.month, status_b));
-    cmos_write(RTC_YEAR, to_rtc(t.year % 100, status_b));
-    cmos_write(RTC_CENTURY, to_rtc(t.year / 100, status_b));
+    rtc_from_time(&t, status_b, rtc);
+    for (u32 i = 0; i < NR_FIELDS; i++)
+        cmos_write(registers[i], rtc[i]);
     cmos_write(RTC_STATUS_B, status_b);
     return 0;
 }

@@ -257,8 +257,11 @@ static const struct pv_mmu_ops ops = {
     .lazy_flush = drain,
     .user_access_begin = nop,
     .user_access_end = nop,
-    .balloon_adjust = balloon_adjust,
     .make_contiguous = make_contiguous,
+};
+
+static const struct pv_host_ops host_ops = {
+    .balloon_adjust = balloon_adjust,
 };
 
 /* The machine's one CPU, found by %gs as in the kernel; nobody uses that on the host. */
@@ -311,6 +314,7 @@ void fake_reset(void)
     FAKE_REQUIRE(!syscall(SYS_arch_prctl, ARCH_SET_GS, &area), "no GS base");
     area.spinlocks = 0;
     pv_ops.mmu = ops;
+    pv_ops.host = host_ops;
     pv_ops.flag = flag_ops;
     mm_traits = (struct pv_mmu_traits){.leaf_levels = 6, .root_pages = 2};
     memset(db, 0xee, sizeof(db)); /* the table of frames need not be zeroed */

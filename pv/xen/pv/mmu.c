@@ -304,10 +304,8 @@ static int xen_pv_flush_others(u64 cpus, u64 va)
         op.cmd = MMUEXT_INVLPG_MULTI;
         op.arg1.linear_addr = va;
     }
-    cpus &= ~(1ull << pv_this_cpu());
-    for (u64 left = cpus; left; left &= left - 1)
-        if (!xen_cpu_is_up((u32)__builtin_ctzll(left)))
-            return -ENODEV;
+    if (!pv_others_are_up(&cpus))
+        return -ENODEV;
     return cpus ? xen_pv_mmuext(&op, 1) : 0;
 }
 
@@ -380,7 +378,6 @@ const struct pv_mmu_ops xen_pv_mmu_ops = {
     .flush_one = xen_pv_flush_one,
     .flush_user = xen_pv_flush_all,
     .flush_all = xen_pv_flush_all,
-    .flush_others = xen_pv_flush_others,
     .lazy_enter = xen_pv_lazy_enter,
     .lazy_leave = xen_pv_lazy_leave,
     .lazy_flush = xen_pv_drain,
@@ -389,7 +386,11 @@ const struct pv_mmu_ops xen_pv_mmu_ops = {
     .set_fixmap = xen_pv_set_fixmap,
     .user_access_begin = xen_pv_user_access,
     .user_access_end = xen_pv_user_access,
-    .balloon_adjust = xen_pv_balloon_adjust,
     .make_contiguous = xen_pv_make_contiguous,
+};
+
+const struct pv_host_ops xen_pv_host_ops = {
+    .flush_others = xen_pv_flush_others,
+    .balloon_adjust = xen_pv_balloon_adjust,
     .hypercall_count = xen_pv_hypercall_count,
 };

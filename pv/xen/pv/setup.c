@@ -127,6 +127,7 @@ const struct pv_backend pv_backend_xen_pv = {
     .kernel_cs = FLAT_KERNEL_CS & ~3, /* Xen shows a kernel's frames as of CPL 0 */
     .kernel_ss = FLAT_KERNEL_SS,
     .mmu = &xen_pv_mmu_ops,
+    .host = &xen_pv_host_ops,
     .flag = &xen_pv_flag_ops,
     .apic = &xen_pv_apic_ops,
     .lock = &xen_lock_ops,

@@ -12,6 +12,7 @@ void xen_pv_move_start_info(void);
 pfn_t xen_pv_kernel_root(void);
 /* mmu.c */
 extern const struct pv_mmu_ops xen_pv_mmu_ops;
+extern const struct pv_host_ops xen_pv_host_ops;
 
 /*
  * The P2M: the machine frame of each of our frames. Xen's builder made it; entries change when

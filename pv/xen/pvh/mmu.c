@@ -1,7 +1,6 @@
 /*
- * Class 3 of a PVH guest: its page tables are the hardware's own, so all but the balloon is native.
+ * Class 3 of a PVH guest: its page tables are the hardware's own, all but Xen's part is native.
  */
-#include "pv/native/mmu.h"
 #include "pv/xen/hypercall.h"
 #include "pv/xen/pvh/xen_pvh.h"
 #include "pv/xen/xen.h"
@@ -30,10 +29,8 @@ static s64 xen_pvh_balloon_adjust(pfn_t first, u64 count, bool give)
 static int xen_pvh_flush_others(u64 cpus, u64 va)
 {
     (void)va;
-    cpus &= ~(1ull << pv_this_cpu());
-    for (u64 left = cpus; left; left &= left - 1)
-        if (!xen_cpu_is_up((u32)__builtin_ctzll(left)))
-            return -ENODEV;
+    if (!pv_others_are_up(&cpus))
+        return -ENODEV;
     if (cpus && xen_hvm_op(HVMOP_flush_tlbs, NULL))
         pv_panic("flush_others", "Xen refuses HVMOP_flush_tlbs");
     return 0;
@@ -45,8 +42,7 @@ static u64 xen_pvh_hypercall_count(u64 *updates)
     return xen_hypercalls;
 }
 
-const struct pv_mmu_ops xen_pvh_mmu_ops = {
-    NATIVE_MMU_OPS,
+const struct pv_host_ops xen_pvh_host_ops = {
     .flush_others = xen_pvh_flush_others,
     .balloon_adjust = xen_pvh_balloon_adjust,
     .hypercall_count = xen_pvh_hypercall_count,

@@ -5,6 +5,7 @@
 #include "boot/layout.h"
 #include "lib/string.h"
 #include "pv/native/apic.h"
+#include "pv/native/io.h"
 #include "pv/native/native.h"
 #include "pv/x86.h"
 #include "pv/xen/hypercall.h"
@@ -24,9 +25,9 @@ static void fill_context(struct vcpu_hvm_context *c, const struct pv_cpu_start *
         .rdi = (u64)start->area,
         .rsi = (u64)start->entry,
         .rflags = RFLAGS_FIXED,
-        .cr0 = native_read_cr0(),
-        .cr3 = native_read_cr3(),
-        .cr4 = native_read_cr4(),
+        .cr0 = read_cr0(),
+        .cr3 = read_cr3(),
+        .cr4 = read_cr4(),
         .efer = native_read_msr(MSR_EFER),
     };
 }

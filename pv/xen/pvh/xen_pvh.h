@@ -11,6 +11,6 @@ extern const struct pv_smp_ops xen_pvh_smp_ops;
 void xen_pvh_irq_init_cpu(void);
 extern const struct pv_irq_ops xen_pvh_irq_ops;
 extern const struct pv_apic_ops xen_pvh_apic_ops;
-extern const struct pv_mmu_ops xen_pvh_mmu_ops;
+extern const struct pv_host_ops xen_pvh_host_ops;
 
 #endif
