@@ -30,9 +30,9 @@ static void print_address(int depth, u64 addr)
     u64 offset;
 
     if (symtab_lookup(&kernel_symtab, addr, name, &offset))
-        print("  #%d %s+0x%llx\n", depth, name, (unsigned long long)offset);
+        print("  #%d %s+0x%lx\n", depth, name, offset);
     else
-        print("  #%d %016llx\n", depth, (unsigned long long)addr);
+        print("  #%d %016lx\n", depth, addr);
 }
 
 static void print_repeats(u32 repeats)
@@ -45,28 +45,25 @@ static void print_repeats(u32 repeats)
  */
 void backtrace_print(u64 rip, u64 rbp)
 {
-    u64 last = rip;
+    u64 last = ~rip;
     u32 repeats = 0;
-    int lines = 1, depth = 1;
 
-    print_address(0, rip);
-    for (; lines < BACKTRACE_MAX && readable_frame(rbp); depth++) {
+    for (int lines = 0, depth = 0; lines < BACKTRACE_MAX; depth++) {
         const u64 *frame = (const u64 *)rbp;
 
-        if (frame[1] && frame[1] - 1 == last) {
+        if (rip == last) {
             repeats++;
         } else {
             print_repeats(repeats);
             repeats = 0;
-            if (!frame[1])
-                return;
-            last = frame[1] - 1;
+            print_address(depth, rip);
             lines++;
-            print_address(depth, last);
         }
-        if (frame[0] <= rbp)
+        if (!readable_frame(rbp) || !frame[1])
             break;
-        rbp = frame[0];
+        last = rip;
+        rip = frame[1] - 1;
+        rbp = frame[0] > rbp ? frame[0] : 0;
     }
     print_repeats(repeats);
 }

@@ -115,33 +115,10 @@ void smp_call_wait(struct call *call)
         halt_until_done(call);
 }
 
-static void call_here(void (*fn)(void *arg), void *arg)
-{
-    fn(arg);
-    this_cpu()->calls_run++;
-}
-
-/* The thread may be moved until interrupts are disabled: a call to the CPU it has come to is done
- * here. */
-int smp_call(u32 cpu, void (*fn)(void *arg), void *arg)
-{
-    struct call call = {.fn = fn, .arg = arg};
-    int error = 0;
-
-    check_open();
-    pv_irq_disable();
-    if (cpu == pv_this_cpu())
-        call_here(fn, arg);
-    else
-        error = smp_call_async(cpu, &call);
-    if (cpu == pv_this_cpu() || error)
-        call.state = CALL_DONE;
-    pv_irq_enable();
-    smp_call_wait(&call);
-    return error;
-}
-
-/* Asked of some first, then waited for: as many as there is room for on the stack. */
+/*
+ * Asked of some first, then waited for: as many as there is room for on the stack. The thread may
+ * be moved until interrupts are disabled: the CPU to which it has come is called here.
+ */
 u32 smp_call_many(u64 set, void (*fn)(void *arg), void *arg)
 {
     struct call calls[16];
@@ -151,7 +128,8 @@ u32 smp_call_many(u64 set, void (*fn)(void *arg), void *arg)
     pv_irq_disable();
     if (set >> pv_this_cpu() & 1) {
         set &= ~(1ull << pv_this_cpu());
-        call_here(fn, arg);
+        fn(arg);
+        this_cpu()->calls_run++;
         total++;
     }
     pv_irq_enable();
@@ -168,4 +146,9 @@ u32 smp_call_many(u64 set, void (*fn)(void *arg), void *arg)
         total += asked;
     }
     return total;
+}
+
+int smp_call(u32 cpu, void (*fn)(void *arg), void *arg)
+{
+    return cpu < PV_CPUS_MAX && smp_call_many(1ull << cpu, fn, arg) ? 0 : -EINVAL;
 }

@@ -40,7 +40,6 @@ struct cpu {
     struct spinlock queue_lock;
     struct thread *first, **end;
     struct thread *idle;
-    struct thread *leaving; /* has just gone off, for another CPU */
     struct timer slice;
     u32 bound; /* threads that run here only: while there are any, the CPU stays */
     u64 switches;

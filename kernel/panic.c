@@ -10,27 +10,17 @@
 
 static u32 panicking; /* which CPU, plus one */
 
-#define REGISTER(name, field) \
-    { \
-        name, offsetof(struct trap_frame, field) / sizeof(u64) \
-    }
-
+/* All in which the compiler keeps values, in the frame's order. */
 static void print_registers(const struct trap_frame *f)
 {
-    static const struct {
-        char name[4];
-        u8 at; /* in the frame */
-    } regs[] = {REGISTER("rax", rax), REGISTER("rbx", rbx), REGISTER("rcx", rcx),
-                REGISTER("rdx", rdx), REGISTER("rsi", rsi), REGISTER("rdi", rdi),
-                REGISTER("rbp", rbp), REGISTER("rsp", rsp), REGISTER("r8 ", r8),
-                REGISTER("r9 ", r9),  REGISTER("r10", r10), REGISTER("r11", r11),
-                REGISTER("r12", r12), REGISTER("r13", r13), REGISTER("r14", r14),
-                REGISTER("r15", r15), REGISTER("rip", rip), REGISTER("efl", rflags)};
+    static const char names[][4] = {"r15", "r14", "r13", "r12", "rbp", "rbx", "r11", "r10",
+                                    "r9 ", "r8 ", "rax", "rcx", "rdx", "rsi", "rdi"};
 
-    for (u32 i = 0; i < ARRAY_SIZE(regs); i++)
-        print("%s %s %016lx", i % 3 ? "" : "\n ", regs[i].name, ((const u64 *)f)[regs[i].at]);
-    print("\n  cs %04lx ss %04lx error %lx backend %s\n", f->cs, f->ss, f->error,
-          pv_backend_name());
+    for (u32 i = 0; i < ARRAY_SIZE(names); i++)
+        print("  %s %016lx%s", names[i], (&f->r15)[i], i % 3 == 2 ? "\n" : "");
+    print("  rip %016lx  rsp %016lx  efl %016lx\n"
+          "  cs %04lx  ss %04lx  error %lx  backend %s\n",
+          f->rip, f->rsp, f->rflags, f->cs, f->ss, f->error, pv_backend_name());
 }
 
 bool panic_is_on(void)

@@ -5,8 +5,7 @@
  *
  * queue_lock protects a CPU's queue and the state and cpu of the threads that belong to it. It is
  * held across a switch, taken by the thread that goes and left by the one that comes, so that
- * nobody runs a thread whose stack is still in use. No other lock is taken under it, except for
- * another CPU's when a thread is moved, and that only if it is free.
+ * nobody runs a thread whose stack is still in use. No other lock is taken under it.
  */
 #include "kernel/panic.h"
 #include "kernel/smp.h"
@@ -25,12 +24,12 @@ static void append(struct cpu *c, struct thread *t)
     c->end = &t->next;
 }
 
-/* Takes out the first thread, or the first that may run elsewhere. */
+/* Takes out the first thread, or the first that need not run here. */
 static struct thread *take(struct cpu *c, bool movable)
 {
     struct thread **at = &c->first, *t;
 
-    while ((t = *at) && movable && t->bound)
+    while ((t = *at) && movable && t->home == c)
         at = &t->next;
     if (!t)
         return NULL;
@@ -77,8 +76,7 @@ void sched_on_reschedule(void)
 /* One CPU that has nothing to do: it will take what is movable. */
 static void call_idle_cpu(void)
 {
-    for_each_online_cpu(c)
-    {
+    for_each_online_cpu (c) {
         if (c->thread == c->idle && !c->first) {
             pv_send_ipi(c->area.number, PV_IPI_RESCHEDULE);
             return;
@@ -87,26 +85,27 @@ static void call_idle_cpu(void)
 }
 
 /*
- * Puts t into c's queue, whose lock is held and left. A CPU that has gone down takes no thread:
- * then it is this one's. One that goes down empties its queue after it went offline, so looking
- * under the lock is what counts. Interrupts disabled.
+ * Makes t ready on the CPU to which it is bound, or else on c, whose lock is held and left. A CPU
+ * that has gone down takes no thread: then it is this one's. One that goes down empties its queue
+ * after it went offline, so looking under the lock is what counts; a CPU to which a thread is bound
+ * stays. Interrupts disabled.
  */
 static void enqueue(struct cpu *c, struct thread *t)
 {
-    const bool movable = !t->bound;
+    const bool movable = !t->home;
+    struct cpu *to = t->home ? t->home : cpu_is_online(c) ? c : this_cpu();
 
-    if (!cpu_is_online(c)) {
+    if (to != c) {
         spin_unlock(&c->queue_lock);
-        c = this_cpu();
-        spin_lock(&c->queue_lock);
+        spin_lock(&to->queue_lock);
     }
-    append(c, t);
-    spin_unlock(&c->queue_lock);
-    if (c == this_cpu())
-        look_at_queue(c);
+    append(to, t);
+    spin_unlock(&to->queue_lock);
+    if (to == this_cpu())
+        look_at_queue(to);
     else
-        pv_send_ipi(c->area.number, PV_IPI_RESCHEDULE);
-    if (movable && c->thread != c->idle)
+        pv_send_ipi(to->area.number, PV_IPI_RESCHEDULE);
+    if (movable && to->thread != to->idle)
         call_idle_cpu();
 }
 
@@ -146,61 +145,47 @@ void sched_wake(struct thread *t)
     pv_restore_fl(flags);
 }
 
-/*
- * Interrupts disabled. A CPU that idles will run what it was given itself. What another CPU's lock
- * hides now is looked for again at the next chance.
- */
+static struct thread *take_movable(struct cpu *c)
+{
+    struct thread *t;
+
+    spin_lock(&c->queue_lock);
+    t = take(c, true);
+    spin_unlock(&c->queue_lock);
+    return t;
+}
+
+/* Interrupts disabled. A CPU that idles will run what it was given itself. */
 static bool take_from_others(struct cpu *me)
 {
-    struct thread *t = NULL;
+    for_each_online_cpu (c) {
+        struct thread *t = NULL;
 
-    for (u32 i = 1; i < PV_CPUS_MAX && !t && me->online; i++) {
-        struct cpu *c = &cpus[(me->area.number + i) % PV_CPUS_MAX];
-
-        if (!READ_ONCE(c->first) || c->thread == c->idle || !spin_trylock(&c->queue_lock))
-            continue;
-        t = take(c, true);
-        if (t)
-            WRITE_ONCE(t->cpu, me);
-        spin_unlock(&c->queue_lock);
+        if (READ_ONCE(c->first) && c->thread != c->idle)
+            t = take_movable(c);
+        if (t) {
+            sched_enqueue(t, me);
+            return true;
+        }
     }
-    if (!t)
-        return false;
-    spin_lock(&me->queue_lock);
-    append(me, t);
-    spin_unlock(&me->queue_lock);
-    return true;
+    return false;
 }
 
 void sched_leave_cpu(void)
 {
-    struct cpu *c = this_cpu();
     struct thread *t;
 
-    for (;;) {
-        spin_lock(&c->queue_lock);
-        t = take(c, true);
-        spin_unlock(&c->queue_lock);
-        if (!t)
-            return;
+    while ((t = take_movable(this_cpu())))
         sched_enqueue(t, &cpus[0]);
-    }
 }
 
 void sched_arrive(void)
 {
     struct cpu *c = this_cpu();
-    struct thread *t = c->thread, *leaving = c->leaving;
+    struct thread *t = c->thread;
 
     c->area.stack_limit = t->stack_limit;
-    c->leaving = NULL;
     spin_unlock(&c->queue_lock);
-    if (leaving) {
-        struct cpu *to = leaving->move_to;
-
-        leaving->move_to = NULL;
-        sched_enqueue(leaving, to);
-    }
     mm_space_switch(t->space);
     if (t->fs_base)
         pv_write_fs_base(t->fs_base);
@@ -216,7 +201,7 @@ static struct thread *choose(struct cpu *c, struct thread *prev)
 
     if (next)
         return next;
-    return prev->state == THREAD_READY && !prev->move_to ? prev : c->idle;
+    return prev->state == THREAD_READY ? prev : c->idle;
 }
 
 /* No limit of the stack holds between the two stacks: an NMI may come there. */
@@ -235,9 +220,7 @@ void sched_switch(void)
         spin_unlock(&c->queue_lock);
         return;
     }
-    if (prev->move_to)
-        c->leaving = prev;
-    else if (prev->state == THREAD_READY && !prev->idle)
+    if (prev->state == THREAD_READY && !prev->idle)
         append(c, prev);
     if (prev->takers.user)
         user_switch_out(prev->takers.user);
@@ -278,18 +261,6 @@ void thread_yield(void)
     pv_restore_fl(flags);
 }
 
-/* The calling thread, which goes on there. */
-void sched_move_to(struct cpu *c)
-{
-    const u64 flags = pv_irq_save();
-
-    if (this_cpu() != c) {
-        this_thread()->move_to = c;
-        sched_switch();
-    }
-    pv_restore_fl(flags);
-}
-
 void sched_idle_loop(void)
 {
     for (;;) {
@@ -326,7 +297,7 @@ bool sched_init_cpu(struct cpu *c)
     c->idle = t;
     c->area.need_switch = false;
     t->idle = true;
-    t->bound = true;
+    t->home = c;
     t->cpu = c;
     return true;
 }

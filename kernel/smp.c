@@ -17,7 +17,8 @@ u32 smp_online_count(void)
 {
     u32 count = 0;
 
-    for_each_online_cpu(c) count++;
+    for_each_online_cpu (c)
+        count++;
     return count;
 }
 
@@ -25,7 +26,8 @@ u64 smp_online_set(void)
 {
     u64 set = 0;
 
-    for_each_online_cpu(c) set |= 1ull << c->area.number;
+    for_each_online_cpu (c)
+        set |= 1ull << c->area.number;
     return set;
 }
 
@@ -221,18 +223,19 @@ void smp_stop_others(void)
     __atomic_compare_exchange_n(&stopper, &nobody, me, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
     while (!smp_is_alone())
         barrier(); /* an NMI is on its way */
-    for_each_online_cpu(c) if (c != me) pv_send_nmi(c->area.number);
-    for_each_online_cpu(c) if (c != me)
-    {
-        wait_stopped(c);
-        pv_cpu_down(c->area.number);
-    }
+    for_each_online_cpu (c)
+        if (c != me)
+            pv_send_nmi(c->area.number);
+    for_each_online_cpu (c)
+        if (c != me) {
+            wait_stopped(c);
+            pv_cpu_down(c->area.number);
+        }
 }
 
 void smp_print_stopped(void)
 {
-    for_each_online_cpu(c)
-    {
+    for_each_online_cpu (c) {
         if (c == this_cpu())
             continue;
         if (!c->stopped) {

@@ -81,8 +81,8 @@ void thread_exit(void)
     if (mm_space_activate(&mm_kernel))
         panic("thread %s cannot leave its address space", t->name);
     spin_lock_irqsave(&t->joiners.lock);
-    if (t->bound)
-        release_cpu(t->cpu);
+    if (t->home)
+        release_cpu(t->home);
     WRITE_ONCE(t->state, THREAD_DONE);
     wake_all_locked(&t->joiners);
     spin_unlock(&t->joiners.lock);
@@ -99,29 +99,31 @@ void thread_begin(struct thread *t)
 }
 
 /* Counted first and looked at after that: a CPU that goes down does it the other way round. */
-static bool keep_cpu(struct cpu *c)
+static struct cpu *keep_cpu(u32 cpu)
 {
+    struct cpu *c = cpu < PV_CPUS_MAX ? &cpus[cpu] : NULL;
+
+    if (!c)
+        return NULL;
     __atomic_fetch_add(&c->bound, 1, __ATOMIC_SEQ_CST);
     if (cpu_is_online(c))
-        return true;
+        return c;
     release_cpu(c);
-    return false;
+    return NULL;
 }
 
 struct thread *thread_start(const char *name, u32 cpu, void (*run)(void *arg), void *arg)
 {
-    const bool bound = cpu != THREAD_ANY_CPU;
-    struct cpu *c = bound ? &cpus[cpu] : this_cpu();
-    struct thread *t;
+    struct cpu *home = keep_cpu(cpu);
+    struct thread *t = NULL;
 
-    if (bound && (cpu >= PV_CPUS_MAX || !keep_cpu(c)))
-        return NULL;
-    t = thread_new(name, run, arg);
+    if (home || cpu == THREAD_ANY_CPU)
+        t = thread_new(name, run, arg);
     if (t) {
-        t->bound = bound;
-        sched_enqueue(t, c);
-    } else if (bound) {
-        release_cpu(c);
+        t->home = home;
+        sched_enqueue(t, home ? home : this_cpu());
+    } else if (home) {
+        release_cpu(home);
     }
     return t;
 }
@@ -145,17 +147,17 @@ void thread_join(struct thread *t)
     thread_free(t);
 }
 
-/* Bound first, so that nobody else takes it; then it leaves its CPU by waiting in the other's
- * queue. */
+/* It moves in its sleep: who is woken becomes ready at home. */
 int thread_bind(u32 cpu)
 {
     struct thread *t = this_thread();
+    struct cpu *home = t->home ? NULL : keep_cpu(cpu);
 
-    if (t->bound || cpu >= PV_CPUS_MAX || !keep_cpu(&cpus[cpu]))
+    if (!home)
         return -EINVAL;
-    t->bound = true;
+    t->home = home;
     while (pv_this_cpu() != cpu)
-        sched_move_to(&cpus[cpu]);
+        sleep_until(pv_clock_ns() + NS_PER_MS);
     return 0;
 }
 
@@ -166,7 +168,7 @@ void thread_init(void)
 
     set_name(t, "boot");
     t->stack_limit = c->area.stack_limit;
-    t->bound = true;
+    t->home = c;
     t->cpu = c;
     sched_init_cpu(c);
     c->online = true;

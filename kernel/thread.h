@@ -42,9 +42,8 @@ struct thread {
     struct mm_space *space;   /* while it does not run */
     u64 fs_base;              /* a program's thread-local storage; 0: whatever is there */
     struct cpu *cpu;          /* whose queue: changes under its lock */
-    struct cpu *move_to;      /* where to go at the next switch, or NULL */
+    struct cpu *home;         /* to which it is bound, or NULL */
     enum thread_state state;  /* changes under the lock of its CPU's queue */
-    bool bound;               /* to that CPU */
     bool idle;                /* runs when nothing else does */
     struct thread *next;      /* in a run queue */
     struct thread *next_wait; /* in a wait queue */
@@ -115,7 +114,6 @@ void sched_idle_loop(void) __noreturn;
 void sched_on_reschedule(void);
 void sched_on_interrupts_done(struct trap_frame *frame);
 void sched_on_unlock(void);
-void sched_move_to(struct cpu *cpu);
 void sched_leave_cpu(void); /* moves all ready threads that are not bound to other CPUs */
 struct thread *thread_new(const char *name, void (*run)(void *arg), void *arg);
 void thread_free(struct thread *thread);
