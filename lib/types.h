@@ -27,6 +27,7 @@ typedef int32_t s32;
 #define PAGE_SIZE  4096ul
 
 #define __noreturn       __attribute__((noreturn))
+#define __noinline       __attribute__((noinline))
 #define __printf(f, a)   __attribute__((format(printf, f, a)))
 #define __section(s)     __attribute__((section(s)))
 #define __weak           __attribute__((weak))

@@ -28,47 +28,29 @@ static void preemption(void)
         pv_upcalls->reschedule();
 }
 
-/* Follows who waits for whom. Returns how many steps lead back to this CPU; 0 if none do. */
-static u32 ring_length(const struct spinlock *lock)
+/* Follows who waits for whom: does that lead back to this CPU? */
+static bool in_ring(const struct spinlock *lock)
 {
-    const u32 me = pv_this_cpu();
-
-    for (u32 steps = 1; steps <= PV_CPUS_MAX; steps++) {
+    for (u32 steps = 0; lock && steps < PV_CPUS_MAX; steps++) {
         const u32 owner = READ_ONCE(lock->owner);
 
-        if (!owner)
-            return 0;
-        if (owner - 1 == me)
-            return steps;
+        if (!owner || owner == pv_this_cpu() + 1)
+            return owner;
         lock = READ_ONCE(waiting[owner - 1].lock);
-        if (!lock)
-            return 0;
     }
-    return 0;
+    return false;
 }
 
-static void __noreturn report_deadlock(const struct spinlock *lock, u32 steps)
+/* In a ring each owner waits; in the shortest one it is this CPU, for the same lock. */
+static void __noreturn report_deadlock(const struct spinlock *lock)
 {
-    const struct spinlock *next = NULL;
+    const u32 owner = lock->owner - 1;
+    const struct spinlock *next = waiting[owner].lock;
 
-    if (steps == 1)
-        pv_panic("spin_lock", "deadlock: CPU %u waits for lock %s, which it holds itself",
-                 pv_this_cpu(), lock->name);
-    next = waiting[lock->owner - 1].lock;
     pv_panic("spin_lock",
              "deadlock: CPU %u waits for lock %s, held by CPU %u, which waits for lock %s, held by "
              "CPU %u",
-             pv_this_cpu(), lock->name, lock->owner - 1, next ? next->name : "?",
-             next ? next->owner - 1 : 0);
-}
-
-static void look_for_deadlock(const struct spinlock *lock, u32 *seen)
-{
-    const u32 steps = ring_length(lock);
-
-    *seen = steps ? *seen + 1 : 0;
-    if (*seen >= DEADLOCK_CERTAIN)
-        report_deadlock(lock, steps);
+             pv_this_cpu(), lock->name, owner, next->name, next->owner - 1);
 }
 
 static bool has_turn(const struct spinlock *lock, u8 ticket)
@@ -110,7 +92,7 @@ static void sleep(struct spinlock *lock, u8 ticket)
     pv_restore_fl(flags);
 }
 
-static void wait_turn(struct spinlock *lock, u8 ticket)
+static __noinline void wait_turn(struct spinlock *lock, u8 ticket)
 {
     struct waiting *mine = &waiting[pv_this_cpu()];
     const struct waiting interrupted = *mine;
@@ -120,7 +102,9 @@ static void wait_turn(struct spinlock *lock, u8 ticket)
     barrier();
     WRITE_ONCE(mine->lock, lock);
     while (!spin(lock, ticket)) {
-        look_for_deadlock(lock, &seen);
+        seen = in_ring(lock) ? seen + 1 : 0;
+        if (seen == DEADLOCK_CERTAIN)
+            report_deadlock(lock);
         if (spinlock_pv_wait && !seen) /* nobody would kick a CPU in a ring */
             sleep(lock, ticket);
     }
