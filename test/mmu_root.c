@@ -1,6 +1,7 @@
 /* Class 3 of the ops: whole tables and roots, and what the kernel's own tables protect. */
 #include "boot/layout.h"
 #include "lib/format.h"
+#include "test/cpus.h"
 #include "test/mm_util.h"
 
 extern const struct pv_guards _guards_start[], _guards_end[];
@@ -159,6 +160,45 @@ TEST(mmu, roots_are_switched, read_root, write_root, pin_root, unpin_root)
     EXPECT_EQ(mm_space_destroy(&second), 0);
     frame_free(a, 0);
     frame_free(b, 0);
+}
+
+/* What another CPU does: it stays in a space until this one has looked. */
+static struct visit {
+    struct mm_space space;
+    pfn_t root;
+    int error;
+    bool there, seen;
+} visit;
+
+static void visit_space(void *arg)
+{
+    (void)arg;
+    visit.error = mm_space_activate(&visit.space);
+    visit.root = pv_read_root();
+    __atomic_store_n(&visit.there, true, __ATOMIC_SEQ_CST);
+    while (!__atomic_load_n(&visit.seen, __ATOMIC_SEQ_CST))
+        barrier();
+    visit.error |= mm_space_activate(&mm_kernel);
+}
+
+TEST(mmu, each_cpu_has_its_own_root, read_root, write_root)
+{
+    struct call call = {.fn = visit_space};
+    pfn_t mine;
+
+    NEEDS_CPUS(2);
+    visit.there = visit.seen = false;
+    REQUIRE(mm_space_create(&visit.space) == 0);
+    REQUIRE(smp_call_async(1, &call) == 0);
+    while (!__atomic_load_n(&visit.there, __ATOMIC_SEQ_CST))
+        barrier();
+    mine = pv_read_root();
+    __atomic_store_n(&visit.seen, true, __ATOMIC_SEQ_CST);
+    smp_call_wait(&call);
+    EXPECT_EQ(visit.error, 0);
+    EXPECT_EQ(visit.root.n, visit.space.root.n);
+    EXPECT_EQ(mine.n, mm_kernel.root.n);
+    EXPECT_EQ(mm_space_destroy(&visit.space), 0);
 }
 
 /*

@@ -7,14 +7,40 @@
 #include "pv/xen/events.h"
 #include "pv/xen/hypercall.h"
 
-const struct event_abi *event_abi = &event_abi_2l;
+const struct event_abi *event_abi;
 
 static u8 kinds[XEN_PORTS_MAX];  /* enum port_kind */
 static u8 owners[XEN_PORTS_MAX]; /* the CPU that bound it, and takes its events */
+u32 xen_ports[PV_CPUS_MAX][PORT_NR_KINDS];
 
-bool xen_port_is_mine(u32 port)
+/* The word of a port's bit, and in it the bit. */
+static u32 *word_of(const struct event_bits *bits, u32 port, u32 *bit)
 {
-    return owners[port] == pv_this_cpu();
+    const u32 number = port * bits->stride + bits->first;
+
+    *bit = 1u << number % 32;
+    return &bits->words[number / 32];
+}
+
+bool xen_port_is_masked(u32 port)
+{
+    u32 bit;
+
+    return READ_ONCE(*word_of(&event_abi->masked, port, &bit)) & bit;
+}
+
+static void mask(u32 port)
+{
+    u32 bit, *word = word_of(&event_abi->masked, port, &bit);
+
+    __atomic_fetch_or(word, bit, __ATOMIC_SEQ_CST);
+}
+
+bool xen_port_take(u32 port)
+{
+    u32 bit, *word = word_of(&event_abi->pending, port, &bit);
+
+    return READ_ONCE(*word) & bit && __atomic_fetch_and(word, ~bit, __ATOMIC_SEQ_CST) & bit;
 }
 
 /*
@@ -32,10 +58,12 @@ void xen_event_upcall(struct trap_frame *frame)
     } while (READ_ONCE(v->evtchn_upcall_pending));
 }
 
-void xen_event_dispatch(struct trap_frame *frame, u32 port)
+void xen_event_deliver(struct trap_frame *frame, u32 port)
 {
-    const enum port_kind kind = (enum port_kind)kinds[port];
+    const u32 kind = kinds[port];
 
+    if (owners[port] != pv_this_cpu() || xen_port_is_masked(port) || !xen_port_take(port))
+        return;
     if (kind == PORT_LINE)
         pv_upcalls->interrupt(frame, port);
     else if (kind == PORT_TIMER)
@@ -44,48 +72,31 @@ void xen_event_dispatch(struct trap_frame *frame, u32 port)
         pv_upcalls->ipi(frame, (enum pv_ipi)(kind - PORT_IPI));
 }
 
-long xen_unmask(u32 port)
+/* Their structs are of the port alone (xen/event_channel.h). */
+long xen_port_op(unsigned int cmd, u32 port)
 {
-    struct evtchn_unmask unmask = {.port = port};
-
-    return xen_event_channel_op(EVTCHNOP_unmask, &unmask);
+    return xen_event_channel_op(cmd, &port);
 }
 
-long xen_send(u32 port)
+/* Of this vCPU, masked. Returns the port, or a negative error number. */
+static int bind_once(enum port_kind kind)
 {
-    struct evtchn_send send = {.port = port};
+    struct evtchn_bind_virq virq = {.virq = VIRQ_TIMER, .vcpu = pv_this_cpu()};
+    struct evtchn_bind_ipi ipi = {.vcpu = pv_this_cpu()};
+    const long rc = kind == PORT_TIMER ? xen_event_channel_op(EVTCHNOP_bind_virq, &virq)
+                                       : xen_event_channel_op(EVTCHNOP_bind_ipi, &ipi);
+    const u32 port = kind == PORT_TIMER ? virq.port : ipi.port;
 
-    return xen_event_channel_op(EVTCHNOP_send, &send);
-}
-
-static void close_port(u32 port)
-{
-    struct evtchn_close close = {.port = port};
-
-    xen_event_channel_op(EVTCHNOP_close, &close);
-}
-
-/* rc: what a bind returned. */
-static int take_port(long rc, u32 port, enum port_kind kind)
-{
     if (rc)
         return (int)rc;
     if (port >= event_abi->ports) {
-        close_port(port);
+        xen_port_op(EVTCHNOP_close, port);
         return -ENOSPC;
     }
-    event_abi->mask(port);
+    mask(port);
     owners[port] = (u8)pv_this_cpu();
     kinds[port] = (u8)kind;
     return (int)port;
-}
-
-static int bind_ipi_once(enum port_kind kind)
-{
-    struct evtchn_bind_ipi bind = {.vcpu = pv_this_cpu()};
-    const long rc = xen_event_channel_op(EVTCHNOP_bind_ipi, &bind);
-
-    return take_port(rc, bind.port, kind);
 }
 
 static long go_fifo(void)
@@ -101,25 +112,32 @@ static long go_fifo(void)
 }
 
 /* Where two levels have no port left, the FIFO ABI has: the switch is made when it is needed. */
-int xen_bind_ipi(enum port_kind kind)
+static int bind(enum port_kind kind)
 {
-    int port = bind_ipi_once(kind);
+    int port = bind_once(kind);
 
     if (port == -ENOSPC && event_abi == &event_abi_2l && !go_fifo())
-        port = bind_ipi_once(kind);
+        port = bind_once(kind);
     return port;
 }
 
-int xen_bind_virq(u32 virq, enum port_kind kind)
+u32 xen_own_port(enum port_kind kind)
 {
-    struct evtchn_bind_virq bind = {.virq = virq, .vcpu = pv_this_cpu()};
-    const long rc = xen_event_channel_op(EVTCHNOP_bind_virq, &bind);
+    u32 *port = &xen_ports[pv_this_cpu()][kind];
 
-    return take_port(rc, bind.port, kind);
+    if (!*port) {
+        const int bound = bind(kind);
+
+        *port = bound > 0 ? (u32)bound : 0;
+    }
+    return *port;
 }
 
+/* Also after a restore, when no port is bound any more. */
 const char *xen_events_init(const char *abi)
 {
+    memset(kinds, PORT_FREE, sizeof(kinds));
+    memset(xen_ports, 0, sizeof(xen_ports));
     event_2l_init();
     if (!strcmp(abi, "fifo") && go_fifo())
         return "Xen refuses the FIFO event channels";
@@ -128,15 +146,9 @@ const char *xen_events_init(const char *abi)
 
 int xen_irq_bind(enum pv_irq_source source, u32 number)
 {
-    switch (source) {
-    case PV_IRQ_SOFT:
-        return number ? -EINVAL : xen_bind_ipi(PORT_LINE);
-    case PV_IRQ_ISA:
-        return number < 16 ? -ENODEV : -EINVAL;
-    case PV_IRQ_GSI:
-        return -ENODEV;
-    }
-    return -EINVAL;
+    if (source == PV_IRQ_SOFT && !number)
+        return bind(PORT_LINE);
+    return source == PV_IRQ_GSI || (source == PV_IRQ_ISA && number < 16) ? -ENODEV : -EINVAL;
 }
 
 static bool is_line(u32 line)
@@ -144,37 +156,35 @@ static bool is_line(u32 line)
     return line < XEN_PORTS_MAX && kinds[line] == PORT_LINE;
 }
 
-int xen_irq_unbind(u32 line)
-{
-    if (!is_line(line))
-        return -EINVAL;
-    event_abi->mask(line);
-    kinds[line] = PORT_FREE;
-    close_port(line);
-    return 0;
-}
-
 int xen_irq_mask(u32 line)
 {
     if (!is_line(line))
         return -EINVAL;
-    event_abi->mask(line);
+    mask(line);
     return 0;
+}
+
+int xen_irq_unbind(u32 line)
+{
+    if (xen_irq_mask(line))
+        return -EINVAL;
+    kinds[line] = PORT_FREE;
+    xen_port_op(EVTCHNOP_close, line);
+    return 0;
+}
+
+static int line_op(unsigned int cmd, u32 line)
+{
+    return is_line(line) ? (int)xen_port_op(cmd, line) : -EINVAL;
 }
 
 /* Xen itself looks for what came meanwhile, and raises the upcall. */
 int xen_irq_unmask(u32 line)
 {
-    return is_line(line) ? (int)xen_unmask(line) : -EINVAL;
-}
-
-/* The pending bit was cleared before the handler ran: nothing is left to say. */
-void xen_irq_eoi(u32 line)
-{
-    (void)line;
+    return line_op(EVTCHNOP_unmask, line);
 }
 
 int xen_irq_raise(u32 line)
 {
-    return is_line(line) ? (int)xen_send(line) : -EINVAL;
+    return line_op(EVTCHNOP_send, line);
 }

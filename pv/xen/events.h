@@ -10,18 +10,18 @@
 
 #define XEN_PORTS_MAX 8192 /* those beyond are not used: 8 pages of FIFO event words */
 
+/* Bits in shared memory: that of port p is bit (p * stride + first), counted from words[0] on. */
+struct event_bits {
+    u32 *words;
+    u16 stride, first;
+};
+
 struct event_abi {
     const char *name;
     u32 ports;
-    /*
-     * Calls xen_event_dispatch for every port that is pending and not masked, after clearing its
-     * pending bit, so that an event which comes during its handler is seen again.
-     */
+    struct event_bits pending, masked;
+    /* Hands every port that is pending to xen_event_deliver, at the least. */
     void (*scan)(struct trap_frame *frame);
-    void (*mask)(u32 port);
-    bool (*is_masked)(u32 port);
-    bool (*is_pending)(u32 port);
-    void (*clear_pending)(u32 port);
 };
 
 extern const struct event_abi event_abi_2l, event_abi_fifo;
@@ -36,23 +36,33 @@ void event_2l_init(void);
  */
 long event_fifo_switch(void);
 
+bool xen_port_is_masked(u32 port);
+/* True if it was pending. */
+bool xen_port_take(u32 port);
+
+/*
+ * Calls the owner of a port that is pending, not masked, and bound by this CPU. Its pending bit is
+ * cleared first, so that an event which comes during its handler is seen again.
+ */
+void xen_event_deliver(struct trap_frame *frame, u32 port);
+
 enum port_kind {
     PORT_FREE,
     PORT_LINE,
     PORT_TIMER,
     PORT_IPI, /* and those that follow, one for each enum pv_ipi */
     PORT_KICK = PORT_IPI + PV_NR_IPIS,
+    PORT_NR_KINDS,
 };
 
-/* Was it this CPU that bound the port? */
-bool xen_port_is_mine(u32 port);
+/* Of each CPU, the port of a kind that it has one of; 0: none yet, since Xen gives out no port 0.
+ */
+extern u32 xen_ports[PV_CPUS_MAX][PORT_NR_KINDS];
 
-void xen_event_dispatch(struct trap_frame *frame, u32 port);
+/* That of this CPU, bound (and then masked) if there is none yet; 0 if Xen gives none. */
+u32 xen_own_port(enum port_kind kind);
 
-/* Binds a port of this vCPU, masked: a negative error number, or the port. */
-int xen_bind_ipi(enum port_kind kind);
-int xen_bind_virq(u32 virq, enum port_kind kind);
-long xen_unmask(u32 port);
-long xen_send(u32 port);
+/* EVTCHNOP_close, _send or _unmask. */
+long xen_port_op(unsigned int cmd, u32 port);
 
 #endif

@@ -11,9 +11,8 @@
 
 #define WORDS_PER_PAGE (PAGE_SIZE / sizeof(event_word_t))
 
-#define PENDING (1u << EVTCHN_FIFO_PENDING)
-#define MASKED  (1u << EVTCHN_FIFO_MASKED)
-#define LINKED  (1u << EVTCHN_FIFO_LINKED)
+#define MASKED (1u << EVTCHN_FIFO_MASKED)
+#define LINKED (1u << EVTCHN_FIFO_LINKED)
 
 static event_word_t words[XEN_PORTS_MAX] __aligned(PAGE_SIZE);
 
@@ -23,26 +22,6 @@ static struct control {
     /* The next port of each queue, 0 if it lies in the control block. */
     u32 heads[EVTCHN_FIFO_MAX_QUEUES];
 } __aligned(256) controls[PV_CPUS_MAX];
-
-static void mask(u32 port)
-{
-    __atomic_fetch_or(&words[port], MASKED, __ATOMIC_SEQ_CST);
-}
-
-static bool is_masked(u32 port)
-{
-    return READ_ONCE(words[port]) & MASKED;
-}
-
-static bool is_pending(u32 port)
-{
-    return READ_ONCE(words[port]) & PENDING;
-}
-
-static void clear_pending(u32 port)
-{
-    __atomic_fetch_and(&words[port], ~PENDING, __ATOMIC_SEQ_CST);
-}
 
 /* Takes the port off its queue, and returns the one behind it. Xen may link it again at once. */
 static u32 unlink_port(u32 port)
@@ -60,10 +39,7 @@ static bool consume(struct control *c, struct trap_frame *frame, u32 queue)
     if (!port)
         port = __atomic_load_n(&c->block.head[queue], __ATOMIC_ACQUIRE);
     c->heads[queue] = unlink_port(port);
-    if (is_pending(port) && !is_masked(port)) {
-        clear_pending(port);
-        xen_event_dispatch(frame, port);
-    }
+    xen_event_deliver(frame, port);
     return c->heads[queue];
 }
 
@@ -71,25 +47,19 @@ static bool consume(struct control *c, struct trap_frame *frame, u32 queue)
 static void scan(struct trap_frame *frame)
 {
     struct control *c = &controls[pv_this_cpu()];
-    u32 ready = __atomic_exchange_n(&c->block.ready, 0, __ATOMIC_SEQ_CST);
+    u32 ready = 0;
 
-    while (ready) {
-        const u32 queue = (u32)__builtin_ctz(ready);
-
-        if (!consume(c, frame, queue))
-            ready &= ~(1u << queue);
-        ready |= __atomic_exchange_n(&c->block.ready, 0, __ATOMIC_SEQ_CST);
-    }
+    while ((ready |= __atomic_exchange_n(&c->block.ready, 0, __ATOMIC_SEQ_CST)))
+        if (!consume(c, frame, (u32)__builtin_ctz(ready)))
+            ready &= ready - 1;
 }
 
 const struct event_abi event_abi_fifo = {
     .name = "fifo",
     .ports = XEN_PORTS_MAX,
+    .pending = {words, 32, EVTCHN_FIFO_PENDING},
+    .masked = {words, 32, EVTCHN_FIFO_MASKED},
     .scan = scan,
-    .mask = mask,
-    .is_masked = is_masked,
-    .is_pending = is_pending,
-    .clear_pending = clear_pending,
 };
 
 static long init_control(u32 vcpu)
@@ -105,8 +75,7 @@ static long init_control(u32 vcpu)
 
 static long add_page(u32 page)
 {
-    struct evtchn_expand_array expand = {.array_gfn =
-                                             xen_flavour->frame_of(&words[page * WORDS_PER_PAGE])};
+    struct evtchn_expand_array expand = {xen_flavour->frame_of(words + page * WORDS_PER_PAGE)};
 
     return xen_event_channel_op(EVTCHNOP_expand_array, &expand);
 }
@@ -117,17 +86,18 @@ static long add_page(u32 page)
  */
 long event_fifo_switch(void)
 {
+    const u32 cpus = MIN(xen_cpu_count(), PV_CPUS_MAX);
     long rc;
 
     memset(controls, 0, sizeof(controls));
     for (u32 port = 0; port < XEN_PORTS_MAX; port++)
-        words[port] = port >= event_abi->ports || event_abi->is_masked(port) ? MASKED : 0;
+        words[port] = port >= event_abi->ports || xen_port_is_masked(port) ? MASKED : 0;
     rc = init_control(0);
     if (rc)
         return rc;
-    for (u32 vcpu = 1; vcpu < MIN(xen_cpu_count(), PV_CPUS_MAX); vcpu++)
-        rc = rc ? rc : init_control(vcpu);
     event_abi = &event_abi_fifo;
+    for (u32 vcpu = 1; vcpu < cpus && !rc; vcpu++)
+        rc = init_control(vcpu);
     for (u32 page = 0; page < XEN_PORTS_MAX / WORDS_PER_PAGE && !rc; page++)
         rc = add_page(page);
     return rc;

@@ -2,8 +2,50 @@
  * The hypercall page: 32 bytes for each hypercall, filled in by Xen (xen/xen.h). For a PV guest Xen does so
  * before the entry, since a note names the page; a PVH guest asks for it by an MSR (pvh/setup.c).
  */
+#include <xen/xen.h>
+
 	.section .hypercall_page, "ax", @nobits
 	.balign	4096
 	.globl	hypercall_page
 hypercall_page:
 	.skip	4096
+
+/*
+ * The functions of hypercall.h. A hypercall's arguments and result are where a C function has them, but for the
+ * fourth, in r10. All that a C function may change counts as changed: a debug build of Xen overwrites the
+ * arguments (xen/arch-x86/xen-x86_64.h).
+ */
+	.macro	hypercall name, number, domain
+	.section .text.\name, "ax", @progbits
+	.globl	\name
+	.type	\name, @function
+\name:
+	incq	xen_hypercalls(%rip)
+	.ifnb	\domain
+	movl	$\domain, %r10d
+	.endif
+	jmp	hypercall_page + \number * 32
+	.size	\name, . - \name
+	.endm
+
+	hypercall xen_set_trap_table, __HYPERVISOR_set_trap_table
+	hypercall xen_console_io, __HYPERVISOR_console_io
+	hypercall xen_memory_op, __HYPERVISOR_memory_op
+	hypercall xen_sched_op, __HYPERVISOR_sched_op
+	hypercall xen_event_channel_op, __HYPERVISOR_event_channel_op
+	hypercall xen_callback_op, __HYPERVISOR_callback_op
+	hypercall xen_hvm_op, __HYPERVISOR_hvm_op
+	hypercall xen_platform_op, __HYPERVISOR_platform_op
+	hypercall xen_version, __HYPERVISOR_xen_version
+	hypercall xen_vcpu_op, __HYPERVISOR_vcpu_op
+	hypercall xen_set_gdt, __HYPERVISOR_set_gdt
+	hypercall xen_update_descriptor, __HYPERVISOR_update_descriptor
+	hypercall xen_stack_switch, __HYPERVISOR_stack_switch
+	hypercall xen_fpu_taskswitch, __HYPERVISOR_fpu_taskswitch
+	hypercall xen_set_debugreg, __HYPERVISOR_set_debugreg
+	hypercall xen_get_debugreg, __HYPERVISOR_get_debugreg
+	hypercall xen_set_segment_base, __HYPERVISOR_set_segment_base
+	hypercall xen_physdev_op, __HYPERVISOR_physdev_op
+	hypercall xen_mmu_update, __HYPERVISOR_mmu_update, DOMID_SELF
+	hypercall xen_mmuext_op, __HYPERVISOR_mmuext_op, DOMID_SELF
+	hypercall xen_update_va_mapping, __HYPERVISOR_update_va_mapping

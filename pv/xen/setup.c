@@ -4,7 +4,7 @@
 #include "pv/xen/xen.h"
 
 u8 xen_shared_info_page[PAGE_SIZE] __aligned(PAGE_SIZE);
-u64 xen_hypercalls;
+u64 xen_hypercalls, xen_updates;
 
 const struct xen_flavour *xen_flavour;
 
@@ -24,6 +24,20 @@ bool xen_share_vcpu_info(u32 vcpu, struct pv_cpu_area *area)
     xen_vcpu_info_of(area)->evtchn_pending_sel = 0;
     WRITE_ONCE(xen_vcpu_info_of(area)->evtchn_upcall_pending, 0);
     return true;
+}
+
+const char *xen_map_shared_info(void)
+{
+    return xen_flavour->map_shared_info() ? NULL : "Xen refuses to map the shared_info page";
+}
+
+const char *xen_share_pages(void)
+{
+    const char *error = xen_map_shared_info();
+
+    if (!error && !xen_share_vcpu_info(0, pv_this_area()))
+        error = "Xen refuses to move vcpu_info";
+    return error;
 }
 
 /* xen/features.h: the hypervisor says so, on PV and on PVH. */
@@ -58,15 +72,15 @@ const char *xen_memory_map(struct boot_info *info)
 }
 
 /* Its version as "xl info" has it: 4.17 and ".7", for instance. */
-void xen_banner(char *text, size_t cap, const char *kind)
+void xen_banner(char *text, size_t cap)
 {
     const long version = xen_version(XENVER_version, NULL);
     xen_extraversion_t extra = "";
 
     xen_version(XENVER_extraversion, extra);
     extra[sizeof(extra) - 1] = '\0';
-    ksnprintf(text, cap, "Xen %ld.%ld%s, %s %s", version >> 16, version & 0xffff, extra, kind,
-              xen_is_dom0() ? "dom0" : "domU");
+    ksnprintf(text, cap, "Xen %ld.%ld%s, %s %s", version >> 16, version & 0xffff, extra,
+              xen_flavour->name, xen_is_dom0() ? "dom0" : "domU");
 }
 
 /* The toolstack is told the reason only; the status has no way out but the console. */
@@ -80,6 +94,27 @@ void xen_shutdown(enum pv_shutdown_reason reason, u8 status)
     struct sched_shutdown shutdown = {.reason = reasons[reason]};
 
     (void)status;
-    xen_sched_op(SCHEDOP_shutdown, &shutdown);
+    xen_sched_op(SCHEDOP_shutdown, &shutdown, 0);
     pv_halt();
+}
+
+/* Only PV makes updates. */
+u64 xen_hypercall_count(u64 *updates)
+{
+    *updates = xen_updates;
+    return xen_hypercalls;
+}
+
+u64 xen_reserve(unsigned int cmd, u64 *frames, u64 count)
+{
+    struct xen_memory_reservation r = {.nr_extents = count, .domid = DOMID_SELF};
+    long done;
+
+    set_xen_guest_handle_raw(r.extent_start, frames);
+    done = xen_memory_op(cmd, &r);
+    return (u64)MAX(done, 0);
+}
+
+void xen_nop(void)
+{
 }

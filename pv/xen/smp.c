@@ -5,14 +5,10 @@
  * (xen/vcpu.h): one that was down goes on where it went down, so it does so in xen_cpu_leave only.
  */
 #include "lib/format.h"
-#include "lib/string.h"
 #include "pv/xen/events.h"
 #include "pv/xen/hypercall.h"
 
-/* 0: none yet; Xen gives out no port 0. */
 static struct per_cpu {
-    u32 ipi_ports[PV_NR_IPIS];
-    u32 kick_port;
     u32 waits; /* nested: one and the interrupts that came during it */
     bool shared, up, left;
     struct pv_cpu_start start;
@@ -21,39 +17,16 @@ static struct per_cpu {
 /* entry.S, start.S: leaves this stack for another. */
 void native_start_again(u64 stack_top, void (*entry)(void)) __noreturn;
 
-static bool bind_once(u32 *port, enum port_kind kind)
-{
-    int bound;
-
-    if (*port)
-        return true;
-    bound = xen_bind_ipi(kind);
-    if (bound <= 0)
-        return false;
-    *port = (u32)bound;
-    return true;
-}
-
 bool xen_smp_events_init(void)
 {
-    struct per_cpu *c = &per_cpu[pv_this_cpu()];
+    for (u32 kind = PORT_IPI; kind <= PORT_KICK; kind++) {
+        const u32 port = xen_own_port(kind);
 
-    for (u32 kind = 0; kind < PV_NR_IPIS; kind++)
-        if (!bind_once(&c->ipi_ports[kind], (enum port_kind)(PORT_IPI + kind)) ||
-            xen_unmask(c->ipi_ports[kind]))
+        if (!port || (kind != PORT_KICK && xen_port_op(EVTCHNOP_unmask, port)))
             return false;
-    if (!bind_once(&c->kick_port, PORT_KICK))
-        return false;
-    WRITE_ONCE(c->up, true);
-    return true;
-}
-
-void xen_smp_forget(void)
-{
-    for (u32 cpu = 0; cpu < PV_CPUS_MAX; cpu++) {
-        memset(per_cpu[cpu].ipi_ports, 0, sizeof(per_cpu[cpu].ipi_ports));
-        per_cpu[cpu].kick_port = 0;
     }
+    WRITE_ONCE(per_cpu[pv_this_cpu()].up, true);
+    return true;
 }
 
 static bool is_up(u32 cpu)
@@ -61,11 +34,15 @@ static bool is_up(u32 cpu)
     return cpu < PV_CPUS_MAX && READ_ONCE(per_cpu[cpu].up);
 }
 
+/* To the vCPU's port of this kind. */
+static int send(u32 cpu, u32 kind)
+{
+    return is_up(cpu) ? (int)xen_port_op(EVTCHNOP_send, xen_ports[cpu][kind]) : -EINVAL;
+}
+
 int xen_send_ipi(u32 cpu, enum pv_ipi kind)
 {
-    if (!is_up(cpu) || kind >= PV_NR_IPIS)
-        return -EINVAL;
-    return (int)xen_send(per_cpu[cpu].ipi_ports[kind]);
+    return kind < PV_NR_IPIS ? send(cpu, PORT_IPI + kind) : -EINVAL;
 }
 
 void xen_smp_rescan(void)
@@ -97,14 +74,20 @@ const char *xen_smp_prepare(void)
 
 bool xen_cpu_is_up(u32 cpu)
 {
-    return cpu < xen_cpu_count() && xen_vcpu_op(VCPUOP_is_up, cpu, NULL) == 1;
+    return xen_vcpu_op(VCPUOP_is_up, cpu, NULL) == 1;
 }
 
-int xen_cpu_start(u32 cpu, const struct pv_cpu_start *start)
+static bool can_start_or_stop(u32 cpu)
 {
+    return cpu < PV_CPUS_MAX && cpu != pv_this_cpu() && cpu < xen_cpu_count();
+}
+
+int xen_cpu_up(u32 cpu, const struct pv_cpu_start *start)
+{
+    const void *state;
     struct per_cpu *c;
 
-    if (cpu >= MIN(xen_cpu_count(), PV_CPUS_MAX) || xen_cpu_is_up(cpu))
+    if (!can_start_or_stop(cpu) || xen_cpu_is_up(cpu))
         return -EINVAL;
     c = &per_cpu[cpu];
     c->start = *start;
@@ -112,12 +95,10 @@ int xen_cpu_start(u32 cpu, const struct pv_cpu_start *start)
         return -EIO;
     c->shared = true;
     xen_vcpu_info_of(start->area)->evtchn_upcall_mask = 1;
-    return c->left ? 1 : 0;
-}
-
-int xen_cpu_go(u32 cpu, long initialised)
-{
-    return initialised || xen_vcpu_op(VCPUOP_up, cpu, NULL) ? -EIO : 0;
+    state = xen_flavour->first_state(cpu, start);
+    if (!c->left && xen_vcpu_op(VCPUOP_initialise, cpu, state))
+        return -EIO;
+    return xen_vcpu_op(VCPUOP_up, cpu, NULL) ? -EIO : 0;
 }
 
 void xen_cpu_enter(void)
@@ -134,7 +115,7 @@ void xen_cpu_leave(void)
     struct per_cpu *c = &per_cpu[cpu];
 
     WRITE_ONCE(c->up, false);
-    xen_vcpu_op(VCPUOP_stop_singleshot_timer, cpu, NULL);
+    xen_timer_stop();
     WRITE_ONCE(c->left, true);
     xen_vcpu_op(VCPUOP_down, cpu, NULL);
     native_start_again(c->start.stack_top, c->start.entry);
@@ -142,7 +123,7 @@ void xen_cpu_leave(void)
 
 int xen_cpu_down(u32 cpu)
 {
-    if (cpu >= MIN(xen_cpu_count(), PV_CPUS_MAX) || cpu == pv_this_cpu())
+    if (!can_start_or_stop(cpu))
         return -EINVAL;
     WRITE_ONCE(per_cpu[cpu].up, false);
     return xen_cpu_is_up(cpu) && xen_vcpu_op(VCPUOP_down, cpu, NULL) ? -EIO : 0;
@@ -156,26 +137,23 @@ int xen_cpu_down(u32 cpu)
 static void xen_lock_wait(const u8 *byte, u8 value)
 {
     struct per_cpu *c = &per_cpu[pv_this_cpu()];
+    evtchn_port_t port = xen_ports[pv_this_cpu()][PORT_KICK];
     struct sched_poll poll = {.nr_ports = 1};
-    evtchn_port_t port = c->kick_port;
 
     if (!port)
         return;
     set_xen_guest_handle_raw(poll.ports, &port);
     c->waits++;
     barrier();
-    if (c->waits == 1 && event_abi->is_pending(port))
-        event_abi->clear_pending(port);
-    else if (READ_ONCE(*byte) == value)
-        xen_sched_op(SCHEDOP_poll, &poll);
+    if ((c->waits > 1 || !xen_port_take(port)) && READ_ONCE(*byte) == value)
+        xen_sched_op(SCHEDOP_poll, &poll, 0);
     barrier();
     c->waits--;
 }
 
 static void xen_lock_kick(u32 cpu)
 {
-    if (is_up(cpu))
-        xen_send(per_cpu[cpu].kick_port);
+    send(cpu, PORT_KICK);
 }
 
 static bool xen_vcpu_is_preempted(u32 cpu)

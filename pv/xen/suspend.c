@@ -3,23 +3,15 @@
  * call returns 0 in the domain that was made of the saved state, or 1 in this one if nothing came
  * of it (xen/sched.h, SHUTDOWN_suspend).
  */
-#include "lib/string.h"
 #include "pv/xen/events.h"
 #include "pv/xen/hypercall.h"
 
 /* The new domain has new shared pages, and no event channel is bound. */
 static void restore(void)
 {
-    const char *abi = event_abi->name;
-
-    if (!xen_flavour->map_shared_info() || !xen_share_vcpu_info(0, pv_this_area()))
+    if (xen_share_pages() || pv_irq_init(event_abi->name))
         xen_shutdown(PV_CRASH, 0);
-    event_abi = &event_abi_2l;
-    xen_smp_forget();
-    if (pv_irq_init(abi))
-        xen_shutdown(PV_CRASH, 0);
-    xen_clock_forget();
-    pv_setup_boot_clock();
+    xen_setup_clock();
 }
 
 /*
@@ -32,14 +24,14 @@ int xen_suspend(void)
     long cancelled;
     u64 start_info;
 
-    for (u32 cpu = 0; cpu < PV_CPUS_MAX; cpu++)
-        if (cpu != pv_this_cpu() && xen_cpu_is_up(cpu))
+    for (u32 cpu = 1; cpu < PV_CPUS_MAX; cpu++)
+        if (xen_cpu_is_up(cpu))
             return -EBUSY;
     if (xen_is_dom0())
         return -EPERM;
     start_info = xen_flavour->publish();
     pv_upcalls->suspend();
-    cancelled = xen_sched_op3(SCHEDOP_shutdown, &shutdown, start_info);
+    cancelled = xen_sched_op(SCHEDOP_shutdown, &shutdown, start_info);
     if (!cancelled)
         restore();
     pv_upcalls->resume(cancelled);

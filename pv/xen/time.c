@@ -4,16 +4,14 @@
  * shared_info, wc_*). A version is odd while Xen writes: read again until it is even and unchanged.
  */
 #include "lib/scale.h"
-#include "lib/string.h"
 #include "pv/xen/events.h"
 #include "pv/xen/hypercall.h"
 
 #define NS_PER_S 1000000000ull
 
 static u64 last_ns;
-static int timer_ports[PV_CPUS_MAX]; /* 0: none yet */
-static struct vcpu_runstate_info
-    runstates[PV_CPUS_MAX]; /* Xen writes each whenever its vCPU's state changes */
+/* Xen writes each whenever its vCPU's state changes. */
+static struct vcpu_runstate_info runstates[PV_CPUS_MAX];
 
 /* ticks * mul / 2^32, after shifting ticks left (or right, if negative). */
 static u64 scale_ticks(u64 ticks, u32 mul, s32 shift)
@@ -69,34 +67,34 @@ static int xen_set_wallclock(u64 ns)
     return xen_platform_op(&op) ? -EPERM : 0;
 }
 
-/*
- * For the vCPU that runs. Xen starts PV guests with a periodic timer, which is not wanted; a second
- * call finds the port bound.
- */
-void xen_setup_clock(void)
+/* For the vCPU that runs. */
+static long timer_op(unsigned int cmd, const void *arg)
 {
-    const u32 cpu = pv_this_cpu();
-    struct vcpu_register_runstate_memory_area area = {.addr.v = &runstates[cpu]};
-    int *port = &timer_ports[cpu];
-
-    if (*port <= 0)
-        *port = xen_bind_virq(VIRQ_TIMER, PORT_TIMER);
-    xen_vcpu_op(VCPUOP_stop_periodic_timer, cpu, NULL);
-    xen_vcpu_op(VCPUOP_stop_singleshot_timer, cpu, NULL);
-    xen_vcpu_op(VCPUOP_register_runstate_memory_area, cpu, &area);
-    if (*port > 0)
-        xen_unmask((u32)*port);
+    return xen_vcpu_op(cmd, pv_this_cpu(), arg);
 }
 
-void xen_clock_forget(void)
+void xen_timer_stop(void)
 {
-    memset(timer_ports, 0, sizeof(timer_ports));
+    timer_op(VCPUOP_stop_singleshot_timer, NULL);
+}
+
+/* Xen starts PV guests with a periodic timer, which is not wanted. */
+void xen_setup_clock(void)
+{
+    struct vcpu_register_runstate_memory_area area = {.addr.v = &runstates[pv_this_cpu()]};
+    const u32 port = xen_own_port(PORT_TIMER);
+
+    timer_op(VCPUOP_stop_periodic_timer, NULL);
+    xen_timer_stop();
+    timer_op(VCPUOP_register_runstate_memory_area, &area);
+    if (port)
+        xen_port_op(EVTCHNOP_unmask, port);
 }
 
 static const char *xen_time_init(void)
 {
-    pv_setup_boot_clock();
-    return timer_ports[0] <= 0 ? "Xen gives no event channel for the timer" : NULL;
+    xen_setup_clock();
+    return xen_own_port(PORT_TIMER) ? NULL : "Xen gives no event channel for the timer";
 }
 
 static const char *xen_clock_source(void)
@@ -113,16 +111,10 @@ static int xen_timer_set(u64 deadline)
     struct vcpu_set_singleshot_timer timer = {.timeout_abs_ns = MIN(deadline, 1ull << 62),
                                               .flags = VCPU_SSHOTTMR_future};
 
-    if (deadline > xen_clock_ns() &&
-        !xen_vcpu_op(VCPUOP_set_singleshot_timer, pv_this_cpu(), &timer))
+    if (deadline > xen_clock_ns() && !timer_op(VCPUOP_set_singleshot_timer, &timer))
         return 0;
-    xen_vcpu_op(VCPUOP_stop_singleshot_timer, pv_this_cpu(), NULL);
+    xen_timer_stop();
     return -ETIME;
-}
-
-static void xen_timer_stop(void)
-{
-    xen_vcpu_op(VCPUOP_stop_singleshot_timer, pv_this_cpu(), NULL);
 }
 
 /* Xen changes the area only while this vCPU does not run: equal reads of the stamp frame whole

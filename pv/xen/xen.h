@@ -31,15 +31,18 @@ static inline struct vcpu_info *xen_vcpu_info(void)
 
 /* Where PV and PVH differ, for what they share. Set by each backend's early_init. */
 struct xen_flavour {
+    const char *name;
     /*
      * The number by which Xen knows the frame that lies at this address of the image: a machine
      * frame for PV, the guest's own number for PVH.
      */
     u64 (*frame_of)(const void *va);
-    /* Maps Xen's shared page; at boot, and again after a restore. False if Xen refuses. */
+    /* Maps Xen's shared page; at boot, in new tables, after a restore. False if Xen refuses. */
     bool (*map_shared_info)(void);
     /* Makes known what a save needs; returns the frame of start_info, or 0. */
     u64 (*publish)(void);
+    /* What VCPUOP_initialise is to be given for a vCPU that starts so; one at a time. */
+    const void *(*first_state)(u32 cpu, const struct pv_cpu_start *start);
 };
 extern const struct xen_flavour *xen_flavour;
 
@@ -48,10 +51,19 @@ extern const struct xen_flavour *xen_flavour;
  * (xen/vcpu.h, VCPUOP_register_vcpu_info). Once a vCPU: it cannot be undone. False if Xen refuses.
  */
 bool xen_share_vcpu_info(u32 vcpu, struct pv_cpu_area *area);
+/* The domain's shared page, and with it vCPU 0's part. Return NULL, or what Xen refuses. */
+const char *xen_map_shared_info(void);
+const char *xen_share_pages(void);
 bool xen_is_dom0(void);
 const char *xen_memory_map(struct boot_info *info);
-void xen_banner(char *text, size_t cap, const char *kind);
+void xen_banner(char *text, size_t cap);
 void xen_shutdown(enum pv_shutdown_reason reason, u8 status);
+u64 xen_hypercall_count(u64 *updates);
+/* For ops that are nothing here (ops.def), of whichever arguments. */
+void xen_nop(void);
+
+/* Frames go or come (XENMEM_decrease_reservation, _populate_physmap). Returns how many did. */
+u64 xen_reserve(unsigned int cmd, u64 *frames, u64 count);
 
 /* console.c */
 void xen_console_write(const char *text, size_t len);
@@ -66,40 +78,36 @@ int xen_irq_bind(enum pv_irq_source source, u32 number);
 int xen_irq_unbind(u32 line);
 int xen_irq_mask(u32 line);
 int xen_irq_unmask(u32 line);
-void xen_irq_eoi(u32 line);
 int xen_irq_raise(u32 line);
+/* An event's pending bit was cleared before its handler ran: nothing is left to say at its end. */
 #define XEN_IRQ_OPS \
     .irq_bind = xen_irq_bind, .irq_unbind = xen_irq_unbind, .irq_mask = xen_irq_mask, \
-    .irq_unmask = xen_irq_unmask, .irq_eoi = xen_irq_eoi, .irq_raise = xen_irq_raise
+    .irq_unmask = xen_irq_unmask, .irq_eoi = (void *)xen_nop, .irq_raise = xen_irq_raise
 
 /* smp.c */
 bool xen_smp_events_init(void); /* of this vCPU; again after a restore */
-void xen_smp_forget(void);      /* before that */
 void xen_smp_rescan(void);      /* every other vCPU looks for events */
 u32 xen_cpu_count(void);
 void xen_cpu_describe(u32 cpu, char *text, size_t size);
 const char *xen_smp_prepare(void);
+int xen_cpu_up(u32 cpu, const struct pv_cpu_start *start);
+/* The rest of cpu_enter: this vCPU's events. Panics if it gets none. */
+void xen_cpu_enter(void);
 void xen_cpu_leave(void) __noreturn;
 int xen_cpu_down(u32 cpu);
 bool xen_cpu_is_up(u32 cpu);
 int xen_send_ipi(u32 cpu, enum pv_ipi kind);
 extern const struct pv_lock_ops xen_lock_ops;
-
-/*
- * For cpu_up: notes how the vCPU is to start, and shares its vcpu_info. Returns 0, or -EINVAL, or
- * 1 if the vCPU has run before and goes on from xen_cpu_leave by itself.
- */
-int xen_cpu_start(u32 cpu, const struct pv_cpu_start *start);
-/* VCPUOP_initialise took the context, or an error number; then VCPUOP_up. */
-int xen_cpu_go(u32 cpu, long initialised);
-/* For cpu_enter: this vCPU's events. Panics if it gets none. */
-void xen_cpu_enter(void);
+#define XEN_SMP_OPS \
+    .smp_prepare = xen_smp_prepare, .cpu_count = xen_cpu_count, .cpu_describe = xen_cpu_describe, \
+    .cpu_up = xen_cpu_up, .cpu_leave = xen_cpu_leave, .cpu_down = xen_cpu_down, \
+    .cpu_is_up = xen_cpu_is_up, .send_ipi = xen_send_ipi
 
 /* time.c */
 u64 xen_clock_ns(void);
 void xen_setup_clock(void);
+void xen_timer_stop(void);
 bool xen_vcpu_waits(u32 cpu); /* for a physical CPU */
-void xen_clock_forget(void);  /* after a restore the timer has no port */
 extern const struct pv_time_ops xen_time_ops;
 
 /* suspend.c */

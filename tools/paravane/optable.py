@@ -26,7 +26,7 @@ _TOKEN = re.compile(r"/\*.*?\*/|\bPV_(?:CLASS_BEGIN|CLASS_END|OP|HOT)\s*\(", re.
 _TABLE = re.compile(r"^(?:static )?const struct pv_(\w+)_ops (\w+) = \{(.*?)^\};", re.S | re.M)
 _SHARED = re.compile(r"^#define (\w+_OPS) \\\n((?:.*\\\n)*.*)", re.M)  # fields of several tables
 _BACKEND = re.compile(r"^const struct pv_backend \w+ = \{(.*?)^\};", re.S | re.M)
-_FIELD = re.compile(r"\.(\w+)\s*=\s*([^,]+?)\s*(?:,|$)")
+_FIELD = re.compile(r"\.(\w+)\s*=\s*(?:\(void \*\))?([^,]+?)\s*(?:,|$)")
 _TEST = re.compile(r"^(?:SOAK_)?TEST\(", re.M)
 _SENTENCE_END = re.compile(r"(?<=[.?])(?<!vol\.)(?<!e\.g\.)(?<!i\.e\.)\s+")
 _DEFINITION = re.compile(r"^(?:[A-Za-z_][\w *]*?[ *])?(\w+)\([^;{}]*\)\s*\{|^(\w+):", re.M)

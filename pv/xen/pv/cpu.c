@@ -149,20 +149,9 @@ static int xen_pv_load_gs_index(u16 selector)
     return (loaded | 3) == (selector | 3) ? 0 : -EINVAL;
 }
 
-/* Xen exchanges the bases itself whenever user mode is entered or left. */
-void xen_pv_swapgs(void)
-{
-}
-
 static void xen_pv_wbinvd(void)
 {
-    struct mmuext_op op = {.cmd = MMUEXT_FLUSH_CACHE};
-
-    xen_mmuext_op(&op, 1, NULL); /* refused where no device shares our memory */
-}
-
-void xen_pv_io_delay(void)
-{
+    xen_pv_mmuext(MMUEXT_FLUSH_CACHE, 0, 0); /* refused where no device shares our memory */
 }
 
 static void xen_pv_halt(void)
@@ -194,13 +183,13 @@ const struct pv_cpu_ops xen_pv_cpu_ops = {
     .wbinvd = xen_pv_wbinvd,
     .port_in = native_port_in,
     .port_out = native_port_out,
-    .io_delay = xen_pv_io_delay,
+    .io_delay = xen_nop,
     .load_gdt = xen_pv_load_gdt,
     .write_gdt_entry = xen_pv_write_gdt_entry,
     .load_ldt = xen_pv_load_ldt,
     .write_ldt_entry = xen_pv_write_ldt_entry,
     .load_tls = xen_pv_load_tls,
-    .load_tr = xen_pv_load_tr,
+    .load_tr = xen_nop,
     .store_tr = xen_pv_store_tr,
     .load_idt = xen_pv_load_idt,
     .write_idt_entry = xen_pv_write_idt_entry,
@@ -216,5 +205,5 @@ const struct pv_cpu_ops xen_pv_cpu_ops = {
     .syscall_init = xen_pv_syscall_init,
     .iret = xen_pv_iret,
     .sysret = xen_pv_sysret,
-    .swapgs = xen_pv_swapgs,
+    .swapgs = xen_nop, /* Xen exchanges the bases whenever user mode is entered or left */
 };

@@ -15,107 +15,105 @@
 /* entry.S */
 extern const u8 xen_pv_failsafe_stub[];
 
-/* Those in use, of each CPU. */
-static u64 *current_gdts[PV_CPUS_MAX], *current_ldts[PV_CPUS_MAX];
-#define current_gdt (current_gdts[pv_this_cpu()])
-#define current_ldt (current_ldts[pv_this_cpu()])
+enum {
+    GDT,
+    LDT,
+};
+u64 *xen_pv_loaded[PV_CPUS_MAX][2];
 
-/* A table in use is Xen's to write: by its machine address. */
-static int update_descriptor(const u64 *entry, u64 descriptor)
+static u64 **loaded(u32 which)
 {
-    const u64 address = xen_pv_image_mfn(entry) << PAGE_SHIFT | (u64)entry % PAGE_SIZE;
+    return &xen_pv_loaded[pv_this_cpu()][which];
+}
 
-    return xen_update_descriptor(address, descriptor) ? -EINVAL : 0;
+static int hand_over(u32 which, u64 *table, u32 count)
+{
+    u64 mfn;
+
+    if (which == LDT)
+        return xen_pv_mmuext(MMUEXT_SET_LDT, (u64)table, count);
+    mfn = xen_pv_image_mfn(table);
+    return xen_set_gdt(&mfn, count) ? -EINVAL : 0;
+}
+
+/* Makes table (NULL: none) this CPU's in place of another; the one that is not is writable then. */
+static int load(u32 which, u64 *table, u32 count)
+{
+    u64 **const current = loaded(which), *unused = *current;
+    int error;
+
+    if (table && table != *current && xen_pv_set_writable(table, false))
+        return -EINVAL;
+    error = hand_over(which, table, count);
+    if (error)
+        unused = table;
+    else
+        *current = table;
+    if (unused && unused != *current)
+        xen_pv_set_writable(unused, true);
+    return error;
 }
 
 int xen_pv_load_gdt(u64 *gdt, u32 count)
 {
-    u64 frame;
-
     if ((u64)gdt % PAGE_SIZE || count < GDT_MIN_COUNT || count > GDT_MAX_COUNT)
         return -EINVAL;
-    if (gdt != current_gdt) {
+    if (gdt != *loaded(GDT)) {
         gdt[0] = 0;
         gdt[GDT_KERNEL_CODE] = 0;
         gdt[GDT_KERNEL_DATA] = 0;
         gdt[GDT_USER_CODE32] = DESCRIPTOR_USER_CODE32;
         gdt[GDT_USER_DATA] = DESCRIPTOR_USER_DATA;
         gdt[GDT_USER_CODE64] = DESCRIPTOR_USER_CODE64;
-        if (xen_pv_set_writable(gdt, false))
-            return -EINVAL;
     }
-    frame = xen_pv_image_mfn(gdt);
-    if (xen_set_gdt(&frame, count)) {
-        if (gdt != current_gdt)
-            xen_pv_set_writable(gdt, true);
-        return -EINVAL;
-    }
-    if (current_gdt && gdt != current_gdt)
-        xen_pv_set_writable(current_gdt, true);
-    current_gdt = gdt;
-    return 0;
-}
-
-int xen_pv_write_gdt_entry(u64 *gdt, u32 index, u64 descriptor)
-{
-    if (index < GDT_FIRST_FREE || index >= GDT_MAX_COUNT || !IS_SEGMENT(descriptor))
-        return -EINVAL;
-    if (gdt == current_gdt)
-        return update_descriptor(gdt + index, descriptor);
-    gdt[index] = descriptor;
-    return 0;
-}
-
-static int set_ldt(u64 *ldt, u32 count)
-{
-    struct mmuext_op op = {
-        .cmd = MMUEXT_SET_LDT, .arg1.linear_addr = (u64)ldt, .arg2.nr_ents = count};
-
-    return xen_mmuext_op(&op, 1, NULL) ? -EINVAL : 0;
+    return load(GDT, gdt, count);
 }
 
 int xen_pv_load_ldt(u64 *ldt, u32 count)
 {
     if ((u64)ldt % PAGE_SIZE || count > GDT_MAX_COUNT || (count && !ldt))
         return -EINVAL;
-    if (count && ldt != current_ldt && xen_pv_set_writable(ldt, false))
+    return load(LDT, count ? ldt : NULL, count);
+}
+
+/* A table in use is Xen's to write: by its machine address. */
+static int write_entry(u32 which, u64 *table, u32 index, u64 descriptor)
+{
+    u64 *const entry = table + index;
+
+    if (index >= GDT_MAX_COUNT || !IS_SEGMENT(descriptor))
         return -EINVAL;
-    if (set_ldt(ldt, count)) {
-        if (count && ldt != current_ldt)
-            xen_pv_set_writable(ldt, true);
-        return -EINVAL;
-    }
-    if (current_ldt && ldt != current_ldt)
-        xen_pv_set_writable(current_ldt, true);
-    current_ldt = count ? ldt : NULL;
+    if (table == *loaded(which))
+        return xen_update_descriptor(xen_pv_image_mfn(entry) << PAGE_SHIFT | (u64)entry % PAGE_SIZE,
+                                     descriptor)
+                   ? -EINVAL
+                   : 0;
+    *entry = descriptor;
     return 0;
+}
+
+int xen_pv_write_gdt_entry(u64 *gdt, u32 index, u64 descriptor)
+{
+    return index < GDT_FIRST_FREE ? -EINVAL : write_entry(GDT, gdt, index, descriptor);
 }
 
 int xen_pv_write_ldt_entry(u64 *ldt, u32 index, u64 descriptor)
 {
-    if (index >= GDT_MAX_COUNT || !IS_SEGMENT(descriptor))
-        return -EINVAL;
-    if (ldt == current_ldt)
-        return update_descriptor(ldt + index, descriptor);
-    ldt[index] = descriptor;
-    return 0;
+    return write_entry(LDT, ldt, index, descriptor);
 }
 
 /* What has not changed costs no hypercall. */
 int xen_pv_load_tls(const u64 tls[3])
 {
+    u64 *const gdt = *loaded(GDT);
+
     for (u32 i = 0; i < 3; i++)
         if (!IS_SEGMENT(tls[i]))
             return -EINVAL;
     for (u32 i = 0; i < 3; i++)
-        if (current_gdt[GDT_TLS + i] != tls[i] &&
-            update_descriptor(current_gdt + GDT_TLS + i, tls[i]))
+        if (gdt[GDT_TLS + i] != tls[i] && write_entry(GDT, gdt, GDT_TLS + i, tls[i]))
             return -EINVAL;
     return 0;
-}
-
-void xen_pv_load_tr(void)
-{
 }
 
 u16 xen_pv_store_tr(void)

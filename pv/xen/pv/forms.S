@@ -24,10 +24,5 @@
 	form	xen_pv_read_cr2, "movq %gs:cr2, %rax"
 	form	xen_pv_write_cr2, "movq %rdi, %gs:cr2"
 
-	form_nothing xen_pv_swapgs
-	form_nothing xen_pv_io_delay
-	form_nothing xen_pv_load_tr
 	form	xen_pv_store_tr, "xorl %eax, %eax"
-	form_nothing xen_pv_user_access
-	form_nothing xen_pv_apic_eoi
-	form_nothing xen_irq_eoi
+	form_nothing xen_nop

@@ -63,7 +63,7 @@ void xen_pv_restore_fl(u64 flags)
 /* Xen clears the mask and blocks in one step, unless an event waits. */
 static void xen_pv_safe_halt(void)
 {
-    xen_sched_op(SCHEDOP_block, NULL);
+    xen_sched_op(SCHEDOP_block, NULL, 0);
 }
 
 const struct pv_flag_ops xen_pv_flag_ops = {

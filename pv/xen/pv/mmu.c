@@ -4,10 +4,8 @@
  * writable data, or a page table of a level, never both. Changes go through one queue, so that lazy
  * mode is nothing but not draining it. Next: tables.c.
  */
-#include "lib/string.h"
 #include "pv/xen/hypercall.h"
 #include "pv/xen/pv/mmu.h"
-#include "pv/xen/pv/xen_pv.h"
 #include "pv/xen/xen.h"
 
 /* Ours, among the bits that the hardware ignores: Xen sets PTE_USER in every entry. */
@@ -15,7 +13,6 @@
 /* Xen's, in entries of kernel pages. */
 #define RAW_XEN (1ull << 52)
 
-#define NO_FRAME (~0ull)
 /* One page of requests does for the largest run of entries, that of a whole table. */
 #define QUEUE_MAX 512
 
@@ -23,22 +20,22 @@ u64 *xen_pv_p2m;
 u64 xen_pv_nr_pages;
 static u64 max_mfn;
 
+/* What drain is to flush: nothing, one page, or all. */
+#define FLUSH_NONE 0ull
+#define FLUSH_ALL  1ull
+
 /* Of each CPU: what it has not yet told Xen. */
 static struct batch {
     struct mmu_update queue[QUEUE_MAX];
     u32 queued;
     u32 lazy_depth;
-    u64 flush_at_drain;
+    u64 flush;
 } batches[PV_CPUS_MAX];
-#define queue          (batches[pv_this_cpu()].queue)
-#define queued         (batches[pv_this_cpu()].queued)
-#define lazy_depth     (batches[pv_this_cpu()].lazy_depth)
-#define flush_at_drain (batches[pv_this_cpu()].flush_at_drain)
-static u64 nr_updates;
 
-/* What drain is to flush: nothing, one page, or all. */
-#define FLUSH_NONE 0ull
-#define FLUSH_ALL  1ull
+static struct batch *mine(void)
+{
+    return &batches[pv_this_cpu()];
+}
 
 static void xen_pv_mmu_init(const struct boot_info *info, struct pv_mmu_traits *traits)
 {
@@ -99,143 +96,132 @@ static u64 to_value(u64 raw)
     return pte_value(pfn, flags);
 }
 
-/* The same for each type of entry; above level 1 there are no leaves. */
-#define LEVEL(type, not_allowed) \
-    static type##_t xen_pv_make_##type(u64 value) \
-    { \
-        return (type##_t){value & (not_allowed) ? 0 : to_raw(value)}; \
-    } \
-    static u64 xen_pv_##type##_val(type##_t entry) \
-    { \
-        return to_value(entry.raw); \
-    }
-
-LEVEL(pte, 0)
-LEVEL(pmd, PTE_LARGE)
-LEVEL(pud, PTE_LARGE)
-LEVEL(pgd, PTE_LARGE)
-
-u64 xen_pv_slot_address(const void *slot)
+pte_t xen_pv_make_pte(u64 value)
 {
-    return xen_pv_p2m[va_to_pfn(slot).n] << PAGE_SHIFT | ((u64)slot & (PAGE_SIZE - 1));
+    return (pte_t){to_raw(value)};
 }
 
-static void drain_updates(void)
+/* Above level 1 there are no leaves. */
+static pmd_t xen_pv_make_pmd(u64 value)
 {
-    unsigned int count = queued, done = 0;
+    return (pmd_t){value & PTE_LARGE ? 0 : to_raw(value)};
+}
+
+static u64 xen_pv_pte_val(pte_t entry)
+{
+    return to_value(entry.raw);
+}
+
+static void drain_updates(struct batch *b)
+{
+    const unsigned int count = b->queued;
+    unsigned int done = 0;
     long error;
 
     if (!count)
         return;
-    queued = 0;
-    nr_updates += count;
-    error = xen_mmu_update(queue, count, &done);
+    b->queued = 0;
+    xen_updates += count;
+    error = xen_mmu_update(b->queue, count, &done);
     if (error)
-        pv_panic("set entry",
-                 "Xen refuses frame %llx, entry %llx, at machine address %llx (mmu_update: %ld)",
-                 (unsigned long long)xen_pv_mfn_to_pfn(MFN(value_pfn(queue[done].val).n)).n,
-                 (unsigned long long)queue[done].val, (unsigned long long)queue[done].ptr, error);
+        pv_panic("set entry", "Xen refuses frame %llx, entry %llx at %llx: %ld",
+                 (unsigned long long)xen_pv_mfn_to_pfn(MFN(value_pfn(b->queue[done].val).n)).n,
+                 (unsigned long long)b->queue[done].val, (unsigned long long)b->queue[done].ptr,
+                 error);
 }
 
-int xen_pv_mmuext(struct mmuext_op *ops, unsigned int count)
+int xen_pv_mmuext(unsigned int cmd, u64 arg1, u64 arg2)
 {
-    unsigned int done = 0;
+    struct mmuext_op op = {.cmd = cmd, .arg1.linear_addr = arg1, .arg2.src_mfn = arg2};
 
-    return (int)xen_mmuext_op(ops, count, &done);
+    return xen_mmuext_op(&op, 1, NULL) ? -EINVAL : 0;
 }
 
-static void flush_now(u64 va)
+void xen_pv_refused(const char *op, u64 frame)
 {
-    struct mmuext_op op = {.cmd = MMUEXT_TLB_FLUSH_LOCAL};
-
-    if (va != FLUSH_ALL) {
-        op.cmd = MMUEXT_INVLPG_LOCAL;
-        op.arg1.linear_addr = va;
-    }
-    xen_pv_mmuext(&op, 1);
+    pv_panic(op, "Xen refuses frame %llx", (unsigned long long)frame);
 }
 
 void xen_pv_drain(void)
 {
-    const u64 flush = flush_at_drain;
+    struct batch *const b = mine();
+    const u64 flush = b->flush;
 
-    drain_updates();
-    flush_at_drain = FLUSH_NONE;
-    if (flush != FLUSH_NONE)
-        flush_now(flush);
+    drain_updates(b);
+    b->flush = FLUSH_NONE;
+    if (flush == FLUSH_ALL)
+        xen_pv_mmuext(MMUEXT_TLB_FLUSH_LOCAL, 0, 0);
+    else if (flush != FLUSH_NONE)
+        xen_pv_mmuext(MMUEXT_INVLPG_LOCAL, flush, 0);
 }
 
-void xen_pv_push(u64 address, u64 raw)
+void xen_pv_lazy_enter(void)
 {
-    queue[queued++] = (struct mmu_update){address, raw};
-    if (queued == QUEUE_MAX)
-        drain_updates();
-    else if (!lazy_depth)
+    mine()->lazy_depth++;
+}
+
+void xen_pv_lazy_leave(void)
+{
+    if (!--mine()->lazy_depth)
         xen_pv_drain();
 }
 
-static void xen_pv_set_pte(pte_t *slot, pte_t entry)
+/* command: how mmu_update is to take it, MMU_NORMAL_PT_UPDATE or another. */
+static void push(const void *slot, u64 command, u64 raw)
 {
-    xen_pv_push(xen_pv_slot_address(slot), entry.raw);
+    const u64 address = xen_pv_p2m[va_to_pfn(slot).n] << PAGE_SHIFT | (u64)slot % PAGE_SIZE;
+    struct batch *const b = mine();
+
+    b->queue[b->queued++] = (struct mmu_update){address | command, raw};
+    if (b->queued == QUEUE_MAX)
+        drain_updates(b);
+    else if (!b->lazy_depth)
+        xen_pv_drain();
 }
 
-static void xen_pv_set_pmd(pmd_t *slot, pmd_t entry)
+void xen_pv_set_pte(pte_t *slot, pte_t entry)
 {
-    xen_pv_push(xen_pv_slot_address(slot), entry.raw);
-}
-
-static void xen_pv_set_pud(pud_t *slot, pud_t entry)
-{
-    xen_pv_push(xen_pv_slot_address(slot), entry.raw);
+    push(slot, MMU_NORMAL_PT_UPDATE, entry.raw);
 }
 
 /* User mode runs on the root in the frame behind, which has the same lower half. */
 static void xen_pv_set_pgd(pgd_t *slot, pgd_t entry)
 {
-    lazy_depth++;
-    xen_pv_push(xen_pv_slot_address(slot), entry.raw);
+    xen_pv_lazy_enter();
+    push(slot, MMU_NORMAL_PT_UPDATE, entry.raw);
     if ((u64)slot % PAGE_SIZE < PT_USER_SLOTS * sizeof(*slot))
-        xen_pv_push(xen_pv_slot_address(slot + PT_ENTRIES), entry.raw);
-    if (!--lazy_depth)
-        xen_pv_drain();
+        push(slot + PT_ENTRIES, MMU_NORMAL_PT_UPDATE, entry.raw);
+    xen_pv_lazy_leave();
 }
 
-static u64 run_entry(u64 value)
+/* One of a run: 0 only for what is not to be present. */
+static pte_t run_entry(u64 value)
 {
-    const u64 raw = to_raw(value);
+    const pte_t entry = xen_pv_make_pte(value);
 
-    if (!raw)
+    if (!entry.raw && value & PTE_PRESENT)
         pv_panic("set_ptes", "frame %llx has no machine frame",
                  (unsigned long long)value_pfn(value).n);
-    return raw;
+    return entry;
 }
 
 static void xen_pv_set_ptes(pte_t *slot, u64 value, u32 count)
 {
-    u64 address = xen_pv_slot_address(slot);
-
-    lazy_depth++;
-    for (; count; count--, address += sizeof(*slot), value += PAGE_SIZE)
-        xen_pv_push(address, run_entry(value));
-    if (!--lazy_depth)
-        xen_pv_drain();
+    xen_pv_lazy_enter();
+    for (; count; count--, value += PAGE_SIZE)
+        xen_pv_set_pte(slot++, run_entry(value));
+    xen_pv_lazy_leave();
 }
 
 static void xen_pv_init_ptes(pte_t *slot, u64 value, u32 count)
 {
-    for (; count; count--, slot++, value += PAGE_SIZE)
-        slot->raw = run_entry(value);
+    for (; count; count--, value += PAGE_SIZE)
+        *slot++ = run_entry(value);
 }
 
 static void xen_pv_clear_ptes(pte_t *slot, u32 count)
 {
-    u64 address = xen_pv_slot_address(slot);
-
-    lazy_depth++;
-    for (; count; count--, address += sizeof(*slot))
-        xen_pv_push(address, 0);
-    if (!--lazy_depth)
-        xen_pv_drain();
+    xen_pv_set_ptes(slot, 0, count);
 }
 
 /*
@@ -244,15 +230,14 @@ static void xen_pv_clear_ptes(pte_t *slot, u32 count)
  */
 static pte_t xen_pv_get_and_clear_pte(pte_t *slot)
 {
-    const u64 address = xen_pv_slot_address(slot);
     pte_t old;
 
     xen_pv_drain();
     old.raw = READ_ONCE(slot->raw);
-    xen_pv_push(address | MMU_PT_UPDATE_PRESERVE_AD, 0);
+    push(slot, MMU_PT_UPDATE_PRESERVE_AD, 0);
     xen_pv_drain();
     old.raw |= READ_ONCE(slot->raw) & (PTE_ACCESSED | PTE_DIRTY);
-    xen_pv_push(address, 0);
+    push(slot, MMU_NORMAL_PT_UPDATE, 0);
     xen_pv_drain();
     return old;
 }
@@ -265,86 +250,60 @@ static pte_t xen_pv_protect_start(pte_t *slot)
 static void xen_pv_protect_commit(pte_t *slot, pte_t old, pte_t changed)
 {
     (void)old;
-    xen_pv_push(xen_pv_slot_address(slot) | MMU_PT_UPDATE_PRESERVE_AD, changed.raw);
+    push(slot, MMU_PT_UPDATE_PRESERVE_AD, changed.raw);
 }
 
 /* Two pages or more are one flush of all: a hypercall costs more than a few walks. */
+static void flush(u64 what)
+{
+    struct batch *const b = mine();
+
+    b->flush = b->flush == FLUSH_NONE || b->flush == what ? what : FLUSH_ALL;
+    if (!b->lazy_depth)
+        xen_pv_drain();
+}
+
 static void xen_pv_flush_one(u64 va)
 {
     va = ALIGN_DOWN(va, PAGE_SIZE);
-    if (!va)
-        flush_at_drain = FLUSH_ALL;
-    else if (flush_at_drain == FLUSH_NONE)
-        flush_at_drain = va;
-    else if (flush_at_drain != va)
-        flush_at_drain = FLUSH_ALL;
-    if (!lazy_depth)
-        xen_pv_drain();
+    flush(va ? va : FLUSH_ALL);
 }
 
-void xen_pv_flush_at_drain(void)
+void xen_pv_flush_all(void)
 {
-    flush_at_drain = FLUSH_ALL;
-}
-
-static void xen_pv_flush_all(void)
-{
-    flush_at_drain = FLUSH_ALL;
-    if (!lazy_depth)
-        xen_pv_drain();
+    flush(FLUSH_ALL);
 }
 
 static int xen_pv_flush_others(u64 cpus, u64 va)
 {
-    struct mmuext_op op = {.cmd = MMUEXT_TLB_FLUSH_MULTI};
-
     xen_pv_drain();
-    set_xen_guest_handle_raw(op.arg2.vcpumask, &cpus);
-    if (va != ~0ull) {
-        op.cmd = MMUEXT_INVLPG_MULTI;
-        op.arg1.linear_addr = va;
-    }
     if (!pv_others_are_up(&cpus))
         return -ENODEV;
-    return cpus ? xen_pv_mmuext(&op, 1) : 0;
-}
-
-static void xen_pv_lazy_enter(void)
-{
-    lazy_depth++;
-}
-
-static void xen_pv_lazy_leave(void)
-{
-    if (!--lazy_depth)
-        xen_pv_drain();
+    if (!cpus)
+        return 0;
+    return va == ~0ull ? xen_pv_mmuext(MMUEXT_TLB_FLUSH_MULTI, 0, (u64)&cpus)
+                       : xen_pv_mmuext(MMUEXT_INVLPG_MULTI, va, (u64)&cpus);
 }
 
 static u32 xen_pv_context_switch_start(void)
 {
-    const u32 depth = lazy_depth;
+    struct batch *const b = mine();
+    const u32 depth = b->lazy_depth;
 
     xen_pv_drain();
-    lazy_depth = 0;
+    b->lazy_depth = 0;
     return depth;
 }
 
 static void xen_pv_context_switch_end(u32 depth)
 {
-    lazy_depth = depth;
+    mine()->lazy_depth = depth;
 }
 
-/* The kernel runs at CPL 3: user pages are its own pages. */
-void xen_pv_user_access(void)
-{
-}
-
-static u64 xen_pv_hypercall_count(u64 *updates)
-{
-    *updates = nr_updates;
-    return xen_hypercalls;
-}
-
+/*
+ * By the C ABI an entry is one u64 at every level, so one function does for several. The kernel
+ * runs at CPL 3: user pages are its own pages.
+ */
 const struct pv_mmu_ops xen_pv_mmu_ops = {
     .mmu_init = xen_pv_mmu_init,
     .early_map = xen_pv_early_map,
@@ -354,14 +313,14 @@ const struct pv_mmu_ops xen_pv_mmu_ops = {
     .make_pte = xen_pv_make_pte,
     .pte_val = xen_pv_pte_val,
     .make_pmd = xen_pv_make_pmd,
-    .pmd_val = xen_pv_pmd_val,
-    .make_pud = xen_pv_make_pud,
-    .pud_val = xen_pv_pud_val,
-    .make_pgd = xen_pv_make_pgd,
-    .pgd_val = xen_pv_pgd_val,
+    .pmd_val = (void *)xen_pv_pte_val,
+    .make_pud = (void *)xen_pv_make_pmd,
+    .pud_val = (void *)xen_pv_pte_val,
+    .make_pgd = (void *)xen_pv_make_pmd,
+    .pgd_val = (void *)xen_pv_pte_val,
     .set_pte = xen_pv_set_pte,
-    .set_pmd = xen_pv_set_pmd,
-    .set_pud = xen_pv_set_pud,
+    .set_pmd = (void *)xen_pv_set_pte,
+    .set_pud = (void *)xen_pv_set_pte,
     .set_pgd = xen_pv_set_pgd,
     .set_ptes = xen_pv_set_ptes,
     .init_ptes = xen_pv_init_ptes,
@@ -384,13 +343,13 @@ const struct pv_mmu_ops xen_pv_mmu_ops = {
     .context_switch_start = xen_pv_context_switch_start,
     .context_switch_end = xen_pv_context_switch_end,
     .set_fixmap = xen_pv_set_fixmap,
-    .user_access_begin = xen_pv_user_access,
-    .user_access_end = xen_pv_user_access,
+    .user_access_begin = xen_nop,
+    .user_access_end = xen_nop,
     .make_contiguous = xen_pv_make_contiguous,
 };
 
 const struct pv_host_ops xen_pv_host_ops = {
     .flush_others = xen_pv_flush_others,
     .balloon_adjust = xen_pv_balloon_adjust,
-    .hypercall_count = xen_pv_hypercall_count,
+    .hypercall_count = xen_hypercall_count,
 };

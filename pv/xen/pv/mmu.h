@@ -7,21 +7,18 @@
 
 #include "pv/pv.h"
 #include "pv/xen/pv/xen_pv.h"
-#include <xen/xen.h>
 
-/* How many frames the P2M knows (xen_pv.h). */
-extern u64 xen_pv_nr_pages;
+/* An entry of level 1; 0 for what is not present or has no machine frame. */
+pte_t xen_pv_make_pte(u64 value);
 
-/* An entry of a direct-mapped table as mmu_update wants it: its machine address. */
-u64 xen_pv_slot_address(const void *slot);
+/* Queues one change of an entry in the direct map; not lazily, it is made at once. */
+void xen_pv_set_pte(pte_t *slot, pte_t entry);
+void xen_pv_flush_all(void);
 
-/*
- * Queues one change (address: a machine address and an MMU_ command); not lazily, it is made at
- * once. drain makes all changes that are queued, and then the flushes.
- */
-void xen_pv_push(u64 address, u64 raw);
+/* drain makes all changes that are queued, and then the flushes. */
+void xen_pv_lazy_enter(void);
+void xen_pv_lazy_leave(void);
 void xen_pv_drain(void);
-void xen_pv_flush_at_drain(void);
 
 /* The direct map's entry of a frame: writable, read-only or (prot 0) absent. Queued like any
  * change. */
@@ -29,10 +26,8 @@ void xen_pv_set_direct(pfn_t pfn, u64 prot);
 #define DIRECT_RW (PTE_PRESENT | PTE_WRITE | PTE_ACCESSED | PTE_DIRTY | PTE_NX)
 #define DIRECT_RO (PTE_PRESENT | PTE_ACCESSED | PTE_NX)
 
-/* mmuext_op of some requests, all or the first failure's error. */
-int xen_pv_mmuext(struct mmuext_op *ops, unsigned int count);
-
-void xen_pv_user_access(void);
+/* How an op ends that can return no error. */
+void xen_pv_refused(const char *op, u64 frame) __noreturn;
 
 /* tables.c */
 void *xen_pv_early_map(pfn_t pfn);

@@ -24,7 +24,6 @@ static const char *xen_pv_probe(enum boot_protocol protocol)
 }
 
 static struct start_info *start;
-static u64 nr_pages;
 
 /* The builder's own mapping of it goes with the builder's tables. */
 void xen_pv_move_start_info(void)
@@ -49,7 +48,7 @@ static u64 xen_pv_publish(void)
 
     start->store_mfn = machine_to_phys_mapping[start->store_mfn];
     start->console.domU.mfn = machine_to_phys_mapping[start->console.domU.mfn];
-    arch->max_pfn = nr_pages;
+    arch->max_pfn = xen_pv_nr_pages;
     arch->p2m_generation = 0;
     arch->p2m_vaddr = (u64)xen_pv_p2m;
     arch->p2m_cr3 = xen_pfn_to_cr3(xen_pv_p2m[xen_pv_kernel_root().n]);
@@ -57,9 +56,11 @@ static u64 xen_pv_publish(void)
 }
 
 static const struct xen_flavour pv_flavour = {
+    .name = "PV",
     .frame_of = xen_pv_image_mfn,
     .map_shared_info = xen_pv_map_shared_info,
     .publish = xen_pv_publish,
+    .first_state = xen_pv_first_state,
 };
 
 /*
@@ -68,18 +69,19 @@ static const struct xen_flavour pv_flavour = {
  */
 static const char *xen_pv_early_init(u64 loader_info)
 {
+    const char *error;
+
     start = (struct start_info *)loader_info;
     xen_flavour = &pv_flavour;
     if (memcmp(start->magic, "xen-", 4))
         return "the start_info page does not begin with \"xen-\"";
-    if (!xen_pv_map_shared_info())
-        return "Xen refuses to map the shared_info page";
     xen_pv_p2m = (u64 *)start->mfn_list;
-    if (!xen_share_vcpu_info(0, pv_this_area()))
-        return "Xen refuses to move vcpu_info";
+    error = xen_share_pages();
+    if (error)
+        return error;
     xen_pv_cpu_init();
     xen_pv_set_iopl(0);
-    pv_backend_xen_pv.flag->irq_disable();
+    xen_pv_irq_disable();
     return NULL;
 }
 
@@ -95,22 +97,12 @@ static const char *xen_pv_memory_map(struct boot_info *info)
     return boot_add_region(info, 0, info->xen_pv.nr_pages * PAGE_SIZE, BOOT_RAM);
 }
 
-static void xen_pv_banner(char *text, size_t cap)
-{
-    xen_banner(text, cap, "PV");
-}
-
-static void xen_pv_platform_init(const struct boot_info *info)
-{
-    nr_pages = info->xen_pv.nr_pages;
-}
-
 static const struct pv_setup_ops xen_pv_setup_ops = {
     .early_init = xen_pv_early_init,
     .trap_init = xen_pv_trap_init,
     .memory_map = xen_pv_memory_map,
-    .platform_init = xen_pv_platform_init,
-    .banner = xen_pv_banner,
+    .platform_init = (void *)xen_nop,
+    .banner = xen_banner,
     .console_write = xen_console_write,
     .console_read = xen_console_read,
     .shutdown = xen_shutdown,

@@ -2,7 +2,6 @@
  * Class 5 of the Xen PV backend: a vCPU is given its whole first state by VCPUOP_initialise
  * (xen/arch-x86/xen.h, struct vcpu_guest_context), and starts with it at VCPUOP_up.
  */
-#include "lib/string.h"
 #include "pv/x86.h"
 #include "pv/xen/hypercall.h"
 #include "pv/xen/xen.h"
@@ -15,9 +14,12 @@ extern const u8 xen_pv_failsafe_stub[];
  * No GDT of its own yet: the flat segments are Xen's. The stack is as after a call. IOPL 1 lets the
  * kernel at ports, as xen_pv_set_iopl does.
  */
-static void fill_context(struct vcpu_guest_context *c, const struct pv_cpu_start *start)
+const void *xen_pv_first_state(u32 cpu, const struct pv_cpu_start *start)
 {
-    memset(c, 0, sizeof(*c));
+    static struct vcpu_guest_context context;
+    struct vcpu_guest_context *const c = &context;
+
+    (void)cpu;
     c->flags = VGCF_in_kernel | VGCF_failsafe_disables_events | VGCF_syscall_disables_events;
     c->user_regs.rip = (u64)start->entry;
     c->user_regs.rsp = start->stack_top - 8;
@@ -32,20 +34,7 @@ static void fill_context(struct vcpu_guest_context *c, const struct pv_cpu_start
     c->failsafe_callback_eip = (u64)xen_pv_failsafe_stub;
     c->syscall_callback_eip = (u64)pv_vector_stubs[VECTOR_SYSCALL];
     xen_pv_fill_trap_table(c->trap_ctxt);
-}
-
-/* One CPU is started at a time (ops.def). */
-static int xen_pv_cpu_up(u32 cpu, const struct pv_cpu_start *start)
-{
-    static struct vcpu_guest_context context;
-    const int again = xen_cpu_start(cpu, start);
-
-    if (again < 0)
-        return again;
-    if (again)
-        return xen_cpu_go(cpu, 0);
-    fill_context(&context, start);
-    return xen_cpu_go(cpu, xen_vcpu_op(VCPUOP_initialise, cpu, &context));
+    return c;
 }
 
 static void xen_pv_cpu_enter(void)
@@ -61,14 +50,7 @@ static int xen_pv_send_nmi(u32 cpu)
 }
 
 const struct pv_smp_ops xen_pv_smp_ops = {
-    .smp_prepare = xen_smp_prepare,
-    .cpu_count = xen_cpu_count,
-    .cpu_describe = xen_cpu_describe,
-    .cpu_up = xen_pv_cpu_up,
+    XEN_SMP_OPS,
     .cpu_enter = xen_pv_cpu_enter,
-    .cpu_leave = xen_cpu_leave,
-    .cpu_down = xen_cpu_down,
-    .cpu_is_up = xen_cpu_is_up,
-    .send_ipi = xen_send_ipi,
     .send_nmi = xen_pv_send_nmi,
 };

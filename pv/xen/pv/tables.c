@@ -7,10 +7,7 @@
 #include "lib/string.h"
 #include "pv/xen/hypercall.h"
 #include "pv/xen/pv/mmu.h"
-#include "pv/xen/pv/xen_pv.h"
 #include "pv/xen/xen.h"
-
-#define READONLY_MAX 32
 
 /* early_map's one page: its own frame lies unused meanwhile. */
 static u8 window[PAGE_SIZE] __aligned(PAGE_SIZE);
@@ -20,12 +17,8 @@ static pfn_t old_root;
 static u64 nr_old_tables;
 static pfn_t p2m_first;
 
-/* Pages of the image that Xen wants read-only: descriptor tables that were loaded. */
-static u64 readonly_pages[READONLY_MAX];
-static u32 nr_readonly;
-
 static pfn_t kernel_root;
-static pfn_t current_root;
+static pfn_t current_roots[PV_CPUS_MAX]; /* frame 0: the kernel's, which each CPU begins with */
 static bool installed;
 
 void xen_pv_tables_init(const struct boot_info *info)
@@ -35,7 +28,7 @@ void xen_pv_tables_init(const struct boot_info *info)
     old_root = PFN(pv->pt_base_pa >> PAGE_SHIFT);
     nr_old_tables = pv->nr_pt_frames;
     p2m_first = PFN(pv->nr_p2m_frames ? pv->first_p2m_pfn : (pv->p2m_va - VIRT_BASE) >> PAGE_SHIFT);
-    kernel_root = current_root = old_root;
+    kernel_root = old_root;
 }
 
 pfn_t xen_pv_kernel_root(void)
@@ -56,59 +49,39 @@ static u64 raw_entry(u64 pfn, u64 flags)
 void *xen_pv_early_map(pfn_t pfn)
 {
     if (xen_update_va_mapping((u64)window, raw_entry(pfn.n, DIRECT_RW), UVMF_INVLPG))
-        pv_panic("early_map", "Xen refuses to map frame %llx", (unsigned long long)pfn.n);
+        xen_pv_refused("early_map", pfn.n);
     return window;
 }
 
-static u64 *table_va(pfn_t table)
+/* Before mm/'s tables are there, until the next early_map. */
+static pte_t *table_va(pfn_t table)
 {
     return installed ? pfn_to_va(table) : xen_pv_early_map(table);
 }
 
-/* The table of level 1 that maps va, in the tree of this root. */
-static pfn_t leaf_table(pfn_t root, u64 va)
+static pfn_t table_below(pte_t entry)
 {
-    pfn_t table = root;
+    return PFN(machine_to_phys_mapping[value_pfn(entry.raw).n]);
+}
 
-    for (int level = PT_LEVELS; level > 1; level--) {
-        const u64 raw = table_va(table)[pt_index(va, level)];
+/* The entry of level 1 that maps va, in the tree of this root. */
+static pte_t *leaf_of(pfn_t root, u64 va)
+{
+    pte_t *slot = &table_va(root)[pt_index(va, PT_LEVELS)];
 
-        if (!(raw & PTE_PRESENT))
-            pv_panic("xen-pv", "no table of level %d for address %llx", level - 1,
+    for (int level = PT_LEVELS - 1; level; level--) {
+        if (!(slot->raw & PTE_PRESENT))
+            pv_panic("xen-pv", "no table of level %d for address %llx", level,
                      (unsigned long long)va);
-        table = PFN(machine_to_phys_mapping[value_pfn(raw).n]);
+        slot = &table_va(table_below(*slot))[pt_index(va, level)];
     }
-    return table;
+    return slot;
 }
 
 void xen_pv_set_direct(pfn_t pfn, u64 prot)
 {
-    const u64 va = (u64)pfn_to_va(pfn);
-    const u64 *slots = table_va(leaf_table(kernel_root, va));
-
-    xen_pv_push(xen_pv_slot_address(&slots[pt_index(va, 1)]), prot ? raw_entry(pfn.n, prot) : 0);
-}
-
-/* In a tree that Xen does not know yet: a store does. */
-static void early_make_readonly(pfn_t root, u64 va)
-{
-    table_va(leaf_table(root, va))[pt_index(va, 1)] &= ~PTE_WRITE;
-}
-
-/* What is loaded before mm/'s tables are there is noted, and read-only in those too. */
-static int note_readonly(u64 page, bool writable)
-{
-    for (u32 i = 0; i < nr_readonly; i++)
-        if (readonly_pages[i] == page) {
-            if (writable)
-                readonly_pages[i] = readonly_pages[--nr_readonly];
-            return 0;
-        }
-    if (nr_readonly == READONLY_MAX)
-        return -EINVAL;
-    if (!writable)
-        readonly_pages[nr_readonly++] = page;
-    return 0;
+    xen_pv_set_pte(leaf_of(kernel_root, (u64)pfn_to_va(pfn)),
+                   (pte_t){prot ? raw_entry(pfn.n, prot) : 0});
 }
 
 int xen_pv_set_writable(const void *page, bool writable)
@@ -116,8 +89,6 @@ int xen_pv_set_writable(const void *page, bool writable)
     const u64 prot = writable ? DIRECT_RW : DIRECT_RO;
     const u64 pfn = image_pfn(page);
 
-    if (!installed && note_readonly((u64)page, writable))
-        return -EINVAL;
     if (installed) {
         xen_pv_set_direct(PFN(pfn), prot);
         xen_pv_drain();
@@ -125,51 +96,61 @@ int xen_pv_set_writable(const void *page, bool writable)
     return xen_update_va_mapping((u64)page, raw_entry(pfn, prot), UVMF_INVLPG) ? -EINVAL : 0;
 }
 
+/* In a tree that Xen does not know yet: a store does. */
+static void make_readonly(pfn_t root, const void *va, u64 pages)
+{
+    for (u64 i = 0; i < pages; i++)
+        leaf_of(root, (u64)va + i * PAGE_SIZE)->raw &= ~PTE_WRITE;
+}
+
+/* What Xen is to find in no writable mapping: tables old and new, and this CPU's descriptors. */
 static void make_tables_readonly(const struct pv_kernel_tables *t)
 {
-    for (u64 i = 0; i < t->nr_tables; i++)
-        early_make_readonly(t->root, (u64)pfn_to_va(PFN(t->first_table.n + i)));
-    for (u64 i = 0; i < nr_old_tables; i++)
-        early_make_readonly(t->root, (u64)pfn_to_va(PFN(old_root.n + i)));
-    for (u32 i = 0; i < nr_readonly; i++) {
-        early_make_readonly(t->root, readonly_pages[i]);
-        early_make_readonly(t->root, (u64)pfn_to_va(PFN(image_pfn((void *)readonly_pages[i]))));
+    make_readonly(t->root, pfn_to_va(t->first_table), t->nr_tables);
+    make_readonly(t->root, pfn_to_va(old_root), nr_old_tables);
+    for (u32 i = 0; i < ARRAY_SIZE(xen_pv_loaded[0]); i++) {
+        const u64 *const table = xen_pv_loaded[0][i];
+
+        make_readonly(t->root, table, !!table);
+        make_readonly(t->root, pfn_to_va(PFN(image_pfn(table))), !!table);
     }
 }
 
+/* One mmuext_op each on two machine frames, by one hypercall. Returns how many Xen did. */
+static unsigned int on_two(unsigned int cmd1, u64 mfn1, unsigned int cmd2, u64 mfn2)
+{
+    struct mmuext_op ops[2] = {{.cmd = cmd1, .arg1.mfn = mfn1}, {.cmd = cmd2, .arg1.mfn = mfn2}};
+    unsigned int done = 0;
+
+    xen_mmuext_op(ops, 2, &done);
+    return done;
+}
+
+/* The builder's tables have no user any more. */
 static void free_old_tables(struct pv_kernel_tables *t)
 {
-    struct mmuext_op op = {.cmd = MMUEXT_UNPIN_TABLE, .arg1.mfn = xen_pv_p2m[old_root.n]};
-
-    if (xen_pv_mmuext(&op, 1))
+    if (xen_pv_mmuext(MMUEXT_UNPIN_TABLE, xen_pv_p2m[old_root.n], 0))
         return;
     t->freed = old_root;
-    t->nr_freed = nr_old_tables;
-    for (u64 i = 0; i < nr_old_tables; i++)
-        xen_pv_set_direct(PFN(old_root.n + i), DIRECT_RW);
+    for (; t->nr_freed < nr_old_tables; t->nr_freed++)
+        xen_pv_set_direct(PFN(old_root.n + t->nr_freed), DIRECT_RW);
 }
 
 const char *xen_pv_install_tables(struct pv_kernel_tables *t)
 {
-    struct mmuext_op pin = {.cmd = MMUEXT_PIN_L4_TABLE, .arg1.mfn = xen_pv_p2m[t->root.n]};
-    struct mmuext_op use = {.cmd = MMUEXT_NEW_BASEPTR, .arg1.mfn = xen_pv_p2m[t->root.n]};
+    const u64 mfn = xen_pv_p2m[t->root.n];
 
-    t->freed = PFN(0);
     t->nr_freed = 0;
     make_tables_readonly(t);
     xen_pv_early_map(PFN(image_pfn(window))); /* no table is mapped writable any more */
-    if (xen_pv_mmuext(&pin, 1))
-        return "Xen refuses to pin the kernel's page tables";
-    if (xen_pv_mmuext(&use, 1))
-        return "Xen refuses to switch to the kernel's page tables";
-    kernel_root = current_root = t->root;
+    if (on_two(MMUEXT_PIN_L4_TABLE, mfn, MMUEXT_NEW_BASEPTR, mfn) != 2)
+        return "Xen refuses the kernel's page tables";
+    kernel_root = t->root;
     installed = true;
     xen_pv_p2m = pfn_to_va(p2m_first);
     xen_pv_move_start_info();
-    if (!xen_flavour->map_shared_info())
-        return "Xen refuses to map the shared_info page again";
     free_old_tables(t);
-    return NULL;
+    return xen_map_shared_info();
 }
 
 void xen_pv_announce_table(pfn_t pfn, int level)
@@ -182,107 +163,86 @@ void xen_pv_announce_table(pfn_t pfn, int level)
 void xen_pv_release_table(pfn_t pfn, int level)
 {
     (void)level;
-    xen_pv_flush_at_drain();
     xen_pv_set_direct(pfn, DIRECT_RW);
+    xen_pv_flush_all();
 }
 
 /* Every table below this one, deepest first. slots: how many of its entries count. */
 static void for_each_table(pfn_t table, int level, u32 slots, void (*visit)(pfn_t, int))
 {
-    const u64 *entries = pfn_to_va(table);
+    const pte_t *entries = pfn_to_va(table);
 
     for (u32 i = 0; i < slots; i++) {
         pfn_t child;
 
-        if (!(entries[i] & PTE_PRESENT))
+        if (!(entries[i].raw & PTE_PRESENT))
             continue;
-        child = PFN(machine_to_phys_mapping[value_pfn(entries[i]).n]);
+        child = table_below(entries[i]);
         if (level > 2)
             for_each_table(child, level - 1, PT_ENTRIES, visit);
         visit(child, level - 1);
     }
 }
 
+/* Not delayed, also lazily. */
 static void visit_tree(pfn_t root, void (*visit)(pfn_t, int))
 {
+    xen_pv_lazy_enter();
     for_each_table(root, PT_LEVELS, PT_USER_SLOTS, visit);
     visit(root, PT_LEVELS);
     visit(PFN(root.n + 1), PT_LEVELS);
-}
-
-static int both_roots(pfn_t root, unsigned int command)
-{
-    struct mmuext_op ops[2] = {
-        {.cmd = command, .arg1.mfn = xen_pv_p2m[root.n]},
-        {.cmd = command, .arg1.mfn = xen_pv_p2m[root.n + 1]},
-    };
-    unsigned int done = 0;
-    long error = xen_mmuext_op(ops, 2, &done);
-
-    if (error && done == 1 && command == MMUEXT_PIN_L4_TABLE) {
-        ops[0].cmd = MMUEXT_UNPIN_TABLE;
-        xen_pv_mmuext(ops, 1);
-    }
-    return (int)error;
+    xen_pv_drain();
+    xen_pv_lazy_leave();
 }
 
 int xen_pv_pin_root(pfn_t root)
 {
-    const u32 depth = pv_context_switch_start();
-    int error;
+    const u64 *const mfns = &xen_pv_p2m[root.n];
+    unsigned int done;
 
     memcpy(pfn_to_va(PFN(root.n + 1)), pfn_to_va(root), PT_USER_SLOTS * sizeof(u64));
-    pv_lazy_enter();
     visit_tree(root, xen_pv_announce_table);
-    pv_lazy_leave();
-    error = both_roots(root, MMUEXT_PIN_L4_TABLE);
-    if (error) {
-        pv_lazy_enter();
-        visit_tree(root, xen_pv_release_table);
-        pv_lazy_leave();
-    }
-    pv_context_switch_end(depth);
-    return error ? -EINVAL : 0;
+    done = on_two(MMUEXT_PIN_L4_TABLE, mfns[0], MMUEXT_PIN_L4_TABLE, mfns[1]);
+    if (done == 2)
+        return 0;
+    if (done)
+        xen_pv_mmuext(MMUEXT_UNPIN_TABLE, mfns[0], 0);
+    visit_tree(root, xen_pv_release_table);
+    return -EINVAL;
 }
 
 void xen_pv_unpin_root(pfn_t root)
 {
-    const u32 depth = pv_context_switch_start();
+    const u64 *const mfns = &xen_pv_p2m[root.n];
 
-    if (both_roots(root, MMUEXT_UNPIN_TABLE))
-        pv_panic("unpin_root", "Xen refuses for frame %llx", (unsigned long long)root.n);
-    pv_lazy_enter();
+    xen_pv_drain();
+    if (on_two(MMUEXT_UNPIN_TABLE, mfns[0], MMUEXT_UNPIN_TABLE, mfns[1]) != 2)
+        xen_pv_refused("unpin_root", root.n);
     visit_tree(root, xen_pv_release_table);
-    pv_lazy_leave();
-    pv_context_switch_end(depth);
 }
 
 pfn_t xen_pv_read_root(void)
 {
-    return current_root;
+    const pfn_t root = current_roots[pv_this_cpu()];
+
+    return root.n ? root : kernel_root;
 }
 
 /* The kernel's own root has no user mode: 0 takes the old one away. */
 void xen_pv_write_root(pfn_t root)
 {
-    struct mmuext_op ops[2] = {
-        {.cmd = MMUEXT_NEW_BASEPTR, .arg1.mfn = xen_pv_p2m[root.n]},
-        {.cmd = MMUEXT_NEW_USER_BASEPTR,
-         .arg1.mfn = root.n == kernel_root.n ? 0 : xen_pv_p2m[root.n + 1]},
-    };
+    const u64 *const mfns = &xen_pv_p2m[root.n];
 
     xen_pv_drain();
-    if (xen_pv_mmuext(ops, 2))
-        pv_panic("write_root", "Xen refuses frame %llx", (unsigned long long)root.n);
-    current_root = root;
+    if (on_two(MMUEXT_NEW_BASEPTR, mfns[0], MMUEXT_NEW_USER_BASEPTR,
+               root.n == kernel_root.n ? 0 : mfns[1]) != 2)
+        xen_pv_refused("write_root", root.n);
+    current_roots[pv_this_cpu()] = root;
 }
 
 void xen_pv_set_fixmap(enum pv_fixmap index, u64 value)
 {
-    const u64 raw = pv_make_pte(value).raw;
-
     xen_pv_drain();
-    if (xen_update_va_mapping((u64)fixmap_va(index), raw, UVMF_INVLPG))
-        pv_panic("set_fixmap", "Xen refuses entry %llx for frame %llx", (unsigned long long)raw,
-                 (unsigned long long)value_pfn(value).n);
+    if (xen_update_va_mapping((u64)fixmap_va(index), xen_pv_make_pte(value).raw, UVMF_INVLPG))
+        xen_pv_refused("set_fixmap", value_pfn(value).n);
 }

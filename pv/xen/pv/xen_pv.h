@@ -10,15 +10,18 @@ void xen_pv_move_start_info(void);
 
 /* tables.c: the kernel's root, the builder's before mm/ has made its own. */
 pfn_t xen_pv_kernel_root(void);
-/* mmu.c */
+/* mmu.c: one mmuext_op, with the arguments that xen/xen.h has for cmd. Returns 0 or -EINVAL. */
+int xen_pv_mmuext(unsigned int cmd, u64 arg1, u64 arg2);
 extern const struct pv_mmu_ops xen_pv_mmu_ops;
 extern const struct pv_host_ops xen_pv_host_ops;
 
 /*
  * The P2M: the machine frame of each of our frames. Xen's builder made it; entries change when
- * memory is given back or exchanged. ~0: no machine frame.
+ * memory is given back or exchanged.
  */
+#define NO_FRAME (~0ull)
 extern u64 *xen_pv_p2m;
+extern u64 xen_pv_nr_pages; /* how many frames it knows */
 
 /*
  * tables.c: makes a page of the image read-only or writable in all its mappings: Xen takes a frame
@@ -28,6 +31,7 @@ extern u64 *xen_pv_p2m;
 int xen_pv_set_writable(const void *page, bool writable);
 
 /* smp.c */
+const void *xen_pv_first_state(u32 cpu, const struct pv_cpu_start *start);
 extern const struct pv_smp_ops xen_pv_smp_ops;
 
 /* irq.c */
@@ -39,7 +43,6 @@ extern const struct pv_flag_ops xen_pv_flag_ops;
 extern const struct pv_irq_ops xen_pv_irq_ops;
 
 /* apic.c */
-void xen_pv_apic_eoi(void);
 extern const struct pv_apic_ops xen_pv_apic_ops;
 
 /* trap.c */
@@ -57,19 +60,17 @@ void xen_pv_sysret(struct trap_frame *frame);
 /* cpu.c */
 u64 xen_pv_read_cr2(void);
 void xen_pv_write_cr2(u64 value);
-void xen_pv_swapgs(void);
-void xen_pv_io_delay(void);
 void xen_pv_cpu_init(void);
 void xen_pv_note_fpu_trap_taken(void);
 extern const struct pv_cpu_ops xen_pv_cpu_ops;
 
-/* desc.c */
+/* desc.c: each CPU's GDT and LDT in use, page-aligned and in the image; NULL: none. */
+extern u64 *xen_pv_loaded[PV_CPUS_MAX][2];
 int xen_pv_load_gdt(u64 *gdt, u32 count);
 int xen_pv_write_gdt_entry(u64 *gdt, u32 index, u64 descriptor);
 int xen_pv_load_ldt(u64 *ldt, u32 count);
 int xen_pv_write_ldt_entry(u64 *ldt, u32 index, u64 descriptor);
 int xen_pv_load_tls(const u64 tls[3]);
-void xen_pv_load_tr(void);
 u16 xen_pv_store_tr(void);
 void xen_pv_load_sp0(u64 sp);
 int xen_pv_set_iopl(u32 level);

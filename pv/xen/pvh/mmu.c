@@ -12,14 +12,13 @@
  */
 static s64 xen_pvh_balloon_adjust(pfn_t first, u64 count, bool give)
 {
+    const unsigned int cmd = give ? XENMEM_decrease_reservation : XENMEM_populate_physmap;
     u64 done;
 
     for (done = 0; done < count; done++) {
-        xen_pfn_t frame = first.n + done;
-        struct xen_memory_reservation r = {.nr_extents = 1, .domid = DOMID_SELF};
+        u64 frame = first.n + done;
 
-        set_xen_guest_handle_raw(r.extent_start, &frame);
-        if (xen_memory_op(give ? XENMEM_decrease_reservation : XENMEM_populate_physmap, &r) != 1)
+        if (!xen_reserve(cmd, &frame, 1))
             break;
     }
     return (s64)done;
@@ -36,14 +35,8 @@ static int xen_pvh_flush_others(u64 cpus, u64 va)
     return 0;
 }
 
-static u64 xen_pvh_hypercall_count(u64 *updates)
-{
-    *updates = 0;
-    return xen_hypercalls;
-}
-
 const struct pv_host_ops xen_pvh_host_ops = {
     .flush_others = xen_pvh_flush_others,
     .balloon_adjust = xen_pvh_balloon_adjust,
-    .hypercall_count = xen_pvh_hypercall_count,
+    .hypercall_count = xen_hypercall_count,
 };

@@ -2,7 +2,6 @@
  * The Xen PVH backend. A PVH guest runs on hardware virtualization, so its CPU is the native one;
  * Xen is asked for what the machine around the CPU would do: console, time, events, power.
  */
-#include "lib/string.h"
 #include "pv/cpuid.h"
 #include "pv/native/io.h"
 #include "pv/native/native.h"
@@ -59,9 +58,11 @@ static u64 xen_pvh_publish(void)
 }
 
 static const struct xen_flavour pvh_flavour = {
+    .name = "PVH",
     .frame_of = xen_pvh_frame_of,
     .map_shared_info = xen_pvh_map_shared_info,
     .publish = xen_pvh_publish,
+    .first_state = xen_pvh_first_state,
 };
 
 static const char *xen_pvh_early_init(u64 loader_info)
@@ -69,29 +70,15 @@ static const char *xen_pvh_early_init(u64 loader_info)
     (void)loader_info;
     xen_flavour = &pvh_flavour;
     wrmsr(cpuid(xen_cpuid_base() + 2, 0).ebx, (u64)hypercall_page - VIRT_BASE);
-    if (!xen_pvh_map_shared_info())
-        return "Xen refuses to map the shared_info page";
-    if (!xen_share_vcpu_info(0, pv_this_area()))
-        return "Xen refuses to move vcpu_info";
-    return NULL;
-}
-
-static void xen_pvh_banner(char *text, size_t cap)
-{
-    xen_banner(text, cap, "PVH");
-}
-
-static void xen_pvh_platform_init(const struct boot_info *info)
-{
-    (void)info;
+    return xen_share_pages();
 }
 
 static const struct pv_setup_ops xen_pvh_setup_ops = {
     .early_init = xen_pvh_early_init,
     .trap_init = native_trap_init,
     .memory_map = xen_memory_map,
-    .platform_init = xen_pvh_platform_init,
-    .banner = xen_pvh_banner,
+    .platform_init = (void *)xen_nop,
+    .banner = xen_banner,
     .console_write = xen_console_write,
     .console_read = xen_console_read,
     .shutdown = xen_shutdown,

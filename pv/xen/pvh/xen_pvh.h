@@ -5,6 +5,7 @@
 #include "pv/pv.h"
 
 /* smp.c */
+const void *xen_pvh_first_state(u32 cpu, const struct pv_cpu_start *start);
 extern const struct pv_smp_ops xen_pvh_smp_ops;
 
 /* irq.c */
