@@ -8,7 +8,10 @@
 
 #include "lib/string.h"
 
-#define NUMBER_MAX 65535
+#define WIDTH_MAX 65535
+
+/* 64 bits in base 10 or 16 take no more digits than this. */
+#define DIGITS_MAX 20
 
 /* Where the text goes. len is the length of the whole text, of which cap bytes are kept. */
 struct sink {
@@ -17,14 +20,12 @@ struct sink {
     size_t len;
 };
 
-/* What a conversion specification says: the flags 0 and #; is_long: l, ll or z, all 64 bits. */
+/* One conversion specification. */
 struct spec {
-    bool zero, alt, is_long;
-    u32 width;
+    bool zero, alt, is_long; /* 0, #; l, ll or z */
+    size_t width;
+    char conversion;
 };
-
-/* 64 bits in base 10 or 16 take no more digits than this. */
-#define DIGITS_MAX 20
 
 static void put(struct sink *out, char c)
 {
@@ -33,133 +34,94 @@ static void put(struct sink *out, char c)
     out->len++;
 }
 
-/* Text in a field: blanks to its left, or zeros between it and its prefix. */
+/* A field is: blanks, prefix (sign or 0x), zeros, text. */
 static void put_field(struct sink *out, const struct spec *spec, const char *prefix,
                       const char *text, size_t n)
 {
-    size_t used = strlen(prefix) + n;
+    size_t pad = spec->width - MIN(spec->width, strlen(prefix) + n);
 
-    for (; !spec->zero && used < spec->width; used++)
+    for (; pad && !spec->zero; pad--)
         put(out, ' ');
     while (*prefix)
         put(out, *prefix++);
-    for (; used < spec->width; used++)
+    for (; pad; pad--)
         put(out, '0');
     while (n--)
         put(out, *text++);
 }
 
-static void put_number(struct sink *out, const struct spec *spec, const char *prefix, u64 value,
-                       u32 base)
+static void put_number(struct sink *out, const struct spec *spec, u64 value)
 {
-    char digits[DIGITS_MAX];
-    char *end = digits + DIGITS_MAX, *p = end;
+    const bool is_signed = spec->conversion == 'd';
+    const u32 base = is_signed || spec->conversion == 'u' ? 10 : 16;
+    char digits[DIGITS_MAX], *text = digits + DIGITS_MAX;
+    const char *prefix = "";
 
+    if (!spec->is_long)
+        value = is_signed ? (u64)(s32)value : (u32)value;
+    if (is_signed && (s64)value < 0) {
+        value = -value;
+        prefix = "-";
+    } else if (spec->alt && value) {
+        prefix = "0x";
+    }
     do
-        *--p = "0123456789abcdef"[value % base];
+        *--text = "0123456789abcdef"[value % base];
     while (value /= base);
-    put_field(out, spec, prefix, p, (size_t)(end - p));
+    put_field(out, spec, prefix, text, (size_t)(digits + DIGITS_MAX - text));
 }
 
-/* A va_list is handed on inside a struct: as a bare parameter it would decay to a pointer. */
-struct args {
-    va_list ap;
-};
-
-static s64 next_signed(const struct spec *spec, struct args *args)
+/* Prints one conversion with its argument, whose type is narrower than u64 if the text says so. */
+static void put_argument(struct sink *out, const struct spec *spec, u64 value)
 {
-    return spec->is_long ? va_arg(args->ap, long) : va_arg(args->ap, int);
+    const char *text = value ? (const char *)value : "(null)";
+    const char c = (char)value;
+
+    if (spec->conversion == 's')
+        put_field(out, spec, "", text, strlen(text));
+    else if (spec->conversion == 'c')
+        put_field(out, spec, "", &c, 1);
+    else
+        put_number(out, spec, value);
 }
 
-static u64 next_unsigned(const struct spec *spec, struct args *args)
+/* Reads the specification behind a '%'. Returns its last character, NULL if it is unknown. */
+static const char *parse_spec(const char *p, struct spec *spec)
 {
-    return spec->is_long ? va_arg(args->ap, unsigned long) : va_arg(args->ap, unsigned int);
-}
-
-/* A decimal number, 0 if there is none; one that is too large stays at NUMBER_MAX. */
-static const char *parse_number(const char *p, u32 *number)
-{
-    for (*number = 0; *p >= '0' && *p <= '9'; p++)
-        *number = MIN(*number * 10 + (u32)(*p - '0'), NUMBER_MAX);
-    return p;
+    *spec = (struct spec){0};
+    for (; *p == '0' || *p == '#'; p++) {
+        spec->zero |= *p == '0';
+        spec->alt |= *p == '#';
+    }
+    for (; *p >= '0' && *p <= '9'; p++)
+        spec->width = MIN(spec->width * 10 + (size_t)(*p - '0'), WIDTH_MAX);
+    for (; *p == 'l' || *p == 'z'; p++)
+        spec->is_long = true;
+    if (*p == 'p')
+        spec->is_long = spec->alt = true;
+    spec->conversion = *p;
+    return *p && strchr("%cdpsux", *p) ? p : NULL;
 }
 
 /*
- * Prints one conversion; p stands behind its '%'. Returns its last character; or NULL, having taken
- * no argument, if it is unknown.
+ * Whatever its type, an argument takes 8 bytes (System V ABI, section 3.2.3), so all are read as
+ * u64; above a narrower one's is anything.
  */
-static const char *convert(struct sink *out, const char *p, struct args *args)
-{
-    struct spec spec = {0};
-    u32 precision = UINT32_MAX; /* none, as is a negative one */
-    const char *text;
-    u64 value;
-    char c;
-
-    for (; *p == '0' || *p == '#'; p++) {
-        spec.zero |= *p == '0';
-        spec.alt |= *p == '#';
-    }
-    p = parse_number(p, &spec.width);
-    if (p[0] == '.' && p[1] == '*' && p[2] == 's') {
-        precision = (u32)va_arg(args->ap, int);
-        p += 2;
-    } else if (*p == '.') {
-        p = parse_number(p + 1, &precision);
-        if (*p != 's')
-            return NULL;
-    }
-    for (; *p == 'l' || *p == 'z'; p++)
-        spec.is_long = true;
-
-    switch (*p) {
-    case 'd':
-        value = next_signed(&spec, args);
-        put_number(out, &spec, (s64)value < 0 ? "-" : "", (s64)value < 0 ? -value : value, 10);
-        return p;
-    case 'u':
-        put_number(out, &spec, "", next_unsigned(&spec, args), 10);
-        return p;
-    case 'x':
-        value = next_unsigned(&spec, args);
-        put_number(out, &spec, spec.alt && value ? "0x" : "", value, 16);
-        return p;
-    case 'p':
-        put_number(out, &spec, "0x", (uintptr_t)va_arg(args->ap, void *), 16);
-        return p;
-    case 'c':
-        c = (char)va_arg(args->ap, int);
-        put_field(out, &spec, "", &c, 1);
-        return p;
-    case 's':
-        text = va_arg(args->ap, const char *);
-        if (!text)
-            text = "(null)";
-        put_field(out, &spec, "", text, strnlen(text, precision));
-        return p;
-    case '%':
-        put(out, '%');
-        return p;
-    default:
-        return NULL;
-    }
-}
-
 int kvsnprintf(char *buf, size_t size, const char *fmt, va_list ap)
 {
     struct sink out = {.buf = buf, .cap = size ? size - 1 : 0};
-    struct args args;
+    struct spec spec;
+    const char *last;
 
-    va_copy(args.ap, ap);
     for (; *fmt; fmt++) {
-        const char *last = *fmt == '%' ? convert(&out, fmt + 1, &args) : NULL;
-
+        last = *fmt == '%' ? parse_spec(fmt + 1, &spec) : NULL;
         if (last)
             fmt = last;
+        if (last && *last != '%')
+            put_argument(&out, &spec, va_arg(ap, u64));
         else
             put(&out, *fmt);
     }
-    va_end(args.ap);
     if (size)
         buf[MIN(out.len, out.cap)] = '\0';
     return (int)out.len;

@@ -1,8 +1,7 @@
 /*
- * printf for the kernel: %c %s %d %u %x %p %%, with l ll z, a width, '0' and '#', and for %s a
- * precision, also as '*'. A width or precision above 65535 counts as that. What else C11 7.21.6.1
- * has, and what is unknown, is printed as it stands. The names differ from libc's so that a program
- * linked with newlib gets newlib's own.
+ * printf for the kernel: %c %s %d %u %x %p %%, with l ll z, a width, '0' and '#'. A width above
+ * 65535 counts as that. What else C11 7.21.6.1 has, and what is unknown, is printed as it stands.
+ * The names differ from libc's so that a program linked with newlib gets newlib's own.
  */
 #ifndef LIB_FORMAT_H
 #define LIB_FORMAT_H

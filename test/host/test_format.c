@@ -1,6 +1,6 @@
 /*
  * test/host/test_format.c: lib/format.c against libc's snprintf, over the whole cross product of
- * the flags, widths, precisions and lengths that it has, and values; then what only ours promises.
+ * the flags, widths and lengths that it has, and values; then what only ours promises.
  *
  * All arguments are passed as 64 bits: on x86-64 a narrower va_arg reads the low part of the same
  * slot, so one call serves every length.
@@ -45,17 +45,10 @@ static void compare(size_t size, const char *fmt, ...)
 }
 
 /* One specification, once with ample room and once with little. */
-static void compare_sizes(const char *fmt, int precision, u64 value)
+static void compare_sizes(const char *fmt, u64 value)
 {
-    size_t little = random_u64() % 32;
-
-    if (strchr(fmt, '*')) {
-        compare(TEXT_MAX, fmt, precision, value);
-        compare(little, fmt, precision, value);
-    } else {
-        compare(TEXT_MAX, fmt, value);
-        compare(little, fmt, value);
-    }
+    compare(TEXT_MAX, fmt, value);
+    compare(random_u64() % 32, fmt, value);
 }
 
 /* The flags of one conversion that C defines, in every combination. */
@@ -72,22 +65,17 @@ static void compare_all(const char *conversion, const char *flags, const char *c
                         const u64 *args, size_t nr_args)
 {
     static const char *const widths[] = {"", "1", "5", "23"};
-    static const char *const precisions[] = {"", ".", ".0", ".1", ".7", ".30", ".*"};
     char fmt[64];
     char flag_text[8];
 
     for (unsigned combination = 0; combination < 1u << strlen(flags); combination++) {
         make_flags(flag_text, flags, combination);
         for (size_t w = 0; w < ARRAY_SIZE(widths); w++) {
-            for (size_t p = 0; p < ARRAY_SIZE(precisions); p++) {
-                if (*precisions[p] && *conversion != 's')
-                    continue;
-                for (size_t l = 0; lengths[l]; l++) {
-                    snprintf(fmt, sizeof(fmt), "<%%%s%s%s%s%s>", flag_text, widths[w],
-                             precisions[p], lengths[l], conversion);
-                    for (size_t v = 0; v < nr_args; v++)
-                        compare_sizes(fmt, (int)(random_u64() % 41) - 20, args[v]);
-                }
+            for (size_t l = 0; lengths[l]; l++) {
+                snprintf(fmt, sizeof(fmt), "<%%%s%s%s%s>", flag_text, widths[w], lengths[l],
+                         conversion);
+                for (size_t v = 0; v < nr_args; v++)
+                    compare_sizes(fmt, args[v]);
             }
         }
     }
@@ -115,16 +103,6 @@ static void test_texts(void)
     compare_all("p", "", plain, pointers, ARRAY_SIZE(pointers));
 }
 
-/* A precision bounds how far a string is read: it may have no end. */
-static void test_unterminated_string(void)
-{
-    char *text = malloc(3);
-
-    memcpy(text, "abc", 3);
-    compare(TEXT_MAX, "%.3s|%.*s|%5.2s", text, 2, text, text);
-    free(text);
-}
-
 static void test_several(void)
 {
     for (size_t size = 0; size < 80; size++) {
@@ -149,12 +127,12 @@ static void check_ours(const char *want, const char *fmt, ...)
 static void test_ours(void)
 {
     check_ours("(null)", "%s", (char *)NULL);
-    check_ours("0x0", "%p", (void *)NULL);
+    check_ours("0", "%p", (void *)NULL);
     check_ours("%q 5", "%q %d", 5);
     check_ours("%-08.3y", "%-08.3y");
     check_ours("%n%f%o", "%n%f%o");
     check_ours("%hd %-d %.3d %*d 5", "%hd %-d %.3d %*d %d", 5);
-    check_ours("%.*d 5", "%.*d %d", 5);
+    check_ours("%.*d %.1s %X 5", "%.*d %.1s %X %d", 5);
     check_ours("100%", "100%");
     check_ours("%l", "%l");
     check_ours("%-", "%-");
@@ -174,10 +152,6 @@ static void test_enormous(void)
     CHECK_EQ(unchecked(buf, sizeof(buf), "%0065536d%065535x", 1, 1), 2 * 65535);
     CHECK_STR(buf, "000");
     CHECK_EQ(unchecked(buf, sizeof(buf), "%99999999999999999999d", 1), 65535);
-    CHECK_EQ(unchecked(buf, sizeof(buf), "%.99999999999999999999s", "abcd"), 4);
-    CHECK_STR(buf, "abc");
-    CHECK_EQ(unchecked(buf, sizeof(buf), "%.*s", INT32_MIN, "ab"), 2);
-    CHECK_STR(buf, "ab");
     CHECK_EQ(unchecked(NULL, 0, "%d", 12345), 5);
 }
 
@@ -185,7 +159,6 @@ int main(void)
 {
     RUN(test_numbers);
     RUN(test_texts);
-    RUN(test_unterminated_string);
     RUN(test_several);
     RUN(test_ours);
     RUN(test_enormous);
