@@ -6,7 +6,7 @@
 
 #include "lib/string.h"
 
-static const char too_many_regions[] = "more memory regions than this kernel has room for";
+static const char too_many_regions[] = "more regions than this kernel has room for";
 
 bool fits(u64 start, u64 len, u64 size)
 {
@@ -48,7 +48,7 @@ const char *phys_window_string(const struct phys_window *w, u64 pa, char *dst, s
             break;
     }
     dst[cap - 1] = '\0';
-    return "a command line is too long, has no end or cannot be read";
+    return "command line: too long, without end, or unreadable";
 }
 
 const char *boot_add_region(struct boot_info *bi, u64 base, u64 size, u32 type)
@@ -71,7 +71,7 @@ const char *boot_add_module(struct boot_info *bi, u64 base, u64 size, const stru
     if (bi->nr_modules == BOOT_MODULES_MAX)
         return "more modules than this kernel has room for";
     if (!fits(base, size, BOOT_PA_MAX))
-        return "a module ends beyond the physical address space, or before it starts";
+        return "module: ends beyond the physical address space, or before it starts";
     m->base = base;
     m->size = size;
     bi->nr_modules++;
@@ -164,7 +164,7 @@ const char *boot_memory_finish(struct boot_info *bi)
         has_ram |= type == BOOT_RAM;
     }
     if (!has_ram)
-        return "there is not one whole page of RAM in it; give the machine more memory";
+        return "not one whole page of RAM; give the machine more memory";
     memcpy(bi->regions, runs, sizeof(runs));
     bi->nr_regions = count;
     return NULL;

@@ -11,7 +11,7 @@
 
 #define RSDP_OLD_SIZE 20 /* ACPI 6.4, section 5.2.5.3: the fields of ACPI 1.0 */
 
-static const char too_short[] = "a tag is too short for its type";
+static const char too_short[] = "tag: too short for its type";
 
 static const char *parse_module(const struct phys_window *content, struct boot_info *bi)
 {
@@ -33,7 +33,7 @@ static const char *parse_mmap(const struct phys_window *content, struct boot_inf
         return too_short;
     if (head->entry_size < sizeof(*e) || head->entry_size % MULTIBOOT2_ALIGN ||
         (content->size - sizeof(*head)) % head->entry_size)
-        return "the memory map's entry size is wrong";
+        return "memory map: wrong entry size";
     for (u64 at = sizeof(*head); at < content->size && !error; at += head->entry_size) {
         e = phys_window_get(content, content->start + at, sizeof(*e));
         error = boot_add_region(bi, e->base, e->size, e->type);
@@ -83,14 +83,14 @@ const char *multiboot2_parse(const struct phys_window *w, u64 info_pa, struct bo
 
     if (!info || info_pa % MULTIBOOT2_ALIGN ||
         !phys_window_cut(w, info_pa, info->total_size, &block))
-        return "the info block cannot be read, or is not on an 8-byte boundary";
+        return "info block: unreadable, or not on an 8-byte boundary";
     for (u64 pa = info_pa + sizeof(*info); !error;
          pa += ALIGN_UP((u64)tag->size, MULTIBOOT2_ALIGN)) {
         tag = phys_window_get(&block, pa, sizeof(*tag));
         if (!tag)
-            return "the info block has no end tag";
+            return "info block: no end tag";
         if (!phys_window_cut(&block, pa + sizeof(*tag), (u64)tag->size - sizeof(*tag), &content))
-            return "a tag ends before its content, or beyond the info block";
+            return "tag: ends before its content, or beyond the info block";
         if (tag->type == MULTIBOOT2_TAG_END)
             return NULL;
         error = parse_tag(tag->type, &content, bi);

@@ -21,7 +21,7 @@ static const char *parse_modules(const struct phys_window *w, const struct hvm_s
 
     for (u32 i = 0; i < si->nr_modules && !error; i++) {
         if (!phys_window_read(w, si->modlist_paddr + i * sizeof(m), &m, sizeof(m)))
-            return "the list of modules cannot be read";
+            return "module list: unreadable";
         error = boot_add_module(bi, m.paddr, m.size, w, m.cmdline_paddr);
     }
     return error;
@@ -35,7 +35,7 @@ static const char *parse_memmap(const struct phys_window *w, const struct hvm_st
 
     for (u32 i = 0; i < si->memmap_entries && !error; i++) {
         if (!phys_window_read(w, si->memmap_paddr + i * sizeof(e), &e, sizeof(e)))
-            return "the memory map cannot be read";
+            return "memory map: unreadable";
         error = boot_add_region(bi, e.addr, e.size, e.type);
     }
     return error;
@@ -48,9 +48,9 @@ const char *pvh_parse(const struct phys_window *w, u64 info_pa, struct boot_info
 
     if (!phys_window_read(w, info_pa, &si, VERSION_0_SIZE) ||
         (si.version && !phys_window_read(w, info_pa, &si, sizeof(si))))
-        return "start_info cannot be read";
+        return "start_info: unreadable";
     if (si.magic != XEN_HVM_START_MAGIC_VALUE)
-        return "start_info has a wrong magic number";
+        return "start_info: wrong magic";
     bi->rsdp_pa = si.rsdp_paddr;
     if (si.cmdline_paddr)
         error = phys_window_string(w, si.cmdline_paddr, bi->cmdline, sizeof(bi->cmdline));

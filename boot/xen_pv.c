@@ -42,14 +42,14 @@ static const char *parse_package(const struct phys_window *w, u64 base, u64 size
     const char *error = NULL;
 
     if (!phys_window_cut(w, base, size, &package))
-        return "the package of modules cannot be read";
+        return "module package: unreadable";
     for (u64 at = base; !error; at += sizeof(m)) {
         if (!phys_window_read(&package, at, &m, sizeof(m)))
-            return "the list of modules has no end";
+            return "module list: no end";
         if (m.mod_start == 0)
             return NULL;
         if (m.mod_end < m.mod_start || m.mod_end >= size)
-            return "a module ends beyond its package, or before it starts";
+            return "module: ends beyond its package, or before it starts";
         error = boot_add_module(bi, base + m.mod_start, (u64)m.mod_end - m.mod_start + 1, &package,
                                 m.cmdline ? base + m.cmdline : 0);
     }
@@ -69,7 +69,7 @@ static const char *parse_module(const struct phys_window *w, const struct start_
     else
         ok = use(bi, si->mod_start, si->mod_len, &base);
     if (!ok)
-        return "the module lies outside of the domain's memory";
+        return "module: outside of the domain's memory";
     if (si->flags & SIF_MULTIBOOT_MOD)
         return parse_package(w, base, si->mod_len, bi);
     return boot_add_module(bi, base, si->mod_len, w, 0);
@@ -80,12 +80,10 @@ static const char *parse_page_tables(const struct start_info *si, struct boot_in
     struct boot_xen_pv *pv = &bi->xen_pv;
 
     pv->nr_pt_frames = si->nr_pt_frames;
-    if (si->pt_base % PAGE_SIZE || si->nr_pt_frames == 0)
-        return "the page tables are not on a page boundary, or there are none";
     /* One frame more: the boot stack, which no field speaks of. */
-    if (si->nr_pt_frames > si->nr_pages ||
+    if (si->pt_base % PAGE_SIZE || !si->nr_pt_frames || si->nr_pt_frames > si->nr_pages ||
         !use(bi, si->pt_base, (si->nr_pt_frames + 1) * PAGE_SIZE, &pv->pt_base_pa))
-        return "the page tables lie outside of the domain's memory";
+        return "page tables: none, not aligned, or outside of the domain's memory";
     return NULL;
 }
 
@@ -98,8 +96,6 @@ static const char *parse_p2m(const struct start_info *si, struct boot_info *bi)
     u64 pa;
 
     pv->p2m_va = si->mfn_list;
-    if (pv->p2m_va % sizeof(xen_pfn_t))
-        return "the P2M is not aligned";
     if (use(bi, pv->p2m_va, 0, &pa)) {
         ok = use(bi, pv->p2m_va, size, &pa);
     } else {
@@ -108,7 +104,9 @@ static const char *parse_p2m(const struct start_info *si, struct boot_info *bi)
         ok = fits(pv->first_p2m_pfn, pv->nr_p2m_frames, si->nr_pages) &&
              pv->nr_p2m_frames >= PAGES(size);
     }
-    return ok ? NULL : "the P2M is too small, or lies outside of the domain's memory";
+    return ok && !(pv->p2m_va % sizeof(xen_pfn_t))
+               ? NULL
+               : "P2M: too small, not aligned, or outside of the domain's memory";
 }
 
 static const char *parse_machine(const struct start_info *si, u64 info_pa, struct boot_info *bi)
@@ -121,11 +119,11 @@ static const char *parse_machine(const struct start_info *si, u64 info_pa, struc
     pv->shared_info_ma = si->shared_info;
     bi->first_free_pa = MAX(bi->first_free_pa, info_pa + PAGE_SIZE);
     if (pv->nr_pages == 0 || pv->nr_pages > BOOT_PA_MAX / PAGE_SIZE)
-        return "the domain's number of pages is 0, or more than x86 can have";
+        return "nr_pages: 0, or more than x86 can have";
     if (bi->first_free_pa > pv->nr_pages * PAGE_SIZE)
-        return "the domain has less memory than its image and boot data take";
+        return "less memory than image and boot data take";
     if (pv->shared_info_ma % PAGE_SIZE)
-        return "the shared info page is not on a page boundary";
+        return "shared_info: not on a page boundary";
     return NULL;
 }
 
@@ -135,10 +133,10 @@ const char *xen_pv_parse(const struct phys_window *w, u64 info_pa, struct boot_i
     const char *error;
 
     if (!si || info_pa % PAGE_SIZE)
-        return "start_info cannot be read, or is not on a page boundary";
+        return "start_info: unreadable, or not on a page boundary";
     if (phys_window_string(w, info_pa, bi->loader, sizeof(si->magic)) ||
         memcmp(bi->loader, "xen-", 4))
-        return "start_info has a wrong magic string";
+        return "start_info: wrong magic";
     error = phys_window_string(w, info_pa + offsetof(struct start_info, cmd_line), bi->cmdline,
                                sizeof(bi->cmdline));
     if (!error)

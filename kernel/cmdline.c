@@ -12,7 +12,7 @@
 /* What is kept of a word of the line: more than any known KEY=VALUE has. */
 #define WORD_MAX 80
 
-/* How much of a word an error quotes. */
+/* How much of a word an error quotes: all known words still fit behind it. */
 #define QUOTE_MAX 48
 
 /* KEY= is followed by a value: a string of struct cmdline, or log's level. A bare KEY sets a bool.
@@ -43,40 +43,7 @@ const char log_levels[][6] = {
     [LOG_DEBUG] = "debug",
 };
 
-/* An error quotes the line, and the line may hold anything: only printable text is shown. */
-static bool fail(char *error, const char *what, const char *word)
-{
-    ksnprintf(error, CMDLINE_ERROR_MAX, "%s \"%.*s%s\"", what, QUOTE_MAX, word,
-              strlen(word) > QUOTE_MAX ? "..." : "");
-    for (; *error; error++)
-        if (*error < ' ' || *error > '~')
-            *error = '?';
-    return false;
-}
-
-/* names: count strings, each at the start of stride bytes. */
-static bool fail_unknown(char *error, const char *what, const char *word, const char *names,
-                         size_t stride, size_t count)
-{
-    size_t len;
-
-    fail(error, what, word);
-    len = strlen(error);
-    for (size_t i = 0; i < count && len < CMDLINE_ERROR_MAX; i++, names += stride)
-        len += ksnprintf(error + len, CMDLINE_ERROR_MAX - len, i ? " %s" : "; known: %s", names);
-    return false;
-}
-
-static bool set_log_level(const char *word, const char *value, struct cmdline *out, char *error)
-{
-    for (size_t i = 0; i < ARRAY_SIZE(log_levels); i++)
-        if (!strcmp(value, log_levels[i])) {
-            out->log = (enum log_level)i;
-            return true;
-        }
-    return fail_unknown(error, "unknown log level in", word, log_levels[0], sizeof(log_levels[0]),
-                        ARRAY_SIZE(log_levels));
-}
+static const char unknown_word[] = "unknown word";
 
 /* Which of words[] it is, and in *value what follows the key. */
 static size_t find(const char *word, const char **value)
@@ -92,28 +59,57 @@ static size_t find(const char *word, const char **value)
     return i;
 }
 
-/* Parses one word of the line; bit i of *seen says that words[i] has come before. */
-static bool parse_word(const char *word, struct cmdline *out, u32 *seen, char *error)
+static bool parse_level(const char *value, enum log_level *level)
+{
+    for (u32 i = 0; i < ARRAY_SIZE(log_levels); i++)
+        if (!strcmp(value, log_levels[i])) {
+            *level = (enum log_level)i;
+            return true;
+        }
+    return false;
+}
+
+/* Takes one word of the line; bit i of *seen says that words[i] has come before. Returns NULL, or
+ * what is wrong with it. */
+static const char *parse_word(const char *word, struct cmdline *out, u32 *seen)
 {
     const char *value;
     const size_t i = find(word, &value);
     char *field;
 
     if (i == ARRAY_SIZE(words))
-        return fail_unknown(error, "unknown word", word, words[0].key, sizeof(words[0]),
-                            ARRAY_SIZE(words));
+        return unknown_word;
     if (*seen & (1u << i))
-        return fail(error, "given twice:", words[i].key);
+        return "given twice:";
     *seen |= 1u << i;
     field = (char *)out + words[i].offset;
-    if (value[-1] != '=')
-        return *(bool *)field = true;
+    if (value[-1] != '=') {
+        *(bool *)field = true;
+        return NULL;
+    }
     if (!*value)
-        return fail(error, "no value in", word);
+        return "no value in";
     if (words[i].offset == offsetof(struct cmdline, log))
-        return set_log_level(word, value, out, error);
-    return str_copy(field, value, CMDLINE_VALUE_MAX) ||
-           fail(error, "the value is too long in", word);
+        return parse_level(value, &out->log) ? NULL : "wanted error, warn, info or debug in";
+    return str_copy(field, value, CMDLINE_VALUE_MAX) ? NULL : "the value is too long in";
+}
+
+/* The error quotes the line, and the line may hold anything: only printable text is shown. */
+static void explain(char *error, const char *what, const char *word)
+{
+    char quote[QUOTE_MAX + 1];
+    const bool whole = str_copy(quote, word, sizeof(quote));
+    size_t len;
+
+    for (char *c = quote; *c; c++)
+        if (*c < ' ' || *c > '~')
+            *c = '?';
+    len = ksnprintf(error, CMDLINE_ERROR_MAX, "%s \"%s%s\"", what, quote, whole ? "" : "...");
+    if (what != unknown_word)
+        return;
+    for (size_t i = 0; i < ARRAY_SIZE(words) && len < CMDLINE_ERROR_MAX; i++)
+        len += ksnprintf(error + len, CMDLINE_ERROR_MAX - len, i ? " %s" : "; known: %s",
+                         words[i].key);
 }
 
 static bool is_blank(char c)
@@ -124,6 +120,7 @@ static bool is_blank(char c)
 bool cmdline_parse(const char *line, struct cmdline *out, char *error)
 {
     char word[WORD_MAX];
+    const char *wrong;
     u32 seen = 0;
     size_t len;
 
@@ -146,7 +143,10 @@ bool cmdline_parse(const char *line, struct cmdline *out, char *error)
             out->arguments = line;
             return true;
         }
-        if (!parse_word(word, out, &seen, error))
+        wrong = parse_word(word, out, &seen);
+        if (wrong) {
+            explain(error, wrong, word);
             return false;
+        }
     }
 }

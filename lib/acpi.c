@@ -58,34 +58,34 @@ static const struct acpi_header *table_at(const struct phys_window *w, u64 pa)
     return (const struct acpi_header *)(const void *)bytes;
 }
 
-static const u8 *find_rsdp(const struct phys_window *w, const struct boot_info *info)
+/* An address of 4 or 8 bytes. */
+static u64 address_at(const u8 *at, u32 size)
 {
-    const u8 *rsdp = info->rsdp_size ? info->rsdp : phys_window_get(w, info->rsdp_pa, RSDP_V2_SIZE);
+    u64 address = 0;
 
-    if (!rsdp || memcmp(rsdp, "RSD PTR ", 8) || !checksum_ok(rsdp, RSDP_V1_SIZE))
-        return NULL;
-    return rsdp;
+    memcpy(&address, at, size);
+    return address;
 }
 
 const struct acpi_header *acpi_find_table(const struct phys_window *w, const struct boot_info *info,
                                           const char *signature)
 {
-    const u8 *rsdp = find_rsdp(w, info), *at;
+    const u8 *rsdp = info->rsdp_size ? info->rsdp : phys_window_get(w, info->rsdp_pa, RSDP_V2_SIZE);
     const struct acpi_header *root, *table;
-    bool wide; /* the newer root table, of 64-bit addresses; a copy of an old RSDP ends in zeros */
+    u32 at = RSDP_RSDT, width = 4;
 
-    if (!rsdp)
+    if (!rsdp || memcmp(rsdp, "RSD PTR ", 8) || !checksum_ok(rsdp, RSDP_V1_SIZE))
         return NULL;
-    wide = rsdp[RSDP_REVISION] >= 2 && checksum_ok(rsdp, RSDP_V2_SIZE) && load64(rsdp + RSDP_XSDT);
-    root = table_at(w, wide ? load64(rsdp + RSDP_XSDT) : load32(rsdp + RSDP_RSDT));
-    if (!root)
-        return NULL;
-    at = (const u8 *)(root + 1);
-    for (u32 left = root->length - sizeof(*root); left >= (wide ? 8 : 4); left -= wide ? 8 : 4) {
-        table = table_at(w, wide ? load64(at) : load32(at));
+    /* A copy of an old RSDP ends in zeros. */
+    if (rsdp[RSDP_REVISION] >= 2 && checksum_ok(rsdp, RSDP_V2_SIZE) && load64(rsdp + RSDP_XSDT)) {
+        at = RSDP_XSDT;
+        width = 8;
+    }
+    root = table_at(w, address_at(rsdp + at, width));
+    for (at = sizeof(*root); root && at + width <= root->length; at += width) {
+        table = table_at(w, address_at((const u8 *)root + at, width));
         if (table && !memcmp(table->signature, signature, 4))
             return table;
-        at += wide ? 8 : 4;
     }
     return NULL;
 }
@@ -126,30 +126,30 @@ static bool find_s5(const struct acpi_header *dsdt, u8 *type_a, u8 *type_b)
     return false;
 }
 
-static u64 dsdt_address(const u8 *fadt, u32 length)
+/* 0 if the table is too short to have it. */
+static u64 fadt_address(const struct acpi_header *fadt, u32 at)
 {
-    u64 wide = length >= FADT_X_DSDT + 8 ? load64(fadt + FADT_X_DSDT) : 0;
-
-    return wide ? wide : load32(fadt + FADT_DSDT);
+    return fadt->length >= at + 8 ? load64((const u8 *)fadt + at) : 0;
 }
 
 struct acpi_soft_off acpi_find_soft_off(const struct phys_window *w, const struct boot_info *info)
 {
     struct acpi_soft_off off = {0};
-    const struct acpi_header *header = acpi_find_table(w, info, "FACP");
+    const struct acpi_header *header = acpi_find_table(w, info, "FACP"), *dsdt;
     const u8 *fadt = (const u8 *)header;
-    const struct acpi_header *dsdt;
+    u64 pa;
     u8 a, b;
 
     if (!header || header->length < FADT_FLAGS + 4)
         return off;
-    dsdt = table_at(w, dsdt_address(fadt, header->length));
+    pa = fadt_address(header, FADT_X_DSDT);
+    dsdt = table_at(w, pa ? pa : load32(fadt + FADT_DSDT));
     if (!dsdt || !find_s5(dsdt, &a, &b))
         return off;
     if (load32(fadt + FADT_FLAGS) & FADT_FLAG_HW_REDUCED) {
-        if (header->length >= FADT_SLEEP_CONTROL + 12 && fadt[FADT_SLEEP_CONTROL] == SPACE_MEMORY &&
-            phys_window_get(w, load64(fadt + FADT_SLEEP_CONTROL + 4), 1))
-            off.sleep_control_pa = load64(fadt + FADT_SLEEP_CONTROL + 4);
+        pa = fadt_address(header, FADT_SLEEP_CONTROL + 4);
+        if (pa && fadt[FADT_SLEEP_CONTROL] == SPACE_MEMORY && phys_window_get(w, pa, 1))
+            off.sleep_control_pa = pa;
         off.sleep_control_value = (u8)(SLEEP_CONTROL_EN | a << SLEEP_CONTROL_TYP_SHIFT);
         return off;
     }

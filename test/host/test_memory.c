@@ -12,8 +12,8 @@
 #define ROUNDS   20000
 #define MAP_BASE 0x100000ul
 
-#define NO_RAM   "there is not one whole page of RAM in it; give the machine more memory"
-#define TOO_MANY "more memory regions than this kernel has room for"
+#define NO_RAM   "not one whole page of RAM; give the machine more memory"
+#define TOO_MANY "more regions than this kernel has room for"
 
 static struct boot_info bi;
 static u8 model[NR_CELLS];
@@ -208,9 +208,9 @@ static void test_first_free(void)
     CHECK_EQ(bi.first_free_pa, 0x9000);
     CHECK_STR(boot_add_module(&bi, BOOT_PA_MAX, 0, &none, 0), NULL);
     CHECK_STR(boot_add_module(&bi, BOOT_PA_MAX, 1, &none, 0),
-              "a module ends beyond the physical address space, or before it starts");
+              "module: ends beyond the physical address space, or before it starts");
     CHECK_STR(boot_add_module(&bi, 1, UINT64_MAX, &none, 0),
-              "a module ends beyond the physical address space, or before it starts");
+              "module: ends beyond the physical address space, or before it starts");
 }
 
 int main(void)

@@ -38,13 +38,13 @@ static struct block good = {
     .end = {{MULTIBOOT2_TAG_END, 8}},
 };
 
-#define UNREADABLE "the info block cannot be read, or is not on an 8-byte boundary"
-#define NO_END     "the info block has no end tag"
-#define TAG_BAD    "a tag ends before its content, or beyond the info block"
-#define TOO_SHORT  "a tag is too short for its type"
-#define TEXT_BAD   "a command line is too long, has no end or cannot be read"
-#define MODULE_BAD "a module ends beyond the physical address space, or before it starts"
-#define ENTRY_BAD  "the memory map's entry size is wrong"
+#define UNREADABLE "info block: unreadable, or not on an 8-byte boundary"
+#define NO_END     "info block: no end tag"
+#define TAG_BAD    "tag: ends before its content, or beyond the info block"
+#define TOO_SHORT  "tag: too short for its type"
+#define TEXT_BAD   "command line: too long, without end, or unreadable"
+#define MODULE_BAD "module: ends beyond the physical address space, or before it starts"
+#define ENTRY_BAD  "memory map: wrong entry size"
 
 static const struct lie lies[] = {
     LIE(block, head.total_size, 0, NO_END),
@@ -166,7 +166,7 @@ static void test_many(void)
     CHECK_STR(parse_many(BOOT_REGIONS_MAX, MULTIBOOT2_TAG_MMAP, &mmap, sizeof(mmap)), NULL);
     CHECK_EQ(bi.nr_regions, BOOT_REGIONS_MAX);
     CHECK_STR(parse_many(BOOT_REGIONS_MAX + 1, MULTIBOOT2_TAG_MMAP, &mmap, sizeof(mmap)),
-              "more memory regions than this kernel has room for");
+              "more regions than this kernel has room for");
 
     memset(text, 'x', BOOT_CMDLINE_MAX - 1);
     CHECK_STR(parse_many(1, MULTIBOOT2_TAG_CMDLINE, text, sizeof(text)), NULL);

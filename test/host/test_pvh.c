@@ -22,13 +22,13 @@ static struct block good = {
     .cmdline = "run=suite",
 };
 
-#define LIST_OUTSIDE "the list of modules cannot be read"
-#define MAP_OUTSIDE  "the memory map cannot be read"
-#define TEXT_BAD     "a command line is too long, has no end or cannot be read"
-#define MODULE_BAD   "a module ends beyond the physical address space, or before it starts"
+#define LIST_OUTSIDE "module list: unreadable"
+#define MAP_OUTSIDE  "memory map: unreadable"
+#define TEXT_BAD     "command line: too long, without end, or unreadable"
+#define MODULE_BAD   "module: ends beyond the physical address space, or before it starts"
 
 static const struct lie lies[] = {
-    LIE(block, si.magic, 0, "start_info has a wrong magic number"),
+    LIE(block, si.magic, 0, "start_info: wrong magic"),
     LIE(block, si.version, 0, NULL),
     LIE(block, si.version, UINT32_MAX, NULL), /* newer versions are compatible */
     LIE(block, si.nr_modules, 0, NULL),
@@ -98,9 +98,9 @@ static void test_version_0(void)
     block.si.nr_modules = 0;
     CHECK_STR(parse_bytes(parse, &block, size), NULL);
     CHECK_STR(bi.cmdline, "");
-    CHECK_STR(parse_bytes(parse, &block, size - 1), "start_info cannot be read");
+    CHECK_STR(parse_bytes(parse, &block, size - 1), "start_info: unreadable");
     block.si.version = 1;
-    CHECK_STR(parse_bytes(parse, &block, size), "start_info cannot be read");
+    CHECK_STR(parse_bytes(parse, &block, size), "start_info: unreadable");
 }
 
 /* The longest command line that fits, and one byte more. */

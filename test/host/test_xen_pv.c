@@ -43,14 +43,13 @@ static const struct package package = {
     .contents = "onetwothree!",
 };
 
-#define MAGIC_BAD  "start_info has a wrong magic string"
-#define PAGES_BAD  "the domain's number of pages is 0, or more than x86 can have"
-#define PT_BAD     "the page tables are not on a page boundary, or there are none"
-#define PT_OUTSIDE "the page tables lie outside of the domain's memory"
-#define MOD_BAD    "the module lies outside of the domain's memory"
-#define P2M_BEYOND "the P2M is too small, or lies outside of the domain's memory"
-#define LIST_BAD   "a module ends beyond its package, or before it starts"
-#define TEXT_BAD   "a command line is too long, has no end or cannot be read"
+#define MAGIC_BAD "start_info: wrong magic"
+#define PAGES_BAD "nr_pages: 0, or more than x86 can have"
+#define PT_BAD    "page tables: none, not aligned, or outside of the domain's memory"
+#define MOD_BAD   "module: outside of the domain's memory"
+#define P2M_BAD   "P2M: too small, not aligned, or outside of the domain's memory"
+#define LIST_BAD  "module: ends beyond its package, or before it starts"
+#define TEXT_BAD  "command line: too long, without end, or unreadable"
 
 static const struct lie packed_lies[] = {
     LIE(packed, si.magic[3], 0, MAGIC_BAD),
@@ -59,19 +58,20 @@ static const struct lie packed_lies[] = {
     LIE(packed, si.nr_pages, UINT64_MAX, PAGES_BAD),
     LIE(packed, si.nr_pages, BOOT_PA_MAX / PAGE_SIZE + 1, PAGES_BAD),
     LIE(packed, si.nr_pages, 0x209, NULL),
-    LIE(packed, si.nr_pages, 0x208, PT_OUTSIDE),
-    LIE(packed, si.nr_pages, 0x40000000, P2M_BEYOND),
-    LIE(packed, si.shared_info, 0x7fff008, "the shared info page is not on a page boundary"),
-    LIE(packed, si.pt_base, 0, PT_OUTSIDE),
+    LIE(packed, si.nr_pages, 0x208, PT_BAD),
+    LIE(packed, si.nr_pages, 0x40000000, P2M_BAD),
+    LIE(packed, si.shared_info, 0x7fff008, "shared_info: not on a page boundary"),
+    LIE(packed, si.pt_base, 0, PT_BAD),
     LIE(packed, si.pt_base, VA_OF(0x203008), PT_BAD),
-    LIE(packed, si.pt_base, VA_OF(NR_PAGES *PAGE_SIZE), PT_OUTSIDE),
-    LIE(packed, si.pt_base, 0xfffffffffffff000, PT_OUTSIDE),
+    LIE(packed, si.pt_base, VA_OF(NR_PAGES *PAGE_SIZE), PT_BAD),
+    LIE(packed, si.pt_base, 0xfffffffffffff000, PT_BAD),
     LIE(packed, si.nr_pt_frames, 0, PT_BAD),
-    LIE(packed, si.nr_pt_frames, UINT64_MAX, PT_OUTSIDE),
-    LIE(packed, si.nr_pt_frames, NR_PAGES - 0x203, PT_OUTSIDE),
+    LIE(packed, si.nr_pt_frames, UINT64_MAX, PT_BAD),
+    LIE(packed, si.nr_pt_frames, NR_PAGES - 0x203, PT_BAD),
     LIE(packed, si.nr_pt_frames, NR_PAGES - 0x204, NULL),
-    LIE(packed, si.mfn_list, VA_OF(0x190001), "the P2M is not aligned"),
-    LIE(packed, si.mfn_list, VA_OF(NR_PAGES *PAGE_SIZE - 8), P2M_BEYOND),
+    LIE(packed, si.mfn_list, VA_OF(0x190001),
+        "P2M: too small, not aligned, or outside of the domain's memory"),
+    LIE(packed, si.mfn_list, VA_OF(NR_PAGES *PAGE_SIZE - 8), P2M_BAD),
     LIE(packed, si.mfn_list, FAR_P2M, NULL),
     LIE(packed, si.mfn_list, 0, NULL),
     LIE(packed, si.mod_len, 0, NULL),
@@ -81,15 +81,15 @@ static const struct lie packed_lies[] = {
     LIE(packed, si.mod_start, UINT64_MAX, MOD_BAD),
     LIE(packed, si.mod_start, VA_OF(NR_PAGES *PAGE_SIZE), MOD_BAD),
     LIE(packed, si.flags, SIF_MOD_START_PFN, MOD_BAD),
-    LIE(packed, si.flags, SIF_MULTIBOOT_MOD, "the package of modules cannot be read"),
+    LIE(packed, si.flags, SIF_MULTIBOOT_MOD, "module package: unreadable"),
 };
 
 static const struct lie package_lies[] = {
     LIE(package, si.mod_len, 0, NULL),
-    LIE(package, si.mod_len, 1, "the list of modules has no end"),
+    LIE(package, si.mod_len, 1, "module list: no end"),
     LIE(package, si.mod_len, sizeof(struct xen_multiboot_mod_list), LIST_BAD),
     LIE(package, si.mod_len, sizeof(struct package) - offsetof(struct package, list) + 1,
-        "the package of modules cannot be read"),
+        "module package: unreadable"),
     LIE(package, si.mod_len, sizeof(struct package) - offsetof(struct package, list) - 1, LIST_BAD),
     LIE(package, list[0].mod_start, 0, NULL),
     LIE(package, list[0].mod_start, PACKAGE_OFFSET(contents) + 4, LIST_BAD),
@@ -167,14 +167,14 @@ static void test_far(void)
     CHECK_EQ(bi.first_free_pa, 0x209000);
 
     far.si.first_p2m_pfn = 0x1fefff;
-    CHECK_STR(parse_bytes(parse, &far, sizeof(far)), P2M_BEYOND);
+    CHECK_STR(parse_bytes(parse, &far, sizeof(far)), P2M_BAD);
     far.si.first_p2m_pfn = UINT64_MAX;
-    CHECK_STR(parse_bytes(parse, &far, sizeof(far)), P2M_BEYOND);
+    CHECK_STR(parse_bytes(parse, &far, sizeof(far)), P2M_BAD);
     far.si.first_p2m_pfn = 0x1fe000;
     far.si.nr_p2m_frames = UINT64_MAX;
-    CHECK_STR(parse_bytes(parse, &far, sizeof(far)), P2M_BEYOND);
+    CHECK_STR(parse_bytes(parse, &far, sizeof(far)), P2M_BAD);
     far.si.nr_p2m_frames = 0xfff;
-    CHECK_STR(parse_bytes(parse, &far, sizeof(far)), P2M_BEYOND);
+    CHECK_STR(parse_bytes(parse, &far, sizeof(far)), P2M_BAD);
     far.si.nr_p2m_frames = 0x1003;
     far.si.mod_start = 0x1ffffb;
     CHECK_STR(parse_bytes(parse, &far, sizeof(far)), MOD_BAD);
@@ -217,11 +217,11 @@ static void test_address(void)
     struct phys_window w = {(const u8 *)&packed, IMAGE_PA, sizeof(packed)};
 
     CHECK_STR(boot_parse(BOOT_XEN_PV, &w, IMAGE_PA + 8, IMAGE_END_PA, &bi),
-              "start_info cannot be read, or is not on a page boundary");
+              "start_info: unreadable, or not on a page boundary");
     CHECK_STR(boot_parse(BOOT_XEN_PV, &w, 0, IMAGE_END_PA, &bi),
-              "start_info cannot be read, or is not on a page boundary");
+              "start_info: unreadable, or not on a page boundary");
     CHECK_STR(boot_parse(BOOT_XEN_PV, &w, IMAGE_PA, NR_PAGES * PAGE_SIZE + 1, &bi),
-              "the domain has less memory than its image and boot data take");
+              "less memory than image and boot data take");
 }
 
 int main(int argc, char **argv)
