@@ -8,13 +8,13 @@
 
 enum {
     UART = 0x3f8,
-    UART_DATA = UART + 0, /* divisor, low byte, while LCR_DLAB */
-    UART_IER = UART + 1,  /* divisor, high byte, while LCR_DLAB */
-    UART_FCR = UART + 2,
-    UART_LCR = UART + 3,
-    UART_MCR = UART + 4,
-    UART_LSR = UART + 5,
-    UART_SCRATCH = UART + 7,
+    UART_DATA = 0, /* divisor, low byte, while LCR_DLAB */
+    UART_IER = 1,  /* divisor, high byte, while LCR_DLAB */
+    UART_FCR = 2,
+    UART_LCR = 3,
+    UART_MCR = 4,
+    UART_LSR = 5,
+    UART_SCRATCH = 7,
 
     FCR_ENABLE_AND_CLEAR = 0x07,
     LCR_8N1 = 0x03,
@@ -33,22 +33,24 @@ static bool have_uart, have_debug_port;
 
 static bool uart_present(void)
 {
-    outb(UART_SCRATCH, 0x5a);
-    if (inb(UART_SCRATCH) != 0x5a)
+    outb(UART + UART_SCRATCH, 0x5a);
+    if (inb(UART + UART_SCRATCH) != 0x5a)
         return false;
-    outb(UART_SCRATCH, 0xa5);
-    return inb(UART_SCRATCH) == 0xa5;
+    outb(UART + UART_SCRATCH, 0xa5);
+    return inb(UART + UART_SCRATCH) == 0xa5;
 }
 
 static void uart_init(void)
 {
-    outb(UART_IER, 0);
-    outb(UART_LCR, LCR_DLAB | LCR_8N1);
-    outb(UART_DATA, 1);
-    outb(UART_IER, 0);
-    outb(UART_LCR, LCR_8N1);
-    outb(UART_FCR, FCR_ENABLE_AND_CLEAR);
-    outb(UART_MCR, MCR_DTR_RTS);
+    static const struct {
+        u8 offset, value;
+    } steps[] = {{UART_IER, 0},          {UART_LCR, LCR_DLAB | LCR_8N1},
+                 {UART_DATA, 1},         {UART_IER, 0},
+                 {UART_LCR, LCR_8N1},    {UART_FCR, FCR_ENABLE_AND_CLEAR},
+                 {UART_MCR, MCR_DTR_RTS}};
+
+    for (u32 i = 0; i < ARRAY_SIZE(steps); i++)
+        outb(UART + steps[i].offset, steps[i].value);
 }
 
 /* Idempotent: a second selection of the backend calls it again. */
@@ -63,9 +65,9 @@ bool native_console_init(void)
 
 static void uart_put(char c)
 {
-    for (int spins = 0; spins < UART_SPINS && !(inb(UART_LSR) & LSR_THR_EMPTY); spins++)
+    for (int spins = 0; spins < UART_SPINS && !(inb(UART + UART_LSR) & LSR_THR_EMPTY); spins++)
         barrier();
-    outb(UART_DATA, (u8)c);
+    outb(UART + UART_DATA, (u8)c);
 }
 
 static void put(char c)
@@ -87,7 +89,7 @@ void native_console_write(const char *text, size_t len)
 
 int native_console_read(void)
 {
-    if (!have_uart || !(inb(UART_LSR) & LSR_DATA_READY))
+    if (!have_uart || !(inb(UART + UART_LSR) & LSR_DATA_READY))
         return -1;
-    return inb(UART_DATA);
+    return inb(UART + UART_DATA);
 }

@@ -20,7 +20,7 @@ struct tss {
     u32 reserved0;
     u64 rsp[3];
     u64 reserved1;
-    u64 ist[7];
+    u64 *ist[7];
     u64 reserved2;
     u16 reserved3;
     u16 io_bitmap_offset;
@@ -80,9 +80,14 @@ static void set_system_descriptor(u32 index, const void *table, u64 limit, u64 t
     entry[1] = base >> 32;
 }
 
-void native_set_ist(u32 number, u64 stack_top)
+void native_set_ist(u32 cpu, u32 i, u64 *top)
 {
-    mine()->tss.ist[number - 1] = stack_top;
+    per_cpu[cpu].tss.ist[i] = top;
+}
+
+u64 *native_ist(u32 i)
+{
+    return mine()->tss.ist[i];
 }
 
 static void reload_segments(void)
@@ -113,7 +118,6 @@ int native_load_gdt(u64 *gdt, u32 count)
         __asm__ volatile("lldt %w0" : : "r"(0));
         tss->io_bitmap_offset = offsetof(struct tss, io_bitmap);
         native_set_io_bitmap(NULL, 0);
-        native_init_exception_stacks();
     }
     mine()->gdt = gdt;
     set_system_descriptor(GDT_TASK, tss, sizeof(*tss) - 1, TYPE_TSS);

@@ -19,7 +19,6 @@ extern const struct phys_window native_low_memory;
 
 /* trap.c */
 void native_take_exception_stacks(u32 cpu, const struct pv_cpu_start *start);
-void native_init_exception_stacks(void); /* in this CPU's task state */
 
 /* Interrupts at this vector (32 to 255) go to owner from now on, with interrupts disabled. */
 void native_own_vector(u8 vector, void (*owner)(struct trap_frame *frame));
@@ -37,7 +36,10 @@ void read_cpu_features(struct pv_features *features,
                        void (*read)(u32 leaf, u32 subleaf, struct cpuid_regs *regs));
 
 /* desc.c */
-void native_set_ist(u32 number, u64 stack_top);
+
+/* The tops of the exception stacks in a CPU's task state, from 0 on; of the CPU that runs. */
+void native_set_ist(u32 cpu, u32 i, u64 *top);
+u64 *native_ist(u32 i);
 
 /* mmu.c: of no op, but what the forms call so (forms.S). */
 void native_lazy_nop(void);

@@ -33,13 +33,10 @@ enum {
 static u64 hpet_pa;
 static u16 pm_timer_port;
 
-static u64 load(const struct acpi_header *table, u32 offset, u32 size)
+/* The field at offset of this size, which the table must have. */
+static const u8 *field(const struct acpi_header *table, u32 offset, u32 size)
 {
-    u64 value = 0;
-
-    if (table && table->length >= offset + size)
-        memcpy(&value, (const u8 *)table + offset, size);
-    return value;
+    return table && table->length >= offset + size ? (const u8 *)table + offset : NULL;
 }
 
 static u32 hpet_read(void)
@@ -79,9 +76,10 @@ static bool moves(const struct reference_clock *clock)
 
 static bool hpet_start(const struct acpi_header *table)
 {
+    const u8 *const address = field(table, ACPI_HPET_ADDRESS, 8);
     u32 period;
 
-    hpet_pa = load(table, ACPI_HPET_ADDRESS, 8);
+    hpet_pa = address ? load64(address) : 0;
     if (!hpet_pa || hpet_pa >= BOOT_MAP_SIZE)
         return false;
     period = mmio_read32(hpet_pa + HPET_PERIOD);
@@ -94,7 +92,9 @@ static bool hpet_start(const struct acpi_header *table)
 
 static bool pm_timer_start(const struct acpi_header *fadt)
 {
-    pm_timer_port = (u16)load(fadt, FADT_PM_TIMER_PORT, 4);
+    const u8 *const port = field(fadt, FADT_PM_TIMER_PORT, 4);
+
+    pm_timer_port = port ? (u16)load32(port) : 0;
     return pm_timer_port && moves(&pm_timer_clock);
 }
 

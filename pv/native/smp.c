@@ -15,8 +15,8 @@
 #define INIT_WAIT_NS     10000000ull
 #define START_UP_WAIT_NS 200000ull
 
-#define LOW_START 0x1000 /* where a trampoline may lie: not in the first page, below the EBDA */
-#define LOW_END   0x80000
+#define LOW_END \
+    0x80000 /* a trampoline may lie below, where no EBDA is, but not in the first page */
 
 /* start.S */
 extern const char native_trampoline[], native_trampoline_end[];
@@ -34,7 +34,7 @@ _Static_assert(offsetof(struct native_start, how.entry) == 32, "start.S knows th
 
 static u32 apic_ids[MADT_CPUS_MAX + 1], nr_cpus;
 static bool up[PV_CPUS_MAX];
-static u64 trampoline_pa; /* 0: there is no place */
+static u32 trampoline_pa;
 
 /* CPU 0 is the one that runs, wherever the firmware lists it; the others come in its order. */
 void native_smp_learn(const struct madt_info *madt)
@@ -47,16 +47,23 @@ void native_smp_learn(const struct madt_info *madt)
             apic_ids[nr_cpus++] = madt->apic_ids[i];
 }
 
-/* A page of RAM below 512 KiB that nothing of the loader's lies in. */
-void native_smp_learn_memory(const struct boot_info *info)
+static bool is_ram(const struct boot_info *info, u64 pa)
 {
     for (u32 i = 0; i < info->nr_regions; i++) {
         const struct boot_region *r = &info->regions[i];
-        const u64 end = MIN(r->base + r->size, LOW_END) & ~(PAGE_SIZE - 1);
 
-        if (r->type == BOOT_RAM && end >= MAX(r->base, LOW_START) + PAGE_SIZE)
-            trampoline_pa = MAX(trampoline_pa, end - PAGE_SIZE);
+        if (r->type == BOOT_RAM && pa >= r->base && pa + PAGE_SIZE <= r->base + r->size)
+            return true;
     }
+    return false;
+}
+
+/* A page of RAM below 512 KiB that nothing of the loader's lies in; 0 if there is none. */
+void native_smp_learn_memory(const struct boot_info *info)
+{
+    trampoline_pa = LOW_END - PAGE_SIZE;
+    while (trampoline_pa && !is_ram(info, trampoline_pa))
+        trampoline_pa -= PAGE_SIZE;
 }
 
 const char *native_smp_prepare(void)
@@ -102,7 +109,7 @@ static void wait_ns(u64 ns)
 
 static void start_up(u32 apic_id)
 {
-    const u32 page = (u32)(trampoline_pa >> PAGE_SHIFT);
+    const u32 page = trampoline_pa >> PAGE_SHIFT;
 
     native_apic_icr(apic_id, ICR_ASSERT | ICR_INIT);
     wait_ns(INIT_WAIT_NS);

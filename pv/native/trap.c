@@ -61,7 +61,6 @@ void native_syscall(struct trap_frame *frame);
 
 static struct gate idt[NR_VECTORS] __aligned(16);
 struct boot_exception_stack native_boot_exception_stacks[EXCEPTION_STACKS];
-static struct exception_stack *exception_stacks[PV_CPUS_MAX][EXCEPTION_STACKS];
 static u64 early_gdt[GDT_MIN_COUNT] __aligned(PAGE_SIZE);
 
 /* Who takes the interrupt at a vector, from vector 32 on. */
@@ -147,20 +146,19 @@ int native_write_kernel_gs_base(u64 base)
     if (!IS_CANONICAL(base) || native_write_msr_safe(MSR_GS_BASE, base))
         return -EINVAL;
     for (u32 i = 0; i < EXCEPTION_STACKS; i++)
-        exception_stacks[pv_this_cpu()][i]->kernel_gs_base = base;
+        *native_ist(i) = base;
     return 0;
 }
 
-void native_take_exception_stacks(u32 cpu, const struct pv_cpu_start *start)
+static void set_stack(u32 cpu, u32 i, struct exception_stack *stack)
 {
-    for (u32 i = 0; i < EXCEPTION_STACKS; i++)
-        exception_stacks[cpu][i] = start->exception_stacks[i];
+    native_set_ist(cpu, i, &stack->kernel_gs_base);
 }
 
-void native_init_exception_stacks(void)
+__noinline void native_take_exception_stacks(u32 cpu, const struct pv_cpu_start *start)
 {
     for (u32 i = 0; i < EXCEPTION_STACKS; i++)
-        native_set_ist(i + 1, (u64)&exception_stacks[pv_this_cpu()][i]->kernel_gs_base);
+        set_stack(cpu, i, start->exception_stacks[i]);
 }
 
 /* Called again when another backend is forced. */
@@ -171,7 +169,7 @@ void native_trap_init(void)
     pv_vector_entry = native_exception;
     pv_vector_entry_isolated = native_exception_own_stack;
     for (u32 i = 0; i < EXCEPTION_STACKS; i++)
-        exception_stacks[0][i] = &native_boot_exception_stacks[i].stack;
+        set_stack(0, i, &native_boot_exception_stacks[i].stack);
     native_load_gdt(early_gdt, GDT_MIN_COUNT);
     native_load_tr();
     native_write_kernel_gs_base((u64)pv_this_area());

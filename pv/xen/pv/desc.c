@@ -56,22 +56,16 @@ static int load(u32 which, u64 *table, u32 count)
 
 int xen_pv_load_gdt(u64 *gdt, u32 count)
 {
-    if ((u64)gdt % PAGE_SIZE || count < GDT_MIN_COUNT || count > GDT_MAX_COUNT)
+    if (!table_fits(gdt, count, GDT_MIN_COUNT))
         return -EINVAL;
-    if (gdt != *loaded(GDT)) {
-        gdt[0] = 0;
-        gdt[GDT_KERNEL_CODE] = 0;
-        gdt[GDT_KERNEL_DATA] = 0;
-        gdt[GDT_USER_CODE32] = DESCRIPTOR_USER_CODE32;
-        gdt[GDT_USER_DATA] = DESCRIPTOR_USER_DATA;
-        gdt[GDT_USER_CODE64] = DESCRIPTOR_USER_CODE64;
-    }
+    if (gdt != *loaded(GDT))
+        fill_gdt(gdt, 0, 0);
     return load(GDT, gdt, count);
 }
 
 int xen_pv_load_ldt(u64 *ldt, u32 count)
 {
-    if ((u64)ldt % PAGE_SIZE || count > GDT_MAX_COUNT || (count && !ldt))
+    if (!table_fits(ldt, count, 0))
         return -EINVAL;
     return load(LDT, count ? ldt : NULL, count);
 }
@@ -81,7 +75,7 @@ static int write_entry(u32 which, u64 *table, u32 index, u64 descriptor)
 {
     u64 *const entry = table + index;
 
-    if (index >= GDT_MAX_COUNT || !IS_SEGMENT(descriptor))
+    if (!descriptor_fits(index, which == GDT ? GDT_FIRST_FREE : 0, descriptor))
         return -EINVAL;
     if (table == *loaded(which))
         return xen_update_descriptor(xen_pv_image_mfn(entry) << PAGE_SHIFT | (u64)entry % PAGE_SIZE,
@@ -94,7 +88,7 @@ static int write_entry(u32 which, u64 *table, u32 index, u64 descriptor)
 
 int xen_pv_write_gdt_entry(u64 *gdt, u32 index, u64 descriptor)
 {
-    return index < GDT_FIRST_FREE ? -EINVAL : write_entry(GDT, gdt, index, descriptor);
+    return write_entry(GDT, gdt, index, descriptor);
 }
 
 int xen_pv_write_ldt_entry(u64 *ldt, u32 index, u64 descriptor)
@@ -107,9 +101,8 @@ int xen_pv_load_tls(const u64 tls[3])
 {
     u64 *const gdt = *loaded(GDT);
 
-    for (u32 i = 0; i < 3; i++)
-        if (!IS_SEGMENT(tls[i]))
-            return -EINVAL;
+    if (!tls_fits(tls))
+        return -EINVAL;
     for (u32 i = 0; i < 3; i++)
         if (gdt[GDT_TLS + i] != tls[i] && write_entry(GDT, gdt, GDT_TLS + i, tls[i]))
             return -EINVAL;
