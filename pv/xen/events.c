@@ -134,14 +134,14 @@ u32 xen_own_port(enum port_kind kind)
 }
 
 /* Also after a restore, when no port is bound any more. */
-const char *xen_events_init(const char *abi)
+const char *xen_irq_init(const char *abi)
 {
     memset(kinds, PORT_FREE, sizeof(kinds));
     memset(xen_ports, 0, sizeof(xen_ports));
     event_2l_init();
     if (!strcmp(abi, "fifo") && go_fifo())
         return "Xen refuses the FIFO event channels";
-    return xen_smp_events_init() ? NULL : "Xen gives no event channels for IPIs and locks";
+    return xen_smp_events_init();
 }
 
 int xen_irq_bind(enum pv_irq_source source, u32 number)
@@ -188,3 +188,14 @@ int xen_irq_raise(u32 line)
 {
     return line_op(EVTCHNOP_send, line);
 }
+
+/* An event's pending bit was cleared before its handler ran: nothing is left to say at its end. */
+const struct pv_irq_ops xen_irq_ops = {
+    .irq_init = xen_irq_init,
+    .irq_bind = xen_irq_bind,
+    .irq_unbind = xen_irq_unbind,
+    .irq_mask = xen_irq_mask,
+    .irq_unmask = xen_irq_unmask,
+    .irq_eoi = (void *)xen_nop,
+    .irq_raise = xen_irq_raise,
+};

@@ -34,8 +34,8 @@ long xen_set_gdt(const u64 *mfns, unsigned int count); /* of its pages; of descr
 long xen_update_descriptor(u64 machine_address, u64 descriptor);
 long xen_stack_switch(u64 ss, u64 sp);
 long xen_fpu_taskswitch(int set);
-long xen_set_debugreg(unsigned int number, u64 value);
-long xen_get_debugreg(unsigned int number);
+int xen_set_debugreg(u32 number, u64 value);
+u64 xen_get_debugreg(u32 number);
 long xen_set_segment_base(unsigned int which, u64 base);
 long xen_physdev_op(unsigned int cmd, void *arg);
 

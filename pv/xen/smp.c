@@ -11,22 +11,25 @@
 static struct per_cpu {
     u32 waits; /* nested: one and the interrupts that came during it */
     bool shared, up, left;
-    struct pv_cpu_start start;
+    u64 stack_top; /* and entry: of its last start */
+    void (*entry)(void);
 } per_cpu[PV_CPUS_MAX];
 
 /* entry.S, start.S: leaves this stack for another. */
 void native_start_again(u64 stack_top, void (*entry)(void)) __noreturn;
 
-bool xen_smp_events_init(void)
+const char *xen_smp_events_init(void)
 {
-    for (u32 kind = PORT_IPI; kind <= PORT_KICK; kind++) {
+    const char *error = xen_flavour->take_upcalls();
+
+    for (u32 kind = PORT_IPI; kind <= PORT_KICK && !error; kind++) {
         const u32 port = xen_own_port(kind);
 
         if (!port || (kind != PORT_KICK && xen_port_op(EVTCHNOP_unmask, port)))
-            return false;
+            error = "Xen gives no event channels for IPIs and locks";
     }
-    WRITE_ONCE(per_cpu[pv_this_cpu()].up, true);
-    return true;
+    WRITE_ONCE(per_cpu[pv_this_cpu()].up, !error);
+    return error;
 }
 
 static bool is_up(u32 cpu)
@@ -90,7 +93,8 @@ int xen_cpu_up(u32 cpu, const struct pv_cpu_start *start)
     if (!can_start_or_stop(cpu) || xen_cpu_is_up(cpu))
         return -EINVAL;
     c = &per_cpu[cpu];
-    c->start = *start;
+    c->stack_top = start->stack_top;
+    c->entry = start->entry;
     if (!c->shared && !xen_share_vcpu_info(cpu, start->area))
         return -EIO;
     c->shared = true;
@@ -103,9 +107,11 @@ int xen_cpu_up(u32 cpu, const struct pv_cpu_start *start)
 
 void xen_cpu_enter(void)
 {
+    const char *error = xen_smp_events_init();
+
+    if (error)
+        pv_panic("cpu_enter", "vCPU %u: %s", pv_this_cpu(), error);
     per_cpu[pv_this_cpu()].left = false;
-    if (!xen_smp_events_init())
-        pv_panic("cpu_enter", "Xen gives vCPU %u no event channels", pv_this_cpu());
 }
 
 /* An event that still comes stays pending until the vCPU is up again. */
@@ -118,7 +124,7 @@ void xen_cpu_leave(void)
     xen_timer_stop();
     WRITE_ONCE(c->left, true);
     xen_vcpu_op(VCPUOP_down, cpu, NULL);
-    native_start_again(c->start.stack_top, c->start.entry);
+    native_start_again(c->stack_top, c->entry);
 }
 
 int xen_cpu_down(u32 cpu)
@@ -129,12 +135,30 @@ int xen_cpu_down(u32 cpu)
     return xen_cpu_is_up(cpu) && xen_vcpu_op(VCPUOP_down, cpu, NULL) ? -EIO : 0;
 }
 
+int xen_send_nmi(u32 cpu)
+{
+    return xen_cpu_is_up(cpu) ? xen_flavour->send_nmi(cpu) : -EINVAL;
+}
+
+const struct pv_smp_ops xen_smp_ops = {
+    .smp_prepare = xen_smp_prepare,
+    .cpu_count = xen_cpu_count,
+    .cpu_describe = xen_cpu_describe,
+    .cpu_up = xen_cpu_up,
+    .cpu_enter = xen_cpu_enter,
+    .cpu_leave = xen_cpu_leave,
+    .cpu_down = xen_cpu_down,
+    .cpu_is_up = xen_cpu_is_up,
+    .send_ipi = xen_send_ipi,
+    .send_nmi = xen_send_nmi,
+};
+
 /*
  * A kick that came before is seen as the pending bit, and ends this call. Only the outermost wait
  * clears it: a nested one would take the kick from the wait that it interrupted. Until there is a
  * port, waiting is spinning.
  */
-static void xen_lock_wait(const u8 *byte, u8 value)
+void xen_lock_wait(const u8 *byte, u8 value)
 {
     struct per_cpu *c = &per_cpu[pv_this_cpu()];
     evtchn_port_t port = xen_ports[pv_this_cpu()][PORT_KICK];
@@ -151,12 +175,12 @@ static void xen_lock_wait(const u8 *byte, u8 value)
     c->waits--;
 }
 
-static void xen_lock_kick(u32 cpu)
+void xen_lock_kick(u32 cpu)
 {
     send(cpu, PORT_KICK);
 }
 
-static bool xen_vcpu_is_preempted(u32 cpu)
+bool xen_vcpu_is_preempted(u32 cpu)
 {
     return is_up(cpu) && cpu != pv_this_cpu() && xen_vcpu_waits(cpu);
 }

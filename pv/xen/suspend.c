@@ -9,7 +9,7 @@
 /* The new domain has new shared pages, and no event channel is bound. */
 static void restore(void)
 {
-    if (xen_share_pages() || pv_irq_init(event_abi->name))
+    if (xen_share_pages() || xen_irq_init(event_abi->name))
         xen_shutdown(PV_CRASH, 0);
     xen_setup_clock();
 }

@@ -36,7 +36,7 @@ u64 xen_clock_ns(void)
     return monotonic(&last_ns, ns);
 }
 
-static int xen_get_wallclock(u64 *ns)
+int xen_get_wallclock(u64 *ns)
 {
     const volatile struct shared_info *s = xen_shared_info;
     u32 version;
@@ -53,7 +53,7 @@ static int xen_get_wallclock(u64 *ns)
 }
 
 /* xen/platform.h: the time of day is said for a moment of system time. */
-static int xen_set_wallclock(u64 ns)
+int xen_set_wallclock(u64 ns)
 {
     const u64 now = xen_clock_ns();
     struct xen_platform_op op = {
@@ -91,13 +91,13 @@ void xen_setup_clock(void)
         xen_port_op(EVTCHNOP_unmask, port);
 }
 
-static const char *xen_time_init(void)
+const char *xen_time_init(void)
 {
     xen_setup_clock();
     return xen_own_port(PORT_TIMER) ? NULL : "Xen gives no event channel for the timer";
 }
 
-static const char *xen_clock_source(void)
+const char *xen_clock_source(void)
 {
     return "Xen's system time, TSC scaled as the shared page says";
 }
@@ -106,7 +106,7 @@ static const char *xen_clock_source(void)
  * The flag asks Xen to refuse a deadline that has passed; it may ignore that (xen/vcpu.h), and 4.17
  * does. A deadline that passes after the look makes its upcall at once.
  */
-static int xen_timer_set(u64 deadline)
+int xen_timer_set(u64 deadline)
 {
     struct vcpu_set_singleshot_timer timer = {.timeout_abs_ns = MIN(deadline, 1ull << 62),
                                               .flags = VCPU_SSHOTTMR_future};
@@ -124,7 +124,7 @@ bool xen_vcpu_waits(u32 cpu)
     return READ_ONCE(runstates[cpu].state) == RUNSTATE_runnable;
 }
 
-static u64 xen_steal_ns(void)
+u64 xen_steal_ns(void)
 {
     const volatile struct vcpu_runstate_info *r = &runstates[pv_this_cpu()];
     u64 entered, ns;

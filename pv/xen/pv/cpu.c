@@ -25,6 +25,7 @@ static u64 *cr0(void)
 void xen_pv_cpu_init(void)
 {
     *cr0() = native_read_cr0();
+    xen_pv_set_iopl(0);
 }
 
 void xen_pv_note_fpu_trap_taken(void)
@@ -33,7 +34,7 @@ void xen_pv_note_fpu_trap_taken(void)
 }
 
 /* Xen recognises this prefix and lets its own view of CPUID be read without a trap by faulting. */
-static void xen_pv_cpuid(u32 leaf, u32 subleaf, struct cpuid_regs *r)
+void xen_pv_cpuid(u32 leaf, u32 subleaf, struct cpuid_regs *r)
 {
     __asm__ volatile(XEN_CPUID
                      : "=a"(r->eax), "=b"(r->ebx), "=c"(r->ecx), "=d"(r->edx)
@@ -41,7 +42,7 @@ static void xen_pv_cpuid(u32 leaf, u32 subleaf, struct cpuid_regs *r)
 }
 
 /* Paging and the local APIC are Xen's, whatever CPUID shows (xen/arch-x86/xen.h). */
-static void xen_pv_cpu_features(struct pv_features *f)
+void xen_pv_cpu_features(struct pv_features *f)
 {
     read_cpu_features(f, xen_pv_cpuid);
     f->pse = f->gbpages = f->pge = false;
@@ -49,24 +50,24 @@ static void xen_pv_cpu_features(struct pv_features *f)
     f->local_apic = f->x2apic = f->tsc_deadline = false;
 }
 
-static u64 xen_pv_read_cr0(void)
+u64 xen_pv_read_cr0(void)
 {
     return *cr0();
 }
 
-static void xen_pv_set_fpu_trap(void)
+void xen_pv_set_fpu_trap(void)
 {
     xen_fpu_taskswitch(1);
     *cr0() |= CR0_TS;
 }
 
-static void xen_pv_clear_fpu_trap(void)
+void xen_pv_clear_fpu_trap(void)
 {
     xen_fpu_taskswitch(0);
     *cr0() &= ~CR0_TS;
 }
 
-static u64 xen_pv_write_cr0(u64 value)
+u64 xen_pv_write_cr0(u64 value)
 {
     const u64 refused = (value ^ *cr0()) & ~CR0_TS;
 
@@ -80,7 +81,7 @@ static u64 xen_pv_write_cr0(u64 value)
 }
 
 /* Xen drops the bits that are not ours without a word, so the others are compared first. */
-static u64 xen_pv_write_cr4(u64 value)
+u64 xen_pv_write_cr4(u64 value)
 {
     const u64 differing = value ^ native_read_cr4();
 
@@ -100,12 +101,12 @@ void xen_pv_write_cr2(u64 value)
     xen_vcpu_info()->arch.cr2 = value;
 }
 
-static u64 xen_pv_get_debugreg(u32 number)
+u64 xen_pv_get_debugreg(u32 number)
 {
     return (u64)xen_get_debugreg(number);
 }
 
-static int xen_pv_set_debugreg(u32 number, u64 value)
+int xen_pv_set_debugreg(u32 number, u64 value)
 {
     if (number > 7 || number == 4 || number == 5)
         return -EINVAL;
@@ -122,24 +123,24 @@ static int set_segment_base(unsigned int which, u64 base)
     return xen_set_segment_base(which, base) ? -EINVAL : 0;
 }
 
-static int xen_pv_write_fs_base(u64 base)
+int xen_pv_write_fs_base(u64 base)
 {
     return set_segment_base(SEGBASE_FS, base);
 }
 
-static int xen_pv_write_user_gs_base(u64 base)
+int xen_pv_write_user_gs_base(u64 base)
 {
     return set_segment_base(SEGBASE_GS_USER, base);
 }
 
-static int xen_pv_write_kernel_gs_base(u64 base)
+int xen_pv_write_kernel_gs_base(u64 base)
 {
     return set_segment_base(SEGBASE_GS_KERNEL, base);
 }
 
 /* Xen returns 0 also for a selector that it could not load and replaced by null: %gs itself tells.
  */
-static int xen_pv_load_gs_index(u16 selector)
+int xen_pv_load_gs_index(u16 selector)
 {
     u16 loaded;
 
@@ -149,12 +150,12 @@ static int xen_pv_load_gs_index(u16 selector)
     return (loaded | 3) == (selector | 3) ? 0 : -EINVAL;
 }
 
-static void xen_pv_wbinvd(void)
+void xen_pv_wbinvd(void)
 {
     xen_pv_mmuext(MMUEXT_FLUSH_CACHE, 0, 0); /* refused where no device shares our memory */
 }
 
-static void xen_pv_halt(void)
+void xen_pv_halt(void)
 {
     for (;;)
         xen_vcpu_op(VCPUOP_down, pv_this_cpu(), NULL);

@@ -137,20 +137,21 @@ int xen_pv_set_io_bitmap(const u8 *bitmap, u32 count)
     return xen_physdev_op(PHYSDEVOP_set_iobitmap, &op) ? -EINVAL : 0;
 }
 
-static void register_callback(u16 type, const u8 *stub)
+/* Events are masked in all of them. */
+void xen_pv_register_callback(u16 type, const u8 *stub)
 {
     struct callback_register r = {
         .type = type, .flags = CALLBACKF_mask_events, .address = (u64)stub};
     const long error = xen_callback_op(CALLBACKOP_register, &r);
 
     if (error)
-        pv_panic("syscall_init", "Xen refuses callback %u: %ld", type, error);
+        pv_panic("xen-pv", "Xen refuses callback %u: %ld", type, error);
 }
 
 void xen_pv_syscall_init(void)
 {
-    register_callback(CALLBACKTYPE_syscall, pv_vector_stubs[VECTOR_SYSCALL]);
-    register_callback(CALLBACKTYPE_syscall32, pv_vector_stubs[VECTOR_SYSCALL32]);
-    register_callback(CALLBACKTYPE_sysenter, pv_vector_stubs[VECTOR_SYSENTER]);
-    register_callback(CALLBACKTYPE_failsafe, xen_pv_failsafe_stub);
+    xen_pv_register_callback(CALLBACKTYPE_syscall, pv_vector_stubs[VECTOR_SYSCALL]);
+    xen_pv_register_callback(CALLBACKTYPE_syscall32, pv_vector_stubs[VECTOR_SYSCALL32]);
+    xen_pv_register_callback(CALLBACKTYPE_sysenter, pv_vector_stubs[VECTOR_SYSENTER]);
+    xen_pv_register_callback(CALLBACKTYPE_failsafe, xen_pv_failsafe_stub);
 }

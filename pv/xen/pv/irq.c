@@ -2,8 +2,6 @@
  * Interrupts of a Xen PV guest. The flag is the byte evtchn_upcall_mask in the vCPU's part of the
  * shared page: cli and sti would do nothing at best. The upcall arrives at the callback in entry.S.
  */
-#include "lib/string.h"
-#include "pv/xen/events.h"
 #include "pv/xen/hypercall.h"
 #include "pv/xen/xen.h"
 #include "pv/xen/pv/vcpu_info.h"
@@ -61,7 +59,7 @@ void xen_pv_restore_fl(u64 flags)
 }
 
 /* Xen clears the mask and blocks in one step, unless an event waits. */
-static void xen_pv_safe_halt(void)
+void xen_pv_safe_halt(void)
 {
     xen_sched_op(SCHEDOP_block, NULL, 0);
 }
@@ -74,19 +72,9 @@ const struct pv_flag_ops xen_pv_flag_ops = {
     .safe_halt = xen_pv_safe_halt,
 };
 
-static const char *xen_pv_irq_init(const char *abi)
+const char *xen_pv_take_upcalls(void)
 {
-    struct callback_register event = {
-        .type = CALLBACKTYPE_event,
-        .address = (u64)pv_vector_stubs[VECTOR_EVENT],
-    };
-
-    if (xen_callback_op(CALLBACKOP_register, &event))
-        return "Xen refuses the event callback";
-    return xen_events_init(abi);
+    xen_pv_cpu_init();
+    xen_pv_register_callback(CALLBACKTYPE_event, pv_vector_stubs[VECTOR_EVENT]);
+    return NULL;
 }
-
-const struct pv_irq_ops xen_pv_irq_ops = {
-    .irq_init = xen_pv_irq_init,
-    XEN_IRQ_OPS,
-};

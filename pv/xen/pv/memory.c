@@ -13,7 +13,7 @@ static void set_direct_run(pfn_t first, u64 count, u64 prot)
     for (; count; count--, first.n++)
         xen_pv_set_direct(first, prot);
     xen_pv_flush_all();
-    xen_pv_drain();
+    xen_pv_lazy_flush();
     xen_pv_lazy_leave();
 }
 

@@ -37,12 +37,11 @@ static struct batch *mine(void)
     return &batches[pv_this_cpu()];
 }
 
-static void xen_pv_mmu_init(const struct boot_info *info, struct pv_mmu_traits *traits)
+void xen_pv_mmu_init(const struct boot_info *info, struct pv_mmu_traits *traits)
 {
-    xen_pv_p2m = (u64 *)info->xen_pv.p2m_va;
     xen_pv_nr_pages = info->xen_pv.nr_pages;
     max_mfn = (u64)xen_memory_op(XENMEM_maximum_ram_page, NULL);
-    xen_pv_tables_init(info);
+    xen_pv_tables_init(&info->xen_pv);
     *traits = (struct pv_mmu_traits){
         .leaf_levels = 1 << 1, /* no PSE for PV guests */
         .root_pages = 2,       /* the second is user mode's */
@@ -50,13 +49,13 @@ static void xen_pv_mmu_init(const struct boot_info *info, struct pv_mmu_traits *
     };
 }
 
-static mfn_t xen_pv_pfn_to_mfn(pfn_t pfn)
+mfn_t xen_pv_pfn_to_mfn(pfn_t pfn)
 {
     return pfn.n < xen_pv_nr_pages ? MFN(xen_pv_p2m[pfn.n]) : MFN_INVALID;
 }
 
 /* Xen's table tells of every machine frame; what it says is ours if our own table agrees. */
-static pfn_t xen_pv_mfn_to_pfn(mfn_t mfn)
+pfn_t xen_pv_mfn_to_pfn(mfn_t mfn)
 {
     u64 pfn;
 
@@ -102,12 +101,12 @@ pte_t xen_pv_make_pte(u64 value)
 }
 
 /* Above level 1 there are no leaves. */
-static pmd_t xen_pv_make_pmd(u64 value)
+pmd_t xen_pv_make_pmd(u64 value)
 {
     return (pmd_t){value & PTE_LARGE ? 0 : to_raw(value)};
 }
 
-static u64 xen_pv_pte_val(pte_t entry)
+u64 xen_pv_pte_val(pte_t entry)
 {
     return to_value(entry.raw);
 }
@@ -142,7 +141,7 @@ void xen_pv_refused(const char *op, u64 frame)
     pv_panic(op, "Xen refuses frame %llx", (unsigned long long)frame);
 }
 
-void xen_pv_drain(void)
+void xen_pv_lazy_flush(void)
 {
     struct batch *const b = mine();
     const u64 flush = b->flush;
@@ -163,7 +162,7 @@ void xen_pv_lazy_enter(void)
 void xen_pv_lazy_leave(void)
 {
     if (!--mine()->lazy_depth)
-        xen_pv_drain();
+        xen_pv_lazy_flush();
 }
 
 /* command: how mmu_update is to take it, MMU_NORMAL_PT_UPDATE or another. */
@@ -176,7 +175,7 @@ static void push(const void *slot, u64 command, u64 raw)
     if (b->queued == QUEUE_MAX)
         drain_updates(b);
     else if (!b->lazy_depth)
-        xen_pv_drain();
+        xen_pv_lazy_flush();
 }
 
 void xen_pv_set_pte(pte_t *slot, pte_t entry)
@@ -185,7 +184,7 @@ void xen_pv_set_pte(pte_t *slot, pte_t entry)
 }
 
 /* User mode runs on the root in the frame behind, which has the same lower half. */
-static void xen_pv_set_pgd(pgd_t *slot, pgd_t entry)
+void xen_pv_set_pgd(pgd_t *slot, pgd_t entry)
 {
     xen_pv_lazy_enter();
     push(slot, MMU_NORMAL_PT_UPDATE, entry.raw);
@@ -205,7 +204,7 @@ static pte_t run_entry(u64 value)
     return entry;
 }
 
-static void xen_pv_set_ptes(pte_t *slot, u64 value, u32 count)
+void xen_pv_set_ptes(pte_t *slot, u64 value, u32 count)
 {
     xen_pv_lazy_enter();
     for (; count; count--, value += PAGE_SIZE)
@@ -213,13 +212,13 @@ static void xen_pv_set_ptes(pte_t *slot, u64 value, u32 count)
     xen_pv_lazy_leave();
 }
 
-static void xen_pv_init_ptes(pte_t *slot, u64 value, u32 count)
+void xen_pv_init_ptes(pte_t *slot, u64 value, u32 count)
 {
     for (; count; count--, value += PAGE_SIZE)
         *slot++ = run_entry(value);
 }
 
-static void xen_pv_clear_ptes(pte_t *slot, u32 count)
+void xen_pv_clear_ptes(pte_t *slot, u32 count)
 {
     xen_pv_set_ptes(slot, 0, count);
 }
@@ -228,26 +227,26 @@ static void xen_pv_clear_ptes(pte_t *slot, u32 count)
  * Twice: the first update leaves exactly the accessed and dirty bits, as they were when the entry
  * became absent, the second clears them too.
  */
-static pte_t xen_pv_get_and_clear_pte(pte_t *slot)
+pte_t xen_pv_get_and_clear_pte(pte_t *slot)
 {
     pte_t old;
 
-    xen_pv_drain();
+    xen_pv_lazy_flush();
     old.raw = READ_ONCE(slot->raw);
     push(slot, MMU_PT_UPDATE_PRESERVE_AD, 0);
-    xen_pv_drain();
+    xen_pv_lazy_flush();
     old.raw |= READ_ONCE(slot->raw) & (PTE_ACCESSED | PTE_DIRTY);
     push(slot, MMU_NORMAL_PT_UPDATE, 0);
-    xen_pv_drain();
+    xen_pv_lazy_flush();
     return old;
 }
 
-static pte_t xen_pv_protect_start(pte_t *slot)
+pte_t xen_pv_protect_start(pte_t *slot)
 {
     return (pte_t){READ_ONCE(slot->raw)};
 }
 
-static void xen_pv_protect_commit(pte_t *slot, pte_t old, pte_t changed)
+void xen_pv_protect_commit(pte_t *slot, pte_t old, pte_t changed)
 {
     (void)old;
     push(slot, MMU_PT_UPDATE_PRESERVE_AD, changed.raw);
@@ -260,10 +259,10 @@ static void flush(u64 what)
 
     b->flush = b->flush == FLUSH_NONE || b->flush == what ? what : FLUSH_ALL;
     if (!b->lazy_depth)
-        xen_pv_drain();
+        xen_pv_lazy_flush();
 }
 
-static void xen_pv_flush_one(u64 va)
+void xen_pv_flush_one(u64 va)
 {
     va = ALIGN_DOWN(va, PAGE_SIZE);
     flush(va ? va : FLUSH_ALL);
@@ -274,9 +273,9 @@ void xen_pv_flush_all(void)
     flush(FLUSH_ALL);
 }
 
-static int xen_pv_flush_others(u64 cpus, u64 va)
+int xen_pv_flush_others(u64 cpus, u64 va)
 {
-    xen_pv_drain();
+    xen_pv_lazy_flush();
     if (!pv_others_are_up(&cpus))
         return -ENODEV;
     if (!cpus)
@@ -285,17 +284,17 @@ static int xen_pv_flush_others(u64 cpus, u64 va)
                        : xen_pv_mmuext(MMUEXT_INVLPG_MULTI, va, (u64)&cpus);
 }
 
-static u32 xen_pv_context_switch_start(void)
+u32 xen_pv_context_switch_start(void)
 {
     struct batch *const b = mine();
     const u32 depth = b->lazy_depth;
 
-    xen_pv_drain();
+    xen_pv_lazy_flush();
     b->lazy_depth = 0;
     return depth;
 }
 
-static void xen_pv_context_switch_end(u32 depth)
+void xen_pv_context_switch_end(u32 depth)
 {
     mine()->lazy_depth = depth;
 }
@@ -339,7 +338,7 @@ const struct pv_mmu_ops xen_pv_mmu_ops = {
     .flush_all = xen_pv_flush_all,
     .lazy_enter = xen_pv_lazy_enter,
     .lazy_leave = xen_pv_lazy_leave,
-    .lazy_flush = xen_pv_drain,
+    .lazy_flush = xen_pv_lazy_flush,
     .context_switch_start = xen_pv_context_switch_start,
     .context_switch_end = xen_pv_context_switch_end,
     .set_fixmap = xen_pv_set_fixmap,

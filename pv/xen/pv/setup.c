@@ -11,11 +11,16 @@
 /* A leaf: data, in a frame that is not ours. */
 #define PTE_DATA (PTE_PRESENT | PTE_WRITE | PTE_ACCESSED | PTE_DIRTY | PTE_FOREIGN | PTE_NX)
 
-u64 xen_pv_image_mfn(const void *va)
+u64 xen_pv_pfn_of(const void *va)
 {
     const u64 base = (u64)va >= VIRT_BASE ? VIRT_BASE : DIRECT_MAP_BASE;
 
-    return xen_pv_p2m[((u64)va - base) >> PAGE_SHIFT];
+    return ((u64)va - base) >> PAGE_SHIFT;
+}
+
+u64 xen_pv_image_mfn(const void *va)
+{
+    return xen_pv_p2m[xen_pv_pfn_of(va)];
 }
 
 static const char *xen_pv_probe(enum boot_protocol protocol)
@@ -28,7 +33,7 @@ static struct start_info *start;
 /* The builder's own mapping of it goes with the builder's tables. */
 void xen_pv_move_start_info(void)
 {
-    start = pfn_to_va(PFN(((u64)start - VIRT_BASE) >> PAGE_SHIFT));
+    start = pfn_to_va(PFN(xen_pv_pfn_of(start)));
 }
 
 static bool xen_pv_map_shared_info(void)
@@ -51,7 +56,7 @@ static u64 xen_pv_publish(void)
     arch->max_pfn = xen_pv_nr_pages;
     arch->p2m_generation = 0;
     arch->p2m_vaddr = (u64)xen_pv_p2m;
-    arch->p2m_cr3 = xen_pfn_to_cr3(xen_pv_p2m[xen_pv_kernel_root().n]);
+    arch->p2m_cr3 = xen_pfn_to_cr3(xen_pv_p2m[xen_pv_kernel_root.n]);
     return xen_pv_image_mfn(start);
 }
 
@@ -60,14 +65,16 @@ static const struct xen_flavour pv_flavour = {
     .frame_of = xen_pv_image_mfn,
     .map_shared_info = xen_pv_map_shared_info,
     .publish = xen_pv_publish,
+    .take_upcalls = xen_pv_take_upcalls,
     .first_state = xen_pv_first_state,
+    .send_nmi = xen_pv_send_nmi,
 };
 
 /*
  * Xen filled the hypercall page before it entered; the shared page is to be mapped. Interrupts
  * start disabled, as everywhere.
  */
-static const char *xen_pv_early_init(u64 loader_info)
+const char *xen_pv_early_init(u64 loader_info)
 {
     const char *error;
 
@@ -80,7 +87,6 @@ static const char *xen_pv_early_init(u64 loader_info)
     if (error)
         return error;
     xen_pv_cpu_init();
-    xen_pv_set_iopl(0);
     xen_pv_irq_disable();
     return NULL;
 }
@@ -89,7 +95,7 @@ static const char *xen_pv_early_init(u64 loader_info)
  * A PV guest's memory is the frames 0 to nr_pages of its own numbering; only a domU with a
  * toolstack has more to say about it.
  */
-static const char *xen_pv_memory_map(struct boot_info *info)
+const char *xen_pv_memory_map(struct boot_info *info)
 {
     if (!xen_memory_map(info))
         return NULL;
@@ -97,7 +103,7 @@ static const char *xen_pv_memory_map(struct boot_info *info)
     return boot_add_region(info, 0, info->xen_pv.nr_pages * PAGE_SIZE, BOOT_RAM);
 }
 
-static const struct pv_setup_ops xen_pv_setup_ops = {
+const struct pv_setup_ops xen_pv_setup_ops = {
     .early_init = xen_pv_early_init,
     .trap_init = xen_pv_trap_init,
     .memory_map = xen_pv_memory_map,
@@ -113,7 +119,7 @@ const struct pv_backend pv_backend_xen_pv = {
     .name = "xen-pv",
     .probe = xen_pv_probe,
     .setup = &xen_pv_setup_ops,
-    .irq = &xen_pv_irq_ops,
+    .irq = &xen_irq_ops,
     .time = &xen_time_ops,
     .cpu = &xen_pv_cpu_ops,
     .kernel_cs = FLAT_KERNEL_CS & ~3, /* Xen shows a kernel's frames as of CPL 0 */
@@ -123,7 +129,7 @@ const struct pv_backend pv_backend_xen_pv = {
     .flag = &xen_pv_flag_ops,
     .apic = &xen_pv_apic_ops,
     .lock = &xen_lock_ops,
-    .smp = &xen_pv_smp_ops,
+    .smp = &xen_smp_ops,
     .entry_code = xen_pv_entry_start,
     .entry_code_end = xen_pv_entry_end,
 };

@@ -12,33 +12,16 @@
 /* early_map's one page: its own frame lies unused meanwhile. */
 static u8 window[PAGE_SIZE] __aligned(PAGE_SIZE);
 
-/* What Xen's builder made. */
-static pfn_t old_root;
-static u64 nr_old_tables;
-static pfn_t p2m_first;
+static const struct boot_xen_pv *builder; /* what Xen's domain builder made */
 
-static pfn_t kernel_root;
+pfn_t xen_pv_kernel_root;
 static pfn_t current_roots[PV_CPUS_MAX]; /* frame 0: the kernel's, which each CPU begins with */
 static bool installed;
 
-void xen_pv_tables_init(const struct boot_info *info)
+void xen_pv_tables_init(const struct boot_xen_pv *pv)
 {
-    const struct boot_xen_pv *pv = &info->xen_pv;
-
-    old_root = PFN(pv->pt_base_pa >> PAGE_SHIFT);
-    nr_old_tables = pv->nr_pt_frames;
-    p2m_first = PFN(pv->nr_p2m_frames ? pv->first_p2m_pfn : (pv->p2m_va - VIRT_BASE) >> PAGE_SHIFT);
-    kernel_root = old_root;
-}
-
-pfn_t xen_pv_kernel_root(void)
-{
-    return kernel_root;
-}
-
-static u64 image_pfn(const void *va)
-{
-    return ((u64)va - VIRT_BASE) >> PAGE_SHIFT;
+    builder = pv;
+    xen_pv_kernel_root = PFN(pv->pt_base_pa >> PAGE_SHIFT);
 }
 
 static u64 raw_entry(u64 pfn, u64 flags)
@@ -67,31 +50,34 @@ static pfn_t table_below(pte_t entry)
 /* The entry of level 1 that maps va, in the tree of this root. */
 static pte_t *leaf_of(pfn_t root, u64 va)
 {
-    pte_t *slot = &table_va(root)[pt_index(va, PT_LEVELS)];
+    pfn_t table = root;
 
-    for (int level = PT_LEVELS - 1; level; level--) {
+    for (int level = PT_LEVELS;; level--) {
+        pte_t *slot = &table_va(table)[pt_index(va, level)];
+
+        if (level == 1)
+            return slot;
         if (!(slot->raw & PTE_PRESENT))
-            pv_panic("xen-pv", "no table of level %d for address %llx", level,
+            pv_panic("xen-pv", "no table of level %d for address %llx", level - 1,
                      (unsigned long long)va);
-        slot = &table_va(table_below(*slot))[pt_index(va, level)];
+        table = table_below(*slot);
     }
-    return slot;
 }
 
 void xen_pv_set_direct(pfn_t pfn, u64 prot)
 {
-    xen_pv_set_pte(leaf_of(kernel_root, (u64)pfn_to_va(pfn)),
+    xen_pv_set_pte(leaf_of(xen_pv_kernel_root, (u64)pfn_to_va(pfn)),
                    (pte_t){prot ? raw_entry(pfn.n, prot) : 0});
 }
 
 int xen_pv_set_writable(const void *page, bool writable)
 {
     const u64 prot = writable ? DIRECT_RW : DIRECT_RO;
-    const u64 pfn = image_pfn(page);
+    const u64 pfn = xen_pv_pfn_of(page);
 
     if (installed) {
         xen_pv_set_direct(PFN(pfn), prot);
-        xen_pv_drain();
+        xen_pv_lazy_flush();
     }
     return xen_update_va_mapping((u64)page, raw_entry(pfn, prot), UVMF_INVLPG) ? -EINVAL : 0;
 }
@@ -107,12 +93,12 @@ static void make_readonly(pfn_t root, const void *va, u64 pages)
 static void make_tables_readonly(const struct pv_kernel_tables *t)
 {
     make_readonly(t->root, pfn_to_va(t->first_table), t->nr_tables);
-    make_readonly(t->root, pfn_to_va(old_root), nr_old_tables);
+    make_readonly(t->root, pfn_to_va(xen_pv_kernel_root), builder->nr_pt_frames);
     for (u32 i = 0; i < ARRAY_SIZE(xen_pv_loaded[0]); i++) {
         const u64 *const table = xen_pv_loaded[0][i];
 
         make_readonly(t->root, table, !!table);
-        make_readonly(t->root, pfn_to_va(PFN(image_pfn(table))), !!table);
+        make_readonly(t->root, pfn_to_va(PFN(xen_pv_pfn_of(table))), !!table);
     }
 }
 
@@ -127,29 +113,31 @@ static unsigned int on_two(unsigned int cmd1, u64 mfn1, unsigned int cmd2, u64 m
 }
 
 /* The builder's tables have no user any more. */
-static void free_old_tables(struct pv_kernel_tables *t)
+static void free_old_tables(struct pv_kernel_tables *t, pfn_t old_root)
 {
     if (xen_pv_mmuext(MMUEXT_UNPIN_TABLE, xen_pv_p2m[old_root.n], 0))
         return;
     t->freed = old_root;
-    for (; t->nr_freed < nr_old_tables; t->nr_freed++)
+    for (; t->nr_freed < builder->nr_pt_frames; t->nr_freed++)
         xen_pv_set_direct(PFN(old_root.n + t->nr_freed), DIRECT_RW);
 }
 
 const char *xen_pv_install_tables(struct pv_kernel_tables *t)
 {
     const u64 mfn = xen_pv_p2m[t->root.n];
+    const pfn_t old_root = xen_pv_kernel_root;
 
     t->nr_freed = 0;
     make_tables_readonly(t);
-    xen_pv_early_map(PFN(image_pfn(window))); /* no table is mapped writable any more */
+    xen_pv_early_map(PFN(xen_pv_pfn_of(window))); /* no table is mapped writable any more */
     if (on_two(MMUEXT_PIN_L4_TABLE, mfn, MMUEXT_NEW_BASEPTR, mfn) != 2)
         return "Xen refuses the kernel's page tables";
-    kernel_root = t->root;
+    xen_pv_kernel_root = t->root;
     installed = true;
-    xen_pv_p2m = pfn_to_va(p2m_first);
+    xen_pv_p2m =
+        pfn_to_va(PFN(builder->nr_p2m_frames ? builder->first_p2m_pfn : xen_pv_pfn_of(xen_pv_p2m)));
     xen_pv_move_start_info();
-    free_old_tables(t);
+    free_old_tables(t, old_root);
     return xen_map_shared_info();
 }
 
@@ -191,7 +179,7 @@ static void visit_tree(pfn_t root, void (*visit)(pfn_t, int))
     for_each_table(root, PT_LEVELS, PT_USER_SLOTS, visit);
     visit(root, PT_LEVELS);
     visit(PFN(root.n + 1), PT_LEVELS);
-    xen_pv_drain();
+    xen_pv_lazy_flush();
     xen_pv_lazy_leave();
 }
 
@@ -215,7 +203,7 @@ void xen_pv_unpin_root(pfn_t root)
 {
     const u64 *const mfns = &xen_pv_p2m[root.n];
 
-    xen_pv_drain();
+    xen_pv_lazy_flush();
     if (on_two(MMUEXT_UNPIN_TABLE, mfns[0], MMUEXT_UNPIN_TABLE, mfns[1]) != 2)
         xen_pv_refused("unpin_root", root.n);
     visit_tree(root, xen_pv_release_table);
@@ -225,7 +213,7 @@ pfn_t xen_pv_read_root(void)
 {
     const pfn_t root = current_roots[pv_this_cpu()];
 
-    return root.n ? root : kernel_root;
+    return root.n ? root : xen_pv_kernel_root;
 }
 
 /* The kernel's own root has no user mode: 0 takes the old one away. */
@@ -233,16 +221,16 @@ void xen_pv_write_root(pfn_t root)
 {
     const u64 *const mfns = &xen_pv_p2m[root.n];
 
-    xen_pv_drain();
+    xen_pv_lazy_flush();
     if (on_two(MMUEXT_NEW_BASEPTR, mfns[0], MMUEXT_NEW_USER_BASEPTR,
-               root.n == kernel_root.n ? 0 : mfns[1]) != 2)
+               root.n == xen_pv_kernel_root.n ? 0 : mfns[1]) != 2)
         xen_pv_refused("write_root", root.n);
     current_roots[pv_this_cpu()] = root;
 }
 
 void xen_pv_set_fixmap(enum pv_fixmap index, u64 value)
 {
-    xen_pv_drain();
+    xen_pv_lazy_flush();
     if (xen_update_va_mapping((u64)fixmap_va(index), xen_pv_make_pte(value).raw, UVMF_INVLPG))
         xen_pv_refused("set_fixmap", value_pfn(value).n);
 }

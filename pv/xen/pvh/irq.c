@@ -15,6 +15,7 @@
 #include <xen/hvm/params.h>
 
 static bool through_apic;
+static u32 apic_ids[PV_CPUS_MAX];
 
 /*
  * An upcall that comes while interrupts are disabled is the one before it, delivered twice by the
@@ -47,28 +48,22 @@ static long set_vector_of_domain(void)
     return xen_hvm_op(HVMOP_set_param, &param);
 }
 
-/* On a CPU that is not the first: as that has found the way. */
-void xen_pvh_irq_init_cpu(void)
-{
-    if (!native_apic_init() || (through_apic && set_vector_of_vcpu()))
-        pv_panic("cpu_enter", "no vector for events on vCPU %u", pv_this_cpu());
-}
-
-static const char *xen_pvh_irq_init(const char *abi)
+const char *xen_pvh_take_upcalls(void)
 {
     if (!native_apic_init())
         return "the CPU has no local APIC";
+    apic_ids[pv_this_cpu()] = native_apic_own_id();
     native_own_vector(VECTOR_XEN_EVENT, on_event_vector);
     through_apic = !set_vector_of_vcpu();
     if (!through_apic && set_vector_of_domain())
         return "Xen takes no vector for events";
-    return xen_events_init(abi);
+    return NULL;
 }
 
-const struct pv_irq_ops xen_pvh_irq_ops = {
-    .irq_init = xen_pvh_irq_init,
-    XEN_IRQ_OPS,
-};
+int xen_pvh_send_nmi(u32 cpu)
+{
+    return native_apic_icr(apic_ids[cpu], ICR_ASSERT | ICR_NMI);
+}
 
 const struct pv_apic_ops xen_pvh_apic_ops = {
     .apic_read = native_apic_read,

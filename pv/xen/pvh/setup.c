@@ -62,7 +62,9 @@ static const struct xen_flavour pvh_flavour = {
     .frame_of = xen_pvh_frame_of,
     .map_shared_info = xen_pvh_map_shared_info,
     .publish = xen_pvh_publish,
+    .take_upcalls = xen_pvh_take_upcalls,
     .first_state = xen_pvh_first_state,
+    .send_nmi = xen_pvh_send_nmi,
 };
 
 static const char *xen_pvh_early_init(u64 loader_info)
@@ -89,7 +91,7 @@ const struct pv_backend pv_backend_xen_pvh = {
     .name = "xen-pvh",
     .probe = xen_pvh_probe,
     .setup = &xen_pvh_setup_ops,
-    .irq = &xen_pvh_irq_ops,
+    .irq = &xen_irq_ops,
     .time = &xen_time_ops,
     .cpu = &native_cpu_ops,
     .kernel_cs = KERNEL_CS,
@@ -99,7 +101,7 @@ const struct pv_backend pv_backend_xen_pvh = {
     .flag = &native_flag_ops,
     .apic = &xen_pvh_apic_ops,
     .lock = &xen_lock_ops,
-    .smp = &xen_pvh_smp_ops,
+    .smp = &xen_smp_ops,
     .entry_code = native_entry_start,
     .entry_code_end = native_entry_end,
 };

@@ -4,13 +4,11 @@
 
 #include "pv/pv.h"
 
-/* smp.c */
+/* smp.c, irq.c: see struct xen_flavour. */
 const void *xen_pvh_first_state(u32 cpu, const struct pv_cpu_start *start);
-extern const struct pv_smp_ops xen_pvh_smp_ops;
+const char *xen_pvh_take_upcalls(void);
+int xen_pvh_send_nmi(u32 cpu);
 
-/* irq.c */
-void xen_pvh_irq_init_cpu(void);
-extern const struct pv_irq_ops xen_pvh_irq_ops;
 extern const struct pv_apic_ops xen_pvh_apic_ops;
 extern const struct pv_host_ops xen_pvh_host_ops;
 
