@@ -190,7 +190,7 @@ void sched_arrive(void)
     if (t->fs_base)
         pv_write_fs_base(t->fs_base);
     if (t->takers.user)
-        user_switch_in(t->takers.user);
+        t->takers.user->switch_in(t->takers.user);
     if (c->first && !t->idle)
         start_slice(c);
 }
@@ -223,7 +223,7 @@ void sched_switch(void)
     if (prev->state == THREAD_READY && !prev->idle)
         append(c, prev);
     if (prev->takers.user)
-        user_switch_out(prev->takers.user);
+        prev->takers.user->switch_out(prev->takers.user);
     prev->space = mm_space_current();
     lazy = pv_context_switch_start();
     next->switches++;

@@ -73,6 +73,15 @@ static bool resume_at_try(struct trap_frame *frame, u64 fault_address)
     return true;
 }
 
+static bool leave_user_mode(struct trap_frame *frame, u64 fault_address)
+{
+    struct user_state *user = this_thread()->takers.user;
+
+    if (user)
+        user->leave(user, frame, fault_address);
+    return user;
+}
+
 static bool fix_up(struct trap_frame *frame)
 {
     for (const struct ex_entry *e = _ex_table_start; e < _ex_table_end; e++)
@@ -108,13 +117,13 @@ static void on_exception(struct trap_frame *frame, u64 fault_address)
         return;
     if (debug_hook && frame->vector == VECTOR_DB && debug_hook(frame))
         return;
-    if (!user_leave(frame, fault_address) && !resume_at_try(frame, fault_address))
+    if (!leave_user_mode(frame, fault_address) && !resume_at_try(frame, fault_address))
         panic_exception(frame, fault_address);
 }
 
 static void on_syscall(struct trap_frame *frame)
 {
-    if (!user_leave(frame, 0))
+    if (!leave_user_mode(frame, 0))
         panic_frame(frame, "a system call, but no user mode was entered");
 }
 
@@ -128,7 +137,7 @@ static void on_nmi(struct trap_frame *frame)
 
 static void on_failsafe(struct trap_frame *frame)
 {
-    if (!user_leave(frame, 0))
+    if (!leave_user_mode(frame, 0))
         panic_frame(frame, "failsafe callback: the hypervisor could not reload a segment");
 }
 

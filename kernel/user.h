@@ -30,22 +30,22 @@ struct user_exit {
  */
 struct user_exit user_run(struct trap_frame *frame, enum user_entry entry);
 
-/* What waits for user mode to end: on the stack of the thread that is there. */
+/*
+ * What waits for user mode to end: on the stack of the thread that is there. The kernel finds the
+ * functions here, so that an image whose code never calls user_run need not hold them.
+ */
 struct user_state {
+    /* For kernel/trap.c: makes the frame of a trap that ends user mode lead back to user_run. */
+    void (*leave)(struct user_state *user, struct trap_frame *frame, u64 fault_address);
+    /* For kernel/sched.c: the thread goes off the CPU in the midst of user mode, and comes back. */
+    void (*switch_out)(struct user_state *user);
+    void (*switch_in)(struct user_state *user);
     u64 saved[8]; /* user_enter.S: rbx rbp r12 r13 r14 r15 rsp rip */
     u64 sp;       /* where the kernel's stack goes on */
     struct trap_frame *frame;
     struct user_exit exit;
     u64 fs_base, gs_base; /* while the thread does not run */
 };
-
-/* For kernel/sched.c: the thread goes off the CPU in the midst of user mode, and comes back. */
-void user_switch_out(struct user_state *user);
-void user_switch_in(struct user_state *user);
-
-/* For kernel/trap.c: if user_run waits for this trap, makes frame lead back to it and returns true.
- */
-bool user_leave(struct trap_frame *frame, u64 fault_address);
 
 /* user_enter.S: saves the caller's registers in saved (rbx rbp r12 r13 r14 r15 rsp rip), then goes
  * on. */

@@ -192,6 +192,31 @@ int mm_populate(struct mm_space *s, u64 va, u64 count, u32 prot)
     return mm_map_new(s, va, count, prot, FRAME_ZEROED, FRAME_USER);
 }
 
+/* Another thread may have touched the page first: then it is there. */
+static bool touch(struct mm_space *s, u64 va, u64 error)
+{
+    for (u32 i = 0; i < __atomic_load_n(&s->nr_regions, __ATOMIC_ACQUIRE); i++) {
+        const struct mm_region *r = &s->regions[i];
+        int result;
+
+        if (va < r->start || va >= r->end)
+            continue;
+        if ((error & FAULT_WRITE && !(r->prot & MM_WRITE)) ||
+            (error & FAULT_EXEC && !(r->prot & MM_EXEC)))
+            return false;
+        result = mm_populate(s, ALIGN_DOWN(va, PAGE_SIZE), 1, r->prot);
+        return result == 0 || result == -EEXIST;
+    }
+    return false;
+}
+
+bool mm_fault(u64 va, u64 error)
+{
+    struct mm_space *s = mm_space_current();
+
+    return s->touch && !(error & FAULT_PRESENT) && va < USER_END && s->touch(s, va, error);
+}
+
 static int add_region(struct mm_space *s, struct mm_region new)
 {
     for (u32 i = 0; i < s->nr_regions; i++)
@@ -199,6 +224,7 @@ static int add_region(struct mm_space *s, struct mm_region new)
             return -EEXIST;
     if (s->nr_regions == MM_REGIONS_MAX)
         return -ENOMEM;
+    s->touch = touch;
     s->regions[s->nr_regions] = new;
     __atomic_store_n(&s->nr_regions, s->nr_regions + 1, __ATOMIC_RELEASE);
     return 0;
@@ -215,28 +241,6 @@ int mm_reserve(struct mm_space *s, u64 va, u64 count, u32 prot)
     error = add_region(s, (struct mm_region){va, va + count * PAGE_SIZE, prot});
     spin_unlock(&s->lock);
     return error;
-}
-
-/* Another thread may have touched the page first: then it is there. */
-bool mm_fault(u64 va, u64 error)
-{
-    struct mm_space *s = mm_space_current();
-
-    if (error & FAULT_PRESENT || va >= USER_END)
-        return false;
-    for (u32 i = 0; i < __atomic_load_n(&s->nr_regions, __ATOMIC_ACQUIRE); i++) {
-        const struct mm_region *r = &s->regions[i];
-        int result;
-
-        if (va < r->start || va >= r->end)
-            continue;
-        if ((error & FAULT_WRITE && !(r->prot & MM_WRITE)) ||
-            (error & FAULT_EXEC && !(r->prot & MM_EXEC)))
-            return false;
-        result = mm_populate(s, ALIGN_DOWN(va, PAGE_SIZE), 1, r->prot);
-        return result == 0 || result == -EEXIST;
-    }
-    return false;
 }
 
 static bool is_user_range(u64 va, u64 count)

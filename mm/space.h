@@ -40,6 +40,8 @@ struct mm_space {
     u64 flags;     /* PTE_USER or PTE_GLOBAL */
     struct mm_region regions[MM_REGIONS_MAX];
     u32 nr_regions;
+    /* mm_fault's way to them; an image in which nobody calls mm_reserve need not hold it. */
+    bool (*touch)(struct mm_space *s, u64 va, u64 error);
 };
 
 /* What lies at an address. */
