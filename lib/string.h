@@ -20,15 +20,6 @@ char *strchr(const char *s, int c);
  */
 bool str_copy(char *dst, const char *src, size_t cap);
 
-/* Does name match pattern? '*' stands for any run of characters, '?' for any one. */
-bool glob_match(const char *pattern, const char *name);
-
-/*
- * An unsigned number: decimal, or hexadecimal after 0x, all of s, no sign, no space. Returns false
- * on anything else and on overflow, and leaves *value alone.
- */
-bool parse_u64(const char *s, u64 *value);
-
 /* Little-endian numbers at any address, as tables in memory have them. */
 static inline u32 load32(const void *at)
 {

@@ -10,6 +10,7 @@
 #include "kernel/verdict.h"
 #include "lib/string.h"
 #include "pv/pv.h"
+#include "test/text.h"
 
 enum {
     ROUNDS = 3,

@@ -16,6 +16,7 @@
 #include "kernel/console.h"
 #include "kernel/kernel.h"
 #include "lib/types.h"
+#include "test/text.h"
 
 struct test {
     const char *name; /* group.name */
