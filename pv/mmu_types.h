@@ -120,8 +120,7 @@ enum pv_fixmap {
     FIX_IOAPIC,
     FIX_HPET,
     FIX_SHARED,
-    FIX_TEXT, /* two pages each: pv/patch.c */
-    FIX_TAIL = FIX_TEXT + 2,
+    FIX_TEXT, /* two pages: pv/patch.c */
     FIX_COUNT = PT_ENTRIES,
 };
 

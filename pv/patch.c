@@ -19,168 +19,215 @@ enum {
     PREFIX = 0x2e, /* %cs:, which 64-bit mode ignores */
     BRANCH_LENGTH = 5,
     INSTRUCTION_MAX = 15,
-    THUNK_SIZE = 8,
-    MISSING_SIZE = 16,
+    THUNK_SIZE = 6,
 };
 
-extern const u8 _text_start[];
-extern u8 _pv_tails[];
+extern u8 _text_start[], _pv_tails[];
 extern const struct pv_form _pv_forms_start[], _pv_forms_end[];
-extern const u8 pv_thunks[], pv_missing_stubs[];
+extern const u8 pv_thunks[], pv_hot_functions[];
 
 struct pv_ops pv_ops;
 
 #define FUNCTIONS ((const void **)&pv_ops)
 
-static const struct pv_form *forms[sizeof(struct pv_ops) / sizeof(void *)];
+static const struct pv_form *forms[PV_NR_OPS];
 static bool is_patched;
 
-static const char *const names[] = {
+/* In the order of pv_hot_functions. */
 #define PV_CLASS_BEGIN(class)
-#define PV_OP(class, ret, name, params, args) #name,
 #define PV_CLASS_END(class)
-#include "pv/ops.def"
-#undef PV_OP
-};
-
-/* What the sites of hot ops call. */
 #define PV_OP(class, ret, name, params, args)
-#define PV_HOT(class, ret, name, params, args, length) void pv_keep_##name(void);
+#define PV_HOT(class, ret, name, params, args, length) {(u8)PV_INDEX(class.name), length},
+static const struct hot {
+    u8 op, length;
+} hot[] = {
 #include "pv/ops.def"
-static const void *const hot[] = {
-#define PV_HOT(class, ret, name, params, args, length) [PV_INDEX(class.name)] = pv_keep_##name,
-#include "pv/ops.def"
+};
 #undef PV_OP
 #undef PV_CLASS_BEGIN
 #undef PV_CLASS_END
-};
+
+_Static_assert(PV_NR_OPS <= 256, "struct pv_site has 8 bits for an op's number");
 
 const char *pv_op_name(u32 op)
 {
-    return op < ARRAY_SIZE(names) ? names[op] : "?";
+    const char *name = pv_op_names;
+
+    if (op >= PV_NR_OPS)
+        return "?";
+    while (op--)
+        name += strlen(name) + 1;
+    return name;
 }
 
-/* What an empty slot leads to (thunks.S). */
-void pv_missing(u32 op) __noreturn;
-void pv_missing(u32 op)
-{
-    pv_panic(pv_op_name(op), "empty in this backend; called from %p", __builtin_return_address(0));
-}
+/* ---- Sites ----------------------------------------------------------------------------------- */
 
-static const void *missing_stub(u32 op)
+static u32 hot_index(u32 op)
 {
-    return pv_missing_stubs + op * MISSING_SIZE;
-}
+    u32 i = 0;
 
-static void find_form(u32 op)
-{
-    forms[op] = NULL;
-    for (const struct pv_form *f = _pv_forms_start; f < _pv_forms_end; f++)
-        if (f->function == FUNCTIONS[op])
-            forms[op] = f;
-}
-
-static void fill_slot(u32 op, const void *function)
-{
-    FUNCTIONS[op] = function ? function : missing_stub(op);
-    find_form(op);
+    while (hot[i].op != op)
+        i++;
+    return i;
 }
 
 u8 *pv_site_address(const struct pv_site *site)
 {
-    return (u8 *)(u64)_text_start + site->offset;
+    return _text_start + site->offset;
+}
+
+u32 pv_site_length(const struct pv_site *site)
+{
+    return site->kind >= PV_SITE_HOT ? hot[hot_index(site->op)].length : BRANCH_LENGTH;
+}
+
+static u8 *tail_address(const struct pv_site *site)
+{
+    u8 *tail = _pv_tails;
+
+    for (const struct pv_site *before = pv_sites; before < site; before++)
+        if (before->kind == PV_SITE_TAIL)
+            tail += PV_TAIL_MAX;
+    return tail;
+}
+
+static const struct pv_site *site_around(u64 address)
+{
+    const struct pv_site *low = pv_sites, *high = pv_sites_end;
+
+    /* Those below low begin at or before address, those from high on behind it. */
+    while (low < high) {
+        const struct pv_site *middle = low + (high - low) / 2;
+
+        if ((u64)pv_site_address(middle) <= address)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low-- == pv_sites || address - (u64)pv_site_address(low) >= pv_site_length(low))
+        return NULL;
+    return low;
+}
+
+/* What an empty slot leads to. */
+void pv_missing(void);
+void pv_missing(void)
+{
+    const u8 *const caller = __builtin_return_address(0);
+    const struct pv_site *const site = site_around((u64)caller - 1);
+
+    pv_panic(pv_op_name(site ? site->op : PV_NR_OPS), "empty in this backend; called from %p",
+             (const void *)caller);
 }
 
 /* ---- What a site is to be -------------------------------------------------------------------- */
 
-/* Appends a jump or call, to an address that lies within 2 GiB as all of the image does. */
-static void add_branch(u8 *bytes, u8 *length, const u8 *at, u8 opcode, const void *target)
+static const void *in_image(u32 address)
 {
-    const u32 distance = (u32)((u64)target - (u64)(at + *length + BRANCH_LENGTH));
-
-    bytes[(*length)++] = opcode;
-    memcpy(bytes + *length, &distance, sizeof(distance));
-    *length = (u8)(*length + sizeof(distance));
+    return (const void *)(VIRT_BASE + address);
 }
 
-static void branch(const struct pv_site *site, struct pv_site_code *code, const void *target)
+static const struct pv_form *find_form(const void *function)
 {
-    const u8 nops = site->length > INSTRUCTION_MAX ? site->length - INSTRUCTION_MAX : 0;
-
-    code->length = (u8)(site->length - BRANCH_LENGTH);
-    memset(code->bytes, OP_NOP, nops);
-    memset(code->bytes + nops, PREFIX, (size_t)(code->length - nops));
-    add_branch(code->bytes, &code->length, pv_site_address(site),
-               site->kind == PV_SITE_JUMP ? OP_JUMP : OP_CALL,
-               site->kind == PV_SITE_HOT ? hot[site->op] : target);
+    for (const struct pv_form *f = _pv_forms_start; f < _pv_forms_end; f++)
+        if (in_image(f->function) == function)
+            return f;
+    return NULL;
 }
 
-static void trap(const struct pv_site *site, struct pv_site_code *code)
+static void fill_slot(u32 op, const void *function)
 {
-    static const u8 ud2[2] = {0x0f, 0x0b};
-
-    code->length = site->length;
-    code->state = PV_STATE_TRAP;
-    memset(code->bytes, OP_NOP, site->length);
-    memcpy(code->bytes, ud2, sizeof(ud2));
+    FUNCTIONS[op] = function ? function : (const void *)pv_missing;
+    forms[op] = find_form(FUNCTIONS[op]);
 }
 
-static void tail(const struct pv_site *site, const struct pv_form *form, struct pv_site_code *code)
+static void add(struct pv_code *code, const void *bytes, u32 length)
 {
-    u8 *const at = _pv_tails + site->tail * PV_TAIL_MAX;
-    const u8 *const end = pv_site_address(site) + site->length;
+    memcpy(code->bytes + code->length, bytes, length);
+    code->length += length;
+}
 
-    if (form->link_length == 2)
-        code->bytes[code->length++] = form->link[0];
-    add_branch(code->bytes, &code->length, pv_site_address(site), form->link[form->link_length - 1],
-               at);
-    memcpy(code->tail, form->test, form->test_length);
-    code->tail_length = form->test_length;
-    code->tail[code->tail_length++] = 0x0f; /* je */
-    add_branch(code->tail, &code->tail_length, at, 0x84, end);
-    add_branch(code->tail, &code->tail_length, at, OP_CALL, form->helper);
-    add_branch(code->tail, &code->tail_length, at, OP_JUMP, end);
+static void add_byte(struct pv_code *code, u8 byte, u32 count)
+{
+    memset(code->bytes + code->length, byte, count);
+    code->length += count;
+}
+
+/* What ends a jump or call: to an address that lies within 2 GiB as all of the image does. */
+static void add_distance(struct pv_code *code, const void *target)
+{
+    const u32 distance = (u32)(u64)target - (u32)(u64)(code->at + code->length + sizeof(distance));
+
+    add(code, &distance, sizeof(distance));
+}
+
+static void add_branch(struct pv_code *code, u8 opcode, const void *target)
+{
+    add_byte(code, opcode, 1);
+    add_distance(code, target);
+}
+
+static void branch(const struct pv_site *site, struct pv_site_code *code, u32 length)
+{
+    const u32 nops = length > INSTRUCTION_MAX ? length - INSTRUCTION_MAX : 0;
+    const bool is_hot = site->kind >= PV_SITE_HOT;
+
+    add_byte(&code->site, OP_NOP, nops);
+    add_byte(&code->site, PREFIX, length - nops - BRANCH_LENGTH);
+    add_branch(&code->site, site->kind == PV_SITE_JUMP ? OP_JUMP : OP_CALL,
+               is_hot ? pv_hot_functions + hot_index(site->op) * PV_HOT_SIZE : code->target);
+}
+
+static void tail(const struct pv_form *form, struct pv_code *code, const u8 *back)
+{
+    static const u8 jump_if_equal[] = {0x0f, 0x84};
+    const u8 *const test = (const u8 *)in_image(form->code) + form->length;
+    u32 helper;
+
+    memcpy(&helper, test + form->test_length, sizeof(helper));
+    add(code, test, form->test_length);
+    add(code, jump_if_equal, sizeof(jump_if_equal));
+    add_distance(code, back);
+    add_branch(code, OP_CALL, in_image(helper));
+    add_branch(code, OP_JUMP, back);
 }
 
 /* False if the form is longer than the site, or shorter by more than its first instruction may
  * grow. */
-static bool in_place(const struct pv_site *site, const struct pv_form *form,
-                     struct pv_site_code *code)
+static bool in_place(const struct pv_site *site, struct pv_site_code *code, u32 length)
 {
-    const bool jump = site->kind == PV_SITE_JUMP;
-    const int link = form->link_length ? form->link_length + 4 : 0;
-    const int pad = site->length - form->length - link - jump;
+    const struct pv_form *const form = forms[site->op];
+    const bool has_ret = site->kind == PV_SITE_JUMP;
+    u32 needed;
 
-    if (pad < 0 || pad + form->first > INSTRUCTION_MAX || (link && !site->has_tail))
+    if (!form || (form->test_length && site->kind != PV_SITE_TAIL))
         return false;
-    memset(code->bytes, PREFIX, (size_t)pad);
-    memcpy(code->bytes + pad, form->code, form->length);
-    code->length = (u8)(pad + form->length);
-    if (link)
-        tail(site, form, code);
-    if (jump)
-        code->bytes[code->length++] = OP_RET;
-    code->state = form->nothing ? PV_STATE_NOTHING : PV_STATE_INLINE;
-    code->text = form->text;
+    needed = form->length + (form->test_length ? sizeof(u32) : 0) + has_ret;
+    if (needed > length || length - needed + form->first > INSTRUCTION_MAX)
+        return false;
+    add_byte(&code->site, PREFIX, length - needed);
+    add(&code->site, in_image(form->code), form->length);
+    if (form->test_length) {
+        code->tail.at = tail_address(site);
+        add_distance(&code->site, code->tail.at);
+        tail(form, &code->tail, code->site.at + length);
+    }
+    add_byte(&code->site, OP_RET, has_ret);
+    code->state = form->state;
+    code->text = in_image(form->text);
     return true;
 }
 
 static void code_of(const struct pv_site *site, bool patched, struct pv_site_code *code)
 {
-    code->text = "";
-    code->tail_length = 0;
-    code->target = NULL;
-    if (!patched) {
-        code->state = PV_STATE_INDIRECT;
-        code->target = pv_thunks + site->op * THUNK_SIZE;
-        branch(site, code, code->target);
-    } else if (FUNCTIONS[site->op] == missing_stub(site->op)) {
-        trap(site, code);
-    } else if (!forms[site->op] || !in_place(site, forms[site->op], code)) {
-        code->state = PV_STATE_DIRECT;
-        code->target = FUNCTIONS[site->op];
-        branch(site, code, code->target);
-    }
+    const u32 length = pv_site_length(site);
+
+    *code = (struct pv_site_code){.text = "", .site.at = pv_site_address(site)};
+    if (patched && in_place(site, code, length))
+        return;
+    code->state = patched ? PV_STATE_DIRECT : PV_STATE_INDIRECT;
+    code->target = patched ? FUNCTIONS[site->op] : pv_thunks + site->op * THUNK_SIZE;
+    branch(site, code, length);
 }
 
 void pv_site_code(const struct pv_site *site, struct pv_site_code *code)
@@ -188,27 +235,12 @@ void pv_site_code(const struct pv_site *site, struct pv_site_code *code)
     code_of(site, is_patched, code);
 }
 
-static const struct pv_site *site_around(u64 address)
-{
-    const struct pv_site *low = pv_sites, *high = pv_sites_end;
-
-    while (low < high) {
-        const struct pv_site *middle = low + (high - low) / 2;
-
-        if (address >= (u64)pv_site_address(middle) + middle->length)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < pv_sites_end && address >= (u64)pv_site_address(low) ? low : NULL;
-}
-
 const char *pv_trap_at(u64 address)
 {
-    const struct pv_site *site = site_around(address);
+    const struct pv_site *const site = site_around(address);
     struct pv_site_code code;
 
-    if (!site || (u64)pv_site_address(site) != address)
+    if (!site || address != (u64)pv_site_address(site))
         return NULL;
     pv_site_code(site, &code);
     return code.state == PV_STATE_TRAP ? pv_op_name(site->op) : NULL;
@@ -216,7 +248,7 @@ const char *pv_trap_at(u64 address)
 
 void pv_restart_site(struct trap_frame *frame)
 {
-    const struct pv_site *site = site_around(frame->rip);
+    const struct pv_site *const site = site_around(frame->rip);
     struct pv_site_code code;
 
     if (!site || frame->rip == (u64)pv_site_address(site))
@@ -229,65 +261,56 @@ void pv_restart_site(struct trap_frame *frame)
 
 /* ---- Writing --------------------------------------------------------------------------------- */
 
-/* Two pages of the fixmap, for text that crosses from one page to the next; which page is there. */
-static struct window {
-    enum pv_fixmap index;
-    u64 page[2];
-} site_window = {.index = FIX_TEXT}, tail_window = {.index = FIX_TAIL};
+/* Two pages of the fixmap, for text that crosses from one page to the next: which page is there. */
+static u64 window[2];
 
-static void map(struct window *w, u32 i, u64 page)
+static void map(u32 i, u64 page)
 {
     const u64 flags = PTE_PRESENT | PTE_WRITE | PTE_ACCESSED | PTE_DIRTY | PTE_NX;
 
-    if (w->page[i] == page)
+    if (window[i] == page)
         return;
-    w->page[i] = page;
-    pv_set_fixmap((enum pv_fixmap)(w->index + i), page ? (page - VIRT_BASE) | flags : 0);
+    window[i] = page;
+    pv_set_fixmap((enum pv_fixmap)(FIX_TEXT + i), page ? (page - VIRT_BASE) | flags : 0);
 }
 
-static void unmap(struct window *w)
+static void write_text(const struct pv_code *code)
 {
-    map(w, 0, 0);
-    map(w, 1, 0);
-}
+    const u64 page = ALIGN_DOWN((u64)code->at, PAGE_SIZE);
+    volatile u8 *const alias = (u8 *)fixmap_va(FIX_TEXT) + (u64)code->at % PAGE_SIZE;
 
-static void write_text(struct window *w, u8 *to, const u8 *from, u32 length)
-{
-    const u64 page = ALIGN_DOWN((u64)to, PAGE_SIZE), last = (u64)to + length - 1;
-    volatile u8 *alias;
-
-    map(w, 0, page);
-    if (last >= page + PAGE_SIZE)
-        map(w, 1, page + PAGE_SIZE);
-    alias = (u8 *)fixmap_va(w->index) + (u64)to % PAGE_SIZE;
-    for (u32 i = 0; i < length; i++)
-        alias[i] = from[i];
-    if (memcmp(to, from, length))
-        pv_panic("patch", "%p is not what was written there", (void *)to);
+    map(0, page);
+    if ((u64)code->at + code->length > page + PAGE_SIZE)
+        map(1, page + PAGE_SIZE);
+    for (u32 i = 0; i < code->length; i++)
+        alias[i] = code->bytes[i];
+    if (memcmp(code->at, code->bytes, code->length))
+        pv_panic("patch", "%p is not what was written there", (void *)code->at);
 }
 
 static void patch_one(const struct pv_site *site, bool patched)
 {
-    struct pv_site_code old, new;
+    struct pv_site_code code;
 
-    code_of(site, is_patched, &old);
-    if (memcmp(pv_site_address(site), old.bytes, site->length))
-        pv_panic("patch", "%p is no site of %s as it was left", (void *)pv_site_address(site),
+    code_of(site, !patched, &code);
+    if (memcmp(code.site.at, code.site.bytes, code.site.length))
+        pv_panic("patch", "%p is no site of %s as it was left", (void *)code.site.at,
                  pv_op_name(site->op));
-    code_of(site, patched, &new);
-    if (new.tail_length)
-        write_text(&tail_window, _pv_tails + site->tail * PV_TAIL_MAX, new.tail, new.tail_length);
-    write_text(&site_window, pv_site_address(site), new.bytes, site->length);
+    code_of(site, patched, &code);
+    if (code.tail.length)
+        write_text(&code.tail);
+    write_text(&code.site);
 }
 
-/* The sites of one op, or of all. */
+/* The sites of one op, or of all, from what they are if not patched to what they then are, or back.
+ */
 static void patch_sites(u32 op, bool patched)
 {
     for (const struct pv_site *site = pv_sites; site < pv_sites_end; site++)
         if (op == PV_NR_OPS || site->op == op)
             patch_one(site, patched);
-    unmap(&site_window);
-    unmap(&tail_window);
+    map(0, 0);
+    map(1, 0);
     pv_sync_core();
 }
 
@@ -314,14 +337,9 @@ void pv_patch(bool patched)
 
 void pv_set_op(u32 op, const void *function)
 {
-    const bool was_patched = is_patched;
-
-    if (was_patched)
+    if (is_patched)
         patch_sites(op, false);
     fill_slot(op, function);
-    if (!was_patched)
-        return;
-    is_patched = false;
-    patch_sites(op, true);
-    is_patched = true;
+    if (is_patched)
+        patch_sites(op, true);
 }

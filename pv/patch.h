@@ -5,8 +5,17 @@
 #ifndef PV_PATCH_H
 #define PV_PATCH_H
 
-#define PV_SITE_MAX 24 /* no site is longer */
-#define PV_TAIL_MAX 25 /* room for a tail, as pv/hot.h and forms.inc have it */
+#define PV_TAIL_MAX 25 /* room for a tail, as pv/hot.h has it */
+#define PV_CODE_MAX 25 /* neither that nor a site is longer */
+#define PV_HOT_SIZE 16 /* of a pv_hot_NAME (pv/thunks.S) */
+
+/* What a site is now. */
+#define PV_STATE_INDIRECT 0 /* a call through the table */
+#define PV_STATE_DIRECT   1 /* a call of the backend's function */
+#define PV_STATE_INLINE   2 /* instructions in its place */
+#define PV_STATE_NOTHING  3 /* a no-op */
+#define PV_STATE_TRAP     4 /* the backend has no such op: ud2 */
+#define PV_NR_STATES      5
 
 #ifndef __ASSEMBLY__
 #include "pv/pv.h"
@@ -15,16 +24,15 @@ enum pv_site_kind {
     PV_SITE_CALL,
     PV_SITE_JUMP, /* a tail call: what it becomes ends with ret */
     PV_SITE_HOT,  /* pv/hot.h: lengthened by prefixes */
+    PV_SITE_TAIL, /* the same with a tail: the nth of these has the nth tail */
 };
 
 /* A site, as tools/sites.py found it in the linked image. The table is in the order of addresses.
  */
 struct pv_site {
-    u32 offset; /* from the first byte of text */
-    u16 op;     /* its number, PV_INDEX */
-    u16 tail;   /* which of the tails is its, if it has one */
-    u8 kind, length;
-    u16 has_tail;
+    u32 op : 8; /* its number, PV_INDEX */
+    u32 kind : 2;
+    u32 offset : 22; /* from the first byte of text */
 };
 
 /*
@@ -32,41 +40,38 @@ struct pv_site {
  * that whoever puts another into the table gets a call of that one. The first instruction is
  * lengthened by prefixes to fill the site.
  *
- * A form with a tail ends with a jump there (link: the opcode). A tail is test, then a jump back if
- * that says "equal", then a call of helper, which keeps all registers, and a jump back.
+ * The code of a form with a tail ends with the opcode of a jump there; after it come the bytes of a
+ * test and, as an address, a helper. A tail is the test, then a jump back if that says "equal",
+ * then a call of helper, which keeps all registers, and a jump back.
+ *
+ * Addresses count from VIRT_BASE.
  */
 struct pv_form {
-    const void *function;
-    const char *text; /* the instructions, for people */
-    const u8 *code, *test;
-    const void *helper;
+    u32 function;
+    u32 text; /* the instructions, for people */
+    u32 code;
     u8 first, length; /* of the first instruction, of all */
-    u8 link_length, test_length;
-    u8 link[2];
-    bool nothing; /* it does nothing at all */
-    u8 pushes;    /* how many bytes the first instruction leaves on the stack */
+    u8 test_length;   /* 0: no tail */
+    u8 state : 4;     /* of the site: inline, nothing or trap */
+    u8 pushes : 4;    /* how many bytes the first instruction leaves on the stack */
 };
 
-/* What a site is now. */
-enum pv_site_state {
-    PV_STATE_INDIRECT, /* a call through the table */
-    PV_STATE_DIRECT,   /* a call of the backend's function */
-    PV_STATE_INLINE,   /* instructions in its place */
-    PV_STATE_NOTHING,  /* a no-op */
-    PV_STATE_TRAP,     /* the backend has no such op: ud2 */
-    PV_NR_STATES,
+/* Code that is to be at an address. */
+struct pv_code {
+    u8 *at;
+    u32 length;
+    u8 bytes[PV_CODE_MAX];
 };
 
-/* The bytes of a site, and of its tail. */
 struct pv_site_code {
-    enum pv_site_state state;
+    u32 state;
     const char *text;   /* the form's, else "" */
     const void *target; /* a call's or jump's, else NULL */
-    u8 bytes[PV_SITE_MAX], tail[PV_TAIL_MAX];
-    u8 length, tail_length;
+    struct pv_code site, tail;
 };
 
 extern const struct pv_site pv_sites[], pv_sites_end[];
+extern const char pv_op_names[]; /* one behind the other, empty where an op has no site */
 
 /*
  * Rewrites all sites to what the table says (true), or back to calls through it (false). Each is
@@ -85,11 +90,12 @@ void pv_sync_core(void);
  */
 void pv_set_op(u32 op, const void *function);
 
-const char *pv_op_name(u32 op);
+const char *pv_op_name(u32 op); /* of any that has a site */
 
-/* The site's address, what it is to be now, and the op's name if a trap of a site is there, or
- * NULL. */
+/* The site's address, its bytes' count, what it is to be now, and the op's name if a trap of a site
+ * is there, or NULL. */
 u8 *pv_site_address(const struct pv_site *site);
+u32 pv_site_length(const struct pv_site *site);
 void pv_site_code(const struct pv_site *site, struct pv_site_code *code);
 const char *pv_trap_at(u64 address);
 

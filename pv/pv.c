@@ -42,12 +42,6 @@ u16 pv_kernel_ss(void)
     return selected->kernel_ss;
 }
 
-void pv_entry_code(u64 *start, u64 *end)
-{
-    *start = (u64)selected->entry_code;
-    *end = (u64)selected->entry_code_end;
-}
-
 bool pv_others_are_up(u64 *cpus)
 {
     *cpus &= ~(1ull << pv_this_cpu());
@@ -77,26 +71,26 @@ void pv_panic(const char *op, const char *fmt, ...)
     pv_panic_handler(op, what);
 }
 
-/* A class's table is an array of functions, and its place in the flat table begins at first. */
-static void fill_class(u32 first, const void *table, size_t size)
-{
-    const void *const *functions = table;
-
-    for (u32 i = 0; i < size / sizeof(void *); i++)
-        pv_set_op(first + i, functions[i]);
-}
-
-static void fill_table(const struct pv_backend *backend)
-{
-#define PV_CLASS_BEGIN(class) \
-    fill_class(offsetof(struct pv_ops, class) / sizeof(void *), backend->class, \
-               sizeof(*backend->class));
+/* How many ops each class has. */
+static const u8 class_sizes[] = {
+#define PV_CLASS_BEGIN(class) sizeof(struct pv_##class##_ops) / sizeof(void *),
 #define PV_OP(class, ret, name, params, args)
 #define PV_CLASS_END(class)
 #include "pv/ops.def"
 #undef PV_CLASS_BEGIN
 #undef PV_OP
 #undef PV_CLASS_END
+};
+
+/* A class's table is an array of functions; the flat one is these arrays in a row. */
+static void fill_table(const struct pv_backend *backend)
+{
+    const void *const *const *const tables = (const void *const *const *)&backend->setup;
+    u32 op = 0;
+
+    for (u32 class = 0; class < ARRAY_SIZE(class_sizes); class ++)
+        for (u32 i = 0; i < class_sizes[class]; i++)
+            pv_set_op(op++, tables[class][i]);
     selected = backend;
 }
 

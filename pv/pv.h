@@ -126,18 +126,15 @@ struct pv_backend {
      * words. MUST have no effect on the machine.
      */
     const char *(*probe)(enum boot_protocol protocol);
-    const struct pv_setup_ops *setup;
-    const struct pv_irq_ops *irq;
-    const struct pv_time_ops *time;
-    const struct pv_cpu_ops *cpu;
     u16 kernel_cs, kernel_ss; /* as frames of kernel mode have them */
-    const struct pv_mmu_ops *mmu;
-    const struct pv_host_ops *host;
-    const struct pv_flag_ops *flag;
-    const struct pv_apic_ops *apic;
-    const struct pv_lock_ops *lock;
-    const struct pv_smp_ops *smp;
-    const char *entry_code, *entry_code_end; /* the stubs of entry.S, but for the vectors' own */
+    /* The class tables, in the order of ops.def. */
+#define PV_CLASS_BEGIN(class) const struct pv_##class##_ops *class;
+#define PV_OP(class, ret, name, params, args)
+#define PV_CLASS_END(class)
+#include "pv/ops.def"
+#undef PV_CLASS_BEGIN
+#undef PV_OP
+#undef PV_CLASS_END
 };
 
 extern const struct pv_backend pv_backend_native;
@@ -165,9 +162,6 @@ const char *pv_backend_name(void);
 /* The selectors that a frame must have to lead to kernel mode on this backend. */
 u16 pv_kernel_cs(void);
 u16 pv_kernel_ss(void);
-
-/* Where this backend's common entry and exit code lies: [*start, *end). */
-void pv_entry_code(u64 *start, u64 *end);
 
 /*
  * How pv/ and mm/ end a run: an op that a backend left empty, or one that was called out of its

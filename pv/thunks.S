@@ -1,9 +1,8 @@
 /*
- * Of every op of pv/ops.def, in its order, so that an op's number finds them:
+ * Of every op of pv/ops.def, in its order, so that an op's number finds it:
  *
  *   pv_NAME          the op as a function: a jump through its slot of the table. This is what a call site
  *                    calls until it is patched (pv/patch.c), early, or for good with "nopatch".
- *   pv_missing_stubs what an empty slot gets: a panic that names the op.
  *
  * And of hot ops:
  *
@@ -11,6 +10,8 @@
  *                    keeps the registers that such a function may change. Its own call is a site like others.
  *                    Whoever wants its address and calls it not uses its other name, pv_keep_NAME.
  */
+#include "pv/forms.inc"
+
 	.text
 
 	.macro thunk name
@@ -18,12 +19,10 @@
 	.type	pv_\name, @function
 pv_\name:
 	jmp	*pv_ops + slot(%rip)
-	.balign	8, 0xcc
 	.set	slot, slot + 8
 	.endm
 
-	.balign	8, 0xcc
-	.globl	pv_thunks
+	.globl	pv_thunks, pv_thunks_end
 pv_thunks:
 	.set	slot, 0
 #define PV_CLASS_BEGIN(class)
@@ -31,21 +30,55 @@ pv_thunks:
 #define PV_OP(class, ret, name, params, args) thunk name
 #include "pv/ops.def"
 #undef PV_OP
+pv_thunks_end:
 
-	.macro missing name
-	movl	$slot, %edi
-	jmp	pv_missing
-	.balign	16, 0xcc
-	.set	slot, slot + 1
+/* What an empty slot leads to (pv/patch.c): its sites are a trap. */
+	form_trap pv_missing
+	.text
+
+/*
+ * Called first by a function: calls what follows there, and returns to the function's caller with all registers as
+ * they were, but for the result in rax, or its halves in rax and rdx. kept is how many it pushes.
+ */
+	.macro	keep routine, kept, in_rax, in_rdx
+\routine:
+	.ifb	\in_rax
+	pushq	%rax
+	.endif
+	.ifb	\in_rdx
+	pushq	%rdx
+	.endif
+	pushq	%rcx
+	pushq	%rsi
+	pushq	%rdi
+	pushq	%r8
+	pushq	%r9
+	pushq	%r10
+	pushq	%r11
+	call	*8 * \kept(%rsp)
+	popq	%r11
+	popq	%r10
+	popq	%r9
+	popq	%r8
+	popq	%rdi
+	popq	%rsi
+	popq	%rcx
+	.ifb	\in_rdx
+	popq	%rdx
+	.else
+	movq	%rax, %rdx
+	shrq	$32, %rdx
+	.endif
+	.ifb	\in_rax
+	popq	%rax
+	.endif
+	addq	$8, %rsp
+	ret
 	.endm
 
-	.balign	16, 0xcc
-	.globl	pv_missing_stubs
-pv_missing_stubs:
-	.set	slot, 0
-#define PV_OP(class, ret, name, params, args) missing name
-#include "pv/ops.def"
-#undef PV_OP
+	keep	keep_all, 9
+	keep	keep_but_rax, 8, result
+	keep	keep_for_halves, 7, result, result
 
 /*
  * Arguments and result are a C function's, but for three ops, whose sites are the instruction's own: read_tsc has
@@ -58,18 +91,14 @@ pv_missing_stubs:
 pv_hot_\name:
 pv_keep_\name:
 	.ifc	\ret, void
-	pushq	%rax
+	call	keep_all
+	.else
+	.ifc	\name, read_tsc
+	call	keep_for_halves
+	.else
+	call	keep_but_rax
 	.endif
-	.ifnc	\name, read_tsc
-	pushq	%rdx
 	.endif
-	pushq	%rcx
-	pushq	%rsi
-	pushq	%rdi
-	pushq	%r8
-	pushq	%r9
-	pushq	%r10
-	pushq	%r11
 	.ifc	\name, write_root
 	shrq	$12, %rdi
 	.endif
@@ -77,25 +106,12 @@ pv_keep_\name:
 	.ifc	\name, read_root
 	shlq	$12, %rax
 	.endif
-	popq	%r11
-	popq	%r10
-	popq	%r9
-	popq	%r8
-	popq	%rdi
-	popq	%rsi
-	popq	%rcx
-	.ifc	\name, read_tsc
-	movq	%rax, %rdx
-	shrq	$32, %rdx
-	.else
-	popq	%rdx
-	.endif
-	.ifc	\ret, void
-	popq	%rax
-	.endif
 	ret
+	.org	pv_hot_\name + PV_HOT_SIZE, 0xcc	/* an error if it is larger */
 	.endm
 
+	.globl	pv_hot_functions
+pv_hot_functions:
 #define PV_OP(class, ret, name, params, args)
 #define PV_HOT(class, ret, name, params, args, length) hot name, ret, length
 #include "pv/ops.def"

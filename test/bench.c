@@ -111,6 +111,34 @@ static void run_one(const struct bench *b)
               (unsigned long long)hypercalls_of_100);
 }
 
+/* One line: "# site OP FORM COUNT CODE". */
+static void print_sites_of(u32 op, u32 state)
+{
+    struct pv_site_code code, last;
+    char name[SYMTAB_NAME_MAX];
+    u32 count = 0;
+
+    for (const struct pv_site *site = pv_sites; site < pv_sites_end; site++) {
+        if (site->op != op)
+            continue;
+        pv_site_code(site, &code);
+        if (code.state != state)
+            continue;
+        last = code;
+        count++;
+    }
+    if (count)
+        print("# site %s %s %u %s\n", pv_op_name(op), sites_states[state], count,
+              sites_code_text(&last, name));
+}
+
+static void print_sites_by_op(void)
+{
+    for (u32 op = 0; op < PV_NR_OPS; op++)
+        for (u32 state = 0; state < PV_NR_STATES; state++)
+            print_sites_of(op, state);
+}
+
 static void bench_run(void)
 {
     u32 count = 0;
@@ -118,7 +146,7 @@ static void bench_run(void)
     bench_begun = pv_read_tsc();
     app_attach_libc();
     if (!strcmp(cmdline.test, "*"))
-        sites_print_by_op();
+        print_sites_by_op();
     for (const struct bench *b = _benches_start; b < _benches_end; b++)
         if (glob_match(cmdline.test, b->name)) {
             run_one(b);

@@ -16,8 +16,8 @@ import struct
 import sys
 from pathlib import Path
 
-THUNK_SIZE = 8
-CALL, JUMP, HOT = range(3)
+THUNK_SIZE = 6
+CALL, JUMP, HOT, TAIL_HOT = range(4)
 OPCODE = {0xE8: CALL, 0xE9: JUMP}
 PREFIX, NOP = 0x2E, 0x90
 WITH_TAIL = ("irq_enable", "restore_fl")  # pv/hot.h: PV_TAIL
@@ -28,10 +28,11 @@ HEAD = """\
 /* Made by tools/sites.py: do not edit. */
     .section .rodata.pv_sites, "a", @progbits
     .balign 4
-    .globl pv_sites, pv_sites_end
+    .globl pv_sites, pv_sites_end, pv_op_names
 pv_sites:
 """
-TAIL = 'pv_sites_end:\n    .section .note.GNU-stack, "", @progbits\n'
+NAMES = "pv_sites_end:\npv_op_names:\n"
+TAIL = '    .section .note.GNU-stack, "", @progbits\n'
 
 
 def fail(message):
@@ -55,7 +56,7 @@ class Image:
         ]
         self.symbols = self._symbols()
         self.address = {name: value for name, value, is_global in self.symbols if is_global}
-        for name in ("_text_start", "_text_end", "pv_thunks", "_pv_tails", "_pv_tails_end"):
+        for name in ("_text_start", "_text_end", "pv_thunks", "pv_thunks_end", "_pv_tails", "_pv_tails_end"):
             if name not in self.address:
                 fail(f"{path}: no symbol {name}")
 
@@ -101,7 +102,7 @@ class Ops:
     def __init__(self, image):
         lengths = {n[10:]: v for n, v in image.address.items() if n.startswith("pv_length_")}
         first = image.address["pv_thunks"]
-        end = image.address.get("pv_missing_stubs", first)
+        end = image.address["pv_thunks_end"]
         self.by_symbol = {}
         for name, value in image.address.items():
             if not name.startswith("pv_") or not first <= value < end or name == "pv_thunks":
@@ -124,7 +125,7 @@ def lengthened(length, opcode):
 
 
 def find(image):
-    """[(address, op, number, kind, length)] of all sites, in order; fails for what is none."""
+    """[(address, op, number, kind)] of all sites, in order; fails for what is none."""
     ops, sites, odd = Ops(image).by_symbol, [], []
     for where, kind, name, is_global in image.relocations():
         if not is_global or name not in ops:
@@ -137,7 +138,8 @@ def find(image):
             expected = 0xE8 if length else opcode[0]
             as_it_should = image.bytes_at(*site)[:-4] == lengthened(site[1], expected)
         if as_it_should:
-            sites.append((site[0], op, number, HOT if length else OPCODE[opcode[0]], site[1]))
+            hot = TAIL_HOT if op in WITH_TAIL else HOT
+            sites.append((site[0], op, number, hot if length else OPCODE[opcode[0]]))
         else:
             odd.append(f"{image.where(where)} refers to {name} other than by a call or jump")
     if odd:
@@ -146,36 +148,37 @@ def find(image):
 
 
 def render(image, sites):
-    """The assembler file."""
-    text, tails, lines = image.address["_text_start"], 0, []
-    for address, op, number, kind, length in sites:
-        tail = kind == HOT and op in WITH_TAIL
-        lines.append(
-            f"    .long {address - text:#x}; .short {number}, {tails if tail else 0};"
-            f" .byte {kind}, {length}; .short {int(tail)} /* {op} */\n"
-        )
-        tails += tail
+    """The assembler file: struct pv_site of each, and the names of the ops that have one, by number."""
+    text, lines = image.address["_text_start"], []
+    for address, op, number, kind in sites:
+        if address - text >= 1 << 22:
+            fail(f"{image.where(address)} lies too far from the first byte of text")
+        lines.append(f"    .long {number} | {kind} << 8 | {address - text:#x} << 10 /* {op} */\n")
+    tails = sum(kind == TAIL_HOT for _, _, _, kind in sites)
     room = image.address["_pv_tails_end"] - image.address["_pv_tails"]
     if room < tails * TAIL_SIZE:  # a function that was not linked leaves its tails behind
         fail(f"{tails} sites have a tail, and there are {room} bytes for them")
-    return HEAD + "".join(lines) + TAIL
+    names = {number: op for _, op, number, _ in sites}
+    count = (image.address["pv_thunks_end"] - image.address["pv_thunks"]) // THUNK_SIZE
+    strings = [f'    .asciz "{names.get(number, "")}"\n' for number in range(count)]
+    return HEAD + "".join(lines) + NAMES + "".join(strings) + TAIL
 
 
 def check(path, image):
     """Does the image have a site wherever the table says so, and has the table all of them?"""
-    line = re.compile(r"\.long (0x[0-9a-f]+); \.short (\d+), \d+; \.byte (\d), (\d+);.*/\* (\w+)")
+    line = re.compile(r"\.long (\d+) \| (\d) << 8 \| (0x[0-9a-f]+) << 10 /\* (\w+)")
     ops, text = Ops(image).by_symbol, image.address["_text_start"]
     found = line.findall(Path(path).read_text(encoding="ascii"))
-    for offset, number, kind, length, op in found:
-        at, length = text + int(offset, 16), int(length)
-        code = image.bytes_at(at, length)
-        opcode = 0xE9 if int(kind) == JUMP else 0xE8
-        target = image.address[f"pv_hot_{op}" if int(kind) == HOT else f"pv_{op}"]
-        distance = struct.pack("<q", target - at - length)[:4]
-        if code != lengthened(length, opcode) + distance:
-            fail(f"{path}: {image.where(at)} is no site of {op}")
-        if ops.get(f"pv_{op}", (0, -1))[1] != int(number):
+    for number, kind, offset, op in found:
+        name = f"pv_hot_{op}" if int(kind) >= HOT else f"pv_{op}"
+        _, its_number, length = ops.get(name, (op, -1, 0))
+        if its_number != int(number):
             fail(f"{path}: {op} is not op {number}")
+        at, length = text + int(offset, 16), length or 5
+        opcode = 0xE9 if int(kind) == JUMP else 0xE8
+        distance = struct.pack("<q", image.address[name] - at - length)[:4]
+        if image.bytes_at(at, length) != lengthened(length, opcode) + distance:
+            fail(f"{path}: {image.where(at)} is no site of {op}")
     if not found:
         fail(f"{path} has no site")
 
@@ -191,7 +194,7 @@ def main():
         image = Image(args.image)
         sys.stdout.write(render(image, find(image)))
     else:
-        sys.stdout.write(HEAD + TAIL)
+        sys.stdout.write(HEAD + NAMES + TAIL)
 
 
 if __name__ == "__main__":

@@ -49,7 +49,6 @@ void native_on_flush(struct trap_frame *frame);
 void native_flush_if_asked(void);
 
 /* entry.S */
-extern const char native_entry_start[], native_entry_end[];
 
 /* clock.c */
 void native_clock_learn(const struct acpi_header *hpet, const struct acpi_header *fadt);

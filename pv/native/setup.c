@@ -92,6 +92,4 @@ const struct pv_backend pv_backend_native = {
     .apic = &native_apic_ops,
     .lock = &native_lock_ops,
     .smp = &native_smp_ops,
-    .entry_code = native_entry_start,
-    .entry_code_end = native_entry_end,
 };

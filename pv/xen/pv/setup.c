@@ -130,6 +130,4 @@ const struct pv_backend pv_backend_xen_pv = {
     .apic = &xen_pv_apic_ops,
     .lock = &xen_lock_ops,
     .smp = &xen_smp_ops,
-    .entry_code = xen_pv_entry_start,
-    .entry_code_end = xen_pv_entry_end,
 };

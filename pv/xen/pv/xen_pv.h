@@ -49,9 +49,6 @@ const void *xen_pv_first_state(u32 cpu, const struct pv_cpu_start *start);
 struct trap_info;
 void xen_pv_fill_trap_table(struct trap_info *table); /* 256 entries */
 
-/* entry.S */
-extern const char xen_pv_entry_start[], xen_pv_entry_end[];
-
 /* cpu.c: on each CPU, before its other ops. */
 void xen_pv_cpu_init(void);
 void xen_pv_note_fpu_trap_taken(void);

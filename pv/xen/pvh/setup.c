@@ -102,6 +102,4 @@ const struct pv_backend pv_backend_xen_pvh = {
     .apic = &xen_pvh_apic_ops,
     .lock = &xen_lock_ops,
     .smp = &xen_smp_ops,
-    .entry_code = native_entry_start,
-    .entry_code_end = native_entry_end,
 };
