@@ -149,9 +149,8 @@ _Noreturn void libc_killed(const char *why)
 /* The thread may be moved, but not between the two stores. */
 static void set_stack_limit(u64 limit)
 {
-    const u64 flags = pv_save_fl();
+    const u64 flags = pv_irq_save();
 
-    pv_irq_disable();
     this_thread()->stack_limit = pv_this_area()->stack_limit = limit;
     pv_restore_fl(flags);
 }
@@ -208,13 +207,20 @@ void libc_thread_yield(void)
     thread_yield();
 }
 
+static void load_storage(struct thread *thread, bool has_come)
+{
+    if (has_come)
+        pv_write_fs_base(thread->fs_base);
+}
+
 void libc_set_storage(void *base)
 {
-    const u64 flags = pv_save_fl();
+    struct thread *t = this_thread();
+    const u64 flags = pv_irq_save();
 
-    pv_irq_disable();
-    this_thread()->fs_base = (u64)base;
-    pv_write_fs_base((u64)base);
+    t->fs_base = (u64)base;
+    t->on_switch = load_storage;
+    pv_write_fs_base(t->fs_base);
     pv_restore_fl(flags);
 }
 

@@ -11,11 +11,7 @@
 struct thread;
 struct call;
 
-/* Who takes a trap instead of the kernel's panic: the innermost first (kernel/trap.c). */
-struct trap_takers {
-    struct user_state *user; /* kernel/user.c: the thread is in user mode, or on the way */
-    struct fault *innermost; /* PV_TRY block */
-};
+struct trap_taker;
 
 /* Counted since boot. A line's interrupt that comes when nobody handles the line is unexpected. */
 struct irq_counts {
@@ -28,7 +24,7 @@ struct cpu {
 
     /* Interrupts (kernel/irq.c): the frame of the one that is handled, or NULL. */
     const struct trap_frame *irq_frame;
-    struct trap_takers hidden; /* the interrupted code's */
+    struct trap_taker *hidden; /* the interrupted code's */
     struct irq_counts irqs;
 
     /* kernel/time.c: the deadlines of this CPU, the next one first. */
@@ -45,8 +41,9 @@ struct cpu {
     u64 switches;
 
     /* kernel/smp.c, kernel/call.c */
-    bool online, down_asked;
-    u32 starts; /* how often it came up */
+    bool online;
+    void (*when_idle)(void); /* smp_down wants it of the idle thread; or NULL */
+    u32 starts;              /* how often it came up */
     struct pv_cpu_start start;
     struct call *calls;
     u32 callers; /* who is about to add one */

@@ -22,6 +22,12 @@ const struct trap_frame *irq_frame(void)
     return this_cpu()->irq_frame;
 }
 
+static void check_disabled(const struct trap_frame *frame, const char *what)
+{
+    if (pv_save_fl() & PV_FLAG_IF)
+        panic_frame(frame, "%s with interrupts enabled", what);
+}
+
 /*
  * A backend that delivers with interrupts disabled, or delivers one inside another, is broken. The
  * handler is not part of the PV_TRY block, or of the way to user mode, that it interrupts.
@@ -29,24 +35,21 @@ const struct trap_frame *irq_frame(void)
 static struct cpu *enter(const struct trap_frame *frame)
 {
     struct cpu *c = this_cpu();
-    struct trap_takers *takers = &c->thread->takers;
 
     if (!(frame->rflags & PV_FLAG_IF))
         panic_frame(frame, "an interrupt came while interrupts were disabled");
-    if (pv_save_fl() & PV_FLAG_IF)
-        panic_frame(frame, "an interrupt's upcall was made with interrupts enabled");
+    check_disabled(frame, "an upcall was made");
     c->irq_frame = frame;
-    c->hidden = *takers;
-    *takers = (struct trap_takers){0};
+    c->hidden = c->thread->taker;
+    c->thread->taker = NULL;
     return c;
 }
 
 static void leave(struct cpu *c)
 {
-    if (pv_save_fl() & PV_FLAG_IF)
-        panic_frame(c->irq_frame, "a handler has enabled interrupts");
+    check_disabled(c->irq_frame, "a handler returned");
     c->irq_frame = NULL;
-    c->thread->takers = c->hidden;
+    c->thread->taker = c->hidden;
 }
 
 void irq_on_interrupt(struct trap_frame *frame, u32 line)

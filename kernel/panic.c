@@ -8,7 +8,7 @@
 #include "lib/format.h"
 #include "pv/pv.h"
 
-static u32 panicking; /* which CPU, plus one */
+static bool panicking; /* some CPU does */
 
 /* All in which the compiler keeps values, in the frame's order. */
 static void print_registers(const struct trap_frame *f)
@@ -25,60 +25,34 @@ static void print_registers(const struct trap_frame *f)
 
 bool panic_is_on(void)
 {
-    return __atomic_load_n(&panicking, __ATOMIC_SEQ_CST);
+    return READ_ONCE(panicking);
 }
 
-/* One CPU panics. Another that wants to waits for the NMI that stops it. */
-static void take_the_word(void)
-{
-    u32 by = 0;
-
-    pv_irq_disable();
-    if (__atomic_compare_exchange_n(&panicking, &by, pv_this_cpu() + 1, false, __ATOMIC_SEQ_CST,
-                                    __ATOMIC_SEQ_CST))
-        return;
-    while (by - 1 != pv_this_cpu())
-        barrier();
-    finish(VERDICT_FAIL, "panic: a second one while the first was printed");
-}
-
-static void panic_common(const struct trap_frame *frame, u64 rip, u64 rbp, const char *fmt,
-                         va_list ap) __printf(4, 0) __noreturn;
-
-/* The stack may be exhausted or a check of it may be what failed: from here on it is not checked.
+/*
+ * The stack may be exhausted or a check of it may be what failed: from here on it is not checked.
+ * Of two CPUs that panic the second one waits for the NMI that stops it.
  */
-static void panic_common(const struct trap_frame *frame, u64 rip, u64 rbp, const char *fmt,
-                         va_list ap)
+void panic_frame(const struct trap_frame *frame, const char *fmt, ...)
 {
     static char reason[PRINT_MAX / 2];
+    va_list ap;
 
     pv_this_area()->stack_limit = 0;
-    take_the_word();
+    if (panic_is_on() && smp_is_alone())
+        finish(VERDICT_FAIL, "panic: a second one while the first was printed");
+    WRITE_ONCE(panicking, true);
     smp_stop_others();
+    va_start(ap, fmt);
     kvsnprintf(reason, sizeof(reason), fmt, ap);
     print("\nparavane: PANIC: %s\n", reason);
     if (smp_online_count() > 1 || this_thread() != &boot_thread)
         print("CPU %u, thread %s:\n", pv_this_cpu(), this_thread()->name);
-    if (frame)
+    if (frame) {
         print_registers(frame);
-    backtrace_print(rip, rbp);
+        backtrace_print(frame->rip, frame->rbp);
+    } else {
+        backtrace_print((u64)__builtin_return_address(0) - 1, *(u64 *)__builtin_frame_address(0));
+    }
     smp_print_stopped();
     finish(VERDICT_FAIL, "panic: %s", reason);
-}
-
-void panic(const char *fmt, ...)
-{
-    va_list ap;
-
-    va_start(ap, fmt);
-    panic_common(NULL, (u64)__builtin_return_address(0), *(u64 *)__builtin_frame_address(0), fmt,
-                 ap);
-}
-
-void panic_frame(const struct trap_frame *frame, const char *fmt, ...)
-{
-    va_list ap;
-
-    va_start(ap, fmt);
-    panic_common(frame, frame->rip, frame->rbp, fmt, ap);
 }

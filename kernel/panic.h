@@ -4,11 +4,12 @@
 
 #include "pv/trap_frame.h"
 
-/* With the caller's own backtrace. A panic inside a panic prints one line and ends the machine. */
-void panic(const char *fmt, ...) __printf(1, 2) __noreturn;
-
-/* With the registers of frame, and the backtrace of the code that they belong to. */
+/*
+ * With the registers of frame and the backtrace of the code that they belong to, or the caller's if
+ * frame is NULL. A panic inside a panic prints one line and ends the machine.
+ */
 void panic_frame(const struct trap_frame *frame, const char *fmt, ...) __printf(2, 3) __noreturn;
+#define panic(...) panic_frame(NULL, __VA_ARGS__)
 
 /* Has some CPU begun to? Then what it prints goes before everything else. */
 bool panic_is_on(void);

@@ -10,7 +10,6 @@
 #include "kernel/panic.h"
 #include "kernel/smp.h"
 #include "kernel/thread.h"
-#include "kernel/user.h"
 #include "mm/space.h"
 #include "pv/patch.h"
 
@@ -63,13 +62,13 @@ static void look_at_queue(struct cpu *c)
         start_slice(c);
 }
 
-/* It may have been called to take a thread, or to leave. */
+/* It may have been called to take a thread, or for what the idle thread has to do. */
 void sched_on_reschedule(void)
 {
     struct cpu *c = this_cpu();
 
     look_at_queue(c);
-    if (c->thread->idle || READ_ONCE(c->down_asked))
+    if (c->thread->idle || READ_ONCE(c->when_idle))
         c->area.need_switch = true;
 }
 
@@ -187,17 +186,15 @@ void sched_arrive(void)
     c->area.stack_limit = t->stack_limit;
     spin_unlock(&c->queue_lock);
     mm_space_switch(t->space);
-    if (t->fs_base)
-        pv_write_fs_base(t->fs_base);
-    if (t->takers.user)
-        t->takers.user->switch_in(t->takers.user);
+    if (t->on_switch)
+        t->on_switch(t, true);
     if (c->first && !t->idle)
         start_slice(c);
 }
 
 static struct thread *choose(struct cpu *c, struct thread *prev)
 {
-    struct thread *next = READ_ONCE(c->down_asked) || !c->online ? c->idle : take(c, false);
+    struct thread *next = READ_ONCE(c->when_idle) || !c->online ? c->idle : take(c, false);
 
     if (next)
         return next;
@@ -222,8 +219,8 @@ void sched_switch(void)
     }
     if (prev->state == THREAD_READY && !prev->idle)
         append(c, prev);
-    if (prev->takers.user)
-        prev->takers.user->switch_out(prev->takers.user);
+    if (prev->on_switch)
+        prev->on_switch(prev, false);
     prev->space = mm_space_current();
     lazy = pv_context_switch_start();
     next->switches++;
@@ -263,11 +260,15 @@ void thread_yield(void)
 
 void sched_idle_loop(void)
 {
+    struct cpu *c = this_cpu();
+
     for (;;) {
-        struct cpu *c = this_cpu();
+        void (*work)(void);
 
         pv_irq_disable();
-        smp_leave_if_asked();
+        work = READ_ONCE(c->when_idle);
+        if (work)
+            work();
         if (READ_ONCE(c->first) || take_from_others(c)) {
             sched_switch();
             pv_irq_enable();

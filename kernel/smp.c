@@ -139,19 +139,17 @@ void smp_init(void)
  * The CPU is offline first, so that nobody binds a thread to it or calls it from then on
  * (smp_call_async, thread_start); whoever came before that is seen here. Once it is sure to go, it
  * does what callers have left, answers those who flush, and gives its threads away; then nothing
- * happens here that somebody waits for. Offline, it runs no thread but this.
+ * happens here that somebody waits for. Offline, it runs no thread but this. Interrupts disabled.
  */
-void smp_leave_if_asked(void)
+static void leave(void)
 {
     struct cpu *c = this_cpu();
 
-    if (!READ_ONCE(c->down_asked))
-        return;
     __atomic_store_n(&c->online, false, __ATOMIC_SEQ_CST);
     if (__atomic_load_n(&c->bound, __ATOMIC_SEQ_CST) ||
-        !__atomic_exchange_n(&c->down_asked, false, __ATOMIC_SEQ_CST)) {
+        !__atomic_exchange_n(&c->when_idle, NULL, __ATOMIC_SEQ_CST)) {
         __atomic_store_n(&c->online, true, __ATOMIC_SEQ_CST);
-        __atomic_store_n(&c->down_asked, false, __ATOMIC_SEQ_CST);
+        __atomic_store_n(&c->when_idle, NULL, __ATOMIC_SEQ_CST);
         return;
     }
     while (__atomic_load_n(&c->callers, __ATOMIC_SEQ_CST))
@@ -171,11 +169,11 @@ int smp_down(u32 cpu)
 
     if (!cpu || cpu == pv_this_cpu() || !smp_is_online(cpu))
         return -EINVAL;
-    __atomic_store_n(&c->down_asked, true, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&c->when_idle, leave, __ATOMIC_SEQ_CST);
     pv_send_ipi(cpu, PV_IPI_RESCHEDULE);
-    while (READ_ONCE(c->down_asked) && pv_clock_ns() < end)
+    while (READ_ONCE(c->when_idle) && pv_clock_ns() < end)
         look_again_later();
-    if (__atomic_exchange_n(&c->down_asked, false, __ATOMIC_SEQ_CST))
+    if (__atomic_exchange_n(&c->when_idle, NULL, __ATOMIC_SEQ_CST))
         return -ETIME;
     if (cpu_is_online(c))
         return -EBUSY;

@@ -65,9 +65,6 @@ void smp_stop_others(void);
 bool smp_is_alone(void); /* this CPU has stopped the others */
 void smp_print_stopped(void);
 
-/* For the idle thread, interrupts disabled: does not return if smp_down wants this CPU. */
-void smp_leave_if_asked(void);
-
 /* The upcalls. The second is true if the NMI came to stop this CPU: then it does not return. */
 void smp_on_call(void);
 bool smp_stop_nmi(const struct trap_frame *frame);

@@ -19,23 +19,21 @@ __fentry__:
 	ret
 /* A struct trap_frame of the function's first instruction, on a stack of its own. */
 1:	movq	$0, %gs:CPU_AREA_STACK_LIMIT
-	movq	%rsp, %gs:CPU_AREA_OVERFLOW_RSP
 	lock btsl $0, taken(%rip)
 2:	pause
 	jc	2b				/* another CPU is here, and ends the run */
-	movq	$overflow_stack_top, %rsp
-	pushq	$0				/* ss */
-	pushq	%gs:CPU_AREA_OVERFLOW_RSP
-	addq	$8, (%rsp)
+	movq	%rsp, overflow_rsp(%rip)
+	movq	$overflow_rsp, %rsp
 	pushq	$0				/* rflags: the comparison changed them */
 	pushq	$0				/* cs */
-	pushq	%gs:CPU_AREA_OVERFLOW_RSP
+	pushq	$0				/* rip: below */
 	pushq	$0				/* error */
 	pushq	$0				/* vector */
 	save_regs
-	movq	%gs:CPU_AREA_OVERFLOW_RSP, %rax
+	movq	overflow_rsp(%rip), %rax
 	movq	(%rax), %rax
 	movq	%rax, TRAP_FRAME_RIP(%rdi)
+	addq	$8, overflow_rsp(%rip)
 	call	stack_overflow
 	ud2
 
@@ -43,8 +41,9 @@ __fentry__:
 	.balign	4096
 overflow_stack_guard:
 	.skip	4096
-	.skip	OVERFLOW_STACK_SIZE
-overflow_stack_top:
+	.skip	OVERFLOW_STACK_SIZE - 16
+overflow_rsp:					/* the frame's rsp; ss, which is 0 */
+	.skip	16
 taken:
 	.skip	8
 

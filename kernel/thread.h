@@ -34,20 +34,23 @@ struct wait_queue {
 };
 
 struct mm_space;
+struct user_state;
 
 struct thread {
     u64 sp; /* where switch.S left its registers, while it does not run */
     u64 stack_limit;
-    struct trap_takers takers;
+    struct trap_taker *taker; /* kernel/trap.c: the innermost */
+    /* If set, called when the thread has come onto a CPU, and before it goes off one. */
+    void (*on_switch)(struct thread *thread, bool has_come);
+    struct user_state *user;  /* kernel/user.c: it is in user mode, or on the way */
     struct mm_space *space;   /* while it does not run */
-    u64 fs_base;              /* a program's thread-local storage; 0: whatever is there */
+    u64 fs_base;              /* kernel/app.c: a program's thread-local storage */
     struct cpu *cpu;          /* whose queue: changes under its lock */
     struct cpu *home;         /* to which it is bound, or NULL */
     enum thread_state state;  /* changes under the lock of its CPU's queue */
     bool idle;                /* runs when nothing else does */
     struct thread *next;      /* in a run queue */
     struct thread *next_wait; /* in a wait queue */
-    struct wait_queue *waits; /* which, or NULL; under its lock */
     char name[THREAD_NAME_MAX];
     void (*run)(void *arg);
     void *arg;

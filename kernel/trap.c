@@ -8,13 +8,12 @@
 #include "kernel/panic.h"
 #include "kernel/smp.h"
 #include "kernel/thread.h"
-#include "kernel/user.h"
 #include "pv/ex_table.h"
 #include "lib/string.h"
 #include "mm/space.h"
 #include "pv/patch.h"
 
-_Static_assert(offsetof(struct fault, saved) == 40, "try.S knows the layout");
+_Static_assert(!offsetof(struct fault, taker.saved), "try.S knows the layout");
 
 extern const struct ex_entry _ex_table_start[], _ex_table_end[];
 
@@ -31,55 +30,60 @@ const char *exception_name(u64 vector)
     return vector < ARRAY_SIZE(names) && names[vector][0] ? names[vector] : "reserved vector";
 }
 
-void fault_begin(struct fault *f)
+void trap_push(struct trap_taker *taker)
 {
-    f->caught = false;
-    f->outer = this_thread()->takers.innermost;
-    this_thread()->takers.innermost = f;
+    taker->outer = this_thread()->taker;
+    this_thread()->taker = taker;
 }
 
-bool fault_end(struct fault *f)
+void trap_pop(struct trap_taker *taker)
 {
-    this_thread()->takers.innermost = f->outer;
-    return false;
+    this_thread()->taker = taker->outer;
 }
 
-void trap_return_to(struct trap_frame *frame, const u64 saved[8])
+static bool take(struct trap_frame *frame, u64 fault_address)
 {
-    frame->rbx = saved[0];
-    frame->rbp = saved[1];
-    frame->r12 = saved[2];
-    frame->r13 = saved[3];
-    frame->r14 = saved[4];
-    frame->r15 = saved[5];
-    frame->rsp = saved[6];
-    frame->rip = saved[7];
-}
+    struct trap_taker *taker = this_thread()->taker;
 
-static bool resume_at_try(struct trap_frame *frame, u64 fault_address)
-{
-    struct fault *f = this_thread()->takers.innermost;
-
-    if (!f)
+    if (!taker)
         return false;
+    trap_pop(taker);
+    taker->take(taker, frame, fault_address);
+    frame->rbx = taker->saved[0];
+    frame->rbp = taker->saved[1];
+    frame->r12 = taker->saved[2];
+    frame->r13 = taker->saved[3];
+    frame->r14 = taker->saved[4];
+    frame->r15 = taker->saved[5];
+    frame->rsp = taker->saved[6];
+    frame->rip = taker->saved[7];
+    return true;
+}
+
+/* fault_try returns once more: false. */
+static void take_fault(struct trap_taker *taker, struct trap_frame *frame, u64 fault_address)
+{
+    struct fault *f = (struct fault *)taker;
+
+    f->caught = true;
     f->vector = frame->vector;
     f->error = frame->error;
     f->rip = frame->rip;
     f->address = fault_address;
-    f->caught = true;
-    fault_end(f);
-    trap_return_to(frame, f->saved);
-    frame->rax = 0; /* fault_try returns false */
-    return true;
+    frame->rax = false;
 }
 
-static bool leave_user_mode(struct trap_frame *frame, u64 fault_address)
+void fault_begin(struct fault *f)
 {
-    struct user_state *user = this_thread()->takers.user;
+    f->caught = false;
+    f->taker.take = take_fault;
+    trap_push(&f->taker);
+}
 
-    if (user)
-        user->leave(user, frame, fault_address);
-    return user;
+bool fault_end(struct fault *f)
+{
+    trap_pop(&f->taker);
+    return false;
 }
 
 static bool fix_up(struct trap_frame *frame)
@@ -117,13 +121,13 @@ static void on_exception(struct trap_frame *frame, u64 fault_address)
         return;
     if (debug_hook && frame->vector == VECTOR_DB && debug_hook(frame))
         return;
-    if (!leave_user_mode(frame, fault_address) && !resume_at_try(frame, fault_address))
+    if (!take(frame, fault_address))
         panic_exception(frame, fault_address);
 }
 
 static void on_syscall(struct trap_frame *frame)
 {
-    if (!leave_user_mode(frame, 0))
+    if (!take(frame, 0))
         panic_frame(frame, "a system call, but no user mode was entered");
 }
 
@@ -137,7 +141,7 @@ static void on_nmi(struct trap_frame *frame)
 
 static void on_failsafe(struct trap_frame *frame)
 {
-    if (!leave_user_mode(frame, 0))
+    if (!take(frame, 0))
         panic_frame(frame, "failsafe callback: the hypervisor could not reload a segment");
 }
 

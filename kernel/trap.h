@@ -18,13 +18,26 @@ enum {
     VECTOR_PF = 14,
 };
 
+/*
+ * Who takes a trap instead of the kernel's panic, once: a PV_TRY block, or user_run. The thread
+ * goes on where save_for_caller (lib/registers.inc) was. take may change the frame before.
+ */
+struct trap_taker {
+    u64 saved[8]; /* first: try.S and user_enter.S put them there */
+    struct trap_taker *outer;
+    void (*take)(struct trap_taker *taker, struct trap_frame *frame, u64 fault_address);
+};
+
+/* The next trap of this thread is its, before those who were there already; or no more. */
+void trap_push(struct trap_taker *taker);
+void trap_pop(struct trap_taker *taker);
+
 /* What became of a PV_TRY block. */
 struct fault {
+    struct trap_taker taker;
     bool caught;
     u64 vector, error, rip;
-    u64 address;  /* of a page fault */
-    u64 saved[8]; /* try.S: rbx rbp r12 r13 r14 r15 rsp rip */
-    struct fault *outer;
+    u64 address; /* of a page fault */
 };
 
 /*
@@ -50,10 +63,6 @@ const char *exception_name(u64 vector);
 
 bool fault_try(struct fault *f) __attribute__((returns_twice));
 bool fault_end(struct fault *f);
-
-/* What save_for_caller (lib/registers.inc) has saved goes into frame, so that it leads back there.
- */
-void trap_return_to(struct trap_frame *frame, const u64 saved[8]);
 
 /* Called by try.S. */
 void fault_begin(struct fault *f);

@@ -6,7 +6,7 @@
 #ifndef KERNEL_USER_H
 #define KERNEL_USER_H
 
-#include "pv/trap_frame.h"
+#include "kernel/trap.h"
 
 /* How user mode is entered. */
 enum user_entry {
@@ -31,17 +31,13 @@ struct user_exit {
 struct user_exit user_run(struct trap_frame *frame, enum user_entry entry);
 
 /*
- * What waits for user mode to end: on the stack of the thread that is there. The kernel finds the
- * functions here, so that an image whose code never calls user_run need not hold them.
+ * What waits for user mode to end: on the stack of the thread that is there. What it needs of traps
+ * and switches the kernel finds by the thread, so an image that never calls user_run need not hold
+ * it.
  */
 struct user_state {
-    /* For kernel/trap.c: makes the frame of a trap that ends user mode lead back to user_run. */
-    void (*leave)(struct user_state *user, struct trap_frame *frame, u64 fault_address);
-    /* For kernel/sched.c: the thread goes off the CPU in the midst of user mode, and comes back. */
-    void (*switch_out)(struct user_state *user);
-    void (*switch_in)(struct user_state *user);
-    u64 saved[8]; /* user_enter.S: rbx rbp r12 r13 r14 r15 rsp rip */
-    u64 sp;       /* where the kernel's stack goes on */
+    struct trap_taker taker;
+    u64 sp; /* where the kernel's stack goes on */
     struct trap_frame *frame;
     struct user_exit exit;
     u64 fs_base, gs_base; /* while the thread does not run */

@@ -10,18 +10,17 @@
 #ifndef PV_CPU_AREA_H
 #define PV_CPU_AREA_H
 
-#define CPU_AREA_SP0          0
-#define CPU_AREA_USER_SP      8
-#define CPU_AREA_SELF         16
-#define CPU_AREA_STACK_LIMIT  24
-#define CPU_AREA_OVERFLOW_RSP 32
-#define CPU_AREA_NUMBER       40
-#define CPU_AREA_SPINLOCKS    44
-#define CPU_AREA_USER_IOPL    48
-#define CPU_AREA_NEED_SWITCH  56
-#define CPU_AREA_SHARED       64
-#define CPU_AREA_SHARED_SIZE  64
-#define CPU_AREA_SIZE         128
+#define CPU_AREA_SP0         0
+#define CPU_AREA_USER_SP     8
+#define CPU_AREA_SELF        16
+#define CPU_AREA_STACK_LIMIT 24
+#define CPU_AREA_NUMBER      32
+#define CPU_AREA_SPINLOCKS   36
+#define CPU_AREA_USER_IOPL   40
+#define CPU_AREA_NEED_SWITCH 48
+#define CPU_AREA_SHARED      64
+#define CPU_AREA_SHARED_SIZE 64
+#define CPU_AREA_SIZE        128
 
 /* As many CPUs as this kernel uses; a set of them is a u64. */
 #define PV_CPUS_MAX 64
@@ -34,9 +33,8 @@ struct pv_cpu_area {
     u64 user_sp;     /* backend: where a system call's entry puts the user's */
     void *self;      /* the address of this struct, which %gs: cannot tell */
     u64 stack_limit; /* kernel/stack.h */
-    u64 overflow_rsp;
-    u32 number;    /* which CPU this is; 0 is the one that booted */
-    u32 spinlocks; /* held here: while there are any the thread is neither preempted nor moved */
+    u32 number;      /* which CPU this is; 0 is the one that booted */
+    u32 spinlocks;   /* held here: while there are any the thread is neither preempted nor moved */
     u64 user_iopl;
     u32 need_switch; /* kernel: it is another thread's turn */
     /* What the platform shares with this CPU: within a page, as the hypervisor wants it. */
@@ -45,8 +43,6 @@ struct pv_cpu_area {
 
 _Static_assert(offsetof(struct pv_cpu_area, self) == CPU_AREA_SELF, "assembly knows the layout");
 _Static_assert(offsetof(struct pv_cpu_area, stack_limit) == CPU_AREA_STACK_LIMIT,
-               "assembly knows the layout");
-_Static_assert(offsetof(struct pv_cpu_area, overflow_rsp) == CPU_AREA_OVERFLOW_RSP,
                "assembly knows the layout");
 _Static_assert(offsetof(struct pv_cpu_area, number) == CPU_AREA_NUMBER,
                "assembly knows the layout");

@@ -133,7 +133,7 @@ def _cpus(scratch):
     ring = r"PANIC: .*CPU (\d) waits for lock (\w+), held by CPU \d, which waits for lock \w+, held by CPU \1\n"
     for platform in ("qemu", "xen-pv", "xen-pvh"):
         more = ["--smp", "2", "--append", "plant=deadlock test=boot.*"]
-        words = ring + r"(.|\n)*CPU \d, thread other:(.|\n)*spin_lock"
+        words = ring + r"(?=.*\n  #0 on_pv_panic\+)(.|\n)*CPU \d, thread other:(.|\n)*spin_lock"
         yield boot("a deadlock names both owners", platform, *more, status=EXIT_FAIL, words=words)
     soak = ["suite", *RUN_LIMIT, "--on", "qemu", "--soak", "2", "--filter", "threads.*"]
     yield Step("a soak of two seconds", RUN + soak, words=r"\b0 fail")
