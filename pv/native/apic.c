@@ -109,13 +109,6 @@ int native_apic_icr(u32 apic_id, u32 command)
     return 0;
 }
 
-/* Sends the IPIs itself: nobody here can set a CPU's state. */
-int native_startup_ipi_hook(u32 apic_id, u64 entry, u64 stack)
-{
-    (void)apic_id, (void)entry, (void)stack;
-    return 0;
-}
-
 static void enable_in_best_mode(u32 ecx)
 {
     u64 base = rdmsr(MSR_APIC_BASE);

@@ -212,11 +212,6 @@ const char *native_clock_source(void)
     return source_text;
 }
 
-u64 native_steal_ns(void)
-{
-    return 0;
-}
-
 const struct pv_time_ops native_time_ops = {
     .time_init = native_time_init,
     .clock_ns = native_clock_ns,

@@ -65,16 +65,6 @@ void native_cpu_features(struct pv_features *features)
     read_cpu_features(features, native_cpuid);
 }
 
-u64 native_read_cr0(void)
-{
-    return read_cr0();
-}
-
-u64 native_read_cr4(void)
-{
-    return read_cr4();
-}
-
 /* If the move faults, the register is as it was, and what differs was refused. */
 u64 native_write_cr0(u64 value)
 {
@@ -117,16 +107,6 @@ u64 native_write_cr4(u64 value)
         return value ^ old;
     __asm__ volatile("1: mov %0, %%cr4\n2:" EX_TABLE(1b, 2b) : : "r"(value) : "memory");
     return read_cr4() ^ value;
-}
-
-u64 native_read_cr2(void)
-{
-    return read_cr2();
-}
-
-void native_write_cr2(u64 value)
-{
-    write_cr2(value);
 }
 
 #define READ_DR(n, value)  __asm__ volatile("mov %%dr" #n ", %0" : "=r"(value))
@@ -246,16 +226,6 @@ void native_set_fpu_trap(void)
     write_cr0(read_cr0() | CR0_TS);
 }
 
-void native_clear_fpu_trap(void)
-{
-    __asm__ volatile("clts" : : : "memory");
-}
-
-void native_wbinvd(void)
-{
-    __asm__ volatile("wbinvd" : : : "memory");
-}
-
 /* A port that Xen keeps from a PV guest raises #GP; natively nothing here faults. */
 #define PORT_IN(reg) \
     __asm__ volatile(OR_ERROR("in %%dx, " reg) : "+a"(v), [error] "+r"(error) : "d"(port))
@@ -367,12 +337,6 @@ int native_load_gs_index(u16 selector)
     else
         native_write_msr(MSR_KERNEL_GS_BASE, selector > 3 ? base : 0);
     return error;
-}
-
-/* Not instrumented: __fentry__ reads the stack's limit by %gs, which may be the user's here. */
-__attribute__((no_instrument_function)) void native_swapgs(void)
-{
-    __asm__ volatile("swapgs" : : : "memory");
 }
 
 const struct pv_cpu_ops native_cpu_ops = {

@@ -71,6 +71,11 @@ CONTROL_REGISTER(cr3)
 CONTROL_REGISTER(cr4)
 #undef CONTROL_REGISTER
 
+static inline void invlpg(u64 va)
+{
+    __asm__ volatile("invlpg (%0)" : : "r"(va) : "memory");
+}
+
 /* Disables interrupts, and says in RFLAGS.IF whether they were enabled; enables them if so. */
 static inline u64 irq_save(void)
 {

@@ -31,32 +31,6 @@ static bool busy;
 
 static struct madt_info madt;
 
-u64 native_save_fl(void)
-{
-    u64 flags;
-
-    __asm__ volatile("pushfq; popq %0" : "=r"(flags) : : "memory");
-    return flags;
-}
-
-void native_irq_disable(void)
-{
-    __asm__ volatile("cli" ::: "memory");
-}
-
-void native_irq_enable(void)
-{
-    __asm__ volatile("sti" ::: "memory");
-}
-
-void native_restore_fl(u64 flags)
-{
-    if (flags & PV_FLAG_IF)
-        native_irq_enable();
-    else
-        native_irq_disable();
-}
-
 static u64 lock(void)
 {
     const u64 flags = irq_save();

@@ -51,37 +51,23 @@ const char *native_install_tables(struct pv_kernel_tables *t)
     return NULL;
 }
 
-mfn_t native_pfn_to_mfn(pfn_t pfn)
+/* Leaves above level 2, where there are any: 0 else. What else an entry is says forms.S. */
+static u64 no_leaf(u64 value)
 {
-    return MFN(pfn.n);
+    const u64 leaf = PTE_PRESENT | PTE_LARGE;
+
+    return (value & leaf) == leaf ? 0 : value;
 }
 
-pfn_t native_mfn_to_pfn(mfn_t mfn)
+pud_t native_make_pud(u64 value)
 {
-    return PFN(mfn.n);
+    return (pud_t){have_gib_pages ? value : no_leaf(value)};
 }
 
-/* The same three functions for each type of entry. */
-#define LEVEL(type, may_be_large) \
-    type##_t native_make_##type(u64 value) \
-    { \
-        const u64 large = PTE_PRESENT | PTE_LARGE; \
-\
-        return (type##_t){(may_be_large) || (value & large) != large ? value : 0}; \
-    } \
-    u64 native_##type##_val(type##_t entry) \
-    { \
-        return entry.raw; \
-    } \
-    void native_set_##type(type##_t *slot, type##_t entry) \
-    { \
-        WRITE_ONCE(slot->raw, entry.raw); \
-    }
-
-LEVEL(pte, true) /* there the bit means another thing: PAT */
-LEVEL(pmd, true)
-LEVEL(pud, have_gib_pages)
-LEVEL(pgd, false)
+pgd_t native_make_pgd(u64 value)
+{
+    return (pgd_t){no_leaf(value)};
+}
 
 /* Each store is one entry, so a walk sees the old one or the new one. */
 void native_set_ptes(pte_t *slot, u64 value, u32 count)
@@ -113,22 +99,6 @@ void native_protect_commit(pte_t *slot, pte_t old, pte_t changed)
     WRITE_ONCE(slot->raw, changed.raw | (old.raw & (PTE_ACCESSED | PTE_DIRTY)));
 }
 
-void native_announce_table(pfn_t pfn, int level)
-{
-    (void)pfn, (void)level;
-}
-
-int native_pin_root(pfn_t root)
-{
-    (void)root;
-    return 0;
-}
-
-void native_unpin_root(pfn_t root)
-{
-    (void)root;
-}
-
 pfn_t native_read_root(void)
 {
     return value_pfn(read_cr3());
@@ -137,11 +107,6 @@ pfn_t native_read_root(void)
 void native_write_root(pfn_t root)
 {
     write_cr3(root.n << PAGE_SHIFT);
-}
-
-void native_flush_one(u64 va)
-{
-    __asm__ volatile("invlpg (%0)" : : "r"(va) : "memory");
 }
 
 void native_flush_user(void)
@@ -177,7 +142,7 @@ void native_flush_if_asked(void)
     if (shootdown.va == ~0ull)
         native_flush_all();
     else
-        native_flush_one(shootdown.va);
+        invlpg(shootdown.va);
     __atomic_fetch_and(&shootdown.pending, ~me, __ATOMIC_SEQ_CST);
 }
 
@@ -228,24 +193,10 @@ int native_flush_others(u64 cpus, u64 va)
     return up ? 0 : -ENODEV;
 }
 
-void native_lazy_nop(void)
-{
-}
-
-u32 native_context_switch_start(void)
-{
-    return 0;
-}
-
-void native_context_switch_end(u32 depth)
-{
-    (void)depth;
-}
-
 void native_set_fixmap(enum pv_fixmap index, u64 value)
 {
     WRITE_ONCE(fixmap[index].raw, value);
-    native_flush_one((u64)fixmap_va(index));
+    invlpg((u64)fixmap_va(index));
 }
 
 void native_user_access_begin(void)
@@ -302,7 +253,7 @@ const struct pv_mmu_ops native_mmu_ops = {
     .protect_start = native_get_and_clear_pte,
     .protect_commit = native_protect_commit,
     .announce_table = native_announce_table,
-    .release_table = native_announce_table,
+    .release_table = native_release_table,
     .pin_root = native_pin_root,
     .unpin_root = native_unpin_root,
     .read_root = native_read_root,
@@ -310,9 +261,9 @@ const struct pv_mmu_ops native_mmu_ops = {
     .flush_one = native_flush_one,
     .flush_user = native_flush_user,
     .flush_all = native_flush_all,
-    .lazy_enter = native_lazy_nop,
-    .lazy_leave = native_lazy_nop,
-    .lazy_flush = native_lazy_nop,
+    .lazy_enter = native_lazy_enter,
+    .lazy_leave = native_lazy_leave,
+    .lazy_flush = native_lazy_flush,
     .context_switch_start = native_context_switch_start,
     .context_switch_end = native_context_switch_end,
     .set_fixmap = native_set_fixmap,

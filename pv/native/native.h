@@ -41,9 +41,6 @@ void read_cpu_features(struct pv_features *features,
 void native_set_ist(u32 cpu, u32 i, u64 *top);
 u64 *native_ist(u32 i);
 
-/* mmu.c: of no op, but what the forms call so (forms.S). */
-void native_lazy_nop(void);
-
 /* mmu.c: of a shoot-down, on the CPU that is asked; and on one that has just come up. */
 void native_on_flush(struct trap_frame *frame);
 void native_flush_if_asked(void);
