@@ -279,16 +279,17 @@ void sched_idle_loop(void)
     }
 }
 
-static void idle(void *arg)
+static void idle(struct thread *thread)
 {
-    (void)arg;
+    (void)thread;
+    sched_arrive();
     sched_idle_loop();
 }
 
 /* One that was up before keeps its idle thread; its queue is empty, and its locks are free. */
 bool sched_init_cpu(struct cpu *c)
 {
-    struct thread *t = c->idle ? c->idle : thread_new("idle", idle, NULL);
+    struct thread *t = c->idle ? c->idle : thread_new("idle", idle);
 
     if (!t)
         return false;

@@ -17,12 +17,12 @@ thread_switch:
 	pop_for_caller
 	ret
 
-/* rbx = the thread. */
+/* rbx = the thread, r12 = the function that it begins with. */
 	.globl	thread_first
 thread_first:
 	xorl	%ebp, %ebp
 	movq	%rbx, %rdi
-	call	thread_begin
+	call	*%r12
 	ud2
 
 /* Below each stack lies a page that is not mapped. */

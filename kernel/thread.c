@@ -31,20 +31,24 @@ static void init_fpu(u8 *fpu)
     *(u32 *)(void *)(fpu + FXSAVE_MXCSR) = INITIAL_MXCSR;
 }
 
-/* As thread_switch leaves a stack; above it lies what keeps the alignment of a call. */
-static void init_stack(struct thread *t, u8 *stack)
+/*
+ * As thread_switch leaves a stack: it returns to thread_first. Above lies what keeps the alignment
+ * of a call.
+ */
+static void init_stack(struct thread *t, u8 *stack, void (*first)(struct thread *t))
 {
     struct switch_frame *frame =
         (struct switch_frame *)(void *)(stack + THREAD_STACK_SIZE - 16) - 1;
 
     frame->rbx = (u64)t;
+    frame->r12 = (u64)first;
     frame->rip = (u64)thread_first;
     t->sp = (u64)frame;
     t->stack = stack;
     t->stack_limit = (u64)stack + STACK_RESERVE;
 }
 
-struct thread *thread_new(const char *name, void (*run)(void *arg), void *arg)
+struct thread *thread_new(const char *name, void (*first)(struct thread *t))
 {
     struct thread *t;
     u32 i = 0;
@@ -54,12 +58,10 @@ struct thread *thread_new(const char *name, void (*run)(void *arg), void *arg)
             return NULL;
     t = &threads[i];
     memset(t, 0, sizeof(*t));
-    t->run = run;
-    t->arg = arg;
     t->space = &mm_kernel;
     set_name(t, name);
     init_fpu(t->fpu);
-    init_stack(t, thread_stacks[i] + PAGE_SIZE);
+    init_stack(t, thread_stacks[i] + PAGE_SIZE, first);
     return t;
 }
 
@@ -90,7 +92,7 @@ void thread_exit(void)
     panic("thread %s runs on after its end", t->name);
 }
 
-void thread_begin(struct thread *t)
+static void first(struct thread *t)
 {
     sched_arrive();
     pv_irq_enable();
@@ -118,8 +120,10 @@ struct thread *thread_start(const char *name, u32 cpu, void (*run)(void *arg), v
     struct thread *t = NULL;
 
     if (home || cpu == THREAD_ANY_CPU)
-        t = thread_new(name, run, arg);
+        t = thread_new(name, first);
     if (t) {
+        t->run = run;
+        t->arg = arg;
         t->home = home;
         sched_enqueue(t, home ? home : this_cpu());
     } else if (home) {

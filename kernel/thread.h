@@ -118,7 +118,9 @@ void sched_on_reschedule(void);
 void sched_on_interrupts_done(struct trap_frame *frame);
 void sched_on_unlock(void);
 void sched_leave_cpu(void); /* moves all ready threads that are not bound to other CPUs */
-struct thread *thread_new(const char *name, void (*run)(void *arg), void *arg);
+/* Its first act is first(thread), on its own stack; interrupts are disabled, sched_arrive is due.
+ */
+struct thread *thread_new(const char *name, void (*first)(struct thread *thread));
 void thread_free(struct thread *thread);
 
 /* switch.S: saves this thread's registers at *old_sp and takes up those at new_sp. */
@@ -128,7 +130,6 @@ struct switch_frame {
 };
 void thread_switch(u64 *old_sp, u64 new_sp, u8 *old_fpu, const u8 *new_fpu);
 void thread_first(void);
-void thread_begin(struct thread *thread); /* called by it */
 void sched_arrive(void); /* the first act of a thread that comes onto a CPU, on its own stack */
 #endif
 

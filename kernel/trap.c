@@ -27,6 +27,10 @@ const char *exception_name(u64 vector)
         [13] = "#GP", [14] = "#PF", [16] = "#MF", [17] = "#AC", [18] = "#MC", [19] = "#XM",
         [20] = "#VE", [21] = "#CP", [28] = "#HV", [29] = "#VC", [30] = "#SX"};
 
+    if (vector == VECTOR_FAILSAFE)
+        return "failsafe callback, since a segment could not be reloaded";
+    if (vector >= VECTOR_SYSCALL)
+        return "system call";
     return vector < ARRAY_SIZE(names) && names[vector][0] ? names[vector] : "reserved vector";
 }
 
@@ -125,10 +129,10 @@ static void on_exception(struct trap_frame *frame, u64 fault_address)
         panic_exception(frame, fault_address);
 }
 
-static void on_syscall(struct trap_frame *frame)
+static void on_entry(struct trap_frame *frame)
 {
     if (!take(frame, 0))
-        panic_frame(frame, "a system call, but no user mode was entered");
+        panic_exception(frame, 0);
 }
 
 static void on_nmi(struct trap_frame *frame)
@@ -139,19 +143,13 @@ static void on_nmi(struct trap_frame *frame)
         panic_frame(frame, "NMI that nobody expects");
 }
 
-static void on_failsafe(struct trap_frame *frame)
-{
-    if (!take(frame, 0))
-        panic_frame(frame, "failsafe callback: the hypervisor could not reload a segment");
-}
-
 void trap_init(void)
 {
     static const struct pv_upcalls upcalls = {
         .exception = on_exception,
         .nmi = on_nmi,
-        .syscall = on_syscall,
-        .failsafe = on_failsafe,
+        .syscall = on_entry,
+        .failsafe = on_entry,
         .interrupt = irq_on_interrupt,
         .timer = irq_on_timer,
         .ipi = irq_on_ipi,

@@ -50,7 +50,7 @@ extern trap_hook *debug_hook, *nmi_hook;
 /* Hands the kernel's upcalls to pv/ and makes exceptions arrive. */
 void trap_init(void);
 
-/* The mnemonic of a vector below 32, as the manuals write it: "#PF". */
+/* A vector as the manuals write it, "#PF", or what else came by a trap_frame of this vector. */
 const char *exception_name(u64 vector);
 
 /*
