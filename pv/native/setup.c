@@ -44,11 +44,12 @@ static const struct acpi_header *find_table(const struct boot_info *info, const 
 void native_banner(char *text, size_t cap)
 {
     const struct cpuid_regs cpu = cpuid(0, 0), above = cpuid(0x40000000, 0);
-    const u32 vendor[] = {cpu.ebx, cpu.edx, cpu.ecx}, name[] = {above.ebx, above.ecx, above.edx};
+    const u32 vendor[] = {cpu.ebx, cpu.edx, cpu.ecx, 0};
+    const u32 name[] = {above.ebx, above.ecx, above.edx, 0};
     const bool has_above = cpuid(1, 0).ecx >> 31;
 
-    ksnprintf(text, cap, "%.12s CPU%s%.*s", (const char *)vendor, has_above ? " of " : "",
-              has_above ? 12 : 0, (const char *)name);
+    ksnprintf(text, cap, "%s CPU%s%s", (const char *)vendor, has_above ? " of " : "",
+              has_above ? (const char *)name : "");
 }
 
 void native_platform_init(const struct boot_info *info)
