@@ -23,6 +23,7 @@ import struct
 import subprocess
 import sys
 
+from elf import Elf
 from paravane import optable
 
 # Intel SDM vol. 3, section 5.9, and what a hypervisor intercepts or a PV guest must ask for.
@@ -92,34 +93,17 @@ def includes_upwards():
                 yield f"{path}: includes Xen's {name}"
 
 
-class Elf:
-    """As much of a 64-bit little-endian ELF as the checks want."""
-
-    def __init__(self, path):
-        self.bytes = pathlib.Path(path).read_bytes()
-        offset, = struct.unpack_from("<Q", self.bytes, 32)
-        size, count = struct.unpack_from("<HH", self.bytes, 54)
-        self.segments = [struct.unpack_from("<IIQQQQ", self.bytes, offset + i * size) for i in range(count)]
-
-    def words(self, address, size):
-        for kind, _, offset, vaddr, _, filesz in self.segments:
-            if kind == 1 and vaddr <= address and address + size <= vaddr + filesz:
-                return struct.unpack_from(f"<{size // 8}Q", self.bytes, offset + address - vaddr)
-        raise SystemExit(f"check_image: no segment holds {address:#x}")
-
-
-def empty_slots(nm, image, elf, sites):
+def empty_slots(elf, sites):
     """Yields one line for every empty slot of a class table that rule 3 does not let be empty."""
     classes = optable.classes(optable.parse_ops(pathlib.Path("pv/ops.def").read_text()))
     called = set(re.findall(r"/\* (\w+) \*/", sites.read_text())) if sites else None
-    for line in run(nm, "-S", image).splitlines():
-        fields = line.split()
-        match = optable.CLASS_TABLE.fullmatch(fields[3]) if len(fields) == 4 else None
-        if match:
-            words = elf.words(int(fields[0], 16), int(fields[1], 16))
+    for symbol in elf.symbols:
+        match = optable.CLASS_TABLE.fullmatch(symbol.name)
+        if match and symbol.size:
+            words = struct.unpack(f"<{symbol.size // 8}Q", elf.bytes_at(symbol.value, symbol.size))
             for op, word in zip(classes[match[1]], words, strict=True):
                 if not word and (called is None or op in called):
-                    yield f"{fields[3]}: {op} is empty"
+                    yield f"{symbol.name}: {op} is empty"
 
 
 def users_of_the_table(nm, objects):
@@ -131,7 +115,7 @@ def users_of_the_table(nm, objects):
 
 
 def writable_and_executable(elf):
-    for kind, flags, _, vaddr, _, _ in elf.segments:
+    for kind, flags, _, vaddr, *_ in elf.segments:
         if kind == 1 and flags & 3 == 3:
             yield f"the segment at {vaddr:#x} is writable and executable"
 
@@ -148,7 +132,7 @@ def main():
     elf = Elf(args.image)
     faults = list(misplaced_instructions(args.objdump, args.objects))
     faults += includes_upwards()
-    faults += empty_slots(args.nm, args.image, elf, args.lean)
+    faults += empty_slots(elf, args.lean)
     faults += writable_and_executable(elf)
     faults += users_of_the_table(args.nm, args.objects)
     for fault in faults:

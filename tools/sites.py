@@ -16,6 +16,8 @@ import struct
 import sys
 from pathlib import Path
 
+from elf import Elf
+
 THUNK_SIZE = 6
 CALL, JUMP, HOT, TAIL_HOT = range(4)
 OPCODE = {0xE8: CALL, 0xE9: JUMP}
@@ -39,59 +41,24 @@ def fail(message):
     sys.exit(f"sites.py: {message}")
 
 
-class Image:
-    """Sections, symbols and relocations of a 64-bit little-endian ELF file."""
+class Image(Elf):
+    """A linked kernel."""
 
     def __init__(self, path):
         try:
-            self.data = Path(path).read_bytes()
+            super().__init__(path)
         except OSError as error:
             fail(f"{path}: {error.strerror}")
-        if self.data[:6] != b"\x7fELF\x02\x01":
-            fail(f"{path}: not a 64-bit little-endian ELF file")
-        offset = struct.unpack_from("<Q", self.data, 40)[0]
-        size, count = struct.unpack_from("<HH", self.data, 58)
-        self.sections = [
-            struct.unpack_from("<IIQQQQIIQQ", self.data, offset + i * size) for i in range(count)
-        ]
-        self.symbols = self._symbols()
-        self.address = {name: value for name, value, is_global in self.symbols if is_global}
+        except ValueError as error:
+            fail(str(error))
+        self.address = {symbol.name: symbol.value for symbol in self.symbols if symbol.is_global}
         for name in ("_text_start", "_text_end", "pv_thunks", "pv_thunks_end", "_pv_tails", "_pv_tails_end"):
             if name not in self.address:
                 fail(f"{path}: no symbol {name}")
 
-    def _symbols(self):
-        """[(name, value, is it global?)], in the table's order."""
-        found = []
-        for _, kind, _, _, offset, size, link, *_ in self.sections:
-            if kind != 2:  # SHT_SYMTAB
-                continue
-            strings = self.sections[link][4]
-            for at in range(offset, offset + size, 24):
-                name, info, _, _, value, _ = struct.unpack_from("<IBBHQQ", self.data, at)
-                end = self.data.index(b"\0", strings + name)
-                found.append((self.data[strings + name : end].decode(), value, info >> 4 != 0))
-        return found
-
-    def bytes_at(self, address, count):
-        for _, kind, flags, start, offset, size, *_ in self.sections:
-            if flags & 2 and kind != 8 and start <= address and address + count <= start + size:
-                return self.data[offset + address - start :][:count]
-        return b""
-
-    def relocations(self):
-        """(address, type, symbol's name, is it global?) of all in what is loaded."""
-        for _, kind, _, _, offset, size, _, target, *_ in self.sections:
-            if kind != 4 or not self.sections[target][2] & 2:  # SHT_RELA, of a section with SHF_ALLOC
-                continue
-            for at in range(offset, offset + size, 24):
-                where, info, _ = struct.unpack_from("<QQq", self.data, at)
-                name, _, is_global = self.symbols[info >> 32]
-                yield where, info & 0xFFFFFFFF, name, is_global
-
     def where(self, address):
         """The function that an address is in, for people."""
-        below = [(value, name) for name, value, _ in self.symbols if name and value <= address]
+        below = [(symbol.value, symbol.name) for symbol in self.symbols if symbol.name and symbol.value <= address]
         value, name = max(below, default=(0, "?"))
         return f"{name}+{address - value:#x}"
 
@@ -127,7 +94,7 @@ def lengthened(length, opcode):
 def find(image):
     """[(address, op, number, kind)] of all sites, in order; fails for what is none."""
     ops, sites, odd = Ops(image).by_symbol, [], []
-    for where, kind, name, is_global in image.relocations():
+    for _, where, kind, (name, _, _, _, is_global), _ in image.relocations():
         if not is_global or name not in ops:
             continue
         op, number, length = ops[name]

@@ -14,47 +14,25 @@ import sys
 from pathlib import Path
 
 import sites
+from elf import Elf
 from paravane import optable
 
 ROOT = Path(__file__).resolve().parents[1]
-SHT_SYMTAB, SHT_RELA = 2, 4
-SYMBOL, RELOCATION = 24, 24  # their sizes
 BY_BACKEND = {"early_init"}  # which pv_select calls by the backend's own table
 
 
-def sections(data):
-    offset, = struct.unpack_from("<Q", data, 40)
-    size, count = struct.unpack_from("<HH", data, 58)
-    return [struct.unpack_from("<IIQQQQIIQQ", data, offset + i * size) for i in range(count)]
-
-
-def tables(data):
-    """(class, section, place in it, size) of each backend's table of a class."""
-    headers = sections(data)
-    for _, kind, _, _, offset, size, link, *_ in headers:
-        for at in range(offset, offset + size, SYMBOL) if kind == SHT_SYMTAB else ():
-            name, _, _, section, value, length = struct.unpack_from("<IBBHQQ", data, at)
-            start = headers[link][4] + name
-            match = optable.CLASS_TABLE.fullmatch(data[start : data.index(b"\0", start)].decode())
-            if match and length:
-                yield match[1], section, value, length
-
-
-def trim(data, called, ops):
-    """Empties the slots of all other ops in data; how many these were."""
-    slots, cut = {}, 0
-    for name, section, value, _ in tables(data):
-        for i, op in enumerate(optable.classes(ops)[name]):
-            slots[section, value + 8 * i] = op
-    for _, kind, _, _, offset, size, _, target, *_ in sections(data):
-        for at in range(offset, offset + size, RELOCATION) if kind == SHT_RELA else ():
-            where, = struct.unpack_from("<Q", data, at)
-            if slots.get((target, where), None) not in {None, *called}:
-                struct.pack_into("<Q", data, at + 8, 0)
-                cut += 1
+def trim(whole, called, ops):
+    """Empties the slots of all other ops."""
+    slots = {}
+    for symbol in whole.symbols:
+        match = optable.CLASS_TABLE.fullmatch(symbol.name)
+        for i, op in enumerate(optable.classes(ops)[match[1]] if match and symbol.size else ()):
+            slots[symbol.section, symbol.value + 8 * i] = op
     if not slots:
         sys.exit("trim.py: no table of a backend found")
-    return cut
+    for relocation in whole.relocations():
+        if slots.get((relocation.target, relocation.where)) not in {None, *called}:
+            struct.pack_into("<Q", whole.data, relocation.at + 8, 0)
 
 
 def main():
@@ -65,9 +43,9 @@ def main():
     args = parser.parse_args()
 
     called = BY_BACKEND | {op for _, op, *_ in sites.find(sites.Image(args.image))}
-    data = bytearray(Path(args.whole).read_bytes())
-    trim(data, called, optable.parse_ops((ROOT / "pv/ops.def").read_text()))
-    Path(args.lean).write_bytes(data)
+    whole = Elf(args.whole)
+    trim(whole, called, optable.parse_ops((ROOT / "pv/ops.def").read_text()))
+    Path(args.lean).write_bytes(whole.data)
 
 
 if __name__ == "__main__":

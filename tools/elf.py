@@ -1,0 +1,68 @@
+"""As much of a 64-bit little-endian ELF file as the tools that look into the kernel's image want (System V ABI)."""
+
+import struct
+from pathlib import Path
+from typing import NamedTuple
+
+SHT_SYMTAB, SHT_RELA, SHT_NOBITS, SHF_ALLOC = 2, 4, 8, 2
+
+
+class Symbol(NamedTuple):
+    name: str
+    value: int
+    size: int
+    section: int
+    is_global: bool
+
+
+class Relocation(NamedTuple):
+    """at: its place in the file; where: what it is applied to, an address or an offset in the section target."""
+
+    at: int
+    where: int
+    kind: int
+    symbol: Symbol
+    target: int
+
+
+class Elf:
+    """data: the file's bytes; sections, segments: headers, as in the file; symbols: in the table's order. Raises
+    ValueError if the file is no such ELF."""
+
+    def __init__(self, path):
+        self.data = bytearray(Path(path).read_bytes())
+        if self.data[:6] != b"\x7fELF\x02\x01":
+            raise ValueError(f"{path}: not a 64-bit little-endian ELF file")
+        segments, sections = struct.unpack_from("<QQ", self.data, 32)
+        self.segments = self._headers("<IIQQQQQQ", segments, 54)
+        self.sections = self._headers("<IIQQQQIIQQ", sections, 58)
+        self.symbols = list(self._symbols())
+
+    def _headers(self, layout, offset, size_at):
+        size, count = struct.unpack_from("<HH", self.data, size_at)
+        return [struct.unpack_from(layout, self.data, offset + i * size) for i in range(count)]
+
+    def _symbols(self):
+        for _, kind, _, _, offset, size, link, *_ in self.sections:
+            for at in range(offset, offset + size, 24) if kind == SHT_SYMTAB else ():
+                name, info, _, section, value, length = struct.unpack_from("<IBBHQQ", self.data, at)
+                start = self.sections[link][4] + name
+                text = self.data[start : self.data.index(b"\0", start)].decode()
+                yield Symbol(text, value, length, section, info >> 4 != 0)
+
+    def relocations(self):
+        """All of what is loaded."""
+        for _, kind, _, _, offset, size, _, target, *_ in self.sections:
+            if kind != SHT_RELA or not self.sections[target][2] & SHF_ALLOC:
+                continue
+            for at in range(offset, offset + size, 24):
+                where, info = struct.unpack_from("<QQ", self.data, at)
+                yield Relocation(at, where, info & 0xFFFFFFFF, self.symbols[info >> 32], target)
+
+    def bytes_at(self, address, count):
+        """What is loaded there from the file; b"" if that is not all in one section."""
+        for _, kind, flags, start, offset, size, *_ in self.sections:
+            inside = start <= address and address + count <= start + size
+            if flags & SHF_ALLOC and kind != SHT_NOBITS and inside:
+                return bytes(self.data[offset + address - start :][:count])
+        return b""
