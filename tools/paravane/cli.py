@@ -346,8 +346,7 @@ def _bench(args, caller):
         return programs.beside_linux()
     if asked.sizes:
         make_dirs(build_dir())
-        sizes.run()
-        return EXIT_PASS
+        return EXIT_PASS if sizes.run() else EXIT_FAIL
     if asked.limit and not asked.against:
         raise usage("--limit is the ratio that --against allows")
     for path in filter(None, (asked.json, asked.svg)):

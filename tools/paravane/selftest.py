@@ -6,7 +6,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from . import packaged, platforms, selftest_input, selftest_programs, selftest_stop
+from . import packaged, platforms, selftest_input, selftest_programs, selftest_stop, sizes
 from .common import EXIT_FAIL, EXIT_PASS, EXIT_USAGE, build_dir, make_dirs, short
 from .step import RUN, RUN_LIMIT, Step, boot, report
 
@@ -142,11 +142,19 @@ def _cpus(scratch):
 def _bare(build):
     """Without the suite the kernel still boots, is small, and its backtraces get their functions' names from its twin."""
     yield Step("make bare", ["make", "bare", build])
+    yield _bare_is_small
+    yield Step("make bare, by clang", ["make", "bare", "LLVM=1", f"{build}/llvm"])
     image = ["--image", short(build_dir() / "bare" / "paravane.elf")]
     names = r"functions by \S*debug\.elf:[^$]*#0 plant_wild_write\+[^$]* boot_main\+"
     for platform in ("qemu", "xen-pv", "xen-pvh"):
         more = [*image, "--append", "plant=early"]
         yield boot("the bare kernel panics", platform, *more, status=EXIT_FAIL, words=names)
+
+
+def _bare_is_small():
+    """the bare kernel takes at most 64 KiB"""
+    size = (build_dir() / "bare" / "paravane.elf").stat().st_size
+    return (f"it takes {size} bytes" if size > sizes.BARE_MAX else ""), ""
 
 
 def _proofs():
