@@ -32,7 +32,9 @@ static const struct lie lies[] = {
     LIE(block, si.version, 0, NULL),
     LIE(block, si.version, UINT32_MAX, NULL), /* newer versions are compatible */
     LIE(block, si.nr_modules, 0, NULL),
-    LIE(block, si.nr_modules, UINT32_MAX, TEXT_BAD), /* what follows the list is no module */
+    LIE(block, si.nr_modules, BOOT_MODULES_MAX, TEXT_BAD), /* what follows is no module */
+    LIE(block, si.nr_modules, BOOT_MODULES_MAX + 1, TEXT_BAD),
+    LIE(block, si.nr_modules, UINT32_MAX, TEXT_BAD),
     LIE(block, si.modlist_paddr, 0, LIST_OUTSIDE),
     LIE(block, si.modlist_paddr, IMAGE_PA - 1, LIST_OUTSIDE),
     LIE(block, si.modlist_paddr, UINT64_MAX, LIST_OUTSIDE),
@@ -129,6 +131,33 @@ static void test_version_2(void)
     CHECK_EQ(bi.nr_regions, 3);
 }
 
+/* As many modules and regions as there is room for, and one more. */
+static void test_many(void)
+{
+    static struct {
+        struct hvm_start_info si;
+        struct hvm_modlist_entry modules[BOOT_MODULES_MAX + 1];
+        struct hvm_memmap_table_entry memmap[BOOT_REGIONS_MAX + 1];
+    } block = {.si = {.magic = XEN_HVM_START_MAGIC_VALUE, .version = 1}};
+
+    block.si.modlist_paddr = IMAGE_PA + sizeof(block.si);
+    block.si.memmap_paddr = block.si.modlist_paddr + sizeof(block.modules);
+    for (u32 i = 0; i <= BOOT_REGIONS_MAX; i++)
+        block.memmap[i].size = 1;
+    block.si.nr_modules = BOOT_MODULES_MAX;
+    block.si.memmap_entries = BOOT_REGIONS_MAX;
+    CHECK_STR(parse_bytes(parse, &block, sizeof(block)), NULL);
+    CHECK_EQ(bi.nr_modules, BOOT_MODULES_MAX);
+    CHECK_EQ(bi.nr_regions, BOOT_REGIONS_MAX);
+    block.si.nr_modules++;
+    CHECK_STR(parse_bytes(parse, &block, sizeof(block)),
+              "more modules than this kernel has room for");
+    block.si.nr_modules = 0;
+    block.si.memmap_entries++;
+    CHECK_STR(parse_bytes(parse, &block, sizeof(block)),
+              "more regions than this kernel has room for");
+}
+
 /* 0 is no address, even where address 0 can be read. */
 static void test_absent(void)
 {
@@ -157,6 +186,7 @@ int main(int argc, char **argv)
     RUN(test_version_0);
     RUN(test_version_2);
     RUN(test_absent);
+    RUN(test_many);
     RUN(test_long_cmdline);
     return finish("pvh");
 }
