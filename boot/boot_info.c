@@ -37,10 +37,9 @@ bool phys_window_read(const struct phys_window *w, u64 pa, void *dst, size_t len
 
 const char *phys_window_string(const struct phys_window *w, u64 pa, char *dst, size_t cap)
 {
-    const char *c;
-
     for (size_t i = 0; i < cap; i++) {
-        c = phys_window_get(w, pa + i, 1);
+        const char *c = phys_window_get(w, pa + i, 1);
+
         dst[i] = c ? *c : '\0';
         if (c && !*c)
             return NULL;
@@ -83,12 +82,12 @@ void boot_pass_modules(struct boot_info *bi)
     u64 end = ALIGN_UP(bi->first_free_pa, PAGE_SIZE);
 
     /* A module may touch the end only once another has moved it: ask all again after a move. */
-    for (u32 i = 0; i < bi->nr_modules; i++) {
-        const struct boot_module *m = &bi->modules[i];
+    for (u32 i = 0; i < bi->nr_modules;) {
+        const struct boot_module *m = &bi->modules[i++];
 
         if (m->base <= end && m->base + m->size > end) {
             end = ALIGN_UP(m->base + m->size, PAGE_SIZE);
-            i = -1;
+            i = 0;
         }
     }
     bi->first_free_pa = end;

@@ -25,7 +25,6 @@ enum {
     SLEEP_CONTROL_EN = 1 << 5,
     SLEEP_CONTROL_TYP_SHIFT = 2,
 
-    AML_NAME = 0x08,
     AML_PACKAGE = 0x12,
     AML_BYTE = 0x0a,
     AML_ONE = 0x01,
@@ -45,17 +44,12 @@ static bool checksum_ok(const u8 *bytes, u64 len)
 /* The table at pa, or NULL if it is not wholly there or its checksum is wrong. */
 static const struct acpi_header *table_at(const struct phys_window *w, u64 pa)
 {
-    const u8 *bytes = phys_window_get(w, pa, sizeof(struct acpi_header));
-    u32 length;
+    const struct acpi_header *t = phys_window_get(w, pa, sizeof(*t));
 
-    if (!bytes)
+    if (!t || t->length < sizeof(*t) || t->length > TABLE_MAX ||
+        !phys_window_get(w, pa, t->length) || !checksum_ok((const u8 *)t, t->length))
         return NULL;
-    length = load32(bytes + offsetof(struct acpi_header, length));
-    if (length < sizeof(struct acpi_header) || length > TABLE_MAX)
-        return NULL;
-    if (!phys_window_get(w, pa, length) || !checksum_ok(bytes, length))
-        return NULL;
-    return (const struct acpi_header *)(const void *)bytes;
+    return t;
 }
 
 /* An address of 4 or 8 bytes. */
