@@ -143,13 +143,3 @@ bool native_apic_init(void)
     present = true;
     return true;
 }
-
-const struct pv_apic_ops native_apic_ops = {
-    .apic_read = native_apic_read,
-    .apic_write = native_apic_write,
-    .apic_eoi = native_apic_eoi,
-    .apic_icr = native_apic_icr,
-    .setup_boot_clock = native_setup_boot_clock,
-    .setup_secondary_clock = native_setup_boot_clock,
-    .startup_ipi_hook = native_startup_ipi_hook,
-};

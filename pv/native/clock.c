@@ -168,6 +168,8 @@ void native_setup_boot_clock(void)
     native_timer_stop();
 }
 
+void native_setup_secondary_clock(void) __attribute__((alias("native_setup_boot_clock")));
+
 /* A deadline that passes in between has still a count of 1, or a TSC value in the past: it comes at
  * once. */
 int native_timer_set(u64 deadline)
@@ -211,14 +213,3 @@ const char *native_clock_source(void)
 {
     return source_text;
 }
-
-const struct pv_time_ops native_time_ops = {
-    .time_init = native_time_init,
-    .clock_ns = native_clock_ns,
-    .clock_source = native_clock_source,
-    .timer_set = native_timer_set,
-    .timer_stop = native_timer_stop,
-    .steal_ns = native_steal_ns,
-    .get_wallclock = native_get_wallclock,
-    .set_wallclock = native_set_wallclock,
-};

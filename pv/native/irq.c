@@ -54,14 +54,6 @@ static void mask_pin(const struct line *l, bool masked)
     unlock(flags);
 }
 
-const struct pv_flag_ops native_flag_ops = {
-    .save_fl = native_save_fl,
-    .restore_fl = native_restore_fl,
-    .irq_disable = native_irq_disable,
-    .irq_enable = native_irq_enable,
-    .safe_halt = native_safe_halt,
-};
-
 static struct line *line_of(u32 line)
 {
     return line < NR_LINES && lines[line].kind != LINE_FREE ? &lines[line] : NULL;
@@ -225,13 +217,3 @@ void native_irq_eoi(u32 line)
     (void)line;
     native_apic_eoi();
 }
-
-const struct pv_irq_ops native_irq_ops = {
-    .irq_init = native_irq_init,
-    .irq_bind = native_irq_bind,
-    .irq_unbind = native_irq_unbind,
-    .irq_mask = native_irq_mask,
-    .irq_unmask = native_irq_unmask,
-    .irq_eoi = native_irq_eoi,
-    .irq_raise = native_irq_raise,
-};

@@ -82,17 +82,21 @@ void native_set_ptes(pte_t *slot, u64 value, u32 count)
         WRITE_ONCE(slot->raw, value);
 }
 
+void native_init_ptes(pte_t *slot, u64 value, u32 count) __attribute__((alias("native_set_ptes")));
+
 void native_clear_ptes(pte_t *slot, u32 count)
 {
     for (; count; count--, slot++)
         WRITE_ONCE(slot->raw, 0);
 }
 
-/* As protect_start: a walk that finds nothing cannot set a bit in the old entry. */
 pte_t native_get_and_clear_pte(pte_t *slot)
 {
     return (pte_t){__atomic_exchange_n(&slot->raw, 0, __ATOMIC_SEQ_CST)};
 }
+
+/* Absent in between: a walk that finds nothing cannot set a bit in the old entry. */
+pte_t native_protect_start(pte_t *slot) __attribute__((alias("native_get_and_clear_pte")));
 
 void native_protect_commit(pte_t *slot, pte_t old, pte_t changed)
 {
@@ -227,53 +231,3 @@ u64 native_hypercall_count(u64 *updates)
     *updates = 0;
     return 0;
 }
-
-const struct pv_mmu_ops native_mmu_ops = {
-    .mmu_init = native_mmu_init,
-    .early_map = native_early_map,
-    .install_tables = native_install_tables,
-    .pfn_to_mfn = native_pfn_to_mfn,
-    .mfn_to_pfn = native_mfn_to_pfn,
-    .make_pte = native_make_pte,
-    .pte_val = native_pte_val,
-    .make_pmd = native_make_pmd,
-    .pmd_val = native_pmd_val,
-    .make_pud = native_make_pud,
-    .pud_val = native_pud_val,
-    .make_pgd = native_make_pgd,
-    .pgd_val = native_pgd_val,
-    .set_pte = native_set_pte,
-    .set_pmd = native_set_pmd,
-    .set_pud = native_set_pud,
-    .set_pgd = native_set_pgd,
-    .set_ptes = native_set_ptes,
-    .init_ptes = native_set_ptes,
-    .clear_ptes = native_clear_ptes,
-    .get_and_clear_pte = native_get_and_clear_pte,
-    .protect_start = native_get_and_clear_pte,
-    .protect_commit = native_protect_commit,
-    .announce_table = native_announce_table,
-    .release_table = native_release_table,
-    .pin_root = native_pin_root,
-    .unpin_root = native_unpin_root,
-    .read_root = native_read_root,
-    .write_root = native_write_root,
-    .flush_one = native_flush_one,
-    .flush_user = native_flush_user,
-    .flush_all = native_flush_all,
-    .lazy_enter = native_lazy_enter,
-    .lazy_leave = native_lazy_leave,
-    .lazy_flush = native_lazy_flush,
-    .context_switch_start = native_context_switch_start,
-    .context_switch_end = native_context_switch_end,
-    .set_fixmap = native_set_fixmap,
-    .user_access_begin = native_user_access_begin,
-    .user_access_end = native_user_access_end,
-    .make_contiguous = native_make_contiguous,
-};
-
-const struct pv_host_ops native_host_ops = {
-    .flush_others = native_flush_others,
-    .balloon_adjust = native_balloon_adjust,
-    .hypercall_count = native_hypercall_count,
-};

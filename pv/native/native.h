@@ -5,7 +5,7 @@
 #include "lib/acpi.h"
 #include "pv/pv.h"
 
-/* The class tables, and of every op the function by its name, where this backend has one. */
+/* The class tables, and the functions: each op's has its name. */
 #define PV_CLASS_BEGIN(class)                 extern const struct pv_##class##_ops native_##class##_ops;
 #define PV_OP(class, ret, name, params, args) ret native_##name params;
 #define PV_CLASS_END(class)

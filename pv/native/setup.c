@@ -66,17 +66,16 @@ int native_suspend(void)
     return -ENODEV;
 }
 
-const struct pv_setup_ops native_setup_ops = {
-    .early_init = native_early_init,
-    .trap_init = native_trap_init,
-    .memory_map = native_memory_map,
-    .platform_init = native_platform_init,
-    .banner = native_banner,
-    .console_write = native_console_write,
-    .console_read = native_console_read,
-    .shutdown = native_shutdown,
-    .suspend = native_suspend,
-};
+/* The tables of all classes: each op has the function of its name. */
+#define PV_CLASS_BEGIN(class)                 const struct pv_##class##_ops native_##class##_ops = {
+#define PV_OP(class, ret, name, params, args) .name = native_##name,
+#define PV_CLASS_END(class) \
+    } \
+    ;
+#include "pv/ops.def"
+#undef PV_CLASS_BEGIN
+#undef PV_OP
+#undef PV_CLASS_END
 
 const struct pv_backend pv_backend_native = {
     .name = "native",

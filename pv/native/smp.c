@@ -178,16 +178,3 @@ int native_send_nmi(u32 cpu)
 {
     return send(cpu, ICR_NMI);
 }
-
-const struct pv_smp_ops native_smp_ops = {
-    .smp_prepare = native_smp_prepare,
-    .cpu_count = native_cpu_count,
-    .cpu_describe = native_cpu_describe,
-    .cpu_up = native_cpu_up,
-    .cpu_enter = native_cpu_enter,
-    .cpu_leave = native_cpu_leave,
-    .cpu_down = native_cpu_down,
-    .cpu_is_up = native_cpu_is_up,
-    .send_ipi = native_send_ipi,
-    .send_nmi = native_send_nmi,
-};

@@ -1,9 +1,9 @@
 """Reads the op table out of the sources: the contract, the backends that fulfil it, the tests that cite it.
 
-pv/ops.def says which ops there are, `const struct pv_CLASS_ops` in pv/ which function each backend has
-for them, TEST(group, name, op...) in test/ which tests cite them. Everything that lists ops on the host
-(docs/ops.md, the report by op, the benchmark) reads them here and nowhere else. What these expressions
-cannot read is an OpTableError, never left out in silence.
+pv/ops.def says which ops there are, `const struct pv_CLASS_ops` in pv/ (or a PV_OP that makes all of a backend's)
+which function each backend has for them, TEST(group, name, op...) in test/ which tests cite them. Everything that
+lists ops on the host (docs/ops.md, the report by op, the benchmark) reads them here and nowhere else. What these
+expressions cannot read is an OpTableError, never left out in silence.
 """
 
 import re
@@ -24,12 +24,13 @@ CLASS_TABLE = re.compile(r"(?:native|xen(?:_pvh?)?)_([a-z]+)_ops(?:\.[\w.]+)?")
 _COMMENT = re.compile(r"/\*(.*?)\*/", re.S)
 _TOKEN = re.compile(r"/\*.*?\*/|\bPV_(?:CLASS_BEGIN|CLASS_END|OP|HOT)\s*\(", re.S)
 _TABLE = re.compile(r"^(?:static )?const struct pv_(\w+)_ops (\w+) = \{(.*?)^\};", re.S | re.M)
+_ALL_TABLES = re.compile(r"^#define PV_OP\(.*\)\s+\.name = (\w+)_##name,$", re.M)  # of all classes at once
 _SHARED = re.compile(r"^#define (\w+_OPS) \\\n((?:.*\\\n)*.*)", re.M)  # fields of several tables
 _BACKEND = re.compile(r"^const struct pv_backend \w+ = \{(.*?)^\};", re.S | re.M)
 _FIELD = re.compile(r"\.(\w+)\s*=\s*(?:\(void \*\))?([^,]+?)\s*(?:,|$)")
 _TEST = re.compile(r"^(?:SOAK_)?TEST\(", re.M)
 _SENTENCE_END = re.compile(r"(?<=[.?])(?<!vol\.)(?<!e\.g\.)(?<!i\.e\.)\s+")
-_DEFINITION = re.compile(r"^(?:[A-Za-z_][\w *]*?[ *])?(\w+)\([^;{}]*\)\s*\{|^(\w+):", re.M)
+_DEFINITION = re.compile(r"^(?:[A-Za-z_][\w *]*?[ *])?(\w+)\([^;{}]*\)\s*(?:\{|__attribute__\(\(alias)|^(\w+):", re.M)
 
 
 class OpTableError(Exception):
@@ -168,6 +169,9 @@ def parse_backends(code, ops):
     for path, text in code.items():
         for kind, name, body in _TABLE.findall(_COMMENT.sub("", text)):
             tables[name] = _fields(body, f"{path}: {name}", {o for o in ops if ops[o].table == kind})
+        for prefix in _ALL_TABLES.findall(text):
+            for kind, names in classes(ops).items():
+                tables[f"{prefix}_{kind}_ops"] = {name: f"{prefix}_{name}" for name in names}
     backends = []
     for path, text in code.items():
         for body in _BACKEND.findall(_COMMENT.sub("", text)):

@@ -101,6 +101,12 @@ class TableTest(unittest.TestCase):
         self.assertEqual([test.name for test in table.tests], ["cpu.it_is_read", "cpu.nothing"])
         self.assertEqual([test.file for test in table.citing("write_it")], ["test/cpu.c"])
 
+    def test_tables_made_by_ops_def(self):
+        made = "#define PV_OP(class, ret, name, params, args) .name = native_##name,\n"
+        table = tree(native=made + NATIVE[NATIVE.index("const struct pv_backend") :])
+        functions = {op: f"native_{op}" for op in ("read_it", "write_it", "wait")}
+        self.assertEqual(table.backends[0].functions, functions)
+
     def test_what_cannot_be_is_refused(self):
         again = "PV_OP(cpu, void, read_it, (void), ())\nPV_CLASS_END(cpu)"
         self.refuses("there twice", **{"def": OPS_DEF.replace("PV_CLASS_END(cpu)", again)})
