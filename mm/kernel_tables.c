@@ -32,7 +32,7 @@ extern const struct pv_guards _guards_start[], _guards_end[];
 static struct stretch {
     u64 start, end;
     u64 value; /* of the leaf for start, its frame growing from there on; 0: not mapped */
-} stretches[BOOT_REGIONS_MAX + 4];
+} stretches[BOOT_REGIONS_MAX + 6];
 static u32 nr_stretches;
 
 static struct {
@@ -71,6 +71,9 @@ static void list_stretches(const struct boot_info *info)
     add(VIRT_BASE, text, data, LEAF | PTE_NX);
     add(VIRT_BASE, text, ALIGN_UP((u64)_image_end, PAGE_SIZE) - VIRT_BASE,
         LEAF | PTE_NX | PTE_WRITE);
+    /* Nothing is mapped, but the tables of level 3 and 1 shall be there. */
+    add(VMAP_BASE, 0, GIB(1), 0);
+    add(FIXMAP_BASE, 0, PAGE_SIZE, 0);
     add(DIRECT_MAP, text, data, LEAF | PTE_NX); /* the same frames are not writable here either */
     for (u32 i = 0; i < info->nr_regions; i++) {
         const struct boot_region *r = &info->regions[i];
@@ -107,23 +110,16 @@ static void leave_out_guards(u64 *table, u64 base)
                 table[pt_index(va, 1)] = 0;
 }
 
-/* Empty tables that shall be there from the start: later nothing above them need ever change. */
-static bool is_wanted(u64 va, int level)
-{
-    const u64 last = va + pt_span(level) - 1;
-
-    if (level == PT_LEVELS)
-        return va == VMAP_BASE;
-    return va <= FIXMAP_BASE && FIXMAP_BASE <= last;
-}
-
-/* Is this entry for RAM that nobody uses, which can be mapped when somebody will? */
-static bool is_later(u64 va, int level, u64 value)
+/*
+ * Is the entry of level 2 for va, where value goes on for run bytes, for RAM that nobody uses? It
+ * can be mapped when somebody will. Large leaves need no table, so they are not put off.
+ */
+static bool is_later(u64 va, u64 value, u64 run)
 {
     const u64 pfn = value_pfn(value).n;
 
-    return level == 2 && va < VMAP_BASE && value & PTE_WRITE && !(value & PTE_UNCACHED) &&
-           mm_unused(pfn, pfn + PT_ENTRIES);
+    return !(mm_traits.leaf_levels >> 2 & 1) && run >= pt_span(2) && va < VMAP_BASE &&
+           value & PTE_WRITE && !(value & PTE_UNCACHED) && mm_unused(pfn, pfn + PT_ENTRIES);
 }
 
 static u64 build(int level, u64 base);
@@ -147,14 +143,13 @@ static u32 build_entry(int level, u64 va, u64 *slot, u32 left)
             pv_init_ptes((pte_t *)slot, value, count);
         return count;
     }
-    if (run >= span && !value && !is_wanted(va, level))
+    if (run >= span && !value)
         return 1;
-    if (run >= span && value && va < VMAP_BASE && mm_traits.leaf_levels >> level & 1 &&
-        !(value & (span - 1) & PTE_FRAME_MASK)) {
+    if (run >= span && va < VMAP_BASE && mm_traits.leaf_levels >> level & 1) {
         *slot = entry_raw(level, value | PTE_LARGE);
         return 1;
     }
-    if (run >= span && b.write && is_later(va, level, value))
+    if (level == 2 && b.write && is_later(va, value, run))
         return 1;
     *slot = entry_raw(level, pte_value(PFN(build(level - 1, va)), TABLE_FLAGS));
     return 1;
@@ -204,15 +199,15 @@ void kernel_tables_open(pfn_t first, u64 count)
     const u64 end = (u64)pfn_to_va(PFN(first.n + count));
 
     for (u64 va = (u64)pfn_to_va(first); va < end; va += pt_span(2)) {
-        u64 *slot = mm_slot(&mm_kernel, va, 2), next, value = value_at(va, &next);
         const pfn_t table = PFN(b.next_table);
+        u64 next, value = value_at(va, &next);
 
-        if (!slot || *slot || next - va < pt_span(2) || !is_later(va, 2, value))
+        if (!is_later(va, value, next - va))
             continue;
         b.next_table++;
         pv_init_ptes(pfn_to_va(table), value, PT_ENTRIES);
         pv_announce_table(table, 1);
-        pv_set_pmd((pmd_t *)slot, pv_make_pmd(pte_value(table, TABLE_FLAGS)));
+        pv_set_pmd((pmd_t *)mm_slot(&mm_kernel, va, 2), pv_make_pmd(pte_value(table, TABLE_FLAGS)));
     }
     pv_lazy_flush();
 }

@@ -230,17 +230,23 @@ static void unlink_empty(const struct mm_space *s, const struct path *p, int lev
     }
 }
 
-/* Unmaps n pages that one table of level 1 holds, or a large one. and_free: their frames go on the
- * list too. */
-static void unmap_run(const struct mm_space *s, u64 va, u32 n, bool and_free, u32 *list)
+/*
+ * Unmaps what one table of level 1 holds of [va, end), or a large page, and returns where that
+ * ends. and_free: the frames of 4 KiB pages go on the list too.
+ */
+static u64 unmap_run(const struct mm_space *s, u64 va, u64 end, bool and_free, u32 *list)
 {
+    u32 n = in_table(va, (end - va) >> PAGE_SHIFT);
     struct path p;
 
     walk(s, va, 1, &p);
+    if (p.level > 1)
+        n = 1;
     for (u32 i = 0; and_free && i < n; i++)
-        frame_push(list, value_pfn(entry_value(1, p.slot[1][i])));
-    set_entries(s->live, p.level, p.slot[p.level], 0, p.level > 1 ? 1 : n);
+        frame_push(list, value_pfn(entry_value(p.level, p.slot[p.level][i])));
+    set_entries(s->live, p.level, p.slot[p.level], 0, n);
     unlink_empty(s, &p, p.level, list);
+    return va + n * pt_span(p.level);
 }
 
 /* Is the range one large leaf? */
@@ -264,15 +270,10 @@ static int unmap(struct mm_space *s, u64 va, u64 count, bool and_free)
         return -EINVAL;
     enter(s);
     error = check_pages(s, va, count, true);
-    if (error == -EINVAL && is_large(s, va, count)) {
-        unmap_run(s, va, 1, false, &list);
+    if (error == -EINVAL && is_large(s, va, count))
         error = 0;
-    } else {
-        for (u64 at = va, n; !error && at < end; at += n * PAGE_SIZE) {
-            n = in_table(at, (end - at) >> PAGE_SHIFT);
-            unmap_run(s, at, (u32)n, and_free, &list);
-        }
-    }
+    for (u64 at = va; !error && at < end;)
+        at = unmap_run(s, at, end, and_free, &list);
     leave(s);
     if (error)
         return error;
