@@ -52,11 +52,6 @@ static int zone_of(u64 pfn)
     return pfn < LOW_FRAMES ? ZONE_LOW : ZONE_HIGH;
 }
 
-static u32 *list_of(u64 pfn, u32 order)
-{
-    return &f.lists[zone_of(pfn)][order];
-}
-
 void frame_push(u32 *list, pfn_t pfn)
 {
     struct frame *frame = &f.db[pfn.n];
@@ -94,11 +89,12 @@ void frames_free_list(u32 list)
         frame_free(frame_pop(&list), 0);
 }
 
-static void add_block(u64 pfn, u32 order)
+/* lists: of the block's zone. */
+static void add_block(u32 *lists, u64 pfn, u32 order)
 {
     f.db[pfn].state = FRAME_FREE;
     f.db[pfn].order = (u8)order;
-    frame_push(list_of(pfn, order), PFN(pfn));
+    frame_push(&lists[order], PFN(pfn));
 }
 
 static bool is_free_block(u64 pfn, u32 order)
@@ -110,16 +106,18 @@ static bool is_free_block(u64 pfn, u32 order)
 /* Adds a block to the free ones, merged with its buddy as often as that is free too. */
 static void insert(u64 pfn, u32 order)
 {
+    u32 *lists = f.lists[zone_of(pfn)];
+
     for (; order < FRAME_ORDER_MAX; order++) {
         const u64 buddy = pfn ^ (1ull << order);
 
         if (!is_free_block(buddy, order))
             break;
-        frame_drop(list_of(buddy, order), PFN(buddy));
+        frame_drop(&lists[order], PFN(buddy));
         f.db[MAX(pfn, buddy)].order = FRAME_TAIL;
         pfn = MIN(pfn, buddy);
     }
-    add_block(pfn, order);
+    add_block(lists, pfn, order);
 }
 
 /* Each as a block of this order, or as FRAME_TAIL. */
@@ -205,16 +203,16 @@ struct frame *frame_get(pfn_t pfn)
  */
 static pfn_t take(int zone, u32 order)
 {
-    u32 o = order;
+    u32 *lists = f.lists[zone], o = order;
     pfn_t pfn;
 
-    while (o < NR_ORDERS && !f.lists[zone][o])
+    while (o < NR_ORDERS && !lists[o])
         o++;
     if (o == NR_ORDERS)
         return PFN_INVALID;
-    pfn = frame_pop(&f.lists[zone][o]);
+    pfn = frame_pop(&lists[o]);
     while (o-- > order)
-        add_block(pfn.n + (1ull << o), o);
+        add_block(lists, pfn.n + (1ull << o), o);
     return pfn;
 }
 

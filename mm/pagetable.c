@@ -242,8 +242,8 @@ static u64 unmap_run(const struct mm_space *s, u64 va, u64 end, bool and_free, u
     walk(s, va, 1, &p);
     if (p.level > 1)
         n = 1;
-    for (u32 i = 0; and_free && i < n; i++)
-        frame_push(list, value_pfn(entry_value(p.level, p.slot[p.level][i])));
+    for (u32 i = 0; and_free && p.level == 1 && i < n; i++)
+        frame_push(list, value_pfn(pv_pte_val((pte_t){p.slot[1][i]})));
     set_entries(s->live, p.level, p.slot[p.level], 0, n);
     unlink_empty(s, &p, p.level, list);
     return va + n * pt_span(p.level);

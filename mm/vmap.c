@@ -113,18 +113,6 @@ void *vmap(const pfn_t *frames, u64 count, u32 prot)
     return finish(area, error);
 }
 
-void *vmap_device(u64 pa, u64 size)
-{
-    struct area *area = add_area(pages_of(pa % PAGE_SIZE + size), false);
-    const u64 start = ALIGN_DOWN(pa, PAGE_SIZE);
-    char *p;
-
-    if (!area)
-        return NULL;
-    p = finish(area, mm_map_device(&mm_kernel, area->start, start, area->pages));
-    return p ? p + pa % PAGE_SIZE : NULL;
-}
-
 /* The area keeps its addresses until no TLB knows them. */
 void vfree(void *p)
 {

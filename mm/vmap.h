@@ -10,12 +10,10 @@
 /* New frames, wherever they lie, in a row: memory of any size, and stacks. NULL without memory. */
 void *vmalloc(u64 size) __must_check;
 
-/* Frames of the caller's in a row, with mm_map's prot; a device's registers, uncached. NULL as
- * above. */
+/* Frames of the caller's in a row, with mm_map's prot. NULL as above. */
 void *vmap(const pfn_t *frames, u64 count, u32 prot) __must_check;
-void *vmap_device(u64 pa, u64 size) __must_check;
 
-/* Ends any of the three; vmalloc's frames are freed. What none of them returned ends in pv_panic.
+/* Ends either; vmalloc's frames are freed. What neither of them returned ends in pv_panic.
  */
 void vfree(void *p);
 
