@@ -5,6 +5,7 @@
 #include "lib/string.h"
 #include "pv/pv.h"
 #include "pv/selectors.h"
+#include "test/cpus.h"
 #include "test/test.h"
 
 #define TEST_ENTRY (GDT_TLS + 4)
@@ -35,6 +36,15 @@ TEST(desc, gdt_entry_is_what_was_written, load_gdt, write_gdt_entry)
     EXPECT_EQ(segment_limit(selector), 0xffff);
     EXPECT_EQ(pv_write_gdt_entry(cpu_gdt, TEST_ENTRY, 0), 0);
     EXPECT_EQ(segment_limit(selector), 0);
+}
+
+/* In use is in use, on whichever CPU. */
+TEST(desc, entry_of_another_cpus_gdt_is_written, write_gdt_entry)
+{
+    NEEDS_CPUS(2);
+    EXPECT_EQ(pv_write_gdt_entry(cpu_gdts[1], TEST_ENTRY, data_segment(0x1000)), 0);
+    EXPECT_EQ(cpu_gdts[1][TEST_ENTRY] | 1ull << 40, data_segment(0x1000));
+    EXPECT_EQ(pv_write_gdt_entry(cpu_gdts[1], TEST_ENTRY, 0), 0);
 }
 
 TEST(desc, gdt_refuses_gates_and_the_backends_entries, write_gdt_entry, load_gdt)

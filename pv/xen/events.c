@@ -78,25 +78,29 @@ long xen_port_op(unsigned int cmd, u32 port)
     return xen_event_channel_op(cmd, &port);
 }
 
+/* bind_ipi's struct is the end of bind_virq's. */
+_Static_assert(offsetof(struct evtchn_bind_virq, port) - offsetof(struct evtchn_bind_virq, vcpu) ==
+                   offsetof(struct evtchn_bind_ipi, port),
+               "one serves for both");
+
 /* Of this vCPU, masked. Returns the port, or a negative error number. */
 static int bind_once(enum port_kind kind)
 {
-    struct evtchn_bind_virq virq = {.virq = VIRQ_TIMER, .vcpu = pv_this_cpu()};
-    struct evtchn_bind_ipi ipi = {.vcpu = pv_this_cpu()};
-    const long rc = kind == PORT_TIMER ? xen_event_channel_op(EVTCHNOP_bind_virq, &virq)
-                                       : xen_event_channel_op(EVTCHNOP_bind_ipi, &ipi);
-    const u32 port = kind == PORT_TIMER ? virq.port : ipi.port;
+    const u32 cpu = pv_this_cpu();
+    struct evtchn_bind_virq bind = {.virq = VIRQ_TIMER, .vcpu = cpu};
+    const long rc = kind == PORT_TIMER ? xen_event_channel_op(EVTCHNOP_bind_virq, &bind)
+                                       : xen_event_channel_op(EVTCHNOP_bind_ipi, &bind.vcpu);
 
     if (rc)
         return (int)rc;
-    if (port >= event_abi->ports) {
-        xen_port_op(EVTCHNOP_close, port);
+    if (bind.port >= event_abi->ports) {
+        xen_port_op(EVTCHNOP_close, bind.port);
         return -ENOSPC;
     }
-    mask(port);
-    owners[port] = (u8)pv_this_cpu();
-    kinds[port] = (u8)kind;
-    return (int)port;
+    mask(bind.port);
+    owners[bind.port] = (u8)cpu;
+    kinds[bind.port] = (u8)kind;
+    return (int)bind.port;
 }
 
 static long go_fifo(void)

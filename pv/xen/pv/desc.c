@@ -5,6 +5,7 @@
  * page.
  */
 #include "lib/string.h"
+#include "pv/ex_table.h"
 #include "pv/selectors.h"
 #include "pv/xen/hypercall.h"
 #include "pv/xen/xen.h"
@@ -39,18 +40,18 @@ static int hand_over(u32 which, u64 *table, u32 count)
 /* Makes table (NULL: none) this CPU's in place of another; the one that is not is writable then. */
 static int load(u32 which, u64 *table, u32 count)
 {
-    u64 **const current = loaded(which), *unused = *current;
+    u64 **const current = loaded(which), *const before = *current;
     int error;
 
-    if (table && table != *current && xen_pv_set_writable(table, false))
+    if (table && table != before && xen_pv_set_writable(table, false))
         return -EINVAL;
     error = hand_over(which, table, count);
-    if (error)
-        unused = table;
-    else
+    if (!error) {
         *current = table;
-    if (unused && unused != *current)
-        xen_pv_set_writable(unused, true);
+        table = before;
+    }
+    if (table && table != *current)
+        xen_pv_set_writable(table, true);
     return error;
 }
 
@@ -70,29 +71,42 @@ int xen_pv_load_ldt(u64 *ldt, u32 count)
     return load(LDT, count ? ldt : NULL, count);
 }
 
+/* False if the page is read-only, since some CPU uses the table. */
+static bool store(u64 *entry, u64 descriptor)
+{
+    u32 refused = 1;
+
+    __asm__ volatile("1: movq %2, %0\n\t"
+                     "xorl %1, %1\n"
+                     "2:" EX_TABLE(1b, 2b)
+                     : "=m"(*entry), "+r"(refused)
+                     : "r"(descriptor)
+                     : "cc");
+    return !refused;
+}
+
 /* A table in use is Xen's to write: by its machine address. */
 static int write_entry(u32 which, u64 *table, u32 index, u64 descriptor)
 {
     u64 *const entry = table + index;
+    const u64 address = xen_pv_image_mfn(entry) << PAGE_SHIFT | (u64)entry % PAGE_SIZE;
 
-    if (!descriptor_fits(index, which == GDT ? GDT_FIRST_FREE : 0, descriptor))
-        return -EINVAL;
-    if (table == *loaded(which))
-        return xen_update_descriptor(xen_pv_image_mfn(entry) << PAGE_SHIFT | (u64)entry % PAGE_SIZE,
-                                     descriptor)
-                   ? -EINVAL
-                   : 0;
-    *entry = descriptor;
-    return 0;
+    if (table != *loaded(which) && store(entry, descriptor))
+        return 0;
+    return xen_update_descriptor(address, descriptor) ? -EINVAL : 0;
 }
 
 int xen_pv_write_gdt_entry(u64 *gdt, u32 index, u64 descriptor)
 {
+    if (!descriptor_fits(index, GDT_FIRST_FREE, descriptor))
+        return -EINVAL;
     return write_entry(GDT, gdt, index, descriptor);
 }
 
 int xen_pv_write_ldt_entry(u64 *ldt, u32 index, u64 descriptor)
 {
+    if (!descriptor_fits(index, 0, descriptor))
+        return -EINVAL;
     return write_entry(LDT, ldt, index, descriptor);
 }
 

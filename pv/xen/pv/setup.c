@@ -11,16 +11,14 @@
 /* A leaf: data, in a frame that is not ours. */
 #define PTE_DATA (PTE_PRESENT | PTE_WRITE | PTE_ACCESSED | PTE_DIRTY | PTE_FOREIGN | PTE_NX)
 
-u64 xen_pv_pfn_of(const void *va)
+__noinline void *xen_pv_direct(const void *va)
 {
-    const u64 base = (u64)va >= VIRT_BASE ? VIRT_BASE : DIRECT_MAP_BASE;
-
-    return ((u64)va - base) >> PAGE_SHIFT;
+    return (void *)((u64)va < VIRT_BASE ? (u64)va : (u64)va - VIRT_BASE + DIRECT_MAP);
 }
 
 u64 xen_pv_image_mfn(const void *va)
 {
-    return xen_pv_p2m[xen_pv_pfn_of(va)];
+    return xen_pv_p2m[va_to_pfn(xen_pv_direct(va)).n];
 }
 
 static const char *xen_pv_probe(enum boot_protocol protocol)
@@ -33,7 +31,7 @@ static struct start_info *start;
 /* The builder's own mapping of it goes with the builder's tables. */
 void xen_pv_move_start_info(void)
 {
-    start = pfn_to_va(PFN(xen_pv_pfn_of(start)));
+    start = xen_pv_direct(start);
 }
 
 static bool xen_pv_map_shared_info(void)

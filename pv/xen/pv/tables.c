@@ -73,7 +73,7 @@ void xen_pv_set_direct(pfn_t pfn, u64 prot)
 int xen_pv_set_writable(const void *page, bool writable)
 {
     const u64 prot = writable ? DIRECT_RW : DIRECT_RO;
-    const u64 pfn = xen_pv_pfn_of(page);
+    const u64 pfn = va_to_pfn(xen_pv_direct(page)).n;
 
     if (installed) {
         xen_pv_set_direct(PFN(pfn), prot);
@@ -98,7 +98,7 @@ static void make_tables_readonly(const struct pv_kernel_tables *t)
         const u64 *const table = xen_pv_loaded[0][i];
 
         make_readonly(t->root, table, !!table);
-        make_readonly(t->root, pfn_to_va(PFN(xen_pv_pfn_of(table))), !!table);
+        make_readonly(t->root, xen_pv_direct(table), !!table);
     }
 }
 
@@ -129,13 +129,13 @@ const char *xen_pv_install_tables(struct pv_kernel_tables *t)
 
     t->nr_freed = 0;
     make_tables_readonly(t);
-    xen_pv_early_map(PFN(xen_pv_pfn_of(window))); /* no table is mapped writable any more */
+    xen_pv_early_map(va_to_pfn(xen_pv_direct(window))); /* no table is mapped writable any more */
     if (on_two(MMUEXT_PIN_L4_TABLE, mfn, MMUEXT_NEW_BASEPTR, mfn) != 2)
         return "Xen refuses the kernel's page tables";
     xen_pv_kernel_root = t->root;
     installed = true;
     xen_pv_p2m =
-        pfn_to_va(PFN(builder->nr_p2m_frames ? builder->first_p2m_pfn : xen_pv_pfn_of(xen_pv_p2m)));
+        builder->nr_p2m_frames ? pfn_to_va(PFN(builder->first_p2m_pfn)) : xen_pv_direct(xen_pv_p2m);
     xen_pv_move_start_info();
     free_old_tables(t, old_root);
     return xen_map_shared_info();

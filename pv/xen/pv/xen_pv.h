@@ -21,8 +21,11 @@
 extern u64 *xen_pv_p2m;
 extern u64 xen_pv_nr_pages; /* how many frames it knows */
 
-/* setup.c: the frame of a page of the image or of the direct map, and what backs it. */
-u64 xen_pv_pfn_of(const void *va);
+/*
+ * setup.c: where the direct map has what lies there or at an address of the image (or of what the
+ * builder mapped behind it), and the machine frame of it.
+ */
+void *xen_pv_direct(const void *va);
 u64 xen_pv_image_mfn(const void *va);
 void xen_pv_move_start_info(void);
 
