@@ -10,7 +10,6 @@
 
 struct thread;
 struct call;
-
 struct trap_taker;
 
 /* Counted since boot. A line's interrupt that comes when nobody handles the line is unexpected. */
@@ -35,10 +34,9 @@ struct cpu {
     /* kernel/sched.c: who is ready to run here, in turn; where the next one is put. */
     struct spinlock queue_lock;
     struct thread *first, **end;
-    struct thread *idle;
+    struct thread *idle; /* runs when nothing else does */
     struct timer slice;
     u32 bound; /* threads that run here only: while there are any, the CPU stays */
-    u64 switches;
 
     /* kernel/smp.c, kernel/call.c */
     bool online;

@@ -56,7 +56,7 @@ static void look_at_queue(struct cpu *c)
 {
     if (!READ_ONCE(c->first))
         return;
-    if (c->thread->idle)
+    if (c->thread == c->idle)
         c->area.need_switch = true;
     else if (!c->slice.queued)
         start_slice(c);
@@ -68,7 +68,7 @@ void sched_on_reschedule(void)
     struct cpu *c = this_cpu();
 
     look_at_queue(c);
-    if (c->thread->idle || READ_ONCE(c->when_idle))
+    if (c->thread == c->idle || READ_ONCE(c->when_idle))
         c->area.need_switch = true;
 }
 
@@ -188,7 +188,7 @@ void sched_arrive(void)
     mm_space_switch(t->space);
     if (t->on_switch)
         t->on_switch(t, true);
-    if (c->first && !t->idle)
+    if (c->first && t != c->idle)
         start_slice(c);
 }
 
@@ -217,14 +217,13 @@ void sched_switch(void)
         spin_unlock(&c->queue_lock);
         return;
     }
-    if (prev->state == THREAD_READY && !prev->idle)
+    if (prev->state == THREAD_READY && prev != c->idle)
         append(c, prev);
     if (prev->on_switch)
         prev->on_switch(prev, false);
     prev->space = mm_space_current();
     lazy = pv_context_switch_start();
     next->switches++;
-    c->switches++;
     WRITE_ONCE(c->thread, next);
     c->area.stack_limit = 0;
     thread_switch(&prev->sp, next->sp, prev->fpu, next->fpu);
@@ -298,7 +297,6 @@ bool sched_init_cpu(struct cpu *c)
     c->end = &c->first;
     c->idle = t;
     c->area.need_switch = false;
-    t->idle = true;
     t->home = c;
     t->cpu = c;
     return true;

@@ -22,15 +22,6 @@ u32 smp_online_count(void)
     return count;
 }
 
-u64 smp_online_set(void)
-{
-    u64 set = 0;
-
-    for_each_online_cpu (c)
-        set |= 1ull << c->area.number;
-    return set;
-}
-
 /* The first C function of every CPU but the first, on the stack of its idle thread. */
 static void start_here(void)
 {

@@ -17,9 +17,6 @@ static inline bool smp_is_online(u32 cpu)
 }
 u32 smp_online_count(void);
 
-/* A set of CPUs has bit n for CPU n. */
-u64 smp_online_set(void);
-
 /*
  * Takes a CPU down: its threads go elsewhere. Returns 0; -EINVAL for CPU 0, this one, and one that
  * is not online; -EBUSY if a thread is bound to it; -ETIME if it did not come to it within 10 s,
@@ -53,7 +50,8 @@ int smp_call(u32 cpu, void (*fn)(void *arg), void *arg);
 int smp_call_async(u32 cpu, struct call *call);
 void smp_call_wait(struct call *call);
 
-/* On all CPUs of the set that are online, this one too if it is in it; returns how many that were.
+/* On all CPUs of the set (bit n: CPU n) that are online, this one too if it is in it; returns how
+ * many that were.
  */
 u32 smp_call_many(u64 set, void (*fn)(void *arg), void *arg);
 

@@ -48,7 +48,6 @@ struct thread {
     struct cpu *cpu;          /* whose queue: changes under its lock */
     struct cpu *home;         /* to which it is bound, or NULL */
     enum thread_state state;  /* changes under the lock of its CPU's queue */
-    bool idle;                /* runs when nothing else does */
     struct thread *next;      /* in a run queue */
     struct thread *next_wait; /* in a wait queue */
     char name[THREAD_NAME_MAX];

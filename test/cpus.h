@@ -13,6 +13,16 @@
     if (smp_online_count() < (n)) \
     SKIP("this machine has %u CPUs; --smp %u shows more", smp_online_count(), (n))
 
+/* As flush_others wants it. */
+static inline u64 online_cpus(void)
+{
+    u64 set = 0;
+
+    for_each_online_cpu (c)
+        set |= 1ull << c->area.number;
+    return set;
+}
+
 static inline u32 storm_cpus(void)
 {
     return MIN(smp_online_count(), STORM_CPUS);

@@ -11,6 +11,7 @@
 #include "mm/space.h"
 #include "mm/vmap.h"
 #include "pv/x86.h"
+#include "test/cpus.h"
 #include "test/mm_util.h"
 #include "test/test.h"
 
@@ -45,7 +46,7 @@ static void run_alone(void (*fn)(void *arg), void *arg)
 
     spin_lock(&alone);
     held = released = 0;
-    set = smp_online_set() & ~(1ull << pv_this_cpu());
+    set = online_cpus() & ~(1ull << pv_this_cpu());
     for (u32 cpu = 0; cpu < PV_CPUS_MAX; cpu++) {
         holds[cpu] = (struct call){.fn = hold};
         if (set >> cpu & 1)

@@ -192,7 +192,7 @@ static void show(pfn_t page, u64 number)
     pv_set_pte((pte_t *)mm_slot(&mm_kernel, va, 1),
                pv_make_pte(pte_value(page, PTE_PRESENT | PTE_NX)));
     pv_flush_one(va);
-    EXPECT_EQ(pv_flush_others(smp_online_set(), number % 3 ? va : ~0ull), 0);
+    EXPECT_EQ(pv_flush_others(online_cpus(), number % 3 ? va : ~0ull), 0);
     pv_irq_enable();
     __atomic_store_n(&shown.least, number, __ATOMIC_SEQ_CST);
 }
