@@ -112,6 +112,8 @@ static inline u64 pt_span(int level)
 #define FIXMAP_BASE 0xffffffffffe00000
 #define USER_END    0x0000800000000000 /* the first address that no user page can have */
 
+#define FIX_TEXT_PAGES 8
+
 /* Pages at addresses that the linker could know; set_fixmap says what lies there. */
 enum pv_fixmap {
     FIX_TEST,
@@ -120,7 +122,7 @@ enum pv_fixmap {
     FIX_IOAPIC,
     FIX_HPET,
     FIX_SHARED,
-    FIX_TEXT, /* two pages: pv/patch.c */
+    FIX_TEXT, /* FIX_TEXT_PAGES of them: pv/patch.c */
     FIX_COUNT = PT_ENTRIES,
 };
 

@@ -30,7 +30,6 @@ struct pv_ops pv_ops;
 
 #define FUNCTIONS ((const void **)&pv_ops)
 
-static const struct pv_form *forms[PV_NR_OPS];
 static bool is_patched;
 
 /* In the order of pv_hot_functions. */
@@ -135,12 +134,6 @@ static const struct pv_form *find_form(const void *function)
     return NULL;
 }
 
-static void fill_slot(u32 op, const void *function)
-{
-    FUNCTIONS[op] = function ? function : (const void *)pv_missing;
-    forms[op] = find_form(FUNCTIONS[op]);
-}
-
 static void add(struct pv_code *code, const void *bytes, u32 length)
 {
     memcpy(code->bytes + code->length, bytes, length);
@@ -196,7 +189,7 @@ static void tail(const struct pv_form *form, struct pv_code *code, const u8 *bac
  * grow. */
 static bool in_place(const struct pv_site *site, struct pv_site_code *code, u32 length)
 {
-    const struct pv_form *const form = forms[site->op];
+    const struct pv_form *const form = find_form(FUNCTIONS[site->op]);
     const bool has_ret = site->kind == PV_SITE_JUMP;
     u32 needed;
 
@@ -214,6 +207,7 @@ static bool in_place(const struct pv_site *site, struct pv_site_code *code, u32 
     }
     add_byte(&code->site, OP_RET, has_ret);
     code->state = form->state;
+    code->pushes = form->pushes;
     code->text = in_image(form->text);
     return true;
 }
@@ -238,12 +232,10 @@ void pv_site_code(const struct pv_site *site, struct pv_site_code *code)
 const char *pv_trap_at(u64 address)
 {
     const struct pv_site *const site = site_around(address);
-    struct pv_site_code code;
 
-    if (!site || address != (u64)pv_site_address(site))
+    if (!site || address != (u64)pv_site_address(site) || FUNCTIONS[site->op] != pv_missing)
         return NULL;
-    pv_site_code(site, &code);
-    return code.state == PV_STATE_TRAP ? pv_op_name(site->op) : NULL;
+    return pv_op_name(site->op);
 }
 
 void pv_restart_site(struct trap_frame *frame)
@@ -254,15 +246,15 @@ void pv_restart_site(struct trap_frame *frame)
     if (!site || frame->rip == (u64)pv_site_address(site))
         return;
     pv_site_code(site, &code);
-    if (code.state == PV_STATE_INLINE)
-        frame->rsp += forms[site->op]->pushes;
+    frame->rsp += code.pushes;
     frame->rip = (u64)pv_site_address(site);
 }
 
 /* ---- Writing --------------------------------------------------------------------------------- */
 
-/* Two pages of the fixmap, for text that crosses from one page to the next: which page is there. */
-static u64 window[2];
+/* Pages of text in the fixmap, each at the place that its number gives it: most stay for some
+ * sites. */
+static u64 window[FIX_TEXT_PAGES];
 
 static void map(u32 i, u64 page)
 {
@@ -276,14 +268,14 @@ static void map(u32 i, u64 page)
 
 static void write_text(const struct pv_code *code)
 {
-    const u64 page = ALIGN_DOWN((u64)code->at, PAGE_SIZE);
-    volatile u8 *const alias = (u8 *)fixmap_va(FIX_TEXT) + (u64)code->at % PAGE_SIZE;
+    for (u32 i = 0; i < code->length; i++) {
+        const u64 to = (u64)code->at + i;
+        const u32 place = to / PAGE_SIZE % FIX_TEXT_PAGES;
 
-    map(0, page);
-    if ((u64)code->at + code->length > page + PAGE_SIZE)
-        map(1, page + PAGE_SIZE);
-    for (u32 i = 0; i < code->length; i++)
-        alias[i] = code->bytes[i];
+        map(place, ALIGN_DOWN(to, PAGE_SIZE));
+        ((volatile u8 *)fixmap_va((enum pv_fixmap)(FIX_TEXT + place)))[to % PAGE_SIZE] =
+            code->bytes[i];
+    }
     if (memcmp(code->at, code->bytes, code->length))
         pv_panic("patch", "%p is not what was written there", (void *)code->at);
 }
@@ -309,8 +301,8 @@ static void patch_sites(u32 op, bool patched)
     for (const struct pv_site *site = pv_sites; site < pv_sites_end; site++)
         if (op == PV_NR_OPS || site->op == op)
             patch_one(site, patched);
-    map(0, 0);
-    map(1, 0);
+    for (u32 i = 0; i < FIX_TEXT_PAGES; i++)
+        map(i, 0);
     pv_sync_core();
 }
 
@@ -339,7 +331,7 @@ void pv_set_op(u32 op, const void *function)
 {
     if (is_patched)
         patch_sites(op, false);
-    fill_slot(op, function);
+    FUNCTIONS[op] = function ? function : (const void *)pv_missing;
     if (is_patched)
         patch_sites(op, true);
 }

@@ -65,6 +65,7 @@ struct pv_code {
 
 struct pv_site_code {
     u32 state;
+    u32 pushes;         /* as a form has it */
     const char *text;   /* the form's, else "" */
     const void *target; /* a call's or jump's, else NULL */
     struct pv_code site, tail;

@@ -444,7 +444,7 @@ static u32 aliases, bad_aliases, left_mapped;
 
 static void watch_set_fixmap(enum pv_fixmap index, u64 value)
 {
-    if (index >= FIX_TEXT && index < FIX_TEXT + 2) {
+    if (index >= FIX_TEXT && index < FIX_TEXT + FIX_TEXT_PAGES) {
         const u64 want = PTE_PRESENT | PTE_WRITE | PTE_NX;
         const u64 address = VIRT_BASE + (value_pfn(value).n << PAGE_SHIFT);
 
@@ -490,7 +490,7 @@ TEST(sites, text_is_written_by_an_alias_that_cannot_run_and_is_gone, set_fixmap)
     EXPECT(aliases > 1);
     EXPECT_EQ(bad_aliases, 0);
     EXPECT_EQ(left_mapped, 0);
-    for (u32 i = 0; i < 2; i++)
+    for (u32 i = 0; i < FIX_TEXT_PAGES; i++)
         EXPECT(!try_read((u64)fixmap_va((enum pv_fixmap)(FIX_TEXT + i)), &seen, &fault));
     EXPECT(!try_write((u64)pv_site_address(pv_sites), 0, &fault));
     EXPECT_EQ(fault.vector, VECTOR_PF);

@@ -110,10 +110,14 @@ void native_syscall(struct trap_frame *frame)
     pv_upcalls->syscall(frame);
 }
 
-static void set_gate(u32 vector, u8 ist, u8 dpl)
+static void set_gate(u32 vector, u8 dpl)
 {
+    static const u8 own_stack[EXCEPTION_STACKS] = {VECTOR_DB, VECTOR_NMI, VECTOR_DF, VECTOR_MC};
     const u64 offset = (u64)pv_vector_stubs[vector];
+    u8 ist = EXCEPTION_STACKS; /* counted from 1 */
 
+    while (ist && own_stack[ist - 1] != vector)
+        ist--;
     idt[vector] = (struct gate){
         .offset_low = (u16)offset,
         .selector = KERNEL_CS,
@@ -130,7 +134,7 @@ int native_write_idt_entry(u8 vector, u8 dpl)
         return -EINVAL;
     if (dpl == 3 && owners[vector])
         return -EBUSY;
-    set_gate(vector, idt[vector].ist, dpl);
+    set_gate(vector, dpl);
     return 0;
 }
 
@@ -164,8 +168,6 @@ __noinline void native_take_exception_stacks(u32 cpu, const struct pv_cpu_start 
 /* Called again when another backend is forced. */
 void native_trap_init(void)
 {
-    static const u8 own_stack[] = {VECTOR_DB, VECTOR_NMI, VECTOR_DF, VECTOR_MC};
-
     pv_vector_entry = native_exception;
     pv_vector_entry_isolated = native_exception_own_stack;
     for (u32 i = 0; i < EXCEPTION_STACKS; i++)
@@ -174,8 +176,6 @@ void native_trap_init(void)
     native_load_tr();
     native_write_kernel_gs_base((u64)pv_this_area());
     for (u32 vector = 0; vector < NR_VECTORS; vector++)
-        set_gate(vector, 0, vector == VECTOR_BP || vector == VECTOR_OF ? 3 : 0);
-    for (u32 i = 0; i < ARRAY_SIZE(own_stack); i++)
-        set_gate(own_stack[i], (u8)(i + 1), 0);
+        set_gate(vector, vector == VECTOR_BP || vector == VECTOR_OF ? 3 : 0);
     native_load_idt();
 }
