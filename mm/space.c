@@ -44,11 +44,9 @@ static struct mm_space *current_here(void)
 
 struct mm_space *mm_space_current(void)
 {
-    const u64 flags = pv_save_fl();
-    struct mm_space *s;
+    const u64 flags = pv_irq_save();
+    struct mm_space *s = current_here();
 
-    pv_irq_disable();
-    s = current_here();
     pv_restore_fl(flags);
     return s;
 }
@@ -101,11 +99,9 @@ static void flush_here(const struct mm_space *s, u64 va, u64 count)
 /* No lock is held, since other CPUs are waited for. */
 void mm_flush(const struct mm_space *s, u64 va, u64 count)
 {
-    const u64 flags = pv_save_fl();
-    u64 set, me;
+    const u64 flags = pv_irq_save(), me = 1ull << pv_this_cpu();
+    u64 set;
 
-    pv_irq_disable();
-    me = 1ull << pv_this_cpu();
     __atomic_fetch_add(&flushers, 1, __ATOMIC_SEQ_CST);
     set = users_of(s);
     if (set & me)
@@ -160,12 +156,12 @@ static int go_live(struct mm_space *s)
 
 int mm_space_activate(struct mm_space *s)
 {
-    const u64 flags = pv_save_fl();
     const int error = go_live(s);
+    u64 flags;
 
     if (error)
         return error;
-    pv_irq_disable();
+    flags = pv_irq_save();
     __atomic_fetch_add(&s->users, 1, __ATOMIC_SEQ_CST);
     __atomic_fetch_sub(&current_here()->users, 1, __ATOMIC_SEQ_CST);
     mm_space_switch(s);
