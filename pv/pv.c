@@ -42,11 +42,10 @@ u16 pv_kernel_ss(void)
     return selected->kernel_ss;
 }
 
-bool pv_others_are_up(u64 *cpus)
+bool pv_cpus_are_up(u64 cpus)
 {
-    *cpus &= ~(1ull << pv_this_cpu());
-    for (u64 left = *cpus; left; left &= left - 1)
-        if (!pv_cpu_is_up((u32)__builtin_ctzll(left)))
+    for (; cpus; cpus &= cpus - 1)
+        if (!pv_cpu_is_up((u32)__builtin_ctzll(cpus)))
             return false;
     return true;
 }

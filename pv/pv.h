@@ -141,8 +141,7 @@ extern const struct pv_backend pv_backend_native;
 extern const struct pv_backend pv_backend_xen_pv;
 extern const struct pv_backend pv_backend_xen_pvh;
 
-/* Leaves the CPU that runs out of *cpus. False if one of the others is not up. */
-bool pv_others_are_up(u64 *cpus);
+bool pv_cpus_are_up(u64 cpus); /* all of them */
 
 /*
  * Selects the first backend whose probe and early_init succeed, fills pv_ops, and returns it; NULL

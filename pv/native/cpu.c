@@ -16,11 +16,17 @@ void native_cpuid(u32 leaf, u32 subleaf, struct cpuid_regs *regs)
     *regs = cpuid(leaf, subleaf);
 }
 
-/* The leaves that are looked at, and each bit of theirs as one number. */
+/* The leaves that are looked at, and a bit in one of their registers. */
 static const u32 leaves[] = {0, 1, 7, 0x80000000, 0x80000001, 0x80000007};
 enum { LEAF_0, LEAF_1, LEAF_7, LEAF_EXT, LEAF_EXT1, LEAF_EXT7, NR_LEAVES };
 enum { EAX, EBX, ECX, EDX, NR_REGS };
-#define BIT(leaf, reg, bit) ((LEAF_##leaf * NR_REGS + (reg)) * 32 + (bit))
+struct cpuid_bit {
+    u8 word, number;
+};
+#define BIT(leaf, reg, number) \
+    { \
+        LEAF_##leaf *NR_REGS + (reg), number \
+    }
 
 /* The first leaf of a range tells the last one; what lies beyond is 0. */
 static void read_leaves(struct cpuid_regs *regs, void (*read)(u32, u32, struct cpuid_regs *))
@@ -30,23 +36,24 @@ static void read_leaves(struct cpuid_regs *regs, void (*read)(u32, u32, struct c
     for (u32 i = 0; i < NR_LEAVES; i++) {
         const bool first = i == LEAF_0 || i == LEAF_EXT;
 
-        regs[i] = (struct cpuid_regs){0};
         if (first || leaves[i] <= last)
             read(leaves[i], 0, &regs[i]);
+        else
+            regs[i] = (struct cpuid_regs){0};
         if (first)
             last = regs[i].eax;
     }
 }
 
-static bool has(const struct cpuid_regs *regs, u32 bit)
+static bool has(const struct cpuid_regs *regs, struct cpuid_bit bit)
 {
-    return ((const u32 *)regs)[bit / 32] >> bit % 32 & 1;
+    return ((const u32 *)regs)[bit.word] >> bit.number & 1;
 }
 
 /* The features as CPUID shows them, read by the given function: PV reads by another. */
 void read_cpu_features(struct pv_features *f, void (*read)(u32, u32, struct cpuid_regs *))
 {
-    static const u16 bits[] = {
+    static const struct cpuid_bit bits[] = {
 #define FEATURE_BIT(name, leaf, reg, bit) \
     [offsetof(struct pv_features, name)] = BIT(leaf, reg, bit),
         PV_FEATURES(FEATURE_BIT)
@@ -78,7 +85,7 @@ u64 native_write_cr0(u64 value)
  */
 u64 native_cr4_bits(void)
 {
-    static const u16 wants[] = {
+    static const struct cpuid_bit wants[] = {
 #define CR4_BIT(name, leaf, reg, bit) [__builtin_ctzll(CR4_##name)] = BIT(leaf, reg, bit)
         CR4_BIT(VME, 1, EDX, 1),         CR4_BIT(PVI, 1, EDX, 1),  CR4_BIT(TSD, 1, EDX, 4),
         CR4_BIT(DE, 1, EDX, 2),          CR4_BIT(PSE, 1, EDX, 3),  CR4_BIT(PAE, 1, EDX, 6),
@@ -94,7 +101,7 @@ u64 native_cr4_bits(void)
         return bits;
     read_leaves(regs, native_cpuid);
     for (u32 i = 0; i < ARRAY_SIZE(wants); i++)
-        if (wants[i] && has(regs, wants[i]))
+        if (wants[i].word && has(regs, wants[i]))
             bits |= 1ull << i;
     return bits |= CR4_PCE; /* which no bit tells */
 }

@@ -85,9 +85,12 @@ void native_set_ist(u32 cpu, u32 i, u64 *top)
     per_cpu[cpu].tss.ist[i] = top;
 }
 
-u64 *native_ist(u32 i)
+void native_write_stack_tops(u64 value)
 {
-    return mine()->tss.ist[i];
+    const struct tss *tss = &mine()->tss;
+
+    for (u32 i = 0; i < PV_EXCEPTION_STACKS; i++)
+        *tss->ist[i] = value;
 }
 
 static void reload_segments(void)

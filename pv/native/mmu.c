@@ -189,8 +189,10 @@ static void ask(u64 cpus, u64 va)
 int native_flush_others(u64 cpus, u64 va)
 {
     const u64 flags = irq_save();
-    const bool up = pv_others_are_up(&cpus);
+    bool up;
 
+    cpus &= ~(1ull << pv_this_cpu());
+    up = pv_cpus_are_up(cpus);
     if (up && cpus)
         ask(cpus, va);
     irq_restore(flags);

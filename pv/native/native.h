@@ -37,9 +37,10 @@ void read_cpu_features(struct pv_features *features,
 
 /* desc.c */
 
-/* The tops of the exception stacks in a CPU's task state, from 0 on; of the CPU that runs. */
+/* The top of a CPU's exception stack 0, 1…, in its task state; and what lies on all of this CPU's.
+ */
 void native_set_ist(u32 cpu, u32 i, u64 *top);
-u64 *native_ist(u32 i);
+void native_write_stack_tops(u64 value);
 
 /* mmu.c: of a shoot-down, on the CPU that is asked; and on one that has just come up. */
 void native_on_flush(struct trap_frame *frame);

@@ -149,8 +149,7 @@ int native_write_kernel_gs_base(u64 base)
 {
     if (!IS_CANONICAL(base) || native_write_msr_safe(MSR_GS_BASE, base))
         return -EINVAL;
-    for (u32 i = 0; i < EXCEPTION_STACKS; i++)
-        *native_ist(i) = base;
+    native_write_stack_tops(base);
     return 0;
 }
 

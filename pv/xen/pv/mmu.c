@@ -276,10 +276,11 @@ void xen_pv_flush_all(void)
 int xen_pv_flush_others(u64 cpus, u64 va)
 {
     xen_pv_lazy_flush();
-    if (!pv_others_are_up(&cpus))
-        return -ENODEV;
+    cpus &= ~(1ull << pv_this_cpu());
     if (!cpus)
         return 0;
+    if (!pv_cpus_are_up(cpus))
+        return -ENODEV;
     return va == ~0ull ? xen_pv_mmuext(MMUEXT_TLB_FLUSH_MULTI, 0, (u64)&cpus)
                        : xen_pv_mmuext(MMUEXT_INVLPG_MULTI, va, (u64)&cpus);
 }

@@ -28,9 +28,12 @@ static s64 xen_pvh_balloon_adjust(pfn_t first, u64 count, bool give)
 static int xen_pvh_flush_others(u64 cpus, u64 va)
 {
     (void)va;
-    if (!pv_others_are_up(&cpus))
+    cpus &= ~(1ull << pv_this_cpu());
+    if (!cpus)
+        return 0;
+    if (!pv_cpus_are_up(cpus))
         return -ENODEV;
-    if (cpus && xen_hvm_op(HVMOP_flush_tlbs, NULL))
+    if (xen_hvm_op(HVMOP_flush_tlbs, NULL))
         pv_panic("flush_others", "Xen refuses HVMOP_flush_tlbs");
     return 0;
 }
