@@ -89,10 +89,11 @@ static bool store(u64 *entry, u64 descriptor)
 static int write_entry(u32 which, u64 *table, u32 index, u64 descriptor)
 {
     u64 *const entry = table + index;
-    const u64 address = xen_pv_image_mfn(entry) << PAGE_SHIFT | (u64)entry % PAGE_SIZE;
+    u64 address;
 
     if (table != *loaded(which) && store(entry, descriptor))
         return 0;
+    address = xen_pv_image_mfn(entry) << PAGE_SHIFT | (u64)entry % PAGE_SIZE;
     return xen_update_descriptor(address, descriptor) ? -EINVAL : 0;
 }
 
