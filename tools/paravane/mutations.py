@@ -140,12 +140,26 @@ def _says_the_same(body):
 def _body(table, backend, op):
     function = backend.functions[op]
     path = table.files.get(function, "")
-    if not path.endswith(".c"):
+    if not path.endswith((".c", ".S")):
         return None
     text = re.sub(r"/\*.*?\*/", "", (ROOT / path).read_text(), flags=re.S)
+    if path.endswith(".S"):
+        return _assembly_body(text, function)
     match = re.search(rf"\b{function}\(([^)]*)\)\s*{{(.*?)\n}}", text, re.S)
     if not match:
         return None
     params = [re.split(r"\W+", p.strip().split("[")[0])[-1] for p in match[1].split(",")]
     unused = set(re.findall(r"\(void\)(\w+)[,;]", match[2]))
     return _Body(params, unused, " ".join(re.sub(r"\(void\)\w+[,;]", "", match[2]).split()))
+
+
+def _assembly_body(text, function):
+    """Of a function that only returns, or of the one or two instructions of pv/native/forms.S's macros; else None."""
+    labels = r"(?:\s*^\w+:)*\s*"  # functions that are alike
+    match = re.search(rf"^{function}:{labels}(?:(ret)\b|op\w*\s+(.*))", text, re.M)
+    if not match:
+        return None
+    code = "" if match[1] else match[2]
+    registers = ["di", "si"]
+    unused = {name for name in registers if not re.search(rf"%[re]{name}", code)}
+    return _Body(registers, unused, "return 0;" if "xorl %eax, %eax" in code else code)
