@@ -148,7 +148,7 @@ def _body(table, backend, op):
     match = re.search(rf"\b{function}\(([^)]*)\)\s*{{(.*?)\n}}", text, re.S)
     if not match:
         return None
-    params = [re.split(r"\W+", p.strip().split("[")[0])[-1] for p in match[1].split(",")]
+    params = [re.split(r"\W+", p.strip().split("[")[0])[-1] for p in match[1].split(",") if p != "void"]
     unused = set(re.findall(r"\(void\)(\w+)[,;]", match[2]))
     return _Body(params, unused, " ".join(re.sub(r"\(void\)\w+[,;]", "", match[2]).split()))
 
