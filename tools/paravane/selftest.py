@@ -35,8 +35,8 @@ def _steps(scratch):
     yield Step("build with gcc", ["make", jobs, build])
     yield Step("build with clang and lld", ["make", jobs, "LLVM=1", f"BUILD={llvm}"])
     yield Step("make check", ["make", "check", build])
-    yield Step("host tests", ["make", "host-test", build])
-    yield Step("fuzzing, bounded", ["make", "fuzz", build])
+    yield Step("host tests", ["make", jobs, "host-test", build])
+    yield Step("fuzzing, bounded", ["make", jobs, "fuzz", build])
     by_op = ["suite", *RUN_LIMIT, "--ops", str(scratch / "ops-results.md")]
     yield Step("suite on every platform, by op too", RUN + by_op, words=r"\b0 fail")
     by_clang = ["suite", *RUN_LIMIT, "--on", "qemu,xen-pv", "--image", f"{llvm}/paravane.elf"]
