@@ -25,7 +25,6 @@ _COMMENT = re.compile(r"/\*(.*?)\*/", re.S)
 _TOKEN = re.compile(r"/\*.*?\*/|\bPV_(?:CLASS_BEGIN|CLASS_END|OP|HOT)\s*\(", re.S)
 _TABLE = re.compile(r"^(?:static )?const struct pv_(\w+)_ops (\w+) = \{(.*?)^\};", re.S | re.M)
 _ALL_TABLES = re.compile(r"^#define PV_OP\(.*\)\s+\.name = (\w+)_##name,$", re.M)  # of all classes at once
-_SHARED = re.compile(r"^#define (\w+_OPS) \\\n((?:.*\\\n)*.*)", re.M)  # fields of several tables
 _BACKEND = re.compile(r"^const struct pv_backend \w+ = \{(.*?)^\};", re.S | re.M)
 _FIELD = re.compile(r"\.(\w+)\s*=\s*(?:\(void \*\))?([^,]+?)\s*(?:,|$)")
 _TEST = re.compile(r"^(?:SOAK_)?TEST\(", re.M)
@@ -92,12 +91,7 @@ class OpTable:
 
 def read(root):
     """The OpTable of the tree at root."""
-    shared = dict(m for _, text in _texts(root, "pv", ".h") for m in _SHARED.findall(text))
-    code = {
-        path: re.sub(r"\b\w+_OPS\b", lambda m: shared.get(m[0], m[0]).replace("\\\n", "\n"), text)
-        for path, text in _texts(root, "pv")
-        if path.endswith((".c", ".S"))
-    }
+    code = {path: text for path, text in _texts(root, "pv") if path.endswith((".c", ".S"))}
     ops = parse_ops((root / "pv/ops.def").read_text())
     tests = [t for path, text in _texts(root, "test", ".c") for t in parse_tests(text, path)]
     _check_citations(ops, tests)
