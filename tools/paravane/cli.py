@@ -52,6 +52,7 @@ Paravane: one kernel image, every platform, one suite.
 
 Also for boot, suite, repro and bench:
   --smp N             virtual CPUs (default 1); the image uses 64 at most, and says what it leaves off
+  --pcpus N           physical CPUs below Xen (default: as --smp, a virtual CPU each); with 1 the virtual CPUs take turns
   --mem MIB           the guest's memory (default 256; on Xen this is dom0_mem)
   --xen FILE|VERSION  which Xen: a file (ELF or gzip) or an installed version such as 4.17
   --append WORDS      more words for the image's command line, such as "log=debug"
@@ -67,7 +68,7 @@ CPUS_MAX = 255  # more than the image uses, as many as xAPIC ids name
 SOAK_MAX = 7 * 24 * 3600
 
 _WITH_VALUE = (
-    "--on --run --app --module --filter --smp --mem --xen --append --timeout --image --jobs --junit --json --ops --against --limit --svg"
+    "--on --run --app --module --filter --smp --pcpus --mem --xen --append --timeout --image --jobs --junit --json --ops --against --limit --svg"
     " --soak"
 ).split()
 
@@ -135,6 +136,7 @@ def _parse(name, args, more=()):
     parser = _Parser(prog=f"run.sh {name}", add_help=False, allow_abbrev=False)
     parser.add_argument("--on", type=_not_empty)
     parser.add_argument("--smp", type=_number("virtual CPUs", 1, CPUS_MAX), default=1)
+    parser.add_argument("--pcpus", type=_number("physical CPUs", 1, CPUS_MAX), default=0)
     parser.add_argument("--mem", type=_number("MiB", 4, 1 << 20), default=platforms.DEFAULT_MEM)
     parser.add_argument("--xen", type=_not_empty, **({"action": "append"} if "names" in more else {}))
     parser.add_argument("--append", default="")
@@ -202,13 +204,16 @@ def _options(asked, caller, chosen):
     """Options for runs.py, with the image built and Xen found; chosen: the platforms."""
     if asked.xen and not any(p.name.startswith("xen") for p in chosen):
         raise usage("--xen says which Xen to boot, but no platform of --on is one of Xen's")
+    if asked.pcpus and not any(p.name.startswith("xen") for p in chosen):
+        raise usage("--pcpus says how many CPUs Xen has, but no platform of --on is one of Xen's")
     append = tuple(platforms.split_words(asked.append))
     found = None
     if any(p.name.startswith("xen") for p in chosen):
         found = runs.find_xen(asked.xen, caller)
     elf = caller / asked.image if asked.image else _build()
     return runs.Options(
-        elf, append=append, mem=asked.mem, smp=asked.smp, xen=found, timeout=asked.timeout
+        elf, append=append, mem=asked.mem, smp=asked.smp, xen=found, timeout=asked.timeout,
+        pcpus=asked.pcpus,
     )
 
 
@@ -329,7 +334,7 @@ def _repro(args, caller):
     elf = caller / asked.image if asked.image else repro.build(chosen[0])
     append = tuple(platforms.split_words(asked.append))
     options = runs.Options(
-        elf, append=append, mem=asked.mem, smp=asked.smp, timeout=asked.timeout
+        elf, append=append, mem=asked.mem, smp=asked.smp, timeout=asked.timeout, pcpus=asked.pcpus
     )
     listed = repro.cases(chosen, on, xens, options, skip_others=asked.all)
     directory = repro.run(listed, elf, asked.jobs)

@@ -50,10 +50,18 @@ class Boot:
     icount: bool = False  # count instructions: nothing from outside may reach the guest
     cpu: str = ""  # QEMU's -cpu, if not the platform's own choice
     xen_append: tuple = ()  # more words for Xen
+    pcpus: int = 0  # physical CPUs below Xen; 0: as many as the guest has virtual ones
+
+    def physical_cpus(self):
+        """With -icount QEMU runs all CPUs in one thread, and what is counted must not depend on theirs."""
+        return 1 if self.icount else self.pcpus or self.smp
 
     def xen_words(self, *more):
-        vcpus = f"dom0_max_vcpus={self.smp}"
-        return _XEN_WORDS + [f"dom0_mem={self.mem}M,max:{self.mem}M", vcpus, *more, *self.xen_append]
+        """With enough physical CPUs each virtual one has its own, so that they run in parallel."""
+        words = [f"dom0_mem={self.mem}M,max:{self.mem}M", f"dom0_max_vcpus={self.smp}"]
+        if 1 < self.smp <= self.physical_cpus():
+            words.append("dom0_vcpus_pin")
+        return _XEN_WORDS + words + [*more, *self.xen_append]
 
 
 @dataclass(frozen=True)
@@ -74,7 +82,8 @@ def qemu_binary():
 
 
 def _qemu(boot, machine, cpu="max", mem=None, smp=None):
-    argv = [qemu_binary(), "-accel", "tcg", "-machine", machine]
+    accel = "tcg" if boot.icount else "tcg,thread=multi"  # each CPU a thread of its own: they run in parallel
+    argv = [qemu_binary(), "-accel", accel, "-machine", machine]
     argv += ["-cpu", boot.cpu or cpu]
     argv += ["-m", str(mem or boot.mem), "-smp", str(smp or boot.smp)]
     argv += ["-nodefaults", "-no-user-config", "-no-reboot", "-display", "none", "-serial", "stdio"]
@@ -162,7 +171,7 @@ def _xen_kernel(boot, xen_words):
 
 
 def _xen_qemu(boot, cpu):
-    return _qemu(boot, "pc", cpu=cpu, mem=boot.mem + XEN_MEM, smp=1)
+    return _qemu(boot, "pc", cpu=cpu, mem=boot.mem + XEN_MEM, smp=boot.physical_cpus())
 
 
 def _xen_pv(boot):

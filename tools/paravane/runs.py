@@ -35,6 +35,7 @@ class Options:
     icount: bool = False
     cpu: str = ""
     xen_append: tuple = ()
+    pcpus: int = 0  # as Boot's
 
     def with_words(self, pattern, *words):
         """The same, for these tests and with more words on the command line."""
@@ -109,6 +110,7 @@ class RunDirectory:
         boot = platforms.Boot(
             self.image, self.module, directory, words, options.mem, options.smp, options.xen,
             options.gdb, options.icount, options.cpu, options.xen_append,
+            options.pcpus,
         )  # fmt: skip
         argv = platform.command(boot)
         promise = _promise(words)

@@ -107,6 +107,8 @@ def _cpus(scratch):
     for cpus, on in (("4", "qemu,grub,uefi,xen-pv,xen-pvh"), ("2", "qemu")):
         argv = ["suite", *RUN_LIMIT, "--smp", cpus, "--on", on]
         yield Step(f"suite with {cpus} CPUs on {on}", RUN + argv, words=r"\b0 fail")
+    turns = ["suite", *RUN_LIMIT, "--smp", "4", "--pcpus", "1", "--on", "xen-pv,xen-pvh"]
+    yield Step("suite with 4 CPUs that take turns on one", RUN + turns, words=r"\b0 fail")
     for platform in ("qemu", "xen-pv"):
         for cpus in (33, 64):
             more = ["--smp", str(cpus), "--append", "test=smp.e*"]

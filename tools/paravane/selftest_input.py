@@ -19,6 +19,8 @@ def steps(scratch):
         ("memory", ["boot", "--mem", "lots"], "not a number of MiB"),
         ("no CPU", ["boot", "--smp", "0"], "not a number of virtual CPUs, 1 to 255"),
         ("CPUs", ["suite", "--smp", "x"], "not a number of virtual CPUs"),
+        ("no physical CPU", ["suite", "--on", "xen-pv", "--pcpus", "0"], "not a number of physical CPUs, 1 to 255"),
+        ("physical CPUs without Xen", ["boot", "--pcpus", "2"], "no platform of --on is one of Xen's"),
         ("too many CPUs", ["suite", "--smp", "1000"], "not a number of virtual CPUs, 1 to 255"),
         ("no soak", ["suite", "--soak", "0"], "not a number of seconds"),
         ("soak of nothing", ["suite", "--on", "qemu", "--soak", "1", "--filter", "boot.*"], "repeats what it does"),

@@ -83,6 +83,29 @@ class CommandTest(unittest.TestCase):
         argv = platforms.PLATFORMS["xen-pv"].command(boot)
         self.assertEqual(argv[argv.index("-initrd") + 1], "/i test=a,,b,/m testmodule")
 
+    def _xen_machine(self, **more):
+        """What is behind -smp, and Xen's words."""
+        boot = platforms.Boot(Path("/i"), Path("/m"), self.scratch, xen=Path("/x"), **more)
+        argv = platforms.PLATFORMS["xen-pv"].command(boot)
+        return int(argv[argv.index("-smp") + 1]), argv[argv.index("-append") + 1].split(), argv[argv.index("-accel") + 1]
+
+    def test_each_virtual_cpu_has_a_physical_one(self):
+        cpus, words, accel = self._xen_machine(smp=4)
+        self.assertEqual((cpus, accel), (4, "tcg,thread=multi"))
+        self.assertTrue({"dom0_max_vcpus=4", "dom0_vcpus_pin"} <= set(words))
+
+    def test_virtual_cpus_take_turns(self):
+        for pcpus in (1, 2):
+            cpus, words, _accel = self._xen_machine(smp=4, pcpus=pcpus)
+            self.assertEqual(cpus, pcpus)
+            self.assertIn("dom0_max_vcpus=4", words)
+            self.assertNotIn("dom0_vcpus_pin", words)
+
+    def test_instructions_are_counted_on_one_cpu(self):
+        cpus, words, accel = self._xen_machine(smp=4, icount=True)
+        self.assertEqual((cpus, accel), (1, "tcg"))
+        self.assertNotIn("dom0_vcpus_pin", words)
+
     def test_quoting_for_grub(self):
         self.assertEqual(iso.quote(["a=*", "b='$x"]), "'a=*' 'b='\\''$x'")
 
