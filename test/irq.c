@@ -1,6 +1,7 @@
 /* Class 1's interrupt lines and class 2's interrupt flag. */
 #include "kernel/trap.h"
 #include "test/lines.h"
+#include "test/rtc.h"
 
 #define QUIET_NS (200 * NS_PER_US) /* long enough for an interrupt that should not come */
 
@@ -298,39 +299,14 @@ TEST(irq, many_lines_at_once, irq_bind, irq_raise)
 }
 
 /*
- * The machine itself, for once: the real-time clock's periodic interrupt, 128 a second (MC146818A
- * data sheet, registers A to C). Its rate is known, so it tells too whether the clock's nanoseconds
- * are nanoseconds. A host that was busy elsewhere can spoil a measurement, so the best of some
- * counts.
+ * The machine itself, for once: the real-time clock's periodic interrupt. Its rate is known, so it
+ * tells too whether the clock's nanoseconds are nanoseconds. A host that was busy elsewhere can
+ * spoil a measurement, so the best of some counts.
  */
 enum {
-    RTC_IRQ = 8,
-    CMOS_INDEX = 0x70,
-    CMOS_DATA = 0x71,
-    RTC_A = 0x0a,
-    RTC_A_RATE = 0x0f,
-    RTC_A_128_HZ = 0x09,
-    RTC_B = 0x0b,
-    RTC_B_PERIODIC = 0x40,
-    RTC_C = 0x0c, /* reading it ends the interrupt */
     BEATS = 8,
     BEATS_NS = BEATS * 1000000000ull / 128,
 };
-
-static u8 cmos_read(u8 index)
-{
-    u32 value = 0;
-
-    pv_port_out(CMOS_INDEX, 1, index);
-    pv_port_in(CMOS_DATA, 1, &value);
-    return (u8)value;
-}
-
-static void cmos_write(u8 index, u8 value)
-{
-    pv_port_out(CMOS_INDEX, 1, index);
-    pv_port_out(CMOS_DATA, 1, value);
-}
 
 static u64 first_beat, last_beat;
 static u32 beats;
@@ -338,7 +314,7 @@ static u32 beats;
 static void on_beat(void *data)
 {
     (void)data;
-    cmos_read(RTC_C);
+    rtc_end_beat();
     if (!beats)
         first_beat = pv_clock_ns();
     if (beats++ == BEATS)
@@ -375,21 +351,15 @@ TEST(irq, device_interrupts_at_its_rate, irq_bind, irq_eoi, clock_ns, time_init)
 {
     const int line = pv_irq_bind(PV_IRQ_ISA, RTC_IRQ);
     u64 shortest;
-    u8 a, b;
 
     if (line == -ENODEV)
         SKIP("the platform gives this guest no device's interrupt");
     REQUIRE(line >= 0);
     EXPECT_EQ(pv_irq_bind(PV_IRQ_ISA, RTC_IRQ), -EBUSY);
     EXPECT_EQ(irq_request((u32)line, on_beat, NULL), 0);
-    a = cmos_read(RTC_A);
-    b = cmos_read(RTC_B);
-    cmos_write(RTC_A, (a & (u8)~RTC_A_RATE) | RTC_A_128_HZ);
-    cmos_write(RTC_B, b | RTC_B_PERIODIC);
-    cmos_read(RTC_C);
+    rtc_start_beats(RTC_128_HZ);
     shortest = shortest_run();
-    cmos_write(RTC_B, b & (u8)~RTC_B_PERIODIC);
-    cmos_write(RTC_A, a);
+    rtc_stop_beats();
     EXPECT(shortest > BEATS_NS * 3 / 4 && shortest < BEATS_NS * 7 / 4);
     print("# %d beats of the RTC, %llu us, took %llu us\n", BEATS, BEATS_NS / 1000ull,
           (unsigned long long)(shortest / 1000));

@@ -1,8 +1,27 @@
 /*
- * Native interrupts: the flag is RFLAGS.IF; a line is a vector, fed by an I/O APIC's pin or by this
- * kernel itself (PV_IRQ_SOFT). A line that is masked takes its interrupt and remembers it, since an
- * edge that a masked pin sees is lost; only a level-triggered pin, which would come again at once,
- * is masked at the I/O APIC.
+ * Native interrupts: the flag is RFLAGS.IF. A line is a vector, which an I/O APIC's pin or this
+ * kernel itself (PV_IRQ_SOFT) sends to the CPU that bound the line.
+ *
+ * How a line is masked depends on what remembers an interrupt that arrives in the meantime:
+ *
+ * - A soft or edge-triggered line stays open at its source, because a masked pin forgets an edge.
+ *   Its CPU takes the interrupt, finds the line masked, and records it in the line's state.
+ * - A level-triggered line is masked at its pin, because the device repeats the interrupt until it
+ *   is served. The device remembers: unmasking the pin makes its request arrive again.
+ *
+ * Any CPU may mask and unmask, and the line's CPU decides at the same time, so MASKED and PENDING
+ * share one word that changes by atomic instructions only. They are totally ordered, so one of two
+ * things happens to an interrupt of a masked line:
+ *
+ *   on_line sets PENDING before irq_unmask's exchange: the exchange returns PENDING, and irq_unmask
+ *   sends the vector once more;
+ *   on_line looks after the exchange: the line is not masked, and on_line delivers the interrupt.
+ *
+ * With two separate flags both sides could miss each other: on_line read "masked", irq_unmask
+ * cleared it and found nothing pending, on_line then recorded an interrupt that no one looked for.
+ *
+ * A level-triggered line's state and pin change together under the lock, so that one CPU's mask and
+ * another's unmask cannot leave an open line with a masked pin.
  */
 #include "lib/string.h"
 #include "pv/native/apic.h"
@@ -18,10 +37,14 @@ enum line_kind {
     LINE_LEVEL,
 };
 
+enum line_state {
+    LINE_MASKED = 1 << 0,
+    LINE_PENDING = 1 << 1, /* an interrupt arrived while the line was masked */
+};
+
 static struct line {
-    enum line_kind kind;
-    bool masked;
-    bool waiting; /* came while it was masked */
+    enum line_kind kind; /* written last by bind: what precedes it is valid */
+    u32 state;
     u32 gsi;
     u32 cpu; /* that bound it */
 } lines[NR_LINES];
@@ -46,34 +69,38 @@ static void unlock(u64 flags)
     irq_restore(flags);
 }
 
-static void mask_pin(const struct line *l, bool masked)
-{
-    const u64 flags = lock();
-
-    native_ioapic_mask(l->gsi, masked);
-    unlock(flags);
-}
-
 static struct line *line_of(u32 line)
 {
-    return line < NR_LINES && lines[line].kind != LINE_FREE ? &lines[line] : NULL;
+    if (line >= NR_LINES || __atomic_load_n(&lines[line].kind, __ATOMIC_ACQUIRE) == LINE_FREE)
+        return NULL;
+    return &lines[line];
 }
 
-/* One that comes to another CPU than the line's is of the line's last life, bound there. */
+/* Record the interrupt of a masked line. Return false, and record nothing, if it is not masked. */
+static bool keep_pending(struct line *l)
+{
+    u32 state = __atomic_load_n(&l->state, __ATOMIC_SEQ_CST);
+
+    while (state & LINE_MASKED)
+        if (__atomic_compare_exchange_n(&l->state, &state, state | LINE_PENDING, false,
+                                        __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+            return true;
+    return false;
+}
+
+/*
+ * An interrupt of a line that is free, or bound on another CPU, was sent before the line was bound
+ * anew: it belongs to no handler.
+ */
 static void on_line(struct trap_frame *frame)
 {
     const u32 line = (u32)frame->vector - VECTOR_LINES;
+    struct line *l = line_of(line);
 
-    if (lines[line].cpu != pv_this_cpu()) {
+    if (!l || l->cpu != pv_this_cpu() || keep_pending(l))
         native_apic_eoi();
-        return;
-    }
-    if (lines[line].kind == LINE_FREE || lines[line].masked) {
-        lines[line].waiting = true;
-        native_apic_eoi();
-        return;
-    }
-    pv_upcalls->interrupt(frame, line);
+    else
+        pv_upcalls->interrupt(frame, line);
 }
 
 static void on_ipi(struct trap_frame *frame)
@@ -123,16 +150,20 @@ static bool vector_waits(u32 vector)
 
 static int bind(enum line_kind kind, u32 gsi, bool active_low)
 {
+    struct line *l = lines;
     u32 i = 0;
 
-    if (kind != LINE_SOFT && !native_ioapic_has(gsi))
+    if (kind != LINE_SOFT && (!native_ioapic_has(gsi) || native_apic_own_id() > IOAPIC_ID_MAX))
         return -ENODEV;
     if (kind != LINE_SOFT && gsi_is_bound(gsi))
         return -EBUSY;
-    while (lines[i].kind != LINE_FREE || vector_waits(VECTOR_LINES + i))
-        if (++i == NR_LINES)
+    while (l->kind != LINE_FREE || vector_waits(VECTOR_LINES + i))
+        if (l++, ++i == NR_LINES)
             return -ENOSPC;
-    lines[i] = (struct line){.kind = kind, .masked = true, .gsi = gsi, .cpu = pv_this_cpu()};
+    l->state = LINE_MASKED;
+    l->gsi = gsi;
+    l->cpu = pv_this_cpu();
+    __atomic_store_n(&l->kind, kind, __ATOMIC_RELEASE);
     if (kind != LINE_SOFT)
         native_ioapic_route(gsi, (u8)(VECTOR_LINES + i), kind == LINE_LEVEL, active_low,
                             native_apic_own_id());
@@ -164,12 +195,15 @@ int native_irq_bind(enum pv_irq_source source, u32 number)
 int native_irq_unbind(u32 line)
 {
     struct line *l = line_of(line);
+    u64 flags;
 
     if (!l)
         return -EINVAL;
-    if (l->kind != LINE_SOFT)
-        mask_pin(l, true);
-    WRITE_ONCE(l->kind, LINE_FREE);
+    flags = lock();
+    if (l->kind >= LINE_EDGE)
+        native_ioapic_mask(l->gsi, true);
+    __atomic_store_n(&l->kind, LINE_FREE, __ATOMIC_RELEASE);
+    unlock(flags);
     return 0;
 }
 
@@ -182,33 +216,39 @@ int native_irq_raise(u32 line)
     return native_send_vector(l->cpu, VECTOR_LINES + line);
 }
 
+static void mask_level(struct line *l, bool masked)
+{
+    const u64 flags = lock();
+
+    __atomic_store_n(&l->state, masked ? LINE_MASKED : 0, __ATOMIC_SEQ_CST);
+    native_ioapic_mask(l->gsi, masked);
+    unlock(flags);
+}
+
 int native_irq_mask(u32 line)
 {
     struct line *l = line_of(line);
 
     if (!l)
         return -EINVAL;
-    WRITE_ONCE(l->masked, true);
     if (l->kind == LINE_LEVEL)
-        mask_pin(l, true);
+        mask_level(l, true);
+    else
+        __atomic_fetch_or(&l->state, LINE_MASKED, __ATOMIC_SEQ_CST);
     return 0;
 }
 
-/* The order matters: an interrupt after "masked" has fallen is delivered, one before it has set
- * waiting. */
 int native_irq_unmask(u32 line)
 {
     struct line *l = line_of(line);
 
     if (!l)
         return -EINVAL;
-    WRITE_ONCE(l->masked, false);
     if (l->kind == LINE_LEVEL)
-        mask_pin(l, false);
-    if (!READ_ONCE(l->waiting))
-        return 0;
-    l->waiting = false;
-    return native_send_vector(l->cpu, VECTOR_LINES + line);
+        mask_level(l, false);
+    else if (__atomic_exchange_n(&l->state, 0, __ATOMIC_SEQ_CST) & LINE_PENDING)
+        return native_send_vector(l->cpu, VECTOR_LINES + line);
+    return 0;
 }
 
 /* The CPU has at most one line in service: its handler runs with interrupts disabled. */
