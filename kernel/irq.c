@@ -1,5 +1,6 @@
 /* See kernel/irq.h. */
 #include "kernel/irq.h"
+#include "kernel/console.h"
 #include "kernel/kernel.h"
 #include "kernel/panic.h"
 #include "kernel/smp.h"
@@ -8,7 +9,8 @@
 #include "kernel/verdict.h"
 #include "lib/string.h"
 
-#define LINES_MAX 8192
+#define LINES_MAX  8192
+#define NR_VECTORS 256
 
 static struct {
     void (*handler)(void *data);
@@ -16,6 +18,7 @@ static struct {
 } lines[LINES_MAX];
 
 static void (*ipi_handlers[PV_NR_IPIS])(void);
+static u64 unclaimed[NR_VECTORS];
 
 const struct trap_frame *irq_frame(void)
 {
@@ -86,6 +89,20 @@ void irq_on_ipi(struct trap_frame *frame, enum pv_ipi kind)
     if (ipi_handlers[kind])
         ipi_handlers[kind]();
     leave(c);
+}
+
+/* Warn about the first at each vector: a device may send thousands. */
+void irq_on_unclaimed(u8 vector)
+{
+    if (__atomic_fetch_add(&unclaimed[vector], 1, __ATOMIC_RELAXED))
+        return;
+    log_warn("interrupt at vector 0x%x, which belongs to nothing: ended and counted; CPU %u",
+             vector, pv_this_cpu());
+}
+
+u64 irq_unclaimed(u8 vector)
+{
+    return __atomic_load_n(&unclaimed[vector], __ATOMIC_RELAXED);
 }
 
 void irq_set_ipi_handler(enum pv_ipi kind, void (*handler)(void))

@@ -28,6 +28,10 @@ void irq_set_ipi_handler(enum pv_ipi kind, void (*handler)(void));
 void irq_on_interrupt(struct trap_frame *frame, u32 line);
 void irq_on_timer(struct trap_frame *frame);
 void irq_on_ipi(struct trap_frame *frame, enum pv_ipi kind);
+void irq_on_unclaimed(u8 vector);
+
+/* Return how many interrupts came at a vector that belongs to nothing. */
+u64 irq_unclaimed(u8 vector);
 
 /* The frame that the interrupt being handled came with; NULL outside of handlers. */
 const struct trap_frame *irq_frame(void);

@@ -153,6 +153,7 @@ void trap_init(void)
         .interrupt = irq_on_interrupt,
         .timer = irq_on_timer,
         .ipi = irq_on_ipi,
+        .unclaimed = irq_on_unclaimed,
         .interrupts_done = sched_on_interrupts_done,
         .reschedule = sched_on_unlock,
         .suspend = lifecycle_suspend,

@@ -65,6 +65,14 @@ struct pv_upcalls {
     void (*ipi)(struct trap_frame *frame, enum pv_ipi kind);
 
     /*
+     * An interrupt came at a vector that the backend has given to nothing (a firmware or kernel
+     * before this one left it, a device sends a message that was never set up, or the controller
+     * calls it spurious). The backend has told the controller that it is handled. Context:
+     * interrupt, or before interrupts are enabled for one that an earlier kernel left in service.
+     */
+    void (*unclaimed)(u8 vector);
+
+    /*
      * All interrupts that came together have been told, and the controllers know that they are
      * handled: the last call before the interrupted code goes on. The kernel may let another
      * thread run in it, and return from it later and on another CPU. Interrupts disabled.

@@ -121,11 +121,6 @@ static void enable_in_best_mode(u32 ecx)
     page = mmio_at(base & APIC_BASE_ADDRESS);
 }
 
-static void spurious(struct trap_frame *frame)
-{
-    (void)frame; /* has no bit in service, so no EOI (section 11.9) */
-}
-
 bool native_apic_init(void)
 {
     const struct cpuid_regs r = cpuid(1, 0);
@@ -133,7 +128,6 @@ bool native_apic_init(void)
     if (!(r.edx & CPUID1_EDX_APIC))
         return false;
     enable_in_best_mode(r.ecx);
-    native_own_vector(VECTOR_SPURIOUS, spurious);
     native_apic_set(APIC_SVR, SVR_ENABLE | VECTOR_SPURIOUS);
     native_apic_set(APIC_TPR, 0);
     native_apic_set(APIC_LVT_TIMER, LVT_MASKED);
@@ -141,5 +135,6 @@ bool native_apic_init(void)
     native_apic_set(APIC_LVT_LINT1, LVT_NMI);
     native_apic_set(APIC_LVT_ERROR, LVT_MASKED);
     present = true;
+    native_end_left_over();
     return true;
 }

@@ -11,6 +11,7 @@ enum {
     APIC_TPR = 0x80,
     APIC_EOI = 0xb0,
     APIC_SVR = 0xf0,
+    APIC_ISR = 0x100, /* 32 vectors in each of 8 registers */
     APIC_IRR = 0x200, /* 32 vectors in each of 8 registers */
     APIC_ESR = 0x280,
     APIC_ICR_LOW = 0x300,

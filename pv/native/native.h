@@ -22,7 +22,16 @@ void native_take_exception_stacks(u32 cpu, const struct pv_cpu_start *start);
 
 /* Interrupts at this vector (32 to 255) go to owner from now on, with interrupts disabled. */
 void native_own_vector(u8 vector, void (*owner)(struct trap_frame *frame));
-extern u64 native_unclaimed_interrupts;
+
+/*
+ * unclaimed.c. If an interrupt at this vector is in service in the local APIC, end it, report it
+ * and return true.
+ */
+bool native_end_unclaimed(u8 vector);
+/* Report an interrupt that the local APIC has not in service, and end it where an 8259 has. */
+void native_end_spurious(u8 vector);
+/* End and report all that is in service on this CPU. Context: interrupts disabled. */
+void native_end_left_over(void);
 
 /* console.c */
 bool native_console_init(void);

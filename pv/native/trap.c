@@ -1,8 +1,8 @@
 /*
  * Native exceptions and interrupts: an IDT whose 256 gates lead to the stubs in entry.S (Intel SDM
  * vol. 3, chapter 6), and stacks of their own for those that can come where no other stack is to be
- * trusted. Vectors below 32 are exceptions; each of the others has an owner, or an interrupt that
- * comes there is counted and dropped.
+ * trusted. Vectors below 32 are exceptions; others may have an owner; an interrupt at a vector
+ * without one is ended and counted (unclaimed.c).
  */
 #include "pv/native/exception_stack.h"
 #include "pv/native/io.h"
@@ -65,7 +65,6 @@ static u64 early_gdt[GDT_MIN_COUNT] __aligned(PAGE_SIZE);
 
 /* Who takes the interrupt at a vector, from vector 32 on. */
 static void (*owners[NR_VECTORS])(struct trap_frame *frame);
-u64 native_unclaimed_interrupts;
 
 void native_own_vector(u8 vector, void (*owner)(struct trap_frame *frame))
 {
@@ -88,6 +87,13 @@ static void interrupt(struct trap_frame *frame)
     pv_upcalls->interrupts_done(frame);
 }
 
+/* To int from user mode. */
+static bool is_open(u8 vector)
+{
+    return idt[vector].type >> GATE_DPL_SHIFT & 3;
+}
+
+/* An interrupt may have an exception's vector too, or one that is open to int: the APIC says so. */
 void native_vector(struct trap_frame *frame)
 {
     trap_frame_number(frame);
@@ -95,14 +101,14 @@ void native_vector(struct trap_frame *frame)
         pv_upcalls->nmi(frame);
     else if (frame->vector == VECTOR_DB)
         debug_exception(frame);
-    else if (frame->vector < NR_EXCEPTIONS)
-        pv_upcalls->exception(frame, frame->vector == VECTOR_PF ? read_cr2() : 0);
     else if (owners[frame->vector])
         interrupt(frame);
-    else if (idt[frame->vector].type >> GATE_DPL_SHIFT & 3)
-        pv_upcalls->exception(frame, 0);
+    else if (native_end_unclaimed((u8)frame->vector))
+        return;
+    else if (frame->vector < NR_EXCEPTIONS || is_open((u8)frame->vector))
+        pv_upcalls->exception(frame, frame->vector == VECTOR_PF ? read_cr2() : 0);
     else
-        native_unclaimed_interrupts++;
+        native_end_spurious((u8)frame->vector);
 }
 
 void native_syscall(struct trap_frame *frame)

@@ -6,7 +6,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from . import packaged, platforms, selftest_input, selftest_programs, selftest_stop, sizes
+from . import packaged, platforms, selftest_devices, selftest_input, selftest_programs, selftest_stop, sizes
 from .common import EXIT_FAIL, EXIT_PASS, EXIT_USAGE, build_dir, make_dirs, short
 from .step import RUN, RUN_LIMIT, Step, boot, report
 
@@ -54,6 +54,7 @@ def _steps(scratch):
     yield from _proofs()
     yield from _mutants()
     yield from selftest_input.steps(scratch)
+    yield from selftest_devices.steps()
     yield from _repros(scratch)
     yield from selftest_programs.steps(scratch)
     yield from (selftest_stop.interrupted, selftest_stop.terminated, selftest_stop.killed)
