@@ -4,6 +4,8 @@
 #include "kernel/thread.h"
 #include "pv/pv.h"
 
+void (*user_left_hook)(const struct trap_frame *frame);
+
 /* The kernel's stack goes on below sp whenever user mode is left. */
 void user_go(struct trap_frame *frame, enum user_entry entry, u64 sp)
 {
@@ -20,12 +22,14 @@ void user_go(struct trap_frame *frame, enum user_entry entry, u64 sp)
  * A trap of the kernel itself while user mode is being entered or left is the doing of the frame
  * that was to be loaded: nothing else runs between user_go and the next upcall.
  */
-static void leave(struct trap_taker *taker, struct trap_frame *frame, u64 fault_address)
+static void end_user_run(struct trap_taker *taker, struct trap_frame *frame, u64 fault_address)
 {
     struct user_state *user = (struct user_state *)taker;
 
+    if (user_left_hook)
+        user_left_hook(frame);
     this_thread()->user = NULL;
-    this_thread()->on_switch = NULL;
+    this_thread()->on_switch = user->caller_on_switch;
     user->exit.fault_address = fault_address;
     user->exit.stack = (u64)(frame + 1);
     user->exit.refused = !from_user(frame);
@@ -52,7 +56,8 @@ static void on_switch(struct thread *thread, bool has_come)
 struct user_exit user_run(struct trap_frame *frame, enum user_entry entry)
 {
     const u64 flags = pv_irq_save();
-    struct user_state user = {.taker.take = leave, .frame = frame};
+    struct user_state user = {
+        .taker.take = end_user_run, .frame = frame, .caller_on_switch = this_thread()->on_switch};
 
     if (this_thread()->user)
         panic("user_run inside of user_run");
@@ -60,6 +65,8 @@ struct user_exit user_run(struct trap_frame *frame, enum user_entry entry)
     this_thread()->on_switch = on_switch;
     trap_push(&user.taker);
     user_enter(user.taker.saved, frame, entry);
+    if (user.caller_on_switch)
+        user.caller_on_switch(this_thread(), true);
     pv_restore_fl(flags);
     return user.exit;
 }

@@ -8,6 +8,8 @@
 
 #include "kernel/trap.h"
 
+struct thread;
+
 /* How user mode is entered. */
 enum user_entry {
     USER_BY_IRET,
@@ -26,9 +28,16 @@ struct user_exit {
  * vector says how (below 256, or VECTOR_SYSCALL and its like). cs and ss of *frame are the caller's
  * to set (USER_CS, USER_DS). Context: thread. Interrupts are as they were when it returns, while
  * user mode has what frame->rflags says. Interrupts that come meanwhile are handled and do not end
- * it.
+ * it. The thread's own on_switch holds again when it returns, and has been called as after a
+ * switch.
  */
 struct user_exit user_run(struct trap_frame *frame, enum user_entry entry);
+
+/*
+ * If set, called by every upcall that ends a user_run, in its context and with its frame: a test's
+ * view of the kernel's state there.
+ */
+extern void (*user_left_hook)(const struct trap_frame *frame);
 
 /*
  * What waits for user mode to end: on the stack of the thread that is there. What it needs of traps
@@ -41,6 +50,7 @@ struct user_state {
     struct trap_frame *frame;
     struct user_exit exit;
     u64 fs_base, gs_base; /* while the thread does not run */
+    void (*caller_on_switch)(struct thread *thread, bool has_come);
 };
 
 /* user_enter.S: saves the caller's registers in saved (rbx rbp r12 r13 r14 r15 rsp rip), then goes
