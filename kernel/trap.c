@@ -61,10 +61,15 @@ static bool take(struct trap_frame *frame, u64 fault_address)
     frame->r15 = taker->saved[5];
     frame->rsp = taker->saved[6];
     frame->rip = taker->saved[7];
+    frame->cs = pv_kernel_cs();
+    frame->ss = pv_kernel_ss();
     return true;
 }
 
-/* fault_try returns once more: false. */
+/*
+ * fault_try returns once more: false. The frame may be one that pv_iret could not load, so only IF
+ * of its flags is kept: C code wants DF, TF and AC clear.
+ */
 static void take_fault(struct trap_taker *taker, struct trap_frame *frame, u64 fault_address)
 {
     struct fault *f = (struct fault *)taker;
@@ -75,6 +80,7 @@ static void take_fault(struct trap_taker *taker, struct trap_frame *frame, u64 f
     f->rip = frame->rip;
     f->address = fault_address;
     frame->rax = false;
+    frame->rflags &= PV_FLAG_IF;
 }
 
 void fault_begin(struct fault *f)

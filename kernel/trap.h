@@ -56,7 +56,8 @@ const char *exception_name(u64 vector);
 /*
  * PV_TRY(fault) { … } runs the block; an exception in it (or in what it calls) ends it, and fault
  * then says which. MUST NOT be left by return, break or goto. What the block changes of the
- * function's own variables is lost after an exception unless they are volatile.
+ * function's own variables is lost after an exception unless they are volatile. An exception inside
+ * a user_access_begin section ends the section.
  */
 #define PV_TRY(f) \
     for (bool pv_try_once_ = fault_try(&(f)); pv_try_once_; pv_try_once_ = fault_end(&(f)))

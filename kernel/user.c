@@ -34,8 +34,6 @@ static void end_user_run(struct trap_taker *taker, struct trap_frame *frame, u64
     user->exit.stack = (u64)(frame + 1);
     user->exit.refused = !from_user(frame);
     *user->frame = *frame;
-    frame->cs = pv_kernel_cs();
-    frame->ss = pv_kernel_ss();
     frame->rflags = 2; /* interrupts disabled */
 }
 
