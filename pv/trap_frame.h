@@ -10,6 +10,7 @@
 #define TRAP_FRAME_RIP    (17 * 8)
 #define TRAP_FRAME_CS     (18 * 8)
 #define TRAP_FRAME_RFLAGS (19 * 8)
+#define TRAP_FRAME_RSP    (20 * 8)
 #define TRAP_FRAME_SS     (21 * 8)
 #define TRAP_FRAME_SIZE   (22 * 8)
 
@@ -38,6 +39,7 @@ struct trap_frame {
 _Static_assert(offsetof(struct trap_frame, rip) == TRAP_FRAME_RIP, "assembly knows the layout");
 _Static_assert(offsetof(struct trap_frame, rflags) == TRAP_FRAME_RFLAGS,
                "assembly knows the layout");
+_Static_assert(offsetof(struct trap_frame, rsp) == TRAP_FRAME_RSP, "assembly knows the layout");
 _Static_assert(sizeof(struct trap_frame) == TRAP_FRAME_SIZE, "assembly knows the layout");
 
 /* Does the frame tell of user mode? On every backend: the kernel's frames show CPL 0, also on Xen

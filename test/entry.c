@@ -12,6 +12,52 @@
 
 #define NON_CANONICAL 0x0000900000000000
 
+/* ---- Frames of the kernel that cannot be loaded ------------------------------------------------
+ */
+
+/*
+ * pv_iret to kernel mode faults like that to user mode: one exception, which a PV_TRY block takes,
+ * and the kernel's and the user's %gs bases are as before.
+ */
+TEST(entry, impossible_kernel_frames_end_in_an_exception, iret)
+{
+    const u64 cs = pv_kernel_cs(), ss = pv_kernel_ss();
+    const struct {
+        u64 rip, cs, ss;
+    } bad[] = {
+        {NON_CANONICAL, cs, ss},
+        {(u64)memset, 0xfff0, ss},
+        {(u64)memset, 0, ss},
+        {(u64)memset, GDT_FIRST_FREE * 8, ss},
+        {(u64)memset, cs, 0xfff0},
+    };
+    static u8 stack[2048] __aligned(16); /* where the exception may be pushed */
+    struct pv_cpu_area *const area = pv_this_area();
+
+    pv_irq_disable();
+    EXPECT_EQ(pv_write_user_gs_base(SANDBOX_DATA), 0);
+    for (u32 i = 0; i < ARRAY_SIZE(bad); i++) {
+        struct trap_frame frame = {.rip = bad[i].rip,
+                                   .cs = bad[i].cs,
+                                   .ss = bad[i].ss,
+                                   .rsp = (u64)(stack + sizeof(stack)),
+                                   .rflags = RFLAGS_FIXED};
+        struct fault f = {0};
+
+        PV_TRY(f)
+        {
+            pv_iret(&frame);
+        }
+        EXPECT(f.caught && f.vector < 32);
+        EXPECT(pv_this_area() == area);
+        EXPECT_EQ(pv_read_user_gs_base(), SANDBOX_DATA);
+        print("# kernel frame %u: %s, error %#llx\n", i, exception_name(f.vector),
+              (unsigned long long)f.error);
+    }
+    EXPECT_EQ(pv_write_user_gs_base(0), 0);
+    pv_irq_enable();
+}
+
 /* ---- user_run ----------------------------------------------------------------------------------
  */
 

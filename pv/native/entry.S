@@ -12,9 +12,11 @@
 #include "pv/trap_frame.inc"
 
 #define MSR_GS_BASE 0xc0000101
+#define MSR_KERNEL_GS_BASE 0xc0000102
+#define RFLAGS_IF (1 << 9)
 #define RFLAGS_IOPL (3 << 12)
 #define RFLAGS_FIXED 2
-
+#define IRET_CS 8			/* in what iretq loads: rip, cs, rflags, rsp, ss */
 /*
  * At a stub's call (pv/vector_stubs.S): completes the frame, the call's return address being its vector. Whether the
  * CPU pushed an error code, the stack pointer tells, which it aligned to 16 bytes before (Intel SDM vol. 3,
@@ -44,9 +46,11 @@ native_exception:
 	begin_frame
 	jnz	1f
 	cmpq	$native_iret_instruction, TRAP_FRAME_RIP(%rbx)
-	jne	2f				/* else: iretq itself faulted, after the exchange */
-1:	swapgs
-2:	call	native_vector
+	jne	2f
+	movq	TRAP_FRAME_RSP(%rbx), %rax	/* iretq itself faulted, and left its frame on the stack */
+	testb	$3, IRET_CS(%rax)
+	jz	2f				/* else: to user mode, so %gs is exchanged already */
+1:	swapgs2:	call	native_vector
 
 /* %rbx = frame. Interrupts are disabled from here to the end. */
 frame_return:
