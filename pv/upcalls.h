@@ -24,11 +24,13 @@ enum pv_ipi {
 struct pv_upcalls {
     /*
      * An exception, vectors 0 to 31 but NMI (Intel SDM vol. 3, table 6-1), or int with a vector
-     * that write_idt_entry opened to user mode. Runs on the stack that was interrupted, that of
-     * load_sp0 if it was user mode or, natively for #DB, #DF and #MC, on one of its own; interrupts
-     * are disabled. fault_address is CR2 for a page fault, else 0. May change the frame: execution
-     * goes on as the frame says. The backend MUST NOT have touched any state that it does not
-     * restore.
+     * that write_idt_entry opened to user mode. Runs on the stack of load_sp0 if user mode was
+     * interrupted, else on the stack that was interrupted or, natively for #DB, #DF and #MC, on one
+     * of its own. Interrupts are disabled, and of the flags DF, TF, NT and (where the CPU has SMAP)
+     * AC are clear, whatever user mode had. fault_address is CR2 for a page fault, else 0. May
+     * change the frame: execution continues as the frame says; natively a frame of #DB, #DF and #MC
+     * whose rip is left alone resumes the interrupted code. The backend MUST NOT have touched any
+     * state that it does not restore.
      */
     void (*exception)(struct trap_frame *frame, u64 fault_address);
 
@@ -40,14 +42,19 @@ struct pv_upcalls {
 
     /*
      * A system call from user mode: frame->vector is VECTOR_SYSCALL, VECTOR_SYSCALL32 or
-     * VECTOR_SYSENTER. On the stack of load_sp0, interrupts disabled. rcx and r11 hold what the
-     * instruction left there: the user's rip and rflags for syscall.
+     * VECTOR_SYSENTER. On the stack of load_sp0, interrupts disabled, flags as for exception. rcx
+     * and r11 hold what the instruction left there: the user's rip and rflags for syscall. The CPU
+     * keeps neither rip nor rsp of sysenter: the frame has edx and ecx in their place. A step that
+     * user mode's TF makes due after the instruction is not reported: the frame's rflags show TF.
      */
     void (*syscall)(struct trap_frame *frame);
 
     /*
-     * Xen PV only: Xen could not reload the segment registers of the code that frame describes;
-     * they are null now. Execution goes on as the frame says.
+     * Xen PV only: Xen let this vCPU run again and could not load ds, es, fs or gs of the code that
+     * frame describes, kernel or user mode, because the descriptor of a selector in use has
+     * changed; those are null now. On the stack of load_sp0 or the interrupted one, interrupts
+     * disabled. No other register has changed, and execution continues as the frame says. May come
+     * at any instruction at which the vCPU may be descheduled.
      */
     void (*failsafe)(struct trap_frame *frame);
 

@@ -12,6 +12,11 @@
 
 #define NON_CANONICAL 0x0000900000000000
 
+static bool on_xen_pv(void)
+{
+    return !strcmp(pv_backend_name(), "xen-pv");
+}
+
 /* ---- Frames of the kernel that cannot be loaded ------------------------------------------------
  */
 
@@ -56,6 +61,109 @@ TEST(entry, impossible_kernel_frames_end_in_an_exception, iret)
     }
     EXPECT_EQ(pv_write_user_gs_base(0), 0);
     pv_irq_enable();
+}
+
+/* ---- Flags -------------------------------------------------------------------------------------
+ */
+
+#define HOSTILE (RFLAGS_AC | RFLAGS_DF | RFLAGS_NT)
+
+static u64 kernel_flags;
+
+/* Where the CPU lacks SMAP, AC means nothing in the kernel, and nothing clears it. */
+static u64 must_be_clear(void)
+{
+    struct pv_features f;
+
+    pv_cpu_features(&f);
+    return RFLAGS_DF | RFLAGS_NT | RFLAGS_TF | (f.smap || on_xen_pv() ? RFLAGS_AC : 0);
+}
+
+static void note_flags(const struct trap_frame *frame)
+{
+    (void)frame;
+    kernel_flags |= __builtin_ia32_readeflags_u64();
+}
+
+static bool note_flags_of_nmi(struct trap_frame *frame)
+{
+    note_flags(frame);
+    return true;
+}
+
+static void end_spin(struct timer *timer)
+{
+    (void)timer;
+    note_flags(NULL);
+    EXPECT_EQ(pv_send_nmi(pv_this_cpu()), 0);
+    SANDBOX_WORD(0)++;
+}
+
+static void run_with_flags(const char *piece, u64 cs, u64 flags, u64 vector)
+{
+    sandbox_prepare(piece);
+    sandbox.frame.cs = cs;
+    sandbox.frame.rflags |= flags;
+    sandbox.frame.rdi = SANDBOX_DATA;
+    kernel_flags = 0;
+    sandbox_run(USER_BY_IRET);
+    EXPECT_EQ(sandbox.frame.vector, vector);
+    EXPECT_EQ(kernel_flags & must_be_clear(), 0);
+    EXPECT_EQ(sandbox.frame.rflags & flags, flags);
+}
+
+TEST(entry, handlers_run_with_the_kernels_flags, trap_init, syscall_init, send_nmi, timer_set)
+{
+    struct timer timer = {0};
+    struct pv_features f;
+
+    pv_cpu_features(&f);
+    REQUIRE(sandbox_enter());
+    user_left_hook = note_flags;
+    nmi_hook = note_flags_of_nmi;
+    EXPECT_EQ(pv_write_idt_entry(0x80, 3), 0);
+    run_with_flags(user_code_undefined, USER_CS, HOSTILE, VECTOR_UD);
+    run_with_flags(user_code_add, USER_CS, HOSTILE | RFLAGS_TF, VECTOR_DB);
+    run_with_flags(user_code_syscall, USER_CS, HOSTILE, VECTOR_SYSCALL);
+    run_with_flags(user_code_int80, USER_CS, HOSTILE, 0x80);
+    run_with_flags(f.syscall32 ? user_code_syscall32 : user_code_sysenter, USER_CS32, HOSTILE,
+                   f.syscall32 ? VECTOR_SYSCALL32 : VECTOR_SYSENTER);
+    SANDBOX_WORD(0) = 0;
+    timer_start(&timer, pv_clock_ns() + NS_PER_MS, end_spin);
+    run_with_flags(user_code_spin, USER_CS, HOSTILE, VECTOR_SYSCALL);
+    EXPECT_EQ(pv_write_idt_entry(0x80, 0), 0);
+    user_left_hook = NULL;
+    nmi_hook = NULL;
+    sandbox_leave();
+}
+
+static bool has_run;
+
+static void note_flags_and_end(void *arg)
+{
+    (void)arg;
+    note_flags(NULL);
+    WRITE_ONCE(has_run, true);
+}
+
+/* A thread that is started while another one is preempted in its access of user memory has SMAP on.
+ */
+TEST(entry, access_of_user_memory_is_each_threads_own, user_access_begin, user_access_end)
+{
+    const u64 end = pv_clock_ns() + 20 * NS_PER_S;
+    struct thread *other;
+
+    kernel_flags = 0;
+    WRITE_ONCE(has_run, false);
+    other = thread_start("other", 0, note_flags_and_end, NULL);
+    REQUIRE(other);
+    pv_user_access_begin();
+    while (!READ_ONCE(has_run) && pv_clock_ns() < end)
+        barrier();
+    pv_user_access_end();
+    thread_join(other);
+    EXPECT(has_run);
+    EXPECT_EQ(kernel_flags & must_be_clear(), 0);
 }
 
 /* ---- user_run ----------------------------------------------------------------------------------

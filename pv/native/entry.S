@@ -5,8 +5,10 @@
  * 6.14). While the kernel runs, %gs has the kernel's base: whoever comes from user mode exchanges it first,
  * whoever goes there exchanges it last. #DB, NMI, #DF and #MC can come between the two, where the frame says
  * kernel mode but %gs is the user's; they have stacks of their own, on top of which lies the kernel's base.
- */
-#include "pv/cpu_area.h"
+ *
+ * A gate clears TF, NT, RF and VM, and IF; DF and AC stay as user mode set them (Intel SDM vol. 3, section
+ * 6.12.1.3). The kernel needs both clear: DF for C code, AC because SMAP does not hold while it is set.
+ */#include "pv/cpu_area.h"
 #include "pv/native/exception_stack.h"
 #include "pv/selectors.h"
 #include "pv/trap_frame.inc"
@@ -28,9 +30,11 @@
 	pushq	(%rsp)
 	movq	$0, 8(%rsp)
 1:	save_regs
-	testb	$3, TRAP_FRAME_CS(%rbx)
+	cmpb	$0, native_have_smap(%rip)
+	je	1f
+	clac
+1:	testb	$3, TRAP_FRAME_CS(%rbx)
 	.endm
-
 /* ring 3 is to have the IOPL that set_iopl says, whatever the frame at %rbx says. */
 	.macro	set_frame_iopl
 	movq	%gs:CPU_AREA_USER_IOPL, %rax

@@ -12,7 +12,7 @@
 #define CPUID_GIB_PAGES (1 << 26) /* leaf 0x80000001, edx */
 
 static pte_t *fixmap;
-static bool have_smap;
+bool native_have_smap;
 static bool have_gib_pages;
 
 /* The boot tables map the first 4 GiB where the direct map will be. */
@@ -38,7 +38,7 @@ static void protect_cpu(void)
     const u64 bits = native_cr4_bits() & (CR4_PGE | CR4_SMEP | CR4_SMAP | CR4_UMIP);
 
     write_cr4(read_cr4() | bits);
-    have_smap = bits & CR4_SMAP;
+    native_have_smap = bits & CR4_SMAP;
 }
 
 const char *native_install_tables(struct pv_kernel_tables *t)
@@ -207,13 +207,13 @@ void native_set_fixmap(enum pv_fixmap index, u64 value)
 
 void native_user_access_begin(void)
 {
-    if (have_smap)
+    if (native_have_smap)
         __asm__ volatile("stac" : : : "memory", "cc");
 }
 
 void native_user_access_end(void)
 {
-    if (have_smap)
+    if (native_have_smap)
         __asm__ volatile("clac" : : : "memory", "cc");
 }
 

@@ -51,6 +51,9 @@ void read_cpu_features(struct pv_features *features,
 void native_set_ist(u32 cpu, u32 i, u64 *top);
 void native_write_stack_tops(u64 value);
 
+/* mmu.c: CR4.SMAP is set on every CPU, so that AC is to be clear in the kernel (entry.S). */
+extern bool native_have_smap;
+
 /* mmu.c: of a shoot-down, on the CPU that is asked; and on one that has just come up. */
 void native_on_flush(struct trap_frame *frame);
 void native_flush_if_asked(void);
