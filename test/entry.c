@@ -17,6 +17,54 @@ static bool on_xen_pv(void)
     return !strcmp(pv_backend_name(), "xen-pv");
 }
 
+/* ---- System calls with TF set ------------------------------------------------------------------
+ */
+
+/* The 32-bit pieces prepare registers first: this far in is the system call itself. */
+enum {
+    SYSCALL32_OFFSET = 5,
+    SYSENTER_OFFSET = 7,
+};
+
+/* Enters a piece with TF set, so that the first instruction there is the one that is stepped. */
+static void step_system_call(const char *piece, u64 offset, u64 cs, u64 vector)
+{
+    sandbox_prepare(piece);
+    sandbox.frame.rip += offset;
+    sandbox.frame.cs = cs;
+    sandbox.frame.rflags |= RFLAGS_TF;
+    sandbox.frame.rdx = 0x1234;
+    sandbox.frame.rcx = SANDBOX_SP;
+    sandbox_run(USER_BY_IRET);
+    EXPECT_EQ(sandbox.frame.vector, vector);
+    EXPECT(!sandbox.exit.refused);
+    EXPECT_EQ(sandbox.frame.rflags & RFLAGS_TF, RFLAGS_TF);
+}
+
+/*
+ * A step that is due after a system call does not keep it from being one, and is not the kernel's.
+ * User mode's %gs base differs from the kernel's, which must not be lost on the way.
+ */
+TEST(entry, system_call_with_a_step_due_is_one, syscall_init, iret)
+{
+    struct pv_features f;
+
+    pv_cpu_features(&f);
+    REQUIRE(sandbox_enter());
+    EXPECT_EQ(pv_write_user_gs_base(SANDBOX_DATA), 0);
+    step_system_call(user_code_syscall, 0, USER_CS, VECTOR_SYSCALL);
+    if (f.syscall32) {
+        step_system_call(user_code_syscall32, SYSCALL32_OFFSET, USER_CS32, VECTOR_SYSCALL32);
+    } else {
+        step_system_call(user_code_sysenter, SYSENTER_OFFSET, USER_CS32, VECTOR_SYSENTER);
+        EXPECT_EQ(sandbox.frame.rip, 0x1234);
+        EXPECT_EQ(sandbox.frame.rsp, SANDBOX_SP);
+    }
+    EXPECT_EQ(pv_read_user_gs_base(), SANDBOX_DATA);
+    EXPECT_EQ(pv_write_user_gs_base(0), 0);
+    sandbox_leave();
+}
+
 /* ---- Frames of the kernel that cannot be loaded ------------------------------------------------
  */
 
@@ -31,10 +79,10 @@ TEST(entry, impossible_kernel_frames_end_in_an_exception, iret)
         u64 rip, cs, ss;
     } bad[] = {
         {NON_CANONICAL, cs, ss},
-        {(u64)memset, 0xfff0, ss},
-        {(u64)memset, 0, ss},
-        {(u64)memset, GDT_FIRST_FREE * 8, ss},
-        {(u64)memset, cs, 0xfff0},
+        {(u64)step_system_call, 0xfff0, ss},
+        {(u64)step_system_call, 0, ss},
+        {(u64)step_system_call, GDT_FIRST_FREE * 8, ss},
+        {(u64)step_system_call, cs, 0xfff0},
     };
     static u8 stack[2048] __aligned(16); /* where the exception may be pushed */
     struct pv_cpu_area *const area = pv_this_area();

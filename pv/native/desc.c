@@ -27,9 +27,6 @@ struct tss {
     u8 io_bitmap[IO_BITMAP_BYTES + 1];
 } __packed;
 
-/* entry.S */
-extern const char native_syscall_entry[], native_syscall32_entry[], native_sysenter_entry[];
-
 static struct per_cpu {
     struct tss tss __aligned(16);
     u64 *gdt; /* in use */

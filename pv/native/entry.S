@@ -8,7 +8,8 @@
  *
  * A gate clears TF, NT, RF and VM, and IF; DF and AC stay as user mode set them (Intel SDM vol. 3, section
  * 6.12.1.3). The kernel needs both clear: DF for C code, AC because SMAP does not hold while it is set.
- */#include "pv/cpu_area.h"
+ */
+#include "pv/cpu_area.h"
 #include "pv/native/exception_stack.h"
 #include "pv/selectors.h"
 #include "pv/trap_frame.inc"
@@ -19,6 +20,7 @@
 #define RFLAGS_IOPL (3 << 12)
 #define RFLAGS_FIXED 2
 #define IRET_CS 8			/* in what iretq loads: rip, cs, rflags, rsp, ss */
+
 /*
  * At a stub's call (pv/vector_stubs.S): completes the frame, the call's return address being its vector. Whether the
  * CPU pushed an error code, the stack pointer tells, which it aligned to 16 bytes before (Intel SDM vol. 3,
@@ -35,6 +37,7 @@
 	clac
 1:	testb	$3, TRAP_FRAME_CS(%rbx)
 	.endm
+
 /* ring 3 is to have the IOPL that set_iopl says, whatever the frame at %rbx says. */
 	.macro	set_frame_iopl
 	movq	%gs:CPU_AREA_USER_IOPL, %rax
@@ -54,7 +57,8 @@ native_exception:
 	movq	TRAP_FRAME_RSP(%rbx), %rax	/* iretq itself faulted, and left its frame on the stack */
 	testb	$3, IRET_CS(%rax)
 	jz	2f				/* else: to user mode, so %gs is exchanged already */
-1:	swapgs2:	call	native_vector
+1:	swapgs
+2:	call	native_vector
 
 /* %rbx = frame. Interrupts are disabled from here to the end. */
 frame_return:
@@ -70,16 +74,19 @@ native_iret_instruction:
 	iretq
 
 /*
- * %gs has whatever base it has, and gets it back; but who comes from user mode and is led elsewhere goes on with the
- * kernel's. The stack's limit is the interrupted one's, and holds for none of these: it is lifted meanwhile, which
- * costs nothing, since a page that is not mapped lies below each. The way back to the kernel shares no code with the
- * others: a breakpoint there would raise #DB on its own stack.
+ * From user mode these continue on the stack of load_sp0, as the others do. From the kernel they stay on the stack of
+ * their own: %gs may have either base, and gets it back if the handler leaves rip alone, that is, if the interrupted
+ * code continues. If the handler leads the frame elsewhere, the kernel's base stays, and the user's goes where swapgs
+ * will find it.
+ *
+ * The stack's limit is the interrupted code's and does not hold for a stack of their own: it is lifted in the
+ * meantime, which costs nothing, because a page that is not mapped is below each. The way back to interrupted code
+ * shares no instruction with the other ways: a breakpoint there would raise #DB on the stack that it is leaving.
  */
 native_exception_own_stack:
 	begin_frame
-	jz	1f
-	swapgs
-1:	movl	$MSR_GS_BASE, %ecx
+	jnz	own_stack_from_user
+	movl	$MSR_GS_BASE, %ecx
 	rdmsr
 	movl	%eax, %r12d
 	movl	%edx, %r13d
@@ -88,19 +95,44 @@ native_exception_own_stack:
 	wrmsr
 	movq	%gs:CPU_AREA_STACK_LIMIT, %r14
 	movq	$0, %gs:CPU_AREA_STACK_LIMIT
+	movq	TRAP_FRAME_RIP(%rbx), %r15
 	call	native_vector
 	movq	%r14, %gs:CPU_AREA_STACK_LIMIT
-	movl	$MSR_GS_BASE, %ecx
 	movl	%r12d, %eax
 	movl	%r13d, %edx
+	cmpq	%r15, TRAP_FRAME_RIP(%rbx)
+	jne	1f
+	movl	$MSR_GS_BASE, %ecx
 	wrmsr
-	testb	$3, TRAP_FRAME_CS(%rbx)
-	jnz	frame_return
 	restore_regs
 	addq	$16, %rsp
 	iretq
 
-/* syscall (Intel SDM vol. 2): rcx = rip, r11 = rflags, rsp and gs are still the user's; SFMASK cleared IF. */
+1:	cmpl	%eax, TRAP_FRAME_SIZE(%rbx)
+	jne	2f
+	cmpl	%edx, TRAP_FRAME_SIZE + 4(%rbx)
+	je	frame_return
+2:	movl	$MSR_KERNEL_GS_BASE, %ecx
+	wrmsr
+	jmp	frame_return
+
+own_stack_from_user:
+	swapgs
+	movq	%rbx, %rsi
+	movq	%gs:CPU_AREA_SP0, %rbx
+	subq	$TRAP_FRAME_SIZE, %rbx
+	movq	%rbx, %rdi
+	movl	$TRAP_FRAME_SIZE / 8, %ecx
+	rep	movsq
+	movq	%rbx, %rsp
+	movq	%rbx, %rdi
+	call	native_vector
+	jmp	frame_return
+
+/*
+ * syscall (Intel SDM vol. 2): rcx = rip, r11 = rflags, rsp and gs are still the user's; SFMASK has cleared IF, DF, TF,
+ * NT and AC.
+ */
 	.macro	syscall_stub name, cs, vector
 	.globl	\name
 \name:
@@ -121,20 +153,25 @@ native_exception_own_stack:
 	syscall_stub native_syscall32_entry, USER_CS32, VECTOR_SYSCALL32
 
 /*
- * sysenter: nothing of the user's rip, rsp and rflags is kept by the CPU; by our convention rdx and rcx hold
- * the first two. NT is not cleared by the CPU, and would break iretq.
+ * sysenter: the CPU keeps neither the user's rip nor its rsp; by our convention edx and ecx hold them. Of the flags it
+ * clears IF only: the frame gets them as they were, and then the kernel's own are loaded, because NT would break
+ * iretq. With TF set, #DB comes after each instruction up to native_sysenter_flags_saved (trap.c).
  */
-	.globl	native_sysenter_entry
+	.globl	native_sysenter_entry, native_sysenter_flags_saved
 native_sysenter_entry:
 	swapgs
 	movq	%gs:CPU_AREA_SP0, %rsp
 	pushq	$USER_DS
 	pushq	%rcx
+	movl	$0, 4(%rsp)
+	pushfq
+native_sysenter_flags_saved:
+	orq	$RFLAGS_IF, (%rsp)
 	pushq	$RFLAGS_FIXED
 	popfq
-	pushq	$RFLAGS_FIXED | (1 << 9)
 	pushq	$USER_CS32
 	pushq	%rdx
+	movl	$0, 4(%rsp)
 	pushq	$0
 	pushq	$VECTOR_SYSENTER
 syscall_common:

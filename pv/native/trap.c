@@ -71,11 +71,36 @@ void native_own_vector(u8 vector, void (*owner)(struct trap_frame *frame))
     owners[vector] = owner;
 }
 
+/*
+ * User mode may set TF and make a system call. SYSENTER leaves TF set (Intel SDM vol. 2), so that
+ * #DB follows each instruction of its entry until the flags are saved; SYSCALL clears TF by SFMASK,
+ * but Bochs raises #DB after it all the same. Either is the user's step and not the kernel's: it
+ * ends here, and the flags of the system call's frame show TF, on every CPU. True if it was one. A
+ * breakpoint at the same instruction raises #DB once more when this one has returned.
+ */
+static bool end_users_step(struct trap_frame *frame)
+{
+    const u8 *const rip = (const u8 *)frame->rip;
+    const bool in_sysenter = rip >= native_sysenter_entry && rip <= native_sysenter_flags_saved;
+    u64 dr6;
+
+    if (!in_sysenter && rip != native_syscall_entry && rip != native_syscall32_entry)
+        return false;
+    dr6 = native_get_debugreg(6);
+    if (!(dr6 & DR6_SINGLE_STEP))
+        return false;
+    native_set_debugreg(6, dr6 & ~DR6_SINGLE_STEP);
+    if (rip == native_sysenter_flags_saved)
+        frame->rflags &= ~RFLAGS_TF;
+    return true;
+}
+
 /* #DB has one stack, so a breakpoint on what its handler touches must not raise another. */
 static void debug_exception(struct trap_frame *frame)
 {
     __asm__ volatile("mov %0, %%dr7" : : "r"(DR7_FIXED));
-    pv_upcalls->exception(frame, 0);
+    if (!end_users_step(frame))
+        pv_upcalls->exception(frame, 0);
     __asm__ volatile("mov %0, %%dr7" : : "r"(native_dr7[pv_this_cpu()] | DR7_FIXED));
 }
 

@@ -28,11 +28,18 @@ void xen_pv_vector(struct trap_frame *frame);
 
 static u8 gate_dpl[NR_VECTORS];
 
-/* Xen's guess of a system call's segments is replaced by what user mode has on every backend. */
+/*
+ * Xen's guess of a system call's segments is replaced by what user mode has on every backend. Of
+ * sysenter Xen does not know rip and rsp: they are where native entry code takes them from, too.
+ */
 static void syscall(struct trap_frame *frame)
 {
     frame->cs = frame->vector == VECTOR_SYSCALL ? USER_CS : USER_CS32;
     frame->ss = USER_DS;
+    if (frame->vector == VECTOR_SYSENTER) {
+        frame->rip = (u32)frame->rdx;
+        frame->rsp = (u32)frame->rcx;
+    }
     pv_upcalls->syscall(frame);
 }
 
