@@ -17,7 +17,7 @@ _Static_assert(!offsetof(struct fault, taker.saved), "try.S knows the layout");
 
 extern const struct ex_entry _ex_table_start[], _ex_table_end[];
 
-trap_hook *debug_hook, *nmi_hook;
+trap_hook *debug_hook, *nmi_hook, *failsafe_hook;
 
 const char *exception_name(u64 vector)
 {
@@ -135,10 +135,17 @@ static void on_exception(struct trap_frame *frame, u64 fault_address)
         panic_exception(frame, fault_address);
 }
 
-static void on_entry(struct trap_frame *frame)
+static void on_syscall(struct trap_frame *frame)
 {
     if (!take(frame, 0))
         panic_exception(frame, 0);
+}
+
+/* The selectors that could not be loaded are null now, which the interrupted code has to bear. */
+static void on_failsafe(struct trap_frame *frame)
+{
+    if (failsafe_hook)
+        failsafe_hook(frame);
 }
 
 static void on_nmi(struct trap_frame *frame)
@@ -154,8 +161,8 @@ void trap_init(void)
     static const struct pv_upcalls upcalls = {
         .exception = on_exception,
         .nmi = on_nmi,
-        .syscall = on_entry,
-        .failsafe = on_entry,
+        .syscall = on_syscall,
+        .failsafe = on_failsafe,
         .interrupt = irq_on_interrupt,
         .timer = irq_on_timer,
         .ipi = irq_on_ipi,

@@ -41,11 +41,11 @@ struct fault {
 };
 
 /*
- * Who wants a #DB or an NMI: returns true if it was theirs, and has changed frame as need be. NULL
- * for nobody.
+ * A test's handlers of #DB, NMI and the failsafe callback, or NULL: each returns true if the trap
+ * was its own, and has changed frame as need be. A failsafe callback needs no handler.
  */
 typedef bool trap_hook(struct trap_frame *frame);
-extern trap_hook *debug_hook, *nmi_hook;
+extern trap_hook *debug_hook, *nmi_hook, *failsafe_hook;
 
 /* Hands the kernel's upcalls to pv/ and makes exceptions arrive. */
 void trap_init(void);

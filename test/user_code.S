@@ -77,6 +77,16 @@ user_code_\name:
 	piece	store				/* rsi at rdi, kernel memory or not */
 	movq	%rsi, (%rdi)
 	syscall
+	piece	sgdt				/* to rdi */
+	sgdt	(%rdi)
+	syscall
+	piece	spin_with_es			/* the selector in edx; says so by the second word at rdi; then as spin */
+	movl	%edx, %es
+	movq	%rdi, 8(%rdi)
+1:	cmpq	%rsi, (%rdi)
+	je	1b
+	movl	%es, %edx
+	ud2
 	.code32
 	piece	syscall32
 	movl	$0x32323232, %eax
