@@ -214,6 +214,81 @@ TEST(entry, access_of_user_memory_is_each_threads_own, user_access_begin, user_a
     EXPECT_EQ(kernel_flags & must_be_clear(), 0);
 }
 
+/* ---- Stacks and protection ---------------------------------------------------------------------
+ */
+
+/* The stack is gone: #PF cannot be pushed, and becomes #DF on a stack of its own. */
+TEST(entry, double_fault_has_a_stack_of_its_own, trap_init)
+{
+    struct fault f = {0};
+
+    if (on_xen_pv())
+        SKIP("a Xen PV guest sees no double fault: Xen ends the domain");
+    pv_irq_disable();
+    PV_TRY(f)
+    {
+        __asm__ volatile("movl $0x1000, %%esp\n\tpushq $0" : : : "memory");
+    }
+    pv_irq_enable();
+    EXPECT(f.caught);
+    EXPECT_EQ(f.vector, VECTOR_DF);
+}
+
+static bool read_faults(u64 va)
+{
+    struct fault f = {0};
+
+    PV_TRY(f)
+    {
+        (void)*(volatile u64 *)va;
+    }
+    return f.caught && f.vector == VECTOR_PF;
+}
+
+static bool call_faults(u64 va)
+{
+    struct fault f = {0};
+
+    PV_TRY(f)
+    {
+        __asm__ volatile("call *%0" : : "r"(va) : "memory");
+    }
+    return f.caught && f.vector == VECTOR_PF && f.rip == va;
+}
+
+/* The first instruction of each piece that is called here must not return to the kernel by itself.
+ */
+static void try_protection(void *arg)
+{
+    struct pv_features f;
+
+    pv_cpu_features(&f);
+    if (!EXPECT(sandbox_enter()))
+        return;
+    EXPECT_EQ(read_faults(SANDBOX_DATA), f.smap);
+    if (f.smep)
+        EXPECT(call_faults(sandbox_address(user_code_undefined)));
+    sandbox_prepare(user_code_sgdt);
+    sandbox.frame.rdi = SANDBOX_DATA;
+    sandbox_run(USER_BY_IRET);
+    if (f.umip)
+        EXPECT_EQ(sandbox.frame.vector, VECTOR_GP);
+    EXPECT(pv_read_cr4() == *(const u64 *)arg);
+    sandbox_leave();
+}
+
+TEST(entry, every_cpu_is_protected_from_user_memory, install_tables, cpu_up)
+{
+    u64 cr4 = pv_read_cr4();
+
+    for (u32 cpu = 0; cpu < smp_online_count(); cpu++) {
+        struct thread *t = thread_start("protection", cpu, try_protection, &cr4);
+
+        REQUIRE(t);
+        thread_join(t);
+    }
+}
+
 /* ---- user_run ----------------------------------------------------------------------------------
  */
 
