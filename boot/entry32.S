@@ -2,16 +2,22 @@
  * The two 32-bit ways in: multiboot2 (GRUB) and PVH (QEMU, Xen).
  *
  * Both arrive in 32-bit protected mode with paging off and the address of the loader's information
- * in %ebx (Multiboot2 specification 2.0, section 3.3; Xen docs/misc/pvh.pandoc). This file builds
- * the first page tables, goes to long mode and calls boot_main(protocol, info). Until trap_init in
- * there, an exception resets the machine: there is nothing yet that could print.
+ * in %ebx (Multiboot2 specification 2.0, section 3.3; Xen docs/misc/pvh.pandoc). All other state may
+ * be anything. This file builds the first page tables, goes to long mode and calls
+ * boot_main(protocol, info). What it cannot run on it names in one line (early_text.inc). An
+ * exception in 32-bit mode resets the machine; from start64 to trap_init it is named too.
  */
+#include "boot/early_text.inc"
+#include "boot/machine_end.h"
 #include "pv/native/long_mode.inc"
 
 #define MB2_HEADER_MAGIC 0xe85250d6
 #define MB2_BOOT_MAGIC   0x36d76289
 #define MB2_TAG_REQUEST  1
 #define MB2_TAG_ALIGN    6
+
+#define EFLAGS_FIXED 2
+#define DR7_FIXED    0x400
 
 #define CPUID_LM  (1 << 29)
 #define CPUID_NX  (1 << 20)
@@ -42,15 +48,25 @@ mb2_header_end:
 	.code32
 	.globl	multiboot2_entry
 multiboot2_entry:
+	movl	$PHYS(boot_stack_top), %esp
+	movl	$PHYS(bad_magic), %esi
 	cmpl	$MB2_BOOT_MAGIC, %eax
-	jne	hang32
+	jne	refuse32
 	movl	$BOOT_PROTOCOL_MULTIBOOT2, %ebp
 	jmp	start32
 
-hang32:
+/* Print the line at %esi, end the machine by QEMU's exit device, and where that is missing halt. */
+refuse32:
 	cli
+	cld
+	call	early_text32
+	movb	$MACHINE_END_ERROR, %al
+	outb	%al, $MACHINE_END_PORT
+1:	cli
 	hlt
-	jmp	hang32
+	jmp	1b
+
+	define_early_text early_text32, esi, edi
 
 	.globl	pvh_entry
 pvh_entry:
@@ -61,13 +77,23 @@ start32:
 	cli
 	cld
 	movl	$PHYS(boot_stack_top), %esp
-	movl	%ebx, %esi			/* cpuid clobbers %ebx */
+	pushl	$EFLAGS_FIXED
+	popfl					/* a leftover NT would make iretq fault */
+	movl	%ebx, %edi			/* cpuid clobbers %ebx */
 
+	movl	$PHYS(no_long_mode), %esi
+	movl	$0x80000000, %eax
+	cpuid
+	cmpl	$0x80000001, %eax
+	jb	refuse32
 	movl	$0x80000001, %eax
 	cpuid
-	andl	$(CPUID_LM | CPUID_NX), %edx
-	cmpl	$(CPUID_LM | CPUID_NX), %edx
-	jne	hang32				/* neither an x86-64 CPU nor a way to say so */
+	testl	$CPUID_LM, %edx
+	jz	refuse32
+	movl	$PHYS(no_nx), %esi
+	testl	$CPUID_NX, %edx
+	jz	refuse32
+	movl	%edi, %esi
 
 	/* The first 4 GiB in pages of 2 MiB, and the tables above them: see boot_pml4. */
 	movl	$PHYS(boot_pd), %edi
@@ -103,6 +129,9 @@ start64:
 	movl	%eax, %fs
 	movl	%eax, %gs
 	movq	$boot_stack_top, %rsp
+	call	early_trap_init
+	movl	$DR7_FIXED, %eax
+	movq	%rax, %dr7			/* no breakpoint is left over */
 	set_gs_base $cpus			/* CPU 0's area (pv/cpu_area.h) */
 
 	rdtsc
@@ -117,6 +146,12 @@ start64:
 	ud2
 
 	.section .rodata
+bad_magic:
+	.asciz	"\r\nparavane: verdict ERROR: the loader is not a Multiboot2 loader (wrong number in eax); use GRUB's multiboot2 command\r\n"
+no_long_mode:
+	.asciz	"\r\nparavane: verdict ERROR: this CPU has no 64-bit mode (long mode), which this kernel needs\r\n"
+no_nx:
+	.asciz	"\r\nparavane: verdict ERROR: this CPU has no NX (no-execute pages), which this kernel needs\r\n"
 	.balign	8
 	.globl	boot_gdt, boot_gdt_ptr
 boot_gdt:
@@ -127,6 +162,12 @@ boot_gdt:
 boot_gdt_ptr:
 	.short	. - boot_gdt - 1
 	.quad	PHYS(boot_gdt)
+
+	.data
+	.balign	4
+	.globl	boot_efer
+boot_efer:
+	.long	EFER_LME | EFER_NXE
 
 /*
  * The root shows one table of level 3 three times: at 0 (the identity, which the switch above needs), as the

@@ -6,7 +6,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from . import packaged, platforms, selftest_devices, selftest_input, selftest_programs, selftest_stop, sizes
+from . import packaged, platforms, selftest_devices, selftest_entry, selftest_input, selftest_programs
+from . import selftest_stop, sizes
 from .common import EXIT_FAIL, EXIT_PASS, EXIT_USAGE, build_dir, make_dirs, short
 from .step import RUN, RUN_LIMIT, Step, boot, report
 
@@ -55,6 +56,7 @@ def _steps(scratch):
     yield from _mutants()
     yield from selftest_input.steps(scratch)
     yield from selftest_devices.steps()
+    yield from selftest_entry.steps(scratch)
     yield from _repros(scratch)
     yield from selftest_programs.steps(scratch)
     yield from (selftest_stop.interrupted, selftest_stop.terminated, selftest_stop.killed)

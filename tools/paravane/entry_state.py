@@ -1,0 +1,109 @@
+"""QEMU with registers changed at an address: how a machine looks that a loader or firmware left in another state.
+
+entry_state.py ADDRESS REGISTER=VALUE... -- QEMU ARGUMENT...
+
+Becomes QEMU, whose gdb stub a child process serves: it waits until the CPU is about to execute the instruction at
+ADDRESS, in the state that "eax==VALUE" words ask for, sets the registers, and lets the machine run. If that fails it
+says so and ends QEMU. The protocol is GDB's (Remote Serial Protocol); the numbers of the registers are those of
+QEMU's description i386-64bit.xml.
+"""
+
+import os
+import socket
+import struct
+import sys
+import tempfile
+import time
+
+_NUMBERS = {"eax": 0, "ebx": 1, "ecx": 2, "edx": 3, "rip": 16, "eflags": 17, "cr0": 27, "cr4": 30, "efer": 32}
+_PATIENCE = 120  # seconds until QEMU listens, and for each answer
+
+
+class Stub:
+    """One connection to a gdb stub."""
+
+    def __init__(self, path):
+        self._socket = socket.socket(socket.AF_UNIX)
+        self._socket.settimeout(_PATIENCE)
+        deadline = time.monotonic() + _PATIENCE
+        while True:
+            try:
+                self._socket.connect(path)
+                break
+            except OSError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.02)
+        self._read = self._socket.makefile("rb")
+
+    def send(self, text):
+        data = text.encode()
+        self._socket.sendall(b"$" + data + b"#%02x" % (sum(data) % 256))
+
+    def ask(self, text):
+        """Sends a packet; returns the answer's text."""
+        self.send(text)
+        while True:
+            byte = self._read.read(1)
+            if not byte:
+                raise OSError("QEMU closed the connection")
+            if byte == b"$":
+                answer = b"".join(iter(lambda: self._read.read(1), b"#"))
+                self._read.read(2)
+                self._socket.sendall(b"+")
+                return answer.decode("ascii", "replace")
+
+    def must(self, text):
+        answer = self.ask(text)
+        if answer != "OK":
+            raise OSError(f"{text}: {answer or 'not supported'}")
+
+    def register(self, name):
+        data = bytes.fromhex(self.ask(f"p{_NUMBERS[name]:x}"))
+        return int.from_bytes(data, "little")
+
+    def set_register(self, name, value):
+        """Writes as many bytes as a read returns."""
+        size = len(self.ask(f"p{_NUMBERS[name]:x}")) // 2
+        self.must(f"P{_NUMBERS[name]:x}={struct.pack('<Q', value)[:size].hex()}")
+        if self.register(name) != value:
+            raise OSError(f"{name} is {self.register(name):#x} after {value:#x} was written")
+
+
+def _change(path, address, words):
+    stub = Stub(path)
+    stub.ask("qXfer:features:read:target.xml:0,ffb")  # until it is read QEMU takes no register by number
+    wanted = [word.split("==") for word in words if "==" in word]
+    changed = [word.split("=") for word in words if "==" not in word]
+    stub.must(f"Z1,{address:x},1")
+    while True:
+        stop = stub.ask("c")
+        if not stop.startswith(("T05", "S05")):
+            raise OSError(f"the machine stopped with {stop!r}")
+        if all(stub.register(name) == int(value, 0) for name, value in wanted):
+            break
+    for name, value in changed:
+        stub.set_register(name, int(value, 0))
+    stub.must(f"z1,{address:x},1")
+    stub.must("D")
+
+
+def main(args):
+    split = args.index("--")
+    address, words, qemu = int(args[0], 0), args[1:split], args[split + 1 :]
+    path = os.path.join(tempfile.mkdtemp(), "gdb")
+    parent = os.getpid()
+    if os.fork():
+        os.execvp(qemu[0], [*qemu, "-S", "-gdb", f"unix:{path},server=on,wait=off"])
+    try:
+        _change(path, address, words)
+    except (OSError, ValueError) as error:
+        print(f"entry_state: {error}", file=sys.stderr, flush=True)
+        os.kill(parent, 9)
+    os.unlink(path)
+    os.rmdir(os.path.dirname(path))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
