@@ -12,7 +12,7 @@
 /* What is kept of a word of the line: more than any known KEY=VALUE has. */
 #define WORD_MAX 80
 
-/* How much of a word an error quotes: all known words still fit behind it. */
+/* How much of a word an error quotes: all known words still fit after it. */
 #define QUOTE_MAX 48
 
 /* KEY= is followed by a value: a string of struct cmdline, or log's level. A bare KEY sets a bool.
@@ -43,7 +43,7 @@ const char log_levels[][6] = {
     [LOG_DEBUG] = "debug",
 };
 
-static const char unknown_word[] = "unknown word";
+static const char mistyped[] = "mistyped word";
 
 /* Which of words[] it is, and in *value what follows the key. */
 static size_t find(const char *word, const char **value)
@@ -69,16 +69,104 @@ static bool parse_level(const char *value, enum log_level *level)
     return false;
 }
 
-/* Takes one word of the line; bit i of *seen says that words[i] has come before. Returns NULL, or
- * what is wrong with it. */
+static char lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+/* How many characters word (len of them) and key have in common from the start, in either case. */
+static size_t common_prefix(const char *word, size_t len, const char *key, size_t key_len)
+{
+    size_t n = 0;
+
+    while (n < len && n < key_len && lower(word[n]) == key[n])
+        n++;
+    return n;
+}
+
+/* Do a and b end alike, from position i of a and j of b on? */
+static bool same_rest(const char *a, size_t a_len, size_t i, const char *b, size_t b_len, size_t j)
+{
+    return i <= a_len && j <= b_len && a_len - i == b_len - j &&
+           common_prefix(a + i, a_len - i, b + j, b_len - j) == a_len - i;
+}
+
+/*
+ * Is word (len characters, without "=" and value) key with one character changed, missing or too
+ * many, or two neighbours exchanged? A key of two characters is close to too many words.
+ */
+static bool is_close(const char *word, size_t len, const char *key, size_t key_len)
+{
+    const size_t i = common_prefix(word, len, key, key_len);
+    const bool exchanged = i + 1 < len && i + 1 < key_len && lower(word[i]) == key[i + 1] &&
+                           lower(word[i + 1]) == key[i];
+
+    if (i == len && i == key_len)
+        return true;
+    return key_len > 2 && (same_rest(word, len, i + 1, key, key_len, i + 1) ||
+                           same_rest(word, len, i, key, key_len, i + 1) ||
+                           same_rest(word, len, i + 1, key, key_len, i) ||
+                           (exchanged && same_rest(word, len, i + 2, key, key_len, i + 2)));
+}
+
+/* Which of words[] was meant by a word that is not one of them, ARRAY_SIZE(words) if none was. */
+static size_t find_close(const char *word)
+{
+    const char *equals = strchr(word, '=');
+    const size_t len = equals ? (size_t)(equals - word) : strlen(word);
+    size_t i, key_len;
+
+    for (i = 0; i < ARRAY_SIZE(words); i++) {
+        key_len = strlen(words[i].key);
+        if (words[i].key[key_len - 1] == '=')
+            key_len--;
+        if (is_close(word, len, words[i].key, key_len))
+            break;
+    }
+    return i;
+}
+
+/* Copy word to to (cap bytes), with "?" for what is not printable ASCII. Returns whether it fits.
+ */
+static bool copy_printable(char *to, const char *word, size_t cap)
+{
+    const bool whole = str_copy(to, word, cap);
+
+    for (char *c = to; *c; c++)
+        if (*c < ' ' || *c > '~')
+            *c = '?';
+    return whole;
+}
+
+/* List a word that is passed over. When the list is full, only the count goes on. */
+static void add_foreign(struct cmdline *out, const char *word)
+{
+    const size_t len = strlen(out->foreign);
+
+    out->nr_foreign++;
+    if (len + strlen(word) + 2 > sizeof(out->foreign))
+        return;
+    if (len)
+        out->foreign[len] = ' ';
+    copy_printable(out->foreign + len + (len > 0), word, sizeof(out->foreign) - len - 1);
+}
+
+/*
+ * Take one word of the line; bit i of *seen says that words[i] has come before. Returns NULL, or
+ * what is wrong with it.
+ */
 static const char *parse_word(const char *word, struct cmdline *out, u32 *seen)
 {
     const char *value;
     const size_t i = find(word, &value);
     char *field;
 
-    if (i == ARRAY_SIZE(words))
-        return unknown_word;
+    if (i == ARRAY_SIZE(words)) {
+        if (find_close(word) < ARRAY_SIZE(words))
+            return mistyped;
+        add_foreign(out, word);
+        return NULL;
+    }
     if (*seen & (1u << i))
         return "given twice:";
     *seen |= 1u << i;
@@ -94,19 +182,17 @@ static const char *parse_word(const char *word, struct cmdline *out, u32 *seen)
     return str_copy(field, value, CMDLINE_VALUE_MAX) ? NULL : "the value is too long in";
 }
 
-/* The error quotes the line, and the line may hold anything: only printable text is shown. */
+/* Write what is wrong with word into error: one line. */
 static void explain(char *error, const char *what, const char *word)
 {
     char quote[QUOTE_MAX + 1];
-    const bool whole = str_copy(quote, word, sizeof(quote));
+    const bool whole = copy_printable(quote, word, sizeof(quote));
     size_t len;
 
-    for (char *c = quote; *c; c++)
-        if (*c < ' ' || *c > '~')
-            *c = '?';
     len = ksnprintf(error, CMDLINE_ERROR_MAX, "%s \"%s%s\"", what, quote, whole ? "" : "...");
-    if (what != unknown_word)
+    if (what != mistyped)
         return;
+    len += ksnprintf(error + len, CMDLINE_ERROR_MAX - len, " (%s?)", words[find_close(word)].key);
     for (size_t i = 0; i < ARRAY_SIZE(words) && len < CMDLINE_ERROR_MAX; i++)
         len += ksnprintf(error + len, CMDLINE_ERROR_MAX - len, i ? " %s" : "; known: %s",
                          words[i].key);
@@ -117,36 +203,67 @@ static bool is_blank(char c)
     return c && strchr(" \t\r\n", c);
 }
 
+/* Copy the next word at *line into word, cut to WORD_MAX - 1 bytes, and move *line to its end. */
+static bool next_word(const char **line, char *word)
+{
+    const char *at = *line;
+    size_t len = 0;
+
+    while (is_blank(*at))
+        at++;
+    for (; *at && !is_blank(*at); at++)
+        if (len < WORD_MAX - 1)
+            word[len++] = *at;
+    word[len] = '\0';
+    *line = at;
+    return len != 0;
+}
+
+/*
+ * Copy the program's words, which begin at *line, after a "--". Moves *line to after the "--" that
+ * closes them: the last one, since the program's own words may hold others. False: they do not fit.
+ */
+static bool take_arguments(const char **line, struct cmdline *out)
+{
+    const char *end = NULL, *rest = *line;
+    char word[WORD_MAX];
+    size_t len;
+
+    for (const char *at = *line; next_word(&at, word);)
+        if (!strcmp(word, "--")) {
+            end = at - strlen("--");
+            rest = at;
+        }
+    if (!end)
+        rest = end = *line + strlen(*line);
+    len = (size_t)(end - *line);
+    if (len >= sizeof(out->arguments))
+        return false;
+    memcpy(out->arguments, *line, len);
+    *line = rest;
+    return true;
+}
+
 bool cmdline_parse(const char *line, struct cmdline *out, char *error)
 {
     char word[WORD_MAX];
     const char *wrong;
     u32 seen = 0;
-    size_t len;
 
     memset(out, 0, sizeof(*out));
     str_copy(out->run, "suite", sizeof(out->run));
     str_copy(out->test, "*", sizeof(out->test));
     out->log = LOG_INFO;
-    out->arguments = "";
     error[0] = '\0';
-    for (;;) {
-        while (is_blank(*line))
-            line++;
-        if (!*line)
-            return true;
-        for (len = 0; *line && !is_blank(*line); line++)
-            if (len < WORD_MAX - 1)
-                word[len++] = *line;
-        word[len] = '\0';
-        if (!strcmp(word, "--")) {
-            out->arguments = line;
-            return true;
-        }
-        wrong = parse_word(word, out, &seen);
+    while (next_word(&line, word)) {
+        if (strcmp(word, "--"))
+            wrong = parse_word(word, out, &seen);
+        else
+            wrong = take_arguments(&line, out) ? NULL : "too many words after";
         if (wrong) {
             explain(error, wrong, word);
             return false;
         }
     }
+    return true;
 }

@@ -22,6 +22,8 @@
 #include "mm/mm.h"
 #include "pv/pv.h"
 
+_Static_assert(CMDLINE_ARGUMENTS_MAX >= BOOT_CMDLINE_MAX, "the program's words fit");
+
 extern const struct payload _payloads_start[], _payloads_end[];
 
 const struct boot_info *boot_info_ptr;
@@ -64,6 +66,9 @@ static void read_command_line(const char *line)
     char error[CMDLINE_ERROR_MAX];
 
     check("command line", "", cmdline_parse(line, &cmdline, error) ? NULL : error);
+    if (cmdline.nr_foreign)
+        log_warn("command line: %u words are not this kernel's and are passed over: %s",
+                 cmdline.nr_foreign, cmdline.foreign);
 }
 
 /* pv=: the detected backend is replaced before anything relies on it. */

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #define WORDS_MAX 64
-#define TEXT_MAX  1024
+#define TEXT_MAX  2048 /* CMDLINE_ARGUMENTS_MAX */
 
 extern char **environ;
 

@@ -14,6 +14,11 @@ static void add_word(char *line, const char *key, const char *value)
         sprintf(line + strlen(line), "%s=%s ", key, value);
 }
 
+static bool is_blank(char c)
+{
+    return c && strchr(" \t\r\n", c);
+}
+
 static void require_round_trip(const struct cmdline *parsed)
 {
     static char line[8192];
@@ -33,11 +38,30 @@ static void require_round_trip(const struct cmdline *parsed)
     add_word(line, "mutate", parsed->mutate);
     strcat(line, parsed->nopatch ? "nopatch " : "");
     strcat(line, parsed->sites ? "pv.sites " : "");
-    sprintf(line + strlen(line), "--%s", parsed->arguments);
+    /* Words that were closed by "--" end in a blank, or are none. */
+    if (!*parsed->arguments)
+        strcat(line, "-- --");
+    else
+        sprintf(line + strlen(line), "--%s%s", parsed->arguments,
+                is_blank(parsed->arguments[strlen(parsed->arguments) - 1]) ? "--" : "");
     REQUIRE(cmdline_parse(line, &again, error));
-    REQUIRE(!strcmp(parsed->arguments, again.arguments));
-    again.arguments = parsed->arguments; /* each points into its own line */
+    if (!*parsed->arguments) {
+        REQUIRE(!strcmp(again.arguments, " "));
+        again.arguments[0] = '\0';
+    }
+    REQUIRE(!again.nr_foreign);
+    again.nr_foreign = parsed->nr_foreign;
+    memcpy(again.foreign, parsed->foreign, sizeof(again.foreign));
     REQUIRE(memcmp(parsed, &again, sizeof(again)) == 0);
+}
+
+/* The list of words that were passed over is printable, and empty only if there were none. */
+static void require_foreign(const struct cmdline *parsed)
+{
+    REQUIRE(is_terminated(parsed->foreign, sizeof(parsed->foreign)));
+    REQUIRE(!*parsed->foreign == !parsed->nr_foreign);
+    for (const char *c = parsed->foreign; *c; c++)
+        REQUIRE(*c >= ' ' && *c <= '~');
 }
 
 static void require_printable(const char *text)
@@ -62,6 +86,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
     REQUIRE(is_terminated(error, sizeof(error)));
     if (understood) {
         REQUIRE(!*error);
+        require_foreign(&parsed);
         require_round_trip(&parsed);
     } else {
         require_printable(error);

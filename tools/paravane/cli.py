@@ -206,7 +206,7 @@ def _options(asked, caller, chosen):
         raise usage("--xen says which Xen to boot, but no platform of --on is one of Xen's")
     if asked.pcpus and not any(p.name.startswith("xen") for p in chosen):
         raise usage("--pcpus says how many CPUs Xen has, but no platform of --on is one of Xen's")
-    append = tuple(platforms.split_words(asked.append))
+    append = tuple(platforms.append_words(asked.append))
     found = None
     if any(p.name.startswith("xen") for p in chosen):
         found = runs.find_xen(asked.xen, caller)
@@ -332,7 +332,7 @@ def _repro(args, caller):
     on = platforms.parse(asked.on) if asked.on else None
     xens = repro.hypervisors(asked.xen, caller)
     elf = caller / asked.image if asked.image else repro.build(chosen[0])
-    append = tuple(platforms.split_words(asked.append))
+    append = tuple(platforms.append_words(asked.append))
     options = runs.Options(
         elf, append=append, mem=asked.mem, smp=asked.smp, timeout=asked.timeout, pcpus=asked.pcpus
     )

@@ -21,7 +21,9 @@ DEFAULT_MEM = 256  # MiB for the guest
 XEN_MEM = 192  # MiB for Xen itself, on top of the guest's
 _HUGE_MEM = 8192  # MiB
 ECHO_TOKEN = "sesame"
-_COMMAND_LINE_MAX = 1024  # BOOT_CMDLINE_MAX; with a longer one QEMU's loader overwrites its own data
+_COMMAND_LINE_MAX = 1024  # with a longer one QEMU's loader overwrites its own data; also Xen PV's limit
+# kernel/cmdline.c, words
+WORDS = "run= pv= test= plant= platform= echo= log= evtchn= soak= mutate= nopatch pv.sites".split()
 
 _DEBUG_EXIT = ["-device", "isa-debug-exit,iobase=0xf4,iosize=0x4"]
 _XEN_WORDS = [
@@ -108,7 +110,7 @@ def _pvh_loader(boot):
 
 
 def _microvm(boot):
-    return _qemu(boot, "microvm,auto-kernel-cmdline=off") + _DEBUG_EXIT + _kernel(boot)
+    return _qemu(boot, "microvm") + _DEBUG_EXIT + _kernel(boot)
 
 
 def _cdrom(boot, config, files):
@@ -254,8 +256,8 @@ def parse(text):
 
 
 def command_words(platform, run, pattern="", extra=(), promise=True):
-    """The image's command line: what the runner has to say, unless extra says it already. Without
-    promise nobody will type at the console."""
+    """The image's command line: what the runner has to say, unless extra says it already. A program's words
+    are closed by "--", since loaders append words of their own. promise: the runner will type at the console."""
     ours = [f"run={run}", f"platform={platform.name}"]
     if promise:
         ours.append(f"echo={ECHO_TOKEN}")
@@ -264,6 +266,7 @@ def command_words(platform, run, pattern="", extra=(), promise=True):
     said = extra[: extra.index("--")] if "--" in extra else extra
     given = {word.split("=", 1)[0] for word in said}
     words = [word for word in ours if word.split("=", 1)[0] not in given] + list(extra)
+    words += ["--"] if "--" in extra else []
     length = len(" ".join(words))
     if length >= _COMMAND_LINE_MAX:
         raise usage(
@@ -273,7 +276,18 @@ def command_words(platform, run, pattern="", extra=(), promise=True):
 
 
 def split_words(text):
-    """--append's words; what no loader could pass on is refused here."""
+    """The words of a text; what no loader could pass on is refused here."""
     if any(not " " <= char <= "~" for char in text):
         raise Trouble("--append: only printable ASCII can stand on a command line", EXIT_USAGE)
     return text.split()
+
+
+def append_words(text):
+    """--append's words. Words that the image does not know are refused: it would pass them over with a warning, as
+    those of a loader."""
+    words = split_words(text)
+    for word in words[: words.index("--")] if "--" in words else words:
+        key, equals, _ = word.partition("=")
+        if key + equals not in WORDS:
+            raise usage(f"--append: unknown word {word!r}; known: {' '.join(WORDS)}")
+    return words

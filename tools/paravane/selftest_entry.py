@@ -1,12 +1,13 @@
-"""Steps of `./run.sh test`: machines as other loaders, firmware and VMMs leave them at the kernel's entry."""
+"""Steps of `./run.sh test`: what other loaders, firmware and VMMs leave to the kernel: CPU state, words on the
+command line."""
 
 import re
 import subprocess
 import sys
 
-from . import platforms
+from . import platforms, runs
 from .common import EXIT_FAIL, EXIT_USAGE, ROOT, build_dir
-from .step import boot
+from .step import Skipped, boot
 
 _MULTIBOOT2 = "eax==0x36d76289"  # GRUB runs code of its own where the kernel will be
 _PASS = r"paravane: verdict PASS"
@@ -15,6 +16,7 @@ _PASS = r"paravane: verdict PASS"
 def steps(scratch):
     yield from _registers(scratch)
     yield from _lacking_cpus(scratch)
+    yield from _words(scratch)
 
 
 def _registers(scratch):
@@ -47,6 +49,49 @@ def _lacking_cpus(scratch):
         swap = 'for word do shift; [ "$word" = -serial ] && word=-debugcon; set -- "$@" "$word"; done'
         env = _qemu(scratch, f"{cpu}-debug-port", f'{swap}; exec {platforms.qemu_binary()} "$@" -cpu {cpu}')
         yield boot(f"CPU {cpu}, debug port", "qemu", status=EXIT_USAGE, words=words, env=env)
+
+
+def _words(scratch):
+    """Words that are not this kernel's: those that a VMM appends, and those that the runner would refuse."""
+    foreign = ("placeholder", "root=/dev/sda", "console=hvc0")
+    for platform in ("qemu", "grub", "xen-pv", "xen-pvh"):
+        yield _with_words(platform, (*foreign, "test=boot.c*"), "PASS",
+                          "3 words are not this kernel's and are passed over: placeholder root=/dev/sda console=hvc0")  # fmt: skip
+    yield _with_words("qemu", ("tset=boot.*",), "ERROR", 'mistyped word "tset=boot.*" (test=?)')
+    # Without ACPI QEMU appends a word for each virtio device, after the program's.
+    command = f'exec {platforms.qemu_binary()} "$@" -machine acpi=off -device virtio-rng-device'
+    env = _qemu(scratch, "virtio-words", command)
+    words = r"passed over: (virtio_mmio.device=\S+ ?)+\n(.|\n)*argument 1: x\n(?!argument)(.|\n)*verdict PASS"
+    yield boot("words appended after the program's", "microvm", "--run", "app:hello", "--append", "-- x",
+               words=words, env=env)  # fmt: skip
+    # Xen appends what follows " -- " on its own line to dom0's.
+    ours = 'case $word in console=com1*) word="$word -- root=/dev/xvda" ;; esac'
+    command = f'for word do shift; {ours}; set -- "$@" "$word"; done; exec {platforms.qemu_binary()} "$@"'
+    env = _qemu(scratch, "xen-words", command)
+    words = r"passed over: root=/dev/xvda\n(.|\n)*argument 1: x\n(?!argument)(.|\n)*verdict PASS"
+    for platform in ("xen-pv", "xen-pvh"):
+        yield boot("words that follow -- on Xen's line", platform, "--run", "app:hello", "--append", "-- x",
+                   words=words, env=env)  # fmt: skip
+
+
+def _with_words(name, words, status, said):
+    """A step that boots a platform with words that --append would refuse."""
+
+    def step():
+        platform = platforms.PLATFORMS[name]
+        reason = platforms.lacking(platform)
+        if reason:
+            raise Skipped(reason)
+        xen = runs.find_xen(None) if name.startswith("xen") else None
+        options = runs.Options(build_dir() / "paravane.elf", append=words, timeout=300, xen=xen)
+        result = runs.RunDirectory(options.image).run(platform, options)
+        output = (ROOT / result.directory / "console.log").read_text(errors="replace")
+        if result.status != status:
+            return f"{result.status} instead of {status}: {result.reason}", output
+        return ("" if said in output else f"nothing says {said!r}"), output
+
+    step.__doc__ = f"{name}: words {' '.join(words)}"
+    return step
 
 
 def _boot(scratch, name, platform, symbol, changes, *more, **expected):

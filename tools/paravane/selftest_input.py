@@ -35,13 +35,17 @@ def steps(scratch):
         ("corrupt image", ["boot", "--image", str(corrupt)], "not an ELF file"),
         ("truncated image", ["boot", "--image", str(cut)], "cut off"),
         ("no platform", ["boot", "--on", ""], "an empty value"),
-        ("too long a line", ["suite", "--append", "x" * 5000], "the image takes at most"),
+        ("too long a line", ["suite", "--append", "test=" + "x" * 5000], "the image takes at most"),
+        ("too long a program's line", ["boot", "--append", "-- " + "x" * 5000], "the image takes at most"),
         ("unprintable word", ["boot", "--append", "a\tb\n"], "printable ASCII"),
+        ("unknown word", ["boot", "--append", "frobnicate=1"], "unknown word 'frobnicate=1'; known: run="),
+        ("mistyped word", ["suite", "--append", "rnu=suite"], "unknown word 'rnu=suite'; known: run="),
+        ("word without value", ["suite", "--append", "run"], "unknown word 'run'; known: run="),
     ]
     for name, args, words in table:
         yield Step(f"bad input: {name}", RUN + args, EXIT_USAGE, re.escape(words))
     for platform in ("qemu", "xen-pv"):
-        for word in ("frobnicate=1", "log=loud", "test="):
+        for word in ("log=loud", "test="):
             more = ["--append", word]
             words = word.split("=")[0]
             yield boot(f"bad word {word}", platform, *more, status=EXIT_USAGE, words=words)

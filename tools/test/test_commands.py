@@ -1,6 +1,7 @@
 """Words, platforms, images and hypervisors: what is refused, and what is passed on."""
 
 import gzip
+import re
 import struct
 import tempfile
 import unittest
@@ -8,7 +9,7 @@ from pathlib import Path
 from unittest import mock
 
 from paravane import image, iso, platforms, xen
-from paravane.common import Trouble
+from paravane.common import ROOT, Trouble
 
 
 def elf(kind=62, cut=0):
@@ -70,7 +71,19 @@ class CommandTest(unittest.TestCase):
         words = platforms.command_words(qemu, "suite", "cpu.*", ["echo=mine", "plant=fail"])
         expected = "run=suite platform=qemu test=cpu.* echo=mine plant=fail"
         self.assertEqual(words, expected.split())
-        self.refuses("printable", platforms.split_words, "a\tb")
+        self.refuses("printable", platforms.append_words, "a\tb")
+
+    def test_the_program_gets_its_own_words(self):
+        qemu = platforms.PLATFORMS["qemu"]
+        words = platforms.command_words(qemu, "app:x", extra=["--", "a", "--", "b"], promise=False)
+        self.assertEqual(words, ["run=app:x", "platform=qemu", "--", "a", "--", "b", "--"])
+
+    def test_known_words_are_those_of_the_image(self):
+        table = (ROOT / "kernel" / "cmdline.c").read_text().split("words[] = {")[1].split("};")[0]
+        self.assertEqual(platforms.WORDS, re.findall(r'WORD\("([^"]+)"', table))
+        for word in ("frobnicate=1", "run", "nopatch=1", "TEST=x", "=", "rnu=suite"):
+            self.refuses("unknown word", platforms.append_words, f"log=info {word}")
+        self.assertEqual(platforms.append_words("run=a=b nopatch -- c=d"), ["run=a=b", "nopatch", "--", "c=d"])
 
     def test_platform_lists(self):
         names = [platform.name for platform in platforms.parse("xen-pv, qemu")]
