@@ -36,8 +36,20 @@ void bad(const char *fmt, ...) __printf(1, 2) __noreturn;
 /* Neither; say what is missing. */
 void cannot_tell(const char *fmt, ...) __printf(1, 2) __noreturn;
 
-/* The path in question was truly reached. */
+/*
+ * The path in question was reached. The console shows it at once, so that it counts even if the
+ * guest dies later. Call it after the step, with what the hypervisor lets one see as evidence.
+ */
 void exercised(void);
+
+/*
+ * From here on, the death of this guest is the bug: Xen kills the domain, the machine resets, or
+ * the kernel panics. The verdict is bad then, with why. Without it a guest that died is "cannot
+ * tell", because the repro may have gone wrong. dying_is_bad(NULL) ends it. Both print, which
+ * on Xen is a hypercall that lets events in. A step that may not
+ * end: kit_deadline.
+ */
+void dying_is_bad(const char *why);
 
 /* For a fact about an ABI: exercised, and good if the two are equal. */
 void expect(const char *what, long answer, long expected) __noreturn;
@@ -105,6 +117,15 @@ struct kit_exit kit_user64(const void *code, size_t size, struct kit_regs *regs,
 struct kit_exit kit_user32(const void *code, size_t size, struct kit_regs *regs, u64 rflags);
 const char *kit_exit_text(const struct kit_exit *exit);
 
+/*
+ * The pages of that address space, as ring 3 addresses them. The code is copied to the first, once
+ * for each run; of the stack's page the last 64 bytes are in use at the start, the rest is the
+ * repro's. Return the same page as the kernel addresses it.
+ */
+#define KIT_USER_CODE  0x400000ull
+#define KIT_USER_STACK 0x600000ull
+void *kit_user_stack(void);
+
 /* ---- Memory ---------------------------------------------------------------------------------- */
 
 /* Pages of the image, zeroed, that nobody else uses: KIT_PAGES of them, each once. */
@@ -169,12 +190,23 @@ u64 kit_now(void);
  */
 void kit_deadline(u64 ms, const char *what);
 
-/* ---- Another vCPU ---------------------------------------------------------------------------- */
+/* ---- Other CPUs ------------------------------------------------------------------------------ */
 
 /*
- * Starts vCPU 1, which runs fn(data) once, with interrupts off, and then stops. Xen PV only, and
- * needs smp=2; ends as "cannot tell" elsewhere. fn MUST NOT print, fault, or use the kernel:
- * hypercalls and memory only. kit_vcpu_wait waits for its end, at most ms; false if it is late.
+ * On every platform: start the kernel's other CPUs, as many as the machine has (@needs smp=N), or
+ * end as "cannot tell" if there are fewer than count. Then run fn(data) on one of them, as an
+ * interrupt's handler with interrupts off, and wait for its return, at most ms; false if it is
+ * late.
+ */
+void kit_cpus(u32 count);
+void kit_cpu_start(u32 cpu, void (*fn)(void *data), void *data);
+bool kit_cpu_wait(u32 cpu, u64 ms);
+
+/*
+ * On Xen PV, a vCPU without the kernel: start vCPU 1, which runs fn(data) once, with interrupts
+ * off, and then stops. Needs smp=2; ends as "cannot tell" elsewhere, and after kit_cpus. fn MUST
+ * NOT print, fault, or use the kernel: hypercalls and memory only. kit_vcpu_wait waits for its end,
+ * at most ms; false if it is late.
  */
 void kit_vcpu_start(void (*fn)(void *data), void *data);
 bool kit_vcpu_wait(u64 ms);

@@ -14,7 +14,15 @@ static bool was_exercised;
 
 void exercised(void)
 {
+    if (!was_exercised)
+        print("paravane: repro %s exercised\n", running->name);
     was_exercised = true;
+}
+
+void dying_is_bad(const char *why)
+{
+    print("paravane: repro %s dying-is-%s: %s\n", running->name, why ? "bad" : "unclear",
+          why ? why : "");
 }
 
 /* The last lines of a run. KTAP's one test is the repro itself. */

@@ -6,11 +6,8 @@
 #include "pv/x86.h"
 #include "repro/kit.h"
 
-#define CODE  0x400000ull
-#define STACK 0x600000ull
-
 static struct mm_space space;
-static u8 *code_page;
+static u8 *code_page, *stack_page;
 
 /* The kernel's view of a page of the space. */
 static void *populate(u64 va, u32 prot)
@@ -27,8 +24,14 @@ static void make_space(void)
     if (code_page)
         return;
     MUST(mm_space_create(&space));
-    code_page = populate(CODE, MM_EXEC);
-    populate(STACK, MM_WRITE);
+    code_page = populate(KIT_USER_CODE, MM_EXEC);
+    stack_page = populate(KIT_USER_STACK, MM_WRITE);
+}
+
+void *kit_user_stack(void)
+{
+    make_space();
+    return stack_page;
 }
 
 static void to_frame(const struct kit_regs *r, struct trap_frame *f)
@@ -80,10 +83,10 @@ static struct kit_exit run(const void *code, size_t size, struct kit_regs *regs,
     memcpy(code_page, code, size);
     MUST(mm_space_activate(&space));
     to_frame(regs, &frame);
-    frame.rip = CODE;
+    frame.rip = KIT_USER_CODE;
     frame.cs = cs;
     frame.ss = USER_DS;
-    frame.rsp = STACK + PAGE_SIZE - 64;
+    frame.rsp = KIT_USER_STACK + PAGE_SIZE - 64;
     frame.rflags = RFLAGS_FIXED | RFLAGS_IF | rflags;
     left = user_run(&frame, USER_BY_IRET);
     MUST(mm_space_activate(&mm_kernel));
@@ -91,7 +94,7 @@ static struct kit_exit run(const void *code, size_t size, struct kit_regs *regs,
     return (struct kit_exit){.vector = frame.vector,
                              .error = frame.error,
                              .address = left.fault_address,
-                             .offset = frame.rip - CODE,
+                             .offset = frame.rip - KIT_USER_CODE,
                              .rflags = frame.rflags,
                              .refused = left.refused};
 }

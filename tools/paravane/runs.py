@@ -69,6 +69,8 @@ class Result:
     directory: str = ""
     culprit: str = ""  # who crashed or hangs: hypervisor or guest
     repro: Optional[dict] = None  # ktap.Transcript.repro
+    exercised: bool = False  # the path in question was reached, whatever came of it
+    dying_is_bad: str = ""  # ktap.Transcript's, if the guest died then
 
     def plain(self):
         """As JSON can hold it."""
@@ -141,6 +143,8 @@ def _result(platform, directory, said, ending, options):
         verdict = judge(said, ending, options.run == "suite")
         result.status, result.reason = verdict.status, verdict.reason
     result.culprit, result.repro = _culprit(platform, said, ending), said.repro
+    result.exercised = said.exercised or bool(said.repro and said.repro["exercised"])
+    result.dying_is_bad = said.dying_is_bad if result.culprit == "guest" and ending.how != "timeout" else ""
     result.banner, result.hypervisor = said.banner, said.hypervisor
     result.tests, result.ticks = said.tests, said.ticks
     result.panic, result.names = names.named(said.panic_lines, options.image)
