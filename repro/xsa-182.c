@@ -4,7 +4,7 @@
  * @title     a read-only self-map made writable by the fast path of mmu_update
  * @affected  all Xen before July 2016; fixed in 4.7.1
  * @platforms xen-pv
- * @expect    4=good
+ * @expect    4.7.1+=good
  *
  * Background: a PV guest may map its root table into itself, read-only, as a linear page table.
  * Nobody but Xen writes page tables.

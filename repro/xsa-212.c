@@ -4,7 +4,7 @@
  * @title     XENMEM_exchange checks the wrong end of its lists
  * @affected  Xen 4.0 to 4.8; fixed in 4.8.1
  * @platforms xen-pv
- * @expect    4=good
+ * @expect    4.8.1+=good
  *
  * Background: XENMEM_exchange trades frames. The guest gives two lists, and says how many entries
  * Xen has done already, since Xen itself restarts the call that way.

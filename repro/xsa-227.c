@@ -4,7 +4,7 @@
  * @title     GNTTABOP_map_grant_ref through an unaligned page-table entry
  * @affected  all Xen before August 2017; fixed in 4.9.1
  * @platforms xen-pv
- * @expect    4=good
+ * @expect    4.9.1+=good
  *
  * Background: with GNTMAP_contains_pte a PV guest names the entry that shall map the grant by its
  * machine address.

@@ -4,7 +4,7 @@
  * @title     memory from a NUMA node that cannot be
  * @affected  Xen 3.x to 4.9; fixed in 4.9.1
  * @platforms xen-pv xen-pvh
- * @expect    4=good
+ * @expect    4.9.1+=good
  *
  * Background: calls that allocate memory may name the node it shall come from. Xen holds data for
  * each node in an array of 64.

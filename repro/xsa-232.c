@@ -4,7 +4,7 @@
  * @title     GNTTABOP_cache_flush on a frame of Xen's own domains
  * @affected  Xen 4.5 to 4.9; fixed in 4.9.1
  * @platforms xen-pv xen-pvh
- * @expect    4=good 4/xen-pvh=cannot-tell
+ * @expect    4.9.1+=good 4.9.1+/xen-pvh=cannot-tell
  *
  * Background: GNTTABOP_cache_flush takes a machine address. The caller has to own the frame, or
  * to have it mapped by a grant of its owner.

@@ -4,7 +4,7 @@
  * @title     grant table v2 to v1 with a status frame mapped
  * @affected  Xen 4.0 to 4.10; fixed in 4.10.1
  * @platforms xen-pv
- * @expect    4=good
+ * @expect    4.10.1+=good
  *
  * Background: version 2 has frames of its own for the status of grants, which the guest maps. To
  * go back to version 1 frees them.

@@ -5,7 +5,7 @@
  * @affected  Xen 4.6 to 4.10 with XPTI; fixed in 4.10.1
  * @platforms xen-pv
  * @xen       xpti=dom0
- * @expect    4=good
+ * @expect    4.10.1+=good
  *
  * Background: vector 0x80 is the system call of old, so Xen has an entry of its own for it, which
  * goes straight to the guest's handler.

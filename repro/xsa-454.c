@@ -4,7 +4,7 @@
  * @title     hypercall from compatibility mode with high register halves set
  * @affected  Xen 3.0 to 4.18.1; fixed in 4.15.6, 4.16.6, 4.17.4, 4.18.2 (6a98383b08)
  * @platforms xen-pvh
- * @expect    4.14=bad 4.17.5=good 4.17.7=good 4.20=good
+ * @expect    4.14=bad 4.17.5=good 4.17.7=good 4.18.2+=good
  *
  * Background: a guest with hardware virtualization may leave 64-bit mode at any time. Registers
  * keep their high halves then, although 32-bit code can neither see nor set them.

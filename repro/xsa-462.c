@@ -5,7 +5,7 @@
  * @affected  Xen 4.5 to 4.19.0; fixed in 4.17.6, 4.18.4, 4.19.1
  * @platforms xen-pvh
  * @needs     timeout=10
- * @expect    4.14=bad 4.17.5=good 4.17.7=good 4.20=good
+ * @expect    4.14=bad 4.17.5+72=good 4.17.7=good 4.19.1+=good
  *
  * Background: the local APIC reports its errors by an interrupt, whose vector software chooses.
  *

@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-from . import bench, benchchart, benchfile, iso, module, mutants, names, opreport, packaged
+from . import bench, benchchart, benchfile, controls, iso, module, mutants, names, opreport, packaged
 from . import payloads, platforms, programs, repro, report, repros, runs, selftest, setup, sizes, suite, xen
 from .common import (
     EXIT_FAIL,
@@ -37,6 +37,7 @@ Paravane: one kernel image, every platform, one suite.
                  [--ops FILE]  also write what was seen of each op on each platform, as Markdown
                  [--soak S]  let tests that can repeat what they do share S seconds
 ./run.sh repro   NAME|FILE.c|--all [--on P,P...] [--xen FILE|VERSION]...  is the bug there?
+                 --controls [NAME...]: do the repros say bad of the Xens that setup --controls built?
 ./run.sh bench   [--on P,P...] [--counted] [--json FILE] [--svg FILE] [--against FILE [--limit RATIO]]
                  instructions of each op, counted without noise, and times, which are noisy
                  --linux: Lua's and SQLite's instructions, as a unikernel and as a Linux process in QEMU
@@ -46,7 +47,8 @@ Paravane: one kernel image, every platform, one suite.
 ./run.sh iso     make build/paravane.iso, which GRUB boots by BIOS or UEFI
 ./run.sh list    what there is: platforms, hypervisors, payloads; --repros: the bugs
 ./run.sh setup   install the distribution's packages that are missing; --xen VERSION...: get the Xen
-                 of another release of the distribution, for --xen (nothing is installed)
+                 of another release of the distribution, for --xen (nothing is installed);
+                 --controls [NAME...]: build known-bad Xens from the distribution's source (minutes)
 ./run.sh clean   remove what was built, and all logs
 ./run.sh help    this text
 
@@ -145,7 +147,7 @@ def _parse(name, args, more=()):
     for option in more:
         if option == "names":
             parser.add_argument(option, nargs="*")
-        elif option in ("--gdb", "--sizes", "--verbose", "--all", "--counted", "--linux"):
+        elif option in ("--gdb", "--sizes", "--verbose", "--all", "--counted", "--linux", "--controls"):
             parser.add_argument(option, action="store_true")
         elif option == "--limit":
             parser.add_argument(option, type=_ratio)
@@ -321,7 +323,9 @@ def _boot(args, caller):
 
 def _repro(args, caller):
     """Status: of one repro its verdict; of several, whether all is as their heads say."""
-    asked = _parse("repro", args, ("--jobs", "--all", "--json", "names"))
+    asked = _parse("repro", args, ("--jobs", "--all", "--json", "--controls", "names"))
+    if asked.controls:
+        return _repro_controls(asked)
     if bool(asked.names) == asked.all:
         raise usage("repro: name repros, or say --all")
     chosen = [repros.find(name, caller) for name in asked.names]
@@ -343,6 +347,22 @@ def _repro(args, caller):
     if asked.json:
         report.write_json(caller / asked.json, repro.document(listed, status))
     return status
+
+
+def _repro_controls(asked):
+    """Status: whether each repro says bad of its broken Xen, and good of the repaired one."""
+    if asked.all or asked.xen or asked.image:
+        raise usage("repro --controls has Xens of its own: no --all, --xen or --image beside it")
+    chosen = controls.choose(asked.names)
+    on = platforms.parse(asked.on) if asked.on else None
+    elf = repro.build(None)
+    options = runs.Options(elf, mem=asked.mem, smp=asked.smp, timeout=asked.timeout, pcpus=asked.pcpus)
+    listed = repro.control_cases(chosen, repros.all_repros(), on, options)
+    directory = repro.run(listed, elf, asked.jobs)
+    repro.print_results(listed, directory)
+    if not asked.names and not asked.on:
+        report.write_between(ROOT / "docs" / "repro.md", "controls", repro.control_rows(chosen, listed))
+    return EXIT_FAIL if any(case.surprise for case in listed) else EXIT_PASS if listed else EXIT_SKIP
 
 
 def _bench(args, caller):
@@ -435,9 +455,13 @@ def _list(args, _caller):
 def _setup(args, _caller):
     parser = _Parser(prog="run.sh setup", add_help=False, allow_abbrev=False)
     parser.add_argument("--xen", nargs="+", action="extend")
-    for wanted in parser.parse_args(args).xen or []:
+    parser.add_argument("--controls", nargs="*")
+    asked = parser.parse_args(args)
+    for wanted in asked.xen or []:
         version, path = packaged.fetch(wanted)
         print(f"Xen {version}: {path}", flush=True)
+    if asked.controls is not None:
+        controls.setup(asked.controls, say=lambda line: print(line, flush=True))
     if args:
         return EXIT_PASS
     setup.ensure()

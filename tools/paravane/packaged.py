@@ -58,10 +58,23 @@ def fetch(wanted):
     return package.version, cached()[package.version]
 
 
+def fetch_source(name, release, folder):
+    """Downloads a source package of a release's main archive; returns the path of its .dsc file."""
+    lines = [line.replace("deb ", "deb-src ", 1) for line in _sources() if line.endswith(f" {release} main")]
+    apt = _PrivateApt(cache_dir().parent / "apt-source", lambda: lines)
+    apt.update(f"source of {name}")
+    return apt.download_source(name, folder)
+
+
+def names(wanted, version):
+    """Is wanted this version, or a beginning of it that ends where a number or a word of it ends?"""
+    return version.startswith(wanted) and not (wanted[-1:].isalnum() and version[len(wanted) :][:1].isalnum())
+
+
 def choose(wanted, packages):
     """The Package that wanted names. Where it names several, a release's main archive goes before
     its security archive, which has to be named by more of its version."""
-    matching = [p for p in packages if p.version.startswith(wanted)]
+    matching = [p for p in packages if names(wanted, p.version)]
     exact = [p for p in matching if p.version == wanted]
     main = [p for p in matching if "-security/" not in p.archive]
     for found in (exact, matching, main):
@@ -75,8 +88,9 @@ def choose(wanted, packages):
 class _PrivateApt:
     """apt-get and apt-cache with all their folders in one of ours."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, sources=None):
         self.folder = folder
+        self._sources = sources or _sources
         self._options = []
         for key, value in (
             ("Dir::Etc::sourcelist", folder / "sources.list"),
@@ -93,7 +107,7 @@ class _PrivateApt:
     def update(self, wanted):
         """Reads the archives' indices, unless a day has not passed since."""
         stamp = self.folder / "updated"
-        sources = "".join(f"{line}\n" for line in _sources())
+        sources = "".join(f"{line}\n" for line in self._sources())
         if not sources:
             raise Trouble(_by_hand(wanted, "this machine's package sources name no Debian mirror"))
         listed = self.folder / "sources.list"
@@ -127,6 +141,16 @@ class _PrivateApt:
             shutil.rmtree(folder)
             raise Trouble(f"cannot download {package.name} {package.version}: {_last(done.stderr)}")
         return files[0]
+
+    def download_source(self, name, folder):
+        """The .dsc file of a source package's newest version, with the files that it lists beside it."""
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        done = self._run("apt-get", "source", "--download-only", "-q", name, cwd=folder)
+        found = list(folder.glob("*.dsc"))
+        if done.returncode != 0 or len(found) != 1:
+            raise Trouble(f"cannot download the source of {name}: {_last(done.stderr)}")
+        return found[0]
 
     def _run(self, program, *words, cwd=None):
         return subprocess.run(

@@ -18,6 +18,16 @@ def write_text(path, text):
     _write(path, text.encode())
 
 
+def write_between(path, name, lines):
+    """Replaces what a Markdown file has between its comments "NAME begins" and "NAME ends"."""
+    begins, ends = f"<!-- {name} begins -->\n", f"<!-- {name} ends -->"
+    head, _, rest = path.read_text().partition(begins)
+    _, found, tail = rest.partition(ends)
+    if not found:
+        raise Trouble(f"{path} has no comments {begins.strip()} and {ends}", EXIT_USAGE)
+    write_text(path, head + begins + "".join(f"{line}\n" for line in lines) + ends + tail)
+
+
 def suite_document(results, status):
     return {"status": status, "platforms": [result.plain() for result in results]}
 

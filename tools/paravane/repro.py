@@ -10,7 +10,7 @@ import re
 import shutil
 import subprocess
 
-from . import platforms, repros, runs, suite, xen
+from . import controls, platforms, repros, runs, suite, xen
 from .common import (
     EXIT_FAIL,
     EXIT_PASS,
@@ -39,10 +39,13 @@ class Case:
     verdict: str = ""
     reason: str = ""
     label: str = ""  # the version, as short as tells it from the others
+    promised: str = ""  # the verdict that this case must have, whatever the head expects
 
     @property
     def expected(self):
         """The head's word. A file that is no package has the version that it said of itself."""
+        if self.promised:
+            return self.promised
         version = self.version
         if version and not version[0].isdigit() and self.result:
             version = self.result.hypervisor
@@ -103,6 +106,7 @@ def cases(chosen, on, xens, options, skip_others=False):
             run=f"repro:{repro.name}",
             mem=max(options.mem, needs.get("mem", 0)),
             smp=max(options.smp, needs.get("smp", 0)),
+            pcpus=options.pcpus or needs.get("pcpus", 0),
             cpu=needs.get("cpu", ""),
             xen_append=tuple(repro.xen.split()),
             timeout=needs.get("timeout", _TIMEOUT) if options.timeout is None else options.timeout,
@@ -116,6 +120,38 @@ def cases(chosen, on, xens, options, skip_others=False):
     for case in listed:
         case.label = labels.get(case.version, "")
     return listed
+
+
+def control_cases(chosen, known, on, options):
+    """The Cases of these Controls: each on the build that is bad and on the one that is not."""
+    listed = []
+    for control in chosen:
+        one = known.get(control.repro)
+        if not one:
+            raise Trouble(f"{controls.FILE.name}: [{control.name}] is the control of no repro", EXIT_SKIP)
+        where = [name for name in one.platforms if not control.platforms or name in control.platforms]
+        asked = [platforms.PLATFORMS[name] for name in where if not on or platforms.PLATFORMS[name] in on]
+        for build_of, promised in ((control, "bad"), (None, "good")):
+            version = f"{promised}:{control.name}"
+            for case in cases([one], asked, [(version, xen.prepare(controls.built(build_of)))], options):
+                case.promised, case.label = promised, "broken" if build_of else controls.REPAIRED
+                listed.append(case)
+    return listed
+
+
+def control_rows(chosen, listed):
+    """The table of docs/repro.md, as lines of Markdown."""
+    yield f"Xen {controls.version()}, built from the distribution's source, broken by one edit each (repro/controls.ini):"
+    yield ""
+    yield "| control | platform | what is broken | broken | repaired |"
+    yield "|---|---|---|---|---|"
+    for control in chosen:
+        said = {}
+        for case in listed:
+            if case.version.partition(":")[2] == control.name:
+                said.setdefault(case.platform.name, {})[case.promised] = case.verdict
+        for platform, verdicts in said.items():
+            yield f"| {control.name} | {platform} | {control.breaks} | {verdicts['bad']} | {verdicts['good']} |"
 
 
 def _labels(versions):
@@ -132,7 +168,8 @@ def run(listed, image, jobs):
     directory = runs.RunDirectory(image)
 
     def task(case):
-        label = "-".join(word for word in ("", case.repro.name, case.version) if word)
+        words = ("", case.repro.name, case.version.replace(":", "-").replace("/", "-"))
+        label = "-".join(word for word in words if word)
         label = f"-{label}" if label else ""
 
         def one(stop):
@@ -158,6 +195,8 @@ def judge(result):
     if result.culprit == "hypervisor":
         hangs = "HANG (hypervisor): it does not answer its own console: "
         return "bad", (hangs if result.reason.startswith("TIMEOUT") else "") + result.reason
+    if result.dying_is_bad:
+        return "bad", f"{result.dying_is_bad}: {result.reason}"
     if result.culprit:
         return "cannot-tell", "the guest, not the hypervisor: " + result.reason
     said = result.repro
@@ -177,8 +216,8 @@ def name_of(case):
 
 
 def one_line(case):
-    mark = " (exercised)" if case.result.repro and case.result.repro["exercised"] else ""
-    surprise = f" - UNEXPECTED: its head says {case.expected}" if case.surprise else ""
+    mark = " (exercised)" if case.result.exercised else ""
+    surprise = f" - UNEXPECTED: {case.expected} was expected" if case.surprise else ""
     return f"{case.verdict:11} {case.result.seconds:4.1f} s  {case.reason}{mark}{surprise}"
 
 
@@ -221,7 +260,7 @@ def document(listed, status):
                 "verdict": case.verdict,
                 "reason": case.reason,
                 "expected": case.expected,
-                "exercised": bool(case.result.repro and case.result.repro["exercised"]),
+                "exercised": case.result.exercised,
                 "seconds": case.result.seconds,
                 "log": f"{case.result.directory}/console.log",
             }

@@ -5,26 +5,31 @@ A head is the first comment of the file. Of it, the lines that begin with @ are 
     @title     one line
     @affected  which versions have it, and what repaired it, in words
     @platforms where it can tell: names of platforms (default: xen-pv xen-pvh)
-    @needs     mem=MIB smp=N timeout=S cpu=MODEL (default: none)
+    @needs     mem=MIB smp=N pcpus=N timeout=S cpu=MODEL (default: none)
     @xen       words for the command line of Xen
-    @expect    WHERE=VERDICT …; WHERE is a beginning of a Xen version, a platform, or VERSION/PLATFORM
+    @expect    WHERE=VERDICT …; WHERE is VERSION, PLATFORM, or VERSION/PLATFORM; VERSION is one of Xen's, as
+               far as it is given (4.14 is also 4.14.6, but not 4.1), or 4.8.2+: that one and all later ones
 
-The more is said, the stronger: 4.14/xen-pv goes before 4.14, and that before xen-pv.
+The more is said, the stronger: 4.14/xen-pv goes before 4.14, and that before xen-pv. A VERSION+ is the
+weakest of the versions.
 """
 
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import platforms
+from . import packaged, platforms
 from .common import EXIT_SKIP, ROOT, Trouble, usage
 
 VERDICTS = ("good", "bad", "cannot-tell")
 _DIRECTORY = ROOT / "repro"
 _COMMENT = re.compile(r"\s*/\*(.*?)\*/", re.S)
-_KEY = re.compile(r"^\s*\*\s*@(\w+)\s+(.*?)\s*$", re.M)
+_KEY = re.compile(r"^[ \t]*\*[ \t]*@(\w+)[ \t]+(\S.*?)[ \t]*$", re.M)
 _REGISTERED = re.compile(r'^REPRO\("([^"]*)"\)', re.M)
-_NEEDS = ("mem", "smp", "timeout", "cpu")
+_NEEDS = ("mem", "smp", "pcpus", "timeout", "cpu")
+_TAGS = ("title", "affected", "platforms", "needs", "xen", "expect")
+_AT = re.compile(r"^\s*\*\s*@", re.M)
+_WHERE = re.compile(r"[0-9]+(\.[0-9]+)*\+?|[0-9]+\.[0-9][0-9a-z.+~-]*")
 
 
 @dataclass
@@ -48,12 +53,26 @@ class Repro:
             wanted_version, _, wanted_platform = where.partition("/")
             if wanted_version in platforms.PLATFORMS:
                 wanted_version, wanted_platform = "", wanted_version
-            if wanted_platform not in ("", platform) or not version.startswith(wanted_version):
+            if wanted_platform not in ("", platform) or not is_version(wanted_version, version):
                 continue
-            strength = (len(wanted_version), len(wanted_platform))
+            exact = 0 if wanted_version.endswith("+") else len(wanted_version)
+            strength = (exact, len(wanted_version), len(wanted_platform))
             if strength >= best:
                 best, found = strength, verdict
         return found
+
+
+def is_version(wanted, version):
+    """Does wanted ("", a version as far as it is given, or one with +) name this version of Xen?"""
+    if wanted.endswith("+"):
+        return bool(version) and _numbers(version) >= _numbers(wanted)
+    return not wanted or packaged.names(wanted, version)
+
+
+def _numbers(version):
+    """4.17.5+72 as (4, 17, 5), 4.9-unstable and 4.9 as (4, 9)."""
+    found = re.match(r"[0-9]+(?:\.[0-9]+)*", version)
+    return tuple(int(number) for number in found[0].split(".")) if found else ()
 
 
 def all_repros():
@@ -89,33 +108,49 @@ def load(path):
     if not repro.outside and repro.name != path.stem:
         raise _wrong(path, f"it registers {repro.name!r}, which is not its own name")
     head = _COMMENT.match(text)
-    for key, value in _KEY.findall(head.group(1) if head else ""):
+    words = head.group(1) if head else ""
+    tags = _KEY.findall(words)
+    for key, value in tags:
         _take(repro, key, value)
+    if len(tags) != len(_AT.findall(words)):
+        raise _wrong(path, f"a line that begins with @ is a tag and its value; the tags: {_tags()}")
     return repro
 
 
 def _take(repro, key, value):
     if key in ("title", "affected", "xen"):
+        if getattr(repro, key):
+            raise _wrong(repro.path, f"two lines of @{key}")
         setattr(repro, key, value)
     elif key == "platforms":
         repro.platforms = value.split()
         for name in repro.platforms:
             if name not in platforms.PLATFORMS:
-                raise _wrong(repro.path, f"@platforms: unknown platform {name!r}")
+                known = ", ".join(platforms.PLATFORMS)
+                raise _wrong(repro.path, f"@platforms: unknown platform {name!r}; known: {known}")
     elif key == "needs":
         for word in value.split():
             name, _, number = word.partition("=")
             if name not in _NEEDS or (name != "cpu" and not number.isdecimal()):
-                raise _wrong(repro.path, f"@needs: {word!r} is not one of {'=, '.join(_NEEDS)}=")
+                raise _wrong(repro.path, f"@needs: {word!r} is not one of {'=, '.join(_NEEDS)}= and a number")
             repro.needs[name] = number if name == "cpu" else int(number)
     elif key == "expect":
         for word in value.split():
             where, _, verdict = word.rpartition("=")
             if not where or verdict not in VERDICTS:
                 raise _wrong(repro.path, f"@expect: {word!r} is not WHERE={'|'.join(VERDICTS)}")
+            version, _, platform = where.partition("/")
+            if version in platforms.PLATFORMS and not platform:
+                version, platform = "", version
+            if not _WHERE.fullmatch(version or "0") or platform not in ("", *platforms.PLATFORMS):
+                raise _wrong(repro.path, f"@expect: {where!r} is neither a version of Xen nor a platform")
             repro.expect[where] = verdict
     else:
-        raise _wrong(repro.path, f"unknown @{key}")
+        raise _wrong(repro.path, f"unknown @{key}; the tags: {_tags()}")
+
+
+def _tags():
+    return ", ".join(f"@{tag}" for tag in _TAGS)
 
 
 def _wrong(path, what):

@@ -45,10 +45,10 @@ def find(wanted, base=Path(".")):
 def _by_version(wanted, have):
     """The installed Xen whose file or package is so called, else the one in the cache."""
     kept = packaged.cached()
-    by_name = [path for name, path in have.items() if name.startswith(wanted)]
-    by_package = [path for path in have.values() if version_of(path).startswith(wanted)]
+    by_name = [path for name, path in have.items() if packaged.names(wanted, name)]
+    by_package = [path for path in have.values() if packaged.names(wanted, version_of(path))]
     exact = [path for version, path in kept.items() if version == wanted]
-    begins = [path for version, path in kept.items() if version.startswith(wanted)]
+    begins = [path for version, path in kept.items() if packaged.names(wanted, version)]
     for matches in (by_name, by_package, exact, begins):
         if len(matches) == 1:
             return matches[0]

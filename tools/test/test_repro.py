@@ -1,5 +1,6 @@
 """Repros: what their heads say, who is to blame, and which Xen a version names."""
 
+import re
 import tempfile
 import unittest
 from pathlib import Path
@@ -48,13 +49,27 @@ class HeadTest(unittest.TestCase):
         self.assertEqual(one.expected("qemu", ""), "bad")
         self.assertEqual(one.expected("xen-pv", "3.0"), "")
 
+    def test_versions(self):
+        """A version is meant as far as it is given, to the end of a number; with + also what came later."""
+        one = self.load(HEAD.replace("4.14=bad 4.14/xen-pv=cannot-tell 4=good", "4.1=bad 4.14.1+=good"))
+        for version, expected in (
+            ("4.1.6", "bad"), ("4.17.5+72-1", "good"), ("4.14.1", "good"), ("4.14.0", ""), ("4.9-unstable", ""),
+            ("4.20-rc", "good"), ("4.14.10", "good"), ("", ""),
+        ):  # fmt: skip
+            self.assertEqual(one.expected("xen-pv", version), expected, version)
+
     def test_no_head(self):
         self.assertEqual(self.load('REPRO("one")').platforms, ["xen-pv", "xen-pvh"])
 
     def test_wrong_heads(self):
         self.refuses("registers nothing", "/* nothing */")
         self.refuses("unknown platform 'vax'", HEAD.replace("qemu\n", "vax\n"))
-        self.refuses("unknown @titel", HEAD.replace("@title", "@titel"))
+        self.refuses("unknown @titel; the tags: @title, @affected", HEAD.replace("@title", "@titel"))
+        self.refuses("a tag and its value", HEAD.replace("@needs     mem=512 smp=2", "@needs"))
+        self.refuses("a tag and its value", HEAD.replace("@title     a title", "@ title a title"))
+        self.refuses("two lines of @title", HEAD.replace("@needs     mem=512 smp=2", "@title b"))
+        self.refuses("'vax' is neither", HEAD.replace("4=good", "vax=good"))
+        self.refuses("'4/vax' is neither", HEAD.replace("4=good", "4/vax=good"))
         self.refuses("'4=fine'", HEAD.replace("4=good", "4=fine"))
         self.refuses("'mem=x'", HEAD.replace("mem=512", "mem=x"))
         self.refuses("the name 'One!'", 'REPRO("One!")')
@@ -63,6 +78,16 @@ class HeadTest(unittest.TestCase):
         """Every repro of the tree has a head that says what a reader looks for."""
         for one in repros.all_repros().values():
             self.assertTrue(one.title and one.affected and one.expect, one.name)
+
+
+    def test_expected_as_affected(self):
+        """Of a version below the first repaired one no head of the tree expects that it is good."""
+        for one in repros.all_repros().values():
+            repaired = re.search(r"(?:fixed|changed) in (4\.[0-9]+\.([0-9]+))", one.affected)
+            if repaired:
+                before = repaired[1].rpartition(".")[0] + f".{int(repaired[2]) - 1}"
+                for platform in one.platforms:
+                    self.assertNotEqual(one.expected(platform, before), "good", f"{one.name} {before}")
 
 
 class GuideTest(unittest.TestCase):
@@ -76,14 +101,16 @@ class GuideTest(unittest.TestCase):
 
 
 class JudgeTest(unittest.TestCase):
-    def judge(self, lines, how="exit", code=0, platform="xen-pv"):
+    def judge(self, *args, **more):
+        return repro.judge(self.result(*args, **more))
+
+    def result(self, lines, how="exit", code=0, platform="xen-pv"):
         said = Transcript()
         for line in lines:
             said.feed(line)
         options = runs.Options(Path("image"), run="repro:one")
         ending = Ending(how, code, limit="9 s")
-        result = runs._result(PLATFORMS[platform], Path("/r"), said, ending, options)
-        return repro.judge(result)
+        return runs._result(PLATFORMS[platform], Path("/r"), said, ending, options)
 
     def test_words_of_the_guest(self):
         begin = ["paravane: Paravane 0.1 on xen-pv", "KTAP version 1", "1..1"]
@@ -107,6 +134,24 @@ class JudgeTest(unittest.TestCase):
         self.assertEqual((verdict, reason), ("bad", "CRASH (hypervisor): Xen BUG at x.c:1"))
         self.assertEqual(self.judge([banner, "paravane: PANIC: oh"])[0], "cannot-tell")
         self.assertEqual(self.judge([banner, "(XEN) Hardware Dom0 crashed"], "over")[0], "cannot-tell")
+
+    def test_a_death_that_is_the_bug(self):
+        banner = "paravane: Paravane 0.1 on xen-pv"
+        dying = "paravane: repro one dying-is-bad: Xen gave up"
+        killed = ["(XEN) Domain 0 (vcpu#0) crashed on cpu#0:", "(XEN) Hardware Dom0 crashed"]
+        verdict, reason = self.judge([banner, dying, *killed], "over")
+        self.assertEqual(verdict, "bad")
+        self.assertIn("Xen gave up: CRASH", reason)
+        self.assertEqual(self.judge([banner, dying])[0], "bad")  # the machine was reset
+        self.assertEqual(self.judge([banner, dying, "paravane: PANIC: oh"])[0], "bad")
+        over = "paravane: repro one dying-is-unclear: "
+        self.assertEqual(self.judge([banner, dying, over, *killed], "over")[0], "cannot-tell")
+        self.assertEqual(self.judge([banner, *killed, dying], "timeout")[0], "cannot-tell")
+
+    def test_exercised_before_the_end(self):
+        result = self.result(["paravane: repro one exercised", "paravane: PANIC: oh"])
+        self.assertTrue(result.exercised)
+        self.assertFalse(self.result(["paravane: PANIC: oh"]).exercised)
 
     def test_who_hangs(self):
         banner = "paravane: Paravane 0.1 on xen-pv"
@@ -152,9 +197,10 @@ class VersionTest(unittest.TestCase):
             ("4.14.5", "4.14.5+94-1"),
             ("4.17.7", "4.17.7+13-1"),
             ("4.17.5+72-1", "4.17.5+72-1"),
+            ("4.14", "4.14.6-1"),
         ):
             self.assertEqual(packaged.choose(wanted, self.PACKAGES).version, version)
-        for wanted, words in (("4.1", "more than one"), ("9", "no Xen of the archive")):
+        for wanted, words in (("4", "more than one"), ("4.1", "no Xen of the archive"), ("9", "no Xen of the archive")):
             with self.assertRaisesRegex(Trouble, words):
                 packaged.choose(wanted, self.PACKAGES)
 

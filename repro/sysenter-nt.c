@@ -1,27 +1,28 @@
 /*
- * XSA-339 (CVE-2020-25596): SYSENTER with the nested-task flag set.
+ * SYSENTER of 64-bit user mode with the nested-task flag set.
  *
- * @title     sysenter of user mode with NT set
- * @affected  Xen 3.2 to 4.14.0; fixed in 4.14.1
+ * @title     sysenter of user mode with NT set reaches the guest's callback
+ * @affected  Xen up to 4.14.0, which answers with #GP; changed in 4.14.1
  * @platforms xen-pv
  * @needs     cpu=Nehalem
- * @expect    4=good
+ * @expect    4.14.1+=good
  *
  * Background: SYSENTER leaves most flags as user mode had them, also NT, with which IRET raises #GP
- * in 64-bit mode.
+ * in 64-bit mode. So Xen has to clear NT on the way in. What to do about such a program is the
+ * guest kernel's decision.
  *
- * Mechanism: Xen's SYSENTER entry did not clear NT, and went on to return to the guest's kernel by
- * IRET with NT set in Xen. That #GP was taken for the guest kernel's own fault.
+ * Mechanism: Xen did clear NT, but raised a #GP at the program in place of the system call. For a
+ * 64-bit kernel that is a matter of the ABI. For a 32-bit kernel Xen delivered that #GP twice,
+ * which is XSA-339 (CVE-2020-25596) and not what is seen here.
  *
- * Verdicts: good: the kernel gets the system call. bad: it gets a #GP, and user mode could so crash
- * its kernel.
+ * Verdicts: good: the kernel gets the system call. bad: it gets a #GP.
  *
- * Cannot tell: where SYSENTER does not exist in 64-bit mode (AMD): #UD.
+ * Cannot tell: where SYSENTER does not exist in 64-bit mode (AMD): #UD. XSA-339 itself.
  */
 #include "pv/x86.h"
 #include "repro/kit.h"
 
-REPRO("xsa-339")
+REPRO("sysenter-nt")
 {
     static const u8 code[] = {
         0x9c,                                     /* pushf */

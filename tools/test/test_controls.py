@@ -1,0 +1,126 @@
+"""Positive controls: the edits that break a hypervisor, and the list of them."""
+
+import tempfile
+import unittest
+from pathlib import Path
+
+from paravane import controls, packaged, report, repros
+from paravane.common import Trouble
+
+SOURCE = """\
+static int helper(int a);
+
+int helper(int a)
+{
+    if ( a )
+        return 1;
+    return 0;
+}
+
+static long work(struct thing *t,
+                 unsigned int n)
+{
+    if ( !aligned(t, 8) ||
+         n > (1 + 2) )
+        return -1;
+    if ( n == 3 ) {
+        unlock(t);
+        return 2;
+    }
+    unlock(t);
+    return helper(n);
+}
+"""
+ASSEMBLY = "ENTRY(one)\n    popfq\n.Lhere:\n    popfq\ntwo:\n    popfq\n"
+
+
+class EditTest(unittest.TestCase):
+    def edit(self, line, source=SOURCE):
+        return controls.parse_edit(line).apply(source)
+
+    def test_never(self):
+        edited = self.edit("f.c work never n > (1")
+        self.assertIn("if ( 0 && ( !aligned(t, 8) ||\n         n > (1 + 2) ) )\n        return -1;", edited)
+        self.assertEqual(edited.count("0 &&"), 1)
+
+    def test_drop(self):
+        edited = self.edit("f.c work drop unlock(t)")
+        self.assertIn("{\n        ;\n        return 2;", edited)
+        self.assertEqual(edited.count("unlock(t);"), 1)
+
+    def test_replace(self):
+        self.assertIn("helper(n + 1)", self.edit("f.c work replace helper(n) by helper(n + 1)"))
+        edited = self.edit("f.S one replace popfq by nop", ASSEMBLY)
+        self.assertEqual(edited, "ENTRY(one)\n    nop\n.Lhere:\n    nop\ntwo:\n    popfq\n")
+
+    def test_nothing_to_edit(self):
+        for line in ("f.c helper never n ==", "f.c work drop lock(t)", "f.c helper replace 2 by 3", "f.c none drop x"):
+            with self.subTest(line), self.assertRaises(ValueError):
+                self.edit(line)
+
+    def test_malformed(self):
+        for line in ("f.c work never", "f.c work sometimes x", "f.c work replace x"):
+            with self.subTest(line), self.assertRaises(ValueError):
+                controls.parse_edit(line)
+
+
+class ListTest(unittest.TestCase):
+    def test_the_tree(self):
+        """Every control is that of a repro, and every advisory has one, or a packaged Xen that has the bug."""
+        known = repros.all_repros()
+        listed = controls.load()
+        for control in listed.values():
+            self.assertIn(control.repro, known)
+            self.assertLessEqual(set(control.platforms), set(known[control.repro].platforms))
+        controlled = {control.repro for control in listed.values()}
+        for one in known.values():
+            if not one.name.startswith("abi-") and "bad" not in one.expect.values():
+                self.assertIn(one.name, controlled)
+
+    def test_choose(self):
+        known = controls.load()
+        self.assertEqual([one.name for one in controls.choose(["xsa-213"], known)], ["xsa-213"])
+        self.assertEqual(len(controls.choose([], known)), len(known))
+        with self.assertRaisesRegex(Trouble, "no control is called 'xsa-1'; known: xsa-182") as caught:
+            controls.choose(["xsa-1"], known)
+        self.assertEqual(caught.exception.status, 2)
+
+    def test_a_wrong_list(self):
+        with tempfile.TemporaryDirectory() as scratch:
+            for text in ("[a]\nbreaks = x\n", "[a]\nbreaks = x\nedit = f.c g sometimes h\n", "breaks = x\n",
+                         "[a]\nbreaks = x\nedit = f.c g drop h\nplatform = xen-pv\n"):  # fmt: skip
+                path = Path(scratch, "controls.ini")
+                path.write_text(text)
+                with self.subTest(text), self.assertRaises(Trouble) as caught:
+                    controls.load(path)
+                self.assertEqual(caught.exception.status, 125)
+
+    def test_table(self):
+        """Only what is between the marks is replaced."""
+        with tempfile.TemporaryDirectory() as scratch:
+            path = Path(scratch, "x.md")
+            path.write_text("a\n<!-- t begins -->\nold\n<!-- t ends -->\nb\n")
+            report.write_between(path, "t", ["new"])
+            self.assertEqual(path.read_text(), "a\n<!-- t begins -->\nnew\n<!-- t ends -->\nb\n")
+            with self.assertRaises(Trouble):
+                report.write_between(path, "u", ["new"])
+
+
+class NamesTest(unittest.TestCase):
+    def test_versions_end_where_a_number_ends(self):
+        for wanted, version, expected in (
+            ("4.1", "4.17.5+72-1", False),
+            ("4.2", "4.20.4", False),
+            ("4.17", "4.17.5+72-1", True),
+            ("4.17", "4.17-amd64", True),
+            ("4.17.5+7", "4.17.5+72-1", False),
+            ("4.17.5", "4.17.5+72-1", True),
+            ("4", "4.17", True),
+            ("4.17.5+72-1", "4.17.5+72-1", True),
+        ):
+            with self.subTest(wanted=wanted, version=version):
+                self.assertEqual(packaged.names(wanted, version), expected)
+
+
+if __name__ == "__main__":
+    unittest.main()
