@@ -4,8 +4,9 @@
  * @title     giving back pages that cannot be, and what comes after
  * @affected  Xen 4.11.0; fixed in 4.11.1
  * @platforms xen-pvh
- * @needs     timeout=15
- * @expect    4=good
+ * @needs     smp=2 pcpus=2 timeout=15
+ * @xen       dom0_vcpus_pin
+ * @expect    4.11.1+=good
  *
  * Background: a guest gives memory back by frame number. Some frames cannot be: there is nothing,
  * or what is there is not the guest's.
@@ -13,14 +14,19 @@
  * Mechanism: on one way out for such a frame Xen did not release the lock of the guest's address
  * map. The next that wants the lock waits for ever, or an assertion fails.
  *
- * Verdicts: good: every kind of frame is refused, and a proper one is given back afterwards. bad:
- * the hypervisor hangs, which the time limit shows, or crashes.
+ * A physical CPU may take this lock again that it holds, so that only a second one notices. Each
+ * has a vCPU here: after each odd frame of the first vCPU, the second one gives back a proper
+ * frame.
+ *
+ * Verdicts: good: every kind of frame is refused, and after each the other vCPU gives back a proper
+ * one. bad: that call of the other vCPU does not end, or the hypervisor crashes.
  *
  * Cannot tell: for kinds of frames that only a toolstack can make (shared, paged out).
  */
-#include "mm/mm.h"
-#include "pv/xen/xen.h"
 #include "repro/kit.h"
+
+#define LIMIT_MS 3000
+#define ROM      0xf0
 
 static long give_back(u64 gfn)
 {
@@ -31,24 +37,41 @@ static long give_back(u64 gfn)
     return hc_memory_op(XENMEM_decrease_reservation, &op);
 }
 
+struct other {
+    u64 gfn;
+    long result;
+};
+
+static void give_back_proper(void *data)
+{
+    struct other *other = data;
+
+    other->result = give_back(other->gfn);
+}
+
 REPRO("xsa-277")
 {
     const u64 hole = GIB(64) >> PAGE_SHIFT, apic = 0xfee00, beyond = 1ull << 40;
-    const u64 shared = kit_gfn(xen_shared_info), rom = 0xf0;
-    const u64 odd[] = {hole, apic, beyond, ~0ull, rom};
-    u64 mine;
+    const u64 odd[] = {hole, apic, beyond, ~0ull, ROM};
+    struct other other;
+    long taken = 0;
 
     kit_needs(KIT_XEN_PVH);
-    mine = kit_gfn(kit_frame());
-    for (u32 i = 0; i < ARRAY_SIZE(odd); i++)
+    kit_cpus(2);
+    for (u32 i = 0; i < ARRAY_SIZE(odd); i++) {
         if (give_back(odd[i]) == 1)
-            print("# frame 0x%llx was taken\n", (unsigned long long)odd[i]);
-    if (give_back(shared) == 1)
-        print("# the shared page was taken\n");
-    if (give_back(mine) != 1)
-        cannot_tell("a proper frame was refused");
-    exercised();
-    if (give_back(mine) == 1)
+            taken++;
+        exercised();
+        other.gfn = kit_gfn(kit_frame());
+        kit_cpu_start(1, give_back_proper, &other);
+        if (!kit_cpu_wait(1, LIMIT_MS))
+            bad("after frame 0x%llx the other vCPU's call did not end within %u ms",
+                (unsigned long long)odd[i], LIMIT_MS);
+        if (other.result != 1)
+            cannot_tell("a proper frame was refused: %ld", other.result);
+    }
+    if (give_back(other.gfn) == 1)
         bad("a frame was given back twice");
-    good("odd frames were refused, a proper one taken, and again refused");
+    good("%zu odd frames, %ld of which were taken, and a proper one after each", ARRAY_SIZE(odd),
+         taken);
 }
