@@ -1,10 +1,10 @@
 /*
  * XSA-286 (CVE-2020-27674): Xen's own view of the page tables, stale.
  *
- * @title     update_va_mapping writes to the table that was there before
+ * @title     update_va_mapping writes below the table that was there before
  * @affected  Xen up to 4.14.0; fixed in 4.14.1
  * @platforms xen-pv
- * @expect    4=good
+ * @expect    4.14.1+=good
  *
  * Background: a guest that changes an upper level of its page tables flushes the TLB when it wants
  * to. What Xen itself uses is no concern of the guest's.
@@ -13,10 +13,12 @@
  * depends on the upper levels and is in the TLB too. After a change of an upper level without a
  * flush it wrote into the table that had been there before: perhaps another guest's frame by then.
  *
- * Here both tables are ours. In one multicall the table of a region is exchanged and an entry of
- * the new one written; before that Xen is made to use the old one.
+ * Here all tables are ours. In one multicall the table of level 2 of a region is exchanged and an
+ * entry below the new one written; before that Xen is made to use the old one. It must be level 2,
+ * since Xen's addresses of tables of level 1 depend on nothing below level 3; and both tables are
+ * pinned, since Xen flushes the TLB when a frame becomes a table, or ceases to be one.
  *
- * Verdicts: good: the entry is in the new table. bad: it is in the old one.
+ * Verdicts: good: the entry is below the new table. bad: it is below the old one.
  *
  * Cannot tell: whether the TLB of this CPU, here an emulated one, kept the old translation.
  */
@@ -26,29 +28,56 @@
 #define DATA  (PTE_PRESENT | PTE_ACCESSED | PTE_NX)
 #define INDEX 5
 
+static u64 *table_in(u64 entry)
+{
+    return pfn_to_va(pv_mfn_to_pfn(MFN((entry & PTE_FRAME_MASK) >> PAGE_SHIFT)));
+}
+
+static void pin_level2(const void *table)
+{
+    struct mmuext_op op = {.cmd = MMUEXT_PIN_L2_TABLE, .arg1.mfn = kit_mfn(table)};
+
+    MUST(hc_mmuext_op(&op, 1, NULL, DOMID_SELF));
+}
+
+/* A table of level 2 that has only the region's entry, with a table of level 1 that maps nothing.
+ */
+static u64 *make_level2(u64 region, const u64 *leaves)
+{
+    u64 *table = kit_frame();
+
+    table[region >> 21 & 511] = KIT_RAW(leaves, TABLE);
+    pv_announce_table(va_to_pfn(table), 2);
+    pin_level2(table);
+    return table;
+}
+
 REPRO("xsa-286")
 {
-    u64 region, *old_table, *new_table, old_entry, page;
+    u64 region, va, *old_leaves, *new_leaves, page;
     struct mmu_update exchange;
     struct multicall_entry calls[3];
 
     kit_needs(KIT_XEN_PV);
     region = kit_region();
-    old_entry = kit_entry(region, 2);
-    old_table = pfn_to_va(pv_mfn_to_pfn(MFN((old_entry & PTE_FRAME_MASK) >> PAGE_SHIFT)));
-    new_table = kit_table();
+    va = region + INDEX * PAGE_SIZE;
+    old_leaves = table_in(kit_entry(region, 2));
+    pin_level2(table_in(kit_entry(region, 3)));
+    new_leaves = kit_table();
     page = KIT_RAW(kit_frame(), DATA);
-    exchange.ptr = kit_entry_address(region, 2);
-    exchange.val = KIT_RAW(new_table, TABLE);
-    calls[0] = MULTICALL(__HYPERVISOR_update_va_mapping, region + INDEX * PAGE_SIZE, 0, 0);
+    exchange.ptr = kit_entry_address(region, 3);
+    exchange.val = KIT_RAW(make_level2(region, new_leaves), TABLE);
+    calls[0] = MULTICALL(__HYPERVISOR_update_va_mapping, va, 0, 0);
     calls[1] = MULTICALL(__HYPERVISOR_mmu_update, (u64)&exchange, 1, 0, DOMID_SELF);
-    calls[2] = MULTICALL(__HYPERVISOR_update_va_mapping, region + INDEX * PAGE_SIZE, page, 0);
+    calls[2] = MULTICALL(__HYPERVISOR_update_va_mapping, va, page, 0);
     MUST(hc_multicall(calls, 3));
     for (u32 i = 0; i < 3; i++)
         MUST((long)calls[i].result);
+    if (READ_ONCE(new_leaves[INDEX]) == 0 && READ_ONCE(old_leaves[INDEX]) == 0)
+        cannot_tell("the entry is in neither table");
     exercised();
-    if (READ_ONCE(new_table[INDEX]) && !READ_ONCE(old_table[INDEX]))
-        good("the entry is in the new table");
-    bad("the entry is in the old table: 0x%llx, 0x%llx in the new one",
-        (unsigned long long)old_table[INDEX], (unsigned long long)new_table[INDEX]);
+    if (READ_ONCE(new_leaves[INDEX]) && !READ_ONCE(old_leaves[INDEX]))
+        good("the entry is below the new table");
+    bad("the entry is below the old table: 0x%llx, 0x%llx below the new one",
+        (unsigned long long)old_leaves[INDEX], (unsigned long long)new_leaves[INDEX]);
 }
