@@ -5,19 +5,21 @@
  * @affected  Xen up to 4.12.1; fixed in 4.12.2
  * @platforms xen-pv
  * @needs     smp=2
- * @expect    4=good
+ * @expect    4.12.2+=good
  *
  * Background: a call that takes long is interrupted where an event waits: Xen puts the remaining
  * arguments into the guest's registers, so that the guest makes the call again. A string like
  * printf's says what the arguments are.
  *
- * Mechanism: for VCPUOP_initialise of a PV guest the string was wrong, which is a BUG().
+ * Mechanism: for VCPUOP_initialise of a PV guest the string was wrong, which is a BUG(), or in
+ * later versions the end of the guest.
  *
  * Here the new vCPU gets page tables that Xen does not know yet, so that it has to check them; and
  * an event waits from the start. The interrupt's frame tells whether the call was interrupted: its
  * instruction pointer is the hypercall's own then, not the next one's.
  *
- * Verdicts: good: the call was continued and succeeded. bad: the hypervisor crashes.
+ * Verdicts: good: the call was continued and succeeded. bad: the hypervisor crashes,
+ * or it crashes the guest.
  *
  * Cannot tell: if the call is through before Xen looks for events.
  */
@@ -70,12 +72,14 @@ REPRO("xsa-296")
     line = pv_irq_bind(PV_IRQ_SOFT, 0);
     MUST(line);
     MUST(irq_request((u32)line, on_event, NULL));
+    dying_is_bad("Xen ended the guest when the call was to be continued");
 
     /* The event must wait, and be let in without Xen being asked to deliver it at once. */
     pv_irq_disable();
     pv_irq_raise((u32)line);
     WRITE_ONCE(xen_vcpu_info()->evtchn_upcall_mask, 0);
     result = hc_vcpu_op(VCPUOP_initialise, 1, context);
+    dying_is_bad(NULL);
     if (result || !interrupted_at)
         cannot_tell("result %ld, interrupted at 0x%llx", result,
                     (unsigned long long)interrupted_at);
