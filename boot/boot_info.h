@@ -10,11 +10,11 @@
 
 #include "lib/types.h"
 
-#define BOOT_CMDLINE_MAX        1024 /* bytes, with the final NUL */
-#define BOOT_MODULE_CMDLINE_MAX 128
+#define BOOT_CMDLINE_MAX        2048 /* bytes, with the final NUL */
+#define BOOT_MODULE_CMDLINE_MAX 256
 #define BOOT_LOADER_MAX         64
-#define BOOT_REGIONS_MAX        128
-#define BOOT_MODULES_MAX        8
+#define BOOT_REGIONS_MAX        1024
+#define BOOT_MODULES_MAX        64
 #define BOOT_RSDP_MAX           36             /* ACPI 6.4, section 5.2.5.3 */
 #define BOOT_PA_MAX             ((u64)1 << 52) /* no x86 physical address is wider */
 
@@ -32,6 +32,7 @@ enum boot_region_type {
     BOOT_ACPI = 3,
     BOOT_NVS = 4,
     BOOT_UNUSABLE = 5,
+    BOOT_DEVICES = 6, /* of the platform, which no loader's map has to name: boot_add_devices */
 };
 
 /* [base, base + size) in bytes of (pseudo-)physical memory. */
@@ -39,6 +40,24 @@ struct boot_region {
     u64 base;
     u64 size;
     enum boot_region_type type;
+};
+
+/* From base up to the next mark's base all bytes are of this type; 0: no region. */
+struct boot_mark {
+    u64 base;
+    u32 type;
+};
+
+/*
+ * The memory map as it is put together. Between two regions may be a hole, which has a mark too,
+ * and a region that is added can need a mark at both of its ends.
+ */
+struct boot_map {
+    struct boot_mark marks[2 * BOOT_REGIONS_MAX + 3];
+    u32 nr_marks;
+    /* What became of more regions than BOOT_REGIONS_MAX. */
+    u32 joined;       /* how often two regions, neither of them RAM, were made one */
+    u64 ram_left_out; /* bytes of RAM in regions that were forgotten */
 };
 
 struct boot_module {
@@ -65,13 +84,16 @@ struct boot_info {
     char loader[BOOT_LOADER_MAX]; /* the loader's name for itself, "" if it has none */
     char cmdline[BOOT_CMDLINE_MAX];
 
-    /* After boot_memory_finish(): sorted, disjoint, none empty, RAM on page boundaries. May be
-     * empty before that: a Xen guest asks the hypervisor (the memory_map op). */
+    struct boot_map map;
+    /* Filled by boot_memory_finish(): sorted, disjoint, none empty, RAM on page boundaries. */
     struct boot_region regions[BOOT_REGIONS_MAX];
     u32 nr_regions;
 
     struct boot_module modules[BOOT_MODULES_MAX];
     u32 nr_modules;
+    u32 modules_left_off;   /* beyond BOOT_MODULES_MAX, or not in the physical address space */
+    u32 module_strings_cut; /* too long or unreadable */
+    u32 first_module_cut;   /* the first of these modules */
 
     /* ACPI's root pointer: its physical address if the loader gave one, or a copy of it. */
     u64 rsdp_pa;
@@ -138,22 +160,33 @@ const char *pvh_parse(const struct phys_window *w, u64 info_pa, struct boot_info
 const char *xen_pv_parse(const struct phys_window *w, u64 info_pa, struct boot_info *bi);
 
 /*
- * For them: appends one module, its command line read from cmdline_pa in *w (0: it has none), and
- * returns NULL or what is wrong.
+ * For them: append one module, its string read from cmdline_pa in *w (0: it has none). A module
+ * that this kernel has no room for, or that cannot exist, is left off and counted; a string that is
+ * too long is cut and counted.
  */
-const char *boot_add_module(struct boot_info *bi, u64 base, u64 size, const struct phys_window *w,
-                            u64 cmdline_pa);
+void boot_add_module(struct boot_info *bi, u64 base, u64 size, const struct phys_window *w,
+                     u64 cmdline_pa);
 
 /* For boot_parse: moves first_free_pa to the page behind it and all modules that it runs into. */
 void boot_pass_modules(struct boot_info *bi);
 
 /*
- * boot_add_region appends one region (an unknown type counts as reserved, size 0 is dropped, what
- * lies beyond BOOT_PA_MAX is cut off); boot_memory_finish then sorts and makes them disjoint:
- * where two overlap, the more restrictive type wins (unusable, NVS, ACPI, reserved, RAM, in that
- * order). Both return NULL or what is wrong; a map without a page of RAM is wrong.
+ * Add one region to the map. An unknown type counts as reserved; what lies beyond BOOT_PA_MAX is
+ * cut off. Where regions overlap, the more restrictive type wins (unusable, NVS, ACPI, reserved,
+ * RAM, in that order). Of more than BOOT_REGIONS_MAX regions the largest of RAM are kept.
  */
-const char *boot_add_region(struct boot_info *bi, u64 base, u64 size, u32 type);
+void boot_add_region(struct boot_info *bi, u64 base, u64 size, u32 type);
+
+/* Add the platform's devices, which win over all regions of the loader's map. */
+void boot_add_devices(struct boot_info *bi, u64 base, u64 size);
+
+/* Has the loader given a memory map? A Xen guest asks the hypervisor (the memory_map op). */
+bool boot_has_regions(const struct boot_info *bi);
+
+/* Start with an empty map. */
+void boot_forget_regions(struct boot_info *bi);
+
+/* Fill regions[] from the map. Returns NULL, or what is wrong: a map without a page of RAM. */
 const char *boot_memory_finish(struct boot_info *bi);
 
 #endif

@@ -19,26 +19,25 @@ static const char *parse_module(const struct phys_window *content, struct boot_i
 
     if (!m)
         return too_short;
-    return boot_add_module(bi, m->start, (u64)m->end - m->start, content,
-                           content->start + sizeof(*m));
+    boot_add_module(bi, m->start, (u64)m->end - m->start, content, content->start + sizeof(*m));
+    return NULL;
 }
 
 static const char *parse_mmap(const struct phys_window *content, struct boot_info *bi)
 {
     const struct multiboot2_mmap *head = phys_window_get(content, content->start, sizeof(*head));
     const struct multiboot2_mmap_entry *e;
-    const char *error = NULL;
 
     if (!head)
         return too_short;
     if (head->entry_size < sizeof(*e) || head->entry_size % MULTIBOOT2_ALIGN ||
         (content->size - sizeof(*head)) % head->entry_size)
         return "memory map: wrong entry size";
-    for (u64 at = sizeof(*head); at < content->size && !error; at += head->entry_size) {
+    for (u64 at = sizeof(*head); at < content->size; at += head->entry_size) {
         e = phys_window_get(content, content->start + at, sizeof(*e));
-        error = boot_add_region(bi, e->base, e->size, e->type);
+        boot_add_region(bi, e->base, e->size, e->type);
     }
-    return error;
+    return NULL;
 }
 
 /* The newer RSDP holds all that the older does: of two the longer is kept. */

@@ -3,7 +3,7 @@
  * xen/arch-x86/hvm/start_info.h.
  *
  * An address of 0 means "not present". Version 0 (a PVH dom0 of Xen) has no memory map: then
- * nr_regions stays 0, and the hypervisor is asked later. The lists that it points at need not be
+ * the map stays empty, and the hypervisor is asked later. The lists that it points at need not be
  * aligned.
  */
 #include "boot/boot_info.h"
@@ -17,28 +17,26 @@ static const char *parse_modules(const struct phys_window *w, const struct hvm_s
                                  struct boot_info *bi)
 {
     struct hvm_modlist_entry m;
-    const char *error = NULL;
 
-    for (u32 i = 0; i < si->nr_modules && !error; i++) {
+    for (u32 i = 0; i < si->nr_modules; i++) {
         if (!phys_window_read(w, si->modlist_paddr + i * sizeof(m), &m, sizeof(m)))
             return "module list: unreadable";
-        error = boot_add_module(bi, m.paddr, m.size, w, m.cmdline_paddr);
+        boot_add_module(bi, m.paddr, m.size, w, m.cmdline_paddr);
     }
-    return error;
+    return NULL;
 }
 
 static const char *parse_memmap(const struct phys_window *w, const struct hvm_start_info *si,
                                 struct boot_info *bi)
 {
     struct hvm_memmap_table_entry e;
-    const char *error = NULL;
 
-    for (u32 i = 0; i < si->memmap_entries && !error; i++) {
+    for (u32 i = 0; i < si->memmap_entries; i++) {
         if (!phys_window_read(w, si->memmap_paddr + i * sizeof(e), &e, sizeof(e)))
             return "memory map: unreadable";
-        error = boot_add_region(bi, e.addr, e.size, e.type);
+        boot_add_region(bi, e.addr, e.size, e.type);
     }
-    return error;
+    return NULL;
 }
 
 const char *pvh_parse(const struct phys_window *w, u64 info_pa, struct boot_info *bi)

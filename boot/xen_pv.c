@@ -14,7 +14,7 @@
 
 #include "lib/string.h"
 
-_Static_assert(MAX_GUEST_CMDLINE == BOOT_CMDLINE_MAX,
+_Static_assert(MAX_GUEST_CMDLINE <= BOOT_CMDLINE_MAX,
                "a PV command line fits, and is read to its end");
 
 /* The pages that so many bytes take, but not 0 of them. */
@@ -39,21 +39,19 @@ static const char *parse_package(const struct phys_window *w, u64 base, u64 size
 {
     struct xen_multiboot_mod_list m;
     struct phys_window package;
-    const char *error = NULL;
 
     if (!phys_window_cut(w, base, size, &package))
         return "module package: unreadable";
-    for (u64 at = base; !error; at += sizeof(m)) {
+    for (u64 at = base;; at += sizeof(m)) {
         if (!phys_window_read(&package, at, &m, sizeof(m)))
             return "module list: no end";
         if (m.mod_start == 0)
             return NULL;
         if (m.mod_end < m.mod_start || m.mod_end >= size)
             return "module: ends beyond its package, or before it starts";
-        error = boot_add_module(bi, base + m.mod_start, (u64)m.mod_end - m.mod_start + 1, &package,
-                                m.cmdline ? base + m.cmdline : 0);
+        boot_add_module(bi, base + m.mod_start, (u64)m.mod_end - m.mod_start + 1, &package,
+                        m.cmdline ? base + m.cmdline : 0);
     }
-    return error;
 }
 
 static const char *parse_module(const struct phys_window *w, const struct start_info *si,
@@ -72,7 +70,8 @@ static const char *parse_module(const struct phys_window *w, const struct start_
         return "module: outside of the domain's memory";
     if (si->flags & SIF_MULTIBOOT_MOD)
         return parse_package(w, base, si->mod_len, bi);
-    return boot_add_module(bi, base, si->mod_len, w, 0);
+    boot_add_module(bi, base, si->mod_len, w, 0);
+    return NULL;
 }
 
 static const char *parse_page_tables(const struct start_info *si, struct boot_info *bi)
@@ -138,7 +137,7 @@ const char *xen_pv_parse(const struct phys_window *w, u64 info_pa, struct boot_i
         memcmp(bi->loader, "xen-", 4))
         return "start_info: wrong magic";
     error = phys_window_string(w, info_pa + offsetof(struct start_info, cmd_line), bi->cmdline,
-                               sizeof(bi->cmdline));
+                               sizeof(si->cmd_line));
     if (!error)
         error = parse_machine(si, info_pa, bi);
     if (!error)

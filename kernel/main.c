@@ -92,26 +92,48 @@ static void misbehave(void)
         plant->run();
 }
 
+static void report_modules(const struct boot_info *info)
+{
+    if (info->modules_left_off)
+        log_warn("modules: %u are left off: more than %u, or beyond the physical address space",
+                 info->modules_left_off, BOOT_MODULES_MAX);
+    if (info->module_strings_cut)
+        log_warn("modules: the strings of %u are cut, the first that of module %u: unreadable, or "
+                 "more than %u characters",
+                 info->module_strings_cut, info->first_module_cut, BOOT_MODULE_CMDLINE_MAX - 1);
+}
+
 static void memory_map_init(struct boot_info *info)
 {
+    const struct boot_map *map = &info->map;
+
     check("memory map", "", pv_memory_map(info));
     check("memory map", "", boot_memory_finish(info));
+    if (map->ram_left_out || map->joined)
+        log_warn("memory map: more than %u regions: %llu KiB of RAM are left unused, %u regions "
+                 "are joined with others",
+                 BOOT_REGIONS_MAX, (unsigned long long)(map->ram_left_out >> 10), map->joined);
 }
 
 /* Payloads and the stack need some room behind the image; the least that is worth starting with. */
 static void check_memory_size(const struct boot_info *info)
 {
     const u32 least = 24;
-    u64 ram = 0;
+    u64 ram = 0, usable = 0;
 
-    for (u32 i = 0; i < info->nr_regions; i++)
-        if (info->regions[i].type == BOOT_RAM)
-            ram += info->regions[i].size;
-    if (ram < MIB(least))
+    for (u32 i = 0; i < info->nr_regions; i++) {
+        const struct boot_region *r = &info->regions[i];
+
+        if (r->type != BOOT_RAM)
+            continue;
+        ram += r->size;
+        usable += MIN(r->size, MM_RAM_LIMIT - MIN(r->base, MM_RAM_LIMIT));
+    }
+    if (usable < MIB(least))
         finish(VERDICT_ERROR,
                "too little memory: %llu KiB of RAM, at least %u MiB are needed; "
                "give the machine more",
-               (unsigned long long)(ram >> 10), least);
+               (unsigned long long)(usable >> 10), least);
     log_info("memory: %llu MiB of RAM in %u regions", (unsigned long long)(ram >> 20),
              info->nr_regions);
 }
@@ -119,6 +141,13 @@ static void check_memory_size(const struct boot_info *info)
 static void memory_init(const struct boot_info *info)
 {
     check("memory", "", mm_init(info));
+    if (mm_left_out.far)
+        log_warn("memory: %llu MiB of RAM are left unused: they are above %llu GiB",
+                 (unsigned long long)(mm_left_out.far >> 8),
+                 (unsigned long long)(MM_RAM_LIMIT >> 30));
+    if (mm_left_out.scattered)
+        log_warn("memory: %llu KiB of RAM are left unused: the pieces are too small or too many",
+                 (unsigned long long)mm_left_out.scattered << 2);
     log_info("memory: %llu of %llu MiB free", (unsigned long long)(frames_free() >> 8),
              (unsigned long long)(frames_total() >> 8));
 }
@@ -150,6 +179,7 @@ void kernel_main(struct boot_info *info, const char *boot_error)
     check(protocols[info->protocol], "", boot_error);
     boot_info_ptr = info;
     read_command_line(info->cmdline); /* what shall this image do? */
+    report_modules(info);
     force_backend();
     misbehave();
     memory_map_init(info); /* what the loader said, or the hypervisor knows */

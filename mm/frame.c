@@ -17,8 +17,6 @@ enum {
     NR_ZONES,
 
     NR_ORDERS = FRAME_ORDER_MAX + 1,
-    SECTION_SHIFT = 13,
-    SECTION_FRAMES = 1 << SECTION_SHIFT,
     SECTIONS_MAX = 16384, /* 512 GiB, as much as the direct map has room for */
 
     POISON = 0xa5,
@@ -37,8 +35,8 @@ enum section {
 bool frame_debug;
 
 static struct spinlock lock = SPINLOCK("frames");
+static struct frame *tables[SECTIONS_MAX]; /* NULL for a section without RAM */
 static struct {
-    struct frame *db;
     u64 nr_frames;
     const struct frame_range *ram, *unused;
     u32 nr_ram, nr_unused;
@@ -47,6 +45,12 @@ static struct {
     u8 sections[SECTIONS_MAX]; /* enum section */
 } f;
 
+/* Return the entry of a frame whose section has a table. */
+static struct frame *entry(u64 pfn)
+{
+    return &tables[pfn >> FRAME_SECTION_SHIFT][pfn & (FRAME_SECTION - 1)];
+}
+
 static int zone_of(u64 pfn)
 {
     return pfn < LOW_FRAMES ? ZONE_LOW : ZONE_HIGH;
@@ -54,25 +58,25 @@ static int zone_of(u64 pfn)
 
 void frame_push(u32 *list, pfn_t pfn)
 {
-    struct frame *frame = &f.db[pfn.n];
+    struct frame *frame = entry(pfn.n);
 
     frame->prev = 0;
     frame->next = *list;
     if (*list)
-        f.db[*list].prev = (u32)pfn.n;
+        entry(*list)->prev = (u32)pfn.n;
     *list = (u32)pfn.n;
 }
 
 void frame_drop(u32 *list, pfn_t pfn)
 {
-    const struct frame *frame = &f.db[pfn.n];
+    const struct frame *frame = entry(pfn.n);
 
     if (frame->prev)
-        f.db[frame->prev].next = frame->next;
+        entry(frame->prev)->next = frame->next;
     else
         *list = frame->next;
     if (frame->next)
-        f.db[frame->next].prev = frame->prev;
+        entry(frame->next)->prev = frame->prev;
 }
 
 pfn_t frame_pop(u32 *list)
@@ -92,15 +96,15 @@ void frames_free_list(u32 list)
 /* lists: of the block's zone. */
 static void add_block(u32 *lists, u64 pfn, u32 order)
 {
-    f.db[pfn].state = FRAME_FREE;
-    f.db[pfn].order = (u8)order;
+    entry(pfn)->state = FRAME_FREE;
+    entry(pfn)->order = (u8)order;
     frame_push(&lists[order], PFN(pfn));
 }
 
 static bool is_free_block(u64 pfn, u32 order)
 {
-    return pfn < f.nr_frames && f.sections[pfn >> SECTION_SHIFT] && f.db[pfn].state == FRAME_FREE &&
-           f.db[pfn].order == order;
+    return pfn < f.nr_frames && f.sections[pfn >> FRAME_SECTION_SHIFT] &&
+           entry(pfn)->state == FRAME_FREE && entry(pfn)->order == order;
 }
 
 /* Adds a block to the free ones, merged with its buddy as often as that is free too. */
@@ -114,7 +118,7 @@ static void insert(u64 pfn, u32 order)
         if (!is_free_block(buddy, order))
             break;
         frame_drop(&lists[order], PFN(buddy));
-        f.db[MAX(pfn, buddy)].order = FRAME_TAIL;
+        entry(MAX(pfn, buddy))->order = FRAME_TAIL;
         pfn = MIN(pfn, buddy);
     }
     add_block(lists, pfn, order);
@@ -124,8 +128,8 @@ static void insert(u64 pfn, u32 order)
 static void set_state(u64 start, u64 end, enum frame_state state, u8 order)
 {
     for (; start < end; start++) {
-        f.db[start].state = (u8)state;
-        f.db[start].order = order;
+        entry(start)->state = (u8)state;
+        entry(start)->order = order;
     }
 }
 
@@ -145,10 +149,10 @@ static void insert_range(u64 start, u64 end)
 
 static void open_section(u64 section)
 {
-    const u64 start = section << SECTION_SHIFT;
-    const u64 end = MIN(start + SECTION_FRAMES, f.nr_frames);
+    const u64 start = section << FRAME_SECTION_SHIFT;
+    const u64 end = MIN(start + FRAME_SECTION, f.nr_frames);
 
-    memset(&f.db[start], 0, (end - start) * sizeof(f.db[0]));
+    memset(entry(start), 0, (end - start) * sizeof(struct frame));
     f.sections[section] = SECTION_FILLING;
     kernel_tables_open(PFN(start), end - start);
     for (u32 i = 0; i < f.nr_ram; i++)
@@ -161,20 +165,30 @@ static void open_section(u64 section)
 /* Opens one more section of this zone, the highest first. */
 static bool grow(int zone)
 {
-    for (u64 s = (f.nr_frames + SECTION_FRAMES - 1) >> SECTION_SHIFT; s-- > 0;)
-        if (!f.sections[s] && zone_of(s << SECTION_SHIFT) == zone) {
+    for (u64 s = (f.nr_frames + FRAME_SECTION - 1) >> FRAME_SECTION_SHIFT; s-- > 0;)
+        if (tables[s] && !f.sections[s] && zone_of(s << FRAME_SECTION_SHIFT) == zone) {
             open_section(s);
             return true;
         }
     return false;
 }
 
-void frame_init(struct frame *db, u64 nr_frames, const struct frame_range *ram, u32 nr_ram,
+void frame_tables_clear(void)
+{
+    memset(tables, 0, sizeof(tables));
+}
+
+void frame_tables_add(u64 first_section, u64 count, struct frame *table)
+{
+    for (u64 i = 0; i < count && first_section + i < SECTIONS_MAX; i++)
+        tables[first_section + i] = table + i * FRAME_SECTION;
+}
+
+void frame_init(u64 nr_frames, const struct frame_range *ram, u32 nr_ram,
                 const struct frame_range *unused, u32 nr_unused)
 {
     memset(&f, 0, sizeof(f));
-    f.db = db;
-    f.nr_frames = MIN(nr_frames, (u64)SECTIONS_MAX << SECTION_SHIFT);
+    f.nr_frames = MIN(nr_frames, (u64)SECTIONS_MAX << FRAME_SECTION_SHIFT);
     f.ram = ram;
     f.nr_ram = nr_ram;
     f.unused = unused;
@@ -186,9 +200,9 @@ void frame_init(struct frame *db, u64 nr_frames, const struct frame_range *ram, 
 
 struct frame *frame_get(pfn_t pfn)
 {
-    const u64 section = pfn.n >> SECTION_SHIFT;
+    const u64 section = pfn.n >> FRAME_SECTION_SHIFT;
 
-    if (pfn.n >= f.nr_frames)
+    if (pfn.n >= f.nr_frames || !tables[section])
         return NULL;
     if (__atomic_load_n(&f.sections[section], __ATOMIC_ACQUIRE) != SECTION_READY) {
         spin_lock(&lock);
@@ -196,7 +210,7 @@ struct frame *frame_get(pfn_t pfn)
             open_section(section);
         spin_unlock(&lock);
     }
-    return &f.db[pfn.n];
+    return entry(pfn.n);
 }
 
 /* Takes a block out of a zone and frees what is left of a larger one; PFN_INVALID if it has none.
@@ -229,7 +243,7 @@ static void check_poison(u64 pfn)
 {
     const u8 *bytes = pfn_to_va(PFN(pfn));
 
-    for (u64 i = 0; f.db[pfn].poisoned && i < PAGE_SIZE; i++)
+    for (u64 i = 0; entry(pfn)->poisoned && i < PAGE_SIZE; i++)
         if (bytes[i] != POISON)
             pv_panic("frame_alloc", "frame %llx was written to at offset %llx after it was freed",
                      (unsigned long long)pfn, (unsigned long long)i);
@@ -246,8 +260,8 @@ static pfn_t take_for(u32 order, u32 flags, enum frame_state owner)
     if (pfn.n != PFN_INVALID.n) {
         set_state(pfn.n, pfn.n + (1ull << order), owner, flags & FRAME_SINGLE ? 0 : FRAME_TAIL);
         if (!(flags & FRAME_SINGLE))
-            f.db[pfn.n].order = (u8)order;
-        f.db[pfn.n].used = 0;
+            entry(pfn.n)->order = (u8)order;
+        entry(pfn.n)->used = 0;
         WRITE_ONCE(f.free, f.free - (1ull << order));
     }
     spin_unlock(&lock);
@@ -277,7 +291,7 @@ static bool may_be_freed(const struct frame *frame, u32 order)
 static void poison(pfn_t first, u32 order)
 {
     for (u64 i = 0; i < 1ull << order; i++)
-        f.db[first.n + i].poisoned = frame_debug;
+        entry(first.n + i)->poisoned = frame_debug;
     if (frame_debug)
         memset(pfn_to_va(first), POISON, PAGE_SIZE << order);
 }
@@ -351,9 +365,9 @@ bool frames_mappable(pfn_t first, u64 count)
         return false;
     for (u64 n = first.n; n < end;) {
         const struct frame *frame =
-            n % SECTION_FRAMES && n != first.n ? &f.db[n] : frame_get(PFN(n));
+            n % FRAME_SECTION && n != first.n ? entry(n) : frame_get(PFN(n));
 
-        if (frame->state < FRAME_BOOT || frame->state == FRAME_TABLE ||
+        if (!frame || frame->state < FRAME_BOOT || frame->state == FRAME_TABLE ||
             frame->state == FRAME_BALLOON)
             return false;
         n += frame->order <= FRAME_ORDER_MAX ? 1ull << frame->order : 1;

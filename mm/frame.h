@@ -19,6 +19,8 @@ enum frame_state {
 };
 
 enum {
+    FRAME_SECTION_SHIFT = 13, /* a section: 32 MiB of frames */
+    FRAME_SECTION = 1 << FRAME_SECTION_SHIFT,
     FRAME_ORDER_MAX = 10,     /* 4 MiB */
     FRAME_LOW = 1 << 0,       /* below 4 GiB */
     FRAME_ZEROED = 1 << 1,    /* filled with zeros */
@@ -44,11 +46,19 @@ struct frame_range {
 };
 
 /*
- * db is memory for nr_frames of struct frame, which need not be zeroed: it is touched as the frames
- * come into use, 32 MiB of RAM at a time. ram: all there is; unused: the parts of it that may be
- * handed out, the rest is FRAME_BOOT. Both stay.
+ * The table of frames has a part for each section that holds RAM, so that a hole in the address
+ * space costs nothing. First frame_tables_clear, then frame_tables_add for contiguous sections:
+ * table has count * FRAME_SECTION entries, which need not be zeroed. They are written as the frames
+ * come into use, a section at a time.
  */
-void frame_init(struct frame *db, u64 nr_frames, const struct frame_range *ram, u32 nr_ram,
+void frame_tables_clear(void);
+void frame_tables_add(u64 first_section, u64 count, struct frame *table);
+
+/*
+ * Then: frames below nr_frames are the allocator's. ram: all there is; unused: the parts of it that
+ * may be handed out, the rest is FRAME_BOOT. Both stay.
+ */
+void frame_init(u64 nr_frames, const struct frame_range *ram, u32 nr_ram,
                 const struct frame_range *unused, u32 nr_unused);
 
 /* Returns the first frame of a block, or PFN_INVALID if there is none. owner: KERNEL, TABLE, HEAP,
@@ -64,7 +74,7 @@ pfn_t frame_alloc_contiguous(u32 order, u32 address_bits) __must_check;
 /* Hands FRAME_BOOT frames over to the allocator. */
 void frame_release_boot(pfn_t first, u64 count);
 
-/* The entry of a frame; NULL if there is none. */
+/* Return the entry of a frame; NULL if its section holds no RAM. */
 struct frame *frame_get(pfn_t pfn);
 
 /*

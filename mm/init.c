@@ -8,9 +8,11 @@
 #include "mm/mm.h"
 #include "mm/space.h"
 
-#define UNUSED_MAX (BOOT_REGIONS_MAX + 32)
+/* Each module, and each early allocation that does not end where a piece does, cuts one in two. */
+#define UNUSED_MAX (BOOT_REGIONS_MAX + BOOT_MODULES_MAX + 32)
 
 struct pv_mmu_traits mm_traits;
+struct mm_left_out mm_left_out;
 
 static struct frame_range ram[BOOT_REGIONS_MAX];
 static u32 nr_ram;
@@ -19,18 +21,23 @@ static u32 nr_unused;
 
 static void add_unused(u64 start, u64 end)
 {
-    if (nr_unused == UNUSED_MAX)
-        pv_panic("mm_init", "RAM is in more pieces than there is room for");
-    unused[nr_unused++] = (struct frame_range){start, end};
+    if (nr_unused < UNUSED_MAX)
+        unused[nr_unused++] = (struct frame_range){start, end};
+    else
+        mm_left_out.scattered += end - start;
 }
 
 static void find_ram(const struct boot_info *boot)
 {
     for (u32 i = 0; i < boot->nr_regions; i++) {
         const struct boot_region *r = &boot->regions[i];
-        const u64 start = r->base >> PAGE_SHIFT, end = (r->base + r->size) >> PAGE_SHIFT;
+        const u64 start = r->base >> PAGE_SHIFT, all = (r->base + r->size) >> PAGE_SHIFT;
+        const u64 end = MIN(all, MM_RAM_LIMIT >> PAGE_SHIFT);
 
-        if (r->type != BOOT_RAM || start >= end)
+        if (r->type != BOOT_RAM)
+            continue;
+        mm_left_out.far += all - MIN(all, MAX(start, end));
+        if (start >= end)
             continue;
         ram[nr_ram++] = (struct frame_range){start, end};
         add_unused(start, end);
@@ -88,13 +95,59 @@ static u64 early_alloc(u64 count, u64 limit)
     return found;
 }
 
+/* RAM is sorted. */
 static u64 top_of_ram(void)
 {
-    u64 top = 0;
+    return nr_ram ? ram[nr_ram - 1].end : 0;
+}
+
+static u64 ram_between(u64 start, u64 end)
+{
+    u64 sum = 0;
 
     for (u32 i = 0; i < nr_ram; i++)
-        top = MAX(top, ram[i].end);
-    return MIN(top, (VMAP_BASE - DIRECT_MAP_BASE) >> PAGE_SHIFT);
+        if (ram[i].start < end && start < ram[i].end)
+            sum += MIN(ram[i].end, end) - MAX(ram[i].start, start);
+    return sum;
+}
+
+/*
+ * Give the sections [first, end) their part of the table of frames. Returns false if there is no
+ * room for it, or if they hold not more RAM than it takes.
+ */
+static bool make_frame_table(u64 first, u64 end)
+{
+    const u64 pages = (end - first) * FRAME_SECTION * sizeof(struct frame) >> PAGE_SHIFT;
+    u64 table;
+
+    if (ram_between(first << FRAME_SECTION_SHIFT, end << FRAME_SECTION_SHIFT) <= pages)
+        return false;
+    table = early_alloc(pages, top_of_ram());
+    if (table)
+        frame_tables_add(first, end - first, pfn_to_va(PFN(table)));
+    return table != 0;
+}
+
+/* A piece of RAM whose sections get no table is left out. */
+static void make_frame_tables(void)
+{
+    u64 next = 0; /* the first section that has no table yet */
+
+    frame_tables_clear();
+    for (u32 i = 0; i < nr_ram; i++) {
+        const u64 first = MAX(ram[i].start >> FRAME_SECTION_SHIFT, next);
+        const u64 end = ALIGN_UP(ram[i].end, FRAME_SECTION) >> FRAME_SECTION_SHIFT;
+        const u64 start = MAX(ram[i].start, first << FRAME_SECTION_SHIFT);
+
+        if (first >= end)
+            continue;
+        if (make_frame_table(first, end)) {
+            next = end;
+            continue;
+        }
+        mm_left_out.scattered += ram[i].end - start;
+        reserve(start, ram[i].end);
+    }
 }
 
 static void mark_tables(u64 start, u64 end)
@@ -110,16 +163,13 @@ static void mark_tables(u64 start, u64 end)
 const char *mm_init(const struct boot_info *boot)
 {
     static struct pv_kernel_tables tables;
-    u64 top, db, first, count;
+    u64 first, count;
     const char *error;
 
     find_ram(boot);
     reserve_what_boot_left(boot);
     pv_mmu_init(boot, &mm_traits); /* what can this platform's tables do? */
-    top = top_of_ram();
-    db = early_alloc((top * sizeof(struct frame) + PAGE_SIZE - 1) >> PAGE_SHIFT, top);
-    if (!db)
-        return "mm_init: no room for the table of frames";
+    make_frame_tables();
     count = kernel_tables_count(boot);
     first = early_alloc(count, mm_traits.table_high.n);
     if (!first)
@@ -129,7 +179,7 @@ const char *mm_init(const struct boot_info *boot)
     if (error)
         return error;
     mm_kernel_init(tables.root);
-    frame_init(pfn_to_va(PFN(db)), top, ram, nr_ram, unused, nr_unused);
+    frame_init(top_of_ram(), ram, nr_ram, unused, nr_unused);
     mark_tables(first, first + count);
     if (tables.nr_freed)
         frame_release_boot(tables.freed, tables.nr_freed);

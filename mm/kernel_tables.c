@@ -7,8 +7,8 @@
  *   text               read, execute
  *   constants          read
  *   data               read, write; but no page under a stack (struct pv_guards)
- *   direct map         RAM: read, write; the image's text and constants, and ACPI's tables: read;
- *                      what the memory map calls reserved below 4 GiB: read, write, uncached
+ *   direct map         RAM: read, write; the image's text and constants: read; and below 4 GiB
+ *                      ACPI's tables: read; devices and reserved regions: read, write, uncached
  *   vmap, fixmap       the tables that they start with, empty
  *
  * There is no identity map, and nothing but text is executable.
@@ -57,7 +57,8 @@ static u64 region_flags(const struct boot_region *r)
     case BOOT_NVS:
         return LEAF | PTE_NX;
     case BOOT_RESERVED:
-        return r->base + r->size <= GIB(4) ? LEAF | PTE_NX | PTE_WRITE | PTE_UNCACHED : 0;
+    case BOOT_DEVICES:
+        return LEAF | PTE_NX | PTE_WRITE | PTE_UNCACHED;
     default:
         return 0;
     }
@@ -77,9 +78,11 @@ static void list_stretches(const struct boot_info *info)
     add(DIRECT_MAP, text, data, LEAF | PTE_NX); /* the same frames are not writable here either */
     for (u32 i = 0; i < info->nr_regions; i++) {
         const struct boot_region *r = &info->regions[i];
+        const u64 limit = r->type == BOOT_RAM ? VMAP_BASE - DIRECT_MAP : GIB(4);
 
-        add(DIRECT_MAP, ALIGN_DOWN(r->base, PAGE_SIZE),
-            ALIGN_UP(MIN(r->base + r->size, VMAP_BASE - DIRECT_MAP), PAGE_SIZE), region_flags(r));
+        if (r->base < limit)
+            add(DIRECT_MAP, ALIGN_DOWN(r->base, PAGE_SIZE),
+                ALIGN_UP(MIN(r->base + r->size, limit), PAGE_SIZE), region_flags(r));
     }
 }
 

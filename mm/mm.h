@@ -25,6 +25,15 @@
  */
 const char *mm_init(const struct boot_info *info);
 
+/* The direct map ends here: RAM from this physical address on is not used. */
+#define MM_RAM_LIMIT (VMAP_BASE - DIRECT_MAP_BASE)
+
+/* Filled by mm_init: frames of RAM that are not used. */
+extern struct mm_left_out {
+    u64 far;       /* above MM_RAM_LIMIT */
+    u64 scattered; /* in pieces that are not worth their bookkeeping, or that have no room for it */
+} mm_left_out;
+
 /* What the platform's page tables can do. */
 extern struct pv_mmu_traits mm_traits;
 

@@ -23,13 +23,14 @@ const char *native_early_init(u64 loader_info)
 }
 
 /*
- * The loader asked the firmware already, which need not speak of the chipset's devices: local and
- * I/O APIC, HPET and, on microvm, ACPI's registers lie in the last 32 MiB below 4 GiB on every PC.
- * Called reserved they are mapped, uncached.
+ * The loader asked the firmware already, whose map need not name the chipset's devices, or name
+ * them rightly: local and I/O APIC, HPET and, on microvm, ACPI's registers are in the last 32 MiB
+ * below 4 GiB on every PC.
  */
 const char *native_memory_map(struct boot_info *info)
 {
-    return boot_add_region(info, DEVICES_BASE, DEVICES_SIZE, BOOT_RESERVED);
+    boot_add_devices(info, DEVICES_BASE, DEVICES_SIZE);
+    return NULL;
 }
 
 const struct phys_window native_low_memory = {(const u8 *)DIRECT_MAP_BASE, 0, BOOT_MAP_SIZE};

@@ -59,16 +59,15 @@ const char *xen_memory_map(struct boot_info *info)
 {
     static struct e820_entry entries[BOOT_REGIONS_MAX];
     struct xen_memory_map map = {.nr_entries = ARRAY_SIZE(entries)};
-    const char *error = NULL;
 
-    if (info->nr_regions)
+    if (boot_has_regions(info))
         return NULL;
     set_xen_guest_handle_raw(map.buffer, entries);
     if (xen_memory_op(XENMEM_memory_map, &map))
         return "Xen has no memory map for this domain (XENMEM_memory_map)";
-    for (u32 i = 0; i < map.nr_entries && !error; i++)
-        error = boot_add_region(info, entries[i].base, entries[i].size, entries[i].type);
-    return error;
+    for (u32 i = 0; i < map.nr_entries; i++)
+        boot_add_region(info, entries[i].base, entries[i].size, entries[i].type);
+    return NULL;
 }
 
 /* Its version as "xl info" has it: 4.17 and ".7", for instance. */

@@ -318,7 +318,9 @@ void fake_reset(void)
     pv_ops.flag = flag_ops;
     mm_traits = (struct pv_mmu_traits){.leaf_levels = 6, .root_pages = 2};
     memset(db, 0xee, sizeof(db)); /* the table of frames need not be zeroed */
-    frame_init(db, FAKE_FRAMES, &ram, 1, &ram, 1);
+    frame_tables_clear();
+    frame_tables_add(0, (FAKE_FRAMES + FRAME_SECTION - 1) / FRAME_SECTION, db);
+    frame_init(FAKE_FRAMES, &ram, 1, &ram, 1);
     make_kernel_root();
 }
 

@@ -52,7 +52,7 @@ static __unused void require_finished_map(const struct boot_info *bi)
         const struct boot_region *r = &bi->regions[i];
 
         REQUIRE(r->base >= end && r->size > 0 && r->base + r->size > r->base);
-        REQUIRE(r->type >= BOOT_RAM && r->type <= BOOT_UNUSABLE);
+        REQUIRE(r->type >= BOOT_RAM && r->type <= BOOT_DEVICES);
         REQUIRE(r->type != BOOT_RAM || (r->base % PAGE_SIZE == 0 && r->size % PAGE_SIZE == 0));
         end = r->base + r->size;
         ram |= r->type == BOOT_RAM;

@@ -1,6 +1,7 @@
 /*
- * test/host/test_memory.c: boot/boot_info.c. The finished memory map is compared with a plain
- * model: an array with one cell for each sixteenth of a page, painted region by region.
+ * test/host/test_memory.c: boot/memory_map.c and boot/boot_info.c. The finished memory map is
+ * compared with a plain model: an array with one cell for each sixteenth of a page, painted region
+ * by region.
  */
 #include "harness.h"
 
@@ -12,8 +13,7 @@
 #define ROUNDS   20000
 #define MAP_BASE 0x100000ul
 
-#define NO_RAM   "not one whole page of RAM; give the machine more memory"
-#define TOO_MANY "more regions than this kernel has room for"
+#define NO_RAM "not one whole page of RAM; give the machine more memory"
 
 static struct boot_info bi;
 static u8 model[NR_CELLS];
@@ -53,7 +53,7 @@ static void check_form(void)
         CHECK(r->base >= end);
         CHECK(i == 0 || r->base > end || r->type != r[-1].type);
         CHECK(r->base + r->size > r->base);
-        CHECK(r->type >= BOOT_RAM && r->type <= BOOT_UNUSABLE);
+        CHECK(r->type >= BOOT_RAM && r->type <= BOOT_DEVICES);
         CHECK(r->type != BOOT_RAM || (r->base % PAGE_SIZE == 0 && r->size % PAGE_SIZE == 0));
         end = r->base + r->size;
     }
@@ -75,7 +75,7 @@ static void one_random_map(void)
         /* RAM is as frequent as all the rest; numbers that mean nothing count as reserved. */
         u32 type = random_u64() % 2 ? BOOT_RAM : (u32)(random_u64() % 8);
 
-        CHECK_STR(boot_add_region(&bi, MAP_BASE + first * CELL, size, type), NULL);
+        boot_add_region(&bi, MAP_BASE + first * CELL, size, type);
         paint(model, MAP_BASE + first * CELL, size, type < 1 || type > 5 ? BOOT_RESERVED : type);
     }
     drop_partial_pages(model);
@@ -100,18 +100,20 @@ static void test_model(void)
 static void test_ends(void)
 {
     memset(&bi, 0, sizeof(bi));
+    CHECK(!boot_has_regions(&bi));
     CHECK_STR(boot_memory_finish(&bi), NO_RAM);
-    CHECK_STR(boot_add_region(&bi, 0x1000, 0, BOOT_RAM), NULL);
-    CHECK_EQ(bi.nr_regions, 0);
-    CHECK_STR(boot_add_region(&bi, 0x1001, 0x1ffe, BOOT_RAM), NULL);
+    boot_add_region(&bi, 0x1000, 0, BOOT_RAM);
+    CHECK(!boot_has_regions(&bi));
+    boot_add_region(&bi, 0x1001, 0x1ffe, BOOT_RAM);
+    CHECK(boot_has_regions(&bi));
     CHECK_STR(boot_memory_finish(&bi), NO_RAM);
-    bi.nr_regions = 0;
-    CHECK_STR(boot_add_region(&bi, 0x1001, UINT64_MAX, BOOT_RAM), NULL);
-    CHECK_STR(boot_add_region(&bi, 0, UINT64_MAX, BOOT_RAM), NULL);
-    CHECK_STR(boot_add_region(&bi, BOOT_PA_MAX, UINT64_MAX, BOOT_RAM), NULL);
-    CHECK_STR(boot_add_region(&bi, UINT64_MAX, UINT64_MAX, BOOT_RAM), NULL);
-    CHECK_STR(boot_add_region(&bi, BOOT_PA_MAX - 5, UINT64_MAX, BOOT_NVS), NULL);
-    CHECK_EQ(bi.nr_regions, 3);
+    boot_forget_regions(&bi);
+    CHECK(!boot_has_regions(&bi));
+    boot_add_region(&bi, 0x1001, UINT64_MAX, BOOT_RAM);
+    boot_add_region(&bi, 0, UINT64_MAX, BOOT_RAM);
+    boot_add_region(&bi, BOOT_PA_MAX, UINT64_MAX, BOOT_RAM);
+    boot_add_region(&bi, UINT64_MAX, UINT64_MAX, BOOT_RAM);
+    boot_add_region(&bi, BOOT_PA_MAX - 5, UINT64_MAX, BOOT_NVS);
     CHECK_STR(boot_memory_finish(&bi), NULL);
     check_form();
     CHECK_EQ(bi.nr_regions, 2);
@@ -122,34 +124,145 @@ static void test_ends(void)
     /* Once more changes nothing. */
     CHECK_STR(boot_memory_finish(&bi), NULL);
     CHECK_EQ(bi.nr_regions, 2);
-    bi.nr_regions = 0;
-    CHECK_STR(boot_add_region(&bi, BOOT_PA_MAX - 5, 5, BOOT_RAM), NULL);
+    boot_forget_regions(&bi);
+    boot_add_region(&bi, BOOT_PA_MAX - 5, 5, BOOT_RAM);
     CHECK_STR(boot_memory_finish(&bi), NO_RAM);
 }
 
-/* A RAM region with holes punched into it: as many pieces as fit, then one more. */
-static void test_pieces(void)
+/* The platform's devices win over what a loader calls the same addresses, whoever comes first. */
+static void test_devices(void)
 {
-    memset(&bi, 0, sizeof(bi));
-    CHECK_STR(boot_add_region(&bi, 0, GIB(1), BOOT_RAM), NULL);
-    for (u32 i = 0; i < 63; i++)
-        CHECK_STR(boot_add_region(&bi, MIB(i + 1), PAGE_SIZE, BOOT_ACPI), NULL);
-    CHECK_STR(boot_memory_finish(&bi), NULL);
-    CHECK_EQ(bi.nr_regions, 127);
-    check_form();
-    CHECK_STR(boot_add_region(&bi, MIB(64), PAGE_SIZE, BOOT_ACPI), NULL);
-    CHECK_STR(boot_memory_finish(&bi), TOO_MANY);
+    for (u32 type = 0; type < 9; type++)
+        for (int devices_first = 0; devices_first < 2; devices_first++) {
+            memset(&bi, 0, sizeof(bi));
+            boot_add_region(&bi, 0, MIB(1), BOOT_RAM);
+            for (int i = 0; i < 2; i++)
+                if (i == devices_first)
+                    boot_add_devices(&bi, 0xfe000000, MIB(32));
+                else
+                    boot_add_region(&bi, 0xfd000000, GIB(1), type);
+            CHECK_STR(boot_memory_finish(&bi), NULL);
+            check_form();
+            CHECK_EQ(bi.nr_regions, 4);
+            CHECK_EQ(bi.regions[2].base, 0xfe000000);
+            CHECK_EQ(bi.regions[2].size, MIB(32));
+            CHECK_EQ(bi.regions[2].type, BOOT_DEVICES);
+        }
 }
 
-static void test_too_many(void)
+/* Regions that touch and are alike are one: a map of any length that is one piece has room. */
+static void test_merged(void)
 {
+    for (int descending = 0; descending < 2; descending++) {
+        memset(&bi, 0, sizeof(bi));
+        for (u64 i = 0; i < 10000; i++)
+            boot_add_region(&bi, (descending ? 9999 - i : i) * PAGE_SIZE, PAGE_SIZE, BOOT_RAM);
+        CHECK_STR(boot_memory_finish(&bi), NULL);
+        CHECK_EQ(bi.nr_regions, 1);
+        CHECK_EQ(bi.regions[0].size, 10000 * PAGE_SIZE);
+        CHECK_EQ(bi.map.ram_left_out, 0);
+    }
+}
+
+static int descending(const void *a, const void *b)
+{
+    const u64 x = *(const u64 *)a, y = *(const u64 *)b;
+
+    return x < y ? 1 : x > y ? -1 : 0;
+}
+
+/* Of more pieces of RAM than there is room for, the largest are kept and the rest is counted. */
+static void test_largest_kept(void)
+{
+    enum { NR = 3 * BOOT_REGIONS_MAX };
+    static u64 sizes[NR];
+    u64 kept = 0, largest = 0, all = 0;
+
     memset(&bi, 0, sizeof(bi));
-    for (u32 i = 0; i < BOOT_REGIONS_MAX; i++)
-        CHECK_STR(boot_add_region(&bi, i * 0x2000, 0x1000, BOOT_RAM), NULL);
-    CHECK_STR(boot_add_region(&bi, 0, 0, BOOT_RAM), NULL);
-    CHECK_STR(boot_add_region(&bi, 0, 1, BOOT_RAM), TOO_MANY);
+    for (u64 i = 0; i < NR; i++) {
+        sizes[i] = (1 + random_u64() % 1000) * PAGE_SIZE;
+        all += sizes[i];
+        boot_add_region(&bi, (i * 1811 % NR) * MIB(8), sizes[i], BOOT_RAM);
+    }
     CHECK_STR(boot_memory_finish(&bi), NULL);
+    check_form();
     CHECK_EQ(bi.nr_regions, BOOT_REGIONS_MAX);
+    for (u32 i = 0; i < bi.nr_regions; i++)
+        kept += bi.regions[i].size;
+    qsort(sizes, NR, sizeof(sizes[0]), descending);
+    for (u32 i = 0; i < BOOT_REGIONS_MAX; i++)
+        largest += sizes[i];
+    CHECK_EQ(kept, largest);
+    CHECK_EQ(bi.map.ram_left_out, all - kept);
+    CHECK_EQ(bi.map.joined, 0);
+}
+
+#define WIDE_PAGES 16384ul
+
+/* RAM only where the truth has RAM, and of it at least a share; the truth has a cell for each page.
+ */
+static void check_against(const u8 *truth, u64 least)
+{
+    u64 kept = 0;
+
+    CHECK_STR(boot_memory_finish(&bi), NULL);
+    check_form();
+    CHECK(bi.nr_regions <= BOOT_REGIONS_MAX);
+    for (u32 i = 0; i < bi.nr_regions; i++) {
+        const struct boot_region *r = &bi.regions[i];
+
+        for (u64 pa = r->base; r->type == BOOT_RAM && pa < r->base + r->size; pa += PAGE_SIZE) {
+            if (truth[pa / PAGE_SIZE] != BOOT_RAM)
+                fail_at(__FILE__, __LINE__, "%#lx is not RAM but %u", pa, truth[pa / PAGE_SIZE]);
+            kept++;
+        }
+    }
+    CHECK(kept >= least);
+}
+
+/* Maps of thousands of regions, in any order, overlapping, with much or little RAM. */
+static void test_crowded(void)
+{
+    static u8 truth[WIDE_PAGES];
+
+    for (u32 round = 0; round < 24; round++) {
+        const u64 longest = 1 + random_u64() % 8, ram_share = 1 + round % 8;
+
+        memset(&bi, 0, sizeof(bi));
+        memset(truth, 0, sizeof(truth));
+        for (u32 i = 0; i < 6 * BOOT_REGIONS_MAX; i++) {
+            const u64 first = random_u64() % (WIDE_PAGES - 8), pages = 1 + random_u64() % longest;
+            const u32 type =
+                random_u64() % 9 < ram_share ? BOOT_RAM : BOOT_RESERVED + (u32)(random_u64() % 4);
+
+            boot_add_region(&bi, first * PAGE_SIZE, pages * PAGE_SIZE, type);
+            for (u64 page = first; page < first + pages; page++)
+                truth[page] = (u8)MAX(truth[page], type);
+        }
+        check_against(truth, 1);
+    }
+}
+
+/* A region that is as large as all others together is kept, whatever comes before and after it. */
+static void test_main_memory_kept(void)
+{
+    static u8 truth[WIDE_PAGES];
+
+    for (u32 round = 0; round < 3; round++) {
+        memset(&bi, 0, sizeof(bi));
+        memset(truth, 0, sizeof(truth));
+        for (u32 i = 0; i < 3000; i++) {
+            const u32 type = i % (round + 2) ? BOOT_RESERVED : BOOT_RAM;
+
+            if (i == round * 1400) {
+                boot_add_region(&bi, 8192 * PAGE_SIZE, 8192 * PAGE_SIZE, BOOT_RAM);
+                memset(truth + 8192, BOOT_RAM, 8192);
+            }
+            boot_add_region(&bi, i * 2 * PAGE_SIZE, PAGE_SIZE, type);
+            truth[i * 2] = (u8)type;
+        }
+        check_against(truth, 8192);
+    }
 }
 
 static void test_window(void)
@@ -198,27 +311,31 @@ static void test_first_free(void)
     memset(&bi, 0, sizeof(bi));
     pass_modules(0x5001);
     CHECK_EQ(bi.first_free_pa, 0x6000);
-    CHECK_STR(boot_add_module(&bi, 0x8000, 0x1000, &none, 0), NULL);
-    CHECK_STR(boot_add_module(&bi, 0x100000, 0x1000, &none, 0), NULL);
-    CHECK_STR(boot_add_module(&bi, 0x6000, 0x1001, &none, 0), NULL);
-    CHECK_STR(boot_add_module(&bi, 0x1000, 0x10, &none, 0), NULL);
+    boot_add_module(&bi, 0x8000, 0x1000, &none, 0);
+    boot_add_module(&bi, 0x100000, 0x1000, &none, 0);
+    boot_add_module(&bi, 0x6000, 0x1001, &none, 0);
+    boot_add_module(&bi, 0x1000, 0x10, &none, 0);
     pass_modules(0x5000);
     CHECK_EQ(bi.first_free_pa, 0x5000);
     pass_modules(0x5001);
     CHECK_EQ(bi.first_free_pa, 0x9000);
-    CHECK_STR(boot_add_module(&bi, BOOT_PA_MAX, 0, &none, 0), NULL);
-    CHECK_STR(boot_add_module(&bi, BOOT_PA_MAX, 1, &none, 0),
-              "module: ends beyond the physical address space, or before it starts");
-    CHECK_STR(boot_add_module(&bi, 1, UINT64_MAX, &none, 0),
-              "module: ends beyond the physical address space, or before it starts");
+    boot_add_module(&bi, BOOT_PA_MAX, 0, &none, 0);
+    CHECK_EQ(bi.nr_modules, 5);
+    boot_add_module(&bi, BOOT_PA_MAX, 1, &none, 0);
+    boot_add_module(&bi, 1, UINT64_MAX, &none, 0);
+    CHECK_EQ(bi.nr_modules, 5);
+    CHECK_EQ(bi.modules_left_off, 2);
 }
 
 int main(void)
 {
     RUN(test_model);
     RUN(test_ends);
-    RUN(test_pieces);
-    RUN(test_too_many);
+    RUN(test_devices);
+    RUN(test_merged);
+    RUN(test_largest_kept);
+    RUN(test_crowded);
+    RUN(test_main_memory_kept);
     RUN(test_window);
     RUN(test_first_free);
     return finish("memory");

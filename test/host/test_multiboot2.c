@@ -43,7 +43,6 @@ static struct block good = {
 #define TAG_BAD    "tag: ends before its content, or beyond the info block"
 #define TOO_SHORT  "tag: too short for its type"
 #define TEXT_BAD   "command line: too long, without end, or unreadable"
-#define MODULE_BAD "module: ends beyond the physical address space, or before it starts"
 #define ENTRY_BAD  "memory map: wrong entry size"
 
 static const struct lie lies[] = {
@@ -65,11 +64,11 @@ static const struct lie lies[] = {
     LIE(block, loader.tag.size, 8, TAG_BAD),  /* its text is taken for a tag */
     LIE(block, loader.tag.size, 8 + 9, NULL), /* for people: it may be cut */
     LIE(block, near.tag.size, 8 + 7, TOO_SHORT),
-    LIE(block, near.tag.size, 8 + 8, TEXT_BAD),
-    LIE(block, near.text[3], 'x', TEXT_BAD),
-    LIE(block, near.m.end, 0x180fff, MODULE_BAD),
+    LIE(block, near.tag.size, 8 + 8, TAG_BAD), /* its text is taken for a tag */
+    LIE(block, near.text[3], 'x', NULL),       /* a module's string may be cut */
+    LIE(block, near.m.end, 0x180fff, NULL),    /* a module may be left off */
     LIE(block, near.m.end, 0x181000, NULL),
-    LIE(block, far.m.start, UINT32_MAX, MODULE_BAD),
+    LIE(block, far.m.start, UINT32_MAX, NULL),
     LIE(block, far.m.end, UINT32_MAX, NULL),
     LIE(block, mmap.tag.size, 8 + 7, TOO_SHORT),
     LIE(block, mmap.tag.size, 8 + 8, TAG_BAD),
@@ -108,6 +107,7 @@ static void test_good(void)
     CHECK_EQ(bi.modules[1].base, 0x8000000);
     CHECK_EQ(bi.modules[1].size, 1);
     CHECK_STR(bi.modules[1].cmdline, "");
+    CHECK_STR(boot_memory_finish(&bi), NULL);
     CHECK_EQ(bi.nr_regions, 3);
     CHECK_EQ(bi.regions[1].base, 0x100000);
     CHECK_EQ(bi.regions[1].size, 0x7ee0000);
@@ -161,12 +161,14 @@ static void test_many(void)
     CHECK_EQ(bi.first_free_pa, 0x181000);
     CHECK_STR(parse_many(BOOT_MODULES_MAX, MULTIBOOT2_TAG_MODULE, module, sizeof(module)), NULL);
     CHECK_EQ(bi.nr_modules, BOOT_MODULES_MAX);
-    CHECK_STR(parse_many(BOOT_MODULES_MAX + 1, MULTIBOOT2_TAG_MODULE, module, sizeof(module)),
-              "more modules than this kernel has room for");
-    CHECK_STR(parse_many(BOOT_REGIONS_MAX, MULTIBOOT2_TAG_MMAP, &mmap, sizeof(mmap)), NULL);
-    CHECK_EQ(bi.nr_regions, BOOT_REGIONS_MAX);
-    CHECK_STR(parse_many(BOOT_REGIONS_MAX + 1, MULTIBOOT2_TAG_MMAP, &mmap, sizeof(mmap)),
-              "more regions than this kernel has room for");
+    CHECK_EQ(bi.modules_left_off, 0);
+    CHECK_STR(parse_many(BOOT_MODULES_MAX + 3, MULTIBOOT2_TAG_MODULE, module, sizeof(module)),
+              NULL);
+    CHECK_EQ(bi.nr_modules, BOOT_MODULES_MAX);
+    CHECK_EQ(bi.modules_left_off, 3);
+    CHECK_STR(parse_many(4 * BOOT_REGIONS_MAX, MULTIBOOT2_TAG_MMAP, &mmap, sizeof(mmap)), NULL);
+    CHECK_STR(boot_memory_finish(&bi), NULL);
+    CHECK_EQ(bi.nr_regions, 1);
 
     memset(text, 'x', BOOT_CMDLINE_MAX - 1);
     CHECK_STR(parse_many(1, MULTIBOOT2_TAG_CMDLINE, text, sizeof(text)), NULL);
@@ -174,6 +176,25 @@ static void test_many(void)
     CHECK_EQ(strlen(bi.loader), BOOT_LOADER_MAX - 1);
     text[BOOT_CMDLINE_MAX - 1] = 'x';
     CHECK_STR(parse_many(1, MULTIBOOT2_TAG_CMDLINE, text, sizeof(text)), TEXT_BAD);
+}
+
+/* A module's string of any length: it is cut where it does not fit, and counted. */
+static void test_module_string(void)
+{
+    static u8 contents[8 + 400];
+    const size_t most = BOOT_MODULE_CMDLINE_MAX - 1;
+
+    for (size_t len = 1; len < 399; len++) {
+        const bool is_cut = len > most;
+
+        memset(contents, 0, sizeof(contents));
+        memset(contents + 8, 'm', len);
+        CHECK_STR(parse_many(2, MULTIBOOT2_TAG_MODULE, contents, sizeof(contents)), NULL);
+        CHECK_EQ(bi.nr_modules, 2);
+        CHECK_EQ(strlen(bi.modules[1].cmdline), is_cut ? most : len);
+        CHECK_EQ(bi.module_strings_cut, is_cut ? 2 : 0);
+        CHECK_EQ(bi.first_module_cut, 0);
+    }
 }
 
 /* Whatever the order of the two ACPI tags, the newer is kept; the old one alone will do. */
@@ -199,6 +220,7 @@ int main(int argc, char **argv)
     RUN(test_good);
     RUN(test_address);
     RUN(test_many);
+    RUN(test_module_string);
     RUN(test_rsdp);
     return finish("multiboot2");
 }

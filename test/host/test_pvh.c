@@ -25,16 +25,15 @@ static struct block good = {
 #define LIST_OUTSIDE "module list: unreadable"
 #define MAP_OUTSIDE  "memory map: unreadable"
 #define TEXT_BAD     "command line: too long, without end, or unreadable"
-#define MODULE_BAD   "module: ends beyond the physical address space, or before it starts"
 
 static const struct lie lies[] = {
     LIE(block, si.magic, 0, "start_info: wrong magic"),
     LIE(block, si.version, 0, NULL),
     LIE(block, si.version, UINT32_MAX, NULL), /* newer versions are compatible */
     LIE(block, si.nr_modules, 0, NULL),
-    LIE(block, si.nr_modules, BOOT_MODULES_MAX, TEXT_BAD), /* what follows is no module */
-    LIE(block, si.nr_modules, BOOT_MODULES_MAX + 1, TEXT_BAD),
-    LIE(block, si.nr_modules, UINT32_MAX, TEXT_BAD),
+    LIE(block, si.nr_modules, 3, NULL), /* what follows is taken for a module */
+    LIE(block, si.nr_modules, BOOT_MODULES_MAX, LIST_OUTSIDE),
+    LIE(block, si.nr_modules, UINT32_MAX, LIST_OUTSIDE),
     LIE(block, si.modlist_paddr, 0, LIST_OUTSIDE),
     LIE(block, si.modlist_paddr, IMAGE_PA - 1, LIST_OUTSIDE),
     LIE(block, si.modlist_paddr, UINT64_MAX, LIST_OUTSIDE),
@@ -49,12 +48,12 @@ static const struct lie lies[] = {
     LIE(block, si.memmap_paddr, 0, MAP_OUTSIDE),
     LIE(block, si.memmap_paddr, UINT64_MAX - 8, MAP_OUTSIDE),
     LIE(block, memmap[0].size, UINT64_MAX, NULL),
-    LIE(block, modules[0].size, UINT64_MAX, MODULE_BAD),
-    LIE(block, modules[0].paddr, UINT64_MAX, MODULE_BAD),
-    LIE(block, modules[0].size, BOOT_PA_MAX - 0x181000 + 1, MODULE_BAD),
+    LIE(block, modules[0].size, UINT64_MAX, NULL),
+    LIE(block, modules[0].paddr, UINT64_MAX, NULL),
+    LIE(block, modules[0].size, BOOT_PA_MAX - 0x181000 + 1, NULL),
     LIE(block, modules[0].size, BOOT_PA_MAX - 0x181000, NULL),
-    LIE(block, modules[1].cmdline_paddr, IMAGE_PA + sizeof(struct block), TEXT_BAD),
-    LIE(block, modules[1].cmdline_paddr, UINT64_MAX, TEXT_BAD),
+    LIE(block, modules[1].cmdline_paddr, IMAGE_PA + sizeof(struct block), NULL),
+    LIE(block, modules[1].cmdline_paddr, UINT64_MAX, NULL),
 };
 
 static const struct image image = {"version1", &good, offsetof(struct block, cmdline) + 10, lies,
@@ -77,8 +76,9 @@ static void test_good(void)
     CHECK_STR(bi.modules[0].cmdline, "");
     CHECK_EQ(bi.modules[1].base, 0x7000123);
     CHECK_STR(bi.modules[1].cmdline, "mod");
+    CHECK_STR(boot_memory_finish(&bi), NULL);
     CHECK_EQ(bi.nr_regions, 3);
-    CHECK_EQ(bi.regions[0].size, 0x9fc00);
+    CHECK_EQ(bi.regions[0].size, 0x9f000);
     CHECK_EQ(bi.regions[1].type, BOOT_RAM);
     CHECK_EQ(bi.regions[2].type, BOOT_RESERVED);
     CHECK_EQ(bi.rsdp_pa, 0xf5b20);
@@ -94,7 +94,7 @@ static void test_version_0(void)
 
     block.si.version = 0;
     CHECK_STR(parse_bytes(parse, &block, sizeof(block)), NULL);
-    CHECK_EQ(bi.nr_regions, 0);
+    CHECK(!boot_has_regions(&bi));
     CHECK_EQ(bi.nr_modules, 2);
     block.si.cmdline_paddr = 0;
     block.si.nr_modules = 0;
@@ -128,34 +128,32 @@ static void test_version_2(void)
 
     block.si.version = 2;
     CHECK_STR(parse_bytes(parse, &block, sizeof(block)), NULL);
+    CHECK_STR(boot_memory_finish(&bi), NULL);
     CHECK_EQ(bi.nr_regions, 3);
 }
 
-/* As many modules and regions as there is room for, and one more. */
+/* More modules and regions than there is room for. */
 static void test_many(void)
 {
     static struct {
         struct hvm_start_info si;
-        struct hvm_modlist_entry modules[BOOT_MODULES_MAX + 1];
-        struct hvm_memmap_table_entry memmap[BOOT_REGIONS_MAX + 1];
+        struct hvm_modlist_entry modules[BOOT_MODULES_MAX + 5];
+        struct hvm_memmap_table_entry memmap[BOOT_REGIONS_MAX + 5];
     } block = {.si = {.magic = XEN_HVM_START_MAGIC_VALUE, .version = 1}};
 
     block.si.modlist_paddr = IMAGE_PA + sizeof(block.si);
     block.si.memmap_paddr = block.si.modlist_paddr + sizeof(block.modules);
-    for (u32 i = 0; i <= BOOT_REGIONS_MAX; i++)
-        block.memmap[i].size = 1;
-    block.si.nr_modules = BOOT_MODULES_MAX;
-    block.si.memmap_entries = BOOT_REGIONS_MAX;
+    for (u32 i = 0; i < BOOT_REGIONS_MAX + 5; i++)
+        block.memmap[i] =
+            (struct hvm_memmap_table_entry){.addr = i * 0x3000, .size = 0x2000, .type = 1};
+    block.si.nr_modules = BOOT_MODULES_MAX + 5;
+    block.si.memmap_entries = BOOT_REGIONS_MAX + 5;
     CHECK_STR(parse_bytes(parse, &block, sizeof(block)), NULL);
     CHECK_EQ(bi.nr_modules, BOOT_MODULES_MAX);
+    CHECK_EQ(bi.modules_left_off, 5);
+    CHECK_STR(boot_memory_finish(&bi), NULL);
     CHECK_EQ(bi.nr_regions, BOOT_REGIONS_MAX);
-    block.si.nr_modules++;
-    CHECK_STR(parse_bytes(parse, &block, sizeof(block)),
-              "more modules than this kernel has room for");
-    block.si.nr_modules = 0;
-    block.si.memmap_entries++;
-    CHECK_STR(parse_bytes(parse, &block, sizeof(block)),
-              "more regions than this kernel has room for");
+    CHECK_EQ(bi.map.ram_left_out, 5 * 0x2000);
 }
 
 /* 0 is no address, even where address 0 can be read. */

@@ -95,8 +95,8 @@ static const struct lie package_lies[] = {
     LIE(package, list[0].mod_start, PACKAGE_OFFSET(contents) + 4, LIST_BAD),
     LIE(package, list[0].mod_end, UINT32_MAX, LIST_BAD),
     LIE(package, list[1].mod_start, UINT32_MAX, LIST_BAD),
-    LIE(package, list[0].cmdline, UINT32_MAX, TEXT_BAD),
-    LIE(package, list[1].cmdline, PACKAGE_OFFSET(contents) + 9, TEXT_BAD),
+    LIE(package, list[0].cmdline, UINT32_MAX, NULL), /* a module's string may be cut */
+    LIE(package, list[1].cmdline, PACKAGE_OFFSET(contents) + 9, NULL),
     LIE(package, list[2].mod_start, 1, LIST_BAD),
 };
 
@@ -116,7 +116,7 @@ static void test_packed(void)
     CHECK_EQ(bi.protocol, BOOT_XEN_PV);
     CHECK_STR(bi.cmdline, "run=suite");
     CHECK_STR(bi.loader, "xen-3.0-x86_64");
-    CHECK_EQ(bi.nr_regions, 0);
+    CHECK(!boot_has_regions(&bi));
     CHECK_EQ(bi.nr_modules, 1);
     CHECK_EQ(bi.modules[0].base, 0x182000);
     CHECK_EQ(bi.modules[0].size, 0x5123);

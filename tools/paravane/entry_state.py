@@ -2,6 +2,9 @@
 
 entry_state.py ADDRESS REGISTER=VALUE... -- QEMU ARGUMENT...
 
+A word map=FILE adds regions to the memory map of a PVH loader, one for each line "BASE SIZE TYPE" of FILE; modules=N
+repeats its first module N times, each with a string of strings=LENGTH characters.
+
 Becomes QEMU, whose gdb stub a child process serves: it waits until the CPU is about to execute the instruction at
 ADDRESS, in the state that "eax==VALUE" words ask for, sets the registers, and lets the machine run. If that fails it
 says so and ends QEMU. The protocol is GDB's (Remote Serial Protocol); the numbers of the registers are those of
@@ -16,6 +19,8 @@ import tempfile
 import time
 
 _NUMBERS = {"eax": 0, "ebx": 1, "ecx": 2, "edx": 3, "rip": 16, "eflags": 17, "cr0": 27, "cr4": 30, "efer": 32}
+# Where the new lists are written: RAM that neither the kernel's image nor QEMU's loader uses, in 256 MiB.
+_MAP, _MODULES, _STRING = 0x6000000, 0x6100000, 0x6200000
 _PATIENCE = 120  # seconds until QEMU listens, and for each answer
 
 
@@ -62,12 +67,54 @@ class Stub:
         data = bytes.fromhex(self.ask(f"p{_NUMBERS[name]:x}"))
         return int.from_bytes(data, "little")
 
+    def memory(self, address, size):
+        return b"".join(
+            bytes.fromhex(self.ask(f"m{at:x},{min(1024, address + size - at):x}"))
+            for at in range(address, address + size, 1024)
+        )
+
+    def set_memory(self, address, data):
+        for at in range(0, len(data), 1024):
+            part = data[at : at + 1024]
+            self.must(f"M{address + at:x},{len(part):x}:{part.hex()}")
+
     def set_register(self, name, value):
         """Writes as many bytes as a read returns."""
         size = len(self.ask(f"p{_NUMBERS[name]:x}")) // 2
         self.must(f"P{_NUMBERS[name]:x}={struct.pack('<Q', value)[:size].hex()}")
         if self.register(name) != value:
             raise OSError(f"{name} is {self.register(name):#x} after {value:#x} was written")
+
+
+class StartInfo:
+    """A PVH loader's information (xen/arch-x86/hvm/start_info.h), which %ebx points at."""
+
+    def __init__(self, stub):
+        self._stub = stub
+        self._address = stub.register("ebx")
+
+    def _field(self, offset, size):
+        return int.from_bytes(self._stub.memory(self._address + offset, size), "little")
+
+    def _set(self, offset, size, value):
+        self._stub.set_memory(self._address + offset, value.to_bytes(size, "little"))
+
+    def add_regions(self, path):
+        count = self._field(48, 4)
+        table = self._stub.memory(self._field(40, 8), count * 24)
+        with open(path, encoding="ascii") as lines:
+            regions = [[int(word, 0) for word in line.split()] for line in lines]
+        table += b"".join(struct.pack("<QQII", *region, 0) for region in regions)
+        self._stub.set_memory(_MAP, table)
+        self._set(40, 8, _MAP)
+        self._set(48, 4, count + len(regions))
+
+    def repeat_module(self, count, length):
+        base, size = struct.unpack("<QQ", self._stub.memory(self._field(16, 8), 16))
+        self._stub.set_memory(_STRING, b"s" * length + b"\0")
+        self._stub.set_memory(_MODULES, struct.pack("<QQQQ", base, size, _STRING, 0) * count)
+        self._set(16, 8, _MODULES)
+        self._set(12, 4, count)
 
 
 def _change(path, address, words):
@@ -82,8 +129,14 @@ def _change(path, address, words):
             raise OSError(f"the machine stopped with {stop!r}")
         if all(stub.register(name) == int(value, 0) for name, value in wanted):
             break
+    lists = {name: value for name, value in changed if name not in _NUMBERS}
     for name, value in changed:
-        stub.set_register(name, int(value, 0))
+        if name in _NUMBERS:
+            stub.set_register(name, int(value, 0))
+    if "map" in lists:
+        StartInfo(stub).add_regions(lists["map"])
+    if "modules" in lists:
+        StartInfo(stub).repeat_module(int(lists["modules"]), int(lists["strings"]))
     stub.must(f"z1,{address:x},1")
     stub.must("D")
 

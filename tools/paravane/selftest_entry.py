@@ -17,6 +17,11 @@ def steps(scratch):
     yield from _registers(scratch)
     yield from _lacking_cpus(scratch)
     yield from _words(scratch)
+    yield from _memory(scratch)
+    more = ["--append", "test=boot.f*"]
+    words = rf"6 are left off: more than 64(.|\n)*strings of 64 are cut(.|\n)*{_PASS}"
+    yield _boot(scratch, "70 modules with long strings", "qemu", "pvh_entry", ["modules=70", "strings=300"], *more,
+                words=words)  # fmt: skip
 
 
 def _registers(scratch):
@@ -94,11 +99,49 @@ def _with_words(name, words, status, said):
     return step
 
 
-def _boot(scratch, name, platform, symbol, changes, *more, **expected):
-    """A boot on a QEMU whose registers are changed where symbol's code is about to run."""
+def _memory(scratch):
+    """Memory maps that no machine here has: each adds regions, (base, size, type of e820), to QEMU's."""
+    holes = [(0x7000000 + i * 0x3000, 0x1000, 2) for i in range(3000)]
+    far_pieces = [(0x100000000 + i * 0x4000000, 0x4000, 1) for i in range(900)]
+    absurd = [
+        (0x8000000000, 1 << 60, 1), (0, 0, 1), (1 << 52, 1 << 52, 1), ((1 << 64) - 1, (1 << 64) - 1, 2),
+        (0xFE000000, 0x2000000, 1), (0xFEC00000, 0x1000, 4), (0xFEE00000, 0x1000, 5), (0x7800800, 0x900, 0),
+        (0x7900000, 0x100000, 0xFFFFFFFF), (0xC0000000, 0x3E000000, 3), (0x4000000000, 0x3FFFFFFFFF, 3),
+        (1 << 51, 1 << 51, 4), (0x7000000, 0x1000, 3), (0x7000000, 0x2000, 1),
+    ]  # fmt: skip
+    for name, regions, words in (
+        ("900 regions", holes[:900], ""),
+        ("3000 regions", holes, "more than 1024 regions: (.|\n)*"),
+        ("3000 regions, the highest first", holes[::-1], "more than 1024 regions: (.|\n)*"),
+        ("900 pieces of RAM, far apart", far_pieces, "KiB of RAM are left unused: (.|\n)*"),
+        ("a reserved region across 4 GiB", [(0xFD000000, 1 << 40, 2)], ""),
+        ("ACPI's data where the APICs are", [(0xFEC00000, 0x1000000, 4)], ""),
+        ("absurd regions", absurd, "are left unused: they are above 512 GiB(.|\n)*"),
+    ):
+        path = scratch / (name.replace(" ", "-").replace("'", "") + ".map")
+        path.write_text("".join(f"{base:#x} {size:#x} {kind}\n" for base, size, kind in regions))
+        yield _boot(scratch, f"memory map: {name}", "qemu", "pvh_entry", [f"map={path}"], "--append", "test=boot.*",
+                    words=words + _PASS)  # fmt: skip
+    dimm = "-m 256,slots=1,maxmem=200G -object memory-backend-ram,id=d,size=256M -device pc-dimm,memdev=d,addr=0x1900000000"
+    path = scratch / "dimm.map"
+    path.write_text("0x1900000000 0x10000000 1\n")
+    yield _boot(scratch, "256 MiB at 100 GiB", "qemu", "pvh_entry", [f"map={path}"], "--append", "test=mm*",
+                words=rf"memory: 5\d\d of 5\d\d MiB free(.|\n)*{_PASS}", qemu_words=dimm)  # fmt: skip
+    for low, mem, left in (("512M", 1024, 512), ("32M", 1024, 992), ("2G", 3072, 1024)):
+        far = f"-machine max-ram-below-4g={low} -cpu max,phys-bits=42 -global q35-pcihost.pci-hole64-size=1T"
+        env = _qemu(scratch, f"far-{low}", f'exec {platforms.qemu_binary()} "$@" {far}')
+        words = rf"{left} MiB of RAM are left unused: they are above 512 GiB(.|\n)*{_PASS}"
+        yield boot(f"{low} of RAM, the rest at 1 TiB", "qemu", "--mem", str(mem), "--append", "test=boot.*",
+                   words=words, env=env)  # fmt: skip
+    words = rf"92160 MiB of RAM are left unused: they are above 512 GiB(.|\n)*{_PASS}"
+    yield boot("600 GiB", "qemu", "--mem", str(600 << 10), "--append", "test=boot.*", words=words)
+
+
+def _boot(scratch, name, platform, symbol, changes, *more, qemu_words="", **expected):
+    """A boot on a QEMU whose state is changed where symbol's code is about to run (entry_state.py)."""
     tool = ROOT / "tools" / "paravane" / "entry_state.py"
     words = " ".join([f"{_physical(symbol):#x}", *changes])
-    script = f'exec {sys.executable} -B {tool} {words} -- {platforms.qemu_binary()} "$@"'
+    script = f'exec {sys.executable} -B {tool} {words} -- {platforms.qemu_binary()} "$@" {qemu_words}'
     env = _qemu(scratch, re.sub(r"\W+", "-", f"{platform}-{name}"), script)
     return boot(name, platform, *more, env=env, **expected)
 

@@ -97,8 +97,9 @@ const char *xen_pv_memory_map(struct boot_info *info)
 {
     if (!xen_memory_map(info))
         return NULL;
-    info->nr_regions = 0;
-    return boot_add_region(info, 0, info->xen_pv.nr_pages * PAGE_SIZE, BOOT_RAM);
+    boot_forget_regions(info);
+    boot_add_region(info, 0, info->xen_pv.nr_pages * PAGE_SIZE, BOOT_RAM);
+    return NULL;
 }
 
 const struct pv_setup_ops xen_pv_setup_ops = {

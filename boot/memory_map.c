@@ -1,0 +1,171 @@
+/*
+ * boot/memory_map.c: a loader's memory map turned into one that the kernel can rely on.
+ *
+ * The map is kept as marks in the order of addresses: from one mark to the next all bytes have the
+ * type of the first, 0 where the loader named no region. To add a region is to set a mark at both
+ * of its ends and to raise the types in between: regions may come in any order and overlap, and
+ * those that touch and are alike are one.
+ */
+#include "boot/boot_info.h"
+
+#include "lib/string.h"
+
+/* Return the index of the mark at pa, which is made if it is missing; nr_marks for BOOT_PA_MAX. */
+static u32 mark_at(struct boot_map *map, u64 pa)
+{
+    u32 i = map->nr_marks;
+
+    if (pa == BOOT_PA_MAX)
+        return i;
+    while (map->marks[i - 1].base > pa)
+        i--;
+    if (map->marks[i - 1].base == pa)
+        return i - 1;
+    memmove(&map->marks[i + 1], &map->marks[i], (map->nr_marks - i) * sizeof(map->marks[0]));
+    map->marks[i] = (struct boot_mark){pa, map->marks[i - 1].type};
+    map->nr_marks++;
+    return i;
+}
+
+/* Drop marks that change nothing, and count the regions. */
+static u32 merge_marks(struct boot_map *map)
+{
+    u32 kept = 1, regions = map->marks[0].type != 0;
+
+    for (u32 i = 1; i < map->nr_marks; i++)
+        if (map->marks[i].type != map->marks[kept - 1].type) {
+            regions += map->marks[i].type != 0;
+            map->marks[kept++] = map->marks[i];
+        }
+    map->nr_marks = kept;
+    return regions;
+}
+
+static u64 end_of_mark(const struct boot_map *map, u32 i)
+{
+    return i + 1 < map->nr_marks ? map->marks[i + 1].base : BOOT_PA_MAX;
+}
+
+static u64 size_of_mark(const struct boot_map *map, u32 i)
+{
+    return end_of_mark(map, i) - map->marks[i].base;
+}
+
+/* Return the smallest region of RAM, nr_marks if there is not any; their number is in *count. */
+static u32 smallest_ram(const struct boot_map *map, u32 *count)
+{
+    u32 found = map->nr_marks;
+
+    *count = 0;
+    for (u32 i = 0; i < map->nr_marks; i++)
+        if (map->marks[i].type == BOOT_RAM) {
+            ++*count;
+            if (found == map->nr_marks || size_of_mark(map, i) < size_of_mark(map, found))
+                found = i;
+        }
+    return found;
+}
+
+/*
+ * Return the first of two regions, neither of them RAM, with the least between them, which is
+ * nothing or a hole; nr_marks if there are not two. *second is the other one.
+ */
+static u32 closest_pair(const struct boot_map *map, u32 *second)
+{
+    u32 found = map->nr_marks;
+    u64 least = BOOT_PA_MAX;
+
+    for (u32 i = 0; i + 1 < map->nr_marks; i++) {
+        const bool hole = map->marks[i + 1].type == 0;
+        const u32 next = i + 1 + hole;
+        const u64 gap = hole ? size_of_mark(map, i + 1) : 0;
+
+        if (map->marks[i].type > BOOT_RAM && next < map->nr_marks &&
+            map->marks[next].type > BOOT_RAM && gap < least) {
+            found = i;
+            *second = next;
+            least = gap;
+        }
+    }
+    return found;
+}
+
+/*
+ * Make one region less of too many, so that no byte counts as RAM that is not: forget the smallest
+ * region of RAM, or, as long as most regions are not RAM, join two of those with what is between.
+ */
+static void make_room(struct boot_map *map)
+{
+    u32 nr_ram, second = 0, pair;
+    const u32 ram = smallest_ram(map, &nr_ram);
+
+    pair = closest_pair(map, &second);
+    if (pair < map->nr_marks && nr_ram <= BOOT_REGIONS_MAX / 2) {
+        for (u32 i = pair; i <= second; i++)
+            map->marks[i].type = MAX(map->marks[pair].type, map->marks[second].type);
+        map->joined++;
+        return;
+    }
+    map->ram_left_out += size_of_mark(map, ram);
+    map->marks[ram].type = 0;
+}
+
+static void raise_types(struct boot_map *map, u64 base, u64 size, u32 type)
+{
+    u32 first, last;
+
+    if (base >= BOOT_PA_MAX || size == 0)
+        return;
+    if (!map->nr_marks)
+        map->nr_marks = 1; /* the first mark is at 0, where a hole begins */
+    first = mark_at(map, base);
+    last = mark_at(map, base + MIN(size, BOOT_PA_MAX - base));
+    for (u32 i = first; i < last; i++)
+        map->marks[i].type = MAX(map->marks[i].type, type);
+    while (merge_marks(map) > BOOT_REGIONS_MAX)
+        make_room(map);
+}
+
+void boot_add_region(struct boot_info *bi, u64 base, u64 size, u32 type)
+{
+    if (type < BOOT_RAM || type > BOOT_UNUSABLE)
+        type = BOOT_RESERVED;
+    raise_types(&bi->map, base, size, type);
+}
+
+void boot_add_devices(struct boot_info *bi, u64 base, u64 size)
+{
+    raise_types(&bi->map, base, size, BOOT_DEVICES);
+}
+
+bool boot_has_regions(const struct boot_info *bi)
+{
+    return bi->map.nr_marks > 0;
+}
+
+void boot_forget_regions(struct boot_info *bi)
+{
+    memset(&bi->map, 0, sizeof(bi->map));
+}
+
+const char *boot_memory_finish(struct boot_info *bi)
+{
+    const struct boot_map *map = &bi->map;
+    bool has_ram = false;
+
+    bi->nr_regions = 0;
+    for (u32 i = 0; i < map->nr_marks; i++) {
+        const enum boot_region_type type = map->marks[i].type;
+        u64 base = map->marks[i].base, end = end_of_mark(map, i);
+
+        if (type == BOOT_RAM) {
+            base = ALIGN_UP(base, PAGE_SIZE);
+            end = ALIGN_DOWN(end, PAGE_SIZE);
+        }
+        if (!type || base >= end)
+            continue;
+        bi->regions[bi->nr_regions++] = (struct boot_region){base, end - base, type};
+        has_ram |= type == BOOT_RAM;
+    }
+    return has_ram ? NULL : "not one whole page of RAM; give the machine more memory";
+}
