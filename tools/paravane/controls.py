@@ -17,7 +17,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import packaged, platforms
+from . import archive, platforms
 from .common import EXIT_SKIP, EXIT_USAGE, ROOT, Trouble
 
 FILE = ROOT / "repro" / "controls.ini"
@@ -150,7 +150,7 @@ def _closing(text, start):
 
 
 def _folder():
-    return packaged.cache_dir().parent / "controls"
+    return archive.cache_dir() / "controls"
 
 
 def _version_file():
@@ -217,7 +217,7 @@ def _source_tree(say):
     tree = _folder() / "tree"
     if version() and (tree / "xen" / "Makefile").exists():
         return tree
-    dsc = packaged.fetch_source("xen", _RELEASE, _folder() / "source")
+    dsc = archive.fetch_source("xen", _RELEASE, _folder() / "source")
     shutil.rmtree(tree, ignore_errors=True)
     _run(["dpkg-source", "--no-check", "-x", dsc, tree], _folder(), "unpack the source of Xen")
     config = next(iter(sorted(Path("/boot").glob("xen-4.17*.config"))), None)

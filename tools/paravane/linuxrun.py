@@ -9,7 +9,7 @@ import re
 import shutil
 import subprocess
 
-from . import module, packaged, platforms, runs
+from . import archive, module, platforms, runs
 from .common import EXIT_FAIL, EXIT_PASS, EXIT_SKIP, ROOT, Trouble
 
 LIMIT = 1.1
@@ -22,7 +22,7 @@ _SAID = re.compile(r"^timed: (\d+) ns, returned 0\b", re.MULTILINE)
 
 def kernel():
     """The path of a Linux kernel; fetched if it is not there."""
-    cache = packaged.cache_dir().parent / "linux"
+    cache = archive.cache_dir() / "linux"
     for found in sorted(cache.glob("boot/vmlinuz-*")):
         return found
     if not shutil.which("apt-get") or not shutil.which("dpkg-deb"):
@@ -104,10 +104,10 @@ def _counted(where, text):
     return int(said[1])
 
 
-def _on_linux(linux, arguments, archive, directory):
-    """What the console of a Linux that runs the archive's /init says."""
+def _on_linux(linux, arguments, initial, directory):
+    """What the console of a Linux that runs /init of the archive initial says."""
     packed = directory / "initramfs"
-    packed.write_bytes(archive)
+    packed.write_bytes(initial)
     boot = platforms.Boot(
         linux, packed, directory, ("console=ttyS0", "quiet", "panic=-1", "--", *arguments),
         platforms.DEFAULT_MEM, 1, None, False, True, _CPU, (),

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Callable
 
-from . import linuxrun, module, packaged, runs
+from . import archive, linuxrun, module, runs
 from .common import EXIT_FAIL, EXIT_PASS, EXIT_SKIP, ROOT, Trouble, build_dir, short, usage
 
 _HERE = ROOT / "tools" / "programs"
@@ -147,7 +147,7 @@ def _difference(result, expected):
 
 def sources(program):
     """The folder with what is to be compiled; fetched and unpacked if it is not there."""
-    cache = packaged.cache_dir().parent / "programs"
+    cache = archive.cache_dir() / "programs"
     cache.mkdir(parents=True, exist_ok=True)
     with open(cache / "lock", "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -160,8 +160,8 @@ def sources(program):
 def _fetch(program, scratch, cache):
     _apt_source(program.package, scratch, cache.parent / "apt-source")
     version = next(scratch.glob("*.dsc")).name.removesuffix(".dsc")
-    archive = next(iter(sorted(scratch.glob("*.orig.tar.*"))))
-    with tarfile.open(archive) as packed:
+    source = next(iter(sorted(scratch.glob("*.orig.tar.*"))))
+    with tarfile.open(source) as packed:
         packed.extractall(scratch / "tree")
     made = scratch / "made" / program.name
     made.mkdir(parents=True)

@@ -18,7 +18,7 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import packaged, platforms
+from . import archive, platforms
 from .common import EXIT_SKIP, ROOT, Trouble, usage
 
 VERDICTS = ("good", "bad", "cannot-tell")
@@ -66,7 +66,7 @@ def is_version(wanted, version):
     """Does wanted ("", a version as far as it is given, or one with +) name this version of Xen?"""
     if wanted.endswith("+"):
         return bool(version) and _numbers(version) >= _numbers(wanted)
-    return not wanted or packaged.names(wanted, version)
+    return not wanted or archive.names(wanted, version)
 
 
 def _numbers(version):

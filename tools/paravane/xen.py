@@ -10,7 +10,7 @@ import subprocess
 import zlib
 from pathlib import Path
 
-from . import packaged
+from . import archive, packaged
 from .common import EXIT_USAGE, Trouble, build_dir, make_dirs
 
 _PATTERN = "/boot/xen-*.gz"
@@ -45,10 +45,10 @@ def find(wanted, base=Path(".")):
 def _by_version(wanted, have):
     """The installed Xen whose file or package is so called, else the one in the cache."""
     kept = packaged.cached()
-    by_name = [path for name, path in have.items() if packaged.names(wanted, name)]
-    by_package = [path for path in have.values() if packaged.names(wanted, version_of(path))]
+    by_name = [path for name, path in have.items() if archive.names(wanted, name)]
+    by_package = [path for path in have.values() if archive.names(wanted, version_of(path))]
     exact = [path for version, path in kept.items() if version == wanted]
-    begins = [path for version, path in kept.items() if packaged.names(wanted, version)]
+    begins = [path for version, path in kept.items() if archive.names(wanted, version)]
     for matches in (by_name, by_package, exact, begins):
         if len(matches) == 1:
             return matches[0]

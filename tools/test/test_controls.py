@@ -4,7 +4,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from paravane import controls, packaged, report, repros
+from paravane import archive, controls, report, repros
 from paravane.common import Trouble
 
 SOURCE = """\
@@ -119,7 +119,7 @@ class NamesTest(unittest.TestCase):
             ("4.17.5+72-1", "4.17.5+72-1", True),
         ):
             with self.subTest(wanted=wanted, version=version):
-                self.assertEqual(packaged.names(wanted, version), expected)
+                self.assertEqual(archive.names(wanted, version), expected)
 
 
 if __name__ == "__main__":

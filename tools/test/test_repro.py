@@ -6,7 +6,7 @@ import unittest
 from pathlib import Path
 from unittest import mock
 
-from paravane import packaged, repro, repros, runs, suite, xen
+from paravane import archive, packaged, repro, repros, runs, suite, xen
 from paravane.common import ROOT, Trouble
 from paravane.ktap import Transcript
 from paravane.machine import Ending
@@ -185,10 +185,10 @@ class JudgeTest(unittest.TestCase):
 
 class VersionTest(unittest.TestCase):
     PACKAGES = [
-        packaged.Package("xen-hypervisor-4.14-amd64", "4.14.6-1", "bullseye/main"),
-        packaged.Package("xen-hypervisor-4.14-amd64", "4.14.5+94-1", "bullseye-security/main"),
-        packaged.Package("xen-hypervisor-4.17-amd64", "4.17.7+13-1", "bookworm-security/main"),
-        packaged.Package("xen-hypervisor-4.17-amd64", "4.17.5+72-1", "bookworm/main"),
+        archive.Package("xen-hypervisor-4.14-amd64", "4.14.6-1", "bullseye/main"),
+        archive.Package("xen-hypervisor-4.14-amd64", "4.14.5+94-1", "bullseye-security/main"),
+        archive.Package("xen-hypervisor-4.17-amd64", "4.17.7+13-1", "bookworm-security/main"),
+        archive.Package("xen-hypervisor-4.17-amd64", "4.17.5+72-1", "bookworm/main"),
     ]
 
     def test_choice(self):
@@ -199,32 +199,18 @@ class VersionTest(unittest.TestCase):
             ("4.17.5+72-1", "4.17.5+72-1"),
             ("4.14", "4.14.6-1"),
         ):
-            self.assertEqual(packaged.choose(wanted, self.PACKAGES).version, version)
+            self.assertEqual(archive.choose("Xen", wanted, self.PACKAGES).version, version)
         for wanted, words in (("4", "more than one"), ("4.1", "no Xen of the archive"), ("9", "no Xen of the archive")):
             with self.assertRaisesRegex(Trouble, words):
-                packaged.choose(wanted, self.PACKAGES)
-
-    def test_sources(self):
-        """The releases at the places where this machine's own packages come from."""
-        said = "http://a/debian/ bookworm\nhttp://b/sec/ bookworm-security\nhttp://c/ nodistro\n"
-        done = mock.Mock(stdout=said)
-        with mock.patch.object(packaged.subprocess, "run", lambda *_, **__: done), mock.patch.object(
-            packaged, "_os_release", lambda _: "bookworm"
-        ):
-            lines = [line.split("] ")[1] for line in packaged._sources()]
-            self.assertIn("http://a/debian/ bullseye main", lines)
-            self.assertIn("http://b/sec/ trixie-security main", lines)
-            self.assertEqual(len(lines), 6)
-            with mock.patch.object(packaged, "_os_release", lambda _: ""):
-                self.assertEqual(packaged._sources(), [])
+                archive.choose("Xen", wanted, self.PACKAGES)
 
     def test_by_hand(self):
         """Elsewhere than on Debian it is said what to do."""
-        with mock.patch.object(packaged.shutil, "which", lambda _: None):
+        with mock.patch.object(archive.shutil, "which", lambda _: None):
             with self.assertRaisesRegex(Trouble, "no apt-get here. By hand: download .*4.14-amd64"):
                 packaged.fetch("4.14")
         with tempfile.TemporaryDirectory() as scratch, mock.patch.object(
-            packaged, "_sources", lambda: []
+            archive, "_sources", lambda: []
         ), mock.patch.dict("os.environ", {"XDG_CACHE_HOME": scratch}):
             with self.assertRaisesRegex(Trouble, "name no Debian mirror. By hand"):
                 packaged.fetch("4.14")

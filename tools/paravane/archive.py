@@ -1,0 +1,216 @@
+"""The distribution's archive: packages of its other releases, fetched and unpacked in the user's cache.
+
+Nothing of this machine's own packages or sources is touched: apt-get gets a list of sources, and
+folders for everything it writes, of its own. The mirror is the one that the machine's sources name,
+and apt-get checks every index by the archive keyring that the machine has. Unpacking needs no
+root. `clean` leaves the cache alone.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from .common import Trouble
+
+# Debian's releases, oldest first.
+RELEASES = ("bullseye", "bookworm", "trixie")
+_KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
+_LISTS_MAX_AGE = 86400
+_TOOLS = ("apt-get", "apt-cache", "dpkg-deb")
+
+
+@dataclass(frozen=True)
+class Package:
+    """One version of a package that some archive has."""
+
+    name: str
+    version: str
+    archive: str  # "bullseye/main" and the like, as apt says it
+
+
+class Unavailable(Exception):
+    """The archive cannot be read from here, with the reason."""
+
+
+def cache_dir():
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    return Path(base) / "paravane"
+
+
+def open_archive():
+    """Return the archive with its indices read."""
+    for tool in _TOOLS:
+        if not shutil.which(tool):
+            raise Unavailable(f"there is no {tool} here")
+    archive = Archive(cache_dir() / "apt")
+    archive.update()
+    return archive
+
+
+def names(wanted, version):
+    """Is wanted this version, or a beginning of it that ends where a number or a word of it ends?"""
+    return version.startswith(wanted) and not (wanted[-1:].isalnum() and version[len(wanted) :][:1].isalnum())
+
+
+def fetch_source(name, release, folder):
+    """Download a source package of a release's main archive; return the path of its .dsc file."""
+    lines = [line.replace("deb ", "deb-src ", 1) for line in _sources() if line.endswith(f" {release} main")]
+    archive = Archive(cache_dir() / "apt-source", lambda: lines)
+    archive.update()
+    return archive.download_source(name, folder)
+
+
+def choose(what, wanted, packages):
+    """Return the Package that wanted names; what: Xen or QEMU. Where it names several, a release's main
+    archive goes before its security archive, which has to be named by more of its version."""
+    matching = [p for p in packages if names(wanted, p.version)]
+    exact = [p for p in matching if p.version == wanted]
+    main = [p for p in matching if "-security/" not in p.archive]
+    for found in (exact, matching, main):
+        if len({p.version for p in found}) == 1:
+            return found[0]
+    listing = ", ".join(sorted({p.version for p in packages})) or "none"
+    problem = f"names more than one {what}" if matching else f"is no {what} of the archive"
+    raise Trouble(f"--{what.lower()} {wanted} {problem}; there are: {listing}")
+
+
+class Archive:
+    """apt-get and apt-cache with all their folders in one of ours."""
+
+    def __init__(self, folder, sources=None):
+        self.folder = folder
+        self._sources = sources or _sources
+        self._options = []
+        for key, value in (
+            ("Dir::Etc::sourcelist", folder / "sources.list"),
+            ("Dir::Etc::sourceparts", "/dev/null"),
+            ("Dir::State::lists", folder / "lists"),
+            ("Dir::State::status", folder / "status"),
+            ("Dir::Cache", folder / "cache"),
+            ("Acquire::Languages", "none"),
+            ("Acquire::Check-Valid-Until", "true"),
+            ("APT::Architecture", "amd64"),
+        ):
+            self._options += ["-o", f"{key}={value}"]
+
+    def update(self):
+        """Read the archives' indices, unless a day has not passed since."""
+        stamp = self.folder / "updated"
+        sources = "".join(f"{line}\n" for line in self._sources())
+        if not sources:
+            raise Unavailable("this machine's package sources name no Debian mirror")
+        listed = self.folder / "sources.list"
+        if listed.exists() and listed.read_text() == sources and _age(stamp) < _LISTS_MAX_AGE:
+            return
+        for name in ("lists/partial", "cache/archives/partial"):
+            (self.folder / name).mkdir(parents=True, exist_ok=True)
+        (self.folder / "status").touch()
+        listed.write_text(sources)
+        done = self._run("apt-get", "update", "-q")
+        if done.returncode != 0 or "Failed to fetch" in done.stderr:
+            raise Unavailable(f"apt-get update failed: {_last(done.stderr)}")
+        stamp.touch()
+
+    def packages(self, *names):
+        """Return every version of these packages that the archives have."""
+        found = []
+        for line in self._run("apt-cache", "madison", *names).stdout.splitlines():
+            name, version, where = (field.strip() for field in line.split("|"))
+            if where.endswith(" Packages"):
+                found.append(Package(name, version, where.split()[1]))
+        return found
+
+    def needs(self, package):
+        """Return [NAME=VERSION] of a package and of all that it depends on, down to the C library, in the
+        release that has it."""
+        release = package.archive.split("/")[0]
+        done = self._run(
+            "apt-get", "--simulate", "--no-install-recommends", "--target-release", release,
+            "install", f"{package.name}={package.version}",
+        )  # fmt: skip
+        found = re.findall(r"^Inst (\S+) \((\S+) ", done.stdout, re.M)
+        if done.returncode != 0 or not found:
+            raise Trouble(f"cannot resolve what {package.name} {package.version} needs: {_last(done.stderr)}")
+        return [f"{name}={version}" for name, version in found]
+
+    def unpack(self, *names):
+        """Download packages given as NAME=VERSION and unpack them; return the folder, which holds them as
+        if it were / and which the caller removes."""
+        folder = Path(tempfile.mkdtemp(dir=self.folder))
+        try:
+            done = self._run("apt-get", "download", *names, cwd=folder)
+            files = sorted(folder.glob("*.deb"))
+            if done.returncode != 0 or len(files) != len(names):
+                raise Trouble(f"cannot download {' '.join(names[:3])}: {_last(done.stderr)}")
+            for deb in files:
+                subprocess.run(["dpkg-deb", "-x", deb, folder / "root"], check=True)
+                deb.unlink()
+        except subprocess.CalledProcessError as error:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise Trouble(f"cannot unpack {deb.name}: {error}") from error
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        return folder / "root"
+
+    def download_source(self, name, folder):
+        """Return the .dsc file of a source package's newest version, with the files that it lists beside it."""
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        done = self._run("apt-get", "source", "--download-only", "-q", name, cwd=folder)
+        found = list(folder.glob("*.dsc"))
+        if done.returncode != 0 or len(found) != 1:
+            raise Trouble(f"cannot download the source of {name}: {_last(done.stderr)}")
+        return found[0]
+
+    def _run(self, program, *words, cwd=None):
+        return subprocess.run(
+            [program, *self._options, *words], cwd=cwd, stdin=subprocess.DEVNULL,
+            capture_output=True, text=True, check=False, env={**os.environ, "LC_ALL": "C"},
+        )  # fmt: skip
+
+
+def _sources():
+    """Lines of a sources.list: the releases at the places where this machine's own release, and its
+    security updates, come from."""
+    codename = _os_release("VERSION_CODENAME")
+    done = subprocess.run(
+        ["apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE)", "Created-By: Packages"],
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    places = dict(
+        reversed(line.split()) for line in done.stdout.splitlines() if len(line.split()) == 2
+    )
+    signed = f"[arch=amd64 signed-by={_KEYRING}]" if _KEYRING.exists() else "[arch=amd64]"
+    return [
+        f"deb {signed} {places[codename + archive]} {release}{archive} main"
+        for archive in ("", "-security")
+        if codename and codename + archive in places
+        for release in RELEASES
+    ]
+
+
+def _os_release(key):
+    try:
+        lines = Path("/etc/os-release").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return ""
+    found = dict(line.split("=", 1) for line in lines if "=" in line)
+    return found.get(key, "").strip('"') if found.get("ID") == "debian" else ""
+
+
+def _age(path):
+    try:
+        return max(0.0, time.time() - path.stat().st_mtime)
+    except OSError:
+        return float("inf")
+
+
+def _last(text):
+    lines = [line for line in text.splitlines() if line.strip()]
+    return lines[-1].strip().rstrip(".") if lines else "no reason given"
