@@ -9,7 +9,7 @@ import re
 import subprocess
 from dataclasses import asdict, dataclass, field
 
-from . import platforms
+from . import emulators
 from .common import EXIT_USAGE, Trouble, short
 
 FORMAT = "paravane-bench"
@@ -74,7 +74,7 @@ def _versions(image):
     compiler = _COMPILER.search(debug.read_bytes()) if debug.exists() else None
     try:
         said = subprocess.run(
-            [platforms.qemu_binary(), "--version"], capture_output=True, text=True, check=False
+            [emulators.default(), "--version"], capture_output=True, text=True, check=False
         ).stdout
     except OSError:
         said = ""

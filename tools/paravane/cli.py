@@ -9,8 +9,8 @@ import sys
 import time
 from pathlib import Path
 
-from . import bench, benchchart, benchfile, controls, iso, module, mutants, names, opreport, packaged
-from . import payloads, platforms, programs, repro, report, repros, runs, selftest, setup, sizes, suite, xen
+from . import bench, benchchart, benchfile, controls, emulators, iso, module, mutants, names, opreport, packaged
+from . import payloads, platforms, programs, repro, report, repros, runs, selftest, setup, sizes, suite, wanted, xen
 from .common import (
     EXIT_FAIL,
     EXIT_INTERRUPTED,
@@ -36,6 +36,7 @@ Paravane: one kernel image, every platform, one suite.
 ./run.sh suite   [--on P,P...] [--filter GLOB] [--jobs N] [--junit FILE] [--json FILE] [--verbose] ...
                  [--ops FILE]  also write what was seen of each op on each platform, as Markdown
                  [--soak S]  let tests that can repeat what they do share S seconds
+                 several --qemu: a column for each
 ./run.sh repro   NAME|FILE.c|--all [--on P,P...] [--xen FILE|VERSION]...  is the bug there?
                  --controls [NAME...]: do the repros say bad of the Xens that setup --controls built?
 ./run.sh bench   [--on P,P...] [--counted] [--json FILE] [--svg FILE] [--against FILE [--limit RATIO]]
@@ -46,8 +47,8 @@ Paravane: one kernel image, every platform, one suite.
 ./run.sh mutants [--on P,P...] [--ops REGEX] [--jobs N] [--json FILE] ...  make each op wrong: the suite must fail
 ./run.sh iso     make build/paravane.iso, which GRUB boots by BIOS or UEFI
 ./run.sh list    what there is: platforms, hypervisors, payloads; --repros: the bugs
-./run.sh setup   install the distribution's packages that are missing; --xen VERSION...: get the Xen
-                 of another release of the distribution, for --xen (nothing is installed);
+./run.sh setup   install the distribution's packages that are missing; --xen VERSION... --qemu VERSION...:
+                 get those of other releases of the distribution, for --xen and --qemu (nothing is installed);
                  --controls [NAME...]: build known-bad Xens from the distribution's source (minutes)
 ./run.sh clean   remove what was built, and all logs
 ./run.sh help    this text
@@ -61,6 +62,13 @@ Also for boot, suite, repro and bench:
   --timeout S         time limit of each run (default 60; 0: none), beyond twice the time of --soak
   --image FILE        boot this ELF file and build nothing
 
+For boot, suite and repro:
+  --qemu FILE|VERSION the emulator: a file or a version such as 10.0 (see list)
+  --cpu MODEL         QEMU's -cpu in place of the platform's; what begins with + or - is added: --cpu -nx,+la57
+  --machine OPTIONS   QEMU's -machine options on top of the platform's (--machine hpet=off,acpi=off), or another
+                      type with its options in place of the platform's (--machine microvm,pit=off). Whatever
+                      QEMU refuses is status 2
+
 Exit codes: 0 pass; 1 fail, also a crash or a time-out; 125 skipped or cannot tell; 2 usage;
 130 interrupted. Environment: BUILD=DIR (build directory), QEMU=FILE (which QEMU).
 Platforms: {platforms}
@@ -71,7 +79,7 @@ SOAK_MAX = 7 * 24 * 3600
 
 _WITH_VALUE = (
     "--on --run --app --module --filter --smp --pcpus --mem --xen --append --timeout --image --jobs --junit --json --ops --against --limit --svg"
-    " --soak"
+    " --soak --qemu --cpu --machine"
 ).split()
 
 
@@ -147,6 +155,8 @@ def _parse(name, args, more=()):
     for option in more:
         if option == "names":
             parser.add_argument(option, nargs="*")
+        elif option == "machine":
+            wanted.add_options(parser)
         elif option in ("--gdb", "--sizes", "--verbose", "--all", "--counted", "--linux", "--controls"):
             parser.add_argument(option, action="store_true")
         elif option == "--limit":
@@ -204,13 +214,13 @@ def _ratio(text):
 
 def _options(asked, caller, chosen):
     """Options for runs.py, with the image built and Xen found; chosen: the platforms."""
-    if asked.xen and not any(p.name.startswith("xen") for p in chosen):
+    if asked.xen and not any(p.on_xen for p in chosen):
         raise usage("--xen says which Xen to boot, but no platform of --on is one of Xen's")
-    if asked.pcpus and not any(p.name.startswith("xen") for p in chosen):
+    if asked.pcpus and not any(p.on_xen for p in chosen):
         raise usage("--pcpus says how many CPUs Xen has, but no platform of --on is one of Xen's")
     append = tuple(platforms.append_words(asked.append))
     found = None
-    if any(p.name.startswith("xen") for p in chosen):
+    if any(p.on_xen for p in chosen):
         found = runs.find_xen(asked.xen, caller)
     elf = caller / asked.image if asked.image else _build()
     return runs.Options(
@@ -257,10 +267,10 @@ def _everything(caller):
 
 
 def _suite(args, caller):
-    more = ("--filter", "--jobs", "--junit", "--json", "--ops", "--verbose", "--soak")
+    more = ("--filter", "--jobs", "--junit", "--json", "--ops", "--verbose", "--soak", "machine")
     asked = _parse("suite", args, more)
-    if asked.ops and asked.filter:
-        raise usage("--ops wants the whole suite, not a part by --filter")
+    if asked.ops and (asked.filter or asked.qemu or asked.cpu or asked.machine):
+        raise usage("--ops wants the whole suite on the platforms as they are: no --filter, --qemu, --cpu, --machine")
     chosen = platforms.parse(asked.on)
     table = opreport.read_table() if asked.ops or asked.json else None
     options = _options(asked, caller, chosen)
@@ -270,8 +280,14 @@ def _suite(args, caller):
     if asked.soak:
         options.append += (f"soak={asked.soak}",)
         options.timeout = options.timeout and options.timeout + 2 * asked.soak
+    variants = wanted.variants(asked, caller, chosen, options)
+    columns = [
+        suite.Column(platform.name + label, platform, variant)
+        for platform in chosen
+        for label, variant in variants
+    ]
     directory = runs.RunDirectory(options.image)
-    results = suite.run_suite(directory, chosen, options, asked.jobs)
+    results = suite.run_suite(directory, columns, asked.jobs)
     status = suite.exit_code(results)
     suite.print_suite(results, directory, asked.verbose)
     if asked.json:
@@ -293,13 +309,13 @@ def _report_ops(path, table, results):
 
 
 def _boot(args, caller):
-    asked = _parse("boot", args, ("--run", "--gdb", "--module", "--app"))
+    asked = _parse("boot", args, ("--run", "--gdb", "--module", "--app", "machine"))
     chosen = platforms.parse("qemu" if asked.on is None else asked.on)
     if len(chosen) != 1:
         raise usage("boot: --on takes one platform")
     if asked.app:
         asked.image, asked.run = _build_app(asked, caller)
-    options = _options(asked, caller, chosen)
+    options = wanted.one(asked, caller, chosen, _options(asked, caller, chosen))
     options.run = asked.run or "suite"
     if platforms.split_words(options.run) != [options.run]:
         raise usage("--run: the name of a payload has no blanks")
@@ -323,7 +339,7 @@ def _boot(args, caller):
 
 def _repro(args, caller):
     """Status: of one repro its verdict; of several, whether all is as their heads say."""
-    asked = _parse("repro", args, ("--jobs", "--all", "--json", "--controls", "names"))
+    asked = _parse("repro", args, ("--jobs", "--all", "--json", "--controls", "names", "machine"))
     if asked.controls:
         return _repro_controls(asked)
     if bool(asked.names) == asked.all:
@@ -340,6 +356,8 @@ def _repro(args, caller):
     options = runs.Options(
         elf, append=append, mem=asked.mem, smp=asked.smp, timeout=asked.timeout, pcpus=asked.pcpus
     )
+    own = platforms.parse(",".join(name for one in chosen for name in one.platforms))
+    options = wanted.one(asked, caller, on or own, options, missing=EXIT_SKIP)
     listed = repro.cases(chosen, on, xens, options, skip_others=asked.all)
     directory = repro.run(listed, elf, asked.jobs)
     repro.print_results(listed, directory)
@@ -445,6 +463,11 @@ def _list(args, _caller):
         print(f"  Xen {version:13} {path}")
     if not hypervisors and not packaged.cached():
         print("  none; ./run.sh setup installs one")
+    print("emulators:")
+    own = emulators.version_of(emulators.default())
+    print(f"  QEMU {own:12} {shutil.which(emulators.default())}" if own else "  none; ./run.sh setup installs one")
+    for version, path in emulators.cached().items():
+        print(f"  QEMU {version:12} {path}")
     print("payloads:")
     for name in payloads.names():
         print(f"  {name}")
@@ -454,12 +477,14 @@ def _list(args, _caller):
 
 def _setup(args, _caller):
     parser = _Parser(prog="run.sh setup", add_help=False, allow_abbrev=False)
-    parser.add_argument("--xen", nargs="+", action="extend")
+    parser.add_argument("--xen", nargs="+", action="extend", default=[])
+    parser.add_argument("--qemu", nargs="+", action="extend", default=[])
     parser.add_argument("--controls", nargs="*")
     asked = parser.parse_args(args)
-    for wanted in asked.xen or []:
-        version, path = packaged.fetch(wanted)
-        print(f"Xen {version}: {path}", flush=True)
+    for what, fetch, versions in (("Xen", packaged.fetch, asked.xen), ("QEMU", emulators.fetch, asked.qemu)):
+        for wish in versions:
+            version, path = fetch(wish)
+            print(f"{what} {version}: {path}", flush=True)
     if asked.controls is not None:
         controls.setup(asked.controls, say=lambda line: print(line, flush=True))
     if args:

@@ -69,18 +69,13 @@ def find(wanted, base=Path(".")):
     own = version_of(default())
     if own:
         have = {own: default(), **have}
-    matches = [path for version, path in have.items() if _begins(version, wanted)]
+    matches = [path for version, path in have.items() if archive.names(wanted, version)]
     if len(matches) == 1:
         return _checked(matches[0], wanted)
     what = "names more than one QEMU" if matches else "is neither a file nor a QEMU of this machine"
     listing = ", ".join(have) or "none"
     remedy = f"./run.sh setup --qemu {wanted} looks for it in the archive"
     raise Trouble(f"--qemu: {wanted} {what}; there are: {listing}; {remedy}", EXIT_USAGE)
-
-
-def _begins(version, wanted):
-    """Is version this one, or one of these? 1 does not name 10."""
-    return version.startswith(wanted) and not (version[len(wanted) :][:1].isdigit() and wanted[-1:].isdigit())
 
 
 def version_of(program):
@@ -94,6 +89,13 @@ def version_of(program):
         return ""
     said = _SAID.search(done.stdout)
     return said[1] if said else ""
+
+
+def error_of(text):
+    """Return the last error of those that a QEMU printed, without its name: not a warning, nor a hint below."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    errors = [line for line in lines if line.startswith("qemu") and ": " in line and ": warning: " not in line]
+    return (errors or lines or [""])[-1].split(": ", 1)[-1]
 
 
 def _checked(program, wanted):

@@ -15,7 +15,7 @@ from .common import Trouble, build_dir, make_dirs
 
 _CACHE_MAX = 16
 _MODULES = (
-    "normal multiboot2 serial terminal echo test reboot halt sleep configfile iso9660 fat search "
+    "normal acpi mmap multiboot2 serial terminal echo test reboot halt sleep configfile iso9660 fat search "
     "all_video part_acorn part_amiga part_apple part_bsd part_dfly part_dvh part_gpt part_msdos "
     "part_plan part_sun part_sunpc"
 )

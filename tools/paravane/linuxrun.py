@@ -110,7 +110,7 @@ def _on_linux(linux, arguments, initial, directory):
     packed.write_bytes(initial)
     boot = platforms.Boot(
         linux, packed, directory, ("console=ttyS0", "quiet", "panic=-1", "--", *arguments),
-        platforms.DEFAULT_MEM, 1, None, False, True, _CPU, (),
+        icount=True, cpu=_CPU,
     )  # fmt: skip
     argv = platforms.PLATFORMS["qemu"].command(boot)
     try:

@@ -12,6 +12,7 @@ import sys
 import time
 from dataclasses import dataclass
 
+from . import emulators
 from .common import ROOT, Trouble
 from .console import Cleaner, Lines
 from .ktap import Transcript
@@ -35,7 +36,7 @@ class Ending:
     how: str
     code: int = 0
     limit: str = ""
-    message: str = ""  # the last line of QEMU's own errors
+    message: str = ""  # the last of QEMU's own errors
     seconds: float = 0.0  # of the whole process
     first_seconds: float = 0.0  # from the start to the guest's first line
     guest_seconds: float = 0.0  # from there to its verdict
@@ -79,7 +80,7 @@ class Machine:
                 _end(qemu)
         ending = self._ending or Ending("exit")
         ending.code = qemu.returncode
-        ending.message = _last_line(errors)
+        ending.message = _last_error(errors)
         ending.tells = any("isa-debug-exit" in str(word) for word in self.argv)
         ending.seconds = time.monotonic() - self._start
         if self._first_line:
@@ -231,10 +232,8 @@ def _end(qemu):
     qemu.stdout.close()
 
 
-def _last_line(path):
-    """The last line of a text file, bounded; QEMU's name before it removed."""
+def _last_error(path):
+    """QEMU's last error in a text file, of which the end is read."""
     with open(path, "rb") as file:
         file.seek(max(0, os.path.getsize(path) - 2000))
-        lines = [line.strip() for line in file.read().decode("utf-8", "replace").splitlines()]
-    lines = [line for line in lines if line]
-    return lines[-1].split(": ", 1)[-1] if lines else ""
+        return emulators.error_of(file.read().decode("utf-8", "replace"))

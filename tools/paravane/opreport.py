@@ -6,7 +6,7 @@ them passed and nothing says in words why: a report with holes is not a report, 
 
 import subprocess
 
-from . import matrix, optable, platforms
+from . import emulators, matrix, optable
 from .common import EXIT_USAGE, ROOT, Trouble
 
 _HEAD = """\
@@ -95,7 +95,7 @@ def _where(results):
 
 def _qemu_version():
     done = subprocess.run(
-        [platforms.qemu_binary(), "--version"], capture_output=True, text=True, check=False
+        [emulators.default(), "--version"], capture_output=True, text=True, check=False
     )
     return done.stdout.split("\n")[0].split(" (")[0] or "an unknown QEMU"
 

@@ -7,11 +7,12 @@ software (-accel tcg), so that a run means the same everywhere.
 import glob
 import os
 import shutil
+import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Callable, Optional
 
-from . import iso, xen
+from . import emulators, iso, xen
 from .common import EXIT_USAGE, Trouble, short, usage
 
 OVMF_CODE = Path("/usr/share/OVMF/OVMF_CODE_4M.fd")
@@ -21,6 +22,7 @@ DEFAULT_MEM = 256  # MiB for the guest
 XEN_MEM = 192  # MiB for Xen itself, on top of the guest's
 _HUGE_MEM = 8192  # MiB
 ECHO_TOKEN = "sesame"
+_REFUSAL_LIMIT = 60  # seconds for a machine to be made, on a computer however busy
 _COMMAND_LINE_MAX = 1024  # with a longer one QEMU's loader overwrites its own data; also Xen PV's limit
 # kernel/cmdline.c, words
 WORDS = "run= pv= test= plant= platform= echo= log= evtchn= soak= mutate= nopatch pv.sites".split()
@@ -35,6 +37,20 @@ _XEN_WORDS = [
     "console_timestamps=boot",
     "serial_tx_buffer=1M",
 ]
+
+
+@dataclass(frozen=True)
+class Feed:
+    """What one machine of the sweep has that the platforms do not (machines.py). qemu: more options;
+    without: options of the platform that are left out, with their values; grub: GRUB's commands before it
+    loads the kernel; files: {name: bytes} of the ISO's /boot; launcher: makes of a Boot the ELF file that
+    QEMU boots in the image's place, with the image in memory."""
+
+    qemu: tuple = ()
+    without: tuple = ()
+    grub: tuple = ()
+    files: tuple = ()  # of (name, bytes)
+    launcher: Optional[Callable] = None
 
 
 @dataclass
@@ -53,6 +69,9 @@ class Boot:
     cpu: str = ""  # QEMU's -cpu, if not the platform's own choice
     xen_append: tuple = ()  # more words for Xen
     pcpus: int = 0  # physical CPUs below Xen; 0: as many as the guest has virtual ones
+    emulator: str = ""  # which QEMU, if not the default
+    machine: str = ""  # more options for QEMU's -machine; what they repeat of the platform's own, they replace
+    feed: Feed = Feed()
 
     def physical_cpus(self):
         """With -icount QEMU runs all CPUs in one thread, and what is counted must not depend on theirs."""
@@ -68,53 +87,87 @@ class Boot:
 
 @dataclass(frozen=True)
 class Platform:
-    """Where the image can run. backend: what it must find there, if not told otherwise; min_mem:
-    with less its firmware does not start."""
+    """Where the image can run. backend: what it must find there, if not told otherwise; machine, cpu:
+    QEMU's -machine and -cpu; load: the options that boot the image; min_mem: with less its firmware
+    does not start."""
 
     name: str
     backend: str
     how: str
     needs: tuple
-    command: Callable
+    machine: str
+    load: Callable
+    cpu: str = "max"
     min_mem: int = 2
+
+    @property
+    def on_xen(self):
+        return self.backend.startswith("xen")
+
+    def command(self, boot):
+        """Return QEMU's command line."""
+        argv = self.emulator(boot) + ([] if self.on_xen else _DEBUG_EXIT) + self.load(boot)
+        for option in boot.feed.without:
+            at = argv.index(option)
+            has_value = argv[at + 1 : at + 2] and not argv[at + 1].startswith("-")
+            del argv[at : at + 1 + has_value]
+        return argv + list(boot.feed.qemu)
+
+    def emulator(self, boot):
+        """Return the part that makes the machine, without what it boots."""
+        mem, cpus = boot.mem, boot.smp
+        if self.on_xen:
+            mem, cpus = mem + XEN_MEM, boot.physical_cpus()
+        accel = "tcg" if boot.icount else "tcg,thread=multi"  # each CPU a thread of its own: they run in parallel
+        argv = [boot.emulator or emulators.default(), "-accel", accel, "-machine", self.machine]
+        if boot.machine:
+            argv += ["-machine", boot.machine]  # QEMU merges the two, the later one wins
+        argv += ["-cpu", cpu_model(self.cpu, boot.cpu), "-m", str(mem), "-smp", str(cpus)]
+        argv += ["-nodefaults", "-no-user-config", "-no-reboot", "-display", "none", "-serial", "stdio"]
+        if mem >= _HUGE_MEM:
+            # More than this computer may have: promised, and taken from it as it is touched.
+            ram = f"memory-backend-ram,id=ram,size={mem}M,reserve=off"
+            argv += ["-object", ram, "-machine", "memory-backend=ram"]
+        if boot.gdb:
+            argv += ["-s", "-S"]
+        if boot.icount:
+            argv += ["-icount", "shift=0,sleep=off", "-rtc", "base=2026-01-01T00:00:00,clock=vm"]
+        return argv
+
+    def refusal(self, boot):
+        """Return why QEMU does not make the machine, as it says it; "" if it does."""
+        argv = self.emulator(boot)
+        argv[argv.index("-serial") + 1] = "null"
+        done = subprocess.run(
+            [*argv, "-S", "-monitor", "stdio"], input=b"quit\n", capture_output=True, timeout=_REFUSAL_LIMIT, check=False
+        )  # fmt: skip
+        return emulators.error_of(done.stderr.decode("utf-8", "replace")) if done.returncode else ""
 
 
 def qemu_binary():
-    return os.environ.get("QEMU") or "qemu-system-x86_64"
+    return emulators.default()
 
 
-def _qemu(boot, machine, cpu="max", mem=None, smp=None):
-    accel = "tcg" if boot.icount else "tcg,thread=multi"  # each CPU a thread of its own: they run in parallel
-    argv = [qemu_binary(), "-accel", accel, "-machine", machine]
-    argv += ["-cpu", boot.cpu or cpu]
-    argv += ["-m", str(mem or boot.mem), "-smp", str(smp or boot.smp)]
-    argv += ["-nodefaults", "-no-user-config", "-no-reboot", "-display", "none", "-serial", "stdio"]
-    if (mem or boot.mem) >= _HUGE_MEM:
-        # More than this computer may have: promised, and taken from it as it is touched.
-        ram = f"memory-backend-ram,id=ram,size={mem or boot.mem}M,reserve=off"
-        argv += ["-object", ram, "-machine", "memory-backend=ram"]
-    if boot.gdb:
-        argv += ["-s", "-S"]
-    if boot.icount:
-        argv += ["-icount", "shift=0,sleep=off", "-rtc", "base=2026-01-01T00:00:00,clock=vm"]
-    return argv
+def cpu_model(own, asked):
+    """Return QEMU's -cpu: the model that was asked for, or the platform's own one with features added
+    or removed."""
+    return f"{own},{asked}" if asked[:1] in ("+", "-") else asked or own
 
 
 def _kernel(boot):
+    if boot.feed.launcher:
+        launcher = boot.directory / "launcher.elf"
+        launcher.write_bytes(boot.feed.launcher(boot))
+        return ["-kernel", short(launcher), "-device", f"loader,file={short(boot.image)}"]
     words = " ".join(boot.words)
     return ["-kernel", short(boot.image), "-append", words, "-initrd", short(boot.module)]
 
 
-def _pvh_loader(boot):
-    return _qemu(boot, "q35") + _DEBUG_EXIT + _kernel(boot)
-
-
-def _microvm(boot):
-    return _qemu(boot, "microvm") + _DEBUG_EXIT + _kernel(boot)
-
-
 def _cdrom(boot, config, files):
     """QEMU's options for a CD-ROM with an ISO, which is kept with the run."""
+    for name, data in boot.feed.files:
+        files[name] = boot.directory / name
+        files[name].write_bytes(data)
     kept = boot.directory / "boot.iso"
     os.link(iso.cached(config, files), kept)
     return ["-cdrom", short(kept)]
@@ -152,17 +205,15 @@ def _files(boot, **more):
 
 
 def _grub(boot):
-    disc = _cdrom(boot, iso.entry(grub_commands(boot.words)), _files(boot))
-    return _qemu(boot, "pc") + _DEBUG_EXIT + disc
+    return _cdrom(boot, iso.entry([*boot.feed.grub, *grub_commands(boot.words)]), _files(boot))
 
 
 def _uefi(boot):
-    disc = _cdrom(boot, iso.entry(grub_commands(boot.words)), _files(boot))
     variables = boot.directory / "vars.fd"
     shutil.copyfile(OVMF_VARS, variables)
     flash = ["-drive", f"if=pflash,format=raw,readonly=on,file={OVMF_CODE}"]
     flash += ["-drive", f"if=pflash,format=raw,file={short(variables)}"]
-    return _qemu(boot, "q35") + _DEBUG_EXIT + flash + disc
+    return flash + _grub(boot)
 
 
 def _xen_kernel(boot, xen_words):
@@ -172,27 +223,21 @@ def _xen_kernel(boot, xen_words):
     return ["-kernel", short(boot.xen), "-append", " ".join(xen_words), "-initrd", modules]
 
 
-def _xen_qemu(boot, cpu):
-    return _qemu(boot, "pc", cpu=cpu, mem=boot.mem + XEN_MEM, smp=boot.physical_cpus())
-
-
 def _xen_pv(boot):
-    return _xen_qemu(boot, "max") + _xen_kernel(boot, boot.xen_words())
+    return _xen_kernel(boot, boot.xen_words())
 
 
 def _xen_pvh(boot):
-    words = boot.xen_words("dom0=pvh", "dom0-iommu=none")
-    return _xen_qemu(boot, "max,+svm,+npt") + _xen_kernel(boot, words)
+    return _xen_kernel(boot, boot.xen_words("dom0=pvh", "dom0-iommu=none"))
 
 
 def _xen_grub(boot):
     config = iso.entry(grub_xen_commands(boot.xen_words(), boot.words))
-    disc = _cdrom(boot, config, _files(boot, **{"xen.elf": boot.xen}))
-    return _xen_qemu(boot, "max") + disc
+    return _cdrom(boot, config, _files(boot, **{"xen.elf": boot.xen}))
 
 
 def _lacks_qemu():
-    return "" if shutil.which(qemu_binary()) else f"{qemu_binary()} is not installed"
+    return "" if shutil.which(emulators.default()) else f"{emulators.default()} is not installed"
 
 
 def _lacks_xen():
@@ -222,23 +267,25 @@ _UEFI_ISO = (_lacks_qemu, _lacks_grub, _lacks_grub_efi, _lacks_ovmf)
 PLATFORMS = {
     platform.name: platform
     for platform in (
-        Platform("qemu", "native", "QEMU's PVH loader, q35", (_lacks_qemu,), _pvh_loader),
-        Platform("microvm", "native", "QEMU's PVH loader, microvm", (_lacks_qemu,), _microvm),
-        Platform("grub", "native", "GRUB from an ISO, BIOS", _BIOS_ISO, _grub),
-        Platform("uefi", "native", "GRUB from an ISO, UEFI (OVMF)", _UEFI_ISO, _uefi, 64),
-        Platform("xen-pv", "xen-pv", "dom0 of Xen, PV", (_lacks_qemu, _lacks_xen), _xen_pv),
-        Platform("xen-pvh", "xen-pvh", "dom0 of Xen, PVH", (_lacks_qemu, _lacks_xen), _xen_pvh),
-        Platform("xen-grub", "xen-pv", "GRUB, Xen, dom0 PV", _BIOS_ISO + (_lacks_xen,), _xen_grub),
+        Platform("qemu", "native", "QEMU's PVH loader, q35", (_lacks_qemu,), "q35", _kernel),
+        Platform("microvm", "native", "QEMU's PVH loader, microvm", (_lacks_qemu,), "microvm", _kernel),
+        Platform("grub", "native", "GRUB from an ISO, BIOS", _BIOS_ISO, "pc", _grub),
+        Platform("uefi", "native", "GRUB from an ISO, UEFI (OVMF)", _UEFI_ISO, "q35", _uefi, min_mem=64),
+        Platform("xen-pv", "xen-pv", "dom0 of Xen, PV", (_lacks_qemu, _lacks_xen), "pc", _xen_pv),
+        Platform("xen-pvh", "xen-pvh", "dom0 of Xen, PVH", (_lacks_qemu, _lacks_xen), "pc", _xen_pvh,
+                 cpu="max,+svm,+npt"),
+        Platform("xen-grub", "xen-pv", "GRUB, Xen, dom0 PV", _BIOS_ISO + (_lacks_xen,), "pc", _xen_grub),
     )
 }
 
 
-def lacking(platform, mem=DEFAULT_MEM, xen_given=False):
+def lacking(platform, mem=DEFAULT_MEM, xen_given=False, qemu_given=False):
     """Why a platform cannot run here, with the remedy, or an empty string."""
+    given = {_lacks_xen: xen_given, _lacks_qemu: qemu_given}
     if mem < platform.min_mem:
         return f"its firmware needs {platform.min_mem} MiB; give it more with --mem"
     for need in platform.needs:
-        reason = "" if need is _lacks_xen and xen_given else need()
+        reason = "" if given.get(need) else need()
         if reason:
             return f"{reason}; ./run.sh setup installs it"
     return ""

@@ -107,13 +107,12 @@ def cases(chosen, on, xens, options, skip_others=False):
             mem=max(options.mem, needs.get("mem", 0)),
             smp=max(options.smp, needs.get("smp", 0)),
             pcpus=options.pcpus or needs.get("pcpus", 0),
-            cpu=needs.get("cpu", ""),
+            cpu=options.cpu or needs.get("cpu", ""),
             xen_append=tuple(repro.xen.split()),
             timeout=needs.get("timeout", _TIMEOUT) if options.timeout is None else options.timeout,
         )
         for platform in wanted:
-            on_xen = platform.name.startswith("xen")
-            for version, file in xens if on_xen and xens else [("", None)]:
+            for version, file in xens if platform.on_xen and xens else [("", None)]:
                 options_of = dataclasses.replace(own, xen=file)
                 listed.append(Case(repro, platform, version, options_of))
     labels = _labels([version for version, _ in xens])

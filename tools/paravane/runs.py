@@ -16,6 +16,8 @@ from .verdict import judge
 
 RUNS_MAX = 50
 _TAIL_BYTES = 4000
+# What a Boot takes from the Options, under the same name.
+_OF_BOOT = "mem smp xen gdb icount cpu xen_append pcpus emulator machine feed".split()
 
 
 @dataclasses.dataclass
@@ -35,11 +37,19 @@ class Options:
     icount: bool = False
     cpu: str = ""
     xen_append: tuple = ()
-    pcpus: int = 0  # as Boot's
+    pcpus: int = 0  # as Boot's, like the next ones
+    emulator: str = ""
+    machine: str = ""
+    feed: platforms.Feed = platforms.Feed()
 
     def with_words(self, pattern, *words):
         """The same, for these tests and with more words on the command line."""
         return dataclasses.replace(self, pattern=pattern, append=tuple(self.append) + words)
+
+    def boot(self, image_path, module_path, directory, words):
+        """The boot of these files, with these words."""
+        same = {name: getattr(self, name) for name in _OF_BOOT}
+        return platforms.Boot(image_path, module_path, directory, words, **same)
 
     def on_cpus(self, count):
         """The same, with so many CPUs."""
@@ -102,18 +112,14 @@ class RunDirectory:
 
     def run(self, platform, options, terminal=None, stop=None, label="", watch=None):
         """Runs one platform; label tells apart several runs of the same one; watch: as Machine's."""
-        reason = platforms.lacking(platform, options.mem, options.xen is not None)
+        reason = platforms.lacking(platform, options.mem, options.xen is not None, bool(options.emulator))
         if reason:
             return Result(platform.name, "SKIP", reason)
         directory = make_dirs(self.path / (platform.name + label))
         words = platforms.command_words(
             platform, options.run, options.pattern, options.append, promise=not options.icount
         )
-        boot = platforms.Boot(
-            self.image, self.module, directory, words, options.mem, options.smp, options.xen,
-            options.gdb, options.icount, options.cpu, options.xen_append,
-            options.pcpus,
-        )  # fmt: skip
+        boot = options.boot(self.image, self.module, directory, words)
         argv = platform.command(boot)
         promise = _promise(words)
         hint = f"# By hand: type {promise} and Enter when the guest asks.\n" if promise else ""
@@ -165,7 +171,7 @@ def _culprit(platform, said, ending):
     if said.panic is not None:
         return "guest"
     if ending.how == "timeout" and not said.verdict:
-        on_xen = platform.name.startswith("xen")
+        on_xen = platform.on_xen
         return "hypervisor" if on_xen and not said.hypervisor_answers else "guest"
     return "guest" if said.verdict is None else ""
 

@@ -6,8 +6,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from . import packaged, platforms, selftest_devices, selftest_entry, selftest_input, selftest_programs
-from . import selftest_stop, sizes
+from . import emulators, packaged, platforms, selftest_devices, selftest_entry, selftest_input
+from . import selftest_programs, selftest_stop, sizes
 from .common import EXIT_FAIL, EXIT_PASS, EXIT_USAGE, build_dir, make_dirs, short
 from .step import RUN, RUN_LIMIT, Step, boot, report
 
@@ -123,7 +123,7 @@ def _cpus(scratch):
     left_off = rf"CPU 71 \(APIC id 71\) is left off: this kernel uses 64 of the 72\n(.|\n)*{verdict}"
     yield boot("72 CPUs", "qemu", "--smp", "72", "--append", "test=smp.e*", words=left_off)
     gaps = scratch / "qemu-with-gaps"
-    gaps.write_text(f'#!/bin/sh\nexec {platforms.qemu_binary()} "$@" -smp 6,sockets=2,cores=3,threads=1\n')
+    gaps.write_text(f'#!/bin/sh\nexec {emulators.default()} "$@" -smp 6,sockets=2,cores=3,threads=1\n')
     gaps.chmod(0o755)
     more = ["--smp", "6", "--append", "test=smp.c*"]
     named = rf"CPU 2: APIC id 2\n# CPU 3: APIC id 4\n(.|\n)*{verdict}"

@@ -1,9 +1,13 @@
 """Steps of `./run.sh test`: mistakes. Each gets one clear line and a status that is not 0."""
 
 import re
+import shutil
 
+from . import emulators
 from .common import EXIT_FAIL, EXIT_USAGE, build_dir
 from .step import RUN, Step, boot
+
+_QEMU = shutil.which(emulators.default()) or "/nowhere"
 
 
 def steps(scratch):
@@ -31,6 +35,16 @@ def steps(scratch):
         ("wrong Xen", ["boot", "--on", "xen-pv", "--xen", str(corrupt)], "not a Xen hypervisor"),
         ("bad gzip", ["boot", "--on", "xen-pv", "--xen", str(gzipped)], "damaged gzip"),
         ("Xen without Xen", ["boot", "--on", "qemu", "--xen", "4.17"], "no platform of --on"),
+        ("CPU model", ["boot", "--cpu", "vax"], "with --cpu vax: unable to find CPU model 'vax'"),
+        ("CPU feature", ["suite", "--on", "qemu,xen-pv", "--cpu", "+vax"], "qemu: QEMU does not make a machine with --cpu +vax"),
+        ("machine", ["boot", "--machine", "vax"], "with --machine vax: unsupported machine type"),
+        ("machine option", ["boot", "--on", "xen-pv", "--machine", "hpet=maybe"], "'hpet' expects 'on' or 'off'"),
+        ("list of machines", ["boot", "--machine", "help"], "QEMU prints its list"),
+        ("QEMU file", ["boot", "--qemu", "/nowhere/qemu"], "there is no file /nowhere/qemu"),
+        ("wrong QEMU", ["boot", "--qemu", "README.md"], "is not a QEMU"),
+        ("QEMU version", ["boot", "--qemu", "9.99"], "neither a file nor a QEMU of this machine"),
+        ("the same QEMU", ["suite", "--qemu", _QEMU, "--qemu", _QEMU], "the same QEMU twice"),
+        ("two QEMUs", ["boot", "--qemu", _QEMU, "--qemu", _QEMU], "takes one"),
         ("no image", ["boot", "--image", "/nowhere/x.elf"], "cannot read the image"),
         ("corrupt image", ["boot", "--image", str(corrupt)], "not an ELF file"),
         ("truncated image", ["boot", "--image", str(cut)], "cut off"),

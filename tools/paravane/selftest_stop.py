@@ -6,7 +6,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from . import platforms
+from . import emulators
 from .common import ROOT
 from .step import RUN, Skipped
 
@@ -30,7 +30,7 @@ def killed():
 
 def _stop(number, status):
     """Starts a suite whose guests never end, sends it a signal, looks for machines left over."""
-    if not shutil.which(platforms.qemu_binary()):
+    if not shutil.which(emulators.default()):
         raise Skipped("QEMU is not installed")
     argv = RUN + ["suite", "--on", "qemu,microvm", "--append", "plant=loop"]
     runner = subprocess.Popen(

@@ -1,17 +1,26 @@
 """The suite on several platforms at once, and the exit code that comes of it."""
 
 import concurrent.futures
+import dataclasses
 import sys
 import threading
 import time
 
-from . import matrix
+from . import matrix, platforms, runs
 from .common import EXIT_FAIL, EXIT_INTERRUPTED, EXIT_PASS, EXIT_SKIP, EXIT_USAGE, Trouble, short
-from .runs import Result
 
 
 class Interrupted(Exception):
     """Ctrl-C or SIGTERM; every machine of ours has been ended."""
+
+
+@dataclasses.dataclass
+class Column:
+    """A column of the matrix: a platform, what is asked of it, and a name that begins with the platform's."""
+
+    name: str
+    platform: platforms.Platform
+    options: runs.Options
 
 
 def run_all(tasks, jobs, line=None):
@@ -41,25 +50,27 @@ def run_all(tasks, jobs, line=None):
     return [future.result() for future in futures]
 
 
-def run_suite(directory, platforms, options, jobs):
-    """The Results of the suite on these platforms."""
+def run_suite(directory, columns, jobs):
+    """The Results of the suite in these columns."""
 
-    def task(platform):
+    def task(column):
         def run(stop):
+            label = column.name[len(column.platform.name) :]
             try:
-                return directory.run(platform, options, stop=stop)
+                result = directory.run(column.platform, column.options, stop=stop, label=label)
             except Trouble as trouble:
                 if trouble.status == EXIT_USAGE:
                     raise
-                return Result(platform.name, "FAIL", str(trouble))
+                result = runs.Result(column.name, "FAIL", str(trouble))
+            result.platform = column.name
+            return result
 
-        return platform.name, run
+        return column.name, run
 
-    tasks = [task(platform) for platform in platforms]
     # The slowest first, so that it does not run alone at the end.
-    order = sorted(tasks, key=lambda task: task[0] != "uefi")
-    by_name = {result.platform: result for result in run_all(order, jobs)}
-    results = [by_name[platform.name] for platform in platforms]
+    order = sorted(columns, key=lambda column: column.platform.name != "uefi")
+    by_name = {result.platform: result for result in run_all([task(column) for column in order], jobs)}
+    results = [by_name[column.name] for column in columns]
     for name, absent in matrix.missing_tests(results).items():
         by_name[name].status = "FAIL"
         by_name[name].reason = "INCONSISTENT: no result of " + ", ".join(absent[:3])

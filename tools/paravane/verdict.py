@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 # The status QEMU ends with when a guest writes its verdict to isa-debug-exit: 2 * code + 1.
 DEBUG_EXIT = {"PASS": 33, "FAIL": 35, "SKIP": 37, "ERROR": 39}
+_QEMU_REFUSES = 1  # the status QEMU ends with if it does not make the machine; no verdict gives it
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,8 @@ class Verdict:
 
 def judge(said, ending, wants_ktap):
     """The verdict on a Transcript and the machine's Ending; wants_ktap: a suite ran."""
+    if ending.how == "exit" and ending.code == _QEMU_REFUSES and ending.message and not said.banner:
+        return Verdict("ERROR", f"QEMU did not start the machine: {ending.message}")
     broken = _crash(said, ending)
     if broken:
         return Verdict("FAIL", broken)
@@ -60,7 +63,7 @@ def _no_verdict(said, ending):
         where = where if said.banner else ", before the guest's first line"
         return f"TIMEOUT after {ending.limit}{where}"
     if not said.banner and ending.message:
-        return f"QEMU did not start the machine: {ending.message}"
+        return f"QEMU ended with status {ending.code}: {ending.message}"
     reason = "CRASH (the machine reset or QEMU ended without a verdict"
     if ending.how == "over":
         reason = "CRASH (the machine halted without a verdict"

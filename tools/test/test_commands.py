@@ -119,6 +119,27 @@ class CommandTest(unittest.TestCase):
         self.assertEqual((cpus, accel), (1, "tcg"))
         self.assertNotIn("dom0_vcpus_pin", words)
 
+    def test_other_cpus_and_machines(self):
+        def made(platform, **more):
+            boot = platforms.Boot(Path("/i"), Path("/m"), self.scratch, **more)
+            argv = platforms.PLATFORMS[platform].emulator(boot)
+            return [argv[i + 1] for i, word in enumerate(argv) if word in ("-machine", "-cpu")]
+
+        self.assertEqual(made("qemu"), ["q35", "max"])
+        self.assertEqual(made("qemu", cpu="n270"), ["q35", "n270"])
+        self.assertEqual(made("xen-pvh", cpu="-nx,+la57"), ["pc", "max,+svm,+npt,-nx,+la57"])
+        self.assertEqual(made("qemu", machine="microvm,pit=off"), ["q35", "microvm,pit=off", "max"])
+        boot = platforms.Boot(Path("/i"), Path("/m"), self.scratch, emulator="/q")
+        self.assertEqual(platforms.PLATFORMS["qemu"].command(boot)[0], "/q")
+
+    def test_what_the_sweep_feeds(self):
+        feed = platforms.Feed(qemu=("-device", "x"), without=("-no-reboot", "-serial"))
+        boot = platforms.Boot(Path("/i"), Path("/m"), self.scratch, feed=feed)
+        argv = platforms.PLATFORMS["qemu"].command(boot)
+        self.assertEqual(argv[-2:], ["-device", "x"])
+        self.assertFalse({"-no-reboot", "-serial", "stdio"} & set(argv))
+        self.assertIn("-display", argv)
+
     def test_quoting_for_grub(self):
         self.assertEqual(iso.quote(["a=*", "b='$x"]), "'a=*' 'b='\\''$x'")
 

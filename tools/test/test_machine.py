@@ -28,6 +28,11 @@ class MachineTest(unittest.TestCase):
         _, ending = self.run_program("import sys; sys.exit('qemu: no such machine')")
         self.assertEqual((ending.code, ending.message), (1, "no such machine"))
 
+    def test_the_error_itself_is_kept(self):
+        errors = "qemu-x: warning: slow\\nqemu-x: no machine\\nUse -machine help\\nqemu-x: warning: old"
+        _, ending = self.run_program(f"import sys; sys.exit('{errors}')")
+        self.assertEqual(ending.message, "no machine")
+
     def test_endless(self):
         begun = time.monotonic()
         _, ending = self.run_program("while True: pass", timeout=0.5)

@@ -72,7 +72,8 @@ class VerdictTest(unittest.TestCase):
         self.expect("FAIL", "before the guest's first", [], Ending("timeout", limit="9 s"))
         self.expect("FAIL", "CRASH (the machine reset", GOOD[:4], Ending("exit", 0))
         self.expect("FAIL", "CRASH", [], Ending("exit", 0))
-        self.expect("FAIL", "did not start the machine: no", [], Ending("exit", 1, message="no"))
+        self.expect("ERROR", "did not start the machine: no", [], Ending("exit", 1, message="no"))
+        self.expect("FAIL", "ended with status -6: no", [], Ending("exit", -6, message="no"))
         self.expect("FAIL", "FLOOD", GOOD[:4], Ending("flood", limit="8 MiB"))
 
     def test_crashes(self):
