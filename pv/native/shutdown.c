@@ -1,7 +1,7 @@
 /*
- * Ending a native machine, the most telling way first: QEMU's isa-debug-exit (carries the status,
- * not for a reboot), ACPI (poweroff only), the reset register and the keyboard controller, a triple
- * fault.
+ * Ending a native machine. QEMU's isa-debug-exit carries the status; ACPI turns the power off; a
+ * machine that has neither halts, because it would run again after a reset. Only a reboot resets:
+ * by the PCI host's reset register, the keyboard controller, a triple fault.
  */
 #include "lib/acpi.h"
 #include "boot/layout.h"
@@ -45,21 +45,32 @@ static void triple_fault(void)
     __asm__ volatile("lidt %0; ud2" : : "m"(none));
 }
 
-void native_halt(void)
+static void reset(void)
+{
+    outb(RESET_CONTROL, RESET_HARD);
+    outb(RESET_CONTROL, RESET_GO);
+    outb(KEYBOARD_COMMAND, KEYBOARD_PULSE_RESET);
+    triple_fault();
+}
+
+static __noreturn void halt(void)
 {
     for (;;)
         __asm__ volatile("cli; hlt");
 }
 
+void native_halt(void)
+{
+    halt();
+}
+
 void native_shutdown(enum pv_shutdown_reason reason, u8 status)
 {
-    if (reason != PV_REBOOT)
+    if (reason == PV_REBOOT)
+        reset();
+    else
         outb(DEBUG_EXIT_PORT, DEBUG_EXIT_BASE + status);
     if (reason == PV_POWEROFF)
         acpi_power_off();
-    outb(RESET_CONTROL, RESET_HARD);
-    outb(RESET_CONTROL, RESET_GO);
-    outb(KEYBOARD_COMMAND, KEYBOARD_PULSE_RESET);
-    triple_fault();
-    native_halt();
+    halt();
 }
