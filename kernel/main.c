@@ -36,14 +36,20 @@ static void __noreturn on_pv_panic(const char *op, const char *what)
     panic("op %s of backend %s: %s", op, pv_backend_name(), what);
 }
 
+static void __noreturn no_backend(void)
+{
+    pv_raw_print("paravane: verdict ERROR: no backend can run on this machine\n");
+    pv_raw_end(VERDICT_ERROR);
+}
+
 void kernel_early(enum boot_protocol protocol, u64 loader_info)
 {
     cmdline.log = LOG_INFO; /* until the command line is read */
     cpu_early();
+    if (!pv_select(protocol, loader_info)) /* which platform is this? fills the op table */
+        no_backend();
     pv_panic_handler = on_pv_panic;
-    pv_select(protocol,
-              loader_info); /* which platform is this? fills the op table; the console works */
-    trap_init();            /* an exception is told from here on */
+    trap_init(); /* an exception comes to the kernel from here on */
 }
 
 /* Ends the run if there is an error; what it is about comes first. */

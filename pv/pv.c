@@ -4,9 +4,10 @@
  */
 #include "lib/format.h"
 #include "lib/string.h"
+#include "pv/early.h"
 #include "pv/patch.h"
 
-const struct pv_upcalls *pv_upcalls;
+const struct pv_upcalls *pv_upcalls = &pv_early_upcalls;
 const void *pv_vector_entry, *pv_vector_entry_isolated;
 
 /* In order of preference: what knows the hypervisor best comes first, bare metal last. */
@@ -50,14 +51,7 @@ bool pv_cpus_are_up(u64 cpus)
     return true;
 }
 
-static __noreturn void halt_here(const char *op, const char *what)
-{
-    (void)op;
-    (void)what;
-    for (;;)
-        barrier();
-}
-__noreturn void (*pv_panic_handler)(const char *op, const char *what) = halt_here;
+__noreturn void (*pv_panic_handler)(const char *op, const char *what) = pv_early_panic;
 
 void pv_panic(const char *op, const char *fmt, ...)
 {
@@ -93,24 +87,50 @@ static void fill_table(const struct pv_backend *backend)
     selected = backend;
 }
 
+/* Exceptions are reported from here on, early_init's too. */
 static const char *try_backend(const struct pv_backend *backend)
 {
     const char *why_not = backend->probe(entry_protocol);
 
-    if (!why_not)
-        why_not = backend->setup->early_init(entry_loader_info);
+    if (why_not)
+        return why_not;
+    backend->setup->trap_init();
+    why_not = backend->setup->early_init(entry_loader_info);
     if (!why_not)
         fill_table(backend);
     return why_not;
 }
 
+static void empty_table(void)
+{
+    for (u32 op = 0; op < PV_NR_OPS; op++)
+        pv_set_op(op, NULL);
+}
+
+static void find_raw_console(void)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(backends); i++)
+        if (!backends[i]->probe(entry_protocol)) {
+            pv_early_use(backends[i]);
+            return;
+        }
+}
+
 const struct pv_backend *pv_select(enum boot_protocol protocol, u64 loader_info)
 {
+    const char *why_not[ARRAY_SIZE(backends)];
+
     entry_protocol = protocol;
     entry_loader_info = loader_info;
-    for (size_t i = 0; i < ARRAY_SIZE(backends); i++)
-        if (!try_backend(backends[i]))
+    find_raw_console();
+    empty_table();
+    for (size_t i = 0; i < ARRAY_SIZE(backends); i++) {
+        why_not[i] = try_backend(backends[i]);
+        if (!why_not[i])
             return backends[i];
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(backends); i++)
+        pv_raw_print("paravane: backend %s refuses: %s\n", backends[i]->name, why_not[i]);
     return NULL;
 }
 

@@ -126,6 +126,13 @@ struct pv_backend {
      * words. MUST have no effect on the machine.
      */
     const char *(*probe)(enum boot_protocol protocol);
+    /*
+     * What works before early_init, on a machine that probe accepts: write to every output that
+     * this backend can find, and end the machine with the status, or halt it. For a kernel that
+     * stops before it has a backend.
+     */
+    void (*raw_write)(const char *text, size_t len);
+    __noreturn void (*raw_end)(u8 status);
     u16 kernel_cs, kernel_ss; /* as frames of kernel mode have them */
     /* The class tables, in the order of ops.def. */
 #define PV_CLASS_BEGIN(class) const struct pv_##class##_ops *class;
@@ -144,8 +151,9 @@ extern const struct pv_backend pv_backend_xen_pvh;
 bool pv_cpus_are_up(u64 cpus); /* all of them */
 
 /*
- * Selects the first backend whose probe and early_init succeed, fills pv_ops, and returns it; NULL
- * if there is none. Context: early.
+ * Select the first backend whose probe and early_init succeed, fill pv_ops, and return it. If every
+ * backend refuses, write each one's reason to the raw console and return NULL; the caller can then
+ * only call pv_raw_end. An exception meanwhile is reported on the raw console too. Context: early.
  */
 const struct pv_backend *pv_select(enum boot_protocol protocol, u64 loader_info);
 
@@ -163,8 +171,16 @@ u16 pv_kernel_cs(void);
 u16 pv_kernel_ss(void);
 
 /*
+ * early.c: what a kernel without a backend can do. pv_raw_print writes to the outputs that the
+ * first backend finds whose probe accepts this machine; pv_raw_end ends the machine with the
+ * status.
+ */
+void pv_raw_print(const char *fmt, ...) __printf(1, 2);
+__noreturn void pv_raw_end(u8 status);
+
+/*
  * How pv/ and mm/ end a run: an op that a backend left empty, or one that was called out of its
- * contract. The kernel sets it to a panic; until then it halts.
+ * contract. The kernel sets it to a panic; until then it writes to the raw console.
  */
 extern __noreturn void (*pv_panic_handler)(const char *op, const char *what);
 __noreturn void pv_panic(const char *op, const char *fmt, ...) __printf(2, 3);

@@ -18,7 +18,7 @@ from elf import Elf
 from paravane import optable
 
 ROOT = Path(__file__).resolve().parents[1]
-BY_BACKEND = {"early_init"}  # which pv_select calls by the backend's own table
+BY_BACKEND = {"early_init", "trap_init"}  # which pv_select calls by the backend's own table
 
 
 def trim(whole, called, ops):

@@ -1,13 +1,15 @@
 /*
- * The native console: a 16550 UART at 0x3f8, 115200 baud, polled (National PC16550D data sheet),
- * and Bochs's debug port at 0xe9 where it answers. Output goes to each that is there, input comes
- * from the UART.
+ * The native console: each output that the machine has. A 16550 UART, 115200 baud, polled
+ * (National PC16550D data sheet), at the first of a PC's four addresses that answers; Bochs's debug
+ * port at 0xe9; the text screen of a VGA. Input comes from the UART. A machine with none of these
+ * runs without a console.
  */
+#include "lib/format.h"
 #include "pv/native/io.h"
 #include "pv/native/native.h"
+#include "pv/native/vga.h"
 
 enum {
-    UART = 0x3f8,
     UART_DATA = 0, /* divisor, low byte, while LCR_DLAB */
     UART_IER = 1,  /* divisor, high byte, while LCR_DLAB */
     UART_FCR = 2,
@@ -26,18 +28,31 @@ enum {
     DEBUG_PORT = 0xe9, /* reads as its own number if present */
 };
 
-/* At 115200 baud a byte takes 87 us; a port read takes 1 us or so on real hardware. */
-#define UART_SPINS 100000
+/*
+ * How often to look at a busy UART: a second on hardware, where a port read takes 1 us and a byte
+ * at 115200 baud 87 us. An emulated one is busy for as long as no program reads what it has sent.
+ */
+#define UART_SPINS 1000000
 
-static bool have_uart, have_debug_port;
+static u16 uart;        /* its first port; 0: none */
+static bool uart_stuck; /* busy for UART_SPINS, and since then */
+static u64 uart_lost;   /* bytes in that time */
+static bool have_debug_port, have_vga;
 
-static bool uart_present(void)
+static bool scratch_holds(u16 port, u8 value)
 {
-    outb(UART + UART_SCRATCH, 0x5a);
-    if (inb(UART + UART_SCRATCH) != 0x5a)
-        return false;
-    outb(UART + UART_SCRATCH, 0xa5);
-    return inb(UART + UART_SCRATCH) == 0xa5;
+    outb(port + UART_SCRATCH, value);
+    return inb(port + UART_SCRATCH) == value;
+}
+
+static u16 find_uart(void)
+{
+    static const u16 ports[] = {0x3f8, 0x2f8, 0x3e8, 0x2e8}; /* COM1 to COM4 */
+
+    for (u32 i = 0; i < ARRAY_SIZE(ports); i++)
+        if (scratch_holds(ports[i], 0x5a) && scratch_holds(ports[i], 0xa5))
+            return ports[i];
+    return 0;
 }
 
 static void uart_init(void)
@@ -50,46 +65,100 @@ static void uart_init(void)
                  {UART_MCR, MCR_DTR_RTS}};
 
     for (u32 i = 0; i < ARRAY_SIZE(steps); i++)
-        outb(UART + steps[i].offset, steps[i].value);
+        outb(uart + steps[i].offset, steps[i].value);
 }
 
-/* Idempotent: a second selection of the backend calls it again. */
-bool native_console_init(void)
+/* Once: to initialise a UART again would drop what it still has to send. */
+void native_console_init(void)
 {
-    have_uart = uart_present();
-    if (have_uart)
+    static bool done;
+
+    if (done)
+        return;
+    done = true;
+    uart = find_uart();
+    if (uart)
         uart_init();
     have_debug_port = inb(DEBUG_PORT) == DEBUG_PORT;
-    return have_uart || have_debug_port;
+    have_vga = native_vga_init();
+}
+
+static bool uart_is_ready(void)
+{
+    return inb(uart + UART_LSR) & LSR_THR_EMPTY;
+}
+
+/* A stuck UART is not waited for again, or each byte would take a second. */
+static bool uart_wait(void)
+{
+    int spins = uart_stuck ? 0 : UART_SPINS;
+
+    while (!uart_is_ready() && spins)
+        spins--;
+    uart_stuck = !spins && !uart_is_ready();
+    return !uart_stuck;
 }
 
 static void uart_put(char c)
 {
-    for (int spins = 0; spins < UART_SPINS && !(inb(UART + UART_LSR) & LSR_THR_EMPTY); spins++)
-        barrier();
-    outb(UART + UART_DATA, (u8)c);
+    if (uart_wait())
+        outb(uart + UART_DATA, (u8)c);
+    else
+        uart_lost++;
 }
 
-static void put(char c)
+/* The reader of a UART that was stuck learns that there is a gap. */
+static void uart_report_loss(void)
 {
-    if (have_uart)
-        uart_put(c);
-    if (have_debug_port)
-        outb(DEBUG_PORT, (u8)c);
+    char text[48];
+
+    if (!uart_lost || !uart_is_ready())
+        return;
+    ksnprintf(text, sizeof(text), "\r\n[console: %llu bytes lost]\r\n",
+              (unsigned long long)uart_lost);
+    uart_lost = 0;
+    for (const char *c = text; *c; c++)
+        uart_put(*c);
+}
+
+static void uart_write(const char *text, size_t len)
+{
+    uart_report_loss();
+    for (size_t i = 0; i < len; i++) {
+        if (text[i] == '\n')
+            uart_put('\r');
+        uart_put(text[i]);
+    }
+}
+
+static void debug_port_write(const char *text, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        if (text[i] == '\n')
+            outb(DEBUG_PORT, '\r');
+        outb(DEBUG_PORT, (u8)text[i]);
+    }
 }
 
 void native_console_write(const char *text, size_t len)
 {
-    for (size_t i = 0; i < len; i++) {
-        if (text[i] == '\n')
-            put('\r');
-        put(text[i]);
-    }
+    if (uart)
+        uart_write(text, len);
+    if (have_debug_port)
+        debug_port_write(text, len);
+    if (have_vga)
+        native_vga_write(text, len);
 }
 
 int native_console_read(void)
 {
-    if (!have_uart || !(inb(UART + UART_LSR) & LSR_DATA_READY))
+    if (!uart || !(inb(uart + UART_LSR) & LSR_DATA_READY))
         return -1;
-    return inb(UART + UART_DATA);
+    return inb(uart + UART_DATA);
+}
+
+void native_raw_write(const char *text, size_t len)
+{
+    native_console_init();
+    native_console_write(text, len);
 }

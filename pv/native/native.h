@@ -34,7 +34,8 @@ void native_end_spurious(u8 vector);
 void native_end_left_over(void);
 
 /* console.c */
-bool native_console_init(void);
+void native_console_init(void);
+void native_raw_write(const char *text, size_t len); /* see struct pv_backend */
 
 /* cpu.c */
 extern u64 native_dr7[PV_CPUS_MAX];
@@ -71,6 +72,7 @@ extern const u8 native_hlt[]; /* its hlt, one byte */
 
 /* shutdown.c */
 void native_shutdown_init(const struct boot_info *info);
+void native_raw_end(u8 status) __noreturn; /* see struct pv_backend */
 
 /* smp.c */
 struct madt_info;

@@ -6,6 +6,7 @@
 #include "lib/format.h"
 #include "pv/native/io.h"
 #include "pv/native/native.h"
+#include "pv/native/vga.h"
 #include "pv/selectors.h"
 
 #define DEVICES_BASE 0xfe000000
@@ -19,17 +20,20 @@ static const char *native_probe(enum boot_protocol protocol)
 const char *native_early_init(u64 loader_info)
 {
     (void)loader_info;
-    return native_console_init() ? NULL : "no UART at 0x3f8 and no debug port at 0xe9";
+    native_console_init();
+    return NULL;
 }
 
 /*
  * The loader asked the firmware already, whose map need not name the chipset's devices, or name
  * them rightly: local and I/O APIC, HPET and, on microvm, ACPI's registers are in the last 32 MiB
- * below 4 GiB on every PC.
+ * below 4 GiB on every PC. No map names a VGA's screen.
  */
 const char *native_memory_map(struct boot_info *info)
 {
     boot_add_devices(info, DEVICES_BASE, DEVICES_SIZE);
+    if (native_vga_init())
+        boot_add_devices(info, VGA_TEXT_BASE, VGA_TEXT_SIZE);
     return NULL;
 }
 
@@ -81,6 +85,8 @@ int native_suspend(void)
 const struct pv_backend pv_backend_native = {
     .name = "native",
     .probe = native_probe,
+    .raw_write = native_raw_write,
+    .raw_end = native_raw_end,
     .setup = &native_setup_ops,
     .irq = &native_irq_ops,
     .time = &native_time_ops,

@@ -64,6 +64,12 @@ void native_halt(void)
     halt();
 }
 
+void native_raw_end(u8 status)
+{
+    outb(DEBUG_EXIT_PORT, DEBUG_EXIT_BASE + status);
+    halt();
+}
+
 void native_shutdown(enum pv_shutdown_reason reason, u8 status)
 {
     if (reason == PV_REBOOT)

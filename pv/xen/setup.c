@@ -82,8 +82,7 @@ void xen_banner(char *text, size_t cap)
               xen_flavour->name, xen_is_dom0() ? "dom0" : "domU");
 }
 
-/* The toolstack is told the reason only; the status has no way out but the console. */
-void xen_shutdown(enum pv_shutdown_reason reason, u8 status)
+void xen_end(enum pv_shutdown_reason reason)
 {
     static const unsigned int reasons[] = {
         [PV_POWEROFF] = SHUTDOWN_poweroff,
@@ -92,8 +91,14 @@ void xen_shutdown(enum pv_shutdown_reason reason, u8 status)
     };
     struct sched_shutdown shutdown = {.reason = reasons[reason]};
 
-    (void)status;
     xen_sched_op(SCHEDOP_shutdown, &shutdown, 0);
+}
+
+/* The toolstack is told the reason only; the status has no way out but the console. */
+void xen_shutdown(enum pv_shutdown_reason reason, u8 status)
+{
+    (void)status;
+    xen_end(reason);
     pv_halt();
 }
 

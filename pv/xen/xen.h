@@ -74,6 +74,8 @@ bool xen_share_vcpu_info(u32 vcpu, struct pv_cpu_area *area);
 const char *xen_map_shared_info(void);
 const char *xen_share_pages(void);
 bool xen_is_dom0(void);
+/* End this domain: PV_CRASH and so on. Returns if Xen refuses. */
+void xen_end(enum pv_shutdown_reason reason);
 
 /* Frames go or come (XENMEM_decrease_reservation, _populate_physmap). Returns how many did. */
 u64 xen_reserve(unsigned int cmd, u64 *frames, u64 count);

@@ -55,7 +55,7 @@ def _steps(scratch):
     yield from _proofs()
     yield from _mutants()
     yield from selftest_input.steps(scratch)
-    yield from selftest_devices.steps()
+    yield from selftest_devices.steps(scratch)
     yield from selftest_entry.steps(scratch)
     yield from _repros(scratch)
     yield from selftest_programs.steps(scratch)

@@ -1,10 +1,234 @@
-"""Steps of `./run.sh test`: machines whose devices are missing, late, or left in a state that another kernel chose."""
+"""Steps of `./run.sh test`: machines whose devices are missing, stuck, or left in a state that another kernel chose."""
 
-from .step import boot
+import json
+import os
+import re
+import subprocess
+import time
+from pathlib import Path
+
+from elf import Elf
+
+from . import module, platforms
+from .common import EXIT_FAIL, EXIT_USAGE, ROOT, build_dir
+from .step import Skipped, boot
+from .verdict import DEBUG_EXIT
+
+_LIMIT = 300  # seconds for a machine that ends by itself, however busy this computer is
+_QUIET = 5  # seconds after the verdict in which a machine that starts again would repeat it
+_STUCK_TICKS = 200_000_000  # a million looks at the port, generously
+_SCREEN = (0xB8000, 80, 25)
+_VERDICT = r"paravane: verdict PASS"
 
 
-def steps():
+def steps(scratch):
     left = r"vector 0xec, which belongs(.|\n)*vector 0x9c, which belongs(.|\n)*verdict PASS"
     for platform in ("qemu", "grub"):
         more = ["--append", "plant=interrupts_left test=irq.*"]
         yield boot("interrupts that an earlier kernel left", platform, *more, words=left)
+    yield from _consoles(scratch)
+    yield from _refusals(scratch)
+
+
+def _consoles(scratch):
+    """The verdict comes out of every output that a machine has; without one it is QEMU's status."""
+    com2 = ["-chardev", "stdio,id=com2", "-device", "isa-serial,index=1,chardev=com2"]
+    both = ["-debugcon", "stdio", "-serial", "null"]
+    for name, platform, options, words in (
+        ("no console at all", "qemu", [], ""),
+        ("no console at all", "microvm", ["-machine", "isa-serial=off"], ""),
+        ("the debug port only", "qemu", ["-debugcon", "stdio"], _VERDICT),
+        ("the debug port only", "microvm", ["-machine", "isa-serial=off", "-debugcon", "stdio"], _VERDICT),
+        ("the debug port beside COM1", "qemu", both, _VERDICT),
+        ("COM2 only", "qemu", com2, _VERDICT),
+    ):
+        yield _step(f"{platform}: {name}", _ends_well, scratch, platform, options, words)
+    yield _step("qemu: a serial port that nothing reads is not waited for", _stuck_port, scratch)
+    yield _step("qemu: the screen shows the verdict", _screen, scratch)
+    yield _step("qemu: without ACPI and exit device the machine halts after its verdict", _halts, scratch)
+
+
+def _step(name, function, *args):
+    def step():
+        return function(*args)
+
+    step.__doc__ = name
+    return step
+
+
+def _machine(scratch, platform, options, words="test=boot.*", exit_device=True, icount=False):
+    """A platform's command line with options in place of the serial port, and the limit that it lasts."""
+    reason = platforms.lacking(platforms.PLATFORMS[platform])
+    if reason:
+        raise Skipped(reason)
+    directory = Path(scratch) / "machine"
+    directory.mkdir(exist_ok=True)
+    given = directory / "testmodule"
+    given.write_bytes(module.test_module())
+    image = build_dir() / "paravane.elf"
+    told = platforms.command_words(platforms.PLATFORMS[platform], "suite", extra=(words,), promise=False)
+    argv = platforms.PLATFORMS[platform].command(platforms.Boot(image, given, directory, told, icount=icount))
+    at = argv.index("-serial")
+    argv[at : at + 2] = options
+    if not exit_device:
+        at = argv.index("-device")
+        del argv[at : at + 2]
+        argv.remove("-no-reboot")
+    return [str(word) for word in argv]
+
+
+def _start(argv, **how):
+    return subprocess.Popen(argv, cwd=ROOT, **{"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, **how})
+
+
+def _end(qemu):
+    qemu.kill()
+    qemu.wait()
+    qemu.stdout.close()
+
+
+def _ends_well(scratch, platform, options, words):
+    """Ends with the status PASS, having said words."""
+    qemu = _start(_machine(scratch, platform, options))
+    try:
+        output = qemu.communicate(timeout=_LIMIT)[0].decode("utf-8", "replace")
+    except subprocess.TimeoutExpired:
+        return f"still running after {_LIMIT} s", ""
+    finally:
+        _end(qemu)
+    if qemu.returncode != DEBUG_EXIT["PASS"]:
+        return f"status {qemu.returncode} instead of {DEBUG_EXIT['PASS']}", output
+    return ("" if re.search(words, output) else f"nothing in the output matches {words!r}"), output
+
+
+def _stuck_port(scratch):
+    """The port's other end is a pipe that is full and that nothing reads: it costs one wait, not one a byte."""
+    end, full = os.pipe()
+    os.set_blocking(full, False)
+    try:
+        while os.write(full, b"x" * 4096):
+            pass
+    except BlockingIOError:
+        pass
+    os.set_blocking(full, True)
+    try:
+        stuck, free = _ticks(scratch, ["-serial", "stdio"], full), _ticks(scratch, ["-serial", "null"], full)
+    finally:
+        os.close(end)
+        os.close(full)
+    if not stuck or not free or stuck - free > _STUCK_TICKS:
+        return f"{stuck} ticks, and {free} where the port takes every byte", ""
+    return "", ""
+
+
+def _ticks(scratch, options, stdout):
+    """How long the guest ran, by its own clock, which counts instructions; 0 if it did not pass."""
+    log = Path(scratch) / "debug-port"
+    options = [*options, "-debugcon", f"file:{log.absolute()}"]
+    qemu = _start(_machine(scratch, "qemu", options, icount=True), stdout=stdout)
+    try:
+        qemu.wait(timeout=_LIMIT)
+    except subprocess.TimeoutExpired:
+        return 0
+    finally:
+        qemu.kill()
+        qemu.wait()
+    said = re.search(r"# tsc (\d+) ticks from entry to verdict\s+" + _VERDICT, log.read_text(errors="replace"))
+    return int(said[1]) if said else 0
+
+
+def _qmp(qemu, command, **arguments):
+    qemu.stdin.write(json.dumps({"execute": command, "arguments": arguments}).encode() + b"\n")
+    qemu.stdin.flush()
+    while True:
+        answer = json.loads(qemu.stdout.readline())
+        if "return" in answer or "error" in answer:
+            return answer
+
+
+def _screen(scratch):
+    """Turns itself off by ACPI; QEMU then keeps the memory for a look at the screen's."""
+    address, columns, rows = _SCREEN
+    options = ["-vga", "std", "-no-shutdown", "-qmp", "stdio"]
+    argv = _machine(scratch, "qemu", options)
+    at = argv.index("isa-debug-exit,iobase=0xf4,iosize=0x4")
+    del argv[at - 1 : at + 1]
+    qemu = _start(argv, stdin=subprocess.PIPE)
+    dump = Path(scratch) / "screen"
+    deadline = time.monotonic() + _LIMIT
+    try:
+        _qmp(qemu, "qmp_capabilities")
+        while _qmp(qemu, "query-status")["return"]["status"] != "shutdown":
+            if time.monotonic() > deadline:
+                return f"still running after {_LIMIT} s", ""
+            time.sleep(0.2)
+        _qmp(qemu, "pmemsave", val=address, size=2 * columns * rows, filename=str(dump.absolute()))
+    finally:
+        _end(qemu)
+        qemu.stdin.close()
+    cells = dump.read_bytes()[::2].decode("latin-1")
+    shown = "\n".join(cells[i : i + columns].rstrip() for i in range(0, len(cells), columns))
+    right = re.search(r"(?m)^ok \d+ boot\.\S+.*\n(.*\n)*paravane: verdict PASS$", shown)
+    return ("" if right else "the screen does not show results and the verdict"), shown
+
+
+def _halts(scratch):
+    argv = _machine(scratch, "grub", ["-serial", "stdio", "-machine", "acpi=off"], exit_device=False)
+    qemu = _start(argv)
+    os.set_blocking(qemu.stdout.fileno(), False)
+    output, quiet_until, deadline = b"", None, time.monotonic() + _LIMIT
+    try:
+        while time.monotonic() < (quiet_until or deadline):
+            output += qemu.stdout.read() or b""
+            if quiet_until is None and b"paravane: verdict" in output:
+                quiet_until = time.monotonic() + _QUIET
+            time.sleep(0.1)
+        running = qemu.poll() is None
+    finally:
+        _end(qemu)
+    text = output.decode("utf-8", "replace")
+    verdicts = len(re.findall(_VERDICT, text))
+    if verdicts != 1 or not running:
+        return f"{verdicts} verdicts, then {'halted' if running else 'ended'}", text
+    return "", text
+
+
+def _refusals(scratch):
+    """What stops the kernel before it has a backend is named on the console."""
+    no_nx = Path(scratch) / "qemu-without-nx"
+    no_nx.write_text(f'#!/bin/sh\nexec {platforms.qemu_binary()} "$@" -cpu qemu64,-nx\n')
+    no_nx.chmod(0o755)
+    words = r"backend xen-pv refuses: this CPU .*NX(.|\n)*verdict ERROR: no backend can run"
+    yield boot("a CPU without NX", "xen-pv", status=EXIT_USAGE, words=words, env=(("QEMU", str(no_nx)),))
+    for platform, function in (
+        ("qemu", "native_early_init"),
+        ("xen-pv", "xen_pv_early_init"),
+        ("xen-pvh", "xen_pvh_early_init"),
+    ):
+        faults = _patched(scratch, function, b"\x0f\x0b")  # ud2
+        words = r"PANIC: exception \(vector 6\)(.|\n)*verdict FAIL: panic before a backend"
+        more = ["--image", str(faults)]
+        yield boot("an exception before a backend works", platform, *more, status=EXIT_FAIL, words=words)
+    for platform, function, backend in (
+        ("qemu", "native_early_init", "native"),
+        ("xen-pv", "xen_pv_early_init", "xen-pv"),
+    ):
+        # lea 1(%rip),%rax; ret; the reason
+        refuses = _patched(scratch, function, b"\x48\x8d\x05\1\0\0\0\xc3planted\0")
+        words = rf"backend {backend} refuses: planted(.|\n)*verdict ERROR: no backend can run"
+        more = ["--image", str(refuses)]
+        yield boot("a backend that refuses is named", platform, *more, status=EXIT_USAGE, words=words)
+
+
+def _patched(scratch, function, code):
+    """A copy of the image in which a function begins with other code."""
+    whole, image = Elf(build_dir() / "paravane.debug.elf"), Elf(build_dir() / "paravane.elf")
+    address = next(symbol.value for symbol in whole.symbols if symbol.name == function)
+    for _, _, offset, start, _, size, _, _ in image.segments:
+        if start <= address < start + size:
+            at = offset + address - start
+            image.data[at : at + len(code)] = code
+            break
+    copy = Path(scratch) / f"{function}-{len(code)}.elf"
+    copy.write_bytes(image.data)
+    return copy

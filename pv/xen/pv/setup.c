@@ -8,6 +8,11 @@
 #include "pv/xen/xen.h"
 #include "pv/xen/pv/xen_pv.h"
 
+enum {
+    CPUID_EXTENDED_FEATURES = 0x80000001,
+    CPUID_NX = 1 << 20, /* edx */
+};
+
 /* A leaf: data, in a frame that is not ours. */
 #define PTE_DATA (PTE_PRESENT | PTE_WRITE | PTE_ACCESSED | PTE_DIRTY | PTE_FOREIGN | PTE_NX)
 
@@ -68,10 +73,24 @@ static const struct xen_flavour pv_flavour = {
     .send_nmi = xen_pv_send_nmi,
 };
 
-/*
- * Xen filled the hypercall page before it entered; the shared page is to be mapped. Interrupts
- * start disabled, as everywhere.
- */
+/* Xen fills the hypercall page before it enters, so that hypercalls work from the start. */
+static __noreturn void xen_pv_raw_end(u8 status)
+{
+    (void)status;
+    xen_end(PV_POWEROFF);
+    for (;;)
+        xen_vcpu_op(VCPUOP_down, 0, NULL);
+}
+
+static bool has_nx(void)
+{
+    struct cpuid_regs r;
+
+    xen_pv_cpuid(CPUID_EXTENDED_FEATURES, 0, &r);
+    return r.edx & CPUID_NX;
+}
+
+/* The shared page is to be mapped. Interrupts start disabled, as everywhere. */
 const char *xen_pv_early_init(u64 loader_info)
 {
     const char *error;
@@ -80,6 +99,8 @@ const char *xen_pv_early_init(u64 loader_info)
     xen_flavour = &pv_flavour;
     if (memcmp(start->magic, "xen-", 4))
         return "the start_info page does not begin with \"xen-\"";
+    if (!has_nx())
+        return "this CPU cannot make pages non-executable (NX), which this kernel requires";
     xen_pv_p2m = (u64 *)start->mfn_list;
     error = xen_share_pages();
     if (error)
@@ -117,6 +138,8 @@ const struct pv_setup_ops xen_pv_setup_ops = {
 const struct pv_backend pv_backend_xen_pv = {
     .name = "xen-pv",
     .probe = xen_pv_probe,
+    .raw_write = xen_console_write,
+    .raw_end = xen_pv_raw_end,
     .setup = &xen_pv_setup_ops,
     .irq = &xen_irq_ops,
     .time = &xen_time_ops,

@@ -67,6 +67,21 @@ static const struct xen_flavour pvh_flavour = {
     .send_nmi = xen_pvh_send_nmi,
 };
 
+/* Xen logs what a guest writes to Bochs's debug port; no hypercall works before early_init. */
+static void xen_pvh_raw_write(const char *text, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        outb(XEN_HVM_DEBUGCONS_IOPORT, (u8)text[i]);
+}
+
+/* Xen ends a domain whose last vCPU halts with interrupts disabled. */
+static __noreturn void xen_pvh_raw_end(u8 status)
+{
+    (void)status;
+    for (;;)
+        native_halt();
+}
+
 static const char *xen_pvh_early_init(u64 loader_info)
 {
     (void)loader_info;
@@ -90,6 +105,8 @@ static const struct pv_setup_ops xen_pvh_setup_ops = {
 const struct pv_backend pv_backend_xen_pvh = {
     .name = "xen-pvh",
     .probe = xen_pvh_probe,
+    .raw_write = xen_pvh_raw_write,
+    .raw_end = xen_pvh_raw_end,
     .setup = &xen_pvh_setup_ops,
     .irq = &xen_irq_ops,
     .time = &xen_time_ops,

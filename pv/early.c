@@ -1,0 +1,67 @@
+/*
+ * The time before a backend works: no op may be called, so what stops the kernel is reported
+ * through the raw functions of struct pv_backend, and ends the machine.
+ */
+#include "lib/format.h"
+#include "pv/early.h"
+#include "pv/pv.h"
+
+/* The verdicts FAIL and ERROR as isa-debug-exit has them (kernel/verdict.h). */
+enum { STATUS_FAIL = 1 };
+
+static const struct pv_backend *raw;
+
+void pv_early_use(const struct pv_backend *backend)
+{
+    raw = backend;
+}
+
+void pv_raw_print(const char *fmt, ...)
+{
+    char text[256];
+    va_list ap;
+    u32 len;
+
+    va_start(ap, fmt);
+    len = (u32)kvsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    if (raw)
+        raw->raw_write(text, MIN(len, sizeof(text) - 1));
+}
+
+void pv_raw_end(u8 status)
+{
+    if (raw)
+        raw->raw_end(status);
+    for (;;)
+        barrier();
+}
+
+static __noreturn void end(const char *what)
+{
+    pv_raw_print("paravane: verdict FAIL: panic before a backend works: %s\n", what);
+    pv_raw_end(STATUS_FAIL);
+}
+
+__noreturn void pv_early_panic(const char *op, const char *what)
+{
+    pv_raw_print("\nparavane: PANIC: op %s: %s\n", op, what);
+    end(what);
+}
+
+static void on_exception(struct trap_frame *frame, u64 fault_address)
+{
+    pv_raw_print("\nparavane: PANIC: exception (vector %lu), error %lx, before a backend works\n"
+                 "  rip %016lx  rsp %016lx  fault address %016llx\n"
+                 "  #0 %016lx\n",
+                 frame->vector, frame->error, frame->rip, frame->rsp,
+                 (unsigned long long)fault_address, frame->rip);
+    end("an exception");
+}
+
+static void on_nmi(struct trap_frame *frame)
+{
+    on_exception(frame, 0);
+}
+
+const struct pv_upcalls pv_early_upcalls = {.exception = on_exception, .nmi = on_nmi};
