@@ -4,10 +4,12 @@ command line."""
 import re
 import subprocess
 import sys
+import tarfile
 
 from . import platforms, runs
 from .common import EXIT_FAIL, EXIT_USAGE, ROOT, build_dir
-from .step import Skipped, boot
+from .step import Skipped, Step, boot
+from .verdict import DEBUG_EXIT
 
 _MULTIBOOT2 = "eax==0x36d76289"  # GRUB runs code of its own where the kernel will be
 _PASS = r"paravane: verdict PASS"
@@ -18,10 +20,7 @@ def steps(scratch):
     yield from _lacking_cpus(scratch)
     yield from _words(scratch)
     yield from _memory(scratch)
-    more = ["--append", "test=boot.f*"]
-    words = rf"6 are left off: more than 64(.|\n)*strings of 64 are cut(.|\n)*{_PASS}"
-    yield _boot(scratch, "70 modules with long strings", "qemu", "pvh_entry", ["modules=70", "strings=300"], *more,
-                words=words)  # fmt: skip
+    yield from _modules(scratch)
 
 
 def _registers(scratch):
@@ -135,6 +134,24 @@ def _memory(scratch):
                    words=words, env=env)  # fmt: skip
     words = rf"92160 MiB of RAM are left unused: they are above 512 GiB(.|\n)*{_PASS}"
     yield boot("600 GiB", "qemu", "--mem", str(600 << 10), "--append", "test=boot.*", words=words)
+
+
+def _modules(scratch):
+    """More modules than there is room for, and modules that are not the suite's, by hand."""
+    more = ["--append", "test=boot.f*"]
+    words = rf"6 are left off: more than 64(.|\n)*strings of 64 are cut(.|\n)*{_PASS}"
+    yield _boot(scratch, "70 modules with long strings", "qemu", "pvh_entry", ["modules=70", "strings=300"], *more,
+                words=words)  # fmt: skip
+    archive = scratch / "other.tar"
+    with tarfile.open(archive, "w") as tar:
+        tar.add(ROOT / "README.md", "README.md")
+    for name, path in (("not an archive", ROOT / "README.md"), ("an archive", archive)):
+        for tests in ("boot.m*", "libc_files.*"):
+            argv = ["timeout", "300", platforms.qemu_binary(), "-accel", "tcg", "-m", "256", "-cpu", "max", "-nodefaults"]
+            argv += ["-display", "none", "-serial", "stdio", "-device", "isa-debug-exit,iobase=0xf4,iosize=0x4"]
+            argv += ["-kernel", build_dir() / "paravane.elf", "-initrd", path, "-append", f"test={tests}"]
+            yield Step(f"qemu: {tests} with another module, {name}", argv, DEBUG_EXIT["PASS"],
+                       "SKIP .*the module is not the suite's", platform="qemu")  # fmt: skip
 
 
 def _boot(scratch, name, platform, symbol, changes, *more, qemu_words="", **expected):
