@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import traceback
 from pathlib import Path
 
 from . import bench, benchchart, benchfile, controls, emulators, iso, module, mutants, names, opreport, packaged
@@ -100,7 +101,7 @@ def main(args):
         return _dispatch(args, caller)
     except Trouble as trouble:
         print(f"run.sh: {trouble}", file=sys.stderr)
-        return trouble.status
+        return _status_of_trouble(args, trouble.status)
     except (KeyboardInterrupt, suite.Interrupted):
         print("\nrun.sh: interrupted; no machine of this run is left running", file=sys.stderr)
         return EXIT_INTERRUPTED
@@ -109,7 +110,23 @@ def main(args):
         return EXIT_SKIP
     except OSError as error:
         print(f"run.sh: {error}", file=sys.stderr)
-        return EXIT_FAIL
+        return _status_of_trouble(args, EXIT_FAIL)
+    except Exception as error:  # pylint: disable=broad-except
+        if os.environ.get("PARAVANE_DEBUG"):
+            raise
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        what = f"{type(error).__name__}: {error}".splitlines()[0]
+        print(
+            f"run.sh: internal error: {what} ({Path(where.filename).name}:{where.lineno}); "
+            "PARAVANE_DEBUG=1 shows where",
+            file=sys.stderr,
+        )
+        return EXIT_SKIP
+
+
+def _status_of_trouble(args, status):
+    """Of repro, status 1 says "bad" to a bisection: an error is none of the hypervisor's."""
+    return EXIT_SKIP if args[:1] == ["repro"] and status == EXIT_FAIL else status
 
 
 def _interrupt(_number, _frame):

@@ -24,6 +24,7 @@ from .common import (
 from .matrix import table
 
 _TIMEOUT = 30  # seconds, if neither the caller nor the repro says otherwise
+FILE_PREFIX = "file "  # begins the version of a Xen that is no package
 STATUS = {"good": EXIT_PASS, "bad": EXIT_FAIL, "cannot-tell": EXIT_SKIP}
 
 
@@ -40,6 +41,8 @@ class Case:
     reason: str = ""
     label: str = ""  # the version, as short as tells it from the others
     promised: str = ""  # the verdict that this case must have, whatever the head expects
+    number: int = 1  # of the cases that would have this name
+    among_others: bool = False  # several repros run: what a head does not expect is expected to be good
 
     @property
     def expected(self):
@@ -53,7 +56,9 @@ class Case:
 
     @property
     def surprise(self):
-        return bool(self.expected) and self.verdict != self.expected
+        if not self.expected:
+            return self.among_others and self.verdict == "bad"
+        return self.verdict != self.expected
 
 
 def build(repro):
@@ -85,7 +90,9 @@ def hypervisors(wanted, caller):
         try:
             path = xen.find(text, caller)
             if path:
-                found.append((xen.version_of(path), xen.prepare(path)))
+                version = xen.version_of(path)
+                version = version if version[:1].isdigit() and version != path.name else FILE_PREFIX + str(text or path)
+                found.append((version, xen.prepare(path)))
         except Trouble as trouble:
             as_file = text and ("/" in text or (caller / text).exists())
             raise Trouble(str(trouble), EXIT_SKIP if as_file else trouble.status) from trouble
@@ -115,9 +122,13 @@ def cases(chosen, on, xens, options, skip_others=False):
             for version, file in xens if platform.on_xen and xens else [("", None)]:
                 options_of = dataclasses.replace(own, xen=file)
                 listed.append(Case(repro, platform, version, options_of))
-    labels = _labels([version for version, _ in xens])
+    labels, seen = _labels([version for version, _ in xens]), {}
     for case in listed:
         case.label = labels.get(case.version, "")
+        case.among_others = len(chosen) > 1
+        number_of = seen.setdefault(name_of(case), [])
+        number_of.append(case)
+        case.number = len(number_of)
     return listed
 
 
@@ -156,8 +167,7 @@ def control_rows(chosen, listed):
 def _labels(versions):
     """{full version: what comes before its + or -}, or whole where that would not tell it."""
     brief = {version: re.split("[+-]", version)[0] for version in versions}
-    if any(not version[:1].isdigit() for version in versions):
-        brief = {version: version for version in versions}
+    brief.update({version: version.removeprefix(FILE_PREFIX) for version in versions if not version[:1].isdigit()})
     unique = {v: list(brief.values()).count(short_one) == 1 for v, short_one in brief.items()}
     return {version: brief[version] if unique[version] else version for version in versions}
 
@@ -167,9 +177,8 @@ def run(listed, image, jobs):
     directory = runs.RunDirectory(image)
 
     def task(case):
-        words = ("", case.repro.name, case.version.replace(":", "-").replace("/", "-"))
-        label = "-".join(word for word in words if word)
-        label = f"-{label}" if label else ""
+        label = re.sub("[^A-Za-z0-9.+~#_-]+", "-", f"-{case.repro.name}-{case.version}").rstrip("-")
+        label += f"#{case.number}" if case.number > 1 else ""
 
         def one(stop):
             result = directory.run(case.platform, case.options, stop=stop, label=label)
@@ -211,12 +220,13 @@ def judge(result):
 
 def name_of(case):
     """What a line of progress begins with."""
-    return " ".join(word for word in (case.repro.name, case.platform.name, case.label) if word)
+    repro = case.repro.name + (f"#{case.number}" if case.number > 1 else "")
+    return " ".join(word for word in (repro, case.platform.name, case.label) if word)
 
 
 def one_line(case):
     mark = " (exercised)" if case.result.exercised else ""
-    surprise = f" - UNEXPECTED: {case.expected} was expected" if case.surprise else ""
+    surprise = f" - UNEXPECTED: {case.expected or 'good'} was expected" if case.surprise else ""
     return f"{case.verdict:11} {case.result.seconds:4.1f} s  {case.reason}{mark}{surprise}"
 
 
@@ -226,7 +236,8 @@ def render(listed):
     rows = {}
     for case in listed:
         cell = case.verdict + ("!" if case.surprise else "")
-        rows.setdefault((case.repro.name, case.platform.name), {})[case.label] = cell
+        name = case.repro.name + (f"#{case.number}" if case.number > 1 else "")
+        rows.setdefault((name, case.platform.name), {})[case.label] = cell
     head = ["repro", "platform"] + [version or "no Xen" for version in versions]
     body = [[*key] + [cells.get(v, "-") for v in versions] for key, cells in rows.items()]
     return table(head, body)
@@ -269,10 +280,12 @@ def document(listed, status):
 
 
 def exit_code(listed, against_heads):
-    """One repro: bad before good before cannot tell. Many: 0 if all is as their heads say, where a
-    head says nothing as if it said good."""
+    """One repro: bad before good before cannot tell. Many: 1 if a verdict of good or bad is unexpected, 125 if
+    one of cannot tell is or if there is no other, else 0."""
     verdicts = {case.verdict for case in listed}
     if against_heads:
-        wrong = [c for c in listed if c.surprise or (c.verdict == "bad" and not c.expected)]
-        return EXIT_FAIL if wrong else EXIT_PASS if verdicts & {"good", "bad"} else EXIT_SKIP
+        wrong = {case.verdict for case in listed if case.surprise}
+        if wrong & {"good", "bad"}:
+            return EXIT_FAIL
+        return EXIT_PASS if verdicts & {"good", "bad"} and not wrong else EXIT_SKIP
     return next((STATUS[v] for v in ("bad", "good") if v in verdicts), EXIT_SKIP)

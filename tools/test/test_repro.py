@@ -1,12 +1,14 @@
 """Repros: what their heads say, who is to blame, and which Xen a version names."""
 
+import contextlib
+import io
 import re
 import tempfile
 import unittest
 from pathlib import Path
 from unittest import mock
 
-from paravane import archive, packaged, repro, repros, runs, suite, xen
+from paravane import archive, cli, packaged, repro, repros, runs, suite, xen
 from paravane.common import ROOT, Trouble
 from paravane.ktap import Transcript
 from paravane.machine import Ending
@@ -167,7 +169,8 @@ class JudgeTest(unittest.TestCase):
             listed = []
             for verdict in verdicts:
                 one = repros.Repro("one", Path("one.c"), expect={"4": expected} if expected else {})
-                listed.append(repro.Case(one, PLATFORMS["xen-pv"], "4.1", None, verdict=verdict))
+                case = repro.Case(one, PLATFORMS["xen-pv"], "4.1", None, verdict=verdict, among_others=heads)
+                listed.append(case)
             return repro.exit_code(listed, heads)
 
         self.assertEqual(status("good", "bad", "cannot-tell"), 1)
@@ -176,7 +179,42 @@ class JudgeTest(unittest.TestCase):
         self.assertEqual(status("bad", "good", heads=True), 1)
         self.assertEqual(status("bad", heads=True, expected="bad"), 0)
         self.assertEqual(status("good", heads=True, expected="bad"), 1)
-        self.assertEqual(status("cannot-tell", heads=True, expected="good"), 1)
+        self.assertEqual(status("cannot-tell", heads=True, expected="good"), 125)
+        self.assertEqual(status("cannot-tell", "good", heads=True, expected="good"), 125)
+        self.assertEqual(status("cannot-tell", heads=True), 125)
+
+    def test_status_and_summary_agree(self):
+        """A bad of several repros that no head expects is unexpected, and said to be."""
+        one = repros.Repro("one", Path("one.c"))
+        case = repro.Case(one, PLATFORMS["xen-pv"], "4.1", None, verdict="bad", among_others=True)
+        self.assertTrue(case.surprise)
+        self.assertEqual(repro.exit_code([case], True), 1)
+        case.among_others = False
+        self.assertFalse(case.surprise)
+
+    def test_two_cases_of_one_name(self):
+        """Each case has a name, a row and a directory of its own."""
+        one = repros.Repro("one", Path("one.c"), platforms=["xen-pv"])
+        options = runs.Options(Path("image"), timeout=9)
+        files = [("file a/xen.gz", Path("a")), ("file b/xen.gz", Path("b"))]
+        for chosen, xens in (([one, one], [("4.14.6-1", Path("x"))]), ([one], [("4.14.6-1", Path("x"))] * 2), ([one], files)):
+            listed = repro.cases(chosen, None, xens, options)
+            self.assertEqual(len({repro.name_of(case) for case in listed}), 2)
+        self.assertEqual([case.label for case in listed], ["a/xen.gz", "b/xen.gz"])
+
+    def test_errors_are_no_verdicts(self):
+        """No error of the runner has the status of bad; an unforeseen one is one line."""
+        for error, words in (
+            (KeyError("x"), "internal error: KeyError: 'x'"),
+            (Trouble("cannot run QEMU"), "cannot run QEMU"),
+            (PermissionError(13, "no"), "no"),
+        ):
+            with mock.patch.object(cli, "_dispatch", side_effect=error), mock.patch.object(
+                cli.signal, "signal"
+            ), contextlib.redirect_stderr(io.StringIO()) as said:
+                self.assertEqual(cli.main(["repro", "one"]), 125)
+            self.assertIn(words, said.getvalue())
+            self.assertEqual(said.getvalue().count("\n"), 1)
 
     def test_interrupted(self):
         with self.assertRaises(suite.Interrupted):
