@@ -39,6 +39,10 @@ _XEN_CRASHES = (
     ("Hardware Dom0 crashed", "guest"),
     ("crashed on cpu#", "guest"),
 )
+# What Xen says of a guest before it ends it, apart from what it prints each time.
+_XEN_REASON = re.compile(r"d\[?\d+[vd]|Triple fault|domain_crash|Unhandled|Bad |Failed |Invalid |Hit ")
+_XEN_ANSWERS = re.compile(r"\(XEN\).*'[0h]' pressed")
+
 # After one of these lines nothing more will happen on the machine.
 _XEN_ENDS = (
     "Hardware Dom0 halted",
@@ -78,6 +82,7 @@ class Transcript:
         self.sites = {}  # op: how many of its call sites became what
         self.crash = None  # "hypervisor" or "guest", by the hypervisor's word
         self.crash_line = ""
+        self.xen_reason = ""  # the hypervisor's last line about what the guest did wrong
         self.machine_over = False
         self.restarts = False  # the hypervisor was asked to start the machine again
         self.repro = None  # name, verdict, reason, exercised: what a repro says of itself
@@ -112,9 +117,11 @@ class Transcript:
             for words, who in _XEN_CRASHES:
                 if words in line:
                     self.crash, self.crash_line = who, text
-        elif self.crash_line.endswith(":"):
+        elif self.crash_line.endswith(":") and not text.startswith("----["):
             self.crash_line += " " + text
-        if "'h' pressed" in line:
+        if self.crash is None and _XEN_REASON.search(text):
+            self.xen_reason = text.strip()
+        if _XEN_ANSWERS.match(line):
             self.hypervisor_answers = True
         if any(words in line for words in _XEN_ENDS):
             self.machine_over = True

@@ -23,8 +23,9 @@ CRASH_GRACE = 0.5  # seconds for the rest of a dying hypervisor's words
 _TYPED_MAX = 1024  # bytes at a time: a pipe that can be written to takes as much without waiting
 _END_OF_INPUT = b"\x04"  # Ctrl-D
 PROBE_GRACE = 10.0  # seconds in which a living hypervisor answers a debug key
-# Three Ctrl-A turn Xen's console input to Xen itself, where h lists the debug keys.
-_PROBE = b"\x01\x01\x01h"
+DUMP_GRACE = 1.5  # seconds from its answer, for what it prints then
+# Three Ctrl-A turn Xen's console input to Xen itself, where 0 prints the registers of dom0's vCPUs.
+_PROBE = b"\x01\x01\x010"
 _TICK = 0.2  # how often a wish to stop is looked for
 
 
@@ -65,6 +66,7 @@ class Machine:
         self.watch = watch
         self.said = Transcript()
         self._ending = None
+        self._answered = False
         self._first_line = self._verdict_at = 0.0
 
     def run(self):
@@ -147,6 +149,9 @@ class Machine:
             if self.said.verdict and not self._verdict_at:
                 self._verdict_at = now
                 self._bring_forward(now + SHUTDOWN_GRACE)
+            if self.said.hypervisor_answers and not self._answered:
+                self._answered = True
+                self._bring_forward(now + DUMP_GRACE)
             if self.said.machine_over:
                 if self.said.verdict:
                     self._ending = self._ending or Ending("over")

@@ -203,6 +203,8 @@ def judge(result):
     if result.culprit == "hypervisor":
         hangs = "HANG (hypervisor): it does not answer its own console: "
         return "bad", (hangs if result.reason.startswith("TIMEOUT") else "") + result.reason
+    if result.culprit == "guest" and not result.banner and not result.hypervisor:
+        return "cannot-tell", _did_not_start(result)
     if result.dying_is_bad:
         return "bad", f"{result.dying_is_bad}: {result.reason}"
     if result.culprit:
@@ -216,6 +218,13 @@ def judge(result):
     if said["verdict"] == "good" and not said["exercised"]:
         return "cannot-tell", "INCONSISTENT: good, but the path in question was not reached"
     return said["verdict"], said["reason"]
+
+
+def _did_not_start(result):
+    """What to say of a machine on which neither a hypervisor nor the guest said anything."""
+    if result.reason.startswith("QEMU did not start") or not result.platform.startswith("xen"):
+        return result.reason
+    return f"the hypervisor did not start: {result.reason}"
 
 
 def name_of(case):

@@ -4,6 +4,7 @@ needed to look at it again, or to do it again by hand, is kept."""
 import dataclasses
 import json
 import os
+import re
 import shutil
 import time
 from pathlib import Path
@@ -15,9 +16,13 @@ from .machine import Machine
 from .verdict import judge
 
 RUNS_MAX = 50
-_TAIL_BYTES = 4000
 # What a Boot takes from the Options, under the same name.
 _OF_BOOT = "mem smp xen gdb icount cpu xen_append pcpus emulator machine feed".split()
+_TAIL_BYTES = 16000
+# Of a dump by Xen, lines of stack words, which tell little and hide the line that gives the reason.
+_STACK_WORDS = re.compile(r"^\(XEN\) (\[[ \d.]+\])?(\s+[0-9a-f]{16})*\s*$|\(XEN\).*(Guest|Xen) stack trace")
+_CALLER = re.compile(r"^\(XEN\).*<[0-9a-f]{16}>\] [RSF] ")
+_CALLERS_MAX = 6
 
 
 @dataclasses.dataclass
@@ -86,12 +91,20 @@ class Result:
         """As JSON can hold it."""
         return dataclasses.asdict(self)
 
-    def tail(self, count=12):
-        """The last lines of the console."""
+    def tail(self, count=24):
+        """The last lines of the console, without the words of stacks and with few callers of a backtrace."""
+        kept, callers = [], 0
+        for line in self._end_of_log():
+            callers = callers + 1 if _CALLER.match(line) else 0
+            if not _STACK_WORDS.match(line) and callers <= _CALLERS_MAX:
+                kept.append(line)
+        return kept[-count:]
+
+    def _end_of_log(self):
         try:
             with open(Path(build_dir().parent, self.directory) / "console.log", "rb") as log:
                 log.seek(max(0, os.fstat(log.fileno()).st_size - _TAIL_BYTES))
-                return log.read().decode("utf-8", "replace").splitlines()[-count:]
+                return log.read().decode("utf-8", "replace").splitlines()
         except OSError:
             return []
 
@@ -179,8 +192,11 @@ def _culprit(platform, said, ending):
 def _prune(runs):
     """Keeps the newest runs only."""
     found = sorted((path for path in runs.iterdir() if path.is_dir()), key=_age)
-    for path in found[:-RUNS_MAX]:
+    old = found[:-RUNS_MAX]
+    for path in old:
         shutil.rmtree(path, ignore_errors=True)
+    if old:
+        print(f"removed the logs of {len(old)} runs before the last {RUNS_MAX}: {old[0].name} to {old[-1].name}")
 
 
 def _age(path):

@@ -45,7 +45,8 @@ def _crash(said, ending):
     if said.panic is not None:
         return f"CRASH: panic: {said.panic}"
     if said.crash == "guest":
-        return f"CRASH: the hypervisor crashed the guest: {said.crash_line}"
+        reason = said.xen_reason or said.crash_line.rstrip(":")
+        return f"CRASH: the hypervisor crashed the guest: {reason}"
     if ending.how == "flood":
         return f"FLOOD: more than {ending.limit} of output"
     return ""
@@ -67,7 +68,8 @@ def _no_verdict(said, ending):
     reason = "CRASH (the machine reset or QEMU ended without a verdict"
     if ending.how == "over":
         reason = "CRASH (the machine halted without a verdict"
-    return reason + (")" if said.banner else ", before the guest's first line)")
+    reason += ")" if said.banner else ", before the guest's first line)"
+    return reason + (f": {said.xen_reason}" if said.xen_reason else "")
 
 
 def _inconsistency(said, ending, wants_ktap):

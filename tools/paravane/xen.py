@@ -86,6 +86,8 @@ def prepare(path):
         raise Trouble(f"--xen: cannot read {path}: {error.strerror or error}", EXIT_USAGE) from error
     except (EOFError, zlib.error) as error:
         raise Trouble(f"--xen: {path} is a damaged gzip file: {error}", EXIT_USAGE) from error
+    if data[:4] == b"\x7fELF" and _is_cut_short(data):
+        raise Trouble(f"--xen: {path} is cut short: it has less than its program headers name", EXIT_USAGE)
     if data[:4] != b"\x7fELF" or _MULTIBOOT_MAGIC not in data[:8192] or b"(XEN) " not in data:
         raise Trouble(
             f"--xen: {path} is not a Xen hypervisor (an ELF file that speaks multiboot, plain or "
@@ -99,3 +101,18 @@ def prepare(path):
         partial.write_bytes(data)
         partial.rename(target)
     return target
+
+
+def _is_cut_short(data):
+    """Has an ELF file, of 32 or 64 bits, a segment that reaches beyond its end?"""
+    try:
+        if data[4] == 1:
+            start, (size, count) = struct.unpack_from("<I", data, 28)[0], struct.unpack_from("<HH", data, 42)
+            layout, fields = "<8I", (1, 4)
+        else:
+            start, (size, count) = struct.unpack_from("<Q", data, 32)[0], struct.unpack_from("<HH", data, 54)
+            layout, fields = "<2I6Q", (2, 5)
+        headers = [struct.unpack_from(layout, data, start + i * size) for i in range(count)]
+    except struct.error:
+        return False  # not even its headers: no Xen at all
+    return any(header[fields[0]] + header[fields[1]] > len(data) for header in headers)

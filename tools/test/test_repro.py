@@ -1,6 +1,7 @@
 """Repros: what their heads say, who is to blame, and which Xen a version names."""
 
 import contextlib
+import gzip
 import io
 import re
 import tempfile
@@ -106,12 +107,12 @@ class JudgeTest(unittest.TestCase):
     def judge(self, *args, **more):
         return repro.judge(self.result(*args, **more))
 
-    def result(self, lines, how="exit", code=0, platform="xen-pv"):
+    def result(self, lines, how="exit", code=0, platform="xen-pv", message=""):
         said = Transcript()
         for line in lines:
             said.feed(line)
         options = runs.Options(Path("image"), run="repro:one")
-        ending = Ending(how, code, limit="9 s")
+        ending = Ending(how, code, limit="9 s", message=message)
         return runs._result(PLATFORMS[platform], Path("/r"), said, ending, options)
 
     def test_words_of_the_guest(self):
@@ -216,9 +217,54 @@ class JudgeTest(unittest.TestCase):
             self.assertIn(words, said.getvalue())
             self.assertEqual(said.getvalue().count("\n"), 1)
 
+    def test_what_did_not_start(self):
+        """Neither a QEMU that refuses the machine nor a Xen that prints nothing is the guest's fault."""
+        verdict, reason = self.judge([], "exit", 1, message="unable to find CPU model 'x'")
+        self.assertEqual(verdict, "cannot-tell")
+        self.assertEqual(reason, "QEMU did not start the machine: unable to find CPU model 'x'")
+        verdict, reason = self.judge([])
+        self.assertEqual(verdict, "cannot-tell")
+        self.assertIn("the hypervisor did not start", reason)
+
+    def test_why_xen_ended_the_guest(self):
+        """The line in which Xen gives its reason is the reason, not what it prints each time."""
+        lines = [
+            "(XEN) [ 0.1] Xen version 4.17.5 (x)",
+            "paravane: Paravane 0.1 on xen-pv",
+            "(XEN) [ 2.3] d0v0 Bad hypercall continuation format 'domain_crash called from hypercall.c:109",
+            "(XEN) [ 2.3] Domain 0 (vcpu#0) crashed on cpu#0:",
+            "(XEN) [ 2.3] ----[ Xen-4.17.5  x86_64  debug=n  Not tainted ]----",
+            "(XEN) [ 2.4] Hardware Dom0 crashed: 'noreboot' set - not rebooting.",
+        ]
+        self.assertIn("Bad hypercall continuation", self.judge(lines, "over")[1])
+        lines[2:] = ["(XEN) [ 2.3] d0v0 Triple fault - invoking HVM shutdown action 1"]
+        self.assertIn("Triple fault", self.judge(lines)[1])
+
+    def test_tail(self):
+        """Stack words do not push the registers and the reason out of the end of the log."""
+        words = "(XEN) [    2.376071]    " + "ffffffff8019df10 " * 4
+        lines = ["(XEN) [    2.3] RIP:    e033:[<ffffffff80117788>]", *[words] * 40, "(XEN) [  2.4] Hardware Dom0 crashed"]
+        with tempfile.TemporaryDirectory() as scratch:
+            Path(scratch, "console.log").write_text("\n".join(lines))
+            result = runs.Result("xen-pv", "FAIL", directory=scratch)
+            self.assertEqual(result.tail(), [lines[0], lines[-1]])
+
     def test_interrupted(self):
         with self.assertRaises(suite.Interrupted):
             repro.judge(runs.Result("xen-pv", "INTERRUPTED"))
+
+
+class TruncatedTest(unittest.TestCase):
+    def test_a_xen_that_is_cut_short(self):
+        """Told before a machine is started with it."""
+        for installed in [*xen.installed().values()][:1]:
+            data = gzip.decompress(installed.read_bytes())
+            with tempfile.TemporaryDirectory() as scratch:
+                path = Path(scratch, "xen")
+                path.write_bytes(data[: len(data) // 2])
+                with self.assertRaisesRegex(Trouble, "cut short"):
+                    xen.prepare(path)
+                self.assertFalse(xen._is_cut_short(data))
 
 
 class VersionTest(unittest.TestCase):
