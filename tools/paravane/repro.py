@@ -196,6 +196,8 @@ def judge(result):
     """(verdict, reason) of a Result."""
     if result.status == "INTERRUPTED":
         raise suite.Interrupted
+    if result.status == "ERROR" and not result.banner:
+        return "cannot-tell", result.reason
     if result.status == "ERROR":
         raise Trouble(result.reason, EXIT_USAGE)
     if not result.ran:
