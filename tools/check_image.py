@@ -125,16 +125,17 @@ def main():
     parser.add_argument("--objdump", default="objdump")
     parser.add_argument("--nm", default="nm")
     parser.add_argument("--lean", metavar="SITES", type=pathlib.Path)
+    parser.add_argument("--image-only", action="store_true", help="the objects were checked with another image")
     parser.add_argument("image")
     parser.add_argument("objects", type=pathlib.Path)
     args = parser.parse_args()
 
     elf = Elf(args.image)
-    faults = list(misplaced_instructions(args.objdump, args.objects))
-    faults += includes_upwards()
-    faults += empty_slots(elf, args.lean)
-    faults += writable_and_executable(elf)
-    faults += users_of_the_table(args.nm, args.objects)
+    faults = list(empty_slots(elf, args.lean)) + list(writable_and_executable(elf))
+    if not args.image_only:
+        faults += misplaced_instructions(args.objdump, args.objects)
+        faults += includes_upwards()
+        faults += users_of_the_table(args.nm, args.objects)
     for fault in faults:
         print(f"check_image: {fault}", file=sys.stderr)
     return 1 if faults else 0
