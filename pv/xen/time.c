@@ -1,11 +1,11 @@
 /*
  * Xen's clock: system time is a linear function of the TSC whose parameters Xen keeps in the shared
- * page (xen/xen.h, struct vcpu_time_info), and the wall clock is system time plus an offset (struct
- * shared_info, wc_*). A version is odd while Xen writes: read again until it is even and unchanged.
+ * page (pv/xen/vcpu_time.h), and the wall clock is system time plus an offset (struct shared_info,
+ * wc_*). A version is odd while Xen writes: read again until it is even and unchanged.
  */
-#include "lib/scale.h"
 #include "pv/xen/events.h"
 #include "pv/xen/hypercall.h"
+#include "pv/xen/vcpu_time.h"
 
 #define NS_PER_S 1000000000ull
 
@@ -13,27 +13,11 @@ static u64 last_ns;
 /* Xen writes each whenever its vCPU's state changes. */
 static struct vcpu_runstate_info runstates[PV_CPUS_MAX];
 
-/* ticks * mul / 2^32, after shifting ticks left (or right, if negative). */
-static u64 scale_ticks(u64 ticks, u32 mul, s32 shift)
-{
-    return scale32(shift >= 0 ? ticks << shift : ticks >> -shift, mul);
-}
-
-/* Nanoseconds since Xen started. On different CPUs it may differ a little: hence monotonic. */
+/* Nanoseconds since Xen started. CPUs may differ a little, so what was returned before counts too.
+ */
 u64 xen_clock_ns(void)
 {
-    const volatile struct vcpu_time_info *t = &xen_vcpu_info()->time;
-    u32 version;
-    u64 ns;
-
-    do {
-        version = t->version;
-        barrier();
-        ns = t->system_time +
-             scale_ticks(pv_read_tsc() - t->tsc_timestamp, t->tsc_to_system_mul, t->tsc_shift);
-        barrier();
-    } while (version & 1 || version != t->version);
-    return monotonic(&last_ns, ns);
+    return monotonic(&last_ns, xen_vcpu_time_ns(&xen_vcpu_info()->time));
 }
 
 int xen_get_wallclock(u64 *ns)
