@@ -41,6 +41,9 @@ static void finds_tables(void)
     CHECK(find_by_copy(36, "FACP"));
     CHECK(find_by_copy(20, "DSDT")); /* the old RSDP knows the RSDT only */
     CHECK(!find_by_copy(36, "DSDT"));
+    m.rsdp[33]++; /* the checksum of all 36 bytes fails: only the old RSDP's part is valid */
+    CHECK(find("DSDT"));
+    acpi_build(&m);
     CHECK(!acpi_find_table(&w, &(struct boot_info){0}, "FACP"));
     CHECK(!acpi_find_table(&w, &(struct boot_info){.rsdp_pa = ACPI_PA + sizeof(m)}, "FACP"));
 }
@@ -98,6 +101,18 @@ static void reads_soft_off_of_reduced_hardware(void)
     CHECK_EQ(soft_off().sleep_control_pa, 0);
 }
 
+/* A package of one number: PM1b sleeps as PM1a does. */
+static void reads_a_package_of_one_sleep_type(void)
+{
+    static const u8 s5[] = {'_', 'S', '5', '_', 0x12, 0x04, 0x01, 0x0a, 0x05, 0xff, 0xff, 0xff};
+
+    acpi_build(&m);
+    memcpy(m.dsdt + 41, s5, sizeof(s5));
+    acpi_table(m.dsdt, "DSDT", sizeof(m.dsdt));
+    CHECK_EQ(soft_off().pm1a_value, 1 << 13 | 5 << 10);
+    CHECK_EQ(soft_off().pm1b_value, 1 << 13 | 5 << 10);
+}
+
 static void survives_a_dsdt_without_s5(void)
 {
     acpi_build(&m);
@@ -120,6 +135,7 @@ int main(void)
     RUN(refuses_what_is_broken);
     RUN(reads_soft_off);
     RUN(reads_soft_off_of_reduced_hardware);
+    RUN(reads_a_package_of_one_sleep_type);
     RUN(survives_a_dsdt_without_s5);
     return finish("acpi");
 }

@@ -65,6 +65,34 @@ static void test_frames_run_out(void)
     CHECK(!vmalloc(1));
 }
 
+/* Memory that was given out frame by frame becomes largest blocks again. */
+static void test_frames_merge(void)
+{
+    static pfn_t held[FAKE_FRAMES];
+    u64 n = 0;
+
+    fake_reset();
+    while (frames_free())
+        held[n++] = frame_alloc(0, 0, FRAME_KERNEL);
+    CHECK_EQ(frames_largest_order(), -1);
+    while (n)
+        frame_free(held[--n], 0);
+    CHECK_EQ(frames_largest_order(), FRAME_ORDER_MAX);
+}
+
+/* A frame starts with no entries counted, whatever its last owner left in its struct frame. */
+static void test_frame_forgets_its_last_owner(void)
+{
+    pfn_t pfn;
+
+    fake_reset();
+    pfn = frame_alloc(0, 0, FRAME_KERNEL);
+    frame_get(pfn)->used = 7;
+    frame_free(pfn, 0);
+    for (u64 n = frames_free(); n; n--)
+        CHECK_EQ(frame_get(frame_alloc(0, 0, FRAME_TABLE))->used, 0);
+}
+
 static void test_bad_frees(void)
 {
     pfn_t pfn;
@@ -82,6 +110,13 @@ static void test_bad_frees(void)
     if (!PANICS("frame_free"))
         frame_free(pfn, 2);
     CHECK(said("free already"));
+    pfn = frame_alloc(0, 0, FRAME_TABLE);
+    frame_get(pfn)->used = 3;
+    if (!PANICS("frame_free"))
+        frame_free(pfn, 0);
+    CHECK(said("a table in use"));
+    frame_get(pfn)->used = 0;
+    frame_free(pfn, 0);
     p = kmalloc(100);
     q = kmalloc(100);
     CHECK(p && q);
@@ -167,6 +202,52 @@ static void test_map_without_memory(void)
     }
 }
 
+/*
+ * Memory runs out while new frames are mapped: a block of 64 frames is there, and no frame for the
+ * tables that it takes; or the frames run out after some were mapped.
+ */
+static void test_map_new_without_memory(void)
+{
+    for (u64 left = 0; left < 80; left++) {
+        pfn_t held[80], block;
+
+        steps_begin();
+        block = frame_alloc(6, 0, FRAME_KERNEL);
+        for (u64 i = 0; i < left; i++)
+            held[i] = frame_alloc(0, 0, FRAME_KERNEL);
+        while (frames_free())
+            CHECK(frame_alloc(0, 0, FRAME_KERNEL).n != PFN_INVALID.n);
+        if (left % 2)
+            frame_free(block, 6);
+        for (u64 i = 0; i < left / 2; i++)
+            frame_free(held[i], 0);
+        const u64 before = frames_free();
+
+        CHECK_EQ(mm_map_new(&step_space, STEP_VA, 512, 0, 0, FRAME_USER), -ENOMEM);
+        CHECK_EQ(frames_free(), before);
+        fake_check();
+        for (u32 i = 0; i < 512; i++)
+            CHECK_EQ(fake_walk(step_space.root, STEP_VA + i * PAGE_SIZE), 0);
+    }
+}
+
+/* A range ends inside of its space, also where its start and its length alone would fit. */
+static void test_ranges_end_in_their_space(void)
+{
+    steps_begin();
+    for (u64 pages = 1; pages <= 4; pages++) {
+        const u64 va = step_space.high - pages * PAGE_SIZE;
+
+        CHECK_EQ(mm_map(&step_space, va, step_frames, pages + 1, 0), -EINVAL);
+        CHECK_EQ(mm_map_new(&step_space, va, pages + 1, 0, 0, FRAME_USER), -EINVAL);
+        CHECK_EQ(mm_map(&step_space, va, step_frames, ~0ull >> PAGE_SHIFT, 0), -EINVAL);
+        CHECK_EQ(mm_map(&step_space, va, step_frames, pages, 0), 0);
+        CHECK_EQ(mm_protect(&step_space, va, pages + 1, 0), -EINVAL);
+        CHECK_EQ(mm_unmap(&step_space, va, pages + 1), -EINVAL);
+        CHECK_EQ(mm_unmap(&step_space, va, pages), 0);
+    }
+}
+
 static void test_vmap(void)
 {
     static void *held[50];
@@ -197,10 +278,14 @@ int main(void)
 {
     RUN(test_frames_random);
     RUN(test_frames_run_out);
+    RUN(test_frames_merge);
+    RUN(test_frame_forgets_its_last_owner);
     RUN(test_bad_frees);
     RUN(test_heap_random);
     RUN(test_mappings_random);
     RUN(test_map_without_memory);
+    RUN(test_map_new_without_memory);
+    RUN(test_ranges_end_in_their_space);
     RUN(test_vmap);
     return finish("mm");
 }

@@ -98,6 +98,14 @@ static void test_long_names(void)
     CHECK(find(name) == TAR_ENTRY && entry.size == 4);
     CHECK_EQ(find("cut"), TAR_END);
 
+    begin();
+    add("././@LongLink", 'L', "first");
+    add("././@LongLink", 'L', "second"); /* replaces the one before */
+    add("cut", '0', "x");
+    end();
+    CHECK_EQ(find("second"), TAR_ENTRY);
+    CHECK_EQ(find("firstsecond"), TAR_END);
+
     memset(prefix, 'p', sizeof(prefix));
     prefix[120] = '\0';
     begin();

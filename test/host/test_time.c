@@ -22,6 +22,22 @@ static void agrees_with_libc(void)
     }
 }
 
+/* The days around the ends of February of each year that civil_time_valid() accepts. */
+static void agrees_with_libc_on_every_leap_day(void)
+{
+    for (int year = 1970; year <= 9999; year++)
+        for (int day = 57; day < 61; day++) {
+            struct tm tm = {.tm_year = year - 1900, .tm_mday = day + 1, .tm_hour = 23};
+            const time_t t = timegm(&tm);
+            struct civil_time c;
+
+            civil_time_from_unix((u64)t, &c);
+            CHECK(c.year == (u32)year && c.month == (u32)tm.tm_mon + 1 && c.day == (u32)tm.tm_mday);
+            CHECK(civil_time_valid(&c));
+            CHECK_EQ(civil_time_to_unix(&c), t);
+        }
+}
+
 static void knows_what_is_no_date(void)
 {
     static const struct civil_time bad[] = {
@@ -39,6 +55,7 @@ static void knows_what_is_no_date(void)
 int main(void)
 {
     RUN(agrees_with_libc);
+    RUN(agrees_with_libc_on_every_leap_day);
     RUN(knows_what_is_no_date);
     return finish("time");
 }
