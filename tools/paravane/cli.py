@@ -11,7 +11,7 @@ import traceback
 from pathlib import Path
 
 from . import bench, benchchart, benchfile, controls, emulators, iso, module, mutants, names, opreport, packaged
-from . import payloads, platforms, programs, repro, report, repros, runs, selftest, setup, sizes, suite, wanted, xen
+from . import payloads, platforms, programs, repro, report, repros, runs, selftest, setup, sizes, sourcemutants, suite, wanted, xen
 from .common import (
     EXIT_FAIL,
     EXIT_INTERRUPTED,
@@ -46,6 +46,7 @@ Paravane: one kernel image, every platform, one suite.
                  --sizes: how big the image is, stripped, with more and with less in it
 ./run.sh programs [NAME,NAME...] [--on P,P...]  Lua and SQLite, guest against host
 ./run.sh mutants [--on P,P...] [--ops REGEX] [--jobs N] [--json FILE] ...  make each op wrong: the suite must fail
+                 --source [--files GLOB]  make the wrong edits of test/mutants/source/, whose tests must fail
 ./run.sh iso     make build/paravane.iso, which GRUB boots by BIOS or UEFI
 ./run.sh list    what there is: platforms, hypervisors, payloads; --repros: the bugs
 ./run.sh setup   install the distribution's packages that are missing; --xen VERSION... --qemu VERSION...:
@@ -79,7 +80,7 @@ CPUS_MAX = 255  # more than the image uses, as many as xAPIC ids name
 SOAK_MAX = 7 * 24 * 3600
 
 _WITH_VALUE = (
-    "--on --run --app --module --filter --smp --pcpus --mem --xen --append --timeout --image --jobs --junit --json --ops --against --limit --svg"
+    "--on --run --app --module --filter --smp --pcpus --mem --xen --append --timeout --image --jobs --junit --json --ops --files --against --limit --svg"
     " --soak --qemu --cpu --machine"
 ).split()
 
@@ -174,7 +175,7 @@ def _parse(name, args, more=()):
             parser.add_argument(option, nargs="*")
         elif option == "machine":
             wanted.add_options(parser)
-        elif option in ("--gdb", "--sizes", "--verbose", "--all", "--counted", "--linux", "--controls"):
+        elif option in ("--gdb", "--sizes", "--verbose", "--all", "--counted", "--linux", "--controls", "--source"):
             parser.add_argument(option, action="store_true")
         elif option == "--limit":
             parser.add_argument(option, type=_ratio)
@@ -425,11 +426,24 @@ def _bench(args, caller):
 
 
 def _mutants(args, caller):
-    asked = _parse("mutants", args, ("--jobs", "--ops", "--json"))
+    asked = _parse("mutants", args, ("--jobs", "--ops", "--json", "--source", "--files"))
+    if asked.files and not asked.source:
+        raise usage("--files names the source mutants of --source")
+    if asked.source:
+        return _source_mutants(asked, caller)
     chosen = platforms.parse(asked.on or "qemu,xen-pv,xen-pvh")
     options = _options(asked, caller, chosen)
     path = caller / asked.json if asked.json else None
     return mutants.run(runs.RunDirectory(options.image), chosen, options, asked.jobs, asked.ops or ".*", path)
+
+
+def _source_mutants(asked, caller):
+    for option in ("on", "ops", "image"):
+        if getattr(asked, option):
+            raise usage(f"mutants --source: each mutant says what it runs on, so --{option} has no meaning")
+    options = _options(asked, caller, platforms.parse("qemu,xen-pv,xen-pvh"))
+    path = caller / asked.json if asked.json else None
+    return sourcemutants.run(options, asked.jobs, asked.files or "*", path)
 
 
 def _programs(args, caller):

@@ -1,6 +1,7 @@
 """One run of the image on one platform, and the directory under build/runs/ where all that is
 needed to look at it again, or to do it again by hand, is kept."""
 
+import copy
 import dataclasses
 import json
 import os
@@ -122,6 +123,14 @@ class RunDirectory:
         shutil.copyfile(image_path, self.image)
         self.module.write_bytes(module_bytes or module.test_module())
         _prune(runs)
+
+    def with_image(self, image_path, name):
+        """The same directory for runs of another image, kept in it as paravane-NAME.elf."""
+        image.check(image_path)
+        other = copy.copy(self)
+        other.image = self.path / f"paravane-{name}.elf"
+        shutil.copyfile(image_path, other.image)
+        return other
 
     def run(self, platform, options, terminal=None, stop=None, label="", watch=None):
         """Runs one platform; label tells apart several runs of the same one; watch: as Machine's."""

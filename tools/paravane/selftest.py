@@ -188,6 +188,14 @@ def _mutants():
     for platform, sample in (("qemu", few + r"|cpu_up:more1|halt:nop"), ("xen-pv", few), ("xen-pvh", few)):
         argv = RUN + ["mutants", "--on", platform, "--ops", sample]
         yield Step(f"{platform}: wrong ops are noticed", argv, words=r"score 100.0 %", platform=platform)
+    sample = RUN + ["mutants", "--source", "--files", "mm/*"]
+    yield Step("wrong lines are noticed", sample, words=r"source mutants: (\d+) of \1 killed")
+    for name, args, words in (
+        ("of no file", ["--source", "--files", "nowhere/*"], "no source mutant matches"),
+        ("on a platform", ["--source", "--on", "qemu"], "each mutant says what it runs on"),
+        ("without --source", ["--files", "mm/*"], "--files names the source mutants of --source"),
+    ):
+        yield Step(f"bad input: source mutants {name}", RUN + ["mutants", *args], None, re.escape(words))
     yield boot("a wrong op that there is not", "qemu", "--append", "mutate=halt:x", status=EXIT_USAGE, words="KIND")
 
 

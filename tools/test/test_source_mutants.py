@@ -1,0 +1,102 @@
+"""Source mutants: the committed list applies to the tree, and what is wrong with an entry is named."""
+
+import contextlib
+import io
+import re
+import tempfile
+import unittest
+from pathlib import Path
+
+from paravane import sourcelist, sourcemutants
+from paravane.common import EXIT_FAIL, EXIT_PASS, ROOT, Trouble
+
+ENTRY = """[[mutant]]
+name = "a"
+file = "x.c"
+function = "f"
+before = "1"
+after = "2"
+why = "because"
+test = "group.test"
+"""
+SOURCE = """/* f(1) */
+static int g(void)
+{
+    return f(1);
+}
+
+int f(int a,
+      int b)
+{
+    return a + b + 1;
+}
+
+int h(void)
+{
+    return 1;
+}
+"""
+
+
+def read(text):
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "list.toml").write_text(text)
+        return sourcelist.read(Path(folder))
+
+
+class ListTest(unittest.TestCase):
+    def test_every_committed_edit_applies_once(self):
+        mutants = sourcelist.read()
+        self.assertTrue(mutants)
+        for mutant in mutants:
+            with self.subTest(mutant.name):
+                text = (ROOT / mutant.file).read_text()
+                self.assertNotEqual(mutant.apply(text), text)
+
+    def test_every_named_test_exists(self):
+        guest = "".join(path.read_text() for path in (ROOT / "test").glob("**/*.c"))
+        for mutant in sourcelist.read():
+            with self.subTest(mutant.name):
+                if mutant.test.startswith("host "):
+                    self.assertTrue((ROOT / f"test/host/test_{mutant.test[5:]}.c").exists())
+                elif mutant.test and mutant.test != "build":
+                    name = r"TEST\(%s, %s\b" % tuple(mutant.test.split("."))
+                    self.assertTrue(re.search(name, guest), mutant.test)
+
+    def test_the_edit_is_made_in_its_function_only(self):
+        changed = read(ENTRY)[0].apply(SOURCE)
+        self.assertIn("return a + b + 2;", changed)
+        self.assertEqual(changed.replace("b + 2", "b + 1"), SOURCE)
+
+    def test_an_edit_that_does_not_apply_is_named(self):
+        for old, new, words in (
+            ('before = "1"', 'before = "7"', "occurs 0 times in x.c, f"),
+            ('before = "1"', 'before = " "', "times in x.c, f"),
+            ('function = "f"', 'function = "k"', "no function k in x.c"),
+            ('function = "f"', "", "occurs 4 times in x.c"),
+        ):
+            with self.assertRaisesRegex(Trouble, words):
+                read(ENTRY.replace(old, new))[0].apply(SOURCE)
+
+    def test_wrong_entries_are_named(self):
+        for text, words in (
+            (ENTRY + ENTRY, "used twice"),
+            (ENTRY.replace("why", "reason"), "lacks why and has unknown keys reason"),
+            (ENTRY.replace('test = "group.test"', ""), "either test or equivalent"),
+            (ENTRY + 'equivalent = "too"\n', "either test or equivalent"),
+            (ENTRY.replace('after = "2"', 'after = "1"'), "changes nothing"),
+            ("[[mutants]]\n", "only"),
+            ("[[mutant", "list.toml"),
+        ):
+            with self.assertRaisesRegex(Trouble, words):
+                read(text)
+
+
+class ScoreTest(unittest.TestCase):
+    def test_a_survivor_fails_the_run(self):
+        mutant = read(ENTRY)[0]
+        for status, code in (("FAIL", EXIT_PASS), ("HOST", EXIT_PASS), ("SURVIVED", EXIT_FAIL), ("ERROR", EXIT_FAIL)):
+            outcomes = [sourcemutants.Outcome(mutant, "FAIL", ""), sourcemutants.Outcome(mutant, status, "why")]
+            with contextlib.redirect_stdout(io.StringIO()) as printed:
+                self.assertEqual(sourcemutants._conclude(outcomes, 0, None), code)
+            self.assertEqual("why" in printed.getvalue(), code == EXIT_FAIL)
