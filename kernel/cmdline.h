@@ -35,7 +35,7 @@ struct cmdline {
     char plant[CMDLINE_VALUE_MAX];    /* plant=FAULT     a fault planted on purpose, "" for none */
     char platform[CMDLINE_VALUE_MAX]; /* platform=NAME   where the caller believes we are, or "" */
     char echo[CMDLINE_VALUE_MAX];     /* echo=TOKEN      someone at the console will type TOKEN */
-    char evtchn[CMDLINE_VALUE_MAX]; /* evtchn=2l|fifo  event channels, "": 2l while they suffice */
+    char evtchn[CMDLINE_VALUE_MAX];   /* evtchn=2l|fifo  event channels; "": FIFO if Xen has it */
     char soak[CMDLINE_VALUE_MAX];   /* soak=S          seconds in which tests repeat what they do */
     char mutate[CMDLINE_VALUE_MAX]; /* mutate=OP:KIND  one op is replaced by a wrong one */
     bool nopatch;                   /* nopatch         ops stay calls through the table */

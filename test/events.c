@@ -26,7 +26,7 @@ static void raise_closed(struct test_line *line, u32 way)
         pv_irq_enable();
 }
 
-static void raise_storm(struct storm storm)
+void raise_storm(struct storm storm)
 {
     struct test_line line = {0};
 
@@ -448,38 +448,4 @@ TEST(events, running_cpu_is_not_preempted, vcpu_is_preempted)
 {
     EXPECT(!pv_vcpu_is_preempted(0));
     EXPECT(!pv_vcpu_is_preempted(4000));
-}
-
-/*
- * The last tests of all by their group's name, since they change how events work from then on: more
- * lines than two levels of 64 bits can tell. Xen then goes over to FIFO event channels.
- */
-static u32 many[4200];
-
-TEST(wide, lines_beyond_4096, irq_bind, irq_unbind)
-{
-    struct test_line line = {0};
-    u32 bound = 0;
-    int last = 0;
-
-    while (bound < ARRAY_SIZE(many) && last >= 0) {
-        last = pv_irq_bind(PV_IRQ_SOFT, 0);
-        if (last >= 0)
-            many[bound++] = (u32)last;
-    }
-    EXPECT(bound == ARRAY_SIZE(many) || last == -ENOSPC);
-    EXPECT(bound >= 64);
-    EXPECT_EQ(pv_irq_unbind(many[--bound]), 0);
-    EXPECT(test_line_open(&line));
-    EXPECT_EQ(pv_irq_raise(line.line), 0);
-    EXPECT(test_line_hits(&line, 1));
-    print("# %u lines bound, the highest is %u\n", bound + 1, line.line);
-    test_line_close(&line);
-    while (bound)
-        EXPECT_EQ(pv_irq_unbind(many[--bound]), 0);
-}
-
-SOAK_TEST(wide, raised_storm, irq_raise, irq_disable, irq_enable, restore_fl, irq_mask, irq_unmask)
-{
-    raise_storm((struct storm){.normal = 20000, .soak = 1000000});
 }

@@ -37,6 +37,10 @@ struct storm {
 /* May the next round begin? */
 bool storm_goes_on(struct storm *storm);
 
+/* events.c: raises a line in every state of the flag and of its mask; each interrupt is taken once.
+ */
+void raise_storm(struct storm storm);
+
 /* The kernel's timers go on after a test that has used the platform's behind the kernel's back. */
 void timers_go_on(void);
 

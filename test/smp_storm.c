@@ -108,6 +108,8 @@ SOAK_TEST(smp, no_call_is_lost, send_ipi)
     EXPECT(!soak_share_ns || sum >= CALLS_SOAK);
 }
 
+#define READINGS_MIN 60 /* of each CPU, however slowly the lock changes hands */
+
 /* Read in turn, under a lock: each reading comes after the one before it, on whichever CPU. */
 static struct {
     struct spinlock lock;
@@ -119,7 +121,7 @@ static void read_clock(void *arg)
     struct storm storm = {.normal = 1000, .soak = 10000};
 
     (void)arg;
-    while (storm_goes_on(&storm)) {
+    for (u32 i = 0; storm_goes_on(&storm) || i < READINGS_MIN; i++) {
         u64 now;
 
         spin_lock(&reading.lock);
@@ -138,7 +140,7 @@ SOAK_TEST(smp, clock_never_goes_back_between_cpus, clock_ns)
     reading.readings = reading.backwards = reading.last = 0;
     crew_start(&crew, 0, storm_cpus(), read_clock, NULL, 0);
     crew_join(&crew);
-    EXPECT(reading.readings >= 60);
+    EXPECT(reading.readings >= (u64)crew.count * READINGS_MIN);
     EXPECT_EQ(reading.backwards, 0);
     print("# %llu readings on %u CPUs\n", (unsigned long long)reading.readings, crew.count);
 }
@@ -414,23 +416,36 @@ static void nothing(void *arg)
     (void)arg;
 }
 
+static void expect_own_interrupts_only(struct test_line *line)
+{
+    EXPECT_EQ(line->hits, 0);
+    EXPECT_EQ(pv_irq_raise(line->line), 0);
+    EXPECT(test_line_hits(line, 1));
+    test_line_close(line);
+}
+
+/*
+ * The number is given out again at once, or, where the hypervisor has still queued the ended line's
+ * interrupt (FIFO event channels), as soon as CPU 1 has taken it from the queue.
+ */
 TEST(smp, line_that_was_unbound_brings_nothing, irq_unbind, irq_bind)
 {
     struct call call = {.fn = raise_and_end};
-    struct test_line line = {0};
+    struct test_line at_once = {0}, later = {0};
+    u32 number;
 
     NEEDS_CPUS(2);
     ended = 0;
     REQUIRE(smp_call_async(1, &call) == 0);
     while (!READ_ONCE(ended))
         __builtin_ia32_pause();
-    EXPECT(test_line_open(&line));
-    EXPECT_EQ(line.line, ended - 1);
+    number = ended - 1;
+    EXPECT(test_line_open(&at_once));
     WRITE_ONCE(ended, 0);
     smp_call_wait(&call);
     EXPECT_EQ(smp_call(1, nothing, NULL), 0);
-    EXPECT_EQ(line.hits, 0);
-    EXPECT_EQ(pv_irq_raise(line.line), 0);
-    EXPECT(test_line_hits(&line, 1));
-    test_line_close(&line);
+    EXPECT(test_line_open(&later));
+    EXPECT(at_once.line == number || later.line == number);
+    expect_own_interrupts_only(&at_once);
+    expect_own_interrupts_only(&later);
 }

@@ -83,8 +83,8 @@ _Static_assert(offsetof(struct evtchn_bind_virq, port) - offsetof(struct evtchn_
                    offsetof(struct evtchn_bind_ipi, port),
                "one serves for both");
 
-/* Of this vCPU, masked. Returns the port, or a negative error number. */
-static int bind_once(enum port_kind kind)
+/* Bind a port of this vCPU, masked. Returns the port, or a negative error number. */
+static int bind(enum port_kind kind)
 {
     const u32 cpu = pv_this_cpu();
     struct evtchn_bind_virq bind = {.virq = VIRQ_TIMER, .vcpu = cpu};
@@ -103,28 +103,6 @@ static int bind_once(enum port_kind kind)
     return (int)bind.port;
 }
 
-static long go_fifo(void)
-{
-    const u64 flags = pv_save_fl();
-    long rc;
-
-    pv_irq_disable();
-    rc = event_fifo_switch();
-    pv_restore_fl(flags);
-    xen_smp_rescan();
-    return rc;
-}
-
-/* Where two levels have no port left, the FIFO ABI has: the switch is made when it is needed. */
-static int bind(enum port_kind kind)
-{
-    int port = bind_once(kind);
-
-    if (port == -ENOSPC && event_abi == &event_abi_2l && !go_fifo())
-        port = bind_once(kind);
-    return port;
-}
-
 u32 xen_own_port(enum port_kind kind)
 {
     u32 *port = &xen_ports[pv_this_cpu()][kind];
@@ -137,15 +115,24 @@ u32 xen_own_port(enum port_kind kind)
     return *port;
 }
 
+/* "2l" keeps the two levels; "" takes FIFO if Xen has it, which "fifo" insists on. */
+static const char *choose_abi(const char *abi)
+{
+    event_2l_init();
+    if (!strcmp(abi, "2l") || !event_fifo_init())
+        return NULL;
+    return *abi || event_abi != &event_abi_2l ? "Xen refuses the FIFO event channels" : NULL;
+}
+
 /* Also after a restore, when no port is bound any more. */
 const char *xen_irq_init(const char *abi)
 {
+    const char *error;
+
     memset(kinds, PORT_FREE, sizeof(kinds));
     memset(xen_ports, 0, sizeof(xen_ports));
-    event_2l_init();
-    if (!strcmp(abi, "fifo") && go_fifo())
-        return "Xen refuses the FIFO event channels";
-    return xen_smp_events_init();
+    error = choose_abi(abi);
+    return error ? error : xen_smp_events_init();
 }
 
 int xen_irq_bind(enum pv_irq_source source, u32 number)

@@ -27,14 +27,14 @@ struct event_abi {
 extern const struct event_abi event_abi_2l, event_abi_fifo;
 extern const struct event_abi *event_abi;
 
-/* events_2l.c: all ports masked. Where every domain starts. */
+/* events_2l.c: masks all ports. Every domain starts with this ABI. */
 void event_2l_init(void);
 
 /*
- * events_fifo.c: switches this domain over, for good; ports keep their mask, and what is pending
- * stays so. Interrupts disabled. Returns 0, or Xen's error.
+ * events_fifo.c: switch this domain to the FIFO ABI, all ports masked. Called after event_2l_init,
+ * before a port is bound. Returns 0, or Xen's error; event_abi tells which ABI is then in use.
  */
-long event_fifo_switch(void);
+long event_fifo_init(void);
 
 bool xen_port_is_masked(u32 port);
 /* True if it was pending. */

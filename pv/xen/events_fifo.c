@@ -81,17 +81,18 @@ static long add_page(u32 page)
 }
 
 /*
- * Xen holds back what is pending until it has the page of the port's word, and then looks at the
- * mask there: so the words are filled first.
+ * Ports that are bound already would lose a mask or an unmask that another CPU makes between the
+ * copy of their masks and the switch, and Xen would deliver twice what is pending while that CPU
+ * scans the two levels. So the switch is made at boot, when no port is bound.
  */
-long event_fifo_switch(void)
+long event_fifo_init(void)
 {
     const u32 cpus = MIN(xen_cpu_count(), PV_CPUS_MAX);
     long rc;
 
     memset(controls, 0, sizeof(controls));
     for (u32 port = 0; port < XEN_PORTS_MAX; port++)
-        words[port] = port >= event_abi->ports || xen_port_is_masked(port) ? MASKED : 0;
+        words[port] = MASKED;
     rc = init_control(0);
     if (rc)
         return rc;

@@ -48,13 +48,6 @@ int xen_send_ipi(u32 cpu, enum pv_ipi kind)
     return kind < PV_NR_IPIS ? send(cpu, PORT_IPI + kind) : -EINVAL;
 }
 
-void xen_smp_rescan(void)
-{
-    for (u32 cpu = 0; cpu < PV_CPUS_MAX; cpu++)
-        if (cpu != pv_this_cpu())
-            xen_send_ipi(cpu, PV_IPI_RESCHEDULE);
-}
-
 /* The numbers of vCPUs are without gaps; of one that is not there Xen says so. */
 u32 xen_cpu_count(void)
 {

@@ -85,7 +85,6 @@ void xen_event_upcall(struct trap_frame *frame);
 
 /* smp.c: upcalls and ports of this vCPU, again after a restore. Returns NULL, or what is wrong. */
 const char *xen_smp_events_init(void);
-void xen_smp_rescan(void); /* every other vCPU looks for events */
 
 /* time.c */
 void xen_setup_clock(void);

@@ -112,6 +112,9 @@ def _cpus(scratch):
         yield Step(f"suite with {cpus} CPUs on {on}", RUN + argv, words=r"\b0 fail")
     turns = ["suite", *RUN_LIMIT, "--smp", "4", "--pcpus", "1", "--on", "xen-pv,xen-pvh"]
     yield Step("suite with 4 CPUs that take turns on one", RUN + turns, words=r"\b0 fail")
+    for abi in ("2l", "fifo"):
+        argv = ["suite", *RUN_LIMIT, "--smp", "4", "--on", "xen-pv,xen-pvh", "--append", f"evtchn={abi}"]
+        yield Step(f"suite with 4 CPUs, event channels of the {abi} ABI", RUN + argv, words=r"\b0 fail")
     for platform in ("qemu", "xen-pv"):
         for cpus in (33, 64):
             more = ["--smp", str(cpus), "--append", "test=smp.e*"]
