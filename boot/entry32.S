@@ -90,10 +90,10 @@ start32:
 	cpuid
 	testl	$CPUID_LM, %edx
 	jz	refuse32
-	movl	$PHYS(no_nx), %esi
 	testl	$CPUID_NX, %edx
-	jz	refuse32
-	movl	%edi, %esi
+	jnz	1f
+	andl	$~EFER_NXE, PHYS(boot_efer)	/* pv/native/without_nx.c goes on from here */
+1:	movl	%edi, %esi
 
 	/* The first 4 GiB in pages of 2 MiB, and the tables above them: see boot_pml4. */
 	movl	$PHYS(boot_pd), %edi
@@ -150,8 +150,6 @@ bad_magic:
 	.asciz	"\r\nparavane: verdict ERROR: the loader is not a Multiboot2 loader (wrong number in eax); use GRUB's multiboot2 command\r\n"
 no_long_mode:
 	.asciz	"\r\nparavane: verdict ERROR: this CPU has no 64-bit mode (long mode), which this kernel needs\r\n"
-no_nx:
-	.asciz	"\r\nparavane: verdict ERROR: this CPU has no NX (no-execute pages), which this kernel needs\r\n"
 	.balign	8
 	.globl	boot_gdt, boot_gdt_ptr
 boot_gdt:
@@ -166,7 +164,7 @@ boot_gdt_ptr:
 	.data
 	.balign	4
 	.globl	boot_efer
-boot_efer:
+boot_efer:				/* what every CPU's EFER begins with */
 	.long	EFER_LME | EFER_NXE
 
 /*

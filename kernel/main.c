@@ -146,7 +146,12 @@ static void check_memory_size(const struct boot_info *info)
 
 static void memory_init(const struct boot_info *info)
 {
+    struct pv_features features;
+
     check("memory", "", mm_init(info));
+    pv_cpu_features(&features);
+    if (!features.nx)
+        log_warn("memory: this CPU has no NX: all that is mapped can be executed");
     if (mm_left_out.far)
         log_warn("memory: %llu MiB of RAM are left unused: they are above %llu GiB",
                  (unsigned long long)(mm_left_out.far >> 8),

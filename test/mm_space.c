@@ -87,7 +87,8 @@ static bool walker_agrees(u32 page)
     if (!mm_query(run.s, run.base + page * PAGE_SIZE, &m))
         return !model[page].frame;
     return m.level == 1 && m.pfn.n == run.first.n + model[page].frame &&
-           m.prot == model[page].prot && !(m.value & PTE_USER) == !(run.s->flags & PTE_USER);
+           m.prot == rights_found(model[page].prot) &&
+           !(m.value & PTE_USER) == !(run.s->flags & PTE_USER);
 }
 
 static void expect_agreement(bool by_access)

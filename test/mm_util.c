@@ -38,6 +38,19 @@ u64 frame_mark(pfn_t pfn)
     return *(const volatile u64 *)pfn_to_va(pfn);
 }
 
+u64 nx_bit(void)
+{
+    struct pv_features features;
+
+    pv_cpu_features(&features);
+    return features.nx ? PTE_NX : 0;
+}
+
+u32 rights_found(u32 prot)
+{
+    return nx_bit() ? prot : prot | MM_EXEC;
+}
+
 bool has_no_tables(const struct mm_space *s)
 {
     u64 any = 0;

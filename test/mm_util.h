@@ -23,6 +23,12 @@ bool try_write(u64 va, u64 value, struct fault *f);
 pfn_t marked_frame(u64 mark);
 u64 frame_mark(pfn_t pfn);
 
+/* PTE_NX, or 0 on a CPU without NX: the bit that entries keep. */
+u64 nx_bit(void);
+
+/* The rights that mm_query finds where mm_map got prot: without NX all can be executed. */
+u32 rights_found(u32 prot);
+
 /* Has a user space no table but its root? */
 bool has_no_tables(const struct mm_space *s);
 

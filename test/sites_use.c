@@ -187,14 +187,16 @@ static void watch_set_fixmap(enum pv_fixmap index, u64 value)
 
 static void expect_text_is_read_only(void)
 {
+    const u32 rights = rights_found(0);
+
     for (u64 va = ALIGN_DOWN((u64)_text_start, PAGE_SIZE); va < (u64)_text_end; va += PAGE_SIZE) {
         struct mm_mapping image = {0}, direct = {0};
 
         mm_query(&mm_kernel, va, &image);
         mm_query(&mm_kernel, DIRECT_MAP_BASE + (va - VIRT_BASE), &direct);
-        if (image.prot != MM_EXEC || direct.prot != 0) {
+        if (image.prot != MM_EXEC || direct.prot != rights) {
             EXPECT_EQ(image.prot, MM_EXEC);
-            EXPECT_EQ(direct.prot, 0);
+            EXPECT_EQ(direct.prot, rights);
         }
     }
 }

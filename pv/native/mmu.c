@@ -9,7 +9,9 @@
 #include "pv/native/vectors.h"
 #include "pv/x86.h"
 
-#define CPUID_GIB_PAGES (1 << 26) /* leaf 0x80000001, edx */
+/* Leaf 0x80000001, edx. */
+#define CPUID_NX        (1 << 20)
+#define CPUID_GIB_PAGES (1 << 26)
 
 static pte_t *fixmap;
 bool native_have_smap;
@@ -18,8 +20,12 @@ static bool have_gib_pages;
 /* The boot tables map the first 4 GiB where the direct map will be. */
 void native_mmu_init(const struct boot_info *info, struct pv_mmu_traits *traits)
 {
+    const u32 features = cpuid(0x80000001, 0).edx;
+
     (void)info;
-    have_gib_pages = cpuid(0x80000001, 0).edx & CPUID_GIB_PAGES;
+    have_gib_pages = features & CPUID_GIB_PAGES;
+    if (!(features & CPUID_NX))
+        native_mmu_without_nx();
     *traits = (struct pv_mmu_traits){
         .leaf_levels = 1 << 1 | 1 << 2 | (have_gib_pages ? 1 << 3 : 0),
         .root_pages = 1,

@@ -59,6 +59,9 @@ extern bool native_have_smap;
 void native_on_flush(struct trap_frame *frame);
 void native_flush_if_asked(void);
 
+/* without_nx.c */
+void native_mmu_without_nx(void);
+
 /* entry.S: where system calls arrive (desc.c, trap.c). */
 extern const u8 native_syscall_entry[], native_syscall32_entry[], native_sysenter_entry[],
     native_sysenter_flags_saved[];
