@@ -10,8 +10,9 @@ import time
 import traceback
 from pathlib import Path
 
-from . import bench, benchchart, benchfile, controls, emulators, iso, module, mutants, names, opreport, packaged
-from . import payloads, platforms, programs, repro, report, repros, runs, selftest, setup, sizes, sourcemutants, suite, wanted, xen
+from . import bench, benchchart, benchfile, controls, emulators, iso, machines, machinetable, module
+from . import mutants, names, opreport, packaged, payloads, platforms, programs, repro, report, repros, runs
+from . import selftest, setup, sizes, sourcemutants, suite, wanted, xen
 from .common import (
     EXIT_FAIL,
     EXIT_INTERRUPTED,
@@ -38,6 +39,8 @@ Paravane: one kernel image, every platform, one suite.
                  [--ops FILE]  also write what was seen of each op on each platform, as Markdown
                  [--soak S]  let tests that can repeat what they do share S seconds
                  several --qemu: a column for each
+                 --machines [sample]  on many CPUs and machines, or a few, each with what should happen there;
+                 --filter picks them by name
 ./run.sh repro   NAME|FILE.c|--all [--on P,P...] [--xen FILE|VERSION]...  is the bug there?
                  --controls [NAME...]: do the repros say bad of the Xens that setup --controls built?
 ./run.sh bench   [--on P,P...] [--counted] [--json FILE] [--svg FILE] [--against FILE [--limit RATIO]]
@@ -177,6 +180,8 @@ def _parse(name, args, more=()):
             wanted.add_options(parser)
         elif option in ("--gdb", "--sizes", "--verbose", "--all", "--counted", "--linux", "--controls", "--source"):
             parser.add_argument(option, action="store_true")
+        elif option == "--machines":
+            parser.add_argument(option, nargs="?", const="all", choices=("all", "sample"))
         elif option == "--limit":
             parser.add_argument(option, type=_ratio)
         elif option == "--soak":
@@ -285,8 +290,10 @@ def _everything(caller):
 
 
 def _suite(args, caller):
-    more = ("--filter", "--jobs", "--junit", "--json", "--ops", "--verbose", "--soak", "machine")
+    more = ("--filter", "--jobs", "--junit", "--json", "--ops", "--verbose", "--soak", "--machines", "machine")
     asked = _parse("suite", args, more)
+    if asked.machines:
+        return _machines(asked, caller)
     if asked.ops and (asked.filter or asked.qemu or asked.cpu or asked.machine):
         raise usage("--ops wants the whole suite on the platforms as they are: no --filter, --qemu, --cpu, --machine")
     chosen = platforms.parse(asked.on)
@@ -315,6 +322,27 @@ def _suite(args, caller):
     if asked.junit:
         report.write_junit(caller / asked.junit, results)
     return _report_ops(caller / asked.ops, table, results) or status if asked.ops else status
+
+
+def _machines(asked, caller):
+    """The suite on the machines of machinetable.py."""
+    if asked.ops or asked.soak or asked.cpu or asked.machine or asked.smp != 1 or asked.mem != platforms.DEFAULT_MEM:
+        raise usage("--machines: each machine has its own CPUs, memory and tests; no --smp, --mem, --cpu, --machine, --soak")
+    names = [platform.name for platform in platforms.parse(asked.on)]
+    rows = machines.choose(machinetable.rows(), asked.machines, asked.filter, names)
+    chosen = platforms.parse(",".join(row.platform for row in rows))
+    options = _options(asked, caller, chosen)
+    variants = [
+        (label, emulators.version_of(variant.emulator or emulators.default()), variant)
+        for label, variant in wanted.variants(asked, caller, chosen, options)
+    ]
+    results = machines.sweep(rows, options.image, variants, asked.jobs, asked.verbose)
+    status = suite.exit_code(results)
+    if asked.json:
+        report.write_json(caller / asked.json, report.suite_document(results, status))
+    if asked.junit:
+        report.write_junit(caller / asked.junit, results)
+    return status
 
 
 def _report_ops(path, table, results):

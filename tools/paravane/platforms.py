@@ -43,14 +43,19 @@ _XEN_WORDS = [
 class Feed:
     """What one machine of the sweep has that the platforms do not (machines.py). qemu: more options;
     without: options of the platform that are left out, with their values; grub: GRUB's commands before it
-    loads the kernel; files: {name: bytes} of the ISO's /boot; launcher: makes of a Boot the ELF file that
+    loads the kernel; grub_words: more words for the image, which GRUB passes on however many they are;
+    grub_modules: its commands after that; files: (name, bytes) of the ISO's /boot; deaf: nothing can be typed at
+    the console; launcher: makes of a Boot the ELF file that
     QEMU boots in the image's place, with the image in memory."""
 
     qemu: tuple = ()
     without: tuple = ()
     grub: tuple = ()
-    files: tuple = ()  # of (name, bytes)
+    grub_words: tuple = ()
+    grub_modules: tuple = ()
+    files: tuple = ()
     launcher: Optional[Callable] = None
+    deaf: bool = False
 
 
 @dataclass
@@ -205,7 +210,9 @@ def _files(boot, **more):
 
 
 def _grub(boot):
-    return _cdrom(boot, iso.entry([*boot.feed.grub, *grub_commands(boot.words)]), _files(boot))
+    feed = boot.feed
+    commands = grub_commands([*boot.words, *feed.grub_words])
+    return _cdrom(boot, iso.entry([*feed.grub, *commands, *feed.grub_modules]), _files(boot))
 
 
 def _uefi(boot):

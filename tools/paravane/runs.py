@@ -83,6 +83,7 @@ class Result:
     bench: dict = dataclasses.field(default_factory=dict)
     sites: dict = dataclasses.field(default_factory=dict)
     directory: str = ""
+    code: Optional[int] = None  # QEMU's exit status
     culprit: str = ""  # who crashed or hangs: hypervisor or guest
     repro: Optional[dict] = None  # ktap.Transcript.repro
     exercised: bool = False  # the path in question was reached, whatever came of it
@@ -139,7 +140,7 @@ class RunDirectory:
             return Result(platform.name, "SKIP", reason)
         directory = make_dirs(self.path / (platform.name + label))
         words = platforms.command_words(
-            platform, options.run, options.pattern, options.append, promise=not options.icount
+            platform, options.run, options.pattern, options.append, promise=not (options.icount or options.feed.deaf)
         )
         boot = options.boot(self.image, self.module, directory, words)
         argv = platform.command(boot)
@@ -181,7 +182,7 @@ def _result(platform, directory, said, ending, options):
     result.seconds = round(ending.seconds, 3)
     result.first_seconds = round(ending.first_seconds, 4)
     result.guest_seconds = round(ending.guest_seconds, 4)
-    result.directory = short(directory)
+    result.directory, result.code = short(directory), ending.code
     return result
 
 

@@ -51,6 +51,8 @@ def _steps(scratch):
     yield from _loaders_accept()
     yield from _sizes()
     yield from _cpus(scratch)
+    sample = ["suite", *RUN_LIMIT, "--machines", "sample"]
+    yield Step("a few of the sweep's machines", RUN + sample, words=r"machines as expected, 0 not")
     yield from _bare(build)
     yield from _proofs()
     yield from _mutants()

@@ -1,0 +1,158 @@
+"""An ELF file that stands between QEMU's PVH loader and the image: it hands over a struct hvm_start_info
+(xen/arch-x86/hvm/start_info.h) that no loader here would make, and ACPI tables that no firmware here has.
+
+QEMU boots the launcher and loads the image beside it (its device "loader"). The launcher's few
+instructions may first leave a CPU or a local APIC as some firmware does. They run in 32-bit protected
+mode without paging, as PVH has it, with ebx pointing at QEMU's own start_info.
+"""
+
+import struct
+
+BASE = 0x3000000  # in RAM, far above the image
+_PVH_NOTE = 18  # XEN_ELFNOTE_PHYS32_ENTRY
+_MAGIC = 0x336EC578  # XEN_HVM_START_MAGIC_VALUE
+_RSDP_FIELD = 32  # offset of rsdp_paddr in struct hvm_start_info
+_PAGE = 4096
+
+RAM, RESERVED, ACPI, NVS, UNUSABLE = 1, 2, 3, 4, 5  # XEN_HVM_MEMMAP_TYPE_*
+
+# RAM of a q35 with 256 MiB, without what its firmware keeps.
+MEMORY = ((0, 0x9F000, RAM), (0x9F000, 0x61000, RESERVED), (0x100000, 0xFD00000, RAM), (0xFE00000, 0x200000, RESERVED))
+
+
+def write_cr(number, value):
+    """mov $value, %eax; mov %eax, %crN"""
+    return b"\xb8" + struct.pack("<I", value) + b"\x0f\x22" + bytes([0xC0 + 8 * number])
+
+
+def write_msr(index, value):
+    """mov $index, %ecx; mov $low, %eax; mov $high, %edx; wrmsr"""
+    low, high = value & 0xFFFFFFFF, value >> 32
+    return b"\xb9" + struct.pack("<I", index) + b"\xb8" + struct.pack("<I", low) + b"\xba" + struct.pack("<I", high) + b"\x0f\x30"
+
+
+def store(address, value):
+    """movl $value, address"""
+    return b"\xc7\x05" + struct.pack("<II", address, value)
+
+
+def out(port, value):
+    """mov $value, %al; mov $port, %dx; out %al, %dx"""
+    return b"\xb0" + bytes([value]) + b"\x66\xba" + struct.pack("<H", port) + b"\xee"
+
+
+def _keep_rsdp(field):
+    """mov rsdp_paddr(%ebx), %eax; mov %eax, field"""
+    return b"\x8b\x43" + bytes([_RSDP_FIELD]) + b"\xa3" + struct.pack("<I", field)
+
+
+def _jump(entry, start_info):
+    """mov $start_info, %ebx; mov $entry, %eax; jmp *%eax"""
+    return b"\xbb" + struct.pack("<I", start_info) + b"\xb8" + struct.pack("<I", entry) + b"\xff\xe0"
+
+
+class _Blob:
+    """Bytes that will be in memory from BASE on."""
+
+    def __init__(self):
+        self.data = bytearray()
+
+    def add(self, data, align=16):
+        """Append data; return its address."""
+        self.data += bytes(-len(self.data) % align)
+        address = BASE + len(self.data)
+        self.data += data
+        return address
+
+
+def make(boot, memory=MEMORY, modules=None, words=None, tables=None, left=b"", fields=None):
+    """Return the launcher for a Boot. memory: (address, size, type) of each region, or None for a start_info of
+    version 0, which has no map; modules: (bytes, command line) of each, by default the suite's; words: the command
+    line as bytes, or None for the boot's own; tables: the bytes of each ACPI table, or None for the firmware's own;
+    left: instructions that leave the machine as firmware does; fields: fields of start_info that are overridden."""
+    blob = _Blob()
+    if modules is None:
+        modules = [(boot.module.read_bytes(), b"testmodule")]
+    info = {"magic": _MAGIC, "version": 0 if memory is None else 1, "nr_modules": len(modules)}
+    info["cmdline_paddr"] = blob.add((" ".join(boot.words).encode() if words is None else words) + b"\0")
+    entries = [
+        struct.pack("<QQQQ", blob.add(data, _PAGE), len(data), blob.add(line + b"\0"), 0) for data, line in modules
+    ]
+    info["modlist_paddr"] = blob.add(b"".join(entries))
+    info["memmap_paddr"] = blob.add(b"".join(struct.pack("<QQII", *region, 0) for region in memory or ()))
+    info["memmap_entries"] = len(memory or ())
+    if tables is not None:
+        info["rsdp_paddr"] = _add_tables(blob, tables)
+    start_info = blob.add(_start_info({**info, **(fields or {})}))
+    keep = _keep_rsdp(start_info + _RSDP_FIELD) if tables is None else b""
+    entry = blob.add(left + keep + _jump(_entry_of(boot.image), start_info))
+    return _elf(bytes(blob.data), entry)
+
+
+def _start_info(info):
+    order = ("magic", "version", "flags", "nr_modules", "modlist_paddr", "cmdline_paddr", "rsdp_paddr", "memmap_paddr",
+             "memmap_entries", "reserved")  # fmt: skip
+    return struct.pack("<IIIIQQQQII", *(info.get(name, 0) for name in order))
+
+
+def _entry_of(image):
+    """The image's PVH entry, which its note names."""
+    data = image.read_bytes()
+    head = struct.pack("<I4s", _PVH_NOTE, b"Xen\0")
+    return struct.unpack_from("<I", data, data.index(head) + len(head))[0]
+
+
+def _elf(data, entry):
+    """A file for QEMU: one segment, and the note that names the entry (QEMU reads 8 bytes of it)."""
+    note = struct.pack("<III4sQ", 4, 8, _PVH_NOTE, b"Xen\0", entry)
+    start = _PAGE
+    head = b"\x7fELF\x02\x01\x01" + bytes(9)
+    head += struct.pack("<HHIQQQIHHHHHH", 2, 62, 1, entry, 64, 0, 0, 64, 56, 2, 0, 0, 0)
+    head += struct.pack("<IIQQQQQQ", 1, 7, start, BASE, BASE, len(data), len(data), _PAGE)
+    head += struct.pack("<IIQQQQQQ", 4, 4, start + len(data), 0, 0, len(note), len(note), 4)
+    return head.ljust(start, b"\0") + data + note
+
+
+# --- ACPI ---
+
+
+def table(signature, body, wrong=0):
+    """An ACPI table with its checksum; wrong: what is added to it."""
+    head = signature + struct.pack("<IBB6s8sI4sI", 36 + len(body), 3, 0, b"PARAVN", b"MACHINES", 1, b"PRVN", 1)
+    data = bytearray(head + body)
+    data[9] = (-sum(data) + wrong) & 0xFF
+    return bytes(data)
+
+
+def madt(*entries, flags=1, apic=0xFEE00000, wrong=0):
+    """A MADT; flags: 1 says that there are 8259s."""
+    return table(b"APIC", struct.pack("<II", apic, flags) + b"".join(entries), wrong)
+
+
+def cpu(apic_id, enabled=1):
+    return struct.pack("<BBBBI", 0, 8, apic_id, apic_id, enabled)
+
+
+def x2apic_cpu(apic_id, enabled=1):
+    return struct.pack("<BBHIII", 9, 16, 0, apic_id, enabled, apic_id)
+
+
+def ioapic(address=0xFEC00000, gsi=0, number=0):
+    return struct.pack("<BBBBII", 1, 12, number, 0, address, gsi)
+
+
+def override(irq, gsi, flags=0):
+    return struct.pack("<BBBBIH", 2, 10, 0, irq, gsi, flags)
+
+
+# What a q35's own tables say of its I/O APIC.
+IOAPIC = (ioapic(), override(0, 2), override(5, 5, 13), override(9, 9, 13), override(10, 10, 13), override(11, 11, 13))
+
+
+def _add_tables(blob, tables):
+    """Add tables, the RSDT that lists them, and the RSDP; return its address."""
+    addresses = [blob.add(data) for data in tables]
+    rsdt = blob.add(table(b"RSDT", struct.pack(f"<{len(addresses)}I", *addresses)))
+    rsdp = bytearray(struct.pack("<8sB6sBI", b"RSD PTR ", 0, b"PARAVN", 0, rsdt))
+    rsdp[8] = -sum(rsdp) & 0xFF
+    return blob.add(bytes(rsdp))
