@@ -91,7 +91,7 @@ struct boot_info {
 
     struct boot_module modules[BOOT_MODULES_MAX];
     u32 nr_modules;
-    u32 modules_left_off;   /* beyond BOOT_MODULES_MAX, or not in the physical address space */
+    u32 modules_left_off;   /* beyond BOOT_MODULES_MAX, or with an impossible address */
     u32 module_strings_cut; /* too long or unreadable */
     u32 first_module_cut;   /* the first of these modules */
 

@@ -13,14 +13,14 @@
 
 static const char too_short[] = "tag: too short for its type";
 
-static const char *parse_module(const struct phys_window *content, struct boot_info *bi)
+static void parse_module(const struct phys_window *content, struct boot_info *bi)
 {
     const struct multiboot2_module *m = phys_window_get(content, content->start, sizeof(*m));
 
     if (!m)
-        return too_short;
-    boot_add_module(bi, m->start, (u64)m->end - m->start, content, content->start + sizeof(*m));
-    return NULL;
+        bi->modules_left_off++;
+    else
+        boot_add_module(bi, m->start, (u64)m->end - m->start, content, content->start + sizeof(*m));
 }
 
 static const char *parse_mmap(const struct phys_window *content, struct boot_info *bi)
@@ -40,16 +40,16 @@ static const char *parse_mmap(const struct phys_window *content, struct boot_inf
     return NULL;
 }
 
-/* The newer RSDP holds all that the older does: of two the longer is kept. */
-static const char *parse_rsdp(const struct phys_window *content, u32 size, struct boot_info *bi)
+/*
+ * The newer RSDP holds all that the older does: of two the longer is kept. One that is cut off is
+ * passed over: the kernel then reports that it has no ACPI tables.
+ */
+static void parse_rsdp(const struct phys_window *content, u32 size, struct boot_info *bi)
 {
-    if (content->size < size)
-        return too_short;
-    if (bi->rsdp_size < size) {
+    if (content->size >= size && bi->rsdp_size < size) {
         bi->rsdp_size = size;
         memcpy(bi->rsdp, content->base, size);
     }
-    return NULL;
 }
 
 static const char *parse_tag(u32 type, const struct phys_window *content, struct boot_info *bi)
@@ -61,13 +61,16 @@ static const char *parse_tag(u32 type, const struct phys_window *content, struct
         phys_window_string(content, content->start, bi->loader, sizeof(bi->loader));
         return NULL;
     case MULTIBOOT2_TAG_MODULE:
-        return parse_module(content, bi);
+        parse_module(content, bi);
+        return NULL;
     case MULTIBOOT2_TAG_MMAP:
         return parse_mmap(content, bi);
     case MULTIBOOT2_TAG_ACPI_OLD:
-        return parse_rsdp(content, RSDP_OLD_SIZE, bi);
+        parse_rsdp(content, RSDP_OLD_SIZE, bi);
+        return NULL;
     case MULTIBOOT2_TAG_ACPI_NEW:
-        return parse_rsdp(content, BOOT_RSDP_MAX, bi);
+        parse_rsdp(content, BOOT_RSDP_MAX, bi);
+        return NULL;
     default:
         return NULL; /* the specification has many more, and may get others */
     }

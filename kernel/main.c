@@ -101,7 +101,7 @@ static void misbehave(void)
 static void report_modules(const struct boot_info *info)
 {
     if (info->modules_left_off)
-        log_warn("modules: %u are left off: more than %u, or beyond the physical address space",
+        log_warn("modules: %u are left off: more than %u, or at an impossible address",
                  info->modules_left_off, BOOT_MODULES_MAX);
     if (info->module_strings_cut)
         log_warn("modules: the strings of %u are cut, the first that of module %u: unreadable, or "

@@ -61,9 +61,9 @@ static const struct lie lies[] = {
     LIE(block, cmdline.tag.size, UINT32_MAX, TAG_BAD),
     LIE(block, cmdline.tag.size, sizeof(struct block), TAG_BAD),
     LIE(block, cmdline.tag.size, sizeof(struct block) - 8, NO_END),
-    LIE(block, loader.tag.size, 8, TAG_BAD),  /* its text is taken for a tag */
-    LIE(block, loader.tag.size, 8 + 9, NULL), /* for people: it may be cut */
-    LIE(block, near.tag.size, 8 + 7, TOO_SHORT),
+    LIE(block, loader.tag.size, 8, TAG_BAD),   /* its text is taken for a tag */
+    LIE(block, loader.tag.size, 8 + 9, NULL),  /* for people: it may be cut */
+    LIE(block, near.tag.size, 8 + 7, TAG_BAD), /* its text is taken for a tag */
     LIE(block, near.tag.size, 8 + 8, TAG_BAD), /* its text is taken for a tag */
     LIE(block, near.text[3], 'x', NULL),       /* a module's string may be cut */
     LIE(block, near.m.end, 0x180fff, NULL),    /* a module may be left off */
@@ -80,8 +80,8 @@ static const struct lie lies[] = {
     LIE(block, mmap.head.entry_size, 80, ENTRY_BAD),
     LIE(block, mmap.head.entry_size, 0xfffffff8, ENTRY_BAD),
     LIE(block, mmap.entries[1].size, UINT64_MAX, NULL),
-    LIE(block, acpi_new.tag.size, 8 + 35, TOO_SHORT),
-    LIE(block, acpi_old.tag.size, 8 + 19, TOO_SHORT),
+    LIE(block, acpi_new.tag.size, 8 + 35, NULL),
+    LIE(block, acpi_old.tag.size, 8 + 19, NULL),
     LIE(block, end.tag.size, 0, TAG_BAD),
     LIE(block, end.tag.size, 16, TAG_BAD),
     LIE(block, end.tag.type, 77, NO_END),
@@ -178,6 +178,14 @@ static void test_many(void)
     CHECK_STR(parse_many(1, MULTIBOOT2_TAG_CMDLINE, text, sizeof(text)), TEXT_BAD);
 }
 
+/* A module's tag that is too short for an address: the module is left off. */
+static void test_short_module(void)
+{
+    CHECK_STR(parse_many(3, MULTIBOOT2_TAG_MODULE, "1234567", 7), NULL);
+    CHECK_EQ(bi.nr_modules, 0);
+    CHECK_EQ(bi.modules_left_off, 3);
+}
+
 /* A module's string of any length: it is cut where it does not fit, and counted. */
 static void test_module_string(void)
 {
@@ -202,6 +210,10 @@ static void test_rsdp(void)
 {
     struct block block = good;
 
+    block.acpi_new.tag.size = 8 + 35;
+    CHECK_STR(parse_bytes(parse, &block, sizeof(block)), NULL);
+    CHECK_EQ(bi.rsdp_size, 20);
+    block = good;
     block.acpi_new.tag.type = 99;
     CHECK_STR(parse_bytes(parse, &block, sizeof(block)), NULL);
     CHECK_EQ(bi.rsdp_size, 20);
@@ -220,6 +232,7 @@ int main(int argc, char **argv)
     RUN(test_good);
     RUN(test_address);
     RUN(test_many);
+    RUN(test_short_module);
     RUN(test_module_string);
     RUN(test_rsdp);
     return finish("multiboot2");
