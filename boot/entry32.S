@@ -92,7 +92,7 @@ start32:
 	jz	refuse32
 	testl	$CPUID_NX, %edx
 	jnz	1f
-	andl	$~EFER_NXE, PHYS(boot_efer)	/* pv/native/without_nx.c goes on from here */
+	andl	$~EFER_NXE, PHYS(boot_efer)	/* page tables do without it too: pv/native/without_nx.c */
 1:	movl	%edi, %esi
 
 	/* The first 4 GiB in pages of 2 MiB, and the tables above them: see boot_pml4. */

@@ -138,7 +138,7 @@ static bool copy_printable(char *to, const char *word, size_t cap)
     return whole;
 }
 
-/* List a word that is passed over. When the list is full, only the count goes on. */
+/* List a word that is passed over. When the list is full, the word is counted only. */
 static void add_foreign(struct cmdline *out, const char *word)
 {
     const size_t len = strlen(out->foreign);

@@ -7,8 +7,8 @@
  * is close to one in the table is an error, because it is a mistyped one.
  *
  * What stands between the first word "--" and the last one, or the end of the line if there is one
- * only, belongs to a program: its environment and arguments (lib/newlib/start.c). Whoever writes
- * the line closes it with a second "--", so that what others append does not become the program's.
+ * only, belongs to a program: its environment and arguments (lib/newlib/start.c). Close a program's
+ * words with a second "--", so that words which a loader appends do not become the program's.
  */
 #ifndef KERNEL_CMDLINE_H
 #define KERNEL_CMDLINE_H

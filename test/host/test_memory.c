@@ -129,7 +129,7 @@ static void test_ends(void)
     CHECK_STR(boot_memory_finish(&bi), NO_RAM);
 }
 
-/* The platform's devices win over what a loader calls the same addresses, whoever comes first. */
+/* The platform's devices win over what a loader calls the same addresses, in either order. */
 static void test_devices(void)
 {
     for (u32 type = 0; type < 9; type++)
