@@ -11,7 +11,7 @@ import traceback
 from pathlib import Path
 
 from . import bench, benchchart, benchfile, controls, emulators, iso, machines, machinetable, module
-from . import mutants, names, opreport, packaged, payloads, platforms, programs, repro, report, repros, runs
+from . import mutants, names, opreport, packaged, payloads, platforms, programs, report, reprocmd, repros, runs
 from . import selftest, setup, sizes, sourcemutants, suite, wanted, xen
 from .common import (
     EXIT_FAIL,
@@ -41,7 +41,9 @@ Paravane: one kernel image, every platform, one suite.
                  several --qemu: a column for each
                  --machines [sample]  on many CPUs and machines, or a few, each with what should happen there;
                  --filter picks them by name
-./run.sh repro   NAME|FILE.c|--all [--on P,P...] [--xen FILE|VERSION]...  is the bug there?
+./run.sh repro   NAME|FILE.c|FOLDER...|--all [--on P,P...] [--xen FILE|VERSION]...  is the bug there?
+                 [--json FILE] [--junit FILE] [--xen-append WORDS] [--gdb]
+                 [--bundle FILE.tar.gz]: source, image, logs, commands, hashes and versions, for a report
                  --controls [NAME...]: do the repros say bad of the Xens that setup --controls built?
 ./run.sh bench   [--on P,P...] [--counted] [--json FILE] [--svg FILE] [--against FILE [--limit RATIO]]
                  instructions of each op, counted without noise, and times, which are noisy
@@ -361,16 +363,16 @@ def _boot(args, caller):
         raise usage("boot: --on takes one platform")
     if asked.app:
         asked.image, asked.run = _build_app(asked, caller)
+    elif reprocmd.is_file(asked.run) and not asked.image:
+        asked.image, asked.run = reprocmd.build_payload(asked.run, caller)
     options = wanted.one(asked, caller, chosen, _options(asked, caller, chosen))
     options.run = asked.run or "suite"
+    reprocmd.check_payload(options.run, outside=bool(asked.image))
     if platforms.split_words(options.run) != [options.run]:
         raise usage("--run: the name of a payload has no blanks")
     if asked.gdb:
         options.gdb, options.timeout = True, 0
-        symbols = short(build_dir() / "paravane.debug.elf")
-        print("waiting for a debugger, in another terminal:")
-        print(f"  gdb {symbols} -ex 'target remote :1234' -ex 'hbreak kernel_main' -ex continue")
-        sys.stdout.flush()
+        reprocmd.print_gdb(options.image, "kernel_main", asked.xen and caller / asked.xen)
     files = module.read(caller / asked.module) if asked.module else None
     directory = runs.RunDirectory(options.image, files)
     result = directory.run(chosen[0], options, terminal=Terminal())
@@ -384,49 +386,9 @@ def _boot(args, caller):
 
 
 def _repro(args, caller):
-    """Status: of one repro its verdict; of several, whether all is as their heads say."""
-    asked = _parse("repro", args, ("--jobs", "--all", "--json", "--controls", "names", "machine"))
-    if asked.controls:
-        return _repro_controls(asked)
-    if bool(asked.names) == asked.all:
-        raise usage("repro: name repros, or say --all")
-    chosen = [repros.find(name, caller) for name in asked.names]
-    if asked.all:
-        chosen = list(repros.all_repros().values())
-    if len(chosen) > 1 and any(one.outside for one in chosen):
-        raise usage("repro: a file from outside of the tree has an image of its own: one at a time")
-    on = platforms.parse(asked.on) if asked.on else None
-    xens = repro.hypervisors(asked.xen, caller)
-    elf = caller / asked.image if asked.image else repro.build(chosen[0])
-    append = tuple(platforms.append_words(asked.append))
-    options = runs.Options(
-        elf, append=append, mem=asked.mem, smp=asked.smp, timeout=asked.timeout, pcpus=asked.pcpus
-    )
-    own = platforms.parse(",".join(name for one in chosen for name in one.platforms))
-    options = wanted.one(asked, caller, on or own, options, missing=EXIT_SKIP)
-    listed = repro.cases(chosen, on, xens, options, skip_others=asked.all)
-    directory = repro.run(listed, elf, asked.jobs)
-    repro.print_results(listed, directory)
-    status = repro.exit_code(listed, against_heads=len(chosen) > 1)
-    if asked.json:
-        report.write_json(caller / asked.json, repro.document(listed, status))
-    return status
-
-
-def _repro_controls(asked):
-    """Status: whether each repro says bad of its broken Xen, and good of the repaired one."""
-    if asked.all or asked.xen or asked.image:
-        raise usage("repro --controls has Xens of its own: no --all, --xen or --image beside it")
-    chosen = controls.choose(asked.names)
-    on = platforms.parse(asked.on) if asked.on else None
-    elf = repro.build(None)
-    options = runs.Options(elf, mem=asked.mem, smp=asked.smp, timeout=asked.timeout, pcpus=asked.pcpus)
-    listed = repro.control_cases(chosen, repros.all_repros(), on, options)
-    directory = repro.run(listed, elf, asked.jobs)
-    repro.print_results(listed, directory)
-    if not asked.names and not asked.on:
-        report.write_between(ROOT / "docs" / "repro.md", "controls", repro.control_rows(chosen, listed))
-    return EXIT_FAIL if any(case.surprise for case in listed) else EXIT_PASS if listed else EXIT_SKIP
+    more = "--jobs --all --json --junit --bundle --xen-append --gdb --controls names machine".split()
+    asked = _parse("repro", args, more)
+    return reprocmd.run_controls(asked) if asked.controls else reprocmd.run(asked, caller)
 
 
 def _bench(args, caller):

@@ -18,6 +18,7 @@ from .common import EXIT_USAGE, Trouble, short, usage
 OVMF_CODE = Path("/usr/share/OVMF/OVMF_CODE_4M.fd")
 OVMF_VARS = Path("/usr/share/OVMF/OVMF_VARS_4M.fd")
 
+GDB_PORT = 1234  # of this computer only: who may connect owns the machine
 DEFAULT_MEM = 256  # MiB for the guest
 XEN_MEM = 192  # MiB for Xen itself, on top of the guest's
 _HUGE_MEM = 8192  # MiB
@@ -134,7 +135,7 @@ class Platform:
             ram = f"memory-backend-ram,id=ram,size={mem}M,reserve=off"
             argv += ["-object", ram, "-machine", "memory-backend=ram"]
         if boot.gdb:
-            argv += ["-s", "-S"]
+            argv += ["-gdb", f"tcp:127.0.0.1:{GDB_PORT}", "-S"]
         if boot.icount:
             argv += ["-icount", "shift=0,sleep=off", "-rtc", "base=2026-01-01T00:00:00,clock=vm"]
         return argv

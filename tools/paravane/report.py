@@ -41,12 +41,36 @@ def write_junit(path, results):
     _write(path, ET.tostring(root, encoding="utf-8", xml_declaration=True) + b"\n")
 
 
+def write_repro_junit(path, cases):
+    """One testsuite a platform, one testcase a repro and hypervisor: bad is a failure unless a head expects it,
+    and so is every other surprise; cannot tell is skipped."""
+    root = ET.Element("testsuites", name="paravane repro")
+    for name in dict.fromkeys(case.platform.name for case in cases):
+        suite = ET.SubElement(root, "testsuite", name=name)
+        mine = [case for case in cases if case.platform.name == name]
+        for case in mine:
+            words = (case.repro.name, case.label, f"#{case.number}" if case.number > 1 else "")
+            status = {"good": "pass", "cannot-tell": "skip"}.get(case.verdict, "fail")
+            if case.expected:
+                status = "fail" if case.surprise else "skip" if case.verdict == "cannot-tell" else "pass"
+            reason = f"{case.verdict}: {case.reason}"
+            _case(suite, " ".join(filter(None, words)), status, reason, "\n".join(case.result.tail()))
+        suite.set("time", f"{sum(case.result.seconds for case in mine):.3f}")
+        _count(suite)
+    ET.indent(root)
+    _write(path, ET.tostring(root, encoding="utf-8", xml_declaration=True) + b"\n")
+
+
 def _platform(root, result):
     suite = ET.SubElement(root, "testsuite", name=result.platform, time=f"{result.seconds:.3f}")
     for test in result.tests:
         _case(suite, test.name, test.status, test.reason, "\n".join(test.diagnostics))
     status = {"PASS": "pass", "SKIP": "skip"}.get(result.status, "fail")
     _case(suite, "verdict", status, result.reason, "\n".join(result.panic or result.tail()))
+    _count(suite)
+
+
+def _count(suite):
     for attribute, tag in (("tests", "testcase"), ("failures", "failure"), ("skipped", "skipped")):
         suite.set(attribute, str(len(list(suite.iter(tag)))))
 

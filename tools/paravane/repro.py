@@ -79,6 +79,9 @@ def build(repro):
         text = done.stdout.decode("utf-8", "replace").rstrip()
         what = short(repro.path) if repro else "the image"
         raise Trouble(f"{what} does not build:\n{text}", EXIT_SKIP)
+    if b"warning:" in done.stdout:
+        lines = done.stdout.decode("utf-8", "replace").splitlines()
+        print("\n".join(line for line in lines if not re.match(r"  [A-Z]+\t", line)), flush=True)
     return build_dir() / f"{target}.elf"
 
 
@@ -115,7 +118,8 @@ def cases(chosen, on, xens, options, skip_others=False):
             smp=max(options.smp, needs.get("smp", 0)),
             pcpus=options.pcpus or needs.get("pcpus", 0),
             cpu=options.cpu or needs.get("cpu", ""),
-            xen_append=tuple(repro.xen.split()),
+            xen_append=(*repro.xen.split(), *options.xen_append),
+            image=repro.image or options.image,
             timeout=needs.get("timeout", _TIMEOUT) if options.timeout is None else options.timeout,
         )
         for platform in wanted:
@@ -172,16 +176,17 @@ def _labels(versions):
     return {version: brief[version] if unique[version] else version for version in versions}
 
 
-def run(listed, image, jobs):
+def run(listed, jobs):
     """Runs all cases; fills in their results."""
-    directory = runs.RunDirectory(image)
+    directory, of_image = _directories(listed)
 
     def task(case):
         label = re.sub("[^A-Za-z0-9.+~#_-]+", "-", f"-{case.repro.name}-{case.version}").rstrip("-")
         label += f"#{case.number}" if case.number > 1 else ""
 
         def one(stop):
-            result = directory.run(case.platform, case.options, stop=stop, label=label)
+            run_of = of_image[case.options.image].run
+            result = run_of(case.platform, case.options, stop=stop, label=label)
             case.result = result
             case.verdict, case.reason = judge(result)
             return case
@@ -190,6 +195,14 @@ def run(listed, image, jobs):
 
     suite.run_all([task(case) for case in listed], jobs, one_line)
     return directory
+
+
+def _directories(listed):
+    """The run's directory, and {image: the same for its runs}."""
+    first, *others = dict.fromkeys(case.options.image for case in listed)
+    directory = runs.RunDirectory(first)
+    named = {path: directory.with_image(path, f"{path.stem}-{i}") for i, path in enumerate(others, 2)}
+    return directory, {first: directory, **named}
 
 
 def judge(result):

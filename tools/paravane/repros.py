@@ -17,6 +17,7 @@ weakest of the versions.
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Optional
 
 from . import archive, platforms
 from .common import EXIT_SKIP, ROOT, Trouble, usage
@@ -45,6 +46,7 @@ class Repro:
     xen: str = ""
     expect: dict = field(default_factory=dict)
     outside: bool = False
+    image: Optional[Path] = None  # which holds it, once that is built
 
     def expected(self, platform, version):
         """The verdict that the head promises, or an empty string."""

@@ -1,0 +1,144 @@
+"""The command repro: what it takes, what it writes, and how a debugger gets in."""
+
+import contextlib
+import hashlib
+import io
+import tarfile
+import tempfile
+import unittest
+import xml.etree.ElementTree as ET
+from pathlib import Path
+from unittest import mock
+
+from paravane import bundle, cli, platforms, report, repro, reprocmd, repros, runs
+from paravane.common import Trouble
+
+ONE = '/*\n * @platforms xen-pv\n */\nREPRO("one")\n'
+
+
+def case(verdict, expected="", name="one"):
+    one = repros.Repro(name, Path(f"{name}.c"), expect={"4": expected} if expected else {})
+    result = runs.Result("xen-pv", "PASS", hypervisor="4.17.5", seconds=1.0, directory="/nowhere")
+    options = runs.Options(Path("image"))
+    return repro.Case(one, platforms.PLATFORMS["xen-pv"], "4.17.5-1", options, result, verdict, "why", "4.17.5")
+
+
+class NamedTest(unittest.TestCase):
+    def test_files_and_folders(self):
+        with tempfile.TemporaryDirectory() as scratch:
+            Path(scratch, "drafts").mkdir()
+            Path(scratch, "empty").mkdir()
+            for name in ("one", "two"):
+                Path(scratch, "drafts", f"{name}.c").write_text(ONE.replace("one", name))
+            found = reprocmd._named(["drafts", "drafts/one.c", "xsa-213"], Path(scratch))
+            self.assertEqual([one.name for one in found], ["one", "two", "one", "xsa-213"])
+            self.assertTrue(found[0].outside and not found[3].outside)
+            with self.assertRaisesRegex(Trouble, "the folder empty has no C file"):
+                reprocmd._named(["empty"], Path(scratch))
+
+    def test_payload_of_boot(self):
+        self.assertTrue(reprocmd.is_file("repro:a/b.c") and reprocmd.is_file("repro:b.c"))
+        self.assertFalse(reprocmd.is_file("repro:b") or reprocmd.is_file("suite") or reprocmd.is_file(None))
+        reprocmd.check_payload("repro:xsa-213", outside=False)
+        reprocmd.check_payload("repro:mine", outside=True)
+        with self.assertRaisesRegex(Trouble, "no repro is called 'mine'; one in a file: --run repro:path/to/mine.c"):
+            reprocmd.check_payload("repro:mine", outside=False)
+
+
+class DebuggerTest(unittest.TestCase):
+    def said(self, image, xen=None):
+        with contextlib.redirect_stdout(io.StringIO()) as said:
+            reprocmd.print_gdb(image, "repro_run", xen)
+        return said.getvalue()
+
+    def test_symbols(self):
+        """The symbols are those of the image that boots, and of a Xen that was built beside them."""
+        with tempfile.TemporaryDirectory() as scratch:
+            image, xen = Path(scratch, "mine.elf"), Path(scratch, "xen.gz")
+            for path in (image, image.with_suffix(".debug.elf")):
+                path.touch()
+            self.assertIn(f"gdb {scratch}/mine.debug.elf -ex", self.said(image))
+            self.assertNotIn("xen-syms", self.said(image, xen))
+            Path(scratch, "xen-syms").touch()
+            self.assertIn(f"add-symbol-file {scratch}/xen-syms", self.said(image, xen))
+            image.with_suffix(".debug.elf").unlink()
+            self.assertIn(f"gdb {scratch}/mine.elf -ex", self.said(image))
+
+    def test_only_this_computer_can_connect(self):
+        boot = platforms.Boot(Path("i"), Path("m"), Path("d"), xen=Path("x"), gdb=True)
+        argv = platforms.PLATFORMS["xen-pv"].command(boot)
+        self.assertNotIn("-s", argv)
+        self.assertEqual(argv[argv.index("-gdb") + 1], "tcp:127.0.0.1:1234")
+
+    def test_one_machine(self):
+        asked = mock.Mock(xen=None)
+        with self.assertRaisesRegex(Trouble, "--gdb wants one repro, one platform"):
+            reprocmd._wait_for_gdb([case("good"), case("good")], asked, Path("."))
+
+
+class FilesTest(unittest.TestCase):
+    def test_junit(self):
+        with tempfile.TemporaryDirectory() as scratch:
+            path = Path(scratch, "j.xml")
+            cases = [case("good"), case("bad"), case("bad", "bad"), case("cannot-tell"), case("good", "bad"),
+                     case("cannot-tell", "good")]  # fmt: skip
+            report.write_repro_junit(path, cases)
+            suite = ET.parse(path).getroot()[0]
+            kinds = [one[0].tag if len(one) else "" for one in suite]
+            self.assertEqual(kinds, ["", "failure", "", "skipped", "failure", "failure"])
+            self.assertEqual(suite.get("failures"), "3")
+
+    def test_bundle(self):
+        """It holds the source, the logs and the hypervisor, and a hash of each."""
+        with tempfile.TemporaryDirectory() as scratch:
+            run = Path(scratch, "run")
+            (run / "xen-pv-one").mkdir(parents=True)
+            (run / "xen-pv-one" / "console.log").write_text("said")
+            source, xen, path = Path(scratch, "one.c"), Path(scratch, "xen-1.elf"), Path(scratch, "b.tar.gz")
+            source.write_text(ONE)
+            xen.write_text("Xen")
+            one = case("bad")
+            one.repro.path, one.options.xen = source, xen
+            bundle.write(path, [one], mock.Mock(path=run))
+            with tarfile.open(path) as archive:
+                read = {name: archive.extractfile(name).read().decode() for name in archive.getnames()}
+            self.assertEqual(read["b/run/xen-pv-one/console.log"], "said")
+            self.assertEqual(read["b/source/one.c"], ONE)
+            self.assertIn(f"{hashlib.sha256(b'Xen').hexdigest()}  xen/xen-1.elf", read["b/sha256"])
+            self.assertIn("xen: 4.17.5-1 (4.17.5)", read["b/versions"])
+            self.assertIn('"verdict": "bad"', read["b/verdicts.json"])
+            with self.assertRaisesRegex(Trouble, "cannot write"):
+                bundle.write(Path(scratch, "none", "b.tar.gz"), [one], mock.Mock(path=run))
+
+    def test_words_for_xen(self):
+        """--xen-append comes after the words of the head."""
+        one = repros.Repro("one", Path("one.c"), platforms=["xen-pv"], xen="xpti=dom0")
+        listed = repro.cases([one], None, [], runs.Options(Path("i"), timeout=9, xen_append=("pv=no-32",)))
+        self.assertEqual(listed[0].options.xen_append, ("xpti=dom0", "pv=no-32"))
+
+    def test_parse(self):
+        more = "--jobs --all --json --junit --bundle --xen-append --gdb --controls names machine".split()
+        asked = cli._parse("repro", ["one", "--xen-append", "-a b", "--bundle", "x.tar.gz", "--gdb"], more)
+        self.assertEqual((asked.xen_append, asked.bundle, asked.gdb), ("-a b", "x.tar.gz", True))
+
+
+class ImagesTest(unittest.TestCase):
+    def test_each_file_has_its_image(self):
+        """A run takes the image that its options name, also if the directory was made for another one."""
+        with tempfile.TemporaryDirectory() as scratch, mock.patch.object(
+            runs.image, "check"
+        ), mock.patch.object(runs, "build_dir", lambda: Path(scratch)):
+            for name in ("a", "b"):
+                Path(scratch, f"{name}.elf").write_text(name)
+            cases = [case("good"), case("good"), case("good")]
+            for one, name in zip(cases, "aba"):
+                one.options.image = Path(scratch, f"{name}.elf")
+            directory, of_image = repro._directories(cases)
+            for one, name in zip(cases, "aba"):
+                copy = of_image[one.options.image].image
+                self.assertEqual(copy.read_text(), name)
+                self.assertEqual(copy.parent, directory.path)
+
+
+if __name__ == "__main__":
+    unittest.main()
