@@ -116,6 +116,11 @@ const char *kit_exit_text(const struct kit_exit *left)
 
     if (left->vector >= VECTOR_SYSCALL && left->vector - VECTOR_SYSCALL < ARRAY_SIZE(calls))
         ksnprintf(text, sizeof(text), "%s", calls[left->vector - VECTOR_SYSCALL]);
+    else if (left->vector >= 32)
+        ksnprintf(text, sizeof(text), "vector 0x%llx", (unsigned long long)left->vector);
+    else if (left->vector == VECTOR_PF)
+        ksnprintf(text, sizeof(text), "#PF(0x%llx) at 0x%llx%s", (unsigned long long)left->error,
+                  (unsigned long long)left->address, left->refused ? " in the kernel" : "");
     else
         ksnprintf(text, sizeof(text), "%s(0x%llx)%s", exception_name(left->vector),
                   (unsigned long long)left->error, left->refused ? " in the kernel" : "");

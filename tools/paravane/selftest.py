@@ -216,6 +216,13 @@ def _repros(scratch):
         ("guest-crash", '    __asm__ volatile("ud2");', 125, "the guest, not the hyp.*#UD"),
         ("late", '    kit_deadline(200, "it");\n    for (;;)\n        barrier();', 1,
          r"bad .*it did not end within 200 ms"),
+        ("dying", '    dying_is_bad("it died");\n    __asm__ volatile("ud2");', 1, "bad .*it died: .*#UD"),
+        ("draft", "    int unused;\n    struct fault f;\n    PV_TRY(f)\n        *(volatile int *)NULL = 1;\n"
+         '    exercised();\n    good("%s", kit_fault_text(&f));', 0, r"warning: unused(.|\n)*good .*#PF\(0x2\) at 0x0"),
+        ("texts", '    if (strcmp(kit_exit_text(&(struct kit_exit){.vector = 0x81}), "vector 0x81"))\n        bad("0x81");\n'
+         '    exercised();\n'
+         '    good("%s", kit_exit_text(&(struct kit_exit){.vector = 14, .error = 4, .address = 0x1234}));',
+         0, r"good .*#PF\(0x4\) at 0x1234"),
         ("endless", "    for (;;)\n        barrier();", 125, "the guest, not the hyp.*TIMEOUT"),
     ]
     for name, body, status, words in table:
@@ -228,7 +235,7 @@ def _repros(scratch):
         ("no such repro", ["nothing"], EXIT_USAGE, "no repro is called"),
         ("no such file", ["nothing.c"], 125, "no file nothing.c"),
         ("no Xen", ["xsa-454", *on_pv, "--xen", str(scratch / "corrupt.elf")], 125, "not a Xen"),
-        ("no name", [], EXIT_USAGE, "name repros, or say --all"),
+        ("no name", [], EXIT_USAGE, "name repros, files or folders"),
     ):
         yield Step(f"bad input: repro, {name}", RUN + ["repro", *args], status, words)
     if not platforms.lacking(platforms.PLATFORMS["xen-pv"]):
