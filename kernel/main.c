@@ -42,6 +42,11 @@ static void __noreturn no_backend(void)
     pv_raw_end(VERDICT_ERROR);
 }
 
+static void on_pv_warn(const char *what)
+{
+    log_warn("%s", what);
+}
+
 void kernel_early(enum boot_protocol protocol, u64 loader_info)
 {
     cmdline.log = LOG_INFO; /* until the command line is read */
@@ -49,6 +54,7 @@ void kernel_early(enum boot_protocol protocol, u64 loader_info)
     if (!pv_select(protocol, loader_info)) /* which platform is this? fills the op table */
         no_backend();
     pv_panic_handler = on_pv_panic;
+    pv_warn_handler = on_pv_warn;
     trap_init(); /* an exception comes to the kernel from here on */
 }
 

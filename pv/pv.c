@@ -64,6 +64,23 @@ void pv_panic(const char *op, const char *fmt, ...)
     pv_panic_handler(op, what);
 }
 
+static void drop_warning(const char *what)
+{
+    (void)what;
+}
+void (*pv_warn_handler)(const char *what) = drop_warning;
+
+void pv_warn(const char *fmt, ...)
+{
+    char what[128];
+    va_list ap;
+
+    va_start(ap, fmt);
+    kvsnprintf(what, sizeof(what), fmt, ap);
+    va_end(ap);
+    pv_warn_handler(what);
+}
+
 /* How many ops each class has. */
 static const u8 class_sizes[] = {
 #define PV_CLASS_BEGIN(class) sizeof(struct pv_##class##_ops) / sizeof(void *),

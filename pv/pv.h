@@ -185,4 +185,11 @@ __noreturn void pv_raw_end(u8 status);
 extern __noreturn void (*pv_panic_handler)(const char *op, const char *what);
 __noreturn void pv_panic(const char *op, const char *fmt, ...) __printf(2, 3);
 
+/*
+ * How pv/ reports, in one line, what this machine lacks or got wrong and the run can do without.
+ * The kernel sets it to a line of its log; until then the line is lost.
+ */
+extern void (*pv_warn_handler)(const char *what);
+void pv_warn(const char *fmt, ...) __printf(1, 2);
+
 #endif

@@ -4,6 +4,7 @@
 #include "kernel/trap.h"
 #include "lib/format.h"
 #include "lib/madt.h"
+#include "lib/mptable.h"
 #include "lib/string.h"
 #include "test/cpus.h"
 #include "test/mm_util.h"
@@ -56,17 +57,29 @@ TEST(smp, names_are_the_platforms, cpu_describe)
     EXPECT(!strncmp(cut, wanted, 2) && !cut[2] && cut[3] == '?');
 }
 
+/* CPU 0 counts also where the firmware does not list it. */
+static u32 count_listed(const struct apic_config *config)
+{
+    u32 own = 0, count = config->nr_cpus + 1;
+
+    EXPECT_EQ(pv_apic_read(APIC_ID, &own), 0);
+    for (u32 i = 0; i < config->nr_cpus; i++)
+        count -= config->apic_ids[i] == own;
+    return count;
+}
+
 /* The firmware's table is read here once more. On Xen a guest's CPUs are not the firmware's. */
-TEST(smp, the_firmware_lists_as_many_cpus, platform_init, cpu_count)
+TEST(smp, the_firmware_lists_as_many_cpus, memory_map, cpu_count)
 {
     const struct phys_window low = {(const u8 *)DIRECT_MAP_BASE, 0, BOOT_MAP_SIZE};
-    static struct madt_info madt;
+    static struct apic_config config;
 
     if (strcmp(pv_backend_name(), "native"))
         SKIP("the hypervisor says how many CPUs there are");
-    if (!madt_parse(acpi_find_table(&low, boot_info_ptr, "APIC"), &madt))
+    if (!madt_parse(acpi_find_table(&low, boot_info_ptr, "APIC"), &config) &&
+        !mptable_parse(&low, &config))
         SKIP("no table lists CPUs");
-    EXPECT_EQ(pv_cpu_count(), madt.nr_cpus);
+    EXPECT_EQ(pv_cpu_count(), count_listed(&config));
 }
 
 static u32 caught[PV_CPUS_MAX];

@@ -3,6 +3,7 @@
  * each 16 bytes of that page. x2APIC is used where the firmware has switched to it and in virtual
  * machines that offer it; elsewhere it wants interrupt remapping, which this kernel does not have.
  */
+#include "boot/boot_info.h"
 #include "pv/native/apic.h"
 #include "pv/native/io.h"
 #include "pv/native/mmio.h"
@@ -22,6 +23,8 @@ enum {
     APIC_REGISTERS_END = 0x400, /* as a mask's 64 bits */
 };
 
+#define XAPIC_BROADCAST   0xffu
+#define X2APIC_BROADCAST  0xffffffffu
 #define APIC_BASE_ADDRESS 0x000ffffffffff000ull
 
 static bool present, x2apic;
@@ -95,6 +98,8 @@ int native_apic_icr(u32 apic_id, u32 command)
 
     if (!present)
         return -ENODEV;
+    if (!x2apic && apic_id > XAPIC_BROADCAST)
+        return -EINVAL;
     if (x2apic) {
         __asm__ volatile("mfence; lfence" ::: "memory");
         wrmsr(MSR_X2APIC + APIC_ICR_LOW / 16, (u64)apic_id << 32 | command);
@@ -119,6 +124,17 @@ static void enable_in_best_mode(u32 ecx)
         wrmsr(MSR_APIC_BASE, base |= APIC_BASE_X2APIC);
     x2apic = base & APIC_BASE_X2APIC;
     page = mmio_at(base & APIC_BASE_ADDRESS);
+}
+
+bool native_apic_can_address(u32 apic_id)
+{
+    return apic_id < (x2apic ? X2APIC_BROADCAST : XAPIC_BROADCAST);
+}
+
+void native_map_apic(struct boot_info *info)
+{
+    if (cpuid(1, 0).edx & CPUID1_EDX_APIC)
+        boot_add_devices(info, rdmsr(MSR_APIC_BASE) & APIC_BASE_ADDRESS, PAGE_SIZE);
 }
 
 bool native_apic_init(void)

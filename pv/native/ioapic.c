@@ -15,6 +15,7 @@ enum {
     IOAPIC_WINDOW = 0x10,
     IOAPIC_VERSION = 0x01,
     IOAPIC_ENTRIES = 0x10, /* two registers a pin */
+    PINS_MAX = (0x100 - IOAPIC_ENTRIES) / 2,
 
     ENTRY_ACTIVE_LOW = 1 << 13,
     ENTRY_LEVEL = 1 << 15,
@@ -27,11 +28,16 @@ enum {
     ICW3_MASTER = 1 << 2,
     ICW3_SLAVE = 2,
     ICW4_8086 = 0x01,
+
+    IMCR_INDEX = 0x22,
+    IMCR_DATA = 0x23,
+    IMCR = 0x70,
+    IMCR_APIC = 1,
 };
 
 static struct ioapic {
     u32 pa, gsi_base, pins;
-} ioapics[MADT_IOAPICS_MAX];
+} ioapics[APIC_IOAPICS_MAX];
 static u32 nr_ioapics;
 
 /* The register of this index, to be read and written until the next call. */
@@ -86,18 +92,44 @@ static void disable_8259(u16 port, u8 vector, u8 icw3)
     outb(port + 1, 0xff);
 }
 
-void native_ioapic_init(const struct madt_info *madt)
+/*
+ * 0 if the I/O APIC does not answer. What no device answers for reads as ones, which would be more
+ * pins than an index reaches, or in some emulators as zero.
+ */
+static u32 count_pins(u32 pa)
 {
-    if (madt->has_8259) {
+    const u32 version = *reg(pa, IOAPIC_VERSION), pins = (version >> 16 & 0xff) + 1;
+
+    return version && pins <= PINS_MAX ? pins : 0;
+}
+
+static void start_ioapic(const struct apic_ioapic *listed)
+{
+    const u32 pa = listed->pa, pins = count_pins(pa);
+
+    if (!pins) {
+        pv_warn("I/O APIC at %#x is ignored: it does not answer", pa);
+        return;
+    }
+    ioapics[nr_ioapics++] = (struct ioapic){pa, listed->gsi_base, pins};
+    for (u32 pin = 0; pin < pins; pin++)
+        *reg(pa, IOAPIC_ENTRIES + 2 * pin) = ENTRY_MASKED;
+}
+
+/* The IMCR connects the local APIC to the interrupt pins (MultiProcessor Specification, 3.6.2.1).
+ */
+void native_ioapic_init(const struct apic_config *config)
+{
+    if (config->has_8259) {
         disable_8259(PIC1, VECTOR_8259, ICW3_MASTER);
         disable_8259(PIC2, VECTOR_8259 + 8, ICW3_SLAVE);
     }
-    nr_ioapics = madt->nr_ioapics;
-    for (u32 i = 0; i < nr_ioapics; i++) {
-        const u32 pa = madt->ioapics[i].pa, pins = (*reg(pa, IOAPIC_VERSION) >> 16 & 0xff) + 1;
-
-        ioapics[i] = (struct ioapic){pa, madt->ioapics[i].gsi_base, pins};
-        for (u32 pin = 0; pin < pins; pin++)
-            *reg(pa, IOAPIC_ENTRIES + 2 * pin) = ENTRY_MASKED;
+    if (config->has_imcr) {
+        outb(IMCR_INDEX, IMCR);
+        outb(IMCR_DATA, IMCR_APIC);
     }
+    for (u32 i = 0; i < config->nr_ioapics; i++)
+        start_ioapic(&config->ioapics[i]);
+    if (!nr_ioapics)
+        pv_warn("no I/O APIC: no device's interrupt reaches this kernel");
 }

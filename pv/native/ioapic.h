@@ -2,10 +2,10 @@
 #ifndef PV_NATIVE_IOAPIC_H
 #define PV_NATIVE_IOAPIC_H
 
-#include "lib/madt.h"
+#include "lib/apic_config.h"
 
-/* Turns off the 8259s if there are any, and masks every pin. */
-void native_ioapic_init(const struct madt_info *madt);
+/* Turn off the 8259s if the machine has them, and mask every pin. */
+void native_ioapic_init(const struct apic_config *config);
 
 /* A pin's entry has 8 bits for the destination, and 255 means every CPU. */
 #define IOAPIC_ID_MAX 254

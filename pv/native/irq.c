@@ -52,8 +52,6 @@ static struct line {
 /* Held while a line's life begins or ends, and over each use of an I/O APIC's index register. */
 static bool busy;
 
-static struct madt_info madt;
-
 static u64 lock(void)
 {
     const u64 flags = irq_save();
@@ -116,22 +114,16 @@ const char *native_irq_init(const char *abi)
      * The PICs are silenced before the local APIC's LINT0: QEMU 7.2 otherwise keeps a request that
      * it can no longer take back, and raises #GP with error -14 once interrupts are enabled.
      */
-    native_ioapic_init(&madt);
+    native_ioapic_init(native_apic_config());
     if (!native_apic_init())
         return "the CPU has no local APIC";
-    native_smp_learn(&madt);
+    native_smp_learn(native_apic_config());
     for (u32 i = 0; i < NR_LINES; i++)
         native_own_vector((u8)(VECTOR_LINES + i), on_line);
     native_own_vector(VECTOR_FLUSH, native_on_flush);
     for (u32 i = 0; i < PV_NR_IPIS; i++)
         native_own_vector((u8)(VECTOR_IPIS + i), on_ipi);
     return NULL;
-}
-
-/* Called by the op platform_init: irq_init has no boot_info. */
-void native_irq_learn(const struct acpi_header *table)
-{
-    madt_parse(table, &madt);
 }
 
 static bool gsi_is_bound(u32 gsi)
@@ -172,7 +164,7 @@ static int bind(enum line_kind kind, u32 gsi, bool active_low)
 
 static int bind_source(enum pv_irq_source source, u32 number)
 {
-    const struct madt_isa_irq *isa = madt.isa + number % NR_ISA_IRQS;
+    const struct apic_isa_irq *isa = &native_apic_config()->isa[number % NR_ISA_IRQS];
 
     if (source == PV_IRQ_SOFT && !number)
         return bind(LINE_SOFT, 0, false);

@@ -3,6 +3,7 @@
 #define PV_NATIVE_NATIVE_H
 
 #include "lib/acpi.h"
+#include "lib/apic_config.h"
 #include "pv/pv.h"
 
 /* The class tables, and the functions: each op's has its name. */
@@ -69,8 +70,12 @@ extern const u8 native_syscall_entry[], native_syscall32_entry[], native_sysente
 /* clock.c */
 void native_clock_learn(const struct acpi_header *hpet, const struct acpi_header *fadt);
 
+/* firmware.c: called by the op memory_map; adds to *info what has to be mapped. */
+void native_find_apics(struct boot_info *info);
+const struct apic_config *native_apic_config(void);
+const char *native_why_one_cpu(void); /* if firmware lists no other; NULL: that is all */
+
 /* irq.c */
-void native_irq_learn(const struct acpi_header *madt);
 extern const u8 native_hlt[]; /* its hlt, one byte */
 
 /* shutdown.c */
@@ -78,8 +83,7 @@ void native_shutdown_init(const struct boot_info *info);
 void native_raw_end(u8 status) __noreturn; /* see struct pv_backend */
 
 /* smp.c */
-struct madt_info;
-void native_smp_learn(const struct madt_info *madt);
+void native_smp_learn(const struct apic_config *config);
 int native_send_vector(u32 cpu, u32 vector);
 void native_smp_learn_memory(const struct boot_info *info);
 

@@ -31,6 +31,7 @@ const char *native_early_init(u64 loader_info)
  */
 const char *native_memory_map(struct boot_info *info)
 {
+    native_find_apics(info);
     boot_add_devices(info, DEVICES_BASE, DEVICES_SIZE);
     if (native_vga_init())
         boot_add_devices(info, VGA_TEXT_BASE, VGA_TEXT_SIZE);
@@ -61,7 +62,6 @@ void native_platform_init(const struct boot_info *info)
 {
     native_shutdown_init(info);
     native_smp_learn_memory(info);
-    native_irq_learn(find_table(info, "APIC"));
     native_clock_learn(find_table(info, "HPET"), find_table(info, "FACP"));
 }
 

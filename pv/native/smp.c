@@ -1,11 +1,10 @@
 /*
- * Class 5 of the native backend. The firmware lists the CPUs in its MADT; each starts on an INIT
+ * Class 5 of the native backend. The firmware lists the CPUs (firmware.c); each starts on an INIT
  * and two start-up IPIs (Intel SDM vol. 3, section 9.4.4), and stops for good on an INIT alone.
  * IPIs are interrupts of the local APIC at fixed vectors.
  */
 #include "boot/layout.h"
 #include "lib/format.h"
-#include "lib/madt.h"
 #include "lib/string.h"
 #include "pv/native/apic.h"
 #include "pv/native/io.h"
@@ -32,19 +31,19 @@ _Static_assert(offsetof(struct native_start, how.area) == 16, "start.S knows the
 _Static_assert(offsetof(struct native_start, how.stack_top) == 24, "start.S knows the layout");
 _Static_assert(offsetof(struct native_start, how.entry) == 32, "start.S knows the layout");
 
-static u32 apic_ids[MADT_CPUS_MAX + 1], nr_cpus;
+static u32 apic_ids[APIC_CPUS_MAX + 1], nr_cpus;
 static bool up[PV_CPUS_MAX];
 static u32 trampoline_pa;
 
-/* CPU 0 is the one that runs, wherever the firmware lists it; the others come in its order. */
-void native_smp_learn(const struct madt_info *madt)
+/* CPU 0 is the one that runs, listed or not; the others follow in the firmware's order. */
+void native_smp_learn(const struct apic_config *config)
 {
     apic_ids[0] = native_apic_own_id();
     nr_cpus = 1;
     up[0] = true;
-    for (u32 i = 0; i < madt->nr_cpus; i++)
-        if (madt->apic_ids[i] != apic_ids[0])
-            apic_ids[nr_cpus++] = madt->apic_ids[i];
+    for (u32 i = 0; i < config->nr_cpus; i++)
+        if (config->apic_ids[i] != apic_ids[0])
+            apic_ids[nr_cpus++] = config->apic_ids[i];
 }
 
 static bool is_ram(const struct boot_info *info, u64 pa)
@@ -70,6 +69,8 @@ const char *native_smp_prepare(void)
 {
     const size_t size = (size_t)(native_trampoline_end - native_trampoline);
 
+    if (nr_cpus == 1)
+        return native_why_one_cpu();
     if (!trampoline_pa)
         return "no page of RAM below 512 KiB for other CPUs to start in";
     memcpy((void *)(DIRECT_MAP_BASE + trampoline_pa), native_trampoline, size);
@@ -94,9 +95,12 @@ bool native_cpu_is_up(u32 cpu)
     return cpu < PV_CPUS_MAX && READ_ONCE(up[cpu]);
 }
 
-static bool can_start(u32 cpu)
+/* 0, -EINVAL, or -EIO for a CPU that an INIT cannot reach alone: it might reset CPU 0 instead. */
+static int check_can_start(u32 cpu)
 {
-    return cpu < nr_cpus && cpu < PV_CPUS_MAX;
+    if (cpu >= nr_cpus || cpu >= PV_CPUS_MAX || cpu == pv_this_cpu())
+        return -EINVAL;
+    return native_apic_can_address(apic_ids[cpu]) ? 0 : -EIO;
 }
 
 static void wait_ns(u64 ns)
@@ -121,10 +125,12 @@ static void start_up(u32 apic_id)
 
 int native_cpu_up(u32 cpu, const struct pv_cpu_start *start)
 {
-    int hooked;
+    int hooked, error = check_can_start(cpu);
 
-    if (!can_start(cpu) || native_cpu_is_up(cpu))
-        return -EINVAL;
+    if (!error && native_cpu_is_up(cpu))
+        error = -EINVAL;
+    if (error)
+        return error;
     native_take_exception_stacks(cpu, start);
     native_start = (struct native_start){read_cr3(), read_cr4(), *start};
     hooked = pv_startup_ipi_hook(apic_ids[cpu], (u64)start->entry, start->stack_top);
@@ -153,8 +159,10 @@ void native_cpu_leave(void)
 /* After an INIT a CPU waits for a start-up IPI, and for nothing else. */
 int native_cpu_down(u32 cpu)
 {
-    if (!can_start(cpu) || cpu == pv_this_cpu())
-        return -EINVAL;
+    const int error = check_can_start(cpu);
+
+    if (error)
+        return error;
     WRITE_ONCE(up[cpu], false);
     return native_apic_icr(apic_ids[cpu], ICR_ASSERT | ICR_INIT);
 }

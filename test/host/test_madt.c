@@ -4,7 +4,7 @@
 #include "lib/madt.h"
 
 static u8 table[44 + 12 + 10 + 10];
-static struct madt_info info;
+static struct apic_config info;
 
 static bool parse(u32 length)
 {
@@ -83,7 +83,7 @@ static void put_cpu(u8 **at, bool x2, u32 id, u32 flags)
     *at += entry[1];
 }
 
-static u8 wide[44 + 16 * (MADT_CPUS_MAX + 8)];
+static u8 wide[44 + 16 * (APIC_CPUS_MAX + 8)];
 
 static bool parse_wide(const u8 *end)
 {
@@ -139,11 +139,43 @@ static void keeps_as_many_as_there_is_room_for(void)
 {
     u8 *at = wide + 44;
 
-    for (u32 id = 0; id < MADT_CPUS_MAX + 8; id++)
+    for (u32 id = 0; id < APIC_CPUS_MAX + 8; id++)
         put_cpu(&at, true, 2 * id, 1);
     CHECK(parse_wide(at));
-    CHECK_EQ(info.nr_cpus, MADT_CPUS_MAX);
-    CHECK_EQ(info.apic_ids[MADT_CPUS_MAX - 1], 2 * (MADT_CPUS_MAX - 1));
+    CHECK_EQ(info.nr_cpus, APIC_CPUS_MAX);
+    CHECK_EQ(info.apic_ids[APIC_CPUS_MAX - 1], 2 * (APIC_CPUS_MAX - 1));
+    CHECK_EQ(info.cpus_left_out, 8);
+}
+
+static void put_ioapic(u8 **at, u32 pa, u32 gsi_base)
+{
+    u8 *entry = *at;
+
+    memset(entry, 0, 12);
+    entry[0] = 1;
+    entry[1] = 12;
+    memcpy(entry + 4, &pa, 4);
+    memcpy(entry + 8, &gsi_base, 4);
+    *at += 12;
+}
+
+static void refuses_io_apics_that_cannot_be(void)
+{
+    u8 *at = wide + 44;
+
+    put_ioapic(&at, 0, 0);                   /* nowhere */
+    put_ioapic(&at, 0xfec00004, 0);          /* not aligned */
+    put_ioapic(&at, 0xfec00000, 0xfffffff0); /* its GSIs would wrap */
+    put_ioapic(&at, 0xfec01000, 48);
+    CHECK(parse_wide(at));
+    CHECK_EQ(info.nr_ioapics, 1);
+    CHECK_EQ(info.ioapics[0].pa, 0xfec01000);
+    CHECK_EQ(info.ioapics[0].gsi_base, 48);
+    for (u32 i = 0; i < APIC_IOAPICS_MAX + 2; i++)
+        put_ioapic(&at, 0xfec02000 + i * 0x1000, i * 24);
+    CHECK(parse_wide(at));
+    CHECK_EQ(info.nr_ioapics, APIC_IOAPICS_MAX);
+    CHECK_EQ(info.ioapics_left_out, 3);
 }
 
 int main(void)
@@ -154,5 +186,6 @@ int main(void)
     RUN(lists_cpus_in_order);
     RUN(believes_no_cpu_that_is_cut_off);
     RUN(keeps_as_many_as_there_is_room_for);
+    RUN(refuses_io_apics_that_cannot_be);
     return finish("madt");
 }

@@ -1,0 +1,24 @@
+/*
+ * The MP table, by which firmware without ACPI lists CPUs and interrupt controllers (Intel
+ * MultiProcessor Specification 1.4, chapters 4 and 5). A pure function that believes no entry
+ * unless all of it is inside the table.
+ */
+#ifndef LIB_MPTABLE_H
+#define LIB_MPTABLE_H
+
+#include "boot/boot_info.h"
+#include "lib/apic_config.h"
+
+/*
+ * The MP table numbers no interrupts of its own. The pins of its nth I/O APIC are the GSIs from
+ * n * MPTABLE_GSI_STEP on, because an I/O APIC has at most so many.
+ */
+#define MPTABLE_GSI_STEP 256
+
+/*
+ * Search the places that the specification names, and fill *config from the first table that is
+ * intact. Return false, with *config as apic_config_init leaves it, if there is not one.
+ */
+bool mptable_parse(const struct phys_window *w, struct apic_config *config);
+
+#endif

@@ -1,0 +1,76 @@
+/*
+ * Which table of the firmware lists the CPUs and interrupt controllers, and what of it this kernel
+ * can use. The MADT counts; without one, the MP table. A machine with neither has one CPU, and no
+ * device's interrupt reaches it.
+ */
+#include "lib/madt.h"
+#include "lib/mptable.h"
+#include "pv/native/apic.h"
+#include "pv/native/io.h"
+#include "pv/native/native.h"
+
+enum {
+    CPUID1_EDX_HTT = 1 << 28,
+    CPUID1_EBX_LOGICAL_SHIFT = 16, /* CPUs in the package */
+};
+
+static struct apic_config config;
+static bool has_madt, has_mptable;
+
+static bool is_ram(const struct boot_info *info, u64 pa)
+{
+    for (u32 i = 0; i < info->nr_regions; i++) {
+        const struct boot_region *r = &info->regions[i];
+
+        if (r->type == BOOT_RAM && pa >= r->base && pa - r->base < r->size)
+            return true;
+    }
+    return false;
+}
+
+/* Registers cannot be in RAM. A table that says so must not make this kernel overwrite its own
+ * memory. */
+static void drop_ioapics_in_ram(const struct boot_info *info)
+{
+    u32 kept = 0;
+
+    for (u32 i = 0; i < config.nr_ioapics; i++)
+        if (is_ram(info, config.ioapics[i].pa))
+            pv_warn("I/O APIC at %#x is ignored: RAM is there", config.ioapics[i].pa);
+        else
+            config.ioapics[kept++] = config.ioapics[i];
+    config.nr_ioapics = kept;
+}
+
+void native_find_apics(struct boot_info *info)
+{
+    has_madt = madt_parse(acpi_find_table(&native_low_memory, info, "APIC"), &config);
+    has_mptable = !has_madt && mptable_parse(&native_low_memory, &config);
+    if (config.cpus_left_out)
+        pv_warn("%u more CPUs than the %u that can be told apart are ignored", config.cpus_left_out,
+                APIC_CPUS_MAX);
+    if (config.ioapics_left_out)
+        pv_warn("%u more I/O APICs than the %u that can be used are ignored",
+                config.ioapics_left_out, APIC_IOAPICS_MAX);
+    drop_ioapics_in_ram(info);
+    for (u32 i = 0; i < config.nr_ioapics; i++)
+        boot_add_devices(info, ALIGN_DOWN(config.ioapics[i].pa, PAGE_SIZE), PAGE_SIZE);
+    native_map_apic(info);
+}
+
+const struct apic_config *native_apic_config(void)
+{
+    return &config;
+}
+
+/* An MP table is older than packages of several CPUs, and lists the first CPU of each. */
+const char *native_why_one_cpu(void)
+{
+    const struct cpuid_regs r = cpuid(1, 0);
+
+    if (!has_madt && !has_mptable)
+        return "neither an ACPI MADT nor an MP table lists CPUs";
+    if (has_mptable && r.edx & CPUID1_EDX_HTT && (r.ebx >> CPUID1_EBX_LOGICAL_SHIFT & 0xff) > 1)
+        return "the MP table lists one CPU of this package, and there is no ACPI MADT";
+    return NULL;
+}
