@@ -5,13 +5,11 @@
 #include "kernel/panic.h"
 #include "kernel/stack.h"
 #include "kernel/thread.h"
-#include "kernel/verdict.h"
 #include "mm/space.h"
 #include "mm/vmap.h"
 
-#define ANSWER_LIMIT_NS (10 * NS_PER_S) /* a CPU that has not come, or gone, by then will not */
-#define STOP_LIMIT_NS   NS_PER_S
-#define LOOK_NS         (50 * NS_PER_US)
+#define STOP_LIMIT_NS NS_PER_S
+#define LOOK_NS       (50 * NS_PER_US)
 
 u32 smp_online_count(void)
 {
@@ -22,11 +20,22 @@ u32 smp_online_count(void)
     return count;
 }
 
-/* The first C function of every CPU but the first, on the stack of its idle thread. */
+/* Return whether the CPU still may start: only one of it and smp_up gets true. */
+static bool claim_start(struct cpu *c)
+{
+    return __atomic_exchange_n(&c->start_wanted, false, __ATOMIC_SEQ_CST);
+}
+
+/*
+ * The first C function of every CPU but the first, on the stack of its idle thread. A CPU that
+ * arrives after smp_up has given it up halts before it touches anything.
+ */
 static void start_here(void)
 {
     struct cpu *c = this_cpu();
 
+    if (!claim_start(c))
+        pv_halt();
     cpu_init();
     pv_cpu_enter();
     mm_cpu_enter();
@@ -66,64 +75,42 @@ static void look_again_later(void)
     sleep_until(pv_clock_ns() + LOOK_NS);
 }
 
-int smp_up(u32 cpu)
+/* A CPU that has begun gets as long again: it may hold locks, so it cannot be given up. */
+static int wait_online(u32 cpu, u64 limit_ns)
 {
-    const u64 end = pv_clock_ns() + ANSWER_LIMIT_NS;
+    const u64 end = pv_clock_ns() + limit_ns;
+    struct cpu *c = &cpus[cpu];
+
+    while (!cpu_is_online(c)) {
+        if (pv_clock_ns() > end && claim_start(c)) {
+            pv_cpu_down(cpu);
+            return -ETIME;
+        }
+        if (pv_clock_ns() > end + ANSWER_LIMIT_NS)
+            return -ETIME;
+        look_again_later();
+    }
+    return 0;
+}
+
+int smp_up_within(u32 cpu, u64 limit_ns)
+{
     struct cpu *c = &cpus[cpu];
     int error;
 
     if (!cpu || cpu >= MIN(pv_cpu_count(), PV_CPUS_MAX) || cpu_is_online(c))
         return -EINVAL;
     error = prepare(c, cpu);
-    if (!error)
-        error = pv_cpu_up(cpu, &c->start);
-    while (!error && !cpu_is_online(c)) {
-        if (pv_clock_ns() > end)
-            return -ETIME;
-        look_again_later();
-    }
-    return error;
+    if (error)
+        return error;
+    __atomic_store_n(&c->start_wanted, true, __ATOMIC_SEQ_CST);
+    error = pv_cpu_up(cpu, &c->start);
+    return error ? error : wait_online(cpu, limit_ns);
 }
 
-static void must_come(u32 cpu)
+int smp_up(u32 cpu)
 {
-    const int error = smp_up(cpu);
-    char name[32];
-
-    if (!error)
-        return;
-    pv_cpu_describe(cpu, name, sizeof(name));
-    if (error == -ETIME)
-        finish(VERDICT_FAIL, "CPU %u (%s) does not answer within %u s of its start", cpu, name,
-               (u32)(ANSWER_LIMIT_NS / NS_PER_S));
-    finish(VERDICT_FAIL, "CPU %u (%s) cannot be started: error %d", cpu, name, error);
-}
-
-static void leave_off(u32 cpu, u32 count)
-{
-    char name[32];
-
-    pv_cpu_describe(cpu, name, sizeof(name));
-    log_warn("CPU %u (%s) is left off: this kernel uses %u of the %u", cpu, name, PV_CPUS_MAX,
-             count);
-}
-
-void smp_init(void)
-{
-    const u32 count = pv_cpu_count();
-    const char *why_not;
-
-    if (count == 1)
-        return;
-    why_not = pv_smp_prepare();
-    if (why_not)
-        finish(VERDICT_FAIL, "%u CPUs, of which one can be used: %s", count, why_not);
-    for (u32 cpu = 1; cpu < count; cpu++)
-        if (cpu < PV_CPUS_MAX)
-            must_come(cpu);
-        else
-            leave_off(cpu, count);
-    log_info("CPUs: %u up", smp_online_count());
+    return smp_up_within(cpu, ANSWER_LIMIT_NS);
 }
 
 /*
@@ -151,6 +138,19 @@ static void leave(void)
     pv_cpu_leave();
 }
 
+/* The CPU is offline and has nothing left to do but pv_cpu_leave. */
+static int wait_left(u32 cpu)
+{
+    const u64 end = pv_clock_ns() + ANSWER_LIMIT_NS;
+
+    while (pv_cpu_is_up(cpu)) {
+        if (pv_clock_ns() > end)
+            return -ETIME;
+        look_again_later();
+    }
+    return pv_cpu_down(cpu);
+}
+
 /* The CPU answers by taking the wish back: then it is offline, and goes, or it has refused. */
 int smp_down(u32 cpu)
 {
@@ -168,9 +168,7 @@ int smp_down(u32 cpu)
         return -ETIME;
     if (cpu_is_online(c))
         return -EBUSY;
-    while (pv_cpu_is_up(cpu))
-        look_again_later();
-    error = pv_cpu_down(cpu);
+    error = wait_left(cpu);
     timers_take_over(c);
     return error;
 }

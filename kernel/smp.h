@@ -7,9 +7,13 @@
 
 #include "kernel/cpu.h"
 
-/* Brings up every CPU that the platform lists. One that does not come ends the run, with its name.
- */
+#define ANSWER_LIMIT_NS (10 * NS_PER_S) /* a CPU that has not come, or gone, by then will not */
+
+/* Bring up every CPU that the platform lists. Leave off those that do not start, with a warning. */
 void smp_init(void);
+
+/* Why the platform offers CPU 0 only, if it has a reason other than that no more exist; or NULL. */
+const char *smp_why_alone(void);
 
 static inline bool smp_is_online(u32 cpu)
 {
@@ -25,6 +29,7 @@ u32 smp_online_count(void);
  */
 int smp_down(u32 cpu);
 int smp_up(u32 cpu);
+int smp_up_within(u32 cpu, u64 limit_ns); /* instead of 10 s */
 
 enum {
     CALL_DONE,

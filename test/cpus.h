@@ -10,6 +10,8 @@
 #define STORM_CPUS 8u
 
 #define NEEDS_CPUS(n) \
+    if (smp_why_alone()) \
+        SKIP("one CPU is used: %s", smp_why_alone()); \
     if (smp_online_count() < (n)) \
     SKIP("this machine has %u CPUs; --smp %u shows more", smp_online_count(), (n))
 
