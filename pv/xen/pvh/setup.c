@@ -3,6 +3,7 @@
  * Xen is asked for what the machine around the CPU would do: console, time, events, power.
  */
 #include "pv/cpuid.h"
+#include "pv/native/apic.h"
 #include "pv/native/io.h"
 #include "pv/native/native.h"
 #include "pv/selectors.h"
@@ -90,10 +91,19 @@ static const char *xen_pvh_early_init(u64 loader_info)
     return xen_share_pages();
 }
 
+/* Xen's map need not have the local APIC's page, which a guest without x2APIC uses. */
+static const char *xen_pvh_memory_map(struct boot_info *info)
+{
+    const char *error = xen_memory_map(info);
+
+    native_map_apic(info);
+    return error;
+}
+
 static const struct pv_setup_ops xen_pvh_setup_ops = {
     .early_init = xen_pvh_early_init,
     .trap_init = native_trap_init,
-    .memory_map = xen_memory_map,
+    .memory_map = xen_pvh_memory_map,
     .platform_init = (void *)xen_nop,
     .banner = xen_banner,
     .console_write = xen_console_write,
