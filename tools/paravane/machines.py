@@ -25,7 +25,7 @@ class Row:
 
     status PASS or ERROR: the verdict, with QEMU's exit status to it;
            HALT: the machine says its line and stands still, without a verdict;
-           STANDS: the verdict is PASS, and the machine stands still after it;
+           STANDS: the verdict is PASS, and the machine does not start again after it;
            MUTE: the verdict is PASS by QEMU's exit status alone, for the machine has no console.
     says: expressions that lines of the console match; never: those that none does.
     """
@@ -55,7 +55,7 @@ class Row:
     @property
     def expected(self):
         """The outcome in words."""
-        how = {"PASS": "passes", "ERROR": "refuses", "HALT": "halts", "STANDS": "passes, stands still"}
+        how = {"PASS": "passes", "ERROR": "refuses", "HALT": "halts", "STANDS": "passes, starts once"}
         how["MUTE"] = "passes without a console"
         return how[self.status] + "".join(f', says "{_plain(words)}"' for words in self.says)
 
@@ -136,7 +136,7 @@ def _run(directory, case, stop):
     if tuple(wanted) < row.qemu:
         least = ".".join(str(number) for number in row.qemu)
         return runs.Result(case.name, "SKIP", f"QEMU {case.version} has no such machine, {least} has")
-    label = f"-{case.name.replace(' ', '_').replace('/', '_')}"
+    label = "-" + re.sub(r"[^\w.+=@-]+", "_", case.name)  # QEMU takes a comma in a file's name for its own
     folder = directory.path / (row.platform + label)
     platform = platforms.PLATFORMS[row.platform]
     result = directory.run(platform, case.options, stop=stop, label=label, watch=_watch(row, folder))
