@@ -1,0 +1,137 @@
+/*
+ * Races inside the kernel, each looked at or provoked at every instruction of the code in question
+ * (test/step.h). What several CPUs do to each other at random is in test/smp_storm.c.
+ */
+#include "test/cpus.h"
+#include "test/mm_util.h"
+#include "test/step.h"
+
+/* ---- A CPU that waits for a call halts with interrupts disabled until then
+ * ----------------------- */
+
+static struct call call;
+static u64 interrupts_before; /* as the waiter said that it waits */
+static u32 open_to_interrupts;
+
+static u64 interrupts_taken(void)
+{
+    return irq_counts.interrupts + irq_counts.timers + irq_counts.ipis;
+}
+
+/* An interrupt that ends the wait here would come before the halt, which then does not end. */
+static void look_at_waiter(struct steps *steps, struct trap_frame *frame)
+{
+    (void)steps;
+    if (READ_ONCE(call.state) < CALL_WAITER)
+        interrupts_before = interrupts_taken();
+    else if (interrupts_taken() == interrupts_before)
+        open_to_interrupts += (frame->rflags & PV_FLAG_IF) != 0;
+}
+
+static void wait_for_call(void *arg)
+{
+    (void)arg;
+    smp_call_wait(&call);
+}
+
+static void end_call(struct timer *timer)
+{
+    (void)timer;
+    __atomic_store_n(&call.state, CALL_DONE, __ATOMIC_SEQ_CST);
+}
+
+TEST(race, waiter_enables_interrupts_by_the_halt_only, safe_halt)
+{
+    struct steps steps = {.between = look_at_waiter};
+    struct timer timer = {0};
+
+    call = (struct call){.state = CALL_ASKED};
+    open_to_interrupts = 0;
+    timer_start(&timer, pv_clock_ns() + 500 * NS_PER_MS, end_call);
+    step_through(&steps, wait_for_call, NULL);
+    EXPECT(steps.count > 100);
+    EXPECT_EQ(open_to_interrupts, 0);
+}
+
+/* ---- A CPU that goes down waits for those who are about to call it
+ * ------------------------------- */
+
+enum { CALLER = 1, LEAVER = 2, PATIENCE_NS = 5 * NS_PER_MS };
+
+static struct {
+    u32 hold_at;     /* the step at which the caller is held; ~0: it is not */
+    u32 first, last; /* steps with the caller counted, and the call not yet in the list */
+    bool held;
+    bool left; /* the CPU was gone while it had a caller */
+} going_down;
+
+static void count_here(void *arg)
+{
+    ++*(u32 *)arg;
+}
+
+/* Until the other CPU has decided to leave, and some more: it must still be up then. */
+static void hold_caller(void)
+{
+    const u64 end = pv_clock_ns() + 5 * NS_PER_S;
+
+    WRITE_ONCE(going_down.held, true);
+    while (smp_is_online(LEAVER) && pv_clock_ns() < end)
+        __builtin_ia32_pause();
+    spin(PATIENCE_NS);
+    going_down.left = smp_is_online(LEAVER) || !pv_cpu_is_up(LEAVER);
+}
+
+static void look_at_caller(struct steps *steps, struct trap_frame *frame)
+{
+    (void)frame;
+    if (!READ_ONCE(cpus[LEAVER].callers) || READ_ONCE(call.state) != CALL_ASKED)
+        return;
+    if (steps->count == going_down.hold_at)
+        hold_caller();
+    if (READ_ONCE(cpus[LEAVER].calls))
+        return;
+    if (!going_down.first)
+        going_down.first = steps->count;
+    going_down.last = steps->count;
+}
+
+static void ask(void *arg)
+{
+    (void)arg;
+    EXPECT_EQ(smp_call_async(LEAVER, &call), 0);
+}
+
+static void step_caller(void *arg)
+{
+    struct steps steps = {.between = look_at_caller};
+    u32 *const called = arg;
+
+    call = (struct call){.fn = count_here, .arg = called, .state = CALL_DONE};
+    step_through(&steps, ask, NULL);
+    smp_call_wait(&call);
+}
+
+TEST(race, cpu_that_goes_down_runs_what_a_slow_caller_adds, cpu_leave, cpu_down)
+{
+    struct thread *t;
+    u32 called = 0;
+
+    NEEDS_CPUS(3);
+    going_down.hold_at = ~0u;
+    going_down.first = going_down.left = going_down.held = 0;
+    t = thread_start("caller", CALLER, step_caller, &called);
+    REQUIRE(t);
+    thread_join(t);
+    REQUIRE(called == 1 && going_down.first);
+    going_down.hold_at = going_down.last; /* the instruction that adds the call comes next */
+    t = thread_start("caller", CALLER, step_caller, &called);
+    REQUIRE(t);
+    while (!READ_ONCE(going_down.held))
+        thread_yield();
+    EXPECT_EQ(smp_down(LEAVER), 0);
+    thread_join(t);
+    EXPECT(!going_down.left);
+    EXPECT_EQ(called, 2);
+    EXPECT_EQ(smp_up(LEAVER), 0);
+}
