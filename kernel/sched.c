@@ -178,14 +178,18 @@ void sched_leave_cpu(void)
         sched_enqueue(t, &cpus[0]);
 }
 
+/*
+ * The thread that was switched away from may run on another CPU once the queue is unlocked, and may
+ * destroy its space there: this CPU leaves the space's root before.
+ */
 void sched_arrive(void)
 {
     struct cpu *c = this_cpu();
     struct thread *t = c->thread;
 
     c->area.stack_limit = t->stack_limit;
-    spin_unlock(&c->queue_lock);
     mm_space_switch(t->space);
+    spin_unlock(&c->queue_lock);
     if (t->on_switch)
         t->on_switch(t, true);
     if (c->first && t != c->idle)

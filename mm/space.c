@@ -154,17 +154,23 @@ static int go_live(struct mm_space *s)
     return error ? -EINVAL : 0;
 }
 
+/*
+ * Each space is counted as used from before its root is written until after the next root is:
+ * mm_space_destroy frees a space that has no user.
+ */
 int mm_space_activate(struct mm_space *s)
 {
     const int error = go_live(s);
+    struct mm_space *left;
     u64 flags;
 
     if (error)
         return error;
     flags = pv_irq_save();
+    left = current_here();
     __atomic_fetch_add(&s->users, 1, __ATOMIC_SEQ_CST);
-    __atomic_fetch_sub(&current_here()->users, 1, __ATOMIC_SEQ_CST);
     mm_space_switch(s);
+    __atomic_fetch_sub(&left->users, 1, __ATOMIC_SEQ_CST);
     pv_restore_fl(flags);
     return 0;
 }

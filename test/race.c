@@ -6,6 +6,97 @@
 #include "test/mm_util.h"
 #include "test/step.h"
 
+/* ---- A space is in use until every CPU has left its root ---------------------------------------
+ */
+
+static struct mm_space space;
+static u32 exposed; /* instructions at which mm_space_destroy would free a root that is in use */
+
+static void look_at_users(struct steps *steps, struct trap_frame *frame)
+{
+    (void)steps, (void)frame;
+    exposed += pv_read_root().n == space.root.n && !READ_ONCE(space.users);
+}
+
+static void enter_and_leave_space(void *arg)
+{
+    (void)arg;
+    EXPECT_EQ(mm_space_activate(&space), 0);
+    EXPECT_EQ(mm_space_activate(&mm_kernel), 0);
+}
+
+TEST(race, space_is_in_use_while_its_root_is, write_root)
+{
+    struct steps steps = {.between = look_at_users};
+
+    exposed = 0;
+    REQUIRE(mm_space_create(&space) == 0);
+    enter_and_leave_space(NULL);
+    step_through(&steps, enter_and_leave_space, NULL);
+    EXPECT(steps.count > 50);
+    EXPECT_EQ(exposed, 0);
+    EXPECT_EQ(mm_space_destroy(&space), 0);
+}
+
+/*
+ * A thread that is switched away from may run on another CPU once its run queue is unlocked, leave
+ * its space there and destroy it: this CPU must not use the root any more.
+ */
+static struct thread *visitor;
+static bool switched, partner_over;
+
+static void look_at_queue_lock(struct steps *steps, struct trap_frame *frame)
+{
+    const bool in_space = pv_read_root().n == space.root.n;
+
+    (void)frame;
+    if (this_thread() == visitor)
+        return;
+    switched = true;
+    exposed += in_space && !spin_is_mine(&this_cpu()->queue_lock);
+    steps->over = !in_space;
+}
+
+static void yield(void *arg)
+{
+    (void)arg;
+    thread_yield();
+}
+
+/* A thread to switch to. */
+static void keep_ready(void *arg)
+{
+    while (!READ_ONCE(*(bool *)arg))
+        thread_yield();
+}
+
+static void switch_away(void *arg)
+{
+    EXPECT_EQ(mm_space_activate(&space), 0);
+    WRITE_ONCE(visitor, this_thread());
+    step_through(arg, yield, NULL);
+}
+
+TEST(race, thread_can_move_only_after_its_space_was_left, write_root, context_switch_start)
+{
+    struct steps steps = {.between = look_at_queue_lock};
+    struct thread *t, *partner;
+
+    exposed = 0;
+    switched = partner_over = false;
+    REQUIRE(mm_space_create(&space) == 0);
+    partner = thread_start("partner", 0, keep_ready, &partner_over);
+    REQUIRE(partner);
+    t = thread_start("visitor", 0, switch_away, &steps);
+    REQUIRE(t);
+    thread_join(t);
+    WRITE_ONCE(partner_over, true);
+    thread_join(partner);
+    EXPECT(switched);
+    EXPECT_EQ(exposed, 0);
+    EXPECT_EQ(mm_space_destroy(&space), 0);
+}
+
 /* ---- A CPU that waits for a call halts with interrupts disabled until then
  * ----------------------- */
 
