@@ -97,6 +97,86 @@ TEST(race, thread_can_move_only_after_its_space_was_left, write_root, context_sw
     EXPECT_EQ(mm_space_destroy(&space), 0);
 }
 
+/* ---- A page whose protection changes stays present ----------------------------------------------
+ */
+
+enum { PAGES = 3 };
+
+static const u64 *first_slot;
+static u32 absent;
+
+static void look_at_pages(struct steps *steps, struct trap_frame *frame)
+{
+    (void)steps, (void)frame;
+    for (u32 i = 0; i < PAGES; i++)
+        absent += !(READ_ONCE(first_slot[i]) & PTE_PRESENT);
+}
+
+static void protect_and_unprotect(void *arg)
+{
+    (void)arg;
+    EXPECT_EQ(mm_protect(&mm_kernel, TEST_VA, PAGES, 0), 0);
+    EXPECT_EQ(mm_protect(&mm_kernel, TEST_VA, PAGES, MM_WRITE), 0);
+}
+
+static bool map_pages(void)
+{
+    if (!EXPECT_EQ(mm_map_new(&mm_kernel, TEST_VA, PAGES, MM_WRITE, FRAME_ZEROED, FRAME_KERNEL), 0))
+        return false;
+    first_slot = mm_slot(&mm_kernel, TEST_VA, 1);
+    return true;
+}
+
+TEST(race, page_stays_present_while_it_is_protected, protect_start, protect_commit)
+{
+    struct steps steps = {.between = look_at_pages};
+
+    absent = 0;
+    REQUIRE(map_pages());
+    step_through(&steps, protect_and_unprotect, NULL);
+    EXPECT(steps.count > 100);
+    EXPECT_EQ(absent, 0);
+    mm_unmap_free(&mm_kernel, TEST_VA, PAGES);
+}
+
+struct page_reader {
+    u64 reads, faults;
+    bool over;
+};
+
+static void read_page(void *arg)
+{
+    struct page_reader *r = arg;
+
+    while (!READ_ONCE(r->over)) {
+        struct fault fault;
+        u64 value;
+
+        r->faults += !try_read(TEST_VA, &value, &fault);
+        r->reads++;
+    }
+}
+
+SOAK_TEST(race, other_cpu_reads_a_page_while_it_is_protected, protect_start, protect_commit)
+{
+    struct storm storm = {.normal = 1000, .soak = 10000};
+    struct page_reader reader = {0};
+    struct thread *t;
+
+    NEEDS_CPUS(2);
+    REQUIRE(map_pages());
+    t = thread_start("reader", 1, read_page, &reader);
+    REQUIRE(t);
+    while (storm_goes_on(&storm))
+        protect_and_unprotect(NULL);
+    WRITE_ONCE(reader.over, true);
+    thread_join(t);
+    EXPECT_EQ(reader.faults, 0);
+    print("# %u changes of protection, %llu reads\n", 2 * storm.done,
+          (unsigned long long)reader.reads);
+    mm_unmap_free(&mm_kernel, TEST_VA, PAGES);
+}
+
 /* ---- A CPU that waits for a call halts with interrupts disabled until then
  * ----------------------- */
 

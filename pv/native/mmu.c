@@ -101,12 +101,23 @@ pte_t native_get_and_clear_pte(pte_t *slot)
     return (pte_t){__atomic_exchange_n(&slot->raw, 0, __ATOMIC_SEQ_CST)};
 }
 
-/* Absent in between: a walk that finds nothing cannot set a bit in the old entry. */
-pte_t native_protect_start(pte_t *slot) __attribute__((alias("native_get_and_clear_pte")));
+pte_t native_protect_start(pte_t *slot)
+{
+    return (pte_t){READ_ONCE(slot->raw)};
+}
 
+/*
+ * The entry stays present, so that an access which both protections allow does not fault. A bit
+ * that a walk sets in the old entry makes the exchange fail, and is merged then.
+ */
 void native_protect_commit(pte_t *slot, pte_t old, pte_t changed)
 {
-    WRITE_ONCE(slot->raw, changed.raw | (old.raw & (PTE_ACCESSED | PTE_DIRTY)));
+    u64 now = old.raw;
+
+    while (!__atomic_compare_exchange_n(&slot->raw, &now,
+                                        changed.raw | (now & (PTE_ACCESSED | PTE_DIRTY)), false,
+                                        __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+        ;
 }
 
 pfn_t native_read_root(void)
