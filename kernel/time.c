@@ -19,13 +19,18 @@ static void insert(struct cpu *c, struct timer *timer)
     WRITE_ONCE(timer->queued, c);
 }
 
-static void remove(struct cpu *c, struct timer *timer)
+static void unlink_timer(struct cpu *c, const struct timer *timer)
 {
     struct timer **at = &c->timers;
 
     while (*at != timer)
         at = &(*at)->next;
     *at = timer->next;
+}
+
+static void remove(struct cpu *c, struct timer *timer)
+{
+    unlink_timer(c, timer);
     WRITE_ONCE(timer->queued, NULL);
 }
 
@@ -108,17 +113,36 @@ bool timer_stop(struct timer *timer)
     return was_queued;
 }
 
-/* That CPU is down. */
-void timers_take_over(struct cpu *c)
+/*
+ * Move all timers of from to this CPU's list. from is down, so that only take_off locks its list
+ * besides; it locks one list at a time. A timer is on one of the two lists whenever its owner
+ * looks: the owner may free a timer that is on none.
+ */
+static void move_all(struct cpu *me, struct cpu *from)
 {
     struct timer *timer;
 
-    while ((timer = READ_ONCE(c->timers))) {
-        if (timer == &c->slice)
-            take_off(timer);
-        else
-            timer_start(timer, timer->deadline, timer->fire);
+    spin_lock(&from->timer_lock);
+    spin_lock(&me->timer_lock);
+    while ((timer = from->timers)) {
+        if (timer == &from->slice) {
+            remove(from, timer);
+            continue;
+        }
+        unlink_timer(from, timer);
+        insert(me, timer);
     }
+    spin_unlock(&me->timer_lock);
+    spin_unlock(&from->timer_lock);
+}
+
+void timers_take_over(struct cpu *c)
+{
+    const u64 flags = pv_irq_save();
+
+    move_all(this_cpu(), c);
+    timer_fire_due();
+    pv_restore_fl(flags);
 }
 
 struct sleeper {

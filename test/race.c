@@ -177,6 +177,102 @@ SOAK_TEST(race, other_cpu_reads_a_page_while_it_is_protected, protect_start, pro
     mm_unmap_free(&mm_kernel, TEST_VA, PAGES);
 }
 
+/* ---- The owner of a timer may stop it while another CPU takes it over
+ * ---------------------------- */
+
+static struct cpu gone; /* has only what timers_take_over uses */
+static struct timer taken_over[2];
+
+static struct {
+    struct timer timer;
+    u32 act_at; /* the step at which the owner stops it */
+    bool acted, stopped;
+} owned;
+
+static void never_fires(struct timer *timer)
+{
+    (void)timer;
+    EXPECT(!"a timer fires an hour early");
+}
+
+static void queue_on_gone(struct timer *timer)
+{
+    timer->deadline = pv_clock_ns() + 3600 * NS_PER_S;
+    timer->fire = never_fires;
+    timer->queued = &gone;
+    timer->next = gone.timers;
+    gone.timers = timer;
+}
+
+/* Between two looks at lists that are not locked: the owner stops the timer, and its memory becomes
+ * something else. */
+static void stop_owned(struct steps *steps, struct trap_frame *frame)
+{
+    (void)frame;
+    if (owned.acted || steps->count < owned.act_at || !step_may_lock(&gone.timer_lock) ||
+        !step_may_lock(&this_cpu()->timer_lock))
+        return;
+    owned.acted = true;
+    owned.act_at = steps->count;
+    owned.stopped = timer_stop(&owned.timer);
+    memset(&owned.timer, 0, sizeof(owned.timer));
+    owned.timer.fire = never_fires;
+    steps->over = true;
+}
+
+static void take_over(void *arg)
+{
+    (void)arg;
+    timers_take_over(&gone);
+}
+
+static bool is_queued_here(const struct timer *timer)
+{
+    struct cpu *c = this_cpu();
+    const u64 flags = spin_lock_irqsave(&c->timer_lock);
+    const struct timer *at = c->timers;
+
+    while (at && at != timer)
+        at = at->next;
+    spin_unlock_irqrestore(&c->timer_lock, flags);
+    return at;
+}
+
+/* False at the end: no instruction is left at which the owner could stop the timer. */
+static bool take_over_once(void)
+{
+    struct steps steps = {.between = stop_owned};
+
+    owned.acted = false;
+    gone.timers = NULL;
+    gone.timer_lock.name = "test timers";
+    queue_on_gone(&taken_over[0]);
+    queue_on_gone(&owned.timer);
+    queue_on_gone(&taken_over[1]);
+    step_through(&steps, take_over, NULL);
+    EXPECT(!gone.timers);
+    EXPECT(timer_stop(&taken_over[0]));
+    EXPECT(timer_stop(&taken_over[1]));
+    if (owned.acted && EXPECT(owned.stopped))
+        return EXPECT(!is_queued_here(&owned.timer));
+    EXPECT(owned.acted || timer_stop(&owned.timer));
+    return false;
+}
+
+TEST(race, timer_is_stopped_at_each_instruction_of_a_take_over)
+{
+    u32 times = 0;
+
+    owned.act_at = 0;
+    while (take_over_once()) {
+        owned.act_at++;
+        times++;
+    }
+    EXPECT(times > 10);
+    print("# stopped at each of %u instructions\n", times);
+    timers_go_on();
+}
+
 /* ---- A CPU that waits for a call halts with interrupts disabled until then
  * ----------------------- */
 
