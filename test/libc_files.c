@@ -1,8 +1,11 @@
 /* Files, devices and time of newlib's port, and the errors that POSIX gives them. */
+#include "test/step.h"
 #include "test/test.h"
+#include "test/cpus.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -210,4 +213,80 @@ TEST(libc_files, environment)
     EXPECT(!getenv("PARAVANE"));
     EXPECT_EQ(getpid(), 1);
     EXPECT_ERRNO(fork(), ENOSYS);
+}
+
+/*
+ * Two threads move one position at once, the second at each instruction of the first one's call:
+ * neither move is lost.
+ */
+static struct {
+    int fd;
+    u32 act_at, moves_wanted, moves;
+    bool over;
+} seekers;
+
+static void *move_when_wanted(void *argument)
+{
+    while (!READ_ONCE(seekers.over)) {
+        if (READ_ONCE(seekers.moves) < READ_ONCE(seekers.moves_wanted)) {
+            lseek(seekers.fd, 1, SEEK_CUR);
+            __atomic_fetch_add(&seekers.moves, 1, __ATOMIC_SEQ_CST);
+        }
+        sched_yield();
+    }
+    return argument;
+}
+
+/* The other thread may run on another CPU, or on this one after the yield. */
+static void let_other_move(struct steps *steps, struct trap_frame *frame)
+{
+    const u64 end = pv_clock_ns() + (smp_online_count() > 1 ? 2 * NS_PER_MS : 0);
+
+    if (steps->count < seekers.act_at || !step_may_yield(frame))
+        return;
+    seekers.act_at = steps->count;
+    __atomic_fetch_add(&seekers.moves_wanted, 1, __ATOMIC_SEQ_CST);
+    while (READ_ONCE(seekers.moves) < seekers.moves_wanted && pv_clock_ns() < end)
+        __builtin_ia32_pause();
+    step_yield(steps, frame);
+    steps->over = true;
+}
+
+static void move_once(void *argument)
+{
+    (void)argument;
+    lseek(seekers.fd, 1, SEEK_CUR);
+}
+
+/* False if the call has fewer instructions. */
+static bool both_move_once(void)
+{
+    struct steps steps = {.between = let_other_move};
+    const u32 wanted = seekers.moves_wanted;
+
+    EXPECT_EQ(lseek(seekers.fd, 0, SEEK_SET), 0);
+    step_through(&steps, move_once, NULL);
+    while (READ_ONCE(seekers.moves) < seekers.moves_wanted)
+        sched_yield();
+    return seekers.moves_wanted > wanted && EXPECT_EQ(lseek(seekers.fd, 0, SEEK_CUR), 2);
+}
+
+TEST(libc_files, two_threads_seek_at_once)
+{
+    pthread_t other;
+    u32 rounds = 0;
+
+    memset(&seekers, 0, sizeof(seekers));
+    seekers.fd = open("/dev/zero", O_RDONLY);
+    REQUIRE(seekers.fd >= 3);
+    REQUIRE(pthread_create(&other, NULL, move_when_wanted, NULL) == 0);
+    while (rounds < 2000 && both_move_once()) {
+        seekers.act_at++;
+        rounds++;
+    }
+    WRITE_ONCE(seekers.over, true);
+    EXPECT_EQ(pthread_join(other, NULL), 0);
+    EXPECT(rounds > 20 && rounds < 2000);
+    EXPECT_EQ(close(seekers.fd), 0);
+    print("# moved at each of %u instructions\n", rounds);
 }

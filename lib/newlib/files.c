@@ -180,15 +180,11 @@ int write(int fd, const void *from, size_t len)
     return (int)len;
 }
 
-off_t lseek(int fd, off_t by, int whence)
+/* Return 0 and move the position, or return an error number. The lock is held. */
+static int seek_locked(struct file *f, off_t by, int whence, off_t *position)
 {
-    struct file *f = file_of(fd);
     off_t from, to;
 
-    if (!f)
-        return -1;
-    if (f->node.kind == NODE_CONSOLE)
-        return fail(ESPIPE);
     switch (whence) {
     case SEEK_SET:
         from = 0;
@@ -200,13 +196,30 @@ off_t lseek(int fd, off_t by, int whence)
         from = (off_t)f->node.size;
         break;
     default:
-        return fail(EINVAL);
+        return EINVAL;
     }
     if (__builtin_add_overflow(from, by, &to))
-        return fail(EOVERFLOW);
+        return EOVERFLOW;
     if (to < 0)
-        return fail(EINVAL);
-    return f->position = to;
+        return EINVAL;
+    *position = f->position = to;
+    return 0;
+}
+
+off_t lseek(int fd, off_t by, int whence)
+{
+    struct file *f = file_of(fd);
+    off_t position = 0;
+    int error;
+
+    if (!f)
+        return -1;
+    if (f->node.kind == NODE_CONSOLE)
+        return fail(ESPIPE);
+    __retarget_lock_acquire(&lock);
+    error = seek_locked(f, by, whence, &position);
+    __retarget_lock_release(&lock);
+    return error ? fail(error) : position;
 }
 
 static mode_t mode_of(enum node_kind kind)
