@@ -103,6 +103,17 @@ static void *detach_myself(void *done)
     return NULL;
 }
 
+/* A thread that is over still takes its place until it is off its CPU: EAGAIN until then. */
+static int create_when_there_is_room(pthread_t *thread, const pthread_attr_t *attr,
+                                     void *(*run)(void *), void *argument)
+{
+    int error;
+
+    while ((error = pthread_create(thread, attr, run, argument)) == EAGAIN)
+        sched_yield();
+    return error;
+}
+
 /* More of them than there is room for at once: what they leave is freed. */
 TEST(libc_threads, detached_threads_leave_nothing)
 {
@@ -114,15 +125,10 @@ TEST(libc_threads, detached_threads_leave_nothing)
     EXPECT_EQ(pthread_attr_setdetachstate(&attr, 7), EINVAL);
     EXPECT_EQ(pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED), 0);
     EXPECT(!pthread_attr_getdetachstate(&attr, &state) && state == PTHREAD_CREATE_DETACHED);
-    for (int i = 0; i < 150; i++) {
-        int error;
-
-        while ((error = pthread_create(&thread, &attr, return_self, NULL)) == EAGAIN)
-            sched_yield();
-        REQUIRE(error == 0);
-    }
+    for (int i = 0; i < 150; i++)
+        REQUIRE(create_when_there_is_room(&thread, &attr, return_self, NULL) == 0);
     EXPECT(pthread_join(thread, NULL) != 0);
-    REQUIRE(pthread_create(&thread, NULL, detach_myself, &done) == 0);
+    REQUIRE(create_when_there_is_room(&thread, NULL, detach_myself, &done) == 0);
     while (!__atomic_load_n(&done, __ATOMIC_SEQ_CST))
         sched_yield();
     EXPECT_EQ(done, 1);
