@@ -3,6 +3,7 @@
 #include "kernel/thread.h"
 #include "mm/heap.h"
 #include "mm/vmap.h"
+#include "test/cpus.h"
 #include "test/mm_util.h"
 
 enum { WORKERS = 4, SLOTS = 16, STRIDE = 64 };
@@ -298,4 +299,38 @@ TEST(mm_smp, lazy_sections_belong_to_threads, context_switch_start, context_swit
     EXPECT_EQ(mm_unmap(&mm_kernel, TEST_VA, 1), 0);
     frame_free(first, 0);
     frame_free(visits[0].frame, 0);
+}
+
+/* Of the pages from TEST_VA on another CPU has all translations; none may outlive the mapping. */
+static struct {
+    u64 count, read; /* bit n: page n could be read */
+} looked;
+
+static void look_at_pages(void *arg)
+{
+    (void)arg;
+    looked.read = 0;
+    for (u64 i = 0; i < looked.count; i++) {
+        struct fault fault;
+        u64 value;
+
+        if (try_read(TEST_VA + i * PAGE_SIZE, &value, &fault))
+            looked.read |= 1ull << i;
+    }
+}
+
+TEST(mm_smp, unmapped_pages_are_gone_on_other_cpus, flush_others, flush_one)
+{
+    static const u64 counts[] = {1, 2, 4, 15, 16, 17, 40};
+
+    NEEDS_CPUS(2);
+    for (size_t i = 0; i < ARRAY_SIZE(counts); i++) {
+        looked.count = counts[i];
+        REQUIRE(mm_map_new(&mm_kernel, TEST_VA, counts[i], 0, 0, FRAME_KERNEL) == 0);
+        EXPECT_EQ(smp_call(1, look_at_pages, NULL), 0);
+        EXPECT_EQ(looked.read, (1ull << counts[i]) - 1);
+        mm_unmap_free(&mm_kernel, TEST_VA, counts[i]);
+        EXPECT_EQ(smp_call(1, look_at_pages, NULL), 0);
+        EXPECT_EQ(looked.read, 0);
+    }
 }
