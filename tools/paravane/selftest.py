@@ -122,6 +122,8 @@ def _cpus(scratch):
             more = ["--smp", str(cpus), "--append", "test=smp.e*"]
             words = rf"CPU {cpus - 1}: 1000 units of work(.|\n)*{verdict}"
             yield boot(f"{cpus} CPUs come up", platform, *more, words=words)
+        more = ["--smp", "33", "--append", "test=smp.call*"]
+        yield boot("33 CPUs are called at once", platform, *more, words=verdict)
         more = ["--smp", "4", "--append", "plant=crash test=smp.cpus*"]
         others = r"CPU 1, thread idle:\s[^$]*CPU 3, thread idle:"
         yield boot("a panic stops 4 CPUs", platform, *more, status=EXIT_FAIL, words=others)
