@@ -181,15 +181,22 @@ void native_load_sp0(u64 sp)
     __asm__ volatile("movq %0, %%gs:%c1" : : "r"(sp), "i"(CPU_AREA_SP0) : "memory");
 }
 
-/* star: the kernel's selectors at 47:32, the user's base at 63:48; what sfmask names is cleared. */
+/*
+ * star: the kernel's selectors at 47:32, the user's base at 63:48; what sfmask names is cleared. On
+ * AMD's CPUs sysenter does not exist in long mode; an emulator that has it there all the same
+ * (docs/facts.md) is left without a code segment for it, so that it raises #GP.
+ */
 void native_syscall_init(void)
 {
+    struct pv_features f;
+
+    pv_cpu_features(&f);
     native_write_msr(MSR_STAR, (u64)KERNEL_CS << 32 | (u64)USER_CS32 << 48);
     native_write_msr(MSR_LSTAR, (u64)native_syscall_entry);
     native_write_msr(MSR_CSTAR, (u64)native_syscall32_entry);
     native_write_msr(MSR_SFMASK,
                      RFLAGS_TF | RFLAGS_IF | RFLAGS_DF | RFLAGS_IOPL | RFLAGS_NT | RFLAGS_AC);
-    native_write_msr(MSR_SYSENTER_CS, KERNEL_CS);
+    native_write_msr(MSR_SYSENTER_CS, f.syscall32 ? 0 : KERNEL_CS);
     native_write_msr(MSR_SYSENTER_ESP, 0);
     native_write_msr(MSR_SYSENTER_EIP, (u64)native_sysenter_entry);
     native_write_msr(MSR_EFER, native_read_msr(MSR_EFER) | EFER_SCE);
