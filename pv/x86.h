@@ -43,6 +43,7 @@
 #define RFLAGS_IOPL  (3ull << 12)
 #define RFLAGS_NT    (1ull << 14)
 #define RFLAGS_RF    (1ull << 16)
+#define RFLAGS_VM    (1ull << 17)
 #define RFLAGS_AC    (1ull << 18)
 
 #define DR6_SINGLE_STEP (1ull << 14)

@@ -17,6 +17,9 @@
 #define MSR_GS_BASE 0xc0000101
 #define MSR_KERNEL_GS_BASE 0xc0000102
 #define RFLAGS_IF (1 << 9)
+#define RFLAGS_VM (1 << 17)
+#define RFLAGS_TF (1 << 8)
+#define RFLAGS_RF (1 << 16)
 #define RFLAGS_IOPL (3 << 12)
 #define RFLAGS_FIXED 2
 #define IRET_CS 8			/* in what iretq loads: rip, cs, rflags, rsp, ss */
@@ -35,6 +38,9 @@
 	cmpb	$0, native_have_smap(%rip)
 	je	1f
 	clac
+1:	testl	$RFLAGS_VM, TRAP_FRAME_RFLAGS(%rbx)
+	jz	1f
+	orb	$3, TRAP_FRAME_CS(%rbx)		/* a selector of virtual-8086 mode has no RPL: it is a user's */
 1:	testb	$3, TRAP_FRAME_CS(%rbx)
 	.endm
 
