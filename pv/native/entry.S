@@ -192,13 +192,16 @@ native_iret:
 
 /*
  * sysretq takes rip from rcx and rflags from r11. A rip that is not canonical would fault in ring 0 with the
- * user's rsp on Intel's CPUs, so bits 63 to 47 must be 0, else iretq has it.
+ * user's rsp on Intel's CPUs, so bits 63 to 47 must be 0, else iretq has it. So it has flags with RF, which sysretq
+ * clears, or with TF, which steps sysretq itself.
  */
 	.globl	native_sysret
 native_sysret:
 	copy_frame
 	movq	TRAP_FRAME_RIP(%rbx), %rcx
 	shrq	$47, %rcx
+	jnz	frame_return
+	testl	$RFLAGS_TF | RFLAGS_RF, TRAP_FRAME_RFLAGS(%rbx)
 	jnz	frame_return
 	cli
 	set_frame_iopl
