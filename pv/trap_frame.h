@@ -7,6 +7,8 @@
 #ifndef PV_TRAP_FRAME_H
 #define PV_TRAP_FRAME_H
 
+#define TRAP_FRAME_R11    (6 * 8)
+#define TRAP_FRAME_RCX    (11 * 8)
 #define TRAP_FRAME_RIP    (17 * 8)
 #define TRAP_FRAME_CS     (18 * 8)
 #define TRAP_FRAME_RFLAGS (19 * 8)
@@ -36,6 +38,8 @@ struct trap_frame {
     u64 rip, cs, rflags, rsp, ss;
 };
 
+_Static_assert(offsetof(struct trap_frame, r11) == TRAP_FRAME_R11, "assembly knows the layout");
+_Static_assert(offsetof(struct trap_frame, rcx) == TRAP_FRAME_RCX, "assembly knows the layout");
 _Static_assert(offsetof(struct trap_frame, rip) == TRAP_FRAME_RIP, "assembly knows the layout");
 _Static_assert(offsetof(struct trap_frame, rflags) == TRAP_FRAME_RFLAGS,
                "assembly knows the layout");

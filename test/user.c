@@ -55,7 +55,7 @@ TEST(user, syscall_brings_every_register, iret, syscall_init, load_sp0)
 }
 
 /* iret gives user mode the rcx and r11 of the frame; sysret puts rip and rflags there. */
-TEST(user, iret_keeps_rcx_and_r11_and_sysret_need_not, iret, sysret)
+TEST(user, iret_keeps_rcx_and_r11_and_sysret_replaces_them, iret, sysret)
 {
     IN_SANDBOX;
     sandbox_prepare(user_code_syscall_arrival);
@@ -73,6 +73,13 @@ TEST(user, iret_keeps_rcx_and_r11_and_sysret_need_not, iret, sysret)
     EXPECT_EQ(sandbox.frame.rdi, 0x99);
     EXPECT_EQ(sandbox.frame.r8, sandbox_address(user_code_syscall_arrival));
     EXPECT_EQ(sandbox.frame.r9 & RFLAGS_IF, RFLAGS_IF);
+
+    sandbox_prepare(user_code_undefined);
+    sandbox_run(USER_BY_SYSRET);
+    EXPECT_EQ(sandbox.frame.rcx, sandbox_address(user_code_undefined));
+    EXPECT_EQ(sandbox.frame.r11 & RFLAGS_IF, RFLAGS_IF);
+    EXPECT_EQ(sandbox.frame.cs, USER_CS);
+    EXPECT_EQ(sandbox.frame.ss, USER_DS);
     sandbox_leave();
 }
 

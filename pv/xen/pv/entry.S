@@ -26,11 +26,11 @@
 2:	save_regs
 	.endm
 
-/* %rbx = frame. Where it leads to, Xen sees by its cs. */
-	.macro	return_to_frame flags
+/* %rbx = frame. Where it leads to, Xen sees by its cs. The error code becomes the flags: none. */
+	.macro	return_to_frame
 	restore_regs
-	addq	$8, %rsp			/* the vector; the error code becomes the flags */
-	movq	$\flags, (%rsp)
+	addq	$8, %rsp
+	movq	$0, (%rsp)
 	jmp	hypercall_page + __HYPERVISOR_iret * 32
 	.endm
 
@@ -44,7 +44,7 @@
 xen_pv_exception_isolated:
 	begin_frame
 	call	xen_pv_vector
-	return_to_frame 0
+	return_to_frame
 
 xen_pv_entry_start:
 
@@ -63,18 +63,25 @@ xen_pv_exception:
 	call	xen_pv_vector
 
 frame_return:
-	return_to_frame 0
+	return_to_frame
 
 	.globl	xen_pv_iret
 xen_pv_iret:
 	copy_frame
 	jmp	frame_return
 
-/* With VGCF_in_syscall Xen returns by sysret, and does not restore rcx and r11. */
+/*
+ * Not with VGCF_in_syscall, by which Xen would return by sysret: user mode would find Xen's own selectors in cs and
+ * ss, and in rcx and r11 what the hypercall left there, an address of the kernel's, whenever an event is pending.
+ */
 	.globl	xen_pv_sysret
 xen_pv_sysret:
 	copy_frame
-	return_to_frame VGCF_in_syscall
+	movq	TRAP_FRAME_RIP(%rbx), %rax
+	movq	%rax, TRAP_FRAME_RCX(%rbx)
+	movq	TRAP_FRAME_RFLAGS(%rbx), %rax
+	movq	%rax, TRAP_FRAME_R11(%rbx)
+	jmp	frame_return
 xen_pv_entry_end:
 
 /*
