@@ -10,6 +10,7 @@ enum {
     VECTOR_DB = 1,
     VECTOR_NMI = 2,
     VECTOR_BP = 3,
+    VECTOR_OF = 4,
     VECTOR_UD = 6,
     VECTOR_NM = 7,
     VECTOR_DF = 8,

@@ -32,6 +32,7 @@ static void end_user_run(struct trap_taker *taker, struct trap_frame *frame, u64
     this_thread()->on_switch = user->caller_on_switch;
     user->exit.fault_address = fault_address;
     user->exit.stack = (u64)(frame + 1);
+    user->exit.sp0 = user->sp;
     user->exit.refused = !from_user(frame);
     *user->frame = *frame;
     frame->rflags = 2; /* interrupts disabled */

@@ -20,6 +20,7 @@ enum user_entry {
 struct user_exit {
     u64 fault_address; /* of a page fault */
     u64 stack;         /* where the kernel's stack began when it was left */
+    u64 sp0;           /* where it was to begin (load_sp0) */
     bool refused;      /* the way into user mode faulted in the kernel: the frame was refused */
 };
 
