@@ -59,6 +59,7 @@ void boot_add_module(struct boot_info *bi, u64 base, u64 size, const struct phys
     }
     m->base = base;
     m->size = size;
+    m->cmdline[0] = '\0';
     if (cmdline_pa && phys_window_string(w, cmdline_pa, m->cmdline, sizeof(m->cmdline)) &&
         !bi->module_strings_cut++)
         bi->first_module_cut = bi->nr_modules;
@@ -86,7 +87,8 @@ const char *boot_parse(enum boot_protocol protocol, const struct phys_window *w,
 {
     const char *error;
 
-    memset(bi, 0, sizeof(*bi));
+    memset(bi, 0, offsetof(struct boot_info, map));
+    boot_forget_regions(bi);
     bi->protocol = protocol;
     bi->first_free_pa = image_end_pa;
     if (protocol == BOOT_MULTIBOOT2)

@@ -84,13 +84,6 @@ struct boot_info {
     char loader[BOOT_LOADER_MAX]; /* the loader's name for itself, "" if it has none */
     char cmdline[BOOT_CMDLINE_MAX];
 
-    struct boot_map map;
-    /* Filled by boot_memory_finish(): sorted, disjoint, none empty, RAM on page boundaries. */
-    struct boot_region regions[BOOT_REGIONS_MAX];
-    u32 nr_regions;
-
-    struct boot_module modules[BOOT_MODULES_MAX];
-    u32 nr_modules;
     u32 modules_left_off;   /* beyond BOOT_MODULES_MAX, or with an impossible address */
     u32 module_strings_cut; /* too long or unreadable */
     u32 first_module_cut;   /* the first of these modules */
@@ -107,6 +100,15 @@ struct boot_info {
      */
     u64 first_free_pa;
     struct boot_xen_pv xen_pv;
+
+    u32 nr_regions;
+    u32 nr_modules;
+
+    /* The tables come last, since boot_parse clears what is before them and the counts only. */
+    struct boot_map map;
+    /* Filled by boot_memory_finish(): sorted, disjoint, none empty, RAM on page boundaries. */
+    struct boot_region regions[BOOT_REGIONS_MAX];
+    struct boot_module modules[BOOT_MODULES_MAX];
 };
 
 /*

@@ -116,8 +116,10 @@ static void raise_types(struct boot_map *map, u64 base, u64 size, u32 type)
 
     if (base >= BOOT_PA_MAX || size == 0)
         return;
-    if (!map->nr_marks)
-        map->nr_marks = 1; /* the first mark is at 0, where a hole begins */
+    if (!map->nr_marks) {
+        map->marks[0] = (struct boot_mark){0, 0}; /* a hole begins at 0 */
+        map->nr_marks = 1;
+    }
     first = mark_at(map, base);
     last = mark_at(map, base + MIN(size, BOOT_PA_MAX - base));
     for (u32 i = first; i < last; i++)
@@ -145,7 +147,9 @@ bool boot_has_regions(const struct boot_info *bi)
 
 void boot_forget_regions(struct boot_info *bi)
 {
-    memset(&bi->map, 0, sizeof(bi->map));
+    bi->map.nr_marks = 0;
+    bi->map.joined = 0;
+    bi->map.ram_left_out = 0;
 }
 
 const char *boot_memory_finish(struct boot_info *bi)
