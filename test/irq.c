@@ -359,6 +359,10 @@ TEST(irq, device_interrupts_at_its_rate, irq_bind, irq_eoi, clock_ns, time_init)
                        : "no I/O APIC receives the RTC's interrupt");
     REQUIRE(line >= 0);
     EXPECT_EQ(pv_irq_bind(PV_IRQ_ISA, RTC_IRQ), -EBUSY);
+    if (!rtc_exists()) {
+        EXPECT_EQ(pv_irq_unbind((u32)line), 0);
+        SKIP("this machine has no real-time clock");
+    }
     EXPECT_EQ(irq_request((u32)line, on_beat, NULL), 0);
     rtc_start_beats(RTC_128_HZ);
     shortest = shortest_run();

@@ -1,6 +1,7 @@
 /* See test/rtc.h. */
 #include "test/rtc.h"
 #include "pv/pv.h"
+#include "pv/spinlock.h"
 
 enum {
     CMOS_INDEX = 0x70,
@@ -15,19 +16,32 @@ enum {
 
 static u8 rtc_a, rtc_b; /* before the beats */
 
+/* An interrupt's handler, on any CPU, uses the pair of ports too. */
+static struct spinlock lock = SPINLOCK("cmos");
+
 static u8 cmos_read(u8 index)
 {
+    const u64 flags = spin_lock_irqsave(&lock);
     u32 value = 0;
 
     pv_port_out(CMOS_INDEX, 1, index);
     pv_port_in(CMOS_DATA, 1, &value);
+    spin_unlock_irqrestore(&lock, flags);
     return (u8)value;
 }
 
 static void cmos_write(u8 index, u8 value)
 {
+    const u64 flags = spin_lock_irqsave(&lock);
+
     pv_port_out(CMOS_INDEX, 1, index);
     pv_port_out(CMOS_DATA, 1, value);
+    spin_unlock_irqrestore(&lock, flags);
+}
+
+bool rtc_exists(void)
+{
+    return cmos_read(RTC_A) != 0xff || cmos_read(RTC_B) != 0xff;
 }
 
 void rtc_start_beats(u8 rate)

@@ -11,6 +11,9 @@ enum {
     RTC_128_HZ = 0x09,
 };
 
+/* A port that no device answers reads as ones. */
+bool rtc_exists(void);
+
 void rtc_start_beats(u8 rate);
 void rtc_stop_beats(void);
 

@@ -335,50 +335,9 @@ TEST(time, steal_clock_never_falls, steal_ns)
     print("# stolen since this CPU was made: %llu ns\n", (unsigned long long)before);
 }
 
-TEST(time, wallclock_is_sane_and_does_not_go_back, get_wallclock)
-{
-    const u64 year_2024 = 1704067200000000000, year_2100 = 4102444800000000000;
-    u64 before = 0, after = 0;
-
-    if (pv_get_wallclock(&before) == -ENODEV)
-        SKIP("the platform has no wall clock");
-    EXPECT(before > year_2024);
-    EXPECT(before < year_2100);
-    for (int i = 0; i < 100; i++, before = after) {
-        REQUIRE(pv_get_wallclock(&after) == 0);
-        REQUIRE(after >= before);
-    }
-}
-
 static bool is_xen(void)
 {
     return glob_match("xen*", pv_backend_name());
-}
-
-/* 2028-02-29 23:59:58: two seconds on it is March. The right time is put back. */
-TEST(time, wallclock_can_be_set, set_wallclock, get_wallclock)
-{
-    const u64 leap_day = 1835481598 * NS_PER_S;
-    const u64 begin = pv_clock_ns();
-    u64 right = 0, now = 0;
-    int error;
-
-    if (pv_get_wallclock(&right) == -ENODEV)
-        SKIP("the platform has no wall clock");
-    error = pv_set_wallclock(leap_day);
-    EXPECT(error == 0 || (error == -EPERM && is_xen())); /* bare metal has nobody to forbid it */
-    EXPECT_EQ(pv_get_wallclock(&now), 0);
-    if (error) {
-        EXPECT(now >= right && now < right + 60 * NS_PER_S);
-        return;
-    }
-    EXPECT(now >= leap_day && now < leap_day + 60 * NS_PER_S);
-    EXPECT_EQ(pv_set_wallclock(right + (pv_clock_ns() - begin)), 0);
-    EXPECT_EQ(pv_get_wallclock(&now), 0);
-    EXPECT(now + 2 * NS_PER_S >= right && now < right + 60 * NS_PER_S);
-    EXPECT(pv_clock_ns() - begin < 60 * NS_PER_S);
-    EXPECT_EQ(pv_set_wallclock(4102444800 * NS_PER_S), -EINVAL);
-    EXPECT_EQ(pv_set_wallclock(~0ull), -EINVAL);
 }
 
 TEST(time, suspend_is_refused_where_it_cannot_be, suspend)

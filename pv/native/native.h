@@ -75,6 +75,9 @@ void native_find_apics(struct boot_info *info);
 const struct apic_config *native_apic_config(void);
 const char *native_why_one_cpu(void); /* if firmware lists no other; NULL: that is all */
 
+/* time.c */
+void native_rtc_learn(const struct acpi_header *fadt);
+
 /* irq.c */
 extern const u8 native_hlt[]; /* its hlt, one byte */
 

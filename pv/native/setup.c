@@ -62,6 +62,7 @@ void native_platform_init(const struct boot_info *info)
 {
     native_shutdown_init(info);
     native_smp_learn_memory(info);
+    native_rtc_learn(find_table(info, "FACP"));
     native_clock_learn(find_table(info, "HPET"), find_table(info, "FACP"));
 }
 

@@ -1,41 +1,52 @@
 /*
- * The native wall clock: the real-time clock in the CMOS (Motorola MC146818A data sheet;
- * the century register is where ACPI's FADT says it is on every PC, at 0x32).
+ * The native wall clock: the real-time clock in the CMOS (Motorola MC146818A data sheet). Its
+ * registers are reached through an index and a data port, so one CPU at a time uses the pair,
+ * interrupts disabled. Bit 7 of the index port holds back NMIs: it is always written as 0.
  */
+#include "lib/rtc.h"
+#include "lib/string.h"
 #include "pv/native/io.h"
 #include "pv/native/native.h"
-#include "lib/string.h"
-#include "lib/time.h"
 
 enum {
     CMOS_INDEX = 0x70,
     CMOS_DATA = 0x71,
+    CMOS_FIRST_RAM = 0x0e,
+    CMOS_LAST = 0x7f,
+    CMOS_ABSENT = 0xff, /* what a port reads that no device answers */
 
-    RTC_SECONDS = 0x00,
-    RTC_MINUTES = 0x02,
-    RTC_HOURS = 0x04,
-    RTC_DAY = 0x07,
-    RTC_MONTH = 0x08,
-    RTC_YEAR = 0x09,
-    RTC_STATUS_A = 0x0a,
-    RTC_STATUS_B = 0x0b,
-    RTC_CENTURY = 0x32,
+    RTC_REGISTER_A = 0x0a,
+    RTC_REGISTER_B = 0x0b,
+    RTC_A_UPDATING = 0x80,
+    RTC_B_SET = 0x80, /* no update while registers are written */
 
-    STATUS_A_UPDATING = 0x80,
-    STATUS_B_24_HOURS = 0x02,
-    STATUS_B_BINARY = 0x04,
-    STATUS_B_SET = 0x80, /* no update while registers are written */
-    HOURS_PM = 0x80,
+    FADT_CENTURY = 108,   /* ACPI 6.4, table 5.9: the register's index, or 0 */
+    CENTURY_USUAL = 0x32, /* on a PC without ACPI */
 };
 
 /* An update takes 2 ms at most; each read of the port about 1 us. */
 #define RTC_SPINS 100000
 
-/* In the order of the registers below. */
-enum { SECOND, MINUTE, HOUR, DAY, MONTH, YEAR, CENTURY, NR_FIELDS };
+/* The index of each field; RTC_CENTURY's is 0 where there is none. */
+static u8 indices[RTC_FIELDS] = {0x00, 0x02, 0x04, 0x07, 0x08, 0x09, CENTURY_USUAL};
 
-static const u8 registers[NR_FIELDS] = {RTC_SECONDS, RTC_MINUTES, RTC_HOURS,  RTC_DAY,
-                                        RTC_MONTH,   RTC_YEAR,    RTC_CENTURY};
+/* A pv/ spinlock would let the kernel switch threads where it is left: get_wallclock is an op. */
+static bool busy;
+
+static u64 lock(void)
+{
+    const u64 flags = irq_save();
+
+    while (__atomic_test_and_set(&busy, __ATOMIC_ACQUIRE))
+        __asm__ volatile("pause");
+    return flags;
+}
+
+static void unlock(u64 flags)
+{
+    __atomic_clear(&busy, __ATOMIC_RELEASE);
+    irq_restore(flags);
+}
 
 static u8 cmos_read(u8 index)
 {
@@ -49,90 +60,112 @@ static void cmos_write(u8 index, u8 value)
     outb(CMOS_DATA, value);
 }
 
-static bool rtc_wait_stable(void)
+void native_rtc_learn(const struct acpi_header *fadt)
 {
-    for (int spins = 0; spins < RTC_SPINS; spins++)
-        if (!(cmos_read(RTC_STATUS_A) & STATUS_A_UPDATING))
-            return true;
-    return false;
+    const u8 *const bytes = (const u8 *)fadt;
+
+    if (!fadt || fadt->length <= FADT_CENTURY)
+        return;
+    indices[RTC_CENTURY] = bytes[FADT_CENTURY];
+    if (bytes[FADT_CENTURY] < CMOS_FIRST_RAM || bytes[FADT_CENTURY] > CMOS_LAST)
+        indices[RTC_CENTURY] = 0;
 }
 
-static bool rtc_read_once(u8 rtc[NR_FIELDS])
+static u8 century(void)
 {
-    if (!rtc_wait_stable())
+    return indices[RTC_CENTURY] ? cmos_read(indices[RTC_CENTURY]) : 0;
+}
+
+static void read_fields(u8 fields[RTC_FIELDS])
+{
+    for (u32 i = 0; i < RTC_CENTURY; i++)
+        fields[i] = cmos_read(indices[i]);
+    fields[RTC_CENTURY] = century();
+}
+
+/* Two equal reads: no update came between them. The lock is held. */
+static bool read_stable(u8 fields[RTC_FIELDS])
+{
+    u8 again[RTC_FIELDS];
+
+    read_fields(fields);
+    read_fields(again);
+    return !memcmp(fields, again, sizeof(again));
+}
+
+/* The lock is held. A century that cannot be is not one: the firmware did not say where it is. */
+static bool write_fields(const struct civil_time *t, u8 register_b)
+{
+    u8 fields[RTC_FIELDS];
+    const bool has_century = rtc_is_century(century(), register_b);
+
+    if (!rtc_encode(t, register_b, has_century, fields))
         return false;
-    for (u32 i = 0; i < NR_FIELDS; i++)
-        rtc[i] = cmos_read(registers[i]);
+    cmos_write(RTC_REGISTER_B, register_b | RTC_B_SET);
+    for (u32 i = 0; i < RTC_CENTURY; i++)
+        cmos_write(indices[i], fields[i]);
+    if (has_century)
+        cmos_write(indices[RTC_CENTURY], fields[RTC_CENTURY]);
+    cmos_write(RTC_REGISTER_B, register_b & (u8)~RTC_B_SET);
     return true;
 }
 
-static bool rtc_to_time(u8 rtc[NR_FIELDS], u8 status_b, struct civil_time *t)
-{
-    const bool pm = !(status_b & STATUS_B_24_HOURS) && rtc[HOUR] & HOURS_PM;
+enum outcome { DONE, AGAIN, REFUSED };
 
-    rtc[HOUR] &= (u8)~HOURS_PM;
-    for (u32 i = 0; i < NR_FIELDS && !(status_b & STATUS_B_BINARY); i++)
-        rtc[i] = (u8)((rtc[i] >> 4) * 10 + (rtc[i] & 0xf));
-    if (!(status_b & STATUS_B_24_HOURS))
-        rtc[HOUR] = rtc[HOUR] % 12 + (pm ? 12 : 0);
-    *t = (struct civil_time){.year = rtc[CENTURY] * 100u + rtc[YEAR],
-                             .month = rtc[MONTH],
-                             .day = rtc[DAY],
-                             .hour = rtc[HOUR],
-                             .minute = rtc[MINUTE],
-                             .second = rtc[SECOND]};
-    return civil_time_valid(t);
+/*
+ * Calls act once no update is under way, with register B, the lock held; again while it says so.
+ * Returns -ENODEV if there is no clock, or one that never finishes.
+ */
+static int rtc_access(enum outcome (*act)(struct civil_time *t, u8 register_b),
+                      struct civil_time *t)
+{
+    enum outcome result = AGAIN;
+
+    for (int spins = 0; spins < RTC_SPINS && result == AGAIN; spins++) {
+        const u64 flags = lock();
+        const u8 a = cmos_read(RTC_REGISTER_A), b = cmos_read(RTC_REGISTER_B);
+        const bool absent = a == CMOS_ABSENT && b == CMOS_ABSENT;
+
+        if (!absent && !(a & RTC_A_UPDATING))
+            result = act(t, b);
+        unlock(flags);
+        if (absent)
+            break;
+    }
+    return result == DONE ? 0 : result == REFUSED ? -EINVAL : -ENODEV;
 }
 
-/* Two equal reads in a row: no update came in between. */
+static enum outcome get(struct civil_time *t, u8 register_b)
+{
+    u8 fields[RTC_FIELDS];
+
+    if (!read_stable(fields))
+        return AGAIN;
+    return rtc_decode(fields, register_b, t) ? DONE : REFUSED;
+}
+
+static enum outcome set(struct civil_time *t, u8 register_b)
+{
+    return write_fields(t, register_b) ? DONE : REFUSED;
+}
+
+/* A clock that holds no date, as after its battery failed, is as good as none. */
 int native_get_wallclock(u64 *ns)
 {
-    u8 first[NR_FIELDS], second[NR_FIELDS];
     struct civil_time t;
 
-    for (int tries = 0; tries < 8; tries++) {
-        if (!rtc_read_once(first) || !rtc_read_once(second))
-            return -ENODEV;
-        if (memcmp(first, second, sizeof(first)))
-            continue;
-        if (!rtc_to_time(first, cmos_read(RTC_STATUS_B), &t))
-            return -ENODEV;
-        *ns = civil_time_to_unix(&t) * 1000000000;
-        return 0;
-    }
-    return -ENODEV;
-}
-
-static void rtc_from_time(const struct civil_time *t, u8 status_b, u8 rtc[NR_FIELDS])
-{
-    const u32 values[NR_FIELDS] = {t->second, t->minute,     t->hour,      t->day,
-                                   t->month,  t->year % 100, t->year / 100};
-    const bool halves = !(status_b & STATUS_B_24_HOURS);
-
-    for (u32 i = 0; i < NR_FIELDS; i++) {
-        const u32 value = i == HOUR && halves ? (t->hour + 11) % 12 + 1 : values[i];
-
-        rtc[i] = (u8)(status_b & STATUS_B_BINARY ? value : value / 10 << 4 | value % 10);
-    }
-    if (halves && t->hour >= 12)
-        rtc[HOUR] |= HOURS_PM;
+    if (rtc_access(get, &t))
+        return -ENODEV;
+    *ns = civil_time_to_unix(&t) * 1000000000;
+    return 0;
 }
 
 int native_set_wallclock(u64 ns)
 {
-    u8 rtc[NR_FIELDS], status_b;
     struct civil_time t;
 
     if (!wallclock_valid(ns))
         return -EINVAL;
-    if (!rtc_wait_stable() || cmos_read(RTC_STATUS_B) == 0xff)
-        return -ENODEV;
     civil_time_from_unix(ns / 1000000000, &t);
-    status_b = cmos_read(RTC_STATUS_B) & (u8)~STATUS_B_SET;
-    cmos_write(RTC_STATUS_B, status_b | STATUS_B_SET);
-    rtc_from_time(&t, status_b, rtc);
-    for (u32 i = 0; i < NR_FIELDS; i++)
-        cmos_write(registers[i], rtc[i]);
-    cmos_write(RTC_STATUS_B, status_b);
-    return 0;
+    return rtc_access(set, &t);
 }

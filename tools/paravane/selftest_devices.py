@@ -4,6 +4,7 @@ import json
 import os
 import re
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 
@@ -28,6 +29,20 @@ def steps(scratch):
         yield boot("interrupts that an earlier kernel left", platform, *more, words=left)
     yield from _consoles(scratch)
     yield from _refusals(scratch)
+    yield from _clocks(scratch)
+
+
+def _clocks(scratch):
+    """The real-time clock may be missing, and may believe that it is any year."""
+    serial = ["-serial", "stdio"]
+    absent = rf"SKIP this machine has no real-time clock(.|\n)*SKIP the platform has no wall clock(.|\n)*{_VERDICT}"
+    yield _step("microvm: no real-time clock", _ends_well, scratch, "microvm", [*serial, "-machine", "rtc=off"],
+                absent, "test=*")  # fmt: skip
+    for year in (1999, 2024, 2098):
+        options = [*serial, "-rtc", f"base={year}-12-31T23:00:00"]
+        for platform in ("qemu", "grub"):
+            words = rf"# wall clock: {year}-12-31 23:(.|\n)*{_VERDICT}"
+            yield _step(f"{platform}: the year {year}", _ends_well, scratch, platform, options, words, "test=time.wall*")
 
 
 def _consoles(scratch):
@@ -61,8 +76,7 @@ def _machine(scratch, platform, options, words="test=boot.*", exit_device=True, 
     reason = platforms.lacking(platforms.PLATFORMS[platform])
     if reason:
         raise Skipped(reason)
-    directory = Path(scratch) / "machine"
-    directory.mkdir(exist_ok=True)
+    directory = Path(tempfile.mkdtemp(dir=scratch))
     given = directory / "testmodule"
     given.write_bytes(module.test_module())
     image = build_dir() / "paravane.elf"
@@ -87,9 +101,9 @@ def _end(qemu):
     qemu.stdout.close()
 
 
-def _ends_well(scratch, platform, options, words):
+def _ends_well(scratch, platform, options, words, tests="test=boot.*"):
     """Ends with the status PASS, having said words."""
-    qemu = _start(_machine(scratch, platform, options))
+    qemu = _start(_machine(scratch, platform, options, tests))
     try:
         output = qemu.communicate(timeout=_LIMIT)[0].decode("utf-8", "replace")
     except subprocess.TimeoutExpired:
