@@ -13,7 +13,18 @@
  *         bad("the result was %ld", result);
  *     }
  *
- * whose first comment has lines that `run.sh list --repros` prints (docs/repro.md). Context of all
+ * Besides this header a repro may use the whole kernel:
+ *
+ * - the op table, pv_NAME(...), pv/ops.def. Ops check what they are given, and return what the
+ *   platform refuses: pv_write_cr0 does not fault. To see what an instruction does, write it as
+ *   inline assembly inside of PV_TRY.
+ * - PV_TRY(fault) of kernel/trap.h runs a block and catches its exception.
+ * - debug_hook, nmi_hook and failsafe_hook of kernel/trap.h take #DB, NMI, the failsafe callback.
+ * - irq_request of kernel/irq.h handles events; irq_frame() is what was interrupted.
+ * - xen_shared_info and xen_vcpu_info() of pv/xen/xen.h are what Xen shares with this guest.
+ * - smp_call and more of kernel/smp.h, once kit_cpus has started the other CPUs.
+ *
+ * The first comment has lines that `run.sh list --repros` prints (docs/repro.md). Context of all
  * here: thread, on the boot CPU. What needs Xen ends the run as "cannot tell" where there is none.
  */
 #ifndef REPRO_KIT_H

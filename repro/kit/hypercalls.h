@@ -9,6 +9,7 @@
 #include <xen/xen.h>
 #include <xen/callback.h>
 #include <xen/event_channel.h>
+#include <xen/features.h>
 #include <xen/grant_table.h>
 #include <xen/memory.h>
 #include <xen/nmi.h>
@@ -34,6 +35,16 @@ enum {
     XEN_EPERM = 1,
     XEN_EINVAL = 22,
 };
+
+/* What Xen has had since 4.18, for headers that are older. An older Xen returns -ENOSYS. */
+#ifndef VCPUOP_register_runstate_phys_area
+#define VCPUOP_register_runstate_phys_area  14
+#define VCPUOP_register_vcpu_time_phys_area 15
+#endif
+#ifndef XENFEAT_runstate_phys_area
+#define XENFEAT_runstate_phys_area  18
+#define XENFEAT_vcpu_time_phys_area 19
+#endif
 
 long hypercall(unsigned int number, u64 a1, u64 a2, u64 a3, u64 a4, u64 a5);
 
