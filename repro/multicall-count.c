@@ -1,0 +1,47 @@
+/*
+ * The number of calls of a multicall, more than 32 bits wide.
+ *
+ * @title     a multicall's count is cut to 32 bits
+ * @affected  Xen before 4.20; fixed by d2bbb0d455
+ * @platforms xen-pv
+ * @expect    4.14=bad 4.17=bad 4.20=good
+ *
+ * Background: the second argument of a multicall is how many calls the list has. It is a register
+ * of 64 bits for a 64-bit guest.
+ *
+ * Mechanism: Xen took it as 32 bits, so that of 2^32 + 1 calls one was made, and success returned.
+ *
+ * Here the list has one call and the rest of its page is zero, which no list of 2^32 + 1 calls ends
+ * with: Xen has to reach an address that it cannot read, or refuse the count.
+ *
+ * Verdicts: good: an error, whatever was made before it. bad: 0, after one call. A count of 1 has
+ * to make the call.
+ *
+ * Cannot tell: where the count of 1 is refused.
+ */
+#include "repro/kit.h"
+
+#define NOT_MADE 0x5eed
+
+static long multicall(struct multicall_entry *call, u64 count)
+{
+    *call = MULTICALL(__HYPERVISOR_xen_version, XENVER_version);
+    call->result = NOT_MADE;
+    return hc_multicall(call, count);
+}
+
+REPRO("multicall-count")
+{
+    struct multicall_entry *call = kit_page();
+    long result;
+
+    kit_needs(KIT_XEN_PV);
+    result = multicall(call, 1);
+    if (result || call->result != kit_xen_version())
+        cannot_tell("a multicall of one call: %ld", result);
+    result = multicall(call, (1ull << 32) + 1);
+    exercised();
+    if (result)
+        good("2^32 + 1 calls: %ld", result);
+    bad("2^32 + 1 calls: 0, as if it were one");
+}
