@@ -10,7 +10,7 @@ import time
 import traceback
 from pathlib import Path
 
-from . import bench, benchchart, benchfile, controls, emulators, iso, machines, machinetable, module
+from . import bench, benchchart, benchfile, controls, emulators, hostile, iso, machines, machinetable, module
 from . import mutants, names, opreport, packaged, payloads, platforms, programs, report, reprocmd, repros, runs
 from . import selftest, setup, sizes, sourcemutants, suite, wanted, xen
 from .common import (
@@ -50,6 +50,8 @@ Paravane: one kernel image, every platform, one suite.
                  --linux: Lua's and SQLite's instructions, as a unikernel and as a Linux process in QEMU
                  --sizes: how big the image is, stripped, with more and with less in it
 ./run.sh programs [NAME,NAME...] [--on P,P...]  Lua and SQLite, guest against host
+./run.sh hostile [--on P,P...] [--cases N] [--seed N] [--case K]  random user code: does the kernel stand it, and is
+                 what becomes of it the same on each platform? --case decodes one
 ./run.sh mutants [--on P,P...] [--ops REGEX] [--jobs N] [--json FILE] ...  make each op wrong: the suite must fail
                  --source [--files GLOB]  make the wrong edits of test/mutants/source/, whose tests must fail
 ./run.sh iso     make build/paravane.iso, which GRUB boots by BIOS or UEFI
@@ -86,7 +88,7 @@ SOAK_MAX = 7 * 24 * 3600
 
 _WITH_VALUE = (
     "--on --run --app --module --filter --smp --pcpus --mem --xen --append --timeout --image --jobs --junit --json --ops --files --against --limit --svg"
-    " --soak --qemu --cpu --machine"
+    " --soak --qemu --cpu --machine --cases --seed --case"
 ).split()
 
 
@@ -146,6 +148,7 @@ def _dispatch(args, caller):
         "suite": _suite,
         "repro": _repro,
         "bench": _bench,
+        "hostile": _hostile,
         "mutants": _mutants,
         "programs": _programs,
         "iso": _iso,
@@ -188,6 +191,9 @@ def _parse(name, args, more=()):
             parser.add_argument(option, type=_ratio)
         elif option == "--soak":
             parser.add_argument(option, type=_number("seconds", 1, SOAK_MAX), default=0)
+        elif option in ("--cases", "--seed", "--case"):
+            default = {"--cases": 100000, "--seed": 1, "--case": None}[option]
+            parser.add_argument(option, type=_number(option[2:], 0 if option != "--cases" else 1, 1 << 48), default=default)
         elif option == "--jobs":
             parser.add_argument(option, type=_number("jobs", 1, 64), default=os.cpu_count() or 1)
         else:
@@ -413,6 +419,15 @@ def _bench(args, caller):
         report.write_text(caller / asked.svg, benchchart.render(document))
     fine = bench.compare(old, document, asked.limit) if old else True
     return EXIT_PASS if fine and not document.problems else EXIT_FAIL
+
+
+def _hostile(args, caller):
+    asked = _parse("hostile", args, ("--jobs", "--cases", "--seed", "--case"))
+    chosen = platforms.parse(asked.on or "qemu,xen-pv,xen-pvh")
+    options = _options(asked, caller, chosen)
+    first, cases = (0, asked.cases) if asked.case is None else (asked.case, 1)
+    directory = runs.RunDirectory(options.image)
+    return hostile.run(directory, chosen, options, asked.seed, first, cases, asked.jobs)
 
 
 def _mutants(args, caller):

@@ -55,6 +55,7 @@ def _steps(scratch):
     yield Step("a few of the sweep's machines", RUN + sample, words=r"machines as expected, 0 not")
     yield from _bare(build)
     yield from _proofs()
+    yield from _hostile()
     yield from _mutants()
     yield from selftest_input.steps(scratch)
     yield from selftest_devices.steps(scratch)
@@ -191,6 +192,16 @@ def _proofs():
             yield boot(f"planted {fault}", platform, *more, status=EXIT_FAIL, words=word)
         good = ["--run", "suite"]
         yield boot("nothing planted", platform, *good, words=r"paravane: verdict PASS")
+
+
+def _hostile():
+    """Random user code on three backends, the same outcome on each; and one case, decoded."""
+    argv = RUN + ["hostile", *RUN_LIMIT, "--cases", "20000"]
+    yield Step("random user code, compared", argv, words=r"qemu: PASS(.|\n)*xen-pv: PASS(.|\n)*xen-pvh: PASS")
+    intel = ["--on", "qemu", "--cpu", "max,vendor=GenuineIntel", "--cases", "20000", "--seed", "2"]
+    yield Step("random user code on a CPU of Intel's", RUN + ["hostile", *RUN_LIMIT, *intel], words="0 failures")
+    argv = RUN + ["hostile", *RUN_LIMIT, "--on", "qemu", "--case", "41"]
+    yield Step("random user code, one case", argv, words=r"# code 64-bit(.|\n)*left by vector")
 
 
 def _mutants():
