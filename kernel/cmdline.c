@@ -33,7 +33,8 @@ static const struct word words[] = {
     WORD("platform=", platform), WORD("echo=", echo),
     WORD("log=", log),           WORD("evtchn=", evtchn),
     WORD("soak=", soak),         WORD("mutate=", mutate),
-    WORD("nopatch", nopatch),    WORD("pv.sites", sites),
+    WORD("check=", check),       WORD("nopatch", nopatch),
+    WORD("pv.sites", sites),
 };
 
 const char log_levels[][6] = {

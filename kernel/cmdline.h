@@ -38,6 +38,7 @@ struct cmdline {
     char evtchn[CMDLINE_VALUE_MAX];   /* evtchn=2l|fifo  event channels; "": FIFO if Xen has it */
     char soak[CMDLINE_VALUE_MAX];   /* soak=S          seconds in which tests repeat what they do */
     char mutate[CMDLINE_VALUE_MAX]; /* mutate=OP:KIND  one op is replaced by a wrong one */
+    char check[CMDLINE_VALUE_MAX];  /* check=context   each call of an op is checked */
     bool nopatch;                   /* nopatch         ops stay calls through the table */
     bool sites;                     /* pv.sites        lists all calls of ops */
     enum log_level log;             /* log=error|warn|info|debug, default info */

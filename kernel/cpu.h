@@ -25,6 +25,7 @@ struct cpu {
     const struct trap_frame *irq_frame;
     struct trap_taker *hidden; /* the interrupted code's */
     struct irq_counts irqs;
+    u32 in_nmi; /* NMI handlers that run here */
 
     /* kernel/time.c: the deadlines of this CPU, the next one first. */
     struct timer *timers;

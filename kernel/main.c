@@ -100,6 +100,8 @@ static void misbehave(void)
 
     if (cmdline.mutate[0])
         check("mutate=", cmdline.mutate, mutate(cmdline.mutate));
+    if (cmdline.check[0])
+        check("check=", cmdline.check, check_ops(cmdline.check));
     if (plant)
         plant->run();
 }

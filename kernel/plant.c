@@ -12,6 +12,12 @@ __weak const char *mutate(const char *what)
     return "there is no suite in this image that could notice";
 }
 
+__weak const char *check_ops(const char *what)
+{
+    (void)what;
+    return "there is no suite in this image that could check";
+}
+
 void plant_wild_write(void)
 {
     *(volatile u64 *)0xffffff7fdead0000 = 1;

@@ -39,4 +39,8 @@ void plant_wild_write(void);
  */
 const char *mutate(const char *what);
 
+/* Replace every op by a wrapper that checks its caller (test/context.c); what is the value of
+ * check=. Return NULL, or what is wrong with the wish. Context: as mutate. */
+const char *check_ops(const char *what);
+
 #endif

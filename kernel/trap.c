@@ -148,12 +148,22 @@ static void on_failsafe(struct trap_frame *frame)
         failsafe_hook(frame);
 }
 
-static void on_nmi(struct trap_frame *frame)
+static void handle_nmi(struct trap_frame *frame)
 {
     if (smp_stop_nmi(frame))
         return;
     if (!nmi_hook || !nmi_hook(frame))
         panic_frame(frame, "NMI that nobody expects");
+}
+
+/* The thread stays on its CPU: NMI handlers do not switch. */
+static void on_nmi(struct trap_frame *frame)
+{
+    struct cpu *c = this_cpu();
+
+    c->in_nmi++;
+    handle_nmi(frame);
+    c->in_nmi--;
 }
 
 void trap_init(void)

@@ -63,6 +63,12 @@ static void plant_loop(void)
         barrier();
 }
 
+/* A call that check=context reports. */
+static void plant_context(void)
+{
+    pv_safe_halt();
+}
+
 /* The machine goes away before the verdict. */
 static void plant_silent(void)
 {
@@ -125,6 +131,7 @@ PLANT(divide, PLANT_TEST, plant_divide);
 PLANT(opcode, PLANT_TEST, plant_opcode);
 PLANT(stack, PLANT_TEST, plant_stack);
 PLANT(panic, PLANT_TEST, plant_panic);
+PLANT(context, PLANT_TEST, plant_context);
 PLANT(loop, PLANT_TEST, plant_loop);
 PLANT(silent, PLANT_TEST, plant_silent);
 PLANT(deadlock, PLANT_TEST, plant_deadlock);

@@ -36,6 +36,7 @@ static void require_round_trip(const struct cmdline *parsed)
     add_word(line, "evtchn", parsed->evtchn);
     add_word(line, "soak", parsed->soak);
     add_word(line, "mutate", parsed->mutate);
+    add_word(line, "check", parsed->check);
     strcat(line, parsed->nopatch ? "nopatch " : "");
     strcat(line, parsed->sites ? "pv.sites " : "");
     /* Words that were closed by "--" end in a blank, or are none. */

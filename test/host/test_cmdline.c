@@ -139,7 +139,7 @@ static void test_mistyped(void)
 {
     static const char *const keys[] = {
         "run=",    "test=", "plant=",  "platform=", "echo=",   "log=",
-        "evtchn=", "soak=", "mutate=", "nopatch",   "pv.sites"};
+        "evtchn=", "soak=", "mutate=", "check=",    "nopatch", "pv.sites"};
     char line[40];
 
     for (size_t k = 0; k < ARRAY_SIZE(keys); k++) {
@@ -194,7 +194,7 @@ static void test_all_words(void)
 }
 
 #define KNOWN \
-    "; known: run= pv= test= plant= platform= echo= log= evtchn= soak= mutate= nopatch pv.sites"
+    "; known: run= pv= test= plant= platform= echo= log= evtchn= soak= mutate= check= nopatch pv.sites"
 
 static const struct {
     const char *line;

@@ -26,7 +26,7 @@ ECHO_TOKEN = "sesame"
 _REFUSAL_LIMIT = 60  # seconds for a machine to be made, on a computer however busy
 _COMMAND_LINE_MAX = 1024  # with a longer one QEMU's loader overwrites its own data; also Xen PV's limit
 # kernel/cmdline.c, words
-WORDS = "run= pv= test= plant= platform= echo= log= evtchn= soak= mutate= nopatch pv.sites".split()
+WORDS = "run= pv= test= plant= platform= echo= log= evtchn= soak= mutate= check= nopatch pv.sites".split()
 
 _DEBUG_EXIT = ["-device", "isa-debug-exit,iobase=0xf4,iosize=0x4"]
 _XEN_WORDS = [
