@@ -276,6 +276,20 @@ static void leave_out_iret32(struct hostile_code *code, bool is_32bit)
             code->bytes[i] = 0xcb; /* retf */
 }
 
+/*
+ * No short jump to itself: after a load of ss the emulator (QEMU 7.2) keeps interrupts from it for
+ * as long as it loops, so that nothing could end the case.
+ */
+static void leave_out_jumps_to_self(struct hostile_code *code)
+{
+    for (u32 i = 1; i < code->length; i++) {
+        const u8 op = code->bytes[i - 1];
+
+        if (code->bytes[i] == 0xfe && (op >> 4 == 7 || op == 0xeb || (op >= 0xe0 && op <= 0xe3)))
+            code->bytes[i] = 0xfd;
+    }
+}
+
 /* retf, iret, call far, enter. */
 static bool has_far_transfer(const struct hostile_code *code)
 {
@@ -301,5 +315,6 @@ void hostile_make_code(struct hostile_random *r, struct hostile_code *code, bool
         code->is_far |= has_far_transfer(code);
     }
     leave_out_iret32(code, is_32bit);
+    leave_out_jumps_to_self(code);
     code->changes_none &= !code->last;
 }
