@@ -31,7 +31,10 @@
 extern const struct libc_app _apps_start[], _apps_end[];
 extern libc_attach_fn *const _libc_start[], *const _libc_end[];
 
-/* The kernel's own lines begin at the left edge, wherever the program left off. */
+/*
+ * The kernel's own lines begin at the left edge, wherever the program left off. Atomic: a flag; a
+ * line of another CPU in between costs an empty line, or a missing one.
+ */
 static bool in_line;
 
 void libc_console_write(const void *bytes, size_t len)
@@ -67,7 +70,7 @@ uint64_t libc_clock_ns(void)
  */
 uint64_t libc_wallclock_ns(void)
 {
-    static u64 offset;
+    static u64 offset; /* Atomic: CPUs that read it first at once store nearly the same */
     u64 now;
 
     if (!offset && !pv_get_wallclock(&now))
@@ -98,7 +101,8 @@ void *libc_heap_base(size_t *most)
 
 bool libc_heap_commit(size_t size)
 {
-    static u64 pages; /* mapped so far */
+    static u64
+        pages; /* mapped so far. Guarded by: newlib's malloc lock, which callers of sbrk hold */
     const u64 wanted = ALIGN_UP(size, PAGE_SIZE) >> PAGE_SHIFT;
 
     if (wanted <= pages)

@@ -15,6 +15,7 @@ struct waiter {
     bool woken, late;
 };
 
+/* Guarded by: lock. */
 static struct spinlock lock = SPINLOCK("waiters");
 static struct waiter *first;
 

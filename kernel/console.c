@@ -11,6 +11,7 @@
 /* Whoever panics, or has stopped the other CPUs, does not wait for anybody. */
 void console_write(const char *text, size_t len)
 {
+    /* Guarded by: itself. Keeps the lines of several CPUs apart. */
     static struct spinlock lock = SPINLOCK("console");
     u64 flags;
 

@@ -6,7 +6,9 @@
 
 extern const char boot_stack[];
 
+/* Per CPU: kernel/cpu.h says of each field who else uses it, and how. */
 struct cpu cpus[PV_CPUS_MAX];
+/* Per CPU: changed by write_gdt_entry and load_tls, with interrupts disabled. */
 u64 cpu_gdts[PV_CPUS_MAX][GDT_MAX_COUNT] __aligned(PAGE_SIZE);
 
 void cpu_early(void)

@@ -12,13 +12,15 @@
 #define LINES_MAX  8192
 #define NR_VECTORS 256
 
+/* Written: by irq_request and irq_release, while the line is masked or not yet unmasked. */
 static struct {
     void (*handler)(void *data);
     void *data;
 } lines[LINES_MAX];
 
+/* Written: at boot, before other CPUs are up; by tests while no IPI of the kind is sent. */
 static void (*ipi_handlers[PV_NR_IPIS])(void);
-static u64 unclaimed[NR_VECTORS];
+static u64 unclaimed[NR_VECTORS]; /* Atomic: counts, added to by atomic instructions */
 
 const struct trap_frame *irq_frame(void)
 {

@@ -26,6 +26,7 @@ _Static_assert(CMDLINE_ARGUMENTS_MAX >= BOOT_CMDLINE_MAX, "the program's words f
 
 extern const struct payload _payloads_start[], _payloads_end[];
 
+/* Written: by kernel_main, before other CPUs are up. */
 const struct boot_info *boot_info_ptr;
 struct cmdline cmdline;
 const char *payload_argument;

@@ -8,7 +8,7 @@
 #include "lib/format.h"
 #include "pv/pv.h"
 
-static bool panicking; /* some CPU does */
+static bool panicking; /* some CPU does. Atomic: set once, never cleared */
 
 /* All in which the compiler keeps values, in the frame's order. */
 static void print_registers(const struct trap_frame *f)
@@ -34,6 +34,8 @@ bool panic_is_on(void)
  */
 void panic_frame(const struct trap_frame *frame, const char *fmt, ...)
 {
+    /* Written: by the CPU that has stopped all others. Static, because the stack may be exhausted.
+     */
     static char reason[PRINT_MAX / 2];
     va_list ap;
 

@@ -18,11 +18,9 @@ static bool rdrand(u64 *value)
 /* The finaliser of splitmix64 (Steele, Lea, Flood 2014) over a state that the clock stirs. */
 static u64 stirred(void)
 {
-    static u64 state;
-    u64 z;
+    static u64 state; /* Atomic: each caller gets a state of its own */
+    u64 z = __atomic_add_fetch(&state, 0x9e3779b97f4a7c15 ^ pv_read_tsc(), __ATOMIC_RELAXED);
 
-    state += 0x9e3779b97f4a7c15 ^ pv_read_tsc();
-    z = state;
     z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
     z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
     return z ^ (z >> 31);
@@ -30,7 +28,7 @@ static u64 stirred(void)
 
 static u64 random_u64(bool has_rdrand)
 {
-    static bool warned;
+    static bool warned; /* Atomic: two CPUs may warn at once */
     u64 value;
 
     if (has_rdrand && rdrand(&value))

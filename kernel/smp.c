@@ -173,7 +173,7 @@ int smp_down(u32 cpu)
     return error;
 }
 
-/* The CPU that stops the others. */
+/* The CPU that stops the others. Atomic: set once, by a compare-and-exchange. */
 static const struct cpu *stopper;
 
 bool smp_is_alone(void)

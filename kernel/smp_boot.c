@@ -15,7 +15,7 @@ struct left_off {
     int error;
 };
 
-static const char *why_alone;
+static const char *why_alone; /* Written: by smp_init, on the only CPU that is up */
 
 const char *smp_why_alone(void)
 {

@@ -13,9 +13,11 @@
 #define INITIAL_MXCSR 0x1f80
 
 extern u8 thread_stacks[THREADS_MAX][THREAD_STACK_STRIDE]; /* switch.S */
+/* Guarded by: used, which thread_new takes by an atomic exchange; then see kernel/thread.h. */
 static struct thread threads[THREADS_MAX];
 static bool used[THREADS_MAX];
 
+/* Guarded by: the locks of kernel/thread.h; written before that at boot, on one CPU. */
 struct thread boot_thread;
 
 static void set_name(struct thread *t, const char *name)

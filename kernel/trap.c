@@ -17,6 +17,7 @@ _Static_assert(!offsetof(struct fault, taker.saved), "try.S knows the layout");
 
 extern const struct ex_entry _ex_table_start[], _ex_table_end[];
 
+/* Written: by one test at a time, around what it provokes on its own CPU. */
 trap_hook *debug_hook, *nmi_hook, *failsafe_hook;
 
 const char *exception_name(u64 vector)

@@ -4,6 +4,7 @@
 #include "kernel/thread.h"
 #include "pv/pv.h"
 
+/* Written: by one test at a time, before it enters user mode. */
 void (*user_left_hook)(const struct trap_frame *frame);
 
 /* The kernel's stack goes on below sp whenever user mode is left. */

@@ -32,8 +32,13 @@ enum section {
 
 #define LOW_FRAMES (GIB(4) >> PAGE_SHIFT)
 
-bool frame_debug;
+bool frame_debug; /* Written: by tests, while no other CPU allocates */
 
+/*
+ * Guarded by: lock. frame_get and frames_mappable look at tables, nr_frames and sections without
+ * it: the first two are complete at boot, and a section that is SECTION_READY was so from then on.
+ * A frame's own struct belongs to whoever was given the frame.
+ */
 static struct spinlock lock = SPINLOCK("frames");
 static struct frame *tables[SECTIONS_MAX]; /* NULL for a section without RAM */
 static struct {

@@ -15,6 +15,7 @@
 #define FREE_MAGIC 0x5fee5fee5fee0000ull
 #define NO_OBJECT  0xffffu
 
+/* Guarded by: lock, and so are the free words in the slabs. */
 static struct spinlock lock = SPINLOCK("heap");
 static const u16 sizes[] = {16, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 2048};
 static u32 partial[ARRAY_SIZE(sizes)]; /* lists by pfn, 0 ends */

@@ -11,9 +11,11 @@
 /* Each module, and each early allocation that does not end where a piece does, cuts one in two. */
 #define UNUSED_MAX (BOOT_REGIONS_MAX + BOOT_MODULES_MAX + 32)
 
+/* Written: by mm_init, on one CPU; so are those below. */
 struct pv_mmu_traits mm_traits;
 struct mm_left_out mm_left_out;
 
+/* Written: by mm_init. */
 static struct frame_range ram[BOOT_REGIONS_MAX];
 static u32 nr_ram;
 static struct frame_range unused[UNUSED_MAX]; /* the parts of it that nobody has; some are empty */
@@ -162,7 +164,7 @@ static void mark_tables(u64 start, u64 end)
 
 const char *mm_init(const struct boot_info *boot)
 {
-    static struct pv_kernel_tables tables;
+    static struct pv_kernel_tables tables; /* Written: here, once */
     u64 first, count;
     const char *error;
 

@@ -29,12 +29,14 @@ extern const struct pv_guards _guards_start[], _guards_end[];
 #define LEAF (PTE_PRESENT | PTE_ACCESSED | PTE_DIRTY | PTE_GLOBAL)
 
 /* Where they overlap, the first one counts. */
+/* Written: by kernel_tables_build, at boot on one CPU. */
 static struct stretch {
     u64 start, end;
     u64 value; /* of the leaf for start, its frame growing from there on; 0: not mapped */
 } stretches[BOOT_REGIONS_MAX + 6];
 static u32 nr_stretches;
 
+/* Written: as the stretches are. */
 static struct {
     bool write; /* and leave out what is_later says; else only count */
     u64 next_table;

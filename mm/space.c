@@ -17,8 +17,12 @@ enum {
 /* user.S: copies, and returns how many bytes it could not. */
 u64 user_copy(void *to, const void *from, u64 count);
 
-struct mm_space mm_kernel;
+struct mm_space mm_kernel; /* Guarded by: its lock (mm/space.h) */
 
+/*
+ * Atomic: each word changes by one atomic store or addition, and mm_flush says in which order they
+ * are read. An element of current is its CPU's, changed with interrupts disabled.
+ */
 static struct mm_space *current[PV_CPUS_MAX]; /* NULL: the kernel's */
 static u64 cpus;                              /* that use the kernel's */
 static u32 flushers;                          /* who is about to look at cpus, and to ask these */

@@ -16,6 +16,7 @@ struct area {
     struct area *next;
 };
 
+/* Guarded by: lock. */
 static struct spinlock lock = SPINLOCK("areas");
 static struct area *areas;
 
@@ -134,7 +135,7 @@ void vfree(void *p)
 
 /* ---- The balloon: a list of frames that are ours but hold nothing ---------------------------- */
 
-static u32 ballooned;
+static u32 ballooned; /* Guarded by: lock */
 
 s64 mm_balloon_give(u64 count)
 {

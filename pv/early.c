@@ -9,7 +9,7 @@
 /* The verdicts FAIL and ERROR as isa-debug-exit has them (kernel/verdict.h). */
 enum { STATUS_FAIL = 1 };
 
-static const struct pv_backend *raw;
+static const struct pv_backend *raw; /* Written: early, on one CPU */
 
 void pv_early_use(const struct pv_backend *backend)
 {

@@ -26,11 +26,11 @@ extern u8 _text_start[], _pv_tails[];
 extern const struct pv_form _pv_forms_start[], _pv_forms_end[];
 extern const u8 pv_thunks[], pv_hot_functions[];
 
-struct pv_ops pv_ops;
+struct pv_ops pv_ops; /* Written: by pv_select and pv_set_op, whose context is one CPU */
 
 #define FUNCTIONS ((const void **)&pv_ops)
 
-static bool is_patched;
+static bool is_patched; /* Written: by pv_patch, while no other CPU runs an op */
 
 /* In the order of pv_hot_functions. */
 #define PV_CLASS_BEGIN(class)
@@ -254,7 +254,7 @@ void pv_restart_site(struct trap_frame *frame)
 
 /* Pages of text in the fixmap, each at the place that its number gives it: most stay for some
  * sites. */
-static u64 window[FIX_TEXT_PAGES];
+static u64 window[FIX_TEXT_PAGES]; /* Written: in pv_patch's context, as is_patched */
 
 static void map(u32 i, u64 page)
 {

@@ -7,6 +7,7 @@
 #include "pv/early.h"
 #include "pv/patch.h"
 
+/* Written: early, on one CPU, and when another backend is forced; so are all variables here. */
 const struct pv_upcalls *pv_upcalls = &pv_early_upcalls;
 const void *pv_vector_entry, *pv_vector_entry_isolated;
 
@@ -17,9 +18,9 @@ static const struct pv_backend *const backends[] = {
     &pv_backend_native,
 };
 
-static const struct pv_backend *selected;
+static const struct pv_backend *selected; /* Written: by pv_select */
 
-/* How we were entered: kept for pv_select_forced. */
+/* How we were entered: kept for pv_select_forced. Written: by pv_select. */
 static enum boot_protocol entry_protocol;
 static u64 entry_loader_info;
 
@@ -51,6 +52,7 @@ bool pv_cpus_are_up(u64 cpus)
     return true;
 }
 
+/* Written: by kernel_early. */
 __noreturn void (*pv_panic_handler)(const char *op, const char *what) = pv_early_panic;
 
 void pv_panic(const char *op, const char *fmt, ...)
@@ -68,6 +70,7 @@ static void drop_warning(const char *what)
 {
     (void)what;
 }
+/* Written: by kernel_early. */
 void (*pv_warn_handler)(const char *what) = drop_warning;
 
 void pv_warn(const char *fmt, ...)

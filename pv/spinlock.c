@@ -7,10 +7,16 @@ enum {
     DEADLOCK_CERTAIN = 3 /* looks in a row that see the same ring */
 };
 
+/* Written: by the benchmark and tests, while one CPU is up. */
 bool spinlock_pv_wait = true;
+/* Atomic: counts, added to by atomic instructions. */
 struct spinlock_counts spinlock_counts;
 
-/* What each CPU waits for: an interrupt's handler puts its own over it, and what was there back. */
+/*
+ * What each CPU waits for: an interrupt's handler puts its own over it, and what was there back.
+ * Per CPU: others read the words singly. in_ring believes only what it sees several times, and a
+ * kick that is not wanted is harmless.
+ */
 static struct waiting {
     struct spinlock *lock;
     u8 ticket;

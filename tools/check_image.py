@@ -12,7 +12,8 @@ check_image.py [--objdump PROGRAM] [--nm PROGRAM] [--lean SITES] IMAGE OBJECT_FO
 3. Every backend's table is complete: no slot of a NAME_CLASS_ops is empty, but in a lean image (tools/trim.py)
    those of ops that have no call site in SITES, which tools/sites.py made.
 4. No segment of the image is both writable and executable.
-5. The op table is used by pv/ and test/ only: whoever else called an op through it would call it where patching
+5. Every variable of pv/, mm/ and kernel/ says why it may be shared (tools/shared_state.py).
+6. The op table is used by pv/ and test/ only: whoever else called an op through it would call it where patching
    does not reach (tools/sites.py sees to all other calls).
 """
 
@@ -23,6 +24,7 @@ import struct
 import subprocess
 import sys
 
+import shared_state
 from elf import Elf
 from paravane import optable
 
@@ -107,11 +109,17 @@ def empty_slots(elf, sites):
 
 
 def users_of_the_table(nm, objects):
-    """Yields one line for every object that breaks rule 5."""
+    """Yields one line for every object that breaks rule 6."""
     for path in built_now(objects):
         parts = path.relative_to(objects).parts
         if parts[0] in UNPRIVILEGED_FLOORS + ("boot", "repro") and " pv_ops\n" in run(nm, "-u", str(path)):
             yield f"{path.relative_to(objects)}: refers to pv_ops: calls of ops are pv_NAME(...)"
+
+
+def unexplained_state(nm, objects):
+    """Yields one line for every variable that breaks rule 5."""
+    built = {path.relative_to(objects).with_suffix(""): path for path in built_now(objects)}
+    return shared_state.unexplained(nm, built, sorted(built))
 
 
 def writable_and_executable(elf):
@@ -136,6 +144,7 @@ def main():
         faults += misplaced_instructions(args.objdump, args.objects)
         faults += includes_upwards()
         faults += users_of_the_table(args.nm, args.objects)
+        faults += unexplained_state(args.nm, args.objects)
     for fault in faults:
         print(f"check_image: {fault}", file=sys.stderr)
     return 1 if faults else 0

@@ -27,6 +27,7 @@ enum {
 #define X2APIC_BROADCAST  0xffffffffu
 #define APIC_BASE_ADDRESS 0x000ffffffffff000ull
 
+/* Written: at boot; every CPU has the same APIC at the same address. */
 static bool present, x2apic;
 static volatile u32 *page; /* of the registers, where it is no x2APIC */
 

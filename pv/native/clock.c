@@ -34,12 +34,14 @@ u64 native_read_tsc(void)
     return rdtsc();
 }
 
-static const struct reference_clock *reference; /* NULL: there is none */
+static const struct reference_clock *reference; /* NULL: there is none. Written: at boot */
 
+/* Written: by time_init, on one CPU. */
 static u64 tsc_to_ns, ns_to_tsc; /* factors for scale32 */
 static u64 ns_to_apic;           /* 0: the APIC has TSC deadlines */
-static u64 last_ns;
 static char source_text[96];
+
+static u64 last_ns; /* Atomic: monotonic() exchanges it */
 
 extern u64 boot_entry_tsc; /* clock_ns is 0 there */
 

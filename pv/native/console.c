@@ -34,6 +34,7 @@ enum {
  */
 #define UART_SPINS 1000000
 
+/* Guarded by: kernel/console.c's lock; a CPU that panics is alone. Found early, on one CPU. */
 static u16 uart;        /* its first port; 0: none */
 static bool uart_stuck; /* busy for UART_SPINS, and since then */
 static u64 uart_lost;   /* bytes in that time */
@@ -71,7 +72,7 @@ static void uart_init(void)
 /* Once: to initialise a UART again would drop what it still has to send. */
 void native_console_init(void)
 {
-    static bool done;
+    static bool done; /* Written: early, on one CPU */
 
     if (done)
         return;

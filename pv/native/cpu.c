@@ -7,7 +7,9 @@
 #include "pv/native/native.h"
 #include "pv/x86.h"
 
-/* What each CPU's dr7 is to be when #DB's handler, during which breakpoints are off, has returned.
+/*
+ * What each CPU's dr7 is to be when #DB's handler, during which breakpoints are off, has returned.
+ * Per CPU: no other CPU looks.
  */
 u64 native_dr7[PV_CPUS_MAX];
 
@@ -95,7 +97,7 @@ u64 native_cr4_bits(void)
 #undef CR4_BIT
     };
     struct cpuid_regs regs[NR_LEAVES];
-    static u64 bits;
+    static u64 bits; /* Atomic: every CPU computes the same */
 
     if (bits)
         return bits;

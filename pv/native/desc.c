@@ -27,6 +27,7 @@ struct tss {
     u8 io_bitmap[IO_BITMAP_BYTES + 1];
 } __packed;
 
+/* Per CPU: cpu_up fills another CPU's before that starts. */
 static struct per_cpu {
     struct tss tss __aligned(16);
     u64 *gdt; /* in use */

@@ -14,6 +14,7 @@ enum {
     CPUID1_EBX_LOGICAL_SHIFT = 16, /* CPUs in the package */
 };
 
+/* Written: by platform_init, on one CPU. */
 static struct apic_config config;
 static bool has_madt, has_mptable;
 

@@ -35,6 +35,7 @@ enum {
     IMCR_APIC = 1,
 };
 
+/* Written: by native_ioapic_init, on one CPU. */
 static struct ioapic {
     u32 pa, gsi_base, pins;
 } ioapics[APIC_IOAPICS_MAX];

@@ -42,6 +42,7 @@ enum line_state {
     LINE_PENDING = 1 << 1, /* an interrupt arrived while the line was masked */
 };
 
+/* Guarded by: busy, and what the head of this file says of state and kind. */
 static struct line {
     enum line_kind kind; /* written last by bind: what precedes it is valid */
     u32 state;
@@ -49,7 +50,10 @@ static struct line {
     u32 cpu; /* that bound it */
 } lines[NR_LINES];
 
-/* Held while a line's life begins or ends, and over each use of an I/O APIC's index register. */
+/*
+ * Held while a line's life begins or ends, and over each use of an I/O APIC's index register.
+ * Atomic: a lock taken by test-and-set, with interrupts disabled.
+ */
 static bool busy;
 
 static u64 lock(void)

@@ -13,6 +13,7 @@
 #define CPUID_NX        (1 << 20)
 #define CPUID_GIB_PAGES (1 << 26)
 
+/* Written: by mmu_init and install_tables, on one CPU. */
 static pte_t *fixmap;
 bool native_have_smap;
 static bool have_gib_pages;
@@ -148,7 +149,10 @@ void native_flush_all(void)
     write_cr4(cr4);
 }
 
-/* What is asked of other CPUs: one request at a time, done when no bit is left. */
+/*
+ * What is asked of other CPUs: one request at a time, done when no bit is left. Guarded by: busy,
+ * taken by an atomic exchange; a CPU that is asked only clears its own bit of pending.
+ */
 static struct {
     u8 busy;
     u64 va, pending;

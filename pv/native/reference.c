@@ -30,6 +30,7 @@ enum {
 
 #define HPET_PERIOD_MAX 100000000u /* femtoseconds, by the specification */
 
+/* Written: by platform_init, on one CPU. */
 static u64 hpet_pa;
 static u16 pm_timer_port;
 
@@ -59,6 +60,7 @@ static u32 pit_read(void)
     return 0xffffu - (low | (u32)inb(PIT_CHANNEL2) << 8);
 }
 
+/* Written: by platform_init, which learns the HPET's rate. */
 static struct reference_clock hpet_clock = {"HPET", hpet_read, 0xffffffff, 0 /* it says itself */},
                               pm_timer_clock = {"ACPI PM timer", pm_timer_read, 0xffffff,
                                                 279365115}, /* 3.579545 MHz */

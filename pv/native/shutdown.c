@@ -20,7 +20,7 @@ enum {
     KEYBOARD_PULSE_RESET = 0xfe,
 };
 
-static struct acpi_soft_off soft_off;
+static struct acpi_soft_off soft_off; /* Written: by platform_init, on one CPU */
 
 void native_shutdown_init(const struct boot_info *info)
 {

@@ -20,7 +20,7 @@
 /* start.S */
 extern const char native_trampoline[], native_trampoline_end[];
 
-/* What start.S reads: one CPU starts at a time. */
+/* What start.S reads. Guarded by: kernel/smp.c, which starts one CPU at a time. */
 struct native_start {
     u64 cr3, cr4;
     struct pv_cpu_start how;
@@ -31,9 +31,11 @@ _Static_assert(offsetof(struct native_start, how.area) == 16, "start.S knows the
 _Static_assert(offsetof(struct native_start, how.stack_top) == 24, "start.S knows the layout");
 _Static_assert(offsetof(struct native_start, how.entry) == 32, "start.S knows the layout");
 
+/* Written: by platform_init and smp_prepare, on one CPU. */
 static u32 apic_ids[APIC_CPUS_MAX + 1], nr_cpus;
-static bool up[PV_CPUS_MAX];
 static u32 trampoline_pa;
+
+static bool up[PV_CPUS_MAX]; /* Atomic: a flag; each CPU sets and clears its own */
 
 /* CPU 0 is the one that runs, listed or not; the others follow in the firmware's order. */
 void native_smp_learn(const struct apic_config *config)

@@ -27,10 +27,14 @@ enum {
 /* An update takes 2 ms at most; each read of the port about 1 us. */
 #define RTC_SPINS 100000
 
-/* The index of each field; RTC_CENTURY's is 0 where there is none. */
+/* The index of each field; RTC_CENTURY's is 0 where there is none. Written: by platform_init. */
 static u8 indices[RTC_FIELDS] = {0x00, 0x02, 0x04, 0x07, 0x08, 0x09, CENTURY_USUAL};
 
-/* A pv/ spinlock would let the kernel switch threads where it is left: get_wallclock is an op. */
+/*
+ * Guards the two ports. Atomic: a lock taken by test-and-set, with interrupts disabled; a pv/
+ * spinlock would let the kernel switch threads where it is left, and get_wallclock is called in
+ * interrupts.
+ */
 static bool busy;
 
 static u64 lock(void)

@@ -59,11 +59,17 @@ _Static_assert(PV_EXCEPTION_STACK_SIZE == EXCEPTION_STACK_SIZE, "pv.h promises w
 void native_vector(struct trap_frame *frame);
 void native_syscall(struct trap_frame *frame);
 
+/*
+ * Atomic: all is written at boot on one CPU; later write_idt_entry changes nothing in a gate but
+ * its DPL, a part of one byte. Other CPUs share the table.
+ */
 static struct gate idt[NR_VECTORS] __aligned(16);
+/* Per CPU: CPU 0's. */
 struct boot_exception_stack native_boot_exception_stacks[EXCEPTION_STACKS];
 static u64 early_gdt[GDT_MIN_COUNT] __aligned(PAGE_SIZE);
 
-/* Who takes the interrupt at a vector, from vector 32 on. */
+/* Who takes the interrupt at a vector, from vector 32 on. Written: at boot, before the vector is
+ * used. */
 static void (*owners[NR_VECTORS])(struct trap_frame *frame);
 
 void native_own_vector(u8 vector, void (*owner)(struct trap_frame *frame))

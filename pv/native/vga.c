@@ -33,6 +33,7 @@ enum {
     BLANK = LIGHT_GREY | ' ',
 };
 
+/* Guarded by: kernel/console.c's lock; a CPU that panics is alone. */
 static bool present;
 static u32 column, row;
 static u16 cells[ROWS][COLUMNS]; /* what the screen shows: reading its memory is slow */

@@ -7,8 +7,14 @@
 #include "pv/xen/events.h"
 #include "pv/xen/hypercall.h"
 
+/* Written: by irq_init, on one CPU. */
 const struct event_abi *event_abi;
 
+/*
+ * Atomic: bytes of a port that Xen gave to this CPU alone; the kind is written last when it is
+ * bound and first when it is closed, and the port is masked around both. xen_ports: each CPU binds
+ * its own.
+ */
 static u8 kinds[XEN_PORTS_MAX];  /* enum port_kind */
 static u8 owners[XEN_PORTS_MAX]; /* the CPU that bound it, and takes its events */
 u32 xen_ports[PV_CPUS_MAX][PORT_NR_KINDS];

@@ -14,9 +14,13 @@
 #define MASKED (1u << EVTCHN_FIFO_MASKED)
 #define LINKED (1u << EVTCHN_FIFO_LINKED)
 
+/* Atomic: shared with Xen, changed bit by bit by atomic instructions. */
 static event_word_t words[XEN_PORTS_MAX] __aligned(PAGE_SIZE);
 
-/* Of each vCPU; aligned so that none crosses a page. */
+/*
+ * Aligned so that none crosses a page. Per CPU: only this CPU takes ports off its queues, with
+ * interrupts disabled; Xen adds.
+ */
 static struct control {
     struct evtchn_fifo_control_block block;
     /* The next port of each queue, 0 if it lies in the control block. */

@@ -3,10 +3,13 @@
 #include "pv/xen/hypercall.h"
 #include "pv/xen/xen.h"
 
+/* Atomic: shared with Xen; each field's own rule is in xen/xen.h. */
 u8 xen_shared_info_page[PAGE_SIZE] __aligned(PAGE_SIZE);
+
+/* Atomic: counts for the benchmark, which uses one CPU; with several, additions may be lost. */
 u64 xen_hypercalls, xen_updates;
 
-const struct xen_flavour *xen_flavour;
+const struct xen_flavour *xen_flavour; /* Written: early, on one CPU */
 
 /*
  * Xen marks everything as pending at its new place. No port is bound yet; and on PVH the flag would
@@ -57,6 +60,7 @@ struct e820_entry {
 
 const char *xen_memory_map(struct boot_info *info)
 {
+    /* Written: here, once, on one CPU. */
     static struct e820_entry entries[BOOT_REGIONS_MAX];
     struct xen_memory_map map = {.nr_entries = ARRAY_SIZE(entries)};
 

@@ -8,6 +8,8 @@
 #include "pv/xen/events.h"
 #include "pv/xen/hypercall.h"
 
+/* Per CPU: shared, up and left are flags that other CPUs read; its start is written by the CPU that
+ * starts it. */
 static struct per_cpu {
     u32 waits; /* nested: one and the interrupts that came during it */
     bool shared, up, left;
@@ -51,7 +53,7 @@ int xen_send_ipi(u32 cpu, enum pv_ipi kind)
 /* The numbers of vCPUs are without gaps; of one that is not there Xen says so. */
 u32 xen_cpu_count(void)
 {
-    static u32 count;
+    static u32 count; /* Written: by the first call, on the only CPU that is up */
 
     while (!count || xen_vcpu_op(VCPUOP_is_up, count, NULL) >= 0)
         count++;

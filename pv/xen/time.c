@@ -9,8 +9,8 @@
 
 #define NS_PER_S 1000000000ull
 
-static u64 last_ns;
-/* Xen writes each whenever its vCPU's state changes. */
+static u64 last_ns; /* Atomic: monotonic() exchanges it */
+/* Per CPU: Xen writes each whenever its vCPU's state changes; see the readers. */
 static struct vcpu_runstate_info runstates[PV_CPUS_MAX];
 
 /* Nanoseconds since Xen started. CPUs may differ a little, so what was returned before counts too.

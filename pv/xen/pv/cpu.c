@@ -14,7 +14,10 @@
 /* What this guest may change (Xen: PV_CR4_MASK's guest bits). */
 #define GUEST_CR4 (CR4_TSD | CR4_DE | CR4_FSGSBASE | CR4_OSXSAVE)
 
-/* CR0 as each CPU sees it; TS changes by hypercall and, behind our back, when #NM is delivered. */
+/*
+ * CR0 as each CPU sees it; TS changes by hypercall and, without one, when #NM is delivered. Per
+ * CPU: no other CPU looks.
+ */
 static u64 cr0s[PV_CPUS_MAX];
 
 static u64 *cr0(void)

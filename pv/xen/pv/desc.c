@@ -20,6 +20,8 @@ enum {
     GDT,
     LDT,
 };
+/* Per CPU: changed with interrupts disabled; another CPU's are read to see whether a table is in
+ * use. */
 u64 *xen_pv_loaded[PV_CPUS_MAX][2];
 
 static u64 **loaded(u32 which)

@@ -16,6 +16,7 @@
 /* One page of requests does for the largest run of entries, that of a whole table. */
 #define QUEUE_MAX 512
 
+/* Written: at boot; an entry of the P2M by the owner of its frame (balloon, make_contiguous). */
 u64 *xen_pv_p2m;
 u64 xen_pv_nr_pages;
 static u64 max_mfn;
@@ -24,7 +25,7 @@ static u64 max_mfn;
 #define FLUSH_NONE 0ull
 #define FLUSH_ALL  1ull
 
-/* Of each CPU: what it has not yet told Xen. */
+/* What each CPU has not yet told Xen. Per CPU: class 3 is called where no other thread can run. */
 static struct batch {
     struct mmu_update queue[QUEUE_MAX];
     u32 queued;

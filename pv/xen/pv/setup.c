@@ -31,7 +31,7 @@ static const char *xen_pv_probe(enum boot_protocol protocol)
     return protocol == BOOT_XEN_PV ? NULL : "not entered by Xen's PV entry";
 }
 
-static struct start_info *start;
+static struct start_info *start; /* Written: early; later by suspend, on the only CPU that is up */
 
 /* The builder's own mapping of it goes with the builder's tables. */
 void xen_pv_move_start_info(void)

@@ -13,6 +13,8 @@
  */
 const void *xen_pv_first_state(u32 cpu, const struct pv_cpu_start *start)
 {
+    /* Guarded by: kernel/smp.c, which starts one CPU at a time. Its size is too much for a stack.
+     */
     static struct vcpu_guest_context context;
     struct vcpu_guest_context *const c = &context;
 

@@ -9,14 +9,19 @@
 #include "pv/xen/pv/mmu.h"
 #include "pv/xen/xen.h"
 
-/* early_map's one page: its own frame lies unused meanwhile. */
+/* early_map's one page, whose own frame is unused while it maps another. Written: early, on one
+ * CPU. */
 static u8 window[PAGE_SIZE] __aligned(PAGE_SIZE);
 
-static const struct boot_xen_pv *builder; /* what Xen's domain builder made */
+/* Written: early, on one CPU. What Xen's domain builder made. */
+static const struct boot_xen_pv *builder;
 
+/* Written: by install_tables, on one CPU. */
 pfn_t xen_pv_kernel_root;
-static pfn_t current_roots[PV_CPUS_MAX]; /* frame 0: the kernel's, which each CPU begins with */
 static bool installed;
+
+/* Frame 0: the kernel's, with which each CPU begins. Per CPU: no other CPU looks. */
+static pfn_t current_roots[PV_CPUS_MAX];
 
 void xen_pv_tables_init(const struct boot_xen_pv *pv)
 {

@@ -26,7 +26,7 @@ extern const u8 xen_pv_exception[], xen_pv_exception_isolated[];
 /* Called by entry.S. */
 void xen_pv_vector(struct trap_frame *frame);
 
-static u8 gate_dpl[NR_VECTORS];
+static u8 gate_dpl[NR_VECTORS]; /* Atomic: bytes; Xen is given a copy for each CPU */
 
 /*
  * Xen's guess of a system call's segments is replaced by what user mode has on every backend. Of
@@ -101,10 +101,10 @@ void xen_pv_fill_trap_table(struct trap_info *table)
         table[vector] = trap_entry((u8)vector);
 }
 
-/* The table is the same for each vCPU, and for CPUs that load it at the same time. */
+/* The table is the same for each vCPU, and stays so. */
 void xen_pv_load_idt(void)
 {
-    static struct trap_info table[NR_VECTORS + 1];
+    static struct trap_info table[NR_VECTORS + 1]; /* Atomic: every CPU stores the same */
 
     xen_pv_fill_trap_table(table);
     xen_set_trap_table(table);

@@ -14,6 +14,7 @@
 #include <xen/hvm/hvm_op.h>
 #include <xen/hvm/params.h>
 
+/* Written: by the first CPU before others are up; apic_ids by each CPU for itself as it starts. */
 static bool through_apic;
 static u32 apic_ids[PV_CPUS_MAX];
 
