@@ -46,6 +46,7 @@ class Row:
     files: tuple = ()
     launcher: object = None
     deaf: bool = False
+    by_hand: bool = False
     status: str = "PASS"
     says: tuple = ()
     never: tuple = ()
@@ -62,7 +63,8 @@ class Row:
     def options(self, base):
         """base for this machine."""
         feed = platforms.Feed(
-            self.more, self.without, self.grub, self.grub_words, self.grub_modules, self.files, self.launcher, self.deaf
+            self.more, self.without, self.grub, self.grub_words, self.grub_modules, self.files, self.launcher, self.deaf,
+            self.by_hand,
         )
         return dataclasses.replace(
             base, cpu=self.cpu, machine=self.machine, smp=self.smp, mem=self.mem, pattern=self.tests,

@@ -142,6 +142,8 @@ class RunDirectory:
         words = platforms.command_words(
             platform, options.run, options.pattern, options.append, promise=not (options.icount or options.feed.deaf)
         )
+        if options.feed.by_hand:
+            words = [word for word in words if not word.startswith("platform=")]
         boot = options.boot(self.image, self.module, directory, words)
         argv = platform.command(boot)
         promise = _promise(words)
