@@ -16,6 +16,19 @@ static inline u64 scale32_factor(u64 from, u64 to)
     return (to << 32) / from;
 }
 
+/*
+ * The value of a counter that is now at start when ns will have passed; factor turns nanoseconds
+ * into ticks. Both factors of a clock are rounded down, so the way from ns to ticks and back loses
+ * a part of ns, which the second and third term make up for. ns must not include the uptime: its
+ * part would grow with it.
+ */
+static inline u64 ticks_after(u64 start, u64 ns, u64 factor)
+{
+    const u64 ticks = scale32(ns, factor);
+
+    return start + ticks + (ticks >> 25) + 2;
+}
+
 /* The larger of now and every value that was given before: a clock that cannot go back. */
 static inline u64 monotonic(u64 *last, u64 now)
 {

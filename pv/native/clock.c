@@ -13,6 +13,7 @@
 
 enum {
     CPUID_TSC = 0x15,
+    CPUID_FREQUENCY = 0x16,
     CPUID_HYPERVISOR = 0x40000000,
     CPUID_HYPERVISOR_TIMING = 0x40000010,
     CPUID1_ECX_TSC_DEADLINE = 1 << 24,
@@ -21,10 +22,14 @@ enum {
     MSR_TSC_DEADLINE = 0x6e0,
 
     SAMPLES = 16,
+    MEASUREMENTS_MAX = 8,
+    MEASUREMENTS_AGREE = 200, /* to a part of this */
+    ASSUMED_KHZ = 1000000,
 };
 
-#define MEASURE_NS             20000000ull
-#define APIC_MEASURE_TICKS     (1u << 22) /* 4 ms at 1 GHz */
+#define MEASURE_NS             10000000ull
+#define STILL_TICKS            (1ull << 34) /* seconds: a clock that has not moved by then does not */
+#define APIC_MEASURE_TICKS     (1u << 22)   /* 4 ms at 1 GHz */
 #define FEMTOSECONDS_NS        1000000ull
 #define TIMER_STEP_NS          (1ull << 40) /* keeps scale32 from overflowing */
 #define TSC_KHZ_PLAUSIBLE(khz) ((khz) >= 10000 && (khz) < 100000000)
@@ -73,28 +78,67 @@ static struct sample take_sample(u32 (*read)(void))
     return best;
 }
 
-/* How far both clocks come while the other one counts as many ticks as are wanted. */
+/*
+ * How far both clocks come while the other one counts as many ticks as are wanted. Both samples are
+ * taken where the other clock has just moved. Zero if it stands still.
+ */
 static struct sample measure(u32 (*read)(void), u32 mask, u32 wanted)
 {
-    const struct sample first = take_sample(read);
-    struct sample last;
+    const u64 begin = rdtsc();
+    const u32 before = read();
+    struct sample first, last;
 
-    while (((read() - first.other) & mask) < wanted)
+    while (read() == before && rdtsc() - begin < STILL_TICKS)
         barrier();
+    first = take_sample(read);
+    while (((read() - first.other) & mask) < wanted)
+        if (rdtsc() - begin > STILL_TICKS)
+            return (struct sample){0};
     last = take_sample(read);
     return (struct sample){last.tsc - first.tsc, first.width + last.width,
                            (last.other - first.other) & mask};
 }
 
-static void measure_tsc(void)
+/* TSC ticks in 2^20 of the other clock's. */
+static u64 ratio(const struct sample *s)
+{
+    return s->other ? (s->tsc << 20) / s->other : ~0ull;
+}
+
+/*
+ * A host that stops this CPU may make the other clock lose ticks or wrap, never gain any. So the
+ * smallest ratio is the best one, and a second measurement that agrees confirms it.
+ */
+static struct sample measure_twice(const struct reference_clock *clock, u32 wanted)
+{
+    struct sample best = measure(clock->read, clock->mask, wanted);
+
+    for (u32 i = 1; i < MEASUREMENTS_MAX; i++) {
+        const struct sample s = measure(clock->read, clock->mask, wanted);
+        const u64 a = ratio(&s), b = ratio(&best);
+
+        if (a < b)
+            best = s;
+        if (MAX(a, b) - MIN(a, b) <= b / MEASUREMENTS_AGREE)
+            break;
+    }
+    return best;
+}
+
+static bool measure_tsc(void)
 {
     const u64 wanted = MEASURE_NS * FEMTOSECONDS_NS / reference->femtoseconds;
-    const struct sample s = measure(reference->read, reference->mask, (u32)wanted);
+    const struct sample s = measure_twice(reference, (u32)wanted);
 
+    if (reference->stop)
+        reference->stop();
+    if (!s.other)
+        return false;
     set_tsc_rate(s.tsc, (u64)s.other * reference->femtoseconds / FEMTOSECONDS_NS);
     ksnprintf(source_text, sizeof(source_text), "TSC, %llu kHz, measured against %s to %llu ppm",
               (unsigned long long)(ns_to_tsc * 1000000 >> 32), reference->name,
               (unsigned long long)(s.width * 1000000 / s.tsc));
+    return true;
 }
 
 static u64 khz_by_cpuid(void)
@@ -122,6 +166,18 @@ static bool cpuid_tells(void)
     return true;
 }
 
+/* The rate at which the CPU is sold: the TSC's in most CPUs, or near to it. */
+static void assume_rate(void)
+{
+    const u32 mhz = cpuid(0, 0).eax >= CPUID_FREQUENCY ? cpuid(CPUID_FREQUENCY, 0).eax & 0xffff : 0;
+    const u64 khz = TSC_KHZ_PLAUSIBLE((u64)mhz * 1000) ? (u64)mhz * 1000 : ASSUMED_KHZ;
+
+    set_tsc_rate(khz, 1000000);
+    ksnprintf(source_text, sizeof(source_text), "TSC, %llu kHz, assumed", (unsigned long long)khz);
+    pv_warn("no HPET, ACPI PM timer, PIT or RTC, and no TSC rate by CPUID: %llu kHz are assumed",
+            (unsigned long long)khz);
+}
+
 u64 native_clock_ns(void)
 {
     return monotonic(&last_ns, scale32(rdtsc() - boot_entry_tsc, tsc_to_ns));
@@ -134,7 +190,7 @@ static u32 apic_count(void)
 }
 
 /* At a rate of its own: measured on the clock that works by now. */
-static void measure_apic_timer(void)
+static bool measure_apic_timer(void)
 {
     struct sample s;
 
@@ -143,7 +199,10 @@ static void measure_apic_timer(void)
     native_apic_set(APIC_TIMER_INITIAL, ~0u);
     s = measure(apic_count, ~0u, APIC_MEASURE_TICKS);
     native_apic_set(APIC_TIMER_INITIAL, 0);
+    if (!s.other || !scale32(s.tsc, tsc_to_ns))
+        return false;
     ns_to_apic = scale32_factor(scale32(s.tsc, tsc_to_ns), s.other);
+    return true;
 }
 
 static void on_timer(struct trap_frame *frame)
@@ -188,7 +247,7 @@ int native_timer_set(u64 deadline)
         native_apic_set(APIC_TIMER_INITIAL,
                         (u32)MIN(scale32(delta, ns_to_apic) + 1, 0xffffffffull));
     else
-        wrmsr(MSR_TSC_DEADLINE, boot_entry_tsc + scale32(now + delta, ns_to_tsc) + 1);
+        wrmsr(MSR_TSC_DEADLINE, ticks_after(rdtsc(), delta, ns_to_tsc));
     return 0;
 }
 
@@ -200,13 +259,10 @@ void native_clock_learn(const struct acpi_header *hpet, const struct acpi_header
 
 const char *native_time_init(void)
 {
-    if (!cpuid_tells()) {
-        if (!reference)
-            return "no clock of known frequency: no HPET, no ACPI PM timer, no PIT";
-        measure_tsc();
-    }
-    if (!(cpuid(1, 0).ecx & CPUID1_ECX_TSC_DEADLINE))
-        measure_apic_timer();
+    if (!cpuid_tells() && (!reference || !measure_tsc()))
+        assume_rate();
+    if (!(cpuid(1, 0).ecx & CPUID1_ECX_TSC_DEADLINE) && !measure_apic_timer())
+        return "the local APIC's timer does not count";
     pv_setup_boot_clock();
     return NULL;
 }

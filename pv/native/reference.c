@@ -1,7 +1,8 @@
 /*
  * The clocks whose frequency is known without asking: the HPET (IA-PC HPET specification 1.0a,
- * section 2.3.4), ACPI's power management timer (ACPI 6.4, section 4.8.3.3), and channel 2 of the
- * 8254 (Intel 82C54 data sheet). Each is started if need be and must be seen to move.
+ * section 2.3.4), ACPI's power management timer (ACPI 6.4, section 4.8.3.3), channel 2 of the 8254
+ * (Intel 82C54 data sheet), and the periodic flag of the RTC (MC146818A data sheet). Each is
+ * started if need be and must be seen to move.
  */
 #include "lib/string.h"
 #include "pv/native/io.h"
@@ -25,7 +26,18 @@ enum {
     PORT_61_GATE2 = 0x01,
     PORT_61_SPEAKER = 0x02,
 
-    MOVES_WITHIN = 10000, /* reads; each takes a part of a microsecond */
+    CMOS_INDEX = 0x70,
+    CMOS_DATA = 0x71,
+    RTC_A = 0x0a,
+    RTC_A_RATE = 0x0f,
+    RTC_A_1024_HZ = 0x06,
+    RTC_B = 0x0b,
+    RTC_B_PERIODIC = 0x40, /* emulators set the flag only if its interrupt is enabled */
+    RTC_C = 0x0c,
+    RTC_C_PERIODIC = 0x40,
+    RTC_C_ZERO = 0x0f, /* bits that an RTC reads as zero */
+
+    MOVES_WITHIN = 100000, /* reads; each takes a part of a microsecond */
 };
 
 #define HPET_PERIOD_MAX 100000000u /* femtoseconds, by the specification */
@@ -60,11 +72,44 @@ static u32 pit_read(void)
     return 0xffffu - (low | (u32)inb(PIT_CHANNEL2) << 8);
 }
 
+static u8 cmos_read(u8 index)
+{
+    outb(CMOS_INDEX, index);
+    return inb(CMOS_DATA);
+}
+
+static void cmos_write(u8 index, u8 value)
+{
+    outb(CMOS_INDEX, index);
+    outb(CMOS_DATA, value);
+}
+
+/* The flag is cleared by the read, so it counts if it is read more often than it is set. */
+static u32 rtc_read(void)
+{
+    static u32 ticks; /* Written: while time_init measures, on one CPU */
+
+    ticks += (cmos_read(RTC_C) & RTC_C_PERIODIC) != 0;
+    return ticks;
+}
+
+/* As the firmware left them. Written: by time_init, on one CPU. */
+static u8 rtc_a, rtc_b;
+
+static void rtc_stop(void)
+{
+    cmos_write(RTC_B, rtc_b);
+    cmos_write(RTC_A, rtc_a);
+    cmos_read(RTC_C);
+}
+
 /* Written: by platform_init, which learns the HPET's rate. */
-static struct reference_clock hpet_clock = {"HPET", hpet_read, 0xffffffff, 0 /* it says itself */},
-                              pm_timer_clock = {"ACPI PM timer", pm_timer_read, 0xffffff,
-                                                279365115}, /* 3.579545 MHz */
-    pit_clock = {"PIT", pit_read, 0xffff, 838095345};       /* 1.193182 MHz */
+static struct reference_clock hpet_clock = {"HPET", hpet_read, 0xffffffff, 0, NULL};
+static struct reference_clock pm_timer_clock = {"ACPI PM timer", pm_timer_read, 0xffffff, 279365115,
+                                                NULL}; /* 3.579545 MHz */
+static struct reference_clock pit_clock = {"PIT", pit_read, 0xffff, 838095345,
+                                           NULL}; /* 1.193182 MHz */
+static struct reference_clock rtc_clock = {"RTC", rtc_read, 0xffffffff, 976562500000, rtc_stop};
 
 static bool moves(const struct reference_clock *clock)
 {
@@ -109,6 +154,21 @@ static bool pit_start(void)
     return moves(&pit_clock);
 }
 
+/* Interrupts are disabled, and irq_init drops the request that the flag makes. */
+static bool rtc_start(void)
+{
+    if (cmos_read(RTC_C) & RTC_C_ZERO)
+        return false;
+    rtc_a = cmos_read(RTC_A);
+    rtc_b = cmos_read(RTC_B);
+    cmos_write(RTC_A, (rtc_a & (u8)~RTC_A_RATE) | RTC_A_1024_HZ);
+    cmos_write(RTC_B, rtc_b | RTC_B_PERIODIC);
+    if (moves(&rtc_clock))
+        return true;
+    rtc_stop();
+    return false;
+}
+
 const struct reference_clock *native_reference_find(const struct acpi_header *hpet,
                                                     const struct acpi_header *fadt)
 {
@@ -116,5 +176,7 @@ const struct reference_clock *native_reference_find(const struct acpi_header *hp
         return &hpet_clock;
     if (pm_timer_start(fadt))
         return &pm_timer_clock;
-    return pit_start() ? &pit_clock : NULL;
+    if (pit_start())
+        return &pit_clock;
+    return rtc_start() ? &rtc_clock : NULL;
 }

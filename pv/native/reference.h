@@ -8,12 +8,13 @@ struct reference_clock {
     const char *name;
     u32 (*read)(void); /* counts up, within mask */
     u32 mask;
-    u32 femtoseconds; /* of one tick */
+    u64 femtoseconds;   /* of one tick */
+    void (*stop)(void); /* after use; or NULL */
 };
 
 /*
- * Looks for them, the best first: HPET, ACPI's PM timer, the PIT. The tables may be NULL. NULL if
- * this machine has none.
+ * Looks for them, the best first: HPET, ACPI's PM timer, the PIT, the RTC. The tables may be NULL.
+ * NULL if this machine has none.
  */
 const struct reference_clock *native_reference_find(const struct acpi_header *hpet,
                                                     const struct acpi_header *fadt);

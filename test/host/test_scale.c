@@ -1,0 +1,41 @@
+/* test/host/test_scale.c: a deadline in TSC ticks, however long the machine has been up. */
+#include "harness.h"
+
+#include "lib/scale.h"
+
+#define NS_PER_DAY 86400000000000ull
+
+/* As clock.c and the kernel's timers do: arm, look at the clock when the TSC is there, arm again.
+ */
+static u32 times_armed(u64 khz, u64 uptime_ns, u64 ns)
+{
+    const u64 tsc_to_ns = scale32_factor(khz, 1000000), ns_to_tsc = scale32_factor(1000000, khz);
+    u64 tsc = scale32(uptime_ns, ns_to_tsc), now = scale32(tsc, tsc_to_ns);
+    const u64 deadline = now + ns;
+    u32 armed = 0;
+
+    for (; now < deadline && armed < 1000; armed++) {
+        tsc = ticks_after(tsc, deadline - now, ns_to_tsc);
+        now = scale32(tsc, tsc_to_ns);
+    }
+    CHECK(now >= deadline);
+    CHECK(now - deadline <= 1000 + ns / 20000000);
+    return armed;
+}
+
+static void deadlines_come_once_at_any_uptime(void)
+{
+    static const u64 khz[] = {10000, 999999, 1000000, 2596124, 3579545, 4999999};
+    static const u64 days[] = {0, 1, 30, 365, 3650};
+
+    for (u32 i = 0; i < sizeof(khz) / sizeof(khz[0]); i++)
+        for (u32 j = 0; j < sizeof(days) / sizeof(days[0]); j++)
+            for (u64 ns = 1; ns <= 1ull << 40; ns = ns * 3 + 1)
+                CHECK_EQ(times_armed(khz[i], days[j] * NS_PER_DAY + 12345, ns), 1);
+}
+
+int main(void)
+{
+    RUN(deadlines_come_once_at_any_uptime);
+    return finish("scale");
+}
