@@ -26,62 +26,8 @@ from .common import (
     short,
     usage,
 )
+from .helptext import HELP
 from .machine import Terminal
-
-HELP = """\
-Paravane: one kernel image, every platform, one suite.
-
-./run.sh         set up what is missing, build, run the suite on every platform, print the matrix
-./run.sh test    all that CI runs
-./run.sh boot    [--on PLATFORM] [--run PAYLOAD | --app FILE.c|FOLDER] [--module TAR|FOLDER] [--gdb] ...
-                 boot once, the console on the terminal; app:NAME runs a program
-./run.sh suite   [--on P,P...] [--filter GLOB] [--jobs N] [--junit FILE] [--json FILE] [--verbose] ...
-                 [--ops FILE]  also write what was seen of each op on each platform, as Markdown
-                 [--soak S]  let tests that can repeat what they do share S seconds
-                 several --qemu: a column for each
-                 --machines [sample]  on many CPUs and machines, or a few, each with what should happen there;
-                 --filter picks them by name
-./run.sh repro   NAME|FILE.c|FOLDER...|--all [--on P,P...] [--xen FILE|VERSION]...  is the bug there?
-                 [--json FILE] [--junit FILE] [--xen-append WORDS] [--gdb]
-                 [--bundle FILE.tar.gz]: source, image, logs, commands, hashes and versions, for a report
-                 --controls [NAME...]: do the repros say bad of the Xens that setup --controls built?
-./run.sh bench   [--on P,P...] [--counted] [--json FILE] [--svg FILE] [--against FILE [--limit RATIO]]
-                 instructions of each op, counted without noise, and times, which are noisy
-                 --linux: Lua's and SQLite's instructions, as a unikernel and as a Linux process in QEMU
-                 --sizes: how big the image is, stripped, with more and with less in it
-./run.sh programs [NAME,NAME...] [--on P,P...]  Lua and SQLite, guest against host
-./run.sh hostile [--on P,P...] [--cases N] [--seed N] [--case K]  random user code: does the kernel stand it, and is
-                 what becomes of it the same on each platform? --case decodes one
-./run.sh mutants [--on P,P...] [--ops REGEX] [--jobs N] [--json FILE] ...  make each op wrong: the suite must fail
-                 --source [--files GLOB]  make the wrong edits of test/mutants/source/, whose tests must fail
-./run.sh iso     make build/paravane.iso, which GRUB boots by BIOS or UEFI
-./run.sh list    what there is: platforms, hypervisors, payloads; --repros: the bugs
-./run.sh setup   install the distribution's packages that are missing; --xen VERSION... --qemu VERSION...:
-                 get those of other releases of the distribution, for --xen and --qemu (nothing is installed);
-                 --controls [NAME...]: build known-bad Xens from the distribution's source (minutes)
-./run.sh clean   remove what was built, and all logs
-./run.sh help    this text
-
-Also for boot, suite, repro and bench:
-  --smp N             virtual CPUs (default 1); the image uses 64 at most, and says what it leaves off
-  --pcpus N           physical CPUs below Xen (default: as --smp, a virtual CPU each); with 1 the virtual CPUs take turns
-  --mem MIB           the guest's memory (default 256; on Xen this is dom0_mem)
-  --xen FILE|VERSION  which Xen: a file (ELF or gzip) or an installed version such as 4.17
-  --append WORDS      more words for the image's command line, such as "log=debug"
-  --timeout S         time limit of each run (default 60; 0: none), beyond twice the time of --soak
-  --image FILE        boot this ELF file and build nothing
-
-For boot, suite and repro:
-  --qemu FILE|VERSION the emulator: a file or a version such as 10.0 (see list)
-  --cpu MODEL         QEMU's -cpu in place of the platform's; what begins with + or - is added: --cpu -nx,+la57
-  --machine OPTIONS   QEMU's -machine options on top of the platform's (--machine hpet=off,acpi=off), or another
-                      type with its options in place of the platform's (--machine microvm,pit=off). Whatever
-                      QEMU refuses is status 2
-
-Exit codes: 0 pass; 1 fail, also a crash or a time-out; 125 skipped or cannot tell; 2 usage;
-130 interrupted. Environment: BUILD=DIR (build directory), QEMU=FILE (which QEMU).
-Platforms: {platforms}
-"""
 
 CPUS_MAX = 255  # more than the image uses, as many as xAPIC ids name
 SOAK_MAX = 7 * 24 * 3600
