@@ -37,7 +37,7 @@ bool frame_debug; /* Written: by tests, while no other CPU allocates */
 /*
  * Guarded by: lock. frame_get and frames_mappable look at tables, nr_frames and sections without
  * it: the first two are complete at boot, and a section that is SECTION_READY was so from then on.
- * A frame's own struct belongs to whoever was given the frame.
+ * A frame's own struct belongs to the owner of the frame.
  */
 static struct spinlock lock = SPINLOCK("frames");
 static struct frame *tables[SECTIONS_MAX]; /* NULL for a section without RAM */

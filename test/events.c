@@ -5,6 +5,7 @@
 #include "kernel/trap.h"
 #include "pv/x86.h"
 #include "test/lines.h"
+#include "test/step.h"
 
 /* The four ways in which a raised line can find the flag and its own mask. */
 static void raise_closed(struct test_line *line, u32 way)
@@ -172,17 +173,6 @@ static bool on_step(struct trap_frame *frame)
     return true;
 }
 
-static void set_trap_flag(u64 or, u64 and)
-{
-    __asm__ volatile("pushfq\n\t"
-                     "orq %0, (%%rsp)\n\t"
-                     "andq %1, (%%rsp)\n\t"
-                     "popfq"
-                     :
-                     : "r"(or), "r"(and)
-                     : "memory", "cc");
-}
-
 /* False if the way has fewer instructions, up to where it halts. */
 static bool act_on_the_way(void (*way)(void), u32 act_at)
 {
@@ -209,7 +199,7 @@ static bool act_on_the_way(void (*way)(void), u32 act_at)
     return stepping.in_time && test_line_hits(&stepping.line, hits + 1);
 }
 
-static void step_through(const char *name, void (*way)(void), void (*act)(void))
+static void act_at_each_instruction(const char *name, void (*way)(void), void (*act)(void))
 {
     u32 at = 0;
 
@@ -252,8 +242,8 @@ static void way_unmask(void)
 
 TEST(events, raised_at_each_instruction_of_enabling, irq_enable, restore_fl, irq_disable)
 {
-    step_through("irq_enable", way_enable, raise_line);
-    step_through("restore_fl", way_restore, raise_line);
+    act_at_each_instruction("irq_enable", way_enable, raise_line);
+    act_at_each_instruction("restore_fl", way_restore, raise_line);
 }
 
 /* Where the line is raised before the flag falls, the halt has nothing to wait for but the guard.
@@ -267,12 +257,12 @@ static void way_halt_if_nothing_came(void)
 
 TEST(events, raised_at_each_instruction_of_halting, safe_halt)
 {
-    step_through("safe_halt", way_halt_if_nothing_came, raise_line);
+    act_at_each_instruction("safe_halt", way_halt_if_nothing_came, raise_line);
 }
 
 TEST(events, raised_at_each_instruction_of_unmasking, irq_unmask, irq_mask)
 {
-    step_through("irq_unmask", way_unmask, raise_line);
+    act_at_each_instruction("irq_unmask", way_unmask, raise_line);
 }
 
 /*
@@ -295,7 +285,7 @@ static void way_wait(void)
 
 TEST(events, nested_wait_leaves_the_outer_its_kick, lock_wait, lock_kick)
 {
-    step_through("lock_wait", way_wait, free_kick_and_wait);
+    act_at_each_instruction("lock_wait", way_wait, free_kick_and_wait);
 }
 
 /* registers.S: loads a pattern into every register, waits for *flag, returns how many have changed.

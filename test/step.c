@@ -27,7 +27,7 @@ static bool on_step(struct trap_frame *frame)
     return true;
 }
 
-static void set_trap_flag(u64 or, u64 and)
+void set_trap_flag(u64 or, u64 and)
 {
     __asm__ volatile("pushfq\n\t"
                      "orq %0, (%%rsp)\n\t"

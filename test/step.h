@@ -34,6 +34,9 @@ struct steps {
 
 struct spinlock;
 
+/* RFLAGS = (RFLAGS | or) & and, in the middle of a function: to set and clear RFLAGS.TF. */
+void set_trap_flag(u64 or, u64 and);
+
 /* Run run(arg) and step through it. One at a time. Context: thread. */
 void step_through(struct steps *steps, void (*run)(void *arg), void *arg);
 

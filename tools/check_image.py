@@ -13,8 +13,8 @@ check_image.py [--objdump PROGRAM] [--nm PROGRAM] [--lean SITES] IMAGE OBJECT_FO
    those of ops that have no call site in SITES, which tools/sites.py made.
 4. No segment of the image is both writable and executable.
 5. Every variable of pv/, mm/ and kernel/ says why it may be shared (tools/shared_state.py).
-6. The op table is used by pv/ and test/ only: whoever else called an op through it would call it where patching
-   does not reach (tools/sites.py sees to all other calls).
+6. The op table is used by pv/ and test/ only, because patching does not reach a call through it
+   (tools/sites.py sees to all other calls).
 """
 
 import argparse

@@ -28,6 +28,7 @@
 #include "pv/native/io.h"
 #include "pv/native/ioapic.h"
 #include "pv/native/native.h"
+#include "pv/native/raw_lock.h"
 #include "pv/native/vectors.h"
 
 enum line_kind {
@@ -52,23 +53,18 @@ static struct line {
 
 /*
  * Held while a line's life begins or ends, and over each use of an I/O APIC's index register.
- * Atomic: a lock taken by test-and-set, with interrupts disabled.
+ * Atomic: a raw_lock.
  */
 static bool busy;
 
 static u64 lock(void)
 {
-    const u64 flags = irq_save();
-
-    while (__atomic_test_and_set(&busy, __ATOMIC_ACQUIRE))
-        __asm__ volatile("pause");
-    return flags;
+    return raw_lock(&busy);
 }
 
 static void unlock(u64 flags)
 {
-    __atomic_clear(&busy, __ATOMIC_RELEASE);
-    irq_restore(flags);
+    raw_unlock(&busy, flags);
 }
 
 static struct line *line_of(u32 line)
@@ -92,7 +88,7 @@ static bool keep_pending(struct line *l)
 
 /*
  * An interrupt of a line that is free, or bound on another CPU, was sent before the line was bound
- * anew: it belongs to no handler.
+ * again: it belongs to no handler.
  */
 static void on_line(struct trap_frame *frame)
 {

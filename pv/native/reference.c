@@ -5,6 +5,7 @@
  * started if need be and must be seen to move.
  */
 #include "lib/string.h"
+#include "pv/native/cmos.h"
 #include "pv/native/io.h"
 #include "pv/native/mmio.h"
 #include "pv/native/reference.h"
@@ -26,8 +27,6 @@ enum {
     PORT_61_GATE2 = 0x01,
     PORT_61_SPEAKER = 0x02,
 
-    CMOS_INDEX = 0x70,
-    CMOS_DATA = 0x71,
     RTC_A = 0x0a,
     RTC_A_RATE = 0x0f,
     RTC_A_1024_HZ = 0x06,
@@ -70,18 +69,6 @@ static u32 pit_read(void)
     outb(PIT_COMMAND, PIT_LATCH_CHANNEL2);
     low = inb(PIT_CHANNEL2);
     return 0xffffu - (low | (u32)inb(PIT_CHANNEL2) << 8);
-}
-
-static u8 cmos_read(u8 index)
-{
-    outb(CMOS_INDEX, index);
-    return inb(CMOS_DATA);
-}
-
-static void cmos_write(u8 index, u8 value)
-{
-    outb(CMOS_INDEX, index);
-    outb(CMOS_DATA, value);
 }
 
 /* The flag is cleared by the read, so it counts if it is read more often than it is set. */

@@ -1,16 +1,12 @@
 /*
- * The native wall clock: the real-time clock in the CMOS (Motorola MC146818A data sheet). Its
- * registers are reached through an index and a data port, so one CPU at a time uses the pair,
- * interrupts disabled. Bit 7 of the index port holds back NMIs: it is always written as 0.
- */
+ * The native wall clock: the real-time clock in the CMOS (pv/native/cmos.h). */
 #include "lib/rtc.h"
 #include "lib/string.h"
-#include "pv/native/io.h"
+#include "pv/native/cmos.h"
 #include "pv/native/native.h"
+#include "pv/native/raw_lock.h"
 
 enum {
-    CMOS_INDEX = 0x70,
-    CMOS_DATA = 0x71,
     CMOS_FIRST_RAM = 0x0e,
     CMOS_LAST = 0x7f,
     CMOS_ABSENT = 0xff, /* what a port reads that no device answers */
@@ -30,38 +26,17 @@ enum {
 /* The index of each field; RTC_CENTURY's is 0 where there is none. Written: by platform_init. */
 static u8 indices[RTC_FIELDS] = {0x00, 0x02, 0x04, 0x07, 0x08, 0x09, CENTURY_USUAL};
 
-/*
- * Guards the two ports. Atomic: a lock taken by test-and-set, with interrupts disabled; a pv/
- * spinlock would let the kernel switch threads where it is left, and get_wallclock is called in
- * interrupts.
- */
+/* Held over each use of the two ports. Atomic: a raw_lock. */
 static bool busy;
 
 static u64 lock(void)
 {
-    const u64 flags = irq_save();
-
-    while (__atomic_test_and_set(&busy, __ATOMIC_ACQUIRE))
-        __asm__ volatile("pause");
-    return flags;
+    return raw_lock(&busy);
 }
 
 static void unlock(u64 flags)
 {
-    __atomic_clear(&busy, __ATOMIC_RELEASE);
-    irq_restore(flags);
-}
-
-static u8 cmos_read(u8 index)
-{
-    outb(CMOS_INDEX, index);
-    return inb(CMOS_DATA);
-}
-
-static void cmos_write(u8 index, u8 value)
-{
-    outb(CMOS_INDEX, index);
-    outb(CMOS_DATA, value);
+    raw_unlock(&busy, flags);
 }
 
 void native_rtc_learn(const struct acpi_header *fadt)
