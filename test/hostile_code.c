@@ -263,10 +263,7 @@ static bool reads_the_machine(const struct hostile_code *code)
     return false;
 }
 
-/*
- * No IRET but iretq and that of 16 bits: what VM in the flags does there is not the same on every
- * emulator, and its frame is not a 64-bit kernel's.
- */
+/* Leave out IRET but iretq and that of 16 bits: its outcome is not the same on every platform. */
 static void leave_out_iret32(struct hostile_code *code, bool is_32bit)
 {
     const u8 prefix = is_32bit ? 0x66 : 0x48;
@@ -276,10 +273,7 @@ static void leave_out_iret32(struct hostile_code *code, bool is_32bit)
             code->bytes[i] = 0xcb; /* retf */
 }
 
-/*
- * No short jump to itself: after a load of ss the emulator (QEMU 7.2) keeps interrupts from it for
- * as long as it loops, so that nothing could end the case.
- */
+/* Leave out short jumps to themselves: such a case does not end on every platform. */
 static void leave_out_jumps_to_self(struct hostile_code *code)
 {
     for (u32 i = 1; i < code->length; i++) {

@@ -116,8 +116,8 @@ static const struct rule rules[] = {
     {"vm", "a frame with VM set, which no CPU in long mode pushes", true, virtual_8086},
     {"stopped", "a loop that a timer ended: its registers depend on the time", true, stopped},
     {"far-transfer",
-     "QEMU 7.2 holds the stack of a user's far call, retf, iret and enter to SMAP, which Xen does not use "
-     "for a PV guest",
+     "what a far call, retf, iret or enter of user mode does to its stack is not the same on every "
+     "platform under SMAP",
      true, far_transfer},
     {"int-error", "QEMU 7.2 refuses int n with error code 16n + 2, by which Xen delivers int 2n",
      true, int_error_code},
