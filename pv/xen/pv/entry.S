@@ -26,12 +26,25 @@
 2:	save_regs
 	.endm
 
-/* %rbx = frame. Where it leads to, Xen sees by its cs. The error code becomes the flags: none. */
+#define IRET_CS 16				/* in struct iret_context without its registers */
+#define IRET_SS 40
+
+/*
+ * %rbx = frame. Where it leads to, Xen sees by its cs. The error code becomes the flags: none. A frame of user mode
+ * with a null ss is not for Xen: user mode cannot have one. As an iretq of the kernel's would, it ends in #GP with
+ * error code 0, here by a read of an address that is not canonical, and no register changes.
+ */
 	.macro	return_to_frame
 	restore_regs
 	addq	$8, %rsp
-	movq	$0, (%rsp)
+	testl	$0xfffc, IRET_SS(%rsp)
+	jz	2f
+1:	movq	$0, (%rsp)
 	jmp	hypercall_page + __HYPERVISOR_iret * 32
+2:	testb	$3, IRET_CS(%rsp)
+	jz	1b
+	movabsb	0x8000000000000000, %al
+	jmp	2b
 	.endm
 
 	.text
