@@ -7,7 +7,7 @@ expressions cannot read is an OpTableError, never left out in silence.
 """
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 CLASSES = {
     1: "setup",
@@ -22,7 +22,7 @@ CLASSES = {
 CLASS_TABLE = re.compile(r"(?:native|xen(?:_pvh?)?)_([a-z]+)_ops(?:\.[\w.]+)?")
 
 _COMMENT = re.compile(r"/\*(.*?)\*/", re.S)
-_TOKEN = re.compile(r"/\*.*?\*/|\bPV_(?:CLASS_BEGIN|CLASS_END|OP|HOT)\s*\(", re.S)
+_TOKEN = re.compile(r"/\*.*?\*/|\bPV_(?:CLASS_BEGIN|CLASS_END|CONTEXT|OP|HOT)\s*\(", re.S)
 _TABLE = re.compile(r"^(?:static )?const struct pv_(\w+)_ops (\w+) = \{(.*?)^\};", re.S | re.M)
 _ALL_TABLES = re.compile(r"^#define PV_OP\(.*\)\s+\.name = (\w+)_##name,$", re.M)  # of all classes at once
 _BACKEND = re.compile(r"^const struct pv_backend \w+ = \{(.*?)^\};", re.S | re.M)
@@ -39,7 +39,7 @@ class OpTableError(Exception):
 @dataclass(frozen=True)
 class Op:
     """One PV_OP or PV_HOT. table: its struct, as in pv_TABLE_ops; number: its class in the contract, 1 to 6; contract:
-    the comment above it, which it may share with its neighbours, in one line."""
+    the comment above it, which it may share with its neighbours, in one line; rules: PV_CONTEXT's, without PV_."""
 
     name: str
     table: str
@@ -47,6 +47,7 @@ class Op:
     returns: str
     params: str
     contract: str
+    rules: tuple = ()
 
     @property
     def summary(self):
@@ -108,7 +109,7 @@ def _texts(root, folder, suffix=""):
 
 def parse_ops(text):
     """{name: Op} of ops.def's text."""
-    ops, comment, table, number = {}, "", "", 0
+    ops, rules, comment, table, number = {}, {}, "", "", 0
     text = re.sub(r"^#.*\n", "", text, flags=re.M)
     for match in _TOKEN.finditer(text):
         word = match[0]
@@ -122,13 +123,19 @@ def parse_ops(text):
             table = inside.strip()
         elif "CLASS_END" in word:
             table = ""
+        elif "CONTEXT" in word:
+            name, flags = inside.split(",")
+            rules[name.strip()] = tuple(flag.strip().removeprefix("PV_") for flag in flags.split("|"))
         else:
             op = _op(inside, table, number, comment, "HOT" in word)
+            op = replace(op, rules=rules.pop(op.name, ()))
             if op.name in ops:
                 raise OpTableError(f"pv/ops.def: the op {op.name} is there twice")
             ops[op.name] = op
     if not ops:
         raise OpTableError("pv/ops.def: no PV_OP found")
+    if rules:
+        raise OpTableError(f"pv/ops.def: PV_CONTEXT of what is not an op: {', '.join(rules)}")
     return ops
 
 

@@ -19,6 +19,7 @@ PV_CLASS_BEGIN(cpu)
  * Reads it (Intel SDM vol. 3, section 2). never waits; see
  * below. Context: any.
  */
+PV_CONTEXT(read_it, PV_NOT_NMI | PV_IRQS_OFF)
 PV_OP(cpu, u64, read_it, (void), ())
 PV_OP(cpu, int, write_it, (u64 * it,
       void (*done)(int, int)), (it, done))
@@ -85,6 +86,7 @@ class TableTest(unittest.TestCase):
         ops = tree().ops
         self.assertEqual(list(ops), ["read_it", "write_it", "wait"])
         self.assertEqual([op.number for op in ops.values()], [2, 2, 4])
+        self.assertEqual(ops["read_it"].rules, ("NOT_NMI", "IRQS_OFF"))
         self.assertEqual(
             ops["write_it"].signature, "int write_it(u64 *it, void (*done)(int, int))"
         )
@@ -108,6 +110,8 @@ class TableTest(unittest.TestCase):
         self.assertEqual(table.backends[0].functions, functions)
 
     def test_what_cannot_be_is_refused(self):
+        nothing = "PV_CONTEXT(nothing, PV_ANY)\nPV_CLASS_END(cpu)"
+        self.refuses("PV_CONTEXT.*nothing", **{"def": OPS_DEF.replace("PV_CLASS_END(cpu)", nothing)})
         again = "PV_OP(cpu, void, read_it, (void), ())\nPV_CLASS_END(cpu)"
         self.refuses("there twice", **{"def": OPS_DEF.replace("PV_CLASS_END(cpu)", again)})
         self.refuses("no PV_OP", **{"def": ""})
