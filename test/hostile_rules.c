@@ -9,6 +9,8 @@
 #include "test/hostile.h"
 #include "test/test.h"
 
+#define ARITHMETIC_FLAGS 0x8d5ull /* CF, PF, AF, ZF, SF and OF */
+
 /* By its end an outcome is the same everywhere, or is not compared (drop). */
 struct rule {
     const char *name, *reason;
@@ -110,6 +112,59 @@ static bool refused_frame(const struct hostile_case *c, struct hostile_outcome *
     return true;
 }
 
+/*
+ * Return the opcode of the instruction at which the code was left, without prefixes, 0x0f being one
+ * of them, to which 0x100 is added; 0 if that instruction is not the case's.
+ */
+static u32 last_opcode(const struct hostile_case *c, const struct hostile_outcome *o)
+{
+    static const u8 prefixes[] = {0x66, 0x67, 0xf2, 0xf3, 0xf0, 0x2e, 0x36, 0x3e, 0x26, 0x64, 0x65};
+
+    for (u64 at = o->frame.rip - c->start; at < c->code.length; at++) {
+        const u8 byte = c->code.bytes[at];
+        bool is_prefix = !c->is_32bit && byte >> 4 == 4;
+
+        for (u32 i = 0; i < ARRAY_SIZE(prefixes); i++)
+            is_prefix |= byte == prefixes[i];
+        if (byte == 0x0f && at + 1 < c->code.length)
+            return 0x100 + c->code.bytes[at + 1];
+        if (!is_prefix)
+            return byte;
+    }
+    return 0;
+}
+
+/* A shift, rotation or setcc of memory that faulted: which flags it leaves. */
+static bool flags_of_fault(const struct hostile_case *c, struct hostile_outcome *o)
+{
+    const u32 opcode = last_opcode(c, o);
+    const bool is_shift = opcode >> 1 == 0xc0 >> 1 || opcode >> 2 == 0xd0 >> 2;
+    const bool is_setcc = opcode >> 4 == 0x19;
+
+    if (!is_shift && !is_setcc)
+        return false;
+    if (o->frame.vector != VECTOR_PF && o->frame.vector != VECTOR_GP)
+        return false;
+    o->frame.rflags &= ~ARITHMETIC_FLAGS;
+    return true;
+}
+
+/* rep ins or rep outs whose count is 0: either #GP, or nothing at all. */
+static bool no_string_io(const struct hostile_case *c, struct hostile_outcome *o)
+{
+    bool has_rep = false;
+
+    (void)o;
+    if (c->is_32bit ? (u16)c->frame.rcx : (u32)c->frame.rcx)
+        return false;
+    for (u32 i = 0; i < c->code.length; i++) {
+        has_rep |= c->code.bytes[i] == 0xf2 || c->code.bytes[i] == 0xf3;
+        if (has_rep && c->code.bytes[i] >> 2 == 0x6c >> 2)
+            return true;
+    }
+    return false;
+}
+
 static const struct rule rules[] = {
     {"volatile", "may read what the machine alone decides: counters, CPUID, descriptor tables",
      true, volatile_result},
@@ -121,6 +176,12 @@ static const struct rule rules[] = {
      true, far_transfer},
     {"int-error", "QEMU 7.2 refuses int n with error code 16n + 2, by which Xen delivers int 2n",
      true, int_error_code},
+    {"rep-io", "rep ins or rep outs of nothing: QEMU 7.2 raises #GP, Xen's emulator does nothing",
+     true, no_string_io},
+    {"flags-of-fault",
+     "a shift, rotation or setcc of memory that faults: in QEMU 7.2 the flags are not always those "
+     "from before",
+     false, flags_of_fault},
     {"refused",
      "iret's own exception: Xen reports it of the user's frame, a CPU of the kernel's iretq", false,
      refused_frame},
