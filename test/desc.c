@@ -111,6 +111,75 @@ TEST(desc, ldt_entries_come_and_go, load_ldt, write_ldt_entry)
     ldt[5] = 0; /* writable again, now that it is no table */
 }
 
+static u32 seen_limit;
+
+static void load_shared_ldt(void *arg)
+{
+    (void)arg;
+    EXPECT_EQ(pv_load_ldt(ldt, 16), 0);
+    seen_limit = segment_limit(5 * 8 + 4 + 3);
+}
+
+static void read_shared_ldt(void *arg)
+{
+    (void)arg;
+    seen_limit = segment_limit(5 * 8 + 4 + 3);
+}
+
+static void unload_ldt(void *arg)
+{
+    (void)arg;
+    EXPECT_EQ(pv_load_ldt(NULL, 0), 0);
+}
+
+/* The threads of one process share a table; that one CPU lets go of it is not the table's end. */
+TEST(desc, ldt_is_shared_by_two_cpus, load_ldt)
+{
+    NEEDS_CPUS(2);
+    EXPECT_EQ(pv_write_ldt_entry(ldt, 5, data_segment(0)), 0);
+    EXPECT_EQ(smp_call(1, load_shared_ldt, NULL), 0);
+    EXPECT_EQ(seen_limit, 0xffff);
+    for (int i = 0; i < 3; i++) {
+        EXPECT_EQ(smp_call(0, load_shared_ldt, NULL), 0);
+        EXPECT_EQ(seen_limit, 0xffff);
+        EXPECT_EQ(smp_call(0, unload_ldt, NULL), 0);
+        EXPECT_EQ(smp_call(1, read_shared_ldt, NULL), 0);
+        EXPECT_EQ(seen_limit, 0xffff);
+    }
+    EXPECT_EQ(pv_write_ldt_entry(ldt, 5, 0), 0); /* in use by another CPU */
+    EXPECT_EQ(smp_call(1, read_shared_ldt, NULL), 0);
+    EXPECT_EQ(seen_limit, 0);
+    EXPECT_EQ(smp_call(1, unload_ldt, NULL), 0);
+    ldt[5] = 0; /* writable, now that no CPU uses it */
+}
+
+static void load_other_gdt(void *arg)
+{
+    (void)arg;
+    EXPECT_EQ(pv_load_gdt(other_gdt, GDT_MAX_COUNT), 0);
+    seen_limit = segment_limit(TEST_ENTRY * 8 + 3);
+}
+
+static void load_own_gdt(void *arg)
+{
+    (void)arg;
+    EXPECT_EQ(pv_load_gdt(cpu_gdt, GDT_MAX_COUNT), 0);
+}
+
+TEST(desc, gdt_is_shared_by_two_cpus, load_gdt)
+{
+    NEEDS_CPUS(2);
+    EXPECT_EQ(pv_write_gdt_entry(other_gdt, TEST_ENTRY, data_segment(0)), 0);
+    for (u32 cpu = 0; cpu < 2; cpu++) {
+        EXPECT_EQ(smp_call(cpu, load_other_gdt, NULL), 0);
+        EXPECT_EQ(seen_limit, 0xffff);
+    }
+    for (u32 cpu = 0; cpu < 2; cpu++)
+        EXPECT_EQ(smp_call(cpu, load_own_gdt, NULL), 0);
+    EXPECT_EQ(pv_write_gdt_entry(other_gdt, TEST_ENTRY, 0), 0);
+    other_gdt[TEST_ENTRY] = 0; /* writable, now that no CPU uses it */
+}
+
 TEST(desc, tls_entries_are_loaded_together, load_tls)
 {
     const u64 tls[3] = {data_segment(0), 0, data_segment(0x2000)};

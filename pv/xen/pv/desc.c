@@ -7,6 +7,7 @@
 #include "lib/string.h"
 #include "pv/ex_table.h"
 #include "pv/selectors.h"
+#include "pv/spinlock.h"
 #include "pv/xen/hypercall.h"
 #include "pv/xen/xen.h"
 #include "pv/xen/pv/xen_pv.h"
@@ -39,31 +40,61 @@ static int hand_over(u32 which, u64 *table, u32 count)
     return xen_set_gdt(&mfn, count) ? -EINVAL : 0;
 }
 
-/* Makes table (NULL: none) this CPU's in place of another; the one that is not is writable then. */
-static int load(u32 which, u64 *table, u32 count)
+/* Guarded by: itself; it guards xen_pv_loaded, and with that which tables are writable. */
+static struct spinlock lock = SPINLOCK("descriptor tables");
+
+static bool is_in_use(const u64 *table)
+{
+    for (u32 cpu = 0; cpu < PV_CPUS_MAX; cpu++)
+        if (xen_pv_loaded[cpu][GDT] == table || xen_pv_loaded[cpu][LDT] == table)
+            return true;
+    return false;
+}
+
+static int protect(u32 which, u64 *table)
+{
+    if (!table || is_in_use(table))
+        return 0;
+    if (which == GDT)
+        fill_gdt(table, 0, 0);
+    return xen_pv_set_writable(table, false);
+}
+
+/* The last user of a table makes it writable: as long as a vCPU has it loaded, Xen refuses that. */
+static void unprotect(u64 *table)
+{
+    if (table && !is_in_use(table))
+        xen_pv_set_writable(table, true);
+}
+
+static int load_locked(u32 which, u64 *table, u32 count)
 {
     u64 **const current = loaded(which), *const before = *current;
-    int error;
 
-    if (table && table != before && xen_pv_set_writable(table, false))
+    if (protect(which, table))
         return -EINVAL;
-    error = hand_over(which, table, count);
-    if (!error) {
-        *current = table;
-        table = before;
+    if (hand_over(which, table, count)) {
+        unprotect(table);
+        return -EINVAL;
     }
-    if (table && table != *current)
-        xen_pv_set_writable(table, true);
+    *current = table;
+    unprotect(before);
+    return 0;
+}
+
+/* Make table (NULL: none) this CPU's. Several CPUs may use the same one. */
+static int load(u32 which, u64 *table, u32 count)
+{
+    const u64 flags = spin_lock_irqsave(&lock);
+    const int error = load_locked(which, table, count);
+
+    spin_unlock_irqrestore(&lock, flags);
     return error;
 }
 
 int xen_pv_load_gdt(u64 *gdt, u32 count)
 {
-    if (!table_fits(gdt, count, GDT_MIN_COUNT))
-        return -EINVAL;
-    if (gdt != *loaded(GDT))
-        fill_gdt(gdt, 0, 0);
-    return load(GDT, gdt, count);
+    return table_fits(gdt, count, GDT_MIN_COUNT) ? load(GDT, gdt, count) : -EINVAL;
 }
 
 int xen_pv_load_ldt(u64 *ldt, u32 count)
