@@ -322,3 +322,17 @@ TEST(mmu, hypercalls_are_counted, hypercall_count)
     EXPECT(before ? updates < ~0ull : !updates);
     EXPECT_EQ(after > before, before > 0); /* the line above was printed by one */
 }
+
+/* One in each GiB: of a machine with a hole in its memory some are not RAM. */
+TEST(mmu, machine_frames_of_others_have_no_frame_of_ours, mfn_to_pfn, pte_val)
+{
+    for (u64 gib = 0; gib < 64; gib++) {
+        const u64 mfn = (gib << 18) + 0x10000;
+        const pfn_t pfn = pv_mfn_to_pfn(MFN(mfn));
+        const u64 value = pv_pte_val((pte_t){mfn << PAGE_SHIFT | PTE_PRESENT});
+
+        EXPECT(pfn.n == PFN_INVALID.n || pv_pfn_to_mfn(pfn).n == mfn);
+        EXPECT_EQ(value_pfn(value).n, pfn.n == PFN_INVALID.n ? mfn : pfn.n);
+        EXPECT(pfn.n != PFN_INVALID.n || value & PTE_FOREIGN);
+    }
+}

@@ -109,7 +109,7 @@ def _sizes():
     verdict = r"paravane: verdict PASS"
     for mem in (32, 64, 4096):
         yield boot(f"{mem} MiB", "qemu", "--mem", str(mem), words=verdict)
-    for mem in (64, 1024):
+    for mem in (64, 1024, 4096):
         yield boot(f"{mem} MiB", "xen-pv", "--mem", str(mem), words=verdict)
     yield boot("64 MiB", "xen-pvh", "--mem", "64", words=verdict)
 

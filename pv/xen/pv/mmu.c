@@ -4,6 +4,7 @@
  * writable data, or a page table of a level, never both. Changes go through one queue, so that lazy
  * mode is nothing but not draining it. Next: tables.c.
  */
+#include "pv/ex_table.h"
 #include "pv/xen/hypercall.h"
 #include "pv/xen/pv/mmu.h"
 #include "pv/xen/xen.h"
@@ -55,14 +56,26 @@ mfn_t xen_pv_pfn_to_mfn(pfn_t pfn)
     return pfn.n < xen_pv_nr_pages ? MFN(xen_pv_p2m[pfn.n]) : MFN_INVALID;
 }
 
-/* Xen's table tells of every machine frame; what it says is ours if our own table agrees. */
+/* Xen maps its table only where the machine has RAM in the same GiB: a read elsewhere faults. */
+static u64 read_m2p(u64 mfn)
+{
+    u64 pfn = NO_FRAME;
+
+    __asm__ volatile("1: movq %1, %0\n"
+                     "2:" EX_TABLE(1b, 2b)
+                     : "+r"(pfn)
+                     : "m"(machine_to_phys_mapping[mfn]));
+    return pfn;
+}
+
+/* A frame is ours if Xen's table and our own agree on it. */
 pfn_t xen_pv_mfn_to_pfn(mfn_t mfn)
 {
     u64 pfn;
 
     if (mfn.n > max_mfn)
         return PFN_INVALID;
-    pfn = machine_to_phys_mapping[mfn.n];
+    pfn = read_m2p(mfn.n);
     return pfn < xen_pv_nr_pages && xen_pv_p2m[pfn] == mfn.n ? PFN(pfn) : PFN_INVALID;
 }
 
