@@ -150,8 +150,8 @@ const struct pv_smp_ops xen_smp_ops = {
 
 /*
  * A kick that came before is seen as the pending bit, and ends this call. Only the outermost wait
- * clears it: a nested one would take the kick from the wait that it interrupted. Until there is a
- * port, waiting is spinning.
+ * clears it: a nested one would take the kick from the wait that it interrupted. Until this vCPU is
+ * up it gets no kicks, also if it has a port from the time before it was down: it spins.
  */
 void xen_lock_wait(const u8 *byte, u8 value)
 {
@@ -159,7 +159,7 @@ void xen_lock_wait(const u8 *byte, u8 value)
     evtchn_port_t port = xen_ports[pv_this_cpu()][PORT_KICK];
     struct sched_poll poll = {.nr_ports = 1};
 
-    if (!port)
+    if (!port || !c->up)
         return;
     set_xen_guest_handle_raw(poll.ports, &port);
     c->waits++;
