@@ -12,9 +12,21 @@ static void set_direct_run(pfn_t first, u64 count, u64 prot)
     xen_pv_lazy_enter();
     for (; count; count--, first.n++)
         xen_pv_set_direct(first, prot);
-    xen_pv_flush_all();
     xen_pv_lazy_flush();
     xen_pv_lazy_leave();
+}
+
+/*
+ * Unmap frames that Xen is about to take. Every vCPU may have their translations in its TLB, and
+ * Xen flushes them only before it gives the machine frames to another domain: until then a vCPU
+ * would read and write the old machine frame by the address of the new one. Xen flushes by itself,
+ * so the caller may hold a spinlock for which another vCPU waits.
+ */
+static void unmap_direct_run(pfn_t first, u64 count)
+{
+    set_direct_run(first, count, 0);
+    if (xen_pv_mmuext(MMUEXT_TLB_FLUSH_ALL, 0, 0))
+        pv_panic("xen-pv", "Xen refuses to flush all TLBs");
 }
 
 static u64 give(pfn_t first, u64 count)
@@ -22,7 +34,7 @@ static u64 give(pfn_t first, u64 count)
     u64 *const mfns = &xen_pv_p2m[first.n];
     u64 done;
 
-    set_direct_run(first, count, 0);
+    unmap_direct_run(first, count);
     done = xen_reserve(XENMEM_decrease_reservation, mfns, count);
     set_direct_run(PFN(first.n + done), count - done, DIRECT_RW);
     for (u64 i = 0; i < done; i++)
@@ -64,7 +76,7 @@ int xen_pv_make_contiguous(pfn_t first, u32 order, u32 address_bits)
     };
     long error;
 
-    set_direct_run(first, count, 0);
+    unmap_direct_run(first, count);
     set_xen_guest_handle_raw(e.in.extent_start, mfns);
     set_xen_guest_handle_raw(e.out.extent_start, (u64 *)&run);
     error = xen_memory_op(XENMEM_exchange, &e);
