@@ -183,9 +183,11 @@ int mm_space_destroy(struct mm_space *s)
 {
     if (s == &mm_kernel || __atomic_load_n(&s->users, __ATOMIC_SEQ_CST))
         return -EBUSY;
+    spin_lock(&s->lock); /* an op of class 3: not preempted */
     if (s->live)
         pv_unpin_root(s->root);
     s->live = false;
+    spin_unlock(&s->lock);
     mm_free_tables(s);
     frame_get(s->root)->used = 0;
     frame_free(s->root, mm_traits.root_pages - 1);
