@@ -32,7 +32,7 @@ static void unbind_many(u32 bound)
 static struct flipper {
     struct test_line lines[32];
     u32 rounds;
-    bool over, lost;
+    bool open, over, lost;
 } flipper;
 
 static void flip_and_raise(struct flipper *f)
@@ -53,6 +53,7 @@ static void flip_on(void *arg)
 
     for (u32 i = 0; i < ARRAY_SIZE(f->lines); i++)
         EXPECT(test_line_open(&f->lines[i]));
+    WRITE_ONCE(f->open, true);
     while (!READ_ONCE(f->over) && !f->lost) {
         WRITE_ONCE(f->rounds, f->rounds + 1);
         flip_and_raise(f);
@@ -70,6 +71,8 @@ TEST(wide, many_new_lines_leave_others_their_masks, irq_bind, irq_mask, irq_unma
     NEEDS_CPUS(2);
     flipper = (struct flipper){0};
     crew_start(&crew, 1, 2, flip_on, &flipper, 0);
+    while (!READ_ONCE(flipper.open)) /* where there are few lines, none would be left for it */
+        thread_yield();
     bound = bind_many();
     WRITE_ONCE(flipper.over, true);
     crew_join(&crew);
