@@ -128,7 +128,8 @@ static void on_exception(struct trap_frame *frame, u64 fault_address)
 {
     if (frame->vector == VECTOR_PF && mm_fault(fault_address, frame->error))
         return;
-    if (!from_user(frame) && fix_up(frame))
+    /* A debug exception before the instruction is not the instruction's fault. */
+    if (!from_user(frame) && frame->vector != VECTOR_DB && fix_up(frame))
         return;
     if (debug_hook && frame->vector == VECTOR_DB && debug_hook(frame))
         return;
