@@ -14,6 +14,7 @@
 #define BOOT_MODULE_CMDLINE_MAX 256
 #define BOOT_LOADER_MAX         64
 #define BOOT_REGIONS_MAX        1024
+#define BOOT_MAP_ENTRIES_MAX    16384 /* of a loader's map, before they are merged */
 #define BOOT_MODULES_MAX        64
 #define BOOT_RSDP_MAX           36             /* ACPI 6.4, section 5.2.5.3 */
 #define BOOT_PA_MAX             ((u64)1 << 52) /* no x86 physical address is wider */
@@ -181,6 +182,9 @@ void boot_add_region(struct boot_info *bi, u64 base, u64 size, u32 type);
 
 /* Add the platform's devices, which win over all regions of the loader's map. */
 void boot_add_devices(struct boot_info *bi, u64 base, u64 size);
+
+/* What a parser returns for a map of more than BOOT_MAP_ENTRIES_MAX entries. */
+extern const char boot_map_too_long[];
 
 /* Has the loader given a memory map? A Xen guest asks the hypervisor (the memory_map op). */
 bool boot_has_regions(const struct boot_info *bi);

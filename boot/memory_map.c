@@ -10,6 +10,9 @@
 
 #include "lib/string.h"
 
+const char boot_map_too_long[] = "memory map: more than 16384 entries";
+_Static_assert(BOOT_MAP_ENTRIES_MAX == 16384, "boot_map_too_long says so");
+
 /* Return the index of the mark at pa, which is made if it is missing; nr_marks for BOOT_PA_MAX. */
 static u32 mark_at(struct boot_map *map, u64 pa)
 {

@@ -33,6 +33,8 @@ static const char *parse_mmap(const struct phys_window *content, struct boot_inf
     if (head->entry_size < sizeof(*e) || head->entry_size % MULTIBOOT2_ALIGN ||
         (content->size - sizeof(*head)) % head->entry_size)
         return "memory map: wrong entry size";
+    if ((content->size - sizeof(*head)) / head->entry_size > BOOT_MAP_ENTRIES_MAX)
+        return boot_map_too_long;
     for (u64 at = sizeof(*head); at < content->size; at += head->entry_size) {
         e = phys_window_get(content, content->start + at, sizeof(*e));
         boot_add_region(bi, e->base, e->size, e->type);

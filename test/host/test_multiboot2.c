@@ -205,6 +205,20 @@ static void test_module_string(void)
     }
 }
 
+/* A memory map of as many entries as are read, and of one more. */
+static void test_long_map(void)
+{
+    enum { HEAD = sizeof(struct multiboot2_mmap), ENTRY = sizeof(struct multiboot2_mmap_entry) };
+    static struct {
+        struct multiboot2_mmap head;
+        struct multiboot2_mmap_entry entries[BOOT_MAP_ENTRIES_MAX + 1];
+    } map = {.head = {ENTRY, 0}};
+
+    CHECK_STR(parse_many(1, MULTIBOOT2_TAG_MMAP, &map, HEAD + BOOT_MAP_ENTRIES_MAX * ENTRY), NULL);
+    CHECK_STR(parse_many(1, MULTIBOOT2_TAG_MMAP, &map, sizeof(map)),
+              "memory map: more than 16384 entries");
+}
+
 /* Whatever the order of the two ACPI tags, the newer is kept; the old one alone will do. */
 static void test_rsdp(void)
 {
@@ -232,6 +246,7 @@ int main(int argc, char **argv)
     RUN(test_good);
     RUN(test_address);
     RUN(test_many);
+    RUN(test_long_map);
     RUN(test_short_module);
     RUN(test_module_string);
     RUN(test_rsdp);

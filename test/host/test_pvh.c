@@ -1,6 +1,7 @@
 /* test/host/test_pvh.c: boot/pvh.c on start_info of both versions, and on lies. */
 #include "image.h"
 
+#include <sys/mman.h>
 #include <xen/arch-x86/hvm/start_info.h>
 
 struct block {
@@ -156,6 +157,35 @@ static void test_many(void)
     CHECK_EQ(bi.map.ram_left_out, 5 * 0x2000);
 }
 
+/*
+ * Lists of any length that a window of 4 GiB can hold, of which all but the first pages fault when
+ * they are read: a parser that reads more than it has room for ends the test.
+ */
+static void test_endless_lists(void)
+{
+    const u64 size = GIB(4), readable = 16 * PAGE_SIZE;
+    u8 *memory = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    const struct phys_window w = {memory, IMAGE_PA, size};
+    struct hvm_start_info *si = (struct hvm_start_info *)(void *)memory;
+
+    CHECK(memory != MAP_FAILED && !mprotect(memory, readable, PROT_READ | PROT_WRITE));
+    *si = (struct hvm_start_info){.magic = XEN_HVM_START_MAGIC_VALUE, .version = 1};
+    si->modlist_paddr = IMAGE_PA + PAGE_SIZE;
+    si->memmap_paddr = IMAGE_PA + readable;
+    si->nr_modules = 1 << 20;
+    CHECK_STR(parse(&w, &bi), NULL);
+    CHECK_EQ(bi.nr_modules, BOOT_MODULES_MAX);
+    CHECK_EQ(bi.modules_left_off, (1 << 20) - BOOT_MODULES_MAX);
+    si->nr_modules = UINT32_MAX;
+    CHECK_STR(parse(&w, &bi), LIST_OUTSIDE);
+    si->nr_modules = 0;
+    si->memmap_entries = 1 << 20;
+    CHECK_STR(parse(&w, &bi), "memory map: more than 16384 entries");
+    si->memmap_entries = UINT32_MAX;
+    CHECK_STR(parse(&w, &bi), MAP_OUTSIDE);
+    munmap(memory, size);
+}
+
 /* 0 is no address, even where address 0 can be read. */
 static void test_absent(void)
 {
@@ -185,6 +215,7 @@ int main(int argc, char **argv)
     RUN(test_version_2);
     RUN(test_absent);
     RUN(test_many);
+    RUN(test_endless_lists);
     RUN(test_long_cmdline);
     return finish("pvh");
 }
