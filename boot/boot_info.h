@@ -176,7 +176,8 @@ void boot_pass_modules(struct boot_info *bi);
 /*
  * Add one region to the map. An unknown type counts as reserved; what lies beyond BOOT_PA_MAX is
  * cut off. Where regions overlap, the more restrictive type wins (unusable, NVS, ACPI, reserved,
- * RAM, in that order). Of more than BOOT_REGIONS_MAX regions the largest of RAM are kept.
+ * RAM, in that order). Of more than BOOT_REGIONS_MAX regions the largest of RAM are kept,
+ * and those that hold the image or a module.
  */
 void boot_add_region(struct boot_info *bi, u64 base, u64 size, u32 type);
 

@@ -14,6 +14,7 @@
 #define DIRECT_MAP_SLOT 272
 #define BOOT_MAP_SIZE   0x100000000
 
+#define BOOT_IMAGE_BASE 0x100000 /* the image's physical address, linker.ld's LOAD_BASE */
 #define BOOT_STACK_SIZE 0x4000
 
 /* The values of enum boot_protocol, for assembly; boot/boot.c asserts that they agree. */

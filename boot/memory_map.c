@@ -7,8 +7,10 @@
  * those that touch and are alike are one.
  */
 #include "boot/boot_info.h"
-
+#include "boot/layout.h"
 #include "lib/string.h"
+
+#define ROOM_BEHIND_IMAGE MIB(1) /* for what the kernel needs first */
 
 const char boot_map_too_long[] = "memory map: more than 16384 entries";
 _Static_assert(BOOT_MAP_ENTRIES_MAX == 16384, "boot_map_too_long says so");
@@ -54,18 +56,52 @@ static u64 size_of_mark(const struct boot_map *map, u32 i)
     return end_of_mark(map, i) - map->marks[i].base;
 }
 
-/* Return the smallest region of RAM, nr_marks if there is not any; their number is in *count. */
-static u32 smallest_ram(const struct boot_map *map, u32 *count)
+static bool overlaps(u64 base, u64 end, u64 other_base, u64 other_end)
 {
+    return base < other_end && other_base < end;
+}
+
+/* Does the region at mark i hold part of the image, of the pages behind it, or of a module? */
+static bool holds_loaded(const struct boot_info *bi, u32 i)
+{
+    const u64 base = bi->map.marks[i].base, end = end_of_mark(&bi->map, i);
+
+    if (bi->first_free_pa &&
+        overlaps(base, end, BOOT_IMAGE_BASE, bi->first_free_pa + ROOM_BEHIND_IMAGE))
+        return true;
+    for (u32 k = 0; k < bi->nr_modules; k++) {
+        const struct boot_module *m = &bi->modules[k];
+
+        if (overlaps(base, end, ALIGN_DOWN(m->base, PAGE_SIZE),
+                     ALIGN_UP(m->base + m->size, PAGE_SIZE)))
+            return true;
+    }
+    return false;
+}
+
+static u32 count_ram(const struct boot_map *map)
+{
+    u32 count = 0;
+
+    for (u32 i = 0; i < map->nr_marks; i++)
+        count += map->marks[i].type == BOOT_RAM;
+    return count;
+}
+
+/*
+ * Return the smallest region of RAM that may be forgotten, nr_marks if there is not any. What the
+ * loader has filled counts only if loaded_too.
+ */
+static u32 smallest_ram(const struct boot_info *bi, bool loaded_too)
+{
+    const struct boot_map *map = &bi->map;
     u32 found = map->nr_marks;
 
-    *count = 0;
     for (u32 i = 0; i < map->nr_marks; i++)
-        if (map->marks[i].type == BOOT_RAM) {
-            ++*count;
-            if (found == map->nr_marks || size_of_mark(map, i) < size_of_mark(map, found))
-                found = i;
-        }
+        if (map->marks[i].type == BOOT_RAM &&
+            (found == map->nr_marks || size_of_mark(map, i) < size_of_mark(map, found)) &&
+            (loaded_too || !holds_loaded(bi, i)))
+            found = i;
     return found;
 }
 
@@ -95,26 +131,30 @@ static u32 closest_pair(const struct boot_map *map, u32 *second)
 
 /*
  * Make one region less of too many, so that no byte counts as RAM that is not: forget the smallest
- * region of RAM, or, as long as most regions are not RAM, join two of those with what is between.
+ * region of RAM, of those that hold the image and the modules last, or, as long as most regions are not RAM, join two of those with what is between.
  */
-static void make_room(struct boot_map *map)
+static void make_room(struct boot_info *bi)
 {
-    u32 nr_ram, second = 0, pair;
-    const u32 ram = smallest_ram(map, &nr_ram);
+    struct boot_map *map = &bi->map;
+    u32 second = 0, ram;
+    const u32 pair = closest_pair(map, &second);
 
-    pair = closest_pair(map, &second);
-    if (pair < map->nr_marks && nr_ram <= BOOT_REGIONS_MAX / 2) {
+    if (pair < map->nr_marks && count_ram(map) <= BOOT_REGIONS_MAX / 2) {
         for (u32 i = pair; i <= second; i++)
             map->marks[i].type = MAX(map->marks[pair].type, map->marks[second].type);
         map->joined++;
         return;
     }
+    ram = smallest_ram(bi, false);
+    if (ram == map->nr_marks)
+        ram = smallest_ram(bi, true);
     map->ram_left_out += size_of_mark(map, ram);
     map->marks[ram].type = 0;
 }
 
-static void raise_types(struct boot_map *map, u64 base, u64 size, u32 type)
+static void raise_types(struct boot_info *bi, u64 base, u64 size, u32 type)
 {
+    struct boot_map *map = &bi->map;
     u32 first, last;
 
     if (base >= BOOT_PA_MAX || size == 0)
@@ -128,19 +168,19 @@ static void raise_types(struct boot_map *map, u64 base, u64 size, u32 type)
     for (u32 i = first; i < last; i++)
         map->marks[i].type = MAX(map->marks[i].type, type);
     while (merge_marks(map) > BOOT_REGIONS_MAX)
-        make_room(map);
+        make_room(bi);
 }
 
 void boot_add_region(struct boot_info *bi, u64 base, u64 size, u32 type)
 {
     if (type < BOOT_RAM || type > BOOT_UNUSABLE)
         type = BOOT_RESERVED;
-    raise_types(&bi->map, base, size, type);
+    raise_types(bi, base, size, type);
 }
 
 void boot_add_devices(struct boot_info *bi, u64 base, u64 size)
 {
-    raise_types(&bi->map, base, size, BOOT_DEVICES);
+    raise_types(bi, base, size, BOOT_DEVICES);
 }
 
 bool boot_has_regions(const struct boot_info *bi)

@@ -197,6 +197,41 @@ static void test_largest_kept(void)
     CHECK_EQ(bi.map.joined, 0);
 }
 
+/* Small pieces of RAM in which the image and a module are: larger ones elsewhere are forgotten. */
+static void test_loaded_kept(void)
+{
+    u32 found = 0;
+
+    memset(&bi, 0, sizeof(bi));
+    bi.first_free_pa = MIB(1) + 10 * PAGE_SIZE;
+    bi.modules[bi.nr_modules++] = (struct boot_module){.base = MIB(4) + 5, .size = 4 * PAGE_SIZE};
+    for (u64 i = 0; i < 10; i += 2)
+        boot_add_region(&bi, MIB(1) + i * PAGE_SIZE, PAGE_SIZE, BOOT_RAM);
+    for (u64 i = 0; i < 5; i += 2)
+        boot_add_region(&bi, MIB(4) + i * PAGE_SIZE, PAGE_SIZE, BOOT_RAM);
+    for (u64 i = 0; i < 2 * BOOT_REGIONS_MAX; i++)
+        boot_add_region(&bi, GIB(1) + i * MIB(1), 8 * PAGE_SIZE, BOOT_RAM);
+    CHECK_STR(boot_memory_finish(&bi), NULL);
+    check_form();
+    CHECK_EQ(bi.nr_regions, BOOT_REGIONS_MAX);
+    for (u32 i = 0; i < bi.nr_regions; i++)
+        found += bi.regions[i].size == PAGE_SIZE;
+    CHECK_EQ(found, 5 + 3);
+    CHECK_EQ(bi.map.ram_left_out, (BOOT_REGIONS_MAX + 8) * 8 * PAGE_SIZE);
+}
+
+/* Where every region holds part of the image, some of them have to go. */
+static void test_too_many_loaded(void)
+{
+    memset(&bi, 0, sizeof(bi));
+    bi.first_free_pa = GIB(1);
+    for (u64 i = 0; i < BOOT_REGIONS_MAX + 3; i++)
+        boot_add_region(&bi, MIB(1) + i * 2 * PAGE_SIZE, PAGE_SIZE, BOOT_RAM);
+    CHECK_STR(boot_memory_finish(&bi), NULL);
+    CHECK_EQ(bi.nr_regions, BOOT_REGIONS_MAX);
+    CHECK_EQ(bi.map.ram_left_out, 3 * PAGE_SIZE);
+}
+
 #define WIDE_PAGES 16384ul
 
 /* RAM only where the truth has RAM, and of it at least a share; the truth has a cell for each page.
@@ -334,6 +369,8 @@ int main(void)
     RUN(test_devices);
     RUN(test_merged);
     RUN(test_largest_kept);
+    RUN(test_loaded_kept);
+    RUN(test_too_many_loaded);
     RUN(test_crowded);
     RUN(test_main_memory_kept);
     RUN(test_window);
