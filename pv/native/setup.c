@@ -9,6 +9,9 @@
 #include "pv/native/vga.h"
 #include "pv/selectors.h"
 
+#define CPUID_EXT1             0x80000001
+#define CPUID_EXT1_EDX_SYSCALL (1 << 11) /* an Intel CPU has it set in 64-bit mode only */
+
 #define DEVICES_BASE 0xfe000000
 #define DEVICES_SIZE MIB(32)
 
@@ -21,6 +24,8 @@ const char *native_early_init(u64 loader_info)
 {
     (void)loader_info;
     native_console_init();
+    if (!(cpuid(CPUID_EXT1, 0).edx & CPUID_EXT1_EDX_SYSCALL))
+        return "this CPU has no SYSCALL, by which user programs call the kernel";
     return NULL;
 }
 
