@@ -23,6 +23,15 @@ bool try_write(u64 va, u64 value, struct fault *f)
     return !f->caught;
 }
 
+int largest_order_once_open(void)
+{
+    const pfn_t pfn = frame_alloc(FRAME_ORDER_MAX, 0, FRAME_KERNEL);
+
+    if (pfn.n != NO_PFN)
+        frame_free(pfn, FRAME_ORDER_MAX);
+    return frames_largest_order();
+}
+
 pfn_t marked_frame(u64 mark)
 {
     const pfn_t pfn = frame_alloc(0, 0, FRAME_KERNEL);

@@ -19,6 +19,12 @@
 bool try_read(u64 va, u64 *value, struct fault *f);
 bool try_write(u64 va, u64 value, struct fault *f);
 
+/*
+ * Return the order of the largest free block, after an attempt to take and free one of
+ * FRAME_ORDER_MAX. The attempt opens sections until one has such a block: only open ones count.
+ */
+int largest_order_once_open(void);
+
 /* New frames filled with the mark, whole pages of it. */
 pfn_t marked_frame(u64 mark);
 u64 frame_mark(pfn_t pfn);
