@@ -79,10 +79,13 @@ def make(boot, memory=MEMORY, modules=None, words=None, tables=None, left=b"", f
         struct.pack("<QQQQ", blob.add(data, _PAGE), len(data), blob.add(line + b"\0"), 0) for data, line in modules
     ]
     info["modlist_paddr"] = blob.add(b"".join(entries))
+    if tables is not None:
+        first = BASE + len(blob.data)
+        info["rsdp_paddr"] = _add_tables(blob, tables)
+        if memory is not None:  # without an entry of its own the kernel would take this for free RAM
+            memory = (*memory, (first, BASE + len(blob.data) - first, ACPI))
     info["memmap_paddr"] = blob.add(b"".join(struct.pack("<QQII", *region, 0) for region in memory or ()))
     info["memmap_entries"] = len(memory or ())
-    if tables is not None:
-        info["rsdp_paddr"] = _add_tables(blob, tables)
     start_info = blob.add(_start_info({**info, **(fields or {})}))
     keep = _keep_rsdp(start_info + _RSDP_FIELD) if tables is None else b""
     entry = blob.add(left + keep + _jump(_entry_of(boot.image), start_info))
