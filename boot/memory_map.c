@@ -131,7 +131,8 @@ static u32 closest_pair(const struct boot_map *map, u32 *second)
 
 /*
  * Make one region less of too many, so that no byte counts as RAM that is not: forget the smallest
- * region of RAM, of those that hold the image and the modules last, or, as long as most regions are not RAM, join two of those with what is between.
+ * region of RAM, of those that hold the image and the modules last, or, as long as most regions are
+ * not RAM, join two of those with what is between.
  */
 static void make_room(struct boot_info *bi)
 {
