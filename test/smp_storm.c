@@ -242,6 +242,10 @@ SOAK_TEST(smp, no_cpu_keeps_a_translation_that_was_flushed, flush_others)
 static u32 victim;
 static bool peace;
 
+/* smp_down was refused REFUSALS_MAX times: senders start no threads there until it succeeds. */
+#define REFUSALS_MAX 16
+static bool hold_threads;
+
 struct pest {
     u64 calls, called, refused, threads, ran, wrong;
 };
@@ -283,7 +287,7 @@ static void pester(void *arg)
         note(p, error, -EINVAL);
         note(p, pv_send_ipi(victim, (enum pv_ipi)(i % PV_NR_IPIS)), -EINVAL);
         note(p, pv_flush_others(1ull << victim, ~0ull), -ENODEV);
-        if (i % 16 == 0)
+        if (i % 16 == 0 && !READ_ONCE(hold_threads))
             start_there(p);
     }
 }
@@ -305,14 +309,22 @@ static void wait_for_a_call(void)
         sleep_until(pv_clock_ns() + 50 * NS_PER_US);
 }
 
-/* Refused while a thread is bound to it: they come and go. */
+/*
+ * smp_down is refused while a thread is bound to the CPU. With 2 CPUs the sender and this thread
+ * share CPU 0, and this one may run only while the sender joins such a thread: then every attempt
+ * is refused until the sender starts no more of them.
+ */
 static bool down_and_up(u32 *busy)
 {
+    u32 refused = 0;
     int error;
 
     wait_for_a_call();
     while ((error = smp_down(victim)) == -EBUSY)
-        ++*busy;
+        if (++refused == REFUSALS_MAX)
+            WRITE_ONCE(hold_threads, true);
+    WRITE_ONCE(hold_threads, false);
+    *busy += refused;
     return EXPECT_EQ(error, 0) && EXPECT(!pv_cpu_is_up(victim)) &&
            EXPECT_EQ(pv_send_ipi(victim, PV_IPI_CALL), -EINVAL) && EXPECT_EQ(smp_up(victim), 0);
 }
