@@ -368,9 +368,9 @@ def _bench(args, caller):
 
 
 def _hostile(args, caller):
-    asked = _parse("hostile", args, ("--jobs", "--cases", "--seed", "--case"))
+    asked = _parse("hostile", args, ("--jobs", "--cases", "--seed", "--case", "machine"))
     chosen = platforms.parse(asked.on or "qemu,xen-pv,xen-pvh")
-    options = _options(asked, caller, chosen)
+    options = wanted.one(asked, caller, chosen, _options(asked, caller, chosen))
     first, cases = (0, asked.cases) if asked.case is None else (asked.case, 1)
     directory = runs.RunDirectory(options.image)
     return hostile.run(directory, chosen, options, asked.seed, first, cases, asked.jobs)
