@@ -7,7 +7,6 @@
 #   make V=1                 show the commands
 #   make APP=prog.c|folder   also a program from outside of the tree: build/prog.elf, run=app:prog
 #   make WITHOUT="test app"  leave parts out of the image; "names": those of functions
-#   make LEAN=1              for size, and only with ops that are called
 
 ifeq ($(strip $(BUILD)),)
 override BUILD := build
@@ -39,7 +38,7 @@ WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototy
 	-Wimplicit-fallthrough -Wcast-qual -Wframe-larger-than=1024
 # The kernel window is the top 2 GiB; interrupts may come at any instruction, so no red zone; the
 # FPU belongs to programs, so general registers only. -mfentry: kernel/stack_check.S.
-OPT ?= $(if $(LEAN),-Oz,-O2)
+OPT ?= -O2
 CODEGEN := -std=gnu11 $(OPT) -g -ffreestanding -fno-pie -mcmodel=kernel -mno-red-zone \
 	-mgeneral-regs-only -fno-omit-frame-pointer -mno-omit-leaf-frame-pointer \
 	-fno-optimize-sibling-calls -fno-stack-protector \
@@ -89,9 +88,6 @@ endif
 # The flags are an input of every object: a build with others starts afresh.
 FLAGS_FILE := $(BUILD)/obj/flags
 include tools/programs.mk
-ifdef LEAN
-include tools/lean.mk
-endif
 $(if $(BUILDS),$(shell echo '$(CC) $(LD) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS)' | cmp -s - $(FLAGS_FILE) || echo '$(CC) $(LD) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS)' > $(FLAGS_FILE)))
 
 $(BUILD)/include/xen:
@@ -152,7 +148,7 @@ $(IMAGE).debug.elf: $(LINKED) $(WORLD) $(call TABLES,$(notdir $(IMAGE)),$(NAMES)
 	$(if $(NAMES),,$(Q)$(NM) $@.tmp | $(PYTHON) tools/symtab.py --check $(BUILD)/obj/symtab-$(notdir $(IMAGE)).S)
 	$(Q)$(PYTHON) tools/sites.py --check $(BUILD)/obj/sites-$(notdir $(IMAGE)).S $@.tmp
 	$(Q)$(PYTHON) -B tools/check_image.py --objdump $(OBJDUMP) --nm $(NM) \
-		$(if $(REPRO),--image-only) $(if $(LEAN),--lean $(BUILD)/obj/sites-$(notdir $(IMAGE)).S) $@.tmp $(BUILD)/obj
+		$(if $(REPRO),--image-only) $@.tmp $(BUILD)/obj
 	$(Q)mv $@.tmp $@
 
 $(IMAGE).elf: $(IMAGE).debug.elf
@@ -194,7 +190,7 @@ compile_commands.json: | $(BUILD)/include/xen ## write the compilation database 
 
 .PHONY: bare
 bare: ## build the kernel without suite and programs (build/bare/paravane.elf)
-	+$(Q)$(MAKE) --no-print-directory WITHOUT="test repro app names" LEAN=1 BUILD=$(BUILD)/bare
+	+$(Q)$(MAKE) --no-print-directory WITHOUT="test repro app names" OPT=-Os BUILD=$(BUILD)/bare
 
 .PHONY: clean distclean help
 clean: ## remove everything that was built

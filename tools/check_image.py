@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Checks rules of the house on what was really built, and fails the build where one is broken.
 
-check_image.py [--objdump PROGRAM] [--nm PROGRAM] [--lean SITES] IMAGE OBJECT_FOLDER
+check_image.py [--objdump PROGRAM] [--nm PROGRAM] IMAGE OBJECT_FOLDER
 
 1. Privileged instructions and hypercalls lie in boot/ and pv/ only: nothing compiled from kernel/, mm/, lib/
    or app/ holds one. What is compiled from pv/xen/pv/ holds only those that Xen offers no hypercall and no
@@ -9,8 +9,7 @@ check_image.py [--objdump PROGRAM] [--nm PROGRAM] [--lean SITES] IMAGE OBJECT_FO
    puts in the place of calls is held to the same.
 2. No include runs upwards: lib -> pv -> mm -> kernel -> test, repro, app; and nothing outside of pv/xen,
    boot and repro includes a header of Xen's.
-3. Every backend's table is complete: no slot of a NAME_CLASS_ops is empty, but in a lean image (tools/trim.py)
-   those of ops that have no call site in SITES, which tools/sites.py made.
+3. Every backend's table is complete: no slot of a NAME_CLASS_ops is empty.
 4. No segment of the image is both writable and executable.
 5. Every variable of pv/, mm/ and kernel/ says why it may be shared (tools/shared_state.py).
 6. The op table is used by pv/ and test/ only, because patching does not reach a call through it
@@ -55,11 +54,10 @@ def allowed_in_xen_pv(mnemonic, operands):
 
 
 def built_now(objects):
-    """The object files, but for those left over of sources that stand no more, and those that hold no code yet, since
-    clang compiles them when it links them (tools/lean.mk)."""
+    """Yield the object files whose source still exists."""
     for path in sorted(objects.rglob("*.o")):
         source = path.relative_to(objects).with_suffix("")
-        if (source.suffix not in (".c", ".S") or source.exists()) and path.read_bytes()[:4] == b"\x7fELF":
+        if source.suffix not in (".c", ".S") or source.exists():
             yield path
 
 
@@ -95,16 +93,15 @@ def includes_upwards():
                 yield f"{path}: includes Xen's {name}"
 
 
-def empty_slots(elf, sites):
-    """Yields one line for every empty slot of a class table that rule 3 does not let be empty."""
+def empty_slots(elf):
+    """Yields one line for every empty slot of a class table, which breaks rule 3."""
     classes = optable.classes(optable.parse_ops(pathlib.Path("pv/ops.def").read_text()))
-    called = set(re.findall(r"/\* (\w+) \*/", sites.read_text())) if sites else None
     for symbol in elf.symbols:
         match = optable.CLASS_TABLE.fullmatch(symbol.name)
         if match and symbol.size:
             words = struct.unpack(f"<{symbol.size // 8}Q", elf.bytes_at(symbol.value, symbol.size))
             for op, word in zip(classes[match[1]], words, strict=True):
-                if not word and (called is None or op in called):
+                if not word:
                     yield f"{symbol.name}: {op} is empty"
 
 
@@ -132,20 +129,18 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--objdump", default="objdump")
     parser.add_argument("--nm", default="nm")
-    parser.add_argument("--lean", metavar="SITES", type=pathlib.Path)
     parser.add_argument("--image-only", action="store_true", help="the objects were checked with another image")
     parser.add_argument("image")
     parser.add_argument("objects", type=pathlib.Path)
     args = parser.parse_args()
 
     elf = Elf(args.image)
-    faults = list(empty_slots(elf, args.lean)) + list(writable_and_executable(elf))
+    faults = list(empty_slots(elf)) + list(writable_and_executable(elf))
     if not args.image_only:
         faults += misplaced_instructions(args.objdump, args.objects)
         faults += includes_upwards()
         faults += users_of_the_table(args.nm, args.objects)
-        if not args.lean:  # there the op tables are writable, for tools/trim.py
-            faults += unexplained_state(args.nm, args.objects)
+        faults += unexplained_state(args.nm, args.objects)
     for fault in faults:
         print(f"check_image: {fault}", file=sys.stderr)
     return 1 if faults else 0

@@ -11,18 +11,15 @@ class Symbol(NamedTuple):
     name: str
     value: int
     size: int
-    section: int
     is_global: bool
 
 
 class Relocation(NamedTuple):
-    """at: its place in the file; where: what it is applied to, an address or an offset in the section target."""
+    """where: what it is applied to, an address or an offset in its section."""
 
-    at: int
     where: int
     kind: int
     symbol: Symbol
-    target: int
 
 
 class Elf:
@@ -30,7 +27,7 @@ class Elf:
     ValueError if the file is no such ELF."""
 
     def __init__(self, path):
-        self.data = bytearray(Path(path).read_bytes())
+        self.data = Path(path).read_bytes()
         if self.data[:6] != b"\x7fELF\x02\x01":
             raise ValueError(f"{path}: not a 64-bit little-endian ELF file")
         segments, sections = struct.unpack_from("<QQ", self.data, 32)
@@ -45,10 +42,10 @@ class Elf:
     def _symbols(self):
         for _, kind, _, _, offset, size, link, *_ in self.sections:
             for at in range(offset, offset + size, 24) if kind == SHT_SYMTAB else ():
-                name, info, _, section, value, length = struct.unpack_from("<IBBHQQ", self.data, at)
+                name, info, _, _, value, length = struct.unpack_from("<IBBHQQ", self.data, at)
                 start = self.sections[link][4] + name
                 text = self.data[start : self.data.index(b"\0", start)].decode()
-                yield Symbol(text, value, length, section, info >> 4 != 0)
+                yield Symbol(text, value, length, info >> 4 != 0)
 
     def relocations(self):
         """All of what is loaded."""
@@ -57,12 +54,12 @@ class Elf:
                 continue
             for at in range(offset, offset + size, 24):
                 where, info = struct.unpack_from("<QQ", self.data, at)
-                yield Relocation(at, where, info & 0xFFFFFFFF, self.symbols[info >> 32], target)
+                yield Relocation(where, info & 0xFFFFFFFF, self.symbols[info >> 32])
 
     def bytes_at(self, address, count):
         """What is loaded there from the file; b"" if that is not all in one section."""
         for _, kind, flags, start, offset, size, *_ in self.sections:
             inside = start <= address and address + count <= start + size
             if flags & SHF_ALLOC and kind != SHT_NOBITS and inside:
-                return bytes(self.data[offset + address - start :][:count])
+                return self.data[offset + address - start :][:count]
         return b""

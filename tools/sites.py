@@ -94,7 +94,7 @@ def lengthened(length, opcode):
 def find(image):
     """[(address, op, number, kind)] of all sites, in order; fails for what is none."""
     ops, sites, odd = Ops(image).by_symbol, [], []
-    for _, where, kind, (name, _, _, _, is_global), _ in image.relocations():
+    for where, kind, (name, _, _, is_global) in image.relocations():
         if not is_global or name not in ops:
             continue
         op, number, length = ops[name]
