@@ -17,6 +17,8 @@
 #include "repro/kit.h"
 #include "pv/x86.h"
 
+#define NOT_READ ~0ull
+
 static u64 read(void)
 {
     u64 value;
@@ -33,21 +35,24 @@ static void write(u64 value)
 REPRO("abi-cr4")
 {
     struct fault fault;
-    volatile u64 before = 0, own = 0, others = 0;
+    volatile u64 before = 0, own = NOT_READ, others = NOT_READ;
 
     kit_needs(KIT_XEN_PV);
     PV_TRY(fault)
     {
         before = read();
-        write(before ^ CR4_TSD);
-        own = read();
-        write(before);
-        write(before ^ (CR4_PGE | CR4_PSE));
-        others = read();
+        STEP
+        {
+            write(before ^ CR4_TSD);
+            own = read();
+            write(before);
+            write(before ^ (CR4_PGE | CR4_PSE));
+            others = read();
+        }
     }
     if (fault.caught)
         bad("%s", kit_fault_text(&fault));
-    exercised();
+    EVIDENCE(own != NOT_READ && others != NOT_READ);
     if (own == (before ^ CR4_TSD) && others == before)
         good("CR4 is 0x%llx: TSD can be changed, PGE and PSE stay", (unsigned long long)before);
     bad("CR4 was 0x%llx, with TSD changed 0x%llx, with PGE and PSE changed 0x%llx",

@@ -26,16 +26,19 @@
 
 REPRO("abi-descriptor")
 {
-    long task, gate, data;
-    u64 stored_gate, stored_data;
+    long task = KIT_NOT_MADE, gate = KIT_NOT_MADE, data = KIT_NOT_MADE;
+    u64 stored_gate = 0, stored_data = 0;
 
     kit_needs(KIT_XEN_PV);
-    task = kit_set_descriptor(KIT_GDT_FREE, TASK_STATE);
-    gate = kit_set_descriptor(KIT_GDT_FREE, CALL_GATE);
-    stored_gate = kit_descriptor(KIT_GDT_FREE);
-    data = kit_set_descriptor(KIT_GDT_FREE, FLAT_DPL_0);
-    stored_data = kit_descriptor(KIT_GDT_FREE);
-    exercised();
+    STEP
+    {
+        task = kit_set_descriptor(KIT_GDT_FREE, TASK_STATE);
+        gate = kit_set_descriptor(KIT_GDT_FREE, CALL_GATE);
+        stored_gate = kit_descriptor(KIT_GDT_FREE);
+        data = kit_set_descriptor(KIT_GDT_FREE, FLAT_DPL_0);
+        stored_data = kit_descriptor(KIT_GDT_FREE);
+    }
+    EVIDENCE(task != KIT_NOT_MADE && gate != KIT_NOT_MADE && data != KIT_NOT_MADE);
     if (task != -EINVAL)
         bad("task state: %ld", task);
     if (gate || stored_gate != (CALL_GATE & ~DPL_3))

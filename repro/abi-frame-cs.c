@@ -36,7 +36,7 @@ REPRO("abi-frame-cs")
     line = (int)MUST(pv_irq_bind(PV_IRQ_SOFT, 0));
     MUST(irq_request((u32)line, on_event, NULL));
     pv_irq_enable();
-    pv_irq_raise((u32)line);
+    STEP pv_irq_raise((u32)line);
     for (u64 end = kit_now() + 100000000; frame_cs == ~0ull && kit_now() < end;)
         barrier();
     if (frame_cs == ~0ull)

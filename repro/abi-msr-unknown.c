@@ -24,8 +24,9 @@ REPRO("abi-msr-unknown")
 {
     u64 value = ~0ull;
     const bool reads = kit_xen_version() < XEN_VERSION(4, 15);
-    const int error = pv_read_msr_safe(NO_SUCH_MSR, &value);
+    long error = KIT_NOT_MADE;
 
+    STEP error = pv_read_msr_safe(NO_SUCH_MSR, &value);
     if (!error && value)
         bad("it reads as 0x%llx", (unsigned long long)value);
     expect("reading it", error, reads ? 0 : -EIO);

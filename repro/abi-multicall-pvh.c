@@ -19,10 +19,10 @@
 REPRO("abi-multicall-pvh")
 {
     struct multicall_entry call = MULTICALL(__HYPERVISOR_xen_version, XENVER_version);
-    long result;
+    long result = KIT_NOT_MADE;
 
     kit_needs(KIT_XEN_PVH);
-    result = hc_multicall(&call, 1);
+    STEP result = hc_multicall(&call, 1);
     if (!result && call.result != kit_xen_version())
         bad("the multicall succeeded, its call did not: 0x%lx", (unsigned long)call.result);
     expect("the multicall", result, kit_xen_version() < XEN_VERSION(4, 15) ? -XEN_ENOSYS : 0);

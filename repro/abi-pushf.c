@@ -18,25 +18,26 @@
 #include "repro/kit.h"
 #include "pv/x86.h"
 
-static bool interrupt_flag(void)
+static u64 read_flags(void)
 {
-    u64 flags;
+    u64 flags = 0;
 
-    __asm__ volatile("pushfq\n\tpopq %0" : "=r"(flags));
-    return flags & RFLAGS_IF;
+    STEP __asm__ volatile("pushfq\n\tpopq %0" : "=r"(flags));
+    return flags;
 }
 
 REPRO("abi-pushf")
 {
-    bool masked, unmasked;
+    u64 masked, unmasked;
 
     kit_needs(KIT_XEN_PV);
     pv_irq_disable();
-    masked = interrupt_flag();
+    masked = read_flags();
     pv_irq_enable();
-    unmasked = interrupt_flag();
-    exercised();
-    if (masked && unmasked)
+    unmasked = read_flags();
+    EVIDENCE(masked & unmasked & RFLAGS_FIXED);
+    if (masked & unmasked & RFLAGS_IF)
         good("IF is set with events masked and unmasked");
-    bad("IF is %d with events masked, %d with events unmasked", masked, unmasked);
+    bad("flags 0x%llx with events masked, 0x%llx with events unmasked", (unsigned long long)masked,
+        (unsigned long long)unmasked);
 }

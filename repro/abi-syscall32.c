@@ -21,13 +21,16 @@ REPRO("abi-syscall32")
 {
     static const u8 syscall[] = {0x0f, 0x05};
     struct kit_regs regs = {0};
-    struct kit_exit from32, from64;
+    struct kit_exit from32 = KIT_NOT_RUN, from64 = KIT_NOT_RUN;
 
-    from32 = kit_user32(syscall, sizeof(syscall), &regs, 0);
-    from64 = kit_user64(syscall, sizeof(syscall), &regs, 0);
+    STEP
+    {
+        from32 = kit_user32(syscall, sizeof(syscall), &regs, 0);
+        from64 = kit_user64(syscall, sizeof(syscall), &regs, 0);
+    }
     if (from32.vector == VECTOR_UD)
         cannot_tell("this CPU has no syscall in compatibility mode");
-    exercised();
+    EVIDENCE(from32.vector != KIT_NOT_RUN.vector && from64.vector != KIT_NOT_RUN.vector);
     if (from32.vector == VECTOR_SYSCALL32 && from64.vector == VECTOR_SYSCALL)
         good("each at its own entry");
     print("# from 32-bit code: %s\n", kit_exit_text(&from32));

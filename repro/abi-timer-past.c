@@ -27,7 +27,7 @@ static long set(u32 flags)
 
 REPRO("abi-timer-past")
 {
-    long with, without, wanted;
+    long with = KIT_NOT_MADE, without = KIT_NOT_MADE, wanted;
     u32 version;
 
     kit_needs(KIT_XEN);
@@ -35,9 +35,12 @@ REPRO("abi-timer-past")
     if (version > XEN_VERSION(4, 14) && version < XEN_VERSION(4, 17))
         cannot_tell("nobody has looked at this version yet");
     wanted = version < XEN_VERSION(4, 17) ? -XEN_ETIME : 0;
-    with = set(VCPU_SSHOTTMR_future);
-    without = set(0);
-    exercised();
+    STEP
+    {
+        with = set(VCPU_SSHOTTMR_future);
+        without = set(0);
+    }
+    EVIDENCE(with != KIT_NOT_MADE && without != KIT_NOT_MADE);
     if (with == wanted && !without)
         good("%ld with VCPU_SSHOTTMR_future, 0 without", with);
     bad("%ld with VCPU_SSHOTTMR_future, %ld without", with, without);

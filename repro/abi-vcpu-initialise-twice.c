@@ -30,15 +30,15 @@ static void wait_for_go(void *data)
 REPRO("abi-vcpu-initialise-twice")
 {
     struct vcpu_guest_context *context = kit_pages(2);
-    long running, stopped, was_up;
+    long running = KIT_NOT_MADE, stopped = KIT_NOT_MADE, was_up;
 
     kit_vcpu_start(wait_for_go, NULL);
     was_up = hc_vcpu_op(VCPUOP_is_up, 1, NULL);
-    running = hc_vcpu_op(VCPUOP_initialise, 1, context);
+    STEP running = hc_vcpu_op(VCPUOP_initialise, 1, context);
     WRITE_ONCE(go, true);
     if (!was_up || !kit_vcpu_wait(1000))
         cannot_tell("the second vCPU does not run");
-    stopped = hc_vcpu_op(VCPUOP_initialise, 1, context);
+    STEP stopped = hc_vcpu_op(VCPUOP_initialise, 1, context);
     if (running != stopped)
         bad("while it runs: %ld, after that: %ld", running, stopped);
     expect("the second VCPUOP_initialise", running, -XEN_EEXIST);

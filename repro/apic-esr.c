@@ -60,7 +60,7 @@ REPRO("apic-esr")
     set(LVT_ERROR, LVT_MASKED | 0xfe);
     set(ERROR_STATUS, 0);
     set(ERROR_STATUS, 0);
-    set(COMMAND, SELF_FIXED | ILLEGAL_VECTOR);
+    STEP set(COMMAND, SELF_FIXED | ILLEGAL_VECTOR);
 
     before = get(ERROR_STATUS);
     set(ERROR_STATUS, 0);

@@ -6,8 +6,8 @@
  *     REPRO("name-of-the-file")
  *     {
  *         kit_needs(KIT_XEN_PV | KIT_XEN_PVH);
- *         result = hc_sched_op(SCHEDOP_poll, &poll);
- *         exercised();
+ *         STEP result = hc_sched_op(SCHEDOP_poll, &poll);
+ *         EVIDENCE(result != KIT_NOT_MADE);
  *         if (result == -EINVAL)
  *             good("the port was refused");
  *         bad("the result was %ld", result);
@@ -62,7 +62,34 @@ void exercised(void);
  */
 void dying_is_bad(const char *why);
 
-/* For a fact about an ABI: exercised, and good if the two are equal. */
+/*
+ * STEP marks the step under suspicion, a statement or a block. plant=skip_step leaves it out, and
+ * the repro must say "cannot tell" then: ./run.sh repro --skipped. So what the step yields starts
+ * as something that no hypervisor returns, KIT_NOT_MADE or KIT_NOT_RUN, and is looked at before
+ * exercised(). EVIDENCE does both: exercised() if the condition holds, else "cannot tell".
+ *
+ *     long result = KIT_NOT_MADE;
+ *
+ *     STEP result = hc_sched_op(SCHEDOP_poll, &poll);
+ *     EVIDENCE(result != KIT_NOT_MADE);
+ */
+bool kit_step(void);
+#define STEP \
+    if (!kit_step()) { \
+    } else
+#define EVIDENCE(condition) \
+    do { \
+        if (!(condition)) \
+            cannot_tell("there is no evidence that the step was made: %s", #condition); \
+        exercised(); \
+    } while (0)
+#define KIT_NOT_MADE (-0x5eed5eedl)
+#define KIT_NOT_RUN  ((struct kit_exit){.vector = ~0ull})
+
+/*
+ * For a fact about an ABI: exercised, and good if the two are equal. An answer of KIT_NOT_MADE is
+ * "cannot tell".
+ */
 void expect(const char *what, long answer, long expected) __noreturn;
 
 /* Where the steps make sense: ends as "cannot tell" anywhere else. */

@@ -44,7 +44,7 @@ REPRO("xsa-213")
     calls[0] = MULTICALL(__HYPERVISOR_iret);
     calls[1] = MULTICALL(__HYPERVISOR_xen_version, XENVER_version);
     calls[0].result = calls[1].result = NOT_MADE;
-    pv_set_op(PV_INDEX(cpu.iret), iret);
+    STEP pv_set_op(PV_INDEX(cpu.iret), iret);
     left = kit_user64(syscall, sizeof(syscall), &regs, 0);
     if (left.vector != VECTOR_SYSCALL)
         cannot_tell("user mode was not entered: %s", kit_exit_text(&left));

@@ -43,12 +43,12 @@ REPRO("xsa-259")
 {
     static const u8 int_80[] = {0xcd, 0x80};
     struct kit_regs regs = {0};
-    struct kit_exit left;
+    struct kit_exit left = KIT_NOT_RUN;
 
     kit_needs(KIT_XEN_PV);
     register_all_but_80();
-    left = kit_user64(int_80, sizeof(int_80), &regs, 0);
-    exercised();
+    STEP left = kit_user64(int_80, sizeof(int_80), &regs, 0);
+    EVIDENCE(left.vector != KIT_NOT_RUN.vector);
     if (left.vector == VECTOR_GP && left.error == GP_OF_VECTOR_80 && left.offset == 0)
         good("#GP(0x402) at the instruction");
     bad("%s at offset %lld", kit_exit_text(&left), (long long)left.offset);

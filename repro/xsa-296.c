@@ -60,7 +60,7 @@ REPRO("xsa-296")
 {
     struct vcpu_guest_context *context = kit_pages(2);
     int line;
-    long result;
+    long result = KIT_NOT_MADE;
 
     kit_needs(KIT_XEN_PV);
     if (hc_vcpu_op(VCPUOP_is_up, 1, NULL))
@@ -78,7 +78,7 @@ REPRO("xsa-296")
     pv_irq_disable();
     pv_irq_raise((u32)line);
     WRITE_ONCE(xen_vcpu_info()->evtchn_upcall_mask, 0);
-    result = hc_vcpu_op(VCPUOP_initialise, 1, context);
+    STEP result = hc_vcpu_op(VCPUOP_initialise, 1, context);
     dying_is_bad(NULL);
     if (result || !interrupted_at)
         cannot_tell("result %ld, interrupted at 0x%llx", result,

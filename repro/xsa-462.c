@@ -19,16 +19,21 @@
  */
 #include "repro/kit.h"
 
-#define LVT_ERROR 0x370
-#define ILLEGAL   5 /* vectors below 16 are */
-#define TO_SELF   0x40000
+#define ERROR_STATUS 0x280
+#define LVT_ERROR    0x370
+#define ILLEGAL      5 /* vectors below 16 are */
+#define TO_SELF      0x40000
 
 REPRO("xsa-462")
 {
+    u32 errors = 0;
+
     kit_needs(KIT_XEN_PVH);
     pv_irq_disable();
     MUST(pv_apic_write(LVT_ERROR, ILLEGAL));
-    MUST(pv_apic_icr(0, TO_SELF | ILLEGAL));
-    exercised();
+    STEP MUST(pv_apic_icr(0, TO_SELF | ILLEGAL));
+    MUST(pv_apic_write(ERROR_STATUS, 0));
+    MUST(pv_apic_read(ERROR_STATUS, &errors));
+    EVIDENCE(errors != 0);
     good("an error was reported by an illegal vector");
 }

@@ -129,7 +129,7 @@ def _parse(name, args, more=()):
             parser.add_argument(option, nargs="*")
         elif option == "machine":
             wanted.add_options(parser)
-        elif option in ("--gdb", "--sizes", "--verbose", "--all", "--counted", "--linux", "--controls", "--source"):
+        elif option in ("--gdb", "--sizes", "--verbose", "--all", "--counted", "--linux", "--controls", "--source", "--skipped"):
             parser.add_argument(option, action="store_true")
         elif option == "--machines":
             parser.add_argument(option, nargs="?", const="all", choices=("all", "sample"))
@@ -338,7 +338,7 @@ def _boot(args, caller):
 
 
 def _repro(args, caller):
-    more = "--jobs --all --json --junit --bundle --xen-append --gdb --controls names machine".split()
+    more = "--jobs --all --json --junit --bundle --xen-append --gdb --controls --skipped names machine".split()
     asked = _parse("repro", args, more)
     return reprocmd.run_controls(asked) if asked.controls else reprocmd.run(asked, caller)
 

@@ -17,6 +17,7 @@ Paravane: one kernel image, every platform, one suite.
                  [--json FILE] [--junit FILE] [--xen-append WORDS] [--gdb]
                  [--bundle FILE.tar.gz]: source, image, logs, commands, hashes and versions, for a report
                  --controls [NAME...]: do the repros say bad of the Xens that setup --controls built?
+                 --skipped: do the repros say "cannot tell" when the step under suspicion is left out?
 ./run.sh bench   [--on P,P...] [--counted] [--json FILE] [--svg FILE] [--against FILE [--limit RATIO]]
                  instructions of each op, counted without noise, and times, which are noisy
                  --linux: Lua's and SQLite's instructions, as a unikernel and as a Linux process in QEMU

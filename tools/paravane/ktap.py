@@ -24,7 +24,7 @@ _HYPERCALLS = re.compile(r"# hypercalls (\w+\.\w+) (\d{1,20}) of 100 calls$")
 _SITE = re.compile(r"# site (\w+) (indirect|direct|inline|nothing|trap) (\d{1,6})(?: |$)")
 _PROGRAM = re.compile(r"paravane: program (\S+) (starts|exits)")
 _REPRO = re.compile(r"paravane: repro (\S+) (good|bad|cannot-tell): (.*?)( \(exercised\))?$")
-_REPRO_STEP = re.compile(r"paravane: repro (\S+) (exercised|dying-is-(?:bad|unclear): ?(.*))$")
+_REPRO_STEP = re.compile(r"paravane: repro (\S+) (exercised|step-left-out|dying-is-(?:bad|unclear): ?(.*))$")
 _TICKS = re.compile(r"# tsc (\d+) ticks from entry to verdict$")
 
 _XEN_PREFIX = re.compile(r"\(XEN\) (?:\[[ \d.]+\] ?)?")
@@ -87,6 +87,7 @@ class Transcript:
         self.restarts = False  # the hypervisor was asked to start the machine again
         self.repro = None  # name, verdict, reason, exercised: what a repro says of itself
         self.exercised = False  # it said so on the way
+        self.step_left_out = False  # as plant=skip_step asks
         self.dying_is_bad = ""  # why the guest's death would be the bug, as the repro says
         self.hypervisor_answers = False  # a debug key was seen by the hypervisor
         self.echo_wanted = []  # tokens asked for, not yet typed
@@ -148,6 +149,8 @@ class Transcript:
             _, step, why = _REPRO_STEP.match(line).groups()
             if step == "exercised":
                 self.exercised = True
+            elif step == "step-left-out":
+                self.step_left_out = True
             else:
                 self.dying_is_bad = (why or "the guest died") if step.startswith("dying-is-bad") else ""
         elif line.startswith("paravane: PANIC: "):

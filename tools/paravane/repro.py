@@ -43,6 +43,7 @@ class Case:
     promised: str = ""  # the verdict that this case must have, whatever the head expects
     number: int = 1  # of the cases that would have this name
     among_others: bool = False  # several repros run: what a head does not expect is expected to be good
+    skipped: bool = False  # its step is left out
 
     @property
     def expected(self):
@@ -56,6 +57,8 @@ class Case:
 
     @property
     def surprise(self):
+        if self.skipped and self.result and not self.result.step_left_out:
+            return True
         if not self.expected:
             return self.among_others and self.verdict == "bad"
         return self.verdict != self.expected
@@ -150,6 +153,14 @@ def control_cases(chosen, known, on, options):
             for case in cases([one], asked, [(version, xen.prepare(controls.built(build_of)))], options):
                 case.promised, case.label = promised, "broken" if build_of else controls.REPAIRED
                 listed.append(case)
+    return listed
+
+
+def skipped_cases(chosen, on, xens, options):
+    """The Cases of these repros with their steps left out: each has to say that it cannot tell."""
+    listed = cases(chosen, on, xens, dataclasses.replace(options, append=(*options.append, "plant=skip_step")), True)
+    for case in listed:
+        case.promised, case.skipped = "cannot-tell", True
     return listed
 
 
@@ -250,7 +261,11 @@ def name_of(case):
 
 def one_line(case):
     mark = " (exercised)" if case.result.exercised else ""
-    surprise = f" - UNEXPECTED: {case.expected or 'good'} was expected" if case.surprise else ""
+    surprise = ""
+    if case.skipped and not case.result.step_left_out:
+        surprise = " - UNEXPECTED: it did not come by a STEP that could be left out"
+    elif case.surprise:
+        surprise = f" - UNEXPECTED: {case.expected or 'good'} was expected"
     return f"{case.verdict:11} {case.result.seconds:4.1f} s  {case.reason}{mark}{surprise}"
 
 

@@ -22,6 +22,8 @@ def run(asked, caller):
     )  # fmt: skip
     own = platforms.parse(",".join(name for one in chosen for name in one.platforms))
     options = wanted.one(asked, caller, on or own, options, missing=EXIT_SKIP)
+    if asked.skipped:
+        return _run_skipped(asked, chosen, on, xens, options)
     listed = repro.cases(chosen, on, xens, options, skip_others=asked.all)
     if asked.gdb:
         _wait_for_gdb(listed, asked, caller)
@@ -38,10 +40,18 @@ def run(asked, caller):
     return status
 
 
+def _run_skipped(asked, chosen, on, xens, options):
+    """Status: whether each repro says that it cannot tell when its step is left out."""
+    listed = repro.skipped_cases(chosen, on, xens, options)
+    directory = repro.run(listed, asked.jobs)
+    repro.print_results(listed, directory)
+    return EXIT_FAIL if any(case.surprise for case in listed) else EXIT_PASS if listed else EXIT_SKIP
+
+
 def run_controls(asked):
     """Status: whether each repro says bad of its broken Xen, and good of the repaired one."""
-    if asked.all or asked.xen or asked.image or asked.gdb:
-        raise usage("repro --controls has Xens of its own: no --all, --xen, --image or --gdb beside it")
+    if asked.all or asked.xen or asked.image or asked.gdb or asked.skipped:
+        raise usage("repro --controls has Xens of its own: no --all, --xen, --image, --gdb or --skipped beside it")
     chosen = controls.choose(asked.names)
     on = platforms.parse(asked.on) if asked.on else None
     options = runs.Options(

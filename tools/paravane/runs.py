@@ -87,6 +87,7 @@ class Result:
     culprit: str = ""  # who crashed or hangs: hypervisor or guest
     repro: Optional[dict] = None  # ktap.Transcript.repro
     exercised: bool = False  # the path in question was reached, whatever came of it
+    step_left_out: bool = False  # by plant=skip_step, and the repro came by its step
     dying_is_bad: str = ""  # ktap.Transcript's, if the guest died then
 
     def plain(self):
@@ -175,6 +176,7 @@ def _result(platform, directory, said, ending, options):
         result.status, result.reason = verdict.status, verdict.reason
     result.culprit, result.repro = _culprit(platform, said, ending), said.repro
     result.exercised = said.exercised or bool(said.repro and said.repro["exercised"])
+    result.step_left_out = said.step_left_out
     result.dying_is_bad = said.dying_is_bad if result.culprit == "guest" and ending.how != "timeout" else ""
     result.banner, result.hypervisor = said.banner, said.hypervisor
     result.tests, result.ticks = said.tests, said.ticks

@@ -278,6 +278,10 @@ def _repros(scratch):
         argv = RUN + ["repro", str(path), "--on", "xen-pv", "--timeout", "15"]
         yield Step(f"repro: {name}", argv, status, words, platform="xen-pv")
     on_pv = ["--on", "xen-pv"]
+    skipped = RUN + ["repro", "--skipped", *on_pv]
+    yield Step("repros whose step is left out", [*skipped, "xsa-182", "xsa-213"], words="2 cannot-tell; 0 unexpected", platform="xen-pv")
+    words = "UNEXPECTED: it did not come by a STEP"
+    yield Step("a repro without a STEP", [*skipped, str(scratch / "outside.c")], EXIT_FAIL, words, platform="xen-pv")
     for name, args, status, words in (
         ("no such repro", ["nothing"], EXIT_USAGE, "no repro is called"),
         ("no such file", ["nothing.c"], 125, "no file nothing.c"),

@@ -83,6 +83,10 @@ class HeadTest(unittest.TestCase):
             self.assertTrue(one.title and one.affected and one.expect, one.name)
 
 
+    def test_every_step_can_be_left_out(self):
+        for one in repros.all_repros().values():
+            self.assertRegex(one.path.read_text(), r"(?m)^\s+STEP\b", one.name)
+
     def test_expected_as_affected(self):
         """Of a version below the first repaired one no head of the tree expects that it is good."""
         for one in repros.all_repros().values():
@@ -150,6 +154,14 @@ class JudgeTest(unittest.TestCase):
         over = "paravane: repro one dying-is-unclear: "
         self.assertEqual(self.judge([banner, dying, over, *killed], "over")[0], "cannot-tell")
         self.assertEqual(self.judge([banner, *killed, dying], "timeout")[0], "cannot-tell")
+
+    def test_left_out(self):
+        """A case whose step is left out is as it should be only if it came by the step and cannot tell."""
+        one = repros.Repro("one", Path("one.c"))
+        left_out = ["paravane: repro one step-left-out"]
+        for said, verdict, surprise in ((left_out, "cannot-tell", False), ([], "cannot-tell", True), (left_out, "good", True)):
+            case = repro.Case(one, PLATFORMS["xen-pv"], "4.1", None, self.result(said), verdict, promised="cannot-tell", skipped=True)
+            self.assertEqual(case.surprise, surprise)
 
     def test_exercised_before_the_end(self):
         result = self.result(["paravane: repro one exercised", "paravane: PANIC: oh"])
