@@ -1,8 +1,9 @@
 """Known-bad hypervisors: positive controls, without which "good" may only mean that a repro looks the wrong way.
 
 repro/controls.ini lists them. Each is the Xen of the distribution's source package, built after one named
-edit, beside "repaired", which is the same without it. All share one source tree in the user's cache; make
-recompiles only the edited file. A build is kept under a name that holds the hash of all that went into it.
+edit, beside "repaired", which is the same without it, and "debug", the same with Xen's assertions. All share
+one source tree for each configuration in the user's cache; make recompiles only the edited file. A build is
+kept under a name that holds the hash of all that went into it.
 """
 
 import configparser
@@ -17,13 +18,15 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import archive, platforms
+from . import archive, packaged, platforms
 from .common import EXIT_SKIP, EXIT_USAGE, ROOT, Trouble
 
 FILE = ROOT / "repro" / "controls.ini"
 _RELEASE = "bookworm"  # the release of the distribution whose source is built
 _TOOLS = ("apt-get", "dpkg-source", "make", "gcc", "flex", "bison")
 REPAIRED = "repaired"  # the build without an edit
+DEBUG = "debug"  # the same with assertions
+_CONFIGS = {"": "", DEBUG: "CONFIG_DEBUG=y\n"}  # what a configuration adds to the package's own
 
 
 @dataclass(frozen=True)
@@ -70,16 +73,32 @@ class Edit:
 
 @dataclass(frozen=True)
 class Control:
-    """name: the section; repro: whose control it is; breaks: what is wrong then, in words."""
+    """name: the section; repro: whose control it is; effect: what is wrong then, in words, or right, if it
+    repairs; config: of the build."""
 
     name: str
-    breaks: str
+    effect: str
     edits: tuple
     platforms: tuple = ()
+    config: str = ""
+    repairs: bool = False
 
     @property
     def repro(self):
         return self.name.partition(":")[0]
+
+    @property
+    def verdict(self):
+        """What the repro has to say of the build."""
+        return "good" if self.repairs else "bad"
+
+    @property
+    def unedited(self):
+        """The Control that has no edit, with the same configuration."""
+        return PLAIN[self.config]
+
+
+PLAIN = {"": Control(REPAIRED, "", ()), DEBUG: Control(DEBUG, "", (), config=DEBUG)}
 
 
 def load(path=FILE):
@@ -93,13 +112,19 @@ def load(path=FILE):
 
 
 def _control(name, section):
-    unknown = set(section) - {"breaks", "edit", "platforms"}
-    if unknown or not section.get("breaks") or not section.get("edit"):
-        raise ValueError(f"[{name}] has breaks, edit and perhaps platforms; unknown: {sorted(unknown)}")
+    unknown = set(section) - {"breaks", "repairs", "edit", "platforms", "config"}
+    if unknown or bool(section.get("breaks")) == bool(section.get("repairs")) or not section.get("edit"):
+        raise ValueError(
+            f"[{name}] has breaks or repairs, edit and perhaps platforms and config; unknown: {sorted(unknown)}"
+        )
     where = tuple(section.get("platforms", "").split())
     if not set(where) <= set(platforms.PLATFORMS):
         raise ValueError(f"[{name}] names an unknown platform: {' '.join(where)}")
-    return Control(name, section["breaks"], tuple(map(parse_edit, section["edit"].strip().splitlines())), where)
+    if section.get("config", "") not in _CONFIGS:
+        raise ValueError(f"[{name}] config is {DEBUG} or left out")
+    edits = tuple(map(parse_edit, section["edit"].strip().splitlines()))
+    effect = section.get("breaks") or section["repairs"]
+    return Control(name, effect, edits, where, section.get("config", ""), "repairs" in section)
 
 
 def parse_edit(line):
@@ -116,8 +141,8 @@ def choose(names, known=None):
     """The Controls of these names, or of these repros; all of them without a name."""
     known = load() if known is None else known
     for name in names:
-        if not any(name in (one.name, one.repro) for one in known.values()):
-            raise Trouble(f"no control is called {name!r}; known: {', '.join(known)}", EXIT_USAGE)
+        if name != DEBUG and not any(name in (one.name, one.repro) for one in known.values()):
+            raise Trouble(f"no control is called {name!r}; known: {', '.join([*known, DEBUG])}", EXIT_USAGE)
     return [one for one in known.values() if not names or one.name in names or one.repro in names]
 
 
@@ -166,20 +191,20 @@ def version():
 
 
 def path_of(control):
-    """Where the build of a Control (None: repaired) is kept."""
-    edits = control.edits if control else ()
-    digest = hashlib.sha256(repr((version(), edits)).encode()).hexdigest()[:12]
-    name = control.name.replace(":", "-") if control else REPAIRED
-    return _folder() / f"xen-{name}-{digest}.elf"
+    """Where the build of a Control is kept. That with assertions is also a hypervisor to choose, by --xen."""
+    if control == PLAIN[DEBUG]:
+        return packaged.cache_dir() / f"xen-{version()}{packaged.DEBUG}.elf"
+    parts = (version(), control.edits, control.config) if control.config else (version(), control.edits)
+    digest = hashlib.sha256(repr(parts).encode()).hexdigest()[:12]
+    return _folder() / f"xen-{control.name.replace(':', '-')}-{digest}.elf"
 
 
 def built(control):
     """The path of a build; Trouble if it was not made yet."""
     path = path_of(control)
     if not version() or not path.exists():
-        name = control.name if control else REPAIRED
-        what = f"./run.sh setup --controls {name}" if control else "./run.sh setup --controls"
-        raise Trouble(f"there is no build of the control {name}; {what} makes it", EXIT_SKIP)
+        what = "./run.sh setup --controls" + ("" if control.name == REPAIRED else f" {control.name}")
+        raise Trouble(f"there is no build of the control {control.name}; {what} makes it", EXIT_SKIP)
     return path
 
 
@@ -192,15 +217,16 @@ def setup(names, say=print):
             f"--controls builds Xen, which needs {' '.join(missing)}; "
             "as root: apt-get install --no-install-recommends flex bison make gcc dpkg-dev"
         )
+    wanted = [one.unedited for one in chosen] + ([PLAIN[DEBUG]] if not names or DEBUG in names else []) + chosen
     with _locked():
-        tree = _source_tree(say)
-        for control in (None, *chosen):
+        _source_tree(say)
+        for control in dict.fromkeys(wanted):
             if path_of(control).exists():
                 continue
             begun = time.monotonic()
-            _build(tree, control)
-            name = control.name if control else f"{REPAIRED}, Xen {version()}"
-            say(f"built {name} in {time.monotonic() - begun:.0f} s: {path_of(control)}")
+            _build(_tree_of(control.config), control)
+            of = "" if control.edits else f" of Xen {version()}"
+            say(f"built {control.name}{of} in {time.monotonic() - begun:.0f} s: {path_of(control)}")
 
 
 @contextlib.contextmanager
@@ -228,21 +254,35 @@ def _source_tree(say):
     return tree
 
 
+def _tree_of(config):
+    """The source tree of a configuration, a copy of the first one with a .config of its own."""
+    first = _folder() / "tree"
+    tree = _folder() / f"tree-{config}" if config else first
+    if not (tree / "complete").exists() and config:
+        shutil.rmtree(tree, ignore_errors=True)
+        shutil.copytree(first, tree, symlinks=True)
+        with open(tree / "xen" / ".config", "a", encoding="ascii") as file:
+            file.write(_CONFIGS[config])
+        (tree / "complete").touch()
+    return tree
+
+
 def _build(tree, control):
     """Builds a Control, and puts the tree back as it was."""
     originals = {}
     try:
-        for edit in control.edits if control else ():
+        for edit in control.edits:
             path = tree / "xen" / edit.file
             text = path.read_text()
             originals.setdefault(path, text)
             path.write_text(edit.apply(text))
         _make(tree)
+        path_of(control).parent.mkdir(parents=True, exist_ok=True)
         partial = path_of(control).with_suffix(f".{os.getpid()}")
         shutil.copyfile(tree / "xen" / "xen", partial)
         partial.rename(path_of(control))
     except (OSError, ValueError) as error:
-        raise Trouble(f"control {control.name if control else REPAIRED}: {error}") from error
+        raise Trouble(f"control {control.name}: {error}") from error
     finally:
         for path, text in originals.items():
             path.write_text(text)

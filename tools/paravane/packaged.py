@@ -10,6 +10,7 @@ from .common import Trouble
 
 # The Xen that each release packages.
 _VERSIONS = dict(zip(RELEASES, ("4.14", "4.17", "4.20")))
+DEBUG = "-debug"  # ends the version of a build with Xen's assertions (controls.py), kept beside the packages
 
 
 def cache_dir():

@@ -10,7 +10,7 @@ import re
 import shutil
 import subprocess
 
-from . import controls, platforms, repros, runs, suite, xen
+from . import controls, packaged, platforms, repros, runs, suite, xen
 from .common import (
     EXIT_FAIL,
     EXIT_PASS,
@@ -25,6 +25,7 @@ from .matrix import table
 
 _TIMEOUT = 30  # seconds, if neither the caller nor the repro says otherwise
 FILE_PREFIX = "file "  # begins the version of a Xen that is no package
+_CONTROL_LABELS = {"bad": "broken", "good": controls.REPAIRED}
 STATUS = {"good": EXIT_PASS, "bad": EXIT_FAIL, "cannot-tell": EXIT_SKIP}
 
 
@@ -148,10 +149,11 @@ def control_cases(chosen, known, on, options):
             raise Trouble(f"{controls.FILE.name}: [{control.name}] is the control of no repro", EXIT_SKIP)
         where = [name for name in one.platforms if not control.platforms or name in control.platforms]
         asked = [platforms.PLATFORMS[name] for name in where if not on or platforms.PLATFORMS[name] in on]
-        for build_of, promised in ((control, "bad"), (None, "good")):
+        opposite = {"good": "bad", "bad": "good"}[control.verdict]
+        for build_of, promised in ((control, control.verdict), (control.unedited, opposite)):
             version = f"{promised}:{control.name}"
             for case in cases([one], asked, [(version, xen.prepare(controls.built(build_of)))], options):
-                case.promised, case.label = promised, "broken" if build_of else controls.REPAIRED
+                case.promised, case.label = promised, _CONTROL_LABELS[promised]
                 listed.append(case)
     return listed
 
@@ -176,12 +178,16 @@ def control_rows(chosen, listed):
             if case.version.partition(":")[2] == control.name:
                 said.setdefault(case.platform.name, {})[case.promised] = case.verdict
         for platform, verdicts in said.items():
-            yield f"| {control.name} | {platform} | {control.breaks} | {verdicts['bad']} | {verdicts['good']} |"
+            yield f"| {control.name} | {platform} | {control.effect} | {verdicts['bad']} | {verdicts['good']} |"
+
+
+def _brief(version):
+    return re.split("[+-]", version)[0] + (packaged.DEBUG if version.endswith(packaged.DEBUG) else "")
 
 
 def _labels(versions):
     """{full version: what comes before its + or -}, or whole where that would not tell it."""
-    brief = {version: re.split("[+-]", version)[0] for version in versions}
+    brief = {version: _brief(version) for version in versions}
     brief.update({version: version.removeprefix(FILE_PREFIX) for version in versions if not version[:1].isdigit()})
     unique = {v: list(brief.values()).count(short_one) == 1 for v, short_one in brief.items()}
     return {version: brief[version] if unique[version] else version for version in versions}

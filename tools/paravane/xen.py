@@ -45,10 +45,10 @@ def find(wanted, base=Path(".")):
 def _by_version(wanted, have):
     """The installed Xen whose file or package is so called, else the one in the cache."""
     kept = packaged.cached()
-    by_name = [path for name, path in have.items() if archive.names(wanted, name)]
-    by_package = [path for path in have.values() if archive.names(wanted, version_of(path))]
+    by_name = [path for name, path in have.items() if _names(wanted, name)]
+    by_package = [path for path in have.values() if _names(wanted, version_of(path))]
     exact = [path for version, path in kept.items() if version == wanted]
-    begins = [path for version, path in kept.items() if archive.names(wanted, version)]
+    begins = [path for version, path in kept.items() if _names(wanted, version)]
     for matches in (by_name, by_package, exact, begins):
         if len(matches) == 1:
             return matches[0]
@@ -57,7 +57,16 @@ def _by_version(wanted, have):
     if by_name or by_package or begins:
         what = "names more than one Xen"
     remedy = f"./run.sh setup --xen {wanted} looks for it in the archive"
+    if wanted.endswith(packaged.DEBUG):
+        remedy = f"./run.sh setup --controls {packaged.DEBUG[1:]} builds the one of the distribution's source"
     raise Trouble(f"--xen: {wanted} {what}; there are: {listing}; {remedy}", EXIT_USAGE)
+
+
+def _names(wanted, version):
+    """Is wanted this version, as far as it is given? 4.17-debug is a debug build's, which 4.17 is not."""
+    if wanted.endswith(packaged.DEBUG) != version.endswith(packaged.DEBUG):
+        return False
+    return archive.names(wanted.removesuffix(packaged.DEBUG), version.removesuffix(packaged.DEBUG))
 
 
 def version_of(path):
