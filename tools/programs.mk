@@ -13,9 +13,11 @@ NEWLIB := $(shell $(PYTHON) -B tools/newlib.py path --cc $(NEWLIB_CC))
 endif
 
 ifneq ($(NEWLIB),)
-WORLD := $(BUILD)/obj/world.o
 OUTSIDE := $(patsubst %/,%,$(APP))
 OUTSIDE_NAME := $(basename $(notdir $(OUTSIDE)))
+# An image with a program from outside has a world of its own, so building it leaves the plain image as it is.
+WORLD_NAME := $(BUILD)/obj/world$(if $(OUTSIDE),-$(OUTSIDE_NAME))
+WORLD := $(WORLD_NAME).o
 # By its place too: another program of the same name is another one.
 OUTSIDE_OBJ := $(BUILD)/obj/outside/$(OUTSIDE_NAME)-$(firstword $(shell echo '$(abspath $(OUTSIDE))' | cksum))
 OUTSIDE_SRCS := $(if $(OUTSIDE),$(if $(filter %.c,$(OUTSIDE)),$(OUTSIDE),$(wildcard $(OUTSIDE)/*.c)))
@@ -39,7 +41,8 @@ LIBC_TESTS := $(if $(filter test,$(WITHOUT)),,$(wildcard test/libc*.c))
 PORT_SRCS := $(filter-out lib/newlib/entry.c,$(wildcard lib/newlib/*.c lib/newlib/*.S)) $(LIBC_TESTS)
 PORT_OBJS := $(PORT_SRCS:%=$(BUILD)/obj/%.o)
 ENTRY_OBJS := $(PROGRAMS:%=$(BUILD)/obj/entry/%.o)
-PROGRAM_OBJS := $(PROGRAMS:%=$(BUILD)/obj/program/%.o)
+PROGRAM_OBJS := $(patsubst %,$(BUILD)/obj/program/%.o,$(filter-out $(OUTSIDE_NAME),$(PROGRAMS))) \
+	$(if $(OUTSIDE),$(OUTSIDE_OBJ)/program.o)
 OUTSIDE_OBJS := $(foreach s,$(OUTSIDE_SRCS),$(OUTSIDE_OBJ)/$(notdir $(s)).o)
 WORLD_OBJS := $(PORT_OBJS) $(patsubst %,$(BUILD)/obj/%.o,$(wildcard app/*.c)) $(OUTSIDE_OBJS)
 
@@ -51,13 +54,13 @@ $(NEWLIB)/lib/libc.a:
 	$(Q)$(PYTHON) -B tools/newlib.py build --cc $(NEWLIB_CC)
 
 # Flags are inputs, and so is the list of what is linked.
-keep = $(if $(BUILDS),$(shell mkdir -p $(dir $(1)) && { echo '$(2)' | cmp -s - $(1) || echo '$(2)' > $(1); }))
+keep = $(if $(and $(BUILDS),$(1)),$(shell mkdir -p $(dir $(1)) && { echo '$(2)' | cmp -s - $(1) || echo '$(2)' > $(1); }))
 WORLD_FLAGS := $(BUILD)/obj/world-flags
-WORLD_LIST := $(BUILD)/obj/world-list
-OUTSIDE_FLAGS := $(BUILD)/obj/outside/flags
+WORLD_LIST := $(WORLD_NAME)-list
+OUTSIDE_FLAGS := $(if $(OUTSIDE),$(OUTSIDE_OBJ)/flags)
 $(call keep,$(WORLD_FLAGS),$(CC) $(WORLD_CPPFLAGS) $(WORLD_CODEGEN))
-$(call keep,$(WORLD_LIST),$(PROGRAMS) $(LIBC_TESTS) $(NEWLIB))
-$(call keep,$(OUTSIDE_FLAGS),$(OUTSIDE_OBJ) $(APP_CFLAGS))
+$(call keep,$(WORLD_LIST),$(PROGRAMS) $(OUTSIDE_OBJ) $(LIBC_TESTS) $(NEWLIB))
+$(call keep,$(OUTSIDE_FLAGS),$(APP_CFLAGS))
 
 $(WORLD_OBJS): $(WORLD_FLAGS) | $(NEWLIB)/lib/libc.a $(BUILD)/include/xen
 $(PORT_OBJS): $(BUILD)/obj/%.o: %
@@ -86,7 +89,7 @@ $(BUILD)/obj/program/%.o: $(BUILD)/obj/app/%.c.o
 	$(Q)$(call LOCAL_BUT,$(call symbol,$*)) $@.tmp $@ && rm $@.tmp
 
 ifneq ($(OUTSIDE_NAME),)
-$(BUILD)/obj/program/$(OUTSIDE_NAME).o: $(OUTSIDE_OBJS) $(OUTSIDE_FLAGS)
+$(OUTSIDE_OBJ)/program.o: $(OUTSIDE_OBJS) $(OUTSIDE_FLAGS)
 	@mkdir -p $(@D)
 	$(Q)$(LD) -r -o $@.link $(OUTSIDE_OBJS)
 	$(Q)$(OBJCOPY) --redefine-sym main=$(call symbol,$(OUTSIDE_NAME)) $@.link $@.tmp
