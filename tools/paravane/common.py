@@ -1,5 +1,7 @@
 """What every module shares: where things lie, exit codes, and the one kind of expected error."""
 
+import contextlib
+import fcntl
 import os
 import shlex
 from pathlib import Path
@@ -42,6 +44,14 @@ def make_dirs(path):
             f"cannot write to the build directory {build_dir()}: {error.strerror}; "
             "make it writable or choose another with BUILD=DIR"
         ) from error
+
+
+@contextlib.contextmanager
+def build_lock():
+    """Hold the build directory's lock: one make at a time builds in it, however many commands run."""
+    with open(make_dirs(build_dir()) / "lock", "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def short(path):

@@ -18,6 +18,7 @@ from .common import (
     EXIT_USAGE,
     Trouble,
     build_dir,
+    build_lock,
     make_dirs,
     short,
 )
@@ -75,10 +76,10 @@ def build(repro):
     if not shutil.which("make"):
         raise Trouble("make is not installed; ./run.sh setup installs it", EXIT_SKIP)
     command = ["make", "-s", f"-j{os.cpu_count() or 1}", f"BUILD={short(build_dir())}", *words]
-    done = subprocess.run(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        check=False,
-    )  # fmt: skip
+    with build_lock():
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
+        )
     if done.returncode != 0:
         text = done.stdout.decode("utf-8", "replace").rstrip()
         what = short(repro.path) if repro else "the image"

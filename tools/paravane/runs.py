@@ -3,6 +3,7 @@ needed to look at it again, or to do it again by hand, is kept."""
 
 import copy
 import dataclasses
+import itertools
 import json
 import os
 import re
@@ -118,8 +119,7 @@ class RunDirectory:
     def __init__(self, image_path, module_bytes=None):
         image.check(image_path)
         runs = make_dirs(build_dir() / "runs")
-        stamp = time.strftime("%Y%m%d-%H%M%S")
-        self.path = make_dirs(runs / f"{stamp}-{os.getpid()}")
+        self.path = _new_directory(runs)
         self.image = self.path / "paravane.elf"
         self.module = self.path / "testmodule"
         shutil.copyfile(image_path, self.image)
@@ -203,14 +203,31 @@ def _culprit(platform, said, ending):
     return "guest" if said.verdict is None else ""
 
 
+def _new_directory(runs):
+    """Create runs/STAMP-PID, or STAMP-PID-N if this process has it already."""
+    name = f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
+    for more in itertools.chain([""], (f"-{number}" for number in itertools.count(2))):
+        try:
+            (runs / (name + more)).mkdir()
+            return runs / (name + more)
+        except FileExistsError:
+            continue
+
+
 def _prune(runs):
-    """Keeps the newest runs only."""
-    found = sorted((path for path in runs.iterdir() if path.is_dir()), key=_age)
+    """Keep the newest runs, and those of processes that still run."""
+    found = sorted((path for path in runs.iterdir() if path.is_dir() and not _is_used(path)), key=_age)
     old = found[:-RUNS_MAX]
     for path in old:
         shutil.rmtree(path, ignore_errors=True)
     if old:
         print(f"removed the logs of {len(old)} runs before the last {RUNS_MAX}: {old[0].name} to {old[-1].name}")
+
+
+def _is_used(path):
+    """Does the process run that made runs/STAMP-PID?"""
+    pid = (path.name.split("-") + ["", "", ""])[2]
+    return pid.isdecimal() and Path(f"/proc/{pid}").exists()
 
 
 def _age(path):
