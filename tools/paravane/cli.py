@@ -22,6 +22,7 @@ from .common import (
     ROOT,
     Trouble,
     build_dir,
+    build_lock,
     make_dirs,
     short,
     usage,
@@ -34,7 +35,7 @@ SOAK_MAX = 7 * 24 * 3600
 
 _WITH_VALUE = (
     "--on --run --app --module --filter --smp --pcpus --mem --xen --append --timeout --image --jobs --junit --json --ops --files --against --limit --svg"
-    " --soak --qemu --cpu --machine --cases --seed --case"
+    " --soak --only --qemu --cpu --machine --cases --seed --case"
 ).split()
 
 
@@ -225,10 +226,10 @@ def _build(*words):
         raise Trouble("make is not installed; ./run.sh setup installs it")
     begun = time.monotonic()
     command = ["make", f"-j{os.cpu_count() or 1}", f"BUILD={short(build_dir())}", *words]
-    done = subprocess.run(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        check=False,
-    )  # fmt: skip
+    with build_lock():
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
+        )
     if done.returncode != 0:
         sys.stdout.write(done.stdout.decode("utf-8", "replace"))
         raise Trouble(f"the build failed: {' '.join(command)}")
@@ -477,9 +478,13 @@ def _setup(args, _caller):
 
 
 def _test(args, _caller):
-    _nothing_more("test", args)
+    parser = _Parser(prog="run.sh test", add_help=False, allow_abbrev=False)
+    parser.add_argument("--only", type=_not_empty)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--jobs", type=_number("jobs", 1, 64), default=len(os.sched_getaffinity(0)))
+    asked = parser.parse_args(_joined(args))
     setup.ensure()
-    return selftest.run()
+    return selftest.run(asked.jobs, asked.quick, asked.only)
 
 
 def _clean(args, _caller):

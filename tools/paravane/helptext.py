@@ -4,7 +4,8 @@ HELP = """\
 Paravane: one kernel image, every platform, one suite.
 
 ./run.sh         set up what is missing, build, run the suite on every platform, print the matrix
-./run.sh test    all that CI runs
+./run.sh test    [--only GLOB] [--quick] [--jobs N]  all that CI runs, or the steps with these names, or those for
+                 every commit; N steps side by side (default: as many as CPUs)
 ./run.sh boot    [--on PLATFORM] [--run PAYLOAD | --app FILE.c|FOLDER] [--module TAR|FOLDER] [--gdb] ...
                  boot once, the console on the terminal; app:NAME runs a program
 ./run.sh suite   [--on P,P...] [--filter GLOB] [--jobs N] [--junit FILE] [--json FILE] [--verbose] ...

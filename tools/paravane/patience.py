@@ -2,8 +2,8 @@
 the machine made of it, the seconds in which it computed and those in which it waited for nothing."""
 
 import time
-from pathlib import Path
 
+from . import owntime
 from .machine import Ending
 
 _EVERY = 0.1  # seconds between two looks at a process
@@ -57,11 +57,6 @@ class Patience:
 
 def _wanted(pid):
     """(seconds computed, those and the seconds that it waited for a CPU) of all threads of a process."""
-    ran = waited = 0
-    for path in Path(f"/proc/{pid}/task").glob("*/schedstat"):
-        try:
-            numbers = path.read_text().split()
-        except OSError:
-            continue
-        ran, waited = ran + int(numbers[0]), waited + int(numbers[1])
-    return ran / 1e9, (ran + waited) / 1e9
+    spent = owntime.of_threads(pid).values()
+    ran = sum(ran for ran, _ in spent)
+    return ran, ran + sum(waited for _, waited in spent)

@@ -11,7 +11,7 @@ import subprocess
 from dataclasses import dataclass
 
 from . import platforms, report, runs, sourcelist, suite
-from .common import EXIT_FAIL, EXIT_INTERRUPTED, EXIT_PASS, ROOT, Trouble, build_dir, make_dirs
+from .common import EXIT_FAIL, EXIT_INTERRUPTED, EXIT_PASS, ROOT, Trouble, build_dir, make_dirs, usage
 
 _KILLED = ("FAIL", "CRASH", "TIMEOUT", "BUILD", "HOST")
 _BUILD_LIMIT = 600  # seconds
@@ -32,7 +32,7 @@ def run(options, jobs, pattern, json_path=None):
     """Run the mutants whose file or name matches the glob; print score and survivors; return the exit code."""
     chosen = [m for m in sourcelist.read() if _matches(m, pattern)]
     if not chosen:
-        raise Trouble(f"no source mutant matches {pattern!r}")
+        raise usage(f"no source mutant matches {pattern!r}")
     for mutant in chosen:
         mutant.apply((ROOT / mutant.file).read_text())
     live = [m for m in chosen if not m.equivalent]

@@ -1,11 +1,10 @@
 """Steps of `./run.sh test`: programs. Those of the tree, one from outside that does what it should not, and real ones."""
 
 import shutil
-import subprocess
 
-from . import module
-from .common import EXIT_FAIL, EXIT_PASS, EXIT_USAGE, ROOT, build_dir
-from .step import RUN, Skipped, Step, boot
+from .. import module
+from ..common import EXIT_FAIL, EXIT_PASS, EXIT_USAGE, build_dir
+from .step import RUN, RUN_LIMIT, Skipped, Step, boot, output_of
 
 
 def steps(scratch):
@@ -68,11 +67,10 @@ def _same_sums():
     cc = shutil.which("gcc") or shutil.which("cc")
     if not cc:
         raise Skipped("no compiler for this computer")
-    subprocess.run([cc, "-O2", "-o", host, "app/compute.c", "-lm"], cwd=ROOT, check=True)
-    expected = subprocess.run([host], check=True, capture_output=True, text=True).stdout
-    argv = RUN + ["boot", "--on", "qemu", "--run", "app:compute"]
-    done = subprocess.run(
-        argv, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
-    )
-    missing = [line for line in expected.splitlines() if line not in done.stdout]
-    return (f"the guest did not print {missing[0]!r}" if missing else ""), done.stdout
+    status, output = output_of([cc, "-O2", "-o", host, "app/compute.c", "-lm"])
+    if status != 0:
+        return f"{cc} ends with status {status}", output
+    _, expected = output_of([host])
+    _, output = output_of(RUN + ["boot", "--on", "qemu", *RUN_LIMIT, "--run", "app:compute"])
+    missing = [line for line in expected.splitlines() if line not in output]
+    return (f"the guest did not print {missing[0]!r}" if missing else ""), output

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from elf import Elf
 
-from . import module, platforms
-from .common import EXIT_FAIL, EXIT_USAGE, ROOT, build_dir
-from .step import Skipped, boot
-from .verdict import DEBUG_EXIT
+from .. import module, platforms
+from ..common import EXIT_FAIL, EXIT_USAGE, build_dir
+from ..verdict import DEBUG_EXIT
+from .step import Skipped, boot, check, communicate, end, start
 
 _LIMIT = 300  # seconds for a machine that ends by itself, however busy this computer is
 _QUIET = 5  # seconds after the verdict in which a machine that starts again would repeat it
@@ -36,13 +36,13 @@ def _clocks(scratch):
     """The real-time clock may be missing, and may believe that it is any year."""
     serial = ["-serial", "stdio"]
     absent = rf"SKIP this machine has no real-time clock(.|\n)*SKIP the platform has no wall clock(.|\n)*{_VERDICT}"
-    yield _step("microvm: no real-time clock", _ends_well, scratch, "microvm", [*serial, "-machine", "rtc=off"],
+    yield check("microvm: no real-time clock", _ends_well, scratch, "microvm", [*serial, "-machine", "rtc=off"],
                 absent, "test=*")  # fmt: skip
     for year in (1999, 2024, 2037):
         options = [*serial, "-rtc", f"base={year}-12-31T23:00:00"]
         for platform in ("qemu", "grub"):
             words = rf"# wall clock: {year}-12-31 23:(.|\n)*{_VERDICT}"
-            yield _step(f"{platform}: the year {year}", _ends_well, scratch, platform, options, words, "test=time.wall*")
+            yield check(f"{platform}: the year {year}", _ends_well, scratch, platform, options, words, "test=time.wall*")
 
 
 def _consoles(scratch):
@@ -57,18 +57,10 @@ def _consoles(scratch):
         ("the debug port beside COM1", "qemu", both, _VERDICT),
         ("COM2 only", "qemu", com2, _VERDICT),
     ):
-        yield _step(f"{platform}: {name}", _ends_well, scratch, platform, options, words)
-    yield _step("qemu: a serial port that nothing reads is not waited for", _stuck_port, scratch)
-    yield _step("qemu: the screen shows the verdict", _screen, scratch)
-    yield _step("qemu: without ACPI and exit device the machine halts after its verdict", _halts, scratch)
-
-
-def _step(name, function, *args):
-    def step():
-        return function(*args)
-
-    step.__doc__ = name
-    return step
+        yield check(f"{platform}: {name}", _ends_well, scratch, platform, options, words)
+    yield check("qemu: a serial port that nothing reads is not waited for", _stuck_port, scratch)
+    yield check("qemu: the screen shows the verdict", _screen, scratch)
+    yield check("qemu: without ACPI and exit device the machine halts after its verdict", _halts, scratch)
 
 
 def _machine(scratch, platform, options, words="test=boot.*", exit_device=True, icount=False):
@@ -91,25 +83,16 @@ def _machine(scratch, platform, options, words="test=boot.*", exit_device=True, 
     return [str(word) for word in argv]
 
 
-def _start(argv, **how):
-    return subprocess.Popen(argv, cwd=ROOT, **{"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, **how})
-
-
-def _end(qemu):
-    qemu.kill()
-    qemu.wait()
-    qemu.stdout.close()
-
-
 def _ends_well(scratch, platform, options, words, tests="test=boot.*"):
     """Ends with the status PASS, having said words."""
-    qemu = _start(_machine(scratch, platform, options, tests))
+    qemu = start(_machine(scratch, platform, options, tests))
     try:
-        output = qemu.communicate(timeout=_LIMIT)[0].decode("utf-8", "replace")
-    except subprocess.TimeoutExpired:
-        return f"still running after {_LIMIT} s", ""
+        said = communicate(qemu, _LIMIT)
     finally:
-        _end(qemu)
+        end(qemu)
+    if said is None:
+        return f"still running after {_LIMIT} s of its own time", ""
+    output = said.decode("utf-8", "replace")
     if qemu.returncode != DEBUG_EXIT["PASS"]:
         return f"status {qemu.returncode} instead of {DEBUG_EXIT['PASS']}", output
     return ("" if re.search(words, output) else f"nothing in the output matches {words!r}"), output
@@ -139,14 +122,12 @@ def _ticks(scratch, options, stdout):
     """How long the guest ran, by its own clock, which counts instructions; 0 if it did not pass."""
     log = Path(scratch) / "debug-port"
     options = [*options, "-debugcon", f"file:{log.absolute()}"]
-    qemu = _start(_machine(scratch, "qemu", options, icount=True), stdout=stdout)
+    qemu = start(_machine(scratch, "qemu", options, icount=True), stdout=stdout)
     try:
-        qemu.wait(timeout=_LIMIT)
-    except subprocess.TimeoutExpired:
-        return 0
+        if communicate(qemu, _LIMIT) is None:
+            return 0
     finally:
-        qemu.kill()
-        qemu.wait()
+        end(qemu)
     said = re.search(r"# tsc (\d+) ticks from entry to verdict\s+" + _VERDICT, log.read_text(errors="replace"))
     return int(said[1]) if said else 0
 
@@ -167,7 +148,7 @@ def _screen(scratch):
     argv = _machine(scratch, "qemu", options)
     at = argv.index("isa-debug-exit,iobase=0xf4,iosize=0x4")
     del argv[at - 1 : at + 1]
-    qemu = _start(argv, stdin=subprocess.PIPE)
+    qemu = start(argv, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL)
     dump = Path(scratch) / "screen"
     deadline = time.monotonic() + _LIMIT
     try:
@@ -178,8 +159,7 @@ def _screen(scratch):
             time.sleep(0.2)
         _qmp(qemu, "pmemsave", val=address, size=2 * columns * rows, filename=str(dump.absolute()))
     finally:
-        _end(qemu)
-        qemu.stdin.close()
+        end(qemu)
     cells = dump.read_bytes()[::2].decode("latin-1")
     shown = "\n".join(cells[i : i + columns].rstrip() for i in range(0, len(cells), columns))
     right = re.search(r"(?m)^ok \d+ boot\.\S+.*\n(.*\n)*paravane: verdict PASS$", shown)
@@ -188,18 +168,18 @@ def _screen(scratch):
 
 def _halts(scratch):
     argv = _machine(scratch, "grub", ["-serial", "stdio", "-machine", "acpi=off"], exit_device=False)
-    qemu = _start(argv)
+    qemu = start(argv)
     os.set_blocking(qemu.stdout.fileno(), False)
     output, quiet_until, deadline = b"", None, time.monotonic() + _LIMIT
     try:
-        while time.monotonic() < (quiet_until or deadline):
+        while qemu.poll() is None and time.monotonic() < (quiet_until or deadline):
             output += qemu.stdout.read() or b""
             if quiet_until is None and b"paravane: verdict" in output:
                 quiet_until = time.monotonic() + _QUIET
             time.sleep(0.1)
         running = qemu.poll() is None
     finally:
-        _end(qemu)
+        end(qemu)
     text = output.decode("utf-8", "replace")
     verdicts = len(re.findall(_VERDICT, text))
     if verdicts != 1 or not running:

@@ -6,10 +6,10 @@ import subprocess
 import sys
 import tarfile
 
-from . import platforms, runs
-from .common import EXIT_FAIL, EXIT_USAGE, ROOT, build_dir
-from .step import Skipped, Step, boot
-from .verdict import DEBUG_EXIT
+from .. import platforms, runs
+from ..common import EXIT_FAIL, EXIT_USAGE, ROOT, build_dir
+from ..verdict import DEBUG_EXIT
+from .step import RUNNING, Skipped, Step, boot, check
 
 _MULTIBOOT2 = "eax==0x36d76289"  # GRUB runs code of its own where the kernel will be
 _PASS = r"paravane: verdict PASS"
@@ -84,22 +84,21 @@ def _words(scratch):
 
 def _with_words(name, words, status, said):
     """A step that boots a platform with words that --append would refuse."""
+    return check(f"{name}: words {' '.join(words)}", _boot_with_words, name, words, status, said)
 
-    def step():
-        platform = platforms.PLATFORMS[name]
-        reason = platforms.lacking(platform)
-        if reason:
-            raise Skipped(reason)
-        xen = runs.find_xen(None) if name.startswith("xen") else None
-        options = runs.Options(build_dir() / "paravane.elf", append=words, timeout=300, xen=xen)
-        result = runs.RunDirectory(options.image).run(platform, options)
-        output = (ROOT / result.directory / "console.log").read_text(errors="replace")
-        if result.status != status:
-            return f"{result.status} instead of {status}: {result.reason}", output
-        return ("" if said in output else f"nothing says {said!r}"), output
 
-    step.__doc__ = f"{name}: words {' '.join(words)}"
-    return step
+def _boot_with_words(name, words, status, said):
+    platform = platforms.PLATFORMS[name]
+    reason = platforms.lacking(platform)
+    if reason:
+        raise Skipped(reason)
+    xen = runs.find_xen(None) if name.startswith("xen") else None
+    options = runs.Options(build_dir() / "paravane.elf", append=words, timeout=300, xen=xen)
+    result = runs.RunDirectory(options.image).run(platform, options, stop=RUNNING.stop)
+    output = (ROOT / result.directory / "console.log").read_text(errors="replace")
+    if result.status != status:
+        return f"{result.status} instead of {status}: {result.reason}", output
+    return ("" if said in output else f"nothing says {said!r}"), output
 
 
 def _memory(scratch):

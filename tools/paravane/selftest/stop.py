@@ -2,15 +2,17 @@
 
 import shutil
 import signal
-import subprocess
 import time
 from pathlib import Path
 
-from . import emulators
-from .common import ROOT
-from .step import RUN, Skipped
+from .. import emulators
+from .step import RUN, Skipped, end, start
 
 _PATIENCE = 120  # seconds for what takes one where nothing else runs
+
+
+def steps(_scratch):
+    yield from (interrupted, terminated, killed)
 
 
 def interrupted():
@@ -32,10 +34,15 @@ def _stop(number, status):
     """Starts a suite whose guests never end, sends it a signal, looks for machines left over."""
     if not shutil.which(emulators.default()):
         raise Skipped("QEMU is not installed")
-    argv = RUN + ["suite", "--on", "qemu,microvm", "--append", "plant=loop"]
-    runner = subprocess.Popen(
-        argv, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    )
+    argv = RUN + ["suite", "--on", "qemu,microvm", "--jobs", "2", "--append", "plant=loop"]
+    runner = start(argv)
+    try:
+        return _stop_runner(runner, number, status)
+    finally:
+        end(runner)
+
+
+def _stop_runner(runner, number, status):
     machines = _wait_for(lambda: _descendants(runner.pid, "qemu"), lambda found: len(found) == 2)
     if len(machines) != 2:
         runner.kill()

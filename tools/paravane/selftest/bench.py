@@ -1,0 +1,36 @@
+"""Steps of `./run.sh test`: the benchmark."""
+
+import re
+
+from ..common import EXIT_FAIL, EXIT_USAGE
+from .step import RUN, RUN_LIMIT, Step
+
+
+def steps(scratch):
+    yield from _bench(scratch)
+
+
+def _bench(scratch):
+    """What is counted: twice the same, not much more than in the baseline, and a limit that bites."""
+    baseline = ["--counted", "--on", "qemu,xen-pv,xen-pvh", "--against", "test/bench-baseline.json"]
+    yield Step("bench: every figure twice, against the baseline", RUN + ["bench", *RUN_LIMIT, *baseline],
+               words=r"two runs counted the same on qemu(.|\n)* 0 over the limit, 0 gone")  # fmt: skip
+    yield Step("bench: all of it", RUN + ["bench", *RUN_LIMIT, "--on", "qemu"],
+               words=r"through the table(.|\n)*cycles(.|\n)*seconds(.|\n)*two runs counted the same on qemu")  # fmt: skip
+    cheap, old, unknown = (scratch / f"{name}.json" for name in ("cheap", "old", "unknown"))
+    head = '{"format": "paravane-bench", "version": '
+    cheap.write_text(head + '1, "measurements": {"op.cpu_features": {"count": {"qemu": 10}}}}')
+    more = ["--counted", "--on", "qemu", *RUN_LIMIT, "--append", "test=op.cpu_*", "--against", str(cheap)]
+    yield Step("bench: an op that got dearer", RUN + ["bench", *more], EXIT_FAIL, r"OVER .*op.cpu_features on qemu")
+    old.write_text(head + '0, "measurements": {}}')
+    unknown.write_text(head + '1, "measurements": {"op.frob": {"count": {"qemu": 1}}}}')
+    for name, args, words in (
+        ("no file", ["--against", "/nowhere.json"], "cannot be read"),
+        ("no JSON", ["--against", "README.md"], "is not JSON"),
+        ("old file", ["--against", str(old)], "has version 0 of the format"),
+        ("unknown op", ["--against", str(unknown)], "an op that there is not: frob"),
+        ("limit", ["--against", str(cheap), "--limit", "0.5"], "not a ratio"),
+        ("limit of nothing", ["--limit", "2"], "--against"),
+        ("unwritable file", ["--svg", "/proc/nowhere/bench.svg"], "cannot write /proc/nowhere/bench.svg"),
+    ):
+        yield Step(f"bad input: bench, {name}", RUN + ["bench", *args], EXIT_USAGE, re.escape(words))

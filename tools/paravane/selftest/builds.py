@@ -1,0 +1,47 @@
+"""Steps of `./run.sh test`: what is built and checked without booting it, and the bare kernel."""
+
+import sys
+
+from .. import sizes
+from ..common import EXIT_FAIL, build_dir, short
+from .step import ALL, BARE, CLANG, GCC, Step, boot, check
+
+
+def steps(_scratch, cpus):
+    """These come first, since the others boot what they build."""
+    build = f"BUILD={short(build_dir())}"
+    jobs = f"-j{cpus}"
+    llvm = f"{build}/llvm"
+    unit_tests = ["-B", "-m", "unittest", "discover", "-q", "-s", "tools/test", "-t", "tools"]
+    alone = {"needs": (), "cpus": ALL}
+    yield Step(GCC, ["make", jobs, build], quick=True, **alone)
+    yield Step(CLANG, ["make", jobs, "LLVM=1", llvm], **alone)
+    yield Step(BARE, ["make", jobs, "bare", build], **alone)
+    yield Step("make bare, by clang", ["make", jobs, "bare", "LLVM=1", llvm], **alone)
+    yield Step("host tests", ["make", jobs, "host-test", build], quick=True, **alone)
+    yield Step("fuzzing, bounded", ["make", jobs, "fuzz", build], **alone)
+    yield Step("unit tests of the runner", [sys.executable, *unit_tests], needs=(), quick=True)
+    yield Step("make check", ["make", "check", build], needs=(), quick=True)
+    yield from _loaders_accept()
+    yield from _bare()
+
+
+def _loaders_accept():
+    image = short(build_dir() / "paravane.elf")
+    for kind in ("x86-multiboot2", "x86-xen-dom0", "x86_64-xen-domu"):
+        yield Step(f"grub-file --is-{kind}", ["grub-file", f"--is-{kind}", image])
+
+
+def _bare():
+    """Without the suite the kernel still boots, is small, and its backtraces get their functions' names from its twin."""
+    yield check("the bare kernel takes at most 96 KiB", _bare_is_small, needs=(BARE,))
+    image = ["--image", short(build_dir() / "bare" / "paravane.elf")]
+    names = r"functions by \S*debug\.elf:[^$]*#0 plant_wild_write\+[^$]* boot_main\+"
+    for platform in ("qemu", "xen-pv", "xen-pvh"):
+        more = [*image, "--append", "plant=early"]
+        yield boot("the bare kernel panics", platform, *more, status=EXIT_FAIL, words=names, needs=(BARE,))
+
+
+def _bare_is_small():
+    size = (build_dir() / "bare" / "paravane.elf").stat().st_size
+    return (f"it takes {size} bytes" if size > sizes.BARE_MAX else ""), ""

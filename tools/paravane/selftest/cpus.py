@@ -1,0 +1,63 @@
+"""Steps of `./run.sh test`: more CPUs than one."""
+
+from .. import emulators
+from ..common import EXIT_FAIL
+from .step import RUN, RUN_LIMIT, Step, boot
+
+
+def steps(scratch):
+    yield from _cpus(scratch)
+
+
+def _turns(platform):
+    """With more virtual CPUs than this computer has CPUs, those under Xen take turns on one."""
+    return ["--pcpus", "1"] if platform.startswith("xen") else []
+
+
+def _cpus(scratch):
+    """More CPUs than one: each says what it did; one that does not come is an error."""
+    verdict = r"paravane: verdict PASS"
+    for cpus, on in (("4", "qemu,grub,uefi"), ("2", "qemu")):
+        argv = ["suite", *RUN_LIMIT, "--smp", cpus, "--on", on]
+        yield Step(f"suite with {cpus} CPUs on {on}", RUN + argv, words=r"\b0 fail")
+    turns = ["suite", *RUN_LIMIT, "--smp", "4", "--pcpus", "1", "--on", "xen-pv,xen-pvh"]
+    yield Step("suite with 4 CPUs that take turns on one", RUN + turns, words=r"\b0 fail")
+    for abi in ("2l", "fifo"):
+        argv = [*turns, "--append", f"evtchn={abi}"]
+        yield Step(f"suite with 4 CPUs, event channels of the {abi} ABI", RUN + argv, words=r"\b0 fail")
+    for platform in ("qemu", "xen-pv"):
+        for cpus in (33, 64):
+            more = [*_turns(platform), "--smp", str(cpus), "--append", "test=smp.e*"]
+            words = rf"CPU {cpus - 1}: 1000 units of work(.|\n)*{verdict}"
+            yield boot(f"{cpus} CPUs come up", platform, *more, words=words)
+        more = [*_turns(platform), "--smp", "33", "--append", "test=smp.call*"]
+        yield boot("33 CPUs are called at once", platform, *more, words=verdict)
+        more = ["--smp", "4", "--append", "plant=crash test=smp.cpus*"]
+        others = r"CPU 1, thread idle:\s[^$]*CPU 3, thread idle:"
+        yield boot("a panic stops 4 CPUs", platform, *more, status=EXIT_FAIL, words=others)
+    left_off = rf"8 CPUs, 64 \(APIC id 64\) to 71 \(APIC id 71\), are left off: this kernel uses at most 64\n(.|\n)*{verdict}"
+    yield boot("72 CPUs", "qemu", "--smp", "72", "--append", "test=smp.e*", words=left_off)
+    gaps = scratch / "qemu-with-gaps"
+    gaps.write_text(f'#!/bin/sh\nexec {emulators.default()} "$@" -smp 6,sockets=2,cores=3,threads=1\n')
+    gaps.chmod(0o755)
+    more = ["--smp", "6", "--append", "test=smp.c*"]
+    named = rf"CPU 2: APIC id 2\n# CPU 3: APIC id 4\n(.|\n)*{verdict}"
+    yield boot("APIC ids with gaps", "qemu", *more, words=named, env=(("QEMU", str(gaps)),))
+    for platform, word, name in (
+        ("qemu", "plant=absent_cpu", r"2 \(APIC id 99\)"),
+        ("xen-pv", "mutate=cpu_up:nop", r"1 \(vCPU 1\)"),
+    ):
+        left_off = rf"CPU {name} is left off: no answer to the start\n"
+        more = ["--smp", "2", "--append", f"{word} test=smp.every_l*"]
+        words = left_off + r"(.|\n)*not ok 1 smp.every_listed_cpu_is_up"
+        yield boot("a CPU that never answers fails the suite", platform, *more, status=EXIT_FAIL, words=words)
+        more = ["--smp", "2", "--append", f"{word} test=boot.*"]
+        words = left_off + rf"(.|\n)*{verdict}"
+        yield boot("a CPU that never answers is left off", platform, *more, words=words)
+    ring = r"PANIC: .*CPU (\d) waits for lock (\w+), held by CPU \d, which waits for lock \w+, held by CPU \1\n"
+    for platform in ("qemu", "xen-pv", "xen-pvh"):
+        more = ["--smp", "2", "--append", "plant=deadlock test=boot.*"]
+        words = ring + r"(?=.*\n  #0 on_pv_panic\+)(.|\n)*CPU \d, thread other:(.|\n)*spin_lock"
+        yield boot("a deadlock names both owners", platform, *more, status=EXIT_FAIL, words=words)
+    soak = ["suite", *RUN_LIMIT, "--on", "qemu", "--soak", "2", "--filter", "threads.*"]
+    yield Step("a soak of two seconds", RUN + soak, words=r"\b0 fail")

@@ -1,0 +1,17 @@
+"""Steps of `./run.sh test`: random user code."""
+
+from .step import RUN, RUN_LIMIT, Step
+
+
+def steps(_scratch):
+    yield from _hostile()
+
+
+def _hostile():
+    """Random user code on three backends, the same outcome on each; and one case, decoded."""
+    argv = RUN + ["hostile", *RUN_LIMIT, "--cases", "20000"]
+    yield Step("random user code, compared", argv, words=r"qemu: PASS(.|\n)*xen-pv: PASS(.|\n)*xen-pvh: PASS")
+    intel = ["--on", "qemu", "--cpu", "max,vendor=GenuineIntel", "--cases", "20000", "--seed", "2"]
+    yield Step("random user code on a CPU of Intel's", RUN + ["hostile", *RUN_LIMIT, *intel], words="0 failures")
+    argv = RUN + ["hostile", *RUN_LIMIT, "--on", "qemu", "--case", "41"]
+    yield Step("random user code, one case", argv, words=r"# code 64-bit(.|\n)*left by vector")

@@ -1,0 +1,39 @@
+"""Steps of `./run.sh test`: machines with more and less memory, with other clocks, and a few of the sweep."""
+
+from .. import platforms
+from .step import RUN, RUN_LIMIT, Step, boot
+
+
+def steps(scratch):
+    yield from _sizes()
+    yield from _clocks(scratch)
+    sample = ["suite", *RUN_LIMIT, "--machines", "sample"]
+    yield Step("a few of the sweep's machines", RUN + sample, words=r"machines as expected, 0 not")
+
+
+def _sizes():
+    """Memory from little to much."""
+    verdict = r"paravane: verdict PASS"
+    for mem in (32, 64, 4096):
+        yield boot(f"{mem} MiB", "qemu", "--mem", str(mem), words=verdict)
+    for mem in (64, 1024, 4096):
+        yield boot(f"{mem} MiB", "xen-pv", "--mem", str(mem), words=verdict)
+    yield boot("64 MiB", "xen-pvh", "--mem", "64", words=verdict)
+
+
+def _clocks(scratch):
+    """Each clock of known frequency is used where the better ones are missing. Where the machine has an RTC, the test
+    compares the rate with it."""
+    for number, (platform, machine, words) in enumerate((
+        ("qemu", "hpet=on", "measured against HPET"),
+        ("qemu", "hpet=off", "measured against ACPI PM timer"),
+        ("microvm", "pit=on", "measured against PIT"),
+        ("microvm", "pit=off", "measured against RTC"),
+        ("microvm", "pit=off,rtc=off", r"warn\] no HPET, ACPI PM timer, PIT or RTC, and no TSC rate by CPUID: \d+ kHz"),
+    )):  # fmt: skip
+        qemu = scratch / f"qemu-clock-{number}"
+        qemu.write_text(f'#!/bin/sh\nexec {platforms.qemu_binary()} "$@" -machine {machine}\n')
+        qemu.chmod(0o755)
+        more = ["--append", "test=irq.*"]
+        words += r"(.|\n)*verdict PASS"
+        yield boot(f"clock with {machine}", platform, *more, words=words, env=(("QEMU", str(qemu)),))

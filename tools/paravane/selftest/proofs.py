@@ -1,0 +1,48 @@
+"""Steps of `./run.sh test`: what shows that the other steps notice a fault: planted faults, wrong ops, wrong lines."""
+
+import re
+
+from ..common import EXIT_FAIL, EXIT_USAGE
+from .step import RUN, Step, boot
+
+
+def steps(_scratch):
+    yield from _proofs()
+    yield from _mutants()
+
+
+def _proofs():
+    """The runner believes a good run, and no bad one: each planted fault ends in its own word."""
+    for platform in ("qemu", "xen-pv"):
+        for fault, word in (
+            ("fail", r"not ok \d+ fail\b"),
+            ("crash", r"CRASH: panic"),
+            ("leaf", r"#0 leaf\+\S*\s+#1 plant_leaf\+\S*\s+#2 run_one\+"),
+            ("divide", r"CRASH: panic"),
+            ("stack", r"CRASH: panic"),
+            ("early", r"CRASH: panic"),
+            ("loop", r"TIMEOUT after"),
+            ("silent", r"CRASH \("),
+        ):
+            more = ["--append", f"plant={fault} test=boot.*"]
+            more += ["--timeout", "15"] if fault == "loop" else []
+            yield boot(f"planted {fault}", platform, *more, status=EXIT_FAIL, words=word)
+        good = ["--run", "suite"]
+        yield boot("nothing planted", platform, *good, words=r"paravane: verdict PASS")
+
+
+def _mutants():
+    """A sample of wrong ops, of which one survives as test/survivors.txt says; all take too long for every change."""
+    few = r"set_pte:.*|irq_unmask:late|write_root:nop"
+    for platform, sample in (("qemu", few + r"|cpu_up:more1|halt:nop"), ("xen-pv", few), ("xen-pvh", few)):
+        argv = RUN + ["mutants", "--on", platform, "--ops", sample]
+        yield Step(f"{platform}: wrong ops are noticed", argv, words=r"score 100.0 %", platform=platform)
+    sample = RUN + ["mutants", "--source", "--files", "mm/*"]
+    yield Step("wrong lines are noticed", sample, words=r"source mutants: (\d+) of \1 killed")
+    for name, args, words in (
+        ("of no file", ["--source", "--files", "nowhere/*"], "no source mutant matches"),
+        ("on a platform", ["--source", "--on", "qemu"], "each mutant says what it runs on"),
+        ("without --source", ["--files", "mm/*"], "--files names the source mutants of --source"),
+    ):
+        yield Step(f"bad input: source mutants {name}", RUN + ["mutants", *args], EXIT_USAGE, re.escape(words))
+    yield boot("a wrong op that there is not", "qemu", "--append", "mutate=halt:x", status=EXIT_USAGE, words="KIND")

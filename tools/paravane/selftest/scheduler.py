@@ -1,0 +1,93 @@
+"""Runs steps side by side, as many as keep this computer's CPUs busy, each after those that it needs."""
+
+import queue
+import threading
+import time
+from dataclasses import dataclass
+
+from . import step as steps
+
+_TICK = 0.2  # seconds between two looks for a signal
+
+
+@dataclass
+class Outcome:
+    """What came of a step: passed, failed or skipped, and why."""
+
+    step: steps.Step
+    status: str
+    problem: str = ""
+    output: str = ""
+    seconds: float = 0.0
+
+
+class Scheduler:
+    """Runs a list of steps on a number of CPUs. done(outcome) is called after each, in the caller's thread."""
+
+    def __init__(self, todo, cpus, done, passed=()):
+        self._todo = list(todo)
+        self._cpus = cpus
+        self._done = done
+        self._status = dict.fromkeys(passed, "passed")  # by name, of steps that have ended
+        self._names = {step.name for step in self._todo}
+        self._busy = 0  # CPUs
+        self._threads = {}
+        self._ended = queue.Queue()
+
+    def run(self):
+        """Run every step. If the caller is interrupted, end those that run first."""
+        try:
+            while self._todo or self._threads:
+                self._give_up()
+                self._start_what_fits()
+                self._wait()
+        except BaseException:
+            steps.RUNNING.end()
+            raise
+        finally:
+            for thread in list(self._threads.values()):
+                thread.join()
+
+    def _give_up(self):
+        """A step whose needs failed fails without a run."""
+        for step in list(self._todo):
+            broken = next((name for name in step.needs if not self._may_pass(name)), None)
+            if broken:
+                self._todo.remove(step)
+                self._report(Outcome(step, "failed", f"not run, because it needs {broken!r}, which did not pass"))
+
+    def _may_pass(self, name):
+        return self._status.get(name) == "passed" or (name not in self._status and name in self._names)
+
+    def _start_what_fits(self):
+        """Start the first step that fits, again and again. A wide step waits until enough CPUs are idle; at
+        the latest when no narrower step is left."""
+        for step in list(self._todo):
+            width = min(step.cpus, self._cpus)
+            if self._busy + width <= self._cpus and all(self._status.get(name) == "passed" for name in step.needs):
+                self._todo.remove(step)
+                self._busy += width
+                thread = threading.Thread(target=self._one, args=(step,))
+                self._threads[step] = thread
+                thread.start()
+
+    def _one(self, step):
+        begun = time.monotonic()
+        status, problem, output = steps.run(step)
+        self._ended.put(Outcome(step, status, problem, output, time.monotonic() - begun))
+
+    def _wait(self):
+        """Wait a moment for a step to end."""
+        if not self._threads:
+            return
+        try:
+            outcome = self._ended.get(timeout=_TICK)
+        except queue.Empty:
+            return
+        self._threads.pop(outcome.step).join()
+        self._busy -= min(outcome.step.cpus, self._cpus)
+        self._report(outcome)
+
+    def _report(self, outcome):
+        self._status[outcome.step.name] = outcome.status
+        self._done(outcome)

@@ -1,0 +1,211 @@
+"""One step of `./run.sh test`: a command, what it must end with and what it must say. It runs from outside: exit codes
+and words are what is checked."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import threading
+from dataclasses import dataclass
+from typing import Callable, Optional
+
+from .. import platforms
+from ..common import EXIT_SKIP, ROOT
+from ..owntime import OwnTime
+
+RUN = ["./run.sh"]
+RUN_LIMIT = ["--timeout", "300"]  # of a machine that ends by itself
+STEP_LIMIT = 1800  # seconds of a step's own time (owntime.py), so it does not depend on what runs beside it
+ALL = 1 << 16  # of Step.cpus: as many as there are
+
+# Names of the steps that build what others boot.
+GCC = "build with gcc"
+CLANG = "build with clang and lld"
+BARE = "make bare"
+
+_LOOK = 1.0  # seconds between two looks at a running command
+_GRACE = 30  # seconds in which an interrupted command ends its machines
+
+
+@dataclass(eq=False)
+class Step:
+    """A command or a function, the status it must end with, and what its output must match.
+
+    A function returns (what is wrong or "", its output), and may raise Skipped.
+    """
+
+    name: str
+    argv: list = ()
+    status: int = 0
+    words: str = ""
+    env: tuple = ()
+    platform: str = ""  # skipped where this computer lacks the platform
+    may_skip: bool = False  # status 125 means that it was skipped, with the reason last
+    needs: tuple = (GCC,)  # names of steps that have to pass first
+    cpus: int = 1  # of this computer, that it keeps busy
+    quick: bool = False  # also a step of ./run.sh test --quick
+    limit: float = STEP_LIMIT
+    function: Optional[Callable] = None
+
+
+class Skipped(Exception):
+    """A step that cannot be run here, with the reason."""
+
+
+class Interrupted(Exception):
+    """The run ends before this step's command has ended."""
+
+
+def boot(name, platform, *more, **expected):
+    """A boot of the image that the first step built."""
+    argv = RUN + ["boot", "--on", platform, *RUN_LIMIT, *more]
+    return Step(f"{platform}: {name}", argv, platform=platform, **expected)
+
+
+def check(name, function, *args, **more):
+    """A step that calls function(*args)."""
+    return Step(name, function=lambda: function(*args), **more)
+
+
+def as_step(item):
+    """A bare function is a step too, which has its name in its docstring."""
+    return item if isinstance(item, Step) else check(item.__doc__.strip(), item)
+
+
+# --- Processes: none outlives the run, however it ends ---
+
+
+class _Running:
+    """The processes of all steps that run."""
+
+    def __init__(self):
+        self.stop = threading.Event()
+        self._lock = threading.Lock()
+        self._processes = set()
+
+    def add(self, process):
+        with self._lock:
+            self._processes.add(process)
+        if self.stop.is_set():
+            _signal_group(process, signal.SIGTERM)
+
+    def remove(self, process):
+        with self._lock:
+            self._processes.discard(process)
+
+    def end(self):
+        """Ask every process to end. Its step kills it later if it does not."""
+        self.stop.set()
+        with self._lock:
+            for process in self._processes:
+                _signal_group(process, signal.SIGTERM)
+
+
+RUNNING = _Running()
+
+
+def start(argv, **how):
+    """Start a step's process in a process group of its own, which ends with this process."""
+    guard = ["setpriv", "--pdeathsig", "TERM"] if shutil.which("setpriv") else []
+    how = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, **how}
+    process = subprocess.Popen([*guard, *map(str, argv)], cwd=ROOT, start_new_session=True, **how)
+    RUNNING.add(process)
+    return process
+
+
+def end(process):
+    """End what is left of a step's process and of its group."""
+    if process.poll() is None:
+        _signal_group(process, signal.SIGKILL)
+    process.wait()
+    RUNNING.remove(process)
+    for stream in (process.stdin, process.stdout):
+        if stream:
+            stream.close()
+
+
+def _signal_group(process, number):
+    try:
+        os.killpg(process.pid, number)
+    except (ProcessLookupError, PermissionError):
+        pass
+
+
+def communicate(process, limit):
+    """Return the output of a process, or None if it is still running after limit seconds of its own time."""
+    clock, grace = OwnTime(process.pid, tree=True), None
+    while True:
+        try:
+            return process.communicate(timeout=_LOOK)[0]
+        except subprocess.TimeoutExpired:
+            pass
+        if RUNNING.stop.is_set():
+            grace = _GRACE if grace is None else grace - _LOOK
+            if grace < 0:
+                raise Interrupted from None
+        elif clock.seconds() > limit:
+            return None
+
+
+# --- Running one ---
+
+
+def run(step):
+    """Run a step; return (passed, failed or skipped, what is wrong or the reason, its output)."""
+    try:
+        problem, output = step.function() if step.function else _run_command(step)
+    except Skipped as reason:
+        return "skipped", str(reason), ""
+    except Interrupted:
+        return "failed", "interrupted", ""
+    except Exception as error:  # pylint: disable=broad-except
+        return "failed", f"{type(error).__name__}: {error}", ""
+    return "failed" if problem else "passed", problem, output
+
+
+def telling(lines, tail=60, context=12):
+    """Of a failed step's output: each failed test with the diagnostics before it, and the end."""
+    shown = set(range(max(0, len(lines) - tail), len(lines)))
+    for at in (i for i, line in enumerate(lines) if re.match(r"\s*not ok\b", line)):
+        shown.update(range(max(0, at - context), at + 1))
+    last = -1
+    for at in sorted(shown):
+        if at != last + 1:
+            yield "..."
+        yield lines[at]
+        last = at
+
+
+def output_of(argv, limit=STEP_LIMIT, **how):
+    """Run a command; return (its status, its output), or (None, "") if it was still running after limit seconds."""
+    process = start(argv, **how)
+    try:
+        output = communicate(process, limit)
+    finally:
+        end(process)
+    return (None, "") if output is None else (process.returncode, output.decode("utf-8", "replace"))
+
+
+def _run_command(step):
+    """Run a step's command; return (what is wrong or "", its output)."""
+    if step.platform:
+        reason = platforms.lacking(platforms.PLATFORMS[step.platform])
+        if reason:
+            raise Skipped(reason)
+    status, output = output_of(step.argv, step.limit, env={**os.environ, **dict(step.env)})
+    if status is None:
+        return f"still running after {step.limit:g} s of its own time", ""
+    return _judge(step, status, output)
+
+
+def _judge(step, status, output):
+    if step.may_skip and status == EXIT_SKIP:
+        raise Skipped((output.strip() or "no reason given").splitlines()[-1])
+    if status != step.status:
+        return f"status {status} instead of {step.status}", output
+    if step.words and not re.search(step.words, output):
+        return f"nothing in the output matches {step.words!r}", output
+    if "Traceback (most recent call last)" in output:
+        return "a Python traceback in the output", output
+    return "", output

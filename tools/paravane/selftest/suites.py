@@ -1,0 +1,29 @@
+"""Steps of `./run.sh test`: the suite as a whole."""
+
+from ..common import EXIT_FAIL, build_dir, short
+from .step import CLANG, GCC, RUN, RUN_LIMIT, Step, boot
+
+
+def steps(scratch):
+    yield suite("suite on every platform, by op too", "--ops", str(scratch / "ops-results.md"))
+    llvm = short(build_dir() / "llvm" / "paravane.elf")
+    yield suite("suite, built by clang", "--on", "qemu,xen-pv", "--image", llvm, needs=(GCC, CLANG))
+    yield suite("suite, no call site patched", "--on", "qemu,xen-pv,xen-pvh", "--append", "nopatch")
+    yield suite("suite, each op in its context", "--on", "qemu,xen-pv,xen-pvh", "--append", "check=context")
+    several = ["--smp", "4", "--append", "pv.sites test=sites.*"]
+    yield boot("call sites, listed", "qemu", *several, words=r"(?m)^# \d+ call sites of ops, 0 indirect")
+    for platform in ("qemu", "xen-pv", "xen-pvh"):
+        broken = r"op safe_halt of backend \S+: context: a caller with interrupts disabled is required; called from plant_context"
+        more = ["--append", "check=context plant=context test=boot.*"]
+        yield boot("an op out of its context", platform, *more, status=EXIT_FAIL, words=broken)
+
+
+def suite(name, *more, **expected):
+    """The suite on several platforms, one after the other: other steps run beside it."""
+    return Step(name, [*RUN, "suite", *RUN_LIMIT, "--jobs", "1", *more], words=r"\b0 fail", **expected)
+
+
+def in_short(_scratch):
+    """What ./run.sh test --quick has in place of the suite on every platform."""
+    for platform in ("qemu", "xen-pv"):
+        yield suite(f"suite on {platform}", "--on", platform, quick=True)

@@ -1,0 +1,216 @@
+"""./run.sh test: steps side by side, and what no step may do to the others."""
+
+import io
+import os
+import signal
+import sys
+import tempfile
+import threading
+import time
+import unittest
+from contextlib import redirect_stdout
+from pathlib import Path
+from unittest import mock
+
+from paravane import owntime, runs, selftest
+from paravane.selftest import builds, step
+from paravane.selftest.scheduler import Scheduler
+from paravane.selftest.step import ALL, Step, check
+
+
+def _passes():
+    return "", ""
+
+
+def _run(steps, cpus=2, passed=()):
+    """The outcomes by name."""
+    outcomes = []
+    Scheduler(steps, cpus, outcomes.append, passed).run()
+    return {outcome.step.name: outcome for outcome in outcomes}
+
+
+class Side(unittest.TestCase):
+    """Steps that run side by side."""
+
+    def setUp(self):
+        self._lock = threading.Lock()
+        self._now = self.most = 0
+
+    def _busy(self, width):
+        def function():
+            with self._lock:
+                self._now += width
+                self.most = max(self.most, self._now)
+            time.sleep(0.05)
+            with self._lock:
+                self._now -= width
+            return "", ""
+
+        return function
+
+    def test_as_many_as_there_are_cpus(self):
+        steps = [check(f"step {i}", self._busy(1), needs=()) for i in range(6)]
+        found = _run(steps, cpus=2)
+        self.assertEqual({outcome.status for outcome in found.values()}, {"passed"})
+        self.assertEqual(self.most, 2)
+
+    def test_a_wide_step_has_its_cpus(self):
+        steps = [check(f"step {i}", self._busy(1), needs=()) for i in range(3)]
+        steps.insert(1, check("wide", self._busy(2), needs=(), cpus=ALL))
+        self.assertEqual(_run(steps, cpus=2)["wide"].status, "passed")
+        self.assertEqual(self.most, 2)
+
+    def test_needs_come_first(self):
+        order = []
+        steps = [
+            check("later", lambda: (order.append("later"), ("", ""))[1], needs=("first",)),
+            check("first", lambda: (order.append("first"), ("", ""))[1], needs=()),
+        ]
+        _run(steps)
+        self.assertEqual(order, ["first", "later"])
+
+    def test_a_failed_need(self):
+        found = _run([
+            check("first", lambda: ("broken", ""), needs=()),
+            check("later", _passes, needs=("first",)),
+            check("last", _passes, needs=("later",)),
+            check("unknown", _passes, needs=("nothing",)),
+        ])  # fmt: skip
+        self.assertEqual(found["first"].problem, "broken")
+        self.assertIn("needs 'first'", found["later"].problem)
+        self.assertIn("needs 'later'", found["last"].problem)
+        self.assertIn("needs 'nothing'", found["unknown"].problem)
+
+    def test_a_need_of_an_earlier_run(self):
+        self.assertEqual(_run([check("later", _passes, needs=("first",))], passed=["first"])["later"].status, "passed")
+
+
+class Robust(unittest.TestCase):
+    """No step ends the run."""
+
+    def test_a_function_that_raises(self):
+        def raises():
+            raise FileNotFoundError(2, "No such file or directory", "x.elf")
+
+        found = _run([check("raises", raises, needs=()), check("other", _passes, needs=())], cpus=1)
+        self.assertEqual(found["raises"].status, "failed")
+        self.assertIn("FileNotFoundError", found["raises"].problem)
+        self.assertEqual(found["other"].status, "passed")
+
+    def test_no_bare_kernel(self):
+        bare = next(item for item in builds.steps(Path("/nowhere"), 1) if "96 KiB" in item.name)
+        with tempfile.TemporaryDirectory() as empty, mock.patch.object(builds, "build_dir", return_value=Path(empty)):
+            status, problem, _ = step.run(bare)
+        self.assertEqual(status, "failed")
+        self.assertIn("No such file", problem)
+
+    def test_no_such_command(self):
+        self.assertEqual(step.run(Step("x", ["/nowhere/command"]))[0], "failed")
+
+    def test_a_list_that_cannot_be_made(self):
+        def steps(_scratch):
+            yield check("one", _passes)
+            raise OSError("no image")
+
+        with mock.patch.object(selftest, "SUBJECTS", (mock.Mock(steps=steps), mock.Mock(steps=lambda _: [_named]))):
+            outcomes = []
+            found = selftest.listed(Path("/nowhere"), outcomes.append, quick=False)
+        self.assertEqual([item.name for item in found], ["one", "named"])
+        self.assertIn("no image", outcomes[0].problem)
+
+    def test_no_build_no_steps(self):
+        """If the first step fails, the others are not run, and the run fails."""
+        broken = [check(step.GCC, lambda: ("broken", ""), needs=()), check("other", _passes)]
+        with mock.patch.object(builds, "steps", return_value=broken), redirect_stdout(io.StringIO()) as said:
+            self.assertEqual(selftest.run(2), 1)
+        self.assertRegex(said.getvalue(), r"failed +2/2 +other .*needs 'build with gcc'")
+        self.assertRegex(said.getvalue(), r"(?m)^0 passed, 2 failed$")
+
+
+def _named():
+    """named"""
+
+
+class Commands(unittest.TestCase):
+    """What a step makes of its command."""
+
+    def _python(self, code, **expected):
+        return step.run(Step("x", [sys.executable, "-c", code], **expected))
+
+    def test_status_and_words(self):
+        self.assertEqual(self._python("print('a word')", words="word")[0], "passed")
+        self.assertIn("nothing in the output", self._python("print('a word')", words="other")[1])
+        self.assertEqual(self._python("raise SystemExit(2)", status=2)[0], "passed")
+        self.assertIn("status 2 instead of 0", self._python("raise SystemExit(2)")[1])
+        self.assertIn("traceback", self._python("print('Traceback (most recent call last)')")[1])
+        self.assertEqual(self._python("print('why'); raise SystemExit(125)", may_skip=True)[:2], ("skipped", "why"))
+
+    def test_the_limit(self):
+        problem = self._python("while True: pass", limit=0.5)[1]
+        self.assertIn("still running after 0.5 s of its own time", problem)
+
+    def test_interrupted(self):
+        """Interrupted, the scheduler ends the commands, and no other step starts."""
+        with tempfile.TemporaryDirectory() as scratch, mock.patch.object(step, "RUNNING", step._Running()):
+            pid, never = Path(scratch, "pid"), mock.Mock(return_value=("", ""))
+            code = f"import os, time; open({str(pid)!r}, 'w').write(str(os.getpid())); time.sleep(600)"
+            long = Step("long", [sys.executable, "-c", code], needs=())
+            scheduler = Scheduler([long, check("never", never, needs=())], 1, lambda outcome: None)
+            previous = signal.signal(signal.SIGALRM, self._interrupt)
+            signal.setitimer(signal.ITIMER_REAL, 0.05, 0.05)
+            self._wanted = lambda: pid.exists() and pid.read_text()
+            try:
+                with self.assertRaises(KeyboardInterrupt):
+                    scheduler.run()
+            finally:
+                signal.setitimer(signal.ITIMER_REAL, 0)
+                signal.signal(signal.SIGALRM, previous)
+            with self.assertRaises(ProcessLookupError):
+                os.kill(int(pid.read_text()), 0)
+            never.assert_not_called()
+
+    def _interrupt(self, _number, _frame):
+        if self._wanted():
+            self._wanted = lambda: False
+            raise KeyboardInterrupt
+
+
+class OwnTime(unittest.TestCase):
+    """The time that a process had for its work."""
+
+    def test_the_share_that_it_got(self):
+        self.assertEqual(owntime.own(10, 0, 0), 10)  # it waited for something else
+        self.assertEqual(owntime.own(10, 10, 0), 10)
+        self.assertEqual(owntime.own(10, 2, 8), 2)
+        self.assertEqual(owntime.own(10, 1, 4), 6)  # half idle, and of the other half a fifth
+        self.assertEqual(owntime.own(10, 20, 20), 5)  # 4 threads, 2 CPUs
+
+    def test_of_a_process(self):
+        clock = owntime.OwnTime(os.getpid(), tree=True)
+        time.sleep(0.3)
+        self.assertGreater(clock.seconds(), 0.1)
+
+
+class RunDirectories(unittest.TestCase):
+    """Runs side by side keep their logs."""
+
+    def test_one_each(self):
+        with tempfile.TemporaryDirectory() as folder:
+            made = {runs._new_directory(Path(folder)) for _ in range(3)}
+            self.assertEqual(len(made), 3)
+            self.assertEqual(set(Path(folder).iterdir()), made)
+
+    def test_those_in_use_are_kept(self):
+        with tempfile.TemporaryDirectory() as folder, redirect_stdout(io.StringIO()):
+            mine = runs._new_directory(Path(folder))
+            os.utime(mine, (0, 0))
+            gone = 1 << 22  # no such process: beyond PID_MAX_LIMIT
+            for number in range(runs.RUNS_MAX + 1):
+                path = Path(folder, f"20000101-{number:06}-{gone}")
+                path.mkdir()
+                os.utime(path, (number, number))
+            runs._prune(Path(folder))
+            left = sorted(path.name for path in Path(folder).iterdir())
+        self.assertIn(mine.name, left)
+        self.assertEqual(len(left), runs.RUNS_MAX + 1)
+        self.assertNotIn(f"20000101-000000-{gone}", left)
