@@ -42,7 +42,8 @@ Also for boot, suite, repro and bench:
   --mem MIB           the guest's memory (default 256; on Xen this is dom0_mem)
   --xen FILE|VERSION  which Xen: a file (ELF or gzip) or an installed version such as 4.17
   --append WORDS      more words for the image's command line, such as "log=debug"
-  --timeout S         time limit of each run (default 60; 0: none), beyond twice the time of --soak
+  --timeout S         time limit of each run (default 60; 0: none), beyond twice the time of --soak; the time that
+                      QEMU waits for a CPU of this computer does not count
   --image FILE        boot this ELF file and build nothing
 
 For boot, suite and repro:

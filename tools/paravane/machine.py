@@ -16,6 +16,7 @@ from . import emulators
 from .common import ROOT, Trouble
 from .console import Cleaner, Lines
 from .ktap import Transcript
+from .owntime import OwnTime
 
 LOG_MAX = 8 << 20
 SHUTDOWN_GRACE = 20.0  # seconds between the verdict and the machine's end
@@ -47,6 +48,7 @@ class Ending:
 class Machine:
     """A QEMU command line to run, once.
 
+    timeout: seconds of the process's own time (owntime.py), or 0.
     promise: the one token that may be typed when the guest asks (see echo= of the command line).
     terminal: where to show the console live, and what to read the user's lines from (or None).
     stop: a threading.Event that ends the run early.
@@ -72,10 +74,11 @@ class Machine:
     def run(self):
         """Returns the Ending; what was said is in self.said."""
         self._start = time.monotonic()
-        self._deadline = self._start + self.timeout if self.timeout else None
+        self._deadline = self.timeout or None
         errors = self.directory / "qemu.err"
         with open(self.directory / "console.log", "wb", 0) as log, open(errors, "wb") as err:
             qemu = self._spawn(err)
+            self._clock = OwnTime(qemu.pid)
             try:
                 self._pump(qemu, log)
             finally:
@@ -148,22 +151,23 @@ class Machine:
                 self._first_line = now
             if self.said.verdict and not self._verdict_at:
                 self._verdict_at = now
-                self._bring_forward(now + SHUTDOWN_GRACE)
+                self._bring_forward(SHUTDOWN_GRACE)
             if self.said.hypervisor_answers and not self._answered:
                 self._answered = True
-                self._bring_forward(now + DUMP_GRACE)
+                self._bring_forward(DUMP_GRACE)
             if self.said.machine_over:
                 if self.said.verdict:
                     self._ending = self._ending or Ending("over")
                 else:
-                    self._bring_forward(now + CRASH_GRACE)
+                    self._bring_forward(CRASH_GRACE)
             while self.said.echo_wanted:
                 if self.said.echo_wanted.pop() == self.promise:
                     _type(qemu, self.promise.encode() + b"\n")
 
-    def _bring_forward(self, deadline):
+    def _bring_forward(self, seconds):
+        """End the run after so many seconds, if not sooner."""
         if self.timeout:
-            self._deadline = min(self._deadline, deadline)
+            self._deadline = min(self._deadline, self._clock.seconds() + seconds)
 
     def _check_limits(self, room, qemu):
         if self._ending:
@@ -172,7 +176,7 @@ class Machine:
             self._ending = Ending("interrupted")
         elif room < 0:
             self._ending = Ending("flood", limit=f"{LOG_MAX >> 20} MiB")
-        elif self._deadline and time.monotonic() > self._deadline:
+        elif self._deadline and self._clock.seconds() > self._deadline:
             self._ending = self._late(qemu)
         elif self.watch is not None:
             self._ending = self.watch(self.said, qemu.pid)
