@@ -1,6 +1,6 @@
 /*
- * The payload "bench": runs every measurement that matches test=GLOB and prints a line for each.
- * What is measured stands in bench_*.c; ./run.sh bench compares the lines.
+ * The payload "bench": runs every measurement that matches test=GLOB[,GLOB...] and prints a line
+ * for each. What is measured stands in bench_*.c; ./run.sh bench compares the lines.
  */
 #include "test/bench.h"
 #include "kernel/app.h"
@@ -148,7 +148,7 @@ static void bench_run(void)
     if (!strcmp(cmdline.test, "*"))
         print_sites_by_op();
     for (const struct bench *b = _benches_start; b < _benches_end; b++)
-        if (glob_match(cmdline.test, b->name)) {
+        if (glob_list_match(cmdline.test, b->name)) {
             run_one(b);
             count++;
         }

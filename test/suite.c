@@ -1,5 +1,5 @@
 /*
- * The payload "suite": runs every test that matches test=GLOB and reports in KTAP
+ * The payload "suite": runs every test that matches test=GLOB[,GLOB...] and reports in KTAP
  * (docs.kernel.org/dev-tools/ktap.html). The verdict is PASS if one passed and none failed.
  */
 #include "kernel/app.h"
@@ -92,7 +92,7 @@ static bool covers_mutant(const struct test *t)
 static void run_tests(bool covering)
 {
     for (const struct test *t = _tests_start; t < _tests_end; t++)
-        if (glob_match(cmdline.test, t->name) && covers_mutant(t) == covering) {
+        if (glob_list_match(cmdline.test, t->name) && covers_mutant(t) == covering) {
             log_debug("%s covers: %s", t->name, t->ops);
             run_one(t->name, t->run);
         }
@@ -122,7 +122,7 @@ static void suite_run(void)
     u32 soaking = 0;
 
     for (const struct test *t = _tests_start; t < _tests_end; t++)
-        if (glob_match(cmdline.test, t->name)) {
+        if (glob_list_match(cmdline.test, t->name)) {
             count.planned++;
             soaking += t->soaks;
         }

@@ -1,20 +1,22 @@
 /* See test/text.h. */
+#include "lib/string.h"
 #include "test/text.h"
 
 /*
- * On a mismatch only the latest '*' need take one more character: whatever an earlier one could
- * match, the later can too. So the work is at most strlen(pattern) * strlen(name), and no stack.
+ * Match the pattern that ends before end. On a mismatch only the latest '*' need take one more
+ * character: whatever an earlier one could match, the later can too. So the work is at most
+ * strlen(pattern) * strlen(name), and no stack.
  */
-bool glob_match(const char *pattern, const char *name)
+static bool match_part(const char *pattern, const char *end, const char *name)
 {
     const char *star = NULL;
     const char *resume = NULL;
 
     while (*name) {
-        if (*pattern == '*') {
+        if (pattern < end && *pattern == '*') {
             star = pattern++;
             resume = name;
-        } else if (*pattern == '?' || *pattern == *name) {
+        } else if (pattern < end && (*pattern == '?' || *pattern == *name)) {
             pattern++;
             name++;
         } else if (star) {
@@ -24,9 +26,27 @@ bool glob_match(const char *pattern, const char *name)
             return false;
         }
     }
-    while (*pattern == '*')
+    while (pattern < end && *pattern == '*')
         pattern++;
-    return !*pattern;
+    return pattern == end;
+}
+
+bool glob_match(const char *pattern, const char *name)
+{
+    return match_part(pattern, pattern + strlen(pattern), name);
+}
+
+bool glob_list_match(const char *patterns, const char *name)
+{
+    for (;;) {
+        const char *const comma = strchr(patterns, ',');
+
+        if (!comma)
+            return glob_match(patterns, name);
+        if (match_part(patterns, comma, name))
+            return true;
+        patterns = comma + 1;
+    }
 }
 
 /* The value of a digit in any base up to 16, or 16 if c is none. */

@@ -152,6 +152,21 @@ static void test_glob(void)
 }
 
 /* Many stars on a long name must not take for ever. */
+static void test_glob_list(void)
+{
+    CHECK(glob_list_match("a", "a"));
+    CHECK(glob_list_match("a.*,b.*", "a.x"));
+    CHECK(glob_list_match("a.*,b.*", "b.x"));
+    CHECK(!glob_list_match("a.*,b.*", "c.x"));
+    CHECK(glob_list_match("*,b", "c"));
+    CHECK(glob_list_match("a,?*c,b", "bc"));
+    CHECK(!glob_list_match("a,?*c,b", "c"));
+    CHECK(!glob_list_match("ab,c", "a"));
+    CHECK(!glob_list_match("a,b", "ab"));
+    CHECK(glob_list_match("a,", ""));
+    CHECK(!glob_list_match("a,", "b"));
+}
+
 static void test_glob_time(void)
 {
     static char name[10001];
@@ -207,6 +222,7 @@ int main(void)
     RUN(test_bounds);
     RUN(test_str_copy);
     RUN(test_glob);
+    RUN(test_glob_list);
     RUN(test_glob_time);
     RUN(test_parse_u64);
     return finish("string");
