@@ -217,12 +217,13 @@ def _refusals(scratch):
 def _patched(scratch, function, code):
     """A copy of the image in which a function begins with other code."""
     whole, image = Elf(build_dir() / "paravane.debug.elf"), Elf(build_dir() / "paravane.elf")
+    data = bytearray(image.data)
     address = next(symbol.value for symbol in whole.symbols if symbol.name == function)
     for _, _, offset, start, _, size, _, _ in image.segments:
         if start <= address < start + size:
             at = offset + address - start
-            image.data[at : at + len(code)] = code
+            data[at : at + len(code)] = code
             break
     copy = Path(scratch) / f"{function}-{len(code)}.elf"
-    copy.write_bytes(image.data)
+    copy.write_bytes(data)
     return copy
