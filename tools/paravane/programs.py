@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Callable
 
 from . import archive, linuxrun, module, runs
-from .common import EXIT_FAIL, EXIT_PASS, EXIT_SKIP, ROOT, Trouble, build_dir, short, usage
+from .common import EXIT_FAIL, EXIT_PASS, EXIT_SKIP, ROOT, Trouble, build_dir, build_lock, short, usage
 
 _HERE = ROOT / "tools" / "programs"
 _KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
@@ -241,12 +241,11 @@ def _host_build(program, folder, more=()):
 
 def _for_guest(program, folder):
     """The image that holds the program."""
-    build = build_dir() / "programs" / program.name
     flags = " ".join(program.flags + program.guest_flags)
-    _command(
-        ["make", f"-j{os.cpu_count() or 1}", f"BUILD={short(build)}", f"APP={folder}", f"APP_CFLAGS={flags}"], ROOT
-    )
-    return build / f"{program.name}.elf"
+    jobs, build = f"-j{os.cpu_count() or 1}", f"BUILD={short(build_dir())}"
+    with build_lock():
+        _command(["make", jobs, build, f"APP={folder}", f"APP_CFLAGS={flags}"], ROOT)
+    return build_dir() / f"{program.name}.elf"
 
 
 def _command(argv, cwd):
