@@ -29,6 +29,7 @@ from .common import (
 )
 from .helptext import HELP
 from .machine import Terminal
+from .selftest.soak import SOAKS
 
 CPUS_MAX = 255  # more than the image uses, as many as xAPIC ids name
 SOAK_MAX = 7 * 24 * 3600
@@ -179,6 +180,15 @@ def _seconds(text):
     except ValueError:
         pass
     raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds")
+
+
+def _hours(text):
+    try:
+        if 0.001 <= float(text) <= 200:
+            return float(text)
+    except ValueError:
+        pass
+    raise argparse.ArgumentTypeError(f"{text!r} is not a number of hours, 0.001 to 200")
 
 
 def _ratio(text):
@@ -378,19 +388,20 @@ def _hostile(args, caller):
 
 
 def _mutants(args, caller):
-    asked = _parse("mutants", args, ("--jobs", "--ops", "--json", "--source", "--files"))
+    asked = _parse("mutants", args, ("--jobs", "--ops", "--filter", "--json", "--source", "--files"))
     if asked.files and not asked.source:
         raise usage("--files names the source mutants of --source")
     if asked.source:
         return _source_mutants(asked, caller)
     chosen = platforms.parse(asked.on or "qemu,xen-pv,xen-pvh")
     options = _options(asked, caller, chosen)
+    options.pattern = asked.filter or ""
     path = caller / asked.json if asked.json else None
     return mutants.run(runs.RunDirectory(options.image), chosen, options, asked.jobs, asked.ops or ".*", path)
 
 
 def _source_mutants(asked, caller):
-    for option in ("on", "ops", "image"):
+    for option in ("on", "ops", "filter", "image"):
         if getattr(asked, option):
             raise usage(f"mutants --source: each mutant says what it runs on, so --{option} has no meaning")
     options = _options(asked, caller, platforms.parse("qemu,xen-pv,xen-pvh"))
@@ -477,14 +488,21 @@ def _setup(args, _caller):
     return EXIT_PASS
 
 
-def _test(args, _caller):
+def _test(args, caller):
     parser = _Parser(prog="run.sh test", add_help=False, allow_abbrev=False)
-    parser.add_argument("--only", type=_not_empty)
+    parser.add_argument("--only", type=_not_empty, action="append")
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--soak", nargs="*")
+    parser.add_argument("--hours", type=_hours, default=1)
+    parser.add_argument("--junit", type=_not_empty)
     parser.add_argument("--jobs", type=_number("jobs", 1, 64), default=len(os.sched_getaffinity(0)))
     asked = parser.parse_args(_joined(args))
     setup.ensure()
-    return selftest.run(asked.jobs, asked.quick, asked.only)
+    if asked.quick and asked.soak is not None:
+        raise usage("test: --quick and --soak exclude each other")
+    junit = caller / asked.junit if asked.junit else None
+    only = tuple(asked.only or ())
+    return selftest.run(selftest.Asked(asked.jobs, asked.quick, only, asked.soak, asked.hours, junit))
 
 
 def _clean(args, _caller):
@@ -497,7 +515,7 @@ def _clean(args, _caller):
 
 
 def _help(_args, _caller):
-    print(HELP.format(platforms=", ".join(platforms.PLATFORMS)), end="")
+    print(HELP.format(platforms=", ".join(platforms.PLATFORMS), soaks=" ".join(soak.name for soak in SOAKS)), end="")
     return EXIT_PASS
 
 

@@ -4,8 +4,10 @@ HELP = """\
 Paravane: one kernel image, every platform, one suite.
 
 ./run.sh         set up what is missing, build, run the suite on every platform, print the matrix
-./run.sh test    [--only GLOB] [--quick] [--jobs N]  all that CI runs, or the steps with these names, or those for
-                 every commit; N steps side by side (default: as many as CPUs)
+./run.sh test    all that CI runs, as many steps side by side as there are CPUs
+                 [--only GLOB]... steps by name; [--quick] those for every commit; [--jobs N]; [--junit FILE]
+                 --soak [NAME...] [--hours N]  what takes a night, each for N hours (1) if it has no end of its own:
+                 {soaks}
 ./run.sh boot    [--on PLATFORM] [--run PAYLOAD | --app FILE.c|FOLDER] [--module TAR|FOLDER] [--gdb] ...
                  boot once, the console on the terminal; app:NAME runs a program
 ./run.sh suite   [--on P,P...] [--filter GLOB[,GLOB...]] [--jobs N] [--junit FILE] [--json FILE] [--verbose] ...
@@ -26,7 +28,8 @@ Paravane: one kernel image, every platform, one suite.
 ./run.sh programs [NAME,NAME...] [--on P,P...]  Lua and SQLite, guest against host
 ./run.sh hostile [--on P,P...] [--cases N] [--seed N] [--case K]  random user code: does the kernel stand it, and is
                  what becomes of it the same on each platform? --case decodes one
-./run.sh mutants [--on P,P...] [--ops REGEX] [--jobs N] [--json FILE] ...  make each op wrong: the suite must fail
+./run.sh mutants [--on P,P...] [--ops REGEX] [--filter GLOB[,GLOB...]] [--jobs N] [--json FILE] ...
+                 make each op wrong: the suite, or these tests, must fail
                  --source [--files GLOB]  make the wrong edits of test/mutants/source/, whose tests must fail
 ./run.sh iso     make build/paravane.iso, which GRUB boots by BIOS or UEFI
 ./run.sh list    what there is: platforms, hypervisors, payloads; --repros: the bugs

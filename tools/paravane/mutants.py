@@ -2,7 +2,8 @@
 test/mutate.c), and the suite must fail; a mutant that survives is a test that is missing, or stands in
 test/survivors.txt with the reason why none can be written.
 
-The guest runs the tests that cite the op first, and the machine is ended at the first failure.
+The guest runs the tests that cite the op first, and the machine is ended at the first failure. --filter shows the
+mutants fewer tests, which must notice them as well.
 """
 
 import re
@@ -77,7 +78,7 @@ def _limits(directory, options, jobs, wanted, platforms):
     def task(key):
         name, cpus = key
         platform = next(p for p in platforms if p.name == name)
-        right = options.on_cpus(cpus).with_words("", "mutate=clock_ns:same")
+        right = options.on_cpus(cpus).with_words(options.pattern, "mutate=clock_ns:same")
         return f"{name}, {cpus} CPU, right", lambda stop: directory.run(
             platform, right, stop=stop, label=f"-right-{cpus}", watch=watches[key]
         )
@@ -98,7 +99,7 @@ def _task(directory, platform, options, mutant, limits):
     """A function of a stop event that returns the mutant's Outcome."""
 
     def task(stop):
-        words = options.with_words("", f"mutate={mutant.name}")
+        words = options.with_words(options.pattern, f"mutate={mutant.name}")
         watch = Patience(limits[platform.name, options.smp], options.smp)
         label = "-" + mutant.name.replace(":", "-")
         result = directory.run(platform, words, stop=stop, label=label, watch=watch)

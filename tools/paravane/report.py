@@ -7,6 +7,7 @@ import xml.etree.ElementTree as ET
 from .common import EXIT_USAGE, Trouble
 
 # What XML 1.0 cannot hold, however it is escaped.
+_JUNIT_OUTPUT = 20000  # characters of a failed step's
 _NOT_XML = re.compile("[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -57,6 +58,18 @@ def write_repro_junit(path, cases):
             _case(suite, " ".join(filter(None, words)), status, reason, "\n".join(case.result.tail()))
         suite.set("time", f"{sum(case.result.seconds for case in mine):.3f}")
         _count(suite)
+    ET.indent(root)
+    _write(path, ET.tostring(root, encoding="utf-8", xml_declaration=True) + b"\n")
+
+
+def write_steps_junit(path, outcomes):
+    """One testcase a step of ./run.sh test."""
+    root = ET.Element("testsuites", name="paravane test")
+    suite = ET.SubElement(root, "testsuite", name="test", time=f"{sum(o.seconds for o in outcomes):.3f}")
+    for outcome in outcomes:
+        status = {"passed": "pass", "skipped": "skip"}.get(outcome.status, "fail")
+        _case(suite, outcome.step.name, status, outcome.problem, outcome.output[-_JUNIT_OUTPUT:])
+    _count(suite)
     ET.indent(root)
     _write(path, ET.tostring(root, encoding="utf-8", xml_declaration=True) + b"\n")
 

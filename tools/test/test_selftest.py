@@ -113,16 +113,15 @@ class Robust(unittest.TestCase):
             raise OSError("no image")
 
         with mock.patch.object(selftest, "SUBJECTS", (mock.Mock(steps=steps), mock.Mock(steps=lambda _: [_named]))):
-            outcomes = []
-            found = selftest.listed(Path("/nowhere"), outcomes.append, quick=False)
+            found, broken = selftest.listed(Path("/nowhere"), quick=False)
         self.assertEqual([item.name for item in found], ["one", "named"])
-        self.assertIn("no image", outcomes[0].problem)
+        self.assertIn("no image", step.run(broken[0])[1])
 
     def test_no_build_no_steps(self):
         """If the first step fails, the others are not run, and the run fails."""
         broken = [check(step.GCC, lambda: ("broken", ""), needs=()), check("other", _passes)]
         with mock.patch.object(builds, "steps", return_value=broken), redirect_stdout(io.StringIO()) as said:
-            self.assertEqual(selftest.run(2), 1)
+            self.assertEqual(selftest.run(selftest.Asked(2)), 1)
         self.assertRegex(said.getvalue(), r"failed +2/2 +other .*needs 'build with gcc'")
         self.assertRegex(said.getvalue(), r"(?m)^0 passed, 2 failed$")
 

@@ -164,19 +164,6 @@ def run(step):
     return "failed" if problem else "passed", problem, output
 
 
-def telling(lines, tail=60, context=12):
-    """Of a failed step's output: each failed test with the diagnostics before it, and the end."""
-    shown = set(range(max(0, len(lines) - tail), len(lines)))
-    for at in (i for i, line in enumerate(lines) if re.match(r"\s*not ok\b", line)):
-        shown.update(range(max(0, at - context), at + 1))
-    last = -1
-    for at in sorted(shown):
-        if at != last + 1:
-            yield "..."
-        yield lines[at]
-        last = at
-
-
 def output_of(argv, limit=STEP_LIMIT, **how):
     """Run a command; return (its status, its output), or (None, "") if it was still running after limit seconds."""
     process = start(argv, **how)

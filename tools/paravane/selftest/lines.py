@@ -1,0 +1,61 @@
+"""What `./run.sh test` prints: a line a step, with the output of those that failed, and the times at the end."""
+
+import re
+import resource
+from dataclasses import dataclass, field
+
+from ..common import build_dir, short
+
+
+@dataclass
+class Report:
+    """Prints what came of each step, and keeps it for the end. total: of the steps."""
+
+    total: int = 1
+    outcomes: list = field(default_factory=list)
+
+    def __call__(self, outcome):
+        self.outcomes.append(outcome)
+        count = f"{len(self.outcomes)}/{self.total}"
+        line = f"{outcome.status:7} {count:>7}  {outcome.step.name}  ({outcome.seconds:.1f} s)"
+        print(line + (f": {outcome.problem}" if outcome.problem else ""), flush=True)
+        if outcome.status == "failed":
+            for text in telling(outcome.output.splitlines()):
+                print(f"    | {text}", flush=True)
+
+    def of(self, status):
+        """Return the outcomes with this status."""
+        return [outcome for outcome in self.outcomes if outcome.status == status]
+
+    def close(self, seconds, cpus, name):
+        """Print the failed steps once more, where the time went, and the counts; keep each step's time in a file."""
+        for outcome in self.of("failed"):
+            print(f"failed: {outcome.step.name}: {outcome.problem}")
+        times = build_dir() / f"{name}-times.txt"
+        by_time = sorted(self.outcomes, key=lambda outcome: -outcome.seconds)
+        table = [f"{o.seconds:9.1f} s  {o.status:7}  {o.step.name}" for o in by_time]
+        times.write_text("".join(f"{line}\n" for line in table))
+        if name == "soak":
+            print("\n".join(table))
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        total = sum(outcome.seconds for outcome in self.outcomes)
+        print(
+            f"{seconds:.0f} s on {cpus} CPUs: {total:.0f} s of steps, {used.ru_utime + used.ru_stime:.0f} s of CPU time; "
+            f"each step's time is in {short(times)}"
+        )
+        counts = {status: len(self.of(status)) for status in ("passed", "failed", "skipped")}
+        closing = f"{counts['passed']} passed, {counts['failed']} failed"
+        print(closing + (f", {counts['skipped']} skipped" if counts["skipped"] else ""))
+
+
+def telling(lines, tail=60, context=12):
+    """Of a failed step's output: each failed test with the diagnostics before it, and the end."""
+    shown = set(range(max(0, len(lines) - tail), len(lines)))
+    for at in (i for i, line in enumerate(lines) if re.match(r"\s*not ok\b", line)):
+        shown.update(range(max(0, at - context), at + 1))
+    last = -1
+    for at in sorted(shown):
+        if at != last + 1:
+            yield "..."
+        yield lines[at]
+        last = at

@@ -1,0 +1,69 @@
+"""Steps of `./run.sh test --soak`: what takes too long for every change. --hours says how long those go on that have no
+end of their own; those of random cases have another seed each day, which their line names."""
+
+import time
+from dataclasses import dataclass
+
+from ..common import build_dir, short, usage
+from .step import ALL, GCC, RUN, RUN_LIMIT, Step
+
+_HOSTILE_CASES = 3_600_000  # an hour's, at a thousand in a second
+_FUZZ_RUNS = 60_000_000  # an hour's of each fuzzer, on two CPUs
+_FUZZ_RUNS_MM = 3_000_000
+_NIGHT = 16 * 3600  # seconds that the longest list may take: it has an end of its own
+
+@dataclass(frozen=True)
+class Soak:
+    """name: what --soak NAME takes. argv: the command, in which {…} stands for a value of _values(). has_end: it takes
+    as long as it takes, whatever --hours says."""
+
+    name: str
+    argv: tuple
+    words: str = ""
+    has_end: bool = False
+    may_skip: bool = False
+
+def _suite(name, *more):
+    """The suite, in which the tests that can repeat what they do share the time."""
+    return Soak(name, (*RUN, "suite", *RUN_LIMIT, "--soak", "{seconds}", *more), r"\b0 fail")
+
+SOAKS = (
+    _suite("smp-qemu", "--on", "qemu", "--smp", "4"),
+    # On a physical CPU each, and taking turns on one.
+    *(_suite(f"smp-{p}", "--on", p, "--smp", "4", "--pcpus", "4") for p in ("xen-pv", "xen-pvh")),
+    *(_suite(f"turns-{p}", "--on", p, "--smp", "4", "--pcpus", "1") for p in ("xen-pv", "xen-pvh")),
+    Soak("hostile", (*RUN, "hostile", *RUN_LIMIT, "--cases", "{cases}", "--seed", "{seed}"),
+         r"qemu: PASS(.|\n)*xen-pv: PASS(.|\n)*xen-pvh: PASS"),
+    Soak("fuzz", ("make", "{jobs}", "fuzz", "{build}", "FUZZ_RUNS={fuzz}", "RUNS_mm={fuzz_mm}", "FUZZ_SEED={seed}")),
+    Soak("machines", (*RUN, "suite", *RUN_LIMIT, "--machines"), r"machines as expected, 0 not", has_end=True),
+    Soak("mutants", (*RUN, "mutants"), r"(score 100.0 %(.|\n)*){3}", has_end=True),
+    Soak("source-mutants", (*RUN, "mutants", "--source"), r"source mutants: (\d+) of \1 killed", has_end=True),
+    Soak("controls", (*RUN, "repro", *RUN_LIMIT, "--controls", "--on", "xen-pv,xen-pvh"), has_end=True, may_skip=True),
+    Soak("linux", (*RUN, "bench", *RUN_LIMIT, "--linux"), has_end=True, may_skip=True),
+)  # fmt: skip
+
+def steps(names, hours, cpus):
+    """Return the steps of these soaks, or of all."""
+    known = {soak.name: soak for soak in SOAKS}
+    for name in names:
+        if name not in known:
+            raise usage(f"test --soak: unknown name {name!r}; known: {', '.join(known)}")
+    values = _values(hours, cpus)
+    return [_step(known[name], values, hours) for name in names or known]
+
+def _values(hours, cpus):
+    return {
+        "seconds": max(1, int(hours * 3600)),
+        "cases": max(1000, int(hours * _HOSTILE_CASES)),
+        "fuzz": max(1000, int(hours * _FUZZ_RUNS)),
+        "fuzz_mm": max(1000, int(hours * _FUZZ_RUNS_MM)),
+        "seed": int(time.time() // (24 * 3600)),
+        "jobs": f"-j{cpus}",
+        "build": f"BUILD={short(build_dir())}",
+    }
+
+def _step(soak, values, hours):
+    argv = [word.format(**values) for word in soak.argv]
+    name = f"soak {soak.name}" + (f", seed {values['seed']}" if any("{seed}" in word for word in soak.argv) else "")
+    limit = _NIGHT if soak.has_end else 1800 + 4 * 3600 * hours
+    return Step(name, argv, words=soak.words, may_skip=soak.may_skip, cpus=ALL, limit=limit, needs=(GCC,))
