@@ -3,6 +3,7 @@
 from .. import emulators
 from ..common import EXIT_FAIL
 from .step import RUN, RUN_LIMIT, Step, boot
+from .suites import suite
 
 
 def steps(scratch):
@@ -17,14 +18,17 @@ def _turns(platform):
 def _cpus(scratch):
     """More CPUs than one: each says what it did; one that does not come is an error."""
     verdict = r"paravane: verdict PASS"
-    for cpus, on in (("4", "qemu,grub,uefi"), ("2", "qemu")):
-        argv = ["suite", *RUN_LIMIT, "--smp", cpus, "--on", on]
-        yield Step(f"suite with {cpus} CPUs on {on}", RUN + argv, words=r"\b0 fail")
-    turns = ["suite", *RUN_LIMIT, "--smp", "4", "--pcpus", "1", "--on", "xen-pv,xen-pvh"]
-    yield Step("suite with 4 CPUs that take turns on one", RUN + turns, words=r"\b0 fail")
+    for cpus in ("4", "2"):
+        yield suite(f"suite with {cpus} CPUs on qemu", "--smp", cpus, "--on", "qemu", cpus=2)
+    # GRUB and UEFI leave other tables and other free memory below 1 MiB, with which the CPUs are started.
+    loaded = ["--smp", "4", "--on", "grub,uefi", "--filter", "boot.*,apic.*,irq.*,kernel.*,smp.*,mm_smp.*,threads.*"]
+    yield suite("4 CPUs on grub,uefi", *loaded, cpus=2)
+    turns = ["--smp", "4", "--pcpus", "1", "--on", "xen-pv,xen-pvh"]
+    yield suite("suite with 4 CPUs that take turns on one", *turns)
+    # Without this word the kernel uses the fifo ABI, as in the step before.
     for abi in ("2l", "fifo"):
-        argv = [*turns, "--append", f"evtchn={abi}"]
-        yield Step(f"suite with 4 CPUs, event channels of the {abi} ABI", RUN + argv, words=r"\b0 fail")
+        chosen = ["--append", f"evtchn={abi}", "--filter", "irq.*,events.*,time.*,smp.*,wide.*,locks.*,threads.*"]
+        yield suite(f"4 CPUs, event channels of the {abi} ABI", *turns, *chosen)
     for platform in ("qemu", "xen-pv"):
         for cpus in (33, 64):
             more = [*_turns(platform), "--smp", str(cpus), "--append", "test=smp.e*"]
@@ -47,13 +51,10 @@ def _cpus(scratch):
         ("qemu", "plant=absent_cpu", r"2 \(APIC id 99\)"),
         ("xen-pv", "mutate=cpu_up:nop", r"1 \(vCPU 1\)"),
     ):
-        left_off = rf"CPU {name} is left off: no answer to the start\n"
-        more = ["--smp", "2", "--append", f"{word} test=smp.every_l*"]
-        words = left_off + r"(.|\n)*not ok 1 smp.every_listed_cpu_is_up"
-        yield boot("a CPU that never answers fails the suite", platform, *more, status=EXIT_FAIL, words=words)
-        more = ["--smp", "2", "--append", f"{word} test=boot.*"]
-        words = left_off + rf"(.|\n)*{verdict}"
-        yield boot("a CPU that never answers is left off", platform, *more, words=words)
+        more = ["--smp", "2", "--append", f"{word} test=boot.*,smp.every_l*"]
+        words = rf"(?s)CPU {name} is left off: no answer to the start\n(?=.*\nok \d boot\.)(?=.*\nnot ok \d smp.every_listed_cpu_is_up)"
+        words += r".*verdict FAIL: 1 of \d tests failed"
+        yield boot("a CPU that never answers is left off, and one test fails", platform, *more, status=EXIT_FAIL, words=words)
     ring = r"PANIC: .*CPU (\d) waits for lock (\w+), held by CPU \d, which waits for lock \w+, held by CPU \1\n"
     for platform in ("qemu", "xen-pv", "xen-pvh"):
         more = ["--smp", "2", "--append", "plant=deadlock test=boot.*"]

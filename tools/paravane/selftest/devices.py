@@ -37,7 +37,7 @@ def _clocks(scratch):
     serial = ["-serial", "stdio"]
     absent = rf"SKIP this machine has no real-time clock(.|\n)*SKIP the platform has no wall clock(.|\n)*{_VERDICT}"
     yield check("microvm: no real-time clock", _ends_well, scratch, "microvm", [*serial, "-machine", "rtc=off"],
-                absent, "test=*")  # fmt: skip
+                absent, "test=irq.*,time.*")  # fmt: skip
     for year in (1999, 2024, 2037):
         options = [*serial, "-rtc", f"base={year}-12-31T23:00:00"]
         for platform in ("qemu", "grub"):

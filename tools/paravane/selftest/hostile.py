@@ -9,7 +9,7 @@ def steps(_scratch):
 
 def _hostile():
     """Random user code on three backends, the same outcome on each; and one case, decoded."""
-    argv = RUN + ["hostile", *RUN_LIMIT, "--cases", "20000"]
+    argv = RUN + ["hostile", *RUN_LIMIT, "--jobs", "1", "--cases", "20000"]
     yield Step("random user code, compared", argv, words=r"qemu: PASS(.|\n)*xen-pv: PASS(.|\n)*xen-pvh: PASS")
     intel = ["--on", "qemu", "--cpu", "max,vendor=GenuineIntel", "--cases", "20000", "--seed", "2"]
     yield Step("random user code on a CPU of Intel's", RUN + ["hostile", *RUN_LIMIT, *intel], words="0 failures")

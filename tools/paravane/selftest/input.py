@@ -57,7 +57,7 @@ def steps(scratch):
         ("word without value", ["suite", "--append", "run"], "unknown word 'run'; known: run="),
     ]
     for name, args, words in table:
-        yield Step(f"bad input: {name}", RUN + args, EXIT_USAGE, re.escape(words))
+        yield Step(f"bad input: {name}", RUN + args, EXIT_USAGE, re.escape(words), quick=True)
     for platform in ("qemu", "xen-pv"):
         for word in ("log=loud", "test="):
             more = ["--append", word]

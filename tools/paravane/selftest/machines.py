@@ -3,11 +3,14 @@
 from .. import platforms
 from .step import RUN, RUN_LIMIT, Step, boot
 
+# Tests of what depends on the size of the memory.
+_OF_MEMORY = ["--append", "test=boot.*,kernel.*,mm*,threads.*,libc*"]
+
 
 def steps(scratch):
     yield from _sizes()
     yield from _clocks(scratch)
-    sample = ["suite", *RUN_LIMIT, "--machines", "sample"]
+    sample = ["suite", *RUN_LIMIT, "--jobs", "1", "--machines", "sample"]
     yield Step("a few of the sweep's machines", RUN + sample, words=r"machines as expected, 0 not")
 
 
@@ -15,10 +18,10 @@ def _sizes():
     """Memory from little to much."""
     verdict = r"paravane: verdict PASS"
     for mem in (32, 64, 4096):
-        yield boot(f"{mem} MiB", "qemu", "--mem", str(mem), words=verdict)
+        yield boot(f"{mem} MiB", "qemu", "--mem", str(mem), *_OF_MEMORY, words=verdict)
     for mem in (64, 1024, 4096):
-        yield boot(f"{mem} MiB", "xen-pv", "--mem", str(mem), words=verdict)
-    yield boot("64 MiB", "xen-pvh", "--mem", "64", words=verdict)
+        yield boot(f"{mem} MiB", "xen-pv", "--mem", str(mem), *_OF_MEMORY, words=verdict)
+    yield boot("64 MiB", "xen-pvh", "--mem", "64", *_OF_MEMORY, words=verdict)
 
 
 def _clocks(scratch):

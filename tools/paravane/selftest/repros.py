@@ -4,6 +4,8 @@ from .. import packaged, platforms
 from ..common import EXIT_FAIL, EXIT_USAGE
 from .step import RUN, RUN_LIMIT, Step
 
+_QUICK = ("outside", "wrong", "guest-crash", "no-c")
+
 
 def steps(scratch):
     yield from _repros(scratch)
@@ -33,8 +35,8 @@ def _repros(scratch):
     for name, body, status, words in table:
         path = scratch / f"{name}.c"
         path.write_text(f'#include "repro/kit.h"\n\nREPRO("{name}")\n{{\n{body}\n}}\n')
-        argv = RUN + ["repro", str(path), "--on", "xen-pv", "--timeout", "15"]
-        yield Step(f"repro: {name}", argv, status, words, platform="xen-pv")
+        argv = RUN + ["repro", str(path), "--on", "xen-pv", "--timeout", "10"]
+        yield Step(f"repro: {name}", argv, status, words, platform="xen-pv", quick=name in _QUICK)
     on_pv = ["--on", "xen-pv"]
     skipped = RUN + ["repro", "--skipped", *on_pv]
     yield Step("repros whose step is left out", [*skipped, "xsa-182", "xsa-213"], words="2 cannot-tell; 0 unexpected", platform="xen-pv")

@@ -8,8 +8,8 @@ def steps(scratch):
     yield suite("suite on every platform, by op too", "--ops", str(scratch / "ops-results.md"))
     llvm = short(build_dir() / "llvm" / "paravane.elf")
     yield suite("suite, built by clang", "--on", "qemu,xen-pv", "--image", llvm, needs=(GCC, CLANG))
-    yield suite("suite, no call site patched", "--on", "qemu,xen-pv,xen-pvh", "--append", "nopatch")
-    yield suite("suite, each op in its context", "--on", "qemu,xen-pv,xen-pvh", "--append", "check=context")
+    checked = ["--on", "qemu,xen-pv,xen-pvh", "--append", "nopatch check=context"]
+    yield suite("suite, no call site patched, each op in its context", *checked)
     several = ["--smp", "4", "--append", "pv.sites test=sites.*"]
     yield boot("call sites, listed", "qemu", *several, words=r"(?m)^# \d+ call sites of ops, 0 indirect")
     for platform in ("qemu", "xen-pv", "xen-pvh"):
