@@ -75,18 +75,18 @@ static void look_again_later(void)
     sleep_until(pv_clock_ns() + LOOK_NS);
 }
 
-/* A CPU that has begun gets as long again: it may hold locks, so it cannot be given up. */
+/* A CPU that has begun gets more time: it may hold locks, so it cannot be given up. */
 static int wait_online(u32 cpu, u64 limit_ns)
 {
-    const u64 end = pv_clock_ns() + limit_ns;
+    struct time_limit begin = time_limit(limit_ns), end = time_limit(limit_ns + ANSWER_LIMIT_NS);
     struct cpu *c = &cpus[cpu];
 
     while (!cpu_is_online(c)) {
-        if (pv_clock_ns() > end && claim_start(c)) {
+        if (time_limit_reached(&begin) && claim_start(c)) {
             pv_cpu_down(cpu);
             return -ETIME;
         }
-        if (pv_clock_ns() > end + ANSWER_LIMIT_NS)
+        if (time_limit_reached(&end))
             return -ETIME;
         look_again_later();
     }
@@ -141,10 +141,10 @@ static void leave(void)
 /* The CPU is offline and has nothing left to do but pv_cpu_leave. */
 static int wait_left(u32 cpu)
 {
-    const u64 end = pv_clock_ns() + ANSWER_LIMIT_NS;
+    struct time_limit limit = time_limit(ANSWER_LIMIT_NS);
 
     while (pv_cpu_is_up(cpu)) {
-        if (pv_clock_ns() > end)
+        if (time_limit_reached(&limit))
             return -ETIME;
         look_again_later();
     }
@@ -154,7 +154,7 @@ static int wait_left(u32 cpu)
 /* The CPU answers by taking the wish back: then it is offline, and goes, or it has refused. */
 int smp_down(u32 cpu)
 {
-    const u64 end = pv_clock_ns() + ANSWER_LIMIT_NS;
+    struct time_limit limit = time_limit(ANSWER_LIMIT_NS);
     struct cpu *c = &cpus[cpu];
     int error;
 
@@ -162,7 +162,7 @@ int smp_down(u32 cpu)
         return -EINVAL;
     __atomic_store_n(&c->when_idle, leave, __ATOMIC_SEQ_CST);
     pv_send_ipi(cpu, PV_IPI_RESCHEDULE);
-    while (READ_ONCE(c->when_idle) && pv_clock_ns() < end)
+    while (READ_ONCE(c->when_idle) && !time_limit_reached(&limit))
         look_again_later();
     if (__atomic_exchange_n(&c->when_idle, NULL, __ATOMIC_SEQ_CST))
         return -ETIME;
@@ -195,9 +195,9 @@ bool smp_stop_nmi(const struct trap_frame *frame)
 
 static void wait_stopped(const struct cpu *c)
 {
-    const u64 end = pv_clock_ns() + STOP_LIMIT_NS;
+    struct time_limit limit = time_limit(STOP_LIMIT_NS);
 
-    while (!__atomic_load_n(&c->stopped, __ATOMIC_SEQ_CST) && pv_clock_ns() < end)
+    while (!__atomic_load_n(&c->stopped, __ATOMIC_SEQ_CST) && !time_limit_reached(&limit))
         __builtin_ia32_pause();
 }
 

@@ -168,6 +168,21 @@ void sleep_until(u64 deadline)
     pv_restore_fl(flags);
 }
 
+struct time_limit time_limit(u64 ns)
+{
+    return (struct time_limit){.left = ns, .last = pv_clock_ns()};
+}
+
+bool time_limit_reached(struct time_limit *limit)
+{
+    const u64 now = pv_clock_ns();
+    const u64 passed = MIN(now - limit->last, LOOK_MAX_NS);
+
+    limit->last = now;
+    limit->left -= MIN(passed, limit->left);
+    return !limit->left;
+}
+
 void time_init(void)
 {
     const char *error = pv_time_init();

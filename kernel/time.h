@@ -41,6 +41,19 @@ bool timer_stop(struct timer *timer);
  */
 void sleep_until(u64 deadline);
 
+/*
+ * A limit for a wait that another CPU ends. The clock alone is not a measure of that CPU's
+ * progress: on a busy host it runs on while neither CPU runs, and a hypervisor may let it jump. So
+ * the limit is used up by looks: each takes the time since the look before it, and at most
+ * LOOK_MAX_NS.
+ */
+#define LOOK_MAX_NS (2 * NS_PER_MS)
+struct time_limit {
+    u64 left, last;
+};
+struct time_limit time_limit(u64 ns);
+bool time_limit_reached(struct time_limit *limit);
+
 /* Those of a CPU that has gone down fire here. */
 void timers_take_over(struct cpu *cpu);
 
