@@ -49,7 +49,7 @@ void raise_storm(struct storm storm)
 SOAK_TEST(events, raised_storm, irq_raise, irq_disable, irq_enable, restore_fl, irq_mask,
           irq_unmask)
 {
-    raise_storm((struct storm){.normal = 100000, .soak = 1000000});
+    raise_storm((struct storm){.normal = 100000});
 }
 
 /* A timer's interrupt comes at any instruction of the loop that disables and enables. */
@@ -90,7 +90,7 @@ static bool wait_open_and_closed(struct shot *shot)
 
 SOAK_TEST(events, timer_storm, timer_set, irq_disable, irq_enable, restore_fl)
 {
-    struct storm storm = {.normal = 20000, .soak = 1000000};
+    struct storm storm = {.normal = 20000};
     struct shot shot = {0};
     u32 came = 0;
 
@@ -134,7 +134,7 @@ static bool halt_until_fired(struct shot *shot, u64 delta)
 
 SOAK_TEST(events, halt_storm, safe_halt, timer_set)
 {
-    struct storm storm = {.normal = 5000, .soak = 100000};
+    struct storm storm = {.normal = 5000};
     struct shot shot = {0};
     u32 woken = 0;
 

@@ -173,7 +173,7 @@ PAYLOAD(hostile, hostile_payload);
 SOAK_TEST(entry, random_user_code, iret, sysret, syscall_init, load_sp0, write_fs_base,
           write_user_gs_base, load_gs_index)
 {
-    struct storm storm = {.normal = 8192, .soak = 65536};
+    struct storm storm = {.normal = 8192};
     const u64 seed = soak_share_ns ? pv_read_tsc() : 1;
     u64 failures = hostile_failures, number = 0;
 

@@ -63,13 +63,12 @@ void spin(u64 ns)
 bool storm_goes_on(struct storm *storm)
 {
     const u64 limit = soak_share_ns ? soak_share_ns : STORM_LIMIT_NS;
-    const bool enough = storm->done >= (soak_share_ns ? storm->soak : storm->normal);
 
     if (!storm->end)
         storm->end = pv_clock_ns() + limit;
     if (storm->normal <= DEAR_ROUNDS || storm->done % 64 == 63)
         storm->late = pv_clock_ns() > storm->end;
-    if (soak_share_ns ? enough && storm->late : enough || storm->late)
+    if (storm->late || (!soak_share_ns && storm->done >= storm->normal))
         return false;
     storm->done++;
     return true;

@@ -23,12 +23,12 @@ bool test_line_hits(const struct test_line *line, u32 wanted);
 
 /*
  * How often a storm is repeated. Without soak= at most normal times and not longer than two
- * seconds, since there are platforms where each round is some traps in an emulator; with it at
- * least soak times, and as long as the test's share of the time lasts. done counts the rounds. One
- * thread asks.
+ * seconds, since there are platforms where each round is some traps in an emulator; with it as long
+ * as the test's share of the time lasts, however few rounds that is on a busy host. done counts the
+ * rounds. One thread asks.
  */
 struct storm {
-    u32 normal, soak;
+    u32 normal;
     u32 done;
     u64 end;
     bool late;

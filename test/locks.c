@@ -18,7 +18,7 @@ static void enter_and_leave(void)
 
 static void with_spinlock(void *arg)
 {
-    struct storm storm = {.normal = ROUNDS, .soak = ROUNDS};
+    struct storm storm = {.normal = ROUNDS};
 
     while (storm_goes_on(&storm)) {
         spin_lock(&lock);
@@ -30,7 +30,7 @@ static void with_spinlock(void *arg)
 
 static void with_mutex(void *arg)
 {
-    struct storm storm = {.normal = ROUNDS / 10, .soak = ROUNDS / 10};
+    struct storm storm = {.normal = ROUNDS / 10};
 
     while (storm_goes_on(&storm)) {
         mutex_lock(&mutex);
@@ -128,7 +128,7 @@ static void line_up_once(void)
 
 SOAK_TEST(locks, spinlock_goes_to_who_came_first)
 {
-    struct storm storm = {.normal = 20, .soak = 200};
+    struct storm storm = {.normal = 20};
 
     NEEDS_CPUS(2);
     while (storm_goes_on(&storm))
@@ -250,7 +250,7 @@ static void play(void *arg)
 
 static void serve(void *arg)
 {
-    struct storm storm = {.normal = 500, .soak = 100000};
+    struct storm storm = {.normal = 500};
 
     while (storm_goes_on(&storm))
         hit(arg);

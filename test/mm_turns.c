@@ -13,7 +13,7 @@ static bool spaces_done;
 
 static void make_spaces(void *arg)
 {
-    struct storm storm = {.normal = 40, .soak = 1000};
+    struct storm storm = {.normal = 40};
     u64 *wrong = arg;
 
     while (storm_goes_on(&storm)) {

@@ -159,7 +159,7 @@ static void read_page(void *arg)
 
 SOAK_TEST(race, other_cpu_reads_a_page_while_it_is_protected, protect_start, protect_commit)
 {
-    struct storm storm = {.normal = 1000, .soak = 10000};
+    struct storm storm = {.normal = 1000};
     struct page_reader reader = {0};
     struct thread *t;
 

@@ -51,7 +51,7 @@ static void wait_for_interrupt(u32 looks)
 SOAK_TEST(smp, unmask_on_another_cpu_loses_no_interrupt, irq_mask, irq_unmask, irq_raise)
 {
     static struct remote_line remote;
-    struct storm storm = {.normal = 100000, .soak = 1000000};
+    struct storm storm = {.normal = 100000};
     struct thread *thread;
     bool lost = false;
 
@@ -127,7 +127,7 @@ static void mask_and_listen(u64 ns)
 
 TEST(smp, level_line_masked_on_another_cpu_stays_alive, irq_mask, irq_unmask, irq_bind)
 {
-    struct storm storm = {.normal = 200, .soak = 200};
+    struct storm storm = {.normal = 200};
     bool alive = true;
     int error = 0;
 

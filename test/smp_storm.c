@@ -10,8 +10,7 @@
  * counted by who asks of whom, where it is asked and where it is done. A call that is lost is
  * waited for, for ever.
  */
-#define IN_FLIGHT  8 /* calls of each pair */
-#define CALLS_SOAK 1000000u
+#define IN_FLIGHT 8 /* calls of each pair */
 
 static struct call calls[STORM_CPUS][PV_CPUS_MAX][IN_FLIGHT];
 static u64 asked[STORM_CPUS][PV_CPUS_MAX], done[STORM_CPUS][PV_CPUS_MAX];
@@ -54,7 +53,7 @@ static void ask_all(void *arg)
     struct asker a = {.me = pv_this_cpu()};
 
     (void)arg;
-    a.storm = (struct storm){.normal = 10000, .soak = CALLS_SOAK / storm_cpus() + 1};
+    a.storm = (struct storm){.normal = 10000};
     for (u32 turn = 0; !a.over; turn++) {
         ask_each(&a);
         if (turn % 16 == 0)
@@ -105,7 +104,6 @@ SOAK_TEST(smp, no_call_is_lost, send_ipi)
         sum += print_calls(i);
     print("# %llu calls between all pairs, %llu IPIs\n", (unsigned long long)sum,
           (unsigned long long)(ipis_taken() - ipis));
-    EXPECT(!soak_share_ns || sum >= CALLS_SOAK);
 }
 
 #define READINGS_MIN 60 /* of each CPU, however slowly the lock changes hands */
@@ -118,7 +116,7 @@ static struct {
 
 static void read_clock(void *arg)
 {
-    struct storm storm = {.normal = 1000, .soak = 10000};
+    struct storm storm = {.normal = 1000};
 
     (void)arg;
     for (u32 i = 0; storm_goes_on(&storm) || i < READINGS_MIN; i++) {
@@ -201,7 +199,7 @@ static void show(pfn_t page, u64 number)
 
 SOAK_TEST(smp, no_cpu_keeps_a_translation_that_was_flushed, flush_others)
 {
-    struct storm storm = {.normal = 500, .soak = 1000};
+    struct storm storm = {.normal = 500};
     struct reader readers[STORM_CPUS] = {{0}};
     u64 reads = 0, stale = 0;
     struct crew crew;
@@ -342,7 +340,7 @@ static void print_pest(u32 cpu, const struct pest *p)
 
 SOAK_TEST(smp, cpu_goes_down_while_others_send, cpu_down, cpu_up, cpu_leave, send_ipi)
 {
-    struct storm storm = {.normal = 10, .soak = 200};
+    struct storm storm = {.normal = 10};
     struct pest pests[STORM_CPUS] = {{0}};
     struct thread *wanderers[3];
     u64 steps[3] = {0};
@@ -377,7 +375,7 @@ struct binder {
 
 static void bind_and_unbind(void *arg)
 {
-    struct storm storm = {.normal = 500, .soak = 1000};
+    struct storm storm = {.normal = 500};
     struct binder *b = arg;
 
     while (storm_goes_on(&storm)) {

@@ -103,7 +103,7 @@ TEST(threads, sleep_lasts_until_its_end, timer_set)
 /* Deadlines that have passed, pass on the way to sleep, or come later. */
 static void sleep_on(void *arg)
 {
-    struct storm storm = {.normal = 200, .soak = 20000};
+    struct storm storm = {.normal = 200};
 
     while (storm_goes_on(&storm)) {
         const u64 end = pv_clock_ns() + storm.done * 37 % 200 * NS_PER_US;
