@@ -41,6 +41,7 @@ struct cpu {
 
     /* kernel/smp.c, kernel/call.c */
     bool online;
+    bool closing;            /* smp_down waits: no thread may be bound to this CPU */
     bool start_wanted;       /* the CPU has been started and has not begun */
     void (*when_idle)(void); /* smp_down wants it of the idle thread; or NULL */
     u32 starts;              /* how often it came up */

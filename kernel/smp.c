@@ -11,6 +11,9 @@
 #define STOP_LIMIT_NS NS_PER_S
 #define LOOK_NS       (50 * NS_PER_US)
 
+/* How long smp_down waits for the threads that are bound to the CPU. */
+#define UNBIND_LIMIT_NS (100 * NS_PER_MS)
+
 u32 smp_online_count(void)
 {
     u32 count = 0;
@@ -151,23 +154,44 @@ static int wait_left(u32 cpu)
     return pv_cpu_down(cpu);
 }
 
-/* The CPU answers by taking the wish back: then it is offline, and goes, or it has refused. */
-int smp_down(u32 cpu)
+/* Ask the CPU to go offline. It answers by clearing when_idle: then it is offline, or has refused.
+ */
+static int ask_to_leave(struct cpu *c)
 {
     struct time_limit limit = time_limit(ANSWER_LIMIT_NS);
+
+    __atomic_store_n(&c->when_idle, leave, __ATOMIC_SEQ_CST);
+    pv_send_ipi(c->area.number, PV_IPI_RESCHEDULE);
+    while (READ_ONCE(c->when_idle) && !time_limit_reached(&limit))
+        look_again_later();
+    if (__atomic_exchange_n(&c->when_idle, NULL, __ATOMIC_SEQ_CST))
+        return -ETIME;
+    return cpu_is_online(c) ? -EBUSY : 0;
+}
+
+/* While closing is set no thread can be bound to the CPU, so those that are bound get fewer. */
+static int ask_until_unbound(struct cpu *c)
+{
+    struct time_limit limit = time_limit(UNBIND_LIMIT_NS);
+    int error;
+
+    __atomic_store_n(&c->closing, true, __ATOMIC_SEQ_CST);
+    while ((error = ask_to_leave(c)) == -EBUSY && !time_limit_reached(&limit))
+        sleep_until(pv_clock_ns() + NS_PER_MS);
+    __atomic_store_n(&c->closing, false, __ATOMIC_SEQ_CST);
+    return error;
+}
+
+int smp_down(u32 cpu)
+{
     struct cpu *c = &cpus[cpu];
     int error;
 
     if (!cpu || cpu == pv_this_cpu() || !smp_is_online(cpu))
         return -EINVAL;
-    __atomic_store_n(&c->when_idle, leave, __ATOMIC_SEQ_CST);
-    pv_send_ipi(cpu, PV_IPI_RESCHEDULE);
-    while (READ_ONCE(c->when_idle) && !time_limit_reached(&limit))
-        look_again_later();
-    if (__atomic_exchange_n(&c->when_idle, NULL, __ATOMIC_SEQ_CST))
-        return -ETIME;
-    if (cpu_is_online(c))
-        return -EBUSY;
+    error = ask_until_unbound(c);
+    if (error)
+        return error;
     error = wait_left(cpu);
     timers_take_over(c);
     return error;

@@ -7,7 +7,8 @@
 
 #include "kernel/cpu.h"
 
-#define ANSWER_LIMIT_NS (10 * NS_PER_S) /* a CPU that has not come, or gone, by then will not */
+/* A CPU that has not come up, or gone down, by then will not: a time_limit. */
+#define ANSWER_LIMIT_NS (10 * NS_PER_S)
 
 /* Bring up every CPU that the platform lists. Leave off those that do not start, with a warning. */
 void smp_init(void);
@@ -22,10 +23,12 @@ static inline bool smp_is_online(u32 cpu)
 u32 smp_online_count(void);
 
 /*
- * Takes a CPU down: its threads go elsewhere. Returns 0; -EINVAL for CPU 0, this one, and one that
- * is not online; -EBUSY if a thread is bound to it; -ETIME if it did not come to it within 10 s,
- * and then it stays. smp_up starts it again: 0, -EINVAL, or -ETIME if it does not answer within
- * 10 s. Context: thread, no spinlock held, one call of the two at a time.
+ * Take a CPU offline; its threads move to other CPUs. Return 0; -EINVAL for CPU 0, this one, and
+ * one that is not online; -EBUSY if a thread is still bound to it after 100 ms, in which no thread
+ * could be bound to it (thread_start and thread_bind refuse); -ETIME if it did not answer within 10
+ * s, and then it stays. smp_up starts it again: 0, -EINVAL, or -ETIME if it does not answer within
+ * 10 s. These times are time_limits (kernel/time.h), longer by the clock where CPUs wait for the
+ * host. Context: thread, no spinlock held, one call of the two at a time.
  */
 int smp_down(u32 cpu);
 int smp_up(u32 cpu);

@@ -110,7 +110,7 @@ static struct cpu *keep_cpu(u32 cpu)
     if (!c)
         return NULL;
     __atomic_fetch_add(&c->bound, 1, __ATOMIC_SEQ_CST);
-    if (cpu_is_online(c))
+    if (cpu_is_online(c) && !__atomic_load_n(&c->closing, __ATOMIC_SEQ_CST))
         return c;
     release_cpu(c);
     return NULL;

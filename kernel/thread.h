@@ -67,7 +67,8 @@ void thread_init(void);
 
 /*
  * Starts run(arg) in a new thread on a CPU, or with THREAD_ANY_CPU where there is room. Returns
- * NULL if that CPU is not up or there are THREADS_MAX already. Every thread is to be joined once.
+ * NULL if that CPU is not up or is going down, or there are THREADS_MAX already. Every thread is to
+ * be joined once.
  */
 struct thread *thread_start(const char *name, u32 cpu, void (*run)(void *arg), void *arg);
 
