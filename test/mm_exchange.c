@@ -2,6 +2,7 @@
 #include "lib/string.h"
 #include "mm/frame.h"
 #include "test/cpus.h"
+#include "test/mm_util.h"
 
 /*
  * Memory behind a frame is exchanged while another CPU has the frame's translation in its TLB. That
@@ -75,4 +76,90 @@ TEST(mm_smp, no_cpu_keeps_memory_that_was_exchanged, make_contiguous)
 {
     NEEDS_CPUS(2);
     exchange_memory(by_exchange, has_machine_frames());
+}
+
+/*
+ * A frame is given to the hypervisor and taken back while another CPU has its translation in its
+ * TLB. In between that CPU reads by this address: where the kernel's mapping is gone, so is every
+ * TLB's.
+ */
+enum turn {
+    FILL_TLB,
+    READ_GIVEN,
+    READ_TAKEN,
+    OVER,
+};
+#define ASKED(turn)    ((turn)*2 + 1)
+#define ANSWERED(turn) ((turn)*2 + 2)
+
+static struct {
+    u64 va, turn;
+    struct {
+        u64 value;
+        bool done;
+    } reads[OVER];
+} given;
+
+static void read_in_turn(void *arg)
+{
+    (void)arg;
+    for (u64 turn = FILL_TLB; turn < OVER; turn++) {
+        struct fault fault;
+
+        while (__atomic_load_n(&given.turn, __ATOMIC_SEQ_CST) != ASKED(turn))
+            __builtin_ia32_pause();
+        given.reads[turn].done = try_read(given.va, &given.reads[turn].value, &fault);
+        __atomic_store_n(&given.turn, ANSWERED(turn), __ATOMIC_SEQ_CST);
+    }
+}
+
+/* Let the other CPU read, and wait until it has. */
+static void let_read(enum turn turn)
+{
+    __atomic_store_n(&given.turn, ASKED(turn), __ATOMIC_SEQ_CST);
+    while (__atomic_load_n(&given.turn, __ATOMIC_SEQ_CST) != ANSWERED(turn))
+        __builtin_ia32_pause();
+}
+
+/* Returns false where no hypervisor takes memory. */
+static bool give_and_take(pfn_t frame, u64 mark)
+{
+    volatile u64 *const word = pfn_to_va(frame);
+    struct call call = {.fn = read_in_turn};
+    s64 gave;
+
+    memset(&given, 0, sizeof(given));
+    given.va = (u64)word;
+    *word = ~mark;
+    EXPECT_EQ(smp_call_async(1, &call), 0);
+    let_read(FILL_TLB);
+    spin_lock(&not_preempted);
+    gave = pv_balloon_adjust(frame, 1, true);
+    let_read(READ_GIVEN);
+    if (gave > 0)
+        EXPECT_EQ(pv_balloon_adjust(frame, 1, false), 1);
+    *word = mark;
+    let_read(READ_TAKEN);
+    spin_unlock(&not_preempted);
+    smp_call_wait(&call);
+    EXPECT_EQ(given.reads[FILL_TLB].value, ~mark);
+    EXPECT(!has_machine_frames() || !given.reads[READ_GIVEN].done);
+    EXPECT_EQ(given.reads[READ_TAKEN].value, mark);
+    return gave > 0;
+}
+
+TEST(mm_smp, no_cpu_reaches_memory_that_was_given_away, balloon_adjust)
+{
+    pfn_t frame;
+    u64 mark = 1;
+
+    NEEDS_CPUS(2);
+    frame = frame_alloc(0, 0, FRAME_KERNEL);
+    REQUIRE(frame.n != PFN_INVALID.n);
+    while (mark <= 20 && give_and_take(frame, mark))
+        mark++;
+    frame_free(frame, 0);
+    if (mark == 1)
+        SKIP("no hypervisor to give memory to");
+    EXPECT(mark > 20);
 }
