@@ -1,8 +1,8 @@
 """The time that a process had for its work: the time that passes, without that in which its threads waited for a CPU of
 this computer. A limit of own time does not depend on what else this computer runs."""
 
+import os
 import time
-from pathlib import Path
 
 _EVERY = 0.1  # seconds between two looks at a process
 
@@ -10,30 +10,43 @@ _EVERY = 0.1  # seconds between two looks at a process
 def of_threads(pid):
     """Return {thread: (seconds computed, seconds that it waited for a CPU)} of a process."""
     found = {}
-    for path in Path(f"/proc/{pid}/task").glob("*/schedstat"):
-        try:
-            ran, waited = path.read_text().split()[:2]
-        except (OSError, ValueError):
-            continue  # the thread has ended, or this kernel does not count
-        found[path.parts[-2]] = (int(ran) / 1e9, int(waited) / 1e9)
+    for thread in _listed(f"/proc/{pid}/task"):
+        words = _read(f"/proc/{pid}/task/{thread}/schedstat").split()
+        if len(words) >= 2:  # else the thread has ended, or this kernel does not count
+            found[thread] = (int(words[0]) / 1e9, int(words[1]) / 1e9)
     return found
 
 
 def of_tree(pid):
     """The same, of a process and of all below it."""
     children = {}
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            parent = path.read_text(errors="replace").rsplit(")", 1)[1].split()[1]
-        except (OSError, IndexError):
-            continue
-        children.setdefault(parent, []).append(path.parts[-2])
+    for process in filter(str.isdecimal, _listed("/proc")):
+        words = _read(f"/proc/{process}/stat").rpartition(")")[2].split()
+        if len(words) >= 2:
+            children.setdefault(words[1], []).append(process)
     found, left = {}, [str(pid)]
     while left:
         process = left.pop()
         found.update(of_threads(process))
         left += children.get(process, [])
     return found
+
+
+def _listed(folder):
+    """The names in a folder of /proc; none if its process has ended."""
+    try:
+        return os.listdir(folder)
+    except OSError:
+        return []
+
+
+def _read(path):
+    """A file of /proc; empty if its process has ended."""
+    try:
+        with open(path, encoding="ascii", errors="replace") as file:
+            return file.read()
+    except OSError:
+        return ""
 
 
 class OwnTime:
