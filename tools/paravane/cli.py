@@ -1,18 +1,17 @@
 """The commands of run.sh: reads what was asked, and calls the module that does it."""
 
-import argparse
 import os
 import shutil
 import signal
 import subprocess
 import sys
-import time
 import traceback
 from pathlib import Path
 
 from . import bench, benchchart, benchfile, controls, emulators, hostile, iso, machines, machinetable, module
 from . import mutants, names, opreport, packaged, payloads, platforms, programs, report, reprocmd, repros, runs
 from . import selftest, setup, sizes, sourcemutants, suite, wanted, xen
+from .commandline import Parser, add, build, build_app, hours, joined, not_empty, number, parse, parse_repro, run_options
 from .common import (
     EXIT_FAIL,
     EXIT_INTERRUPTED,
@@ -22,7 +21,6 @@ from .common import (
     ROOT,
     Trouble,
     build_dir,
-    build_lock,
     make_dirs,
     short,
     usage,
@@ -31,26 +29,11 @@ from .helptext import HELP
 from .machine import Terminal
 from .selftest.soak import SOAKS
 
-CPUS_MAX = 255  # more than the image uses, as many as xAPIC ids name
-SOAK_MAX = 7 * 24 * 3600
-
-_WITH_VALUE = (
-    "--on --run --app --module --filter --smp --pcpus --mem --xen --append --timeout --image --jobs --junit --json --ops --files --against --limit --svg"
-    " --soak --only --qemu --cpu --machine --cases --seed --case"
-).split()
-
-
-class _Parser(argparse.ArgumentParser):
-    """Answers bad options with one line."""
-
-    def error(self, message):
-        raise usage(message)
-
 
 def main(args):
     """Runs one command; returns the exit code."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _interrupt)
+    for which in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(which, _interrupt)
     caller = Path.cwd()
     os.chdir(ROOT)
     try:
@@ -115,155 +98,21 @@ def _dispatch(args, caller):
     return commands[name](args[1:], caller)
 
 
-def _parse(name, args, more=()):
-    """The options of boot, suite and bench, and of those named in more."""
-    parser = _Parser(prog=f"run.sh {name}", add_help=False, allow_abbrev=False)
-    parser.add_argument("--on", type=_not_empty)
-    parser.add_argument("--smp", type=_number("virtual CPUs", 1, CPUS_MAX), default=1)
-    parser.add_argument("--pcpus", type=_number("physical CPUs", 1, CPUS_MAX), default=0)
-    parser.add_argument("--mem", type=_number("MiB", 4, 1 << 20), default=platforms.DEFAULT_MEM)
-    parser.add_argument("--xen", type=_not_empty, **({"action": "append"} if "names" in more else {}))
-    parser.add_argument("--append", default="")
-    parser.add_argument("--timeout", type=_seconds, default=None if "names" in more else 60)
-    parser.add_argument("--image", type=_not_empty)
-    for option in more:
-        if option == "names":
-            parser.add_argument(option, nargs="*")
-        elif option == "machine":
-            wanted.add_options(parser)
-        elif option in ("--gdb", "--sizes", "--verbose", "--all", "--counted", "--linux", "--controls", "--source", "--skipped"):
-            parser.add_argument(option, action="store_true")
-        elif option == "--machines":
-            parser.add_argument(option, nargs="?", const="all", choices=("all", "sample"))
-        elif option == "--limit":
-            parser.add_argument(option, type=_ratio)
-        elif option == "--soak":
-            parser.add_argument(option, type=_number("seconds", 1, SOAK_MAX), default=0)
-        elif option in ("--cases", "--seed", "--case"):
-            default = {"--cases": 100000, "--seed": 1, "--case": None}[option]
-            parser.add_argument(option, type=_number(option[2:], 0 if option != "--cases" else 1, 1 << 48), default=default)
-        elif option == "--jobs":
-            parser.add_argument(option, type=_number("jobs", 1, 64), default=os.cpu_count() or 1)
-        else:
-            parser.add_argument(option, type=_not_empty)
-    return parser.parse_args(_joined(args))
-
-
-def _joined(args):
-    """Makes --append -x one word, --append=-x: a value may begin with a dash."""
-    args, joined = list(args), []
-    while args:
-        word = args.pop(0)
-        joined.append(word + "=" + args.pop(0) if word in _WITH_VALUE and args else word)
-    return joined
-
-
-def _not_empty(text):
-    if not text:
-        raise argparse.ArgumentTypeError("an empty value")
-    return text
-
-
-def _number(what, low, high):
-    def parse(text):
-        if not text.isdecimal() or not low <= int(text) <= high:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a number of {what}, {low} to {high}")
-        return int(text)
-
-    return parse
-
-
-def _seconds(text):
-    try:
-        if 0 <= float(text) < 1e6:
-            return float(text)
-    except ValueError:
-        pass
-    raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds")
-
-
-def _hours(text):
-    try:
-        if 0.001 <= float(text) <= 200:
-            return float(text)
-    except ValueError:
-        pass
-    raise argparse.ArgumentTypeError(f"{text!r} is not a number of hours, 0.001 to 200")
-
-
-def _ratio(text):
-    try:
-        if 1 <= float(text) < 1000:
-            return float(text)
-    except ValueError:
-        pass
-    raise argparse.ArgumentTypeError(f"{text!r} is not a ratio, 1 or more")
-
-
-def _options(asked, caller, chosen):
-    """Options for runs.py, with the image built and Xen found; chosen: the platforms."""
-    if asked.xen and not any(p.on_xen for p in chosen):
-        raise usage("--xen says which Xen to boot, but no platform of --on is one of Xen's")
-    if asked.pcpus and not any(p.on_xen for p in chosen):
-        raise usage("--pcpus says how many CPUs Xen has, but no platform of --on is one of Xen's")
-    append = tuple(platforms.append_words(asked.append))
-    found = None
-    if any(p.on_xen for p in chosen):
-        found = runs.find_xen(asked.xen, caller)
-    elf = caller / asked.image if asked.image else _build()
-    return runs.Options(
-        elf, append=append, mem=asked.mem, smp=asked.smp, xen=found, timeout=asked.timeout,
-        pcpus=asked.pcpus,
-    )
-
-
-def _build_app(asked, caller):
-    """Builds an image with a program from outside of the tree; returns its path and the payload."""
-    path = (caller / asked.app).resolve()
-    if asked.image or asked.run:
-        raise usage("--app says what to build and to run: no --image or --run beside it")
-    if not path.exists() or not (path.is_dir() or path.suffix == ".c"):
-        raise usage(f"--app: {asked.app} is neither a C file nor a folder")
-    name = path.name.removesuffix(".c")
-    _build(f"APP={path}")
-    return build_dir() / f"{name}.elf", f"app:{name}"
-
-
-def _build(*words):
-    """Builds the image; Make's output is shown only if it fails."""
-    make_dirs(build_dir())
-    if not shutil.which("make"):
-        raise Trouble("make is not installed; ./run.sh setup installs it")
-    begun = time.monotonic()
-    command = ["make", f"-j{os.cpu_count() or 1}", f"BUILD={short(build_dir())}", *words]
-    with build_lock():
-        done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
-        )
-    if done.returncode != 0:
-        sys.stdout.write(done.stdout.decode("utf-8", "replace"))
-        raise Trouble(f"the build failed: {' '.join(command)}")
-    seconds = time.monotonic() - begun
-    if seconds > 1:
-        print(f"built {short(build_dir() / 'paravane.elf')} in {seconds:.1f} s")
-    return build_dir() / "paravane.elf"
-
-
 def _everything(caller):
     setup.ensure()
     return _suite([], caller)
 
 
 def _suite(args, caller):
-    more = ("--filter", "--jobs", "--junit", "--json", "--ops", "--verbose", "--soak", "--machines", "machine")
-    asked = _parse("suite", args, more)
+    more = ("--filter", "--jobs", "--junit", "--json", "--ops", "--verbose", "--soak", "--machines")
+    asked = parse("suite", args, more, machine=True)
     if asked.machines:
         return _machines(asked, caller)
     if asked.ops and (asked.filter or asked.qemu or asked.cpu or asked.machine):
         raise usage("--ops wants the whole suite on the platforms as they are: no --filter, --qemu, --cpu, --machine")
     chosen = platforms.parse(asked.on)
     table = opreport.read_table() if asked.ops or asked.json else None
-    options = _options(asked, caller, chosen)
+    options = run_options(asked, caller, chosen)
     options.pattern = asked.filter or ""
     if options.pattern and platforms.split_words(options.pattern) != [options.pattern]:
         raise usage("--filter: a pattern has no blanks")
@@ -296,7 +145,7 @@ def _machines(asked, caller):
     names = [platform.name for platform in platforms.parse(asked.on)]
     rows = machines.choose(machinetable.rows(), asked.machines, asked.filter, names)
     chosen = platforms.parse(",".join(row.platform for row in rows))
-    options = _options(asked, caller, chosen)
+    options = run_options(asked, caller, chosen)
     variants = [
         (label, emulators.version_of(variant.emulator or emulators.default()), variant)
         for label, variant in wanted.variants(asked, caller, chosen, options)
@@ -320,15 +169,15 @@ def _report_ops(path, table, results):
 
 
 def _boot(args, caller):
-    asked = _parse("boot", args, ("--run", "--gdb", "--module", "--app", "machine"))
+    asked = parse("boot", args, ("--run", "--gdb", "--module", "--app"), machine=True)
     chosen = platforms.parse("qemu" if asked.on is None else asked.on)
     if len(chosen) != 1:
         raise usage("boot: --on takes one platform")
     if asked.app:
-        asked.image, asked.run = _build_app(asked, caller)
+        asked.image, asked.run = build_app(asked, caller)
     elif reprocmd.is_file(asked.run) and not asked.image:
         asked.image, asked.run = reprocmd.build_payload(asked.run, caller)
-    options = wanted.one(asked, caller, chosen, _options(asked, caller, chosen))
+    options = wanted.one(asked, caller, chosen, run_options(asked, caller, chosen))
     options.run = asked.run or "suite"
     reprocmd.check_payload(options.run, outside=bool(asked.image))
     if platforms.split_words(options.run) != [options.run]:
@@ -349,13 +198,13 @@ def _boot(args, caller):
 
 
 def _repro(args, caller):
-    more = "--jobs --all --json --junit --bundle --xen-append --gdb --controls --skipped names machine".split()
-    asked = _parse("repro", args, more)
+    more = "--jobs --all --json --junit --bundle --xen-append --gdb --controls --skipped".split()
+    asked = parse_repro(args, more)
     return reprocmd.run_controls(asked) if asked.controls else reprocmd.run(asked, caller)
 
 
 def _bench(args, caller):
-    asked = _parse("bench", args, ("--json", "--sizes", "--linux", "--counted", "--against", "--limit", "--svg"))
+    asked = parse("bench", args, ("--json", "--sizes", "--linux", "--counted", "--against", "--limit", "--svg"))
     if asked.linux:
         return programs.beside_linux()
     if asked.sizes:
@@ -368,7 +217,7 @@ def _bench(args, caller):
             raise usage(f"cannot write {path}")  # said now, and not after minutes
     chosen = platforms.parse(asked.on)
     old = bench.earlier(caller / asked.against) if asked.against else None
-    options = _options(asked, caller, chosen)
+    options = run_options(asked, caller, chosen)
     document = bench.run(runs.RunDirectory(options.image), chosen, options, asked.counted)
     if asked.json:
         benchfile.write(caller / asked.json, document)
@@ -379,22 +228,22 @@ def _bench(args, caller):
 
 
 def _hostile(args, caller):
-    asked = _parse("hostile", args, ("--jobs", "--cases", "--seed", "--case", "machine"))
+    asked = parse("hostile", args, ("--jobs", "--cases", "--seed", "--case"), machine=True)
     chosen = platforms.parse(asked.on or "qemu,xen-pv,xen-pvh")
-    options = wanted.one(asked, caller, chosen, _options(asked, caller, chosen))
+    options = wanted.one(asked, caller, chosen, run_options(asked, caller, chosen))
     first, cases = (0, asked.cases) if asked.case is None else (asked.case, 1)
     directory = runs.RunDirectory(options.image)
     return hostile.run(directory, chosen, options, asked.seed, first, cases, asked.jobs)
 
 
 def _mutants(args, caller):
-    asked = _parse("mutants", args, ("--jobs", "--ops", "--filter", "--json", "--source", "--files"))
+    asked = parse("mutants", args, ("--jobs", "--ops", "--filter", "--json", "--source", "--files"))
     if asked.files and not asked.source:
         raise usage("--files names the source mutants of --source")
     if asked.source:
         return _source_mutants(asked, caller)
     chosen = platforms.parse(asked.on or "qemu,xen-pv,xen-pvh")
-    options = _options(asked, caller, chosen)
+    options = run_options(asked, caller, chosen)
     options.pattern = asked.filter or ""
     path = caller / asked.json if asked.json else None
     return mutants.run(runs.RunDirectory(options.image), chosen, options, asked.jobs, asked.ops or ".*", path)
@@ -404,7 +253,7 @@ def _source_mutants(asked, caller):
     for option in ("on", "ops", "filter", "image"):
         if getattr(asked, option):
             raise usage(f"mutants --source: each mutant says what it runs on, so --{option} has no meaning")
-    options = _options(asked, caller, platforms.parse("qemu,xen-pv,xen-pvh"))
+    options = run_options(asked, caller, platforms.parse("qemu,xen-pv,xen-pvh"))
     path = caller / asked.json if asked.json else None
     return sourcemutants.run(options, asked.jobs, asked.files or "*", path)
 
@@ -415,7 +264,7 @@ def _programs(args, caller):
         names, args = args[0].split(","), args[1:]
     else:
         names = []
-    asked = _parse("programs", args)
+    asked = parse("programs", args)
     chosen = platforms.parse(asked.on or programs.PLATFORMS)
     return programs.run(names, chosen, runs.find_xen(asked.xen, caller))
 
@@ -426,7 +275,7 @@ def _iso(args, _caller):
     if reason:
         raise Trouble(reason)
     target = build_dir() / "paravane.iso"
-    kernel = _build()
+    kernel = build()
     module_file = build_dir() / "testmodule"
     module_file.write_bytes(module.test_module())
     files = {"paravane.elf": kernel, "testmodule": module_file}
@@ -470,7 +319,7 @@ def _list(args, _caller):
 
 
 def _setup(args, _caller):
-    parser = _Parser(prog="run.sh setup", add_help=False, allow_abbrev=False)
+    parser = Parser("setup")
     parser.add_argument("--xen", nargs="+", action="extend", default=[])
     parser.add_argument("--qemu", nargs="+", action="extend", default=[])
     parser.add_argument("--controls", nargs="*")
@@ -489,14 +338,13 @@ def _setup(args, _caller):
 
 
 def _test(args, caller):
-    parser = _Parser(prog="run.sh test", add_help=False, allow_abbrev=False)
-    parser.add_argument("--only", type=_not_empty, action="append")
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--soak", nargs="*")
-    parser.add_argument("--hours", type=_hours, default=1)
-    parser.add_argument("--junit", type=_not_empty)
-    parser.add_argument("--jobs", type=_number("jobs", 1, 64), default=len(os.sched_getaffinity(0)))
-    asked = parser.parse_args(_joined(args))
+    parser = Parser("test")
+    add(parser, {
+        "--only": {"type": not_empty, "action": "append"}, "--quick": {"action": "store_true"},
+        "--soak": {"nargs": "*"}, "--hours": {"type": hours, "default": 1}, "--junit": {"type": not_empty},
+        "--jobs": {"type": number("jobs", 1, 64), "default": len(os.sched_getaffinity(0))},
+    })  # fmt: skip
+    asked = parser.parse_args(joined(parser, args))
     setup.ensure()
     if asked.quick and asked.soak is not None:
         raise usage("test: --quick and --soak exclude each other")

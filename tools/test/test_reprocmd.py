@@ -10,7 +10,7 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 from unittest import mock
 
-from paravane import bundle, cli, platforms, report, repro, reprocmd, repros, runs
+from paravane import bundle, commandline, platforms, report, repro, reprocmd, repros, runs
 from paravane.common import Trouble
 
 ONE = '/*\n * @platforms xen-pv\n */\nREPRO("one")\n'
@@ -117,8 +117,8 @@ class FilesTest(unittest.TestCase):
         self.assertEqual(listed[0].options.xen_append, ("xpti=dom0", "pv=no-32"))
 
     def test_parse(self):
-        more = "--jobs --all --json --junit --bundle --xen-append --gdb --controls names machine".split()
-        asked = cli._parse("repro", ["one", "--xen-append", "-a b", "--bundle", "x.tar.gz", "--gdb"], more)
+        more = "--jobs --all --json --junit --bundle --xen-append --gdb --controls".split()
+        asked = commandline.parse_repro(["one", "--xen-append", "-a b", "--bundle", "x.tar.gz", "--gdb"], more)
         self.assertEqual((asked.xen_append, asked.bundle, asked.gdb), ("-a b", "x.tar.gz", True))
 
 

@@ -11,9 +11,12 @@ import unittest
 from contextlib import redirect_stdout
 from pathlib import Path
 from unittest import mock
+from xml.etree import ElementTree
 
 from paravane import owntime, runs, selftest
-from paravane.selftest import builds, step
+from paravane.common import Trouble
+from paravane.report import write_steps_junit
+from paravane.selftest import builds, lines, soak, step
 from paravane.selftest.scheduler import Scheduler
 from paravane.selftest.step import ALL, Step, check
 
@@ -172,6 +175,48 @@ class Commands(unittest.TestCase):
         if self._wanted():
             self._wanted = lambda: False
             raise KeyboardInterrupt
+
+
+class Soak(unittest.TestCase):
+    """The list of what takes a night."""
+
+    def test_all_and_some(self):
+        self.assertEqual(len(soak.steps([], 1, 2)), len(soak.SOAKS))
+        for made in soak.steps([], 0.01, 2):
+            self.assertFalse([word for word in made.argv if "{" in word], made.name)
+        (one,) = soak.steps(["smp-qemu"], 0.5, 2)
+        self.assertIn("1800", one.argv)
+        with self.assertRaisesRegex(Trouble, "unknown name 'x'; known: smp-qemu, "):
+            soak.steps(["x"], 1, 2)
+
+
+class Written(unittest.TestCase):
+    """What is kept of a run."""
+
+    def test_times_and_junit(self):
+        steps = [check("good", _passes, needs=()), check("bad & <ugly>", lambda: ("broken", "not ok 1 x"), needs=())]
+        with tempfile.TemporaryDirectory() as folder, mock.patch.object(lines, "build_dir", return_value=Path(folder)):
+            report = lines.Report(2)
+            with redirect_stdout(io.StringIO()) as said:
+                Scheduler(steps, 1, report).run()
+                report.close(1, 1, "test")
+            times = Path(folder, "test-times.txt").read_text()
+            write_steps_junit(Path(folder, "x.xml"), report.outcomes)
+            suite = ElementTree.parse(Path(folder, "x.xml")).getroot().find("testsuite")
+        self.assertRegex(said.getvalue(), r"(?m)^failed +2/2  bad & <ugly>  \(\d\.\d s\): broken\n    \| not ok 1 x$")
+        self.assertRegex(said.getvalue(), r"(?m)^failed: bad & <ugly>: broken$")
+        self.assertRegex(said.getvalue(), r"\n1 passed, 1 failed\n$")
+        self.assertRegex(times, r"s  passed   good\n")
+        self.assertEqual((suite.get("tests"), suite.get("failures")), ("2", "1"))
+
+    def test_the_failed_tests_of_a_long_output(self):
+        output = [f"line {i}" for i in range(300)]
+        output[100] = "not ok 7 x"
+        shown = list(lines.telling(output))
+        self.assertEqual(shown[:2], ["...", "line 88"])
+        self.assertIn("not ok 7 x", shown)
+        self.assertEqual(shown[-1], "line 299")
+        self.assertEqual(len(shown), 1 + 13 + 1 + 60)
 
 
 class OwnTime(unittest.TestCase):

@@ -1,0 +1,184 @@
+"""The options of run.sh's commands, and what boot, suite, bench and the like make of those that they share."""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import time
+
+from . import platforms, runs, wanted
+from .common import Trouble, build_dir, build_lock, make_dirs, short, usage
+
+CPUS_MAX = 255  # more than the image uses, as many as xAPIC ids name
+SOAK_MAX = 7 * 24 * 3600
+
+
+class Parser(argparse.ArgumentParser):
+    """Answers bad options with one line."""
+
+    def __init__(self, name):
+        super().__init__(prog=f"run.sh {name}", add_help=False, allow_abbrev=False)
+
+    def error(self, message):
+        raise usage(message)
+
+
+def not_empty(text):
+    if not text:
+        raise argparse.ArgumentTypeError("an empty value")
+    return text
+
+
+def number(what, low, high):
+    def parse(text):
+        if not text.isdecimal() or not low <= int(text) <= high:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a number of {what}, {low} to {high}")
+        return int(text)
+
+    return parse
+
+
+def seconds(text):
+    try:
+        if 0 <= float(text) < 1e6:
+            return float(text)
+    except ValueError:
+        pass
+    raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds")
+
+
+def hours(text):
+    try:
+        if 0.001 <= float(text) <= 200:
+            return float(text)
+    except ValueError:
+        pass
+    raise argparse.ArgumentTypeError(f"{text!r} is not a number of hours, 0.001 to 200")
+
+
+def ratio(text):
+    try:
+        if 1 <= float(text) < 1000:
+            return float(text)
+    except ValueError:
+        pass
+    raise argparse.ArgumentTypeError(f"{text!r} is not a ratio, 1 or more")
+
+
+_FLAG = {"action": "store_true"}
+_TEXT = {"type": not_empty}
+
+# What boot, suite, bench and the like all take.
+_COMMON = {
+    "--on": _TEXT,
+    "--smp": {"type": number("virtual CPUs", 1, CPUS_MAX), "default": 1},
+    "--pcpus": {"type": number("physical CPUs", 1, CPUS_MAX), "default": 0},
+    "--mem": {"type": number("MiB", 4, 1 << 20), "default": platforms.DEFAULT_MEM},
+    "--xen": _TEXT,
+    "--append": {"default": ""},
+    "--timeout": {"type": seconds, "default": 60},
+    "--image": _TEXT,
+}
+
+# What some of them take, by name.
+_MORE = {
+    "--run": _TEXT, "--app": _TEXT, "--module": _TEXT, "--gdb": _FLAG,
+    "--filter": _TEXT, "--verbose": _FLAG, "--ops": _TEXT,
+    "--json": _TEXT, "--junit": _TEXT, "--svg": _TEXT, "--bundle": _TEXT,
+    "--soak": {"type": number("seconds", 1, SOAK_MAX), "default": 0},
+    "--machines": {"nargs": "?", "const": "all", "choices": ("all", "sample")},
+    "--jobs": {"type": number("jobs", 1, 64), "default": os.cpu_count() or 1},
+    "--all": _FLAG, "--controls": _FLAG, "--skipped": _FLAG, "--xen-append": _TEXT,
+    "--counted": _FLAG, "--linux": _FLAG, "--sizes": _FLAG, "--against": _TEXT, "--limit": {"type": ratio},
+    "--cases": {"type": number("cases", 1, 1 << 48), "default": 100000},
+    "--seed": {"type": number("seed", 0, 1 << 48), "default": 1},
+    "--case": {"type": number("case", 0, 1 << 48)},
+    "--source": _FLAG, "--files": _TEXT,
+}  # fmt: skip
+
+
+def parse(name, args, more=(), machine=False):
+    """Parse a command's options: the common ones, those in more, and --qemu and the like if it takes a machine."""
+    parser = Parser(name)
+    add(parser, _COMMON)
+    add(parser, {option: _MORE[option] for option in more})
+    if machine:
+        wanted.add_options(parser)
+    return parser.parse_args(joined(parser, args))
+
+
+def parse_repro(args, more):
+    """Those of repro: it takes names, several Xens, and a time limit that depends on the case."""
+    parser = Parser("repro")
+    parser.add_argument("names", nargs="*")
+    add(parser, {**_COMMON, "--xen": {**_TEXT, "action": "append"}, "--timeout": {"type": seconds}})
+    add(parser, {option: _MORE[option] for option in more})
+    wanted.add_options(parser)
+    return parser.parse_args(joined(parser, args))
+
+
+def add(parser, options):
+    """Add {option: how argparse takes it} to a parser."""
+    for option, how in options.items():
+        parser.add_argument(option, **how)
+
+
+def joined(parser, args):
+    """Make --append -x one word, --append=-x: a value may begin with a dash."""
+    # pylint: disable-next=protected-access
+    valued = {word for action in parser._actions if action.nargs is None for word in action.option_strings}
+    args, words = list(args), []
+    while args:
+        word = args.pop(0)
+        words.append(word + "=" + args.pop(0) if word in valued and args else word)
+    return words
+
+
+def run_options(asked, caller, chosen):
+    """Return the Options for runs.py, with the image built and Xen found; chosen: the platforms."""
+    if asked.xen and not any(p.on_xen for p in chosen):
+        raise usage("--xen says which Xen to boot, but no platform of --on is one of Xen's")
+    if asked.pcpus and not any(p.on_xen for p in chosen):
+        raise usage("--pcpus says how many CPUs Xen has, but no platform of --on is one of Xen's")
+    append = tuple(platforms.append_words(asked.append))
+    found = None
+    if any(p.on_xen for p in chosen):
+        found = runs.find_xen(asked.xen, caller)
+    elf = caller / asked.image if asked.image else build()
+    return runs.Options(
+        elf, append=append, mem=asked.mem, smp=asked.smp, xen=found, timeout=asked.timeout,
+        pcpus=asked.pcpus,
+    )
+
+
+def build_app(asked, caller):
+    """Builds an image with a program from outside of the tree; returns its path and the payload."""
+    path = (caller / asked.app).resolve()
+    if asked.image or asked.run:
+        raise usage("--app says what to build and to run: no --image or --run beside it")
+    if not path.exists() or not (path.is_dir() or path.suffix == ".c"):
+        raise usage(f"--app: {asked.app} is neither a C file nor a folder")
+    name = path.name.removesuffix(".c")
+    build(f"APP={path}")
+    return build_dir() / f"{name}.elf", f"app:{name}"
+
+
+def build(*words):
+    """Builds the image; Make's output is shown only if it fails."""
+    make_dirs(build_dir())
+    if not shutil.which("make"):
+        raise Trouble("make is not installed; ./run.sh setup installs it")
+    begun = time.monotonic()
+    command = ["make", f"-j{os.cpu_count() or 1}", f"BUILD={short(build_dir())}", *words]
+    with build_lock():
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
+        )
+    if done.returncode != 0:
+        sys.stdout.write(done.stdout.decode("utf-8", "replace"))
+        raise Trouble(f"the build failed: {' '.join(command)}")
+    seconds = time.monotonic() - begun
+    if seconds > 1:
+        print(f"built {short(build_dir() / 'paravane.elf')} in {seconds:.1f} s")
+    return build_dir() / "paravane.elf"
