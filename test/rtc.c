@@ -49,8 +49,8 @@ void rtc_start_beats(u8 rate)
     rtc_a = cmos_read(RTC_A);
     rtc_b = cmos_read(RTC_B);
     cmos_write(RTC_A, (rtc_a & (u8)~RTC_A_RATE) | rate);
+    cmos_read(RTC_C); /* of an earlier use; from here on only the handler may read it */
     cmos_write(RTC_B, rtc_b | RTC_B_PERIODIC);
-    cmos_read(RTC_C);
 }
 
 void rtc_stop_beats(void)
