@@ -62,6 +62,10 @@ class Options:
         """The same, with so many CPUs."""
         return dataclasses.replace(self, smp=count)
 
+    def with_memory(self, mib):
+        """The same, with so much memory."""
+        return dataclasses.replace(self, mem=mib)
+
 
 @dataclasses.dataclass
 class Result:

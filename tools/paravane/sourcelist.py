@@ -8,8 +8,9 @@ An entry is a table [[mutant]] with these keys:
     before      text that occurs exactly once there
     after       what replaces it
     why         why a developer could write this
-    test        what notices it: "group.test" in the guest, "host NAME" (test/host/test_NAME.c), or "build"
-    on, smp, append   how the guest runs: platform (qemu), CPUs (1), more words for the command line
+    test        what notices it: "group.test" in the guest, "host NAME" (test/host/test_NAME.c), "step NAME" (of
+                ./run.sh test), or "build"
+    on, smp, mem, append   how the guest runs: platform (qemu), CPUs (1), MiB (256), more words for the command line
     equivalent  instead of test: why no test can notice the edit
 """
 
@@ -17,16 +18,17 @@ import re
 import tomllib
 from dataclasses import dataclass
 
+from . import platforms
 from .common import ROOT, Trouble
 
 FOLDER = ROOT / "test/mutants/source"
 _REQUIRED = {"name", "file", "before", "after", "why"}
-_OPTIONAL = {"function", "test", "on", "smp", "append", "equivalent"}
+_OPTIONAL = {"function", "test", "on", "smp", "mem", "append", "equivalent"}
 
 
 @dataclass(frozen=True)
 class SourceMutant:
-    """One edit. Fields as above; smp is a number of CPUs."""
+    """One edit. Fields as above; smp is a number of CPUs, mem of MiB."""
 
     name: str
     file: str
@@ -37,6 +39,7 @@ class SourceMutant:
     test: str = ""
     on: str = "qemu"
     smp: int = 1
+    mem: int = platforms.DEFAULT_MEM
     append: str = ""
     equivalent: str = ""
 

@@ -6,16 +6,19 @@ test; an edit that no longer applies, or does not build, fails the run too.
 import fnmatch
 import os
 import queue
+import resource
 import shutil
+import signal
 import subprocess
 from dataclasses import dataclass
 
 from . import platforms, report, runs, sourcelist, suite
 from .common import EXIT_FAIL, EXIT_INTERRUPTED, EXIT_PASS, ROOT, Trouble, build_dir, make_dirs, usage
 
-_KILLED = ("FAIL", "CRASH", "TIMEOUT", "BUILD", "HOST")
+_KILLED = ("FAIL", "CRASH", "TIMEOUT", "BUILD", "HOST", "STEP")
 _BUILD_LIMIT = 600  # seconds
-_HOST_LIMIT = 60
+_HOST_LIMIT = 60  # seconds of processor time
+_STEP_LIMIT = 3600  # for a step that does not keep its own limit
 
 
 @dataclass
@@ -105,14 +108,34 @@ class _Tree:
         failed = self.make(*folder, f"{self.path}/build/host/test_{name}")
         if failed:
             return False, failed
+        done = subprocess.run(
+            [self.path / "build/host" / f"test_{name}"], cwd=self.path / "test/host", preexec_fn=_limit_time,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
+        )  # fmt: skip
+        if done.returncode in (-signal.SIGXCPU, -signal.SIGKILL):
+            return True, f"did not end within {_HOST_LIMIT} s of processor time"
+        return True, (_tail(done.stdout) or f"status {done.returncode}") if done.returncode else ""
+
+
+    def step(self, name):
+        """Run one step of ./run.sh test; return (whether it ran, "" or why it failed)."""
+        env = {key: value for key, value in os.environ.items() if key != "BUILD"}
         try:
             done = subprocess.run(
-                [self.path / "build/host" / f"test_{name}"], cwd=self.path / "test/host", timeout=_HOST_LIMIT,
+                ["./run.sh", "test", "--only", name], cwd=self.path, timeout=_STEP_LIMIT, env=env,
                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
             )  # fmt: skip
         except subprocess.TimeoutExpired:
-            return True, f"did not end within {_HOST_LIMIT} s"
-        return True, (_tail(done.stdout) or f"status {done.returncode}") if done.returncode else ""
+            return True, f"did not end within {_STEP_LIMIT} s"
+        lines = done.stdout.decode("utf-8", "replace").splitlines()
+        failed = next((line for line in lines if line.startswith("failed ")), "")
+        if done.returncode not in (EXIT_PASS, EXIT_FAIL):
+            return False, _tail(done.stdout)
+        return True, failed if done.returncode else ""
+
+
+def _limit_time():
+    resource.setrlimit(resource.RLIMIT_CPU, (_HOST_LIMIT, _HOST_LIMIT))
 
 
 def _tail(output):
@@ -122,12 +145,13 @@ def _tail(output):
 
 def _check_baseline(directory, options, jobs, trees, mutants):
     """Run each wanted test on the unchanged tree: a test that fails or skips there proves nothing about a mutant."""
-    wanted = sorted({(m.test, m.on, m.smp, m.append) for m in mutants if m.test != "build"})
+    wanted = sorted({(m.test, m.on, m.smp, m.mem, m.append) for m in mutants if m.test != "build"})
 
     def task(key):
-        test, on, smp, append = key
-        probe = sourcelist.SourceMutant("unchanged", "", "", "", "", test=test, on=on, smp=smp, append=append)
-        where = "" if test.startswith("host ") else f" on {on} with {smp} CPU {append}".rstrip()
+        test, on, smp, mem, append = key
+        probe = sourcelist.SourceMutant("unchanged", "", "", "", "", "", test, on, smp, mem, append)
+        alone = test.startswith(("host ", "step "))
+        where = "" if alone else f" on {on} with {smp} CPU and {mem} MiB {append}".rstrip()
 
         def one(stop):
             tree = trees.get()
@@ -176,13 +200,18 @@ def _tried(directory, options, tree, mutant, stop):
         return Outcome(mutant, "BUILD" if failed else "SURVIVED", failed)
     if failed:
         return Outcome(mutant, "ERROR", f"does not build: {failed}")
+    if mutant.test.startswith("step "):
+        ran, failed = tree.step(mutant.test.removeprefix("step "))
+        if not ran:
+            return Outcome(mutant, "ERROR", f"was not tried: {failed}")
+        return Outcome(mutant, "STEP" if failed else "SURVIVED", failed)
     return _run_guest(directory, options, tree, mutant, stop)
 
 
 def _run_guest(directory, options, tree, mutant, stop):
     platform = platforms.parse(mutant.on)[0]
     image = directory.with_image(tree.image, tree.path.name)
-    words = options.on_cpus(mutant.smp).with_words(mutant.test, *mutant.append.split())
+    words = options.on_cpus(mutant.smp).with_memory(mutant.mem).with_words(mutant.test, *mutant.append.split())
     words.image = tree.image
     result = image.run(platform, words, stop=stop, label="-" + mutant.name)
     if result.status == "INTERRUPTED":
@@ -209,7 +238,8 @@ def _conclude(outcomes, equivalent, json_path):
     killed = sum(count[s] for s in _KILLED)
     print(
         f"\nsource mutants: {killed} of {len(outcomes)} killed ({count['FAIL']} fail, {count['CRASH']} crash, "
-        f"{count['TIMEOUT']} time out, {count['HOST']} by host tests, {count['BUILD']} by the build), "
+        f"{count['TIMEOUT']} time out, {count['HOST']} by host tests, {count['STEP']} by steps of ./run.sh test, "
+        f"{count['BUILD']} by the build), "
         f"{equivalent} equivalent"
     )
     wrong = [o for o in outcomes if o.status not in _KILLED]
