@@ -192,8 +192,10 @@ const void *phys_to_va(u64 pa, u64 len)
 {
     struct mm_mapping m;
 
+    if (!fits(pa, len, VMAP_BASE - DIRECT_MAP))
+        return NULL;
     for (u64 at = ALIGN_DOWN(pa, PAGE_SIZE); at < pa + len; at += PAGE_SIZE)
-        if (pa + len < pa || !mm_query(&mm_kernel, DIRECT_MAP + at, &m))
+        if (!mm_query(&mm_kernel, DIRECT_MAP + at, &m))
             return NULL;
     return (const void *)(DIRECT_MAP + pa);
 }

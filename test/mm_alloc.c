@@ -323,3 +323,28 @@ TEST(mm, balloon_takes_frames_out_of_use_and_back, balloon_adjust)
     EXPECT_EQ(mm_balloon_take(100), 40);
     EXPECT_EQ(frames_free(), free);
 }
+
+/* Ranges that begin where memory is mapped and end where it is not, or wrap around. */
+TEST(mm, physical_ranges_are_mapped_as_a_whole_or_refused, memory_map)
+{
+    const struct boot_info *b = boot_info_ptr;
+    u32 tried = 0;
+
+    for (u32 i = 0; i < b->nr_regions; i++) {
+        const u64 end = ALIGN_UP(b->regions[i].base + b->regions[i].size, PAGE_SIZE);
+
+        if (!phys_to_va(end - PAGE_SIZE, PAGE_SIZE) || phys_to_va(end, 1))
+            continue;
+        tried++;
+        EXPECT(phys_to_va(end - 1, 1) == (const u8 *)DIRECT_MAP + end - 1);
+        EXPECT(!phys_to_va(end - PAGE_SIZE, PAGE_SIZE + 1));
+        EXPECT(!phys_to_va(end - 1, 2));
+        EXPECT(!phys_to_va(end - PAGE_SIZE, -(end - PAGE_SIZE) + 5));
+        EXPECT(!phys_to_va(end - PAGE_SIZE, ~0ull));
+    }
+    EXPECT(tried);
+    /* What is mapped above the direct map is not physical memory of such an address. */
+    EXPECT(!phys_to_va(VIRT_BASE - DIRECT_MAP + BOOT_IMAGE_BASE, 1));
+    EXPECT(!phys_to_va((u64)blocks - DIRECT_MAP, 1));
+    EXPECT(!phys_to_va(~0ull, 1));
+}
