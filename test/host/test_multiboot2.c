@@ -219,6 +219,48 @@ static void test_long_map(void)
               "memory map: more than 16384 entries");
 }
 
+/* Entries of any size that the specification allows; all others are refused, whatever the tag's
+ * size. */
+static void test_entry_size(void)
+{
+    enum { HEAD = sizeof(struct multiboot2_mmap), NR = 3 };
+    static u8 map[HEAD + NR * 64];
+
+    for (u32 entry_size = 0; entry_size <= 64; entry_size++) {
+        const bool good_size = entry_size >= 24 && entry_size % 8 == 0;
+
+        memset(map, 0, sizeof(map));
+        memcpy(map, &entry_size, sizeof(entry_size));
+        for (u32 i = 0; i < NR; i++) {
+            const struct multiboot2_mmap_entry e = {MIB(i + 1), PAGE_SIZE, BOOT_RAM, 0};
+
+            memcpy(map + HEAD + i * entry_size, &e, MIN(entry_size, (u32)sizeof(e)));
+        }
+        CHECK_STR(parse_many(1, MULTIBOOT2_TAG_MMAP, map, HEAD + NR * entry_size),
+                  good_size ? NULL : ENTRY_BAD);
+        if (good_size) {
+            CHECK_STR(boot_memory_finish(&bi), NULL);
+            CHECK_EQ(bi.nr_regions, NR);
+        }
+    }
+}
+
+/* A module that ends before it starts is left off; an empty one is a module. */
+static void test_module_ends(void)
+{
+    struct block block = good;
+
+    block.near.m.end = block.near.m.start - 1;
+    CHECK_STR(parse_bytes(parse, &block, sizeof(block)), NULL);
+    CHECK_EQ(bi.nr_modules, 1);
+    CHECK_EQ(bi.modules_left_off, 1);
+    CHECK_EQ(bi.modules[0].base, 0x8000000);
+    block.near.m.end = block.near.m.start;
+    CHECK_STR(parse_bytes(parse, &block, sizeof(block)), NULL);
+    CHECK_EQ(bi.nr_modules, 2);
+    CHECK_EQ(bi.modules_left_off, 0);
+}
+
 /* Whatever the order of the two ACPI tags, the newer is kept; the old one alone will do. */
 static void test_rsdp(void)
 {
@@ -247,6 +289,8 @@ int main(int argc, char **argv)
     RUN(test_address);
     RUN(test_many);
     RUN(test_long_map);
+    RUN(test_entry_size);
+    RUN(test_module_ends);
     RUN(test_short_module);
     RUN(test_module_string);
     RUN(test_rsdp);

@@ -186,6 +186,38 @@ static void test_endless_lists(void)
     munmap(memory, size);
 }
 
+/* A list that is too long and has a module at an impossible address: both kinds are counted. */
+static void test_left_off(void)
+{
+    static struct {
+        struct hvm_start_info si;
+        struct hvm_modlist_entry modules[BOOT_MODULES_MAX + 1];
+    } block = {.si = {.magic = XEN_HVM_START_MAGIC_VALUE}};
+
+    block.si.modlist_paddr = IMAGE_PA + sizeof(block.si);
+    block.si.nr_modules = BOOT_MODULES_MAX + 1;
+    block.modules[2].paddr = UINT64_MAX;
+    block.modules[2].size = 1;
+    CHECK_STR(parse_bytes(parse, &block, sizeof(block)), NULL);
+    CHECK_EQ(bi.nr_modules, BOOT_MODULES_MAX - 1);
+    CHECK_EQ(bi.modules_left_off, 2);
+}
+
+/* A memory map of as many entries as are read, and of one more. */
+static void test_long_map(void)
+{
+    static struct {
+        struct hvm_start_info si;
+        struct hvm_memmap_table_entry memmap[BOOT_MAP_ENTRIES_MAX + 1];
+    } block = {.si = {.magic = XEN_HVM_START_MAGIC_VALUE, .version = 1}};
+
+    block.si.memmap_paddr = IMAGE_PA + sizeof(block.si);
+    block.si.memmap_entries = BOOT_MAP_ENTRIES_MAX;
+    CHECK_STR(parse_bytes(parse, &block, sizeof(block)), NULL);
+    block.si.memmap_entries = BOOT_MAP_ENTRIES_MAX + 1;
+    CHECK_STR(parse_bytes(parse, &block, sizeof(block)), "memory map: more than 16384 entries");
+}
+
 /* 0 is no address, even where address 0 can be read. */
 static void test_absent(void)
 {
@@ -215,6 +247,8 @@ int main(int argc, char **argv)
     RUN(test_version_2);
     RUN(test_absent);
     RUN(test_many);
+    RUN(test_left_off);
+    RUN(test_long_map);
     RUN(test_endless_lists);
     RUN(test_long_cmdline);
     return finish("pvh");
