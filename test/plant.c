@@ -63,6 +63,45 @@ static void plant_loop(void)
         barrier();
 }
 
+static struct mutex mutex = {.queue = {.lock = SPINLOCK("planted mutex")}};
+
+static void plant_relock(void)
+{
+    mutex_lock(&mutex);
+    mutex_lock(&mutex);
+}
+
+static void plant_unlock(void)
+{
+    mutex_unlock(&mutex);
+}
+
+/* Longer than what print formats. */
+static void plant_long_line(void)
+{
+    static char text[2 * PRINT_MAX];
+
+    memset(text, 'x', sizeof(text) - 1);
+    print("%s\n", text);
+    print("# the next line\n");
+}
+
+/* All CPUs print at once; their lines stay whole. */
+static void print_lines(void *arg)
+{
+    (void)arg;
+    for (u32 i = 0; i < 100; i++)
+        print("# CPU %u sings %s\n", pv_this_cpu(), "do re mi fa so la ti do re mi fa so la ti do");
+}
+
+static void plant_chorus(void)
+{
+    struct crew crew;
+
+    crew_start(&crew, 0, storm_cpus(), print_lines, NULL, 0);
+    crew_join(&crew);
+}
+
 /* A call that check=context reports. */
 static void plant_context(void)
 {
@@ -132,6 +171,10 @@ PLANT(opcode, PLANT_TEST, plant_opcode);
 PLANT(stack, PLANT_TEST, plant_stack);
 PLANT(panic, PLANT_TEST, plant_panic);
 PLANT(context, PLANT_TEST, plant_context);
+PLANT(relock, PLANT_TEST, plant_relock);
+PLANT(unlock, PLANT_TEST, plant_unlock);
+PLANT(long_line, PLANT_TEST, plant_long_line);
+PLANT(chorus, PLANT_TEST, plant_chorus);
 PLANT(loop, PLANT_TEST, plant_loop);
 PLANT(silent, PLANT_TEST, plant_silent);
 PLANT(deadlock, PLANT_TEST, plant_deadlock);

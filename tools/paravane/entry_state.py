@@ -3,7 +3,8 @@
 entry_state.py ADDRESS REGISTER=VALUE... -- QEMU ARGUMENT...
 
 A word map=FILE adds regions to the memory map of a PVH loader, one for each line "BASE SIZE TYPE" of FILE; modules=N
-repeats its first module N times, each with a string of strings=LENGTH characters.
+repeats its first module N times, each with a string of strings=LENGTH characters; at=PA puts these lists elsewhere in
+RAM. A word code=HEX makes the CPU execute these bytes first, where 32-bit and early 64-bit code reach them alike.
 
 Becomes QEMU, whose gdb stub a child process serves: it waits until the CPU is about to execute the instruction at
 ADDRESS, in the state that "eax==VALUE" words ask for, sets the registers, and lets the machine run. If that fails it
@@ -20,7 +21,9 @@ import time
 
 _NUMBERS = {"eax": 0, "ebx": 1, "ecx": 2, "edx": 3, "rip": 16, "eflags": 17, "cr0": 27, "cr4": 30, "efer": 32}
 # Where the new lists are written: RAM that neither the kernel's image nor QEMU's loader uses, in 256 MiB.
-_MAP, _MODULES, _STRING = 0x6000000, 0x6100000, 0x6200000
+_LISTS = 0x6000000
+_MAP, _MODULES, _STRING = 0, 0x100000, 0x200000  # from there on
+CODE = 0x6300000
 _PATIENCE = 120  # seconds until QEMU listens, and for each answer
 
 
@@ -89,8 +92,9 @@ class Stub:
 class StartInfo:
     """A PVH loader's information (xen/arch-x86/hvm/start_info.h), which %ebx points at."""
 
-    def __init__(self, stub):
+    def __init__(self, stub, lists):
         self._stub = stub
+        self._lists = lists
         self._address = stub.register("ebx")
 
     def _field(self, offset, size):
@@ -105,15 +109,16 @@ class StartInfo:
         with open(path, encoding="ascii") as lines:
             regions = [[int(word, 0) for word in line.split()] for line in lines]
         table += b"".join(struct.pack("<QQII", *region, 0) for region in regions)
-        self._stub.set_memory(_MAP, table)
-        self._set(40, 8, _MAP)
+        self._stub.set_memory(self._lists + _MAP, table)
+        self._set(40, 8, self._lists + _MAP)
         self._set(48, 4, count + len(regions))
 
     def repeat_module(self, count, length):
         base, size = struct.unpack("<QQ", self._stub.memory(self._field(16, 8), 16))
-        self._stub.set_memory(_STRING, b"s" * length + b"\0")
-        self._stub.set_memory(_MODULES, struct.pack("<QQQQ", base, size, _STRING, 0) * count)
-        self._set(16, 8, _MODULES)
+        string, modules = self._lists + _STRING, self._lists + _MODULES
+        self._stub.set_memory(string, b"s" * length + b"\0")
+        self._stub.set_memory(modules, struct.pack("<QQQQ", base, size, string, 0) * count)
+        self._set(16, 8, modules)
         self._set(12, 4, count)
 
 
@@ -133,10 +138,14 @@ def _change(path, address, words):
     for name, value in changed:
         if name in _NUMBERS:
             stub.set_register(name, int(value, 0))
+    at = int(lists.get("at", hex(_LISTS)), 0)
     if "map" in lists:
-        StartInfo(stub).add_regions(lists["map"])
+        StartInfo(stub, at).add_regions(lists["map"])
     if "modules" in lists:
-        StartInfo(stub).repeat_module(int(lists["modules"]), int(lists["strings"]))
+        StartInfo(stub, at).repeat_module(int(lists["modules"]), int(lists["strings"]))
+    if "code" in lists:
+        stub.set_memory(CODE, bytes.fromhex(lists["code"]))
+        stub.set_register("rip", CODE)
     stub.must(f"z1,{address:x},1")
     stub.must("D")
 

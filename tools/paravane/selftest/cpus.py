@@ -1,8 +1,10 @@
 """Steps of `./run.sh test`: more CPUs than one."""
 
+import re
+
 from .. import emulators
 from ..common import EXIT_FAIL
-from .step import RUN, RUN_LIMIT, Step, boot
+from .step import RUN, RUN_LIMIT, Step, boot, check, output_of
 from .suites import suite
 
 
@@ -55,6 +57,7 @@ def _cpus(scratch):
         words = rf"(?s)CPU {name} is left off: no answer to the start\n(?=.*\nok \d boot\.)(?=.*\nnot ok \d smp.every_listed_cpu_is_up)"
         words += r".*verdict FAIL: 1 of \d tests failed"
         yield boot("a CPU that never answers is left off, and one test fails", platform, *more, status=EXIT_FAIL, words=words)
+    yield check("qemu: lines of 4 CPUs stay whole", _chorus)
     ring = r"PANIC: .*CPU (\d) waits for lock (\w+), held by CPU \d, which waits for lock \w+, held by CPU \1\n"
     for platform in ("qemu", "xen-pv", "xen-pvh"):
         more = ["--smp", "2", "--append", "plant=deadlock test=boot.*"]
@@ -62,3 +65,15 @@ def _cpus(scratch):
         yield boot("a deadlock names both owners", platform, *more, status=EXIT_FAIL, words=words)
     soak = ["suite", *RUN_LIMIT, "--on", "qemu", "--soak", "2", "--filter", "threads.*"]
     yield Step("a soak of two seconds", RUN + soak, words=r"\b0 fail")
+
+
+def _chorus():
+    """Four CPUs print 100 lines each, all at once."""
+    argv = [*RUN, "boot", "--on", "qemu", *RUN_LIMIT, "--smp", "4", "--append", "plant=chorus test=boot.c*"]
+    _, output = output_of(argv)
+    song = re.compile(r"# CPU \d sings do re mi fa so la ti do re mi fa so la ti do")
+    sung = [line for line in output.splitlines() if "sings" in line or "re mi" in line]
+    broken = [line for line in sung if not song.fullmatch(line)]
+    if broken:
+        return f"a line is {broken[0]!r}", output
+    return ("" if len(sung) == 400 else f"{len(sung)} lines instead of 400"), output

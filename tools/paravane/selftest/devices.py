@@ -60,6 +60,7 @@ def _consoles(scratch):
         yield check(f"{platform}: {name}", _ends_well, scratch, platform, options, words)
     yield check("qemu: a serial port that nothing reads is not waited for", _stuck_port, scratch)
     yield check("qemu: the screen shows the verdict", _screen, scratch)
+    yield check("qemu: the screen shows why a CPU is refused", _early_screen, scratch)
     yield check("qemu: without ACPI and exit device the machine halts after its verdict", _halts, scratch)
 
 
@@ -143,7 +144,6 @@ def _qmp(qemu, command, **arguments):
 
 def _screen(scratch):
     """Turns itself off by ACPI; QEMU then keeps the memory for a look at the screen's."""
-    address, columns, rows = _SCREEN
     options = ["-vga", "std", "-no-shutdown", "-qmp", "stdio"]
     argv = _machine(scratch, "qemu", options)
     at = argv.index("isa-debug-exit,iobase=0xf4,iosize=0x4")
@@ -157,13 +157,42 @@ def _screen(scratch):
             if time.monotonic() > deadline:
                 return f"still running after {_LIMIT} s", ""
             time.sleep(0.2)
-        _qmp(qemu, "pmemsave", val=address, size=2 * columns * rows, filename=str(dump.absolute()))
+        _save_screen(qemu, dump)
     finally:
         end(qemu)
-    cells = dump.read_bytes()[::2].decode("latin-1")
-    shown = "\n".join(cells[i : i + columns].rstrip() for i in range(0, len(cells), columns))
+    shown = _text_of(dump)
     right = re.search(r"(?m)^ok \d+ boot\.\S+.*\n(.*\n)*paravane: verdict PASS$", shown)
     return ("" if right else "the screen does not show results and the verdict"), shown
+
+
+def _save_screen(qemu, dump):
+    address, columns, rows = _SCREEN
+    _qmp(qemu, "pmemsave", val=address, size=2 * columns * rows, filename=str(dump.absolute()))
+
+
+def _text_of(dump):
+    columns = _SCREEN[1]
+    cells = dump.read_bytes()[::2].decode("latin-1")
+    return "\n".join(cells[i : i + columns].rstrip() for i in range(0, len(cells), columns))
+
+
+def _early_screen(scratch):
+    """What the entry prints before the kernel runs is on the screen's last line. The machine then halts."""
+    argv = _machine(scratch, "qemu", ["-vga", "std", "-qmp", "stdio"], exit_device=False)
+    argv[argv.index("-cpu") + 1] = "n270"
+    qemu = start(argv, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    dump = Path(scratch) / "early-screen"
+    deadline, shown = time.monotonic() + _LIMIT, ""
+    try:
+        _qmp(qemu, "qmp_capabilities")
+        while "verdict" not in shown and time.monotonic() < deadline:
+            time.sleep(0.2)
+            _save_screen(qemu, dump)
+            shown = _text_of(dump)
+    finally:
+        end(qemu)
+    right = shown.splitlines()[-1].startswith("paravane: verdict ERROR: this CPU has no 64-bit mode (long mode)")
+    return ("" if right else "the screen's last line does not say why"), shown
 
 
 def _halts(scratch):

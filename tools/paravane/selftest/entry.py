@@ -8,6 +8,7 @@ import tarfile
 
 from .. import platforms, runs
 from ..common import EXIT_FAIL, EXIT_USAGE, ROOT, build_dir
+from ..entry_state import CODE
 from ..verdict import DEBUG_EXIT
 from .step import RUNNING, Skipped, Step, boot, check
 
@@ -42,7 +43,18 @@ def _registers(scratch):
     yield _boot(scratch, "not a Multiboot2 loader", "grub", "multiboot2_entry", [_MULTIBOOT2, "eax=0x2badb002"],
                 status=EXIT_USAGE, words="the loader is not a Multiboot2 loader")  # fmt: skip
     yield _boot(scratch, "an exception before the kernel handles any", "qemu", "boot_main", ["rip=0x5000000000"],
-                status=EXIT_FAIL, words=r"PANIC: exception 0x0e at 0x0000005000000000")  # fmt: skip
+                status=EXIT_FAIL, words=r"PANIC: exception 0x0e at 0x0000005000000000, CR2 0x0000005000000000")  # fmt: skip
+    yield _boot(scratch, "an invalid opcode before the kernel handles any", "qemu", "boot_main", ["code=0f0b"],
+                status=EXIT_FAIL, words=rf"PANIC: exception 0x06 at 0x{CODE:016x}, CR2 0x0{{16}},")  # fmt: skip
+    yield _boot(scratch, "left on: a breakpoint", "qemu", "start64", [_set_breakpoint()], *some, words=_PASS)
+
+
+def _set_breakpoint():
+    """Code for start64: break where kernel_main begins (Intel SDM vol. 3, section 17.2.4), then continue there."""
+    to_rax, dr0_rax, dr7_rax = b"\x48\xb8", b"\x0f\x23\xc0", b"\x0f\x23\xf8"
+    code = to_rax + _physical("kernel_main").to_bytes(8, "little") + dr0_rax
+    code += to_rax + (0x402).to_bytes(8, "little") + dr7_rax
+    return "code=" + (code + to_rax + _physical("start64").to_bytes(8, "little") + b"\xff\xe0").hex()
 
 
 def _lacking_cpus(scratch):
@@ -145,6 +157,9 @@ def _modules(scratch):
     words = rf"6 are left off: more than 64(.|\n)*strings of 64 are cut(.|\n)*{_PASS}"
     yield _boot(scratch, "70 modules with long strings", "qemu", "pvh_entry", ["modules=70", "strings=300"], *more,
                 words=words)  # fmt: skip
+    words = rf"strings of 2 are cut(.|\n)*{_PASS}"
+    yield _boot(scratch, "the loader's lists above 2 GiB", "qemu", "pvh_entry",
+                ["modules=2", "strings=300", "at=0x90000000"], "--mem", "2700", *more, words=words)  # fmt: skip
     archive = scratch / "other.tar"
     with tarfile.open(archive, "w") as tar:
         tar.add(ROOT / "README.md", "README.md")

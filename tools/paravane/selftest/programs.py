@@ -9,8 +9,8 @@ from .step import RUN, RUN_LIMIT, Skipped, Step, boot, output_of
 
 def steps(scratch):
     for platform in ("qemu", "xen-pv", "xen-pvh"):
-        hello = r"hello from hello\n.*argument 1: x(.|\n)*verdict PASS"
-        yield boot("hello", platform, "--run", "app:hello", "--append", "-- A=1 x", words=hello)
+        hello = r"hello from hello\n.*argument 1: x\n.*argument 2: B=2\n(.|\n)*verdict PASS"
+        yield boot("hello", platform, "--run", "app:hello", "--append", "-- A=1 x B=2", words=hello)
     cut = scratch / "cut.tar"
     cut.write_bytes(module.test_module()[:3000])
     for platform in ("qemu", "xen-pv"):

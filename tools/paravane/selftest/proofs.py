@@ -19,7 +19,7 @@ def _proofs():
             ("crash", r"CRASH: panic"),
             ("leaf", r"#0 leaf\+\S*\s+#1 plant_leaf\+\S*\s+#2 run_one\+"),
             ("divide", r"CRASH: panic"),
-            ("stack", r"CRASH: panic"),
+            ("stack", r"stack overflow(.|\n)*#0 recurse\+(.|\n)*CRASH: panic"),
             ("early", r"CRASH: panic"),
             ("loop", r"TIMEOUT after"),
             ("silent", r"CRASH \("),
@@ -27,6 +27,14 @@ def _proofs():
             more = ["--append", f"plant={fault} test=boot.*"]
             more += ["--timeout", "5"] if fault == "loop" else []
             yield boot(f"planted {fault}", platform, *more, status=EXIT_FAIL, words=word)
+        for fault, word in (
+            ("relock", "PANIC: deadlock: thread boot waits for a mutex that it holds itself"),
+            ("unlock", "PANIC: thread boot unlocks a mutex that it does not hold"),
+        ):
+            more = ["--append", f"plant={fault} test=boot.c*"]
+            yield boot(f"planted {fault}", platform, *more, status=EXIT_FAIL, words=word)
+        cut = r"(?m)^x{507}\.\.\.\n# the next line$"
+        yield boot("a line that is too long", platform, "--append", "plant=long_line test=boot.c*", words=cut)
         good = ["--append", "test=boot.*"]
         yield boot("nothing planted", platform, *good, words=r"paravane: verdict PASS")
 
