@@ -1,9 +1,12 @@
 /* The kernel's own ground: its sections, its names, its backtraces. */
 #include "boot/layout.h"
+#include "kernel/panic.h"
+#include "kernel/random.h"
 #include "kernel/stack.h"
 #include "kernel/symtab.h"
 #include "lib/format.h"
 #include "lib/string.h"
+#include "mm/vmap.h"
 #include "pv/pv.h"
 #include "test/test.h"
 
@@ -52,4 +55,45 @@ TEST(kernel, format_prints_what_the_log_needs)
     EXPECT(!strcmp(text, "a -7 7 abc 0000000000001234 z%"));
     EXPECT_EQ(ksnprintf(text, 4, "%s", "abcdef"), 6);
     EXPECT(!strcmp(text, "abc"));
+}
+
+/* Each chain here leads nowhere; printing it ends, and touches nothing that is not mapped. */
+TEST(kernel, backtraces_end)
+{
+    static u64 frames[4] __aligned(16);
+    const u64 rip = (u64)kernel_main + 4;
+    u8 *page = vmalloc(PAGE_SIZE);
+
+    REQUIRE(page);
+    print("# backtraces of frames that lead nowhere:\n");
+    frames[0] = (u64)frames; /* its own caller */
+    frames[1] = rip + 1;
+    backtrace_print(rip, (u64)frames);
+    frames[0] = (u64)(frames + 2); /* two that call each other */
+    frames[2] = (u64)frames;
+    frames[3] = rip + 1;
+    backtrace_print(rip, (u64)frames);
+    backtrace_print(rip, (u64)(page + PAGE_SIZE)); /* a guard page */
+    backtrace_print(rip, (u64)(page + PAGE_SIZE - 8));
+    backtrace_print(rip, 0x1000);
+    vfree(page);
+}
+
+TEST(kernel, random_bytes_are_as_many_as_asked)
+{
+    enum { MOST = 24, ROOM = 8 };
+    u8 bytes[ROOM + MOST + ROOM];
+    u64 words[4];
+
+    for (u32 len = 0; len <= MOST; len++) {
+        memset(bytes, 0xa5, sizeof(bytes));
+        random_fill(bytes + ROOM, len);
+        for (u32 i = 0; i < sizeof(bytes); i++)
+            if (i < ROOM || i >= ROOM + len)
+                EXPECT_EQ(bytes[i], 0xa5);
+    }
+    random_fill(words, sizeof(words));
+    for (u32 i = 0; i < ARRAY_SIZE(words); i++)
+        for (u32 k = 0; k < i; k++)
+            EXPECT(words[i] != words[k]);
 }

@@ -1,4 +1,5 @@
 /* Spinlocks, mutexes and wake-ups between threads of all CPUs: nothing is lost, nobody starves. */
+#include "lib/newlib/services.h"
 #include "test/cpus.h"
 
 #define WORKERS 8
@@ -184,6 +185,29 @@ static void lock_once(void *arg)
     spin_unlock(&lock);
 }
 
+static bool wish_kept;
+
+static void lock_in_handler(struct test_line *line)
+{
+    (void)line;
+    this_cpu()->area.need_switch = true;
+    spin_lock(&lock);
+    spin_unlock(&lock);
+    wish_kept = this_cpu()->area.need_switch;
+}
+
+/* A switch there would leave the interrupt unended until the thread runs again. */
+TEST(locks, handler_keeps_its_cpu_when_it_unlocks)
+{
+    struct test_line line = {.during = lock_in_handler};
+
+    REQUIRE(test_line_open(&line));
+    EXPECT_EQ(pv_irq_raise(line.line), 0);
+    EXPECT(test_line_hits(&line, 1));
+    EXPECT(wish_kept);
+    test_line_close(&line);
+}
+
 /*
  * A waiter that nobody lets in gives its time away. Natively that is one pause, so a sleeper is
  * counted in for it: then who unlocks has somebody to kick.
@@ -258,6 +282,67 @@ static void serve(void *arg)
     over = true;
     hit(arg);
     EXPECT_EQ(turn, 2 * storm.done);
+}
+
+/* ---- Words of memory that programs wait on (lib/newlib/services.h) ------------------------------
+ */
+
+enum { WORD_WAITERS = 4 };
+
+static uint32_t words[2];
+static u32 woken[WORD_WAITERS], nr_woken;
+
+/* The last one waits for the other word. */
+static void wait_for_word(void *arg)
+{
+    const u32 me = (u32)(u64)arg;
+
+    EXPECT(libc_wait(&words[me == WORD_WAITERS - 1], 0, UINT64_MAX));
+    woken[__atomic_fetch_add(&nr_woken, 1, __ATOMIC_SEQ_CST)] = me;
+}
+
+static void wake_words(const uint32_t *word, u32 count, u32 wanted)
+{
+    const u64 end = pv_clock_ns() + 20 * NS_PER_S;
+
+    libc_wake(word, count);
+    while (READ_ONCE(nr_woken) < wanted && pv_clock_ns() < end)
+        thread_yield();
+    sleep_until(pv_clock_ns() + NS_PER_MS); /* one that is woken too many runs meanwhile */
+    EXPECT_EQ(READ_ONCE(nr_woken), wanted);
+}
+
+/* A waiter that has given up is not in line any more. */
+static void give_up_twice(void *arg)
+{
+    (void)arg;
+    for (u32 i = 0; i < 2; i++)
+        EXPECT(!libc_wait(&words[0], 0, pv_clock_ns() + NS_PER_MS));
+}
+
+TEST(locks, words_wake_as_many_as_asked_in_turn)
+{
+    struct thread *threads[WORD_WAITERS], *t = thread_start("gives up", 0, give_up_twice, NULL);
+
+    REQUIRE(t);
+    thread_join(t);
+    nr_woken = 0;
+    EXPECT(libc_wait(&words[0], 1, UINT64_MAX)); /* it has another value already */
+    for (u64 i = 0; i < WORD_WAITERS; i++) {
+        threads[i] = thread_start("word", 0, wait_for_word, (void *)i);
+        REQUIRE(threads[i]);
+        while (READ_ONCE(threads[i]->state) != THREAD_BLOCKED)
+            thread_yield();
+    }
+    libc_wake(&words[0], 0);
+    wake_words(&words[0], 1, 1);
+    wake_words(&words[0], 5, 3);
+    wake_words(&words[0], 5, 3);
+    wake_words(&words[1], 1, 4);
+    for (u32 i = 0; i < WORD_WAITERS; i++) {
+        EXPECT_EQ(woken[i], i);
+        thread_join(threads[i]);
+    }
 }
 
 SOAK_TEST(locks, no_wake_up_is_lost, send_ipi)

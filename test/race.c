@@ -12,16 +12,25 @@
 static struct mm_space space;
 static u32 exposed; /* instructions at which mm_space_destroy would free a root that is in use */
 
+static bool entering;
+
+/* A CPU that is not seen to use the space while its root is in use would miss a flush of its TLB.
+ */
 static void look_at_users(struct steps *steps, struct trap_frame *frame)
 {
+    const bool in_use = pv_read_root().n == space.root.n;
+
     (void)steps, (void)frame;
-    exposed += pv_read_root().n == space.root.n && !READ_ONCE(space.users);
+    exposed += in_use && !READ_ONCE(space.users);
+    exposed += in_use && entering && mm_space_current() != &space;
 }
 
 static void enter_and_leave_space(void *arg)
 {
     (void)arg;
+    entering = true;
     EXPECT_EQ(mm_space_activate(&space), 0);
+    entering = false;
     EXPECT_EQ(mm_space_activate(&mm_kernel), 0);
 }
 

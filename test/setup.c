@@ -91,6 +91,17 @@ TEST(setup, tsc_moves_forward, read_tsc)
     EXPECT(before > boot_entry_tsc + 1000);
 }
 
+static bool inner_block_takes(void)
+{
+    struct fault inner = {0};
+
+    PV_TRY(inner)
+    {
+        __asm__ volatile("ud2");
+    }
+    return inner.caught;
+}
+
 TEST(setup, exceptions_arrive_and_can_be_survived, trap_init)
 {
     struct fault fault = {0};
@@ -122,6 +133,14 @@ TEST(setup, exceptions_arrive_and_can_be_survived, trap_init)
     }
     EXPECT(!fault.caught);
     EXPECT_EQ(after, 1);
+
+    PV_TRY(fault)
+    {
+        after = inner_block_takes() ? 2 : 3;
+        __asm__ volatile("ud2");
+    }
+    EXPECT(fault.caught);
+    EXPECT_EQ(after, 2);
 }
 
 /* Every run ends by this op; the runner compares its status with the verdict, and planted faults

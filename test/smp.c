@@ -96,10 +96,18 @@ static void make_exceptions(void *arg)
     }
 }
 
+static void take_own_cpu_down(void *arg)
+{
+    EXPECT_EQ(smp_down(pv_this_cpu()), -EINVAL);
+    *(bool *)arg = true;
+}
+
 TEST(smp, wrong_cpus_are_refused, cpu_up, cpu_down, send_ipi, send_nmi)
 {
     const struct pv_cpu_start start = {.area = &cpus[0].area};
     const u32 absent[] = {pv_cpu_count(), PV_CPUS_MAX, 4000, ~0u};
+    struct thread *t;
+    bool has_run = false;
 
     EXPECT_EQ(pv_cpu_up(0, &start), -EINVAL);
     EXPECT_EQ(pv_cpu_down(pv_this_cpu()), -EINVAL);
@@ -114,6 +122,11 @@ TEST(smp, wrong_cpus_are_refused, cpu_up, cpu_down, send_ipi, send_nmi)
     }
     EXPECT_EQ(smp_down(0), -EINVAL);
     EXPECT_EQ(smp_up(0), -EINVAL);
+    EXPECT_EQ(smp_up(smp_online_count() - 1), -EINVAL);
+    t = thread_start("last CPU's", smp_online_count() - 1, take_own_cpu_down, &has_run);
+    REQUIRE(t);
+    thread_join(t);
+    EXPECT(has_run);
 }
 
 TEST(smp, exceptions_are_caught_on_every_cpu, load_idt)
@@ -190,6 +203,78 @@ TEST(smp, who_cannot_answer_waits_for_nobody)
     EXPECT_EQ(counts[0], 0);
 }
 
+/* CPU 1 is held in a call until others have been added. */
+enum { IN_ORDER = 4 };
+
+static struct {
+    bool inside, release;
+    u32 order[IN_ORDER], count;
+} held;
+
+static void hold_cpu(void *arg)
+{
+    (void)arg;
+    WRITE_ONCE(held.inside, true);
+    while (!READ_ONCE(held.release))
+        __builtin_ia32_pause();
+}
+
+static void note_order(void *arg)
+{
+    held.order[held.count++] = (u32)(u64)arg;
+}
+
+TEST(smp, calls_of_one_cpu_run_in_order, send_ipi)
+{
+    struct call hold = {.fn = hold_cpu}, calls[IN_ORDER];
+
+    NEEDS_CPUS(2);
+    memset(&held, 0, sizeof(held));
+    EXPECT_EQ(smp_call_async(1, &hold), 0);
+    while (!READ_ONCE(held.inside))
+        __builtin_ia32_pause();
+    for (u64 i = 0; i < IN_ORDER; i++) {
+        calls[i] = (struct call){.fn = note_order, .arg = (void *)i};
+        EXPECT_EQ(smp_call_async(1, &calls[i]), 0);
+    }
+    WRITE_ONCE(held.release, true);
+    smp_call_wait(&hold);
+    for (u32 i = 0; i < IN_ORDER; i++) {
+        smp_call_wait(&calls[i]);
+        EXPECT_EQ(held.order[i], i);
+    }
+}
+
+static void work_long(void *arg)
+{
+    spin(10 * NS_PER_MS);
+    WRITE_ONCE(*(bool *)arg, true);
+}
+
+static struct timer early, late;
+static bool came_late;
+
+static void end_halt(struct timer *timer)
+{
+    came_late |= timer == &late;
+}
+
+/* The caller halts: its own timer does not end the wait, and the call's end does. */
+TEST(smp, halted_caller_waits_until_the_call_has_ended, send_ipi, safe_halt)
+{
+    bool done = false;
+
+    NEEDS_CPUS(2);
+    came_late = false;
+    timer_start(&early, pv_clock_ns() + NS_PER_MS, end_halt);
+    timer_start(&late, pv_clock_ns() + 20 * NS_PER_S, end_halt);
+    EXPECT_EQ(smp_call(1, work_long, &done), 0);
+    EXPECT(READ_ONCE(done));
+    EXPECT(!came_late);
+    timer_stop(&early);
+    timer_stop(&late);
+}
+
 static u32 nmis[PV_CPUS_MAX];
 
 static bool count_nmi(struct trap_frame *frame)
@@ -208,6 +293,13 @@ static bool nmi_came(u32 cpu)
     return nmis[cpu];
 }
 
+/* A call is not run inside of the NMI's handler. */
+static void look_for_nmi(void *arg)
+{
+    (void)arg;
+    EXPECT_EQ(this_cpu()->in_nmi, 0);
+}
+
 TEST(smp, nmi_reaches_every_cpu, send_nmi)
 {
     memset(nmis, 0, sizeof(nmis));
@@ -217,6 +309,7 @@ TEST(smp, nmi_reaches_every_cpu, send_nmi)
             EXPECT_EQ(pv_send_nmi(cpu), 0);
             EXPECT(nmi_came(cpu));
             EXPECT_EQ(nmis[cpu], 1);
+            EXPECT_EQ(smp_call(cpu, look_for_nmi, NULL), 0);
         }
     nmi_hook = NULL;
 }

@@ -1,4 +1,5 @@
 /* Kernel threads: they share a CPU, sleep, keep their FPU state, and move. */
+#include "kernel/stack.h"
 #include "kernel/trap.h"
 #include "pv/x86.h"
 #include "test/cpus.h"
@@ -55,6 +56,100 @@ TEST(threads, fpu_state_is_each_threads_own)
     }
     for (u32 i = 0; i < 4; i++)
         thread_join(threads[i]);
+}
+
+/* What a thread finds at its start, whatever the threads before it have left behind. */
+static struct start {
+    u64 frame, stack_limit;
+    u32 frames; /* in the chain from run's own */
+    u32 mxcsr;
+    u16 fcw;
+} start;
+
+static void note_start(void *arg)
+{
+    const u32 other_mxcsr = 0x1f00; /* one exception unmasked */
+    const u16 other_fcw = 0x27f;    /* double precision */
+
+    (void)arg;
+    __asm__ volatile("stmxcsr %0\n\tfnstcw %1" : "=m"(start.mxcsr), "=m"(start.fcw));
+    __asm__ volatile("ldmxcsr %0\n\tfldcw %1" : : "m"(other_mxcsr), "m"(other_fcw));
+    start.frame = (u64)__builtin_frame_address(0);
+    start.stack_limit = pv_this_area()->stack_limit;
+    start.frames = 0;
+    for (const u64 *f = __builtin_frame_address(0); f && start.frames < 9; f = (const u64 *)*f)
+        start.frames++;
+}
+
+TEST(threads, new_thread_starts_from_the_abis_state)
+{
+    for (u32 i = 0; i < 3; i++) {
+        struct thread *t = thread_start("new", 0, note_start, NULL);
+        u64 stack;
+
+        REQUIRE(t);
+        stack = (u64)t->stack;
+        thread_join(t);
+        EXPECT_EQ(start.mxcsr, 0x1f80);
+        EXPECT_EQ(start.fcw, 0x37f);
+        EXPECT_EQ(start.frame % 16, 0);
+        EXPECT_EQ(start.frames, 2);
+        EXPECT_EQ(start.stack_limit, stack + STACK_RESERVE);
+        EXPECT(start.frame > stack && start.frame < stack + THREAD_STACK_SIZE);
+    }
+}
+
+static void return_at_once(void *arg)
+{
+    (void)arg;
+}
+
+/* A thread that could not be made is not counted as bound to its CPU. */
+TEST(threads, too_many_are_refused_and_leave_their_cpu_free)
+{
+    static struct thread *many[THREADS_MAX];
+    const u32 cpu = smp_online_count() - 1, bound = READ_ONCE(cpus[cpu].bound);
+    u32 count = 0;
+
+    while (count < THREADS_MAX &&
+           (many[count] = thread_start("one of many", cpu, return_at_once, NULL)))
+        count++;
+    EXPECT(count > 0 && count < THREADS_MAX);
+    EXPECT(!thread_start("too many", THREAD_ANY_CPU, return_at_once, NULL));
+    for (u32 i = 0; i < count; i++)
+        thread_join(many[i]);
+    EXPECT_EQ(READ_ONCE(cpus[cpu].bound), bound);
+}
+
+/* Else every interrupt from then on would end with a switch. */
+TEST(threads, switch_ends_the_wish_to_switch)
+{
+    pv_irq_disable();
+    this_cpu()->area.need_switch = true;
+    thread_yield();
+    EXPECT(!this_cpu()->area.need_switch);
+    pv_irq_enable();
+}
+
+static u32 count_queued(struct cpu *c, const struct thread *wanted)
+{
+    const u64 flags = spin_lock_irqsave(&c->queue_lock);
+    u32 count = 0;
+
+    for (const struct thread *t = c->first; t; t = t->next)
+        count += t == wanted;
+    spin_unlock_irqrestore(&c->queue_lock, flags);
+    return count;
+}
+
+/* An idle thread in its queue would keep its CPU from halting. */
+TEST(threads, idle_threads_are_in_no_queue)
+{
+    for (u32 i = 0; i < 20; i++) {
+        sleep_until(pv_clock_ns() + 100 * NS_PER_US);
+        for_each_online_cpu (c)
+            EXPECT_EQ(count_queued(c, c->idle), 0);
+    }
 }
 
 static struct journey {

@@ -217,6 +217,12 @@ static void on_ordered(struct timer *timer)
 
 static struct timer timers[NR_TIMERS];
 
+static void on_turn(struct timer *timer)
+{
+    disorder += timer != &timers[nr_fired];
+    WRITE_ONCE(nr_fired, nr_fired + 1);
+}
+
 /* Starts them in disorder; when that took so long that the first is due already, begins anew. */
 static u64 start_timers(void)
 {
@@ -244,6 +250,37 @@ TEST(time, timers_fire_in_order, timer_set, clock_ns)
         EXPECT(!timers[i].queued && !timer_stop(&timers[i]));
 }
 
+/* Those of one deadline fire as they were started. */
+TEST(time, timers_of_one_deadline_fire_in_turn, timer_set)
+{
+    const u64 deadline = pv_clock_ns() + 5 * NS_PER_MS;
+
+    nr_fired = disorder = 0;
+    for (u32 i = 0; i < 4; i++)
+        timer_start(&timers[i], deadline, on_turn);
+    sleep_until(deadline + 1);
+    EXPECT_EQ(READ_ONCE(nr_fired), 4);
+    EXPECT_EQ(disorder, 0);
+}
+
+/* A timer that is started while it runs has its last deadline only. */
+TEST(time, timer_that_is_started_again_fires_once, timer_set)
+{
+    const u64 begin = pv_clock_ns();
+
+    nr_fired = disorder = 0;
+    timer_start(&timers[1], begin + 3600 * NS_PER_S, on_turn);
+    timer_start(&timers[0], begin + 7200 * NS_PER_S, on_turn);
+    timer_start(&timers[1], begin + 7200 * NS_PER_S, on_turn);
+    timer_start(&timers[0], begin + NS_PER_MS, on_turn);
+    sleep_until(begin + 2 * NS_PER_MS);
+    EXPECT_EQ(READ_ONCE(nr_fired), 1);
+    EXPECT_EQ(disorder, 0);
+    EXPECT(!timer_stop(&timers[0]));
+    EXPECT(timer_stop(&timers[1]));
+    EXPECT(!timer_stop(&timers[1]));
+}
+
 static void on_nothing(struct timer *timer)
 {
     disorder += timer == &timers[1];
@@ -265,21 +302,25 @@ TEST(time, stopped_timer_leaves_the_others, timer_set)
 
 /* A timer that is late when it is started fires before timer_start returns; and may start others.
  */
-static u32 chain;
+static u32 chain, nesting, deepest;
 
 static void on_chain(struct timer *timer)
 {
+    nesting++;
+    deepest = MAX(deepest, nesting);
     if (++chain < 5)
         timer_start(timer, timer->deadline, on_chain);
+    nesting--;
 }
 
 TEST(time, late_timer_fires_at_once, timer_set)
 {
     struct timer timer = {0};
 
-    chain = 0;
+    chain = nesting = deepest = 0;
     timer_start(&timer, pv_clock_ns() - 1, on_chain);
     EXPECT_EQ(chain, 5);
+    EXPECT_EQ(deepest, 1); /* each fires after the one that has started it */
 }
 
 /*
