@@ -24,6 +24,7 @@ enum {
     MCR_DTR_RTS = 0x03,
     LSR_DATA_READY = 0x01,
     LSR_THR_EMPTY = 0x20,
+    LSR_TRANSMITTER_EMPTY = 0x40, /* the shift register too */
 
     DEBUG_PORT = 0xe9, /* reads as its own number if present */
 };
@@ -84,25 +85,25 @@ void native_console_init(void)
     have_vga = native_vga_init();
 }
 
-static bool uart_is_ready(void)
+static bool uart_has(u8 status)
 {
-    return inb(uart + UART_LSR) & LSR_THR_EMPTY;
+    return inb(uart + UART_LSR) & status;
 }
 
 /* A stuck UART is not waited for again, or each byte would take a second. */
-static bool uart_wait(void)
+static bool uart_wait(u8 status)
 {
     int spins = uart_stuck ? 0 : UART_SPINS;
 
-    while (!uart_is_ready() && spins)
+    while (!uart_has(status) && spins)
         spins--;
-    uart_stuck = !spins && !uart_is_ready();
+    uart_stuck = !spins && !uart_has(status);
     return !uart_stuck;
 }
 
 static void uart_put(char c)
 {
-    if (uart_wait())
+    if (uart_wait(LSR_THR_EMPTY))
         outb(uart + UART_DATA, (u8)c);
     else
         uart_lost++;
@@ -113,7 +114,7 @@ static void uart_report_loss(void)
 {
     char text[48];
 
-    if (!uart_lost || !uart_is_ready())
+    if (!uart_lost || !uart_has(LSR_THR_EMPTY))
         return;
     ksnprintf(text, sizeof(text), "\r\n[console: %llu bytes lost]\r\n",
               (unsigned long long)uart_lost);
@@ -149,6 +150,13 @@ void native_console_write(const char *text, size_t len)
         debug_port_write(text, len);
     if (have_vga)
         native_vga_write(text, len);
+}
+
+/* Wait until the last byte is on the line: a machine that is turned off or reset sends no more. */
+void native_console_drain(void)
+{
+    if (uart)
+        uart_wait(LSR_TRANSMITTER_EMPTY);
 }
 
 int native_console_read(void)

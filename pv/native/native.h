@@ -36,6 +36,7 @@ void native_end_left_over(void);
 
 /* console.c */
 void native_console_init(void);
+void native_console_drain(void);
 void native_raw_write(const char *text, size_t len); /* see struct pv_backend */
 
 /* cpu.c */

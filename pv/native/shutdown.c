@@ -66,12 +66,14 @@ void native_halt(void)
 
 void native_raw_end(u8 status)
 {
+    native_console_drain();
     outb(DEBUG_EXIT_PORT, DEBUG_EXIT_BASE + status);
     halt();
 }
 
 void native_shutdown(enum pv_shutdown_reason reason, u8 status)
 {
+    native_console_drain();
     if (reason == PV_REBOOT)
         reset();
     else
