@@ -14,7 +14,8 @@ enum {
     VECTOR_IPIS = 0xe0,      /* one for each kind */
     VECTOR_FLUSH = 0xe8,     /* of the TLB, asked for by another CPU */
     VECTOR_TIMER = 0xef,
-    VECTOR_SPURIOUS = 0xff, /* the APIC's own: no owner, and no EOI (section 11.9) */
+    VECTOR_SPURIOUS_OTHER = 0xfe, /* the APIC's own while an interrupt at 0xff is ended */
+    VECTOR_SPURIOUS = 0xff,       /* the APIC's own: no owner, and no EOI (section 11.9) */
 };
 
 #endif
