@@ -10,7 +10,7 @@ TEST(setup, backend_is_the_expected_one, early_init)
         const char *platform, *backend;
     } expected[] = {
         {"qemu", "native"},   {"microvm", "native"},  {"grub", "native"},     {"uefi", "native"},
-        {"xen-pv", "xen-pv"}, {"xen-grub", "xen-pv"}, {"xen-pvh", "xen-pvh"},
+        {"xen-pv", "xen-pv"}, {"xen-grub", "xen-pv"}, {"xen-pvh", "xen-pvh"}, {"bochs", "native"},
     };
 
     if (!cmdline.platform[0])

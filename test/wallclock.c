@@ -107,13 +107,17 @@ static bool is_whole(u64 ns)
 }
 
 static u32 reads, torn;
+static u64 torn_ns; /* the last one that was read */
 static bool done;
 
 static void read_once(void)
 {
     u64 ns = 0;
 
-    torn += pv_get_wallclock(&ns) || !is_whole(ns);
+    if (pv_get_wallclock(&ns) || !is_whole(ns)) {
+        torn++;
+        torn_ns = ns;
+    }
     WRITE_ONCE(reads, reads + 1);
 }
 
@@ -139,7 +143,8 @@ static void set_in_a_storm(u64 right, u64 begin, void (*before_each)(u32 round))
     EXPECT(next_change() != 0);
     print("# set %u times and read %u times\n", storm.done, READ_ONCE(reads));
     EXPECT(READ_ONCE(reads) > 0);
-    EXPECT_EQ(READ_ONCE(torn), 0);
+    if (!EXPECT_EQ(READ_ONCE(torn), 0))
+        print_date(torn_ns);
     set_back(right, begin);
 }
 

@@ -183,6 +183,8 @@ def _boot(args, caller):
     if platforms.split_words(options.run) != [options.run]:
         raise usage("--run: the name of a payload has no blanks")
     if asked.gdb:
+        if not chosen[0].emulator.HAS_GDB_STUB:
+            raise usage(f"--gdb: {chosen[0].emulator.NAME} has no stub for gdb")
         options.gdb, options.timeout = True, 0
         reprocmd.print_gdb(options.image, "kernel_main", asked.xen and caller / asked.xen)
     files = module.read(caller / asked.module) if asked.module else None
@@ -333,6 +335,7 @@ def _setup(args, _caller):
     if args:
         return EXIT_PASS
     setup.ensure()
+    setup.ensure_optional()
     print("everything that Paravane needs is installed")
     return EXIT_PASS
 

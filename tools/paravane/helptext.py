@@ -59,4 +59,5 @@ For boot, suite and repro:
 Exit codes: 0 pass; 1 fail, also a crash or a time-out; 125 skipped or cannot tell; 2 usage;
 130 interrupted. Environment: BUILD=DIR (build directory), QEMU=FILE (which QEMU).
 Platforms: {platforms}
+(bochs: an interpreter with a CPU model of its own, only where --on names it)
 """

@@ -53,11 +53,12 @@ class Machine:
     terminal: where to show the console live, and what to read the user's lines from (or None).
     stop: a threading.Event that ends the run early.
     probe: at a time-out, ask the hypervisor whether it still lives (said.hypervisor_answers).
+    tree: the command line starts the emulator in a process below it, whose time counts too.
     watch: called again and again with the transcript and QEMU's pid; an Ending that it returns ends the run.
     """
 
     def __init__(self, argv, directory, timeout, promise="", terminal=None, stop=None,
-                 probe=False, watch=None):  # fmt: skip
+                 probe=False, watch=None, tree=False):  # fmt: skip
         self.argv = argv
         self.directory = directory
         self.timeout = timeout
@@ -66,6 +67,7 @@ class Machine:
         self.stop = stop
         self.probe = probe
         self.watch = watch
+        self.tree = tree
         self.said = Transcript()
         self._ending = None
         self._answered = False
@@ -78,7 +80,7 @@ class Machine:
         errors = self.directory / "qemu.err"
         with open(self.directory / "console.log", "wb", 0) as log, open(errors, "wb") as err:
             qemu = self._spawn(err)
-            self._clock = OwnTime(qemu.pid)
+            self._clock = OwnTime(qemu.pid, self.tree)
             try:
                 self._pump(qemu, log)
             finally:

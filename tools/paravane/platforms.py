@@ -1,34 +1,24 @@
-"""The platforms: how each machine is made, and what this computer must have for it.
+"""The platforms: what each one boots, on which emulator, and what this computer must have for it.
 
-A platform is one function that turns a Boot into a QEMU command line. Everything is emulated in
-software (-accel tcg), so that a run means the same everywhere.
+The modules qemu and bochs turn a Platform and a Boot into a command line.
 """
 
-import glob
 import os
 import shutil
-import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
 from typing import Callable, Optional
 
-from . import emulators, iso, xen
+from . import bochs, iso, needs, qemu
 from .common import EXIT_USAGE, Trouble, short, usage
 
-OVMF_CODE = Path("/usr/share/OVMF/OVMF_CODE_4M.fd")
-OVMF_VARS = Path("/usr/share/OVMF/OVMF_VARS_4M.fd")
-
-GDB_PORT = 1234  # of this computer only: who may connect owns the machine
 DEFAULT_MEM = 256  # MiB for the guest
-XEN_MEM = 192  # MiB for Xen itself, on top of the guest's
-_HUGE_MEM = 8192  # MiB
 ECHO_TOKEN = "sesame"
-_REFUSAL_LIMIT = 60  # seconds for a machine to be made, on a computer however busy
 _COMMAND_LINE_MAX = 1024  # with a longer one QEMU's loader overwrites its own data; also Xen PV's limit
 # kernel/cmdline.c, words
 WORDS = "run= pv= test= plant= platform= echo= log= evtchn= soak= mutate= check= nopatch pv.sites".split()
 
-_DEBUG_EXIT = ["-device", "isa-debug-exit,iobase=0xf4,iosize=0x4"]
 _XEN_WORDS = [
     "console=com1",
     "com1=115200,8n1",
@@ -95,8 +85,9 @@ class Boot:
 @dataclass(frozen=True)
 class Platform:
     """Where the image can run. backend: what it must find there, if not told otherwise; machine, cpu:
-    QEMU's -machine and -cpu; load: the options that boot the image; min_mem: with less its firmware
-    does not start."""
+    QEMU's -machine and -cpu, or the model of Bochs's CPU; load: the options that boot the image; min_mem:
+    with less its firmware does not start; emulator: the module that makes the command line; on_demand: only
+    a command that names the platform runs it."""
 
     name: str
     backend: str
@@ -106,59 +97,20 @@ class Platform:
     load: Callable
     cpu: str = "max"
     min_mem: int = 2
+    emulator: ModuleType = qemu
+    on_demand: bool = False
 
     @property
     def on_xen(self):
         return self.backend.startswith("xen")
 
     def command(self, boot):
-        """Return QEMU's command line."""
-        argv = self.emulator(boot) + ([] if self.on_xen else _DEBUG_EXIT) + self.load(boot)
-        for option in boot.feed.without:
-            at = argv.index(option)
-            has_value = argv[at + 1 : at + 2] and not argv[at + 1].startswith("-")
-            del argv[at : at + 1 + has_value]
-        return argv + list(boot.feed.qemu)
-
-    def emulator(self, boot):
-        """Return the part that makes the machine, without what it boots."""
-        mem, cpus = boot.mem, boot.smp
-        if self.on_xen:
-            mem, cpus = mem + XEN_MEM, boot.physical_cpus()
-        accel = "tcg" if boot.icount else "tcg,thread=multi"  # each CPU a thread of its own: they run in parallel
-        argv = [boot.emulator or emulators.default(), "-accel", accel, "-machine", self.machine]
-        if boot.machine:
-            argv += ["-machine", boot.machine]  # QEMU merges the two, the later one wins
-        argv += ["-cpu", cpu_model(self.cpu, boot.cpu), "-m", str(mem), "-smp", str(cpus)]
-        argv += ["-nodefaults", "-no-user-config", "-no-reboot", "-display", "none", "-serial", "stdio"]
-        if mem >= _HUGE_MEM:
-            # More than this computer may have: promised, and taken from it as it is touched.
-            ram = f"memory-backend-ram,id=ram,size={mem}M,reserve=off"
-            argv += ["-object", ram, "-machine", "memory-backend=ram"]
-        if boot.gdb:
-            argv += ["-gdb", f"tcp:127.0.0.1:{GDB_PORT}", "-S"]
-        if boot.icount:
-            argv += ["-icount", "shift=0,sleep=off", "-rtc", "base=2026-01-01T00:00:00,clock=vm"]
-        return argv
+        """Return the command line of the program that runs the machine."""
+        return self.emulator.command(self, boot)
 
     def refusal(self, boot):
-        """Return why QEMU does not make the machine, as it says it; "" if it does."""
-        argv = self.emulator(boot)
-        argv[argv.index("-serial") + 1] = "null"
-        done = subprocess.run(
-            [*argv, "-S", "-monitor", "stdio"], input=b"quit\n", capture_output=True, timeout=_REFUSAL_LIMIT, check=False
-        )  # fmt: skip
-        return emulators.error_of(done.stderr.decode("utf-8", "replace")) if done.returncode else ""
-
-
-def qemu_binary():
-    return emulators.default()
-
-
-def cpu_model(own, asked):
-    """Return QEMU's -cpu: the model that was asked for, or the platform's own one with features added
-    or removed."""
-    return f"{own},{asked}" if asked[:1] in ("+", "-") else asked or own
+        """Return why that program does not make the machine, as it says it; "" if it does."""
+        return self.emulator.refusal(self, boot)
 
 
 def _kernel(boot):
@@ -170,14 +122,14 @@ def _kernel(boot):
     return ["-kernel", short(boot.image), "-append", words, "-initrd", short(boot.module)]
 
 
-def _cdrom(boot, config, files):
-    """QEMU's options for a CD-ROM with an ISO, which is kept with the run."""
+def _iso(boot, config, files):
+    """Return the path of an ISO, which is kept with the run."""
     for name, data in boot.feed.files:
         files[name] = boot.directory / name
         files[name].write_bytes(data)
     kept = boot.directory / "boot.iso"
     os.link(iso.cached(config, files), kept)
-    return ["-cdrom", short(kept)]
+    return short(kept)
 
 
 def grub_commands(words):
@@ -211,16 +163,20 @@ def _files(boot, **more):
     return {"paravane.elf": boot.image, "testmodule": boot.module, **more}
 
 
-def _grub(boot):
+def _grub_iso(boot):
     feed = boot.feed
     commands = grub_commands([*boot.words, *feed.grub_words])
-    return _cdrom(boot, iso.entry([*feed.grub, *commands, *feed.grub_modules]), _files(boot))
+    return _iso(boot, iso.entry([*feed.grub, *commands, *feed.grub_modules]), _files(boot))
+
+
+def _grub(boot):
+    return ["-cdrom", _grub_iso(boot)]
 
 
 def _uefi(boot):
     variables = boot.directory / "vars.fd"
-    shutil.copyfile(OVMF_VARS, variables)
-    flash = ["-drive", f"if=pflash,format=raw,readonly=on,file={OVMF_CODE}"]
+    shutil.copyfile(needs.OVMF_VARS, variables)
+    flash = ["-drive", f"if=pflash,format=raw,readonly=on,file={needs.OVMF_CODE}"]
     flash += ["-drive", f"if=pflash,format=raw,file={short(variables)}"]
     return flash + _grub(boot)
 
@@ -242,55 +198,33 @@ def _xen_pvh(boot):
 
 def _xen_grub(boot):
     config = iso.entry(grub_xen_commands(boot.xen_words(), boot.words))
-    return _cdrom(boot, config, _files(boot, **{"xen.elf": boot.xen}))
+    return ["-cdrom", _iso(boot, config, _files(boot, **{"xen.elf": boot.xen}))]
 
 
-def _lacks_qemu():
-    return "" if shutil.which(emulators.default()) else f"{emulators.default()} is not installed"
-
-
-def _lacks_xen():
-    return "" if xen.installed() else "no Xen is installed (none at /boot/xen-*.gz)"
-
-
-def _lacks_ovmf():
-    return "" if OVMF_CODE.exists() and OVMF_VARS.exists() else f"{OVMF_CODE} is not installed"
-
-
-def _lacks_grub():
-    tools = [tool for tool in ("grub-mkrescue", "xorriso", "mformat") if not shutil.which(tool)]
-    return f"{tools[0]} is not installed" if tools else ""
-
-
-def _lacks_grub_pc():
-    return "" if glob.glob("/usr/lib/grub/i386-pc/*.mod") else "GRUB for BIOS is not installed"
-
-
-def _lacks_grub_efi():
-    return "" if glob.glob("/usr/lib/grub/x86_64-efi/*.mod") else "GRUB for UEFI is not installed"
-
-
-_BIOS_ISO = (_lacks_qemu, _lacks_grub, _lacks_grub_pc)
-_UEFI_ISO = (_lacks_qemu, _lacks_grub, _lacks_grub_efi, _lacks_ovmf)
+_BIOS_ISO = (needs.lacks_qemu, needs.lacks_grub, needs.lacks_grub_pc)
+_BOCHS_ISO = (needs.lacks_bochs, needs.lacks_grub, needs.lacks_grub_pc)
+_UEFI_ISO = (needs.lacks_qemu, needs.lacks_grub, needs.lacks_grub_efi, needs.lacks_ovmf)
 
 PLATFORMS = {
     platform.name: platform
     for platform in (
-        Platform("qemu", "native", "QEMU's PVH loader, q35", (_lacks_qemu,), "q35", _kernel),
-        Platform("microvm", "native", "QEMU's PVH loader, microvm", (_lacks_qemu,), "microvm", _kernel),
+        Platform("qemu", "native", "QEMU's PVH loader, q35", (needs.lacks_qemu,), "q35", _kernel),
+        Platform("microvm", "native", "QEMU's PVH loader, microvm", (needs.lacks_qemu,), "microvm", _kernel),
         Platform("grub", "native", "GRUB from an ISO, BIOS", _BIOS_ISO, "pc", _grub),
         Platform("uefi", "native", "GRUB from an ISO, UEFI (OVMF)", _UEFI_ISO, "q35", _uefi, min_mem=64),
-        Platform("xen-pv", "xen-pv", "dom0 of Xen, PV", (_lacks_qemu, _lacks_xen), "pc", _xen_pv),
-        Platform("xen-pvh", "xen-pvh", "dom0 of Xen, PVH", (_lacks_qemu, _lacks_xen), "pc", _xen_pvh,
+        Platform("xen-pv", "xen-pv", "dom0 of Xen, PV", (needs.lacks_qemu, needs.lacks_xen), "pc", _xen_pv),
+        Platform("xen-pvh", "xen-pvh", "dom0 of Xen, PVH", (needs.lacks_qemu, needs.lacks_xen), "pc", _xen_pvh,
                  cpu="max,+svm,+npt"),
-        Platform("xen-grub", "xen-pv", "GRUB, Xen, dom0 PV", _BIOS_ISO + (_lacks_xen,), "pc", _xen_grub),
+        Platform("xen-grub", "xen-pv", "GRUB, Xen, dom0 PV", _BIOS_ISO + (needs.lacks_xen,), "pc", _xen_grub),
+        Platform("bochs", "native", "GRUB from an ISO, BIOS, on Bochs", _BOCHS_ISO, "", _grub_iso,
+                 cpu="corei7_haswell_4770", emulator=bochs, on_demand=True),
     )
 }
 
 
 def lacking(platform, mem=DEFAULT_MEM, xen_given=False, qemu_given=False):
     """Why a platform cannot run here, with the remedy, or an empty string."""
-    given = {_lacks_xen: xen_given, _lacks_qemu: qemu_given}
+    given = {needs.lacks_xen: xen_given, needs.lacks_qemu: qemu_given}
     if mem < platform.min_mem:
         return f"its firmware needs {platform.min_mem} MiB; give it more with --mem"
     for need in platform.needs:
@@ -301,9 +235,9 @@ def lacking(platform, mem=DEFAULT_MEM, xen_given=False, qemu_given=False):
 
 
 def parse(text):
-    """The platforms named by a list like qemu,xen-pv (None: all), in the order of the table."""
+    """The platforms named by a list like qemu,xen-pv, in the order of the table; None: all that need not be named."""
     if text is None:
-        return list(PLATFORMS.values())
+        return [platform for platform in PLATFORMS.values() if not platform.on_demand]
     names = [name.strip() for name in text.split(",")]
     for name in names:
         if name not in PLATFORMS:

@@ -255,7 +255,7 @@ def judge(result):
 
 def _did_not_start(result):
     """What to say of a machine on which neither a hypervisor nor the guest said anything."""
-    if result.reason.startswith("QEMU did not start") or not result.platform.startswith("xen"):
+    if result.reason.startswith("the emulator did not start") or not result.platform.startswith("xen"):
         return result.reason
     return f"the hypervisor did not start: {result.reason}"
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from . import bundle, controls, platforms, report, repro, repros, runs, wanted
+from . import bundle, controls, platforms, qemu, report, repro, repros, runs, wanted
 from .common import EXIT_FAIL, EXIT_PASS, EXIT_SKIP, ROOT, build_dir, short, usage
 
 
@@ -97,7 +97,7 @@ def print_gdb(image, function, xen_path):
     symbols = xen_path.parent / "xen-syms" if xen_path else None
     if symbols and symbols.exists():
         words.append(f"-ex 'add-symbol-file {symbols}'")
-    words += [f"-ex 'target remote 127.0.0.1:{platforms.GDB_PORT}'", f"-ex 'hbreak {function}'", "-ex continue"]
+    words += [f"-ex 'target remote 127.0.0.1:{qemu.GDB_PORT}'", f"-ex 'hbreak {function}'", "-ex continue"]
     print(f"waiting for a debugger, in another terminal (in {ROOT}):", " ".join(words), sep="\n  ", flush=True)
 
 

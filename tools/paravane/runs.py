@@ -155,7 +155,8 @@ class RunDirectory:
         hint = f"# By hand: type {promise} and Enter when the guest asks.\n" if promise else ""
         (directory / "command").write_text(hint + shell_line(argv) + "\n")
         probe = options.run.startswith("repro:") and options.xen is not None
-        machine = Machine(argv, directory, options.timeout, promise, terminal, stop, probe, watch)
+        below = platform.emulator.RUNS_BELOW
+        machine = Machine(argv, directory, options.timeout, promise, terminal, stop, probe, watch, below)
         ending = machine.run()
         result = _result(platform, directory, machine.said, ending, options)
         (directory / "result.json").write_text(json.dumps(result.plain(), indent=1) + "\n")

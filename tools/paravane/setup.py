@@ -1,7 +1,8 @@
 """What this computer must have, and how it gets it: from the distribution's packages only.
 
 tools/packages.txt is the list. On Debian 12 what is missing is installed, if that is allowed; a
-computer that is set up already costs one look at dpkg's data.
+computer that is set up already costs one look at dpkg's data. Optional packages are installed along with others
+or by ./run.sh setup, and nothing fails without them.
 """
 
 import glob
@@ -14,9 +15,11 @@ from .common import ROOT, Trouble
 _LIST = ROOT / "tools" / "packages.txt"
 
 
-def packages():
-    """[(package, proof, why)]: proof is a command, or a path pattern, that the package brings."""
-    lines = [line.strip() for line in _LIST.read_text().splitlines()]
+def packages(optional=False):
+    """[(package, proof, why)], without or only the optional ones: proof is a command, or a path pattern, that the
+    package brings."""
+    required, _, more = _LIST.read_text().partition("\n[optional]\n")
+    lines = [line.strip() for line in (more if optional else required).splitlines()]
     return [tuple(line.split(None, 2)) for line in lines if line and line[0] != "#"]
 
 
@@ -29,9 +32,9 @@ def is_debian_12():
     return release.get("ID") == "debian" and release.get("VERSION_ID", "").strip('"') == "12"
 
 
-def missing():
+def missing(optional=False):
     """The packages that are not there."""
-    listed = packages()
+    listed = packages(optional)
     if not is_debian_12():
         return [name for name, proof, _ in listed if not _proved(proof)]
     done = subprocess.run(
@@ -59,6 +62,27 @@ def ensure():
             "missing (by the names of Debian 12's packages): " + " ".join(absent)
             + "; install them with this system's package manager"
         )
+    _install(absent, packages())
+    absent = missing()
+    if absent:
+        raise Trouble("still missing after the installation: " + " ".join(absent))
+    ensure_optional()
+
+
+def ensure_optional():
+    """Installs the optional packages that are missing, or says why it does not."""
+    absent = missing(optional=True)
+    if not absent:
+        return
+    try:
+        if not is_debian_12():
+            raise Trouble("these are the names of Debian 12's packages")
+        _install(absent, packages(optional=True))
+    except Trouble as trouble:
+        print(f"optional and not installed: {' '.join(absent)}: {trouble}", flush=True)
+
+
+def _install(absent, listed):
     install = ["apt-get", "install", "-y", "--no-install-recommends", *absent]
     as_root = [] if os.geteuid() == 0 else ["sudo", "-n"]
     if not _allowed(as_root):
@@ -66,7 +90,7 @@ def ensure():
             "packages are missing and need root to install; run: "
             f"sudo apt-get update && sudo {' '.join(install)}"
         )
-    why = {name: reason for name, _, reason in packages()}
+    why = {name: reason for name, _, reason in listed}
     print("installing from the distribution:")
     for name in absent:
         print(f"  {name:28} {why[name]}", flush=True)
@@ -74,9 +98,6 @@ def ensure():
     for command in ([*env, "apt-get", "update", "-q"], [*env, *install, "-q"]):
         if subprocess.run(command, stdin=subprocess.DEVNULL, check=False).returncode != 0:
             raise Trouble(f"failed: {' '.join(command)}")
-    absent = missing()
-    if absent:
-        raise Trouble("still missing after the installation: " + " ".join(absent))
 
 
 def _allowed(as_root):

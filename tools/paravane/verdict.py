@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 # The status QEMU ends with when a guest writes its verdict to isa-debug-exit: 2 * code + 1.
 DEBUG_EXIT = {"PASS": 33, "FAIL": 35, "SKIP": 37, "ERROR": 39}
-_QEMU_REFUSES = 1  # the status QEMU ends with if it does not make the machine; no verdict gives it
+_REFUSES = 1  # the status an emulator ends with if it does not make the machine; no verdict gives it
 
 
 @dataclass(frozen=True)
@@ -21,8 +21,8 @@ class Verdict:
 
 def judge(said, ending, wants_ktap):
     """The verdict on a Transcript and the machine's Ending; wants_ktap: a suite ran."""
-    if ending.how == "exit" and ending.code == _QEMU_REFUSES and ending.message and not said.banner:
-        return Verdict("ERROR", f"QEMU did not start the machine: {ending.message}")
+    if ending.how == "exit" and ending.code == _REFUSES and ending.message and not said.banner:
+        return Verdict("ERROR", f"the emulator did not start the machine: {ending.message}")
     broken = _crash(said, ending)
     if broken:
         return Verdict("FAIL", broken)
@@ -64,12 +64,13 @@ def _no_verdict(said, ending):
         where = where if said.banner else ", before the guest's first line"
         return f"TIMEOUT after {ending.limit}{where}"
     if not said.banner and ending.message:
-        return f"QEMU ended with status {ending.code}: {ending.message}"
-    reason = "CRASH (the machine reset or QEMU ended without a verdict"
+        return f"the emulator ended with status {ending.code}: {ending.message}"
+    reason = "CRASH (the machine reset or the emulator ended without a verdict"
     if ending.how == "over":
         reason = "CRASH (the machine halted without a verdict"
     reason += ")" if said.banner else ", before the guest's first line)"
-    return reason + (f": {said.xen_reason}" if said.xen_reason else "")
+    why = said.xen_reason or (ending.how == "exit" and ending.code and ending.message)
+    return reason + (f": {why}" if why else "")
 
 
 def _inconsistency(said, ending, wants_ktap):
@@ -91,7 +92,7 @@ def _inconsistency(said, ending, wants_ktap):
     if ending.how == "timeout":
         return f"verdict {said.verdict}, but the machine did not shut down within {ending.limit}"
     if ending.how == "exit" and ending.code not in (DEBUG_EXIT[said.verdict], 0)[: 1 if ending.tells else 2]:
-        return f"verdict {said.verdict}, but QEMU ended with status {ending.code}"
+        return f"verdict {said.verdict}, but the emulator ended with status {ending.code}"
     if said.restarts:
         return f"verdict {said.verdict}, but the machine is to start again"
     return ""

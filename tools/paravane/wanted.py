@@ -1,4 +1,4 @@
-"""Which machine a command wants: --qemu, --cpu and --machine. Only QEMU knows which models and options it
+"""Which machine a command wants: --qemu, --cpu and --machine. Only the emulator knows which models and options it
 has, so it is asked before anything runs: what it refuses is a mistake of the caller's, not a failure of the image.
 """
 
@@ -57,10 +57,10 @@ def one(asked, caller, chosen, options, missing=EXIT_USAGE):
 
 
 def _ask(platform, options, asked):
-    """Have QEMU make the machine of one platform."""
+    """Have the emulator make the machine of one platform."""
     if platforms.lacking(platform, options.mem, options.xen is not None, bool(options.emulator)):
         return
     refusal = platform.refusal(options.boot(None, None, None, []))
     if refusal:
         said = "".join(f" {option} {getattr(asked, option[2:])}" for option in OPTIONS[1:] if getattr(asked, option[2:]))
-        raise usage(f"{platform.name}: QEMU does not make a machine{said and ' with' + said}: {refusal}")
+        raise usage(f"{platform.name}: {platform.emulator.NAME} does not make a machine{said and ' with' + said}: {refusal}")

@@ -8,7 +8,7 @@ import unittest
 from pathlib import Path
 from unittest import mock
 
-from paravane import image, iso, platforms, xen
+from paravane import image, iso, platforms, qemu, xen
 from paravane.common import ROOT, Trouble
 
 
@@ -122,7 +122,7 @@ class CommandTest(unittest.TestCase):
     def test_other_cpus_and_machines(self):
         def made(platform, **more):
             boot = platforms.Boot(Path("/i"), Path("/m"), self.scratch, **more)
-            argv = platforms.PLATFORMS[platform].emulator(boot)
+            argv = qemu.machine(platforms.PLATFORMS[platform], boot)
             return [argv[i + 1] for i, word in enumerate(argv) if word in ("-machine", "-cpu")]
 
         self.assertEqual(made("qemu"), ["q35", "max"])

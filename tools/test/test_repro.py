@@ -233,7 +233,7 @@ class JudgeTest(unittest.TestCase):
         """Neither a QEMU that refuses the machine nor a Xen that prints nothing is the guest's fault."""
         verdict, reason = self.judge([], "exit", 1, message="unable to find CPU model 'x'")
         self.assertEqual(verdict, "cannot-tell")
-        self.assertEqual(reason, "QEMU did not start the machine: unable to find CPU model 'x'")
+        self.assertEqual(reason, "the emulator did not start the machine: unable to find CPU model 'x'")
         verdict, reason = self.judge([])
         self.assertEqual(verdict, "cannot-tell")
         self.assertIn("the hypervisor did not start", reason)

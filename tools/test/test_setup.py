@@ -14,7 +14,8 @@ from paravane.common import Trouble
 
 class SetupTest(unittest.TestCase):
     def ensure(self, absent, **patches):
-        """setup.ensure() on a Debian 12 where these packages are missing, each time it looks."""
+        """setup.ensure() on a Debian 12 where these packages are missing, each time it looks: first for those that
+        are required, and for the optional ones after an installation."""
         with contextlib.ExitStack() as stack:
             stack.enter_context(mock.patch.object(setup, "missing", mock.Mock(side_effect=absent)))
             for name, value in {"is_debian_12": True, **patches}.items():
@@ -49,11 +50,18 @@ class SetupTest(unittest.TestCase):
             return shown, calls.read_text().splitlines()
 
     def test_installs_and_says_so(self):
-        shown, calls = self.with_apt("exit 0", [["ovmf"], []])
+        shown, calls = self.with_apt("exit 0", [["ovmf"], [], []])
         self.assertIn("ovmf                         UEFI firmware", shown)
         self.assertEqual(
             calls, ["update -q", "install -y --no-install-recommends ovmf -q"]
         )
+
+    def test_optional_packages_come_along_and_may_be_absent(self):
+        shown, calls = self.with_apt("exit 0", [["ovmf"], [], ["bochs"]])
+        self.assertIn("bochs                        a second emulator", shown)
+        self.assertIn("install -y --no-install-recommends bochs -q", calls)
+        shown, _ = self.with_apt('case "$*" in *bochs*) exit 100; esac', [["ovmf"], [], ["bochs"]])
+        self.assertRegex(shown, "optional and not installed: bochs: failed: .*apt-get install")
 
     def test_failures_are_told(self):
         with self.assertRaisesRegex(Trouble, "failed: .*apt-get update"):
@@ -62,8 +70,9 @@ class SetupTest(unittest.TestCase):
             self.with_apt("exit 0", [["ovmf"], ["ovmf"]])
 
     def test_list(self):
-        listed = setup.packages()
+        listed = setup.packages() + setup.packages(optional=True)
         self.assertEqual(len({name for name, _, _ in listed}), len(listed))
+        self.assertEqual([name for name, _, _ in setup.packages(optional=True)], ["bochs", "bochs-sdl"])
         self.assertTrue(all(why for _, _, why in listed))
 
     @unittest.skipUnless(setup.is_debian_12() and not setup.missing(), "not a set-up Debian 12")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from elf import Elf
 
-from .. import module, platforms
+from .. import emulators, module, platforms
 from ..common import EXIT_FAIL, EXIT_USAGE, build_dir
 from ..verdict import DEBUG_EXIT
 from .step import Skipped, boot, check, communicate, end, start
@@ -219,7 +219,7 @@ def _halts(scratch):
 def _refusals(scratch):
     """What stops the kernel before it has a backend is named on the console."""
     no_nx = Path(scratch) / "qemu-without-nx"
-    no_nx.write_text(f'#!/bin/sh\nexec {platforms.qemu_binary()} "$@" -cpu qemu64,-nx\n')
+    no_nx.write_text(f'#!/bin/sh\nexec {emulators.default()} "$@" -cpu qemu64,-nx\n')
     no_nx.chmod(0o755)
     words = r"backend xen-pv refuses: this CPU .*NX(.|\n)*verdict ERROR: no backend can run"
     yield boot("a CPU without NX", "xen-pv", status=EXIT_USAGE, words=words, env=(("QEMU", str(no_nx)),))

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tarfile
 
-from .. import platforms, runs
+from .. import emulators, platforms, runs
 from ..common import EXIT_FAIL, EXIT_USAGE, ROOT, build_dir
 from ..entry_state import CODE
 from ..verdict import DEBUG_EXIT
@@ -59,15 +59,15 @@ def _set_breakpoint():
 
 def _lacking_cpus(scratch):
     """CPUs that miss what the kernel needs: one line, on the serial port and on the debug port."""
-    env = _qemu(scratch, "no-nx", f'exec {platforms.qemu_binary()} "$@" -cpu qemu64,-nx')
+    env = _qemu(scratch, "no-nx", f'exec {emulators.default()} "$@" -cpu qemu64,-nx')
     words = rf"this CPU has no NX(.|\n)*{_PASS}"
     yield boot("CPU without NX", "qemu", "--append", "test=boot.*,cpu.*,kernel.*,mm*,user.*,libc*", words=words, env=env)
     yield boot("CPU without NX, two of them", "qemu", "--smp", "2", "--append", "test=smp.*", words=words, env=env)
     for cpu, words in (("n270", "no 64-bit mode"), ("qemu64,-lm", "no 64-bit mode")):
-        env = _qemu(scratch, cpu, f'exec {platforms.qemu_binary()} "$@" -cpu {cpu}')
+        env = _qemu(scratch, cpu, f'exec {emulators.default()} "$@" -cpu {cpu}')
         yield boot(f"CPU {cpu}", "qemu", status=EXIT_USAGE, words=words, env=env)
         swap = 'for word do shift; [ "$word" = -serial ] && word=-debugcon; set -- "$@" "$word"; done'
-        env = _qemu(scratch, f"{cpu}-debug-port", f'{swap}; exec {platforms.qemu_binary()} "$@" -cpu {cpu}')
+        env = _qemu(scratch, f"{cpu}-debug-port", f'{swap}; exec {emulators.default()} "$@" -cpu {cpu}')
         yield boot(f"CPU {cpu}, debug port", "qemu", status=EXIT_USAGE, words=words, env=env)
 
 
@@ -79,14 +79,14 @@ def _words(scratch):
                           "3 words are not this kernel's and are passed over: placeholder root=/dev/sda console=hvc0")  # fmt: skip
     yield _with_words("qemu", ("tset=boot.*",), "ERROR", 'mistyped word "tset=boot.*" (test=?)')
     # Without ACPI QEMU appends a word for each virtio device, after the program's.
-    command = f'exec {platforms.qemu_binary()} "$@" -machine acpi=off -device virtio-rng-device'
+    command = f'exec {emulators.default()} "$@" -machine acpi=off -device virtio-rng-device'
     env = _qemu(scratch, "virtio-words", command)
     words = r"passed over: (virtio_mmio.device=\S+ ?)+\n(.|\n)*argument 1: x\n(?!argument)(.|\n)*verdict PASS"
     yield boot("words appended after the program's", "microvm", "--run", "app:hello", "--append", "-- x",
                words=words, env=env)  # fmt: skip
     # Xen appends what follows " -- " on its own line to dom0's.
     ours = 'case $word in console=com1*) word="$word -- root=/dev/xvda" ;; esac'
-    command = f'for word do shift; {ours}; set -- "$@" "$word"; done; exec {platforms.qemu_binary()} "$@"'
+    command = f'for word do shift; {ours}; set -- "$@" "$word"; done; exec {emulators.default()} "$@"'
     env = _qemu(scratch, "xen-words", command)
     words = r"passed over: root=/dev/xvda\n(.|\n)*argument 1: x\n(?!argument)(.|\n)*verdict PASS"
     for platform in ("xen-pv", "xen-pvh"):
@@ -143,7 +143,7 @@ def _memory(scratch):
                 words=rf"memory: 5\d\d of 5\d\d MiB free(.|\n)*{_PASS}", qemu_words=dimm)  # fmt: skip
     for low, mem, left in (("512M", 1024, 512), ("32M", 1024, 992), ("2G", 3072, 1024)):
         far = f"-machine max-ram-below-4g={low} -cpu max,phys-bits=42 -global q35-pcihost.pci-hole64-size=1T"
-        env = _qemu(scratch, f"far-{low}", f'exec {platforms.qemu_binary()} "$@" {far}')
+        env = _qemu(scratch, f"far-{low}", f'exec {emulators.default()} "$@" {far}')
         words = rf"{left} MiB of RAM are left unused: they are above 512 GiB(.|\n)*{_PASS}"
         yield boot(f"{low} of RAM, the rest at 1 TiB", "qemu", "--mem", str(mem), "--append", "test=boot.*",
                    words=words, env=env)  # fmt: skip
@@ -165,7 +165,7 @@ def _modules(scratch):
         tar.add(ROOT / "README.md", "README.md")
     for name, path in (("not an archive", ROOT / "README.md"), ("an archive", archive)):
         for tests in ("boot.m*", "libc_files.*"):
-            argv = ["timeout", "300", platforms.qemu_binary(), "-accel", "tcg", "-m", "256", "-cpu", "max", "-nodefaults"]
+            argv = ["timeout", "300", emulators.default(), "-accel", "tcg", "-m", "256", "-cpu", "max", "-nodefaults"]
             argv += ["-display", "none", "-serial", "stdio", "-device", "isa-debug-exit,iobase=0xf4,iosize=0x4"]
             argv += ["-kernel", build_dir() / "paravane.elf", "-initrd", path, "-append", f"test={tests}"]
             yield Step(f"qemu: {tests} with another module, {name}", argv, DEBUG_EXIT["PASS"],
@@ -176,7 +176,7 @@ def _boot(scratch, name, platform, symbol, changes, *more, qemu_words="", **expe
     """A boot on a QEMU whose state is changed where symbol's code is about to run (entry_state.py)."""
     tool = ROOT / "tools" / "paravane" / "entry_state.py"
     words = " ".join([f"{_physical(symbol):#x}", *changes])
-    script = f'exec {sys.executable} -B {tool} {words} -- {platforms.qemu_binary()} "$@" {qemu_words}'
+    script = f'exec {sys.executable} -B {tool} {words} -- {emulators.default()} "$@" {qemu_words}'
     env = _qemu(scratch, re.sub(r"\W+", "-", f"{platform}-{name}"), script)
     return boot(name, platform, *more, env=env, **expected)
 

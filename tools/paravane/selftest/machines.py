@@ -1,6 +1,6 @@
 """Steps of `./run.sh test`: machines with more and less memory, with other clocks, and a few of the sweep."""
 
-from .. import platforms
+from .. import emulators
 from .step import RUN, RUN_LIMIT, Step, boot
 
 # Tests of what depends on the size of the memory.
@@ -10,6 +10,7 @@ _OF_MEMORY = ["--append", "test=boot.*,kernel.*,mm*,threads.*,libc*"]
 def steps(scratch):
     yield from _sizes()
     yield from _clocks(scratch)
+    yield boot("an independent model of the CPU", "bochs", "--append", "test=irq.*", words=r"paravane: verdict PASS\n")
     sample = ["suite", *RUN_LIMIT, "--jobs", "1", "--machines", "sample"]
     yield Step("a few of the sweep's machines", RUN + sample, words=r"machines as expected, 0 not")
 
@@ -35,7 +36,7 @@ def _clocks(scratch):
         ("microvm", "pit=off,rtc=off", r"warn\] no HPET, ACPI PM timer, PIT or RTC, and no TSC rate by CPUID: \d+ kHz"),
     )):  # fmt: skip
         qemu = scratch / f"qemu-clock-{number}"
-        qemu.write_text(f'#!/bin/sh\nexec {platforms.qemu_binary()} "$@" -machine {machine}\n')
+        qemu.write_text(f'#!/bin/sh\nexec {emulators.default()} "$@" -machine {machine}\n')
         qemu.chmod(0o755)
         more = ["--append", "test=irq.*"]
         words += r"(.|\n)*verdict PASS"
