@@ -84,14 +84,19 @@ static void read_command_line(const char *line)
                  cmdline.nr_foreign, cmdline.foreign);
 }
 
-/* pv=: the detected backend is replaced before anything relies on it. */
+/* pv=: replace the detected backend before anything relies on it. */
 static void force_backend(void)
 {
+    const char *detected = pv_backend_name();
+    char platform[64];
+
     if (!cmdline.pv[0])
         return;
     check("pv=", cmdline.pv, pv_select_forced(cmdline.pv));
     trap_init();
-    banner();
+    pv_banner(platform, sizeof(platform));
+    log_info("pv=%s: backend %s (%s) instead of %s", cmdline.pv, pv_backend_name(), platform,
+             detected);
 }
 
 /* plant=, mutate=: something wrong, which must be noticed. */
