@@ -27,7 +27,7 @@ class Elf:
     ValueError if the file is no such ELF."""
 
     def __init__(self, path):
-        self.data = Path(path).read_bytes()
+        self.data = bytearray(Path(path).read_bytes())
         if self.data[:6] != b"\x7fELF\x02\x01":
             raise ValueError(f"{path}: not a 64-bit little-endian ELF file")
         segments, sections = struct.unpack_from("<QQ", self.data, 32)
@@ -61,5 +61,5 @@ class Elf:
         for _, kind, flags, start, offset, size, *_ in self.sections:
             inside = start <= address and address + count <= start + size
             if flags & SHF_ALLOC and kind != SHT_NOBITS and inside:
-                return self.data[offset + address - start :][:count]
+                return bytes(self.data[offset + address - start :][:count])
         return b""
