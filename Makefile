@@ -54,7 +54,7 @@ LDFLAGS := -nostdlib -static --build-id=none -z max-page-size=0x1000 -z noexecst
 	--gc-sections --fatal-warnings
 LDFLAGS += $(if $(findstring lld,$(LD)),,--no-warn-rwx-segments)
 
-DIRS := boot kernel lib mm pv pv/native pv/xen pv/xen/pv pv/xen/pvh test repro repro/kit
+DIRS := boot kernel lib mm pv pv/native pv/xen pv/xen/pv pv/xen/pvh pv/stub test repro repro/kit
 DIRS := $(filter-out $(WITHOUT) $(addsuffix /%,$(WITHOUT)),$(DIRS))
 # test/libc*.c stand on newlib: they are part of the programs' world (tools/programs.mk).
 SRCS := $(sort $(filter-out test/libc%.c $(if $(filter names,$(WITHOUT)),kernel/symtab.c),$(wildcard $(addsuffix /*.c,$(DIRS)) $(addsuffix /*.S,$(DIRS)))))

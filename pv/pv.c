@@ -18,6 +18,11 @@ static const struct pv_backend *const backends[] = {
     &pv_backend_native,
 };
 
+/* Selected by pv=NAME only, never detected: a backend under construction. */
+static const struct pv_backend *const by_name_only[] = {
+    &pv_backend_stub,
+};
+
 static const struct pv_backend *selected; /* Written: by pv_select */
 
 /* How we were entered: kept for pv_select_forced. Written: by pv_select. */
@@ -154,10 +159,22 @@ const struct pv_backend *pv_select(enum boot_protocol protocol, u64 loader_info)
     return NULL;
 }
 
-const char *pv_select_forced(const char *name)
+static const struct pv_backend *backend_named(const char *name)
 {
     for (size_t i = 0; i < ARRAY_SIZE(backends); i++)
         if (!strcmp(backends[i]->name, name))
-            return backends[i] == selected ? NULL : try_backend(backends[i]);
-    return "no such backend; known are: xen-pv, xen-pvh, native";
+            return backends[i];
+    for (size_t i = 0; i < ARRAY_SIZE(by_name_only); i++)
+        if (!strcmp(by_name_only[i]->name, name))
+            return by_name_only[i];
+    return NULL;
+}
+
+const char *pv_select_forced(const char *name)
+{
+    const struct pv_backend *backend = backend_named(name);
+
+    if (!backend)
+        return "no such backend; known are: xen-pv, xen-pvh, native, stub";
+    return backend == selected ? NULL : try_backend(backend);
 }

@@ -147,6 +147,7 @@ struct pv_backend {
 extern const struct pv_backend pv_backend_native;
 extern const struct pv_backend pv_backend_xen_pv;
 extern const struct pv_backend pv_backend_xen_pvh;
+extern const struct pv_backend pv_backend_stub;
 
 bool pv_cpus_are_up(u64 cpus); /* all of them */
 

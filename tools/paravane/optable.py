@@ -21,6 +21,7 @@ CLASSES = {
 # The symbol of a backend's table of a class; a compiler may append to the name of a static one.
 CLASS_TABLE = re.compile(r"(?:native|xen(?:_pvh?)?)_([a-z]+)_ops(?:\.[\w.]+)?")
 
+STUB = "pv/stub/"
 _COMMENT = re.compile(r"/\*(.*?)\*/", re.S)
 _TOKEN = re.compile(r"/\*.*?\*/|\bPV_(?:CLASS_BEGIN|CLASS_END|CONTEXT|OP|HOT)\s*\(", re.S)
 _TABLE = re.compile(r"^(?:static )?const struct pv_(\w+)_ops (\w+) = \{(.*?)^\};", re.S | re.M)
@@ -91,8 +92,8 @@ class OpTable:
 
 
 def read(root):
-    """The OpTable of the tree at root."""
-    code = {path: text for path, text in _texts(root, "pv") if path.endswith((".c", ".S"))}
+    """The OpTable of the tree at root. The stub's tables say nothing about ops."""
+    code = {path: text for path, text in _texts(root, "pv") if path.endswith((".c", ".S")) and not path.startswith(STUB)}
     ops = parse_ops((root / "pv/ops.def").read_text())
     tests = [t for path, text in _texts(root, "test", ".c") for t in parse_tests(text, path)]
     _check_citations(ops, tests)

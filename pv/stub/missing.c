@@ -1,0 +1,42 @@
+/* See pv/stub/missing.h. */
+#include "pv/stub/missing.h"
+
+enum { STATUS_FAIL = 1 };
+
+/*
+ * Report on the raw console, which needs no op. caller is the address after the call, which the
+ * runner turns into a function's name.
+ */
+static __noreturn void report_missing(const char *op, u32 line, const void *caller)
+{
+    pv_raw_print("\nparavane: PANIC: op %s of backend %s is not written: its contract is at "
+                 "pv/ops.def:%u, the order of work in docs/backend.md\n"
+                 "  #0 %016lx\n"
+                 "paravane: verdict FAIL: op %s is not written\n",
+                 op, pv_backend_name(), line, (unsigned long)caller, op);
+    pv_raw_end(STATUS_FAIL);
+}
+
+/* The arguments of an op that is not written are not used. */
+#pragma GCC diagnostic ignored "-Wunused-parameter"
+#define PV_CLASS_BEGIN(class)
+#define PV_OP(class, ret, name, params, args) \
+    ret missing_##name params \
+    { \
+        report_missing(#name, __LINE__, __builtin_return_address(0)); \
+    }
+#define PV_CLASS_END(class)
+#include "pv/ops.def"
+#undef PV_CLASS_BEGIN
+#undef PV_OP
+#undef PV_CLASS_END
+
+#define PV_CLASS_BEGIN(class)                 const struct pv_##class##_ops missing_##class##_ops = {
+#define PV_OP(class, ret, name, params, args) .name = missing_##name,
+#define PV_CLASS_END(class) \
+    } \
+    ;
+#include "pv/ops.def"
+#undef PV_CLASS_BEGIN
+#undef PV_OP
+#undef PV_CLASS_END
