@@ -156,6 +156,13 @@ struct kit_exit kit_user32(const void *code, size_t size, struct kit_regs *regs,
 const char *kit_exit_text(const struct kit_exit *exit);
 
 /*
+ * Let ring 3 raise a vector by int, on Xen PV. QEMU before 8.0 makes Xen take it for vector * 2
+ * (docs/facts.md), so that has to be a vector too. kit_is_int: did ring 3 end by it?
+ */
+void kit_int_gate(u8 vector);
+bool kit_is_int(const struct kit_exit *exit, u8 vector);
+
+/*
  * The pages of that address space, as ring 3 addresses them. The code is copied to the first, once
  * for each run; of the stack's page the last 64 bytes are in use at the start, the rest is the
  * repro's. Return the same page as the kernel addresses it.

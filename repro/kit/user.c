@@ -109,6 +109,25 @@ struct kit_exit kit_user32(const void *code, size_t size, struct kit_regs *regs,
     return run(code, size, regs, rflags, USER_CS32);
 }
 
+/* A trap gate for ring 3. Events are masked, as for every other vector of the kernel's. */
+static struct trap_info int_gate(u8 vector)
+{
+    return (struct trap_info){vector, 3 | 4, FLAT_KERNEL_CS, (u64)pv_vector_stubs[vector]};
+}
+
+void kit_int_gate(u8 vector)
+{
+    struct trap_info table[3] = {int_gate(vector), int_gate((u8)(vector * 2))};
+
+    kit_needs(KIT_XEN_PV);
+    MUST(hc_set_trap_table(table));
+}
+
+bool kit_is_int(const struct kit_exit *left, u8 vector)
+{
+    return left->vector == vector || left->vector == vector * 2u;
+}
+
 const char *kit_exit_text(const struct kit_exit *left)
 {
     static char text[96];
