@@ -62,10 +62,12 @@ OBJS := $(patsubst %,$(BUILD)/obj/%.o,$(SRCS))
 IMAGE := $(BUILD)/$(if $(APP),$(basename $(notdir $(APP:/=))),paravane)
 
 # A repro from outside of the tree (REPRO=/path/to/my.c REPRO_NAME=my) makes an image of its own, repro-my.elf,
-# in which it takes the place of the tree's repro of that name.
+# in which it takes the place of the tree's repro of that name. REPRO_PART is the image's and the object's name,
+# if files of one name are to be told apart.
 ifdef REPRO
-IMAGE := $(BUILD)/repro-$(REPRO_NAME)
-OBJS := $(filter-out $(BUILD)/obj/repro/$(REPRO_NAME).c.o,$(OBJS)) $(BUILD)/obj/outside/$(REPRO_NAME).c.o
+REPRO_PART ?= $(REPRO_NAME)
+IMAGE := $(BUILD)/repro-$(REPRO_PART)
+OBJS := $(filter-out $(BUILD)/obj/repro/$(REPRO_NAME).c.o,$(OBJS)) $(BUILD)/obj/outside/$(REPRO_PART).c.o
 endif
 FIRST_LINK := $(BUILD)/obj/$(notdir $(IMAGE))
 LINKED := $(OBJS)
@@ -100,8 +102,8 @@ $(BUILD)/obj/%.c.o: %.c $(FLAGS_FILE) | $(BUILD)/include/xen
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 # A draft may have warnings, which are shown, and mean what it does to address 0.
-$(BUILD)/obj/outside/$(REPRO_NAME).c.o: CFLAGS := $(filter-out -Werror,$(CFLAGS)) -fno-delete-null-pointer-checks
-$(BUILD)/obj/outside/$(REPRO_NAME).c.o: $(REPRO) $(FLAGS_FILE) | $(BUILD)/include/xen
+$(BUILD)/obj/outside/$(REPRO_PART).c.o: CFLAGS := $(filter-out -Werror,$(CFLAGS)) -fno-delete-null-pointer-checks
+$(BUILD)/obj/outside/$(REPRO_PART).c.o: $(REPRO) $(FLAGS_FILE) | $(BUILD)/include/xen
 	@mkdir -p $(@D)
 	$(call say,CC)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<

@@ -5,10 +5,14 @@ that crashed or hangs is bad, a guest that did is cannot-tell.
 """
 
 import dataclasses
+import hashlib
 import os
 import re
+import resource
 import shutil
 import subprocess
+import tempfile
+import time
 
 from . import controls, packaged, platforms, repros, runs, suite, xen
 from .common import (
@@ -25,6 +29,12 @@ from .common import (
 from .matrix import table
 
 _TIMEOUT = 30  # seconds, if neither the caller nor the repro says otherwise
+_CPU_SECONDS = 20  # of each process of a build; the slowest takes two
+_MEMORY = 4 << 30
+_OUTPUT = 64 << 20  # bytes of each file that is written, the compiler's messages among them
+_OUTPUT_READ = 1 << 20
+_LINES_MAX = 60
+_SLOW = 3  # times as long for a Xen with assertions, which takes several times as long to boot
 FILE_PREFIX = "file "  # begins the version of a Xen that is no package
 _CONTROL_LABELS = {"bad": "broken", "good": controls.REPAIRED}
 STATUS = {"good": EXIT_PASS, "bad": EXIT_FAIL, "cannot-tell": EXIT_SKIP}
@@ -70,23 +80,19 @@ def build(repro):
     """The image that holds a repro. A file that does not compile is no answer: status 125."""
     target, words = "paravane", []
     if repro and repro.outside:
-        target = f"repro-{repro.name}"
-        words = [f"REPRO={repro.path}", f"REPRO_NAME={repro.name}"]
+        # Files of one name in several folders are not each other's.
+        part = f"{repro.name}-{hashlib.sha256(str(repro.path).encode()).hexdigest()[:8]}"
+        target = f"repro-{part}"
+        words = [f"REPRO={repro.path}", f"REPRO_NAME={repro.name}", f"REPRO_PART={part}"]
     make_dirs(build_dir())
     if not shutil.which("make"):
         raise Trouble("make is not installed; ./run.sh setup installs it", EXIT_SKIP)
-    command = ["make", "-s", f"-j{os.cpu_count() or 1}", f"BUILD={short(build_dir())}", *words]
-    with build_lock():
-        done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
-        )
-    if done.returncode != 0:
-        text = done.stdout.decode("utf-8", "replace").rstrip()
+    status, said = _make([f"BUILD={short(build_dir())}", *words])
+    if status:
         what = short(repro.path) if repro else "the image"
-        raise Trouble(f"{what} does not build:\n{text}", EXIT_SKIP)
-    if b"warning:" in done.stdout:
-        lines = done.stdout.decode("utf-8", "replace").splitlines()
-        print("\n".join(line for line in lines if not re.match(r"  [A-Z]+\t", line)), flush=True)
+        raise Trouble(f"{what} does not build{_why(said)}:\n{said}", EXIT_SKIP)
+    if "warning:" in said:
+        print("\n".join(line for line in said.splitlines() if not re.match(r"  [A-Z]+\t", line)), flush=True)
     return build_dir() / f"{target}.elf"
 
 
@@ -95,6 +101,34 @@ def hypervisors(wanted, caller):
     or no Xen, is what a failed build looks like to a bisection: status 125."""
     found = []
     for text in wanted or [None]:
+def _make(words):
+    """(status, output) of make, whose output is cut to what a reader wants of it."""
+    command = ["make", "-s", f"-j{os.cpu_count() or 1}", *words]
+    with build_lock(), tempfile.TemporaryFile() as output:
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, check=False, preexec_fn=_bound
+        )  # fmt: skip
+        output.seek(0)
+        lines = output.read(_OUTPUT_READ).decode("utf-8", "replace").rstrip().splitlines()
+    lines = [line for line in lines if not re.match("  +from .*[,:]$", line)]  # who includes whom
+    more = ["(and more lines)"] if len(lines) > _LINES_MAX else []
+    return done.returncode, "\n".join(lines[:_LINES_MAX] + more)
+
+
+def _why(said):
+    """What is to be said of a build that ended by _bound."""
+    signs = ("(and more lines)", "signal terminated", "out of memory", "limit exceeded")
+    ended = any(sign in said for sign in signs)
+    return f"; it may have reached a limit, {_CPU_SECONDS} s of CPU time or {_OUTPUT >> 20} MiB" if ended else ""
+
+
+def _bound():
+    """In the child: no compiler may run for ever, or take all memory or disk, whatever it is given."""
+    resource.setrlimit(resource.RLIMIT_CPU, (_CPU_SECONDS, _CPU_SECONDS))
+    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (_OUTPUT, _OUTPUT))
+
+
         try:
             path = xen.find(text, caller)
             if path:

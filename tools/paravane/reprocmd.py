@@ -70,7 +70,7 @@ def _named(names, caller):
     chosen = []
     for name in names:
         if (caller / name).is_dir():
-            files = sorted((caller / name).glob("*.c"))
+            files = sorted(path for path in (caller / name).glob("*.c") if path.is_file())
             if not files:
                 raise usage(f"repro: the folder {name} has no C file")
             chosen += [repros.load(path.resolve()) for path in files]

@@ -31,6 +31,7 @@ _NEEDS = ("mem", "smp", "pcpus", "timeout", "cpu")
 _TAGS = ("title", "affected", "platforms", "needs", "xen", "expect")
 _AT = re.compile(r"^\s*\*\s*@", re.M)
 _WHERE = re.compile(r"[0-9]+(\.[0-9]+)*\+?|[0-9]+\.[0-9][0-9a-z.+~-]*")
+_MAKES_PATH = re.compile(r"[A-Za-z0-9/.+,@_=~-]+")
 
 
 @dataclass
@@ -85,8 +86,13 @@ def all_repros():
 def find(wanted, caller):
     """The Repro of a name, or of a file as seen from caller."""
     if wanted.endswith(".c") or "/" in wanted:
-        path = (caller / wanted).resolve()
-        if not path.is_file():
+        try:
+            path = (caller / wanted).resolve()
+        except RuntimeError as error:
+            raise usage(f"repro: {wanted} is a symbolic link to itself") from error
+        if path.exists() and not path.is_file():
+            raise usage(f"repro: {wanted} is neither a C file nor a folder")
+        if not path.exists():
             raise Trouble(f"there is no file {wanted}", EXIT_SKIP)
         return load(path)
     known = all_repros()
@@ -96,11 +102,9 @@ def find(wanted, caller):
 
 
 def load(path):
-    """Reads a file's head."""
-    try:
-        text = path.read_text(encoding="utf-8", errors="replace")
-    except OSError as error:
-        raise Trouble(f"cannot read {path}: {error.strerror}", EXIT_SKIP) from error
+    """Reads a file's head. What is no C file at all is a mistake of the caller's (status 2); a file that is not yet,
+    or no longer, a repro is what a bisection may come by (125)."""
+    text = _text_of(path)
     registered = _REGISTERED.search(text)
     if not registered:
         raise Trouble(f'{path.name} registers nothing: it wants REPRO("{path.stem}") {{ … }}', EXIT_SKIP)
@@ -121,6 +125,20 @@ def load(path):
 
 def _take(repro, key, value):
     if key in ("title", "affected", "xen"):
+def _text_of(path):
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise usage(f"repro: cannot read {path}: {error.strerror}") from error
+    if not data.strip():
+        raise usage(f'repro: {path} is empty: it wants REPRO("{path.stem}") {{ … }}')
+    if b"\0" in data:
+        raise usage(f"repro: {path} is not C: it has bytes that are no text")
+    if not _MAKES_PATH.fullmatch(str(path)):
+        raise usage(f"repro: make cannot take a path like {str(path)!r}; letters, digits and /.+,@_=~- are fine")
+    return data.decode("utf-8", "replace")
+
+
         if getattr(repro, key):
             raise _wrong(repro.path, f"two lines of @{key}")
         setattr(repro, key, value)

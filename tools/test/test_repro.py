@@ -3,13 +3,14 @@
 import contextlib
 import gzip
 import io
+import os
 import re
 import tempfile
 import unittest
 from pathlib import Path
 from unittest import mock
 
-from paravane import archive, cli, packaged, repro, repros, runs, suite, xen
+from paravane import archive, cli, packaged, repro, reprocmd, repros, runs, suite, xen
 from paravane.common import ROOT, Trouble
 from paravane.ktap import Transcript
 from paravane.machine import Ending
@@ -95,6 +96,66 @@ class HeadTest(unittest.TestCase):
                 before = repaired[1].rpartition(".")[0] + f".{int(repaired[2]) - 1}"
                 for platform in one.platforms:
                     self.assertNotEqual(one.expected(platform, before), "good", f"{one.name} {before}")
+
+
+class BadFileTest(unittest.TestCase):
+    """What is no C file is the caller's mistake, in one line and with status 2."""
+
+    def setUp(self):
+        scratch = tempfile.TemporaryDirectory()
+        self.addCleanup(scratch.cleanup)
+        self.folder = Path(scratch.name)
+
+    def refuses(self, name, words, status=2):
+        with self.assertRaises(Trouble) as caught:
+            for one in reprocmd._named([name], self.folder):
+                self.assertTrue(one)
+        self.assertIn(words, str(caught.exception))
+        self.assertEqual(str(caught.exception).count("\n"), 0)
+        self.assertEqual(caught.exception.status, status)
+
+    def test_files(self):
+        good = 'REPRO("one") {}'
+        for name, data, words, status in (
+            ("empty.c", b"", "is empty", 2),
+            ("blank.c", b" \n\n", "is empty", 2),
+            ("binary.c", b"\x7fELF\0\0", "is not C", 2),
+            ("with blank.c", good.encode(), "make cannot take a path", 2),
+            ("dollar$x.c", good.encode(), "make cannot take a path", 2),
+            ("nothing.c", b"int x;", "registers nothing", 125),
+        ):
+            (self.folder / name).write_bytes(data)
+            with self.subTest(name):
+                self.refuses(name, words, status)
+
+    def test_what_is_no_file(self):
+        (self.folder / "x.c").mkdir()
+        self.refuses("x.c", "the folder x.c has no C file")
+        (self.folder / "x.c" / "y.c").mkdir()
+        self.refuses("x.c", "the folder x.c has no C file")
+        os.mkfifo(self.folder / "pipe.c")
+        self.refuses("pipe.c", "neither a C file nor a folder")
+        (self.folder / "loop.c").symlink_to("loop.c")
+        self.refuses("loop.c", "a symbolic link to itself")
+        self.refuses("gone.c", "no file gone.c", 125)
+
+    def test_not_readable(self):
+        path = self.folder / "secret.c"
+        path.write_text('REPRO("secret")')
+        with mock.patch.object(Path, "read_bytes", side_effect=PermissionError(13, "Permission denied")):
+            self.refuses("secret.c", "Permission denied")
+
+    def test_a_folder(self):
+        """All files of a folder, but not its folders; two of one name have images of their own."""
+        words = []
+        for folder in ("a", "b"):
+            (self.folder / folder / "c.c").mkdir(parents=True)
+            (self.folder / folder / "one.c").write_text('REPRO("one") {}')
+        chosen = reprocmd._named(["a", "b"], self.folder)
+        self.assertEqual([one.name for one in chosen], ["one", "one"])
+        with mock.patch.object(repro, "_make", side_effect=lambda command: words.append(command) or (0, "")):
+            self.assertEqual(len({repro.build(one) for one in chosen}), 2)
+        self.assertNotEqual(words[0][-1], words[1][-1])
 
 
 class GuideTest(unittest.TestCase):

@@ -42,11 +42,17 @@ def _repros(scratch):
     yield Step("repros whose step is left out", [*skipped, "xsa-182", "xsa-213"], words="2 cannot-tell; 0 unexpected", platform="xen-pv")
     words = "UNEXPECTED: it did not come by a STEP"
     yield Step("a repro without a STEP", [*skipped, str(scratch / "outside.c")], EXIT_FAIL, words, platform="xen-pv")
+    (scratch / "corrupt.elf.c").write_bytes(b"\x7fELF\0\0")
+    (scratch / "folder.c").mkdir(exist_ok=True)
+    (scratch / "self.c").write_text('#include "self.c"\nREPRO("self") {}\n')
     for name, args, status, words in (
         ("no such repro", ["nothing"], EXIT_USAGE, "no repro is called"),
         ("no such file", ["nothing.c"], 125, "no file nothing.c"),
         ("no Xen", ["xsa-454", *on_pv, "--xen", str(scratch / "corrupt.elf")], 125, "not a Xen"),
         ("no name", [], EXIT_USAGE, "name repros, files or folders"),
+        ("a binary file", [str(scratch / "corrupt.elf.c")], EXIT_USAGE, "is not C"),
+        ("a folder called as a file", [str(scratch / "folder.c")], EXIT_USAGE, "has no C file"),
+        ("a file that includes itself", [str(scratch / "self.c"), *on_pv], 125, "does not build(.|\n)*nested depth"),
     ):
         yield Step(f"bad input: repro, {name}", RUN + ["repro", *args], status, words)
     if not platforms.lacking(platforms.PLATFORMS["xen-pv"]):
