@@ -5,6 +5,7 @@
  * @affected  a fact of the ABI, no bug
  * @platforms xen-pv
  * @expect    4=good
+ * @control   none: pushf does not trap, so nothing that Xen does shows in it
  *
  * Background: a PV guest's interrupt flag is a byte in memory, the event mask. The CPU's own flag
  * is Xen's, and set whenever a guest runs.

@@ -9,7 +9,7 @@ import traceback
 from pathlib import Path
 
 from . import bench, benchchart, benchfile, controls, emulators, hostile, iso, machines, machinetable, module
-from . import mutants, names, opreport, packaged, payloads, platforms, programs, report, reprocmd, repros, runs
+from . import mutants, names, opreport, packaged, payloads, platforms, programs, proofs, report, reprocmd, repros, runs
 from . import selftest, setup, sizes, sourcemutants, suite, wanted, xen
 from .commandline import Parser, add, build, build_app, hours, joined, not_empty, number, parse, parse_repro, run_options
 from .common import (
@@ -291,7 +291,8 @@ def _iso(args, _caller):
 
 def _list(args, _caller):
     if args == ["--repros"]:
-        print("\n".join(repros.listing(repros.all_repros())))
+        known = list(controls.load().values())
+        print("\n".join(repros.listing(repros.all_repros(), lambda one: proofs.of(one, known))))
         return EXIT_PASS
     _nothing_more("list", args)
     print("platforms:")

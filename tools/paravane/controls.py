@@ -152,7 +152,7 @@ def _extent(source, function):
     name = re.escape(function)
     label = re.search(rf"^(?:ENTRY\({name}\)|{name}:)", source, re.M)
     if label:
-        following = re.compile(r"^(?:ENTRY\(|\w+:)", re.M).search(source, label.end())
+        following = re.compile(r"^(?:ENTRY\(|[A-Za-z_]\w*:)", re.M).search(source, label.end())
         return label.start(), following.start() if following else len(source)
     head = re.search(rf"^(?:\w[\w\s*]*[\s*])?{name}\s*\([^;{{}}]*\)\s*\n\{{", source, re.M)
     if not head:

@@ -14,7 +14,7 @@ import subprocess
 import tempfile
 import time
 
-from . import controls, packaged, platforms, repros, runs, suite, xen
+from . import controls, emulators, packaged, platforms, repros, runs, suite, xen
 from .common import (
     EXIT_FAIL,
     EXIT_PASS,
@@ -56,6 +56,11 @@ class Case:
     number: int = 1  # of the cases that would have this name
     among_others: bool = False  # several repros run: what a head does not expect is expected to be good
     skipped: bool = False  # its step is left out
+    called: str = ""  # in place of the repro's name: by which control it is
+
+    @property
+    def name(self):
+        return (self.called or self.repro.name) + (f"#{self.number}" if self.number > 1 else "")
 
     @property
     def expected(self):
@@ -96,11 +101,6 @@ def build(repro):
     return build_dir() / f"{target}.elf"
 
 
-def hypervisors(wanted, caller):
-    """[(version, prepared file)] of what --xen named, or the installed one. A file that is missing,
-    or no Xen, is what a failed build looks like to a bisection: status 125."""
-    found = []
-    for text in wanted or [None]:
 def _make(words):
     """(status, output) of make, whose output is cut to what a reader wants of it."""
     command = ["make", "-s", f"-j{os.cpu_count() or 1}", *words]
@@ -129,6 +129,11 @@ def _bound():
     resource.setrlimit(resource.RLIMIT_FSIZE, (_OUTPUT, _OUTPUT))
 
 
+def hypervisors(wanted, caller):
+    """[(version, prepared file)] of what --xen named, or the installed one. A file that is missing,
+    or no Xen, is what a failed build looks like to a bisection: status 125."""
+    found = []
+    for text in wanted or [None]:
         try:
             path = xen.find(text, caller)
             if path:
@@ -164,6 +169,8 @@ def cases(chosen, on, xens, options, skip_others=False):
         for platform in wanted:
             for version, file in xens if platform.on_xen and xens else [("", None)]:
                 options_of = dataclasses.replace(own, xen=file)
+                if options.timeout is None and is_debug(version):
+                    options_of.timeout *= _SLOW
                 listed.append(Case(repro, platform, version, options_of))
     labels, seen = _labels([version for version, _ in xens]), {}
     for case in listed:
@@ -173,6 +180,10 @@ def cases(chosen, on, xens, options, skip_others=False):
         number_of.append(case)
         case.number = len(number_of)
     return listed
+
+
+def is_debug(version):
+    return version.endswith(packaged.DEBUG)
 
 
 def control_cases(chosen, known, on, options):
@@ -186,9 +197,9 @@ def control_cases(chosen, known, on, options):
         asked = [platforms.PLATFORMS[name] for name in where if not on or platforms.PLATFORMS[name] in on]
         opposite = {"good": "bad", "bad": "good"}[control.verdict]
         for build_of, promised in ((control, control.verdict), (control.unedited, opposite)):
-            version = f"{promised}:{control.name}"
+            version = f"{promised}:{control.name}" + (packaged.DEBUG if control.config else "")
             for case in cases([one], asked, [(version, xen.prepare(controls.built(build_of)))], options):
-                case.promised, case.label = promised, _CONTROL_LABELS[promised]
+                case.promised, case.label, case.called = promised, _CONTROL_LABELS[promised], control.name
                 listed.append(case)
     return listed
 
@@ -203,21 +214,24 @@ def skipped_cases(chosen, on, xens, options):
 
 def control_rows(chosen, listed):
     """The table of docs/repro.md, as lines of Markdown."""
-    yield f"Xen {controls.version()}, built from the distribution's source, broken by one edit each (repro/controls.ini):"
+    yield f"Xen {controls.version()}, built from the distribution's source, each edited as repro/controls.ini says;"
+    qemus = sorted({emulators.version_of(case.options.emulator or emulators.default()) for case in listed})
+    yield f"QEMU {', '.join(qemus)}; {time.strftime('%Y-%m-%d')}:"
     yield ""
-    yield "| control | platform | what is broken | broken | repaired |"
+    yield "| control | platform | what the edit breaks, or repairs | broken | repaired |"
     yield "|---|---|---|---|---|"
     for control in chosen:
         said = {}
         for case in listed:
-            if case.version.partition(":")[2] == control.name:
+            if case.version.partition(":")[2].removesuffix(packaged.DEBUG) == control.name:
                 said.setdefault(case.platform.name, {})[case.promised] = case.verdict
         for platform, verdicts in said.items():
-            yield f"| {control.name} | {platform} | {control.effect} | {verdicts['bad']} | {verdicts['good']} |"
+            effect = ("repairs: " if control.repairs else "") + control.effect
+            yield f"| {control.name} | {platform} | {effect} | {verdicts['bad']} | {verdicts['good']} |"
 
 
 def _brief(version):
-    return re.split("[+-]", version)[0] + (packaged.DEBUG if version.endswith(packaged.DEBUG) else "")
+    return re.split("[+-]", version)[0] + (packaged.DEBUG if is_debug(version) else "")
 
 
 def _labels(versions):
@@ -296,8 +310,7 @@ def _did_not_start(result):
 
 def name_of(case):
     """What a line of progress begins with."""
-    repro = case.repro.name + (f"#{case.number}" if case.number > 1 else "")
-    return " ".join(word for word in (repro, case.platform.name, case.label) if word)
+    return " ".join(word for word in (case.name, case.platform.name, case.label) if word)
 
 
 def one_line(case):
@@ -316,8 +329,7 @@ def render(listed):
     rows = {}
     for case in listed:
         cell = case.verdict + ("!" if case.surprise else "")
-        name = case.repro.name + (f"#{case.number}" if case.number > 1 else "")
-        rows.setdefault((name, case.platform.name), {})[case.label] = cell
+        rows.setdefault((case.name, case.platform.name), {})[case.label] = cell
     head = ["repro", "platform"] + [version or "no Xen" for version in versions]
     body = [[*key] + [cells.get(v, "-") for v in versions] for key, cells in rows.items()]
     return table(head, body)

@@ -1,8 +1,9 @@
 """The command `./run.sh repro`: from what was asked to the tables, files and the status."""
 
 import dataclasses
+import sys
 
-from . import bundle, controls, platforms, qemu, report, repro, repros, runs, wanted
+from . import bundle, controls, platforms, proofs, qemu, report, repro, repros, runs, wanted
 from .common import EXIT_FAIL, EXIT_PASS, EXIT_SKIP, ROOT, build_dir, short, usage
 
 
@@ -60,9 +61,16 @@ def run_controls(asked):
     listed = repro.control_cases(chosen, repros.all_repros(), on, options)
     directory = repro.run(listed, asked.jobs)
     repro.print_results(listed, directory)
+    lacking = [] if asked.names else proofs.check()
+    for line in lacking:
+        print(f"run.sh: {line}", file=sys.stderr)
     if not asked.names and not asked.on:
-        report.write_between(ROOT / "docs" / "repro.md", "controls", repro.control_rows(chosen, listed))
-    return EXIT_FAIL if any(case.surprise for case in listed) else EXIT_PASS if listed else EXIT_SKIP
+        guide = ROOT / "docs" / "repro.md"
+        report.write_between(guide, "controls", repro.control_rows(chosen, listed))
+        report.write_between(guide, "proofs", proofs.rows(repros.all_repros().values(), controls.load().values()))
+    if lacking or any(case.surprise for case in listed):
+        return EXIT_FAIL
+    return EXIT_PASS if listed else EXIT_SKIP
 
 
 def _named(names, caller):

@@ -9,6 +9,7 @@ A head is the first comment of the file. Of it, the lines that begin with @ are 
     @xen       words for the command line of Xen
     @expect    WHERE=VERDICT …; WHERE is VERSION, PLATFORM, or VERSION/PLATFORM; VERSION is one of Xen's, as
                far as it is given (4.14 is also 4.14.6, but not 4.1), or 4.8.2+: that one and all later ones
+    @control   none: why no Xen can be bad (proofs.py)
 
 The more is said, the stronger: 4.14/xen-pv goes before 4.14, and that before xen-pv. A VERSION+ is the
 weakest of the versions.
@@ -28,10 +29,10 @@ _COMMENT = re.compile(r"\s*/\*(.*?)\*/", re.S)
 _KEY = re.compile(r"^[ \t]*\*[ \t]*@(\w+)[ \t]+(\S.*?)[ \t]*$", re.M)
 _REGISTERED = re.compile(r'^REPRO\("([^"]*)"\)', re.M)
 _NEEDS = ("mem", "smp", "pcpus", "timeout", "cpu")
-_TAGS = ("title", "affected", "platforms", "needs", "xen", "expect")
+_TAGS = ("title", "affected", "platforms", "needs", "xen", "expect", "control")
 _AT = re.compile(r"^\s*\*\s*@", re.M)
-_WHERE = re.compile(r"[0-9]+(\.[0-9]+)*\+?|[0-9]+\.[0-9][0-9a-z.+~-]*")
 _MAKES_PATH = re.compile(r"[A-Za-z0-9/.+,@_=~-]+")
+_WHERE = re.compile(r"[0-9]+(\.[0-9]+)*\+?|[0-9]+\.[0-9][0-9a-z.+~-]*")
 
 
 @dataclass
@@ -45,6 +46,7 @@ class Repro:
     platforms: list = field(default_factory=lambda: ["xen-pv", "xen-pvh"])
     needs: dict = field(default_factory=dict)
     xen: str = ""
+    control: str = ""  # why there is no control
     expect: dict = field(default_factory=dict)
     outside: bool = False
     image: Optional[Path] = None  # which holds it, once that is built
@@ -123,8 +125,6 @@ def load(path):
     return repro
 
 
-def _take(repro, key, value):
-    if key in ("title", "affected", "xen"):
 def _text_of(path):
     try:
         data = path.read_bytes()
@@ -139,9 +139,15 @@ def _text_of(path):
     return data.decode("utf-8", "replace")
 
 
+def _take(repro, key, value):
+    if key in ("title", "affected", "xen"):
         if getattr(repro, key):
             raise _wrong(repro.path, f"two lines of @{key}")
         setattr(repro, key, value)
+    elif key == "control":
+        none, _, repro.control = value.partition(": ")
+        if none != "none" or not repro.control:
+            raise _wrong(repro.path, f"@control: {value!r} is not 'none: ' and the reason")
     elif key == "platforms":
         repro.platforms = value.split()
         for name in repro.platforms:
@@ -177,8 +183,8 @@ def _wrong(path, what):
     return Trouble(f"{path.name}: its head is wrong: {what}", EXIT_SKIP)
 
 
-def listing(repros):
-    """Lines for list --repros."""
+def listing(repros, proofs):
+    """Lines for list --repros; proofs: as proofs.of."""
     for repro in repros.values():
         yield f"{repro.name}"
         needs = " ".join(f"{name}={number}" for name, number in repro.needs.items())
@@ -190,6 +196,8 @@ def listing(repros):
             ("needs", needs),
             ("xen", repro.xen),
             ("expect", expect),
+            ("bad", "; ".join(proofs(repro)["bad"]) or repro.control),
+            ("good", "; ".join(proofs(repro)["good"])),
         ):
             if value:
                 yield f"    {key:9} {value}"

@@ -1,10 +1,12 @@
 """Positive controls: the edits that break a hypervisor, and the list of them."""
 
+import dataclasses
 import tempfile
 import unittest
 from pathlib import Path
+from unittest import mock
 
-from paravane import archive, controls, report, repros
+from paravane import archive, controls, packaged, proofs, report, repros
 from paravane.common import Trouble
 
 SOURCE = """\
@@ -31,7 +33,7 @@ static long work(struct thing *t,
     return helper(n);
 }
 """
-ASSEMBLY = "ENTRY(one)\n    popfq\n.Lhere:\n    popfq\ntwo:\n    popfq\n"
+ASSEMBLY = "ENTRY(one)\n    popfq\n.Lhere:\n1:  popfq\ntwo:\n    popfq\n"
 
 
 class EditTest(unittest.TestCase):
@@ -51,7 +53,7 @@ class EditTest(unittest.TestCase):
     def test_replace(self):
         self.assertIn("helper(n + 1)", self.edit("f.c work replace helper(n) by helper(n + 1)"))
         edited = self.edit("f.S one replace popfq by nop", ASSEMBLY)
-        self.assertEqual(edited, "ENTRY(one)\n    nop\n.Lhere:\n    nop\ntwo:\n    popfq\n")
+        self.assertEqual(edited, "ENTRY(one)\n    nop\n.Lhere:\n1:  nop\ntwo:\n    popfq\n")
 
     def test_nothing_to_edit(self):
         for line in ("f.c helper never n ==", "f.c work drop lock(t)", "f.c helper replace 2 by 3", "f.c none drop x"):
@@ -66,16 +68,42 @@ class EditTest(unittest.TestCase):
 
 class ListTest(unittest.TestCase):
     def test_the_tree(self):
-        """Every control is that of a repro, and every advisory has one, or a packaged Xen that has the bug."""
+        """Every control is that of a repro, and every repro can be seen to say bad and to say good."""
         known = repros.all_repros()
         listed = controls.load()
         for control in listed.values():
             self.assertIn(control.repro, known)
             self.assertLessEqual(set(control.platforms), set(known[control.repro].platforms))
-        controlled = {control.repro for control in listed.values()}
-        for one in known.values():
-            if not one.name.startswith("abi-") and "bad" not in one.expect.values():
-                self.assertIn(one.name, controlled)
+        self.assertEqual(proofs.check(), [])
+
+    def test_proofs(self):
+        """Of packaged hypervisors by the head, of bare metal, of controls; or the head's reason why there is none."""
+        edit = (controls.parse_edit("f.c g drop h"),)
+        breaks, repairs = controls.Control("one", "x", edit), controls.Control("one", "x", edit, repairs=True)
+
+        def lacking(expect, *listed, control=""):
+            one = repros.Repro("one", Path("one.c"), platforms=["xen-pv", "qemu"], expect=expect, control=control)
+            return [line.partition(": one")[0] for line in proofs.lacking([one], listed)]
+
+        self.assertEqual(lacking({"4": "good"}), ["no proof of bad"])
+        self.assertEqual(lacking({"4.14": "bad", "4.20": "good"}), [])
+        self.assertEqual(lacking({"4": "good"}, breaks), [])
+        self.assertEqual(lacking({"4": "bad"}), ["no proof of good"])
+        self.assertEqual(lacking({"4": "bad"}, repairs), [])
+        self.assertEqual(lacking({"4": "bad", "qemu": "good"}), [])
+        self.assertEqual(lacking({"4": "good"}, control="why"), [])
+        self.assertEqual(lacking({"4.1": "bad", "4.20": "good"}), ["no proof of bad"])  # 4.1 is not packaged
+        self.assertEqual(lacking({}), ["no proof of bad", "no proof of good"])
+        self.assertEqual(lacking({}, breaks), [])
+
+    def test_configurations(self):
+        """A control with assertions is told from the same one without, and so are their builds."""
+        one = controls.Control("one", "x", (controls.parse_edit("f.c g drop h"),))
+        debug = dataclasses.replace(one, name="one:debug", config="debug")
+        self.assertEqual((debug.repro, debug.unedited.name, one.unedited.name), ("one", "debug", "repaired"))
+        with mock.patch.object(controls, "version", return_value="4.17.5-1"):
+            self.assertEqual(controls.path_of(debug.unedited), packaged.cache_dir() / "xen-4.17.5-1-debug.elf")
+            self.assertNotEqual(controls.path_of(debug).name[-16:], controls.path_of(one).name[-16:])
 
     def test_choose(self):
         known = controls.load()
@@ -88,7 +116,9 @@ class ListTest(unittest.TestCase):
     def test_a_wrong_list(self):
         with tempfile.TemporaryDirectory() as scratch:
             for text in ("[a]\nbreaks = x\n", "[a]\nbreaks = x\nedit = f.c g sometimes h\n", "breaks = x\n",
-                         "[a]\nbreaks = x\nedit = f.c g drop h\nplatform = xen-pv\n"):  # fmt: skip
+                         "[a]\nbreaks = x\nedit = f.c g drop h\nplatform = xen-pv\n",
+                         "[a]\nbreaks = x\nrepairs = y\nedit = f.c g drop h\n",
+                         "[a]\nbreaks = x\nedit = f.c g drop h\nconfig = fast\n"):  # fmt: skip
                 path = Path(scratch, "controls.ini")
                 path.write_text(text)
                 with self.subTest(text), self.assertRaises(Trouble) as caught:

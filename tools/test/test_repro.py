@@ -387,6 +387,18 @@ class VersionTest(unittest.TestCase):
     def test_labels(self):
         labels = repro._labels(["4.14.6-1", "4.20.3+1-g", "4.20.3+2-g"])
         self.assertEqual(list(labels.values()), ["4.14.6", "4.20.3+1-g", "4.20.3+2-g"])
+        labels = repro._labels(["4.17.5+72-1", "4.17.5+72-1-debug"])
+        self.assertEqual(list(labels.values()), ["4.17.5", "4.17.5-debug"])
+
+    def test_debug(self):
+        """A build with assertions has to be named as one, and is not what a version alone names."""
+        kept = {"4.17.5+72-1": Path("a"), "4.17.5+72-1-debug": Path("b")}
+        with mock.patch.object(packaged, "cached", lambda: kept), mock.patch.object(xen, "installed", dict):
+            self.assertEqual(xen.find("4.17"), Path("a"))
+            for wanted in ("4.17-debug", "4.17.5-debug", "4.17.5+72-1-debug"):
+                self.assertEqual(xen.find(wanted), Path("b"))
+            with self.assertRaisesRegex(Trouble, "setup --controls debug"):
+                xen.find("4.14-debug")
 
 
 if __name__ == "__main__":
