@@ -39,6 +39,7 @@ SOAKS = (
     Soak("mutants", (*RUN, "mutants"), r"(score 100.0 %(.|\n)*){3}", has_end=True),
     Soak("source-mutants", (*RUN, "mutants", "--source"), r"source mutants: (\d+) of \1 killed", has_end=True),
     Soak("controls", (*RUN, "repro", *RUN_LIMIT, "--controls", "--on", "xen-pv,xen-pvh"), has_end=True, may_skip=True),
+    Soak("skipped", (*RUN, "repro", *RUN_LIMIT, "--skipped", "--all"), r"\b0 good, 0 bad, .* 0 unexpected", has_end=True),
     Soak("linux", (*RUN, "bench", *RUN_LIMIT, "--linux"), has_end=True, may_skip=True),
 )  # fmt: skip
 
