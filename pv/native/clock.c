@@ -106,15 +106,17 @@ static u64 ratio(const struct sample *s)
 }
 
 /*
- * A host that stops this CPU may make the other clock lose ticks or wrap, never gain any. So the
- * smallest ratio is the best one, and a second measurement that agrees confirms it.
+ * A host that stops this CPU may make the other clock wrap and seem to count too few ticks, never
+ * too many. So the smallest ratio is the best one, and a second measurement that agrees confirms
+ * it. A clock whose tick is longer than a measurement does not wrap, and one tick has to do.
  */
-static struct sample measure_twice(const struct reference_clock *clock, u32 wanted)
+static struct sample measure_well(const struct reference_clock *clock)
 {
-    struct sample best = measure(clock->read, clock->mask, wanted);
+    const u64 wanted = MEASURE_NS * FEMTOSECONDS_NS / clock->femtoseconds;
+    struct sample best = measure(clock->read, clock->mask, (u32)MAX(wanted, 1));
 
-    for (u32 i = 1; i < MEASUREMENTS_MAX; i++) {
-        const struct sample s = measure(clock->read, clock->mask, wanted);
+    for (u32 i = 1; i < MEASUREMENTS_MAX && wanted; i++) {
+        const struct sample s = measure(clock->read, clock->mask, (u32)wanted);
         const u64 a = ratio(&s), b = ratio(&best);
 
         if (a < b)
@@ -127,14 +129,14 @@ static struct sample measure_twice(const struct reference_clock *clock, u32 want
 
 static bool measure_tsc(void)
 {
-    const u64 wanted = MEASURE_NS * FEMTOSECONDS_NS / reference->femtoseconds;
-    const struct sample s = measure_twice(reference, (u32)wanted);
+    const struct sample s = measure_well(reference);
+    u64 ticks = s.tsc, ns = (u64)s.other * reference->femtoseconds / FEMTOSECONDS_NS;
 
-    if (reference->stop)
-        reference->stop();
     if (!s.other)
         return false;
-    set_tsc_rate(s.tsc, (u64)s.other * reference->femtoseconds / FEMTOSECONDS_NS);
+    for (; ticks >> 32; ticks /= 2) /* scale32_factor() takes 32 bits */
+        ns /= 2;
+    set_tsc_rate(ticks, ns);
     ksnprintf(source_text, sizeof(source_text), "TSC, %llu kHz, measured against %s to %llu ppm",
               (unsigned long long)(ns_to_tsc * 1000000 >> 32), reference->name,
               (unsigned long long)(s.width * 1000000 / s.tsc));

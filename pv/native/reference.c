@@ -1,8 +1,8 @@
 /*
  * The clocks whose frequency is known without asking: the HPET (IA-PC HPET specification 1.0a,
  * section 2.3.4), ACPI's power management timer (ACPI 6.4, section 4.8.3.3), channel 2 of the 8254
- * (Intel 82C54 data sheet), and the periodic flag of the RTC (MC146818A data sheet). Each is
- * started if need be and must be seen to move.
+ * (Intel 82C54 data sheet), and the seconds of the RTC (MC146818A data sheet). Each is started if
+ * need be and must be seen to move; of the RTC the measurement finds out.
  */
 #include "lib/string.h"
 #include "pv/native/cmos.h"
@@ -27,18 +27,15 @@ enum {
     PORT_61_GATE2 = 0x01,
     PORT_61_SPEAKER = 0x02,
 
+    RTC_SECONDS = 0x00,
     RTC_A = 0x0a,
-    RTC_A_RATE = 0x0f,
-    RTC_A_1024_HZ = 0x06,
-    RTC_B = 0x0b,
-    RTC_B_PERIODIC = 0x40, /* emulators set the flag only if its interrupt is enabled */
-    RTC_C = 0x0c,
-    RTC_C_PERIODIC = 0x40,
-    RTC_C_ZERO = 0x0f, /* bits that an RTC reads as zero */
+    RTC_A_UPDATING = 0x80, /* the seconds may read as anything */
+    RTC_ABSENT = 0xff,
 
     MOVES_WITHIN = 100000, /* reads; each takes a part of a microsecond */
 };
 
+#define FEMTOSECONDS_S  1000000000000000ull
 #define HPET_PERIOD_MAX 100000000u /* femtoseconds, by the specification */
 
 /* Written: by platform_init, on one CPU. */
@@ -71,32 +68,46 @@ static u32 pit_read(void)
     return 0xffffu - (low | (u32)inb(PIT_CHANNEL2) << 8);
 }
 
-/* The flag is cleared by the read, so it counts if it is read more often than it is set. */
+/*
+ * Counts the seconds that it sees begin. The RTC's faster ticks are flags that a read clears: of
+ * those that pass while a host does not run this CPU, one is left.
+ */
 static u32 rtc_read(void)
 {
-    static u32 ticks; /* Written: while time_init measures, on one CPU */
+    static u8 second; /* Written: while time_init measures, on one CPU */
+    static u32 count; /* Written: while time_init measures, on one CPU */
+    u8 now;
 
-    ticks += (cmos_read(RTC_C) & RTC_C_PERIODIC) != 0;
-    return ticks;
-}
-
-/* As the firmware left them. Written: by time_init, on one CPU. */
-static u8 rtc_a, rtc_b;
-
-static void rtc_stop(void)
-{
-    cmos_write(RTC_B, rtc_b);
-    cmos_write(RTC_A, rtc_a);
-    cmos_read(RTC_C);
+    if (cmos_read(RTC_A) & RTC_A_UPDATING)
+        return count;
+    now = cmos_read(RTC_SECONDS);
+    if (now != second)
+        count++;
+    second = now;
+    return count;
 }
 
 /* Written: by platform_init, which learns the HPET's rate. */
-static struct reference_clock hpet_clock = {"HPET", hpet_read, 0xffffffff, 0, NULL};
-static struct reference_clock pm_timer_clock = {"ACPI PM timer", pm_timer_read, 0xffffff, 279365115,
-                                                NULL}; /* 3.579545 MHz */
-static struct reference_clock pit_clock = {"PIT", pit_read, 0xffff, 838095345,
-                                           NULL}; /* 1.193182 MHz */
-static struct reference_clock rtc_clock = {"RTC", rtc_read, 0xffffffff, 976562500000, rtc_stop};
+static struct reference_clock hpet_clock = {
+    .name = "HPET",
+    .read = hpet_read,
+    .mask = 0xffffffff,
+};
+static struct reference_clock pm_timer_clock = {
+    .name = "ACPI PM timer",
+    .read = pm_timer_read,
+    .mask = 0xffffff,
+    .femtoseconds = 279365115, /* 3.579545 MHz */
+};
+static struct reference_clock pit_clock = {
+    .name = "PIT", .read = pit_read, .mask = 0xffff, .femtoseconds = 838095345, /* 1.193182 MHz */
+};
+static struct reference_clock rtc_clock = {
+    .name = "RTC",
+    .read = rtc_read,
+    .mask = 0xffffffff,
+    .femtoseconds = FEMTOSECONDS_S,
+};
 
 static bool moves(const struct reference_clock *clock)
 {
@@ -141,19 +152,9 @@ static bool pit_start(void)
     return moves(&pit_clock);
 }
 
-/* Interrupts are disabled, and irq_init drops the request that the flag makes. */
-static bool rtc_start(void)
+static bool rtc_exists(void)
 {
-    if (cmos_read(RTC_C) & RTC_C_ZERO)
-        return false;
-    rtc_a = cmos_read(RTC_A);
-    rtc_b = cmos_read(RTC_B);
-    cmos_write(RTC_A, (rtc_a & (u8)~RTC_A_RATE) | RTC_A_1024_HZ);
-    cmos_write(RTC_B, rtc_b | RTC_B_PERIODIC);
-    if (moves(&rtc_clock))
-        return true;
-    rtc_stop();
-    return false;
+    return cmos_read(RTC_A) != RTC_ABSENT || cmos_read(RTC_SECONDS) != RTC_ABSENT;
 }
 
 const struct reference_clock *native_reference_find(const struct acpi_header *hpet,
@@ -165,5 +166,5 @@ const struct reference_clock *native_reference_find(const struct acpi_header *hp
         return &pm_timer_clock;
     if (pit_start())
         return &pit_clock;
-    return rtc_start() ? &rtc_clock : NULL;
+    return rtc_exists() ? &rtc_clock : NULL;
 }

@@ -8,8 +8,7 @@ struct reference_clock {
     const char *name;
     u32 (*read)(void); /* counts up, within mask */
     u32 mask;
-    u64 femtoseconds;   /* of one tick */
-    void (*stop)(void); /* after use; or NULL */
+    u64 femtoseconds; /* of one tick */
 };
 
 /*

@@ -1,6 +1,9 @@
 """Steps of `./run.sh test`: machines with more and less memory, with other clocks, and a few of the sweep."""
 
+import sys
+
 from .. import emulators
+from ..common import ROOT
 from .step import RUN, RUN_LIMIT, Step, boot
 
 # Tests of what depends on the size of the memory.
@@ -41,3 +44,15 @@ def _clocks(scratch):
         more = ["--append", "test=irq.*"]
         words += r"(.|\n)*verdict PASS"
         yield boot(f"clock with {machine}", platform, *more, words=words, env=(("QEMU", str(qemu)),))
+    yield _on_a_busy_computer(scratch)
+
+
+def _on_a_busy_computer(scratch):
+    """While QEMU does not run, the RTC's flags are set once, however often they should have been."""
+    qemu = scratch / "qemu-stutters"
+    stutter = f"{sys.executable} -B {ROOT / 'tools' / 'paravane' / 'stutter.py'} 4 4 3"
+    qemu.write_text(f'#!/bin/sh\nexec {stutter} -- {emulators.default()} "$@" -machine pit=off\n')
+    qemu.chmod(0o755)
+    words = r"measured against RTC(.|\n)*verdict PASS"
+    more = ["--append", "test=irq.device_interrupts_at_its_rate"]
+    return boot("clock with pit=off on a computer that stutters", "microvm", *more, words=words, env=(("QEMU", str(qemu)),))
