@@ -11,12 +11,12 @@ from ..common import build_dir, short
 class Report:
     """Prints what came of each step, and keeps it for the end. total: of the steps."""
 
-    total: int = 1
+    total: int = 0  # not known yet
     outcomes: list = field(default_factory=list)
 
     def __call__(self, outcome):
         self.outcomes.append(outcome)
-        count = f"{len(self.outcomes)}/{self.total}"
+        count = f"{len(self.outcomes)}/{self.total or '?'}"
         line = f"{outcome.status:7} {count:>7}  {outcome.step.name}  ({outcome.seconds:.1f} s)"
         print(line + (f": {outcome.problem}" if outcome.problem else ""), flush=True)
         if outcome.status == "failed":

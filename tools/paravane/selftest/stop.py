@@ -6,47 +6,39 @@ import time
 from pathlib import Path
 
 from .. import emulators
-from .step import RUN, Skipped, end, start
+from .step import RUN, Skipped, check, end, start
 
 _PATIENCE = 120  # seconds for what takes one where nothing else runs
+_SUITE = ["suite", "--on", "qemu,microvm", "--jobs", "2", "--append", "plant=loop"]
+_TEST = ["test", "--jobs", "1", "--only", "qemu: planted loop"]
 
 
 def steps(_scratch):
-    yield from (interrupted, terminated, killed)
+    for what, argv, machines in (("suite", _SUITE, 2), ("test", _TEST, 1)):
+        for name, number, status in (
+            (f"{what}, Ctrl-C in the middle: status 130, one line, no machine left", signal.SIGINT, 130),
+            (f"{what}, SIGTERM in the middle: status 130, one line, no machine left", signal.SIGTERM, 130),
+            (f"{what}, killed in the middle: no machine left", signal.SIGKILL, -signal.SIGKILL),
+        ):
+            yield check(name, _stop, argv, machines, number, status)
 
 
-def interrupted():
-    """Ctrl-C in the middle: status 130, one line, no machine left"""
-    return _stop(signal.SIGINT, 130)
-
-
-def terminated():
-    """SIGTERM in the middle: status 130, one line, no machine left"""
-    return _stop(signal.SIGTERM, 130)
-
-
-def killed():
-    """the runner killed in the middle: no machine left"""
-    return _stop(signal.SIGKILL, -signal.SIGKILL)
-
-
-def _stop(number, status):
-    """Starts a suite whose guests never end, sends it a signal, looks for machines left over."""
+def _stop(argv, count, number, status):
+    """Start a command whose guests never end, send it a signal, look for machines left over."""
     if not shutil.which(emulators.default()):
         raise Skipped("QEMU is not installed")
-    argv = RUN + ["suite", "--on", "qemu,microvm", "--jobs", "2", "--append", "plant=loop"]
-    runner = start(argv)
+    runner = start(RUN + argv)
     try:
-        return _stop_runner(runner, number, status)
+        return _stop_runner(runner, count, number, status)
     finally:
         end(runner)
 
 
-def _stop_runner(runner, number, status):
-    machines = _wait_for(lambda: _descendants(runner.pid, "qemu"), lambda found: len(found) == 2)
-    if len(machines) != 2:
+def _stop_runner(runner, count, number, status):
+    machines = _wait_for(lambda: _descendants(runner.pid, "qemu"), lambda found: len(found) == count)
+    if len(machines) != count:
         runner.kill()
-        return f"{len(machines)} machines instead of 2 after {_PATIENCE} s", _drain(runner)
+        return f"{len(machines)} machines instead of {count} after {_PATIENCE} s", _drain(runner)
     runner.send_signal(number)
     output = _drain(runner)
     left = _wait_for(lambda: [pid for pid in machines if _alive(pid)], lambda found: not found)
