@@ -1,6 +1,8 @@
 /* Class 4: the local APIC, where there is one, and the clock set-up of a CPU. */
 #include "kernel/trap.h"
 #include "lib/string.h"
+#include "kernel/smp.h"
+#include "test/cpus.h"
 #include "test/lines.h"
 
 enum {
@@ -10,7 +12,14 @@ enum {
     APIC_ISR = 0x100,
     APIC_IRR = 0x200,
     APIC_LVT_TIMER = 0x320,
+    APIC_LVT_THERMAL = 0x330,
+    APIC_LVT_PERF = 0x340,
+    APIC_LVT_LINT0 = 0x350,
+    APIC_LVT_LINT1 = 0x360,
+    APIC_LVT_ERROR = 0x370,
     LVT_MASKED = 0x10000,
+    LVT_MODE = 0x700, /* how it is delivered; 0: at the vector */
+    LVT_NMI = 0x400,
     ICR_ASSERT = 0x4000,
     ICR_NMI = 0x4400, /* assert, delivery mode NMI */
 };
@@ -65,6 +74,39 @@ TEST(apic, all_registers_can_be_read, apic_read)
     for (u32 offset = 0; offset < 0x400; offset += 16)
         count += pv_apic_read(offset, &value) == 0;
     EXPECT(count > 30);
+}
+
+/*
+ * A thermal, performance or error entry that firmware left open as SMI, NMI or ExtINT would deliver
+ * what the kernel never asked for. Which entries exist the version register says (Intel SDM vol. 3,
+ * figure 11-8).
+ */
+static void look_at_lvt(void *unused)
+{
+    static const struct {
+        u32 offset, max_lvt;
+    } own[] = {{APIC_LVT_LINT0, 0}, {APIC_LVT_ERROR, 3}, {APIC_LVT_PERF, 4}, {APIC_LVT_THERMAL, 5}};
+    u32 version = 0, value = 0;
+
+    (void)unused;
+    EXPECT_EQ(pv_apic_read(APIC_VERSION, &version), 0);
+    for (u32 i = 0; i < ARRAY_SIZE(own); i++) {
+        if ((version >> 16 & 0xff) < own[i].max_lvt)
+            continue;
+        EXPECT_EQ(pv_apic_read(own[i].offset, &value), 0);
+        EXPECT_EQ(value & LVT_MASKED, LVT_MASKED);
+    }
+    EXPECT_EQ(pv_apic_read(APIC_LVT_TIMER, &value), 0);
+    EXPECT_EQ(value & LVT_MODE, 0);
+    EXPECT_EQ(pv_apic_read(APIC_LVT_LINT1, &value), 0);
+    EXPECT_EQ(value & (LVT_MODE | LVT_MASKED), LVT_NMI);
+}
+
+TEST(apic, only_the_kernels_own_sources_are_open, apic_read)
+{
+    if (!have_apic())
+        SKIP("no local APIC");
+    EXPECT_EQ(smp_call_many(online_cpus(), look_at_lvt, NULL), smp_online_count());
 }
 
 TEST(apic, task_priority_holds_interrupts_back, apic_write, apic_read)

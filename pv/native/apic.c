@@ -11,6 +11,7 @@
 #include "pv/native/vectors.h"
 
 enum {
+    CPUID1_EDX_MSR = 1 << 5,
     CPUID1_EDX_APIC = 1 << 9,
     CPUID1_ECX_X2APIC = 1 << 21,
     CPUID1_ECX_HYPERVISOR = 1u << 31,
@@ -26,6 +27,7 @@ enum {
 #define XAPIC_BROADCAST   0xffu
 #define X2APIC_BROADCAST  0xffffffffu
 #define APIC_BASE_ADDRESS 0x000ffffffffff000ull
+#define APIC_BASE_DEFAULT 0xfee00000ull /* after a reset */
 
 /* Written: at boot; every CPU has the same APIC at the same address. */
 static bool present, x2apic;
@@ -115,16 +117,48 @@ int native_apic_icr(u32 apic_id, u32 command)
     return 0;
 }
 
-static void enable_in_best_mode(u32 ecx)
+/*
+ * Firmware may have turned the APIC off in its base register, and then CPUID does not show it
+ * (section 11.4.3): turn it on. Some CPUs and emulators need a reset for that, and ignore it.
+ */
+static bool is_present(void)
+{
+    const u32 edx = cpuid(1, 0).edx;
+    u64 base;
+
+    if (edx & CPUID1_EDX_APIC)
+        return true;
+    return edx & CPUID1_EDX_MSR && !native_read_msr_safe(MSR_APIC_BASE, &base) &&
+           !native_write_msr_safe(MSR_APIC_BASE, base | APIC_BASE_ENABLE) &&
+           cpuid(1, 0).edx & CPUID1_EDX_APIC;
+}
+
+/*
+ * Move the registers back to where a reset puts them, and return the base register. Firmware may
+ * have moved them (section 11.4.5), also over RAM; no device is at the default address, to which
+ * messages are sent, and some emulators keep the registers there whatever the base register says.
+ */
+static u64 move_to_default(void)
 {
     u64 base = rdmsr(MSR_APIC_BASE);
+
+    if (base & APIC_BASE_X2APIC || (base & APIC_BASE_ADDRESS) == APIC_BASE_DEFAULT)
+        return base;
+    base = (base & ~APIC_BASE_ADDRESS) | APIC_BASE_DEFAULT;
+    wrmsr(MSR_APIC_BASE, base);
+    return base;
+}
+
+static void enable_in_best_mode(u32 ecx)
+{
+    u64 base = move_to_default();
 
     if (!(base & APIC_BASE_ENABLE))
         wrmsr(MSR_APIC_BASE, base |= APIC_BASE_ENABLE);
     if (ecx & CPUID1_ECX_X2APIC && ecx & CPUID1_ECX_HYPERVISOR && !(base & APIC_BASE_X2APIC))
         wrmsr(MSR_APIC_BASE, base |= APIC_BASE_X2APIC);
     x2apic = base & APIC_BASE_X2APIC;
-    page = mmio_at(base & APIC_BASE_ADDRESS);
+    page = mmio_at(APIC_BASE_DEFAULT);
 }
 
 bool native_apic_can_address(u32 apic_id)
@@ -134,23 +168,43 @@ bool native_apic_can_address(u32 apic_id)
 
 void native_map_apic(struct boot_info *info)
 {
-    if (cpuid(1, 0).edx & CPUID1_EDX_APIC)
-        boot_add_devices(info, rdmsr(MSR_APIC_BASE) & APIC_BASE_ADDRESS, PAGE_SIZE);
+    if (!is_present())
+        return;
+    move_to_default();
+    boot_add_devices(info, APIC_BASE_DEFAULT, PAGE_SIZE);
 }
 
+/*
+ * The local vector table: each entry, and the least that the version register's field "max LVT
+ * entry" says where it exists (section 11.4.8, figure 11-8). Firmware, or a kernel before this one,
+ * may have left any of them open, with any delivery mode.
+ */
+static void mask_own_sources(void)
+{
+    static const struct {
+        u16 offset;
+        u8 max_lvt;
+    } entries[] = {
+        {APIC_LVT_TIMER, 0}, {APIC_LVT_LINT0, 0},   {APIC_LVT_LINT1, 0}, {APIC_LVT_ERROR, 3},
+        {APIC_LVT_PERF, 4},  {APIC_LVT_THERMAL, 5}, {APIC_LVT_CMCI, 6},
+    };
+    const u32 max_lvt = native_apic_get(APIC_VERSION) >> VERSION_MAX_LVT_SHIFT & 0xff;
+
+    for (u32 i = 0; i < ARRAY_SIZE(entries); i++)
+        if (max_lvt >= entries[i].max_lvt)
+            native_apic_set(entries[i].offset, LVT_MASKED);
+}
+
+/* An APIC that SVR has not enabled keeps LINT1's entry masked, so that comes last. */
 bool native_apic_init(void)
 {
-    const struct cpuid_regs r = cpuid(1, 0);
-
-    if (!(r.edx & CPUID1_EDX_APIC))
+    if (!is_present())
         return false;
-    enable_in_best_mode(r.ecx);
+    enable_in_best_mode(cpuid(1, 0).ecx);
+    mask_own_sources();
     native_apic_set(APIC_SVR, SVR_ENABLE | VECTOR_SPURIOUS);
     native_apic_set(APIC_TPR, 0);
-    native_apic_set(APIC_LVT_TIMER, LVT_MASKED);
-    native_apic_set(APIC_LVT_LINT0, LVT_MASKED);
     native_apic_set(APIC_LVT_LINT1, LVT_NMI);
-    native_apic_set(APIC_LVT_ERROR, LVT_MASKED);
     present = true;
     native_end_left_over();
     return true;

@@ -14,9 +14,12 @@ enum {
     APIC_ISR = 0x100, /* 32 vectors in each of 8 registers */
     APIC_IRR = 0x200, /* 32 vectors in each of 8 registers */
     APIC_ESR = 0x280,
+    APIC_LVT_CMCI = 0x2f0,
     APIC_ICR_LOW = 0x300,
     APIC_ICR_HIGH = 0x310,
     APIC_LVT_TIMER = 0x320,
+    APIC_LVT_THERMAL = 0x330,
+    APIC_LVT_PERF = 0x340,
     APIC_LVT_LINT0 = 0x350,
     APIC_LVT_LINT1 = 0x360,
     APIC_LVT_ERROR = 0x370,
@@ -24,6 +27,7 @@ enum {
     APIC_TIMER_CURRENT = 0x390,
     APIC_TIMER_DIVIDE = 0x3e0,
 
+    VERSION_MAX_LVT_SHIFT = 16, /* the table's last entry, counted from 0 */
     SVR_ENABLE = 0x100,
     LVT_MASKED = 0x10000,
     LVT_NMI = 0x400,
