@@ -19,6 +19,12 @@
 #define BOOT_RSDP_MAX           36             /* ACPI 6.4, section 5.2.5.3 */
 #define BOOT_PA_MAX             ((u64)1 << 52) /* no x86 physical address is wider */
 
+/*
+ * NMIs between the entry to 64-bit mode and the kernel's trap_init. Written: on the first CPU, in
+ * NMI context (boot/early_trap.S, pv/early.c).
+ */
+extern u32 boot_early_nmis;
+
 enum boot_protocol {
     BOOT_NONE,
     BOOT_MULTIBOOT2,

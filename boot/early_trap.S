@@ -1,6 +1,7 @@
 /*
  * Exceptions between the entry to 64-bit mode and trap_init (kernel/trap.c): print one line and end the machine. The
- * kernel expects none there, so one means that the CPU, the hypervisor or the loader is not as the kernel believes.
+ * kernel expects none there, so one means that the CPU, the hypervisor or the loader is not as the kernel believes. An
+ * NMI is counted.
  */
 #include "boot/early_text.inc"
 #include "boot/layout.h"
@@ -8,6 +9,7 @@
 #include "pv/selectors.h"
 
 #define NR_EXCEPTIONS   32
+#define VECTOR_NMI      2
 #define STUB_SIZE       8
 #define GATE_SIZE       16
 #define GATE_INTERRUPT  0x8e00		/* present, privilege level 0 (Intel SDM vol. 3, section 6.14.1) */
@@ -46,11 +48,18 @@ early_stubs:
 	.endr
 
 /*
- * The CPU aligned the stack pointer to 16 bytes and pushed five words, and for some vectors an error code on top of
- * them (Intel SDM vol. 3, section 6.14.2): then the pointer is 8 bytes off here.
+ * An NMI is not the kernel's doing: firmware may have left the source of one open. Count it and return.
+ *
+ * For the others the CPU aligned the stack pointer to 16 bytes and pushed five words, and for some vectors an error code
+ * on top of them (Intel SDM vol. 3, section 6.14.2): then the pointer is 8 bytes off here.
  */
 early_trap:
-	popq	%rax
+	cmpb	$VECTOR_NMI, (%rsp)
+	jne	1f
+	addq	$8, %rsp
+	incl	boot_early_nmis(%rip)
+	iretq
+1:	popq	%rax
 	movq	$panic_vector_end, %rdi
 	movl	$2, %ecx
 	call	write_hex
@@ -95,6 +104,10 @@ early_idt_pointer:
 	.quad	early_idt
 
 	.data
+	.balign	4
+	.globl	boot_early_nmis
+boot_early_nmis:
+	.long	0
 panic_text:
 	.ascii	"\r\nparavane: PANIC: exception 0x.."
 panic_vector_end:

@@ -21,6 +21,7 @@ static struct {
 /* Written: at boot, before other CPUs are up; by tests while no IPI of the kind is sent. */
 static void (*ipi_handlers[PV_NR_IPIS])(void);
 static u64 unclaimed[NR_VECTORS]; /* Atomic: counts, added to by atomic instructions */
+static u64 unclaimed_nmis;        /* Atomic: a count, added to by atomic instructions */
 
 const struct trap_frame *irq_frame(void)
 {
@@ -76,6 +77,7 @@ void irq_on_timer(struct trap_frame *frame)
 
     c->irqs.timers++;
     timer_fire_due();
+    irq_report_nmis();
     leave(c);
 }
 
@@ -105,6 +107,30 @@ void irq_on_unclaimed(u8 vector)
 u64 irq_unclaimed(u8 vector)
 {
     return __atomic_load_n(&unclaimed[vector], __ATOMIC_RELAXED);
+}
+
+/*
+ * Firmware may leave a source of NMIs open, a chipset reports errors by them, and a host may send
+ * one by hand: the kernel continues after each.
+ */
+void irq_on_unclaimed_nmi(void)
+{
+    __atomic_fetch_add(&unclaimed_nmis, 1, __ATOMIC_RELAXED);
+}
+
+u64 irq_unclaimed_nmis(void)
+{
+    return boot_early_nmis + __atomic_load_n(&unclaimed_nmis, __ATOMIC_RELAXED);
+}
+
+void irq_report_nmis(void)
+{
+    static bool reported; /* Atomic: set by one exchange */
+
+    if (irq_unclaimed_nmis() && !READ_ONCE(reported) &&
+        !__atomic_exchange_n(&reported, true, __ATOMIC_RELAXED))
+        log_warn("NMI that the kernel did not send: counted, %llu so far; CPU %u",
+                 (unsigned long long)irq_unclaimed_nmis(), pv_this_cpu());
 }
 
 void irq_set_ipi_handler(enum pv_ipi kind, void (*handler)(void))

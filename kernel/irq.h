@@ -33,6 +33,15 @@ void irq_on_unclaimed(u8 vector);
 /* Return how many interrupts came at a vector that belongs to nothing. */
 u64 irq_unclaimed(u8 vector);
 
+/* Count an NMI that the kernel did not send. Context: NMI. */
+void irq_on_unclaimed_nmi(void);
+
+/* Return how many there were, those before trap_init included. */
+u64 irq_unclaimed_nmis(void);
+
+/* Warn about them, once: in NMI context the console's lock may be held. */
+void irq_report_nmis(void);
+
 /* The frame that the interrupt being handled came with; NULL outside of handlers. */
 const struct trap_frame *irq_frame(void);
 

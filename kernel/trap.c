@@ -155,7 +155,7 @@ static void handle_nmi(struct trap_frame *frame)
     if (smp_stop_nmi(frame))
         return;
     if (!nmi_hook || !nmi_hook(frame))
-        panic_frame(frame, "NMI that nobody expects");
+        irq_on_unclaimed_nmi();
 }
 
 /* The thread stays on its CPU: NMI handlers do not switch. */

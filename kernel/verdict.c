@@ -1,6 +1,7 @@
 /* See kernel/verdict.h. */
 #include "kernel/verdict.h"
 #include "kernel/console.h"
+#include "kernel/irq.h"
 #include "kernel/kernel.h"
 #include "kernel/smp.h"
 #include "lib/format.h"
@@ -12,6 +13,7 @@ void finish(enum verdict verdict, const char *fmt, ...)
     char reason[PRINT_MAX / 2];
     va_list ap;
 
+    irq_report_nmis();
     va_start(ap, fmt);
     smp_stop_others();
     kvsnprintf(reason, sizeof(reason), fmt, ap);

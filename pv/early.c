@@ -59,9 +59,11 @@ static void on_exception(struct trap_frame *frame, u64 fault_address)
     end("an exception");
 }
 
+/* Firmware may have left a source of NMIs open. */
 static void on_nmi(struct trap_frame *frame)
 {
-    on_exception(frame, 0);
+    (void)frame;
+    boot_early_nmis++;
 }
 
 const struct pv_upcalls pv_early_upcalls = {.exception = on_exception, .nmi = on_nmi};

@@ -2,6 +2,7 @@
  * The ways into the kernel and out of it: what the kernel runs with after each, which user mode
  * must not decide, and frames that cannot be loaded.
  */
+#include "kernel/irq.h"
 #include "kernel/trap.h"
 #include "lib/string.h"
 #include "mm/space.h"
@@ -109,6 +110,20 @@ TEST(entry, impossible_kernel_frames_end_in_an_exception, iret)
     }
     EXPECT_EQ(pv_write_user_gs_base(0), 0);
     pv_irq_enable();
+}
+
+/* ---- NMIs ---------------------------------------------------------------------------------------
+ */
+
+/* Firmware, a chipset or a host may send one: the kernel counts it and continues. */
+TEST(entry, unexpected_nmi_is_counted, send_nmi)
+{
+    const u64 before = irq_unclaimed_nmis(), end = pv_clock_ns() + 10 * NS_PER_S;
+
+    EXPECT_EQ(pv_send_nmi(pv_this_cpu()), 0);
+    while (irq_unclaimed_nmis() == before && pv_clock_ns() < end)
+        barrier();
+    EXPECT_EQ(irq_unclaimed_nmis(), before + 1);
 }
 
 /* ---- Flags -------------------------------------------------------------------------------------
