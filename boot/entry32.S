@@ -79,6 +79,8 @@ start32:
 	movl	$PHYS(boot_stack_top), %esp
 	pushl	$EFLAGS_FIXED
 	popfl					/* a leftover NT would make iretq fault */
+	movl	$DR7_FIXED, %eax
+	movl	%eax, %dr7			/* no breakpoint is left over */
 	movl	%ebx, %edi			/* cpuid clobbers %ebx */
 
 	movl	$PHYS(no_long_mode), %esi
@@ -90,6 +92,13 @@ start32:
 	cpuid
 	testl	$CPUID_LM, %edx
 	jz	refuse32
+	movl	%edx, %esi
+	movl	$MSR_EFER, %ecx
+	rdmsr
+	testl	$EFER_SVME, %eax
+	jz	1f
+	stgi					/* a hypervisor may have left all interrupts held (AMD APM vol. 2, 15.17) */
+1:	movl	%esi, %edx
 	testl	$CPUID_NX, %edx
 	jnz	1f
 	andl	$~EFER_NXE, PHYS(boot_efer)	/* page tables do without it too: pv/native/without_nx.c */
@@ -130,8 +139,6 @@ start64:
 	movl	%eax, %gs
 	movq	$boot_stack_top, %rsp
 	call	early_trap_init
-	movl	$DR7_FIXED, %eax
-	movq	%rax, %dr7			/* no breakpoint is left over */
 	set_gs_base $cpus			/* CPU 0's area (pv/cpu_area.h) */
 
 	rdtsc
