@@ -190,6 +190,9 @@ void boot_add_region(struct boot_info *bi, u64 base, u64 size, u32 type);
 /* Add the platform's devices, which win over all regions of the loader's map. */
 void boot_add_devices(struct boot_info *bi, u64 base, u64 size);
 
+/* Does the map call the byte at pa RAM? It need not be finished. */
+bool boot_is_ram(const struct boot_info *bi, u64 pa);
+
 /* What a parser returns for a map of more than BOOT_MAP_ENTRIES_MAX entries. */
 extern const char boot_map_too_long[];
 

@@ -184,6 +184,15 @@ void boot_add_devices(struct boot_info *bi, u64 base, u64 size)
     raise_types(bi, base, size, BOOT_DEVICES);
 }
 
+bool boot_is_ram(const struct boot_info *bi, u64 pa)
+{
+    u32 i = bi->map.nr_marks;
+
+    while (i && bi->map.marks[i - 1].base > pa)
+        i--;
+    return i && bi->map.marks[i - 1].type == BOOT_RAM;
+}
+
 bool boot_has_regions(const struct boot_info *bi)
 {
     return bi->map.nr_marks > 0;

@@ -254,9 +254,9 @@ int native_timer_set(u64 deadline)
 }
 
 /* Called by the op platform_init: where to look for clocks. */
-void native_clock_learn(const struct acpi_header *hpet, const struct acpi_header *fadt)
+void native_clock_learn(const struct acpi_header *fadt)
 {
-    reference = native_reference_find(hpet, fadt);
+    reference = native_reference_find(fadt);
 }
 
 const char *native_time_init(void)

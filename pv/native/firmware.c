@@ -18,27 +18,32 @@ enum {
 static struct apic_config config;
 static bool has_madt, has_mptable;
 
-static bool is_ram(const struct boot_info *info, u64 pa)
+/*
+ * Registers cannot be in RAM, nor in the image, whatever the loader's map says of that. A table
+ * that says so must not make this kernel overwrite its own memory.
+ */
+static bool is_memory(const struct boot_info *info, u64 pa)
 {
-    for (u32 i = 0; i < info->nr_regions; i++) {
-        const struct boot_region *r = &info->regions[i];
-
-        if (r->type == BOOT_RAM && pa >= r->base && pa - r->base < r->size)
-            return true;
-    }
-    return false;
+    return boot_is_ram(info, pa) || (pa >= BOOT_IMAGE_BASE && pa < info->first_free_pa);
 }
 
-/* Registers cannot be in RAM. A table that says so must not make this kernel overwrite its own
- * memory. */
-static void drop_ioapics_in_ram(const struct boot_info *info)
+bool native_add_registers(struct boot_info *info, const char *what, u64 pa)
+{
+    if (pa >= BOOT_MAP_SIZE || is_memory(info, pa)) {
+        pv_warn("%s at %#llx is ignored: %s", what, (unsigned long long)pa,
+                pa < BOOT_MAP_SIZE ? "RAM is there" : "it is above 4 GiB");
+        return false;
+    }
+    boot_add_devices(info, ALIGN_DOWN(pa, PAGE_SIZE), PAGE_SIZE);
+    return true;
+}
+
+static void drop_ioapics_in_ram(struct boot_info *info)
 {
     u32 kept = 0;
 
     for (u32 i = 0; i < config.nr_ioapics; i++)
-        if (is_ram(info, config.ioapics[i].pa))
-            pv_warn("I/O APIC at %#x is ignored: RAM is there", config.ioapics[i].pa);
-        else
+        if (native_add_registers(info, "I/O APIC", config.ioapics[i].pa))
             config.ioapics[kept++] = config.ioapics[i];
     config.nr_ioapics = kept;
 }
@@ -54,8 +59,6 @@ void native_find_apics(struct boot_info *info)
         pv_warn("%u more I/O APICs than the %u that can be used are ignored",
                 config.ioapics_left_out, APIC_IOAPICS_MAX);
     drop_ioapics_in_ram(info);
-    for (u32 i = 0; i < config.nr_ioapics; i++)
-        boot_add_devices(info, ALIGN_DOWN(config.ioapics[i].pa, PAGE_SIZE), PAGE_SIZE);
     native_map_apic(info);
 }
 

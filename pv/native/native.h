@@ -69,10 +69,16 @@ extern const u8 native_syscall_entry[], native_syscall32_entry[], native_sysente
     native_sysenter_flags_saved[];
 
 /* clock.c */
-void native_clock_learn(const struct acpi_header *hpet, const struct acpi_header *fadt);
+void native_clock_learn(const struct acpi_header *fadt);
 
 /* firmware.c: called by the op memory_map; adds to *info what has to be mapped. */
 void native_find_apics(struct boot_info *info);
+
+/*
+ * Add a page of registers that a table of the firmware names to the memory map, before it is
+ * finished. False, with a warning, if they cannot be there.
+ */
+bool native_add_registers(struct boot_info *info, const char *what, u64 pa);
 const struct apic_config *native_apic_config(void);
 const char *native_why_one_cpu(void); /* if firmware lists no other; NULL: that is all */
 
@@ -83,7 +89,7 @@ void native_rtc_learn(const struct acpi_header *fadt);
 extern const u8 native_hlt[]; /* its hlt, one byte */
 
 /* shutdown.c */
-void native_shutdown_init(const struct boot_info *info);
+void native_shutdown_init(struct boot_info *info);
 void native_raw_end(u8 status) __noreturn; /* see struct pv_backend */
 
 /* smp.c */

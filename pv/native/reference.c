@@ -8,14 +8,23 @@
 #include "pv/native/cmos.h"
 #include "pv/native/io.h"
 #include "pv/native/mmio.h"
+#include "pv/native/native.h"
 #include "pv/native/reference.h"
 
 enum {
-    ACPI_HPET_ADDRESS = 44, /* in the table of that name */
-    HPET_PERIOD = 0x004,    /* upper half of the capabilities: femtoseconds */
+    ACPI_HPET_SPACE = 40, /* in the table of that name: 0 is memory */
+    ACPI_HPET_ADDRESS = 44,
+    HPET_PERIOD = 0x004, /* upper half of the capabilities: femtoseconds */
     HPET_CONFIG = 0x010,
     HPET_COUNTER = 0x0f0,
-    HPET_ENABLE = 1,
+    HPET_TIMERS_SHIFT = 8, /* capabilities: the last timer, counted from 0 */
+    HPET_TIMERS_MASK = 0x1f,
+    HPET_TIMER = 0x100, /* a timer's configuration; 0x20 bytes each */
+    HPET_TIMER_SIZE = 0x20,
+    HPET_SIZE = HPET_TIMER + (HPET_TIMERS_MASK + 1) * HPET_TIMER_SIZE,
+    HPET_TIMER_INTERRUPTS = 1 << 2,
+    HPET_ENABLE = 1 << 0,
+    HPET_LEGACY_ROUTING = 1 << 1, /* takes the place of the PIT's and the RTC's interrupts */
 
     FADT_PM_TIMER_PORT = 76,
 
@@ -119,18 +128,44 @@ static bool moves(const struct reference_clock *clock)
     return false;
 }
 
-static bool hpet_start(const struct acpi_header *table)
+/* Its counter runs; what firmware has set it to interrupt for, and in whose place, is off. */
+static void hpet_silence(void)
+{
+    const u32 last = mmio_read32(hpet_pa) >> HPET_TIMERS_SHIFT & HPET_TIMERS_MASK;
+    const u32 config = mmio_read32(hpet_pa + HPET_CONFIG);
+
+    for (u32 i = 0; i <= last; i++) {
+        const u64 timer = hpet_pa + HPET_TIMER + i * HPET_TIMER_SIZE;
+
+        mmio_write32(timer, mmio_read32(timer) & ~(u32)HPET_TIMER_INTERRUPTS);
+    }
+    mmio_write32(hpet_pa + HPET_CONFIG, (config | HPET_ENABLE) & ~(u32)HPET_LEGACY_ROUTING);
+}
+
+void native_hpet_learn(struct boot_info *info, const struct acpi_header *table)
 {
     const u8 *const address = field(table, ACPI_HPET_ADDRESS, 8);
+    const u64 pa = address ? load64(address) : 0;
+
+    if (!pa)
+        return;
+    if (*field(table, ACPI_HPET_SPACE, 1) || pa % 8 || pa % PAGE_SIZE + HPET_SIZE > PAGE_SIZE)
+        pv_warn("HPET at %#llx is ignored: not registers in memory, on a boundary",
+                (unsigned long long)pa);
+    else if (native_add_registers(info, "HPET", pa))
+        hpet_pa = pa;
+}
+
+static bool hpet_start(void)
+{
     u32 period;
 
-    hpet_pa = address ? load64(address) : 0;
-    if (!hpet_pa || hpet_pa >= BOOT_MAP_SIZE)
+    if (!hpet_pa)
         return false;
     period = mmio_read32(hpet_pa + HPET_PERIOD);
     if (!period || period > HPET_PERIOD_MAX)
         return false;
-    mmio_write32(hpet_pa + HPET_CONFIG, mmio_read32(hpet_pa + HPET_CONFIG) | HPET_ENABLE);
+    hpet_silence();
     hpet_clock.femtoseconds = period;
     return moves(&hpet_clock);
 }
@@ -157,10 +192,9 @@ static bool rtc_exists(void)
     return cmos_read(RTC_A) != RTC_ABSENT || cmos_read(RTC_SECONDS) != RTC_ABSENT;
 }
 
-const struct reference_clock *native_reference_find(const struct acpi_header *hpet,
-                                                    const struct acpi_header *fadt)
+const struct reference_clock *native_reference_find(const struct acpi_header *fadt)
 {
-    if (hpet_start(hpet))
+    if (hpet_start())
         return &hpet_clock;
     if (pm_timer_start(fadt))
         return &pm_timer_clock;

@@ -11,11 +11,13 @@ struct reference_clock {
     u64 femtoseconds; /* of one tick */
 };
 
+/* Find the HPET by its table, which may be NULL, and add its registers to the memory map. */
+void native_hpet_learn(struct boot_info *info, const struct acpi_header *table);
+
 /*
- * Looks for them, the best first: HPET, ACPI's PM timer, the PIT, the RTC. The tables may be NULL.
+ * Looks for them, the best first: HPET, ACPI's PM timer, the PIT, the RTC. The table may be NULL.
  * NULL if this machine has none.
  */
-const struct reference_clock *native_reference_find(const struct acpi_header *hpet,
-                                                    const struct acpi_header *fadt);
+const struct reference_clock *native_reference_find(const struct acpi_header *fadt);
 
 #endif

@@ -6,6 +6,7 @@
 #include "lib/format.h"
 #include "pv/native/io.h"
 #include "pv/native/native.h"
+#include "pv/native/reference.h"
 #include "pv/native/vga.h"
 #include "pv/selectors.h"
 
@@ -29,6 +30,13 @@ const char *native_early_init(u64 loader_info)
     return NULL;
 }
 
+const struct phys_window native_low_memory = {(const u8 *)DIRECT_MAP_BASE, 0, BOOT_MAP_SIZE};
+
+static const struct acpi_header *find_table(const struct boot_info *info, const char *signature)
+{
+    return acpi_find_table(&native_low_memory, info, signature);
+}
+
 /*
  * The loader asked the firmware already, whose map need not name the chipset's devices, or name
  * them rightly: local and I/O APIC, HPET and, on microvm, ACPI's registers are in the last 32 MiB
@@ -36,18 +44,13 @@ const char *native_early_init(u64 loader_info)
  */
 const char *native_memory_map(struct boot_info *info)
 {
-    native_find_apics(info);
     boot_add_devices(info, DEVICES_BASE, DEVICES_SIZE);
+    native_find_apics(info);
+    native_hpet_learn(info, find_table(info, "HPET"));
+    native_shutdown_init(info);
     if (native_vga_init())
         boot_add_devices(info, VGA_TEXT_BASE, VGA_TEXT_SIZE);
     return NULL;
-}
-
-const struct phys_window native_low_memory = {(const u8 *)DIRECT_MAP_BASE, 0, BOOT_MAP_SIZE};
-
-static const struct acpi_header *find_table(const struct boot_info *info, const char *signature)
-{
-    return acpi_find_table(&native_low_memory, info, signature);
 }
 
 /* The CPU's vendor and, where CPUID says that there is one, the emulator's or hypervisor's name for
@@ -65,10 +68,9 @@ void native_banner(char *text, size_t cap)
 
 void native_platform_init(const struct boot_info *info)
 {
-    native_shutdown_init(info);
     native_smp_learn_memory(info);
     native_rtc_learn(find_table(info, "FACP"));
-    native_clock_learn(find_table(info, "HPET"), find_table(info, "FACP"));
+    native_clock_learn(find_table(info, "FACP"));
 }
 
 /* This kernel knows no S3; what it would have to save lies in memory, all of it. */

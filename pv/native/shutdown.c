@@ -20,11 +20,14 @@ enum {
     KEYBOARD_PULSE_RESET = 0xfe,
 };
 
-static struct acpi_soft_off soft_off; /* Written: by platform_init, on one CPU */
+static struct acpi_soft_off soft_off; /* Written: by memory_map, on one CPU */
 
-void native_shutdown_init(const struct boot_info *info)
+void native_shutdown_init(struct boot_info *info)
 {
     soft_off = acpi_find_soft_off(&native_low_memory, info);
+    if (soft_off.sleep_control_pa &&
+        !native_add_registers(info, "ACPI's sleep register", soft_off.sleep_control_pa))
+        soft_off.sleep_control_pa = 0;
 }
 
 static void acpi_power_off(void)

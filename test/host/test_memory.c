@@ -129,6 +129,20 @@ static void test_ends(void)
     CHECK_STR(boot_memory_finish(&bi), NO_RAM);
 }
 
+static void test_is_ram(void)
+{
+    memset(&bi, 0, sizeof(bi));
+    CHECK(!boot_is_ram(&bi, 0x1000));
+    boot_add_region(&bi, 0x1000, 0x2000, BOOT_RAM);
+    boot_add_region(&bi, 0x2000, 0x1000, BOOT_ACPI);
+    CHECK(!boot_is_ram(&bi, 0xfff));
+    CHECK(boot_is_ram(&bi, 0x1000));
+    CHECK(boot_is_ram(&bi, 0x1fff));
+    CHECK(!boot_is_ram(&bi, 0x2000));
+    CHECK(!boot_is_ram(&bi, 0x3000));
+    CHECK(!boot_is_ram(&bi, UINT64_MAX));
+}
+
 /* The platform's devices win over what a loader calls the same addresses, in either order. */
 static void test_devices(void)
 {
@@ -366,6 +380,7 @@ int main(void)
 {
     RUN(test_model);
     RUN(test_ends);
+    RUN(test_is_ram);
     RUN(test_devices);
     RUN(test_merged);
     RUN(test_largest_kept);
