@@ -14,7 +14,9 @@ enum {
     RTC_REGISTER_A = 0x0a,
     RTC_REGISTER_B = 0x0b,
     RTC_A_UPDATING = 0x80,
-    RTC_B_SET = 0x80, /* no update while registers are written */
+    RTC_A_DIVIDER = 0x70,
+    RTC_A_32_KHZ = 0x20, /* the divider with which the clock runs */
+    RTC_B_SET = 0x80,    /* no update while registers are written */
 
     FADT_CENTURY = 108,   /* ACPI 6.4, table 5.9: the register's index, or 0 */
     CENTURY_USUAL = 0x32, /* on a PC without ACPI */
@@ -39,10 +41,28 @@ static void unlock(u64 flags)
     raw_unlock(&busy, flags);
 }
 
+/* Firmware, or a kernel before this one, may have stopped the clock to set it. */
+static void start_if_stopped(void)
+{
+    const u64 flags = lock();
+    const u8 a = cmos_read(RTC_REGISTER_A), b = cmos_read(RTC_REGISTER_B);
+    const bool present = a != CMOS_ABSENT || b != CMOS_ABSENT;
+    const bool stopped = (a & RTC_A_DIVIDER) != RTC_A_32_KHZ || b & RTC_B_SET;
+
+    if (present && stopped) {
+        cmos_write(RTC_REGISTER_A, (a & (u8) ~(RTC_A_DIVIDER | RTC_A_UPDATING)) | RTC_A_32_KHZ);
+        cmos_write(RTC_REGISTER_B, b & (u8)~RTC_B_SET);
+    }
+    unlock(flags);
+    if (present && stopped)
+        pv_warn("the RTC stood still and has been started: its time may be wrong");
+}
+
 void native_rtc_learn(const struct acpi_header *fadt)
 {
     const u8 *const bytes = (const u8 *)fadt;
 
+    start_if_stopped();
     if (!fadt || fadt->length <= FADT_CENTURY)
         return;
     indices[RTC_CENTURY] = bytes[FADT_CENTURY];
