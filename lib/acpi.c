@@ -61,27 +61,38 @@ static u64 address_at(const u8 *at, u32 size)
     return address;
 }
 
+/*
+ * The table of this signature, or any if that is NULL, in a root at pa, which lists addresses of so
+ * many bytes.
+ */
+static const struct acpi_header *find_in_root(const struct phys_window *w, u64 pa, u32 width,
+                                              const char *signature)
+{
+    const struct acpi_header *const root = table_at(w, pa), *table;
+
+    for (u32 at = sizeof(*root); root && at + width <= root->length; at += width) {
+        table = table_at(w, address_at((const u8 *)root + at, width));
+        if (table && (!signature || !memcmp(table->signature, signature, 4)))
+            return table;
+    }
+    return NULL;
+}
+
+/* The XSDT counts, unless it is broken or leads to no table at all: then the RSDT does. */
 const struct acpi_header *acpi_find_table(const struct phys_window *w, const struct boot_info *info,
                                           const char *signature)
 {
     const u8 *rsdp = info->rsdp_size ? info->rsdp : phys_window_get(w, info->rsdp_pa, RSDP_V2_SIZE);
-    const struct acpi_header *root, *table;
-    u32 at = RSDP_RSDT, width = 4;
+    u64 xsdt;
 
     if (!rsdp || memcmp(rsdp, "RSD PTR ", 8) || !checksum_ok(rsdp, RSDP_V1_SIZE))
         return NULL;
+    xsdt = address_at(rsdp + RSDP_XSDT, 8);
     /* A copy of an old RSDP ends in zeros. */
-    if (rsdp[RSDP_REVISION] >= 2 && checksum_ok(rsdp, RSDP_V2_SIZE) && load64(rsdp + RSDP_XSDT)) {
-        at = RSDP_XSDT;
-        width = 8;
-    }
-    root = table_at(w, address_at(rsdp + at, width));
-    for (at = sizeof(*root); root && at + width <= root->length; at += width) {
-        table = table_at(w, address_at((const u8 *)root + at, width));
-        if (table && !memcmp(table->signature, signature, 4))
-            return table;
-    }
-    return NULL;
+    if (rsdp[RSDP_REVISION] >= 2 && checksum_ok(rsdp, RSDP_V2_SIZE) &&
+        find_in_root(w, xsdt, 8, NULL))
+        return find_in_root(w, xsdt, 8, signature);
+    return find_in_root(w, address_at(rsdp + RSDP_RSDT, 4), 4, signature);
 }
 
 /* A sleep type, 0 to 7, as an integer constant of AML (section 20.2.3). Returns false if it is

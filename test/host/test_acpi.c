@@ -65,7 +65,30 @@ static void refuses_what_is_broken(void)
     CHECK(!find("FACP"));
     acpi_build(&m);
     acpi_store(m.xsdt + 4, 8, 4); /* shorter than a header */
+    m.rsdt[9]++;
     CHECK(!find("FACP"));
+}
+
+/* A broken XSDT, or one that leads nowhere, does not hide what the RSDT lists. */
+static void falls_back_to_the_rsdt(void)
+{
+    acpi_build(&m);
+    m.xsdt[9]++;
+    CHECK(find("DSDT"));
+    acpi_build(&m);
+    acpi_store(m.xsdt + 4, 8, 4); /* shorter than a header */
+    CHECK(find("DSDT"));
+    acpi_build(&m);
+    acpi_store(m.rsdp + 24, 0, 8);
+    acpi_checksum(m.rsdp, 36, 32);
+    CHECK(find("DSDT"));
+    acpi_build(&m);
+    acpi_table(m.xsdt, "XSDT", 36); /* empty */
+    CHECK(find("DSDT"));
+    acpi_build(&m);
+    memcpy(m.xsdt + 36, m.rsdt + 36, 8); /* addresses of 4 bytes */
+    acpi_table(m.xsdt, "XSDT", 36 + 8);
+    CHECK(find("DSDT"));
 }
 
 static void reads_soft_off(void)
@@ -133,6 +156,7 @@ int main(void)
 {
     RUN(finds_tables);
     RUN(refuses_what_is_broken);
+    RUN(falls_back_to_the_rsdt);
     RUN(reads_soft_off);
     RUN(reads_soft_off_of_reduced_hardware);
     RUN(reads_a_package_of_one_sleep_type);
