@@ -1,7 +1,8 @@
 /*
- * The payload run=hostile:seed=N,first=N,cases=N,show and the suite's sample of it. Without an
- * argument a fixed sample runs. With show each case's outcome is a line, and a single one is
- * decoded.
+ * The payload run=hostile:seed=N,first=N,cases=N,show,shared and the suite's sample of it. Without
+ * an argument a fixed sample runs. With show each case's outcome is a line, and a single one is
+ * decoded. With several CPUs each runs a share of the cases; with shared all do so in one space.
+ * With frames the cases are frames of the kernel's (test/hostile_frames.c), on one CPU.
  *
  *     # hostile digest FIRST HEX             of GROUP cases, all platforms' the same
  *     # hostile case NUMBER HEX …            with show
@@ -14,15 +15,17 @@
 #include "kernel/verdict.h"
 #include "lib/format.h"
 #include "lib/string.h"
+#include "test/cpus.h"
 #include "test/hostile.h"
 #include "test/lines.h"
 #include "test/test.h"
 
-#define GROUP 4096
+#define GROUP 1024
 
+/* Written: by the payload or the test, before the cases run. */
 static struct {
     u64 seed, first, cases;
-    bool show;
+    bool show, shared, frames;
 } wanted;
 
 static const char *const places[NR_PLACES] = {
@@ -76,14 +79,16 @@ void hostile_print(const struct hostile_case *c, const struct hostile_outcome *o
 /* Runs a case; those of its block that come before it have run. Returns its digest. */
 static u64 run_case(u64 seed, u64 number, bool show)
 {
-    static struct hostile_case c;
-    static struct hostile_outcome o;
+    struct hostile_case c;
+    struct hostile_outcome o;
     const char *rule;
     u64 digest;
 
-    hostile_make(seed, number, &c);
+    hostile_make_case(seed, number, &c);
     hostile_run(&c, &o);
     digest = hostile_digest(&c, &o, &rule);
+    if (!digest)
+        hostile_refill();
     if (!show)
         return digest;
     print("# hostile case %llu %016llx v %llx e %llx %s%s%s\n", (unsigned long long)number,
@@ -94,20 +99,57 @@ static u64 run_case(u64 seed, u64 number, bool show)
     return digest;
 }
 
-static u64 run_cases(void)
+/* A CPU's share, of whole groups. */
+struct share {
+    u64 first, end;
+};
+
+static void run_share(void *arg)
 {
-    const u64 end = wanted.first + wanted.cases;
+    const struct share *const share = arg;
     u64 digest = 0;
 
-    for (u64 n = wanted.first - wanted.first % HOSTILE_BLOCK; n < end; n++) {
-        digest = digest * 3 + run_case(wanted.seed, n, wanted.show && n >= wanted.first);
-        if (n % GROUP == GROUP - 1 || n == end - 1) {
-            print("# hostile digest %llu %016llx\n", (unsigned long long)(n - n % GROUP),
-                  (unsigned long long)digest);
-            digest = 0;
-        }
+    hostile_begin();
+    for (u64 n = share->first - share->first % HOSTILE_BLOCK; n < share->end; n++) {
+        digest = digest * 3 + run_case(wanted.seed, n, wanted.show && n >= share->first);
+        if (wanted.shared || (n % GROUP != GROUP - 1 && n != share->end - 1))
+            continue;
+        print("# hostile digest %llu %016llx\n", (unsigned long long)(n - n % GROUP),
+              (unsigned long long)digest);
+        digest = 0;
     }
-    return end;
+    hostile_end();
+}
+
+/* Runs the wanted cases on so many CPUs. False if there is no memory for that. */
+static bool run_on(u32 nr_cpus)
+{
+    const u64 end = wanted.first + wanted.cases;
+    const u64 each = ALIGN_UP((wanted.cases + nr_cpus - 1) / nr_cpus, GROUP);
+    struct share shares[STORM_CPUS];
+    struct hostile_noise noise;
+    struct crew crew;
+
+    for (u32 i = 0; i < nr_cpus; i++) {
+        const u64 first = ALIGN_DOWN(wanted.first, GROUP) + i * each;
+
+        shares[i] = (struct share){i ? first : wanted.first, MIN(first + each, end)};
+        if (!hostile_make(i, wanted.shared))
+            return false;
+    }
+    if (nr_cpus > 1)
+        hostile_noise_begin(nr_cpus, wanted.shared);
+    crew_start(&crew, 0, nr_cpus, run_share, shares, sizeof(*shares));
+    crew_join(&crew);
+    if (nr_cpus > 1) {
+        noise = hostile_noise_end();
+        print("# hostile noise: %llu timers, %llu calls, %llu NMIs, %llu changes of mappings\n",
+              (unsigned long long)noise.timers, (unsigned long long)noise.calls,
+              (unsigned long long)noise.nmis, (unsigned long long)noise.changes);
+    }
+    for (u32 i = nr_cpus; i--;)
+        hostile_free(i);
+    return true;
 }
 
 /* KEY=NUMBER, or show; commas between them. */
@@ -130,6 +172,10 @@ static bool parse_argument(const char *text)
         word[len] = '\0';
         if (!strcmp(word, "show"))
             known = wanted.show = true;
+        if (!strcmp(word, "shared"))
+            known = wanted.shared = true;
+        if (!strcmp(word, "frames"))
+            known = wanted.frames = true;
         for (u32 i = 0; i < ARRAY_SIZE(keys); i++)
             if (!strncmp(word, keys[i].key, strlen(keys[i].key)))
                 known = parse_u64(word + strlen(keys[i].key), keys[i].to);
@@ -148,16 +194,19 @@ static void hostile_payload(void)
     wanted.cases = 100000;
     if (!parse_argument(payload_argument) || !wanted.cases || wanted.first > 1ull << 60 ||
         wanted.cases > 1ull << 60)
-        finish(VERDICT_ERROR,
-               "run=hostile:%s: wants seed=N,first=N,cases=N,show with commas, each optional",
-               payload_argument);
-    if (!hostile_begin())
-        finish(VERDICT_ERROR, "no memory for the user's space");
+        finish(
+            VERDICT_ERROR,
+            "run=hostile:%s: wants seed=N,first=N,cases=N,show,shared,frames, each optional, with commas",
+            payload_argument);
     begun = pv_clock_ns();
-    run_cases();
+    if (wanted.frames)
+        print("# hostile frames loaded: %llu\n",
+              (unsigned long long)hostile_run_frames(wanted.seed, wanted.first, wanted.cases));
+    else if (!run_on(storm_cpus()))
+        finish(VERDICT_ERROR, "no memory for the user's space");
     ns = pv_clock_ns() - begun;
-    hostile_end();
-    hostile_print_rules();
+    if (!wanted.frames)
+        hostile_print_rules();
     print("# hostile cases %llu seed %llu ns %llu failures %llu\n",
           (unsigned long long)wanted.cases, (unsigned long long)wanted.seed, (unsigned long long)ns,
           (unsigned long long)hostile_failures);
@@ -177,10 +226,39 @@ SOAK_TEST(entry, random_user_code, iret, sysret, syscall_init, load_sp0, write_f
     const u64 seed = soak_share_ns ? pv_read_tsc() : 1;
     u64 failures = hostile_failures, number = 0;
 
-    REQUIRE(hostile_begin());
+    REQUIRE(hostile_make(pv_this_cpu(), false));
+    hostile_begin();
     while (storm_goes_on(&storm))
         run_case(seed, number++, false);
     hostile_end();
+    hostile_free(pv_this_cpu());
     EXPECT_EQ(hostile_failures, failures);
     print("# %u cases of seed %llu\n", storm.done, (unsigned long long)seed);
+}
+
+/* On all CPUs at once, which are disturbed; in spaces of their own, or all in one. */
+static void run_sample(bool shared)
+{
+    const u64 failures = hostile_failures;
+
+    wanted.seed = soak_share_ns ? pv_read_tsc() : 1;
+    wanted.first = 0;
+    wanted.cases = soak_share_ns ? 65536 : storm_cpus() * GROUP / 2;
+    wanted.show = false;
+    wanted.shared = shared;
+    REQUIRE(run_on(storm_cpus()));
+    EXPECT_EQ(hostile_failures, failures);
+    print("# seed %llu\n", (unsigned long long)wanted.seed);
+}
+
+TEST(entry, random_user_code_on_all_cpus, iret, sysret, load_sp0, send_ipi, send_nmi)
+{
+    NEEDS_CPUS(2);
+    run_sample(false);
+}
+
+TEST(entry, random_user_code_of_all_cpus_in_one_space, iret, sysret, load_sp0, send_ipi, send_nmi)
+{
+    NEEDS_CPUS(2);
+    run_sample(true);
 }

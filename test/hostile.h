@@ -6,12 +6,16 @@
  *     hostile_make.c   the case of a seed and a number
  *     hostile_code.c   its instructions
  *     hostile_run.c    runs it, and checks the kernel afterwards
+ *     hostile_noise.c  interrupts, switches and changes of mappings meanwhile, on several CPUs
+ *     hostile_frames.c random frames of the kernel's own for iret
  *     hostile_rules.c  outcomes that may differ between platforms, each with the reason
  *     hostile.c        the payload run=hostile:… and the suite's sample
  *
  * Cases come in blocks of HOSTILE_BLOCK: memory is filled at the beginning of a block, and a case
  * may leave its traces there for the next ones, unless they are not the same everywhere. To repeat
- * one case is to repeat its block up to it.
+ * one case is to repeat its block up to it. With several CPUs each runs a share of the cases, in a
+ * space of its own; or all run them in one space, where they overwrite each other's code and data:
+ * then only the kernel is checked.
  */
 #ifndef TEST_HOSTILE_H
 #define TEST_HOSTILE_H
@@ -28,6 +32,7 @@
 #define HOSTILE_DATA     0x00600000ull
 #define HOSTILE_STACK    0x00800000ull
 #define HOSTILE_SP       (HOSTILE_STACK + 0x800)
+#define HOSTILE_SCRATCH  0x40000000ull /* pages that come and go, far from what cases use */
 
 /* Where the instructions are. */
 enum hostile_place {
@@ -87,8 +92,11 @@ u64 hostile_code_address(struct hostile_random *random);
 /* hostile_code.c: instructions that end with one of the table; rax may become a selector. */
 void hostile_make_code(struct hostile_random *random, struct hostile_code *code, bool is_32bit);
 
+/* The code may be entered in the midst of an instruction: what it may do is more. */
+void hostile_enter_anywhere(struct hostile_code *code);
+
 /* hostile_make.c */
-void hostile_make(u64 seed, u64 number, struct hostile_case *c);
+void hostile_make_case(u64 seed, u64 number, struct hostile_case *c);
 void hostile_fill(u64 seed, u64 number, u64 *data, u64 *stack);
 
 /*
@@ -98,13 +106,45 @@ void hostile_fill(u64 seed, u64 number, u64 *data, u64 *stack);
 u64 hostile_digest(const struct hostile_case *c, const struct hostile_outcome *o,
                    const char **rule);
 void hostile_print_rules(void);
+
+/*
+ * The vector of the exception that iret raises for the selectors of a user's frame, with RPL 3, and
+ * its error code; 0 if it takes them.
+ */
+u32 hostile_iret_refuses(const struct trap_frame *frame, u64 *error);
 void hostile_drop_upper_halves(union sandbox_regs *regs);
 
-/* hostile_run.c */
-bool hostile_begin(void);
+/*
+ * hostile_run.c: the descriptor that user mode finds for a selector of RPL 3; 0 for one that it may
+ * not use, or that does not exist.
+ */
+u64 hostile_descriptor(u16 selector);
+
+/*
+ * hostile_make makes the space of a CPU's cases, its own or that of CPU 0; hostile_free, when no
+ * CPU runs cases any more, frees it. In between hostile_begin makes the thread, which is bound to
+ * that CPU, ready for cases, with interrupts disabled, and hostile_end ends that.
+ */
+bool hostile_make(u32 cpu, bool shared);
+void hostile_free(u32 cpu);
+void hostile_begin(void);
 void hostile_end(void);
+struct mm_space *hostile_space(u32 cpu);
 void hostile_run(const struct hostile_case *c, struct hostile_outcome *o);
+
+/* Fill memory before the next case: what this one left there is not the same on every platform. */
+void hostile_refill(void);
 extern u64 hostile_failures; /* cases after which the kernel was not as it must be */
+
+/* hostile_frames.c: so many random frames of the kernel's; returns how many could be loaded. */
+u64 hostile_run_frames(u64 seed, u64 first, u64 count);
+
+/* hostile_noise.c: from begin to end the first CPUs are disturbed; returns how often by what. */
+struct hostile_noise {
+    u64 timers, calls, nmis, changes; /* of mappings */
+};
+void hostile_noise_begin(u32 nr_cpus, bool shared);
+struct hostile_noise hostile_noise_end(void);
 
 /* hostile.c */
 void hostile_print(const struct hostile_case *c, const struct hostile_outcome *o);

@@ -296,6 +296,12 @@ static bool has_far_transfer(const struct hostile_code *code)
     return false;
 }
 
+void hostile_enter_anywhere(struct hostile_code *code)
+{
+    code->is_far |= has_far_transfer(code);
+    code->is_volatile |= reads_the_machine(code);
+}
+
 void hostile_make_code(struct hostile_random *r, struct hostile_code *code, bool is_32bit)
 {
     *code = (struct hostile_code){.name = "random bytes"};
@@ -305,8 +311,7 @@ void hostile_make_code(struct hostile_random *r, struct hostile_code *code, bool
         add_instruction(r, code, choose(r, is_32bit));
     } else {
         add_random(r, code, 1 + hostile_below(r, 15));
-        code->is_volatile |= reads_the_machine(code);
-        code->is_far |= has_far_transfer(code);
+        hostile_enter_anywhere(code);
     }
     leave_out_iret32(code, is_32bit);
     leave_out_jumps_to_self(code);

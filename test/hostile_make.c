@@ -66,15 +66,19 @@ u64 hostile_code_address(struct hostile_random *r)
     return HOSTILE_CODE + 0x900 + hostile_below(r, 0x600) + PAGE_SIZE * hostile_below(r, 2);
 }
 
-/* No count from 2^13 to 2^40: a loop ends soon or not at all, however slow the machine. */
+/*
+ * No address within reach of what a hypervisor may have at the beginning of the upper half (Xen:
+ * ffff8000_00000000, 256 GiB). No count from 2^13 to 2^40: a loop ends soon or not at all,
+ * however slow the machine.
+ */
 u64 hostile_value(struct hostile_random *r)
 {
     static const u64 edges[] = {0,
                                 1,
                                 0x7fffffffffff,
                                 0x800000000000,
-                                0xffff7fffffffffff,
-                                0xffff800000000000,
+                                0xffff7fff00000000,
+                                0xffff804000000000,
                                 0xffffffff80100000,
                                 0xffff888000100000,
                                 0xffffffffffffffff,
@@ -197,7 +201,9 @@ static void spoil_frame(struct hostile_random *r, struct hostile_case *c)
         c->entry = USER_BY_IRET;
         break;
     case 1:
-        c->frame.ss = hostile_selector(r) | 3;
+        do /* ss of a user's frame is never null here */
+            c->frame.ss = hostile_selector(r) | 3;
+        while (c->frame.ss == 3);
         c->entry = USER_BY_IRET;
         break;
     case 2:
@@ -206,7 +212,7 @@ static void spoil_frame(struct hostile_random *r, struct hostile_case *c)
     }
 }
 
-void hostile_make(u64 seed, u64 number, struct hostile_case *c)
+void hostile_make_case(u64 seed, u64 number, struct hostile_case *c)
 {
     struct hostile_random r = begin(seed, number);
     union sandbox_regs regs = {0};
@@ -231,6 +237,8 @@ void hostile_make(u64 seed, u64 number, struct hostile_case *c)
     if (c->is_32bit)
         c->frame.rsp = (u32)c->frame.rsp; /* the CPU keeps no more of it */
     spoil_frame(&r, c);
+    if (c->frame.rip != c->start || c->place != PLACE_MIDDLE)
+        hostile_enter_anywhere(&c->code);
     if (c->entry == USER_BY_SYSRET) { /* leaves these there itself, where it is the instruction */
         c->frame.rflags &= ~RFLAGS_IOPL;
         c->frame.rcx = c->frame.rip;

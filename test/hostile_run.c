@@ -8,6 +8,7 @@
 #include "mm/space.h"
 #include "pv/selectors.h"
 #include "pv/x86.h"
+#include "test/cpus.h"
 #include "test/hostile.h"
 #include "test/test.h"
 
@@ -16,6 +17,8 @@
 #define TICKS_MAX    25 /* in one case: then it is taken for endless */
 #define FAILURES_MAX 10 /* are printed */
 #define MXCSR        0x1f80
+
+#define DESCRIPTOR_LONG (1ull << 53) /* L: code of 64 bits */
 
 enum {
     PAGE_CODE,
@@ -49,6 +52,7 @@ static const u64 tls[3] = {
     0x0040fb4000000fff, /* 32-bit code: HOSTILE_CODE, a page */
     0x000ffb000000ffff, /* 16-bit code: 0, 1 MiB */
 };
+#define LDT_COUNT 8
 static u64 ldt[GDT_MAX_COUNT] __aligned(PAGE_SIZE) = {
     DESCRIPTOR_USER_CODE64, DESCRIPTOR_USER_CODE32,
     DESCRIPTOR_USER_DATA,   0x00cf7b000000ffff, /* code that is absent */
@@ -58,88 +62,153 @@ static u64 ldt[GDT_MAX_COUNT] __aligned(PAGE_SIZE) = {
     0x00cff1000000ffff,                         /* data that cannot be written */
 };
 
-static struct mm_space space;
-static u8 *pages[NR_PAGES]; /* the kernel's view */
-static struct timer tick_timer;
-static u64 must_be_clear;
+u64 hostile_descriptor(u16 selector)
+{
+    const u32 index = selector >> 3;
 
-/* Of the case that runs: for the tick. */
-static struct {
+    if (selector & 4) /* TI: the LDT */
+        return index < LDT_COUNT ? ldt[index] : 0;
+    switch (index) {
+    case USER_CS >> 3:
+        return DESCRIPTOR_USER_CODE64;
+    case USER_CS32 >> 3:
+        return DESCRIPTOR_USER_CODE32;
+    case USER_DS >> 3:
+        return DESCRIPTOR_USER_DATA;
+    case GDT_TLS:
+    case GDT_TLS + 1:
+    case GDT_TLS + 2:
+        return tls[index - GDT_TLS];
+    default:
+        return 0;
+    }
+}
+
+/*
+ * The cases that one CPU runs, one after the other, in a space of its own or in that of CPU 0. Per
+ * CPU: each has its own, but for the pages of CPU 0's space.
+ */
+static struct stream {
+    struct mm_space own, *space;
+    u8 *pages[NR_PAGES];                           /* the kernel's view */
+    u64 data[PAGE_SIZE / 8], stack[PAGE_SIZE / 8]; /* as the block has them first */
+    bool left_traces; /* in memory or in the FPU, which are not the same everywhere */
+    struct timer tick_timer;
+
+    /* The case that runs: for the tick. */
     u64 number, seen; /* counted from 1 */
     u32 ticks;
     bool stopped;
-} running;
 
-/* What the upcall that ended it saw. */
-static struct {
-    u64 flags, sp;
-    const struct pv_cpu_area *area;
-    bool seen;
-} left;
+    /* What the upcall that ended it saw. */
+    u64 left_flags, left_sp;
+    const struct pv_cpu_area *left_area;
+    bool left_seen;
+} streams[STORM_CPUS];
 
-u64 hostile_failures;
+static u64 must_be_clear; /* Atomic: every CPU computes the same */
 
-static bool map_pages(void)
+u64 hostile_failures; /* Atomic: a count */
+
+static struct stream *mine(void)
+{
+    return &streams[pv_this_cpu()];
+}
+
+static bool is_shared(const struct stream *s)
+{
+    return s->space != &s->own;
+}
+
+static bool map_pages(struct stream *s)
 {
     struct mm_mapping m;
 
     for (u32 i = 0; i < NR_PAGES; i++) {
-        if (mm_populate(&space, layout[i].va, 1, layout[i].prot) ||
-            !mm_query(&space, layout[i].va, &m))
+        if (mm_populate(s->space, layout[i].va, 1, layout[i].prot) ||
+            !mm_query(s->space, layout[i].va, &m))
             return false;
-        pages[i] = pfn_to_va(m.pfn);
+        s->pages[i] = pfn_to_va(m.pfn);
     }
     return true;
 }
 
-static void clean_code(void)
+static void clean_code(struct stream *s)
 {
     for (u32 i = 0; i < CODE_PAGES; i++)
-        memset(pages[i], INT3, PAGE_SIZE);
+        memset(s->pages[i], INT3, PAGE_SIZE);
 }
 
 /* Sees the same case again and again: its code becomes breakpoints. */
 static void tick(struct timer *timer)
 {
-    if (running.seen != running.number)
-        running.ticks = 0;
-    running.seen = running.number;
-    if (irq_frame() && from_user(irq_frame()) && ++running.ticks >= TICKS_MAX) {
-        running.stopped = true;
-        clean_code();
+    struct stream *const s = mine();
+
+    if (s->seen != s->number)
+        s->ticks = 0;
+    s->seen = s->number;
+    if (irq_frame() && from_user(irq_frame()) && ++s->ticks >= TICKS_MAX) {
+        s->stopped = true;
+        clean_code(s);
     }
     timer_start(timer, pv_clock_ns() + TICK_NS, tick);
 }
 
 static void note_left(const struct trap_frame *frame)
 {
-    left.flags = __builtin_ia32_readeflags_u64();
-    left.area = pv_this_area();
-    left.sp = (u64)(frame + 1);
-    left.seen = true;
+    struct stream *const s = mine();
+
+    s->left_flags = __builtin_ia32_readeflags_u64();
+    s->left_area = pv_this_area();
+    s->left_sp = (u64)(frame + 1);
+    s->left_seen = true;
 }
 
-bool hostile_begin(void)
+static bool make_space(struct stream *s)
+{
+    s->space = &s->own;
+    if (!EXPECT(mm_space_create(s->space) == 0))
+        return false;
+    if (EXPECT(map_pages(s)))
+        return true;
+    mm_space_destroy(s->space);
+    return false;
+}
+
+static void share_space(struct stream *s)
+{
+    s->space = streams[0].space;
+    memcpy(s->pages, streams[0].pages, sizeof(s->pages));
+}
+
+bool hostile_make(u32 cpu, bool shared)
 {
     const bool on_xen_pv = !strcmp(pv_backend_name(), "xen-pv");
+    struct stream *const s = &streams[cpu];
     struct pv_features f;
 
     pv_cpu_features(&f);
     must_be_clear = RFLAGS_TF | RFLAGS_DF | RFLAGS_NT | (f.smap || on_xen_pv ? RFLAGS_AC : 0);
-    pv_irq_disable();
-    if (!EXPECT(mm_space_create(&space) == 0))
+    if (shared && cpu)
+        share_space(s);
+    else if (!make_space(s))
         return false;
-    if (!EXPECT(map_pages()) || !EXPECT(mm_space_activate(&space) == 0)) {
-        mm_space_destroy(&space);
-        return false;
-    }
-    clean_code();
-    EXPECT_EQ(pv_load_tls(tls), 0);
-    EXPECT_EQ(pv_load_ldt(ldt, 8), 0);
-    EXPECT_EQ(pv_write_idt_entry(HOSTILE_GATE, 3), 0);
-    user_left_hook = note_left;
-    timer_start(&tick_timer, pv_clock_ns() + TICK_NS, tick);
+    clean_code(s);
     return true;
+}
+
+void hostile_begin(void)
+{
+    struct stream *const s = mine();
+
+    pv_irq_disable();
+    EXPECT_EQ(mm_space_activate(s->space), 0);
+    EXPECT_EQ(pv_write_idt_entry(HOSTILE_GATE, 3), 0);
+    s->left_traces = true;
+    EXPECT_EQ(pv_load_tls(tls), 0);
+    EXPECT_EQ(pv_load_ldt(ldt, LDT_COUNT), 0);
+    user_left_hook = note_left;
+    timer_start(&s->tick_timer, pv_clock_ns() + TICK_NS, tick);
 }
 
 /* %fs, %gs and the data segments are left null, and their bases 0. */
@@ -158,34 +227,54 @@ static void reset_segments(void)
 void hostile_end(void)
 {
     static const u64 none[3];
+    struct stream *const s = mine();
 
-    timer_stop(&tick_timer);
-    user_left_hook = NULL;
+    timer_stop(&s->tick_timer);
     reset_segments();
-    EXPECT_EQ(pv_write_idt_entry(HOSTILE_GATE, 0), 0);
     EXPECT_EQ(pv_load_ldt(NULL, 0), 0);
     EXPECT_EQ(pv_load_tls(none), 0);
     EXPECT_EQ(pv_write_fs_base(this_thread()->fs_base), 0);
     EXPECT_EQ(pv_write_user_gs_base(0), 0);
     EXPECT_EQ(mm_space_activate(&mm_kernel), 0);
-    EXPECT_EQ(mm_space_destroy(&space), 0);
     pv_irq_enable();
 }
 
+static void close_gate(void *unused)
+{
+    (void)unused;
+    EXPECT_EQ(pv_write_idt_entry(HOSTILE_GATE, 0), 0);
+}
+
+/* On some platforms each CPU has a table of its own. */
+void hostile_free(u32 cpu)
+{
+    struct stream *const s = &streams[cpu];
+
+    user_left_hook = NULL;
+    EXPECT_EQ(smp_call(cpu, close_gate, NULL), 0);
+    if (!is_shared(s))
+        EXPECT_EQ(mm_space_destroy(s->space), 0);
+}
+
+struct mm_space *hostile_space(u32 cpu)
+{
+    return streams[cpu].space;
+}
+
 /* The kernel's view of a byte of code; NULL where no code page is. */
-static u8 *code_at(u64 va)
+static u8 *code_at(const struct stream *s, u64 va)
 {
     for (u32 i = 0; i < CODE_PAGES; i++)
         if (va - layout[i].va < PAGE_SIZE)
-            return pages[i] + (va - layout[i].va);
+            return s->pages[i] + (va - layout[i].va);
     return NULL;
 }
 
 /* clean: as it was before, else the case's. What would lie beyond the code pages is left out. */
-static void put_code(const struct hostile_case *c, bool clean)
+static void put_code(const struct stream *s, const struct hostile_case *c, bool clean)
 {
     for (u32 i = 0; i < c->code.length; i++) {
-        u8 *const to = code_at(c->start + i);
+        u8 *const to = code_at(s, c->start + i);
 
         if (to)
             *to = clean ? INT3 : c->code.bytes[i];
@@ -202,25 +291,26 @@ static void reset_fpu(bool whole)
     __asm__ volatile("fninit\n\tldmxcsr %0" : : "m"(mxcsr));
 }
 
-/* The case before may have left in memory or in the FPU what is not the same everywhere. */
-static bool left_traces;
-
-static void prepare(const struct hostile_case *c)
+void hostile_refill(void)
 {
-    static u64 data[PAGE_SIZE / 8], stack[PAGE_SIZE / 8]; /* as the block has them first */
+    mine()->left_traces = true;
+}
+
+static void prepare(struct stream *s, const struct hostile_case *c)
+{
     const bool first = c->number % HOSTILE_BLOCK == 0;
 
     if (first)
-        hostile_fill(c->seed, c->number, data, stack);
-    if (first || left_traces) {
-        memcpy(pages[PAGE_DATA], data, PAGE_SIZE);
-        memcpy(pages[PAGE_STACK], stack, PAGE_SIZE);
+        hostile_fill(c->seed, c->number, s->data, s->stack);
+    if (first || s->left_traces) {
+        memcpy(s->pages[PAGE_DATA], s->data, PAGE_SIZE);
+        memcpy(s->pages[PAGE_STACK], s->stack, PAGE_SIZE);
     }
-    reset_fpu(first || left_traces);
-    left_traces = c->code.is_volatile || c->code.is_far;
+    reset_fpu(first || s->left_traces);
+    s->left_traces = c->code.is_volatile || c->code.is_far;
     if (c->frame.rsp == HOSTILE_SP)
-        memcpy(pages[PAGE_STACK] + (HOSTILE_SP - HOSTILE_STACK), c->words, sizeof(c->words));
-    put_code(c, false);
+        memcpy(s->pages[PAGE_STACK] + (HOSTILE_SP - HOSTILE_STACK), c->words, sizeof(c->words));
+    put_code(s, c, false);
     reset_segments();
     pv_write_fs_base(c->fs_base);
     pv_write_user_gs_base(c->gs_base);
@@ -228,28 +318,41 @@ static void prepare(const struct hostile_case *c)
 
 static void fail(const struct hostile_case *c, const struct hostile_outcome *o, const char *what)
 {
-    if (++hostile_failures > FAILURES_MAX)
+    if (__atomic_add_fetch(&hostile_failures, 1, __ATOMIC_RELAXED) > FAILURES_MAX)
         return;
     print("# hostile: seed=%llu case=%llu: %s\n", (unsigned long long)c->seed,
           (unsigned long long)c->number, what);
     hostile_print(c, o);
 }
 
-static bool may_be_refused(const struct trap_frame *frame, bool is_32bit)
+static bool may_be_refused(const struct trap_frame *frame)
 {
-    return frame->cs != (is_32bit ? USER_CS32 : USER_CS) || frame->ss != USER_DS ||
-           !IS_CANONICAL(frame->rip) || (is_32bit && frame->rip >> 32);
+    u64 error;
+
+    return hostile_iret_refuses(frame, &error) || !IS_CANONICAL(frame->rip) ||
+           (frame->cs != USER_CS && frame->rip >> 32);
+}
+
+/* Does iret refuse the frame, and was another exception raised? */
+static bool is_wrong_refusal(const struct trap_frame *entered, const struct trap_frame *seen)
+{
+    u64 error;
+    const u32 vector = hostile_iret_refuses(entered, &error);
+
+    return vector && (seen->vector != vector || seen->error != error);
 }
 
 /*
- * The upper halves of the registers that 32-bit code has are undefined after it (Intel SDM vol. 1,
- * section 3.4.1.1).
+ * The upper halves of the registers that code of 32 or 16 bits has are undefined after it (Intel
+ * SDM vol. 1, section 3.4.1.1).
  */
 static bool registers_are_as_they_were(const struct hostile_case *c, const struct trap_frame *seen)
 {
     union sandbox_regs to = {.frame = c->frame}, from = {.frame = *seen};
 
-    if (c->is_32bit) {
+    if (!(hostile_descriptor((u16)c->frame.cs) & DESCRIPTOR_LONG)) {
+        to.frame.rsp = (u32)to.frame.rsp;
+        from.frame.rsp = (u32)from.frame.rsp;
         hostile_drop_upper_halves(&to);
         hostile_drop_upper_halves(&from);
     }
@@ -257,56 +360,60 @@ static bool registers_are_as_they_were(const struct hostile_case *c, const struc
     for (u32 i = 0; i < 15; i++)
         if (to.words[i] != from.words[i])
             return false;
-    return seen->rsp == c->frame.rsp;
+    return from.frame.rsp == to.frame.rsp;
 }
 
-static void check(const struct hostile_case *c, const struct hostile_outcome *o)
+static void check(const struct stream *s, const struct hostile_case *c,
+                  const struct hostile_outcome *o)
 {
     const struct trap_frame *const f = &o->frame;
     const bool is_exception = f->vector < 32 && f->vector != VECTOR_NMI && f->vector != VECTOR_DF;
     const bool is_call = f->vector >= VECTOR_SYSCALL && f->vector <= VECTOR_SYSENTER;
 
-    if (!left.seen || left.area != pv_this_area())
+    if (!s->left_seen || s->left_area != pv_this_area())
         fail(c, o, "the kernel's %gs base was not in force");
-    if (left.flags & must_be_clear)
+    if (s->left_flags & must_be_clear)
         fail(c, o, "a flag of user mode's was set in the kernel");
     if (pv_save_fl() & PV_FLAG_IF)
         fail(c, o, "interrupts are enabled");
     if (!is_exception && !is_call && f->vector != HOSTILE_GATE)
         fail(c, o, "left by a vector that user mode must not reach");
+    if (is_wrong_refusal(&c->frame, f))
+        fail(c, o, "iret did not raise the exception that such a frame must");
     if (o->refused) {
-        if (!may_be_refused(&c->frame, c->is_32bit))
+        if (!may_be_refused(&c->frame))
             fail(c, o, "a frame was refused that is fine");
         return;
     }
-    if (left.sp != o->stack)
+    if (s->left_sp != o->stack)
         fail(c, o, "the kernel was not on the stack of load_sp0");
     if (f->rflags & RFLAGS_VM)
         return; /* the emulator's: its cs and flags are not a user's */
     if ((f->cs & 3) != 3 || !(f->rflags & RFLAGS_IF) || f->rflags & RFLAGS_IOPL)
         fail(c, o, "user mode's cs or flags are not a user's");
-    if (c->code.changes_none && c->frame.rip == c->start && !o->stopped &&
-        !may_be_refused(&c->frame, c->is_32bit) && !registers_are_as_they_were(c, f))
+    if (!is_shared(s) && c->code.changes_none && c->frame.rip == c->start && !o->stopped &&
+        !may_be_refused(&c->frame) && !registers_are_as_they_were(c, f))
         fail(c, o, "a register has changed on the way into the kernel");
 }
 
 void hostile_run(const struct hostile_case *c, struct hostile_outcome *o)
 {
+    struct stream *const s = mine();
     struct user_exit exit;
 
-    prepare(c);
-    running.stopped = false;
-    running.number++;
-    left.seen = false;
+    prepare(s, c);
+    s->stopped = false;
+    s->number++;
+    s->left_seen = false;
     *o = (struct hostile_outcome){.frame = c->frame};
     exit = user_run(&o->frame, c->entry);
     o->fault_address = exit.fault_address;
     o->refused = exit.refused;
-    o->stopped = running.stopped;
-    left_traces |= running.stopped;
+    o->stopped = s->stopped;
+    s->left_traces |= s->stopped;
     o->stack = exit.sp0;
     __asm__ volatile("movw %%ds, %0\n\tmovw %%es, %1\n\tmovw %%fs, %2\n\tmovw %%gs, %3"
                      : "=r"(o->ds), "=r"(o->es), "=r"(o->fs), "=r"(o->gs));
-    put_code(c, true);
-    check(c, o);
+    put_code(s, c, true);
+    check(s, c, o);
 }

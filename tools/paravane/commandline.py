@@ -93,7 +93,7 @@ _MORE = {
     "--counted": _FLAG, "--linux": _FLAG, "--sizes": _FLAG, "--against": _TEXT, "--limit": {"type": ratio},
     "--cases": {"type": number("cases", 1, 1 << 48), "default": 100000},
     "--seed": {"type": number("seed", 0, 1 << 48), "default": 1},
-    "--case": {"type": number("case", 0, 1 << 48)},
+    "--case": {"type": number("case", 0, 1 << 48)}, "--shared": _FLAG, "--frames": _FLAG,
     "--source": _FLAG, "--files": _TEXT,
 }  # fmt: skip
 

@@ -28,6 +28,8 @@ Paravane: one kernel image, every platform, one suite.
 ./run.sh programs [NAME,NAME...] [--on P,P...]  Lua and SQLite, guest against host
 ./run.sh hostile [--on P,P...] [--cases N] [--seed N] [--case K]  random user code: does the kernel stand it, and is
                  what becomes of it the same on each platform? --case decodes one
+                 --smp N: on each CPU its share, while interrupts, switches and shoot-downs arrive;
+                 --shared: in one space;  --frames: random frames of the kernel's own instead
 ./run.sh mutants [--on P,P...] [--ops REGEX] [--filter GLOB[,GLOB...]] [--jobs N] [--json FILE] ...
                  make each op wrong: the suite, or these tests, must fail
                  --source [--files GLOB]  make the wrong edits of test/mutants/source/, whose tests must fail

@@ -1,20 +1,32 @@
 """`./run.sh hostile`: random user code (test/hostile.h) on several platforms, whose outcomes must be the same.
 
-Each platform prints a digest of every group of cases. If two digests differ, the group runs once more on both with
+With several CPUs each runs a share of the cases. Of cases in one space (shared), and of frames of the kernel's own
+(frames, test/hostile_frames.c), only the kernel's state is checked. Else each platform prints a digest of every group of cases. If two digests differ, the group runs once more on both with
 each case's own digest, and the first case that differs there is run alone and printed, decoded."""
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 from .common import EXIT_FAIL, EXIT_PASS, build_dir, short
 from .suite import one_line, run_all
 
-GROUP = 4096  # test/hostile.c
+GROUP = 1024  # test/hostile.c
 _DIGEST = re.compile(r"# hostile digest (\d+) ([0-9a-f]{16})")
 _CASE = re.compile(r"# hostile case (\d+) ([0-9a-f]{16}) (v .*)")
 _END = re.compile(r"# hostile cases (\d+) seed \d+ ns (\d+) failures (\d+)")
 _DECODED = re.compile(r"# (code |entered|left|stack |  r)")
 _CASES_A_SECOND = 1000  # of the slowest platform on a busy computer: for the time limit
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which cases: so many of a seed from the first on; kind: "", "shared" or "frames"."""
+
+    seed: int
+    first: int
+    cases: int
+    kind: str = ""
 
 
 class _Log:
@@ -44,18 +56,20 @@ def _run(directory, options, chosen, label, words, jobs):
     return {result.platform: _Log(result) for result in results}
 
 
-def run(directory, chosen, options, seed, first, cases, jobs):
+def run(directory, chosen, options, wanted, jobs):
     """Runs and compares; returns the exit code."""
+    seed, first, cases = wanted.seed, wanted.first, wanted.cases
     if options.timeout:
         options.timeout += cases / _CASES_A_SECOND
     first -= first % GROUP if cases > 1 else 0
     words = f"seed={seed},first={first},cases={cases}" + (",show" if cases == 1 else "")
+    words += f",{wanted.kind}" if wanted.kind else ""
     logs = _run(directory, options, chosen, "", words, jobs)
     for name, log in logs.items():
         _print_summary(name, log, decoded=cases == 1)
     status = EXIT_PASS if all(log.result.status == "PASS" for log in logs.values()) else EXIT_FAIL
     reference = chosen[0]
-    for other in chosen[1:]:
+    for other in chosen[1:] if not wanted.kind else ():
         group = _first_difference(logs[reference.name], logs[other.name], _DIGEST)
         if group is None:
             continue
