@@ -41,6 +41,23 @@ def out(port, value):
     return b"\xb0" + bytes([value]) + b"\x66\xba" + struct.pack("<H", port) + b"\xee"
 
 
+def write_dr(number, value):
+    """mov $value, %eax; mov %eax, %drN"""
+    return b"\xb8" + struct.pack("<I", value) + b"\x0f\x23" + bytes([0xC0 + 8 * number])
+
+
+def break_on_gdt(boot):
+    """A breakpoint on data, each access to the descriptor of 64-bit code in the image's first GDT."""
+    data = boot.image.read_bytes()
+    at = data.index(struct.pack("<QQ", 0x00AF9B000000FFFF, 0x00CF93000000FFFF))
+    start, size, count = struct.unpack_from("<Q", data, 32)[0], *struct.unpack_from("<HH", data, 54)
+    for header in range(start, start + size * count, size):
+        kind, offset, _, address, length = struct.unpack_from("<I4xQQQQ", data, header)
+        if kind == 1 and offset <= at < offset + length:  # PT_LOAD
+            return write_dr(0, address + at - offset) + write_dr(7, 0xB0401)
+    raise ValueError("no segment holds the GDT")
+
+
 def _keep_rsdp(field):
     """mov rsdp_paddr(%ebx), %eax; mov %eax, field"""
     return b"\x8b\x43" + bytes([_RSDP_FIELD]) + b"\xa3" + struct.pack("<I", field)
@@ -65,11 +82,12 @@ class _Blob:
         return address
 
 
-def make(boot, memory=MEMORY, modules=None, words=None, tables=None, left=b"", fields=None):
+def make(boot, memory=MEMORY, modules=None, words=None, tables=None, left=b"", fields=None, xsdt=""):
     """Return the launcher for a Boot. memory: (address, size, type) of each region, or None for a start_info of
     version 0, which has no map; modules: (bytes, command line) of each, by default the suite's; words: the command
     line as bytes, or None for the boot's own; tables: the bytes of each ACPI table, or None for the firmware's own;
-    left: instructions that leave the machine as firmware does; fields: fields of start_info that are overridden."""
+    xsdt: what is wrong with an XSDT that stands beside the RSDT; left: instructions that leave the machine as firmware
+    does, or a function of the boot that returns them; fields: fields of start_info that are overridden."""
     blob = _Blob()
     if modules is None:
         modules = [(boot.module.read_bytes(), b"testmodule")]
@@ -81,13 +99,14 @@ def make(boot, memory=MEMORY, modules=None, words=None, tables=None, left=b"", f
     info["modlist_paddr"] = blob.add(b"".join(entries))
     if tables is not None:
         first = BASE + len(blob.data)
-        info["rsdp_paddr"] = _add_tables(blob, tables)
+        info["rsdp_paddr"] = _add_tables(blob, tables, xsdt)
         if memory is not None:  # without an entry of its own the kernel would take this for free RAM
             memory = (*memory, (first, BASE + len(blob.data) - first, ACPI))
     info["memmap_paddr"] = blob.add(b"".join(struct.pack("<QQII", *region, 0) for region in memory or ()))
     info["memmap_entries"] = len(memory or ())
     start_info = blob.add(_start_info({**info, **(fields or {})}))
     keep = _keep_rsdp(start_info + _RSDP_FIELD) if tables is None else b""
+    left = left(boot) if callable(left) else left
     entry = blob.add(left + keep + _jump(_entry_of(boot.image), start_info))
     return _elf(bytes(blob.data), entry)
 
@@ -152,10 +171,23 @@ def override(irq, gsi, flags=0):
 IOAPIC = (ioapic(), override(0, 2), override(5, 5, 13), override(9, 9, 13), override(10, 10, 13), override(11, 11, 13))
 
 
-def _add_tables(blob, tables):
-    """Add tables, the RSDT that lists them, and the RSDP; return its address."""
+def hpet(address, space=0):
+    """An HPET's table; space 0: its registers are in memory."""
+    return table(b"HPET", struct.pack("<IBBBBQBHB", 0x8086A201, space, 64, 0, 0, address, 0, 100, 0))
+
+
+def _add_tables(blob, tables, xsdt):
+    """Add tables, the RSDT that lists them, and the RSDP; return its address. xsdt: "" for an RSDP of revision 0, else
+    what is wrong with the XSDT of one of revision 2: "checksum", "nowhere", "empty", "narrow" (entries of 4 bytes), "none"."""
     addresses = [blob.add(data) for data in tables]
-    rsdt = blob.add(table(b"RSDT", struct.pack(f"<{len(addresses)}I", *addresses)))
-    rsdp = bytearray(struct.pack("<8sB6sBI", b"RSD PTR ", 0, b"PARAVN", 0, rsdt))
+    narrow = struct.pack(f"<{len(addresses)}I", *addresses)
+    rsdt = blob.add(table(b"RSDT", narrow))
+    rsdp = bytearray(struct.pack("<8sB6sBI", b"RSD PTR ", 0, b"PARAVN", 2 if xsdt else 0, rsdt))
     rsdp[8] = -sum(rsdp) & 0xFF
+    if xsdt:
+        wide = {"narrow": narrow, "empty": b""}.get(xsdt, struct.pack(f"<{len(addresses)}Q", *addresses))
+        root = blob.add(table(b"XSDT", wide, wrong=xsdt == "checksum"))
+        root = {"nowhere": 1 << 50, "none": 0}.get(xsdt, root)
+        rsdp += struct.pack("<IQB3x", 36, root, 0)
+        rsdp[32] = -sum(rsdp) & 0xFF
     return blob.add(bytes(rsdp))

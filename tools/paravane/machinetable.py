@@ -6,6 +6,7 @@ What a row expects is what should happen, whether it does so yet or not.
 
 import functools
 import re
+import struct
 
 from . import launcher
 from .launcher import RAM, RESERVED
@@ -193,6 +194,23 @@ def _tables():
     yield Row("MADT: no I/O APIC", smp=2, launcher=_made(tables=(launcher.madt(*cpus),)))
     yield Row("MADT: an I/O APIC where nothing is", smp=2,
               launcher=_made(tables=(launcher.madt(*launcher.IOAPIC, launcher.ioapic(0xFEC80000, 24, 1), *cpus),)))  # fmt: skip
+    for name, address in (("RAM", 0x5000000), ("the image", 0x110000)):
+        yield with_madt(f"an I/O APIC in {name}", launcher.ioapic(address, 24, 1), *launcher.IOAPIC, *cpus,
+                        says=(f"I/O APIC at {address:#x} is ignored: RAM is there",), tests="irq.*")  # fmt: skip
+    strange = (b"\x7f\x10" + bytes(14), struct.pack("<BBBHB", 4, 6, 0xFF, 0xFFFF, 7), struct.pack("<BBHI", 3, 8, 0xF, 5),
+               struct.pack("<BBHQ", 5, 12, 0, 0xDEADBEEF000), struct.pack("<BBHIB3x", 10, 12, 2, 0xFFFFFFFF, 9))  # fmt: skip
+    yield with_madt("unknown types, NMI sources, an address of 64 bits", *strange, *launcher.IOAPIC, *cpus)
+    odd = tuple(launcher.override(irq, irq, flags) for irq, flags in ((4, 2), (8, 8), (9, 0xFFFF), (12, 0xA)))
+    yield with_madt("overrides of reserved polarities and triggers", launcher.ioapic(), launcher.override(0, 2), *odd, *cpus,
+                    tests="irq.*")  # fmt: skip
+    listed = (launcher.madt(*launcher.IOAPIC, *cpus),)
+    for wrong in ("checksum", "nowhere", "empty", "narrow", "none"):
+        yield Row(f"ACPI: an RSDT, and an XSDT: {wrong}", smp=2, launcher=_made(tables=listed, xsdt=wrong), tests="smp.c*",
+                  never=("neither an ACPI MADT",), sample=wrong == "checksum")  # fmt: skip
+    for name, address, space in (("RAM", 0x5000000, 0), ("the image", 0x110000, 0), ("a hole", 0xD0000000, 0),
+                                 ("I/O ports", 0x600, 1), ("no boundary", 0xFED00004, 0), ("1 EiB", 1 << 60, 0)):  # fmt: skip
+        yield Row(f"HPET: in {name}", launcher=_made(tables=(*listed, launcher.hpet(address, space))), tests="time.*",
+                  says=() if name == "a hole" else ("HPET at .* is ignored",))  # fmt: skip
     wrong = launcher.madt(*launcher.IOAPIC, *cpus, wrong=1)
     no_table = {"tests": "irq.*"}  # boot.rsdp_is_acpi wants one
     yield Row("MADT: wrong checksum", smp=2, launcher=_made(tables=(wrong,)), **no_table)
@@ -215,12 +233,36 @@ def _left():
     yield left("CR0.CD, AM, WP, TS, EM", launcher.write_cr(0, 0x4005003D), tests="mm*")
     yield left("EFER.NXE and SCE", launcher.write_msr(0xC0000080, 0x801), tests="user.*")
     yield left("a PAT without write-back", launcher.write_msr(0x277, 0), tests="mm*")
+    yield left("SVM's global interrupt flag at 0", launcher.write_msr(0xC0000080, 0x1000) + b"\x0f\x01\xdd", sample=True)
+    yield left("a breakpoint on the image's data", launcher.break_on_gdt, tests="cpu.*", sample=True)
+    # clts; push $0; fldcw (%esp); fld1; fldz; fdivp; mov %cr4 by write_cr; ldmxcsr (%esp)
+    fpu = b"\xbc\x00\x00\xf0\x02\x0f\x06\x6a\x00\xd9\x2c\x24\xd9\xe8\xd9\xee\xde\xf9" + launcher.write_cr(4, 0x600)
+    yield left("exceptions of x87 pending, those of SSE unmasked", fpu + b"\x0f\xae\x14\x24", tests="cpu.*")
+    calls = launcher.write_msr(0x174, 8) + launcher.write_msr(0x176, 0x100000) + launcher.write_msr(0xC0000082, 0x1000)
+    yield left("entries of SYSCALL and SYSENTER", calls, tests="user.*")
     yield left("GS bases", launcher.write_msr(0xC0000101, 0xFFFF800000001000) + launcher.write_msr(0xC0000102, 1), tests="user.*")
     yield left("x2APIC mode", launcher.write_msr(0x1B, 0xFEE00D00), tests="smp.*", cpu="+x2apic", smp=2, qemu=(9, 0))
     enabled = launcher.store(0xFEE000F0, 0x1FF)
     for vector in (0x31, 0x9C, 0xEC, 0xFE):
         pending = enabled + launcher.store(0xFEE00300, 0x44000 | vector)  # to itself, asserted
         yield left(f"an interrupt at vector {vector:#x}", pending, sample=vector == 0xEC)
+    entries = range(0xFEE00320, 0xFEE00380, 16)
+    for name, mode in (("NMI", 0x400), ("SMI", 0x200), ("ExtINT", 0x700), ("INIT", 0x500)):
+        opened = enabled + b"".join(launcher.store(entry, mode) for entry in entries)
+        yield left(f"all of the local APIC's own sources, as {name}", opened, tests="apic.*", sample=name == "NMI")
+    for name, address in (("elsewhere", 0xFED10000), ("over RAM", 0x8000000)):
+        yield left(f"the local APIC's registers {name}", launcher.write_msr(0x1B, address | 0x900), tests="smp.*", smp=2,
+                   sample=name == "over RAM")  # fmt: skip
+    yield left("the local APIC turned off", launcher.write_msr(0x1B, 0xFEE00000), qemu=(9, 0))
+    for name, low in (("NMI", 0x400), ("SMI", 0x200), ("level-triggered", 0xA031)):
+        pins = b"".join(launcher.store(0xFEC00000, 0x10 + 2 * pin) + launcher.store(0xFEC00010, low) for pin in range(24))
+        yield left(f"all pins of the I/O APIC, {name}", pins, sample=name == "NMI")
+    at = (0x10, 0), (0xF0, 0), (0x100, 0x4C), (0x108, 100000), (0x108, 100000), (0x10, 3)
+    yield left("the HPET in the place of PIT and RTC", b"".join(launcher.store(0xFED00000 + i, value) for i, value in at),
+               tests="irq.*", sample=True)  # fmt: skip
+    for name, index, value in (("to be set", 0xB, 0x82), ("without a divider", 0xA, 0x70)):
+        yield left(f"the RTC stopped, {name}", launcher.out(0x70, index) + launcher.out(0x71, value), tests="time.*",
+                   says=("RTC stood still",))  # fmt: skip
     timer = enabled + launcher.store(0xFEE003E0, 0xB) + launcher.store(0xFEE00320, 0x200A5) + launcher.store(0xFEE00380, 10000)
     yield left("the local APIC's timer", timer)
     yield left("the 8259s at vectors of exceptions",
