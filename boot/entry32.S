@@ -19,6 +19,13 @@
 #define EFLAGS_FIXED 2
 #define DR7_FIXED    0x400
 
+/* What compilers for x86-64 take for granted (System V ABI, micro-architecture level 1), of leaf 1. */
+#define CPUID1_CMOV (1 << 15)
+#define CPUID1_FXSR (1 << 24)
+#define CPUID1_SSE  (1 << 25)
+#define CPUID1_SSE2 (1 << 26)
+#define CPUID1_BASE (CPUID1_CMOV | CPUID1_FXSR | CPUID1_SSE | CPUID1_SSE2)
+
 #define CPUID_LM  (1 << 29)
 #define CPUID_NX  (1 << 20)
 
@@ -92,16 +99,20 @@ start32:
 	cpuid
 	testl	$CPUID_LM, %edx
 	jz	refuse32
-	movl	%edx, %esi
+	testl	$CPUID_NX, %edx
+	jnz	1f
+	andl	$~EFER_NXE, PHYS(boot_efer)	/* page tables do without it too: pv/native/without_nx.c */
+1:	movl	$PHYS(no_base), %esi
+	movl	$1, %eax
+	cpuid
+	andl	$CPUID1_BASE, %edx
+	cmpl	$CPUID1_BASE, %edx
+	jne	refuse32
 	movl	$MSR_EFER, %ecx
 	rdmsr
 	testl	$EFER_SVME, %eax
 	jz	1f
 	stgi					/* a hypervisor may have left all interrupts held (AMD APM vol. 2, 15.17) */
-1:	movl	%esi, %edx
-	testl	$CPUID_NX, %edx
-	jnz	1f
-	andl	$~EFER_NXE, PHYS(boot_efer)	/* page tables do without it too: pv/native/without_nx.c */
 1:	movl	%edi, %esi
 
 	/* The first 4 GiB in pages of 2 MiB, and the tables above them: see boot_pml4. */
@@ -155,6 +166,8 @@ start64:
 	.section .rodata
 bad_magic:
 	.asciz	"\r\nparavane: verdict ERROR: the loader is not a Multiboot2 loader (wrong number in eax); use GRUB's multiboot2 command\r\n"
+no_base:
+	.asciz	"\r\nparavane: verdict ERROR: this CPU lacks CMOV, FXSAVE (FXSR), SSE or SSE2, which 64-bit code needs\r\n"
 no_long_mode:
 	.asciz	"\r\nparavane: verdict ERROR: this CPU has no 64-bit mode (long mode), which this kernel needs\r\n"
 	.balign	8
