@@ -28,6 +28,8 @@ enum {
     ICW3_MASTER = 1 << 2,
     ICW3_SLAVE = 2,
     ICW4_8086 = 0x01,
+    ALL_PINS = 0xff,
+    ALL_BUT_CASCADE = 0xfb,
 
     IMCR_INDEX = 0x22,
     IMCR_DATA = 0x23,
@@ -90,7 +92,15 @@ static void disable_8259(u16 port, u8 vector, u8 icw3)
     outb(port + 1, vector);
     outb(port + 1, icw3);
     outb(port + 1, ICW4_8086);
-    outb(port + 1, 0xff);
+    outb(port + 1, ALL_PINS);
+}
+
+/* Its mask keeps what is written; a port that no device answers reads as ones. */
+static bool pic_answers(void)
+{
+    outb(PIC2 + 1, ALL_PINS);
+    outb(PIC1 + 1, ALL_BUT_CASCADE);
+    return inb(PIC1 + 1) == ALL_BUT_CASCADE;
 }
 
 /*
@@ -121,7 +131,7 @@ static void start_ioapic(const struct apic_ioapic *listed)
  */
 void native_ioapic_init(const struct apic_config *config)
 {
-    if (config->has_8259) {
+    if (config->has_8259 || pic_answers()) { /* a MADT may deny what is there */
         disable_8259(PIC1, VECTOR_8259, ICW3_MASTER);
         disable_8259(PIC2, VECTOR_8259 + 8, ICW3_SLAVE);
     }
