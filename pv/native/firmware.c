@@ -14,6 +14,10 @@ enum {
     CPUID1_EBX_LOGICAL_SHIFT = 16, /* CPUs in the package */
 };
 
+/* A write here is an interrupt (Intel SDM vol. 3, section 11.11.1); the local APIC is here too. */
+#define MESSAGES_BASE 0xfee00000u
+#define MESSAGES_END  0xfef00000u
+
 /* Written: by platform_init, on one CPU. */
 static struct apic_config config;
 static bool has_madt, has_mptable;
@@ -27,11 +31,21 @@ static bool is_memory(const struct boot_info *info, u64 pa)
     return boot_is_ram(info, pa) || (pa >= BOOT_IMAGE_BASE && pa < info->first_free_pa);
 }
 
+static const char *why_no_registers(const struct boot_info *info, u64 pa)
+{
+    if (pa >= BOOT_MAP_SIZE)
+        return "it is above 4 GiB";
+    if (pa >= MESSAGES_BASE && pa < MESSAGES_END)
+        return "interrupt messages go there";
+    return is_memory(info, pa) ? "RAM is there" : NULL;
+}
+
 bool native_add_registers(struct boot_info *info, const char *what, u64 pa)
 {
-    if (pa >= BOOT_MAP_SIZE || is_memory(info, pa)) {
-        pv_warn("%s at %#llx is ignored: %s", what, (unsigned long long)pa,
-                pa < BOOT_MAP_SIZE ? "RAM is there" : "it is above 4 GiB");
+    const char *const why_not = why_no_registers(info, pa);
+
+    if (why_not) {
+        pv_warn("%s at %#llx is ignored: %s", what, (unsigned long long)pa, why_not);
         return false;
     }
     boot_add_devices(info, ALIGN_DOWN(pa, PAGE_SIZE), PAGE_SIZE);
