@@ -19,6 +19,8 @@ TEST(smp, every_listed_cpu_is_up, smp_prepare, cpu_count, cpu_up, cpu_enter, cpu
 {
     const u32 count = MIN(pv_cpu_count(), PV_CPUS_MAX);
 
+    if (count > 1 && smp_why_alone())
+        SKIP("one CPU is used: %s", smp_why_alone());
     EXPECT(count >= 1);
     EXPECT_EQ(smp_online_count(), count);
     for (u32 cpu = 0; cpu < count; cpu++) {
@@ -73,9 +75,13 @@ TEST(smp, the_firmware_lists_as_many_cpus, memory_map, cpu_count)
 {
     const struct phys_window low = {(const u8 *)DIRECT_MAP_BASE, 0, BOOT_MAP_SIZE};
     static struct apic_config config;
+    struct mm_mapping m;
 
     if (strcmp(pv_backend_name(), "native"))
         SKIP("the hypervisor says how many CPUs there are");
+    if (!boot_info_ptr->rsdp_size && boot_info_ptr->rsdp_pa &&
+        !mm_query(&mm_kernel, ALIGN_DOWN(DIRECT_MAP_BASE + boot_info_ptr->rsdp_pa, PAGE_SIZE), &m))
+        SKIP("the loader's memory map does not name the page of the RSDP");
     if (!madt_parse(acpi_find_table(&low, boot_info_ptr, "APIC"), &config) &&
         !mptable_parse(&low, &config))
         SKIP("no table lists CPUs");

@@ -14,8 +14,9 @@
 #define INIT_WAIT_NS     10000000ull
 #define START_UP_WAIT_NS 200000ull
 
-#define LOW_END \
-    0x80000 /* a trampoline may lie below, where no EBDA is, but not in the first page */
+/* Where a trampoline may be: not in the first page; better below 512 KiB, where no EBDA is. */
+#define LOW_END  0x80000
+#define HIGH_END 0xa0000
 
 /* start.S */
 extern const char native_trampoline[], native_trampoline_end[];
@@ -59,12 +60,15 @@ static bool is_ram(const struct boot_info *info, u64 pa)
     return false;
 }
 
-/* A page of RAM below 512 KiB that nothing of the loader's lies in; 0 if there is none. */
+/* A page of RAM below 640 KiB, better below 512 KiB; 0 if there is none. */
 void native_smp_learn_memory(const struct boot_info *info)
 {
     trampoline_pa = LOW_END - PAGE_SIZE;
     while (trampoline_pa && !is_ram(info, trampoline_pa))
         trampoline_pa -= PAGE_SIZE;
+    for (u32 pa = LOW_END; !trampoline_pa && pa < HIGH_END; pa += PAGE_SIZE)
+        if (is_ram(info, pa))
+            trampoline_pa = pa;
 }
 
 const char *native_smp_prepare(void)
@@ -74,7 +78,7 @@ const char *native_smp_prepare(void)
     if (nr_cpus == 1)
         return native_why_one_cpu();
     if (!trampoline_pa)
-        return "no page of RAM below 512 KiB for other CPUs to start in";
+        return "no page of RAM below 640 KiB for other CPUs to start in";
     memcpy((void *)(DIRECT_MAP_BASE + trampoline_pa), native_trampoline, size);
     return NULL;
 }
