@@ -37,7 +37,7 @@ def _cpus():
     without = "nx x2apic smap smep umip pge rdtscp fsgsbase la57 xsave invpcid erms pat mtrr mce sep pdpe1gb avx pcid"
     for feature in (*without.split(), "tsc", "tsc-deadline", "arat", "hypervisor", "smap,-smep,-umip,-fsgsbase,-rdtscp"):
         yield Row(f"cpu -{feature}", cpu=f"-{feature}")
-    for feature in ("syscall", "fxsr", "apic"):
+    for feature in ("syscall", "fxsr", "apic", "cmov", "sse2"):
         yield Row(f"cpu -{feature}", cpu=f"max,-{feature}", status="ERROR", says=(_LACKS[feature],))
     for model in ("+la57", "+x2apic", "vendor=GenuineIntel", "phys-bits=36", "phys-bits=52", "level=2"):
         yield Row(f"cpu {model}", cpu=model if model[0] == "+" else f"max,{model}", sample=model == "+la57")
@@ -52,7 +52,7 @@ def _cpus():
 
 
 # What a CPU without a feature is refused with.
-_LACKS = {"syscall": "(?i)syscall", "fxsr": "(?i)fxsr|FXSAVE", "apic": "(?i)APIC"}
+_LACKS = {"cmov": "CMOV", "sse2": "SSE2", "syscall": "(?i)syscall", "fxsr": "(?i)fxsr|FXSAVE", "apic": "(?i)APIC"}
 
 
 def _machines():
@@ -137,6 +137,13 @@ def _maps():
     yield with_map("past the end of addresses", ((1 << 64) - 0x1000, 0x2000, RAM), ((1 << 64) - 1, (1 << 64) - 1, RESERVED))
     yield with_map("RAM that no CPU can address", (1 << 60, 1 << 30, RAM))
     yield with_map("unknown types", (0x6000000, 0x1000, 99), (0x6002000, 0x1000, 0))
+    rest = launcher.MEMORY[2:]
+    for name, regions, starts in (("no RAM", (), False), ("one page", ((0x7F000, 0x1000, RAM),), True),
+                                  ("RAM from 512 KiB on", ((0x80000, 0x10000, RAM),), True)):  # fmt: skip
+        yield Row(f"memory map: {name} below 1 MiB", smp=2, launcher=_made(memory=(*regions, *rest)), tests="smp.c*",
+                  says=(r"CPUs: 2 up",) if starts else ("no page of RAM below 640 KiB",))  # fmt: skip
+    everywhere = (*launcher.MEMORY, (0xFE000000, 0x2000000, RAM))
+    yield Row("memory map: RAM where the devices are", launcher=_made(memory=everywhere), tests="irq.*")
     yield with_map("persistent memory at 1 TiB", (1 << 40, 1 << 38, 7))
     yield with_map("the image's own memory is reserved", (0x100000, 0x800000, RESERVED), tests="cpu.*")
     yield Row("memory map: unreadable", launcher=_made(fields={"memmap_paddr": (1 << 64) - 4096}), status="ERROR",
@@ -197,6 +204,10 @@ def _tables():
     for name, address in (("RAM", 0x5000000), ("the image", 0x110000)):
         yield with_madt(f"an I/O APIC in {name}", launcher.ioapic(address, 24, 1), *launcher.IOAPIC, *cpus,
                         says=(f"I/O APIC at {address:#x} is ignored: RAM is there",), tests="irq.*")  # fmt: skip
+    yield with_madt("an I/O APIC where messages go", launcher.ioapic(0xFEE00000, 24, 1), *launcher.IOAPIC, *cpus,
+                    says=("interrupt messages go there",), tests="irq.*")  # fmt: skip
+    yield Row("MADT: denies the 8259s", launcher=_made(tables=(launcher.madt(*launcher.IOAPIC, *cpus, flags=0),)), tests="irq.*",
+              sample=True)  # fmt: skip
     strange = (b"\x7f\x10" + bytes(14), struct.pack("<BBBHB", 4, 6, 0xFF, 0xFFFF, 7), struct.pack("<BBHI", 3, 8, 0xF, 5),
                struct.pack("<BBHQ", 5, 12, 0, 0xDEADBEEF000), struct.pack("<BBHIB3x", 10, 12, 2, 0xFFFFFFFF, 9))  # fmt: skip
     yield with_madt("unknown types, NMI sources, an address of 64 bits", *strange, *launcher.IOAPIC, *cpus)
