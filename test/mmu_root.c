@@ -1,5 +1,6 @@
 /* Class 3 of the ops: whole tables and roots, and what the kernel's own tables protect. */
 #include "boot/layout.h"
+#include "kernel/time.h"
 #include "lib/format.h"
 #include "test/cpus.h"
 #include "test/mm_util.h"
@@ -201,6 +202,9 @@ TEST(mmu, each_cpu_has_its_own_root, read_root, write_root)
     EXPECT_EQ(mm_space_destroy(&visit.space), 0);
 }
 
+/* Not the first entry of its table at any level: Xen PV has looked at others when it refuses. */
+#define ALIASED_VA ((1ull << 39) + GIB(1) + MIB(2) + PAGE_SIZE)
+
 /*
  * A table of the tree is mapped writable elsewhere: Xen PV refuses to pin it and changes nothing;
  * natively nobody looks. Without the alias it works.
@@ -214,8 +218,8 @@ TEST(mmu, tree_with_a_writable_alias, pin_root)
     int error;
 
     REQUIRE(pfn.n != NO_PFN && mm_space_create(&s) == 0);
-    REQUIRE(mm_map(&s, USER_VA, pfn, 1, 0) == 0);
-    table = va_to_pfn(mm_slot(&s, USER_VA, 1));
+    REQUIRE(mm_map(&s, ALIASED_VA, pfn, 1, 0) == 0);
+    table = va_to_pfn(mm_slot(&s, ALIASED_VA, 1));
     EXPECT_EQ(mm_map(&mm_kernel, TEST_VA, table, 1, MM_WRITE), -EINVAL); /* mm/ itself refuses */
     pv_set_fixmap(FIX_TEST, pte_value(table, PTE_PRESENT | PTE_WRITE | PTE_NX));
     error = pv_pin_root(s.root);
@@ -354,6 +358,22 @@ TEST(mmu, user_pages_are_not_the_kernels_to_execute, install_tables)
     frame_free(pfn, 0);
 }
 
+/* Take count frames back; the hypervisor may have memory for some of them later only. */
+static u64 take_back(pfn_t first, u64 count)
+{
+    struct time_limit limit = time_limit(NS_PER_S);
+    u64 taken = 0;
+
+    while (taken < count && !time_limit_reached(&limit)) {
+        const s64 more = pv_balloon_adjust(PFN(first.n + taken), count - taken, false);
+
+        if (!EXPECT(more >= 0 && (u64)more <= count - taken))
+            break;
+        taken += (u64)more;
+    }
+    return taken;
+}
+
 TEST(mmu, balloon_gives_and_takes, balloon_adjust)
 {
     const pfn_t first = frame_alloc(5, 0, FRAME_KERNEL);
@@ -368,13 +388,12 @@ TEST(mmu, balloon_gives_and_takes, balloon_adjust)
         EXPECT_EQ(pv_balloon_adjust(first, 1, false), -ENODEV);
         SKIP("no hypervisor to give memory to");
     }
-    EXPECT_EQ(given, 16);
     EXPECT_EQ(*kept, 0x1616);
     if (on_xen_pv()) {
         EXPECT_EQ(pv_pfn_to_mfn(first).n, MFN_INVALID.n);
         EXPECT_EQ(pv_make_pte(pte_value(first, PTE_PRESENT)).raw, 0);
     }
-    EXPECT_EQ(pv_balloon_adjust(first, 16, false), 16);
+    REQUIRE(given == 16 && take_back(first, 16) == 16); /* else none is used */
     for (u64 i = 0; i < 16; i++) {
         volatile u64 *word = pfn_to_va(PFN(first.n + i));
 
@@ -434,9 +453,8 @@ TEST(mmu, frames_are_exchanged_for_a_row, make_contiguous, balloon_adjust)
         frame_free(first, 2);
         SKIP("frames are where they are");
     }
-    EXPECT_EQ(pv_balloon_adjust(first, 2, true), 2);
-    EXPECT_EQ(pv_balloon_adjust(first, 1, false), 1);
-    EXPECT_EQ(pv_balloon_adjust(second, 1, false), 1);
+    REQUIRE(pv_balloon_adjust(first, 2, true) == 2);
+    REQUIRE(take_back(first, 1) == 1 && take_back(second, 1) == 1);
     print("# frames %llx and %llx\n", (unsigned long long)pv_pfn_to_mfn(first).n,
           (unsigned long long)pv_pfn_to_mfn(second).n);
     EXPECT_EQ(pv_make_contiguous(first, 1, 32), 0);
