@@ -66,16 +66,29 @@ static bool send_to(struct owner *o, u32 me)
     return true;
 }
 
-/* What the owner does itself must not lose what others send at this moment. */
-static void close_for_a_moment(u32 line, u32 round)
+static bool is_wanted(const struct owner *o)
 {
-    if (round % 2) {
-        EXPECT_EQ(pv_irq_mask(line), 0);
-        EXPECT_EQ(pv_irq_unmask(line), 0);
-    } else {
+    bool any = false;
+
+    for (u32 i = 0; i < STORM_CPUS; i++)
+        any |= __atomic_load_n(&o->flags[i], __ATOMIC_SEQ_CST);
+    return any;
+}
+
+/* Close the line, or interrupts, until another CPU has raised it: opening must not lose that. */
+static void close_until_wanted(const struct owner *o, u32 round)
+{
+    if (round % 2)
+        EXPECT_EQ(pv_irq_mask(o->line.line), 0);
+    else
         pv_irq_disable();
+    for (u32 i = 0; i < 1000 && !is_wanted(o); i++)
+        __builtin_ia32_pause();
+    spin(20 * NS_PER_US); /* the flag is set before the line is raised */
+    if (round % 2)
+        EXPECT_EQ(pv_irq_unmask(o->line.line), 0);
+    else
         pv_irq_enable();
-    }
 }
 
 static void send_to_all(void *arg)
@@ -89,7 +102,7 @@ static void send_to_all(void *arg)
             s->lost = !send_to(&owners[cpu], me);
             s->sent++;
         }
-        close_for_a_moment(owners[me].line.line, storm.done);
+        close_until_wanted(&owners[me], storm.done);
     }
 }
 
