@@ -32,9 +32,9 @@ void test_line_close(struct test_line *line)
 
 bool test_line_hits(const struct test_line *line, u32 wanted)
 {
-    const u64 end = pv_clock_ns() + 10 * NS_PER_S;
+    struct time_limit limit = time_limit(10 * NS_PER_S);
 
-    while (READ_ONCE(line->hits) < wanted && pv_clock_ns() < end)
+    while (READ_ONCE(line->hits) < wanted && !time_limit_reached(&limit))
         barrier();
     return READ_ONCE(line->hits) == wanted;
 }

@@ -347,10 +347,10 @@ static void count_here(void *arg)
 /* Until the other CPU has decided to leave, and some more: it must still be up then. */
 static void hold_caller(void)
 {
-    const u64 end = pv_clock_ns() + 5 * NS_PER_S;
+    struct time_limit limit = time_limit(5 * NS_PER_S);
 
     WRITE_ONCE(going_down.held, true);
-    while (smp_is_online(LEAVER) && pv_clock_ns() < end)
+    while (smp_is_online(LEAVER) && !time_limit_reached(&limit))
         __builtin_ia32_pause();
     spin(PATIENCE_NS);
     going_down.left = smp_is_online(LEAVER) || !pv_cpu_is_up(LEAVER);

@@ -292,9 +292,9 @@ static bool count_nmi(struct trap_frame *frame)
 
 static bool nmi_came(u32 cpu)
 {
-    const u64 end = pv_clock_ns() + 5 * NS_PER_S;
+    struct time_limit limit = time_limit(5 * NS_PER_S);
 
-    while (!__atomic_load_n(&nmis[cpu], __ATOMIC_SEQ_CST) && pv_clock_ns() < end)
+    while (!__atomic_load_n(&nmis[cpu], __ATOMIC_SEQ_CST) && !time_limit_reached(&limit))
         sleep_until(pv_clock_ns() + 100 * NS_PER_US);
     return nmis[cpu];
 }
@@ -362,41 +362,4 @@ TEST(smp, cpu_goes_down_and_comes_again, cpu_leave, cpu_down, cpu_up)
         EXPECT_EQ(smp_call(cpu, count_call, counts), 0);
         EXPECT_EQ(counts[cpu], i);
     }
-}
-
-static struct {
-    bool running, end;
-} bound;
-
-static void stay_here(void *arg)
-{
-    (void)arg;
-    WRITE_ONCE(bound.running, true);
-    while (!READ_ONCE(bound.end))
-        __builtin_ia32_pause();
-}
-
-/* A refused smp_down leaves everything as it was: threads, calls and IPIs work there. */
-TEST(smp, cpu_with_a_bound_thread_stays, cpu_leave)
-{
-    u64 counts[PV_CPUS_MAX] = {0};
-    struct thread *thread;
-
-    NEEDS_CPUS(2);
-    bound.running = bound.end = false;
-    thread = thread_start("bound", 1, stay_here, NULL);
-    REQUIRE(thread);
-    while (!READ_ONCE(bound.running))
-        thread_yield();
-    EXPECT_EQ(smp_down(1), -EBUSY);
-    EXPECT(smp_is_online(1) && pv_cpu_is_up(1));
-    EXPECT_EQ(smp_call(1, count_call, counts), 0);
-    EXPECT_EQ(counts[1], 1);
-    WRITE_ONCE(bound.end, true);
-    thread_join(thread);
-    thread = thread_start("after", 1, work, (void *)1ull);
-    if (EXPECT(thread))
-        thread_join(thread);
-    EXPECT_EQ(smp_down(1), 0);
-    EXPECT_EQ(smp_up(1), 0);
 }

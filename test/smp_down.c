@@ -168,6 +168,9 @@ TEST(smp, cpu_with_bound_threads_refuses_and_goes_on, cpu_leave)
     EXPECT(goes_on(&rounds));
     WRITE_ONCE(left.stop, true);
     thread_join(t);
+    t = thread_start("bound again", cpu, stay, &rounds); /* a refusal closes nothing */
+    if (EXPECT(t))
+        thread_join(t);
     EXPECT_EQ(smp_down(cpu), 0);
     EXPECT_EQ(smp_up(cpu), 0);
 }
