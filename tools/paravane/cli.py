@@ -186,7 +186,7 @@ def _boot(args, caller):
         if not chosen[0].emulator.HAS_GDB_STUB:
             raise usage(f"--gdb: {chosen[0].emulator.NAME} has no stub for gdb")
         options.gdb, options.timeout = True, 0
-        reprocmd.print_gdb(options.image, "kernel_main", asked.xen and caller / asked.xen)
+        reprocmd.print_gdb(options.image, "kernel_main", xen.find(asked.xen, caller) if asked.xen else None)
     files = module.read(caller / asked.module) if asked.module else None
     directory = runs.RunDirectory(options.image, files)
     result = directory.run(chosen[0], options, terminal=Terminal())

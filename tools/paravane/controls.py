@@ -26,6 +26,7 @@ _RELEASE = "bookworm"  # the release of the distribution whose source is built
 _TOOLS = ("apt-get", "dpkg-source", "make", "gcc", "flex", "bison")
 REPAIRED = "repaired"  # the build without an edit
 DEBUG = "debug"  # the same with assertions
+SYMBOLS = ".syms"  # ends the file with the symbols of that, for gdb
 _CONFIGS = {"": "", DEBUG: "CONFIG_DEBUG=y\n"}  # what a configuration adds to the package's own
 
 
@@ -280,6 +281,8 @@ def _build(tree, control):
         path_of(control).parent.mkdir(parents=True, exist_ok=True)
         partial = path_of(control).with_suffix(f".{os.getpid()}")
         shutil.copyfile(tree / "xen" / "xen", partial)
+        if control == PLAIN[DEBUG]:
+            shutil.copyfile(tree / "xen" / "xen-syms", path_of(control).with_suffix(SYMBOLS))
         partial.rename(path_of(control))
     except (OSError, ValueError) as error:
         raise Trouble(f"control {control.name}: {error}") from error

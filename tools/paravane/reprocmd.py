@@ -3,7 +3,7 @@
 import dataclasses
 import sys
 
-from . import bundle, controls, platforms, proofs, qemu, report, repro, repros, runs, wanted
+from . import bundle, controls, platforms, proofs, qemu, report, repro, repros, runs, wanted, xen
 from .common import EXIT_FAIL, EXIT_PASS, EXIT_SKIP, ROOT, build_dir, short, usage
 
 
@@ -95,16 +95,17 @@ def _wait_for_gdb(listed, asked, caller):
         raise usage("repro: --gdb wants one repro, one platform (--on) and one hypervisor (--xen)")
     case = listed[0]
     case.options = dataclasses.replace(case.options, gdb=True, timeout=0)
-    print_gdb(case.options.image, "repro_run", asked.xen and caller / asked.xen[0])
+    found = xen.find(asked.xen[0], caller) if asked.xen and case.platform.on_xen else None
+    print_gdb(case.options.image, f"{case.repro.path.name}:repro_run", found)
 
 
 def print_gdb(image, function, xen_path):
     """Prints the command that connects gdb, with the symbols of the image and of a Xen built beside them."""
     twin = image.with_suffix(".debug.elf")
     words = [f"gdb {short(twin if twin.exists() else image)}"]
-    symbols = xen_path.parent / "xen-syms" if xen_path else None
-    if symbols and symbols.exists():
-        words.append(f"-ex 'add-symbol-file {symbols}'")
+    if xen_path:
+        beside = (xen_path.parent / "xen-syms", xen_path.with_suffix(controls.SYMBOLS))
+        words += [f"-ex 'add-symbol-file {path}'" for path in beside if path.exists()][:1]
     words += [f"-ex 'target remote 127.0.0.1:{qemu.GDB_PORT}'", f"-ex 'hbreak {function}'", "-ex continue"]
     print(f"waiting for a debugger, in another terminal (in {ROOT}):", " ".join(words), sep="\n  ", flush=True)
 

@@ -61,6 +61,11 @@ class DebuggerTest(unittest.TestCase):
             self.assertNotIn("xen-syms", self.said(image, xen))
             Path(scratch, "xen-syms").touch()
             self.assertIn(f"add-symbol-file {scratch}/xen-syms", self.said(image, xen))
+            kept = Path(scratch, "kept", "xen-4.17.5-1-debug.elf")
+            self.assertNotIn("add-symbol-file", self.said(image, kept))
+            kept.parent.mkdir()
+            kept.with_suffix(".syms").touch()
+            self.assertIn(f"add-symbol-file {scratch}/kept/xen-4.17.5-1-debug.syms", self.said(image, kept))
             image.with_suffix(".debug.elf").unlink()
             self.assertIn(f"gdb {scratch}/mine.elf -ex", self.said(image))
 
