@@ -286,19 +286,30 @@ TEST(race, timer_is_stopped_at_each_instruction_of_a_take_over)
  * ----------------------- */
 
 static struct call call;
+static struct timer call_timer;
 static u32 open_to_interrupts;
 static bool halted;
 
+static void end_call(struct timer *timer)
+{
+    (void)timer;
+    __atomic_store_n(&call.state, CALL_DONE, __ATOMIC_SEQ_CST);
+}
+
 /*
  * An interrupt that ends the wait here would come before the halt, which then does not end.
- * Stepping ends at the halt, which may return for any reason.
+ * Stepping ends at the halt, which may return for any reason. What wakes it is sent by then only,
+ * since a slow machine takes seconds for the steps.
  */
 static void look_at_waiter(struct steps *steps, struct trap_frame *frame)
 {
     if (READ_ONCE(call.state) < CALL_WAITER)
         return;
     open_to_interrupts += (frame->rflags & PV_FLAG_IF) != 0;
-    halted = steps->over = frame->rip == (u64)pv_ops.flag.safe_halt;
+    if (frame->rip != (u64)pv_ops.flag.safe_halt)
+        return;
+    halted = steps->over = true;
+    timer_start(&call_timer, pv_clock_ns() + NS_PER_MS, end_call);
 }
 
 static void wait_for_call(void *arg)
@@ -307,22 +318,17 @@ static void wait_for_call(void *arg)
     smp_call_wait(&call);
 }
 
-static void end_call(struct timer *timer)
-{
-    (void)timer;
-    __atomic_store_n(&call.state, CALL_DONE, __ATOMIC_SEQ_CST);
-}
-
 TEST(race, waiter_enables_interrupts_by_the_halt_only, safe_halt)
 {
     struct steps steps = {.between = look_at_waiter};
-    struct timer timer = {0};
+    struct timer limit = {0};
 
     call = (struct call){.state = CALL_ASKED};
     open_to_interrupts = 0;
     halted = false;
-    timer_start(&timer, pv_clock_ns() + NS_PER_S, end_call);
+    timer_start(&limit, pv_clock_ns() + 100 * NS_PER_S, end_call);
     step_through(&steps, wait_for_call, NULL);
+    timer_stop(&limit);
     EXPECT(halted);
     EXPECT_EQ(open_to_interrupts, 0);
 }
