@@ -147,6 +147,12 @@ class Commands(unittest.TestCase):
         self.assertIn("traceback", self._python("print('Traceback (most recent call last)')")[1])
         self.assertEqual(self._python("print('why'); raise SystemExit(125)", may_skip=True)[:2], ("skipped", "why"))
 
+    def test_output_that_goes_elsewhere(self):
+        with open(os.devnull, "wb") as elsewhere:
+            process = step.start([sys.executable, "-c", "print(1)"], stdout=elsewhere)
+            self.assertEqual(step.communicate(process, 600), b"")
+            step.end(process)
+
     def test_the_limit(self):
         problem = self._python("while True: pass", limit=0.5)[1]
         self.assertIn("still running after 0.5 s of its own time", problem)

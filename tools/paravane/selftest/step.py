@@ -137,7 +137,7 @@ def communicate(process, limit):
     clock, grace = OwnTime(process.pid, tree=True), None
     while True:
         try:
-            return process.communicate(timeout=_LOOK)[0]
+            return process.communicate(timeout=_LOOK)[0] or b""  # None: its output goes elsewhere
         except subprocess.TimeoutExpired:
             pass
         if RUNNING.stop.is_set():
