@@ -81,16 +81,21 @@ static void look_again_later(void)
 /* A CPU that has begun gets more time: it may hold locks, so it cannot be given up. */
 static int wait_online(u32 cpu, u64 limit_ns)
 {
-    struct time_limit begin = time_limit(limit_ns), end = time_limit(limit_ns + ANSWER_LIMIT_NS);
+    struct time_limit limit = time_limit(limit_ns);
     struct cpu *c = &cpus[cpu];
+    bool has_begun = false;
 
     while (!cpu_is_online(c)) {
-        if (time_limit_reached(&begin) && claim_start(c)) {
-            pv_cpu_down(cpu);
-            return -ETIME;
+        if (time_limit_reached(&limit)) {
+            if (has_begun)
+                return -ETIME;
+            if (claim_start(c)) {
+                pv_cpu_down(cpu);
+                return -ETIME;
+            }
+            has_begun = true;
+            limit = time_limit(ANSWER_LIMIT_NS);
         }
-        if (time_limit_reached(&end))
-            return -ETIME;
         look_again_later();
     }
     return 0;
