@@ -193,6 +193,12 @@ void boot_add_devices(struct boot_info *bi, u64 base, u64 size);
 /* Does the map call the byte at pa RAM? It need not be finished. */
 bool boot_is_ram(const struct boot_info *bi, u64 pa);
 
+/*
+ * Leave off each module that is not in RAM by the finished map, or that overlaps the image, whose
+ * end is image_end_pa; count it.
+ */
+void boot_drop_modules(struct boot_info *bi, u64 image_end_pa);
+
 /* What a parser returns for a map of more than BOOT_MAP_ENTRIES_MAX entries. */
 extern const char boot_map_too_long[];
 

@@ -226,3 +226,34 @@ const char *boot_memory_finish(struct boot_info *bi)
     }
     return has_ram ? NULL : "not one whole page of RAM; give the machine more memory";
 }
+
+static bool in_one_ram_region(const struct boot_info *bi, u64 base, u64 end)
+{
+    for (u32 i = 0; i < bi->nr_regions; i++) {
+        const struct boot_region *r = &bi->regions[i];
+
+        if (r->type == BOOT_RAM && base >= r->base && end <= r->base + r->size)
+            return true;
+    }
+    return false;
+}
+
+/* An empty module is nowhere. */
+static bool can_be_read(const struct boot_info *bi, const struct boot_module *m, u64 image_end_pa)
+{
+    const u64 base = ALIGN_DOWN(m->base, PAGE_SIZE), end = ALIGN_UP(m->base + m->size, PAGE_SIZE);
+
+    return !m->size || (in_one_ram_region(bi, base, end) &&
+                        !overlaps(m->base, m->base + m->size, BOOT_IMAGE_BASE, image_end_pa));
+}
+
+void boot_drop_modules(struct boot_info *bi, u64 image_end_pa)
+{
+    u32 kept = 0;
+
+    for (u32 i = 0; i < bi->nr_modules; i++)
+        if (can_be_read(bi, &bi->modules[i], image_end_pa))
+            bi->modules[kept++] = bi->modules[i];
+    bi->modules_left_off += bi->nr_modules - kept;
+    bi->nr_modules = kept;
+}

@@ -3,6 +3,7 @@
  * the rest, one call a line. Next: the payload that run= names, the suite (test/suite.c) unless
  * told otherwise.
  */
+#include "boot/layout.h"
 #include "kernel/console.h"
 #include "kernel/cpu.h"
 #include "kernel/fpu.h"
@@ -25,6 +26,7 @@
 _Static_assert(CMDLINE_ARGUMENTS_MAX >= BOOT_CMDLINE_MAX, "the program's words fit");
 
 extern const struct payload _payloads_start[], _payloads_end[];
+extern const char _image_end[];
 
 /* Written: by kernel_main, before other CPUs are up. */
 const struct boot_info *boot_info_ptr;
@@ -115,7 +117,7 @@ static void misbehave(void)
 static void report_modules(const struct boot_info *info)
 {
     if (info->modules_left_off)
-        log_warn("modules: %u are left off: more than %u, or at an impossible address",
+        log_warn("modules: %u are left off: more than %u, or not in RAM, or in the image",
                  info->modules_left_off, BOOT_MODULES_MAX);
     if (info->module_strings_cut)
         log_warn("modules: the strings of %u are cut, the first that of module %u: unreadable, or "
@@ -129,6 +131,7 @@ static void memory_map_init(struct boot_info *info)
 
     check("memory map", "", pv_memory_map(info));
     check("memory map", "", boot_memory_finish(info));
+    boot_drop_modules(info, (u64)_image_end - VIRT_BASE);
     if (map->ram_left_out || map->joined)
         log_warn("memory map: more than %u regions: %llu KiB of RAM are left unused, %u regions "
                  "are joined with others",
@@ -204,10 +207,10 @@ void kernel_main(struct boot_info *info, const char *boot_error)
     check(protocols[info->protocol], "", boot_error);
     boot_info_ptr = info;
     read_command_line(info->cmdline); /* what shall this image do? */
-    report_modules(info);
     force_backend();
     misbehave();
     memory_map_init(info); /* what the loader said, or the hypervisor knows */
+    report_modules(info);
     check_memory_size(info);
     pv_platform_init(info); /* what the backend wants of it: ACPI, shared pages */
     memory_init(info);      /* the kernel's own page tables; all of RAM */

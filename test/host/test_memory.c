@@ -3,6 +3,7 @@
  * compared with a plain model: an array with one cell for each sixteenth of a page, painted region
  * by region.
  */
+#include "boot/layout.h"
 #include "harness.h"
 
 #include "boot/boot_info.h"
@@ -127,6 +128,44 @@ static void test_ends(void)
     boot_forget_regions(&bi);
     boot_add_region(&bi, BOOT_PA_MAX - 5, 5, BOOT_RAM);
     CHECK_STR(boot_memory_finish(&bi), NO_RAM);
+}
+
+static void test_modules_outside_of_ram(void)
+{
+    static const struct {
+        u64 base, size;
+        bool kept;
+    } modules[] = {
+        {MIB(4), 100, true},
+        {MIB(4) + 123, MIB(1), true},
+        {0, 0, true},
+        {MIB(8) - 4096, 4096, true},
+        {MIB(8) - 4096, 4097, false},
+        {MIB(16), 4096, false},
+        {MIB(2) - 4096, 4097, false}, /* half of it is a hole */
+        {BOOT_IMAGE_BASE, 4096, false},
+        {MIB(3) - 1, 1, false},
+        {0x5000, 4096, true},
+        {MIB(4), (u64)1 << 51, false},
+    };
+    u32 kept = 0;
+
+    memset(&bi, 0, sizeof(bi));
+    boot_add_region(&bi, 0, MIB(2) - 4096, BOOT_RAM);
+    boot_add_region(&bi, MIB(2), MIB(6), BOOT_RAM);
+    for (size_t i = 0; i < ARRAY_SIZE(modules); i++) {
+        bi.modules[bi.nr_modules].base = modules[i].base;
+        bi.modules[bi.nr_modules++].size = modules[i].size;
+    }
+    CHECK_STR(boot_memory_finish(&bi), NULL);
+    boot_drop_modules(&bi, MIB(3));
+    for (size_t i = 0; i < ARRAY_SIZE(modules); i++)
+        if (modules[i].kept) {
+            CHECK_EQ(bi.modules[kept].base, modules[i].base);
+            kept++;
+        }
+    CHECK_EQ(bi.nr_modules, kept);
+    CHECK_EQ(bi.modules_left_off, ARRAY_SIZE(modules) - kept);
 }
 
 static void test_is_ram(void)
@@ -381,6 +420,7 @@ int main(void)
     RUN(test_model);
     RUN(test_ends);
     RUN(test_is_ram);
+    RUN(test_modules_outside_of_ram);
     RUN(test_devices);
     RUN(test_merged);
     RUN(test_largest_kept);
