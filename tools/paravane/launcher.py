@@ -82,20 +82,26 @@ class _Blob:
         return address
 
 
-def make(boot, memory=MEMORY, modules=None, words=None, tables=None, left=b"", fields=None, xsdt=""):
+def make(boot, memory=MEMORY, modules=None, words=None, tables=None, left=b"", fields=None, xsdt="",
+         placed=None):  # fmt: skip
     """Return the launcher for a Boot. memory: (address, size, type) of each region, or None for a start_info of
     version 0, which has no map; modules: (bytes, command line) of each, by default the suite's; words: the command
     line as bytes, or None for the boot's own; tables: the bytes of each ACPI table, or None for the firmware's own;
-    xsdt: what is wrong with an XSDT that stands beside the RSDT; left: instructions that leave the machine as firmware
+    placed: (address, size) of each module, wherever that is, in place of modules; xsdt: what is wrong with an XSDT that stands beside the RSDT; left: instructions that leave the machine as firmware
     does, or a function of the boot that returns them; fields: fields of start_info that are overridden."""
     blob = _Blob()
-    if modules is None:
+    if placed is not None:
+        modules = []
+    elif modules is None:
         modules = [(boot.module.read_bytes(), b"testmodule")]
     info = {"magic": _MAGIC, "version": 0 if memory is None else 1, "nr_modules": len(modules)}
     info["cmdline_paddr"] = blob.add((" ".join(boot.words).encode() if words is None else words) + b"\0")
     entries = [
         struct.pack("<QQQQ", blob.add(data, _PAGE), len(data), blob.add(line + b"\0"), 0) for data, line in modules
     ]
+    if placed is not None:
+        entries = [struct.pack("<QQQQ", address, size, 0, 0) for address, size in placed]
+        info["nr_modules"] = len(placed)
     info["modlist_paddr"] = blob.add(b"".join(entries))
     if tables is not None:
         first = BASE + len(blob.data)

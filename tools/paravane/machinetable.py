@@ -167,6 +167,11 @@ def _modules():
         yield with_modules(f"{count}", *((b"x" * 100, b"more"),) * (count - 1), says=("(?i)module",))
     yield with_modules("a string of 300 characters", (b"x", b"y" * 300))
     yield with_modules("a string that is not ASCII", (b"x", b"\xff\xfe\x01 \xc3\xa4"))
+    for name, *entries in (("beyond RAM", (0x20000000, 4096)), ("half in RAM", (0xFDFF000, 0x100000)), ("in the image", (0x180000, 4096)),
+                           ("in a device", (0xFEC00000, 4096)), ("of 2 PiB", (0x5000000, 1 << 51))):  # fmt: skip
+        yield Row(f"modules: one {name}", launcher=_made(placed=entries), by_hand=True, says=("modules: 1 are left off",), **_SMALL)
+    odd = [(0x5000123, 0x777), (0x5000123, 0x777), (0x5000800, 0x10000), (0, 0), (0x7F000, 0x1000)]
+    yield Row("modules: off boundaries, overlapping, below 1 MiB", launcher=_made(placed=odd), by_hand=True, **_SMALL)
     yield with_modules("an empty one", (b"", b"empty"))
     unreadable = {"modlist_paddr": 1 << 62}
     # A list that cannot be read is refused: what it would have held is not known.
