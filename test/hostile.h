@@ -107,6 +107,9 @@ u64 hostile_digest(const struct hostile_case *c, const struct hostile_outcome *o
                    const char **rule);
 void hostile_print_rules(void);
 
+/* May the emulator have pushed anything for the flags? */
+bool hostile_flags_are_lost(const struct hostile_case *c, const struct hostile_outcome *o);
+
 /*
  * The vector of the exception that iret raises for the selectors of a user's frame, with RPL 3, and
  * its error code; 0 if it takes them.

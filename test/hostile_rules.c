@@ -9,8 +9,6 @@
 #include "test/hostile.h"
 #include "test/test.h"
 
-#define ARITHMETIC_FLAGS 0x8d5ull /* CF, PF, AF, ZF, SF and OF */
-
 /* xen/arch-x86/xen.h: FIRST_RESERVED_GDT_BYTE, and the page that it begins. */
 #define XEN_FIRST_SELECTOR 0xe000ull
 #define XEN_SELECTORS      0x1000ull
@@ -235,9 +233,9 @@ static u32 last_opcode(const struct hostile_case *c, const struct hostile_outcom
 /*
  * A rotation through CF, or a setcc, of memory that faulted. QEMU 7.2 computes the flags before the
  * access, by gen_compute_eflags in gen_rotc_rm_T1 and gen_prepare_cc, and keeps where it put them
- * but not what kind they are.
+ * but not what kind they are: any bit of the frame's flags may be set.
  */
-static bool flags_of_fault(const struct hostile_case *c, struct hostile_outcome *o)
+bool hostile_flags_are_lost(const struct hostile_case *c, const struct hostile_outcome *o)
 {
     u32 reg = 0;
     const u32 opcode = last_opcode(c, o, &reg);
@@ -246,9 +244,14 @@ static bool flags_of_fault(const struct hostile_case *c, struct hostile_outcome 
 
     if (!is_setcc && !(is_rotation && (reg == 2 || reg == 3)))
         return false;
-    if (o->frame.vector != VECTOR_PF && o->frame.vector != VECTOR_GP)
+    return o->frame.vector == VECTOR_PF || o->frame.vector == VECTOR_GP;
+}
+
+static bool flags_of_fault(const struct hostile_case *c, struct hostile_outcome *o)
+{
+    if (!hostile_flags_are_lost(c, o))
         return false;
-    o->frame.rflags &= ~ARITHMETIC_FLAGS;
+    o->frame.rflags = 0;
     return true;
 }
 
@@ -319,6 +322,9 @@ static const struct rule rules[] = {
     {"refused",
      "iret's own exception: Xen reports it of the user's frame, a CPU of the kernel's iretq", false,
      refused_frame},
+    {"flags-of-fault",
+     "a rotation through CF or a setcc of memory that faults: QEMU 7.2 loses the flags from before",
+     false, flags_of_fault},
     {"volatile", "may read what the machine alone decides: counters, CPUID, descriptor tables",
      true, volatile_result},
     {"vm", "a frame with VM set, which no CPU in long mode pushes", true, virtual_8086},
@@ -333,9 +339,6 @@ static const struct rule rules[] = {
      true, hypervisors_segment},
     {"rep-io", "rep ins or rep outs with a count of 0: a CPU raises #GP, Xen's emulator skips it",
      true, no_string_io},
-    {"flags-of-fault",
-     "a rotation through CF or a setcc of memory that faults: QEMU 7.2 loses the flags from before",
-     false, flags_of_fault},
     {"pop", "QEMU 7.2 takes 0x8f with any reg field for a pop, Xen's emulator refuses all but 0",
      false, undefined_pop},
     {"kernel-address",

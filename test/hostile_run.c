@@ -389,7 +389,8 @@ static void check(const struct stream *s, const struct hostile_case *c,
         fail(c, o, "the kernel was not on the stack of load_sp0");
     if (f->rflags & RFLAGS_VM)
         return; /* the emulator's: its cs and flags are not a user's */
-    if ((f->cs & 3) != 3 || !(f->rflags & RFLAGS_IF) || f->rflags & RFLAGS_IOPL)
+    if ((f->cs & 3) != 3 ||
+        (!hostile_flags_are_lost(c, o) && (!(f->rflags & RFLAGS_IF) || f->rflags & RFLAGS_IOPL)))
         fail(c, o, "user mode's cs or flags are not a user's");
     if (!is_shared(s) && c->code.changes_none && c->frame.rip == c->start && !o->stopped &&
         !may_be_refused(&c->frame) && !registers_are_as_they_were(c, f))
