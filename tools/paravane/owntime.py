@@ -64,21 +64,17 @@ class OwnTime:
         if now - self._looked < _EVERY:
             return self._seconds
         seen = self._read()
-        ran, waited = map(sum, zip((0, 0), *(self._passed(thread, spent) for thread, spent in seen.items())))
-        self._seconds += own(now - self._looked, ran, waited)
+        passed = now - self._looked
+        self._seconds += own(passed, [self._waited(thread, spent) for thread, spent in seen.items()])
         self._seen, self._looked = seen, now
         return self._seconds
 
-    def _passed(self, thread, spent):
-        before = self._seen.get(thread, (0, 0))
-        return [max(0.0, now - then) for now, then in zip(spent, before)]
+    def _waited(self, thread, spent):
+        """Return how long a thread has waited for a CPU since the last look."""
+        return max(0.0, spent[1] - self._seen.get(thread, (0, 0))[1])
 
 
-def own(passed, ran, waited):
-    """Return how much of the time that passed was own time, if the threads computed for ran seconds and waited
-    for a CPU for waited. While a thread wants a CPU, the share that it got counts; an idle process loses nothing."""
-    wanted = ran + waited
-    if wanted <= 0:
-        return passed
-    busy = min(passed, wanted)
-    return passed - busy * waited / wanted
+def own(passed, waited):
+    """Return how much of the time that passed was own time, if the threads waited for a CPU so long: what the most
+    delayed one had. An idle thread waits for none."""
+    return max(0.0, passed - max(waited, default=0.0))
