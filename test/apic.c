@@ -6,6 +6,8 @@
 #include "test/lines.h"
 
 enum {
+    CPUID1_ECX_X2APIC = 1 << 21,
+
     APIC_ID = 0x20,
     APIC_VERSION = 0x30,
     APIC_TPR = 0x80,
@@ -35,8 +37,11 @@ static bool have_apic(void)
 TEST(apic, is_there_or_is_not, apic_read, apic_write, apic_icr, startup_ipi_hook)
 {
     const bool have = have_apic();
+    struct cpuid_regs r;
     u32 value = 0;
 
+    pv_cpuid(1, 0, &r);
+    print("# CPUID offers %s\n", r.ecx & CPUID1_ECX_X2APIC ? "x2APIC" : "no x2APIC");
     EXPECT_EQ(have, strcmp(pv_backend_name(), "xen-pv") != 0);
     EXPECT_EQ(pv_apic_read(APIC_VERSION, &value), have ? 0 : -ENODEV);
     EXPECT_EQ(pv_apic_write(APIC_TPR, 0), have ? 0 : -ENODEV);

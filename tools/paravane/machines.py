@@ -20,7 +20,7 @@ _PAUSE = 3.0  # seconds in which a machine that should stand still could start a
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """One machine. The runner's own options for it are named as run.sh's; more goes to QEMU as it is, without
+    """One machine. The runner's own options for it are named as run.sh's; xen is more words for Xen; more goes to QEMU as it is, without
     names the platform's options that are left out, the others are platforms.Feed's. The outcome:
 
     status PASS or ERROR: the verdict, with QEMU's exit status to it;
@@ -37,6 +37,7 @@ class Row:
     smp: int = 1
     mem: int = platforms.DEFAULT_MEM
     words: tuple = ()
+    xen: tuple = ()
     tests: str = ""
     more: tuple = ()
     without: tuple = ()
@@ -68,7 +69,7 @@ class Row:
         )
         return dataclasses.replace(
             base, cpu=self.cpu, machine=self.machine, smp=self.smp, mem=self.mem, pattern=self.tests,
-            append=(*base.append, *self.words), feed=feed,
+            append=(*base.append, *self.words), xen_append=(*base.xen_append, *self.xen), feed=feed,
         )  # fmt: skip
 
 

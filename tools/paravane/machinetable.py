@@ -326,6 +326,9 @@ def _xen():
     yield Row("Xen, cpu -nx", "xen-pv", cpu="-nx", status="ERROR", says=("refuses.*NX", "no backend can run"))
     yield Row("Xen, PVH, cpu phenom", "xen-pvh", cpu="phenom,+svm,+npt")
     yield Row("Xen, PVH, cpu -x2apic", "xen-pvh", cpu="-x2apic", smp=2)
+    for cpus in (1, 2):
+        yield Row(f"Xen, PVH, a guest without x2APIC, {cpus} CPUs", "xen-pvh", xen=("dom0-cpuid=no-x2apic",), smp=cpus,
+                  says=("CPUID offers no x2APIC",))  # fmt: skip
     for platform in ("xen-pv", "xen-pvh"):
         passed = f"passed over: {re.escape(' '.join(_FOREIGN))}"
         yield Row(f"foreign words, {platform}", platform, words=_FOREIGN, says=(passed,), **_SMALL)
