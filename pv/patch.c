@@ -208,6 +208,7 @@ static bool in_place(const struct pv_site *site, struct pv_site_code *code, u32 
     add_byte(&code->site, OP_RET, has_ret);
     code->state = form->state;
     code->pushes = form->pushes;
+    code->second = length - needed + form->first;
     code->text = in_image(form->text);
     return true;
 }
@@ -246,7 +247,8 @@ void pv_restart_site(struct trap_frame *frame)
     if (!site || frame->rip == (u64)pv_site_address(site))
         return;
     pv_site_code(site, &code);
-    frame->rsp += code.pushes;
+    if (frame->rip == (u64)pv_site_address(site) + code.second)
+        frame->rsp += code.pushes;
     frame->rip = (u64)pv_site_address(site);
 }
 

@@ -53,7 +53,7 @@ struct pv_form {
     u8 first, length; /* of the first instruction, of all */
     u8 test_length;   /* 0: no tail */
     u8 state : 4;     /* of the site: inline, nothing or trap */
-    u8 pushes : 4;    /* how many bytes the first instruction leaves on the stack */
+    u8 pushes : 4;    /* how many bytes the first instruction pushes, and the second one pops */
 };
 
 /* Code that is to be at an address. */
@@ -65,7 +65,8 @@ struct pv_code {
 
 struct pv_site_code {
     u32 state;
-    u32 pushes;         /* as a form has it */
+    u32 pushes;         /* as a form has it; on the stack at the second instruction only */
+    u32 second;         /* offset of that instruction; 0: the site is one instruction */
     const char *text;   /* the form's, else "" */
     const void *target; /* a call's or jump's, else NULL */
     struct pv_code site, tail;
