@@ -2,6 +2,7 @@
 #include "test/step.h"
 #include "kernel/thread.h"
 #include "pv/x86.h"
+#include "test/test.h"
 
 #define OPCODE_HLT 0xf4
 
@@ -48,6 +49,157 @@ void step_through(struct steps *steps, void (*run)(void *arg), void *arg)
     run(arg);
     set_trap_flag(0, ~RFLAGS_TF);
     debug_hook = NULL;
+}
+
+static bool on_entry(struct trap_frame *frame)
+{
+    pv_set_debugreg(7, DR7_FIXED);
+    pv_set_debugreg(6, DR6_FIXED);
+    debug_hook = on_step;
+    frame->rflags |= RFLAGS_TF;
+    return on_step(frame);
+}
+
+/* Run run(arg) with a breakpoint, which hook takes. */
+static void run_with_breakpoint(u64 address, trap_hook *hook, void (*run)(void *arg), void *arg)
+{
+    debug_hook = hook;
+    pv_set_debugreg(0, address);
+    pv_set_debugreg(7, DR7_ENABLE(0) | DR7_EXECUTE(0));
+    run(arg);
+    pv_set_debugreg(7, DR7_FIXED);
+    debug_hook = NULL;
+}
+
+void step_through_interrupt(struct steps *steps, void (*run)(void *arg), void *arg)
+{
+    steps->count = 0;
+    steps->over = steps->returned = false;
+    stepping = steps;
+    run_with_breakpoint((u64)pv_vector_entry, on_entry, run, arg);
+}
+
+/*
+ * step_act_at_each: one run is stepped and recorded. Each round then has one breakpoint, because
+ * steps are dear where a hypervisor takes each debug exception first. A loop executes an
+ * instruction several times, so that the breakpoint lets some hits pass.
+ *
+ * No breakpoint may be where the debug exception's own way to its handler is: in an interrupt's
+ * way, which is stepped again in each round, and in the check of the stack that every function
+ * begins with, which is left out.
+ */
+enum {
+    PATH_MAX = 1024,
+    STACK_CHECK_BYTES = 64,
+};
+#define ROUNDS_NS \
+    (2 * NS_PER_S) /* of stepped rounds: where they would take longer, some are left out */
+
+void __fentry__(void);
+
+static struct instruction {
+    u64 rip;
+    u32 before;  /* steps of this run */
+    u32 repeats; /* of these, how many were this instruction */
+} path[PATH_MAX];
+static u32 path_length;
+
+static struct race *racing; /* Written: by step_act_at_each. */
+static u32 skips;           /* steps, or hits, before the race's act */
+
+static void record(struct steps *steps, struct trap_frame *frame)
+{
+    u32 repeats = 0;
+
+    if (frame->rip - (u64)__fentry__ < STACK_CHECK_BYTES)
+        return;
+    for (u32 i = 0; i < path_length; i++)
+        repeats += path[i].rip == frame->rip;
+    if (path_length < PATH_MAX)
+        path[path_length++] = (struct instruction){frame->rip, steps->count, repeats};
+}
+
+static void act_on_step(struct steps *steps, struct trap_frame *frame)
+{
+    if (steps->count < skips || READ_ONCE(racing->hold))
+        return;
+    steps->over = true;
+    racing->acted++;
+    racing->act(frame);
+}
+
+/* The step that follows acts, if the act is put off. */
+static bool on_hit(struct trap_frame *frame)
+{
+    pv_set_debugreg(6, DR6_FIXED);
+    frame->rflags |= RFLAGS_RF;
+    if (skips) {
+        skips--;
+        return true;
+    }
+    pv_set_debugreg(7, DR7_FIXED);
+    debug_hook = on_step;
+    frame->rflags |= RFLAGS_TF;
+    return on_step(frame);
+}
+
+static void run_round(struct race *race, const struct instruction *at)
+{
+    struct steps steps = {.between = act_on_step};
+
+    if (race->interrupt) {
+        skips = at->before;
+        step_through_interrupt(&steps, race->run, NULL);
+    } else {
+        skips = at->repeats;
+        stepping = &steps;
+        run_with_breakpoint(at->rip, on_hit, race->run, NULL);
+    }
+}
+
+/* Run without act. Return how long a round takes: one that steps takes half of the way on average.
+ */
+static u64 record_path(struct race *race)
+{
+    struct steps steps = {.between = record};
+    const u64 begin = pv_clock_ns();
+
+    path_length = 0;
+    race->prepare();
+    (race->interrupt ? step_through_interrupt : step_through)(&steps, race->run, NULL);
+    race->check();
+    return (pv_clock_ns() - begin) / 2;
+}
+
+static u64 time_round(struct race *race)
+{
+    const u64 begin = pv_clock_ns();
+
+    race->prepare();
+    run_round(race, &path[race->round]);
+    race->check();
+    return pv_clock_ns() - begin;
+}
+
+void step_act_at_each(struct race *race, u32 least)
+{
+    const u64 limit = soak_share_ns ? soak_share_ns : ROUNDS_NS;
+    u32 every = 1;
+    u64 ns;
+
+    racing = race;
+    race->round = race->acted = 0;
+    ns = record_path(race);
+    while (race->round < path_length) {
+        const u64 round_ns = time_round(race);
+
+        if (!race->round)
+            every += (u32)((race->interrupt ? ns : round_ns) * path_length / limit);
+        race->round += every;
+    }
+    print("# %u times, at one of %u of %u instructions\n", race->acted, every, path_length);
+    EXPECT(race->acted >= least / every);
+    EXPECT(path_length < PATH_MAX);
 }
 
 bool step_may_lock(const struct spinlock *lock)

@@ -4,16 +4,18 @@
  * stepping opens each window once, on every platform, with one CPU too. Three ways to use it:
  *
  *   look    between checks what another CPU would see at this instruction ("the entry is present").
- *   act     between does what another CPU, or an interrupt, could do at this instruction: change a
- *           word, stop a timer, wait until another CPU has done something. To act at one chosen
- *           instruction at a time, count the steps and repeat the code for each number.
+ *   act     something is done that another CPU, or an interrupt, could do at this instruction: a
+ *           lock is unlocked, a line raised, a page written. step_act_at_each repeats the code for
+ *           each instruction and acts there.
  *   switch  between calls step_yield: the other threads of this CPU run there, as they would after
  *           a preemption at this instruction.
  *
- * test/race.c has one test of each kind. The code that is stepped may contain ops, locks, system
+ * test/race.c has tests of the first and third kind, test/race_ops.c and test/race_lock.c of the
+ * second. The code that is stepped may contain ops, locks, system
  * calls of a hypervisor, and switches of threads: stepping continues in the thread that is switched
  * to until it restores its own flags. A hlt ends the stepping, because the trap would come between
- * sti and hlt, where the CPU takes no interrupt.
+ * sti and hlt, where the CPU takes no interrupt. An interrupt's handler is not stepped, because the
+ * CPU clears RFLAGS.TF on the way in; step_through_interrupt starts inside by a breakpoint.
  */
 #ifndef TEST_STEP_H
 #define TEST_STEP_H
@@ -39,6 +41,34 @@ void set_trap_flag(u64 or, u64 and);
 
 /* Run run(arg) and step through it. One at a time. Context: thread. */
 void step_through(struct steps *steps, void (*run)(void *arg), void *arg);
+
+/*
+ * Run run(arg) and step through the next interrupt that comes in it, from the backend's entry code
+ * up to the return. The instructions of the vector's stub before that are left out.
+ */
+void step_through_interrupt(struct steps *steps, void (*run)(void *arg), void *arg);
+
+/*
+ * A race between some code and something else, provoked once at each instruction of the code. Each
+ * round calls prepare, runs the code, calls act once before one of its instructions, and calls
+ * check after it. The instructions are those that one run without act had; where one is not
+ * reached any more, act is not called in its round. act has the context of steps.between.
+ */
+struct race {
+    void (*prepare)(void);
+    void (*run)(void *arg);
+    bool interrupt; /* the code is the next interrupt that comes in run, instead of run */
+    void (*act)(struct trap_frame *frame); /* the frame of the code */
+    void (*check)(void);
+    bool hold; /* written by the code: act is put off up to the next instruction without it */
+    u32 round, acted;
+};
+
+/*
+ * Step and act as race says; fail the test if the code has fewer instructions than `least`. Where
+ * all rounds would take more than two seconds, or the test's share of soak=, some are left out.
+ */
+void step_act_at_each(struct race *race, u32 least);
 
 /* Whether between may take the lock: no CPU holds it or waits for it. */
 bool step_may_lock(const struct spinlock *lock);
