@@ -11,6 +11,7 @@ An entry is a table [[mutant]] with these keys:
     test        what notices it: "group.test" in the guest, "host NAME" (test/host/test_NAME.c), "step NAME" (of
                 ./run.sh test), or "build"
     on, smp, mem, append   how the guest runs: platform (qemu), CPUs (1), MiB (256), more words for the command line
+    machine, cpu           for QEMU: -machine options on top of the platform's, the CPU's model
     equivalent  instead of test: why no test can notice the edit
 """
 
@@ -23,7 +24,7 @@ from .common import ROOT, Trouble
 
 FOLDER = ROOT / "test/mutants/source"
 _REQUIRED = {"name", "file", "before", "after", "why"}
-_OPTIONAL = {"function", "test", "on", "smp", "mem", "append", "equivalent"}
+_OPTIONAL = {"function", "test", "on", "smp", "mem", "append", "machine", "cpu", "equivalent"}
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,14 @@ class SourceMutant:
     smp: int = 1
     mem: int = platforms.DEFAULT_MEM
     append: str = ""
+    machine: str = ""
+    cpu: str = ""
     equivalent: str = ""
+
+    @property
+    def how(self):
+        """What tells one run of a test from another: an unchanged tree is tried once for each."""
+        return self.test, self.on, self.smp, self.mem, self.append, self.machine, self.cpu
 
     def apply(self, text):
         """Return the file's text with the edit made; Trouble if it does not apply."""

@@ -3,6 +3,7 @@ the tree, builds it, and runs the test that the entry names: that test must fail
 test; an edit that no longer applies, or does not build, fails the run too.
 """
 
+import dataclasses
 import fnmatch
 import os
 import queue
@@ -10,7 +11,6 @@ import resource
 import shutil
 import signal
 import subprocess
-from dataclasses import dataclass
 
 from . import platforms, report, runs, sourcelist, suite
 from .common import EXIT_FAIL, EXIT_INTERRUPTED, EXIT_PASS, ROOT, Trouble, build_dir, make_dirs, usage
@@ -21,7 +21,7 @@ _HOST_LIMIT = 60  # seconds of processor time
 _STEP_LIMIT = 3600  # for a step that does not keep its own limit
 
 
-@dataclass
+@dataclasses.dataclass
 class Outcome:
     """What became of one mutant. status: one of _KILLED, SURVIVED, ERROR or INTERRUPTED."""
 
@@ -145,13 +145,12 @@ def _tail(output):
 
 def _check_baseline(directory, options, jobs, trees, mutants):
     """Run each wanted test on the unchanged tree: a test that fails or skips there proves nothing about a mutant."""
-    wanted = sorted({(m.test, m.on, m.smp, m.mem, m.append) for m in mutants if m.test != "build"})
+    wanted = {m.how: dataclasses.replace(m, name="unchanged") for m in mutants if m.test != "build"}
 
-    def task(key):
-        test, on, smp, mem, append = key
-        probe = sourcelist.SourceMutant("unchanged", "", "", "", "", "", test, on, smp, mem, append)
-        alone = test.startswith(("host ", "step "))
-        where = "" if alone else f" on {on} with {smp} CPU and {mem} MiB {append}".rstrip()
+    def task(probe):
+        more = " ".join(word for word in (probe.append, probe.machine, probe.cpu) if word)
+        where = f" on {probe.on} with {probe.smp} CPU and {probe.mem} MiB {more}".rstrip()
+        where = "" if probe.test.startswith(("host ", "step ")) else where
 
         def one(stop):
             tree = trees.get()
@@ -160,9 +159,10 @@ def _check_baseline(directory, options, jobs, trees, mutants):
             finally:
                 trees.put(tree)
 
-        return f"unchanged: {test}{where}", one
+        return f"unchanged: {probe.test}{where}", one
 
-    for key, outcome in zip(wanted, suite.run_all([task(key) for key in wanted], jobs, _baseline_line)):
+    keys = sorted(wanted)
+    for key, outcome in zip(keys, suite.run_all([task(wanted[key]) for key in keys], jobs, _baseline_line)):
         if outcome.status == "INTERRUPTED":
             raise suite.Interrupted
         if outcome.status != "SURVIVED":
@@ -212,7 +212,7 @@ def _run_guest(directory, options, tree, mutant, stop):
     platform = platforms.parse(mutant.on)[0]
     image = directory.with_image(tree.image, tree.path.name)
     words = options.on_cpus(mutant.smp).with_memory(mutant.mem).with_words(mutant.test, *mutant.append.split())
-    words.image = tree.image
+    words = dataclasses.replace(words, image=tree.image, machine=mutant.machine, cpu=mutant.cpu)
     result = image.run(platform, words, stop=stop, label="-" + mutant.name)
     if result.status == "INTERRUPTED":
         return Outcome(mutant, "INTERRUPTED", "")
