@@ -1,0 +1,72 @@
+/*
+ * A PC for host tests of pv/native: what pv/native/io.h, mmio.h and cmos.h do by instructions is
+ * done here by functions of the test's, and time passes with each access. A test includes this
+ * file first and then the sources that it tries.
+ */
+#ifndef TEST_HOST_FAKE_PC_H
+#define TEST_HOST_FAKE_PC_H
+
+#define PV_NATIVE_IO_H
+#define PV_NATIVE_MMIO_H
+
+#include "harness.h"
+
+#include "boot/layout.h"
+#include "pv/cpuid.h"
+#include "pv/pv.h"
+#include "pv/x86.h"
+
+#define NS_PER_PORT_ACCESS 700
+#define NS_PER_TSC_READ    20
+
+/* The machine's time. */
+static u64 now_ns;
+
+/* The test's devices. */
+static void port_write(u16 port, u32 value);
+static u32 port_read(u16 port);
+
+static inline __unused void outb(u16 port, u8 value)
+{
+    now_ns += NS_PER_PORT_ACCESS;
+    port_write(port, value);
+}
+
+static inline __unused void outw(u16 port, u16 value)
+{
+    now_ns += NS_PER_PORT_ACCESS;
+    port_write(port, value);
+}
+
+static inline __unused u8 inb(u16 port)
+{
+    now_ns += NS_PER_PORT_ACCESS;
+    return (u8)port_read(port);
+}
+
+static inline __unused u32 inl(u16 port)
+{
+    now_ns += NS_PER_PORT_ACCESS;
+    return port_read(port);
+}
+
+static inline __unused u64 irq_save(void)
+{
+    return 0;
+}
+
+static inline __unused void irq_restore(u64 flags)
+{
+    (void)flags;
+}
+
+/* A warning is what a test may expect. */
+static u32 warnings;
+void pv_warn(const char *fmt, ...);
+void pv_warn(const char *fmt, ...)
+{
+    (void)fmt;
+    warnings++;
+}
+
+#endif
