@@ -49,6 +49,7 @@ extern const char user_code_start[], user_code_end[], user_code_syscall[],
     user_code_breakpoint[], user_code_read[], user_code_write[], user_code_halt[],
     user_code_int80[], user_code_int81[], user_code_int17[], user_code_in[], user_code_fs[],
     user_code_gs[], user_code_flags[], user_code_stack[], user_code_spin[], user_code_store[],
-    user_code_syscall32[], user_code_sysenter[], user_code_sgdt[], user_code_spin_with_es[];
+    user_code_syscall32[], user_code_sysenter[], user_code_sysenter64[], user_code_sgdt[],
+    user_code_spin_with_es[];
 
 #endif

@@ -18,7 +18,7 @@ static bool on_step(struct trap_frame *frame)
 
     if (!s->over && s->returned)
         s->returned = false;
-    else if (!s->over && *(const u8 *)frame->rip != OPCODE_HLT) {
+    else if (!s->over && !from_user(frame) && *(const u8 *)frame->rip != OPCODE_HLT) {
         s->between(s, frame);
         s->count++;
     } else

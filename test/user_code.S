@@ -87,6 +87,8 @@ user_code_\name:
 	je	1b
 	movl	%es, %edx
 	ud2
+	piece	sysenter64			/* rip and rsp as in rdx and rcx */
+	sysenter
 	.code32
 	piece	syscall32
 	movl	$0x32323232, %eax
