@@ -82,14 +82,17 @@ static void read_fields(u8 fields[RTC_FIELDS])
     fields[RTC_CENTURY] = century();
 }
 
-/* Two equal reads: no update came between them. The lock is held. */
+/*
+ * Two equal reads, and no update under way after them: none came in the meantime, even if a host
+ * stopped this CPU for that long. The lock is held.
+ */
 static bool read_stable(u8 fields[RTC_FIELDS])
 {
     u8 again[RTC_FIELDS];
 
     read_fields(fields);
     read_fields(again);
-    return !memcmp(fields, again, sizeof(again));
+    return !memcmp(fields, again, sizeof(again)) && !(cmos_read(RTC_REGISTER_A) & RTC_A_UPDATING);
 }
 
 /* The lock is held. A century that cannot be is not one: the firmware did not say where it is. */
