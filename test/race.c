@@ -282,6 +282,36 @@ TEST(race, timer_is_stopped_at_each_instruction_of_a_take_over)
     timers_go_on();
 }
 
+static bool fired_here;
+
+static void fire_here(struct timer *timer)
+{
+    (void)timer;
+    WRITE_ONCE(fired_here, true);
+}
+
+/* Nothing else arms this CPU's timer meanwhile. The slice ends with the CPU whose thread had it. */
+TEST(race, timers_that_are_taken_over_fire_and_a_slice_does_not, timer_set)
+{
+    const u64 end = pv_clock_ns() + 20 * NS_PER_S;
+
+    WRITE_ONCE(fired_here, false);
+    gone.timers = NULL;
+    gone.timer_lock.name = "test timers";
+    queue_on_gone(&gone.slice);
+    queue_on_gone(&taken_over[0]);
+    taken_over[0].deadline = pv_clock_ns() + 20 * NS_PER_MS;
+    taken_over[0].fire = fire_here;
+    timers_take_over(&gone);
+    EXPECT(!gone.timers);
+    EXPECT(!gone.slice.queued);
+    EXPECT(!is_queued_here(&gone.slice));
+    while (!READ_ONCE(fired_here) && pv_clock_ns() < end)
+        __builtin_ia32_pause();
+    EXPECT(fired_here);
+    timer_stop(&taken_over[0]);
+}
+
 /* ---- A CPU that waits for a call halts with interrupts disabled until then
  * ----------------------- */
 

@@ -5,21 +5,26 @@
 #include "test/cpus.h"
 #include "test/step.h"
 
-enum { CALLER = 1, LEAVER = 2, PATIENCE_NS = 100 * NS_PER_MS };
+enum { CALLER = 1, LEAVER = 2, TURNS = 50 };
 
 /* ---- A thread that is done is joined when it has left its CPU ----------------------------------
  */
 
 static struct {
     struct thread *thread;
-    bool held, joined, too_early;
+    bool held, joined, too_early, over;
+    u32 turns;          /* of a thread beside the one that joins */
     struct steps steps; /* outlives the thread */
 } ending;
 
-/* Hold the thread where it is done and has not been switched away from. */
+/*
+ * Hold the thread where it is done and has not been switched away from, while the thread that joins
+ * it, which has been woken, has many turns.
+ */
 static void look_at_end(struct steps *steps, struct trap_frame *frame)
 {
-    const u64 end = pv_clock_ns() + PATIENCE_NS;
+    const u64 end = pv_clock_ns() + 20 * NS_PER_S;
+    u32 first;
 
     (void)frame;
     steps->over = this_thread() != ending.thread;
@@ -27,7 +32,9 @@ static void look_at_end(struct steps *steps, struct trap_frame *frame)
         return;
     steps->over = true;
     WRITE_ONCE(ending.held, true);
-    while (!READ_ONCE(ending.joined) && pv_clock_ns() < end)
+    first = READ_ONCE(ending.turns);
+    while (!READ_ONCE(ending.joined) && READ_ONCE(ending.turns) - first < TURNS &&
+           pv_clock_ns() < end)
         __builtin_ia32_pause();
     ending.too_early = READ_ONCE(ending.joined);
 }
@@ -46,17 +53,29 @@ static void step_to_the_end(void *arg)
     step_through(&ending.steps, exit_now, NULL);
 }
 
+static void take_turns(void *arg)
+{
+    (void)arg;
+    while (!READ_ONCE(ending.over)) {
+        WRITE_ONCE(ending.turns, ending.turns + 1);
+        thread_yield();
+    }
+}
+
 TEST(race, thread_is_joined_after_it_has_left_its_cpu)
 {
-    struct thread *t;
+    struct thread *t, *beside;
 
     NEEDS_CPUS(2);
-    ending.held = ending.joined = ending.too_early = false;
+    ending.held = ending.joined = ending.too_early = ending.over = false;
+    beside = thread_start("beside", 0, take_turns, NULL);
     t = thread_start("ending", CALLER, step_to_the_end, NULL);
-    REQUIRE(t);
+    REQUIRE(t && beside);
     thread_join(t);
     WRITE_ONCE(ending.joined, true);
     debug_hook = NULL;
+    WRITE_ONCE(ending.over, true);
+    thread_join(beside);
     EXPECT(ending.held);
     EXPECT(!ending.too_early);
 }

@@ -251,33 +251,47 @@ TEST(smp, calls_of_one_cpu_run_in_order, send_ipi)
     }
 }
 
+static struct call long_call;
+static bool came_late, long_done;
+
+/* Wait until the caller is about to halt, and at the first call wake it without reason. */
 static void work_long(void *arg)
 {
-    spin(10 * NS_PER_MS);
-    WRITE_ONCE(*(bool *)arg, true);
-}
+    const u64 end = pv_clock_ns() + 10 * NS_PER_S;
+    const u32 turn = (u32)(u64)arg;
 
-static struct timer early, late;
-static bool came_late;
+    while (READ_ONCE(long_call.state) < CALL_WAITER && pv_clock_ns() < end)
+        __builtin_ia32_pause();
+    EXPECT(READ_ONCE(long_call.state) >= CALL_WAITER);
+    if (turn == 0) {
+        EXPECT_EQ(pv_send_ipi(long_call.state - CALL_WAITER, PV_IPI_RESCHEDULE), 0);
+        spin(5 * NS_PER_MS);
+    }
+    WRITE_ONCE(long_done, true);
+}
 
 static void end_halt(struct timer *timer)
 {
-    came_late |= timer == &late;
+    (void)timer;
+    came_late = true;
 }
 
-/* The caller halts: its own timer does not end the wait, and the call's end does. */
+/* The caller halts: another interrupt does not end the wait, and the call's end does. */
 TEST(smp, halted_caller_waits_until_the_call_has_ended, send_ipi, safe_halt)
 {
-    bool done = false;
+    struct timer late = {0};
 
     NEEDS_CPUS(2);
     came_late = false;
-    timer_start(&early, pv_clock_ns() + NS_PER_MS, end_halt);
     timer_start(&late, pv_clock_ns() + 20 * NS_PER_S, end_halt);
-    EXPECT_EQ(smp_call(1, work_long, &done), 0);
-    EXPECT(READ_ONCE(done));
+    for (u64 turn = 0; turn < 2; turn++) {
+        long_done = false;
+        long_call = (struct call){.fn = work_long, .arg = (void *)turn};
+        EXPECT_EQ(smp_call_async(1, &long_call), 0);
+        smp_call_wait(&long_call);
+        EXPECT(READ_ONCE(long_done));
+    }
     EXPECT(!came_late);
-    timer_stop(&early);
     timer_stop(&late);
 }
 

@@ -152,7 +152,7 @@ static void stay(void *arg)
         WRITE_ONCE(*(u64 *)arg, *(u64 *)arg + 1);
 }
 
-/* A CPU to which threads are bound refuses, and they continue there. */
+/* A CPU to which threads are bound refuses to go down, and to start again; they continue there. */
 TEST(smp, cpu_with_bound_threads_refuses_and_goes_on, cpu_leave)
 {
     const u32 cpu = smp_online_count() - 1;
@@ -163,6 +163,9 @@ TEST(smp, cpu_with_bound_threads_refuses_and_goes_on, cpu_leave)
     WRITE_ONCE(left.stop, false);
     t = thread_start("bound", cpu, stay, &rounds);
     REQUIRE(t);
+    EXPECT(goes_on(&rounds));
+    EXPECT_EQ(smp_up(cpu), -EINVAL);
+    EXPECT(READ_ONCE(cpus[cpu].thread) == t);
     EXPECT_EQ(smp_down(cpu), -EBUSY);
     EXPECT(!READ_ONCE(cpus[cpu].when_idle));
     EXPECT(goes_on(&rounds));

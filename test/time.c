@@ -270,15 +270,17 @@ TEST(time, timer_that_is_started_again_fires_once, timer_set)
 
     nr_fired = disorder = 0;
     timer_start(&timers[1], begin + 3600 * NS_PER_S, on_turn);
-    timer_start(&timers[0], begin + 7200 * NS_PER_S, on_turn);
-    timer_start(&timers[1], begin + 7200 * NS_PER_S, on_turn);
+    timer_start(&timers[0], begin + 5400 * NS_PER_S, on_turn);
+    timer_start(&timers[1], begin + 7200 * NS_PER_S, on_turn); /* it comes after the other now */
+    EXPECT(timer_stop(&timers[0]));
+    EXPECT(timer_stop(&timers[1]));
+    EXPECT(!timer_stop(&timers[1]));
+    timer_start(&timers[0], begin + 3600 * NS_PER_S, on_turn);
     timer_start(&timers[0], begin + NS_PER_MS, on_turn);
     sleep_until(begin + 2 * NS_PER_MS);
     EXPECT_EQ(READ_ONCE(nr_fired), 1);
     EXPECT_EQ(disorder, 0);
     EXPECT(!timer_stop(&timers[0]));
-    EXPECT(timer_stop(&timers[1]));
-    EXPECT(!timer_stop(&timers[1]));
 }
 
 static void on_nothing(struct timer *timer)
