@@ -46,15 +46,16 @@ def _registers(scratch):
                 status=EXIT_FAIL, words=r"PANIC: exception 0x0e at 0x0000005000000000, CR2 0x0000005000000000")  # fmt: skip
     yield _boot(scratch, "an invalid opcode before the kernel handles any", "qemu", "boot_main", ["code=0f0b"],
                 status=EXIT_FAIL, words=rf"PANIC: exception 0x06 at 0x{CODE:016x}, CR2 0x0{{16}},")  # fmt: skip
-    yield _boot(scratch, "left on: a breakpoint", "qemu", "start64", [_set_breakpoint()], *some, words=_PASS)
+    yield _boot(scratch, "left on: a breakpoint", "qemu", "pvh_entry", [_set_breakpoint()], *some, words=_PASS)
 
 
 def _set_breakpoint():
-    """Code for start64: break where kernel_main begins (Intel SDM vol. 3, section 17.2.4), then continue there."""
-    to_rax, dr0_rax, dr7_rax = b"\x48\xb8", b"\x0f\x23\xc0", b"\x0f\x23\xf8"
-    code = to_rax + _physical("kernel_main").to_bytes(8, "little") + dr0_rax
-    code += to_rax + (0x402).to_bytes(8, "little") + dr7_rax
-    return "code=" + (code + to_rax + _physical("start64").to_bytes(8, "little") + b"\xff\xe0").hex()
+    """Code for pvh_entry: break at a write of the root table (Intel SDM vol. 3, section 17.2.4), then continue there."""
+    to_eax, dr0_eax, dr7_eax, jump_eax = b"\xb8", b"\x0f\x23\xc0", b"\x0f\x23\xf8", b"\xff\xe0"
+    root, entry = _physical("boot_pml4") & 0x7FFFFFFF, _physical("pvh_entry")
+    code = to_eax + root.to_bytes(4, "little") + dr0_eax
+    code += to_eax + (0xD0402).to_bytes(4, "little") + dr7_eax  # global, 4 bytes, writes
+    return "code=" + (code + to_eax + entry.to_bytes(4, "little") + jump_eax).hex()
 
 
 def _lacking_cpus(scratch):
