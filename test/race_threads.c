@@ -12,7 +12,7 @@ enum { CALLER = 1, LEAVER = 2, TURNS = 50 };
 
 static struct {
     struct thread *thread;
-    bool held, joined, too_early, over;
+    bool held, joined, too_early, released, over;
     u32 turns;          /* of a thread beside the one that joins */
     struct steps steps; /* outlives the thread */
 } ending;
@@ -37,6 +37,7 @@ static void look_at_end(struct steps *steps, struct trap_frame *frame)
            pv_clock_ns() < end)
         __builtin_ia32_pause();
     ending.too_early = READ_ONCE(ending.joined);
+    __atomic_store_n(&ending.released, true, __ATOMIC_SEQ_CST);
 }
 
 static void exit_now(void *arg)
@@ -65,14 +66,18 @@ static void take_turns(void *arg)
 TEST(race, thread_is_joined_after_it_has_left_its_cpu)
 {
     struct thread *t, *beside;
+    u64 end;
 
     NEEDS_CPUS(2);
-    ending.held = ending.joined = ending.too_early = ending.over = false;
+    ending.held = ending.joined = ending.too_early = ending.released = ending.over = false;
     beside = thread_start("beside", 0, take_turns, NULL);
     t = thread_start("ending", CALLER, step_to_the_end, NULL);
     REQUIRE(t && beside);
     thread_join(t);
     WRITE_ONCE(ending.joined, true);
+    end = pv_clock_ns() + 30 * NS_PER_S;
+    while (!__atomic_load_n(&ending.released, __ATOMIC_SEQ_CST) && pv_clock_ns() < end)
+        thread_yield();
     debug_hook = NULL;
     WRITE_ONCE(ending.over, true);
     thread_join(beside);
