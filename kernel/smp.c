@@ -73,6 +73,16 @@ static int prepare(struct cpu *c, u32 number)
     return 0;
 }
 
+/* Interrupts are disabled, so that this thread is not moved to the CPU that it takes off. */
+static int take_off(u32 cpu)
+{
+    const u64 flags = pv_irq_save();
+    const int error = pv_cpu_down(cpu);
+
+    pv_restore_fl(flags);
+    return error;
+}
+
 static void look_again_later(void)
 {
     sleep_until(pv_clock_ns() + LOOK_NS);
@@ -90,7 +100,7 @@ static int wait_online(u32 cpu, u64 limit_ns)
             if (has_begun)
                 return -ETIME;
             if (claim_start(c)) {
-                pv_cpu_down(cpu);
+                take_off(cpu);
                 return -ETIME;
             }
             has_begun = true;
@@ -156,7 +166,7 @@ static int wait_left(u32 cpu)
             return -ETIME;
         look_again_later();
     }
-    return pv_cpu_down(cpu);
+    return take_off(cpu);
 }
 
 /* Ask the CPU to go offline. It answers by clearing when_idle: then it is offline, or has refused.
