@@ -51,6 +51,7 @@ TEST(apic, is_there_or_is_not, apic_read, apic_write, apic_icr, startup_ipi_hook
         EXPECT((value & 0xff) < 0x20);
     } else {
         EXPECT_EQ(pv_apic_icr(0, ICR_NMI), -ENODEV);
+        INTERRUPTS_OFF
         pv_apic_eoi();
     }
 }

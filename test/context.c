@@ -12,35 +12,31 @@
 #include "kernel/panic.h"
 #include "kernel/plant.h"
 #include "kernel/symtab.h"
+#include "kernel/thread.h"
 #include "lib/string.h"
 #include "pv/patch.h"
+#include "test/context.h"
 
 enum {
-    PV_ANY = 0,
-    PV_NOT_NMI = 1 << 0,
-    PV_THREAD = 1 << 1 | PV_NOT_NMI,
-    PV_IRQS_OFF = 1 << 2,
-    PV_IRQS_ON = 1 << 3,
-    PV_NOT_PREEMPTIBLE = 1 << 4,
-    PV_NOT_NESTED = 1 << 5 | PV_NOT_NMI,
-    PV_SETS_IF = 1 << 6,
-    PV_UNCHECKED = 1 << 7,
+    PV_ANY = 1 << 0,
+    PV_NOT_NMI = 1 << 1,
+    PV_THREAD = 1 << 2,
+    PV_MIGRATABLE = 1 << 3,
+    PV_BOUND = 1 << 4,
+    PV_NOT_PREEMPTIBLE = 1 << 5,
+    PV_IRQS_OFF = 1 << 6,
+    PV_IRQS_ON = 1 << 7,
+    PV_SETS_IF = 1 << 8,
+    PV_UNCHECKED = 1 << 9,
 };
 
-#define HAS(rules, rule) (((rules) & (rule)) == (rule))
-
-enum op_class {
-#define PV_CLASS_BEGIN(class) CLASS_##class,
-#define PV_CLASS_END(class)
-#define PV_OP(class, ret, name, params, args)
-#include "pv/ops.def"
-#undef PV_CLASS_BEGIN
-#undef PV_OP
-    NR_CLASSES
-};
+/* One word of each of these sets is in the context of every op. */
+#define WHO (PV_ANY | PV_NOT_NMI | PV_THREAD | PV_UNCHECKED)
+#define HOW (PV_MIGRATABLE | PV_BOUND | PV_NOT_PREEMPTIBLE | PV_IRQS_OFF | PV_UNCHECKED)
 
 enum hot_op {
 #define PV_CLASS_BEGIN(class)
+#define PV_CLASS_END(class)
 #define PV_OP(class, ret, name, params, args)
 #define PV_HOT(class, ret, name, params, args, length) HOT_##name,
 #include "pv/ops.def"
@@ -55,26 +51,18 @@ extern const u8 pv_hot_functions[]; /* pv/thunks.S: of each hot op, PV_HOT_SIZE 
 struct checked_call {
     const char *op;
     u32 rules;
-    enum op_class group;
     const u8 *const *frame; /* the wrapper's: its caller's rbp, then the return address */
-    bool irqs_on, stays;    /* at entry; stays: on this CPU, since it cannot be preempted */
-    u32 cpu, spinlocks;     /* at entry */
-    const struct checked_call *outer;
-    const struct thread *thread;
+    bool irqs_on;           /* at entry; so are those below */
+    bool is_preemptible;
+    bool is_bound; /* it is on this CPU until it is preempted, and afterwards too */
+    u32 cpu, spinlocks;
 };
 
-/* The ops as the backend has them. Written: once, before other CPUs start. */
-static struct pv_ops real;
-
-/*
- * The innermost call of an op with PV_NOT_NESTED by a thread that cannot be preempted. Per CPU:
- * written by that thread, which is not preempted; handlers of its CPU only look.
- */
-static const struct checked_call *running[PV_CPUS_MAX][NR_CLASSES];
+struct pv_ops context_real;
 
 static bool irqs_on(void)
 {
-    return real.flag.save_fl() & PV_FLAG_IF;
+    return context_real.flag.save_fl() & PV_FLAG_IF;
 }
 
 /*
@@ -106,7 +94,7 @@ static const u8 *caller_of(const u8 *const *word)
     return word[1];
 }
 
-static void __noreturn report(const struct checked_call *call, const char *rule, const char *detail)
+static void __noreturn report(const struct checked_call *call, const char *rule)
 {
     const u64 caller = (u64)caller_of(call->frame + 1);
     char name[SYMTAB_NAME_MAX] = "?";
@@ -114,92 +102,72 @@ static void __noreturn report(const struct checked_call *call, const char *rule,
 
     if (!symtab_lookup(&kernel_symtab, caller - 1, name, &offset))
         offset = caller - 1;
-    pv_panic(call->op, "context: %s%s; called from %s+0x%llx", rule, detail, name,
+    pv_panic(call->op, "context: %s; called from %s+0x%llx", rule, name,
              (unsigned long long)offset + 1);
 }
 
-/*
- * Return the op of the same class in whose midst the handler that makes this call interrupted the
- * thread, or NULL. A call that ended without a return (a fault that a test expects) is above the
- * interrupted stack pointer no longer, or is of another thread.
- */
-static const char *interrupted_op(const struct checked_call *call)
-{
-    const struct cpu *c = this_cpu();
-    const struct checked_call *run = running[call->cpu][call->group];
-
-    if (!c->irq_frame || !run || run->thread != c->thread || c->irq_frame->rsp > (u64)run->frame)
-        return NULL;
-    return run->op;
-}
-
-/* Which rule the caller breaks, in words, or NULL. */
+/* Return which rule the caller breaks, in words, or NULL. */
 static const char *broken_rule(const struct checked_call *call)
 {
     const u32 rules = call->rules;
     const struct cpu *c = this_cpu();
 
-    /* A caller with interrupts enabled is in neither handler, and may be moved away from c. */
-    if (!call->irqs_on && HAS(rules, PV_NOT_NMI) && c->in_nmi)
+    /* A caller with interrupts enabled is not in a handler, and may be moved away from c. */
+    if (!call->irqs_on && !(rules & PV_ANY) && c->in_nmi)
         return "a caller that is not an NMI handler is required";
-    if (!call->irqs_on && HAS(rules, PV_THREAD) && c->irq_frame)
+    if (!call->irqs_on && rules & PV_THREAD && c->irq_frame)
         return "a caller that is not an interrupt handler is required";
-    if (HAS(rules, PV_IRQS_OFF) && call->irqs_on)
+    if (rules & PV_IRQS_OFF && call->irqs_on)
         return "a caller with interrupts disabled is required";
-    if (HAS(rules, PV_IRQS_ON) && !call->irqs_on)
+    if (rules & PV_IRQS_ON && !call->irqs_on)
         return "a caller with interrupts enabled is required";
-    if (HAS(rules, PV_NOT_PREEMPTIBLE) && !call->stays)
+    if (rules & PV_NOT_PREEMPTIBLE && call->is_preemptible)
         return "a caller with interrupts disabled or a spinlock held is required";
+    if (rules & PV_BOUND && !call->is_bound)
+        return "a caller that is bound to its CPU is required";
     return NULL;
 }
 
 static __noinline void check_entry(struct checked_call *call)
 {
-    const char *rule, *interrupted;
+    const char *rule;
 
     call->irqs_on = irqs_on();
     call->spinlocks = spinlocks_held();
-    call->stays = !call->irqs_on || call->spinlocks;
+    call->is_preemptible = call->irqs_on && !call->spinlocks;
+    call->is_bound = !call->is_preemptible || this_thread()->home;
     call->cpu = pv_this_cpu();
-    call->thread = this_thread();
     if (panic_is_on())
         return;
     rule = broken_rule(call);
     if (rule)
-        report(call, rule, "");
-    if (!HAS(call->rules, PV_NOT_NESTED) || !call->stays)
-        return; /* a caller that can be moved is not seen by a handler of its CPU */
-    interrupted = interrupted_op(call);
-    if (interrupted)
-        report(call, "a handler must not interrupt the class, here the op ", interrupted);
-    if (this_cpu()->irq_frame)
-        return;
-    call->outer = running[call->cpu][call->group];
-    running[call->cpu][call->group] = call;
+        report(call, rule);
+}
+
+static bool is_moved(const struct checked_call *call)
+{
+    const bool can_be_preempted_now = irqs_on() && !spinlocks_held() && !this_thread()->home;
+
+    return call->is_bound && !can_be_preempted_now && pv_this_cpu() != call->cpu;
 }
 
 static __noinline void check_exit(const struct checked_call *call)
 {
-    const bool on = irqs_on();
-
     if (panic_is_on())
         return;
-    if (on != call->irqs_on && !HAS(call->rules, PV_SETS_IF))
-        report(call, "it must return with the interrupt flag as it was", "");
+    if (irqs_on() != call->irqs_on && !(call->rules & PV_SETS_IF))
+        report(call, "it must return with the interrupt flag as it was");
     if (spinlocks_held() != call->spinlocks)
-        report(call, "it must return with as many spinlocks held as before", "");
-    if (call->stays && (!on || call->spinlocks) && pv_this_cpu() != call->cpu)
-        report(call, "it must return on the CPU that called it", "");
-    if (running[call->cpu][call->group] == call)
-        running[call->cpu][call->group] = call->outer;
+        report(call, "it must return with as many spinlocks held as before");
+    if (is_moved(call))
+        report(call, "it must return on the CPU that called it");
 }
 
 /* An op that ends by a return ends its scope. */
-#define CHECKED(class, name) \
+#define CHECKED(name) \
     __attribute__((cleanup(check_exit))) struct checked_call call = { \
         .op = #name, \
         .rules = RULES_##name, \
-        .group = CLASS_##class, \
         .frame = __builtin_frame_address(0), \
     }; \
     check_entry(&call)
@@ -207,33 +175,40 @@ static __noinline void check_exit(const struct checked_call *call)
 #define PV_CLASS_BEGIN(class)
 #define PV_CONTEXT(name, rules) enum { RULES_##name = (rules) };
 #define PV_OP(class, ret, name, params, args) \
+    _Static_assert(__builtin_popcount(RULES_##name & WHO) == 1, #name ": who may call it?"); \
+    _Static_assert(__builtin_popcount(RULES_##name & HOW) == 1, #name ": may its caller move?"); \
     static ret checked_##name params \
     { \
-        CHECKED(class, name); \
-        return real.class.name args; \
+        CHECKED(name); \
+        return context_real.class.name args; \
     }
 #include "pv/ops.def"
 #undef PV_OP
 #undef PV_CONTEXT
 
-#define PV_OP(class, ret, name, params, args) {checked_##name, RULES_##name},
-static const struct {
-    const void *function;
-    u32 rules;
-} wrappers[] = {
+const struct pv_ops context_checked = {
+#define PV_OP(class, ret, name, params, args) .class.name = checked_##name,
 #include "pv/ops.def"
-};
 #undef PV_OP
+};
+
+static const u16 rules_of[] = {
+#define PV_OP(class, ret, name, params, args) RULES_##name,
+#include "pv/ops.def"
+#undef PV_OP
+};
 #undef PV_CLASS_BEGIN
 #undef PV_CLASS_END
 
 const char *check_ops(const char *what)
 {
+    const void *const *const checked = (const void *const *)&context_checked;
+
     if (strcmp(what, "context"))
         return "known: context";
-    real = pv_ops;
-    for (u32 op = 0; op < ARRAY_SIZE(wrappers); op++)
-        if (((const void *const *)&real)[op] && !HAS(wrappers[op].rules, PV_UNCHECKED))
-            pv_set_op(op, wrappers[op].function);
+    context_real = pv_ops;
+    for (u32 op = 0; op < PV_NR_OPS; op++)
+        if (((const void *const *)&context_real)[op] && !(rules_of[op] & PV_UNCHECKED))
+            pv_set_op(op, checked[op]);
     return NULL;
 }

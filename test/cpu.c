@@ -60,23 +60,26 @@ TEST(cpu, features_that_are_told_work, cpu_features, write_cr4, read_cr4)
 
     memset(&f, 0x5a, sizeof(f));
     pv_cpu_features(&f);
-    if (f.fsgsbase) {
-        EXPECT_EQ(pv_write_cr4(old | CR4_FSGSBASE), 0);
-        PV_TRY(fault)
-        __asm__ volatile("rdfsbase %0" : "=r"(word));
-        EXPECT(!fault.caught);
+    INTERRUPTS_OFF
+    {
+        if (f.fsgsbase) {
+            EXPECT_EQ(pv_write_cr4(old | CR4_FSGSBASE), 0);
+            PV_TRY(fault)
+            __asm__ volatile("rdfsbase %0" : "=r"(word));
+            EXPECT(!fault.caught);
+        }
+        if (f.pge)
+            EXPECT_EQ(pv_write_cr4(old | CR4_PGE), 0);
+        if (f.umip)
+            EXPECT_EQ(pv_write_cr4(old | CR4_UMIP), 0);
+        if (f.rdrand) {
+            PV_TRY(fault)
+            __asm__ volatile("rdrand %0" : "=r"(word) : : "cc");
+            EXPECT(!fault.caught);
+        }
+        EXPECT_EQ(pv_write_cr4(old), 0);
+        EXPECT_EQ(pv_read_cr4(), old);
     }
-    if (f.pge)
-        EXPECT_EQ(pv_write_cr4(old | CR4_PGE), 0);
-    if (f.umip)
-        EXPECT_EQ(pv_write_cr4(old | CR4_UMIP), 0);
-    if (f.rdrand) {
-        PV_TRY(fault)
-        __asm__ volatile("rdrand %0" : "=r"(word) : : "cc");
-        EXPECT(!fault.caught);
-    }
-    EXPECT_EQ(pv_write_cr4(old), 0);
-    EXPECT_EQ(pv_read_cr4(), old);
 }
 
 TEST(cpu, cr0_takes_ts_and_refuses_a_reserved_bit, read_cr0, write_cr0)
@@ -84,13 +87,16 @@ TEST(cpu, cr0_takes_ts_and_refuses_a_reserved_bit, read_cr0, write_cr0)
     const u64 old = pv_read_cr0();
 
     EXPECT(old & 1); /* protection enabled */
-    EXPECT_EQ(pv_write_cr0(old | CR0_TS), 0);
-    EXPECT_EQ(pv_read_cr0(), old | CR0_TS);
-    EXPECT_EQ(pv_write_cr0(old & ~CR0_TS), 0);
-    EXPECT_EQ(pv_read_cr0(), old & ~CR0_TS);
-    EXPECT_EQ(pv_write_cr0((old & ~CR0_TS) | RESERVED_CR_BIT), RESERVED_CR_BIT);
-    EXPECT_EQ(pv_read_cr0(), old & ~CR0_TS);
-    pv_write_cr0(old);
+    INTERRUPTS_OFF
+    {
+        EXPECT_EQ(pv_write_cr0(old | CR0_TS), 0);
+        EXPECT_EQ(pv_read_cr0(), old | CR0_TS);
+        EXPECT_EQ(pv_write_cr0(old & ~CR0_TS), 0);
+        EXPECT_EQ(pv_read_cr0(), old & ~CR0_TS);
+        EXPECT_EQ(pv_write_cr0((old & ~CR0_TS) | RESERVED_CR_BIT), RESERVED_CR_BIT);
+        EXPECT_EQ(pv_read_cr0(), old & ~CR0_TS);
+        pv_write_cr0(old);
+    }
 }
 
 TEST(cpu, cr4_takes_de_and_refuses_a_reserved_bit, read_cr4, write_cr4)
@@ -98,14 +104,17 @@ TEST(cpu, cr4_takes_de_and_refuses_a_reserved_bit, read_cr4, write_cr4)
     const u64 old = pv_read_cr4();
 
     EXPECT(old & CR4_PAE);
-    EXPECT_EQ(pv_write_cr4(old | CR4_DE), 0);
-    EXPECT_EQ(pv_read_cr4(), old | CR4_DE);
-    EXPECT_EQ(pv_write_cr4(old & ~CR4_DE), 0);
-    EXPECT_EQ(pv_read_cr4(), old & ~CR4_DE);
-    EXPECT_EQ(pv_write_cr4((old & ~CR4_DE) | RESERVED_CR_BIT), RESERVED_CR_BIT);
-    EXPECT_EQ(pv_read_cr4(), old & ~CR4_DE);
-    pv_write_cr4(old);
-    EXPECT_EQ(pv_read_cr4(), old);
+    INTERRUPTS_OFF
+    {
+        EXPECT_EQ(pv_write_cr4(old | CR4_DE), 0);
+        EXPECT_EQ(pv_read_cr4(), old | CR4_DE);
+        EXPECT_EQ(pv_write_cr4(old & ~CR4_DE), 0);
+        EXPECT_EQ(pv_read_cr4(), old & ~CR4_DE);
+        EXPECT_EQ(pv_write_cr4((old & ~CR4_DE) | RESERVED_CR_BIT), RESERVED_CR_BIT);
+        EXPECT_EQ(pv_read_cr4(), old & ~CR4_DE);
+        pv_write_cr4(old);
+        EXPECT_EQ(pv_read_cr4(), old);
+    }
 }
 
 /* A bit that the platform does not let us have is told, not dropped. */
@@ -118,6 +127,7 @@ TEST(cpu, cr4_tells_what_was_refused, write_cr4, cpu_features)
     pv_cpu_features(&f);
     if (f.smep)
         SKIP("this CPU has every bit that the test could ask for in vain");
+    INTERRUPTS_OFF
     refused = pv_write_cr4(old | CR4_SMEP); /* a hang here: the op did not look before it wrote */
     EXPECT_EQ(refused, CR4_SMEP);
     EXPECT_EQ(pv_read_cr4(), old);
@@ -127,12 +137,15 @@ TEST(cpu, cr2_holds_what_was_written_and_what_faulted, read_cr2, write_cr2)
 {
     struct fault fault;
 
-    pv_write_cr2(0x123456789000);
-    EXPECT_EQ(pv_read_cr2(), 0x123456789000);
-    PV_TRY(fault)
-    *(volatile u8 *)0xffffff7fdead0123 = 1;
-    EXPECT(fault.caught);
-    EXPECT_EQ(pv_read_cr2(), 0xffffff7fdead0123);
+    INTERRUPTS_OFF
+    {
+        pv_write_cr2(0x123456789000);
+        EXPECT_EQ(pv_read_cr2(), 0x123456789000);
+        PV_TRY(fault)
+        *(volatile u8 *)0xffffff7fdead0123 = 1;
+        EXPECT(fault.caught);
+        EXPECT_EQ(pv_read_cr2(), 0xffffff7fdead0123);
+    }
 }
 
 static volatile u32 debug_hits;
@@ -153,15 +166,21 @@ static void watch(u32 number, u64 address, u64 dr7)
 {
     debug_hits = 0;
     debug_hook = count_debug;
-    EXPECT_EQ(pv_set_debugreg(6, DR6_FIXED), 0);
-    EXPECT_EQ(pv_set_debugreg(number, address), 0);
-    EXPECT_EQ(pv_set_debugreg(7, dr7), 0);
+    INTERRUPTS_OFF
+    {
+        EXPECT_EQ(pv_set_debugreg(6, DR6_FIXED), 0);
+        EXPECT_EQ(pv_set_debugreg(number, address), 0);
+        EXPECT_EQ(pv_set_debugreg(7, dr7), 0);
+    }
 }
 
 static void unwatch(u32 number)
 {
-    EXPECT_EQ(pv_set_debugreg(7, DR7_FIXED), 0);
-    EXPECT_EQ(pv_set_debugreg(number, 0), 0);
+    INTERRUPTS_OFF
+    {
+        EXPECT_EQ(pv_set_debugreg(7, DR7_FIXED), 0);
+        EXPECT_EQ(pv_set_debugreg(number, 0), 0);
+    }
     debug_hook = NULL;
 }
 
@@ -203,10 +222,13 @@ TEST(cpu, execution_breakpoint_hits_and_lets_go_on, set_debugreg)
 
 TEST(cpu, bad_debug_registers_are_refused, set_debugreg)
 {
-    EXPECT_EQ(pv_set_debugreg(8, 0), -EINVAL);
-    EXPECT_EQ(pv_set_debugreg(4, 0), -EINVAL);
-    EXPECT_EQ(pv_set_debugreg(0, NON_CANONICAL), -EINVAL);
-    EXPECT_EQ(pv_set_debugreg(7, 1ull << 40), -EINVAL);
+    INTERRUPTS_OFF
+    {
+        EXPECT_EQ(pv_set_debugreg(8, 0), -EINVAL);
+        EXPECT_EQ(pv_set_debugreg(4, 0), -EINVAL);
+        EXPECT_EQ(pv_set_debugreg(0, NON_CANONICAL), -EINVAL);
+        EXPECT_EQ(pv_set_debugreg(7, 1ull << 40), -EINVAL);
+    }
 }
 
 /* TF stops after each instruction: the three between the flags' changes, and the one that clears
@@ -237,6 +259,7 @@ TEST(cpu, msrs_read_back_and_missing_ones_are_told, read_msr, write_msr, read_ms
     u64 value = 0x55;
 
     EXPECT(pv_read_msr(MSR_EFER) & 1 << 10); /* long mode is active */
+    INTERRUPTS_OFF
     pv_write_fs_base(0);
     pv_write_msr(MSR_FS_BASE, 0x7f0011223344);
     EXPECT_EQ(pv_read_msr(MSR_FS_BASE), 0x7f0011223344);
@@ -278,23 +301,26 @@ TEST(cpu, fpu_trap_raises_nm_until_it_is_cleared, set_fpu_trap, clear_fpu_trap, 
 {
     struct fault fault;
 
-    pv_clear_fpu_trap();
-    EXPECT_EQ(pv_read_cr0() & CR0_TS, 0);
-    PV_TRY(fault)
-    __asm__ volatile("fnop");
-    EXPECT(!fault.caught);
-    pv_set_fpu_trap();
-    EXPECT(pv_read_cr0() & CR0_TS);
-    PV_TRY(fault)
-    __asm__ volatile("fnop");
-    EXPECT(fault.caught);
-    EXPECT_EQ(fault.vector, VECTOR_NM);
-    pv_set_fpu_trap(); /* anew, since on Xen PV the trap has cleared it */
-    pv_clear_fpu_trap();
-    PV_TRY(fault)
-    __asm__ volatile("fnop");
-    EXPECT(!fault.caught);
-    EXPECT_EQ(pv_read_cr0() & CR0_TS, 0);
+    INTERRUPTS_OFF
+    {
+        pv_clear_fpu_trap();
+        EXPECT_EQ(pv_read_cr0() & CR0_TS, 0);
+        PV_TRY(fault)
+        __asm__ volatile("fnop");
+        EXPECT(!fault.caught);
+        pv_set_fpu_trap();
+        EXPECT(pv_read_cr0() & CR0_TS);
+        PV_TRY(fault)
+        __asm__ volatile("fnop");
+        EXPECT(fault.caught);
+        EXPECT_EQ(fault.vector, VECTOR_NM);
+        pv_set_fpu_trap(); /* anew, since on Xen PV the trap has cleared it */
+        pv_clear_fpu_trap();
+        PV_TRY(fault)
+        __asm__ volatile("fnop");
+        EXPECT(!fault.caught);
+        EXPECT_EQ(pv_read_cr0() & CR0_TS, 0);
+    }
 }
 
 /* After #NM the op that reads CR0 and the hardware agree, whoever cleared TS. */
@@ -303,15 +329,18 @@ TEST(cpu, cr0_is_true_after_nm, read_cr0, set_fpu_trap, clear_fpu_trap)
     struct fault first, second;
     bool told;
 
-    pv_set_fpu_trap();
-    PV_TRY(first)
-    __asm__ volatile("fnop");
-    told = pv_read_cr0() & CR0_TS;
-    PV_TRY(second)
-    __asm__ volatile("fnop");
-    EXPECT(first.caught);
-    EXPECT_EQ(second.caught, told);
-    pv_clear_fpu_trap();
+    INTERRUPTS_OFF
+    {
+        pv_set_fpu_trap();
+        PV_TRY(first)
+        __asm__ volatile("fnop");
+        told = pv_read_cr0() & CR0_TS;
+        PV_TRY(second)
+        __asm__ volatile("fnop");
+        EXPECT(first.caught);
+        EXPECT_EQ(second.caught, told);
+        pv_clear_fpu_trap();
+    }
 }
 
 /* The effect on caches cannot be seen from here; that the op runs and that memory outlives it can.
@@ -365,24 +394,30 @@ TEST(cpu, fs_base_moves_and_refuses_what_is_not_canonical, read_fs_base, write_f
     u64 seen;
 
     watched = 0xfeedface;
-    EXPECT_EQ(pv_write_fs_base((u64)&watched - 8), 0);
-    EXPECT_EQ(pv_read_fs_base(), (u64)&watched - 8);
-    __asm__ volatile("movq %%fs:8, %0" : "=r"(seen));
-    EXPECT_EQ(seen, 0xfeedface);
-    EXPECT_EQ(pv_write_fs_base(NON_CANONICAL), -EINVAL);
-    EXPECT_EQ(pv_read_fs_base(), (u64)&watched - 8);
-    EXPECT_EQ(pv_write_fs_base(0), 0);
-    EXPECT_EQ(pv_read_fs_base(), 0);
+    INTERRUPTS_OFF
+    {
+        EXPECT_EQ(pv_write_fs_base((u64)&watched - 8), 0);
+        EXPECT_EQ(pv_read_fs_base(), (u64)&watched - 8);
+        __asm__ volatile("movq %%fs:8, %0" : "=r"(seen));
+        EXPECT_EQ(seen, 0xfeedface);
+        EXPECT_EQ(pv_write_fs_base(NON_CANONICAL), -EINVAL);
+        EXPECT_EQ(pv_read_fs_base(), (u64)&watched - 8);
+        EXPECT_EQ(pv_write_fs_base(0), 0);
+        EXPECT_EQ(pv_read_fs_base(), 0);
+    }
 }
 
 TEST(cpu, user_gs_base_is_kept_apart, read_user_gs_base, write_user_gs_base)
 {
-    EXPECT_EQ(pv_write_user_gs_base(0x7fff12345000), 0);
-    EXPECT_EQ(pv_read_user_gs_base(), 0x7fff12345000);
-    EXPECT_EQ(pv_write_user_gs_base(NON_CANONICAL), -EINVAL);
-    EXPECT_EQ(pv_read_user_gs_base(), 0x7fff12345000);
-    EXPECT_EQ(pv_write_user_gs_base(0), 0);
-    EXPECT_EQ(pv_read_user_gs_base(), 0);
+    INTERRUPTS_OFF
+    {
+        EXPECT_EQ(pv_write_user_gs_base(0x7fff12345000), 0);
+        EXPECT_EQ(pv_read_user_gs_base(), 0x7fff12345000);
+        EXPECT_EQ(pv_write_user_gs_base(NON_CANONICAL), -EINVAL);
+        EXPECT_EQ(pv_read_user_gs_base(), 0x7fff12345000);
+        EXPECT_EQ(pv_write_user_gs_base(0), 0);
+        EXPECT_EQ(pv_read_user_gs_base(), 0);
+    }
 }
 
 /* The plain forms are for what must exist: without it the run ends, and the op is named. */

@@ -1,6 +1,14 @@
 /* See test/cpus.h. */
 #include "test/cpus.h"
 
+void run_on_cpu(u32 cpu, void (*run)(void *arg), void *arg)
+{
+    struct thread *t = thread_start("run on", cpu, run, arg);
+
+    if (EXPECT(t))
+        thread_join(t);
+}
+
 void crew_start(struct crew *crew, u32 first, u32 end, void (*run)(void *arg), void *arg,
                 size_t size)
 {

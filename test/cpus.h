@@ -30,6 +30,9 @@ static inline u32 storm_cpus(void)
     return MIN(smp_online_count(), STORM_CPUS);
 }
 
+/* Run a function in a thread of that CPU: smp_call would run it in an interrupt's handler. */
+void run_on_cpu(u32 cpu, void (*run)(void *arg), void *arg);
+
 /*
  * Threads that are bound to the CPUs from first up to end, at most STORM_CPUS: the n-th runs
  * run(arg + n * size). All CPUs are to be online, so that their numbers have no gaps.

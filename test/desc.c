@@ -53,9 +53,12 @@ TEST(desc, gdt_refuses_gates_and_the_backends_entries, write_gdt_entry, load_gdt
     EXPECT_EQ(cpu_gdt[TEST_ENTRY], 0);
     EXPECT_EQ(pv_write_gdt_entry(cpu_gdt, GDT_USER_DATA, 0), -EINVAL);
     EXPECT_EQ(pv_write_gdt_entry(cpu_gdt, GDT_MAX_COUNT, 0), -EINVAL);
-    EXPECT_EQ(pv_load_gdt(cpu_gdt + 1, GDT_MIN_COUNT), -EINVAL);
-    EXPECT_EQ(pv_load_gdt(cpu_gdt, 1), -EINVAL);
-    EXPECT_EQ(pv_load_gdt(cpu_gdt, GDT_MAX_COUNT + 1), -EINVAL);
+    INTERRUPTS_OFF
+    {
+        EXPECT_EQ(pv_load_gdt(cpu_gdt + 1, GDT_MIN_COUNT), -EINVAL);
+        EXPECT_EQ(pv_load_gdt(cpu_gdt, 1), -EINVAL);
+        EXPECT_EQ(pv_load_gdt(cpu_gdt, GDT_MAX_COUNT + 1), -EINVAL);
+    }
     EXPECT(segment_limit(USER_DS) != 0);
 }
 
@@ -67,9 +70,12 @@ TEST(desc, load_gdt_switches_tables, load_gdt, load_tr)
     const u16 selector = TEST_ENTRY * 8 + 3;
 
     EXPECT_EQ(pv_write_gdt_entry(other_gdt, TEST_ENTRY, data_segment(0)), 0);
-    EXPECT_EQ(pv_load_gdt(other_gdt, GDT_MAX_COUNT), 0);
-    EXPECT_EQ(segment_limit(selector), 0xffff);
-    EXPECT_EQ(pv_load_gdt(cpu_gdt, GDT_MAX_COUNT), 0);
+    INTERRUPTS_OFF
+    {
+        EXPECT_EQ(pv_load_gdt(other_gdt, GDT_MAX_COUNT), 0);
+        EXPECT_EQ(segment_limit(selector), 0xffff);
+        EXPECT_EQ(pv_load_gdt(cpu_gdt, GDT_MAX_COUNT), 0);
+    }
     EXPECT_EQ(segment_limit(selector), 0);
     EXPECT_EQ(pv_write_gdt_entry(other_gdt, TEST_ENTRY, 0), 0);
 }
@@ -84,8 +90,11 @@ TEST(desc, task_register_is_ours_or_absent, load_tr, store_tr)
         EXPECT_EQ(pv_store_tr(), 0);
         SKIP("a Xen PV guest has no task register: store_tr says 0");
     }
-    EXPECT_EQ(pv_load_gdt(cpu_gdt, GDT_MAX_COUNT), 0); /* makes the descriptor anew */
-    pv_load_tr();
+    INTERRUPTS_OFF
+    {
+        EXPECT_EQ(pv_load_gdt(cpu_gdt, GDT_MAX_COUNT), 0); /* makes the descriptor anew */
+        pv_load_tr();
+    }
     EXPECT_EQ(pv_store_tr(), TASK_SELECTOR);
     EXPECT_EQ(cpu_gdt[GDT_TASK] >> 40 & 0xf, TYPE_BUSY_TASK);
 }
@@ -98,6 +107,7 @@ TEST(desc, ldt_entries_come_and_go, load_ldt, write_ldt_entry)
 
     EXPECT_EQ(segment_limit(selector), 0);
     EXPECT_EQ(pv_write_ldt_entry(ldt, 5, data_segment(0)), 0);
+    INTERRUPTS_OFF
     EXPECT_EQ(pv_load_ldt(ldt, 16), 0);
     EXPECT_EQ(segment_limit(selector), 0xffff);
     EXPECT_EQ(pv_write_ldt_entry(ldt, 5, 0), 0);
@@ -105,9 +115,12 @@ TEST(desc, ldt_entries_come_and_go, load_ldt, write_ldt_entry)
     EXPECT_EQ(pv_write_ldt_entry(ldt, 5, CALL_GATE), -EINVAL);
     EXPECT_EQ(pv_write_ldt_entry(ldt, 5, data_segment(0)), 0);
     EXPECT_EQ(segment_limit(selector), 0xffff);
-    EXPECT_EQ(pv_load_ldt(NULL, 0), 0);
-    EXPECT_EQ(segment_limit(selector), 0);
-    EXPECT_EQ(pv_load_ldt(ldt + 1, 4), -EINVAL);
+    INTERRUPTS_OFF
+    {
+        EXPECT_EQ(pv_load_ldt(NULL, 0), 0);
+        EXPECT_EQ(segment_limit(selector), 0);
+        EXPECT_EQ(pv_load_ldt(ldt + 1, 4), -EINVAL);
+    }
     ldt[5] = 0; /* writable again, now that it is no table */
 }
 
@@ -116,6 +129,7 @@ static u32 seen_limit;
 static void load_shared_ldt(void *arg)
 {
     (void)arg;
+    INTERRUPTS_OFF
     EXPECT_EQ(pv_load_ldt(ldt, 16), 0);
     seen_limit = segment_limit(5 * 8 + 4 + 3);
 }
@@ -129,6 +143,7 @@ static void read_shared_ldt(void *arg)
 static void unload_ldt(void *arg)
 {
     (void)arg;
+    INTERRUPTS_OFF
     EXPECT_EQ(pv_load_ldt(NULL, 0), 0);
 }
 
@@ -137,25 +152,26 @@ TEST(desc, ldt_is_shared_by_two_cpus, load_ldt)
 {
     NEEDS_CPUS(2);
     EXPECT_EQ(pv_write_ldt_entry(ldt, 5, data_segment(0)), 0);
-    EXPECT_EQ(smp_call(1, load_shared_ldt, NULL), 0);
+    run_on_cpu(1, load_shared_ldt, NULL);
     EXPECT_EQ(seen_limit, 0xffff);
     for (int i = 0; i < 3; i++) {
-        EXPECT_EQ(smp_call(0, load_shared_ldt, NULL), 0);
+        run_on_cpu(0, load_shared_ldt, NULL);
         EXPECT_EQ(seen_limit, 0xffff);
-        EXPECT_EQ(smp_call(0, unload_ldt, NULL), 0);
-        EXPECT_EQ(smp_call(1, read_shared_ldt, NULL), 0);
+        run_on_cpu(0, unload_ldt, NULL);
+        run_on_cpu(1, read_shared_ldt, NULL);
         EXPECT_EQ(seen_limit, 0xffff);
     }
     EXPECT_EQ(pv_write_ldt_entry(ldt, 5, 0), 0); /* in use by another CPU */
-    EXPECT_EQ(smp_call(1, read_shared_ldt, NULL), 0);
+    run_on_cpu(1, read_shared_ldt, NULL);
     EXPECT_EQ(seen_limit, 0);
-    EXPECT_EQ(smp_call(1, unload_ldt, NULL), 0);
+    run_on_cpu(1, unload_ldt, NULL);
     ldt[5] = 0; /* writable, now that no CPU uses it */
 }
 
 static void load_other_gdt(void *arg)
 {
     (void)arg;
+    INTERRUPTS_OFF
     EXPECT_EQ(pv_load_gdt(other_gdt, GDT_MAX_COUNT), 0);
     seen_limit = segment_limit(TEST_ENTRY * 8 + 3);
 }
@@ -163,6 +179,7 @@ static void load_other_gdt(void *arg)
 static void load_own_gdt(void *arg)
 {
     (void)arg;
+    INTERRUPTS_OFF
     EXPECT_EQ(pv_load_gdt(cpu_gdt, GDT_MAX_COUNT), 0);
 }
 
@@ -171,11 +188,11 @@ TEST(desc, gdt_is_shared_by_two_cpus, load_gdt)
     NEEDS_CPUS(2);
     EXPECT_EQ(pv_write_gdt_entry(other_gdt, TEST_ENTRY, data_segment(0)), 0);
     for (u32 cpu = 0; cpu < 2; cpu++) {
-        EXPECT_EQ(smp_call(cpu, load_other_gdt, NULL), 0);
+        run_on_cpu(cpu, load_other_gdt, NULL);
         EXPECT_EQ(seen_limit, 0xffff);
     }
     for (u32 cpu = 0; cpu < 2; cpu++)
-        EXPECT_EQ(smp_call(cpu, load_own_gdt, NULL), 0);
+        run_on_cpu(cpu, load_own_gdt, NULL);
     EXPECT_EQ(pv_write_gdt_entry(other_gdt, TEST_ENTRY, 0), 0);
     other_gdt[TEST_ENTRY] = 0; /* writable, now that no CPU uses it */
 }
@@ -185,14 +202,17 @@ TEST(desc, tls_entries_are_loaded_together, load_tls)
     const u64 tls[3] = {data_segment(0), 0, data_segment(0x2000)};
     const u64 none[3] = {0, 0, 0}, bad[3] = {CALL_GATE, 0, 0};
 
-    EXPECT_EQ(pv_load_tls(tls), 0);
-    EXPECT_EQ(segment_limit(GDT_TLS * 8 + 3), 0xffff);
-    EXPECT_EQ(segment_limit((GDT_TLS + 1) * 8 + 3), 0);
-    EXPECT_EQ(segment_limit((GDT_TLS + 2) * 8 + 3), 0xffff);
-    EXPECT_EQ(pv_load_tls(bad), -EINVAL);
-    EXPECT_EQ(segment_limit(GDT_TLS * 8 + 3), 0xffff);
-    EXPECT_EQ(pv_load_tls(none), 0);
-    EXPECT_EQ(segment_limit(GDT_TLS * 8 + 3), 0);
+    INTERRUPTS_OFF
+    {
+        EXPECT_EQ(pv_load_tls(tls), 0);
+        EXPECT_EQ(segment_limit(GDT_TLS * 8 + 3), 0xffff);
+        EXPECT_EQ(segment_limit((GDT_TLS + 1) * 8 + 3), 0);
+        EXPECT_EQ(segment_limit((GDT_TLS + 2) * 8 + 3), 0xffff);
+        EXPECT_EQ(pv_load_tls(bad), -EINVAL);
+        EXPECT_EQ(segment_limit(GDT_TLS * 8 + 3), 0xffff);
+        EXPECT_EQ(pv_load_tls(none), 0);
+        EXPECT_EQ(segment_limit(GDT_TLS * 8 + 3), 0);
+    }
 }
 
 /* Where the table is the CPU's own it is lost first: the op must bring it back. */
@@ -209,8 +229,8 @@ TEST(desc, idt_is_loaded_again_and_refuses_privileges_between, write_idt_entry, 
     struct fault fault;
     const u64 flags = pv_save_fl();
 
-    EXPECT_EQ(pv_write_idt_entry(0x80, 1), -EINVAL);
     pv_irq_disable();
+    EXPECT_EQ(pv_write_idt_entry(0x80, 1), -EINVAL);
     lose_idt();
     pv_load_idt();
     pv_restore_fl(flags);

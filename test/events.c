@@ -277,10 +277,13 @@ static void free_kick_and_wait(void)
     raise_line();
 }
 
+/* The waiter cannot be preempted, as if it held another lock, but can be interrupted. */
 static void way_wait(void)
 {
+    pv_count_spinlock(1);
     for (int i = 0; i < 2 && READ_ONCE(outer_byte) == 1; i++) /* natively a wait is short */
         pv_lock_wait(&outer_byte, 1);
+    pv_count_spinlock(-1);
 }
 
 TEST(events, nested_wait_leaves_the_outer_its_kick, lock_wait, lock_kick)
@@ -352,12 +355,13 @@ TEST(events, interrupt_just_before_the_halt_ends_it, safe_halt)
     stepping.line = (struct test_line){0};
     REQUIRE(test_line_open(&stepping.line));
     debug_hook = raise_before_halt;
-    EXPECT_EQ(pv_set_debugreg(0, hlt), 0);
-    EXPECT_EQ(pv_set_debugreg(7, DR7_ENABLE(0) | DR7_EXECUTE(0)), 0);
     timer_start(&guard, pv_clock_ns() + 10 * NS_PER_S, on_guard);
     pv_irq_disable();
+    EXPECT_EQ(pv_set_debugreg(0, hlt), 0);
+    EXPECT_EQ(pv_set_debugreg(7, DR7_ENABLE(0) | DR7_EXECUTE(0)), 0);
     pv_safe_halt();
     EXPECT(timer_stop(&guard));
+    INTERRUPTS_OFF
     EXPECT_EQ(pv_set_debugreg(7, DR7_FIXED), 0);
     debug_hook = NULL;
     EXPECT(test_line_hits(&stepping.line, 1));
@@ -429,8 +433,11 @@ TEST(events, wait_ends_if_the_lock_is_free, lock_wait)
     const u8 byte = 0;
 
     timer_start(&guard, pv_clock_ns() + 10 * NS_PER_S, on_guard);
-    for (int i = 0; i < 10; i++)
+    for (int i = 0; i < 10; i++) {
+        pv_count_spinlock(1);
         pv_lock_wait(&byte, 1);
+        pv_count_spinlock(-1);
+    }
     EXPECT(timer_stop(&guard));
 }
 

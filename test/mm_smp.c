@@ -291,12 +291,16 @@ TEST(mm_smp, lazy_sections_belong_to_threads, context_switch_start, context_swit
 
     visits[0] = (struct visit){.mark = 2, .frame = marked_frame(2), .wrong = 9};
     REQUIRE(mm_map(&mm_kernel, TEST_VA, first, 1, 0) == 0);
+    INTERRUPTS_OFF
     pv_lazy_enter();
     thread = thread_start("not lazy", 0, change_page, &visits[0]);
     if (EXPECT(thread))
         thread_join(thread);
-    EXPECT_EQ(updates_for_change(&visits[0]), 0);
-    pv_lazy_leave();
+    INTERRUPTS_OFF
+    {
+        EXPECT_EQ(updates_for_change(&visits[0]), 0);
+        pv_lazy_leave();
+    }
     EXPECT_EQ(visits[0].wrong, 0);
     EXPECT_EQ(mm_unmap(&mm_kernel, TEST_VA, 1), 0);
     frame_free(first, 0);

@@ -144,11 +144,14 @@ TEST(mm, lazy_mappings_agree_with_a_model)
 
     REQUIRE(run_begin(&mm_kernel, TEST_VA, 77));
     for (u32 round = 0; round < 12; round++) {
+        INTERRUPTS_OFF
         pv_lazy_enter();
         for (u32 i = 0; i < 8; i++) {
+            INTERRUPTS_OFF
             pv_lazy_flush();
             step();
         }
+        INTERRUPTS_OFF
         pv_lazy_leave();
         expect_agreement(true);
     }
@@ -174,6 +177,7 @@ TEST(mm, user_mappings_agree_with_a_model, pin_root, unpin_root)
         step();
     expect_agreement(true);
     REQUIRE(mm_space_activate(&mm_kernel) == 0);
+    INTERRUPTS_OFF
     pv_unpin_root(s.root);
     s.live = false;
     for (u32 i = 0; i < STEPS; i++)

@@ -117,8 +117,11 @@ TEST(mmu, set_pte_and_flush_one_change_what_is_read, set_pte, flush_one)
 {
     REQUIRE(two_begin(MM_WRITE));
     EXPECT_EQ(read_test_va(), 0x1111);
-    pv_set_pte(two.slot, pv_make_pte(second_entry(0)));
-    pv_flush_one(TEST_VA + 8);
+    INTERRUPTS_OFF
+    {
+        pv_set_pte(two.slot, pv_make_pte(second_entry(0)));
+        pv_flush_one(TEST_VA + 8);
+    }
     EXPECT_EQ(read_test_va(), 0x2222);
     EXPECT_EQ(value_pfn(pv_pte_val(*two.slot)).n, two.second.n);
     two_end();
@@ -128,32 +131,41 @@ TEST(mmu, set_pte_and_flush_one_change_what_is_read, set_pte, flush_one)
 TEST(mmu, flush_user_forgets_what_is_not_global, flush_user)
 {
     REQUIRE(two_begin(0));
-    pv_set_pte(two.slot, pv_make_pte(pte_value(two.first, PTE_PRESENT | PTE_NX)));
-    pv_flush_all();
-    EXPECT_EQ(read_test_va(), 0x1111);
-    pv_set_pte(two.slot, pv_make_pte(second_entry(0)));
-    pv_flush_user();
-    EXPECT_EQ(read_test_va(), 0x2222);
+    INTERRUPTS_OFF
+    {
+        pv_set_pte(two.slot, pv_make_pte(pte_value(two.first, PTE_PRESENT | PTE_NX)));
+        pv_flush_all();
+        EXPECT_EQ(read_test_va(), 0x1111);
+        pv_set_pte(two.slot, pv_make_pte(second_entry(0)));
+        pv_flush_user();
+        EXPECT_EQ(read_test_va(), 0x2222);
+    }
     two_end();
 }
 
 TEST(mmu, flush_all_forgets_global_pages_too, flush_all)
 {
     REQUIRE(two_begin(0));
-    pv_set_pte(two.slot, pv_make_pte(pte_value(two.first, PTE_PRESENT | PTE_NX | PTE_GLOBAL)));
-    pv_flush_all();
-    EXPECT_EQ(read_test_va(), 0x1111);
-    pv_set_pte(two.slot, pv_make_pte(second_entry(PTE_GLOBAL)));
-    pv_flush_all();
-    EXPECT_EQ(read_test_va(), 0x2222);
+    INTERRUPTS_OFF
+    {
+        pv_set_pte(two.slot, pv_make_pte(pte_value(two.first, PTE_PRESENT | PTE_NX | PTE_GLOBAL)));
+        pv_flush_all();
+        EXPECT_EQ(read_test_va(), 0x1111);
+        pv_set_pte(two.slot, pv_make_pte(second_entry(PTE_GLOBAL)));
+        pv_flush_all();
+        EXPECT_EQ(read_test_va(), 0x2222);
+    }
     two_end();
 }
 
 TEST(mmu, flush_others_says_who_is_not_there, flush_others)
 {
-    EXPECT_EQ(pv_flush_others(0, ~0ull), 0);
-    EXPECT_EQ(pv_flush_others(1ull << 63, TEST_VA), -ENODEV);
-    EXPECT_EQ(pv_flush_others(1ull << 63, ~0ull), -ENODEV);
+    INTERRUPTS_OFF
+    {
+        EXPECT_EQ(pv_flush_others(0, ~0ull), 0);
+        EXPECT_EQ(pv_flush_others(1ull << 63, TEST_VA), -ENODEV);
+        EXPECT_EQ(pv_flush_others(1ull << 63, ~0ull), -ENODEV);
+    }
 }
 
 TEST(mmu, runs_of_entries, set_ptes, clear_ptes, init_ptes)
@@ -172,15 +184,18 @@ TEST(mmu, runs_of_entries, set_ptes, clear_ptes, init_ptes)
     for (u32 i = 0; i < count; i++)
         EXPECT(try_read(TEST_VA + i * PAGE_SIZE, &value, &f) && value == 100 + i);
     slot = (pte_t *)mm_slot(&mm_kernel, TEST_VA, 1);
-    pv_clear_ptes(slot + 3, 17);
-    pv_flush_all();
-    for (u32 i = 0; i < count; i++)
-        EXPECT_EQ(try_read(TEST_VA + i * PAGE_SIZE, &value, &f), i < 3 || i >= 20);
-    EXPECT_EQ(f.vector, VECTOR_PF);
-    pv_set_ptes(slot + 3, pte_value(PFN(run.n + 11), PTE_PRESENT | PTE_NX), 17);
-    for (u32 i = 3; i < 20; i++)
-        EXPECT(try_read(TEST_VA + i * PAGE_SIZE, &value, &f) && value == 100 + 8 + i);
-    EXPECT(try_read(TEST_VA + 20 * PAGE_SIZE, &value, &f) && value == 120);
+    INTERRUPTS_OFF
+    {
+        pv_clear_ptes(slot + 3, 17);
+        pv_flush_all();
+        for (u32 i = 0; i < count; i++)
+            EXPECT_EQ(try_read(TEST_VA + i * PAGE_SIZE, &value, &f), i < 3 || i >= 20);
+        EXPECT_EQ(f.vector, VECTOR_PF);
+        pv_set_ptes(slot + 3, pte_value(PFN(run.n + 11), PTE_PRESENT | PTE_NX), 17);
+        for (u32 i = 3; i < 20; i++)
+            EXPECT(try_read(TEST_VA + i * PAGE_SIZE, &value, &f) && value == 100 + 8 + i);
+        EXPECT(try_read(TEST_VA + 20 * PAGE_SIZE, &value, &f) && value == 120);
+    }
     EXPECT_EQ(mm_unmap(&mm_kernel, TEST_VA, count), 0);
     frame_free(run, 5);
 }
@@ -204,15 +219,18 @@ TEST(mmu, get_and_clear_returns_accessed_and_dirty, get_and_clear_pte)
 
     REQUIRE(two_begin(MM_WRITE));
     *(volatile u64 *)TEST_VA = 0x3333;
-    old = pv_get_and_clear_pte(two.slot);
-    pv_flush_one(TEST_VA);
-    EXPECT_EQ(two.slot->raw, 0);
-    EXPECT_EQ(pv_pte_val(old) & mask, pte_value(two.first, mask & PTE_FLAGS_MASK));
-    EXPECT_EQ(read_test_va(), 0xdead);
-    pv_set_pte(two.slot, pv_make_pte(second_entry(0)));
-    EXPECT_EQ(value_pfn(pv_pte_val(pv_get_and_clear_pte(two.slot))).n, two.second.n);
-    pv_set_pte(two.slot, old);
-    EXPECT_EQ(read_test_va(), 0x3333);
+    INTERRUPTS_OFF
+    {
+        old = pv_get_and_clear_pte(two.slot);
+        pv_flush_one(TEST_VA);
+        EXPECT_EQ(two.slot->raw, 0);
+        EXPECT_EQ(pv_pte_val(old) & mask, pte_value(two.first, mask & PTE_FLAGS_MASK));
+        EXPECT_EQ(read_test_va(), 0xdead);
+        pv_set_pte(two.slot, pv_make_pte(second_entry(0)));
+        EXPECT_EQ(value_pfn(pv_pte_val(pv_get_and_clear_pte(two.slot))).n, two.second.n);
+        pv_set_pte(two.slot, old);
+        EXPECT_EQ(read_test_va(), 0x3333);
+    }
     two_end();
 }
 
@@ -223,11 +241,14 @@ TEST(mmu, modify_protection_keeps_accessed_and_dirty, protect_start, protect_com
 
     REQUIRE(two_begin(MM_WRITE));
     *(volatile u64 *)TEST_VA = 0x3333;
-    old = pv_protect_start(two.slot);
-    EXPECT_EQ(pv_pte_val(old) & (PTE_FRAME_MASK | PTE_PRESENT | PTE_WRITE),
-              pte_value(two.first, PTE_PRESENT | PTE_WRITE));
-    pv_protect_commit(two.slot, old, pv_make_pte(pte_value(two.first, PTE_PRESENT | PTE_NX)));
-    pv_flush_one(TEST_VA);
+    INTERRUPTS_OFF
+    {
+        old = pv_protect_start(two.slot);
+        EXPECT_EQ(pv_pte_val(old) & (PTE_FRAME_MASK | PTE_PRESENT | PTE_WRITE),
+                  pte_value(two.first, PTE_PRESENT | PTE_WRITE));
+        pv_protect_commit(two.slot, old, pv_make_pte(pte_value(two.first, PTE_PRESENT | PTE_NX)));
+        pv_flush_one(TEST_VA);
+    }
     EXPECT_EQ(pv_pte_val(*two.slot) & (PTE_ACCESSED | PTE_DIRTY | PTE_WRITE),
               PTE_ACCESSED | PTE_DIRTY);
     EXPECT_EQ(read_test_va(), 0x3333);
@@ -244,21 +265,24 @@ TEST(mmu, lazy_changes_are_true_after_flush_and_leave, lazy_enter, lazy_leave, l
 {
     REQUIRE(two_begin(0));
     EXPECT_EQ(read_test_va(), 0x1111);
-    pv_lazy_enter();
-    pv_lazy_enter();
-    pv_set_pte(two.slot, pv_make_pte(pte_value(two.first, PTE_PRESENT)));
-    pv_set_pte(two.slot, pv_make_pte(second_entry(0)));
-    pv_flush_one(TEST_VA);
-    pv_lazy_leave();
-    pv_lazy_flush();
-    EXPECT_EQ(read_test_va(), 0x2222);
-    pv_set_pte(two.slot, pv_make_pte(pte_value(two.first, PTE_PRESENT)));
-    pv_flush_one(TEST_VA);
-    pv_lazy_leave();
-    EXPECT_EQ(read_test_va(), 0x1111);
-    pv_set_pte(two.slot, pv_make_pte(second_entry(0)));
-    pv_flush_one(TEST_VA);
-    EXPECT_EQ(read_test_va(), 0x2222);
+    INTERRUPTS_OFF
+    {
+        pv_lazy_enter();
+        pv_lazy_enter();
+        pv_set_pte(two.slot, pv_make_pte(pte_value(two.first, PTE_PRESENT)));
+        pv_set_pte(two.slot, pv_make_pte(second_entry(0)));
+        pv_flush_one(TEST_VA);
+        pv_lazy_leave();
+        pv_lazy_flush();
+        EXPECT_EQ(read_test_va(), 0x2222);
+        pv_set_pte(two.slot, pv_make_pte(pte_value(two.first, PTE_PRESENT)));
+        pv_flush_one(TEST_VA);
+        pv_lazy_leave();
+        EXPECT_EQ(read_test_va(), 0x1111);
+        pv_set_pte(two.slot, pv_make_pte(second_entry(0)));
+        pv_flush_one(TEST_VA);
+        EXPECT_EQ(read_test_va(), 0x2222);
+    }
     two_end();
 }
 
@@ -268,20 +292,23 @@ TEST(mmu, context_switch_suspends_lazy_mode, context_switch_start, context_switc
 
     REQUIRE(two_begin(0));
     EXPECT_EQ(read_test_va(), 0x1111);
-    pv_lazy_enter();
-    pv_set_pte(two.slot, pv_make_pte(second_entry(0)));
-    pv_flush_one(TEST_VA);
-    depth = pv_context_switch_start(); /* flushes */
-    EXPECT_EQ(read_test_va(), 0x2222);
-    pv_context_switch_end(0); /* a new thread: not lazy */
-    pv_set_pte(two.slot, pv_make_pte(pte_value(two.first, PTE_PRESENT)));
-    pv_flush_one(TEST_VA);
-    EXPECT_EQ(read_test_va(), 0x1111);
-    EXPECT_EQ(pv_context_switch_start(), 0);
-    pv_context_switch_end(depth); /* and back: lazy again, as deep as before */
-    EXPECT_EQ(pv_context_switch_start(), depth);
-    pv_context_switch_end(depth);
-    pv_lazy_leave();
+    INTERRUPTS_OFF
+    {
+        pv_lazy_enter();
+        pv_set_pte(two.slot, pv_make_pte(second_entry(0)));
+        pv_flush_one(TEST_VA);
+        depth = pv_context_switch_start(); /* flushes */
+        EXPECT_EQ(read_test_va(), 0x2222);
+        pv_context_switch_end(0); /* a new thread: not lazy */
+        pv_set_pte(two.slot, pv_make_pte(pte_value(two.first, PTE_PRESENT)));
+        pv_flush_one(TEST_VA);
+        EXPECT_EQ(read_test_va(), 0x1111);
+        EXPECT_EQ(pv_context_switch_start(), 0);
+        pv_context_switch_end(depth); /* and back: lazy again, as deep as before */
+        EXPECT_EQ(pv_context_switch_start(), depth);
+        pv_context_switch_end(depth);
+        pv_lazy_leave();
+    }
     two_end();
 }
 
@@ -292,13 +319,16 @@ static void use_fixmap(enum pv_fixmap index)
     u64 value;
 
     EXPECT(!try_read(va, &value, &f));
-    pv_set_fixmap(index, pte_value(two.first, PTE_PRESENT | PTE_NX | PTE_WRITE));
-    EXPECT(try_read(va, &value, &f) && value == 0x1111);
-    pv_set_fixmap(index, second_entry(0));
-    EXPECT(try_read(va, &value, &f) && value == 0x2222);
-    EXPECT(!try_write(va, 1, &f));
-    pv_set_fixmap(index, 0);
-    EXPECT(!try_read(va, &value, &f));
+    INTERRUPTS_OFF
+    {
+        pv_set_fixmap(index, pte_value(two.first, PTE_PRESENT | PTE_NX | PTE_WRITE));
+        EXPECT(try_read(va, &value, &f) && value == 0x1111);
+        pv_set_fixmap(index, second_entry(0));
+        EXPECT(try_read(va, &value, &f) && value == 0x2222);
+        EXPECT(!try_write(va, 1, &f));
+        pv_set_fixmap(index, 0);
+        EXPECT(!try_read(va, &value, &f));
+    }
     EXPECT_EQ(f.vector, VECTOR_PF);
 }
 

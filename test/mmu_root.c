@@ -72,31 +72,34 @@ static void expect_alias(struct mm_space *s, int level, u64 mark)
     u64 value = 0;
 
     REQUIRE(from && !*to);
-    switch (level) {
-    case 2:
-        pv_set_pmd((pmd_t *)to, pv_make_pmd(pv_pmd_val(*(pmd_t *)from)));
-        break;
-    case 3:
-        pv_set_pud((pud_t *)to, pv_make_pud(pv_pud_val(*(pud_t *)from)));
-        break;
-    default:
-        pv_set_pgd((pgd_t *)to, pv_make_pgd(pv_pgd_val(*(pgd_t *)from)));
-        break;
+    INTERRUPTS_OFF
+    {
+        switch (level) {
+        case 2:
+            pv_set_pmd((pmd_t *)to, pv_make_pmd(pv_pmd_val(*(pmd_t *)from)));
+            break;
+        case 3:
+            pv_set_pud((pud_t *)to, pv_make_pud(pv_pud_val(*(pud_t *)from)));
+            break;
+        default:
+            pv_set_pgd((pgd_t *)to, pv_make_pgd(pv_pgd_val(*(pgd_t *)from)));
+            break;
+        }
+        EXPECT_EQ(copy_from_user(&value, other, sizeof(value)), 0);
+        EXPECT_EQ(value, mark);
+        switch (level) {
+        case 2:
+            pv_set_pmd((pmd_t *)to, (pmd_t){0});
+            break;
+        case 3:
+            pv_set_pud((pud_t *)to, (pud_t){0});
+            break;
+        default:
+            pv_set_pgd((pgd_t *)to, (pgd_t){0});
+            break;
+        }
+        pv_flush_user();
     }
-    EXPECT_EQ(copy_from_user(&value, other, sizeof(value)), 0);
-    EXPECT_EQ(value, mark);
-    switch (level) {
-    case 2:
-        pv_set_pmd((pmd_t *)to, (pmd_t){0});
-        break;
-    case 3:
-        pv_set_pud((pud_t *)to, (pud_t){0});
-        break;
-    default:
-        pv_set_pgd((pgd_t *)to, (pgd_t){0});
-        break;
-    }
-    pv_flush_user();
     EXPECT_EQ(copy_from_user(&value, other, sizeof(value)), -EFAULT);
     EXPECT_EQ(copy_from_user(&value, USER_VA, sizeof(value)), 0);
 }
@@ -184,18 +187,19 @@ static void visit_space(void *arg)
 
 TEST(mmu, each_cpu_has_its_own_root, read_root, write_root)
 {
-    struct call call = {.fn = visit_space};
+    struct thread *visitor;
     pfn_t mine;
 
     NEEDS_CPUS(2);
     visit.there = visit.seen = false;
     REQUIRE(mm_space_create(&visit.space) == 0);
-    REQUIRE(smp_call_async(1, &call) == 0);
+    visitor = thread_start("visitor", 1, visit_space, NULL);
+    REQUIRE(visitor);
     while (!__atomic_load_n(&visit.there, __ATOMIC_SEQ_CST))
         barrier();
     mine = pv_read_root();
     __atomic_store_n(&visit.seen, true, __ATOMIC_SEQ_CST);
-    smp_call_wait(&call);
+    thread_join(visitor);
     EXPECT_EQ(visit.error, 0);
     EXPECT_EQ(visit.root.n, visit.space.root.n);
     EXPECT_EQ(mine.n, mm_kernel.root.n);
@@ -221,16 +225,19 @@ TEST(mmu, tree_with_a_writable_alias, pin_root)
     REQUIRE(mm_map(&s, ALIASED_VA, pfn, 1, 0) == 0);
     table = va_to_pfn(mm_slot(&s, ALIASED_VA, 1));
     EXPECT_EQ(mm_map(&mm_kernel, TEST_VA, table, 1, MM_WRITE), -EINVAL); /* mm/ itself refuses */
-    pv_set_fixmap(FIX_TEST, pte_value(table, PTE_PRESENT | PTE_WRITE | PTE_NX));
-    error = pv_pin_root(s.root);
-    EXPECT_EQ(error, on_xen_pv() ? -EINVAL : 0);
-    if (!error)
+    INTERRUPTS_OFF
+    {
+        pv_set_fixmap(FIX_TEST, pte_value(table, PTE_PRESENT | PTE_WRITE | PTE_NX));
+        error = pv_pin_root(s.root);
+        EXPECT_EQ(error, on_xen_pv() ? -EINVAL : 0);
+        if (!error)
+            pv_unpin_root(s.root);
+        *(volatile u64 *)fixmap_va(FIX_TEST) = 0; /* plain memory still, by both ways */
+        *(volatile u64 *)pfn_to_va(table) = 0;
+        pv_set_fixmap(FIX_TEST, 0);
+        EXPECT_EQ(pv_pin_root(s.root), 0);
         pv_unpin_root(s.root);
-    *(volatile u64 *)fixmap_va(FIX_TEST) = 0; /* plain memory still, by both ways */
-    *(volatile u64 *)pfn_to_va(table) = 0;
-    pv_set_fixmap(FIX_TEST, 0);
-    EXPECT_EQ(pv_pin_root(s.root), 0);
-    pv_unpin_root(s.root);
+    }
     EXPECT_EQ(mm_space_destroy(&s), 0);
     frame_free(pfn, 0);
     EXPECT_EQ(frames_free(), free);
@@ -327,8 +334,9 @@ TEST(mmu, refused_entries_are_told_with_the_frame, set_pte)
         SKIP("the hardware looks at no entry before it walks it");
     REQUIRE(pfn.n != NO_PFN && mm_map(&mm_kernel, TEST_VA, pfn, 1, 0) == 0);
     slot = (pte_t *)mm_slot(&mm_kernel, TEST_VA, 1);
-    PANICS("set entry")
+    INTERRUPTS_OFF
     {
+        PANICS("set entry")
         pv_set_pte(slot, pv_make_pte(value));
     }
     ksnprintf(frame, sizeof(frame), "*frame %llx,*", (unsigned long long)mm_kernel.root.n);
@@ -358,6 +366,15 @@ TEST(mmu, user_pages_are_not_the_kernels_to_execute, install_tables)
     frame_free(pfn, 0);
 }
 
+static s64 adjust(pfn_t first, u64 count, bool give)
+{
+    s64 adjusted = 0;
+
+    INTERRUPTS_OFF
+    adjusted = pv_balloon_adjust(first, count, give);
+    return adjusted;
+}
+
 /* Take count frames back; the hypervisor may have memory for some of them later only. */
 static u64 take_back(pfn_t first, u64 count)
 {
@@ -365,7 +382,7 @@ static u64 take_back(pfn_t first, u64 count)
     u64 taken = 0;
 
     while (taken < count && !time_limit_reached(&limit)) {
-        const s64 more = pv_balloon_adjust(PFN(first.n + taken), count - taken, false);
+        const s64 more = adjust(PFN(first.n + taken), count - taken, false);
 
         if (!EXPECT(more >= 0 && (u64)more <= count - taken))
             break;
@@ -382,10 +399,10 @@ TEST(mmu, balloon_gives_and_takes, balloon_adjust)
 
     REQUIRE(first.n != NO_PFN);
     *kept = 0x1616;
-    given = pv_balloon_adjust(first, 16, true);
+    given = adjust(first, 16, true);
     if (given == -ENODEV) {
         frame_free(first, 5);
-        EXPECT_EQ(pv_balloon_adjust(first, 1, false), -ENODEV);
+        EXPECT_EQ(adjust(first, 1, false), -ENODEV);
         SKIP("no hypervisor to give memory to");
     }
     EXPECT_EQ(*kept, 0x1616);
@@ -434,11 +451,14 @@ TEST(mmu, frames_above_the_limit_are_told, make_contiguous)
 
     if (on_xen_pv())
         SKIP("Xen exchanges frames of RAM, and no others");
-    EXPECT_EQ(pv_make_contiguous(PFN(limit - 8), 3, 32), 0);
-    EXPECT_EQ(pv_make_contiguous(PFN(limit - 7), 3, 32), -EINVAL);
-    EXPECT_EQ(pv_make_contiguous(PFN(limit - 8), 4, 32), -EINVAL);
-    EXPECT_EQ(pv_make_contiguous(PFN(limit - 8), 3, 31), -EINVAL);
-    EXPECT_EQ(pv_make_contiguous(PFN(limit), 3, 33), 0);
+    INTERRUPTS_OFF
+    {
+        EXPECT_EQ(pv_make_contiguous(PFN(limit - 8), 3, 32), 0);
+        EXPECT_EQ(pv_make_contiguous(PFN(limit - 7), 3, 32), -EINVAL);
+        EXPECT_EQ(pv_make_contiguous(PFN(limit - 8), 4, 32), -EINVAL);
+        EXPECT_EQ(pv_make_contiguous(PFN(limit - 8), 3, 31), -EINVAL);
+        EXPECT_EQ(pv_make_contiguous(PFN(limit), 3, 33), 0);
+    }
 }
 
 /* Xen exchanges frames: first they are out of order, by the way in which they came back from it. */
@@ -453,16 +473,19 @@ TEST(mmu, frames_are_exchanged_for_a_row, make_contiguous, balloon_adjust)
         frame_free(first, 2);
         SKIP("frames are where they are");
     }
-    REQUIRE(pv_balloon_adjust(first, 2, true) == 2);
+    REQUIRE(adjust(first, 2, true) == 2);
     REQUIRE(take_back(first, 1) == 1 && take_back(second, 1) == 1);
     print("# frames %llx and %llx\n", (unsigned long long)pv_pfn_to_mfn(first).n,
           (unsigned long long)pv_pfn_to_mfn(second).n);
-    EXPECT_EQ(pv_make_contiguous(first, 1, 32), 0);
-    mfn = pv_pfn_to_mfn(first).n;
-    EXPECT_EQ(pv_pfn_to_mfn(second).n, mfn + 1);
-    EXPECT_EQ(pv_pfn_to_mfn(PFN(first.n + 2)).n, beyond);
-    /* Below 8 KiB Xen has nothing to give. */
-    EXPECT_EQ(pv_make_contiguous(first, 1, 13), -ENOMEM);
+    INTERRUPTS_OFF
+    {
+        EXPECT_EQ(pv_make_contiguous(first, 1, 32), 0);
+        mfn = pv_pfn_to_mfn(first).n;
+        EXPECT_EQ(pv_pfn_to_mfn(second).n, mfn + 1);
+        EXPECT_EQ(pv_pfn_to_mfn(PFN(first.n + 2)).n, beyond);
+        /* Below 8 KiB Xen has nothing to give. */
+        EXPECT_EQ(pv_make_contiguous(first, 1, 13), -ENOMEM);
+    }
     EXPECT_EQ(pv_pfn_to_mfn(first).n, mfn);
     EXPECT_EQ(pv_pfn_to_mfn(PFN(first.n + 2)).n, beyond);
     frame_free(first, 2);

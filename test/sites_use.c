@@ -37,8 +37,6 @@ static void expect_registers_kept(u64 va, u64 value)
     EXPECT_EQ(sites_keep_restore_fl(0, 2), 0);
     EXPECT_EQ(sites_keep_restore_fl(PV_FLAG_IF, 2), 0);
     EXPECT_EQ(sites_keep_irq_enable(1, 2), 0);
-    EXPECT_EQ(sites_keep_write_cr2(0x1000, 2), 0);
-    EXPECT_EQ(sites_keep_read_cr2(1, 2), 0);
     EXPECT_EQ(sites_keep_read_tsc(1, 2), 0);
     EXPECT_EQ(sites_keep_pfn_to_mfn(value_pfn(value).n, 2), 0);
     EXPECT_EQ(sites_keep_mfn_to_pfn(pv_pfn_to_mfn(value_pfn(value)).n, 2), 0);
@@ -50,13 +48,18 @@ static void expect_registers_kept(u64 va, u64 value)
     EXPECT_EQ(sites_keep_pmd_val(pte.raw, 2), 0);
     EXPECT_EQ(sites_keep_pud_val(pte.raw, 2), 0);
     EXPECT_EQ(sites_keep_pgd_val(pte.raw, 2), 0);
-    EXPECT_EQ(slot_and_entry(sites_keep_set_pte, va, 1), 0);
-    EXPECT_EQ(slot_and_entry(sites_keep_set_pmd, va, 2), 0);
-    EXPECT_EQ(slot_and_entry(sites_keep_set_pud, va, 3), 0);
-    EXPECT_EQ(slot_and_entry(sites_keep_set_pgd, va, 4), 0);
-    EXPECT_EQ(sites_keep_flush_one(va, 2), 0);
-    EXPECT_EQ(sites_keep_read_root(1, 2), 0);
-    EXPECT_EQ(sites_keep_write_root(pv_read_root().n << PAGE_SHIFT, 2), 0);
+    INTERRUPTS_OFF
+    {
+        EXPECT_EQ(sites_keep_write_cr2(0x1000, 2), 0);
+        EXPECT_EQ(sites_keep_read_cr2(1, 2), 0);
+        EXPECT_EQ(slot_and_entry(sites_keep_set_pte, va, 1), 0);
+        EXPECT_EQ(slot_and_entry(sites_keep_set_pmd, va, 2), 0);
+        EXPECT_EQ(slot_and_entry(sites_keep_set_pud, va, 3), 0);
+        EXPECT_EQ(slot_and_entry(sites_keep_set_pgd, va, 4), 0);
+        EXPECT_EQ(sites_keep_flush_one(va, 2), 0);
+        EXPECT_EQ(sites_keep_read_root(1, 2), 0);
+        EXPECT_EQ(sites_keep_write_root(pv_read_root().n << PAGE_SHIFT, 2), 0);
+    }
 }
 
 TEST(sites, hot_ops_keep_every_register, save_fl, restore_fl, irq_disable, irq_enable, read_cr2,
@@ -87,6 +90,7 @@ static void expect_assembly_calls(void)
 {
     const u64 value = pte_value(PFN(0x200), PTE_PRESENT);
 
+    INTERRUPTS_OFF
     sites_tail_flush_one(VMAP_BASE);
     EXPECT(sites_tail_save_fl() & PV_FLAG_IF);
     EXPECT(sites_call_save_fl() & PV_FLAG_IF);
@@ -127,14 +131,17 @@ TEST(sites, another_function_is_called_and_not_its_inline_form, read_cr2)
     const bool was = pv_is_patched();
     const void *function = replace_op(PV_INDEX(cpu.read_cr2), other_cr2);
 
-    EXPECT_EQ(pv_read_cr2(), 0x5eed);
-    EXPECT_EQ(sites_keep_read_cr2(1, 2), 0);
-    set_patched(!was);
-    EXPECT_EQ(pv_read_cr2(), 0x5eed);
-    replace_op(PV_INDEX(cpu.read_cr2), function);
-    EXPECT(pv_read_cr2() != 0x5eed);
-    set_patched(was);
-    EXPECT(pv_read_cr2() != 0x5eed);
+    INTERRUPTS_OFF
+    {
+        EXPECT_EQ(pv_read_cr2(), 0x5eed);
+        EXPECT_EQ(sites_keep_read_cr2(1, 2), 0);
+        set_patched(!was);
+        EXPECT_EQ(pv_read_cr2(), 0x5eed);
+        replace_op(PV_INDEX(cpu.read_cr2), function);
+        EXPECT(pv_read_cr2() != 0x5eed);
+        set_patched(was);
+        EXPECT(pv_read_cr2() != 0x5eed);
+    }
     expect_all_are(was);
 }
 
@@ -227,9 +234,12 @@ static void spoil(u8 *at, u8 value)
 {
     const u64 page = ALIGN_DOWN((u64)at, PAGE_SIZE);
 
-    pv_set_fixmap(FIX_TEST, (page - VIRT_BASE) | PTE_PRESENT | PTE_WRITE | PTE_NX);
-    *((volatile u8 *)fixmap_va(FIX_TEST) + ((u64)at - page)) = value;
-    pv_set_fixmap(FIX_TEST, 0);
+    INTERRUPTS_OFF
+    {
+        pv_set_fixmap(FIX_TEST, (page - VIRT_BASE) | PTE_PRESENT | PTE_WRITE | PTE_NX);
+        *((volatile u8 *)fixmap_va(FIX_TEST) + ((u64)at - page)) = value;
+        pv_set_fixmap(FIX_TEST, 0);
+    }
 }
 
 /* Of an op with one site, that nobody uses now: nothing is half done when it is noticed. */
@@ -247,8 +257,11 @@ TEST(sites, site_that_is_not_as_it_was_left_is_noticed, memory_map)
     set_patched(true);
     last = pv_site_address(site) + pv_site_length(site) - 1;
     spoil(last, *last ^ 1);
-    PANICS("patch")
-    pv_set_op(op, function);
+    INTERRUPTS_OFF
+    {
+        PANICS("patch")
+        pv_set_op(op, function);
+    }
     spoil(last, *last ^ 1);
     replace_op(op, function);
     set_patched(was);
@@ -279,10 +292,10 @@ static void use_ops(void *arg)
             *wrong += (pv_save_fl() & PV_FLAG_IF) != 0;
             *wrong += sites_tail_make_pte(value) != pv_make_pte(value).raw;
             *wrong += pv_pte_val(pv_make_pte(value)) != value;
-            pv_restore_fl(flags);
-            *wrong += !(pv_save_fl() & PV_FLAG_IF);
             pv_lazy_enter();
             pv_lazy_leave();
+            pv_restore_fl(flags);
+            *wrong += !(pv_save_fl() & PV_FLAG_IF);
         }
         *wrong += pv_read_tsc() < before;
         thread_yield();

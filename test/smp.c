@@ -116,9 +116,11 @@ TEST(smp, wrong_cpus_are_refused, cpu_up, cpu_down, send_ipi, send_nmi)
     bool has_run = false;
 
     EXPECT_EQ(pv_cpu_up(0, &start), -EINVAL);
+    INTERRUPTS_OFF
     EXPECT_EQ(pv_cpu_down(pv_this_cpu()), -EINVAL);
     for (size_t i = 0; i < ARRAY_SIZE(absent); i++) {
         EXPECT_EQ(pv_cpu_up(absent[i], &start), -EINVAL);
+        INTERRUPTS_OFF
         EXPECT_EQ(pv_cpu_down(absent[i]), -EINVAL);
         EXPECT_EQ(pv_send_ipi(absent[i], PV_IPI_CALL), -EINVAL);
         EXPECT_EQ(pv_send_nmi(absent[i]), -EINVAL);

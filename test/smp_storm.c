@@ -280,6 +280,7 @@ static void pester(void *arg)
         p->calls += !error;
         note(p, error, -EINVAL);
         note(p, pv_send_ipi(victim, (enum pv_ipi)(i % PV_NR_IPIS)), -EINVAL);
+        INTERRUPTS_OFF
         note(p, pv_flush_others(1ull << victim, ~0ull), -ENODEV);
         if (i % 16 == 0)
             start_there(p);

@@ -16,6 +16,7 @@
 #include "kernel/console.h"
 #include "kernel/kernel.h"
 #include "lib/types.h"
+#include "pv/pv.h"
 #include "test/text.h"
 
 struct test {
@@ -81,5 +82,20 @@ void test_skip(const char *fmt, ...) __printf(1, 2);
         test_skip(__VA_ARGS__); \
         return; \
     } while (0)
+
+static inline void test_restore_fl(const u64 *flags)
+{
+    pv_restore_fl(*flags);
+}
+
+/*
+ * INTERRUPTS_OFF { … } runs the block with interrupts disabled, as the context of many ops demands
+ * (pv/ops.def). Afterwards, also after a return from the block, they are as they were. A PV_TRY
+ * stands inside of the block, not around it.
+ */
+#define INTERRUPTS_OFF \
+    for (u64 off_flags_ __attribute__((cleanup(test_restore_fl), unused)) = pv_irq_save(), \
+                                                                 off_once_ = 1; \
+         off_once_; off_once_ = 0)
 
 #endif
