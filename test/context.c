@@ -1,8 +1,8 @@
 /*
  * check=context: wrap every op, before its call sites are patched, in a function that compares the
- * caller's context, and the state in which the op returns, with the op's rules (PV_CONTEXT in
- * pv/ops.def). Without the word nothing of this file runs, and call sites are what they are in
- * every image.
+ * caller's context, the state in which the op returns, and the status that it returns with the
+ * op's contract (PV_CONTEXT and PV_STATUS in pv/ops.def). Without the word nothing of this file
+ * runs, and call sites are what they are in every image.
  *
  * Not wrapped: ops with PV_UNCHECKED, for the reason that their contract gives. An op that does not
  * return (iret, sysret, halt, shutdown, cpu_leave) is checked on entry only. Calls from before the
@@ -13,6 +13,7 @@
 #include "kernel/plant.h"
 #include "kernel/symtab.h"
 #include "kernel/thread.h"
+#include "lib/format.h"
 #include "lib/string.h"
 #include "pv/patch.h"
 #include "test/context.h"
@@ -94,12 +95,16 @@ static const u8 *caller_of(const u8 *const *word)
     return word[1];
 }
 
-static void __noreturn report(const struct checked_call *call, const char *rule)
+static void __noreturn __printf(2, 3) report(const struct checked_call *call, const char *fmt, ...)
 {
     const u64 caller = (u64)caller_of(call->frame + 1);
-    char name[SYMTAB_NAME_MAX] = "?";
+    char rule[96], name[SYMTAB_NAME_MAX] = "?";
     u64 offset = 0;
+    va_list ap;
 
+    va_start(ap, fmt);
+    kvsnprintf(rule, sizeof(rule), fmt, ap);
+    va_end(ap);
     if (!symtab_lookup(&kernel_symtab, caller - 1, name, &offset))
         offset = caller - 1;
     pv_panic(call->op, "context: %s; called from %s+0x%llx", rule, name,
@@ -141,7 +146,7 @@ static __noinline void check_entry(struct checked_call *call)
         return;
     rule = broken_rule(call);
     if (rule)
-        report(call, rule);
+        report(call, "%s", rule);
 }
 
 static bool is_moved(const struct checked_call *call)
@@ -163,6 +168,26 @@ static __noinline void check_exit(const struct checked_call *call)
         report(call, "it must return on the CPU that called it");
 }
 
+/* What an op may return: 0 to most, or one of the errors, negated. */
+struct statuses {
+    s64 most;
+    u32 nr_errors;
+    const int *errors;
+};
+
+static __noinline s64 check_status(const struct checked_call *call, const struct statuses *may,
+                                   s64 status)
+{
+    bool is_listed = status >= 0 && status <= may->most;
+
+    for (u32 i = 0; i < may->nr_errors; i++)
+        is_listed |= status == -may->errors[i];
+    if (!is_listed && !panic_is_on())
+        report(call, "it must not return %lld, which its contract does not list",
+               (long long)status);
+    return status;
+}
+
 /* An op that ends by a return ends its scope. */
 #define CHECKED(name) \
     __attribute__((cleanup(check_exit))) struct checked_call call = { \
@@ -174,13 +199,25 @@ static __noinline void check_exit(const struct checked_call *call)
 
 #define PV_CLASS_BEGIN(class)
 #define PV_CONTEXT(name, rules) enum { RULES_##name = (rules) };
-#define PV_OP(class, ret, name, params, args) \
+#define COMPLETE(name) \
     _Static_assert(__builtin_popcount(RULES_##name & WHO) == 1, #name ": who may call it?"); \
-    _Static_assert(__builtin_popcount(RULES_##name & HOW) == 1, #name ": may its caller move?"); \
+    _Static_assert(__builtin_popcount(RULES_##name & HOW) == 1, #name ": may its caller move?")
+#define PV_COUNT ((s64)(~0ull >> 1))
+#define PV_OP(class, ret, name, params, args) \
+    COMPLETE(name); \
     static ret checked_##name params \
     { \
         CHECKED(name); \
         return context_real.class.name args; \
+    }
+#define PV_STATUS(class, ret, name, params, args, most, ...) \
+    COMPLETE(name); \
+    static ret checked_##name params \
+    { \
+        static const int errors[] = {__VA_ARGS__}; \
+        static const struct statuses may = {most, ARRAY_SIZE(errors), errors}; \
+        CHECKED(name); \
+        return (ret)check_status(&call, &may, context_real.class.name args); \
     }
 #include "pv/ops.def"
 #undef PV_OP

@@ -144,6 +144,24 @@ static void leave_cpu(void)
     pv_irq_disable();
 }
 
+/* Each status is of another op's contract. */
+static int exists_already(u8 vector, u8 dpl)
+{
+    (void)vector, (void)dpl;
+    return -EEXIST;
+}
+
+static int one(u8 vector, u8 dpl)
+{
+    (void)vector, (void)dpl;
+    return 1;
+}
+
+static void call_write_idt_entry(void)
+{
+    context_checked.cpu.write_idt_entry(0x80, 0);
+}
+
 static void call_io_delay(void)
 {
     context_checked.cpu.io_delay();
@@ -186,4 +204,21 @@ TEST(context, op_that_returns_in_another_state_is_reported)
     thread = thread_start("leaver", THREAD_ANY_CPU, leave_from_unbound, NULL);
     REQUIRE(thread);
     thread_join(thread);
+}
+
+static void expect_status(int (*wrong)(u8 vector, u8 dpl), const char *rule)
+{
+    int (*const right)(u8 vector, u8 dpl) = context_real.cpu.write_idt_entry;
+
+    context_real.cpu.write_idt_entry = wrong;
+    INTERRUPTS_OFF
+    run_broken("write_idt_entry", call_write_idt_entry, rule);
+    context_real.cpu.write_idt_entry = right;
+}
+
+TEST(context, status_that_the_contract_does_not_list_is_reported)
+{
+    prepare();
+    expect_status(exists_already, "it must not return -17, which its contract does not list");
+    expect_status(one, "it must not return 1, which its contract does not list");
 }

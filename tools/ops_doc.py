@@ -45,8 +45,8 @@ _NOW = """\
 ## The {count} ops of Paravane
 
 A function is named as its backend's table names it; a backend without one of its own shares another's. A test
-is named under every op that it cites (`TEST` in `test/test.h`). The context is what `check=context` checks; the head
-of `pv/ops.def` defines its words.
+is named under every op that it cites (`TEST` in `test/test.h`). `check=context` checks the context of every call, and
+the status that an op returns against the list here; the head of `pv/ops.def` defines the words.
 """
 
 
@@ -134,7 +134,7 @@ def _new(table, calls):
 
 def _now(table):
     lines = [_NOW.format(count=len(table.ops))]
-    head = ("op", "what", "context", *(backend.name for backend in table.backends), "tests")
+    head = ("op", "what", "context", "status", *(backend.name for backend in table.backends), "tests")
     for number, title in CLASSES.items():
         members = [op for op in table.ops.values() if op.number == number]
         if members:
@@ -146,7 +146,7 @@ def _now(table):
 def _row(table, op):
     functions = [_function(table, backend.functions[op.name]) for backend in table.backends]
     tests = [f"[{test.name}](../{test.file})" for test in table.citing(op.name)]
-    return (f"`{op.signature}`", op.summary.replace("*", "\\*"), ", ".join(op.rules), *functions, "<br>".join(tests))
+    return (f"`{op.signature}`", op.summary.replace("*", "\\*"), ", ".join(op.rules), op.statuses, *functions, "<br>".join(tests))
 
 
 def _function(table, name):

@@ -21,7 +21,7 @@
 /* start.S */
 extern const char native_trampoline[], native_trampoline_end[];
 
-/* What start.S reads. Guarded by: kernel/smp.c, which starts one CPU at a time. */
+/* What start.S reads. Guarded by: the contract of cpu_up, one call at a time. */
 struct native_start {
     u64 cr3, cr4;
     struct pv_cpu_start how;
@@ -36,7 +36,9 @@ _Static_assert(offsetof(struct native_start, how.entry) == 32, "start.S knows th
 static u32 apic_ids[APIC_CPUS_MAX + 1], nr_cpus;
 static u32 trampoline_pa;
 
-static bool up[PV_CPUS_MAX]; /* Atomic: a flag; each CPU sets and clears its own */
+/* Atomic: flags; a CPU sets its own, and clears it, or the CPU does that takes it off (cpu_down).
+ */
+static bool up[PV_CPUS_MAX];
 
 /* CPU 0 is the one that runs, listed or not; the others follow in the firmware's order. */
 void native_smp_learn(const struct apic_config *config)
@@ -141,7 +143,7 @@ int native_cpu_up(u32 cpu, const struct pv_cpu_start *start)
     native_start = (struct native_start){read_cr3(), read_cr4(), *start};
     hooked = pv_startup_ipi_hook(apic_ids[cpu], (u64)start->entry, start->stack_top);
     if (hooked < 0)
-        return hooked;
+        return -EIO;
     if (!hooked)
         start_up(apic_ids[cpu]);
     return 0;
@@ -170,7 +172,7 @@ int native_cpu_down(u32 cpu)
     if (error)
         return error;
     WRITE_ONCE(up[cpu], false);
-    return native_apic_icr(apic_ids[cpu], ICR_ASSERT | ICR_INIT);
+    return native_apic_icr(apic_ids[cpu], ICR_ASSERT | ICR_INIT) ? -EIO : 0;
 }
 
 static int send(u32 cpu, u32 command)

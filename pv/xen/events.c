@@ -89,7 +89,7 @@ _Static_assert(offsetof(struct evtchn_bind_virq, port) - offsetof(struct evtchn_
                    offsetof(struct evtchn_bind_ipi, port),
                "one serves for both");
 
-/* Bind a port of this vCPU, masked. Returns the port, or a negative error number. */
+/* Bind a port of this vCPU, masked. Return the port, or -ENOSPC, whatever Xen lacks. */
 static int bind(enum port_kind kind)
 {
     const u32 cpu = pv_this_cpu();
@@ -98,7 +98,7 @@ static int bind(enum port_kind kind)
                                        : xen_event_channel_op(EVTCHNOP_bind_ipi, &bind.vcpu);
 
     if (rc)
-        return (int)rc;
+        return -ENOSPC;
     if (bind.port >= event_abi->ports) {
         xen_port_op(EVTCHNOP_close, bind.port);
         return -ENOSPC;
@@ -172,7 +172,7 @@ int xen_irq_unbind(u32 line)
 
 static int line_op(unsigned int cmd, u32 line)
 {
-    return is_line(line) ? (int)xen_port_op(cmd, line) : -EINVAL;
+    return is_line(line) && !xen_port_op(cmd, line) ? 0 : -EINVAL;
 }
 
 /* Xen itself looks for what came meanwhile, and raises the upcall. */

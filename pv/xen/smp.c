@@ -8,8 +8,10 @@
 #include "pv/xen/events.h"
 #include "pv/xen/hypercall.h"
 
-/* Per CPU: shared, up and left are flags that other CPUs read; its start is written by the CPU that
- * starts it. */
+/*
+ * Per CPU: the CPU that starts it writes its start and shared, while it is down; up and left are
+ * flags, which it sets itself, and of which the CPU that takes it off clears up.
+ */
 static struct per_cpu {
     u32 waits; /* nested: one and the interrupts that came during it */
     bool shared, up, left;
@@ -42,7 +44,7 @@ static bool is_up(u32 cpu)
 /* To the vCPU's port of this kind. */
 static int send(u32 cpu, u32 kind)
 {
-    return is_up(cpu) ? (int)xen_port_op(EVTCHNOP_send, xen_ports[cpu][kind]) : -EINVAL;
+    return is_up(cpu) && !xen_port_op(EVTCHNOP_send, xen_ports[cpu][kind]) ? 0 : -EINVAL;
 }
 
 int xen_send_ipi(u32 cpu, enum pv_ipi kind)

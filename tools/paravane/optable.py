@@ -23,7 +23,7 @@ CLASS_TABLE = re.compile(r"(?:native|xen(?:_pvh?)?)_([a-z]+)_ops(?:\.[\w.]+)?")
 
 STUB = "pv/stub/"
 _COMMENT = re.compile(r"/\*(.*?)\*/", re.S)
-_TOKEN = re.compile(r"/\*.*?\*/|\bPV_(?:CLASS_BEGIN|CLASS_END|CONTEXT|OP|HOT)\s*\(", re.S)
+_TOKEN = re.compile(r"/\*.*?\*/|\bPV_(?:CLASS_BEGIN|CLASS_END|CONTEXT|OP|HOT|STATUS)\s*\(", re.S)
 _TABLE = re.compile(r"^(?:static )?const struct pv_(\w+)_ops (\w+) = \{(.*?)^\};", re.S | re.M)
 _ALL_TABLES = re.compile(r"^#define PV_OP\(.*\)\s+\.name = (\w+)_##name,$", re.M)  # of all classes at once
 _BACKEND = re.compile(r"^const struct pv_backend \w+ = \{(.*?)^\};", re.S | re.M)
@@ -39,8 +39,9 @@ class OpTableError(Exception):
 
 @dataclass(frozen=True)
 class Op:
-    """One PV_OP or PV_HOT. table: its struct, as in pv_TABLE_ops; number: its class in the contract, 1 to 6; contract:
-    the comment above it, which it may share with its neighbours, in one line; rules: PV_CONTEXT's, without PV_."""
+    """One PV_OP, PV_HOT or PV_STATUS. table: its struct, as in pv_TABLE_ops; number: its class in the contract, 1 to 6;
+    contract: the comment above it, which it may share with its neighbours, in one line; rules: PV_CONTEXT's, without
+    PV_; most, errors: the last arguments of PV_STATUS, or nothing."""
 
     name: str
     table: str
@@ -49,6 +50,8 @@ class Op:
     params: str
     contract: str
     rules: tuple = ()
+    most: str = ""
+    errors: tuple = ()
 
     @property
     def summary(self):
@@ -59,6 +62,12 @@ class Op:
     def signature(self):
         star = "" if self.returns.endswith("*") else " "
         return f"{self.returns}{star}{self.name}({self.params})"
+
+    @property
+    def statuses(self):
+        """What an op with a status may return, in words; else nothing."""
+        good = {"": [], "0": ["0"], "PV_COUNT": ["0 or more"]}.get(self.most, [f"0 to {self.most}"])
+        return ", ".join(good + [f"-{error}" for error in self.errors])
 
 
 @dataclass
@@ -128,7 +137,7 @@ def parse_ops(text):
             name, flags = inside.split(",")
             rules[name.strip()] = tuple(flag.strip().removeprefix("PV_") for flag in flags.split("|"))
         else:
-            op = _op(inside, table, number, comment, "HOT" in word)
+            op = _op(inside, table, number, comment, word)
             op = replace(op, rules=rules.pop(op.name, ()))
             if op.name in ops:
                 raise OpTableError(f"pv/ops.def: the op {op.name} is there twice")
@@ -148,12 +157,16 @@ def classes(ops):
     return found
 
 
-def _op(inside, table, number, comment, is_hot):
+def _op(inside, table, number, comment, word):
     parts = [" ".join(part.split()) for part in _split(inside)]
-    if len(parts) != 5 + is_hot or parts[0] != table or number not in CLASSES:
-        raise OpTableError(f"pv/ops.def: cannot read PV_OP({inside}) in table {table!r}")
+    least, most = (7, 20) if "STATUS" in word else (6, 6) if "HOT" in word else (5, 5)
+    if not least <= len(parts) <= most or parts[0] != table or number not in CLASSES:
+        raise OpTableError(f"pv/ops.def: cannot read {word}{inside}) in table {table!r}")
+    if ("STATUS" in word) != (parts[1] in ("int", "s64")):
+        raise OpTableError(f"pv/ops.def: {parts[2]} returns {parts[1]}: a PV_STATUS returns int or s64, all others not")
     params = re.sub(r"\* (?=\w)", "*", parts[3][1:-1])
-    return Op(parts[2], table, number, parts[1], params, comment)
+    op = Op(parts[2], table, number, parts[1], params, comment)
+    return replace(op, most=parts[5], errors=tuple(parts[6:])) if "STATUS" in word else op
 
 
 def parse_tests(text, path):

@@ -21,8 +21,8 @@ PV_CLASS_BEGIN(cpu)
  */
 PV_CONTEXT(read_it, PV_NOT_NMI | PV_IRQS_OFF)
 PV_OP(cpu, u64, read_it, (void), ())
-PV_OP(cpu, int, write_it, (u64 * it,
-      void (*done)(int, int)), (it, done))
+PV_STATUS(cpu, int, write_it, (u64 * it,
+          void (*done)(int, int)), (it, done), 1, EIO, EINVAL)
 PV_CLASS_END(cpu)
 /* Class 4 goes on: corners. Class 3 is elsewhere. */
 PV_CLASS_BEGIN(lock)
@@ -87,6 +87,8 @@ class TableTest(unittest.TestCase):
         self.assertEqual(list(ops), ["read_it", "write_it", "wait"])
         self.assertEqual([op.number for op in ops.values()], [2, 2, 4])
         self.assertEqual(ops["read_it"].rules, ("NOT_NMI", "IRQS_OFF"))
+        self.assertEqual(ops["read_it"].statuses, "")
+        self.assertEqual(ops["write_it"].statuses, "0 to 1, -EIO, -EINVAL")
         self.assertEqual(
             ops["write_it"].signature, "int write_it(u64 *it, void (*done)(int, int))"
         )
@@ -116,6 +118,9 @@ class TableTest(unittest.TestCase):
         self.refuses("there twice", **{"def": OPS_DEF.replace("PV_CLASS_END(cpu)", again)})
         self.refuses("no PV_OP", **{"def": ""})
         self.refuses("cannot read PV_OP", **{"def": OPS_DEF.replace(", ())", ")", 1)})
+        self.refuses("cannot read PV_STATUS", **{"def": OPS_DEF.replace(", 1, EIO, EINVAL", "")})
+        self.refuses("write_it returns u64: a PV_STATUS", **{"def": OPS_DEF.replace("int, write_it", "u64, write_it")})
+        self.refuses("read_it returns int: a PV_STATUS", **{"def": OPS_DEF.replace("u64, read_it", "int, read_it")})
         self.refuses("not the ops of its class: write_it", native=NATIVE.replace(".write_it = write_it,", ""))
         self.refuses("no function for wait", native=NATIVE.replace(".lock = &native_lock_ops,", ""))
         self.refuses("not found", native=NATIVE.replace("&native_cpu_ops", "&other_ops"))

@@ -295,8 +295,10 @@ int xen_pv_flush_others(u64 cpus, u64 va)
         return 0;
     if (!pv_cpus_are_up(cpus))
         return -ENODEV;
-    return va == ~0ull ? xen_pv_mmuext(MMUEXT_TLB_FLUSH_MULTI, 0, (u64)&cpus)
-                       : xen_pv_mmuext(MMUEXT_INVLPG_MULTI, va, (u64)&cpus);
+    if (va == ~0ull ? xen_pv_mmuext(MMUEXT_TLB_FLUSH_MULTI, 0, (u64)&cpus)
+                    : xen_pv_mmuext(MMUEXT_INVLPG_MULTI, va, (u64)&cpus))
+        pv_panic("flush_others", "Xen refuses to flush CPUs %llx", (unsigned long long)cpus);
+    return 0;
 }
 
 u32 xen_pv_context_switch_start(void)
