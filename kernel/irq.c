@@ -12,13 +12,17 @@
 #define LINES_MAX  8192
 #define NR_VECTORS 256
 
-/* Written: by irq_request and irq_release, while the line is masked or not yet unmasked. */
-static struct {
+/*
+ * Guarded by: the mask of the line. irq_request writes before it unmasks; irq_release clears the
+ * handler after it has masked, and returns when the handler is not running (run_handler).
+ */
+static struct line {
     void (*handler)(void *data);
     void *data;
+    u32 runner; /* the CPU that runs the handler, plus one; 0: none */
 } lines[LINES_MAX];
 
-/* Written: at boot, before other CPUs are up; by tests while no IPI of the kind is sent. */
+/* Atomic: each is one pointer, which is read once for each IPI. */
 static void (*ipi_handlers[PV_NR_IPIS])(void);
 static u64 unclaimed[NR_VECTORS]; /* Atomic: counts, added to by atomic instructions */
 static u64 unclaimed_nmis;        /* Atomic: a count, added to by atomic instructions */
@@ -58,14 +62,38 @@ static void leave(struct cpu *c)
     c->thread->taker = c->hidden;
 }
 
+/*
+ * Run the line's handler. Return false if it has none. runner is stored before handler is read, and
+ * irq_release does it the other way round: one of the two sees the other.
+ */
+static bool run_handler(struct line *l)
+{
+    void (*handler)(void *data);
+
+    __atomic_store_n(&l->runner, pv_this_cpu() + 1, __ATOMIC_SEQ_CST);
+    handler = __atomic_load_n(&l->handler, __ATOMIC_SEQ_CST);
+    if (handler)
+        handler(l->data);
+    __atomic_store_n(&l->runner, 0, __ATOMIC_RELEASE);
+    return handler;
+}
+
+/* The CPU that runs the handler is the one that bound the line: if that is this one, it is over. */
+static void wait_for_handler(const struct line *l)
+{
+    u32 runner;
+
+    do
+        runner = __atomic_load_n(&l->runner, __ATOMIC_SEQ_CST);
+    while (runner && runner != pv_this_cpu() + 1);
+}
+
 void irq_on_interrupt(struct trap_frame *frame, u32 line)
 {
     struct cpu *c = enter(frame);
 
     c->irqs.interrupts++;
-    if (line < LINES_MAX && lines[line].handler)
-        lines[line].handler(lines[line].data);
-    else
+    if (line >= LINES_MAX || !run_handler(&lines[line]))
         c->irqs.unexpected++;
     leave(c);
     pv_irq_eoi(line);
@@ -83,6 +111,7 @@ void irq_on_timer(struct trap_frame *frame)
 
 void irq_on_ipi(struct trap_frame *frame, enum pv_ipi kind)
 {
+    void (*const handler)(void) = READ_ONCE(ipi_handlers[kind]);
     struct cpu *c = enter(frame);
 
     c->irqs.ipis++;
@@ -90,8 +119,8 @@ void irq_on_ipi(struct trap_frame *frame, enum pv_ipi kind)
         sched_on_reschedule();
     else if (kind == PV_IPI_CALL)
         smp_on_call();
-    if (ipi_handlers[kind])
-        ipi_handlers[kind]();
+    if (handler)
+        handler();
     leave(c);
 }
 
@@ -135,7 +164,7 @@ void irq_report_nmis(void)
 
 void irq_set_ipi_handler(enum pv_ipi kind, void (*handler)(void))
 {
-    ipi_handlers[kind] = handler;
+    WRITE_ONCE(ipi_handlers[kind], handler);
 }
 
 int irq_request(u32 line, void (*handler)(void *data), void *data)
@@ -159,7 +188,8 @@ int irq_release(u32 line)
     if (line >= LINES_MAX || !lines[line].handler)
         return -EINVAL;
     pv_irq_mask(line);
-    lines[line].handler = NULL;
+    __atomic_store_n(&lines[line].handler, NULL, __ATOMIC_SEQ_CST);
+    wait_for_handler(&lines[line]);
     return 0;
 }
 

@@ -17,7 +17,11 @@ void irq_init(void);
  */
 int irq_request(u32 line, void (*handler)(void *data), void *data);
 
-/* Masks the line and takes its handler away. Returns 0, or -EINVAL if it had none. */
+/*
+ * Mask the line and take its handler away. Return 0, or -EINVAL if it had none. When this returns,
+ * no CPU runs the handler, unless the handler itself is the caller. Context: any but NMI; the
+ * handler MUST NOT wait for what the caller holds.
+ */
 int irq_release(u32 line);
 
 /* Called for a kind of IPI, after what the kernel itself does for it; NULL for nobody. On any CPU.

@@ -155,3 +155,42 @@ TEST(smp, level_line_masked_on_another_cpu_stays_alive, irq_mask, irq_unmask, ir
     EXPECT_EQ(irq_release((u32)level.line), 0);
     EXPECT_EQ(pv_irq_unbind((u32)level.line), 0);
 }
+
+/* A line that CPU 1 handles slowly. */
+static struct {
+    int line;
+    bool running, done;
+} slow;
+
+static void handle_slowly(void *data)
+{
+    (void)data;
+    WRITE_ONCE(slow.running, true);
+    spin(20 * NS_PER_MS);
+    WRITE_ONCE(slow.done, true);
+}
+
+static void bind_slow_here(void *arg)
+{
+    slow.line = pv_irq_bind(PV_IRQ_SOFT, 0);
+    if (slow.line >= 0)
+        *(int *)arg = irq_request((u32)slow.line, handle_slowly, NULL);
+}
+
+/* What the handler was given may be gone once irq_release has returned. */
+TEST(smp, release_waits_for_the_handler_on_another_cpu, irq_mask)
+{
+    const u64 end = pv_clock_ns() + 10 * NS_PER_S;
+    int error = -1;
+
+    NEEDS_CPUS(2);
+    slow.running = slow.done = false;
+    EXPECT_EQ(smp_call(1, bind_slow_here, &error), 0);
+    REQUIRE(error == 0);
+    EXPECT_EQ(pv_irq_raise((u32)slow.line), 0);
+    while (!READ_ONCE(slow.running) && pv_clock_ns() < end)
+        barrier();
+    EXPECT_EQ(irq_release((u32)slow.line), 0);
+    EXPECT(READ_ONCE(slow.done));
+    EXPECT_EQ(pv_irq_unbind((u32)slow.line), 0);
+}
