@@ -91,12 +91,14 @@ void native_apic_eoi(void)
 }
 
 /*
- * One MSR in x2APIC mode; two registers else, of which the low one sends. An interrupt in between
- * might send its own. WRMSR to the x2APIC is not serializing: what was stored before must be seen
- * by whoever is interrupted (section 11.12.3).
+ * One MSR in x2APIC mode; two registers else, of which the low one sends. An interrupt's handler in
+ * between might send its own, so interrupts are disabled; an NMI's handler leaves the high register
+ * as it was for the code that it interrupted. WRMSR to the x2APIC is not serializing: what was
+ * stored before must be seen by the CPU that is interrupted (section 11.12.3).
  */
 int native_apic_icr(u32 apic_id, u32 command)
 {
+    u32 interrupted;
     u64 flags;
 
     if (!present)
@@ -109,10 +111,12 @@ int native_apic_icr(u32 apic_id, u32 command)
         return 0;
     }
     flags = irq_save();
+    interrupted = native_apic_get(APIC_ICR_HIGH);
     native_apic_set(APIC_ICR_HIGH, apic_id << 24);
     native_apic_set(APIC_ICR_LOW, command);
     while (native_apic_get(APIC_ICR_LOW) & ICR_PENDING)
         __asm__ volatile("pause");
+    native_apic_set(APIC_ICR_HIGH, interrupted);
     irq_restore(flags);
     return 0;
 }
