@@ -13,11 +13,17 @@ static u64 last_ns; /* Atomic: monotonic() exchanges it */
 /* Per CPU: Xen writes each whenever its vCPU's state changes; see the readers. */
 static struct vcpu_runstate_info runstates[PV_CPUS_MAX];
 
-/* Nanoseconds since Xen started. CPUs may differ a little, so what was returned before counts too.
+/*
+ * Nanoseconds since Xen started. CPUs may differ a little, so what was returned before counts too.
+ * The record is of this CPU's TSC. A thread that was moved between the two would read another TSC,
+ * which may count from another moment, so interrupts are disabled.
  */
 u64 xen_clock_ns(void)
 {
-    return monotonic(&last_ns, xen_vcpu_time_ns(&xen_vcpu_info()->time));
+    const u64 flags = pv_irq_save(), ns = xen_vcpu_time_ns(&xen_vcpu_info()->time);
+
+    pv_restore_fl(flags);
+    return monotonic(&last_ns, ns);
 }
 
 int xen_get_wallclock(u64 *ns)
