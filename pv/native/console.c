@@ -7,6 +7,7 @@
 #include "lib/format.h"
 #include "pv/native/io.h"
 #include "pv/native/native.h"
+#include "pv/native/raw_lock.h"
 #include "pv/native/vga.h"
 
 enum {
@@ -35,11 +36,14 @@ enum {
  */
 #define UART_SPINS 1000000
 
-/* Guarded by: kernel/console.c's lock; a CPU that panics is alone. Found early, on one CPU. */
-static u16 uart;        /* its first port; 0: none */
+/* Written: early, on one CPU. */
+static u16 uart; /* its first port; 0: none */
+static bool have_debug_port, have_vga;
+/* Guarded by: kernel/console.c's lock; a CPU that writes without it has stopped the others. */
 static bool uart_stuck; /* busy for UART_SPINS, and since then */
 static u64 uart_lost;   /* bytes in that time */
-static bool have_debug_port, have_vga;
+/* Held over the look and the read, which are for one byte. Atomic: a raw_lock. */
+static bool reading;
 
 static bool scratch_holds(u16 port, u8 value)
 {
@@ -161,9 +165,16 @@ void native_console_drain(void)
 
 int native_console_read(void)
 {
-    if (!uart || !(inb(uart + UART_LSR) & LSR_DATA_READY))
+    int byte = -1;
+    u64 flags;
+
+    if (!uart)
         return -1;
-    return inb(uart + UART_DATA);
+    flags = raw_lock(&reading);
+    if (inb(uart + UART_LSR) & LSR_DATA_READY)
+        byte = inb(uart + UART_DATA);
+    raw_unlock(&reading, flags);
+    return byte;
 }
 
 void native_raw_write(const char *text, size_t len)
