@@ -14,6 +14,7 @@
 #include "kernel/time.h"
 #include "kernel/verdict.h"
 #include "lib/newlib/services.h"
+#include "lib/scale.h"
 #include "mm/frame.h"
 #include "mm/mm.h"
 #include "mm/space.h"
@@ -70,12 +71,12 @@ uint64_t libc_clock_ns(void)
  */
 uint64_t libc_wallclock_ns(void)
 {
-    static u64 offset; /* Atomic: CPUs that read it first at once store nearly the same */
-    u64 now;
+    static u64 offset; /* Atomic: what is stored first stays */
+    u64 now, known = __atomic_load_n(&offset, __ATOMIC_RELAXED);
 
-    if (!offset && !pv_get_wallclock(&now))
-        offset = now - pv_clock_ns();
-    return pv_clock_ns() + offset;
+    if (!known && !pv_get_wallclock(&now))
+        known = first_value(&offset, now - pv_clock_ns());
+    return pv_clock_ns() + known;
 }
 
 void libc_sleep_until(uint64_t deadline)

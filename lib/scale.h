@@ -40,4 +40,16 @@ static inline u64 monotonic(u64 *last, u64 now)
     return seen;
 }
 
+/* Store value if *first is still 0. Return what *first is from then on, the same for all callers.
+ */
+static inline u64 first_value(u64 *first, u64 value)
+{
+    u64 seen = 0;
+
+    return __atomic_compare_exchange_n(first, &seen, value, false, __ATOMIC_RELAXED,
+                                       __ATOMIC_RELAXED)
+               ? value
+               : seen;
+}
+
 #endif

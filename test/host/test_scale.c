@@ -34,8 +34,19 @@ static void deadlines_come_once_at_any_uptime(void)
                 CHECK_EQ(times_armed(khz[i], days[j] * NS_PER_DAY + 12345, ns), 1);
 }
 
+/* Two callers that both saw 0 agree on a value. */
+static void first_value_stays(void)
+{
+    u64 first = 0;
+
+    CHECK_EQ(first_value(&first, 5), 5);
+    CHECK_EQ(first_value(&first, 7), 5);
+    CHECK_EQ(first, 5);
+}
+
 int main(void)
 {
     RUN(deadlines_come_once_at_any_uptime);
+    RUN(first_value_stays);
     return finish("scale");
 }
