@@ -1,21 +1,20 @@
 /* See kernel/console.h. */
 #include "kernel/console.h"
 #include "kernel/kernel.h"
-#include "kernel/panic.h"
 #include "kernel/smp.h"
 #include "pv/spinlock.h"
 #include "lib/format.h"
 #include "lib/string.h"
 #include "pv/pv.h"
 
-/* Whoever panics, or has stopped the other CPUs, does not wait for anybody. */
+/* A CPU that has stopped the others may have stopped the one that holds the lock. */
 void console_write(const char *text, size_t len)
 {
     /* Guarded by: itself. Keeps the lines of several CPUs apart. */
     static struct spinlock lock = SPINLOCK("console");
     u64 flags;
 
-    if (panic_is_on() || smp_is_alone()) {
+    if (smp_is_alone()) {
         pv_console_write(text, len);
         return;
     }

@@ -33,7 +33,11 @@ enum {
     BLANK = LIGHT_GREY | ' ',
 };
 
-/* Guarded by: kernel/console.c's lock; a CPU that panics is alone. */
+/*
+ * Guarded by: kernel/console.c's lock. A CPU that has stopped the others writes without it, and may
+ * have stopped one in the middle of a write: so row and column never hold a number that is outside
+ * of the screen.
+ */
 static bool present;
 static u32 column, row;
 static u16 cells[ROWS][COLUMNS]; /* what the screen shows: reading its memory is slow */
@@ -76,12 +80,13 @@ static void blank_row(u32 which)
 
 static void new_line(void)
 {
-    column = 0;
-    if (++row < ROWS)
+    WRITE_ONCE(column, 0);
+    if (row + 1 < ROWS) {
+        WRITE_ONCE(row, row + 1);
         return;
-    row = ROWS - 1;
+    }
     memmove(cells[0], cells[1], sizeof(cells) - sizeof(cells[0]));
-    blank_row(row);
+    blank_row(ROWS - 1);
     show_rows(0, ROWS);
 }
 
@@ -110,8 +115,10 @@ void native_vga_write(const char *text, size_t len)
         if ((u8)text[i] < ' ')
             continue;
         cells[row][column] = LIGHT_GREY | (u8)text[i];
-        if (++column == COLUMNS)
+        if (column + 1 == COLUMNS)
             new_line();
+        else
+            WRITE_ONCE(column, column + 1);
     }
     show_rows(MIN(first, row), row + 1);
     write_crt(CRT_CURSOR_HIGH, (u8)((row * COLUMNS + column) >> 8));
