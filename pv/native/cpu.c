@@ -97,15 +97,17 @@ u64 native_cr4_bits(void)
 #undef CR4_BIT
     };
     struct cpuid_regs regs[NR_LEAVES];
-    static u64 bits; /* Atomic: every CPU computes the same */
+    static u64 known;   /* Atomic: stored once it is complete; every CPU computes the same */
+    u64 bits = CR4_PCE; /* which no bit tells */
 
-    if (bits)
-        return bits;
+    if (READ_ONCE(known))
+        return known;
     read_leaves(regs, native_cpuid);
     for (u32 i = 0; i < ARRAY_SIZE(wants); i++)
         if (wants[i].word && has(regs, wants[i]))
             bits |= 1ull << i;
-    return bits |= CR4_PCE; /* which no bit tells */
+    WRITE_ONCE(known, bits);
+    return bits;
 }
 
 u64 native_write_cr4(u64 value)

@@ -60,21 +60,23 @@ void native_vector(struct trap_frame *frame);
 void native_syscall(struct trap_frame *frame);
 
 /*
- * Atomic: all is written at boot on one CPU; later write_idt_entry changes nothing in a gate but
- * its DPL, a part of one byte. Other CPUs share the table.
+ * Atomic: all is written at boot on one CPU; later write_idt_entry stores one byte of a gate, the
+ * one with its DPL. Other CPUs share the table.
  */
 static struct gate idt[NR_VECTORS] __aligned(16);
 /* Per CPU: CPU 0's. */
 struct boot_exception_stack native_boot_exception_stacks[EXCEPTION_STACKS];
 static u64 early_gdt[GDT_MIN_COUNT] __aligned(PAGE_SIZE);
 
-/* Who takes the interrupt at a vector, from vector 32 on. Written: at boot, before the vector is
- * used. */
+/*
+ * Who takes the interrupt at a vector, from vector 32 on. Atomic: each is stored before its vector
+ * is used, and the same once more by each CPU that starts.
+ */
 static void (*owners[NR_VECTORS])(struct trap_frame *frame);
 
 void native_own_vector(u8 vector, void (*owner)(struct trap_frame *frame))
 {
-    owners[vector] = owner;
+    WRITE_ONCE(owners[vector], owner);
 }
 
 /*
@@ -171,7 +173,7 @@ int native_write_idt_entry(u8 vector, u8 dpl)
         return -EINVAL;
     if (dpl == 3 && owners[vector])
         return -EBUSY;
-    set_gate(vector, dpl);
+    WRITE_ONCE(idt[vector].type, (u8)(GATE_INTERRUPT | dpl << GATE_DPL_SHIFT));
     return 0;
 }
 
