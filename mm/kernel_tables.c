@@ -36,7 +36,10 @@ static struct stretch {
 } stretches[BOOT_REGIONS_MAX + 6];
 static u32 nr_stretches;
 
-/* Written: as the stretches are. */
+/*
+ * Written: at boot on one CPU. Guarded by: the lock of mm/frame.c after that, under which
+ * kernel_tables_open takes tables.
+ */
 static struct {
     bool write; /* and leave out what is_later says; else only count */
     u64 next_table;

@@ -13,8 +13,7 @@
  */
 const void *xen_pv_first_state(u32 cpu, const struct pv_cpu_start *start)
 {
-    /* Guarded by: kernel/smp.c, which starts one CPU at a time. Its size is too much for a stack.
-     */
+    /* Guarded by: the contract of cpu_up, one call at a time. It is too large for a stack. */
     static struct vcpu_guest_context context;
     struct vcpu_guest_context *const c = &context;
 

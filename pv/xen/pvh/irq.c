@@ -14,9 +14,8 @@
 #include <xen/hvm/hvm_op.h>
 #include <xen/hvm/params.h>
 
-/* Written: by the first CPU before others are up; apic_ids by each CPU for itself as it starts. */
-static bool through_apic;
-static u32 apic_ids[PV_CPUS_MAX];
+static bool through_apic;         /* Atomic: a flag; each CPU stores the same as it starts */
+static u32 apic_ids[PV_CPUS_MAX]; /* Per CPU: each stores its own as it starts */
 
 /*
  * An upcall that comes while interrupts are disabled is the one before it, delivered twice by the
@@ -55,7 +54,7 @@ const char *xen_pvh_take_upcalls(void)
         return "the CPU has no local APIC";
     apic_ids[pv_this_cpu()] = native_apic_own_id();
     native_own_vector(VECTOR_XEN_EVENT, on_event_vector);
-    through_apic = !set_vector_of_vcpu();
+    WRITE_ONCE(through_apic, !set_vector_of_vcpu());
     if (!through_apic && set_vector_of_domain())
         return "Xen takes no vector for events";
     return NULL;

@@ -10,7 +10,7 @@
 
 const void *xen_pvh_first_state(u32 cpu, const struct pv_cpu_start *start)
 {
-    static struct vcpu_hvm_context c; /* Guarded by: kernel/smp.c, which starts one CPU at a time */
+    static struct vcpu_hvm_context c; /* Guarded by: the contract of cpu_up, one call at a time */
     struct vcpu_hvm_x86_64 *const regs = &c.cpu_regs.x86_64;
 
     native_take_exception_stacks(cpu, start);
