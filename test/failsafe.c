@@ -51,9 +51,12 @@ static void wait_in_kernel(void)
     u64 changed;
     u16 es;
 
-    EXPECT_EQ(pv_load_tls(tls), 0);
-    __asm__ volatile("movl %0, %%es" : : "r"(TLS_SELECTOR));
-    EXPECT_EQ(pv_load_tls(no_tls), 0);
+    INTERRUPTS_OFF
+    {
+        EXPECT_EQ(pv_load_tls(tls), 0);
+        __asm__ volatile("movl %0, %%es" : : "r"(TLS_SELECTOR));
+        EXPECT_EQ(pv_load_tls(no_tls), 0);
+    }
     over = false;
     timer_start(&timer, pv_clock_ns() + WAIT_NS, give_up);
     changed = wait_with_patterns(&over);

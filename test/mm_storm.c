@@ -20,15 +20,18 @@ static u64 page_of(u32 cpu, u32 i)
 /* In a lazy section: to one frame and to the other, by turns. */
 static void change_pages(const struct batcher *b, u32 cpu, u32 round)
 {
-    pv_lazy_enter();
-    for (u32 i = 0; i < PAGES; i++) {
-        const u64 va = page_of(cpu, i);
+    INTERRUPTS_OFF
+    {
+        pv_lazy_enter();
+        for (u32 i = 0; i < PAGES; i++) {
+            const u64 va = page_of(cpu, i);
 
-        pv_set_pte((pte_t *)mm_slot(&mm_kernel, va, 1),
-                   pv_make_pte(pte_value(b->frames[(round + i) % 2], PTE_PRESENT | nx_bit())));
-        pv_flush_one(va);
+            pv_set_pte((pte_t *)mm_slot(&mm_kernel, va, 1),
+                       pv_make_pte(pte_value(b->frames[(round + i) % 2], PTE_PRESENT | nx_bit())));
+            pv_flush_one(va);
+        }
+        pv_lazy_leave();
     }
-    pv_lazy_leave();
 }
 
 static void change_and_read(void *arg)
