@@ -167,13 +167,14 @@ files = $(sort $(shell git ls-files -- $(1:%='%') 2>/dev/null | grep . || find .
 	-o -type f \( -false $(1:%=-o -path './%') \) -printf '%P\n'))
 
 .PHONY: check docs
-check: ## run the linters: clang-format, cppcheck, shellcheck, the Python byte compiler; is docs/ops.md up to date?
+check: ## run the linters: clang-format, cppcheck, shellcheck, flake8, mypy; is docs/ops.md up to date?
 	clang-format --dry-run -Werror $(call files,*.c *.h)
 	cppcheck -q --std=c11 --error-exitcode=1 --inline-suppr --enable=warning,portability,performance \
 		--suppress=missingInclude --suppress=comparePointers --suppress=va_end_missing:kernel/panic.c --suppress=va_end_missing:repro/kit/kit.c \
 		-I. -DPARAVANE_VERSION='"x"' -Dbool=_Bool -DPV_NO_SITES $(call files,boot/*.c kernel/*.c lib/*.c mm/*.c pv/*.c test/*.c repro/*.c)
 	shellcheck run.sh .ci/run
-	$(PYTHON) -m compileall -q tools
+	flake8 --config tools/.flake8 tools
+	mypy --no-error-summary --config-file tools/mypy.ini --cache-dir $(BUILD)/mypy tools
 	$(PYTHON) -B tools/ops_doc.py --check
 
 docs: ## write docs/ops.md from the op table, the tests and docs/ops-2007.tsv

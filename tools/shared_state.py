@@ -9,7 +9,6 @@ belongs, or beside it. It has one of these labels:
     Atomic:      one word, read and written whole; why no more is needed
 """
 
-import pathlib
 import re
 import subprocess
 

@@ -50,7 +50,7 @@ def main(args):
     except OSError as error:
         print(f"run.sh: {error}", file=sys.stderr)
         return _status_of_trouble(args, EXIT_FAIL)
-    except Exception as error:  # pylint: disable=broad-except
+    except Exception as error:
         if os.environ.get("PARAVANE_DEBUG"):
             raise
         where = traceback.extract_tb(error.__traceback__)[-1]

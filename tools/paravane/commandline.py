@@ -126,7 +126,6 @@ def add(parser, options):
 
 def joined(parser, args):
     """Make --append -x one word, --append=-x: a value may begin with a dash."""
-    # pylint: disable-next=protected-access
     valued = {word for action in parser._actions if action.nargs is None for word in action.option_strings}
     args, words = list(args), []
     while args:

@@ -1,8 +1,9 @@
 """`./run.sh hostile`: random user code (test/hostile.h) on several platforms, whose outcomes must be the same.
 
 With several CPUs each runs a share of the cases. Of cases in one space (shared), and of frames of the kernel's own
-(frames, test/hostile_frames.c), only the kernel's state is checked. Else each platform prints a digest of every group of cases. If two digests differ, the group runs once more on both with
-each case's own digest, and the first case that differs there is run alone and printed, decoded."""
+(frames, test/hostile_frames.c), only the kernel's state is checked. Of all others each platform prints a digest of every
+group of cases. If two digests differ, the group runs once more on both with each case's own digest, and the first case
+that differs there is run alone and printed, decoded."""
 
 import re
 from dataclasses import dataclass

@@ -50,7 +50,7 @@ def break_on_gdt(boot):
     """A breakpoint on data, each access to the descriptor of 64-bit code in the image's first GDT."""
     data = boot.image.read_bytes()
     at = data.index(struct.pack("<QQ", 0x00AF9B000000FFFF, 0x00CF93000000FFFF))
-    start, size, count = struct.unpack_from("<Q", data, 32)[0], *struct.unpack_from("<HH", data, 54)
+    (start,), (size, count) = struct.unpack_from("<Q", data, 32), struct.unpack_from("<HH", data, 54)
     for header in range(start, start + size * count, size):
         kind, offset, _, address, length = struct.unpack_from("<I4xQQQQ", data, header)
         if kind == 1 and offset <= at < offset + length:  # PT_LOAD
@@ -87,8 +87,9 @@ def make(boot, memory=MEMORY, modules=None, words=None, tables=None, left=b"", f
     """Return the launcher for a Boot. memory: (address, size, type) of each region, or None for a start_info of
     version 0, which has no map; modules: (bytes, command line) of each, by default the suite's; words: the command
     line as bytes, or None for the boot's own; tables: the bytes of each ACPI table, or None for the firmware's own;
-    placed: (address, size) of each module, wherever that is, in place of modules; xsdt: what is wrong with an XSDT that stands beside the RSDT; left: instructions that leave the machine as firmware
-    does, or a function of the boot that returns them; fields: fields of start_info that are overridden."""
+    placed: (address, size) of each module, wherever that is, in place of modules; xsdt: what is wrong with an XSDT
+    beside the RSDT; left: instructions that leave the machine as firmware does, or a function of the boot that
+    returns them; fields: fields of start_info that are overridden."""
     blob = _Blob()
     if placed is not None:
         modules = []

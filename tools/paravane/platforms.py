@@ -36,8 +36,8 @@ class Feed:
     without: options of the platform that are left out, with their values; grub: GRUB's commands before it
     loads the kernel; grub_words: more words for the image, which GRUB passes on however many they are;
     grub_modules: its commands after that; files: (name, bytes) of the ISO's /boot; deaf: nothing can be typed at
-    the console; by_hand: the image is not told that the runner boots it, for it wants the runner's module then; launcher: makes of a Boot the ELF file that
-    QEMU boots in the image's place, with the image in memory."""
+    the console; by_hand: the image is not told that the runner boots it, because it wants the runner's module then;
+    launcher: makes of a Boot the ELF file that QEMU boots in the image's place, with the image in memory."""
 
     qemu: tuple = ()
     without: tuple = ()

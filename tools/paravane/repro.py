@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import tempfile
 import time
+from typing import Optional
 
 from . import controls, emulators, packaged, platforms, repros, runs, suite, xen
 from .common import (
@@ -48,7 +49,7 @@ class Case:
     platform: platforms.Platform
     version: str
     options: runs.Options
-    result: runs.Result = None
+    result: Optional[runs.Result] = None
     verdict: str = ""
     reason: str = ""
     label: str = ""  # the version, as short as tells it from the others

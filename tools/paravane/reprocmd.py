@@ -4,7 +4,7 @@ import dataclasses
 import sys
 
 from . import bundle, controls, platforms, proofs, qemu, report, repro, repros, runs, wanted, xen
-from .common import EXIT_FAIL, EXIT_PASS, EXIT_SKIP, ROOT, build_dir, short, usage
+from .common import EXIT_FAIL, EXIT_PASS, EXIT_SKIP, ROOT, short, usage
 
 
 def run(asked, caller):

@@ -77,7 +77,7 @@ def listed(scratch, quick):
         try:
             for item in subject(scratch):
                 found.append(as_step(item))
-        except Exception as error:  # pylint: disable=broad-except
+        except Exception as error:
             name = f"the steps of {subject.__module__.rpartition('.')[2]}"
             problem = f"they cannot be listed: {type(error).__name__}: {error}"
             broken.append(check(name, lambda problem=problem: (problem, "")))

@@ -248,9 +248,9 @@ def _patched(scratch, function, code):
     whole, image = Elf(build_dir() / "paravane.debug.elf"), Elf(build_dir() / "paravane.elf")
     data = bytearray(image.data)
     address = next(symbol.value for symbol in whole.symbols if symbol.name == function)
-    for _, _, offset, start, _, size, _, _ in image.segments:
-        if start <= address < start + size:
-            at = offset + address - start
+    for _, _, offset, base, _, size, _, _ in image.segments:
+        if base <= address < base + size:
+            at = offset + address - base
             data[at : at + len(code)] = code
             break
     copy = Path(scratch) / f"{function}-{len(code)}.elf"

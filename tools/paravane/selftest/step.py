@@ -8,7 +8,7 @@ import signal
 import subprocess
 import threading
 from dataclasses import dataclass
-from typing import Callable, Optional
+from typing import Callable, Optional, Sequence
 
 from .. import platforms
 from ..common import EXIT_SKIP, ROOT
@@ -36,7 +36,7 @@ class Step:
     """
 
     name: str
-    argv: list = ()
+    argv: Sequence = ()
     status: int = 0
     words: str = ""
     env: tuple = ()
@@ -159,7 +159,7 @@ def run(step):
         return "skipped", str(reason), ""
     except Interrupted:
         return "failed", "interrupted", ""
-    except Exception as error:  # pylint: disable=broad-except
+    except Exception as error:
         return "failed", f"{type(error).__name__}: {error}", ""
     return "failed" if problem else "passed", problem, output
 
