@@ -208,12 +208,36 @@ TEST(locks, handler_keeps_its_cpu_when_it_unlocks)
     test_line_close(&line);
 }
 
+/* Keeps its CPU in an interrupt, where a waiter does not see that it is its turn. */
+static u32 kept, let_go;
+
+static void keep_until_unlocked(void *arg)
+{
+    (void)arg;
+    WRITE_ONCE(kept, 1);
+    while (!READ_ONCE(let_go))
+        __builtin_ia32_pause();
+}
+
+/* A waiter that sleeps takes no call before its kick, so the time for that is bounded. */
+static void keep_the_waiter(struct call *call)
+{
+    const u64 end = pv_clock_ns() + 10 * NS_PER_MS;
+
+    WRITE_ONCE(kept, 0);
+    WRITE_ONCE(let_go, 0);
+    EXPECT_EQ(smp_call_async(1, call), 0);
+    while (!READ_ONCE(kept) && pv_clock_ns() < end)
+        __builtin_ia32_pause();
+}
+
 /*
  * A waiter that nobody lets in gives its time away. Natively that is one pause, so a sleeper is
  * counted in for it: then who unlocks has somebody to kick.
  */
 static void let_one_wait_long(void)
 {
+    struct call call = {.fn = keep_until_unlocked};
     struct crew crew;
 
     spin_lock(&lock);
@@ -223,8 +247,11 @@ static void let_one_wait_long(void)
     for (u64 waits = READ_ONCE(spinlock_counts.waits), i = 0; i < 3; i++, waits++)
         while (READ_ONCE(spinlock_counts.waits) <= waits && !READ_ONCE(lock.sleepers))
             __builtin_ia32_pause();
+    keep_the_waiter(&call);
     __atomic_fetch_add(&lock.sleepers, 1, __ATOMIC_SEQ_CST);
     spin_unlock(&lock);
+    WRITE_ONCE(let_go, 1);
+    smp_call_wait(&call);
     crew_join(&crew);
     __atomic_fetch_sub(&lock.sleepers, 1, __ATOMIC_SEQ_CST);
 }
