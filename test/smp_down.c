@@ -152,12 +152,41 @@ static void stay(void *arg)
         WRITE_ONCE(*(u64 *)arg, *(u64 *)arg + 1);
 }
 
-/* A CPU to which threads are bound refuses to go down, and to start again; they continue there. */
+static void do_nothing(void *arg)
+{
+    (void)arg;
+}
+
+static bool is_closing(const struct cpu *c)
+{
+    return __atomic_load_n(&c->closing, __ATOMIC_SEQ_CST);
+}
+
+/* Starts threads on that CPU, and counts those that it got while smp_down waited. */
+static void bind_more(void *arg)
+{
+    const struct cpu *c = &cpus[smp_online_count() - 1];
+
+    while (!READ_ONCE(left.stop)) {
+        const bool closing = is_closing(c);
+        struct thread *t = thread_start("one more", c->area.number, do_nothing, NULL);
+
+        *(u64 *)arg += t && closing && is_closing(c);
+        if (t)
+            thread_join(t);
+        sleep_until(pv_clock_ns() + NS_PER_MS);
+    }
+}
+
+/*
+ * A CPU to which threads are bound refuses to go down, and to start again; they continue there, and
+ * no others are bound in between.
+ */
 TEST(smp, cpu_with_bound_threads_refuses_and_goes_on, cpu_leave)
 {
     const u32 cpu = smp_online_count() - 1;
-    struct thread *t;
-    u64 rounds = 0;
+    struct thread *t, *binder;
+    u64 rounds = 0, more = 0;
 
     NEEDS_CPUS(2);
     WRITE_ONCE(left.stop, false);
@@ -166,11 +195,15 @@ TEST(smp, cpu_with_bound_threads_refuses_and_goes_on, cpu_leave)
     EXPECT(goes_on(&rounds));
     EXPECT_EQ(smp_up(cpu), -EINVAL);
     EXPECT(READ_ONCE(cpus[cpu].thread) == t);
+    binder = thread_start("binder", 0, bind_more, &more);
+    REQUIRE(binder);
     EXPECT_EQ(smp_down(cpu), -EBUSY);
     EXPECT(!READ_ONCE(cpus[cpu].when_idle));
     EXPECT(goes_on(&rounds));
     WRITE_ONCE(left.stop, true);
     thread_join(t);
+    thread_join(binder);
+    EXPECT_EQ(more, 0);
     t = thread_start("bound again", cpu, stay, &rounds); /* a refusal closes nothing */
     if (EXPECT(t))
         thread_join(t);
