@@ -18,7 +18,8 @@
 #define FAILURES_MAX 10 /* are printed */
 #define MXCSR        0x1f80
 
-#define DESCRIPTOR_LONG (1ull << 53) /* L: code of 64 bits */
+#define DESCRIPTOR_LONG  (1ull << 53) /* L: code of 64 bits */
+#define DESCRIPTOR_PAGES (1ull << 55) /* G: the limit counts pages */
 
 enum {
     PAGE_CODE,
@@ -325,12 +326,23 @@ static void fail(const struct hostile_case *c, const struct hostile_outcome *o, 
     hostile_print(c, o);
 }
 
+/* The highest rip in a code segment (Intel SDM vol. 3, section 5.3): 64-bit code has no limit. */
+static u64 highest_rip(u64 cs)
+{
+    const u64 limit = (cs & 0xffff) | (cs >> 32 & 0xf0000);
+
+    if (cs & DESCRIPTOR_LONG)
+        return ~0ull;
+    return cs & DESCRIPTOR_PAGES ? limit << PAGE_SHIFT | (PAGE_SIZE - 1) : limit;
+}
+
+/* A CPU refuses a rip beyond the segment's limit; QEMU does not look at limits. */
 static bool may_be_refused(const struct trap_frame *frame)
 {
     u64 error;
 
     return hostile_iret_refuses(frame, &error) || !IS_CANONICAL(frame->rip) ||
-           (frame->cs != USER_CS && frame->rip >> 32);
+           frame->rip > highest_rip(hostile_descriptor((u16)frame->cs));
 }
 
 /* Does iret refuse the frame, and was another exception raised? */
