@@ -94,8 +94,11 @@ static void watch_here(void *arg)
     const u32 cpu = pv_this_cpu();
 
     (void)arg;
-    EXPECT_EQ(pv_set_debugreg(0, (u64)&watched[cpu]), 0);
-    EXPECT_EQ(pv_set_debugreg(7, cpu % 2 ? DR7_ENABLE(0) | DR7_WRITE_8(0) : DR7_FIXED), 0);
+    INTERRUPTS_OFF
+    {
+        EXPECT_EQ(pv_set_debugreg(0, (u64)&watched[cpu]), 0);
+        EXPECT_EQ(pv_set_debugreg(7, cpu % 2 ? DR7_ENABLE(0) | DR7_WRITE_8(0) : DR7_FIXED), 0);
+    }
 }
 
 /* Twice, because the first #DB's return loads the register again. */
@@ -115,8 +118,11 @@ static void write_watched(void *arg)
 static void watch_nothing(void *arg)
 {
     (void)arg;
-    EXPECT_EQ(pv_set_debugreg(7, DR7_FIXED), 0);
-    EXPECT_EQ(pv_set_debugreg(0, 0), 0);
+    INTERRUPTS_OFF
+    {
+        EXPECT_EQ(pv_set_debugreg(7, DR7_FIXED), 0);
+        EXPECT_EQ(pv_set_debugreg(0, 0), 0);
+    }
 }
 
 TEST(each_cpu, breakpoints_are_its_own, set_debugreg, get_debugreg)

@@ -45,6 +45,7 @@ static bool pages_begin(void)
 static void pages_end(void)
 {
     for (u32 i = 0; i < PAGES; i++) {
+        INTERRUPTS_OFF
         pv_set_pte(&pages.slots[i], pv_make_pte(pte_value(pages.old[i], flags())));
         EXPECT_EQ(mm_unmap(&mm_kernel, TEST_VA + i * PAGE_SIZE, 1), 0);
         frame_free(pages.old[i], 0);
@@ -58,13 +59,16 @@ TEST(mmu, entry_that_waits_is_the_one_that_is_cleared, get_and_clear_pte, lazy_e
     pte_t got[PAGES];
 
     REQUIRE(pages_begin());
-    pv_lazy_enter();
-    for (u32 i = 0; i < PAGES; i++) {
-        pv_set_pte(&pages.slots[i], new_entry(i));
-        got[i] = pv_get_and_clear_pte(&pages.slots[i]);
-        EXPECT_EQ(READ_ONCE(pages.slots[i].raw), 0);
+    INTERRUPTS_OFF
+    {
+        pv_lazy_enter();
+        for (u32 i = 0; i < PAGES; i++) {
+            pv_set_pte(&pages.slots[i], new_entry(i));
+            got[i] = pv_get_and_clear_pte(&pages.slots[i]);
+            EXPECT_EQ(READ_ONCE(pages.slots[i].raw), 0);
+        }
+        pv_lazy_leave();
     }
-    pv_lazy_leave();
     for (u32 i = 0; i < PAGES; i++) {
         EXPECT_EQ(value_pfn(pv_pte_val(got[i])).n, pages.new[i].n);
         EXPECT_EQ(pv_pte_val(got[i]) & (PTE_ACCESSED | PTE_DIRTY), 0);
@@ -78,9 +82,12 @@ TEST(mmu, dirty_bit_of_a_page_is_read_lazily_too, get_and_clear_pte, lazy_enter)
 
     REQUIRE(pages_begin());
     *(volatile u64 *)TEST_VA = 5;
-    pv_lazy_enter();
-    got = pv_get_and_clear_pte(&pages.slots[0]);
-    pv_lazy_leave();
+    INTERRUPTS_OFF
+    {
+        pv_lazy_enter();
+        got = pv_get_and_clear_pte(&pages.slots[0]);
+        pv_lazy_leave();
+    }
     EXPECT_EQ(pv_pte_val(got) & (PTE_ACCESSED | PTE_DIRTY), PTE_ACCESSED | PTE_DIRTY);
     pages_end();
 }
@@ -93,14 +100,17 @@ TEST(mmu, every_flush_of_a_section_is_done, flush_one, flush_all, lazy_leave)
 
     for (u32 order = 0; order < ARRAY_SIZE(orders); order++) {
         REQUIRE(pages_begin());
-        pv_lazy_enter();
-        for (u32 i = 0; i < PAGES && orders[order][i] >= 0; i++) {
-            const u32 n = (u32)orders[order][i];
+        INTERRUPTS_OFF
+        {
+            pv_lazy_enter();
+            for (u32 i = 0; i < PAGES && orders[order][i] >= 0; i++) {
+                const u32 n = (u32)orders[order][i];
 
-            pv_set_pte(&pages.slots[n], new_entry(n));
-            pv_flush_one(TEST_VA + n * PAGE_SIZE + 8 * i);
+                pv_set_pte(&pages.slots[n], new_entry(n));
+                pv_flush_one(TEST_VA + n * PAGE_SIZE + 8 * i);
+            }
+            pv_lazy_leave();
         }
-        pv_lazy_leave();
         for (u32 i = 0; i < PAGES && orders[order][i] >= 0; i++)
             EXPECT_EQ(shown((u32)orders[order][i]), 20 + (u32)orders[order][i]);
         pages_end();
@@ -157,11 +167,15 @@ TEST(mmu, changes_that_wait_precede_a_flush_of_others, flush_others, lazy_enter)
         EXPECT_EQ(seen_there, 10 + i);
     }
     for (u32 i = 0; i < PAGES; i++) {
-        pv_lazy_enter();
-        pv_set_pte(&pages.slots[i], new_entry(i));
-        EXPECT_EQ(pv_flush_others(1 << 1, i % 2 ? ~0ull : TEST_VA + i * PAGE_SIZE), 0);
+        INTERRUPTS_OFF
+        {
+            pv_lazy_enter();
+            pv_set_pte(&pages.slots[i], new_entry(i));
+            EXPECT_EQ(pv_flush_others(1 << 1, i % 2 ? ~0ull : TEST_VA + i * PAGE_SIZE), 0);
+        }
         EXPECT_EQ(smp_call(1, read_there, (void *)(u64)i), 0);
         EXPECT_EQ(seen_there, 20 + i);
+        INTERRUPTS_OFF
         pv_lazy_leave();
     }
     pages_end();
@@ -177,16 +191,19 @@ TEST(mmu, long_section_loses_no_change, lazy_enter, set_pte)
 
     REQUIRE(pages_begin());
     for (u32 round = 0; round < ARRAY_SIZE(counts); round++) {
-        pv_lazy_enter();
-        for (u32 i = 0; i < counts[round]; i++)
-            pv_set_pte(&pages.slots[0], pv_make_pte(pte_value(pages.old[i % PAGES], flags())));
-        pv_set_pte(&pages.slots[1], new_entry(1));
-        pv_flush_all();
-        pv_lazy_leave();
-        EXPECT_EQ(shown(0), 10 + (counts[round] - 1) % PAGES);
-        EXPECT_EQ(shown(1), 21);
-        pv_set_pte(&pages.slots[1], pv_make_pte(pte_value(pages.old[1], flags())));
-        pv_flush_one(TEST_VA + PAGE_SIZE);
+        INTERRUPTS_OFF
+        {
+            pv_lazy_enter();
+            for (u32 i = 0; i < counts[round]; i++)
+                pv_set_pte(&pages.slots[0], pv_make_pte(pte_value(pages.old[i % PAGES], flags())));
+            pv_set_pte(&pages.slots[1], new_entry(1));
+            pv_flush_all();
+            pv_lazy_leave();
+            EXPECT_EQ(shown(0), 10 + (counts[round] - 1) % PAGES);
+            EXPECT_EQ(shown(1), 21);
+            pv_set_pte(&pages.slots[1], pv_make_pte(pte_value(pages.old[1], flags())));
+            pv_flush_one(TEST_VA + PAGE_SIZE);
+        }
     }
     pages_end();
 }
@@ -202,8 +219,11 @@ TEST(mmu, runs_of_every_length, set_ptes, clear_ptes, init_ptes)
     slot = (pte_t *)mm_slot(&mm_kernel, TEST_VA, 1);
     for (u32 first = 0; first < 4; first++)
         for (u32 count = 1; first + count <= 16; count++) {
-            pv_clear_ptes(slot, 16);
-            pv_set_ptes(slot + first, pte_value(run, flags()), count);
+            INTERRUPTS_OFF
+            {
+                pv_clear_ptes(slot, 16);
+                pv_set_ptes(slot + first, pte_value(run, flags()), count);
+            }
             for (u32 i = 0; i < 16; i++) {
                 const u64 value = pv_pte_val(slot[i]);
 
@@ -213,8 +233,11 @@ TEST(mmu, runs_of_every_length, set_ptes, clear_ptes, init_ptes)
                     EXPECT_EQ(value_pfn(value).n, run.n + i - first);
             }
         }
-    pv_set_ptes(slot, pte_value(run, flags()), 16);
-    pv_flush_all();
+    INTERRUPTS_OFF
+    {
+        pv_set_ptes(slot, pte_value(run, flags()), 16);
+        pv_flush_all();
+    }
     EXPECT_EQ(mm_unmap(&mm_kernel, TEST_VA, 16), 0);
     frame_free(run, 4);
 }

@@ -126,6 +126,7 @@ static void unlock_outer(struct trap_frame *frame)
 SOAK_TEST(race, lock_is_unlocked_at_each_instruction_of_a_wait, lock_wait, lock_kick,
           vcpu_is_preempted)
 {
+    NEEDS_BARE_OPS;
     act_at_each_instruction(unlock_outer);
 }
 
@@ -141,6 +142,7 @@ static void wait_for_inner(struct trap_frame *frame)
 SOAK_TEST(race, handler_waits_at_each_instruction_of_a_wait, lock_wait, lock_kick,
           vcpu_is_preempted)
 {
+    NEEDS_BARE_OPS;
     act_at_each_instruction(wait_for_inner);
 }
 
@@ -232,6 +234,7 @@ SOAK_TEST(race, lock_is_waited_for_at_each_instruction_of_its_unlock, lock_wait,
 {
     struct thread *t;
 
+    NEEDS_BARE_OPS;
     NEEDS_CPUS(2);
     memcpy(&real_wait, &pv_ops.lock.lock_wait, sizeof(real_wait));
     memcpy(&real_kick, &pv_ops.lock.lock_kick, sizeof(real_kick));

@@ -22,8 +22,13 @@ static struct {
 
 static void make_page_clean(void)
 {
-    pv_set_pte(page.slot, pv_make_pte(pte_value(page.frame, PTE_PRESENT | PTE_WRITE | nx_bit())));
-    pv_flush_one(TEST_VA);
+    const u64 value = pte_value(page.frame, PTE_PRESENT | PTE_WRITE | nx_bit());
+
+    INTERRUPTS_OFF
+    {
+        pv_set_pte(page.slot, pv_make_pte(value));
+        pv_flush_one(TEST_VA);
+    }
     page.written = false;
 }
 
@@ -39,6 +44,7 @@ static void write_page(struct trap_frame *frame)
 static void look_for_dirty(void)
 {
     page.lost += page.written && !(pv_pte_val(page.result) & PTE_DIRTY);
+    INTERRUPTS_OFF
     pv_flush_one(TEST_VA);
 }
 
@@ -62,25 +68,29 @@ static void write_at_each_instruction(void (*run)(void *arg))
 static void get_and_clear(void *arg)
 {
     (void)arg;
+    INTERRUPTS_OFF
     page.result = pv_get_and_clear_pte(page.slot);
 }
 
 SOAK_TEST(race, page_is_written_at_each_instruction_of_get_and_clear, get_and_clear_pte)
 {
+    NEEDS_BARE_OPS;
     write_at_each_instruction(get_and_clear);
 }
 
 static void protect(void *arg)
 {
-    const pte_t old = pv_protect_start(page.slot);
+    const pte_t changed = pv_make_pte(pte_value(page.frame, PTE_PRESENT | nx_bit()));
 
     (void)arg;
-    pv_protect_commit(page.slot, old, pv_make_pte(pte_value(page.frame, PTE_PRESENT | nx_bit())));
+    INTERRUPTS_OFF
+    pv_protect_commit(page.slot, pv_protect_start(page.slot), changed);
     page.result.raw = READ_ONCE(page.slot->raw);
 }
 
 SOAK_TEST(race, page_is_written_at_each_instruction_of_a_change, protect_start, protect_commit)
 {
+    NEEDS_BARE_OPS;
     write_at_each_instruction(protect);
 }
 
@@ -137,6 +147,7 @@ SOAK_TEST(race, ipi_is_sent_at_each_instruction_of_another, send_ipi)
                         .act = send_from_handler,
                         .check = expect_both};
 
+    NEEDS_BARE_OPS;
     NEEDS_CPUS(2);
     irq_set_ipi_handler(PV_IPI_STOP, count_ipi);
     step_act_at_each(&race, 10);
@@ -179,16 +190,20 @@ static void look_for_answer(struct steps *steps, struct trap_frame *frame)
 static void ask_asker(void *arg)
 {
     (void)arg;
+    INTERRUPTS_OFF
     EXPECT_EQ(pv_flush_others(1ull << ASKER, TEST_VA + PAGE_SIZE), 0);
 }
 
 static void change_and_flush(void *arg)
 {
     (void)arg;
-    pv_set_pte(shoot.slot, pv_make_pte(pte_value(shoot.new, PTE_PRESENT | nx_bit())));
-    WRITE_ONCE(shoot.asked, true);
-    EXPECT_EQ(pv_flush_others(1ull << 0, TEST_VA), 0);
-    WRITE_ONCE(shoot.answered, true);
+    INTERRUPTS_OFF
+    {
+        pv_set_pte(shoot.slot, pv_make_pte(pte_value(shoot.new, PTE_PRESENT | nx_bit())));
+        WRITE_ONCE(shoot.asked, true);
+        EXPECT_EQ(pv_flush_others(1ull << 0, TEST_VA), 0);
+        WRITE_ONCE(shoot.answered, true);
+    }
 }
 
 static bool shoot_begin(void)
@@ -213,8 +228,11 @@ static void shoot_end(void)
 static void remember_old(void)
 {
     shoot.asked = shoot.answered = false;
-    pv_set_pte(shoot.slot, pv_make_pte(pte_value(shoot.old, PTE_PRESENT | nx_bit())));
-    pv_flush_one(TEST_VA);
+    INTERRUPTS_OFF
+    {
+        pv_set_pte(shoot.slot, pv_make_pte(pte_value(shoot.old, PTE_PRESENT | nx_bit())));
+        pv_flush_one(TEST_VA);
+    }
     EXPECT_EQ(*(volatile u64 *)TEST_VA, 1);
 }
 
@@ -369,6 +387,7 @@ SOAK_TEST(race, line_is_masked_from_its_first_instruction_on, irq_bind, irq_rais
     struct race race = {
         .prepare = end_last_life, .run = bind_line, .act = raise_new_line, .check = expect_masked};
 
+    NEEDS_BARE_OPS;
     NEEDS_CPUS(2);
     bind_line(NULL);
     EXPECT_EQ(irq_request(line.number, count_hit, NULL), 0);
@@ -451,6 +470,7 @@ static void unmask_line(struct trap_frame *frame)
 
 SOAK_TEST(race, line_is_unmasked_at_each_instruction_of_its_interrupt, irq_mask, irq_unmask)
 {
+    NEEDS_BARE_OPS;
     step_interrupts(true, unmask_line);
 }
 
@@ -462,6 +482,7 @@ static void mask_line(struct trap_frame *frame)
 
 SOAK_TEST(race, line_is_masked_at_each_instruction_of_its_interrupt, irq_mask, irq_unmask)
 {
+    NEEDS_BARE_OPS;
     step_interrupts(false, mask_line);
 }
 
@@ -477,5 +498,6 @@ static void raise_again(struct trap_frame *frame)
 
 SOAK_TEST(race, line_is_raised_at_each_instruction_of_its_interrupt, irq_raise, irq_eoi)
 {
+    NEEDS_BARE_OPS;
     step_interrupts(false, raise_again);
 }

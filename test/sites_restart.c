@@ -58,21 +58,23 @@ static void restart(struct steps *steps, struct trap_frame *frame)
 /* Flags that were saved keep RFLAGS.TF, where it is among them. */
 static void use_sites(void *arg)
 {
-    const u64 flags = pv_save_fl(), cr2 = pv_read_cr2();
+    const u64 flags = pv_save_fl();
+    u64 cr2;
 
     (void)arg;
     play.wrong += !(flags & PV_FLAG_IF);
     pv_irq_disable();
     play.wrong += (pv_save_fl() & PV_FLAG_IF) != 0;
+    cr2 = pv_read_cr2();
+    pv_write_cr2(0x5000);
+    play.wrong += pv_read_cr2() != 0x5000;
+    pv_write_cr2(cr2);
     pv_irq_enable();
     play.wrong += !(sites_tail_save_fl() & PV_FLAG_IF);
     pv_restore_fl(flags & ~PV_FLAG_IF);
     play.wrong += (pv_save_fl() & PV_FLAG_IF) != 0;
     pv_restore_fl(flags);
     play.wrong += !(pv_save_fl() & PV_FLAG_IF);
-    pv_write_cr2(0x5000);
-    play.wrong += pv_read_cr2() != 0x5000;
-    pv_write_cr2(cr2);
     play.wrong +=
         pv_pfn_to_mfn(pv_mfn_to_pfn(pv_pfn_to_mfn(PFN(0x200)))).n != pv_pfn_to_mfn(PFN(0x200)).n;
 }

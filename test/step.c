@@ -60,13 +60,33 @@ static bool on_entry(struct trap_frame *frame)
     return on_step(frame);
 }
 
+static trap_hook *hook_in_run; /* of run_with_breakpoint, while it runs run; else NULL */
+
+/* run and the way into it may have functions in common. */
+static bool on_breakpoint(struct trap_frame *frame)
+{
+    trap_hook *const hook = READ_ONCE(hook_in_run);
+
+    if (hook)
+        return hook(frame);
+    pv_set_debugreg(6, DR6_FIXED);
+    frame->rflags |= RFLAGS_RF;
+    return true;
+}
+
 /* Run run(arg) with a breakpoint, which hook takes. */
 static void run_with_breakpoint(u64 address, trap_hook *hook, void (*run)(void *arg), void *arg)
 {
-    debug_hook = hook;
-    pv_set_debugreg(0, address);
-    pv_set_debugreg(7, DR7_ENABLE(0) | DR7_EXECUTE(0));
+    debug_hook = on_breakpoint;
+    INTERRUPTS_OFF
+    {
+        pv_set_debugreg(0, address);
+        pv_set_debugreg(7, DR7_ENABLE(0) | DR7_EXECUTE(0));
+    }
+    WRITE_ONCE(hook_in_run, hook);
     run(arg);
+    WRITE_ONCE(hook_in_run, NULL);
+    INTERRUPTS_OFF
     pv_set_debugreg(7, DR7_FIXED);
     debug_hook = NULL;
 }

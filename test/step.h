@@ -22,6 +22,7 @@
 #define TEST_STEP_H
 
 #include "kernel/trap.h"
+#include "test/test.h"
 
 struct steps {
     /*
@@ -70,6 +71,14 @@ struct race {
  * all rounds would take more than two seconds, or the test's share of soak=, some are left out.
  */
 void step_act_at_each(struct race *race, u32 least);
+
+/*
+ * Ends a test that acts at each instruction of an op, where check=context is in the way: a
+ * breakpoint in its wrappers would be in the way to the handler of the breakpoint, too.
+ */
+#define NEEDS_BARE_OPS \
+    if (cmdline.check[0]) \
+    SKIP("check=context puts instructions of its own before each op")
 
 /* Whether between may take the lock: no CPU holds it or waits for it. */
 bool step_may_lock(const struct spinlock *lock);
