@@ -74,7 +74,8 @@ static void pics_end(u32 irq)
 
 bool native_end_unclaimed(u8 vector)
 {
-    if (!(in_service(vector / 32) >> vector % 32 & 1))
+    /* Most exceptions: no need to read the APIC. */
+    if (vector < FIRST_VECTOR || !(in_service(vector / 32) >> vector % 32 & 1))
         return false;
     apic_end(vector);
     return true;
