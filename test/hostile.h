@@ -92,7 +92,10 @@ u64 hostile_code_address(struct hostile_random *random);
 /* hostile_code.c: instructions that end with one of the table; rax may become a selector. */
 void hostile_make_code(struct hostile_random *random, struct hostile_code *code, bool is_32bit);
 
-/* The code may be entered in the midst of an instruction: what it may do is more. */
+/*
+ * The code may be entered in the midst of an instruction, or an operand may take the next one's
+ * first byte: any of its bytes may be an opcode.
+ */
 void hostile_enter_anywhere(struct hostile_code *code);
 
 /* hostile_make.c */

@@ -237,8 +237,7 @@ void hostile_make_case(u64 seed, u64 number, struct hostile_case *c)
     if (c->is_32bit)
         c->frame.rsp = (u32)c->frame.rsp; /* the CPU keeps no more of it */
     spoil_frame(&r, c);
-    if (c->frame.rip != c->start || c->place != PLACE_MIDDLE)
-        hostile_enter_anywhere(&c->code);
+    hostile_enter_anywhere(&c->code);
     if (c->entry == USER_BY_SYSRET) { /* leaves these there itself, where it is the instruction */
         c->frame.rflags &= ~RFLAGS_IOPL;
         c->frame.rcx = c->frame.rip;
