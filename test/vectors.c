@@ -196,6 +196,7 @@ static void xapic_write(u32 offset, u32 value)
 
 static void plant_interrupts_left(void)
 {
+    unmask_8259(0xff); /* a PC's firmware leaves its timer on, at the vector of #DF */
     xapic_write(APIC_SVR, SVR_ENABLE);
     xapic_write(APIC_ICR, ICR_SELF | 0xec);
     pv_irq_enable();
