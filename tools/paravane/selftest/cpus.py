@@ -26,8 +26,9 @@ def _cpus(scratch):
     # GRUB and UEFI leave other tables and other free memory below 1 MiB, with which the CPUs are started.
     loaded = ["--smp", "4", "--on", "grub,uefi", "--filter", "boot.*,apic.*,irq.*,kernel.*,smp.*,mm_smp.*,threads.*"]
     yield suite("4 CPUs on grub,uefi", *loaded, cpus=2)
+    # On xen-pvh QEMU 7.2 is at fault now and then (docs/facts.md): that form is a soak, smp-xen-pvh.
+    yield suite("suite with 4 CPUs on xen-pv, each on a CPU of its own", "--smp", "4", "--on", "xen-pv", cpus=2)
     on_xen = ["--smp", "4", "--on", "xen-pv,xen-pvh"]
-    yield suite("suite with 4 CPUs on xen-pv,xen-pvh, each on a CPU of its own", *on_xen, cpus=2)
     turns = ["--pcpus", "1", "--filter", "failsafe.*,locks.*,smp.*,mm_smp.*,threads.*,race.*"]
     yield suite("4 CPUs that take turns on one", *on_xen, *turns)
     # Without this word the kernel uses the fifo ABI, as in the steps before.
