@@ -158,7 +158,7 @@ SOAK_TEST(race, ipi_is_sent_at_each_instruction_of_another, send_ipi)
  */
 
 /* In which the other CPU sees what this one has done, also if it shares a processor of the host. */
-enum { ASKER = 1, PATIENCE_NS = 5 * NS_PER_MS, DELAY_NS = 5 * NS_PER_MS };
+enum { ASKER = 1, PATIENCE_NS = 20 * NS_PER_MS, DELAY_NS = 5 * NS_PER_MS };
 
 /* Guarded by: written by one of both CPUs while the other waits for it. */
 static struct {
@@ -246,7 +246,7 @@ static struct thread *let_asker_ask(void)
     t = thread_start("asker", ASKER, change_and_flush, NULL);
     while (t && !READ_ONCE(shoot.asked))
         __builtin_ia32_pause();
-    spin(NS_PER_MS);
+    spin(PATIENCE_NS);
     return t;
 }
 
@@ -364,7 +364,7 @@ static void raise_new_line(struct trap_frame *frame)
 {
     (void)frame;
     line.raised += !pv_irq_raise(line.number);
-    spin(100 * NS_PER_US);
+    spin(5 * NS_PER_MS); /* in which the other CPU would take it */
 }
 
 static void bind_line(void *arg)

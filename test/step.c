@@ -177,49 +177,41 @@ static void run_round(struct race *race, const struct instruction *at)
     }
 }
 
-/* Run without act. Return how long a round takes: one that steps takes half of the way on average.
- */
-static u64 record_path(struct race *race)
+static void record_path(struct race *race)
 {
     struct steps steps = {.between = record};
-    const u64 begin = pv_clock_ns();
 
     path_length = 0;
     race->prepare();
     (race->interrupt ? step_through_interrupt : step_through)(&steps, race->run, NULL);
     race->check();
-    return (pv_clock_ns() - begin) / 2;
 }
 
-static u64 time_round(struct race *race)
+/* The next round, or a later one if the time is further gone than the rounds are. */
+static u32 next_round(const struct race *race, u64 begin)
 {
-    const u64 begin = pv_clock_ns();
+    const u64 limit = soak_share_ns ? soak_share_ns : ROUNDS_NS;
 
-    race->prepare();
-    run_round(race, &path[race->round]);
-    race->check();
-    return pv_clock_ns() - begin;
+    return MAX(race->round + 1, (u32)((pv_clock_ns() - begin) * path_length / limit));
 }
 
 void step_act_at_each(struct race *race, u32 least)
 {
-    const u64 limit = soak_share_ns ? soak_share_ns : ROUNDS_NS;
-    u32 every = 1;
-    u64 ns;
+    const u64 begin = pv_clock_ns();
+    u32 rounds = 0;
 
     racing = race;
     race->round = race->acted = 0;
-    ns = record_path(race);
-    while (race->round < path_length) {
-        const u64 round_ns = time_round(race);
-
-        if (!race->round)
-            every += (u32)((race->interrupt ? ns : round_ns) * path_length / limit);
-        race->round += every;
+    record_path(race);
+    EXPECT(path_length >= least && path_length < PATH_MAX);
+    for (; race->round < path_length; race->round = next_round(race, begin)) {
+        race->prepare();
+        run_round(race, &path[race->round]);
+        race->check();
+        rounds++;
     }
-    print("# %u times, at one of %u of %u instructions\n", race->acted, every, path_length);
-    EXPECT(race->acted >= least / every);
-    EXPECT(path_length < PATH_MAX);
+    print("# %u times in %u rounds, of %u instructions\n", race->acted, rounds, path_length);
+    EXPECT(race->acted >= rounds / 2);
 }
 
 bool step_may_lock(const struct spinlock *lock)
