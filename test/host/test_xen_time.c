@@ -7,7 +7,7 @@
 static volatile struct vcpu_time_info record;
 static u32 tsc_reads;
 
-/* Xen updates the record at the reader's second step, once in the middle of its own writing. */
+/* Xen updates the record at the reader's second step, and twice is in the middle of its writing. */
 static u64 tsc_while_xen_writes(void)
 {
     switch (tsc_reads++) {
@@ -19,7 +19,9 @@ static u64 tsc_while_xen_writes(void)
         record.version += 1;
         record.system_time = 1;
         return 100;
-    case 2: /* an odd version: whatever is read must not count */
+    case 2: /* Xen is still at it: the version is odd before and after, and nothing read counts */
+        return 100;
+    case 3: /* the version was odd before, and Xen ends */
         record.version += 1;
         record.system_time = 7000;
         return 100;
@@ -38,7 +40,7 @@ static void read_again_while_xen_writes(void)
     record = (struct vcpu_time_info){.version = 2, .system_time = 3000, .tsc_timestamp = 100};
     pv_ops.cpu.read_tsc = tsc_while_xen_writes;
     CHECK_EQ(xen_vcpu_time_ns(&record), 7000);
-    CHECK_EQ(tsc_reads, 4);
+    CHECK_EQ(tsc_reads, 5);
     pv_ops.cpu.read_tsc = tsc_of_100;
     CHECK_EQ(xen_vcpu_time_ns(&record), 7000);
 }
