@@ -39,31 +39,21 @@ def number(what, low, high):
     return parse
 
 
-def seconds(text):
-    try:
-        if 0 <= float(text) < 1e6:
-            return float(text)
-    except ValueError:
-        pass
-    raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds")
+def decimal(what, accepts):
+    def parse(text):
+        try:
+            if accepts(float(text)):
+                return float(text)
+        except ValueError:
+            pass
+        raise argparse.ArgumentTypeError(f"{text!r} is not a {what}")
+
+    return parse
 
 
-def hours(text):
-    try:
-        if 0.001 <= float(text) <= 200:
-            return float(text)
-    except ValueError:
-        pass
-    raise argparse.ArgumentTypeError(f"{text!r} is not a number of hours, 0.001 to 200")
-
-
-def ratio(text):
-    try:
-        if 1 <= float(text) < 1000:
-            return float(text)
-    except ValueError:
-        pass
-    raise argparse.ArgumentTypeError(f"{text!r} is not a ratio, 1 or more")
+seconds = decimal("number of seconds", lambda value: 0 <= value < 1e6)
+hours = decimal("number of hours, 0.001 to 200", lambda value: 0.001 <= value <= 200)
+ratio = decimal("ratio, 1 or more", lambda value: 1 <= value < 1000)
 
 
 _FLAG = {"action": "store_true"}
