@@ -126,7 +126,7 @@ TEST(cpu, cr4_tells_what_was_refused, write_cr4, cpu_features)
 
     pv_cpu_features(&f);
     if (f.smep)
-        SKIP("this CPU has every bit that the test could ask for in vain");
+        SKIP("this CPU has every bit that the test could ask for");
     INTERRUPTS_OFF
     refused = pv_write_cr4(old | CR4_SMEP); /* a hang here: the op did not look before it wrote */
     EXPECT_EQ(refused, CR4_SMEP);

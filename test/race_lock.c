@@ -20,9 +20,7 @@ static struct {
     u32 sleeps, lost;
 } play;
 
-static void (*real_wait)(const u8 *byte, u8 value);
-static void (*real_kick)(u32 cpu);
-static bool (*real_is_preempted)(u32 cpu);
+static struct pv_lock_ops real; /* the backend's, while a race has others in their place */
 
 /* HOLDER, which another CPU would be, has the lock as ticket number `ticket`. */
 static void let_holder_take(struct spinlock *lock, u8 ticket)
@@ -51,7 +49,7 @@ static void sleep_until_kicked(const u8 *byte, u8 value)
     struct spinlock *const lock = byte == &outer.head ? &outer : &inner;
 
     if (byte != &outer.head && byte != &inner.head) {
-        real_wait(byte, value);
+        real.lock_wait(byte, value);
         return;
     }
     WRITE_ONCE(play.race.hold, true);
@@ -68,13 +66,13 @@ static void note_kick(u32 cpu)
 {
     play.kicks += cpu == play.cpu;
     if (cpu != play.cpu)
-        real_kick(cpu);
+        real.lock_kick(cpu);
 }
 
 /* So that a waiter sleeps at once. */
 static bool holder_is_preempted(u32 cpu)
 {
-    return cpu == HOLDER || real_is_preempted(cpu);
+    return cpu == HOLDER || real.vcpu_is_preempted(cpu);
 }
 
 static void wait_for_outer(void *arg)
@@ -97,26 +95,34 @@ static void expect_free(void)
     EXPECT(!outer.owner && outer.head == outer.tail && !outer.sleepers);
 }
 
+static void use_lock_ops(const struct pv_lock_ops *ops)
+{
+    replace_op(PV_INDEX(lock.lock_wait), ops->lock_wait);
+    replace_op(PV_INDEX(lock.lock_kick), ops->lock_kick);
+    replace_op(PV_INDEX(lock.vcpu_is_preempted), ops->vcpu_is_preempted);
+}
+
+/* step_act_at_each, with these ops in place of the backend's. */
+static void step_with_lock_ops(struct race *race, u32 least, const struct pv_lock_ops *ops)
+{
+    real = pv_ops.lock;
+    use_lock_ops(ops);
+    step_act_at_each(race, least);
+    use_lock_ops(&real);
+}
+
 static void act_at_each_instruction(void (*act)(struct trap_frame *frame))
 {
-    memcpy(&real_wait, &pv_ops.lock.lock_wait, sizeof(real_wait));
-    memcpy(&real_kick, &pv_ops.lock.lock_kick, sizeof(real_kick));
-    memcpy(&real_is_preempted, &pv_ops.lock.vcpu_is_preempted, sizeof(real_is_preempted));
+    static const struct pv_lock_ops ops = {sleep_until_kicked, note_kick, holder_is_preempted};
+
     play.race = (struct race){
         .prepare = let_holder_take_both, .run = wait_for_outer, .act = act, .check = expect_free};
     play.sleeps = play.lost = 0;
-    replace_op(PV_INDEX(lock.lock_wait), sleep_until_kicked);
-    replace_op(PV_INDEX(lock.lock_kick), note_kick);
-    replace_op(PV_INDEX(lock.vcpu_is_preempted), holder_is_preempted);
-    step_act_at_each(&play.race, 200);
-    replace_op(PV_INDEX(lock.vcpu_is_preempted), real_is_preempted);
-    replace_op(PV_INDEX(lock.lock_kick), real_kick);
-    replace_op(PV_INDEX(lock.lock_wait), real_wait);
+    step_with_lock_ops(&play.race, 200, &ops);
     EXPECT(play.sleeps > 50);
     EXPECT_EQ(play.lost, 0);
 }
 
-/* The unlocker sees the sleeper, or the waiter sees that it has the lock. */
 static void unlock_outer(struct trap_frame *frame)
 {
     (void)frame;
@@ -166,7 +172,7 @@ static void sleep_for_a_kick(const u8 *byte, u8 value)
     const u64 end = pv_clock_ns() + NS_PER_S;
 
     if (byte != &outer.head) {
-        real_wait(byte, value);
+        real.lock_wait(byte, value);
         return;
     }
     if (READ_ONCE(*byte) != value)
@@ -181,7 +187,7 @@ static void note_kick_of_waiter(u32 cpu)
 {
     if (cpu == WAITER)
         WRITE_ONCE(slow.kicked, true);
-    real_kick(cpu);
+    real.lock_kick(cpu);
 }
 
 /* A waiter does not spin. */
@@ -232,13 +238,12 @@ static void expect_served(void)
 
 SOAK_TEST(race, lock_is_waited_for_at_each_instruction_of_its_unlock, lock_wait, lock_kick)
 {
+    static const struct pv_lock_ops ops = {sleep_for_a_kick, note_kick_of_waiter,
+                                           every_cpu_is_preempted};
     struct thread *t;
 
     NEEDS_BARE_OPS;
     NEEDS_CPUS(2);
-    memcpy(&real_wait, &pv_ops.lock.lock_wait, sizeof(real_wait));
-    memcpy(&real_kick, &pv_ops.lock.lock_kick, sizeof(real_kick));
-    memcpy(&real_is_preempted, &pv_ops.lock.vcpu_is_preempted, sizeof(real_is_preempted));
     memset(&slow, 0, sizeof(slow));
     slow.race = (struct race){.prepare = take_outer,
                               .run = unlock_slowly,
@@ -246,13 +251,7 @@ SOAK_TEST(race, lock_is_waited_for_at_each_instruction_of_its_unlock, lock_wait,
                               .check = expect_served};
     t = thread_start("waiter", WAITER, wait_in_turn, NULL);
     REQUIRE(t);
-    replace_op(PV_INDEX(lock.lock_wait), sleep_for_a_kick);
-    replace_op(PV_INDEX(lock.lock_kick), note_kick_of_waiter);
-    replace_op(PV_INDEX(lock.vcpu_is_preempted), every_cpu_is_preempted);
-    step_act_at_each(&slow.race, 15);
-    replace_op(PV_INDEX(lock.vcpu_is_preempted), real_is_preempted);
-    replace_op(PV_INDEX(lock.lock_kick), real_kick);
-    replace_op(PV_INDEX(lock.lock_wait), real_wait);
+    step_with_lock_ops(&slow.race, 15, &ops);
     WRITE_ONCE(slow.over, true);
     thread_join(t);
     EXPECT_EQ(slow.lost, 0);

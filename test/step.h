@@ -10,13 +10,12 @@
  *   switch  between calls step_yield: the other threads of this CPU run there, as they would after
  *           a preemption at this instruction.
  *
- * test/race.c has tests of the first and third kind, test/race_ops.c and test/race_lock.c of the
- * second. The code that is stepped may contain ops, locks, system
- * calls of a hypervisor, and switches of threads: stepping continues in the thread that is switched
- * to until it restores its own flags. User mode ends the stepping, and so does a hlt, because the
- * trap would come between sti and hlt, where the CPU takes no interrupt. An interrupt's handler is
- * not stepped, because the CPU clears RFLAGS.TF on the way in; step_through_interrupt starts inside
- * by a breakpoint.
+ * test/race.c has tests of the first and third kind, test/race_ops.c, race_lines.c and race_lock.c
+ * of the second. The code that is stepped may contain ops, locks, system calls of a hypervisor, and
+ * switches of threads: stepping continues in the thread that is switched to until it restores its
+ * own flags. User mode ends the stepping, and so does a hlt, because the trap would come between
+ * sti and hlt, where the CPU takes no interrupt. An interrupt's handler is not stepped, because the
+ * CPU clears RFLAGS.TF on the way in; step_through_interrupt starts inside by a breakpoint.
  */
 #ifndef TEST_STEP_H
 #define TEST_STEP_H
