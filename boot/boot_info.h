@@ -119,7 +119,7 @@ struct boot_info {
 };
 
 /*
- * A stretch of physical memory that can be read: the byte of address start + i is base[i]. The
+ * A segment of physical memory that can be read: the byte of address start + i is base[i]. The
  * parsers see memory only through one of these, so the host's tests and fuzzers can hand them any
  * bytes at all. Nothing lies at address 0: there it means "not present". The two are aligned alike.
  */

@@ -30,7 +30,7 @@
 #define CPUID_NX  (1 << 20)
 
 #define PTE_TABLE 0x03		/* present, writable */
-#define PTE_LARGE 0x83		/* and 2 MiB */
+#define PTE_PSE 0x83		/* and 2 MiB */
 
 	.section .boot.header, "a"
 	.balign	8
@@ -117,7 +117,7 @@ start32:
 
 	/* The first 4 GiB in pages of 2 MiB, and the tables above them: see boot_pml4. */
 	movl	$PHYS(boot_pd), %edi
-	movl	$PTE_LARGE, %eax
+	movl	$PTE_PSE, %eax
 	xorl	%ecx, %ecx
 1:	movl	%eax, (%edi,%ecx,8)
 	addl	$0x200000, %eax

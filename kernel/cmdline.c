@@ -29,7 +29,7 @@ struct word {
 
 static const struct word words[] = {
     WORD("run=", run),           WORD("pv=", pv),
-    WORD("test=", test),         WORD("plant=", plant),
+    WORD("test=", test),         WORD("inject=", inject),
     WORD("platform=", platform), WORD("echo=", echo),
     WORD("log=", log),           WORD("evtchn=", evtchn),
     WORD("soak=", soak),         WORD("mutate=", mutate),

@@ -29,10 +29,10 @@ enum log_level {
 extern const char log_levels[][6]; /* their names */
 
 struct cmdline {
-    char run[CMDLINE_VALUE_MAX];      /* run=PAYLOAD     default "suite" */
-    char pv[CMDLINE_VALUE_MAX];       /* pv=BACKEND      "" means: the detected one */
-    char test[CMDLINE_VALUE_MAX];     /* test=GLOB[,GLOB...]  default "*" */
-    char plant[CMDLINE_VALUE_MAX];    /* plant=FAULT     a fault planted on purpose, "" for none */
+    char run[CMDLINE_VALUE_MAX];    /* run=PAYLOAD     default "suite" */
+    char pv[CMDLINE_VALUE_MAX];     /* pv=BACKEND      "" means: the detected one */
+    char test[CMDLINE_VALUE_MAX];   /* test=GLOB[,GLOB...]  default "*" */
+    char inject[CMDLINE_VALUE_MAX]; /* inject=FAULT     a fault injected on purpose, "" for none */
     char platform[CMDLINE_VALUE_MAX]; /* platform=NAME   where the caller believes we are, or "" */
     char echo[CMDLINE_VALUE_MAX];     /* echo=TOKEN      someone at the console will type TOKEN */
     char evtchn[CMDLINE_VALUE_MAX];   /* evtchn=2l|fifo  event channels; "": FIFO if Xen has it */

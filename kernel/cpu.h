@@ -10,7 +10,7 @@
 
 struct thread;
 struct call;
-struct trap_taker;
+struct trap_handler;
 
 /* Counted since boot. A line's interrupt that comes when nobody handles the line is unexpected. */
 struct irq_counts {
@@ -23,7 +23,7 @@ struct cpu {
 
     /* Interrupts (kernel/irq.c): the frame of the one that is handled, or NULL. */
     const struct trap_frame *irq_frame;
-    struct trap_taker *hidden; /* the interrupted code's */
+    struct trap_handler *hidden; /* the interrupted code's */
     struct irq_counts irqs;
     u32 in_nmi; /* NMI handlers that run here */
 
@@ -39,7 +39,7 @@ struct cpu {
     struct timer slice;
     u32 bound; /* threads that run here only: while there are any, the CPU stays */
 
-    /* kernel/smp.c, kernel/call.c */
+    /* kernel/smp.c, kernel/smp_call.c */
     bool online;
     bool closing;            /* smp_down waits: no thread may be bound to this CPU */
     bool start_wanted;       /* the CPU has been started and has not begun */

@@ -24,6 +24,6 @@ void fpu_init(void)
         finish(VERDICT_ERROR, "the platform refuses SSE (CR4.OSFXSR, OSXMMEXCPT)");
     if (pv_write_cr0((pv_read_cr0() | CR0_MP) & ~(u64)CR0_EM) & CR0_EM)
         finish(VERDICT_ERROR, "the platform refuses the FPU (CR0.EM)");
-    pv_clear_fpu_trap();
+    pv_clts();
     __asm__ volatile("fninit\n\tldmxcsr %0" : : "m"(mxcsr));
 }

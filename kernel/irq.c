@@ -48,7 +48,7 @@ static struct cpu *enter(const struct trap_frame *frame)
 
     if (!(frame->rflags & PV_FLAG_IF))
         panic_frame(frame, "an interrupt came while interrupts were disabled");
-    check_disabled(frame, "an upcall was made");
+    check_disabled(frame, "a callback was made");
     c->irq_frame = frame;
     c->hidden = c->thread->taker;
     c->thread->taker = NULL;

@@ -28,7 +28,7 @@ int irq_release(u32 line);
  */
 void irq_set_ipi_handler(enum pv_ipi kind, void (*handler)(void));
 
-/* The upcalls. */
+/* The callbacks. */
 void irq_on_interrupt(struct trap_frame *frame, u32 line);
 void irq_on_timer(struct trap_frame *frame);
 void irq_on_ipi(struct trap_frame *frame, enum pv_ipi kind);

@@ -2,7 +2,7 @@
 #include "kernel/lifecycle.h"
 #include "kernel/console.h"
 
-/* Written: by upcalls on CPU 0, the only CPU that is up during a suspend. */
+/* Written: by callbacks on CPU 0, the only CPU that is up during a suspend. */
 struct lifecycle lifecycle;
 
 void lifecycle_suspend(void)

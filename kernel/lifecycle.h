@@ -1,6 +1,6 @@
 /*
- * What whoever runs this machine may ask of it, by upcalls (pv/upcalls.h): to be saved and to go
- * on, to end, to use more or less memory.
+ * What whoever runs this machine may ask of it, by callbacks (pv/callbacks.h): to be saved and to
+ * go on, to end, to use more or less memory.
  */
 #ifndef KERNEL_LIFECYCLE_H
 #define KERNEL_LIFECYCLE_H

@@ -11,7 +11,7 @@
 #include "kernel/kernel.h"
 #include "kernel/named.h"
 #include "kernel/panic.h"
-#include "kernel/plant.h"
+#include "kernel/inject.h"
 #include "kernel/sites.h"
 #include "kernel/smp.h"
 #include "kernel/thread.h"
@@ -101,17 +101,17 @@ static void force_backend(void)
              detected);
 }
 
-/* plant=, mutate=: something wrong, which must be noticed. */
+/* inject=, mutate=: something wrong, which must be noticed. */
 static void misbehave(void)
 {
-    const struct plant *plant = plant_wanted(PLANT_EARLY);
+    const struct injected_fault *fault = inject_wanted(INJECT_EARLY);
 
     if (cmdline.mutate[0])
         check("mutate=", cmdline.mutate, mutate(cmdline.mutate));
     if (cmdline.check[0])
         check("check=", cmdline.check, check_ops(cmdline.check));
-    if (plant)
-        plant->run();
+    if (fault)
+        fault->run();
 }
 
 static void report_modules(const struct boot_info *info)

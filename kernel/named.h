@@ -1,5 +1,5 @@
 /*
- * What PAYLOAD, PLANT and their like register: the linker gathers each kind in a section, which is
+ * What PAYLOAD, INJECT and their like register: the linker gathers each kind in a section, which is
  * an array of structs that begin with their name.
  */
 #ifndef KERNEL_NAMED_H

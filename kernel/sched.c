@@ -11,7 +11,7 @@
 #include "kernel/smp.h"
 #include "kernel/thread.h"
 #include "mm/space.h"
-#include "pv/patch.h"
+#include "pv/patch/patch.h"
 
 #define SLICE_NS (10 * NS_PER_MS)
 

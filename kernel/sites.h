@@ -1,9 +1,9 @@
-/* What became of the calls of ops (pv/patch.h), for people and for the benchmark. */
+/* What became of the calls of ops (pv/patch/patch.h), for people and for the benchmark. */
 #ifndef KERNEL_SITES_H
 #define KERNEL_SITES_H
 
 #include "kernel/symtab.h"
-#include "pv/patch.h"
+#include "pv/patch/patch.h"
 
 /* Patches the sites, unless "nopatch" is said; lists them if "pv.sites" is. */
 void sites_init(void);

@@ -1,6 +1,6 @@
 /*
  * The other CPUs: bringing them up and down, calling functions on them, stopping them
- * (kernel/smp.c, kernel/call.c).
+ * (kernel/smp.c, kernel/smp_call.c).
  */
 #ifndef KERNEL_SMP_H
 #define KERNEL_SMP_H
@@ -71,7 +71,7 @@ void smp_stop_others(void);
 bool smp_is_alone(void); /* this CPU has stopped the others */
 void smp_print_stopped(void);
 
-/* The upcalls. The second is true if the NMI came to stop this CPU: then it does not return. */
+/* The callbacks. The second is true if the NMI came to stop this CPU: then it does not return. */
 void smp_on_call(void);
 bool smp_stop_nmi(const struct trap_frame *frame);
 

@@ -50,7 +50,7 @@ static void report(const struct left_off *l)
                  l->first + l->count - 1, last, why);
 }
 
-static void leave_off(struct left_off *l, u32 cpu, int error)
+static void note_cpu_left_off(struct left_off *l, u32 cpu, int error)
 {
     if (l->error != error || l->first + l->count != cpu) {
         report(l);
@@ -74,7 +74,7 @@ void smp_init(void)
         const int error = smp_up_within(cpu, limit);
 
         if (error)
-            leave_off(&left_off, cpu, error);
+            note_cpu_left_off(&left_off, cpu, error);
         if (error == -ETIME)
             limit = MAX(limit / 2, LEAST_LIMIT_NS);
     }

@@ -3,7 +3,7 @@
  * May change nothing but the flags. See kernel/stack.h.
  */
 #include "pv/cpu_area.h"
-#include "pv/trap_frame.inc"
+#include "pv/entry/trap_frame.inc"
 
 #define OVERFLOW_STACK_SIZE 8192
 

@@ -39,7 +39,7 @@ struct user_state;
 struct thread {
     u64 sp; /* where switch.S left its registers, while it does not run */
     u64 stack_limit;
-    struct trap_taker *taker; /* kernel/trap.c: the innermost */
+    struct trap_handler *taker; /* kernel/trap.c: the innermost */
     /* If set, called when the thread has come onto a CPU, and before it goes off one. */
     void (*on_switch)(struct thread *thread, bool has_come);
     struct user_state *user;  /* kernel/user.c: it is in user mode, or on the way */

@@ -11,7 +11,7 @@
 #include "pv/ex_table.h"
 #include "lib/string.h"
 #include "mm/space.h"
-#include "pv/patch.h"
+#include "pv/patch/patch.h"
 
 _Static_assert(!offsetof(struct fault, taker.saved), "try.S knows the layout");
 
@@ -35,20 +35,20 @@ const char *exception_name(u64 vector)
     return vector < ARRAY_SIZE(names) && names[vector][0] ? names[vector] : "reserved vector";
 }
 
-void trap_push(struct trap_taker *taker)
+void trap_push(struct trap_handler *taker)
 {
     taker->outer = this_thread()->taker;
     this_thread()->taker = taker;
 }
 
-void trap_pop(struct trap_taker *taker)
+void trap_pop(struct trap_handler *taker)
 {
     this_thread()->taker = taker->outer;
 }
 
 static bool take(struct trap_frame *frame, u64 fault_address)
 {
-    struct trap_taker *taker = this_thread()->taker;
+    struct trap_handler *taker = this_thread()->taker;
 
     if (!taker)
         return false;
@@ -71,7 +71,7 @@ static bool take(struct trap_frame *frame, u64 fault_address)
  * fault_try returns once more: false. The frame may be one that pv_iret could not load, so only IF
  * of its flags is kept: C code wants DF, TF and AC clear.
  */
-static void take_fault(struct trap_taker *taker, struct trap_frame *frame, u64 fault_address)
+static void take_fault(struct trap_handler *taker, struct trap_frame *frame, u64 fault_address)
 {
     struct fault *f = (struct fault *)taker;
 
@@ -170,7 +170,7 @@ static void on_nmi(struct trap_frame *frame)
 
 void trap_init(void)
 {
-    static const struct pv_upcalls upcalls = {
+    static const struct pv_callbacks callbacks = {
         .exception = on_exception,
         .nmi = on_nmi,
         .syscall = on_syscall,
@@ -187,6 +187,6 @@ void trap_init(void)
         .memory_target = lifecycle_memory_target,
     };
 
-    pv_set_upcalls(&upcalls);
+    pv_set_callbacks(&callbacks);
     pv_trap_init();
 }

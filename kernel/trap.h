@@ -24,19 +24,19 @@ enum {
  * Who takes a trap instead of the kernel's panic, once: a PV_TRY block, or user_run. The thread
  * goes on where save_for_caller (lib/registers.inc) was. take may change the frame before.
  */
-struct trap_taker {
+struct trap_handler {
     u64 saved[8]; /* first: try.S and user_enter.S put them there */
-    struct trap_taker *outer;
-    void (*take)(struct trap_taker *taker, struct trap_frame *frame, u64 fault_address);
+    struct trap_handler *outer;
+    void (*take)(struct trap_handler *taker, struct trap_frame *frame, u64 fault_address);
 };
 
 /* The next trap of this thread is its, before those who were there already; or no more. */
-void trap_push(struct trap_taker *taker);
-void trap_pop(struct trap_taker *taker);
+void trap_push(struct trap_handler *taker);
+void trap_pop(struct trap_handler *taker);
 
 /* What became of a PV_TRY block. */
 struct fault {
-    struct trap_taker taker;
+    struct trap_handler taker;
     bool caught;
     u64 vector, error, rip;
     u64 address; /* of a page fault */
@@ -49,7 +49,7 @@ struct fault {
 typedef bool trap_hook(struct trap_frame *frame);
 extern trap_hook *debug_hook, *nmi_hook, *failsafe_hook;
 
-/* Hands the kernel's upcalls to pv/ and makes exceptions arrive. */
+/* Hands the kernel's callbacks to pv/ and makes exceptions arrive. */
 void trap_init(void);
 
 /* A vector as the manuals write it, "#PF", or what else came by a trap_frame of this vector. */

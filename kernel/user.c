@@ -21,9 +21,9 @@ void user_go(struct trap_frame *frame, enum user_entry entry, u64 sp)
 
 /*
  * A trap of the kernel itself while user mode is being entered or left is the doing of the frame
- * that was to be loaded: nothing else runs between user_go and the next upcall.
+ * that was to be loaded: nothing else runs between user_go and the next callback.
  */
-static void end_user_run(struct trap_taker *taker, struct trap_frame *frame, u64 fault_address)
+static void end_user_run(struct trap_handler *taker, struct trap_frame *frame, u64 fault_address)
 {
     struct user_state *user = (struct user_state *)taker;
 

@@ -35,8 +35,8 @@ struct user_exit {
 struct user_exit user_run(struct trap_frame *frame, enum user_entry entry);
 
 /*
- * If set, called by every upcall that ends a user_run, in its context and with its frame: a test's
- * view of the kernel's state there.
+ * If set, called by every callback that ends a user_run, in its context and with its frame: a
+ * test's view of the kernel's state there.
  */
 extern void (*user_left_hook)(const struct trap_frame *frame);
 
@@ -46,7 +46,7 @@ extern void (*user_left_hook)(const struct trap_frame *frame);
  * it.
  */
 struct user_state {
-    struct trap_taker taker;
+    struct trap_handler taker;
     u64 sp; /* where the kernel's stack goes on */
     struct trap_frame *frame;
     struct user_exit exit;

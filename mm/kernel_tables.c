@@ -1,7 +1,7 @@
 /*
  * The kernel's own page tables, built before there is an allocator or a direct map: every table is
  * filled in a buffer here and copied to its frame by the op early_map. What shall lie where is
- * listed first, in stretches; the rest is a walk over all addresses, in the largest leaves that
+ * listed first, in segments; the rest is a walk over all addresses, in the largest leaves that
  * fit.
  *
  *   text               read, execute
@@ -30,18 +30,18 @@ extern const struct pv_guards _guards_start[], _guards_end[];
 
 /* Where they overlap, the first one counts. */
 /* Written: by kernel_tables_build, at boot on one CPU. */
-static struct stretch {
+static struct segment {
     u64 start, end;
     u64 value; /* of the leaf for start, its frame growing from there on; 0: not mapped */
-} stretches[BOOT_REGIONS_MAX + 6];
-static u32 nr_stretches;
+} segments[BOOT_REGIONS_MAX + 6];
+static u32 nr_segments;
 
 /*
  * Written: at boot on one CPU. Guarded by: the lock of mm/frame.c after that, under which
  * kernel_tables_open takes tables.
  */
 static struct {
-    bool write; /* and leave out what is_later says; else only count */
+    bool write; /* and leave out what is_deferred says; else only count */
     u64 next_table;
     u64 fixmap;
     u64 buffer[PT_LEVELS][PT_ENTRIES];
@@ -49,8 +49,8 @@ static struct {
 
 static void add(u64 base, u64 start_pa, u64 end_pa, u64 flags)
 {
-    stretches[nr_stretches++] =
-        (struct stretch){base + start_pa, base + end_pa, flags ? start_pa | flags : 0};
+    segments[nr_segments++] =
+        (struct segment){base + start_pa, base + end_pa, flags ? start_pa | flags : 0};
 }
 
 static u64 region_flags(const struct boot_region *r)
@@ -69,7 +69,7 @@ static u64 region_flags(const struct boot_region *r)
     }
 }
 
-static void list_stretches(const struct boot_info *info)
+static void list_segments(const struct boot_info *info)
 {
     const u64 text = (u64)_text_start - VIRT_BASE, data = (u64)_data_start - VIRT_BASE;
 
@@ -98,7 +98,7 @@ static void list_stretches(const struct boot_info *info)
 static u64 value_at(u64 va, u64 *next)
 {
     *next = 0;
-    for (const struct stretch *s = stretches; s < stretches + nr_stretches; s++) {
+    for (const struct segment *s = segments; s < segments + nr_segments; s++) {
         const bool before = va < s->start;
 
         if (va < s->end && (before ? s->start : s->end) - 1 < *next - 1)
@@ -122,7 +122,7 @@ static void leave_out_guards(u64 *table, u64 base)
  * Is the entry of level 2 for va, where value goes on for run bytes, for RAM that nobody uses? It
  * can be mapped when somebody will. Large leaves need no table, so they are not put off.
  */
-static bool is_later(u64 va, u64 value, u64 run)
+static bool is_deferred(u64 va, u64 value, u64 run)
 {
     const u64 pfn = value_pfn(value).n;
 
@@ -154,10 +154,10 @@ static u32 build_entry(int level, u64 va, u64 *slot, u32 left)
     if (run >= span && !value)
         return 1;
     if (run >= span && va < VMAP_BASE && mm_traits.leaf_levels >> level & 1) {
-        *slot = entry_raw(level, value | PTE_LARGE);
+        *slot = entry_raw(level, value | PTE_PSE);
         return 1;
     }
-    if (level == 2 && b.write && is_later(va, value, run))
+    if (level == 2 && b.write && is_deferred(va, value, run))
         return 1;
     *slot = entry_raw(level, pte_value(PFN(build(level - 1, va)), TABLE_FLAGS));
     return 1;
@@ -187,7 +187,7 @@ static u64 build(int level, u64 base)
 /* The first frame may want one more for the root's alignment than a count from 0 does. */
 u64 kernel_tables_count(const struct boot_info *info)
 {
-    list_stretches(info);
+    list_segments(info);
     build(PT_LEVELS, 0);
     return b.next_table + mm_traits.root_pages - 1;
 }
@@ -210,7 +210,7 @@ void kernel_tables_open(pfn_t first, u64 count)
         const pfn_t table = PFN(b.next_table);
         u64 next, value = value_at(va, &next);
 
-        if (!is_later(va, value, next - va))
+        if (!is_deferred(va, value, next - va))
             continue;
         b.next_table++;
         pv_init_ptes(pfn_to_va(table), value, PT_ENTRIES);

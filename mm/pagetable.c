@@ -100,7 +100,7 @@ static void walk(const struct mm_space *s, u64 va, int wanted, struct path *p)
         if (level == wanted)
             return;
         p->value = entry_value(level, READ_ONCE(*p->slot[level]));
-        if (!(p->value & PTE_PRESENT) || p->value & PTE_LARGE)
+        if (!(p->value & PTE_PRESENT) || p->value & PTE_PSE)
             return;
         table = value_pfn(p->value);
     }
@@ -255,7 +255,7 @@ static bool is_large(const struct mm_space *s, u64 va, u64 count)
     struct path p;
 
     walk(s, va, 1, &p);
-    return p.value & PTE_LARGE && va % pt_span(p.level) == 0 &&
+    return p.value & PTE_PSE && va % pt_span(p.level) == 0 &&
            count == pt_span(p.level) >> PAGE_SHIFT;
 }
 
@@ -342,7 +342,7 @@ int mm_map_large(struct mm_space *s, u64 va, pfn_t pfn, int level, u32 prot)
     enter(s);
     error = check_pages(s, va, pages, false);
     if (!error)
-        error = map_run(s, va, level, pte_value(pfn, leaf_flags(s, prot) | PTE_LARGE), 1);
+        error = map_run(s, va, level, pte_value(pfn, leaf_flags(s, prot) | PTE_PSE), 1);
     leave(s);
     return error;
 }
@@ -379,11 +379,11 @@ int mm_map_new(struct mm_space *s, u64 va, u64 count, u32 prot, u32 flags, u32 o
 static void protect_one(struct mm_space *s, u64 *slot, u64 flags)
 {
     const u64 keep = PTE_FRAME_MASK | PTE_ACCESSED | PTE_DIRTY | PTE_FOREIGN;
-    const pte_t old = s->live ? pv_protect_start((pte_t *)slot) : (pte_t){*slot};
+    const pte_t old = s->live ? pv_ptep_modify_prot_start((pte_t *)slot) : (pte_t){*slot};
     const pte_t changed = pv_make_pte((pv_pte_val(old) & keep) | flags);
 
     if (s->live)
-        pv_protect_commit((pte_t *)slot, old, changed);
+        pv_ptep_modify_prot_commit((pte_t *)slot, old, changed);
     else
         *slot = changed.raw;
 }
@@ -445,7 +445,7 @@ static void free_below(pfn_t table, int level, u32 slots)
 
         if (!(value & PTE_PRESENT) || value & PTE_FOREIGN)
             continue;
-        if (level > 1 && !(value & PTE_LARGE)) {
+        if (level > 1 && !(value & PTE_PSE)) {
             free_below(pfn, level - 1, PT_ENTRIES);
             frame_get(pfn)->used = 0;
             frame_free(pfn, 0);

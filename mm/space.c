@@ -58,7 +58,7 @@ struct mm_space *mm_space_current(void)
 void mm_cpu_enter(void)
 {
     __atomic_fetch_or(&cpus, 1ull << pv_this_cpu(), __ATOMIC_SEQ_CST);
-    pv_flush_all();
+    pv_flush_tlb_kernel();
 }
 
 /* Who asked this CPU before it left is answered first. */
@@ -93,11 +93,11 @@ static void flush_here(const struct mm_space *s, u64 va, u64 count)
 {
     if (count <= 16)
         for (u64 i = 0; i < count; i++)
-            pv_flush_one(va + i * PAGE_SIZE);
+            pv_flush_tlb_one(va + i * PAGE_SIZE);
     else if (s == &mm_kernel)
-        pv_flush_all();
+        pv_flush_tlb_kernel();
     else
-        pv_flush_user();
+        pv_flush_tlb_user();
 }
 
 /* No lock is held, since other CPUs are waited for. */
@@ -110,8 +110,8 @@ void mm_flush(const struct mm_space *s, u64 va, u64 count)
     set = users_of(s);
     if (set & me)
         flush_here(s, va, count);
-    if (set & ~me && pv_flush_others(set, count == 1 ? va : ~0ull))
-        pv_panic("flush_others", "of CPUs %llx one is gone", (unsigned long long)set);
+    if (set & ~me && pv_flush_tlb_others(set, count == 1 ? va : ~0ull))
+        pv_panic("flush_tlb_others", "of CPUs %llx one is gone", (unsigned long long)set);
     __atomic_fetch_sub(&flushers, 1, __ATOMIC_SEQ_CST);
     pv_lazy_flush();
     pv_restore_fl(flags);
@@ -143,10 +143,10 @@ void mm_space_switch(struct mm_space *s)
     if (s == current_here())
         return;
     __atomic_store_n(&current[pv_this_cpu()], s, __ATOMIC_SEQ_CST);
-    pv_write_root(s->root);
+    pv_write_cr3(s->root);
 }
 
-static int go_live(struct mm_space *s)
+static int publish_space(struct mm_space *s)
 {
     int error = 0;
 
@@ -164,7 +164,7 @@ static int go_live(struct mm_space *s)
  */
 int mm_space_activate(struct mm_space *s)
 {
-    const int error = go_live(s);
+    const int error = publish_space(s);
     struct mm_space *left;
     u64 flags;
 

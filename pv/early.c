@@ -66,4 +66,4 @@ static void on_nmi(struct trap_frame *frame)
     boot_early_nmis++;
 }
 
-const struct pv_upcalls pv_early_upcalls = {.exception = on_exception, .nmi = on_nmi};
+const struct pv_callbacks pv_early_callbacks = {.exception = on_exception, .nmi = on_nmi};

@@ -8,7 +8,7 @@
 void pv_early_use(const struct pv_backend *backend);
 
 /* Where exceptions and pv_panic lead until the kernel has set its own. */
-extern const struct pv_upcalls pv_early_upcalls;
+extern const struct pv_callbacks pv_early_callbacks;
 __noreturn void pv_early_panic(const char *op, const char *what);
 
 #endif

@@ -54,7 +54,7 @@ enum {
 #define PTE_PCD      (1ull << 4)
 #define PTE_ACCESSED (1ull << 5)
 #define PTE_DIRTY    (1ull << 6)
-#define PTE_LARGE    (1ull << 7) /* above level 1: a leaf */
+#define PTE_PSE      (1ull << 7) /* above level 1: a leaf */
 #define PTE_GLOBAL   (1ull << 8)
 #define PTE_NX       (1ull << 63)
 /*
@@ -122,7 +122,7 @@ enum pv_fixmap {
     FIX_IOAPIC,
     FIX_HPET,
     FIX_SHARED,
-    FIX_TEXT, /* FIX_TEXT_PAGES of them: pv/patch.c */
+    FIX_TEXT, /* FIX_TEXT_PAGES of them: pv/patch/patch.c */
     FIX_COUNT = PT_ENTRIES,
 };
 

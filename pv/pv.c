@@ -5,10 +5,10 @@
 #include "lib/format.h"
 #include "lib/string.h"
 #include "pv/early.h"
-#include "pv/patch.h"
+#include "pv/patch/patch.h"
 
 /* Written: early, on one CPU, and when another backend is forced; so are all variables here. */
-const struct pv_upcalls *pv_upcalls = &pv_early_upcalls;
+const struct pv_callbacks *pv_callbacks = &pv_early_callbacks;
 const void *pv_vector_entry, *pv_vector_entry_isolated;
 
 /* In order of preference: what knows the hypervisor best comes first, bare metal last. */
@@ -29,9 +29,9 @@ static const struct pv_backend *selected; /* Written: by pv_select */
 static enum boot_protocol entry_protocol;
 static u64 entry_loader_info;
 
-void pv_set_upcalls(const struct pv_upcalls *upcalls)
+void pv_set_callbacks(const struct pv_callbacks *callbacks)
 {
-    pv_upcalls = upcalls;
+    pv_callbacks = callbacks;
 }
 
 const char *pv_backend_name(void)

@@ -2,7 +2,7 @@
  * The table of paravirtual ops, and the calls that go through it. ops.def is the contract; this
  * file turns it into C. A backend (struct pv_backend) is a set of class tables; pv_select copies
  * one set into the flat pv_ops, and from then on pv_NAME(…) is a call through its slot. Later each
- * call site is rewritten to be what its op is here (pv/patch.h).
+ * call site is rewritten to be what its op is here (pv/patch/patch.h).
  */
 #ifndef PV_PV_H
 #define PV_PV_H
@@ -12,7 +12,7 @@
 #include "pv/cpuid.h"
 #include "pv/features.h"
 #include "pv/mmu_types.h"
-#include "pv/upcalls.h"
+#include "pv/callbacks.h"
 
 /* The few error numbers that ops return, negated; the values are Xen's and POSIX's (xen/errno.h).
  */
@@ -82,7 +82,7 @@ struct pv_ops {
 #undef PV_CLASS_END
 };
 
-extern struct pv_ops pv_ops; /* changed by pv_set_op only (pv/patch.h) */
+extern struct pv_ops pv_ops; /* changed by pv_set_op only (pv/patch/patch.h) */
 
 /* The number of an op, by its field: PV_INDEX(cpu.iret). */
 #define PV_INDEX(field) ((u32)(offsetof(struct pv_ops, field) / sizeof(void *)))
@@ -107,7 +107,7 @@ extern struct pv_ops pv_ops; /* changed by pv_set_op only (pv/patch.h) */
 #undef PV_CLASS_END
 
 #ifndef PV_NO_SITES
-#include "pv/hot.h"
+#include "pv/patch/hot.h"
 #endif
 
 /* Disables interrupts; pv_restore_fl of what it returns makes them what they were. */

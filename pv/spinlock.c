@@ -1,6 +1,6 @@
 /* See pv/spinlock.h. */
 #include "pv/spinlock.h"
-#include "pv/upcalls.h"
+#include "pv/callbacks.h"
 
 enum {
     SPINS = 4096,        /* before a waiter sleeps, and between looks for a deadlock */
@@ -31,7 +31,7 @@ static void no_preemption(void)
 static void preemption(void)
 {
     if (pv_count_spinlock(-1) && pv_save_fl() & PV_FLAG_IF)
-        pv_upcalls->reschedule();
+        pv_callbacks->reschedule();
 }
 
 /* Follows who waits for whom: does that lead back to this CPU? */

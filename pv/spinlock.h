@@ -2,7 +2,7 @@
  * Spinlocks: who comes first gets it first. Whoever waits for long gives its time to the platform
  * (op lock_wait), since the holder's vCPU may be the one that wants it, and is kicked by the CPU
  * that unlocks. While a CPU holds a lock its thread is neither preempted nor moved, and it MUST NOT
- * block or wait for another CPU by other means (smp_call, flush_others).
+ * block or wait for another CPU by other means (smp_call, flush_tlb_others).
  *
  * A lock that an interrupt's handler takes too is taken by the irqsave form everywhere else.
  */

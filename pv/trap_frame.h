@@ -23,7 +23,7 @@
 #define VECTOR_FAILSAFE  0x103 /* Xen PV: a segment could not be reloaded */
 #define VECTOR_EVENT     0x104 /* Xen PV: the event callback */
 
-/* pv/vector_stubs.S: one for each of the above. */
+/* pv/entry/vector_stubs.S: one for each of the above. */
 #define VECTOR_STUBS     (VECTOR_EVENT + 1)
 #define VECTOR_STUB_SIZE 5
 

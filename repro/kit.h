@@ -63,7 +63,7 @@ void exercised(void);
 void dying_is_bad(const char *why);
 
 /*
- * STEP marks the step under suspicion, a statement or a block. plant=skip_step leaves it out, and
+ * STEP marks the step under suspicion, a statement or a block. inject=skip_step leaves it out, and
  * the repro must say "cannot tell" then: ./run.sh repro --skipped. So what the step yields starts
  * as something that no hypervisor returns, KIT_NOT_MADE or KIT_NOT_RUN, and is looked at before
  * exercised(). EVIDENCE does both: exercised() if the condition holds, else "cannot tell".

@@ -20,7 +20,7 @@
  *
  * Cannot tell: if Xen cannot write to the list after the switch.
  */
-#include "pv/patch.h"
+#include "pv/patch/patch.h"
 #include "repro/kit.h"
 
 #define NOT_MADE 0x5eed

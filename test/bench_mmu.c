@@ -89,11 +89,11 @@ BENCH_MMU(init_ptes, "ticks for 1 entry", pte_t *at = pfn_to_va(on.spare),
           at->raw = 0)
 BENCH_MMU(clear_ptes, "ticks for 1 entry, with set_pte", pte_t *at = slot(1), pv_clear_ptes(at, 1);
           pv_set_pte(at, on.entry))
-BENCH_MMU(get_and_clear_pte, "ticks with set_pte", pte_t *at = slot(1), pv_get_and_clear_pte(at);
+BENCH_MMU(ptep_get_and_clear, "ticks with set_pte", pte_t *at = slot(1), pv_ptep_get_and_clear(at);
           pv_set_pte(at, on.entry))
-BENCH_MMU(protect_start, "ticks with protect_commit", pte_t *at = slot(1),
-          pv_protect_commit(at, pv_protect_start(at), on.entry))
-BENCH_NOT(protect_commit, "counted with protect_start");
+BENCH_MMU(ptep_modify_prot_start, "ticks with ptep_modify_prot_commit", pte_t *at = slot(1),
+          pv_ptep_modify_prot_commit(at, pv_ptep_modify_prot_start(at), on.entry))
+BENCH_NOT(ptep_modify_prot_commit, "counted with ptep_modify_prot_start");
 
 /* Tables and roots. */
 BENCH_MMU(announce_table, "ticks with release_table", NOTHING, pv_announce_table(on.spare, 1);
@@ -102,14 +102,14 @@ BENCH_NOT(release_table, "counted with announce_table");
 BENCH_MMU(pin_root, "ticks with unpin_root", NOTHING, pv_pin_root(on.space.root);
           pv_unpin_root(on.space.root))
 BENCH_NOT(unpin_root, "counted with pin_root");
-BENCH_MMU(read_root, "ticks", NOTHING, pv_read_root())
-BENCH_MMU(write_root, "ticks", pfn_t root = pv_read_root(), pv_write_root(root))
+BENCH_MMU(read_cr3, "ticks", NOTHING, pv_read_cr3())
+BENCH_MMU(write_cr3, "ticks", pfn_t root = pv_read_cr3(), pv_write_cr3(root))
 
 /* The TLB, and batches. */
-BENCH_MMU(flush_one, "ticks", NOTHING, pv_flush_one(TEST_VA))
-BENCH_MMU(flush_user, "ticks", NOTHING, pv_flush_user())
-BENCH_MMU(flush_all, "ticks", NOTHING, pv_flush_all())
-BENCH_MMU(flush_others, "ticks for no CPU", NOTHING, pv_flush_others(0, TEST_VA))
+BENCH_MMU(flush_tlb_one, "ticks", NOTHING, pv_flush_tlb_one(TEST_VA))
+BENCH_MMU(flush_tlb_user, "ticks", NOTHING, pv_flush_tlb_user())
+BENCH_MMU(flush_tlb_kernel, "ticks", NOTHING, pv_flush_tlb_kernel())
+BENCH_MMU(flush_tlb_others, "ticks for no CPU", NOTHING, pv_flush_tlb_others(0, TEST_VA))
 BENCH_MMU(lazy_enter, "ticks with lazy_leave", NOTHING, pv_lazy_enter(); pv_lazy_leave())
 BENCH_NOT(lazy_leave, "counted with lazy_enter");
 BENCH_MMU(lazy_flush, "ticks with nothing to flush", NOTHING, pv_lazy_flush())

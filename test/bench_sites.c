@@ -74,11 +74,11 @@ AGAINST_BARE(read_cr2, USED(pv_read_cr2()),
              u64 a; __asm__ volatile("mov %%cr2, %0" : "=a"(a)); USED(a))
 AGAINST_BARE(write_cr2, pv_write_cr2(v),
              __asm__ volatile("mov %0, %%cr2" :: "D"(v)))
-AGAINST_BARE(read_root, USED(pv_read_root().n),
+AGAINST_BARE(read_cr3, USED(pv_read_cr3().n),
              u64 a; __asm__ volatile("mov %%cr3, %0" : "=a"(a)); USED(a >> PAGE_SHIFT))
-AGAINST_BARE(write_root, pv_write_root(mm_kernel.root),
+AGAINST_BARE(write_cr3, pv_write_cr3(mm_kernel.root),
              __asm__ volatile("mov %0, %%cr3" :: "D"(mm_kernel.root.n << PAGE_SHIFT) : "memory"))
-AGAINST_BARE(flush_one, pv_flush_one(v),
+AGAINST_BARE(flush_tlb_one, pv_flush_tlb_one(v),
              __asm__ volatile("invlpg (%0)" :: "D"(v) : "memory"))
 AGAINST_BARE(read_tsc, USED(pv_read_tsc()),
              u32 a, d; __asm__ volatile("rdtsc" : "=a"(a), "=d"(d)); USED(a | (u64)d << 32))

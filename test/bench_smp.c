@@ -126,8 +126,8 @@ BENCH_CALL_MANY(4)
     static void shoot_down_##n##_loop(u32 count) \
     { \
         for (; count; count--) { \
-            pv_flush_one(TEST_VA); \
-            pv_flush_others((1u << (n)) - 1, TEST_VA); \
+            pv_flush_tlb_one(TEST_VA); \
+            pv_flush_tlb_others((1u << (n)) - 1, TEST_VA); \
         } \
     } \
     BENCH(smp, shoot_down_on_##n##_cpus, "ticks") \

@@ -10,12 +10,12 @@
  */
 #include "kernel/cpu.h"
 #include "kernel/panic.h"
-#include "kernel/plant.h"
+#include "kernel/inject.h"
 #include "kernel/symtab.h"
 #include "kernel/thread.h"
 #include "lib/format.h"
 #include "lib/string.h"
-#include "pv/patch.h"
+#include "pv/patch/patch.h"
 #include "test/context.h"
 
 enum {
@@ -46,7 +46,7 @@ enum hot_op {
     NR_HOT
 };
 
-extern const u8 pv_hot_functions[]; /* pv/thunks.S: of each hot op, PV_HOT_SIZE bytes */
+extern const u8 pv_hot_functions[]; /* pv/patch/thunks.S: of each hot op, PV_HOT_SIZE bytes */
 
 /* One call of an op, on the wrapper's stack. */
 struct checked_call {
@@ -78,9 +78,9 @@ static u32 spinlocks_held(void)
 }
 
 /*
- * Return the function that called the op. A hot op is called through pv_hot_NAME (pv/thunks.S):
- * then the stack has, some words on, the address after its first instruction, a call of five bytes,
- * and after that the caller.
+ * Return the function that called the op. A hot op is called through pv_hot_NAME
+ * (pv/patch/thunks.S): then the stack has, some words on, the address after its first instruction,
+ * a call of five bytes, and after that the caller.
  */
 static const u8 *caller_of(const u8 *const *word)
 {

@@ -297,25 +297,25 @@ TEST(cpu, pmc_counts_or_is_absent, read_pmc)
     EXPECT_EQ(pv_read_pmc(1000, &after), -ENODEV);
 }
 
-TEST(cpu, fpu_trap_raises_nm_until_it_is_cleared, set_fpu_trap, clear_fpu_trap, read_cr0)
+TEST(cpu, stts_raises_nm_until_clts, stts, clts, read_cr0)
 {
     struct fault fault;
 
     INTERRUPTS_OFF
     {
-        pv_clear_fpu_trap();
+        pv_clts();
         EXPECT_EQ(pv_read_cr0() & CR0_TS, 0);
         PV_TRY(fault)
         __asm__ volatile("fnop");
         EXPECT(!fault.caught);
-        pv_set_fpu_trap();
+        pv_stts();
         EXPECT(pv_read_cr0() & CR0_TS);
         PV_TRY(fault)
         __asm__ volatile("fnop");
         EXPECT(fault.caught);
         EXPECT_EQ(fault.vector, VECTOR_NM);
-        pv_set_fpu_trap(); /* anew, since on Xen PV the trap has cleared it */
-        pv_clear_fpu_trap();
+        pv_stts(); /* anew, since on Xen PV the trap has cleared it */
+        pv_clts();
         PV_TRY(fault)
         __asm__ volatile("fnop");
         EXPECT(!fault.caught);
@@ -324,14 +324,14 @@ TEST(cpu, fpu_trap_raises_nm_until_it_is_cleared, set_fpu_trap, clear_fpu_trap, 
 }
 
 /* After #NM the op that reads CR0 and the hardware agree, whoever cleared TS. */
-TEST(cpu, cr0_is_true_after_nm, read_cr0, set_fpu_trap, clear_fpu_trap)
+TEST(cpu, cr0_is_true_after_nm, read_cr0, stts, clts)
 {
     struct fault first, second;
     bool told;
 
     INTERRUPTS_OFF
     {
-        pv_set_fpu_trap();
+        pv_stts();
         PV_TRY(first)
         __asm__ volatile("fnop");
         told = pv_read_cr0() & CR0_TS;
@@ -339,7 +339,7 @@ TEST(cpu, cr0_is_true_after_nm, read_cr0, set_fpu_trap, clear_fpu_trap)
         __asm__ volatile("fnop");
         EXPECT(first.caught);
         EXPECT_EQ(second.caught, told);
-        pv_clear_fpu_trap();
+        pv_clts();
     }
 }
 

@@ -15,7 +15,7 @@
     if (smp_online_count() < (n)) \
     SKIP("this machine has %u CPUs; --smp %u shows more", smp_online_count(), (n))
 
-/* As flush_others wants it. */
+/* As flush_tlb_others wants it. */
 static inline u64 online_cpus(void)
 {
     u64 set = 0;

@@ -102,7 +102,7 @@ static struct stream {
     u32 ticks;
     bool stopped;
 
-    /* What the upcall that ended it saw. */
+    /* What the callback that ended it saw. */
     u64 left_flags, left_sp;
     const struct pv_cpu_area *left_area;
     bool left_seen;

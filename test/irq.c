@@ -272,7 +272,7 @@ TEST(irq, released_line_is_masked, irq_mask, irq_unmask)
 }
 
 /* Of the code that is interrupted: what takes its exceptions. */
-static const struct trap_taker *taker_in_handler;
+static const struct trap_handler *taker_in_handler;
 static struct fault fault_in_handler;
 
 static void fault_in_between(struct test_line *line)

@@ -49,7 +49,7 @@ static void look_at_table(pfn_t table, int level, u64 base, u32 first)
 
         if (!(value & PTE_PRESENT) || (level > 1 && value & PTE_FOREIGN))
             continue; /* the hypervisor's own tables are not ours to read */
-        if (level == 1 || value & PTE_LARGE)
+        if (level == 1 || value & PTE_PSE)
             look_at_leaf(va, value, pt_span(level));
         else
             look_at_table(value_pfn(value), level - 1, va, 0);

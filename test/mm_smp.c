@@ -164,7 +164,7 @@ static void put_vmalloc(void *p, u64 size)
  * An address is used again and again for other frames: no CPU may still know the old ones. Few
  * rounds: each waits for all CPUs, of which the host may run one after the other.
  */
-TEST(mm_smp, vmalloc_from_all_cpus, flush_others)
+TEST(mm_smp, vmalloc_from_all_cpus, flush_tlb_others)
 {
     from_all_cpus(get_vmalloc, put_vmalloc, 2 * PAGE_SIZE, 12);
 }
@@ -231,7 +231,7 @@ static void visit(void *arg)
     v->busy = mm_space_destroy(&v->space);
 }
 
-TEST(mm_smp, spaces_follow_threads, write_root)
+TEST(mm_smp, spaces_follow_threads, write_cr3)
 {
     struct thread *threads[2];
     const u64 free = frames_free();
@@ -267,7 +267,7 @@ static void change_page(void *arg)
 
     spin_lock(&slots_lock); /* stays here */
     pv_set_pte((pte_t *)slot, pv_make_pte(pte_value(v->frame, PTE_PRESENT | PTE_GLOBAL | PTE_NX)));
-    pv_flush_one(TEST_VA);
+    pv_flush_tlb_one(TEST_VA);
     visits[0].wrong = *(const volatile u64 *)TEST_VA != v->mark;
     spin_unlock(&slots_lock);
 }
@@ -325,7 +325,7 @@ static void look_at_pages(void *arg)
     }
 }
 
-TEST(mm_smp, unmapped_pages_are_gone_on_other_cpus, flush_others, flush_one)
+TEST(mm_smp, unmapped_pages_are_gone_on_other_cpus, flush_tlb_others, flush_tlb_one)
 {
     static const u64 counts[] = {1, 2, 4, 15, 16, 17, 40};
 

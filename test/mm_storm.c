@@ -28,7 +28,7 @@ static void change_pages(const struct batcher *b, u32 cpu, u32 round)
 
             pv_set_pte((pte_t *)mm_slot(&mm_kernel, va, 1),
                        pv_make_pte(pte_value(b->frames[(round + i) % 2], PTE_PRESENT | nx_bit())));
-            pv_flush_one(va);
+            pv_flush_tlb_one(va);
         }
         pv_lazy_leave();
     }
@@ -116,7 +116,7 @@ static void make_spaces(void *arg)
     }
 }
 
-SOAK_TEST(mm_smp, every_cpu_makes_and_destroys_spaces, pin_root, unpin_root, write_root)
+SOAK_TEST(mm_smp, every_cpu_makes_and_destroys_spaces, pin_root, unpin_root, write_cr3)
 {
     struct maker makers[STORM_CPUS] = {{.spaces = 0}};
     const u64 free = frames_free();

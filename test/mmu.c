@@ -61,7 +61,7 @@ TEST(mmu, foreign_frames_keep_their_machine_number, make_pte, pte_val)
 
 TEST(mmu, leaves_above_level_1_only_where_traits_say_so, make_pmd, make_pud)
 {
-    const u64 value = pte_value(PFN(0x40000), PTE_PRESENT | PTE_LARGE);
+    const u64 value = pte_value(PFN(0x40000), PTE_PRESENT | PTE_PSE);
     const pfn_t pfn = frame_alloc(9, 0, FRAME_KERNEL);
 
     EXPECT(mm_traits.leaf_levels >> 1 & 1);
@@ -71,8 +71,8 @@ TEST(mmu, leaves_above_level_1_only_where_traits_say_so, make_pmd, make_pud)
         EXPECT_EQ(pv_make_pud(value).raw, 0);
     REQUIRE(pfn.n != NO_PFN);
     if (mm_traits.leaf_levels >> 2 & 1)
-        EXPECT_EQ(pv_pmd_val(pv_make_pmd(pte_value(pfn, PTE_PRESENT | PTE_LARGE))),
-                  pte_value(pfn, PTE_PRESENT | PTE_LARGE));
+        EXPECT_EQ(pv_pmd_val(pv_make_pmd(pte_value(pfn, PTE_PRESENT | PTE_PSE))),
+                  pte_value(pfn, PTE_PRESENT | PTE_PSE));
     frame_free(pfn, 9);
 }
 
@@ -113,58 +113,58 @@ static u64 second_entry(u64 flags)
     return pte_value(two.second, PTE_PRESENT | PTE_NX | flags);
 }
 
-TEST(mmu, set_pte_and_flush_one_change_what_is_read, set_pte, flush_one)
+TEST(mmu, set_pte_and_flush_tlb_one_change_what_is_read, set_pte, flush_tlb_one)
 {
     REQUIRE(two_begin(MM_WRITE));
     EXPECT_EQ(read_test_va(), 0x1111);
     INTERRUPTS_OFF
     {
         pv_set_pte(two.slot, pv_make_pte(second_entry(0)));
-        pv_flush_one(TEST_VA + 8);
+        pv_flush_tlb_one(TEST_VA + 8);
     }
     EXPECT_EQ(read_test_va(), 0x2222);
     EXPECT_EQ(value_pfn(pv_pte_val(*two.slot)).n, two.second.n);
     two_end();
 }
 
-/* The entry is not global, so that flush_user must do. */
-TEST(mmu, flush_user_forgets_what_is_not_global, flush_user)
+/* The entry is not global, so that flush_tlb_user must do. */
+TEST(mmu, flush_tlb_user_forgets_what_is_not_global, flush_tlb_user)
 {
     REQUIRE(two_begin(0));
     INTERRUPTS_OFF
     {
         pv_set_pte(two.slot, pv_make_pte(pte_value(two.first, PTE_PRESENT | PTE_NX)));
-        pv_flush_all();
+        pv_flush_tlb_kernel();
         EXPECT_EQ(read_test_va(), 0x1111);
         pv_set_pte(two.slot, pv_make_pte(second_entry(0)));
-        pv_flush_user();
+        pv_flush_tlb_user();
         EXPECT_EQ(read_test_va(), 0x2222);
     }
     two_end();
 }
 
-TEST(mmu, flush_all_forgets_global_pages_too, flush_all)
+TEST(mmu, flush_tlb_kernel_forgets_global_pages_too, flush_tlb_kernel)
 {
     REQUIRE(two_begin(0));
     INTERRUPTS_OFF
     {
         pv_set_pte(two.slot, pv_make_pte(pte_value(two.first, PTE_PRESENT | PTE_NX | PTE_GLOBAL)));
-        pv_flush_all();
+        pv_flush_tlb_kernel();
         EXPECT_EQ(read_test_va(), 0x1111);
         pv_set_pte(two.slot, pv_make_pte(second_entry(PTE_GLOBAL)));
-        pv_flush_all();
+        pv_flush_tlb_kernel();
         EXPECT_EQ(read_test_va(), 0x2222);
     }
     two_end();
 }
 
-TEST(mmu, flush_others_says_who_is_not_there, flush_others)
+TEST(mmu, flush_tlb_others_says_who_is_not_there, flush_tlb_others)
 {
     INTERRUPTS_OFF
     {
-        EXPECT_EQ(pv_flush_others(0, ~0ull), 0);
-        EXPECT_EQ(pv_flush_others(1ull << 63, TEST_VA), -ENODEV);
-        EXPECT_EQ(pv_flush_others(1ull << 63, ~0ull), -ENODEV);
+        EXPECT_EQ(pv_flush_tlb_others(0, ~0ull), 0);
+        EXPECT_EQ(pv_flush_tlb_others(1ull << 63, TEST_VA), -ENODEV);
+        EXPECT_EQ(pv_flush_tlb_others(1ull << 63, ~0ull), -ENODEV);
     }
 }
 
@@ -187,7 +187,7 @@ TEST(mmu, runs_of_entries, set_ptes, clear_ptes, init_ptes)
     INTERRUPTS_OFF
     {
         pv_clear_ptes(slot + 3, 17);
-        pv_flush_all();
+        pv_flush_tlb_kernel();
         for (u32 i = 0; i < count; i++)
             EXPECT_EQ(try_read(TEST_VA + i * PAGE_SIZE, &value, &f), i < 3 || i >= 20);
         EXPECT_EQ(f.vector, VECTOR_PF);
@@ -212,7 +212,7 @@ TEST(mmu, hardware_sets_accessed_and_dirty, set_pte)
     two_end();
 }
 
-TEST(mmu, get_and_clear_returns_accessed_and_dirty, get_and_clear_pte)
+TEST(mmu, get_and_clear_returns_accessed_and_dirty, ptep_get_and_clear)
 {
     const u64 mask = PTE_FRAME_MASK | PTE_ACCESSED | PTE_DIRTY | PTE_PRESENT | PTE_WRITE;
     pte_t old;
@@ -221,20 +221,21 @@ TEST(mmu, get_and_clear_returns_accessed_and_dirty, get_and_clear_pte)
     *(volatile u64 *)TEST_VA = 0x3333;
     INTERRUPTS_OFF
     {
-        old = pv_get_and_clear_pte(two.slot);
-        pv_flush_one(TEST_VA);
+        old = pv_ptep_get_and_clear(two.slot);
+        pv_flush_tlb_one(TEST_VA);
         EXPECT_EQ(two.slot->raw, 0);
         EXPECT_EQ(pv_pte_val(old) & mask, pte_value(two.first, mask & PTE_FLAGS_MASK));
         EXPECT_EQ(read_test_va(), 0xdead);
         pv_set_pte(two.slot, pv_make_pte(second_entry(0)));
-        EXPECT_EQ(value_pfn(pv_pte_val(pv_get_and_clear_pte(two.slot))).n, two.second.n);
+        EXPECT_EQ(value_pfn(pv_pte_val(pv_ptep_get_and_clear(two.slot))).n, two.second.n);
         pv_set_pte(two.slot, old);
         EXPECT_EQ(read_test_va(), 0x3333);
     }
     two_end();
 }
 
-TEST(mmu, modify_protection_keeps_accessed_and_dirty, protect_start, protect_commit)
+TEST(mmu, modify_protection_keeps_accessed_and_dirty, ptep_modify_prot_start,
+     ptep_modify_prot_commit)
 {
     struct fault f = {0};
     pte_t old;
@@ -243,11 +244,12 @@ TEST(mmu, modify_protection_keeps_accessed_and_dirty, protect_start, protect_com
     *(volatile u64 *)TEST_VA = 0x3333;
     INTERRUPTS_OFF
     {
-        old = pv_protect_start(two.slot);
+        old = pv_ptep_modify_prot_start(two.slot);
         EXPECT_EQ(pv_pte_val(old) & (PTE_FRAME_MASK | PTE_PRESENT | PTE_WRITE),
                   pte_value(two.first, PTE_PRESENT | PTE_WRITE));
-        pv_protect_commit(two.slot, old, pv_make_pte(pte_value(two.first, PTE_PRESENT | PTE_NX)));
-        pv_flush_one(TEST_VA);
+        pv_ptep_modify_prot_commit(two.slot, old,
+                                   pv_make_pte(pte_value(two.first, PTE_PRESENT | PTE_NX)));
+        pv_flush_tlb_one(TEST_VA);
     }
     EXPECT_EQ(pv_pte_val(*two.slot) & (PTE_ACCESSED | PTE_DIRTY | PTE_WRITE),
               PTE_ACCESSED | PTE_DIRTY);
@@ -271,16 +273,16 @@ TEST(mmu, lazy_changes_are_true_after_flush_and_leave, lazy_enter, lazy_leave, l
         pv_lazy_enter();
         pv_set_pte(two.slot, pv_make_pte(pte_value(two.first, PTE_PRESENT)));
         pv_set_pte(two.slot, pv_make_pte(second_entry(0)));
-        pv_flush_one(TEST_VA);
+        pv_flush_tlb_one(TEST_VA);
         pv_lazy_leave();
         pv_lazy_flush();
         EXPECT_EQ(read_test_va(), 0x2222);
         pv_set_pte(two.slot, pv_make_pte(pte_value(two.first, PTE_PRESENT)));
-        pv_flush_one(TEST_VA);
+        pv_flush_tlb_one(TEST_VA);
         pv_lazy_leave();
         EXPECT_EQ(read_test_va(), 0x1111);
         pv_set_pte(two.slot, pv_make_pte(second_entry(0)));
-        pv_flush_one(TEST_VA);
+        pv_flush_tlb_one(TEST_VA);
         EXPECT_EQ(read_test_va(), 0x2222);
     }
     two_end();
@@ -296,12 +298,12 @@ TEST(mmu, context_switch_suspends_lazy_mode, context_switch_start, context_switc
     {
         pv_lazy_enter();
         pv_set_pte(two.slot, pv_make_pte(second_entry(0)));
-        pv_flush_one(TEST_VA);
+        pv_flush_tlb_one(TEST_VA);
         depth = pv_context_switch_start(); /* flushes */
         EXPECT_EQ(read_test_va(), 0x2222);
         pv_context_switch_end(0); /* a new thread: not lazy */
         pv_set_pte(two.slot, pv_make_pte(pte_value(two.first, PTE_PRESENT)));
-        pv_flush_one(TEST_VA);
+        pv_flush_tlb_one(TEST_VA);
         EXPECT_EQ(read_test_va(), 0x1111);
         EXPECT_EQ(pv_context_switch_start(), 0);
         pv_context_switch_end(depth); /* and back: lazy again, as deep as before */

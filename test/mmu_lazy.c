@@ -54,7 +54,7 @@ static void pages_end(void)
 }
 
 /* Accessed and dirty are those of the entry that waited, which no access has seen. */
-TEST(mmu, entry_that_waits_is_the_one_that_is_cleared, get_and_clear_pte, lazy_enter)
+TEST(mmu, entry_that_waits_is_the_one_that_is_cleared, ptep_get_and_clear, lazy_enter)
 {
     pte_t got[PAGES];
 
@@ -64,7 +64,7 @@ TEST(mmu, entry_that_waits_is_the_one_that_is_cleared, get_and_clear_pte, lazy_e
         pv_lazy_enter();
         for (u32 i = 0; i < PAGES; i++) {
             pv_set_pte(&pages.slots[i], new_entry(i));
-            got[i] = pv_get_and_clear_pte(&pages.slots[i]);
+            got[i] = pv_ptep_get_and_clear(&pages.slots[i]);
             EXPECT_EQ(READ_ONCE(pages.slots[i].raw), 0);
         }
         pv_lazy_leave();
@@ -76,7 +76,7 @@ TEST(mmu, entry_that_waits_is_the_one_that_is_cleared, get_and_clear_pte, lazy_e
     pages_end();
 }
 
-TEST(mmu, dirty_bit_of_a_page_is_read_lazily_too, get_and_clear_pte, lazy_enter)
+TEST(mmu, dirty_bit_of_a_page_is_read_lazily_too, ptep_get_and_clear, lazy_enter)
 {
     pte_t got;
 
@@ -85,7 +85,7 @@ TEST(mmu, dirty_bit_of_a_page_is_read_lazily_too, get_and_clear_pte, lazy_enter)
     INTERRUPTS_OFF
     {
         pv_lazy_enter();
-        got = pv_get_and_clear_pte(&pages.slots[0]);
+        got = pv_ptep_get_and_clear(&pages.slots[0]);
         pv_lazy_leave();
     }
     EXPECT_EQ(pv_pte_val(got) & (PTE_ACCESSED | PTE_DIRTY), PTE_ACCESSED | PTE_DIRTY);
@@ -93,7 +93,7 @@ TEST(mmu, dirty_bit_of_a_page_is_read_lazily_too, get_and_clear_pte, lazy_enter)
 }
 
 /* One page, two, the same one twice, and those around a flush of all. */
-TEST(mmu, every_flush_of_a_section_is_done, flush_one, flush_all, lazy_leave)
+TEST(mmu, every_flush_of_a_section_is_done, flush_tlb_one, flush_tlb_kernel, lazy_leave)
 {
     static const int orders[][PAGES] = {
         {0, -1}, {1, 0, -1}, {2, 2, 1, -1}, {3, 0, 3, 1}, {0, 0, -1}};
@@ -107,7 +107,7 @@ TEST(mmu, every_flush_of_a_section_is_done, flush_one, flush_all, lazy_leave)
                 const u32 n = (u32)orders[order][i];
 
                 pv_set_pte(&pages.slots[n], new_entry(n));
-                pv_flush_one(TEST_VA + n * PAGE_SIZE + 8 * i);
+                pv_flush_tlb_one(TEST_VA + n * PAGE_SIZE + 8 * i);
             }
             pv_lazy_leave();
         }
@@ -118,7 +118,7 @@ TEST(mmu, every_flush_of_a_section_is_done, flush_one, flush_all, lazy_leave)
 }
 
 /* Page 0 is a page like others, though mm_map keeps it free. */
-TEST(mmu, page_0_is_flushed_too, flush_one)
+TEST(mmu, page_0_is_flushed_too, flush_tlb_one)
 {
     struct mm_space space;
     struct fault f;
@@ -135,12 +135,12 @@ TEST(mmu, page_0_is_flushed_too, flush_one)
     pv_user_access_begin();
     EXPECT(try_read(8, &value, &f) && value == 10);
     pv_set_pte(slot, pv_make_pte(pte_value(pages.new[0], flags() | PTE_USER)));
-    pv_flush_one(0);
+    pv_flush_tlb_one(0);
     EXPECT(try_read(8, &value, &f) && value == 20);
     pv_user_access_end();
     EXPECT_EQ(mm_space_activate(&mm_kernel), 0);
     pv_set_pte(slot, pv_make_pte(0));
-    pv_flush_one(0);
+    pv_flush_tlb_one(0);
     EXPECT_EQ(mm_unmap(&space, PAGE_SIZE, 1), 0);
     pv_irq_enable();
     EXPECT_EQ(mm_space_destroy(&space), 0);
@@ -158,7 +158,7 @@ static void read_there(void *arg)
 }
 
 /* The other CPU has the old translation; the section is still open when the flush returns. */
-TEST(mmu, changes_that_wait_precede_a_flush_of_others, flush_others, lazy_enter)
+TEST(mmu, changes_that_wait_precede_a_flush_of_others, flush_tlb_others, lazy_enter)
 {
     NEEDS_CPUS(2);
     REQUIRE(pages_begin());
@@ -171,7 +171,7 @@ TEST(mmu, changes_that_wait_precede_a_flush_of_others, flush_others, lazy_enter)
         {
             pv_lazy_enter();
             pv_set_pte(&pages.slots[i], new_entry(i));
-            EXPECT_EQ(pv_flush_others(1 << 1, i % 2 ? ~0ull : TEST_VA + i * PAGE_SIZE), 0);
+            EXPECT_EQ(pv_flush_tlb_others(1 << 1, i % 2 ? ~0ull : TEST_VA + i * PAGE_SIZE), 0);
         }
         EXPECT_EQ(smp_call(1, read_there, (void *)(u64)i), 0);
         EXPECT_EQ(seen_there, 20 + i);
@@ -197,12 +197,12 @@ TEST(mmu, long_section_loses_no_change, lazy_enter, set_pte)
             for (u32 i = 0; i < counts[round]; i++)
                 pv_set_pte(&pages.slots[0], pv_make_pte(pte_value(pages.old[i % PAGES], flags())));
             pv_set_pte(&pages.slots[1], new_entry(1));
-            pv_flush_all();
+            pv_flush_tlb_kernel();
             pv_lazy_leave();
             EXPECT_EQ(shown(0), 10 + (counts[round] - 1) % PAGES);
             EXPECT_EQ(shown(1), 21);
             pv_set_pte(&pages.slots[1], pv_make_pte(pte_value(pages.old[1], flags())));
-            pv_flush_one(TEST_VA + PAGE_SIZE);
+            pv_flush_tlb_one(TEST_VA + PAGE_SIZE);
         }
     }
     pages_end();
@@ -236,7 +236,7 @@ TEST(mmu, runs_of_every_length, set_ptes, clear_ptes, init_ptes)
     INTERRUPTS_OFF
     {
         pv_set_ptes(slot, pte_value(run, flags()), 16);
-        pv_flush_all();
+        pv_flush_tlb_kernel();
     }
     EXPECT_EQ(mm_unmap(&mm_kernel, TEST_VA, 16), 0);
     frame_free(run, 4);

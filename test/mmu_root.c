@@ -98,7 +98,7 @@ static void expect_alias(struct mm_space *s, int level, u64 mark)
             pv_set_pgd((pgd_t *)to, (pgd_t){0});
             break;
         }
-        pv_flush_user();
+        pv_flush_tlb_user();
     }
     EXPECT_EQ(copy_from_user(&value, other, sizeof(value)), -EFAULT);
     EXPECT_EQ(copy_from_user(&value, USER_VA, sizeof(value)), 0);
@@ -141,21 +141,21 @@ TEST(mmu, entries_of_the_upper_levels, set_pmd, set_pud, set_pgd)
 }
 
 /* No translation of the old root's lower half may be left. */
-TEST(mmu, roots_are_switched, read_root, write_root, pin_root, unpin_root)
+TEST(mmu, roots_are_switched, read_cr3, write_cr3, pin_root, unpin_root)
 {
     const pfn_t a = marked_frame(0xaaaa), b = marked_frame(0xbbbb);
     struct mm_space first, second;
     u64 value = 0;
 
-    EXPECT_EQ(pv_read_root().n, mm_kernel.root.n);
+    EXPECT_EQ(pv_read_cr3().n, mm_kernel.root.n);
     REQUIRE(mm_space_create(&first) == 0 && mm_space_create(&second) == 0);
     REQUIRE(mm_map(&first, USER_VA, a, 1, 0) == 0 && mm_map(&second, USER_VA, b, 1, 0) == 0);
     for (int i = 0; i < 3; i++) {
         REQUIRE(mm_space_activate(&first) == 0);
-        EXPECT_EQ(pv_read_root().n, first.root.n);
+        EXPECT_EQ(pv_read_cr3().n, first.root.n);
         EXPECT(!copy_from_user(&value, USER_VA, 8) && value == 0xaaaa);
         REQUIRE(mm_space_activate(&second) == 0);
-        EXPECT_EQ(pv_read_root().n, second.root.n);
+        EXPECT_EQ(pv_read_cr3().n, second.root.n);
         EXPECT(!copy_from_user(&value, USER_VA, 8) && value == 0xbbbb);
         REQUIRE(mm_space_activate(&mm_kernel) == 0);
         EXPECT_EQ(copy_from_user(&value, USER_VA, 8), -EFAULT);
@@ -178,14 +178,14 @@ static void visit_space(void *arg)
 {
     (void)arg;
     visit.error = mm_space_activate(&visit.space);
-    visit.root = pv_read_root();
+    visit.root = pv_read_cr3();
     __atomic_store_n(&visit.there, true, __ATOMIC_SEQ_CST);
     while (!__atomic_load_n(&visit.seen, __ATOMIC_SEQ_CST))
         barrier();
     visit.error |= mm_space_activate(&mm_kernel);
 }
 
-TEST(mmu, each_cpu_has_its_own_root, read_root, write_root)
+TEST(mmu, each_cpu_has_its_own_root, read_cr3, write_cr3)
 {
     struct thread *visitor;
     pfn_t mine;
@@ -197,7 +197,7 @@ TEST(mmu, each_cpu_has_its_own_root, read_root, write_root)
     REQUIRE(visitor);
     while (!__atomic_load_n(&visit.there, __ATOMIC_SEQ_CST))
         barrier();
-    mine = pv_read_root();
+    mine = pv_read_cr3();
     __atomic_store_n(&visit.seen, true, __ATOMIC_SEQ_CST);
     thread_join(visitor);
     EXPECT_EQ(visit.error, 0);

@@ -4,10 +4,10 @@
  * arguments, each in a register, and returns at most one word: so one function a kind is wrong for
  * all ops alike.
  */
-#include "kernel/plant.h"
+#include "kernel/inject.h"
 #include "lib/string.h"
 #include "mm/space.h"
-#include "pv/patch.h"
+#include "pv/patch/patch.h"
 #include "test/test.h"
 
 #define ARGUMENTS u64 a, u64 b, u64 c

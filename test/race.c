@@ -18,7 +18,7 @@ static bool entering;
  */
 static void look_at_users(struct steps *steps, struct trap_frame *frame)
 {
-    const bool in_use = pv_read_root().n == space.root.n;
+    const bool in_use = pv_read_cr3().n == space.root.n;
 
     (void)steps, (void)frame;
     exposed += in_use && !READ_ONCE(space.users);
@@ -34,7 +34,7 @@ static void enter_and_leave_space(void *arg)
     EXPECT_EQ(mm_space_activate(&mm_kernel), 0);
 }
 
-TEST(race, space_is_in_use_while_its_root_is, write_root)
+TEST(race, space_is_in_use_while_its_root_is, write_cr3)
 {
     struct steps steps = {.between = look_at_users};
 
@@ -56,7 +56,7 @@ static bool switched, partner_over;
 
 static void look_at_queue_lock(struct steps *steps, struct trap_frame *frame)
 {
-    const bool in_space = pv_read_root().n == space.root.n;
+    const bool in_space = pv_read_cr3().n == space.root.n;
 
     (void)frame;
     if (this_thread() == visitor)
@@ -86,7 +86,7 @@ static void switch_away(void *arg)
     step_through(arg, yield, NULL);
 }
 
-TEST(race, thread_can_move_only_after_its_space_was_left, write_root, context_switch_start)
+TEST(race, thread_can_move_only_after_its_space_was_left, write_cr3, context_switch_start)
 {
     struct steps steps = {.between = look_at_queue_lock};
     struct thread *t, *partner;
@@ -136,7 +136,8 @@ static bool map_pages(void)
     return true;
 }
 
-TEST(race, page_stays_present_while_it_is_protected, protect_start, protect_commit)
+TEST(race, page_stays_present_while_it_is_protected, ptep_modify_prot_start,
+     ptep_modify_prot_commit)
 {
     struct steps steps = {.between = look_at_pages};
 
@@ -166,7 +167,8 @@ static void read_page(void *arg)
     }
 }
 
-SOAK_TEST(race, other_cpu_reads_a_page_while_it_is_protected, protect_start, protect_commit)
+SOAK_TEST(race, other_cpu_reads_a_page_while_it_is_protected, ptep_modify_prot_start,
+          ptep_modify_prot_commit)
 {
     struct storm storm = {.normal = 1000};
     struct page_reader reader = {0};

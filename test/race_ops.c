@@ -27,7 +27,7 @@ static void make_page_clean(void)
     INTERRUPTS_OFF
     {
         pv_set_pte(page.slot, pv_make_pte(value));
-        pv_flush_one(TEST_VA);
+        pv_flush_tlb_one(TEST_VA);
     }
     page.written = false;
 }
@@ -45,7 +45,7 @@ static void look_for_dirty(void)
 {
     page.lost += page.written && !(pv_pte_val(page.result) & PTE_DIRTY);
     INTERRUPTS_OFF
-    pv_flush_one(TEST_VA);
+    pv_flush_tlb_one(TEST_VA);
 }
 
 static void write_at_each_instruction(void (*run)(void *arg))
@@ -69,10 +69,10 @@ static void get_and_clear(void *arg)
 {
     (void)arg;
     INTERRUPTS_OFF
-    page.result = pv_get_and_clear_pte(page.slot);
+    page.result = pv_ptep_get_and_clear(page.slot);
 }
 
-SOAK_TEST(race, page_is_written_at_each_instruction_of_get_and_clear, get_and_clear_pte)
+SOAK_TEST(race, page_is_written_at_each_instruction_of_get_and_clear, ptep_get_and_clear)
 {
     NEEDS_BARE_OPS;
     write_at_each_instruction(get_and_clear);
@@ -84,11 +84,12 @@ static void protect(void *arg)
 
     (void)arg;
     INTERRUPTS_OFF
-    pv_protect_commit(page.slot, pv_protect_start(page.slot), changed);
+    pv_ptep_modify_prot_commit(page.slot, pv_ptep_modify_prot_start(page.slot), changed);
     page.result.raw = READ_ONCE(page.slot->raw);
 }
 
-SOAK_TEST(race, page_is_written_at_each_instruction_of_a_change, protect_start, protect_commit)
+SOAK_TEST(race, page_is_written_at_each_instruction_of_a_change, ptep_modify_prot_start,
+          ptep_modify_prot_commit)
 {
     NEEDS_BARE_OPS;
     write_at_each_instruction(protect);
@@ -154,7 +155,8 @@ SOAK_TEST(race, ipi_is_sent_at_each_instruction_of_another, send_ipi)
     irq_set_ipi_handler(PV_IPI_STOP, NULL);
 }
 
-/* ---- A shoot-down is done when flush_others returns --------------------------------------------
+/* ---- A shoot-down is done when flush_tlb_others returns
+ * --------------------------------------------
  */
 
 /* In which the other CPU sees what this one has done, also if it shares a processor of the host. */
@@ -164,7 +166,7 @@ enum { ASKER = 1, PATIENCE_NS = 20 * NS_PER_MS, DELAY_NS = 5 * NS_PER_MS };
 static struct {
     pfn_t old, new;
     pte_t *slot;
-    bool asked, answered; /* ASKER calls flush_others; it has returned */
+    bool asked, answered; /* ASKER calls flush_tlb_others; it has returned */
     u32 stale;
 } shoot;
 
@@ -191,7 +193,7 @@ static void ask_asker(void *arg)
 {
     (void)arg;
     INTERRUPTS_OFF
-    EXPECT_EQ(pv_flush_others(1ull << ASKER, TEST_VA + PAGE_SIZE), 0);
+    EXPECT_EQ(pv_flush_tlb_others(1ull << ASKER, TEST_VA + PAGE_SIZE), 0);
 }
 
 static void change_and_flush(void *arg)
@@ -201,7 +203,7 @@ static void change_and_flush(void *arg)
     {
         pv_set_pte(shoot.slot, pv_make_pte(pte_value(shoot.new, PTE_PRESENT | nx_bit())));
         WRITE_ONCE(shoot.asked, true);
-        EXPECT_EQ(pv_flush_others(1ull << 0, TEST_VA), 0);
+        EXPECT_EQ(pv_flush_tlb_others(1ull << 0, TEST_VA), 0);
         WRITE_ONCE(shoot.answered, true);
     }
 }
@@ -231,7 +233,7 @@ static void remember_old(void)
     INTERRUPTS_OFF
     {
         pv_set_pte(shoot.slot, pv_make_pte(pte_value(shoot.old, PTE_PRESENT | nx_bit())));
-        pv_flush_one(TEST_VA);
+        pv_flush_tlb_one(TEST_VA);
     }
     EXPECT_EQ(*(volatile u64 *)TEST_VA, 1);
 }
@@ -250,7 +252,7 @@ static struct thread *let_asker_ask(void)
     return t;
 }
 
-TEST(race, no_old_translation_is_used_after_an_answer, flush_others)
+TEST(race, no_old_translation_is_used_after_an_answer, flush_tlb_others)
 {
     struct steps steps = {.between = look_for_answer};
     struct thread *t;
@@ -315,7 +317,7 @@ static void ask_slowly(void)
     thread_join(t);
 }
 
-SOAK_TEST(race, slow_asker_is_answered_by_what_it_asked, flush_others)
+SOAK_TEST(race, slow_asker_is_answered_by_what_it_asked, flush_tlb_others)
 {
     struct storm storm = {.normal = 1000};
 

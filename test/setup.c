@@ -143,7 +143,7 @@ TEST(setup, exceptions_arrive_and_can_be_survived, trap_init)
     EXPECT_EQ(after, 2);
 }
 
-/* Every run ends by this op; the runner compares its status with the verdict, and planted faults
+/* Every run ends by this op; the runner compares its status with the verdict, and injected faults
  * use it too. */
 TEST(setup, shutdown_is_how_this_run_ends, shutdown, halt)
 {

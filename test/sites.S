@@ -38,7 +38,7 @@ sites_keep_\name:
 	load	rax, 12
 	load	rdx, 13
 	each_but_rax_rdx load
-	.if	\length > 15			/* pv/hot.h: what a site looks like */
+	.if	\length > 15			/* pv/patch/hot.h: what a site looks like */
 	.fill	\length - 15, 1, 0x90
 	.fill	10, 1, 0x2e
 	.else
@@ -72,15 +72,15 @@ sites_keep_\name:
 
 /* Calls as assembly makes them: from the end of a function, and not lengthened. */
 	.text
-	.globl	sites_tail_save_fl, sites_tail_make_pte, sites_tail_irq_disable, sites_tail_flush_one
+	.globl	sites_tail_save_fl, sites_tail_make_pte, sites_tail_irq_disable, sites_tail_flush_tlb_one
 sites_tail_save_fl:
 	jmp	pv_save_fl
 sites_tail_make_pte:
 	jmp	pv_make_pte
 sites_tail_irq_disable:
 	jmp	pv_irq_disable
-sites_tail_flush_one:
-	jmp	pv_flush_one
+sites_tail_flush_tlb_one:
+	jmp	pv_flush_tlb_one
 	.globl	sites_call_save_fl, sites_call_make_pte, sites_call_cpu_count
 sites_call_save_fl:
 	call	pv_save_fl

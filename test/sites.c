@@ -40,7 +40,7 @@ static const void *original(u32 op)
     return function;
 }
 
-/* What the sites of hot ops call (pv/thunks.S). */
+/* What the sites of hot ops call (pv/patch/thunks.S). */
 #define PV_CLASS_BEGIN(class)
 #define PV_CLASS_END(class)
 #define PV_OP(class, ret, name, params, args)
@@ -124,10 +124,10 @@ static const struct encoding {
         BARE(cpu.write_cr2, 3, 0x0f, 0x22, 0xd7),
         BARE(cpu.read_tsc, 2, 0x0f, 0x31),
         BARE(cpu.swapgs, 3, 0x0f, 0x01, 0xf8),
-        BARE(cpu.clear_fpu_trap, 2, 0x0f, 0x06),
-        BARE(mmu.read_root, 3, 0x0f, 0x20, 0xd8),
-        BARE(mmu.write_root, 3, 0x0f, 0x22, 0xdf),
-        BARE(mmu.flush_one, 3, 0x0f, 0x01, 0x3f),
+        BARE(cpu.clts, 2, 0x0f, 0x06),
+        BARE(mmu.read_cr3, 3, 0x0f, 0x20, 0xd8),
+        BARE(mmu.write_cr3, 3, 0x0f, 0x22, 0xdf),
+        BARE(mmu.flush_tlb_one, 3, 0x0f, 0x01, 0x3f),
         BARE(mmu.make_pte, 3, 0x48, 0x89, 0xf8),
         BARE(mmu.pte_val, 3, 0x48, 0x89, 0xf8),
         BARE(mmu.pfn_to_mfn, 3, 0x48, 0x89, 0xf8),

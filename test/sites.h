@@ -2,7 +2,7 @@
 #ifndef TEST_SITES_H
 #define TEST_SITES_H
 
-#include "pv/patch.h"
+#include "pv/patch/patch.h"
 
 /* Runs fn(arg) with interrupts disabled, all other CPUs waiting meanwhile. */
 void run_alone(void (*fn)(void *arg), void *arg);

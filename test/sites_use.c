@@ -56,14 +56,14 @@ static void expect_registers_kept(u64 va, u64 value)
         EXPECT_EQ(slot_and_entry(sites_keep_set_pmd, va, 2), 0);
         EXPECT_EQ(slot_and_entry(sites_keep_set_pud, va, 3), 0);
         EXPECT_EQ(slot_and_entry(sites_keep_set_pgd, va, 4), 0);
-        EXPECT_EQ(sites_keep_flush_one(va, 2), 0);
-        EXPECT_EQ(sites_keep_read_root(1, 2), 0);
-        EXPECT_EQ(sites_keep_write_root(pv_read_root().n << PAGE_SHIFT, 2), 0);
+        EXPECT_EQ(sites_keep_flush_tlb_one(va, 2), 0);
+        EXPECT_EQ(sites_keep_read_cr3(1, 2), 0);
+        EXPECT_EQ(sites_keep_write_cr3(pv_read_cr3().n << PAGE_SHIFT, 2), 0);
     }
 }
 
 TEST(sites, hot_ops_keep_every_register, save_fl, restore_fl, irq_disable, irq_enable, read_cr2,
-     write_cr2, read_tsc, flush_one)
+     write_cr2, read_tsc, flush_tlb_one)
 {
     const bool was = pv_is_patched();
     void *page = vmalloc(PAGE_SIZE);
@@ -81,7 +81,7 @@ TEST(sites, hot_ops_keep_every_register, save_fl, restore_fl, irq_disable, irq_e
 u64 sites_tail_save_fl(void);
 u64 sites_tail_make_pte(u64 value);
 void sites_tail_irq_disable(void);
-void sites_tail_flush_one(u64 va);
+void sites_tail_flush_tlb_one(u64 va);
 u64 sites_call_save_fl(void);
 u64 sites_call_make_pte(u64 value);
 u32 sites_call_cpu_count(void);
@@ -91,7 +91,7 @@ static void expect_assembly_calls(void)
     const u64 value = pte_value(PFN(0x200), PTE_PRESENT);
 
     INTERRUPTS_OFF
-    sites_tail_flush_one(VMAP_BASE);
+    sites_tail_flush_tlb_one(VMAP_BASE);
     EXPECT(sites_tail_save_fl() & PV_FLAG_IF);
     EXPECT(sites_call_save_fl() & PV_FLAG_IF);
     sites_tail_irq_disable();
@@ -103,8 +103,8 @@ static void expect_assembly_calls(void)
     EXPECT_EQ(sites_call_cpu_count(), pv_cpu_count());
 }
 
-TEST(sites, tail_calls_and_calls_in_assembly_are_sites, save_fl, make_pte, irq_disable, flush_one,
-     cpu_count)
+TEST(sites, tail_calls_and_calls_in_assembly_are_sites, save_fl, make_pte, irq_disable,
+     flush_tlb_one, cpu_count)
 {
     const bool was = pv_is_patched();
     u32 jumps = 0;

@@ -191,13 +191,13 @@ static void show(pfn_t page, u64 number)
     pv_irq_disable();
     pv_set_pte((pte_t *)mm_slot(&mm_kernel, va, 1),
                pv_make_pte(pte_value(page, PTE_PRESENT | PTE_NX)));
-    pv_flush_one(va);
-    EXPECT_EQ(pv_flush_others(online_cpus(), number % 3 ? va : ~0ull), 0);
+    pv_flush_tlb_one(va);
+    EXPECT_EQ(pv_flush_tlb_others(online_cpus(), number % 3 ? va : ~0ull), 0);
     pv_irq_enable();
     __atomic_store_n(&shown.least, number, __ATOMIC_SEQ_CST);
 }
 
-SOAK_TEST(smp, no_cpu_keeps_a_translation_that_was_flushed, flush_others)
+SOAK_TEST(smp, no_cpu_keeps_a_translation_that_was_flushed, flush_tlb_others)
 {
     struct storm storm = {.normal = 500};
     struct reader readers[STORM_CPUS] = {{0}};
@@ -281,7 +281,7 @@ static void pester(void *arg)
         note(p, error, -EINVAL);
         note(p, pv_send_ipi(victim, (enum pv_ipi)(i % PV_NR_IPIS)), -EINVAL);
         INTERRUPTS_OFF
-        note(p, pv_flush_others(1ull << victim, ~0ull), -ENODEV);
+        note(p, pv_flush_tlb_others(1ull << victim, ~0ull), -ENODEV);
         if (i % 16 == 0)
             start_there(p);
     }

@@ -3,7 +3,7 @@
  * (docs.kernel.org/dev-tools/ktap.html). The verdict is PASS if one passed and none failed.
  */
 #include "kernel/app.h"
-#include "kernel/plant.h"
+#include "kernel/inject.h"
 #include "kernel/time.h"
 #include "kernel/verdict.h"
 #include "lib/format.h"
@@ -118,7 +118,7 @@ static void share_soak(u32 soaking)
 
 static void suite_run(void)
 {
-    const struct plant *plant = plant_wanted(PLANT_TEST);
+    const struct injected_fault *fault = inject_wanted(INJECT_TEST);
     u32 soaking = 0;
 
     for (const struct test *t = _tests_start; t < _tests_end; t++)
@@ -126,7 +126,7 @@ static void suite_run(void)
             count.planned++;
             soaking += t->soaks;
         }
-    count.planned += plant != NULL;
+    count.planned += fault != NULL;
     if (!count.planned)
         finish(VERDICT_ERROR, "test=%s matches none of the %u tests", cmdline.test,
                (u32)(_tests_end - _tests_start));
@@ -135,8 +135,8 @@ static void suite_run(void)
     share_soak(soaking);
     run_tests(true);
     run_tests(false);
-    if (plant)
-        run_one(plant->name, plant->run);
+    if (fault)
+        run_one(fault->name, fault->run);
     conclude();
 }
 

@@ -25,7 +25,7 @@ SOAK_TEST(time, clock_never_goes_back, clock_ns)
           (unsigned long long)((before - begin) / storm.done));
 }
 
-/* What is read is the time of the reading: it is later than a stretch of the TSC that lies before
+/* What is read is the time of the reading: it is later than a segment of the TSC that lies before
  * it, which nobody interrupts by a reading of his own. */
 TEST(time, clock_reads_are_fresh, clock_ns)
 {
@@ -97,7 +97,7 @@ TEST(time, clock_runs_on_in_halt, clock_ns, safe_halt)
     EXPECT(agree);
 }
 
-/* Waits up to ns for one more call of the upcall. */
+/* Waits up to ns for one more call of the callback. */
 static bool timer_came(u64 before, u64 ns)
 {
     const u64 end = pv_clock_ns() + ns;
@@ -326,9 +326,9 @@ TEST(time, late_timer_fires_at_once, timer_set)
 }
 
 /*
- * How late: the clock at the upcall against the deadline. Printed, not judged, except that a timer
- * and a clock whose rates differ would show even in the best of them, which a busy host does not
- * spoil.
+ * How late: the clock at the callback against the deadline. Printed, not judged, except that a
+ * timer and a clock whose rates differ would show even in the best of them, which a busy host does
+ * not spoil.
  */
 static u64 came_at;
 

@@ -5,7 +5,7 @@
  * until it gets an EOI (Intel SDM vol. 3, section 11.8.5).
  */
 #include "boot/layout.h"
-#include "kernel/plant.h"
+#include "kernel/inject.h"
 #include "lib/string.h"
 #include "test/lines.h"
 
@@ -177,7 +177,7 @@ TEST(irq, interrupt_of_an_8259_is_ended, irq_init, apic_write)
 }
 
 /*
- * plant=interrupts_left: before this kernel looks at the APIC, one interrupt is in service and
+ * inject=interrupts_left: before this kernel looks at the APIC, one interrupt is in service and
  * others are pending, as after a jump from another kernel's interrupt handler. In xAPIC mode only;
  * the boot's page tables map the registers.
  */
@@ -194,7 +194,7 @@ static void xapic_write(u32 offset, u32 value)
     *(volatile u32 *)(DIRECT_MAP_BASE + APIC_PAGE + offset) = value;
 }
 
-static void plant_interrupts_left(void)
+static void inject_interrupts_left(void)
 {
     unmask_8259(0xff); /* a PC's firmware leaves its timer on, at the vector of #DF */
     xapic_write(APIC_SVR, SVR_ENABLE);
@@ -206,4 +206,4 @@ static void plant_interrupts_left(void)
     xapic_write(APIC_ICR, ICR_SELF | 0xed);
 }
 
-PLANT(interrupts_left, PLANT_EARLY, plant_interrupts_left);
+INJECT(interrupts_left, INJECT_EARLY, inject_interrupts_left);

@@ -5,7 +5,7 @@ check_image.py [--objdump PROGRAM] [--nm PROGRAM] IMAGE OBJECT_FOLDER
 
 1. Privileged instructions and hypercalls lie in boot/ and pv/ only: nothing compiled from kernel/, mm/, lib/
    or app/ holds one. What is compiled from pv/xen/pv/ holds only those that Xen offers no hypercall and no
-   shared memory for: a PV guest's other privileged instructions would fault and be emulated. What forms.S there
+   shared memory for: a PV guest's other privileged instructions would fault and be emulated. What templates.S there
    puts in the place of calls is held to the same.
 2. No include runs upwards: lib -> pv -> mm -> kernel -> test, repro, app; and nothing outside of pv/xen,
    boot and repro includes a header of Xen's.
@@ -68,7 +68,7 @@ def misplaced_instructions(objdump, objects):
         in_xen_pv = folder.as_posix() == "pv/xen/pv"
         if folder.parts and folder.parts[0] not in UNPRIVILEGED_FLOORS and not in_xen_pv:
             continue
-        sections = ("-D", "-j", ".rodata.pv_code") if path.name == "forms.S.o" else ("-d",)
+        sections = ("-D", "-j", ".rodata.pv_code") if path.name == "templates.S.o" else ("-d",)
         for line in run(objdump, *sections, "--no-show-raw-insn", str(path)).splitlines():
             match = re.match(r"\s*[0-9a-f]+:\s+(?:(?:rep\w*|lock|data16|cs|ds|es|fs|gs|ss)\s+)*([a-z0-9]+)\s*(.*?)\s*$", line)
             if match and privileged(*match.groups()) and not (in_xen_pv and allowed_in_xen_pv(*match.groups())):

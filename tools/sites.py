@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Finds every call site of an op in the linked kernel (pv/patch.h), by the linker's relocations.
+"""Finds every call site of an op in the linked kernel (pv/patch/patch.h), by the linker's relocations.
 
     tools/sites.py > sites.S                       an empty table
     tools/sites.py kernel.elf > sites.S            the table of an image that was linked with --emit-relocs
@@ -22,7 +22,7 @@ THUNK_SIZE = 6
 CALL, JUMP, HOT, TAIL_HOT = range(4)
 OPCODE = {0xE8: CALL, 0xE9: JUMP}
 PREFIX, NOP = 0x2E, 0x90
-WITH_TAIL = ("irq_enable", "restore_fl")  # pv/hot.h: PV_TAIL
+WITH_TAIL = ("irq_enable", "restore_fl")  # pv/patch/hot.h: PV_TAIL
 TAIL_SIZE = 25
 BRANCH_RELOCATIONS = (2, 4)  # R_X86_64_PC32, R_X86_64_PLT32
 

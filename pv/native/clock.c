@@ -8,7 +8,7 @@
 #include "pv/native/apic.h"
 #include "pv/native/io.h"
 #include "pv/native/native.h"
-#include "pv/native/reference.h"
+#include "pv/native/refclock.h"
 #include "pv/native/vectors.h"
 
 enum {
@@ -210,7 +210,7 @@ static bool measure_apic_timer(void)
 static void on_timer(struct trap_frame *frame)
 {
     native_apic_eoi();
-    pv_upcalls->timer(frame);
+    pv_callbacks->timer(frame);
 }
 
 void native_timer_stop(void)
@@ -224,7 +224,7 @@ void native_timer_stop(void)
 /* In xAPIC mode a write of the MSR could overtake that of the LVT (section 11.5.4.1). */
 void native_setup_boot_clock(void)
 {
-    native_own_vector(VECTOR_TIMER, on_timer);
+    native_set_vector_handler(VECTOR_TIMER, on_timer);
     native_apic_set(APIC_TIMER_DIVIDE, TIMER_DIVIDE_BY_1);
     native_apic_set(APIC_LVT_TIMER, VECTOR_TIMER | (ns_to_apic ? 0 : LVT_TIMER_TSC_DEADLINE));
     __asm__ volatile("mfence" ::: "memory");
@@ -254,7 +254,7 @@ int native_timer_set(u64 deadline)
 }
 
 /* Called by the op platform_init: where to look for clocks. */
-void native_clock_learn(const struct acpi_header *fadt)
+void native_clock_acpi_init(const struct acpi_header *fadt)
 {
     reference = native_reference_find(fadt);
 }

@@ -232,7 +232,7 @@ int native_read_pmc(u32 number, u64 *value)
     return error;
 }
 
-void native_set_fpu_trap(void)
+void native_stts(void)
 {
     write_cr0(read_cr0() | CR0_TS);
 }

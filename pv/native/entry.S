@@ -12,7 +12,7 @@
 #include "pv/cpu_area.h"
 #include "pv/native/exception_stack.h"
 #include "pv/selectors.h"
-#include "pv/trap_frame.inc"
+#include "pv/entry/trap_frame.inc"
 
 #define MSR_GS_BASE 0xc0000101
 #define MSR_KERNEL_GS_BASE 0xc0000102
@@ -25,7 +25,7 @@
 #define IRET_CS 8			/* in what iretq loads: rip, cs, rflags, rsp, ss */
 
 /*
- * At a stub's call (pv/vector_stubs.S): completes the frame, the call's return address being its vector. Whether the
+ * At a stub's call (pv/entry/vector_stubs.S): completes the frame, the call's return address being its vector. Whether the
  * CPU pushed an error code, the stack pointer tells, which it aligned to 16 bytes before (Intel SDM vol. 3,
  * section 6.14.2): an exception may have one, the same vector raised by int has none.
  */

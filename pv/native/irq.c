@@ -98,13 +98,13 @@ static void on_line(struct trap_frame *frame)
     if (!l || l->cpu != pv_this_cpu() || keep_pending(l))
         native_apic_eoi();
     else
-        pv_upcalls->interrupt(frame, line);
+        pv_callbacks->interrupt(frame, line);
 }
 
 static void on_ipi(struct trap_frame *frame)
 {
     native_apic_eoi();
-    pv_upcalls->ipi(frame, (enum pv_ipi)(frame->vector - VECTOR_IPIS));
+    pv_callbacks->ipi(frame, (enum pv_ipi)(frame->vector - VECTOR_IPIS));
 }
 
 const char *native_irq_init(const char *abi)
@@ -117,12 +117,12 @@ const char *native_irq_init(const char *abi)
     native_ioapic_init(native_apic_config());
     if (!native_apic_init())
         return "the CPU has no local APIC";
-    native_smp_learn(native_apic_config());
+    native_smp_init(native_apic_config());
     for (u32 i = 0; i < NR_LINES; i++)
-        native_own_vector((u8)(VECTOR_LINES + i), on_line);
-    native_own_vector(VECTOR_FLUSH, native_on_flush);
+        native_set_vector_handler((u8)(VECTOR_LINES + i), on_line);
+    native_set_vector_handler(VECTOR_FLUSH, native_on_flush);
     for (u32 i = 0; i < PV_NR_IPIS; i++)
-        native_own_vector((u8)(VECTOR_IPIS + i), on_ipi);
+        native_set_vector_handler((u8)(VECTOR_IPIS + i), on_ipi);
     return NULL;
 }
 

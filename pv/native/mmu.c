@@ -58,10 +58,10 @@ const char *native_install_tables(struct pv_kernel_tables *t)
     return NULL;
 }
 
-/* Leaves above level 2, where there are any: 0 else. What else an entry is says forms.S. */
+/* Leaves above level 2, where there are any: 0 else. What else an entry is says templates.S. */
 static u64 no_leaf(u64 value)
 {
-    const u64 leaf = PTE_PRESENT | PTE_LARGE;
+    const u64 leaf = PTE_PRESENT | PTE_PSE;
 
     return (value & leaf) == leaf ? 0 : value;
 }
@@ -97,12 +97,12 @@ void native_clear_ptes(pte_t *slot, u32 count)
         WRITE_ONCE(slot->raw, 0);
 }
 
-pte_t native_get_and_clear_pte(pte_t *slot)
+pte_t native_ptep_get_and_clear(pte_t *slot)
 {
     return (pte_t){__atomic_exchange_n(&slot->raw, 0, __ATOMIC_SEQ_CST)};
 }
 
-pte_t native_protect_start(pte_t *slot)
+pte_t native_ptep_modify_prot_start(pte_t *slot)
 {
     return (pte_t){READ_ONCE(slot->raw)};
 }
@@ -111,7 +111,7 @@ pte_t native_protect_start(pte_t *slot)
  * The entry stays present, so that an access which both protections allow does not fault. A bit
  * that a walk sets in the old entry makes the exchange fail, and is merged then.
  */
-void native_protect_commit(pte_t *slot, pte_t old, pte_t changed)
+void native_ptep_modify_prot_commit(pte_t *slot, pte_t old, pte_t changed)
 {
     u64 now = old.raw;
 
@@ -121,28 +121,28 @@ void native_protect_commit(pte_t *slot, pte_t old, pte_t changed)
         ;
 }
 
-pfn_t native_read_root(void)
+pfn_t native_read_cr3(void)
 {
     return value_pfn(read_cr3());
 }
 
-void native_write_root(pfn_t root)
+void native_write_cr3(pfn_t root)
 {
     write_cr3(root.n << PAGE_SHIFT);
 }
 
-void native_flush_user(void)
+void native_flush_tlb_user(void)
 {
     write_cr3(read_cr3());
 }
 
 /* Every change of CR4.PGE flushes all (Intel SDM vol. 3, section 4.10.4.1). */
-void native_flush_all(void)
+void native_flush_tlb_kernel(void)
 {
     const u64 cr4 = read_cr4();
 
     if (!(cr4 & CR4_PGE)) {
-        native_flush_user();
+        native_flush_tlb_user();
         return;
     }
     write_cr4(cr4 & ~CR4_PGE);
@@ -165,7 +165,7 @@ void native_flush_if_asked(void)
     if (!(__atomic_load_n(&shootdown.pending, __ATOMIC_SEQ_CST) & me))
         return;
     if (shootdown.va == ~0ull)
-        native_flush_all();
+        native_flush_tlb_kernel();
     else
         invlpg(shootdown.va);
     __atomic_fetch_and(&shootdown.pending, ~me, __ATOMIC_SEQ_CST);
@@ -207,7 +207,7 @@ static void ask(u64 cpus, u64 va)
     __atomic_store_n(&shootdown.busy, 0, __ATOMIC_SEQ_CST);
 }
 
-int native_flush_others(u64 cpus, u64 va)
+int native_flush_tlb_others(u64 cpus, u64 va)
 {
     const u64 flags = irq_save();
     bool up;

@@ -19,10 +19,10 @@
 extern const struct phys_window native_low_memory;
 
 /* trap.c */
-void native_take_exception_stacks(u32 cpu, const struct pv_cpu_start *start);
+void native_set_exception_stacks(u32 cpu, const struct pv_cpu_start *start);
 
 /* Interrupts at this vector (32 to 255) go to owner from now on, with interrupts disabled. */
-void native_own_vector(u8 vector, void (*owner)(struct trap_frame *frame));
+void native_set_vector_handler(u8 vector, void (*owner)(struct trap_frame *frame));
 
 /*
  * unclaimed.c. If an interrupt at this vector is in service in the local APIC, end it, report it
@@ -69,7 +69,7 @@ extern const u8 native_syscall_entry[], native_syscall32_entry[], native_sysente
     native_sysenter_flags_saved[];
 
 /* clock.c */
-void native_clock_learn(const struct acpi_header *fadt);
+void native_clock_acpi_init(const struct acpi_header *fadt);
 
 /* firmware.c: called by the op memory_map; adds to *info what has to be mapped. */
 void native_find_apics(struct boot_info *info);
@@ -83,7 +83,7 @@ const struct apic_config *native_apic_config(void);
 const char *native_why_one_cpu(void); /* if firmware lists no other; NULL: that is all */
 
 /* time.c */
-void native_rtc_learn(const struct acpi_header *fadt);
+void native_rtc_acpi_init(const struct acpi_header *fadt);
 
 /* irq.c */
 extern const u8 native_hlt[]; /* its hlt, one byte */
@@ -93,13 +93,13 @@ void native_shutdown_init(struct boot_info *info);
 void native_raw_end(u8 status) __noreturn; /* see struct pv_backend */
 
 /* smp.c */
-void native_smp_learn(const struct apic_config *config);
+void native_smp_init(const struct apic_config *config);
 int native_send_vector(u32 cpu, u32 vector);
-void native_smp_learn_memory(const struct boot_info *info);
+void native_smp_init_memory(const struct boot_info *info);
 
 /* start.S: the first instructions of another CPU, in 64-bit mode; and a new start on a new stack.
  */
-void native_start_here(void);
-void native_start_again(u64 stack_top, void (*entry)(void)) __noreturn;
+void native_ap_entry64(void);
+void native_restart_on_stack(u64 stack_top, void (*entry)(void)) __noreturn;
 
 #endif

@@ -6,7 +6,7 @@
 #include "lib/format.h"
 #include "pv/native/io.h"
 #include "pv/native/native.h"
-#include "pv/native/reference.h"
+#include "pv/native/refclock.h"
 #include "pv/native/vga.h"
 #include "pv/selectors.h"
 
@@ -46,7 +46,7 @@ const char *native_memory_map(struct boot_info *info)
 {
     boot_add_devices(info, DEVICES_BASE, DEVICES_SIZE);
     native_find_apics(info);
-    native_hpet_learn(info, find_table(info, "HPET"));
+    native_hpet_acpi_init(info, find_table(info, "HPET"));
     native_shutdown_init(info);
     if (native_vga_init())
         boot_add_devices(info, VGA_TEXT_BASE, VGA_TEXT_SIZE);
@@ -68,9 +68,9 @@ void native_banner(char *text, size_t cap)
 
 void native_platform_init(const struct boot_info *info)
 {
-    native_smp_learn_memory(info);
-    native_rtc_learn(find_table(info, "FACP"));
-    native_clock_learn(find_table(info, "FACP"));
+    native_smp_init_memory(info);
+    native_rtc_acpi_init(find_table(info, "FACP"));
+    native_clock_acpi_init(find_table(info, "FACP"));
 }
 
 /* This kernel knows no S3; what it would have to save lies in memory, all of it. */

@@ -41,7 +41,7 @@ static u32 trampoline_pa;
 static bool up[PV_CPUS_MAX];
 
 /* CPU 0 is the one that runs, listed or not; the others follow in the firmware's order. */
-void native_smp_learn(const struct apic_config *config)
+void native_smp_init(const struct apic_config *config)
 {
     apic_ids[0] = native_apic_own_id();
     nr_cpus = 1;
@@ -63,7 +63,7 @@ static bool is_ram(const struct boot_info *info, u64 pa)
 }
 
 /* A page of RAM below 640 KiB, better below 512 KiB; 0 if there is none. */
-void native_smp_learn_memory(const struct boot_info *info)
+void native_smp_init_memory(const struct boot_info *info)
 {
     trampoline_pa = LOW_END - PAGE_SIZE;
     while (trampoline_pa && !is_ram(info, trampoline_pa))
@@ -139,7 +139,7 @@ int native_cpu_up(u32 cpu, const struct pv_cpu_start *start)
         error = -EINVAL;
     if (error)
         return error;
-    native_take_exception_stacks(cpu, start);
+    native_set_exception_stacks(cpu, start);
     native_start = (struct native_start){read_cr3(), read_cr4(), *start};
     hooked = pv_startup_ipi_hook(apic_ids[cpu], (u64)start->entry, start->stack_top);
     if (hooked < 0)

@@ -42,8 +42,8 @@ start32:
 	movq	native_start + 32(%rip), %rsi
 
 /* In 64-bit mode with the kernel's tables; %rdi = area, %rsp = top of the stack, %rsi = entry. */
-	.globl	native_start_here
-native_start_here:
+	.globl	native_ap_entry64
+native_ap_entry64:
 	xorl	%eax, %eax
 	movl	%eax, %fs
 	movl	%eax, %gs
@@ -52,9 +52,9 @@ native_start_here:
 	pushq	$0
 	jmp	*%rsi
 
-/* void native_start_again(u64 stack_top, void (*entry)(void)): on any CPU, Xen PV's too. */
-	.globl	native_start_again
-native_start_again:
+/* void native_restart_on_stack(u64 stack_top, void (*entry)(void)): on any CPU, Xen PV's too. */
+	.globl	native_restart_on_stack
+native_restart_on_stack:
 	movq	%rdi, %rsp
 	xorl	%ebp, %ebp
 	pushq	$0

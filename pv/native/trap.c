@@ -74,7 +74,7 @@ static u64 early_gdt[GDT_MIN_COUNT] __aligned(PAGE_SIZE);
  */
 static void (*owners[NR_VECTORS])(struct trap_frame *frame);
 
-void native_own_vector(u8 vector, void (*owner)(struct trap_frame *frame))
+void native_set_vector_handler(u8 vector, void (*owner)(struct trap_frame *frame))
 {
     WRITE_ONCE(owners[vector], owner);
 }
@@ -108,7 +108,7 @@ static void debug_exception(struct trap_frame *frame)
 {
     __asm__ volatile("mov %0, %%dr7" : : "r"(DR7_FIXED));
     if (!end_users_step(frame))
-        pv_upcalls->exception(frame, 0);
+        pv_callbacks->exception(frame, 0);
     __asm__ volatile("mov %0, %%dr7" : : "r"(native_dr7[pv_this_cpu()] | DR7_FIXED));
 }
 
@@ -117,7 +117,7 @@ static void interrupt(struct trap_frame *frame)
     if (frame->rip == (u64)native_hlt)
         frame->rip++;
     owners[frame->vector](frame);
-    pv_upcalls->interrupts_done(frame);
+    pv_callbacks->interrupts_done(frame);
 }
 
 /* To int from user mode. */
@@ -131,7 +131,7 @@ void native_vector(struct trap_frame *frame)
 {
     trap_frame_number(frame);
     if (frame->vector == VECTOR_NMI)
-        pv_upcalls->nmi(frame);
+        pv_callbacks->nmi(frame);
     else if (frame->vector == VECTOR_DB)
         debug_exception(frame);
     else if (owners[frame->vector])
@@ -139,14 +139,14 @@ void native_vector(struct trap_frame *frame)
     else if (native_end_unclaimed((u8)frame->vector))
         return;
     else if (frame->vector < NR_EXCEPTIONS || is_open((u8)frame->vector))
-        pv_upcalls->exception(frame, frame->vector == VECTOR_PF ? read_cr2() : 0);
+        pv_callbacks->exception(frame, frame->vector == VECTOR_PF ? read_cr2() : 0);
     else
         native_end_spurious((u8)frame->vector);
 }
 
 void native_syscall(struct trap_frame *frame)
 {
-    pv_upcalls->syscall(frame);
+    pv_callbacks->syscall(frame);
 }
 
 static void set_gate(u32 vector, u8 dpl)
@@ -197,7 +197,7 @@ static void set_stack(u32 cpu, u32 i, struct exception_stack *stack)
     native_set_ist(cpu, i, &stack->kernel_gs_base);
 }
 
-__noinline void native_take_exception_stacks(u32 cpu, const struct pv_cpu_start *start)
+__noinline void native_set_exception_stacks(u32 cpu, const struct pv_cpu_start *start)
 {
     for (u32 i = 0; i < EXCEPTION_STACKS; i++)
         set_stack(cpu, i, start->exception_stacks[i]);

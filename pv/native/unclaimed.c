@@ -49,7 +49,7 @@ static void apic_end(u32 vector)
         end_at_spurious_vector();
     else
         native_apic_eoi();
-    pv_upcalls->unclaimed((u8)vector);
+    pv_callbacks->unclaimed((u8)vector);
 }
 
 static bool pic_end(u16 port, u32 pin)
@@ -85,7 +85,7 @@ void native_end_spurious(u8 vector)
 {
     if (vector >= VECTOR_8259 && vector < VECTOR_8259 + 2 * PIC_PINS)
         pics_end(vector - VECTOR_8259);
-    pv_upcalls->unclaimed(vector);
+    pv_callbacks->unclaimed(vector);
 }
 
 /*

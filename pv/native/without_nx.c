@@ -4,7 +4,7 @@
  * that make entries; all else is as on other CPUs, but that whatever is mapped can be executed.
  */
 #include "pv/native/native.h"
-#include "pv/patch.h"
+#include "pv/patch/patch.h"
 
 static pte_t make_pte_without_nx(u64 value)
 {
@@ -36,7 +36,8 @@ static void set_fixmap_without_nx(enum pv_fixmap index, u64 value)
     native_set_fixmap(index, value & ~PTE_NX);
 }
 
-/* They are calls, since no form of them is known (forms.S): the ops of other CPUs stay free. */
+/* They are calls, since no template of them is known (templates.S): the ops of other CPUs stay
+ * free. */
 void native_mmu_without_nx(void)
 {
     pv_set_op(PV_INDEX(mmu.make_pte), make_pte_without_nx);

@@ -71,11 +71,11 @@ void xen_event_deliver(struct trap_frame *frame, u32 port)
     if (owners[port] != pv_this_cpu() || xen_port_is_masked(port) || !xen_port_take(port))
         return;
     if (kind == PORT_LINE)
-        pv_upcalls->interrupt(frame, port);
+        pv_callbacks->interrupt(frame, port);
     else if (kind == PORT_TIMER)
-        pv_upcalls->timer(frame);
+        pv_callbacks->timer(frame);
     else if (kind >= PORT_IPI && kind < PORT_KICK)
-        pv_upcalls->ipi(frame, (enum pv_ipi)(kind - PORT_IPI));
+        pv_callbacks->ipi(frame, (enum pv_ipi)(kind - PORT_IPI));
 }
 
 /* Their structs are of the port alone (xen/event_channel.h). */

@@ -69,7 +69,7 @@ const struct event_abi event_abi_fifo = {
 static long init_control(u32 vcpu)
 {
     struct evtchn_init_control init = {
-        .control_gfn = xen_flavour->frame_of(&controls[vcpu]),
+        .control_gfn = xen_variant->virt_to_gfn(&controls[vcpu]),
         .offset = (u64)&controls[vcpu] % PAGE_SIZE,
         .vcpu = vcpu,
     };
@@ -79,7 +79,7 @@ static long init_control(u32 vcpu)
 
 static long add_page(u32 page)
 {
-    struct evtchn_expand_array expand = {xen_flavour->frame_of(words + page * WORDS_PER_PAGE)};
+    struct evtchn_expand_array expand = {xen_variant->virt_to_gfn(words + page * WORDS_PER_PAGE)};
 
     return xen_event_channel_op(EVTCHNOP_expand_array, &expand);
 }

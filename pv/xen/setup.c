@@ -9,7 +9,7 @@ u8 xen_shared_info_page[PAGE_SIZE] __aligned(PAGE_SIZE);
 /* Atomic: counts for the benchmark, which uses one CPU; with several, additions may be lost. */
 u64 xen_hypercalls, xen_updates;
 
-const struct xen_flavour *xen_flavour; /* Written: early, on one CPU */
+const struct xen_variant *xen_variant; /* Written: early, on one CPU */
 
 /*
  * Xen marks everything as pending at its new place. No port is bound yet; and on PVH the flag would
@@ -18,7 +18,7 @@ const struct xen_flavour *xen_flavour; /* Written: early, on one CPU */
 bool xen_share_vcpu_info(u32 vcpu, struct pv_cpu_area *area)
 {
     struct vcpu_register_vcpu_info info = {
-        .mfn = xen_flavour->frame_of(area->shared),
+        .mfn = xen_variant->virt_to_gfn(area->shared),
         .offset = (u64)area->shared % PAGE_SIZE,
     };
 
@@ -31,7 +31,7 @@ bool xen_share_vcpu_info(u32 vcpu, struct pv_cpu_area *area)
 
 const char *xen_map_shared_info(void)
 {
-    return xen_flavour->map_shared_info() ? NULL : "Xen refuses to map the shared_info page";
+    return xen_variant->map_shared_info() ? NULL : "Xen refuses to map the shared_info page";
 }
 
 const char *xen_share_pages(void)
@@ -83,7 +83,7 @@ void xen_banner(char *text, size_t cap)
     xen_version(XENVER_extraversion, extra);
     extra[sizeof(extra) - 1] = '\0';
     ksnprintf(text, cap, "Xen %ld.%ld%s, %s %s", version >> 16, version & 0xffff, extra,
-              xen_flavour->name, xen_is_dom0() ? "dom0" : "domU");
+              xen_variant->name, xen_is_dom0() ? "dom0" : "domU");
 }
 
 void xen_end(enum pv_shutdown_reason reason)
@@ -113,7 +113,7 @@ u64 xen_hypercall_count(u64 *updates)
     return xen_hypercalls;
 }
 
-u64 xen_reserve(unsigned int cmd, u64 *frames, u64 count)
+u64 xen_memory_reservation(unsigned int cmd, u64 *frames, u64 count)
 {
     struct xen_memory_reservation r = {.nr_extents = count, .domid = DOMID_SELF};
     long done;

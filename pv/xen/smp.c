@@ -20,11 +20,11 @@ static struct per_cpu {
 } per_cpu[PV_CPUS_MAX];
 
 /* entry.S, start.S: leaves this stack for another. */
-void native_start_again(u64 stack_top, void (*entry)(void)) __noreturn;
+void native_restart_on_stack(u64 stack_top, void (*entry)(void)) __noreturn;
 
 const char *xen_smp_events_init(void)
 {
-    const char *error = xen_flavour->take_upcalls();
+    const char *error = xen_variant->set_event_callback();
 
     for (u32 kind = PORT_IPI; kind <= PORT_KICK && !error; kind++) {
         const u32 port = xen_own_port(kind);
@@ -96,7 +96,7 @@ int xen_cpu_up(u32 cpu, const struct pv_cpu_start *start)
         return -EIO;
     c->shared = true;
     xen_vcpu_info_of(start->area)->evtchn_upcall_mask = 1;
-    state = xen_flavour->first_state(cpu, start);
+    state = xen_variant->initial_vcpu_context(cpu, start);
     if (!c->left && xen_vcpu_op(VCPUOP_initialise, cpu, state))
         return -EIO;
     return xen_vcpu_op(VCPUOP_up, cpu, NULL) ? -EIO : 0;
@@ -121,7 +121,7 @@ void xen_cpu_leave(void)
     xen_timer_stop();
     WRITE_ONCE(c->left, true);
     xen_vcpu_op(VCPUOP_down, cpu, NULL);
-    native_start_again(c->stack_top, c->entry);
+    native_restart_on_stack(c->stack_top, c->entry);
 }
 
 int xen_cpu_down(u32 cpu)
@@ -134,7 +134,7 @@ int xen_cpu_down(u32 cpu)
 
 int xen_send_nmi(u32 cpu)
 {
-    return xen_cpu_is_up(cpu) ? xen_flavour->send_nmi(cpu) : -EINVAL;
+    return xen_cpu_is_up(cpu) ? xen_variant->send_nmi(cpu) : -EINVAL;
 }
 
 const struct pv_smp_ops xen_smp_ops = {

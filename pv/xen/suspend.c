@@ -29,11 +29,11 @@ int xen_suspend(void)
             return -EBUSY;
     if (xen_is_dom0())
         return -EPERM;
-    start_info = xen_flavour->publish();
-    pv_upcalls->suspend();
+    start_info = xen_variant->prepare_suspend();
+    pv_callbacks->suspend();
     cancelled = xen_sched_op(SCHEDOP_shutdown, &shutdown, start_info);
     if (!cancelled)
         restore();
-    pv_upcalls->resume(cancelled);
+    pv_callbacks->resume(cancelled);
     return cancelled ? 1 : 0;
 }

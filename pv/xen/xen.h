@@ -45,25 +45,25 @@ static inline struct vcpu_info *xen_vcpu_info(void)
 void xen_nop(void);
 
 /* Where PV and PVH differ, for what they share. Set by each backend's early_init. */
-struct xen_flavour {
+struct xen_variant {
     const char *name;
     /*
      * The number by which Xen knows the frame that lies at this address of the image: a machine
      * frame for PV, the guest's own number for PVH.
      */
-    u64 (*frame_of)(const void *va);
+    u64 (*virt_to_gfn)(const void *va);
     /* Maps Xen's shared page; at boot, in new tables, after a restore. False if Xen refuses. */
     bool (*map_shared_info)(void);
     /* Makes known what a save needs; returns the frame of start_info, or 0. */
-    u64 (*publish)(void);
+    u64 (*prepare_suspend)(void);
     /* On each CPU: makes upcalls come to xen_event_upcall. Returns NULL, or what is wrong. */
-    const char *(*take_upcalls)(void);
+    const char *(*set_event_callback)(void);
     /* What VCPUOP_initialise is to be given for a vCPU that starts so; one at a time. */
-    const void *(*first_state)(u32 cpu, const struct pv_cpu_start *start);
+    const void *(*initial_vcpu_context)(u32 cpu, const struct pv_cpu_start *start);
     /* To a vCPU that is up. Returns 0 or an error. */
     int (*send_nmi)(u32 cpu);
 };
-extern const struct xen_flavour *xen_flavour;
+extern const struct xen_variant *xen_variant;
 
 /*
  * setup.c: makes Xen use the area's part for this vCPU, which is the one that runs or is down
@@ -78,7 +78,7 @@ bool xen_is_dom0(void);
 void xen_end(enum pv_shutdown_reason reason);
 
 /* Frames go or come (XENMEM_decrease_reservation, _populate_physmap). Returns how many did. */
-u64 xen_reserve(unsigned int cmd, u64 *frames, u64 count);
+u64 xen_memory_reservation(unsigned int cmd, u64 *frames, u64 count);
 
 /* events.c: an event has come; interrupts (events) are disabled. */
 void xen_event_upcall(struct trap_frame *frame);

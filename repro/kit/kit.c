@@ -3,7 +3,7 @@
 #include "kernel/kernel.h"
 #include "kernel/named.h"
 #include "kernel/panic.h"
-#include "kernel/plant.h"
+#include "kernel/inject.h"
 #include "kernel/verdict.h"
 #include "lib/format.h"
 #include "repro/kit/repro.h"
@@ -60,15 +60,15 @@ VERDICT_FUNCTION(good, VERDICT_PASS)
 VERDICT_FUNCTION(bad, VERDICT_FAIL)
 VERDICT_FUNCTION(cannot_tell, VERDICT_SKIP)
 
-/* Set by the planted fault that leaves out the step of a repro (STEP). Written: at the start. */
+/* Set by the injected fault that leaves out the step of a repro (STEP). Written: at the start. */
 static bool skip_step;
 
-static void plant_skip_step(void)
+static void inject_skip_step(void)
 {
     skip_step = true;
 }
 
-PLANT(skip_step, PLANT_EARLY, plant_skip_step);
+INJECT(skip_step, INJECT_EARLY, inject_skip_step);
 
 bool kit_step(void)
 {

@@ -11,12 +11,12 @@
 /* The table of this level that va goes through, in the direct map; NULL if there is none. */
 static u64 *table_of(u64 va, int level)
 {
-    pfn_t table = pv_read_root();
+    pfn_t table = pv_read_cr3();
 
     for (int l = PT_LEVELS; l > level; l--) {
         const u64 raw = ((u64 *)pfn_to_va(table))[pt_index(va, l)];
 
-        if (!(raw & PTE_PRESENT) || raw & PTE_LARGE)
+        if (!(raw & PTE_PRESENT) || raw & PTE_PSE)
             return NULL;
         table = pv_mfn_to_pfn(MFN((raw & PTE_FRAME_MASK) >> PAGE_SHIFT));
         if (table.n == PFN_INVALID.n)
@@ -54,7 +54,7 @@ long kit_set_entry(u64 va, int level, u64 raw)
     if (kit_place() == KIT_XEN_PV)
         return hc_mmu_update(&update, 1, NULL, DOMID_SELF);
     WRITE_ONCE(*slot_of(va, level), raw);
-    pv_flush_all();
+    pv_flush_tlb_kernel();
     return 0;
 }
 

@@ -28,7 +28,7 @@ static void __noreturn vcpu_main(void)
 void kit_vcpu_start(void (*fn)(void *data), void *data)
 {
     static struct vcpu_guest_context *context;
-    const u64 cr3 = kit_mfn(pfn_to_va(pv_read_root()));
+    const u64 cr3 = kit_mfn(pfn_to_va(pv_read_cr3()));
 
     kit_needs(KIT_XEN_PV);
     if (hc_vcpu_op(VCPUOP_is_up, 1, NULL))

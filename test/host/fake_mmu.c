@@ -14,7 +14,7 @@
 
 struct pv_ops pv_ops;
 struct pv_mmu_traits mm_traits;
-const struct pv_upcalls *pv_upcalls; /* nobody waits for a turn */
+const struct pv_callbacks *pv_callbacks; /* nobody waits for a turn */
 jmp_buf fake_panic_return;
 bool fake_panic_armed;
 char fake_panic_text[256];
@@ -123,7 +123,7 @@ static void each_table(pfn_t table, int level, u32 slots, void (*visit)(pfn_t, i
     const u64 *t = pfn_to_va(table);
 
     for (u32 i = 0; i < slots && level > 1; i++)
-        if (t[i] & PTE_PRESENT && !(t[i] & PTE_LARGE))
+        if (t[i] & PTE_PRESENT && !(t[i] & PTE_PSE))
             each_table(value_pfn(swap_frame(t[i])), level - 1, PT_ENTRIES, visit);
     visit(table, level);
 }
@@ -178,12 +178,12 @@ static void clear_ptes(pte_t *slot, u32 count)
         push(&slot->raw, 0);
 }
 
-static pte_t protect_start(pte_t *slot)
+static pte_t ptep_modify_prot_start(pte_t *slot)
 {
     return *slot;
 }
 
-static void protect_commit(pte_t *slot, pte_t old, pte_t changed)
+static void ptep_modify_prot_commit(pte_t *slot, pte_t old, pte_t changed)
 {
     push(&slot->raw, changed.raw | (old.raw & (PTE_ACCESSED | PTE_DIRTY)));
 }
@@ -199,7 +199,7 @@ static void lazy_leave(void)
         drain();
 }
 
-static void write_root(pfn_t root)
+static void write_cr3(pfn_t root)
 {
     drain();
     FAKE_REQUIRE(shadow[root.n], "a root that is not pinned");
@@ -209,7 +209,7 @@ static void nop(void)
 {
 }
 
-static void flush_one(u64 va)
+static void flush_tlb_one(u64 va)
 {
     (void)va;
 }
@@ -242,16 +242,16 @@ static const struct pv_mmu_ops ops = {
     .set_ptes = set_ptes,
     .init_ptes = init_ptes,
     .clear_ptes = clear_ptes,
-    .protect_start = protect_start,
-    .protect_commit = protect_commit,
+    .ptep_modify_prot_start = ptep_modify_prot_start,
+    .ptep_modify_prot_commit = ptep_modify_prot_commit,
     .announce_table = announce,
     .release_table = release,
     .pin_root = pin,
     .unpin_root = unpin,
-    .write_root = write_root,
-    .flush_one = flush_one,
-    .flush_user = nop,
-    .flush_all = nop,
+    .write_cr3 = write_cr3,
+    .flush_tlb_one = flush_tlb_one,
+    .flush_tlb_user = nop,
+    .flush_tlb_kernel = nop,
     .lazy_enter = lazy_enter,
     .lazy_leave = lazy_leave,
     .lazy_flush = drain,
@@ -343,7 +343,7 @@ u64 fake_walk(pfn_t root, u64 va)
         entry = table[pt_index(va, level)];
         if (!(entry & PTE_PRESENT))
             return 0;
-        if (entry & PTE_LARGE)
+        if (entry & PTE_PSE)
             return entry;
     }
     return entry;

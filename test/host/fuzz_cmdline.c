@@ -29,7 +29,7 @@ static void require_round_trip(const struct cmdline *parsed)
     add_word(line, "log", levels[parsed->log]);
     add_word(line, "echo", parsed->echo);
     add_word(line, "platform", parsed->platform);
-    add_word(line, "plant", parsed->plant);
+    add_word(line, "inject", parsed->inject);
     add_word(line, "test", parsed->test);
     add_word(line, "pv", parsed->pv);
     add_word(line, "run", parsed->run);

@@ -17,7 +17,7 @@ static void check_defaults(const char *line)
     CHECK_STR(parsed.run, "suite");
     CHECK_STR(parsed.pv, "");
     CHECK_STR(parsed.test, "*");
-    CHECK_STR(parsed.plant, "");
+    CHECK_STR(parsed.inject, "");
     CHECK_STR(parsed.platform, "");
     CHECK_STR(parsed.echo, "");
     CHECK_EQ(parsed.log, LOG_INFO);
@@ -138,7 +138,7 @@ static void check_mistyped(const char *key, const char *line)
 static void test_mistyped(void)
 {
     static const char *const keys[] = {
-        "run=",    "test=", "plant=",  "platform=", "echo=",   "log=",
+        "run=",    "test=", "inject=", "platform=", "echo=",   "log=",
         "evtchn=", "soak=", "mutate=", "check=",    "nopatch", "pv.sites"};
     char line[40];
 
@@ -175,12 +175,12 @@ static void test_defaults(void)
 static void test_all_words(void)
 {
     CHECK(cmdline_parse(
-        "run=repro:x pv=xen-pv test=mmu/* plant=hang platform=qemu echo=a=b log=debug", &parsed,
+        "run=repro:x pv=xen-pv test=mmu/* inject=hang platform=qemu echo=a=b log=debug", &parsed,
         error));
     CHECK_STR(parsed.run, "repro:x");
     CHECK_STR(parsed.pv, "xen-pv");
     CHECK_STR(parsed.test, "mmu/*");
-    CHECK_STR(parsed.plant, "hang");
+    CHECK_STR(parsed.inject, "hang");
     CHECK_STR(parsed.platform, "qemu");
     CHECK_STR(parsed.echo, "a=b");
     CHECK_EQ(parsed.log, LOG_DEBUG);
@@ -194,7 +194,7 @@ static void test_all_words(void)
 }
 
 #define KNOWN \
-    "; known: run= pv= test= plant= platform= echo= log= evtchn= soak= mutate= check= nopatch pv.sites"
+    "; known: run= pv= test= inject= platform= echo= log= evtchn= soak= mutate= check= nopatch pv.sites"
 
 static const struct {
     const char *line;

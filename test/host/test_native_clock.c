@@ -177,10 +177,10 @@ bool native_add_registers(struct boot_info *info, const char *what, u64 pa)
     return true;
 }
 
-#include "pv/native/reference.c"
+#include "pv/native/refclock.c"
 #include "pv/native/clock.c"
 
-void native_own_vector(u8 vector, void (*owner)(struct trap_frame *frame))
+void native_set_vector_handler(u8 vector, void (*owner)(struct trap_frame *frame))
 {
     CHECK_EQ(vector, VECTOR_TIMER);
     CHECK(owner != NULL);
@@ -223,8 +223,8 @@ static void make_machine(int clock, u64 tsc_khz, u64 start_ns)
 static void start_clock(void)
 {
     hpet_pa = 0;
-    native_hpet_learn(NULL, pc.clock == HPET ? &hpet_table.header : NULL);
-    native_clock_learn(pc.clock == PM_TIMER ? &fadt.header : NULL);
+    native_hpet_acpi_init(NULL, pc.clock == HPET ? &hpet_table.header : NULL);
+    native_clock_acpi_init(pc.clock == PM_TIMER ? &fadt.header : NULL);
     CHECK_STR(native_time_init(), NULL);
 }
 
@@ -318,7 +318,7 @@ static bool learns_hpet(u32 length, u8 space, u64 pa)
     ((u8 *)&hpet_table)[40] = space;
     memcpy((u8 *)&hpet_table + 44, &pa, 8);
     hpet_pa = 0;
-    native_hpet_learn(NULL, &hpet_table.header);
+    native_hpet_acpi_init(NULL, &hpet_table.header);
     return hpet_pa == pa;
 }
 

@@ -142,7 +142,7 @@ static void raw_unlock(bool *lock_word, u64 flags)
     held--;
 }
 
-#include "pv/native/time.c"
+#include "pv/native/rtc.c"
 
 static void make_chip(u64 base_s, u64 ns)
 {
@@ -240,10 +240,10 @@ static void the_century_is_where_the_firmware_says(void)
         make_chip(0, 0);
         fadt.header.length = cases[i].length;
         ((u8 *)&fadt)[108] = cases[i].index;
-        native_rtc_learn(&fadt.header);
+        native_rtc_acpi_init(&fadt.header);
         CHECK_EQ(indices[RTC_CENTURY], cases[i].wanted);
     }
-    native_rtc_learn(NULL);
+    native_rtc_acpi_init(NULL);
     CHECK_EQ(indices[RTC_CENTURY], 0);
 }
 

@@ -87,7 +87,7 @@ class Transcript:
         self.restarts = False  # the hypervisor was asked to start the machine again
         self.repro = None  # name, verdict, reason, exercised: what a repro says of itself
         self.exercised = False  # it said so on the way
-        self.step_left_out = False  # as plant=skip_step asks
+        self.step_left_out = False  # as inject=skip_step asks
         self.dying_is_bad = ""  # why the guest's death would be the bug, as the repro says
         self.hypervisor_answers = False  # a debug key was seen by the hypervisor
         self.echo_wanted = []  # tokens asked for, not yet typed

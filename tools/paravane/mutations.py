@@ -11,18 +11,18 @@ from .common import ROOT
 _BEFORE = ("early_init", "trap_init")
 # Called once, so no call comes before or after it; shutdown is the last of all.
 _ONCE = ("memory_map", "platform_init", "irq_init", "time_init", "mmu_init", "install_tables", "smp_prepare", "shutdown")
-# The order is wrong: each does the other's work. flush_all as flush_user skips a part of its flush.
+# The order is wrong: each does the other's work. flush_tlb_kernel as flush_tlb_user skips a part of its flush.
 _EXCHANGED = (
     ("irq_mask", "irq_unmask"),
     ("irq_disable", "irq_enable"),
-    ("set_fpu_trap", "clear_fpu_trap"),
+    ("stts", "clts"),
     ("user_access_begin", "user_access_end"),
     ("lazy_enter", "lazy_leave"),
     ("lazy_leave", "lazy_flush"),
     ("announce_table", "release_table"),
     ("pin_root", "unpin_root"),
     ("cpu_enter", "cpu_leave"),
-    ("flush_all", "flush_user"),
+    ("flush_tlb_kernel", "flush_tlb_user"),
     ("send_ipi", "send_nmi"),
 )
 # A table's entries, in which one off is the next one; anything else behind a pointer is read or filled.
@@ -94,7 +94,7 @@ def _equal(table, backend, op, kind):
         return "the op is called before the command line is read"
     if kind in ("late", "stale") and op.name in _ONCE:
         return "the op is called once"
-    if (op.name, kind) == ("flush_one", "more1"):
+    if (op.name, kind) == ("flush_tlb_one", "more1"):
         return "the address is of the same page"
     body = _body(table, backend, op.name)
     if kind in table.ops:
@@ -154,7 +154,7 @@ def _body(table, backend, op):
 
 
 def _assembly_body(text, function):
-    """Of a function that only returns, or of the one or two instructions of pv/native/forms.S's macros; else None."""
+    """Of a function that only returns, or of the one or two instructions of pv/native/templates.S's macros; else None."""
     labels = r"(?:\s*^\w+:)*\s*"  # functions that are alike
     match = re.search(rf"^{function}:{labels}(?:(ret)\b|op\w*\s+(.*))", text, re.M)
     if not match:

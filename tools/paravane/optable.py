@@ -15,7 +15,7 @@ CLASSES = {
     3: "page tables and the TLB",
     4: "corner cases",
     5: "SMP",
-    6: "upcalls",
+    6: "callbacks",
 }
 
 # The symbol of a backend's table of a class; a compiler may append to the name of a static one.

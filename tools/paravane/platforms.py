@@ -17,7 +17,7 @@ DEFAULT_MEM = 256  # MiB for the guest
 ECHO_TOKEN = "sesame"
 _COMMAND_LINE_MAX = 1024  # with a longer one QEMU's loader overwrites its own data; also Xen PV's limit
 # kernel/cmdline.c, words
-WORDS = "run= pv= test= plant= platform= echo= log= evtchn= soak= mutate= check= nopatch pv.sites".split()
+WORDS = "run= pv= test= inject= platform= echo= log= evtchn= soak= mutate= check= nopatch pv.sites".split()
 
 _XEN_WORDS = [
     "console=com1",

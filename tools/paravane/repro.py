@@ -207,7 +207,7 @@ def control_cases(chosen, known, on, options):
 
 def skipped_cases(chosen, on, xens, options):
     """The Cases of these repros with their steps left out: each has to say that it cannot tell."""
-    listed = cases(chosen, on, xens, dataclasses.replace(options, append=(*options.append, "plant=skip_step")), True)
+    listed = cases(chosen, on, xens, dataclasses.replace(options, append=(*options.append, "inject=skip_step")), True)
     for case in listed:
         case.promised, case.skipped = "cannot-tell", True
     return listed

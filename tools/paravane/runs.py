@@ -92,7 +92,7 @@ class Result:
     culprit: str = ""  # who crashed or hangs: hypervisor or guest
     repro: Optional[dict] = None  # ktap.Transcript.repro
     exercised: bool = False  # the path in question was reached, whatever came of it
-    step_left_out: bool = False  # by plant=skip_step, and the repro came by its step
+    step_left_out: bool = False  # by inject=skip_step, and the repro came by its step
     dying_is_bad: str = ""  # ktap.Transcript's, if the guest died then
 
     def plain(self):

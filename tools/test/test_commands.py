@@ -68,8 +68,8 @@ class CommandTest(unittest.TestCase):
 
     def test_words(self):
         qemu = platforms.PLATFORMS["qemu"]
-        words = platforms.command_words(qemu, "suite", "cpu.*", ["echo=mine", "plant=fail"])
-        expected = "run=suite platform=qemu test=cpu.* echo=mine plant=fail"
+        words = platforms.command_words(qemu, "suite", "cpu.*", ["echo=mine", "inject=fail"])
+        expected = "run=suite platform=qemu test=cpu.* echo=mine inject=fail"
         self.assertEqual(words, expected.split())
         self.refuses("printable", platforms.append_words, "a\tb")
 

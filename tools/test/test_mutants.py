@@ -42,8 +42,8 @@ class MutationsTest(unittest.TestCase):
         self.assertTrue(pv["user_access_begin:user_access_end"])
         self.assertFalse(native["user_access_begin:user_access_end"])
         self.assertFalse(native["make_pte:more1"])
-        self.assertFalse(native["read_root:stale"])
-        self.assertFalse(pv["read_root:stale"])
+        self.assertFalse(native["read_cr3:stale"])
+        self.assertFalse(pv["read_cr3:stale"])
 
     def test_every_kind_is_one_that_the_image_knows(self):
         known = (ROOT / "test/mutate.c").read_text()

@@ -31,7 +31,7 @@ void xen_pv_cpu_init(void)
     xen_pv_set_iopl(0);
 }
 
-void xen_pv_note_fpu_trap_taken(void)
+void xen_pv_note_nm_taken(void)
 {
     *cr0() &= ~CR0_TS;
 }
@@ -58,13 +58,13 @@ u64 xen_pv_read_cr0(void)
     return *cr0();
 }
 
-void xen_pv_set_fpu_trap(void)
+void xen_pv_stts(void)
 {
     xen_fpu_taskswitch(1);
     *cr0() |= CR0_TS;
 }
 
-void xen_pv_clear_fpu_trap(void)
+void xen_pv_clts(void)
 {
     xen_fpu_taskswitch(0);
     *cr0() &= ~CR0_TS;
@@ -77,9 +77,9 @@ u64 xen_pv_write_cr0(u64 value)
     if (refused)
         return value ^ *cr0();
     if (value & CR0_TS)
-        xen_pv_set_fpu_trap();
+        xen_pv_stts();
     else
-        xen_pv_clear_fpu_trap();
+        xen_pv_clts();
     return 0;
 }
 
@@ -181,8 +181,8 @@ const struct pv_cpu_ops xen_pv_cpu_ops = {
     .write_msr_safe = native_write_msr_safe,
     .read_tsc = native_read_tsc,
     .read_pmc = native_read_pmc,
-    .set_fpu_trap = xen_pv_set_fpu_trap,
-    .clear_fpu_trap = xen_pv_clear_fpu_trap,
+    .stts = xen_pv_stts,
+    .clts = xen_pv_clts,
     .halt = xen_pv_halt,
     .wbinvd = xen_pv_wbinvd,
     .port_in = native_port_in,

@@ -3,13 +3,13 @@
  * (xen/arch-x86/xen-x86_64.h), has exchanged %gs and masked events. The way back is a hypercall with a
  * frame of its own (struct iret_context), since iret at CPL 3 could not return to a CS of RPL 0.
  */
-#include "pv/trap_frame.inc"
+#include "pv/entry/trap_frame.inc"
 #include <xen/xen.h>
 
 #define XENVER_version 0			/* xen/version.h has C in it */
 
 /*
- * At a stub's call (pv/vector_stubs.S), which has pushed its address below rcx and r11: completes the frame, that
+ * At a stub's call (pv/entry/vector_stubs.S), which has pushed its address below rcx and r11: completes the frame, that
  * address being its vector. Whether Xen pushed an error code, the stack pointer tells, which it aligned to 16 bytes
  * before, as the CPU does.
  */
@@ -99,7 +99,7 @@ xen_pv_entry_end:
 
 /*
  * Any hypercall that does little: Xen makes the upcall on the way back from it. Keeps every register, since it
- * is called from the midst of C code (forms.S).
+ * is called from the midst of C code (templates.S).
  */
 	.globl	xen_pv_force_upcall
 xen_pv_force_upcall:

@@ -72,7 +72,7 @@ const struct pv_flag_ops xen_pv_flag_ops = {
     .safe_halt = xen_pv_safe_halt,
 };
 
-const char *xen_pv_take_upcalls(void)
+const char *xen_pv_set_event_callback(void)
 {
     xen_pv_cpu_init();
     xen_pv_register_callback(CALLBACKTYPE_event, pv_vector_stubs[VECTOR_EVENT]);

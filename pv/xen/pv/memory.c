@@ -35,10 +35,10 @@ static u64 give(pfn_t first, u64 count)
     u64 done;
 
     unmap_direct_run(first, count);
-    done = xen_reserve(XENMEM_decrease_reservation, mfns, count);
+    done = xen_memory_reservation(XENMEM_decrease_reservation, mfns, count);
     set_direct_run(PFN(first.n + done), count - done, DIRECT_RW);
     for (u64 i = 0; i < done; i++)
-        mfns[i] = NO_FRAME;
+        mfns[i] = INVALID_P2M_ENTRY;
     return done;
 }
 
@@ -50,9 +50,9 @@ static u64 take(pfn_t first, u64 count)
 
     for (u64 i = 0; i < count; i++)
         mfns[i] = first.n + i;
-    done = xen_reserve(XENMEM_populate_physmap, mfns, count);
+    done = xen_memory_reservation(XENMEM_populate_physmap, mfns, count);
     for (u64 i = done; i < count; i++)
-        mfns[i] = NO_FRAME;
+        mfns[i] = INVALID_P2M_ENTRY;
     set_direct_run(first, done, DIRECT_RW);
     return done;
 }

@@ -59,7 +59,7 @@ mfn_t xen_pv_pfn_to_mfn(pfn_t pfn)
 /* Xen maps its table only where the machine has RAM in the same GiB: a read elsewhere faults. */
 static u64 read_m2p(u64 mfn)
 {
-    u64 pfn = NO_FRAME;
+    u64 pfn = INVALID_P2M_ENTRY;
 
     __asm__ volatile("1: movq %1, %0\n"
                      "2:" EX_TABLE(1b, 2b)
@@ -91,7 +91,7 @@ static u64 to_raw(u64 value)
     if (value & PTE_FOREIGN)
         return value;
     mfn = xen_pv_pfn_to_mfn(value_pfn(value));
-    return mfn.n == NO_FRAME ? 0 : mfn.n << PAGE_SHIFT | (value & PTE_FLAGS_MASK);
+    return mfn.n == INVALID_P2M_ENTRY ? 0 : mfn.n << PAGE_SHIFT | (value & PTE_FLAGS_MASK);
 }
 
 static u64 to_value(u64 raw)
@@ -104,7 +104,7 @@ static u64 to_value(u64 raw)
     if (raw & RAW_USER)
         flags |= PTE_USER;
     pfn = raw & PTE_FOREIGN ? PFN_INVALID : xen_pv_mfn_to_pfn(MFN(value_pfn(raw).n));
-    if (pfn.n == NO_FRAME)
+    if (pfn.n == INVALID_P2M_ENTRY)
         return flags | PTE_FOREIGN | (raw & PTE_FRAME_MASK);
     return pte_value(pfn, flags);
 }
@@ -117,7 +117,7 @@ pte_t xen_pv_make_pte(u64 value)
 /* Above level 1 there are no leaves. */
 pmd_t xen_pv_make_pmd(u64 value)
 {
-    return (pmd_t){value & PTE_LARGE ? 0 : to_raw(value)};
+    return (pmd_t){value & PTE_PSE ? 0 : to_raw(value)};
 }
 
 u64 xen_pv_pte_val(pte_t entry)
@@ -241,7 +241,7 @@ void xen_pv_clear_ptes(pte_t *slot, u32 count)
  * Twice: the first update leaves exactly the accessed and dirty bits, as they were when the entry
  * became absent, the second clears them too.
  */
-pte_t xen_pv_get_and_clear_pte(pte_t *slot)
+pte_t xen_pv_ptep_get_and_clear(pte_t *slot)
 {
     pte_t old;
 
@@ -255,12 +255,12 @@ pte_t xen_pv_get_and_clear_pte(pte_t *slot)
     return old;
 }
 
-pte_t xen_pv_protect_start(pte_t *slot)
+pte_t xen_pv_ptep_modify_prot_start(pte_t *slot)
 {
     return (pte_t){READ_ONCE(slot->raw)};
 }
 
-void xen_pv_protect_commit(pte_t *slot, pte_t old, pte_t changed)
+void xen_pv_ptep_modify_prot_commit(pte_t *slot, pte_t old, pte_t changed)
 {
     (void)old;
     push(slot, MMU_PT_UPDATE_PRESERVE_AD, changed.raw);
@@ -276,18 +276,18 @@ static void flush(u64 what)
         xen_pv_lazy_flush();
 }
 
-void xen_pv_flush_one(u64 va)
+void xen_pv_flush_tlb_one(u64 va)
 {
     va = ALIGN_DOWN(va, PAGE_SIZE);
     flush(va ? va : FLUSH_ALL);
 }
 
-void xen_pv_flush_all(void)
+void xen_pv_flush_tlb_kernel(void)
 {
     flush(FLUSH_ALL);
 }
 
-int xen_pv_flush_others(u64 cpus, u64 va)
+int xen_pv_flush_tlb_others(u64 cpus, u64 va)
 {
     xen_pv_lazy_flush();
     cpus &= ~(1ull << pv_this_cpu());
@@ -297,7 +297,7 @@ int xen_pv_flush_others(u64 cpus, u64 va)
         return -ENODEV;
     if (va == ~0ull ? xen_pv_mmuext(MMUEXT_TLB_FLUSH_MULTI, 0, (u64)&cpus)
                     : xen_pv_mmuext(MMUEXT_INVLPG_MULTI, va, (u64)&cpus))
-        pv_panic("flush_others", "Xen refuses to flush CPUs %llx", (unsigned long long)cpus);
+        pv_panic("flush_tlb_others", "Xen refuses to flush CPUs %llx", (unsigned long long)cpus);
     return 0;
 }
 
@@ -341,18 +341,18 @@ const struct pv_mmu_ops xen_pv_mmu_ops = {
     .set_ptes = xen_pv_set_ptes,
     .init_ptes = xen_pv_init_ptes,
     .clear_ptes = xen_pv_clear_ptes,
-    .get_and_clear_pte = xen_pv_get_and_clear_pte,
-    .protect_start = xen_pv_protect_start,
-    .protect_commit = xen_pv_protect_commit,
+    .ptep_get_and_clear = xen_pv_ptep_get_and_clear,
+    .ptep_modify_prot_start = xen_pv_ptep_modify_prot_start,
+    .ptep_modify_prot_commit = xen_pv_ptep_modify_prot_commit,
     .announce_table = xen_pv_announce_table,
     .release_table = xen_pv_release_table,
     .pin_root = xen_pv_pin_root,
     .unpin_root = xen_pv_unpin_root,
-    .read_root = xen_pv_read_root,
-    .write_root = xen_pv_write_root,
-    .flush_one = xen_pv_flush_one,
-    .flush_user = xen_pv_flush_all,
-    .flush_all = xen_pv_flush_all,
+    .read_cr3 = xen_pv_read_cr3,
+    .write_cr3 = xen_pv_write_cr3,
+    .flush_tlb_one = xen_pv_flush_tlb_one,
+    .flush_tlb_user = xen_pv_flush_tlb_kernel,
+    .flush_tlb_kernel = xen_pv_flush_tlb_kernel,
     .lazy_enter = xen_pv_lazy_enter,
     .lazy_leave = xen_pv_lazy_leave,
     .lazy_flush = xen_pv_lazy_flush,
@@ -365,7 +365,7 @@ const struct pv_mmu_ops xen_pv_mmu_ops = {
 };
 
 const struct pv_host_ops xen_pv_host_ops = {
-    .flush_others = xen_pv_flush_others,
+    .flush_tlb_others = xen_pv_flush_tlb_others,
     .balloon_adjust = xen_pv_balloon_adjust,
     .hypercall_count = xen_hypercall_count,
 };

@@ -50,7 +50,7 @@ static bool xen_pv_map_shared_info(void)
  * store's and the console's ring are to be the guest's own numbers, since machine frames will
  * change (xen/xen.h, struct start_info; xen/arch-x86/xen.h, struct arch_shared_info).
  */
-static u64 xen_pv_publish(void)
+static u64 xen_pv_prepare_suspend(void)
 {
     struct arch_shared_info *arch = &xen_shared_info->arch;
 
@@ -63,13 +63,13 @@ static u64 xen_pv_publish(void)
     return xen_pv_image_mfn(start);
 }
 
-static const struct xen_flavour pv_flavour = {
+static const struct xen_variant pv_variant = {
     .name = "PV",
-    .frame_of = xen_pv_image_mfn,
+    .virt_to_gfn = xen_pv_image_mfn,
     .map_shared_info = xen_pv_map_shared_info,
-    .publish = xen_pv_publish,
-    .take_upcalls = xen_pv_take_upcalls,
-    .first_state = xen_pv_first_state,
+    .prepare_suspend = xen_pv_prepare_suspend,
+    .set_event_callback = xen_pv_set_event_callback,
+    .initial_vcpu_context = xen_pv_initial_vcpu_context,
     .send_nmi = xen_pv_send_nmi,
 };
 
@@ -96,7 +96,7 @@ const char *xen_pv_early_init(u64 loader_info)
     const char *error;
 
     start = (struct start_info *)loader_info;
-    xen_flavour = &pv_flavour;
+    xen_variant = &pv_variant;
     if (memcmp(start->magic, "xen-", 4))
         return "the start_info page does not begin with \"xen-\"";
     if (!has_nx())

@@ -11,7 +11,7 @@
  * No GDT of its own yet, and no callbacks: the flat segments are Xen's. The stack is as after a
  * call. IOPL 1 lets the kernel at ports, as xen_pv_set_iopl does.
  */
-const void *xen_pv_first_state(u32 cpu, const struct pv_cpu_start *start)
+const void *xen_pv_initial_vcpu_context(u32 cpu, const struct pv_cpu_start *start)
 {
     /* Guarded by: the contract of cpu_up, one call at a time. It is too large for a stack. */
     static struct vcpu_guest_context context;

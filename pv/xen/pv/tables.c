@@ -108,7 +108,7 @@ static void make_tables_readonly(const struct pv_kernel_tables *t)
 }
 
 /* One mmuext_op each on two machine frames, by one hypercall. Returns how many Xen did. */
-static unsigned int on_two(unsigned int cmd1, u64 mfn1, unsigned int cmd2, u64 mfn2)
+static unsigned int mmuext_pair(unsigned int cmd1, u64 mfn1, unsigned int cmd2, u64 mfn2)
 {
     struct mmuext_op ops[2] = {{.cmd = cmd1, .arg1.mfn = mfn1}, {.cmd = cmd2, .arg1.mfn = mfn2}};
     unsigned int done = 0;
@@ -135,7 +135,7 @@ const char *xen_pv_install_tables(struct pv_kernel_tables *t)
     t->nr_freed = 0;
     make_tables_readonly(t);
     xen_pv_early_map(va_to_pfn(xen_pv_direct(window))); /* no table is mapped writable any more */
-    if (on_two(MMUEXT_PIN_L4_TABLE, mfn, MMUEXT_NEW_BASEPTR, mfn) != 2)
+    if (mmuext_pair(MMUEXT_PIN_L4_TABLE, mfn, MMUEXT_NEW_BASEPTR, mfn) != 2)
         return "Xen refuses the kernel's page tables";
     xen_pv_kernel_root = t->root;
     installed = true;
@@ -157,7 +157,7 @@ void xen_pv_release_table(pfn_t pfn, int level)
 {
     (void)level;
     xen_pv_set_direct(pfn, DIRECT_RW);
-    xen_pv_flush_all();
+    xen_pv_flush_tlb_kernel();
 }
 
 /* Every table below this one, deepest first. slots: how many of its entries count. */
@@ -195,7 +195,7 @@ int xen_pv_pin_root(pfn_t root)
 
     memcpy(pfn_to_va(PFN(root.n + 1)), pfn_to_va(root), PT_USER_SLOTS * sizeof(u64));
     visit_tree(root, xen_pv_announce_table);
-    done = on_two(MMUEXT_PIN_L4_TABLE, mfns[0], MMUEXT_PIN_L4_TABLE, mfns[1]);
+    done = mmuext_pair(MMUEXT_PIN_L4_TABLE, mfns[0], MMUEXT_PIN_L4_TABLE, mfns[1]);
     if (done == 2)
         return 0;
     if (done)
@@ -209,12 +209,12 @@ void xen_pv_unpin_root(pfn_t root)
     const u64 *const mfns = &xen_pv_p2m[root.n];
 
     xen_pv_lazy_flush();
-    if (on_two(MMUEXT_UNPIN_TABLE, mfns[0], MMUEXT_UNPIN_TABLE, mfns[1]) != 2)
+    if (mmuext_pair(MMUEXT_UNPIN_TABLE, mfns[0], MMUEXT_UNPIN_TABLE, mfns[1]) != 2)
         xen_pv_refused("unpin_root", root.n);
     visit_tree(root, xen_pv_release_table);
 }
 
-pfn_t xen_pv_read_root(void)
+pfn_t xen_pv_read_cr3(void)
 {
     const pfn_t root = current_roots[pv_this_cpu()];
 
@@ -222,14 +222,14 @@ pfn_t xen_pv_read_root(void)
 }
 
 /* The kernel's own root has no user mode: 0 takes the old one away. */
-void xen_pv_write_root(pfn_t root)
+void xen_pv_write_cr3(pfn_t root)
 {
     const u64 *const mfns = &xen_pv_p2m[root.n];
 
     xen_pv_lazy_flush();
-    if (on_two(MMUEXT_NEW_BASEPTR, mfns[0], MMUEXT_NEW_USER_BASEPTR,
-               root.n == xen_pv_kernel_root.n ? 0 : mfns[1]) != 2)
-        xen_pv_refused("write_root", root.n);
+    if (mmuext_pair(MMUEXT_NEW_BASEPTR, mfns[0], MMUEXT_NEW_USER_BASEPTR,
+                    root.n == xen_pv_kernel_root.n ? 0 : mfns[1]) != 2)
+        xen_pv_refused("write_cr3", root.n);
     current_roots[pv_this_cpu()] = root;
 }
 

@@ -4,7 +4,7 @@
  * the kernel was interrupted: there is no IST, and no double fault.
  */
 #include "pv/selectors.h"
-#include "pv/upcalls.h"
+#include "pv/callbacks.h"
 #include "pv/xen/hypercall.h"
 #include "pv/xen/xen.h"
 #include "pv/xen/pv/xen_pv.h"
@@ -40,7 +40,7 @@ static void syscall(struct trap_frame *frame)
         frame->rip = (u32)frame->rdx;
         frame->rsp = (u32)frame->rcx;
     }
-    pv_upcalls->syscall(frame);
+    pv_callbacks->syscall(frame);
 }
 
 /* Above cs Xen puts the event mask of the interrupted code; the frame is to look as the CPU's does.
@@ -52,7 +52,7 @@ void xen_pv_vector(struct trap_frame *frame)
     switch (frame->vector) {
     case VECTOR_EVENT:
         xen_event_upcall(frame);
-        pv_upcalls->interrupts_done(frame);
+        pv_callbacks->interrupts_done(frame);
         break;
     case VECTOR_SYSCALL:
     case VECTOR_SYSCALL32:
@@ -60,17 +60,17 @@ void xen_pv_vector(struct trap_frame *frame)
         syscall(frame);
         break;
     case VECTOR_FAILSAFE:
-        pv_upcalls->failsafe(frame);
+        pv_callbacks->failsafe(frame);
         break;
     case VECTOR_NMI:
-        pv_upcalls->nmi(frame);
+        pv_callbacks->nmi(frame);
         break;
     case VECTOR_NM:
-        xen_pv_note_fpu_trap_taken();
-        pv_upcalls->exception(frame, 0);
+        xen_pv_note_nm_taken();
+        pv_callbacks->exception(frame, 0);
         break;
     default:
-        pv_upcalls->exception(frame, frame->vector == VECTOR_PF ? xen_vcpu_info()->arch.cr2 : 0);
+        pv_callbacks->exception(frame, frame->vector == VECTOR_PF ? xen_vcpu_info()->arch.cr2 : 0);
     }
 }
 

@@ -17,7 +17,7 @@
  * The P2M: the machine frame of each of our frames. Xen's builder made it; entries change when
  * memory is given back or exchanged.
  */
-#define NO_FRAME (~0ull)
+#define INVALID_P2M_ENTRY (~0ull)
 extern u64 *xen_pv_p2m;
 extern u64 xen_pv_nr_pages; /* how many frames it knows */
 
@@ -44,9 +44,9 @@ int xen_pv_set_writable(const void *page, bool writable);
 extern u64 *xen_pv_loaded[PV_CPUS_MAX][2];
 void xen_pv_register_callback(u16 type, const u8 *stub);
 
-/* irq.c, smp.c: see struct xen_flavour. */
-const char *xen_pv_take_upcalls(void);
-const void *xen_pv_first_state(u32 cpu, const struct pv_cpu_start *start);
+/* irq.c, smp.c: see struct xen_variant. */
+const char *xen_pv_set_event_callback(void);
+const void *xen_pv_initial_vcpu_context(u32 cpu, const struct pv_cpu_start *start);
 
 /* trap.c */
 struct trap_info;
@@ -54,6 +54,6 @@ void xen_pv_fill_trap_table(struct trap_info *table); /* 256 entries */
 
 /* cpu.c: on each CPU, before its other ops. */
 void xen_pv_cpu_init(void);
-void xen_pv_note_fpu_trap_taken(void);
+void xen_pv_note_nm_taken(void);
 
 #endif

@@ -48,12 +48,12 @@ static long set_vector_of_domain(void)
     return xen_hvm_op(HVMOP_set_param, &param);
 }
 
-const char *xen_pvh_take_upcalls(void)
+const char *xen_pvh_set_event_callback(void)
 {
     if (!native_apic_init())
         return "the CPU has no local APIC";
     apic_ids[pv_this_cpu()] = native_apic_own_id();
-    native_own_vector(VECTOR_XEN_EVENT, on_event_vector);
+    native_set_vector_handler(VECTOR_XEN_EVENT, on_event_vector);
     WRITE_ONCE(through_apic, !set_vector_of_vcpu());
     if (!through_apic && set_vector_of_domain())
         return "Xen takes no vector for events";

@@ -18,14 +18,14 @@ static s64 xen_pvh_balloon_adjust(pfn_t first, u64 count, bool give)
     for (done = 0; done < count; done++) {
         u64 frame = first.n + done;
 
-        if (!xen_reserve(cmd, &frame, 1))
+        if (!xen_memory_reservation(cmd, &frame, 1))
             break;
     }
     return (s64)done;
 }
 
 /* Xen knows one way: all, on all vCPUs (xen/hvm/hvm_op.h). */
-static int xen_pvh_flush_others(u64 cpus, u64 va)
+static int xen_pvh_flush_tlb_others(u64 cpus, u64 va)
 {
     (void)va;
     cpus &= ~(1ull << pv_this_cpu());
@@ -34,12 +34,12 @@ static int xen_pvh_flush_others(u64 cpus, u64 va)
     if (!pv_cpus_are_up(cpus))
         return -ENODEV;
     if (xen_hvm_op(HVMOP_flush_tlbs, NULL))
-        pv_panic("flush_others", "Xen refuses HVMOP_flush_tlbs");
+        pv_panic("flush_tlb_others", "Xen refuses HVMOP_flush_tlbs");
     return 0;
 }
 
 const struct pv_host_ops xen_pvh_host_ops = {
-    .flush_others = xen_pvh_flush_others,
+    .flush_tlb_others = xen_pvh_flush_tlb_others,
     .balloon_adjust = xen_pvh_balloon_adjust,
     .hypercall_count = xen_hypercall_count,
 };

@@ -53,18 +53,18 @@ static bool xen_pvh_map_shared_info(void)
 }
 
 /* Xen knows the frames of a PVH guest by itself. */
-static u64 xen_pvh_publish(void)
+static u64 xen_pvh_prepare_suspend(void)
 {
     return 0;
 }
 
-static const struct xen_flavour pvh_flavour = {
+static const struct xen_variant pvh_variant = {
     .name = "PVH",
-    .frame_of = xen_pvh_frame_of,
+    .virt_to_gfn = xen_pvh_frame_of,
     .map_shared_info = xen_pvh_map_shared_info,
-    .publish = xen_pvh_publish,
-    .take_upcalls = xen_pvh_take_upcalls,
-    .first_state = xen_pvh_first_state,
+    .prepare_suspend = xen_pvh_prepare_suspend,
+    .set_event_callback = xen_pvh_set_event_callback,
+    .initial_vcpu_context = xen_pvh_initial_vcpu_context,
     .send_nmi = xen_pvh_send_nmi,
 };
 
@@ -86,7 +86,7 @@ static __noreturn void xen_pvh_raw_end(u8 status)
 static const char *xen_pvh_early_init(u64 loader_info)
 {
     (void)loader_info;
-    xen_flavour = &pvh_flavour;
+    xen_variant = &pvh_variant;
     wrmsr(cpuid(xen_cpuid_base() + 2, 0).ebx, (u64)hypercall_page - VIRT_BASE);
     return xen_share_pages();
 }

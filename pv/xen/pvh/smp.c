@@ -8,14 +8,14 @@
 #include "pv/xen/pvh/xen_pvh.h"
 #include <xen/hvm/hvm_vcpu.h>
 
-const void *xen_pvh_first_state(u32 cpu, const struct pv_cpu_start *start)
+const void *xen_pvh_initial_vcpu_context(u32 cpu, const struct pv_cpu_start *start)
 {
     static struct vcpu_hvm_context c; /* Guarded by: the contract of cpu_up, one call at a time */
     struct vcpu_hvm_x86_64 *const regs = &c.cpu_regs.x86_64;
 
-    native_take_exception_stacks(cpu, start);
+    native_set_exception_stacks(cpu, start);
     c.mode = VCPU_HVM_MODE_64B;
-    regs->rip = (u64)native_start_here;
+    regs->rip = (u64)native_ap_entry64;
     regs->rsp = start->stack_top;
     regs->rdi = (u64)start->area;
     regs->rsi = (u64)start->entry;

@@ -4,9 +4,9 @@
 
 #include "pv/pv.h"
 
-/* smp.c, irq.c: see struct xen_flavour. */
-const void *xen_pvh_first_state(u32 cpu, const struct pv_cpu_start *start);
-const char *xen_pvh_take_upcalls(void);
+/* smp.c, irq.c: see struct xen_variant. */
+const void *xen_pvh_initial_vcpu_context(u32 cpu, const struct pv_cpu_start *start);
+const char *xen_pvh_set_event_callback(void);
 int xen_pvh_send_nmi(u32 cpu);
 
 extern const struct pv_apic_ops xen_pvh_apic_ops;

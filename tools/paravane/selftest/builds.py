@@ -36,9 +36,9 @@ def _bare():
     """Without the suite the kernel still boots, is small, and its backtraces get their functions' names from its twin."""
     yield check("the bare kernel takes at most 96 KiB", _bare_is_small, needs=(BARE,))
     image = ["--image", short(build_dir() / "bare" / "paravane.elf")]
-    names = r"functions by \S*debug\.elf:[^$]*#0 plant_wild_write\+[^$]* boot_main\+"
+    names = r"functions by \S*debug\.elf:[^$]*#0 inject_wild_write\+[^$]* boot_main\+"
     for platform in ("qemu", "xen-pv", "xen-pvh"):
-        more = [*image, "--append", "plant=early"]
+        more = [*image, "--append", "inject=early"]
         yield boot("the bare kernel panics", platform, *more, status=EXIT_FAIL, words=names, needs=(BARE,))
 
 

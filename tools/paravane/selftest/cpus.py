@@ -42,7 +42,7 @@ def _cpus(scratch):
             yield boot(f"{cpus} CPUs come up", platform, *more, words=words)
         more = [*_turns(platform), "--smp", "33", "--append", "test=smp.call*"]
         yield boot("33 CPUs are called at once", platform, *more, words=verdict)
-        more = ["--smp", "4", "--append", "plant=crash test=smp.cpus*"]
+        more = ["--smp", "4", "--append", "inject=crash test=smp.cpus*"]
         others = r"CPU 1, thread idle:\s[^$]*CPU 3, thread idle:"
         yield boot("a panic stops 4 CPUs", platform, *more, status=EXIT_FAIL, words=others)
     left_off = rf"8 CPUs, 64 \(APIC id 64\) to 71 \(APIC id 71\), are left off: this kernel uses at most 64\n(.|\n)*{verdict}"
@@ -54,7 +54,7 @@ def _cpus(scratch):
     named = rf"CPU 2: APIC id 2\n# CPU 3: APIC id 4\n(.|\n)*{verdict}"
     yield boot("APIC ids with gaps", "qemu", *more, words=named, env=(("QEMU", str(gaps)),))
     for platform, word, name in (
-        ("qemu", "plant=absent_cpu", r"2 \(APIC id 99\)"),
+        ("qemu", "inject=absent_cpu", r"2 \(APIC id 99\)"),
         ("xen-pv", "mutate=cpu_up:nop", r"1 \(vCPU 1\)"),
     ):
         more = ["--smp", "2", "--append", f"{word} test=boot.*,smp.every_l*"]
@@ -64,7 +64,7 @@ def _cpus(scratch):
     yield check("qemu: lines of 4 CPUs stay whole", _chorus)
     ring = r"PANIC: .*CPU (\d) waits for lock (\w+), held by CPU \d, which waits for lock \w+, held by CPU \1\n"
     for platform in ("qemu", "xen-pv", "xen-pvh"):
-        more = ["--smp", "2", "--append", "plant=deadlock test=boot.*"]
+        more = ["--smp", "2", "--append", "inject=deadlock test=boot.*"]
         words = ring + r"(?=.*\n  #0 on_pv_panic\+)(.|\n)*CPU \d, thread other:(.|\n)*spin_lock"
         yield boot("a deadlock names both owners", platform, *more, status=EXIT_FAIL, words=words)
     soak = ["suite", *RUN_LIMIT, "--on", "qemu", "--soak", "2", "--filter", "threads.*"]
@@ -73,7 +73,7 @@ def _cpus(scratch):
 
 def _chorus():
     """Four CPUs print 100 lines each, all at once."""
-    argv = [*RUN, "boot", "--on", "qemu", *RUN_LIMIT, "--smp", "4", "--append", "plant=chorus test=boot.c*"]
+    argv = [*RUN, "boot", "--on", "qemu", *RUN_LIMIT, "--smp", "4", "--append", "inject=chorus test=boot.c*"]
     _, output = output_of(argv)
     song = re.compile(r"# CPU \d sings do re mi fa so la ti do re mi fa so la ti do")
     sung = [line for line in output.splitlines() if "sings" in line or "re mi" in line]

@@ -25,7 +25,7 @@ _VERDICT = r"paravane: verdict PASS"
 def steps(scratch):
     left = r"vector 0xec, which belongs(.|\n)*vector 0x9c, which belongs(.|\n)*verdict PASS"
     for platform in ("qemu", "grub"):
-        more = ["--append", "plant=interrupts_left test=irq.*"]
+        more = ["--append", "inject=interrupts_left test=irq.*"]
         yield boot("interrupts that an earlier kernel left", platform, *more, words=left)
     yield from _consoles(scratch)
     yield from _refusals(scratch)
@@ -238,7 +238,7 @@ def _refusals(scratch):
     ):
         # lea 1(%rip),%rax; ret; the reason
         refuses = _patched(scratch, function, b"\x48\x8d\x05\1\0\0\0\xc3planted\0")
-        words = rf"backend {backend} refuses: planted(.|\n)*verdict ERROR: no backend can run"
+        words = rf"backend {backend} refuses: injected(.|\n)*verdict ERROR: no backend can run"
         more = ["--image", str(refuses)]
         yield boot("a backend that refuses is named", platform, *more, status=EXIT_USAGE, words=words)
 

@@ -1,4 +1,4 @@
-"""Steps of `./run.sh test`: what shows that the other steps notice a fault: planted faults, wrong ops, wrong lines."""
+"""Steps of `./run.sh test`: what shows that the other steps notice a fault: injected faults, wrong ops, wrong lines."""
 
 import re
 
@@ -12,36 +12,36 @@ def steps(_scratch):
 
 
 def _proofs():
-    """The runner believes a good run, and no bad one: each planted fault ends in its own word."""
+    """The runner believes a good run, and no bad one: each injected fault ends in its own word."""
     for platform in ("qemu", "xen-pv"):
         for fault, word in (
             ("fail", r"not ok \d+ fail\b"),
             ("crash", r"CRASH: panic"),
-            ("leaf", r"#0 leaf\+\S*\s+#1 plant_leaf\+\S*\s+#2 run_one\+"),
+            ("leaf", r"#0 leaf\+\S*\s+#1 inject_leaf\+\S*\s+#2 run_one\+"),
             ("divide", r"CRASH: panic"),
             ("stack", r"stack overflow(.|\n)*#0 recurse\+(.|\n)*CRASH: panic"),
             ("early", r"CRASH: panic"),
             ("loop", r"TIMEOUT after"),
             ("silent", r"CRASH \("),
         ):
-            more = ["--append", f"plant={fault} test=boot.*"]
+            more = ["--append", f"inject={fault} test=boot.*"]
             more += ["--timeout", "5"] if fault == "loop" else []
-            yield boot(f"planted {fault}", platform, *more, status=EXIT_FAIL, words=word)
+            yield boot(f"injected {fault}", platform, *more, status=EXIT_FAIL, words=word)
         for fault, word in (
             ("relock", "PANIC: deadlock: thread boot waits for a mutex that it holds itself"),
             ("unlock", "PANIC: thread boot unlocks a mutex that it does not hold"),
         ):
-            more = ["--append", f"plant={fault} test=boot.c*"]
-            yield boot(f"planted {fault}", platform, *more, status=EXIT_FAIL, words=word)
+            more = ["--append", f"inject={fault} test=boot.c*"]
+            yield boot(f"injected {fault}", platform, *more, status=EXIT_FAIL, words=word)
         cut = r"(?m)^x{507}\.\.\.\n# the next line$"
-        yield boot("a line that is too long", platform, "--append", "plant=long_line test=boot.c*", words=cut)
+        yield boot("a line that is too long", platform, "--append", "inject=long_line test=boot.c*", words=cut)
         good = ["--append", "test=boot.*"]
-        yield boot("nothing planted", platform, *good, words=r"paravane: verdict PASS")
+        yield boot("nothing injected", platform, *good, words=r"paravane: verdict PASS")
 
 
 def _mutants():
     """A sample of wrong ops, of which one survives as test/survivors.txt says; --soak tries them all."""
-    few = r"set_pte:.*|irq_unmask:late|write_root:nop"
+    few = r"set_pte:.*|irq_unmask:late|write_cr3:nop"
     for platform, sample in (("qemu", few + r"|cpu_up:more1|halt:nop"), ("xen-pv", few), ("xen-pvh", few)):
         argv = [*RUN, "mutants", "--jobs", "1", "--on", platform, "--ops", sample, "--filter", "boot.*,irq.*,mm*,smp.*"]
         yield Step(f"{platform}: wrong ops are noticed", argv, words=r"score 100.0 %", platform=platform)

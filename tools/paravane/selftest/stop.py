@@ -9,8 +9,8 @@ from .. import emulators
 from .step import RUN, Skipped, check, end, start
 
 _PATIENCE = 120  # seconds for what takes one where nothing else runs
-_SUITE = ["suite", "--on", "qemu,microvm", "--jobs", "2", "--append", "plant=loop"]
-_TEST = ["test", "--jobs", "1", "--only", "qemu: planted loop"]
+_SUITE = ["suite", "--on", "qemu,microvm", "--jobs", "2", "--append", "inject=loop"]
+_TEST = ["test", "--jobs", "1", "--only", "qemu: injected loop"]
 
 
 def steps(_scratch):

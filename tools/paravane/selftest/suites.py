@@ -14,8 +14,8 @@ def steps(scratch):
     several = ["--smp", "4", "--append", "pv.sites test=sites.*"]
     yield boot("call sites, listed", "qemu", *several, words=r"(?m)^# \d+ call sites of ops, 0 indirect")
     for platform in ("qemu", "xen-pv", "xen-pvh"):
-        broken = r"op safe_halt of backend \S+: context: a caller with interrupts disabled is required; called from plant_context"
-        more = ["--append", "check=context plant=context test=boot.*"]
+        broken = r"op safe_halt of backend \S+: context: a caller with interrupts disabled is required; called from inject_context"
+        more = ["--append", "check=context inject=context test=boot.*"]
         yield boot("an op out of its context", platform, *more, status=EXIT_FAIL, words=broken)
 
 

@@ -1,15 +1,15 @@
 /*
  * Native ops that are one instruction or two (Intel SDM vol. 2): the function, which is what a call runs that is not
- * patched, and the same in place of a call (pv/forms.inc). Ops that natively are alike are one function. Whatever
+ * patched, and the same in place of a call (pv/patch/templates.inc). Ops that natively are alike are one function. Whatever
  * these touch, none uses the stack, so that none need check it.
  */
-#include "pv/forms.inc"
+#include "pv/patch/templates.inc"
 
 	.macro	op first:req, more
 100:	\first
 	\more
 	ret
-	form	100b, "\first", "\more"
+	template	100b, "\first", "\more"
 	.text
 	.endm
 
@@ -39,7 +39,7 @@ native_irq_enable:
 
 /* Class 2: registers. */
 	.globl	native_read_cr0, native_read_cr2, native_write_cr2, native_read_cr4
-	.globl	native_clear_fpu_trap, native_wbinvd, native_swapgs
+	.globl	native_clts, native_wbinvd, native_swapgs
 native_read_cr0:
 	op	"movq %cr0, %rax"
 native_read_cr2:
@@ -48,7 +48,7 @@ native_write_cr2:
 	op	"movq %rdi, %cr2"
 native_read_cr4:
 	op	"movq %cr4, %rax"
-native_clear_fpu_trap:
+native_clts:
 	op	"clts"
 native_wbinvd:
 	op	"wbinvd"
@@ -56,9 +56,9 @@ native_swapgs:
 	op	"swapgs"
 
 /* Of a C function, whose result is in one register, or an address instead of what CR3 holds. */
-	form	native_read_tsc, "rdtsc"
-	form	native_read_root, "movq %cr3, %rax"
-	form	native_write_root, "movq %rdi, %cr3"
+	template	native_read_tsc, "rdtsc"
+	template	native_read_cr3, "movq %cr3, %rax"
+	template	native_write_cr3, "movq %rdi, %cr3"
 	.text
 
 /* Class 3: an entry is its own value, a frame its own machine frame. */
@@ -81,8 +81,8 @@ native_set_pud:
 native_set_pgd:
 	op	"movq %rsi, (%rdi)"
 
-	.globl	native_flush_one
-native_flush_one:
+	.globl	native_flush_tlb_one
+native_flush_tlb_one:
 	op	"invlpg (%rdi)"
 
 /* Class 4. */

@@ -1,9 +1,9 @@
-/* See kernel/plant.h. */
-#include "kernel/plant.h"
+/* See kernel/inject.h. */
+#include "kernel/inject.h"
 #include "kernel/kernel.h"
 #include "kernel/named.h"
 
-extern const struct plant _faults_start[], _faults_end[];
+extern const struct injected_fault _faults_start[], _faults_end[];
 
 /* For an image without the suite. */
 __weak const char *mutate(const char *what)
@@ -18,18 +18,18 @@ __weak const char *check_ops(const char *what)
     return "there is no suite in this image that could check";
 }
 
-void plant_wild_write(void)
+void inject_wild_write(void)
 {
     *(volatile u64 *)0xffffff7fdead0000 = 1;
 }
 
-PLANT(early, PLANT_EARLY, plant_wild_write);
+INJECT(early, INJECT_EARLY, inject_wild_write);
 
-const struct plant *plant_wanted(enum plant_stage stage)
+const struct injected_fault *inject_wanted(enum inject_stage stage)
 {
-    const struct plant *p = NULL;
+    const struct injected_fault *p = NULL;
 
-    if (cmdline.plant[0])
-        p = find_named("fault to plant", _faults_start, _faults_end, sizeof(*p), cmdline.plant);
+    if (cmdline.inject[0])
+        p = find_named("fault to inject", _faults_start, _faults_end, sizeof(*p), cmdline.inject);
     return p && p->stage == stage ? p : NULL;
 }

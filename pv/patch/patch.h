@@ -1,13 +1,13 @@
 /*
- * Call sites: every call of an op in the image, and what becomes of it (pv/patch.c,
+ * Call sites: every call of an op in the image, and what becomes of it (pv/patch/patch.c,
  * docs/patching.md).
  */
 #ifndef PV_PATCH_H
 #define PV_PATCH_H
 
-#define PV_TAIL_MAX 25 /* room for a tail, as pv/hot.h has it */
+#define PV_TAIL_MAX 25 /* room for a tail, as pv/patch/hot.h has it */
 #define PV_CODE_MAX 25 /* neither that nor a site is longer */
-#define PV_HOT_SIZE 16 /* of a pv_hot_NAME (pv/thunks.S) */
+#define PV_HOT_SIZE 16 /* of a pv_hot_NAME (pv/patch/thunks.S) */
 
 /* What a site is now. */
 #define PV_STATE_INDIRECT 0 /* a call through the table */
@@ -23,7 +23,7 @@
 enum pv_site_kind {
     PV_SITE_CALL,
     PV_SITE_JUMP, /* a tail call: what it becomes ends with ret */
-    PV_SITE_HOT,  /* pv/hot.h: lengthened by prefixes */
+    PV_SITE_HOT,  /* pv/patch/hot.h: lengthened by prefixes */
     PV_SITE_TAIL, /* the same with a tail: the nth of these has the nth tail */
 };
 
@@ -36,17 +36,17 @@ struct pv_site {
 };
 
 /*
- * Code that may stand in place of a call of function: made by forms.inc, found by the function, so
- * that whoever puts another into the table gets a call of that one. The first instruction is
+ * Code that may stand in place of a call of function: made by templates.inc, found by the function,
+ * so that whoever puts another into the table gets a call of that one. The first instruction is
  * lengthened by prefixes to fill the site.
  *
- * The code of a form with a tail ends with the opcode of a jump there; after it come the bytes of a
- * test and, as an address, a helper. A tail is the test, then a jump back if that says "equal",
- * then a call of helper, which keeps all registers, and a jump back.
+ * The code of a template with a tail ends with the opcode of a jump there; after it come the bytes
+ * of a test and, as an address, a helper. A tail is the test, then a jump back if that says
+ * "equal", then a call of helper, which keeps all registers, and a jump back.
  *
  * Addresses count from VIRT_BASE.
  */
-struct pv_form {
+struct pv_template {
     u32 function;
     u32 text; /* the instructions, for people */
     u32 code;
@@ -65,9 +65,9 @@ struct pv_code {
 
 struct pv_site_code {
     u32 state;
-    u32 pushes;         /* as a form has it; on the stack at the second instruction only */
+    u32 pushes;         /* as a template has it; on the stack at the second instruction only */
     u32 second;         /* offset of that instruction; 0: the site is one instruction */
-    const char *text;   /* the form's, else "" */
+    const char *text;   /* the template's, else "" */
     const void *target; /* a call's or jump's, else NULL */
     struct pv_code site, tail;
 };

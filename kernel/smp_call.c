@@ -97,7 +97,7 @@ static void halt_until_done(struct call *call)
 
 /*
  * With interrupts disabled this CPU would answer nobody: two that wait for each other, one of them
- * perhaps for its TLB (flush_others), would wait for ever.
+ * perhaps for its TLB (flush_tlb_others), would wait for ever.
  */
 static void check_open(void)
 {

@@ -1,14 +1,14 @@
 /*
  * Call-site patching. tools/sites.py has found every call of an op in the image (struct pv_site);
- * here each is rewritten to what the table makes of it: code of the op's own function, if a form of
- * it fits, else a call straight to the function. What a site is before and after is computed from
- * the table alone, so nothing of what was overwritten need be kept.
+ * here each is rewritten to what the table makes of it: code of the op's own function, if a
+ * template of it fits, else a call straight to the function. What a site is before and after is
+ * computed from the table alone, so nothing of what was overwritten need be kept.
  *
  * Text is never writable where it is executed: it is written through an alias in the fixmap, which
  * is not executable and is gone afterwards. The same on every backend: Xen counts the alias as a
  * writable mapping of a frame that is no page table, and lets it be.
  */
-#include "pv/patch.h"
+#include "pv/patch/patch.h"
 #include "lib/string.h"
 
 enum {
@@ -23,7 +23,7 @@ enum {
 };
 
 extern u8 _text_start[], _pv_tails[];
-extern const struct pv_form _pv_forms_start[], _pv_forms_end[];
+extern const struct pv_template _pv_templates_start[], _pv_templates_end[];
 extern const u8 pv_thunks[], pv_hot_functions[];
 
 struct pv_ops pv_ops; /* Written: by pv_select and pv_set_op, whose context is one CPU */
@@ -126,9 +126,9 @@ static const void *in_image(u32 address)
     return (const void *)(VIRT_BASE + address);
 }
 
-static const struct pv_form *find_form(const void *function)
+static const struct pv_template *find_template(const void *function)
 {
-    for (const struct pv_form *f = _pv_forms_start; f < _pv_forms_end; f++)
+    for (const struct pv_template *f = _pv_templates_start; f < _pv_templates_end; f++)
         if (in_image(f->function) == function)
             return f;
     return NULL;
@@ -171,45 +171,45 @@ static void branch(const struct pv_site *site, struct pv_site_code *code, u32 le
                is_hot ? pv_hot_functions + hot_index(site->op) * PV_HOT_SIZE : code->target);
 }
 
-static void tail(const struct pv_form *form, struct pv_code *code, const u8 *back)
+static void tail(const struct pv_template *template, struct pv_code *code, const u8 *back)
 {
     static const u8 jump_if_equal[] = {0x0f, 0x84};
-    const u8 *const test = (const u8 *)in_image(form->code) + form->length;
+    const u8 *const test = (const u8 *)in_image(template->code) + template->length;
     u32 helper;
 
-    memcpy(&helper, test + form->test_length, sizeof(helper));
-    add(code, test, form->test_length);
+    memcpy(&helper, test + template->test_length, sizeof(helper));
+    add(code, test, template->test_length);
     add(code, jump_if_equal, sizeof(jump_if_equal));
     add_distance(code, back);
     add_branch(code, OP_CALL, in_image(helper));
     add_branch(code, OP_JUMP, back);
 }
 
-/* False if the form is longer than the site, or shorter by more than its first instruction may
+/* False if the template is longer than the site, or shorter by more than its first instruction may
  * grow. */
 static bool in_place(const struct pv_site *site, struct pv_site_code *code, u32 length)
 {
-    const struct pv_form *const form = find_form(FUNCTIONS[site->op]);
+    const struct pv_template *const template = find_template(FUNCTIONS[site->op]);
     const bool has_ret = site->kind == PV_SITE_JUMP;
     u32 needed;
 
-    if (!form || (form->test_length && site->kind != PV_SITE_TAIL))
+    if (!template || (template->test_length && site->kind != PV_SITE_TAIL))
         return false;
-    needed = form->length + (form->test_length ? sizeof(u32) : 0) + has_ret;
-    if (needed > length || length - needed + form->first > INSTRUCTION_MAX)
+    needed = template->length + (template->test_length ? sizeof(u32) : 0) + has_ret;
+    if (needed > length || length - needed + template->first > INSTRUCTION_MAX)
         return false;
     add_byte(&code->site, PREFIX, length - needed);
-    add(&code->site, in_image(form->code), form->length);
-    if (form->test_length) {
+    add(&code->site, in_image(template->code), template->length);
+    if (template->test_length) {
         code->tail.at = tail_address(site);
         add_distance(&code->site, code->tail.at);
-        tail(form, &code->tail, code->site.at + length);
+        tail(template, &code->tail, code->site.at + length);
     }
     add_byte(&code->site, OP_RET, has_ret);
-    code->state = form->state;
-    code->pushes = form->pushes;
-    code->second = length - needed + form->first;
-    code->text = in_image(form->text);
+    code->state = template->state;
+    code->pushes = template->pushes;
+    code->second = length - needed + template->first;
+    code->text = in_image(template->text);
     return true;
 }
 

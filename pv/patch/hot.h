@@ -3,8 +3,8 @@
  * prefixes to the length that ops.def says; an instruction has 15 bytes at most, so what is still
  * lacking then are no-ops before it. The compiler is told of no register that the native
  * instruction would not use either: arguments in rdi and rsi, where a C function wants them, the
- * result in rax; all others, and the arguments, are kept by pv_hot_NAME (pv/thunks.S). Only pv/pv.h
- * includes this file.
+ * result in rax; all others, and the arguments, are kept by pv_hot_NAME (pv/patch/thunks.S). Only
+ * pv/pv.h includes this file.
  *
  * The stack pointer is named as an operand so that the frame is made before the call.
  */
@@ -30,7 +30,7 @@ register u64 pv_stack_pointer __asm__("rsp");
 #define PV_PAD(name)  [nops] "i"(PV_NOPS(name)), [pad] "i"(PV_LENGTH_##name - 5 - PV_NOPS(name))
 #define PV_SP         [sp] "+r"(pv_stack_pointer)
 
-/* Room for the part of a site's code that is out of the way (pv/patch.h). */
+/* Room for the part of a site's code that is out of the way (pv/patch/patch.h). */
 #define PV_TAIL \
     "\n\t.pushsection .pv_tails, \"ax\", @progbits" \
     "\n\t.skip 25, 0xcc" \
@@ -83,25 +83,28 @@ static inline u64 pv_read_tsc(void)
 }
 
 /* Roots are as CR3 holds them. */
-static inline pfn_t pv_read_root(void)
+static inline pfn_t pv_read_cr3(void)
 {
     u64 cr3;
 
-    __asm__ volatile(PV_CALL(read_root) : "=a"(cr3), PV_SP : PV_PAD(read_root) : "memory", "cc");
+    __asm__ volatile(PV_CALL(read_cr3) : "=a"(cr3), PV_SP : PV_PAD(read_cr3) : "memory", "cc");
     return PFN(cr3 >> PAGE_SHIFT);
 }
 
-static inline void pv_write_root(pfn_t root)
+static inline void pv_write_cr3(pfn_t root)
 {
-    __asm__ volatile(PV_CALL(write_root)
+    __asm__ volatile(PV_CALL(write_cr3)
                      : PV_SP
-                     : PV_PAD(write_root), "D"(root.n << PAGE_SHIFT)
+                     : PV_PAD(write_cr3), "D"(root.n << PAGE_SHIFT)
                      : "memory", "cc");
 }
 
-static inline void pv_flush_one(u64 va)
+static inline void pv_flush_tlb_one(u64 va)
 {
-    __asm__ volatile(PV_CALL(flush_one) : PV_SP : PV_PAD(flush_one), "D"(va) : "memory", "cc");
+    __asm__ volatile(PV_CALL(flush_tlb_one)
+                     : PV_SP
+                     : PV_PAD(flush_tlb_one), "D"(va)
+                     : "memory", "cc");
 }
 
 /* A value of one kind into one of another. */

@@ -2,8 +2,8 @@
  * The other direction: what a backend may call in the kernel, and nothing else of it. The kernel
  * hands one table over before it initialises traps (kernel/trap.c).
  */
-#ifndef PV_UPCALLS_H
-#define PV_UPCALLS_H
+#ifndef PV_CALLBACKS_H
+#define PV_CALLBACKS_H
 
 #include "pv/trap_frame.h"
 
@@ -21,7 +21,7 @@ enum pv_ipi {
     PV_NR_IPIS,
 };
 
-struct pv_upcalls {
+struct pv_callbacks {
     /*
      * An exception, vectors 0 to 31 but NMI (Intel SDM vol. 3, table 6-1), or int with a vector
      * that write_idt_entry opened to user mode. Runs on the stack of load_sp0 if user mode was
@@ -36,7 +36,7 @@ struct pv_upcalls {
 
     /*
      * A non-maskable interrupt, which may have come anywhere, also with interrupts disabled and
-     * inside another upcall. MUST NOT fault and MUST NOT take a lock that its victim may hold.
+     * inside another callback. MUST NOT fault and MUST NOT take a lock that its victim may hold.
      */
     void (*nmi)(struct trap_frame *frame);
 
@@ -61,7 +61,7 @@ struct pv_upcalls {
     /*
      * The rest up to ipi are interrupts: called with interrupts disabled, on the interrupted stack,
      * and return so. The frame is that of the interrupted code, which had them enabled; several
-     * upcalls may share it. Context for the kernel: interrupt.
+     * callbacks may share it. Context for the kernel: interrupt.
      *
      * interrupt: one came in on this line (ops.def, irq_bind). The kernel ends it by irq_eoi.
      * timer:     the deadline of timer_set may have come: the kernel looks at the clock.
@@ -109,8 +109,8 @@ struct pv_upcalls {
     void (*memory_target)(u64 bytes);
 };
 
-/* Set once, by pv_set_upcalls, before any trap can arrive. */
-extern const struct pv_upcalls *pv_upcalls;
-void pv_set_upcalls(const struct pv_upcalls *upcalls);
+/* Set once, by pv_set_callbacks, before any trap can arrive. */
+extern const struct pv_callbacks *pv_callbacks;
+void pv_set_callbacks(const struct pv_callbacks *callbacks);
 
 #endif

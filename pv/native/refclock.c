@@ -9,7 +9,7 @@
 #include "pv/native/io.h"
 #include "pv/native/mmio.h"
 #include "pv/native/native.h"
-#include "pv/native/reference.h"
+#include "pv/native/refclock.h"
 
 enum {
     ACPI_HPET_SPACE = 40, /* in the table of that name: 0 is memory */
@@ -142,7 +142,7 @@ static void hpet_silence(void)
     mmio_write32(hpet_pa + HPET_CONFIG, (config | HPET_ENABLE) & ~(u32)HPET_LEGACY_ROUTING);
 }
 
-void native_hpet_learn(struct boot_info *info, const struct acpi_header *table)
+void native_hpet_acpi_init(struct boot_info *info, const struct acpi_header *table)
 {
     const u8 *const address = field(table, ACPI_HPET_ADDRESS, 8);
     const u64 pa = address ? load64(address) : 0;

@@ -58,7 +58,7 @@ static void start_if_stopped(void)
         pv_warn("the RTC stood still and has been started: its time may be wrong");
 }
 
-void native_rtc_learn(const struct acpi_header *fadt)
+void native_rtc_acpi_init(const struct acpi_header *fadt)
 {
     const u8 *const bytes = (const u8 *)fadt;
 

@@ -4,7 +4,7 @@
  * function that it names (irq.c, cpu.c).
  */
 #include "pv/cpu_area.h"
-#include "pv/forms.inc"
+#include "pv/patch/templates.inc"
 #include "pv/xen/pv/vcpu_info.h"
 
 	.set	pending, VCPU_PENDING
@@ -12,8 +12,8 @@
 	.set	cr2, VCPU_CR2
 
 /* The word holds pending and mask, 0 or 1 each: twice the mask, which is bit 8, and the bit itself is its reverse. */
-	form	xen_pv_save_fl, "movzwl %gs:pending, %eax", "leal 0x200(, %rax, 2), %eax"
-	form	xen_pv_irq_disable, "movb $1, %gs:mask"
+	template	xen_pv_save_fl, "movzwl %gs:pending, %eax", "leal 0x200(, %rax, 2), %eax"
+	template	xen_pv_irq_disable, "movb $1, %gs:mask"
 
 /* Unmask, then look (irq.c); the rest is out of the way, since natively the site is one instruction. */
 	form_with_tail xen_pv_irq_enable, "movb $0, %gs:mask", , JUMP, \
@@ -21,8 +21,8 @@
 	form_with_tail xen_pv_restore_fl, "btl $9, %edi", "setnc %gs:mask", JUMP_IF_CARRY, \
 		"cmpb $0, %gs:pending", xen_pv_force_upcall
 
-	form	xen_pv_read_cr2, "movq %gs:cr2, %rax"
-	form	xen_pv_write_cr2, "movq %rdi, %gs:cr2"
+	template	xen_pv_read_cr2, "movq %gs:cr2, %rax"
+	template	xen_pv_write_cr2, "movq %rdi, %gs:cr2"
 
-	form	xen_pv_store_tr, "xorl %eax, %eax"
+	template	xen_pv_store_tr, "xorl %eax, %eax"
 	form_nothing xen_nop

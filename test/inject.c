@@ -1,22 +1,22 @@
 /*
- * The planted faults. Each shows that something which must not pass in silence doesn't: the
+ * The injected faults. Each shows that something which must not pass in silence doesn't: the
  * runner's own tests (tools/test/) run them and look at what is said.
  */
 #include "boot/layout.h"
 #include "kernel/panic.h"
-#include "kernel/plant.h"
+#include "kernel/inject.h"
 #include "lib/acpi.h"
 #include "lib/string.h"
 #include "test/cpus.h"
 
-static void plant_fail(void)
+static void inject_fail(void)
 {
-    EXPECT(!"planted: this test fails");
+    EXPECT(!"injected: this test fails");
 }
 
-static void plant_skip(void)
+static void inject_skip(void)
 {
-    SKIP("planted: this test is not applicable");
+    SKIP("injected: this test is not applicable");
 }
 
 /* Its fault's backtrace names the caller only if its frame is there before its first access. */
@@ -25,19 +25,19 @@ static __attribute__((noinline)) u64 leaf(const u64 *at, u64 x)
     return *at * x + x;
 }
 
-static void plant_leaf(void)
+static void inject_leaf(void)
 {
     print("%llu\n", (unsigned long long)leaf((const u64 *)0xffffff7fdead0000, boot_entry_tsc));
 }
 
-static void plant_divide(void)
+static void inject_divide(void)
 {
     u32 high = 0, low = 1;
 
     __asm__ volatile("divl %2" : "+d"(high), "+a"(low) : "r"(0));
 }
 
-static void plant_opcode(void)
+static void inject_opcode(void)
 {
     __asm__ volatile("ud2");
 }
@@ -47,37 +47,37 @@ static int recurse(volatile int depth)
     return depth < 0 ? 0 : recurse(depth + 1) + depth;
 }
 
-static void plant_stack(void)
+static void inject_stack(void)
 {
     recurse(0);
 }
 
-static void plant_panic(void)
+static void inject_panic(void)
 {
-    panic("planted");
+    panic("injected");
 }
 
-static void plant_loop(void)
+static void inject_loop(void)
 {
     for (;;)
         barrier();
 }
 
-static struct mutex mutex = {.queue = {.lock = SPINLOCK("planted mutex")}};
+static struct mutex mutex = {.queue = {.lock = SPINLOCK("injected mutex")}};
 
-static void plant_relock(void)
+static void inject_relock(void)
 {
     mutex_lock(&mutex);
     mutex_lock(&mutex);
 }
 
-static void plant_unlock(void)
+static void inject_unlock(void)
 {
     mutex_unlock(&mutex);
 }
 
 /* Longer than what print formats. */
-static void plant_long_line(void)
+static void inject_long_line(void)
 {
     static char text[2 * PRINT_MAX];
 
@@ -94,7 +94,7 @@ static void print_lines(void *arg)
         print("# CPU %u sings %s\n", pv_this_cpu(), "do re mi fa so la ti do re mi fa so la ti do");
 }
 
-static void plant_chorus(void)
+static void inject_chorus(void)
 {
     struct crew crew;
 
@@ -103,13 +103,13 @@ static void plant_chorus(void)
 }
 
 /* A call that check=context reports. */
-static void plant_context(void)
+static void inject_context(void)
 {
     pv_safe_halt();
 }
 
 /* The machine goes away before the verdict. */
-static void plant_silent(void)
+static void inject_silent(void)
 {
     pv_shutdown(PV_REBOOT, 0);
 }
@@ -124,7 +124,7 @@ static void take_right_then_left(void *arg)
     spin_lock(&left);
 }
 
-static void plant_deadlock(void)
+static void inject_deadlock(void)
 {
     spin_lock(&left);
     if (smp_online_count() == 1)
@@ -139,7 +139,7 @@ static void plant_deadlock(void)
  * The firmware lists a CPU that there is not, in place of its last interrupt override (lib/madt.c
  * knows the layouts).
  */
-static void plant_absent_cpu(void)
+static void inject_absent_cpu(void)
 {
     const struct boot_info *b = boot_info_ptr;
     const struct phys_window low = {(const u8 *)DIRECT_MAP_BASE, 0, BOOT_MAP_SIZE};
@@ -147,12 +147,12 @@ static void plant_absent_cpu(void)
     u8 *entry = NULL, sum = 0;
 
     if (!madt)
-        panic("planted: no MADT to lie in");
+        panic("injected: no MADT to lie in");
     for (u32 at = 44; at < load32(madt + 4); at += madt[at + 1])
         if (madt[at] == 2)
             entry = madt + at;
     if (!entry)
-        panic("planted: no override in the MADT");
+        panic("injected: no override in the MADT");
     memset(entry + 2, 0, 8);
     entry[0] = 0;  /* local APIC */
     entry[3] = 99; /* its id */
@@ -162,20 +162,20 @@ static void plant_absent_cpu(void)
     madt[9] = (u8)(madt[9] - sum);
 }
 
-PLANT(fail, PLANT_TEST, plant_fail);
-PLANT(skip, PLANT_TEST, plant_skip);
-PLANT(crash, PLANT_TEST, plant_wild_write);
-PLANT(leaf, PLANT_TEST, plant_leaf);
-PLANT(divide, PLANT_TEST, plant_divide);
-PLANT(opcode, PLANT_TEST, plant_opcode);
-PLANT(stack, PLANT_TEST, plant_stack);
-PLANT(panic, PLANT_TEST, plant_panic);
-PLANT(context, PLANT_TEST, plant_context);
-PLANT(relock, PLANT_TEST, plant_relock);
-PLANT(unlock, PLANT_TEST, plant_unlock);
-PLANT(long_line, PLANT_TEST, plant_long_line);
-PLANT(chorus, PLANT_TEST, plant_chorus);
-PLANT(loop, PLANT_TEST, plant_loop);
-PLANT(silent, PLANT_TEST, plant_silent);
-PLANT(deadlock, PLANT_TEST, plant_deadlock);
-PLANT(absent_cpu, PLANT_EARLY, plant_absent_cpu);
+INJECT(fail, INJECT_TEST, inject_fail);
+INJECT(skip, INJECT_TEST, inject_skip);
+INJECT(crash, INJECT_TEST, inject_wild_write);
+INJECT(leaf, INJECT_TEST, inject_leaf);
+INJECT(divide, INJECT_TEST, inject_divide);
+INJECT(opcode, INJECT_TEST, inject_opcode);
+INJECT(stack, INJECT_TEST, inject_stack);
+INJECT(panic, INJECT_TEST, inject_panic);
+INJECT(context, INJECT_TEST, inject_context);
+INJECT(relock, INJECT_TEST, inject_relock);
+INJECT(unlock, INJECT_TEST, inject_unlock);
+INJECT(long_line, INJECT_TEST, inject_long_line);
+INJECT(chorus, INJECT_TEST, inject_chorus);
+INJECT(loop, INJECT_TEST, inject_loop);
+INJECT(silent, INJECT_TEST, inject_silent);
+INJECT(deadlock, INJECT_TEST, inject_deadlock);
+INJECT(absent_cpu, INJECT_EARLY, inject_absent_cpu);

@@ -12,7 +12,7 @@ struct reference_clock {
 };
 
 /* Find the HPET by its table, which may be NULL, and add its registers to the memory map. */
-void native_hpet_learn(struct boot_info *info, const struct acpi_header *table);
+void native_hpet_acpi_init(struct boot_info *info, const struct acpi_header *table);
 
 /*
  * Looks for them, the best first: HPET, ACPI's PM timer, the PIT, the RTC. The table may be NULL.

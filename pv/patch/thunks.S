@@ -2,15 +2,15 @@
  * Of every op of pv/ops.def, in its order, so that an op's number finds it:
  *
  *   pv_NAME          the op as a function: a jump through its slot of the table. This is what a call site
- *                    calls until it is patched (pv/patch.c), early, or for good with "nopatch".
+ *                    calls until it is patched (pv/patch/patch.c), early, or for good with "nopatch".
  *
  * And of hot ops:
  *
- *   pv_hot_NAME      what the sites of pv/hot.h call: the op, which may be any C function, and around it what
+ *   pv_hot_NAME      what the sites of pv/patch/hot.h call: the op, which may be any C function, and around it what
  *                    keeps the registers that such a function may change. Its own call is a site like others.
  *                    Whoever wants its address and calls it not uses its other name, pv_keep_NAME.
  */
-#include "pv/forms.inc"
+#include "pv/patch/templates.inc"
 
 	.text
 
@@ -32,7 +32,7 @@ pv_thunks:
 #undef PV_OP
 pv_thunks_end:
 
-/* What an empty slot leads to (pv/patch.c): its sites are a trap. */
+/* What an empty slot leads to (pv/patch/patch.c): its sites are a trap. */
 	form_trap pv_missing
 	.text
 
@@ -77,7 +77,7 @@ pv_thunks_end:
 	.endm
 
 	keep	keep_all, 9
-	keep	keep_but_rax, 8, result
+	keep	save_regs_except_rax, 8, result
 	keep	keep_for_halves, 7, result, result
 
 /*
@@ -96,14 +96,14 @@ pv_keep_\name:
 	.ifc	\name, read_tsc
 	call	keep_for_halves
 	.else
-	call	keep_but_rax
+	call	save_regs_except_rax
 	.endif
 	.endif
-	.ifc	\name, write_root
+	.ifc	\name, write_cr3
 	shrq	$12, %rdi
 	.endif
 	call	pv_\name
-	.ifc	\name, read_root
+	.ifc	\name, read_cr3
 	shlq	$12, %rax
 	.endif
 	ret
