@@ -54,10 +54,11 @@ LDFLAGS := -nostdlib -static --build-id=none -z max-page-size=0x1000 -z noexecst
 	--gc-sections --fatal-warnings
 LDFLAGS += $(if $(findstring lld,$(LD)),,--no-warn-rwx-segments)
 
-DIRS := boot kernel lib mm pv pv/entry pv/patch pv/native pv/xen pv/xen/pv pv/xen/pvh pv/stub test repro repro/kit
+DIRS := boot kernel lib mm pv pv/entry pv/patch pv/native pv/xen pv/xen/pv pv/xen/pvh pv/stub repro repro/kit \
+	$(addprefix test/,harness ops kernel mm stress hostile patch bench mutants)
 DIRS := $(filter-out $(WITHOUT) $(addsuffix /%,$(WITHOUT)),$(DIRS))
-# test/libc*.c stand on newlib: they are part of the programs' world (tools/programs.mk).
-SRCS := $(sort $(filter-out test/libc%.c $(if $(filter names,$(WITHOUT)),kernel/symtab.c),$(wildcard $(addsuffix /*.c,$(DIRS)) $(addsuffix /*.S,$(DIRS)))))
+# test/libc/ is part of the programs' world, because it needs newlib (tools/programs.mk).
+SRCS := $(sort $(filter-out $(if $(filter names,$(WITHOUT)),kernel/symtab.c),$(wildcard $(addsuffix /*.c,$(DIRS)) $(addsuffix /*.S,$(DIRS)))))
 OBJS := $(patsubst %,$(BUILD)/obj/%.o,$(SRCS))
 IMAGE := $(BUILD)/$(if $(APP),$(basename $(notdir $(APP:/=))),paravane)
 

@@ -1,7 +1,7 @@
 /*
  * Injected faults: inject=NAME makes the run misbehave on purpose, which proves that the panic, the
- * runner and the verdicts tell the truth. INJECT registers one (test/inject.c has them, but for the
- * one that an image without the suite has too).
+ * runner and the verdicts tell the truth. INJECT registers one (test/harness/inject.c has them, but
+ * for the one that an image without the suite has too).
  */
 #ifndef KERNEL_INJECT_H
 #define KERNEL_INJECT_H
@@ -33,13 +33,13 @@ const struct injected_fault *inject_wanted(enum inject_stage stage);
 void inject_wild_write(void);
 
 /*
- * Replaces an op of the table in use by a wrong one (test/mutate.c); what is the value of mutate=.
- * Returns NULL, or what is wrong with the wish. Context: after selection; an op that was called
- * already (early_init) is replaced in vain.
+ * Replaces an op of the table in use by a wrong one (test/mutants/mutate.c); what is the value of
+ * mutate=. Returns NULL, or what is wrong with the wish. Context: after selection; an op that was
+ * called already (early_init) is replaced in vain.
  */
 const char *mutate(const char *what);
 
-/* Replace every op by a wrapper that checks its caller (test/context.c); what is the value of
+/* Replace every op by a wrapper that checks its caller (test/ops/context.c); what is the value of
  * check=. Return NULL, or what is wrong with the wish. Context: as mutate. */
 const char *check_ops(const char *what);
 

@@ -1,7 +1,7 @@
 /*
  * The boot story. kernel_early is the first C code that runs after boot/'s entry; kernel_main tells
- * the rest, one call a line. Next: the payload that run= names, the suite (test/suite.c) unless
- * told otherwise.
+ * the rest, one call a line. Next: the payload that run= names, the suite (test/harness/suite.c)
+ * unless told otherwise.
  */
 #include "boot/layout.h"
 #include "kernel/console.h"

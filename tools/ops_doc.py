@@ -45,7 +45,7 @@ _NOW = """\
 ## The {count} ops of Paravane
 
 A function is named as its backend's table names it; a backend without one of its own shares another's. A test
-is named under every op that it cites (`TEST` in `test/test.h`). `check=context` checks the context of every call, and
+is named under every op that it cites (`TEST` in `test/harness/test.h`). `check=context` checks the context of every call, and
 the status that an op returns against the list here; the head of `pv/ops.def` defines the words.
 """
 

@@ -1,4 +1,4 @@
-# Programs: newlib, its port (lib/newlib/), app/, test/libc*.c and a program named by APP=.
+# Programs: newlib, its port (lib/newlib/), app/, test/libc/ and a program named by APP=.
 #
 # All of it is linked into one object, world.o, in which every name is local: libc's memcpy does not meet
 # the kernel's, nor a program's panic() the kernel's. It finds the kernel by lib/newlib/services.h, and
@@ -37,7 +37,7 @@ WORLD_CODEGEN := $(filter-out -mgeneral-regs-only -ffreestanding,$(CODEGEN)) \
 WORLD_WARNINGS := $(filter-out -Wframe-larger-than=%,$(WARNINGS))
 APP_CFLAGS ?=
 
-LIBC_TESTS := $(if $(filter test,$(WITHOUT)),,$(wildcard test/libc*.c))
+LIBC_TESTS := $(if $(filter test,$(WITHOUT)),,$(wildcard test/libc/*.c))
 PORT_SRCS := $(filter-out lib/newlib/entry.c,$(wildcard lib/newlib/*.c lib/newlib/*.S)) $(LIBC_TESTS)
 PORT_OBJS := $(PORT_SRCS:%=$(BUILD)/obj/%.o)
 ENTRY_OBJS := $(PROGRAMS:%=$(BUILD)/obj/entry/%.o)

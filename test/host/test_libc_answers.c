@@ -1,4 +1,4 @@
-/* test/host/test_libc_answers.c: what test/libc_answers.h expects of newlib, asked of this
+/* test/host/test_libc_answers.c: what test/libc/answers.h expects of newlib, asked of this
  * machine's library. */
 #include <ctype.h>
 #include <inttypes.h>
@@ -6,7 +6,7 @@
 
 #include "harness.h"
 
-#include "test/libc_answers.h"
+#include "test/libc/answers.h"
 
 static const char haystack[] = "paravane";
 

@@ -1,5 +1,6 @@
 /*
- * test/host/test_string.c: lib/string.c, built under the names k_*, and test/text.c, against libc.
+ * test/host/test_string.c: lib/string.c, built under the names k_*, and test/harness/text.c,
+ * against libc.
  *
  * The sanitizers do not see what inline assembler writes: so whole arenas are compared, the bytes
  * around included.
@@ -9,7 +10,7 @@
 #include "harness.h"
 
 #include "lib/string.h"
-#include "test/text.h"
+#include "test/harness/text.h"
 
 __typeof__(memcpy) k_memcpy;
 __typeof__(memmove) k_memmove;

@@ -158,7 +158,7 @@ def _figures(results):
 
 
 def dearer_than_bare(platform, figures):
-    """Natively a hot op costs what its instruction costs, not one instruction more (test/bench_sites.c)."""
+    """Natively a hot op costs what its instruction costs, not one instruction more (test/bench/sites.c)."""
     for name, figure in figures.items() if platform == "qemu" else ():
         if name.startswith("bare.") and figure.get("value") != 0:
             yield f"{name}: 1000 ops cost {figure.get('value')} instructions more than 1000 bare ones"
@@ -197,4 +197,4 @@ def _check_complete(document, ops, platforms):
         found = document.measurements.get(f"op.{op}")
         for name in platforms:
             if not found or name not in found.count.keys() | found.reason.keys():
-                document.problems.append(f"{name}: op {op} is not in the benchmark (test/bench_*.c)")
+                document.problems.append(f"{name}: op {op} is not in the benchmark (test/bench/*.c)")

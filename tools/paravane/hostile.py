@@ -1,7 +1,7 @@
-"""`./run.sh hostile`: random user code (test/hostile.h) on several platforms, whose outcomes must be the same.
+"""`./run.sh hostile`: random user code (test/hostile/hostile.h) on several platforms, whose outcomes must be the same.
 
 With several CPUs each runs a share of the cases. Of cases in one space (shared), and of frames of the kernel's own
-(frames, test/hostile_frames.c), only the kernel's state is checked. Of all others each platform prints a digest of every
+(frames, test/hostile/frames.c), only the kernel's state is checked. Of all others each platform prints a digest of every
 group of cases. If two digests differ, the group runs once more on both with each case's own digest, and the first case
 that differs there is run alone and printed, decoded."""
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from .common import EXIT_FAIL, EXIT_PASS, build_dir, short
 from .suite import one_line, run_all
 
-GROUP = 1024  # test/hostile.c
+GROUP = 1024  # test/hostile/hostile.c
 _DIGEST = re.compile(r"# hostile digest (\d+) ([0-9a-f]{16})")
 _CASE = re.compile(r"# hostile case (\d+) ([0-9a-f]{16}) (v .*)")
 _END = re.compile(r"# hostile cases (\d+) seed \d+ ns (\d+) failures (\d+)")

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from .common import Trouble, EXIT_USAGE, short
 
-# What the suite finds, the first file by its place and all of them by name (test/boot.c,
-# test/libc_files.c).
+# What the suite finds, the first file by its place and all of them by name (test/kernel/boot.c,
+# test/libc/files.c).
 _TEST_FILES = {
     "testmodule": b"paravane test module\n" * 300,
     "empty": b"",

@@ -1,6 +1,6 @@
 """Does the suite notice a wrong op? Each op of each backend is replaced by wrong ones (mutate=OP:KIND,
-test/mutate.c), and the suite must fail; a mutant that survives is a test that is missing, or stands in
-test/survivors.txt with the reason why none can be written.
+test/mutants/mutate.c), and the suite must fail; a mutant that survives is a test that is missing, or stands in
+test/mutants/survivors.txt with the reason why none can be written.
 
 The guest runs the tests that cite the op first, and the machine is ended at the first failure. --filter shows the
 mutants fewer tests, which must notice them as well.
@@ -14,7 +14,7 @@ from . import mutations, optable, report, suite
 from .common import EXIT_FAIL, EXIT_INTERRUPTED, EXIT_PASS, EXIT_SKIP, ROOT, Trouble
 from .patience import Patience
 
-SURVIVORS = ROOT / "test/survivors.txt"
+SURVIVORS = ROOT / "test/mutants/survivors.txt"
 _SEVERAL = 2  # CPUs, for ops that are of no use to one
 _SEVERAL_GROUPS = {"smp", "mm_smp", "locks", "threads"}
 _TIMEOUT = 900  # seconds, for what patience.py cannot measure
@@ -125,7 +125,7 @@ def _line(value):
 
 
 def read_survivors(text):
-    """{(backend, OP:KIND): why nothing can notice it} of test/survivors.txt; a backend may be "all"."""
+    """{(backend, OP:KIND): why nothing can notice it} of test/mutants/survivors.txt; a backend may be "all"."""
     explained = {}
     for line in text.splitlines():
         words = line.split(None, 2)
@@ -196,4 +196,4 @@ def _surprises(outcomes, explained):
         if outcome.status == "SURVIVED" and not why:
             yield f"survived: {name}"
         elif outcome.status in ("FAIL", "CRASH") and why:
-            yield f"killed, yet test/survivors.txt says it survives: {name}: {outcome.reason}"
+            yield f"killed, yet test/mutants/survivors.txt says it survives: {name}: {outcome.reason}"

@@ -46,7 +46,7 @@ class MutationsTest(unittest.TestCase):
         self.assertFalse(pv["read_cr3:stale"])
 
     def test_every_kind_is_one_that_the_image_knows(self):
-        known = (ROOT / "test/mutate.c").read_text()
+        known = (ROOT / "test/mutants/mutate.c").read_text()
         for name in self.by_backend["native"]:
             kind = name.split(":")[1]
             self.assertTrue(kind in self.table.ops or f"KIND({kind})" in known, name)
@@ -79,7 +79,7 @@ class SurvivorsTest(unittest.TestCase):
         self.assertEqual(list(mutants._surprises(survives, explained)), [])
         self.assertEqual(
             list(mutants._surprises([outcome("nop", "FAIL"), outcome("more", "SURVIVED")], explained)),
-            ["killed, yet test/survivors.txt says it survives: qemu op:nop: why", "survived: qemu op:more"],
+            ["killed, yet test/mutants/survivors.txt says it survives: qemu op:nop: why", "survived: qemu op:more"],
         )
 
     def test_how_it_died(self):

@@ -65,7 +65,7 @@ def tree(**changes):
             ("pv/ops.def", texts["def"]),
             ("pv/native/cpu.c", texts["native"]),
             ("pv/native/entry.S", "native_wait:\n\tret\n"),
-            ("test/cpu.c", texts["tests"]),
+            ("test/ops/cpu.c", texts["tests"]),
             ("test/host/not.c", "TEST(host, other, no_op_at_all)\n"),
         ):
             (root / name).parent.mkdir(parents=True, exist_ok=True)
@@ -103,7 +103,7 @@ class TableTest(unittest.TestCase):
         self.assertEqual(table.files["write_it"], "pv/native/cpu.c")
         self.assertEqual(table.files["native_wait"], "pv/native/entry.S")
         self.assertEqual([test.name for test in table.tests], ["cpu.it_is_read", "cpu.nothing"])
-        self.assertEqual([test.file for test in table.citing("write_it")], ["test/cpu.c"])
+        self.assertEqual([test.file for test in table.citing("write_it")], ["test/ops/cpu.c"])
 
     def test_tables_made_by_ops_def(self):
         made = "#define PV_OP(class, ret, name, params, args) .name = native_##name,\n"
@@ -168,7 +168,7 @@ class MappingTest(unittest.TestCase):
         self.assertIn("**0** are\nhere, **1** are planned", text)
         self.assertIn("- Class 2, hardware analogues: `write_it`", text)
         self.assertIn("[`native_wait`](../pv/native/entry.S)", text)
-        self.assertIn("[cpu.it_is_read](../test/cpu.c)", text)
+        self.assertIn("[cpu.it_is_read](../test/ops/cpu.c)", text)
 
 
 class ReportTest(unittest.TestCase):

@@ -40,7 +40,7 @@ def _proofs():
 
 
 def _mutants():
-    """A sample of wrong ops, of which one survives as test/survivors.txt says; --soak tries them all."""
+    """A sample of wrong ops, of which one survives as test/mutants/survivors.txt says; --soak tries them all."""
     few = r"set_pte:.*|irq_unmask:late|write_cr3:nop"
     for platform, sample in (("qemu", few + r"|cpu_up:more1|halt:nop"), ("xen-pv", few), ("xen-pvh", few)):
         argv = [*RUN, "mutants", "--jobs", "1", "--on", platform, "--ops", sample, "--filter", "boot.*,irq.*,mm*,smp.*"]

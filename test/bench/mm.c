@@ -1,0 +1,293 @@
+/*
+ * What mappings and allocations cost. Under -icount a tick is an instruction, Xen's included; a
+ * hypercall is one entry into the hypervisor, a batch counts as one.
+ */
+#include "mm/heap.h"
+#include "test/bench/bench.h"
+#include "test/harness/mm_util.h"
+
+enum {
+    PAGES = 4096,
+    ORDER = 9, /* eight blocks of 512 frames are the pages */
+    SPACE_PAGES = 1024,
+    SPACE_ORDER = 10,
+    FRAGMENTS = 4096,
+    MILLION = 1000000,
+};
+
+static u64 hypercalls(void)
+{
+    u64 updates;
+
+    return pv_hypercall_count(&updates);
+}
+
+static u64 ticks_since(u64 before)
+{
+    return pv_read_tsc() - before;
+}
+
+/* 4096 frames in four runs; false if there are not as many in a row. */
+static pfn_t runs[PAGES >> ORDER];
+
+static bool runs_alloc(void)
+{
+    for (u32 i = 0; i < ARRAY_SIZE(runs); i++)
+        runs[i] = PFN_INVALID;
+    for (u32 i = 0; i < ARRAY_SIZE(runs); i++) {
+        runs[i] = frame_alloc(ORDER, 0, FRAME_KERNEL);
+        if (runs[i].n == NO_PFN)
+            return false;
+    }
+    return true;
+}
+
+static void runs_free(void)
+{
+    for (u32 i = 0; i < ARRAY_SIZE(runs); i++)
+        if (runs[i].n != NO_PFN)
+            frame_free(runs[i], ORDER);
+}
+
+static int map_all(u64 va)
+{
+    int error = 0;
+
+    pv_lazy_enter();
+    for (u32 i = 0; i < ARRAY_SIZE(runs); i++)
+        error |= mm_map(&mm_kernel, va + (i * PAGE_SIZE << ORDER), runs[i], 1 << ORDER, MM_WRITE);
+    pv_lazy_leave();
+    return error;
+}
+
+/* Runs one way of mapping 4096 pages; returns the ticks, and in *calls the hypercalls. */
+static u64 measure_map(bool fresh, u64 *calls)
+{
+    u64 ticks, before;
+
+    if (!runs_alloc()) {
+        runs_free();
+        return bench_none("not enough memory in a row");
+    }
+    /* One page in every table keeps the tables, when the others have gone. */
+    for (u32 i = 0; !fresh && i < PAGES / PT_ENTRIES; i++)
+        if (mm_map(&mm_kernel, TEST_VA + i * MIB(2) + MIB(2) - PAGE_SIZE, runs[0], 1, 0))
+            return bench_none("no memory");
+    *calls = hypercalls();
+    before = pv_read_tsc();
+    if (fresh) {
+        map_all(TEST_VA);
+    } else {
+        pv_lazy_enter();
+        for (u32 i = 0; i < PAGES / PT_ENTRIES; i++)
+            if (mm_map(&mm_kernel, TEST_VA + i * MIB(2), runs[i], PT_ENTRIES - 1, MM_WRITE))
+                break;
+        pv_lazy_leave();
+    }
+    ticks = ticks_since(before);
+    *calls = hypercalls() - *calls;
+    mm_unmap(&mm_kernel, TEST_VA, PAGES);
+    runs_free();
+    return ticks;
+}
+
+BENCH(mm, map_4096_fresh_hypercalls, "hypercalls")
+{
+    u64 calls = 0;
+
+    return measure_map(true, &calls) == BENCH_NONE ? BENCH_NONE : calls;
+}
+
+BENCH(mm, map_4096_fresh_page, "ticks/page")
+{
+    u64 calls = 0, ticks = measure_map(true, &calls);
+
+    return ticks == BENCH_NONE ? ticks : ticks / PAGES;
+}
+
+BENCH(mm, map_4096_prepared_hypercalls, "hypercalls")
+{
+    u64 calls = 0;
+
+    return measure_map(false, &calls) == BENCH_NONE ? BENCH_NONE : calls;
+}
+
+BENCH(mm, map_4096_prepared_page, "ticks/page")
+{
+    u64 calls = 0, ticks = measure_map(false, &calls);
+
+    return ticks == BENCH_NONE ? ticks : ticks / PAGES;
+}
+
+/* The bare minimum of 4096 native mappings: a loop of stores into tables that are there. */
+static u64 __attribute__((noinline)) straight_stores(volatile u64 *table, u64 value)
+{
+    const u64 before = pv_read_tsc();
+
+    for (u32 i = 0; i < PAGES; i++, value += PAGE_SIZE)
+        table[i] = value;
+    return ticks_since(before);
+}
+
+/* How much dearer than that our mapping of as many pages is; natively this is to stay near 1000. */
+static u64 against_stores(bool fresh)
+{
+    u64 calls = 0, ticks = measure_map(fresh, &calls);
+    u64 *table = kmalloc(PAGES * sizeof(u64));
+
+    if (ticks != BENCH_NONE && table)
+        ticks = ticks * 1000 / straight_stores(table, PTE_PRESENT);
+    kfree(table);
+    return table ? ticks : bench_none("no memory");
+}
+
+BENCH(mm, map_4096_fresh_vs_stores, "1/1000")
+{
+    return against_stores(true);
+}
+
+BENCH(mm, map_4096_prepared_vs_stores, "1/1000")
+{
+    return against_stores(false);
+}
+
+BENCH(mm, straight_stores_4096, "ticks")
+{
+    u64 *table = kmalloc(PAGES * sizeof(u64));
+    u64 ticks;
+
+    if (!table)
+        return bench_none("no memory");
+    ticks = straight_stores(table, PTE_PRESENT);
+    kfree(table);
+    return ticks;
+}
+
+/* Builds, activates and destroys a space with 1024 pages. */
+static u64 space_round(pfn_t frames)
+{
+    static struct mm_space s;
+    int error;
+
+    if (mm_space_create(&s))
+        return BENCH_NONE;
+    error = mm_map(&s, USER_VA, frames, SPACE_PAGES, MM_WRITE);
+    error |= mm_space_activate(&s);
+    error |= mm_space_activate(&mm_kernel);
+    error |= mm_space_destroy(&s);
+    return error ? BENCH_NONE : 0;
+}
+
+static u64 measure_space(u64 *calls)
+{
+    const pfn_t frames = frame_alloc(SPACE_ORDER, 0, FRAME_KERNEL);
+    u64 before, result;
+
+    if (frames.n == NO_PFN)
+        return bench_none("no memory");
+    *calls = hypercalls();
+    before = pv_read_tsc();
+    result = space_round(frames);
+    if (result != BENCH_NONE)
+        result = ticks_since(before);
+    *calls = hypercalls() - *calls;
+    frame_free(frames, SPACE_ORDER);
+    return result;
+}
+
+BENCH(mm, space_of_1024_hypercalls, "hypercalls")
+{
+    u64 calls = 0;
+
+    return measure_space(&calls) == BENCH_NONE ? BENCH_NONE : calls;
+}
+
+BENCH(mm, space_of_1024_pages, "ticks")
+{
+    u64 calls = 0;
+
+    return measure_space(&calls);
+}
+
+static void loop_frames(u32 count)
+{
+    for (; count; count--)
+        frame_free(frame_alloc(0, 0, FRAME_KERNEL), 0);
+}
+
+BENCH(mm, frame_alloc_and_free, "ticks")
+{
+    return bench_per_call(loop_frames);
+}
+
+static void loop_heap(u32 count)
+{
+    for (; count; count--)
+        kfree(kmalloc(100));
+}
+
+/* With one object in use, so that the slab stays. */
+BENCH(mm, kmalloc_and_kfree, "ticks")
+{
+    void *keep = kmalloc(100);
+    const u64 ticks = bench_per_call(loop_heap);
+
+    kfree(keep);
+    return ticks;
+}
+
+BENCH(mm, frame_table_per_frame, "bytes")
+{
+    return sizeof(struct frame);
+}
+
+/*
+ * After a million random allocations and frees of 1 to 16 frames, 4096 blocks in use at most: how
+ * much of the free memory cannot serve a block of 4 MiB?
+ */
+BENCH(mm, fragmentation_after_million, "1/1000")
+{
+    static struct {
+        pfn_t pfn;
+        u32 order;
+    } blocks[FRAGMENTS];
+    u64 random = 1, free, large = 0;
+    u32 first = 0;
+
+    if (frames_free() > MIB(600) >> PAGE_SHIFT)
+        return bench_none("too much memory to take all of it");
+    for (u32 i = 0; i < FRAGMENTS; i++)
+        blocks[i].pfn = PFN_INVALID;
+    for (u32 n = 0; n < MILLION; n++) {
+        const u64 r = random_next(&random) >> 20;
+        const u32 i = r % FRAGMENTS;
+
+        if (blocks[i].pfn.n != NO_PFN) {
+            frame_free(blocks[i].pfn, blocks[i].order);
+            blocks[i].pfn = PFN_INVALID;
+        } else {
+            blocks[i].order = (u32)(r >> 30) % 5;
+            blocks[i].pfn = frame_alloc(blocks[i].order, 0, FRAME_KERNEL);
+        }
+    }
+    free = frames_free();
+    for (;;) {
+        const pfn_t pfn = frame_alloc(FRAME_ORDER_MAX, 0, FRAME_KERNEL);
+
+        if (pfn.n == NO_PFN)
+            break;
+        frame_get(pfn)->next = first;
+        first = (u32)pfn.n;
+        large += 1 << FRAME_ORDER_MAX;
+    }
+    while (first) {
+        const pfn_t pfn = PFN(first);
+
+        first = frame_get(pfn)->next;
+        frame_free(pfn, FRAME_ORDER_MAX);
+    }
+    for (u32 i = 0; i < FRAGMENTS; i++)
+        if (blocks[i].pfn.n != NO_PFN)
+            frame_free(blocks[i].pfn, blocks[i].order);
+    return free ? (free - large) * 1000 / free : 0;
+}

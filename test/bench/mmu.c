@@ -1,0 +1,129 @@
+/*
+ * What the ops of page tables and the TLB cost, each alone: more of the payload "bench"
+ * (test/bench/bench.h). They work on one page of the kernel's part for mappings, and on a user
+ * space that is never entered. In a batch (lazy mode) the same changes are cheaper; whole mappings
+ * are mm/'s to measure.
+ */
+#include "mm/frame.h"
+#include "mm/mm.h"
+#include "mm/space.h"
+#include "test/bench/bench.h"
+#include "test/harness/mm_util.h"
+
+#define PAGE_FLAGS (PTE_PRESENT | PTE_WRITE | PTE_NX | PTE_ACCESSED | PTE_DIRTY)
+
+/* What the ops are tried on: made at the first need, and kept. */
+static struct {
+    bool made;
+    pfn_t frame; /* mapped at TEST_VA */
+    pfn_t spare; /* not mapped, zeroed */
+    mfn_t machine;
+    u64 value;   /* of the page's entry */
+    pte_t entry; /* the same as an entry */
+    struct mm_space space;
+    u64 updates;
+} on;
+
+static bool make(void)
+{
+    if (on.made)
+        return true;
+    on.frame = frame_alloc(0, FRAME_ZEROED, FRAME_KERNEL);
+    on.spare = frame_alloc(0, FRAME_ZEROED, FRAME_KERNEL);
+    if (on.frame.n == NO_PFN || on.spare.n == NO_PFN ||
+        mm_map(&mm_kernel, TEST_VA, on.frame, 1, MM_WRITE) || mm_space_create(&on.space))
+        return false;
+    on.machine = pv_pfn_to_mfn(on.frame);
+    on.value = pte_value(on.frame, PAGE_FLAGS);
+    on.entry = pv_make_pte(on.value);
+    on.made = true;
+    return true;
+}
+
+/* The entry of this level on the way to the page. */
+static void *slot(int level)
+{
+    return mm_slot(&mm_kernel, TEST_VA, level);
+}
+
+/* Like BENCH_CALL(op, …), where declaration makes what the statement needs of it. */
+#define BENCH_MMU(ident, unit, declaration, ...) \
+    static void loop_##ident(u32 count) \
+    { \
+        declaration; \
+        for (; count; count--) { \
+            __VA_ARGS__; \
+            barrier(); \
+        } \
+    } \
+    BENCH(op, ident, unit) \
+    { \
+        return make() ? bench_per_call(loop_##ident) : bench_none("no memory"); \
+    }
+#define NOTHING (void)0
+
+BENCH_NOT(mmu_init, "once a boot");
+BENCH_NOT(early_map, "before the kernel's own tables only");
+BENCH_NOT(install_tables, "once a boot");
+
+/* Numbers and entries. */
+BENCH_MMU(pfn_to_mfn, "ticks", NOTHING, pv_pfn_to_mfn(on.frame))
+BENCH_MMU(mfn_to_pfn, "ticks", NOTHING, pv_mfn_to_pfn(on.machine))
+BENCH_MMU(make_pte, "ticks", NOTHING, pv_make_pte(on.value))
+BENCH_MMU(pte_val, "ticks", NOTHING, pv_pte_val(on.entry))
+BENCH_MMU(make_pmd, "ticks", NOTHING, pv_make_pmd(on.value))
+BENCH_MMU(pmd_val, "ticks", NOTHING, pv_pmd_val((pmd_t){on.entry.raw}))
+BENCH_MMU(make_pud, "ticks", NOTHING, pv_make_pud(on.value))
+BENCH_MMU(pud_val, "ticks", NOTHING, pv_pud_val((pud_t){on.entry.raw}))
+BENCH_MMU(make_pgd, "ticks", NOTHING, pv_make_pgd(on.value))
+BENCH_MMU(pgd_val, "ticks", NOTHING, pv_pgd_val((pgd_t){on.entry.raw}))
+
+/* Entries of announced tables, written over with what they hold. */
+BENCH_MMU(set_pte, "ticks", pte_t *at = slot(1), pv_set_pte(at, on.entry))
+BENCH_MMU(set_pmd, "ticks", pmd_t *at = slot(2), pv_set_pmd(at, *at))
+BENCH_MMU(set_pud, "ticks", pud_t *at = slot(3), pv_set_pud(at, *at))
+BENCH_MMU(set_pgd, "ticks", pgd_t *at = slot(4), pv_set_pgd(at, *at))
+BENCH_MMU(set_ptes, "ticks for 1 entry", pte_t *at = slot(1), pv_set_ptes(at, on.value, 1))
+BENCH_MMU(init_ptes, "ticks for 1 entry", pte_t *at = pfn_to_va(on.spare),
+          pv_init_ptes(at, on.value, 1);
+          at->raw = 0)
+BENCH_MMU(clear_ptes, "ticks for 1 entry, with set_pte", pte_t *at = slot(1), pv_clear_ptes(at, 1);
+          pv_set_pte(at, on.entry))
+BENCH_MMU(ptep_get_and_clear, "ticks with set_pte", pte_t *at = slot(1), pv_ptep_get_and_clear(at);
+          pv_set_pte(at, on.entry))
+BENCH_MMU(ptep_modify_prot_start, "ticks with ptep_modify_prot_commit", pte_t *at = slot(1),
+          pv_ptep_modify_prot_commit(at, pv_ptep_modify_prot_start(at), on.entry))
+BENCH_NOT(ptep_modify_prot_commit, "counted with ptep_modify_prot_start");
+
+/* Tables and roots. */
+BENCH_MMU(announce_table, "ticks with release_table", NOTHING, pv_announce_table(on.spare, 1);
+          pv_release_table(on.spare, 1))
+BENCH_NOT(release_table, "counted with announce_table");
+BENCH_MMU(pin_root, "ticks with unpin_root", NOTHING, pv_pin_root(on.space.root);
+          pv_unpin_root(on.space.root))
+BENCH_NOT(unpin_root, "counted with pin_root");
+BENCH_MMU(read_cr3, "ticks", NOTHING, pv_read_cr3())
+BENCH_MMU(write_cr3, "ticks", pfn_t root = pv_read_cr3(), pv_write_cr3(root))
+
+/* The TLB, and batches. */
+BENCH_MMU(flush_tlb_one, "ticks", NOTHING, pv_flush_tlb_one(TEST_VA))
+BENCH_MMU(flush_tlb_user, "ticks", NOTHING, pv_flush_tlb_user())
+BENCH_MMU(flush_tlb_kernel, "ticks", NOTHING, pv_flush_tlb_kernel())
+BENCH_MMU(flush_tlb_others, "ticks for no CPU", NOTHING, pv_flush_tlb_others(0, TEST_VA))
+BENCH_MMU(lazy_enter, "ticks with lazy_leave", NOTHING, pv_lazy_enter(); pv_lazy_leave())
+BENCH_NOT(lazy_leave, "counted with lazy_enter");
+BENCH_MMU(lazy_flush, "ticks with nothing to flush", NOTHING, pv_lazy_flush())
+BENCH_MMU(context_switch_start, "ticks with context_switch_end", NOTHING,
+          pv_context_switch_end(pv_context_switch_start()))
+BENCH_NOT(context_switch_end, "counted with context_switch_start");
+
+/* The rest. */
+BENCH_MMU(set_fixmap, "ticks", NOTHING, pv_set_fixmap(FIX_TEST, on.value))
+BENCH_MMU(user_access_begin, "ticks with user_access_end", NOTHING, pv_user_access_begin();
+          pv_user_access_end())
+BENCH_NOT(user_access_end, "counted with user_access_begin");
+BENCH_MMU(balloon_adjust, "ticks for a frame there and back", NOTHING,
+          pv_balloon_adjust(on.spare, 1, true);
+          pv_balloon_adjust(on.spare, 1, false))
+BENCH_MMU(make_contiguous, "ticks for 1 frame", NOTHING, pv_make_contiguous(on.spare, 0, 40))
+BENCH_MMU(hypercall_count, "ticks", NOTHING, pv_hypercall_count(&on.updates))

@@ -1,0 +1,203 @@
+/*
+ * What CPUs ask of each other: interrupts, calls, flushes, and locks that more want than can run.
+ * More of the payload "bench" (test/bench/bench.h). CPU 0 measures; the others idle, halted. Each
+ * entry says how many CPUs it wants.
+ */
+#include "kernel/irq.h"
+#include "kernel/smp.h"
+#include "kernel/thread.h"
+#include "kernel/trap.h"
+#include "test/bench/bench.h"
+#include "test/harness/mm_util.h"
+
+static bool has_cpus(u32 count)
+{
+    return smp_online_count() >= count;
+}
+
+static u64 with_cpus(u32 count, void (*loop)(u32))
+{
+    return has_cpus(count) ? bench_per_call(loop) : bench_none("this machine has too few CPUs");
+}
+
+/* The ops of class 5 that can be called over and over, and those that cannot. */
+static bool take_nmi(struct trap_frame *frame)
+{
+    (void)frame;
+    return true;
+}
+
+static void nmi_loop(u32 count)
+{
+    for (; count; count--)
+        pv_send_nmi(0);
+}
+
+BENCH(op, send_nmi, "ticks with its handler, on this CPU")
+{
+    u64 ticks;
+
+    nmi_hook = take_nmi;
+    ticks = bench_per_call(nmi_loop);
+    nmi_hook = NULL;
+    return ticks;
+}
+
+static char text[32];
+BENCH_CALL(op, cpu_count, pv_cpu_count())
+BENCH_CALL(op, cpu_is_up, pv_cpu_is_up(0))
+BENCH_CALL(op, cpu_describe, pv_cpu_describe(0, text, sizeof(text)))
+BENCH_NOT(smp_prepare, "once a boot");
+BENCH_NOT(cpu_up, "smp.cpu_down_and_up");
+BENCH_NOT(cpu_enter, "smp.cpu_down_and_up");
+BENCH_NOT(cpu_leave, "smp.cpu_down_and_up");
+BENCH_NOT(cpu_down, "smp.cpu_down_and_up");
+
+/* Once: natively it is mostly the waiting that the start-up protocol wants. */
+BENCH(smp, cpu_down_and_up, "ticks with all waiting")
+{
+    u64 begun;
+
+    if (!has_cpus(2))
+        return bench_none("this machine has too few CPUs");
+    pv_irq_enable();
+    begun = pv_read_tsc();
+    if (smp_down(1) || smp_up(1))
+        return bench_none("CPU 1 did not come again");
+    return pv_read_tsc() - begun;
+}
+
+/* An interrupt to a CPU that halts, which answers by one to this CPU, which halts too. */
+static void answer(void)
+{
+    if (pv_this_cpu() != 0)
+        pv_send_ipi(0, PV_IPI_RESCHEDULE);
+}
+
+static void ipi_and_answer_loop(u32 count)
+{
+    for (; count; count--) {
+        const u64 before = READ_ONCE(irq_counts.ipis);
+
+        pv_send_ipi(1, PV_IPI_RESCHEDULE);
+        while (READ_ONCE(irq_counts.ipis) == before) {
+            pv_safe_halt();
+            pv_irq_disable();
+        }
+    }
+}
+
+BENCH(smp, ipi_and_answer, "ticks")
+{
+    u64 ticks;
+
+    irq_set_ipi_handler(PV_IPI_RESCHEDULE, answer);
+    ticks = with_cpus(2, ipi_and_answer_loop);
+    irq_set_ipi_handler(PV_IPI_RESCHEDULE, NULL);
+    return ticks;
+}
+
+static void do_nothing(void *arg)
+{
+    (void)arg;
+}
+
+/* A function called on the first n CPUs, this one too, and waited for. */
+#define BENCH_CALL_MANY(n) \
+    static void call_##n##_loop(u32 count) \
+    { \
+        for (; count; count--) { \
+            pv_irq_enable(); \
+            smp_call_many((1u << (n)) - 1, do_nothing, NULL); \
+            pv_irq_disable(); \
+        } \
+    } \
+    BENCH(smp, call_on_##n##_cpus, "ticks") \
+    { \
+        return with_cpus(n, call_##n##_loop); \
+    }
+BENCH_CALL_MANY(1)
+BENCH_CALL_MANY(2)
+BENCH_CALL_MANY(3)
+BENCH_CALL_MANY(4)
+
+/* One page flushed on the first n CPUs. */
+#define BENCH_SHOOT_DOWN(n) \
+    static void shoot_down_##n##_loop(u32 count) \
+    { \
+        for (; count; count--) { \
+            pv_flush_tlb_one(TEST_VA); \
+            pv_flush_tlb_others((1u << (n)) - 1, TEST_VA); \
+        } \
+    } \
+    BENCH(smp, shoot_down_on_##n##_cpus, "ticks") \
+    { \
+        return with_cpus(n, shoot_down_##n##_loop); \
+    }
+BENCH_SHOOT_DOWN(1)
+BENCH_SHOOT_DOWN(2)
+BENCH_SHOOT_DOWN(3)
+BENCH_SHOOT_DOWN(4)
+
+/*
+ * A lock that 4 CPUs want all the time, each in its turn. With fewer CPUs below them than that
+ * (under Xen there is one here) a turn is as long as it takes until whoever has it runs; those who
+ * spin meanwhile put it off.
+ */
+enum {
+    RIVALS = 4,
+    TURNS = 8,      /* of each */
+    INSIDE = 20000, /* rounds of a loop with the lock held */
+};
+
+static struct spinlock lock = SPINLOCK("bench");
+
+static void inside(void)
+{
+    for (u32 i = 0; i < INSIDE; i++)
+        barrier();
+}
+
+static void take_turns(void *arg)
+{
+    (void)arg;
+    for (u32 i = 0; i < TURNS; i++) {
+        spin_lock(&lock);
+        inside();
+        spin_unlock(&lock);
+    }
+}
+
+/* Holds the lock until all others wait for it. Returns the ticks of one turn. */
+static u64 contend(bool pv_wait)
+{
+    struct thread *threads[RIVALS];
+    u64 begun;
+
+    if (!has_cpus(RIVALS))
+        return bench_none("this machine has too few CPUs");
+    pv_irq_enable();
+    spinlock_pv_wait = pv_wait;
+    spin_lock(&lock);
+    for (u32 i = 1; i < RIVALS; i++)
+        threads[i] = thread_start("rival", i, take_turns, NULL);
+    while ((u8)(READ_ONCE(lock.tail) - lock.head) < RIVALS)
+        __builtin_ia32_pause();
+    begun = pv_read_tsc();
+    spin_unlock(&lock);
+    take_turns(NULL);
+    for (u32 i = 1; i < RIVALS; i++)
+        thread_join(threads[i]);
+    spinlock_pv_wait = true;
+    return (pv_read_tsc() - begun) / (RIVALS * TURNS);
+}
+
+BENCH(smp, contended_lock_with_pv_wait, "ticks a turn")
+{
+    return contend(true);
+}
+
+BENCH(smp, contended_lock_spinning, "ticks a turn")
+{
+    return contend(false);
+}

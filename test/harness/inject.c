@@ -1,0 +1,181 @@
+/*
+ * The injected faults. Each shows that something which must not pass in silence doesn't: the
+ * runner's own tests (tools/test/) run them and look at what is said.
+ */
+#include "boot/layout.h"
+#include "kernel/panic.h"
+#include "kernel/inject.h"
+#include "lib/acpi.h"
+#include "lib/string.h"
+#include "test/harness/cpus.h"
+
+static void inject_fail(void)
+{
+    EXPECT(!"injected: this test fails");
+}
+
+static void inject_skip(void)
+{
+    SKIP("injected: this test is not applicable");
+}
+
+/* Its fault's backtrace names the caller only if its frame is there before its first access. */
+static __attribute__((noinline)) u64 leaf(const u64 *at, u64 x)
+{
+    return *at * x + x;
+}
+
+static void inject_leaf(void)
+{
+    print("%llu\n", (unsigned long long)leaf((const u64 *)0xffffff7fdead0000, boot_entry_tsc));
+}
+
+static void inject_divide(void)
+{
+    u32 high = 0, low = 1;
+
+    __asm__ volatile("divl %2" : "+d"(high), "+a"(low) : "r"(0));
+}
+
+static void inject_opcode(void)
+{
+    __asm__ volatile("ud2");
+}
+
+static int recurse(volatile int depth)
+{
+    return depth < 0 ? 0 : recurse(depth + 1) + depth;
+}
+
+static void inject_stack(void)
+{
+    recurse(0);
+}
+
+static void inject_panic(void)
+{
+    panic("injected");
+}
+
+static void inject_loop(void)
+{
+    for (;;)
+        barrier();
+}
+
+static struct mutex mutex = {.queue = {.lock = SPINLOCK("injected mutex")}};
+
+static void inject_relock(void)
+{
+    mutex_lock(&mutex);
+    mutex_lock(&mutex);
+}
+
+static void inject_unlock(void)
+{
+    mutex_unlock(&mutex);
+}
+
+/* Longer than what print formats. */
+static void inject_long_line(void)
+{
+    static char text[2 * PRINT_MAX];
+
+    memset(text, 'x', sizeof(text) - 1);
+    print("%s\n", text);
+    print("# the next line\n");
+}
+
+/* All CPUs print at once; their lines stay whole. */
+static void print_lines(void *arg)
+{
+    (void)arg;
+    for (u32 i = 0; i < 100; i++)
+        print("# CPU %u sings %s\n", pv_this_cpu(), "do re mi fa so la ti do re mi fa so la ti do");
+}
+
+static void inject_chorus(void)
+{
+    struct crew crew;
+
+    crew_start(&crew, 0, storm_cpus(), print_lines, NULL, 0);
+    crew_join(&crew);
+}
+
+/* A call that check=context reports. */
+static void inject_context(void)
+{
+    pv_safe_halt();
+}
+
+/* The machine goes away before the verdict. */
+static void inject_silent(void)
+{
+    pv_shutdown(PV_REBOOT, 0);
+}
+
+/* Each of two CPUs holds a lock and wants the other's; a lone CPU wants its own. */
+static struct spinlock left = SPINLOCK("left"), right = SPINLOCK("right");
+
+static void take_right_then_left(void *arg)
+{
+    (void)arg;
+    spin_lock(&right);
+    spin_lock(&left);
+}
+
+static void inject_deadlock(void)
+{
+    spin_lock(&left);
+    if (smp_online_count() == 1)
+        spin_lock(&left);
+    thread_start("other", 1, take_right_then_left, NULL);
+    while (!READ_ONCE(right.owner))
+        __builtin_ia32_pause();
+    spin_lock(&right);
+}
+
+/*
+ * The firmware lists a CPU that there is not, in place of its last interrupt override (lib/madt.c
+ * knows the layouts).
+ */
+static void inject_absent_cpu(void)
+{
+    const struct boot_info *b = boot_info_ptr;
+    const struct phys_window low = {(const u8 *)DIRECT_MAP_BASE, 0, BOOT_MAP_SIZE};
+    u8 *madt = (u8 *)(u64)acpi_find_table(&low, b, "APIC");
+    u8 *entry = NULL, sum = 0;
+
+    if (!madt)
+        panic("injected: no MADT to lie in");
+    for (u32 at = 44; at < load32(madt + 4); at += madt[at + 1])
+        if (madt[at] == 2)
+            entry = madt + at;
+    if (!entry)
+        panic("injected: no override in the MADT");
+    memset(entry + 2, 0, 8);
+    entry[0] = 0;  /* local APIC */
+    entry[3] = 99; /* its id */
+    entry[4] = 1;  /* enabled */
+    for (u32 at = 0; at < load32(madt + 4); at++)
+        sum = (u8)(sum + madt[at]);
+    madt[9] = (u8)(madt[9] - sum);
+}
+
+INJECT(fail, INJECT_TEST, inject_fail);
+INJECT(skip, INJECT_TEST, inject_skip);
+INJECT(crash, INJECT_TEST, inject_wild_write);
+INJECT(leaf, INJECT_TEST, inject_leaf);
+INJECT(divide, INJECT_TEST, inject_divide);
+INJECT(opcode, INJECT_TEST, inject_opcode);
+INJECT(stack, INJECT_TEST, inject_stack);
+INJECT(panic, INJECT_TEST, inject_panic);
+INJECT(context, INJECT_TEST, inject_context);
+INJECT(relock, INJECT_TEST, inject_relock);
+INJECT(unlock, INJECT_TEST, inject_unlock);
+INJECT(long_line, INJECT_TEST, inject_long_line);
+INJECT(chorus, INJECT_TEST, inject_chorus);
+INJECT(loop, INJECT_TEST, inject_loop);
+INJECT(silent, INJECT_TEST, inject_silent);
+INJECT(deadlock, INJECT_TEST, inject_deadlock);
+INJECT(absent_cpu, INJECT_EARLY, inject_absent_cpu);

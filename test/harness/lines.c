@@ -1,0 +1,75 @@
+/* See test/harness/lines.h. */
+#include "test/harness/lines.h"
+
+#define STORM_LIMIT_NS (2 * NS_PER_S)
+#define DEAR_ROUNDS    1000 /* a storm of no more has long ones: the clock is read each time */
+
+static void on_hit(void *data)
+{
+    struct test_line *line = data;
+
+    line->hits++;
+    line->intrusions += READ_ONCE(line->closed);
+    if (line->during)
+        line->during(line);
+}
+
+bool test_line_open(struct test_line *line)
+{
+    const int bound = pv_irq_bind(PV_IRQ_SOFT, 0);
+
+    if (!EXPECT(bound >= 0))
+        return false;
+    line->line = (u32)bound;
+    return EXPECT_EQ(irq_request(line->line, on_hit, line), 0);
+}
+
+void test_line_close(struct test_line *line)
+{
+    EXPECT_EQ(irq_release(line->line), 0);
+    EXPECT_EQ(pv_irq_unbind(line->line), 0);
+}
+
+bool test_line_hits(const struct test_line *line, u32 wanted)
+{
+    struct time_limit limit = time_limit(10 * NS_PER_S);
+
+    while (READ_ONCE(line->hits) < wanted && !time_limit_reached(&limit))
+        barrier();
+    return READ_ONCE(line->hits) == wanted;
+}
+
+static void on_nothing(struct timer *timer)
+{
+    (void)timer;
+}
+
+/* One that is late when it is started is the first: it fires at once, and the next is armed. */
+void timers_go_on(void)
+{
+    struct timer late = {0};
+
+    timer_start(&late, 0, on_nothing);
+}
+
+void spin(u64 ns)
+{
+    const u64 end = pv_clock_ns() + ns;
+
+    while (pv_clock_ns() < end)
+        barrier();
+}
+
+bool storm_goes_on(struct storm *storm)
+{
+    const u64 limit = soak_share_ns ? soak_share_ns : STORM_LIMIT_NS;
+
+    if (!storm->end)
+        storm->end = pv_clock_ns() + limit;
+    if (storm->normal <= DEAR_ROUNDS || storm->done % 64 == 63)
+        storm->late = pv_clock_ns() > storm->end;
+    if (storm->late || (!soak_share_ns && storm->done >= storm->normal))
+        return false;
+    storm->done++;
+    return true;
+}

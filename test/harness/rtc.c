@@ -1,0 +1,66 @@
+/* See test/harness/rtc.h. */
+#include "test/harness/rtc.h"
+#include "pv/pv.h"
+#include "pv/spinlock.h"
+
+enum {
+    CMOS_INDEX = 0x70,
+    CMOS_DATA = 0x71,
+    RTC_A = 0x0a,
+    RTC_A_RATE = 0x0f,
+    RTC_B = 0x0b,
+    RTC_B_PERIODIC = 0x40,
+    RTC_C = 0x0c, /* reading it ends the interrupt */
+    RTC_C_INTERRUPT = 0x80,
+};
+
+static u8 rtc_a, rtc_b; /* before the beats */
+
+/* An interrupt's handler, on any CPU, uses the pair of ports too. */
+static struct spinlock lock = SPINLOCK("cmos");
+
+static u8 cmos_read(u8 index)
+{
+    const u64 flags = spin_lock_irqsave(&lock);
+    u32 value = 0;
+
+    pv_port_out(CMOS_INDEX, 1, index);
+    pv_port_in(CMOS_DATA, 1, &value);
+    spin_unlock_irqrestore(&lock, flags);
+    return (u8)value;
+}
+
+static void cmos_write(u8 index, u8 value)
+{
+    const u64 flags = spin_lock_irqsave(&lock);
+
+    pv_port_out(CMOS_INDEX, 1, index);
+    pv_port_out(CMOS_DATA, 1, value);
+    spin_unlock_irqrestore(&lock, flags);
+}
+
+bool rtc_exists(void)
+{
+    return cmos_read(RTC_A) != 0xff || cmos_read(RTC_B) != 0xff;
+}
+
+void rtc_start_beats(u8 rate)
+{
+    rtc_a = cmos_read(RTC_A);
+    rtc_b = cmos_read(RTC_B);
+    cmos_write(RTC_A, (rtc_a & (u8)~RTC_A_RATE) | rate);
+    cmos_read(RTC_C); /* of an earlier use; from here on only the handler may read it */
+    cmos_write(RTC_B, rtc_b | RTC_B_PERIODIC);
+}
+
+void rtc_stop_beats(void)
+{
+    cmos_write(RTC_B, rtc_b & (u8)~RTC_B_PERIODIC);
+    cmos_write(RTC_A, rtc_a);
+    cmos_read(RTC_C);
+}
+
+bool rtc_end_beat(void)
+{
+    return cmos_read(RTC_C) & RTC_C_INTERRUPT;
+}

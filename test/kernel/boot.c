@@ -1,0 +1,111 @@
+/* What the boot paths deliver: the same facts, whichever loader told them. */
+#include "boot/layout.h"
+#include "lib/acpi.h"
+#include "lib/string.h"
+#include "mm/mm.h"
+#include "pv/pv.h"
+#include "test/harness/test.h"
+
+extern const char _image_start[], _image_end[];
+
+static bool in_ram(u64 start, u64 end)
+{
+    for (u32 i = 0; i < boot_info_ptr->nr_regions; i++) {
+        const struct boot_region *r = &boot_info_ptr->regions[i];
+
+        if (r->type == BOOT_RAM && r->base <= start && end <= r->base + r->size)
+            return true;
+    }
+    return false;
+}
+
+TEST(boot, memory_map_is_sorted_and_disjoint, memory_map)
+{
+    u64 end = 0;
+
+    EXPECT(boot_info_ptr->nr_regions > 0);
+    for (u32 i = 0; i < boot_info_ptr->nr_regions; i++) {
+        const struct boot_region *r = &boot_info_ptr->regions[i];
+
+        EXPECT(r->size > 0);
+        EXPECT(r->base >= end);
+        EXPECT(r->base + r->size > r->base);
+        end = r->base + r->size;
+        if (r->type == BOOT_RAM)
+            EXPECT_EQ((r->base | r->size) % PAGE_SIZE, 0);
+    }
+}
+
+TEST(boot, image_lies_in_ram, memory_map)
+{
+    EXPECT(in_ram((u64)_image_start - VIRT_BASE, (u64)_image_end - VIRT_BASE));
+}
+
+/* RAM that the map promises is there: a pattern in the last word of each region that is mapped so
+ * far. */
+TEST(boot, free_memory_lies_behind_image_and_modules)
+{
+    const u64 free = boot_info_ptr->first_free_pa;
+
+    EXPECT_EQ(free % PAGE_SIZE, 0);
+    EXPECT(free >= (u64)_image_end - VIRT_BASE);
+    EXPECT(in_ram(free, free + PAGE_SIZE));
+    for (u32 i = 0; i < boot_info_ptr->nr_modules; i++) {
+        const struct boot_module *m = &boot_info_ptr->modules[i];
+
+        EXPECT(m->base >= (u64)_image_end - VIRT_BASE || m->base + m->size <= MIB(1));
+        EXPECT(in_ram(ALIGN_DOWN(m->base, PAGE_SIZE), ALIGN_UP(m->base + m->size, PAGE_SIZE)));
+    }
+}
+
+TEST(boot, command_line_is_delivered)
+{
+    if (!cmdline.platform[0])
+        SKIP("nobody said platform=, so there is no word that must be here");
+    EXPECT(strlen(boot_info_ptr->cmdline) >= strlen("platform=") + strlen(cmdline.platform));
+    EXPECT(glob_match("*platform=*", boot_info_ptr->cmdline));
+}
+
+/*
+ * How many lines of the suite's module are there: a tar archive (tools/paravane/module.py), whose
+ * first file after its header of 512 bytes is one line, 300 times.
+ */
+static u32 lines_of_module(const struct boot_module *m)
+{
+    static const char line[] = "paravane test module\n";
+    const u64 size = sizeof(line) - 1;
+    const char *text = phys_to_va(m->base, m->size);
+    u32 lines = 0;
+
+    if (!text || m->size < 512 + 300 * size)
+        return 0;
+    while (lines < 300 && !memcmp(text + 512 + lines * size, line, size))
+        lines++;
+    return lines;
+}
+
+/* ./run.sh, which says platform=, hands over this one module. A person may hand over any. */
+TEST(boot, module_is_delivered)
+{
+    const bool by_hand = !cmdline.platform[0];
+
+    if (by_hand && !boot_info_ptr->nr_modules)
+        SKIP("booted by hand, without a module");
+    if (by_hand && !lines_of_module(&boot_info_ptr->modules[0]))
+        SKIP("the module is not the suite's");
+    REQUIRE(by_hand ? boot_info_ptr->nr_modules >= 1 : boot_info_ptr->nr_modules == 1);
+    EXPECT_EQ(lines_of_module(&boot_info_ptr->modules[0]), 300);
+}
+
+TEST(boot, rsdp_is_acpi, platform_init)
+{
+    const struct phys_window low = {(const u8 *)DIRECT_MAP_BASE, 0, BOOT_MAP_SIZE};
+    const struct acpi_header *fadt;
+
+    if (boot_info_ptr->protocol == BOOT_XEN_PV)
+        SKIP("Xen tells a PV guest of no RSDP");
+    if (!boot_info_ptr->rsdp_pa && !boot_info_ptr->rsdp_size)
+        SKIP("the loader gave no RSDP");
+    fadt = acpi_find_table(&low, boot_info_ptr, "APIC");
+    EXPECT(fadt);
+}

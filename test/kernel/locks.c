@@ -1,0 +1,387 @@
+/* Spinlocks, mutexes and wake-ups between threads of all CPUs: nothing is lost, nobody starves. */
+#include "lib/newlib/services.h"
+#include "test/harness/cpus.h"
+
+#define WORKERS 8
+#define ROUNDS  2000u
+
+static struct spinlock lock = SPINLOCK("test");
+static struct mutex mutex = {.queue = {.lock = SPINLOCK("test mutex")}};
+static u64 guarded, inside, intrusions;
+
+static void enter_and_leave(void)
+{
+    intrusions += inside++ != 0;
+    guarded++;
+    barrier();
+    inside--;
+}
+
+static void with_spinlock(void *arg)
+{
+    struct storm storm = {.normal = ROUNDS};
+
+    while (storm_goes_on(&storm)) {
+        spin_lock(&lock);
+        enter_and_leave();
+        spin_unlock(&lock);
+    }
+    *(u64 *)arg = storm.done;
+}
+
+static void with_mutex(void *arg)
+{
+    struct storm storm = {.normal = ROUNDS / 10};
+
+    while (storm_goes_on(&storm)) {
+        mutex_lock(&mutex);
+        enter_and_leave();
+        mutex_unlock(&mutex);
+    }
+    *(u64 *)arg = storm.done;
+}
+
+/* The counts of all workers add up to what they did together, and no two were inside at once. */
+static void all_at_once(void (*work)(void *arg))
+{
+    struct thread *threads[WORKERS];
+    u64 counts[WORKERS] = {0}, sum = 0;
+
+    guarded = inside = intrusions = 0;
+    for (u32 i = 0; i < WORKERS; i++) {
+        threads[i] = thread_start("locker", i % smp_online_count(), work, &counts[i]);
+        REQUIRE(threads[i]);
+    }
+    for (u32 i = 0; i < WORKERS; i++) {
+        thread_join(threads[i]);
+        EXPECT(counts[i]);
+        sum += counts[i];
+    }
+    EXPECT_EQ(guarded, sum);
+    EXPECT_EQ(intrusions, 0);
+    print("# %llu times inside, one at a time\n", (unsigned long long)guarded);
+}
+
+SOAK_TEST(locks, spinlock_excludes, lock_wait, lock_kick)
+{
+    all_at_once(with_spinlock);
+    EXPECT(!lock.owner && lock.head == lock.tail && !lock.sleepers);
+}
+
+SOAK_TEST(locks, mutex_excludes)
+{
+    all_at_once(with_mutex);
+    EXPECT(!mutex.owner && !mutex.queue.first);
+}
+
+TEST(locks, trylock_takes_what_is_free_only)
+{
+    REQUIRE(spin_trylock(&lock));
+    EXPECT(spin_is_mine(&lock));
+    EXPECT(!spin_trylock(&lock));
+    spin_unlock(&lock);
+    EXPECT(!spin_is_mine(&lock));
+}
+
+/*
+ * Who comes first gets it first: each waiter is seen in line before the next one comes, and CPU 0,
+ * which lets go and asks again, comes last. So nobody waits for more than those who were there
+ * before him.
+ */
+static struct line_up {
+    u32 go, order[STORM_CPUS], taken;
+} line_up;
+
+static void take_in_turn(void *arg)
+{
+    const u32 me = pv_this_cpu();
+
+    (void)arg;
+    while (READ_ONCE(line_up.go) != me)
+        __builtin_ia32_pause();
+    spin_lock(&lock);
+    line_up.order[line_up.taken++] = me;
+    spin_unlock(&lock);
+}
+
+static void line_up_once(void)
+{
+    struct crew crew;
+    u8 tail;
+
+    line_up = (struct line_up){0};
+    crew_start(&crew, 1, storm_cpus(), take_in_turn, NULL, 0);
+    spin_lock(&lock);
+    tail = lock.tail;
+    for (u32 cpu = 1; cpu < storm_cpus(); cpu++) {
+        WRITE_ONCE(line_up.go, cpu);
+        while (READ_ONCE(lock.tail) != (u8)(tail + cpu))
+            __builtin_ia32_pause();
+    }
+    spin_unlock(&lock);
+    spin_lock(&lock);
+    EXPECT_EQ(line_up.taken, storm_cpus() - 1);
+    spin_unlock(&lock);
+    crew_join(&crew);
+    for (u32 i = 0; i < crew.count; i++)
+        EXPECT_EQ(line_up.order[i], i + 1);
+}
+
+SOAK_TEST(locks, spinlock_goes_to_who_came_first)
+{
+    struct storm storm = {.normal = 20};
+
+    NEEDS_CPUS(2);
+    while (storm_goes_on(&storm))
+        line_up_once();
+    print("# %u times %u CPUs in line\n", storm.done, storm_cpus());
+}
+
+/* How many threads wait on the queue. */
+static u32 queue_length(struct wait_queue *queue)
+{
+    const u64 flags = spin_lock_irqsave(&queue->lock);
+    u32 length = 0;
+
+    for (const struct thread *t = queue->first; t; t = t->next_wait)
+        length++;
+    spin_unlock_irqrestore(&queue->lock, flags);
+    return length;
+}
+
+static void take_mutex_in_turn(void *arg)
+{
+    mutex_lock(&mutex);
+    line_up.order[line_up.taken++] = (u32)(u64)arg;
+    mutex_unlock(&mutex);
+}
+
+TEST(locks, mutex_goes_to_who_came_first)
+{
+    struct thread *threads[STORM_CPUS];
+
+    line_up = (struct line_up){0};
+    mutex_lock(&mutex);
+    for (u64 i = 0; i < STORM_CPUS; i++) {
+        threads[i] = thread_start("queuer", THREAD_ANY_CPU, take_mutex_in_turn, (void *)i);
+        REQUIRE(threads[i]);
+        while (queue_length(&mutex.queue) <= i)
+            thread_yield();
+    }
+    mutex_unlock(&mutex);
+    mutex_lock(&mutex);
+    EXPECT_EQ(line_up.taken, STORM_CPUS);
+    mutex_unlock(&mutex);
+    for (u32 i = 0; i < STORM_CPUS; i++) {
+        thread_join(threads[i]);
+        EXPECT_EQ(line_up.order[i], i);
+    }
+}
+
+static void lock_once(void *arg)
+{
+    (void)arg;
+    spin_lock(&lock);
+    spin_unlock(&lock);
+}
+
+static bool wish_kept;
+
+static void lock_in_handler(struct test_line *line)
+{
+    (void)line;
+    this_cpu()->area.need_switch = true;
+    spin_lock(&lock);
+    spin_unlock(&lock);
+    wish_kept = this_cpu()->area.need_switch;
+}
+
+/* A switch there would leave the interrupt unended until the thread runs again. */
+TEST(locks, handler_keeps_its_cpu_when_it_unlocks)
+{
+    struct test_line line = {.during = lock_in_handler};
+
+    REQUIRE(test_line_open(&line));
+    EXPECT_EQ(pv_irq_raise(line.line), 0);
+    EXPECT(test_line_hits(&line, 1));
+    EXPECT(wish_kept);
+    test_line_close(&line);
+}
+
+/* Keeps its CPU in an interrupt, where a waiter does not see that it is its turn. */
+static u32 kept, let_go;
+
+static void keep_until_unlocked(void *arg)
+{
+    (void)arg;
+    WRITE_ONCE(kept, 1);
+    while (!READ_ONCE(let_go))
+        __builtin_ia32_pause();
+}
+
+/* A waiter that sleeps takes no call before its kick, so the time for that is bounded. */
+static void keep_the_waiter(struct call *call)
+{
+    const u64 end = pv_clock_ns() + 10 * NS_PER_MS;
+
+    WRITE_ONCE(kept, 0);
+    WRITE_ONCE(let_go, 0);
+    EXPECT_EQ(smp_call_async(1, call), 0);
+    while (!READ_ONCE(kept) && pv_clock_ns() < end)
+        __builtin_ia32_pause();
+}
+
+/*
+ * A waiter that nobody lets in gives its time away. Natively that is one pause, so a sleeper is
+ * counted in for it: then who unlocks has somebody to kick.
+ */
+static void let_one_wait_long(void)
+{
+    struct call call = {.fn = keep_until_unlocked};
+    struct crew crew;
+
+    spin_lock(&lock);
+    crew_start(&crew, 1, 2, lock_once, NULL, 0);
+    while (READ_ONCE(lock.tail) == (u8)(lock.head + 1))
+        __builtin_ia32_pause();
+    for (u64 waits = READ_ONCE(spinlock_counts.waits), i = 0; i < 3; i++, waits++)
+        while (READ_ONCE(spinlock_counts.waits) <= waits && !READ_ONCE(lock.sleepers))
+            __builtin_ia32_pause();
+    keep_the_waiter(&call);
+    __atomic_fetch_add(&lock.sleepers, 1, __ATOMIC_SEQ_CST);
+    spin_unlock(&lock);
+    WRITE_ONCE(let_go, 1);
+    smp_call_wait(&call);
+    crew_join(&crew);
+    __atomic_fetch_sub(&lock.sleepers, 1, __ATOMIC_SEQ_CST);
+}
+
+/* Nobody is kicked who sees by himself that it is his turn, between the unlock and the kick. */
+TEST(locks, long_wait_is_given_away_and_ends_by_a_kick, lock_wait, lock_kick)
+{
+    const struct spinlock_counts before = spinlock_counts;
+
+    NEEDS_CPUS(2);
+    for (u32 i = 0; i < 100 && spinlock_counts.kicks == before.kicks; i++)
+        let_one_wait_long();
+    EXPECT(spinlock_counts.waits > before.waits);
+    EXPECT(spinlock_counts.kicks > before.kicks);
+    print("# since the boot: %llu waits, %llu kicks\n", (unsigned long long)spinlock_counts.waits,
+          (unsigned long long)spinlock_counts.kicks);
+}
+
+/*
+ * A ball between two threads: each waits for its turn, so a wake-up that is lost ends the game. It
+ * comes when the other one is about to go to sleep as often as when it sleeps.
+ */
+static struct wait_queue court = {.lock = SPINLOCK("court")};
+static u32 turn;
+static bool over;
+
+static bool hit(void *arg)
+{
+    const u32 side = (u32)(u64)arg;
+    u64 flags;
+    bool goes_on;
+
+    wait_until(&court, turn % 2 == side || over);
+    flags = spin_lock_irqsave(&court.lock);
+    goes_on = !over;
+    turn += goes_on;
+    wake_all_locked(&court);
+    spin_unlock_irqrestore(&court.lock, flags);
+    return goes_on;
+}
+
+static void play(void *arg)
+{
+    while (hit(arg))
+        ;
+}
+
+static void serve(void *arg)
+{
+    struct storm storm = {.normal = 500};
+
+    while (storm_goes_on(&storm))
+        hit(arg);
+    wait_until(&court, turn % 2 == 0);
+    over = true;
+    hit(arg);
+    EXPECT_EQ(turn, 2 * storm.done);
+}
+
+/* ---- Words of memory that programs wait on (lib/newlib/services.h) ------------------------------
+ */
+
+enum { WORD_WAITERS = 4 };
+
+static uint32_t words[2];
+static u32 woken[WORD_WAITERS], nr_woken;
+
+/* The last one waits for the other word. */
+static void wait_for_word(void *arg)
+{
+    const u32 me = (u32)(u64)arg;
+
+    EXPECT(libc_wait(&words[me == WORD_WAITERS - 1], 0, UINT64_MAX));
+    woken[__atomic_fetch_add(&nr_woken, 1, __ATOMIC_SEQ_CST)] = me;
+}
+
+static void wake_words(const uint32_t *word, u32 count, u32 wanted)
+{
+    const u64 end = pv_clock_ns() + 20 * NS_PER_S;
+
+    libc_wake(word, count);
+    while (READ_ONCE(nr_woken) < wanted && pv_clock_ns() < end)
+        thread_yield();
+    sleep_until(pv_clock_ns() + NS_PER_MS); /* one that is woken too many runs meanwhile */
+    EXPECT_EQ(READ_ONCE(nr_woken), wanted);
+}
+
+/* A waiter that has given up is not in line any more. */
+static void give_up_twice(void *arg)
+{
+    (void)arg;
+    for (u32 i = 0; i < 2; i++)
+        EXPECT(!libc_wait(&words[0], 0, pv_clock_ns() + NS_PER_MS));
+}
+
+TEST(locks, words_wake_as_many_as_asked_in_turn)
+{
+    struct thread *threads[WORD_WAITERS], *t = thread_start("gives up", 0, give_up_twice, NULL);
+
+    REQUIRE(t);
+    thread_join(t);
+    nr_woken = 0;
+    EXPECT(libc_wait(&words[0], 1, UINT64_MAX)); /* it has another value already */
+    for (u64 i = 0; i < WORD_WAITERS; i++) {
+        threads[i] = thread_start("word", 0, wait_for_word, (void *)i);
+        REQUIRE(threads[i]);
+        while (READ_ONCE(threads[i]->state) != THREAD_BLOCKED)
+            thread_yield();
+    }
+    libc_wake(&words[0], 0);
+    wake_words(&words[0], 1, 1);
+    wake_words(&words[0], 5, 3);
+    wake_words(&words[0], 5, 3);
+    wake_words(&words[1], 1, 4);
+    for (u32 i = 0; i < WORD_WAITERS; i++) {
+        EXPECT_EQ(woken[i], i);
+        thread_join(threads[i]);
+    }
+}
+
+SOAK_TEST(locks, no_wake_up_is_lost, send_ipi)
+{
+    struct thread *a, *b;
+
+    turn = 0;
+    over = false;
+    a = thread_start("ping", 0, serve, (void *)0);
+    b = thread_start("pong", smp_online_count() - 1, play, (void *)1);
+    REQUIRE(a && b);
+    thread_join(a);
+    thread_join(b);
+    print("# %u wake-ups\n", turn);
+}

@@ -1,0 +1,212 @@
+/* What a CPU that goes down leaves to the others: its threads, those that wait and its timers. */
+#include "lib/string.h"
+#include "mm/frame.h"
+#include "test/harness/cpus.h"
+
+enum { BUSY_MAX = 18, PATIENCE_S = 20 };
+
+static struct {
+    bool stop, go;
+    u32 asleep_on; /* the CPU on which the waiter went to sleep */
+    bool woken, fired;
+    u64 rounds[BUSY_MAX];
+    struct thread *busy[BUSY_MAX], *waiter;
+    u32 nr_busy;
+} left;
+
+static struct wait_queue queue = {.lock = SPINLOCK("test waiters")};
+static struct timer timer;
+
+static void work(void *arg)
+{
+    while (!READ_ONCE(left.stop))
+        WRITE_ONCE(*(u64 *)arg, *(u64 *)arg + 1);
+}
+
+static void wait_for_go(void *arg)
+{
+    (void)arg;
+    WRITE_ONCE(left.asleep_on, pv_this_cpu());
+    wait_until(&queue, READ_ONCE(left.go));
+    WRITE_ONCE(left.woken, true);
+}
+
+static void fire(struct timer *t)
+{
+    (void)t;
+    WRITE_ONCE(left.fired, true);
+}
+
+/* On the CPU that will go down. */
+static void start_waiter(void *arg)
+{
+    (void)arg;
+    left.waiter = thread_start("waiter", THREAD_ANY_CPU, wait_for_go, NULL);
+}
+
+static void start_others(void *arg)
+{
+    (void)arg;
+    for (left.nr_busy = 0; left.nr_busy < MIN(smp_online_count() + 2, BUSY_MAX); left.nr_busy++)
+        left.busy[left.nr_busy] =
+            thread_start("busy", THREAD_ANY_CPU, work, &left.rounds[left.nr_busy]);
+    timer_start(&timer, pv_clock_ns() + 50 * NS_PER_MS, fire);
+}
+
+/* Without a sleep, whose timer would make this CPU look at all that are due. */
+static bool becomes_true(const bool *flag)
+{
+    const u64 end = pv_clock_ns() + PATIENCE_S * NS_PER_S;
+
+    while (!READ_ONCE(*flag) && pv_clock_ns() < end)
+        __builtin_ia32_pause();
+    return READ_ONCE(*flag);
+}
+
+static bool goes_on(const u64 *rounds)
+{
+    const u64 before = READ_ONCE(*rounds), end = pv_clock_ns() + PATIENCE_S * NS_PER_S;
+
+    while (READ_ONCE(*rounds) == before && pv_clock_ns() < end)
+        thread_yield();
+    return READ_ONCE(*rounds) != before;
+}
+
+/* True if the waiter sleeps on the CPU: another may have taken it before it ran. */
+static bool put_waiter_to_sleep(u32 cpu)
+{
+    WRITE_ONCE(left.go, false);
+    WRITE_ONCE(left.woken, false);
+    EXPECT_EQ(smp_call(cpu, start_waiter, NULL), 0);
+    if (!EXPECT(left.waiter))
+        return false;
+    while (READ_ONCE(left.waiter->state) != THREAD_BLOCKED)
+        thread_yield();
+    return left.asleep_on == cpu;
+}
+
+static void wake_waiter(void)
+{
+    const u64 flags = spin_lock_irqsave(&queue.lock);
+
+    left.go = true;
+    wake_all_locked(&queue);
+    spin_unlock_irqrestore(&queue.lock, flags);
+}
+
+static bool start_all_there(u32 cpu)
+{
+    for (u32 tries = 0; !put_waiter_to_sleep(cpu); tries++) {
+        wake_waiter();
+        if (!left.waiter || tries == 100)
+            return EXPECT(!"the waiter sleeps on the CPU that goes down");
+        thread_join(left.waiter);
+    }
+    return EXPECT_EQ(smp_call(cpu, start_others, NULL), 0);
+}
+
+static void check_all_go_on(u32 cpu)
+{
+    EXPECT(!READ_ONCE(cpus[cpu].slice.queued));
+    EXPECT(!READ_ONCE(cpus[cpu].first));
+    EXPECT(becomes_true(&left.fired));
+    wake_waiter();
+    for (u32 i = 0; i < left.nr_busy; i++)
+        EXPECT(goes_on(&left.rounds[i]));
+}
+
+TEST(smp, cpu_that_goes_down_gives_its_threads_and_timers_away, cpu_leave, cpu_down)
+{
+    const u32 cpu = smp_online_count() - 1;
+
+    NEEDS_CPUS(2);
+    memset(&left, 0, sizeof(left));
+    REQUIRE(start_all_there(cpu));
+    EXPECT_EQ(smp_down(cpu), 0);
+    check_all_go_on(cpu);
+    WRITE_ONCE(left.stop, true);
+    EXPECT(becomes_true(&left.woken));
+    EXPECT_EQ(smp_up(cpu), 0);
+    for (u32 i = 0; i < left.nr_busy; i++)
+        thread_join(left.busy[i]);
+    thread_join(left.waiter);
+}
+
+/* Once it has been up, a CPU has all that it needs. */
+TEST(smp, cpu_that_comes_again_takes_no_more_memory, cpu_up, cpu_down)
+{
+    const u32 cpu = smp_online_count() - 1;
+    const u64 free = frames_free();
+
+    NEEDS_CPUS(2);
+    for (u32 i = 0; i < 2; i++) {
+        REQUIRE(smp_down(cpu) == 0);
+        REQUIRE(smp_up(cpu) == 0);
+        EXPECT_EQ(frames_free(), free);
+    }
+}
+
+static void stay(void *arg)
+{
+    while (!READ_ONCE(left.stop))
+        WRITE_ONCE(*(u64 *)arg, *(u64 *)arg + 1);
+}
+
+static void do_nothing(void *arg)
+{
+    (void)arg;
+}
+
+static bool is_closing(const struct cpu *c)
+{
+    return __atomic_load_n(&c->closing, __ATOMIC_SEQ_CST);
+}
+
+/* Starts threads on that CPU, and counts those that it got while smp_down waited. */
+static void bind_more(void *arg)
+{
+    const struct cpu *c = &cpus[smp_online_count() - 1];
+
+    while (!READ_ONCE(left.stop)) {
+        const bool closing = is_closing(c);
+        struct thread *t = thread_start("one more", c->area.number, do_nothing, NULL);
+
+        *(u64 *)arg += t && closing && is_closing(c);
+        if (t)
+            thread_join(t);
+        sleep_until(pv_clock_ns() + NS_PER_MS);
+    }
+}
+
+/*
+ * A CPU to which threads are bound refuses to go down, and to start again; they continue there, and
+ * no others are bound in between.
+ */
+TEST(smp, cpu_with_bound_threads_refuses_and_goes_on, cpu_leave)
+{
+    const u32 cpu = smp_online_count() - 1;
+    struct thread *t, *binder;
+    u64 rounds = 0, more = 0;
+
+    NEEDS_CPUS(2);
+    WRITE_ONCE(left.stop, false);
+    t = thread_start("bound", cpu, stay, &rounds);
+    REQUIRE(t);
+    EXPECT(goes_on(&rounds));
+    EXPECT_EQ(smp_up(cpu), -EINVAL);
+    EXPECT(READ_ONCE(cpus[cpu].thread) == t);
+    binder = thread_start("binder", 0, bind_more, &more);
+    REQUIRE(binder);
+    EXPECT_EQ(smp_down(cpu), -EBUSY);
+    EXPECT(!READ_ONCE(cpus[cpu].when_idle));
+    EXPECT(goes_on(&rounds));
+    WRITE_ONCE(left.stop, true);
+    thread_join(t);
+    thread_join(binder);
+    EXPECT_EQ(more, 0);
+    t = thread_start("bound again", cpu, stay, &rounds); /* a refusal closes nothing */
+    if (EXPECT(t))
+        thread_join(t);
+    EXPECT_EQ(smp_down(cpu), 0);
+    EXPECT_EQ(smp_up(cpu), 0);
+}

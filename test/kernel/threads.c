@@ -1,0 +1,272 @@
+/* Kernel threads: they share a CPU, sleep, keep their FPU state, and move. */
+#include "kernel/stack.h"
+#include "kernel/trap.h"
+#include "pv/x86.h"
+#include "test/harness/cpus.h"
+
+static bool stop;
+
+static void count_up(void *arg)
+{
+    while (!READ_ONCE(stop))
+        WRITE_ONCE(*(u64 *)arg, *(u64 *)arg + 1);
+}
+
+/* Neither gives way by itself: the timer takes the CPU from each in turn. */
+TEST(threads, busy_threads_share_a_cpu, timer_set)
+{
+    u64 counts[2] = {0, 0};
+    struct thread *threads[2];
+    const u64 end = pv_clock_ns() + 20 * NS_PER_S;
+
+    WRITE_ONCE(stop, false);
+    for (u32 i = 0; i < 2; i++) {
+        threads[i] = thread_start("busy", smp_online_count() - 1, count_up, &counts[i]);
+        REQUIRE(threads[i]);
+    }
+    while ((!READ_ONCE(counts[0]) || !READ_ONCE(counts[1]) || threads[0]->switches < 3) &&
+           pv_clock_ns() < end)
+        sleep_until(pv_clock_ns() + NS_PER_MS);
+    WRITE_ONCE(stop, true);
+    for (u32 i = 0; i < 2; i++) {
+        thread_join(threads[i]);
+        EXPECT(counts[i] > 0);
+    }
+}
+
+static void keep_in_xmm(void *arg)
+{
+    const u64 mine = (u64)arg;
+    u64 seen = 0;
+
+    __asm__ volatile("movq %0, %%xmm7" : : "r"(mine));
+    for (u32 i = 0; i < 50; i++)
+        thread_yield();
+    __asm__ volatile("movq %%xmm7, %0" : "=r"(seen));
+    EXPECT_EQ(seen, mine);
+}
+
+TEST(threads, fpu_state_is_each_threads_own)
+{
+    struct thread *threads[4];
+
+    for (u64 i = 0; i < 4; i++) {
+        threads[i] = thread_start("xmm", 0, keep_in_xmm, (void *)(0x1111 * (i + 1)));
+        REQUIRE(threads[i]);
+    }
+    for (u32 i = 0; i < 4; i++)
+        thread_join(threads[i]);
+}
+
+/* What a thread finds at its start, whatever the threads before it have left behind. */
+static struct start {
+    u64 frame, stack_limit;
+    u32 frames; /* in the chain from run's own */
+    u32 mxcsr;
+    u16 fcw;
+} start;
+
+static void note_start(void *arg)
+{
+    const u32 other_mxcsr = 0x1f00; /* one exception unmasked */
+    const u16 other_fcw = 0x27f;    /* double precision */
+
+    (void)arg;
+    __asm__ volatile("stmxcsr %0\n\tfnstcw %1" : "=m"(start.mxcsr), "=m"(start.fcw));
+    __asm__ volatile("ldmxcsr %0\n\tfldcw %1" : : "m"(other_mxcsr), "m"(other_fcw));
+    start.frame = (u64)__builtin_frame_address(0);
+    start.stack_limit = pv_this_area()->stack_limit;
+    start.frames = 0;
+    for (const u64 *f = __builtin_frame_address(0); f && start.frames < 9; f = (const u64 *)*f)
+        start.frames++;
+}
+
+TEST(threads, new_thread_starts_from_the_abis_state)
+{
+    for (u32 i = 0; i < 3; i++) {
+        struct thread *t = thread_start("new", 0, note_start, NULL);
+        u64 stack;
+
+        REQUIRE(t);
+        stack = (u64)t->stack;
+        thread_join(t);
+        EXPECT_EQ(start.mxcsr, 0x1f80);
+        EXPECT_EQ(start.fcw, 0x37f);
+        EXPECT_EQ(start.frame % 16, 0);
+        EXPECT_EQ(start.frames, 2);
+        EXPECT_EQ(start.stack_limit, stack + STACK_RESERVE);
+        EXPECT(start.frame > stack && start.frame < stack + THREAD_STACK_SIZE);
+    }
+}
+
+static void return_at_once(void *arg)
+{
+    (void)arg;
+}
+
+/* A thread that could not be made is not counted as bound to its CPU. */
+TEST(threads, too_many_are_refused_and_leave_their_cpu_free)
+{
+    static struct thread *many[THREADS_MAX];
+    const u32 cpu = smp_online_count() - 1, bound = READ_ONCE(cpus[cpu].bound);
+    u32 count = 0;
+
+    while (count < THREADS_MAX &&
+           (many[count] = thread_start("one of many", cpu, return_at_once, NULL)))
+        count++;
+    EXPECT(count > 0 && count < THREADS_MAX);
+    EXPECT(!thread_start("too many", THREAD_ANY_CPU, return_at_once, NULL));
+    for (u32 i = 0; i < count; i++)
+        thread_join(many[i]);
+    EXPECT_EQ(READ_ONCE(cpus[cpu].bound), bound);
+}
+
+/* Else every interrupt from then on would end with a switch. */
+TEST(threads, switch_ends_the_wish_to_switch)
+{
+    pv_irq_disable();
+    this_cpu()->area.need_switch = true;
+    thread_yield();
+    EXPECT(!this_cpu()->area.need_switch);
+    pv_irq_enable();
+}
+
+static u32 count_queued(struct cpu *c, const struct thread *wanted)
+{
+    const u64 flags = spin_lock_irqsave(&c->queue_lock);
+    u32 count = 0;
+
+    for (const struct thread *t = c->first; t; t = t->next)
+        count += t == wanted;
+    spin_unlock_irqrestore(&c->queue_lock, flags);
+    return count;
+}
+
+/* An idle thread in its queue would keep its CPU from halting. */
+TEST(threads, idle_threads_are_in_no_queue)
+{
+    for (u32 i = 0; i < 20; i++) {
+        sleep_until(pv_clock_ns() + 100 * NS_PER_US);
+        for_each_online_cpu (c)
+            EXPECT_EQ(count_queued(c, c->idle), 0);
+    }
+}
+
+static struct journey {
+    struct thread *thread;
+    u32 to, seen;
+    int first, second;
+} journeys[PV_CPUS_MAX];
+
+/* Once bound, a thread is not taken by another CPU that is idle, nor bound again. */
+static void travel(void *arg)
+{
+    struct journey *j = arg;
+
+    j->first = thread_bind(j->to);
+    j->seen = pv_this_cpu();
+    j->second = thread_bind(0);
+}
+
+TEST(threads, bound_threads_get_to_every_cpu, send_ipi)
+{
+    const u32 count = MIN(smp_online_count(), 16u);
+
+    for (u32 cpu = 0; cpu < count; cpu++) {
+        journeys[cpu] = (struct journey){.to = cpu, .seen = ~0u};
+        journeys[cpu].thread = thread_start("traveller", THREAD_ANY_CPU, travel, &journeys[cpu]);
+        REQUIRE(journeys[cpu].thread);
+    }
+    for (u32 cpu = 0; cpu < count; cpu++) {
+        thread_join(journeys[cpu].thread);
+        EXPECT_EQ(journeys[cpu].first, 0);
+        EXPECT_EQ(journeys[cpu].seen, cpu);
+        EXPECT_EQ(journeys[cpu].second, -EINVAL);
+    }
+}
+
+TEST(threads, sleep_lasts_until_its_end, timer_set)
+{
+    for (u32 i = 0; i < 20; i++) {
+        const u64 end = pv_clock_ns() + i * 100 * NS_PER_US;
+
+        sleep_until(end);
+        EXPECT(pv_clock_ns() >= end);
+    }
+}
+
+/* Deadlines that have passed, pass on the way to sleep, or come later. */
+static void sleep_on(void *arg)
+{
+    struct storm storm = {.normal = 200};
+
+    while (storm_goes_on(&storm)) {
+        const u64 end = pv_clock_ns() + storm.done * 37 % 200 * NS_PER_US;
+
+        sleep_until(end);
+        EXPECT(pv_clock_ns() >= end);
+    }
+    *(u32 *)arg = storm.done;
+}
+
+SOAK_TEST(threads, every_sleeper_wakes, timer_set)
+{
+    u32 slept[STORM_CPUS] = {0}, sum = 0;
+    struct crew crew;
+
+    crew_start(&crew, 0, storm_cpus(), sleep_on, slept, sizeof(slept[0]));
+    crew_join(&crew);
+    for (u32 i = 0; i < crew.count; i++) {
+        EXPECT(slept[i]);
+        sum += slept[i];
+    }
+    print("# %u sleeps on %u CPUs\n", sum, crew.count);
+}
+
+static void sleep_in_the_past(void *arg)
+{
+    pv_irq_disable();
+    while (!READ_ONCE(stop)) {
+        sleep_until(0);
+        ++*(u64 *)arg;
+    }
+    pv_irq_enable();
+}
+
+/* Each such sleep ends at once, and yet gives way to the other threads of that CPU: here nothing
+ * else does, since no interrupt comes. */
+TEST(threads, sleep_in_the_past_gives_way)
+{
+    struct thread *t;
+    u64 slept = 0;
+
+    WRITE_ONCE(stop, false);
+    t = thread_start("never rests", 0, sleep_in_the_past, &slept);
+    REQUIRE(t);
+    for (u32 i = 0; i < 5; i++)
+        sleep_until(pv_clock_ns() + 100 * NS_PER_US);
+    WRITE_ONCE(stop, true);
+    thread_join(t);
+    EXPECT(slept);
+}
+
+static void look_at_cr4(void *arg)
+{
+    __atomic_fetch_add((u32 *)arg, !(pv_read_cr4() & CR4_OSXSAVE), __ATOMIC_SEQ_CST);
+}
+
+/* A switch of threads does not save its registers. */
+TEST(threads, avx_is_off_on_every_cpu, read_cr4, write_cr4)
+{
+    struct fault fault = {0};
+    u32 off = 0;
+
+    EXPECT_EQ(smp_call_many(~0ull, look_at_cr4, &off), smp_online_count());
+    EXPECT_EQ(off, smp_online_count());
+    PV_TRY(fault)
+    {
+        __asm__ volatile("vzeroupper");
+    }
+    EXPECT(fault.caught);
+    EXPECT_EQ(fault.vector, VECTOR_UD);
+}

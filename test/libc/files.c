@@ -1,0 +1,295 @@
+/* Files, devices and time of newlib's port, and the errors that POSIX gives them. */
+#include "lib/newlib/services.h"
+#include "test/harness/step.h"
+#include "test/harness/test.h"
+#include "test/harness/cpus.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <sys/times.h>
+#include <time.h>
+#include <unistd.h>
+
+#define EXPECT_ERRNO(call, error) \
+    ({ \
+        errno = 0; \
+        EXPECT((call) == -1); \
+        EXPECT_EQ(errno, error); \
+    })
+
+/*
+ * Is the module that of tools/paravane/module.py? Where ./run.sh boots the suite it is:
+ * boot.module_is_delivered fails otherwise.
+ */
+static bool have_module(void)
+{
+    return access("/testmodule", R_OK) == 0;
+}
+
+/* Is the module something else than an archive? Then any path may be one that cannot be read. */
+static bool module_is_damaged(void)
+{
+    errno = 0;
+    return access("/nowhere", R_OK) == -1 && errno == EIO;
+}
+
+TEST(libc_files, reading_from_the_module)
+{
+    char text[64], bytes[2000];
+    int fd;
+
+    if (!have_module())
+        SKIP("the module is not the suite's");
+    fd = open("/folder//./bytes", O_RDONLY);
+    REQUIRE(fd >= 3);
+    EXPECT_EQ(lseek(fd, 250, SEEK_SET), 250);
+    EXPECT_EQ(read(fd, text, 10), 10);
+    for (int i = 0; i < 10; i++)
+        EXPECT_EQ((u8)text[i], (250 + i) & 0xff);
+    EXPECT_EQ(lseek(fd, -4, SEEK_END), 1020);
+    EXPECT_EQ(read(fd, bytes, sizeof(bytes)), 4);
+    EXPECT_EQ(read(fd, bytes, sizeof(bytes)), 0);
+    EXPECT_EQ(lseek(fd, 5000, SEEK_SET), 5000);
+    EXPECT_EQ(read(fd, bytes, sizeof(bytes)), 0);
+    EXPECT_ERRNO(lseek(fd, -1, SEEK_SET), EINVAL);
+    EXPECT_ERRNO(lseek(fd, 0, 9), EINVAL);
+    EXPECT_EQ(close(fd), 0);
+    EXPECT_ERRNO(close(fd), EBADF);
+    EXPECT_ERRNO(read(fd, text, 1), EBADF);
+}
+
+TEST(libc_files, streams)
+{
+    char line[64];
+    FILE *file;
+    int lines = 0;
+
+    if (!have_module())
+        SKIP("the module is not the suite's");
+    file = fopen("testmodule", "r");
+    REQUIRE(file);
+    while (fgets(line, sizeof(line), file))
+        lines += !strcmp(line, "paravane test module\n");
+    EXPECT_EQ(lines, 300);
+    EXPECT(feof(file) && !ferror(file));
+    EXPECT_EQ(fseek(file, 21, SEEK_SET), 0);
+    EXPECT_EQ(fgetc(file), 'p');
+    EXPECT_EQ(ftell(file), 22);
+    rewind(file);
+    EXPECT_EQ(fputc('x', file), EOF);
+    EXPECT_EQ(fclose(file), 0);
+    file = fopen("/folder/answer", "r");
+    REQUIRE(file);
+    EXPECT(fscanf(file, "%d", &lines) == 1 && lines == 42);
+    fclose(file);
+}
+
+TEST(libc_files, what_is_not_there_or_may_not_be)
+{
+    struct stat s;
+    char name[400];
+    int fd;
+
+    if (module_is_damaged())
+        SKIP("the module is not the suite's, and not an archive");
+    memset(name, 'x', sizeof(name) - 1);
+    name[sizeof(name) - 1] = '\0';
+    EXPECT_ERRNO(open("/nowhere", O_RDONLY), ENOENT);
+    EXPECT_ERRNO(open("", O_RDONLY), ENOENT);
+    EXPECT_ERRNO(open(name, O_RDONLY), ENAMETOOLONG);
+    EXPECT_ERRNO(open("/new", O_WRONLY | O_CREAT, 0666), EROFS);
+    EXPECT_ERRNO(open("/dev", O_WRONLY), EISDIR);
+    EXPECT_ERRNO(open("/dev/null", O_RDONLY | O_DIRECTORY), ENOTDIR);
+    EXPECT_ERRNO(open("/dev/null/x", O_RDONLY), ENOTDIR);
+    EXPECT_ERRNO(stat("/dev/null/", &s), ENOTDIR);
+    EXPECT_ERRNO(stat("/nowhere/at/all", &s), ENOENT);
+    EXPECT_ERRNO(mkdir("/dev", 0777), EEXIST);
+    EXPECT_ERRNO(mkdir("/new", 0777), EROFS);
+    EXPECT_ERRNO(unlink("/nowhere"), ENOENT);
+    EXPECT_ERRNO(fstat(31, &s), EBADF);
+    EXPECT_ERRNO(write(-1, "x", 1), EBADF);
+    fd = open("/dev", O_RDONLY);
+    EXPECT_ERRNO(read(fd, name, 1), EISDIR);
+    close(fd);
+    if (!have_module())
+        SKIP("for the rest: the module is not the suite's");
+    EXPECT_ERRNO(open("/testmodule", O_RDWR), EROFS);
+    EXPECT_ERRNO(open("/testmodule", O_RDONLY | O_TRUNC), EROFS);
+    EXPECT_ERRNO(open("/testmodule", O_RDONLY | O_CREAT | O_EXCL), EEXIST);
+    EXPECT_ERRNO(open("/testmodule/x", O_RDONLY), ENOTDIR);
+    EXPECT_ERRNO(unlink("/testmodule"), EROFS);
+    EXPECT_ERRNO(access("/testmodule", W_OK), EROFS);
+    fd = open("/testmodule", O_RDONLY);
+    EXPECT_ERRNO(write(fd, "x", 1), EBADF);
+    close(fd);
+}
+
+TEST(libc_files, too_many_files)
+{
+    int fds[64], count = 0;
+
+    while (count < 64 && (fds[count] = open("/dev/null", O_RDWR)) >= 0)
+        count++;
+    EXPECT_EQ(errno, EMFILE);
+    EXPECT(count > 8 && count < 64);
+    while (count > 0)
+        close(fds[--count]);
+}
+
+TEST(libc_files, stat_tells_kinds)
+{
+    struct stat s, same;
+
+    EXPECT(!stat("/", &s) && S_ISDIR(s.st_mode));
+    EXPECT(!stat("/dev/zero", &s) && S_ISCHR(s.st_mode));
+    EXPECT(!fstat(1, &s) && S_ISCHR(s.st_mode));
+    EXPECT(isatty(1));
+    if (!have_module())
+        SKIP("for the rest: the module is not the suite's");
+    EXPECT(!stat("/testmodule", &s) && S_ISREG(s.st_mode) && s.st_size == 6300);
+    EXPECT(!stat("folder/../testmodule", &same) && s.st_ino == same.st_ino);
+    EXPECT(!stat("/folder", &s) && S_ISDIR(s.st_mode));
+    EXPECT(!stat("/empty", &s) && s.st_size == 0);
+    EXPECT(s.st_mtime == 1700000000);
+}
+
+TEST(libc_files, devices)
+{
+    char zeros[100], random[64] = {0}, again[64] = {0};
+    int fd = open("/dev/zero", O_RDWR);
+
+    memset(zeros, 1, sizeof(zeros));
+    EXPECT_EQ(read(fd, zeros, sizeof(zeros)), sizeof(zeros));
+    for (size_t i = 0; i < sizeof(zeros); i++)
+        REQUIRE(zeros[i] == 0);
+    EXPECT_EQ(write(fd, zeros, 10), 10);
+    EXPECT(!isatty(fd) && errno == ENOTTY);
+    close(fd);
+    fd = open("/dev/null", O_RDWR);
+    EXPECT_EQ(write(fd, zeros, 10), 10);
+    EXPECT_EQ(read(fd, zeros, 10), 0);
+    close(fd);
+    fd = open("/dev/urandom", O_RDONLY);
+    EXPECT_EQ(read(fd, random, sizeof(random)), sizeof(random));
+    EXPECT_EQ(getentropy(again, sizeof(again)), 0);
+    EXPECT(memcmp(random, again, sizeof(random)));
+    EXPECT_ERRNO(getentropy(again, 257), EIO);
+    close(fd);
+}
+
+TEST(libc_files, time_goes_on)
+{
+    struct timespec before, after, pause = {.tv_nsec = 5000000};
+    struct tm *date;
+    struct tms used;
+    time_t now;
+    clock_t ticks = clock();
+
+    REQUIRE(!clock_gettime(CLOCK_MONOTONIC, &before));
+    EXPECT_EQ(nanosleep(&pause, NULL), 0);
+    REQUIRE(!clock_gettime(CLOCK_MONOTONIC, &after));
+    EXPECT((after.tv_sec - before.tv_sec) * 1000000000ll + after.tv_nsec - before.tv_nsec >=
+           5000000);
+    EXPECT(clock() > ticks);
+    EXPECT(times(&used) != (clock_t)-1);
+    pause.tv_nsec = 1000000000;
+    EXPECT_ERRNO(nanosleep(&pause, NULL), EINVAL);
+    EXPECT_ERRNO(clock_gettime((clockid_t)99, &after), EINVAL);
+    now = time(NULL);
+    date = gmtime(&now);
+    EXPECT(date && date->tm_year >= 70 && mktime(date) == now); /* the zone is UTC */
+    EXPECT((uint64_t)now <= libc_wallclock_ns() / 1000000000 &&
+           libc_wallclock_ns() / 1000000000 < (uint64_t)now + 60);
+}
+
+TEST(libc_files, environment)
+{
+    EXPECT_EQ(setenv("PARAVANE", "tow", 1), 0);
+    EXPECT(getenv("PARAVANE") && !strcmp(getenv("PARAVANE"), "tow"));
+    EXPECT_EQ(unsetenv("PARAVANE"), 0);
+    EXPECT(!getenv("PARAVANE"));
+    EXPECT_EQ(getpid(), 1);
+    EXPECT_ERRNO(fork(), ENOSYS);
+}
+
+/*
+ * Two threads move one position at once, the second at each instruction of the first one's call:
+ * neither move is lost.
+ */
+static struct {
+    int fd;
+    u32 act_at, moves_wanted, moves;
+    bool over;
+} seekers;
+
+static void *move_when_wanted(void *argument)
+{
+    while (!READ_ONCE(seekers.over)) {
+        if (READ_ONCE(seekers.moves) < READ_ONCE(seekers.moves_wanted)) {
+            lseek(seekers.fd, 1, SEEK_CUR);
+            __atomic_fetch_add(&seekers.moves, 1, __ATOMIC_SEQ_CST);
+        }
+        sched_yield();
+    }
+    return argument;
+}
+
+/* The other thread may run on another CPU, or on this one after the yield. */
+static void let_other_move(struct steps *steps, struct trap_frame *frame)
+{
+    const u64 end = pv_clock_ns() + (smp_online_count() > 1 ? 2 * NS_PER_MS : 0);
+
+    if (steps->count < seekers.act_at || !step_may_yield(frame))
+        return;
+    seekers.act_at = steps->count;
+    __atomic_fetch_add(&seekers.moves_wanted, 1, __ATOMIC_SEQ_CST);
+    while (READ_ONCE(seekers.moves) < seekers.moves_wanted && pv_clock_ns() < end)
+        __builtin_ia32_pause();
+    step_yield(steps, frame);
+    steps->over = true;
+}
+
+static void move_once(void *argument)
+{
+    (void)argument;
+    lseek(seekers.fd, 1, SEEK_CUR);
+}
+
+/* False if the call has fewer instructions. */
+static bool both_move_once(void)
+{
+    struct steps steps = {.between = let_other_move};
+    const u32 wanted = seekers.moves_wanted;
+
+    EXPECT_EQ(lseek(seekers.fd, 0, SEEK_SET), 0);
+    step_through(&steps, move_once, NULL);
+    while (READ_ONCE(seekers.moves) < seekers.moves_wanted)
+        sched_yield();
+    return seekers.moves_wanted > wanted && EXPECT_EQ(lseek(seekers.fd, 0, SEEK_CUR), 2);
+}
+
+TEST(libc_files, two_threads_seek_at_once)
+{
+    pthread_t other;
+    u32 rounds = 0;
+
+    memset(&seekers, 0, sizeof(seekers));
+    seekers.fd = open("/dev/zero", O_RDONLY);
+    REQUIRE(seekers.fd >= 3);
+    REQUIRE(pthread_create(&other, NULL, move_when_wanted, NULL) == 0);
+    while (rounds < 2000 && both_move_once()) {
+        seekers.act_at++;
+        rounds++;
+    }
+    WRITE_ONCE(seekers.over, true);
+    EXPECT_EQ(pthread_join(other, NULL), 0);
+    EXPECT(rounds > 20 && rounds < 2000);
+    EXPECT_EQ(close(seekers.fd), 0);
+    print("# moved at each of %u instructions\n", rounds);
+}

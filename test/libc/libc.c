@@ -1,0 +1,258 @@
+/*
+ * The C library that programs stand on: newlib on the port in lib/newlib/. Built with the programs,
+ * not with the kernel (tools/programs.mk).
+ */
+#include "test/harness/test.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "test/libc/answers.h"
+
+static const char haystack[] = "paravane";
+
+static void expect_text(const char *got, const char *wanted, int line)
+{
+    test_expect(!strcmp(got, wanted), "test/libc/libc.c", line, "\"%s\" is \"%s\"", got, wanted);
+}
+
+TEST(libc, formats)
+{
+    char text[128];
+
+#define FORMAT(expected, ...) \
+    snprintf(text, sizeof(text), __VA_ARGS__); \
+    expect_text(text, expected, __LINE__);
+    FORMATS(FORMAT)
+}
+
+TEST(libc, values)
+{
+#define VALUE(expected, expression) \
+    test_expect((long long)(expression) == (expected), __FILE__, __LINE__, "%s is %lld", \
+                #expression, (long long)(expression));
+    VALUES(VALUE)
+}
+
+TEST(libc, scanning)
+{
+    char word[16];
+    double d;
+    int i, n;
+
+    n = sscanf("  17 2.5e3 word rest", "%d %lf %15s", &i, &d, word);
+    EXPECT_EQ(n, 3);
+    EXPECT_EQ(i, 17);
+    EXPECT(d == 2500.0);
+    EXPECT(!strcmp(word, "word"));
+    EXPECT_EQ(sscanf("x", "%d", &i), 0);
+}
+
+static jmp_buf where;
+
+static void jump(int value)
+{
+    double kept = value;
+
+    if (kept > 0)
+        longjmp(where, value);
+}
+
+TEST(libc, setjmp_and_longjmp)
+{
+    volatile int times = 0;
+    int value = setjmp(where);
+
+    times++;
+    if (value < 3)
+        jump(value + 1);
+    EXPECT_EQ(value, 3);
+    EXPECT_EQ(times, 4);
+    if (!setjmp(where))
+        longjmp(where, 0);
+    else
+        EXPECT(true); /* 0 arrives as 1 */
+}
+
+#define BLOCKS 64
+
+static u32 lcg(u32 *state)
+{
+    return *state = *state * 1664525 + 1013904223;
+}
+
+static bool is_filled(const u8 *p, size_t size, u8 with)
+{
+    for (size_t i = 0; i < size; i++)
+        if (p[i] != with)
+            return false;
+    return true;
+}
+
+/* Random sizes in random order; each block keeps its own pattern until it is freed. */
+TEST(libc, malloc_stress)
+{
+    static struct {
+        u8 *p;
+        size_t size;
+    } blocks[BLOCKS];
+    u32 state = 1;
+
+    for (int round = 0; round < 3000; round++) {
+        const u32 i = lcg(&state) >> 16 & (BLOCKS - 1);
+
+        if (blocks[i].p)
+            REQUIRE(is_filled(blocks[i].p, blocks[i].size, (u8)i));
+        if (lcg(&state) >> 31) {
+            free(blocks[i].p);
+            blocks[i].p = NULL;
+            continue;
+        }
+        blocks[i].size = (lcg(&state) >> 12) % (round % 16 ? 500 : 20000) + 1;
+        blocks[i].p = realloc(blocks[i].p, blocks[i].size);
+        REQUIRE(blocks[i].p);
+        REQUIRE((uintptr_t)blocks[i].p % 16 == 0);
+        memset(blocks[i].p, (int)i, blocks[i].size);
+    }
+    for (int i = 0; i < BLOCKS; i++, blocks[i - 1].p = NULL)
+        free(blocks[i].p);
+}
+
+TEST(libc, calloc_and_aligned_memory)
+{
+    void *p = calloc(1000, 10), *q = NULL;
+
+    REQUIRE(p);
+    EXPECT(is_filled(p, 10000, 0));
+    EXPECT_EQ(posix_memalign(&q, 4096, 100), 0);
+    EXPECT_EQ((uintptr_t)q % 4096, 0);
+    free(q);
+    EXPECT_EQ(posix_memalign(&q, 24, 100), EINVAL);
+    free(p);
+}
+
+/* Too much is refused, and what was there before still works. */
+TEST(libc, too_much_memory_is_ENOMEM)
+{
+    volatile size_t sizes[] = {SIZE_MAX / 2, (size_t)1 << 42, (size_t)1 << 38};
+    void *volatile p; /* or the compiler leaves out what nobody uses */
+
+    for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+        errno = 0;
+        p = malloc(sizes[i]);
+        EXPECT(!p);
+        EXPECT_EQ(errno, ENOMEM);
+    }
+    errno = 0;
+    p = calloc(SIZE_MAX / 2, sizes[1]);
+    EXPECT(!p);
+    EXPECT_EQ(errno, ENOMEM);
+    errno = 0;
+    EXPECT(sbrk(-(1l << 40)) == (void *)-1);
+    EXPECT_EQ(errno, ENOMEM);
+    free(malloc(1000));
+}
+
+static int compare(const void *a, const void *b)
+{
+    const int x = *(const int *)a, y = *(const int *)b;
+
+    return (x > y) - (x < y);
+}
+
+TEST(libc, sorting_and_searching)
+{
+    int numbers[200], key = 77;
+
+    for (int i = 0; i < 200; i++)
+        numbers[i] = i * 77 % 200;
+    qsort(numbers, 200, sizeof(int), compare);
+    for (int i = 0; i < 200; i++)
+        REQUIRE(numbers[i] == i);
+    EXPECT(bsearch(&key, numbers, 200, sizeof(int), compare) == &numbers[77]);
+}
+
+static bool copies_right(size_t size, size_t from, size_t to)
+{
+    static u8 a[3000], b[3000];
+
+    for (size_t i = 0; i < sizeof(a); i++) {
+        a[i] = (u8)(i * 31);
+        b[i] = 0xee;
+    }
+    memcpy(b + to, a + from, size);
+    if (memcmp(b + to, a + from, size) || b[to - 1] != 0xee || b[to + size] != 0xee)
+        return false;
+    memmove(b + to + 3, b + to, size);
+    if (memcmp(b + to + 3, a + from, size))
+        return false;
+    memset(b + to, 0x5a, size);
+    return is_filled(b + to, size, 0x5a) && b[to - 1] == 0xee;
+}
+
+TEST(libc, copies_of_every_size_and_alignment)
+{
+    for (size_t size = 0; size < 1100; size += size < 80 ? 1 : 61)
+        for (size_t align = 1; align < 10; align += 2)
+            REQUIRE(copies_right(size, align, 17 - align));
+}
+
+/* What the compiler leaves to a function: a quotient and a rest say together what was divided. */
+TEST(libc, arithmetic_of_128_bits)
+{
+    volatile __int128 unit = (__int128)1 << 70;
+    unsigned __int128 n = 1;
+    u32 state = 3, wrong = 0;
+
+    for (int i = 0; i < 2000; i++) {
+        const int shift = (int)(lcg(&state) >> 26);
+        volatile unsigned __int128 d;
+        __int128 s;
+
+        n = n * 0x2545f4914f6cdd1dull + lcg(&state);
+        d = (n * 0x9e3779b97f4a7c15ull >> shift >> shift) | 1;
+        wrong += n / d * d + n % d != n || n % d >= d;
+        s = (__int128)n;
+        wrong += s / (__int128)-7 * -7 + s % (__int128)-7 != s;
+        wrong += (s % (__int128)d < 0) != (s < 0) && s % (__int128)d != 0 && (__int128)d > 0;
+    }
+    EXPECT_EQ(wrong, 0);
+    EXPECT(-100 * unit / (7 * unit) == -14);
+    EXPECT(-100 * unit % (7 * unit) == -2 * unit);
+    EXPECT_EQ(__builtin_popcountll(lcg(&state) | 1ull << 63) > 1, true);
+}
+
+TEST(libc, complex_numbers)
+{
+    volatile double _Complex a = __builtin_complex(3.0, 4.0), b = __builtin_complex(1.0, -2.0);
+    double _Complex product = a * b, quotient = product / b;
+
+    EXPECT(__real__ product == 11 && __imag__ product == -2);
+    EXPECT(__real__ quotient == 3 && __imag__ quotient == 4);
+}
+
+/* Overlapping by every distance, in both directions, against a copy byte by byte. */
+TEST(libc, moves_that_overlap)
+{
+    static u8 bytes[600], wanted[600];
+
+    for (size_t size = 0; size < 260; size += size < 70 ? 1 : 17)
+        for (int by = -70; by <= 70; by += 3) {
+            u8 *from = bytes + 150, *to = from + by;
+
+            for (size_t i = 0; i < sizeof(bytes); i++)
+                bytes[i] = wanted[i] = (u8)(i * 37 + size);
+            for (size_t i = 0; i < size; i++)
+                wanted[150 + by + (long)i] = (u8)((150 + i) * 37 + size);
+            memmove(to, from, size);
+            REQUIRE(!memcmp(bytes, wanted, sizeof(bytes)));
+        }
+}

@@ -1,0 +1,75 @@
+/* Every leaf of the kernel's page tables, looked at one by one. */
+#include "test/harness/mm_util.h"
+
+extern const u8 _text_start[], _text_end[];
+
+static struct {
+    u64 leaves, executable;
+    u64 writable_and_executable, executable_elsewhere; /* how many, and the last one's address */
+    u64 wrong_va;
+} seen;
+
+static u64 value_of(int level, u64 raw)
+{
+    switch (level) {
+    case 1:
+        return pv_pte_val((pte_t){raw});
+    case 2:
+        return pv_pmd_val((pmd_t){raw});
+    case 3:
+        return pv_pud_val((pud_t){raw});
+    default:
+        return pv_pgd_val((pgd_t){raw});
+    }
+}
+
+static void look_at_leaf(u64 va, u64 value, u64 span)
+{
+    const bool in_text = va >= ALIGN_DOWN((u64)_text_start, PAGE_SIZE) &&
+                         va + span <= ALIGN_UP((u64)_text_end, PAGE_SIZE);
+
+    seen.leaves++;
+    if (value & PTE_NX)
+        return;
+    seen.executable++;
+    seen.writable_and_executable += (value & PTE_WRITE) != 0;
+    seen.executable_elsewhere += !in_text;
+    if (value & PTE_WRITE || !in_text)
+        seen.wrong_va = va;
+}
+
+/* A table's entry may set PTE_WRITE and clear PTE_NX: what holds is what all levels allow. */
+static void look_at_table(pfn_t table, int level, u64 base, u32 first)
+{
+    const u64 *entries = pfn_to_va(table);
+
+    for (u32 i = first; i < PT_ENTRIES; i++) {
+        const u64 value = value_of(level, READ_ONCE(entries[i]));
+        const u64 va = base + i * pt_span(level);
+
+        if (!(value & PTE_PRESENT) || (level > 1 && value & PTE_FOREIGN))
+            continue; /* the hypervisor's own tables are not ours to read */
+        if (level == 1 || value & PTE_PSE)
+            look_at_leaf(va, value, pt_span(level));
+        else
+            look_at_table(value_pfn(value), level - 1, va, 0);
+    }
+}
+
+TEST(mmu, no_kernel_page_is_writable_and_executable, install_tables)
+{
+    const u64 upper_half = ~(USER_END - 1) - pt_index(USER_END, PT_LEVELS) * pt_span(PT_LEVELS);
+
+    memset(&seen, 0, sizeof(seen));
+    look_at_table(mm_kernel.root, PT_LEVELS, upper_half, pt_index(DIRECT_MAP_BASE, PT_LEVELS));
+    EXPECT(seen.leaves > 100);
+    EXPECT(seen.executable);
+    if (!nx_bit())
+        SKIP("this CPU has no NX: all that is mapped can be executed");
+    EXPECT_EQ(seen.writable_and_executable, 0);
+    EXPECT_EQ(seen.executable_elsewhere, 0);
+    if (seen.wrong_va)
+        print("# the last one is at %llx\n", (unsigned long long)seen.wrong_va);
+    print("# %llu leaves, %llu executable\n", (unsigned long long)seen.leaves,
+          (unsigned long long)seen.executable);
+}

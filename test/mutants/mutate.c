@@ -1,0 +1,146 @@
+/*
+ * Mutants: mutate=OP:KIND replaces one op of the table by a wrong one, and the suite must notice.
+ * Which pairs make sense is said by tools/paravane/mutations.py. Every op takes at most three
+ * arguments, each in a register, and returns at most one word: so one function a kind is wrong for
+ * all ops alike.
+ */
+#include "kernel/inject.h"
+#include "lib/string.h"
+#include "mm/space.h"
+#include "pv/patch/patch.h"
+#include "test/harness/test.h"
+
+#define ARGUMENTS u64 a, u64 b, u64 c
+
+static u64 (*right)(ARGUMENTS);
+
+/* What arguments that are pointers are replaced by: what is written here nobody reads. */
+static u8 scratch[PAGE_SIZE] __aligned(PAGE_SIZE);
+
+/* No mutant: shows that the replacement by itself is not what a test notices. */
+static u64 same(ARGUMENTS)
+{
+    return right(a, b, c);
+}
+
+static u64 nop(ARGUMENTS)
+{
+    (void)a, (void)b, (void)c;
+    return 0;
+}
+
+static u64 one(ARGUMENTS)
+{
+    return nop(a, b, c) + 1;
+}
+
+static u64 ones(ARGUMENTS)
+{
+    return nop(a, b, c) - 1;
+}
+
+static u64 more(ARGUMENTS)
+{
+    return right(a, b, c) + 1;
+}
+
+/* What the call before returned; the first is answered truly. */
+static u64 stale(ARGUMENTS)
+{
+    static bool called;
+    static u64 last;
+    const u64 now = right(a, b, c), before = called ? last : now;
+
+    called = true;
+    last = now;
+    return before;
+}
+
+/* Does what the call before was asked to do; the first does nothing. */
+static u64 late(ARGUMENTS)
+{
+    static bool called;
+    static u64 last[3];
+    const u64 x = last[0], y = last[1], z = last[2];
+    const bool first = !called;
+
+    called = true;
+    last[0] = a, last[1] = b, last[2] = c;
+    return first ? 0 : right(x, y, z);
+}
+
+/* set_fixmap, by one who forgets the TLB. */
+static u64 noflush(ARGUMENTS)
+{
+    u64 *slot = mm_slot(&mm_kernel, (u64)fixmap_va((enum pv_fixmap)a), 1);
+
+    (void)c;
+    pv_set_pte((pte_t *)slot, pv_make_pte(b));
+    return 0;
+}
+
+#define WITH_ARGUMENTS(kind, x, y, z) \
+    static u64 kind(ARGUMENTS) \
+    { \
+        (void)a, (void)b, (void)c; \
+        return right(x, y, z); \
+    }
+WITH_ARGUMENTS(more1, a + 1, b, c)
+WITH_ARGUMENTS(more2, a, b + 1, c)
+WITH_ARGUMENTS(more3, a, b, c + 1)
+WITH_ARGUMENTS(zero1, 0, b, c)
+WITH_ARGUMENTS(zero2, a, 0, c)
+WITH_ARGUMENTS(zero3, a, b, 0)
+WITH_ARGUMENTS(next1, a + sizeof(u64), b, c)
+WITH_ARGUMENTS(lost1, (u64)scratch, b, c)
+WITH_ARGUMENTS(lost2, a, (u64)scratch, c)
+WITH_ARGUMENTS(lost3, a, b, (u64)scratch)
+WITH_ARGUMENTS(swap12, b, a, c)
+WITH_ARGUMENTS(swap23, a, c, b)
+
+#define KIND(ident) \
+    { \
+#ident, ident \
+    }
+static const struct {
+    const char *name;
+    u64 (*wrong)(ARGUMENTS);
+} kinds[] = {
+    KIND(same),    KIND(nop),   KIND(one),   KIND(ones),  KIND(more),   KIND(stale),  KIND(late),
+    KIND(noflush), KIND(more1), KIND(more2), KIND(more3), KIND(zero1),  KIND(zero2),  KIND(zero3),
+    KIND(next1),   KIND(lost1), KIND(lost2), KIND(lost3), KIND(swap12), KIND(swap23),
+};
+
+/* Returns PV_NR_OPS if there is no such op. */
+static u32 find_op(const char *name, size_t len)
+{
+    u32 op = 0;
+
+    while (op < PV_NR_OPS && (strlen(pv_op_name(op)) != len || memcmp(pv_op_name(op), name, len)))
+        op++;
+    return op;
+}
+
+/* One of the kinds, or another op, with which this one exchanges its place. */
+const char *mutate(const char *what)
+{
+    u64 (*const *functions)(ARGUMENTS) = (void *)&pv_ops;
+    const char *colon = strchr(what, ':');
+    const u32 op = colon ? find_op(what, (size_t)(colon - what)) : PV_NR_OPS;
+    u32 other;
+
+    if (op == PV_NR_OPS)
+        return "wants OP:KIND, with an op of pv/ops.def";
+    right = functions[op];
+    for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
+        if (!strcmp(kinds[i].name, colon + 1)) {
+            pv_set_op(op, kinds[i].wrong);
+            return NULL;
+        }
+    other = find_op(colon + 1, strlen(colon + 1));
+    if (other == PV_NR_OPS)
+        return "knows no such KIND: test/mutants/mutate.c lists them";
+    pv_set_op(op, functions[other]);
+    pv_set_op(other, right);
+    return NULL;
+}

@@ -1,0 +1,19 @@
+/*
+ * What check=context puts in the place of the ops (test/ops/context.c), for the test that breaks
+ * each rule of pv/ops.def once.
+ */
+#ifndef TEST_CONTEXT_H
+#define TEST_CONTEXT_H
+
+#include "pv/pv.h"
+
+/* Each op in the wrapper that checks its caller and the state in which it returns. */
+extern const struct pv_ops context_checked;
+
+/*
+ * The ops that the wrappers call. Written: by check_ops, or by the test without check=context,
+ * before a wrapper is called; by the test, around a call of an op that no other thread uses.
+ */
+extern struct pv_ops context_real;
+
+#endif

@@ -1,0 +1,208 @@
+/* What each CPU has of its own: its timer, debug registers, local APIC, accounting of time. */
+#include "kernel/time.h"
+#include "kernel/trap.h"
+#include "lib/string.h"
+#include "pv/x86.h"
+#include "test/harness/cpus.h"
+
+/* Run fn on every CPU in turn, in a thread there. */
+static void on_each_cpu(void (*fn)(void *arg), void *arg)
+{
+    for_each_online_cpu (c) {
+        struct thread *t = thread_start("each", c->area.number, fn, arg);
+
+        if (EXPECT(t))
+            thread_join(t);
+    }
+}
+
+/* ---- Timers ------------------------------------------------------------------------------------
+ */
+
+/*
+ * The best of some tries, which a busy host does not spoil: rates that differ show in each. The
+ * kernel's own timers are not armed meanwhile, because they would wake this CPU, too.
+ */
+static u64 least_lateness(u64 delta)
+{
+    u64 least = ~0ull;
+
+    for (u32 i = 0; i < 100 && least >= delta / 2; i++) {
+        u64 deadline;
+
+        pv_irq_disable();
+        deadline = pv_clock_ns() + delta;
+        EXPECT_EQ(pv_timer_set(deadline), 0);
+        while (pv_clock_ns() < deadline) {
+            pv_safe_halt();
+            pv_irq_disable();
+        }
+        least = MIN(least, pv_clock_ns() - deadline);
+        pv_irq_enable();
+        timers_go_on();
+    }
+    return least;
+}
+
+static void expect_timer(void *arg)
+{
+    const u64 delta = 20 * NS_PER_MS, late = least_lateness(delta);
+
+    (void)arg;
+    print("# CPU %u: a timer of 20 ms is late by %llu ns\n", pv_this_cpu(),
+          (unsigned long long)late);
+    EXPECT(late < delta / 2);
+}
+
+TEST(each_cpu, timers_are_in_time, timer_set, setup_secondary_clock)
+{
+    on_each_cpu(expect_timer, NULL);
+}
+
+static void expect_steal_grows_slower_than_time(void *arg)
+{
+    const u64 begin = pv_clock_ns(), before = pv_steal_ns();
+
+    (void)arg;
+    sleep_until(begin + NS_PER_MS);
+    EXPECT(pv_steal_ns() >= before);
+    EXPECT(pv_steal_ns() - before <= pv_clock_ns() - begin);
+    EXPECT_EQ(pv_steal_ns() > 0, strcmp(pv_backend_name(), "native") != 0);
+}
+
+TEST(each_cpu, steal_clock_runs, steal_ns, setup_secondary_clock)
+{
+    on_each_cpu(expect_steal_grows_slower_than_time, NULL);
+}
+
+/* ---- Debug registers ---------------------------------------------------------------------------
+ */
+
+static u64 watched[PV_CPUS_MAX];
+static u32 hits[PV_CPUS_MAX];
+
+static bool count_hit(struct trap_frame *frame)
+{
+    (void)frame;
+    hits[pv_this_cpu()]++;
+    pv_set_debugreg(6, DR6_FIXED);
+    return true;
+}
+
+static void watch_here(void *arg)
+{
+    const u32 cpu = pv_this_cpu();
+
+    (void)arg;
+    INTERRUPTS_OFF
+    {
+        EXPECT_EQ(pv_set_debugreg(0, (u64)&watched[cpu]), 0);
+        EXPECT_EQ(pv_set_debugreg(7, cpu % 2 ? DR7_ENABLE(0) | DR7_WRITE_8(0) : DR7_FIXED), 0);
+    }
+}
+
+/* Twice, because the first #DB's return loads the register again. */
+static void write_watched(void *arg)
+{
+    const u32 cpu = pv_this_cpu();
+
+    (void)arg;
+    for (u32 i = 0; i < 2; i++)
+        for (u32 other = 0; other < PV_CPUS_MAX; other++)
+            WRITE_ONCE(watched[other], i);
+    EXPECT_EQ(hits[cpu], cpu % 2 ? 2 : 0);
+    EXPECT_EQ(pv_get_debugreg(7) & 3, cpu % 2 ? 1 : 0);
+    EXPECT_EQ(pv_get_debugreg(0), (u64)&watched[cpu]);
+}
+
+static void watch_nothing(void *arg)
+{
+    (void)arg;
+    INTERRUPTS_OFF
+    {
+        EXPECT_EQ(pv_set_debugreg(7, DR7_FIXED), 0);
+        EXPECT_EQ(pv_set_debugreg(0, 0), 0);
+    }
+}
+
+TEST(each_cpu, breakpoints_are_its_own, set_debugreg, get_debugreg)
+{
+    memset(hits, 0, sizeof(hits));
+    debug_hook = count_hit;
+    on_each_cpu(watch_here, NULL);
+    on_each_cpu(write_watched, NULL);
+    on_each_cpu(watch_nothing, NULL);
+    debug_hook = NULL;
+}
+
+/* ---- Local APICs -------------------------------------------------------------------------------
+ */
+
+enum { /* offsets, and what is there */
+       APIC_ID = 0x20,
+       APIC_TPR = 0x80,
+       APIC_SVR = 0xf0,
+       APIC_LVT_LINT0 = 0x350,
+       APIC_LVT_LINT1 = 0x360,
+       APIC_LVT_ERROR = 0x370,
+       SVR_ENABLE = 0x100,
+       LVT_MASKED = 0x10000,
+       LVT_MODE = 0x700,
+       LVT_NMI = 0x400,
+};
+
+static u32 apic(u32 offset)
+{
+    u32 value = 0;
+
+    EXPECT_EQ(pv_apic_read(offset, &value), 0);
+    return value;
+}
+
+static void expect_apic(void *arg)
+{
+    struct cpuid_regs r;
+
+    (void)arg;
+    pv_cpuid(1, 0, &r);
+    EXPECT_EQ(apic(APIC_ID) & 0xff, r.ebx >> 24);
+    EXPECT_EQ(apic(APIC_TPR), 0);
+    EXPECT_EQ(apic(APIC_SVR) & SVR_ENABLE, SVR_ENABLE);
+    EXPECT_EQ(apic(APIC_LVT_LINT0) & LVT_MASKED, LVT_MASKED);
+    EXPECT_EQ(apic(APIC_LVT_ERROR) & LVT_MASKED, LVT_MASKED);
+    EXPECT_EQ(apic(APIC_LVT_LINT1) & (LVT_MASKED | LVT_MODE), LVT_NMI);
+}
+
+static bool has_apic(void)
+{
+    struct pv_features f;
+
+    pv_cpu_features(&f);
+    return f.local_apic;
+}
+
+/* LINT1 is where a PC's NMI arrives; the other sources have no handler. */
+TEST(each_cpu, apic_takes_nmis_and_masks_the_rest, apic_read, irq_init)
+{
+    if (!has_apic())
+        SKIP("this platform gives no local APIC");
+    on_each_cpu(expect_apic, NULL);
+}
+
+/* Lines, not IPIs. */
+static void hold_back(void *arg)
+{
+    (void)arg;
+    EXPECT_EQ(pv_apic_write(APIC_TPR, 0xc0), 0);
+}
+
+/* A CPU that comes again does not find the task priority that it left. */
+TEST(each_cpu, apic_holds_nothing_back_after_a_new_start, apic_write)
+{
+    NEEDS_CPUS(2);
+    if (!has_apic())
+        SKIP("this platform gives no local APIC");
+    EXPECT_EQ(smp_call(1, hold_back, NULL), 0);
+    REQUIRE(smp_down(1) == 0 && smp_up(1) == 0);
+    on_each_cpu(expect_apic, NULL);
+}

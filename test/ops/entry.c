@@ -1,0 +1,333 @@
+/*
+ * The ways into the kernel and out of it: what the kernel runs with after each, which user mode
+ * must not decide, and frames that cannot be loaded.
+ */
+#include "kernel/irq.h"
+#include "kernel/trap.h"
+#include "lib/string.h"
+#include "mm/space.h"
+#include "pv/selectors.h"
+#include "pv/x86.h"
+#include "test/harness/cpus.h"
+#include "test/harness/sandbox.h"
+
+#define NON_CANONICAL 0x0000900000000000
+
+static bool on_xen_pv(void)
+{
+    return !strcmp(pv_backend_name(), "xen-pv");
+}
+
+/* ---- System calls with TF set ------------------------------------------------------------------
+ */
+
+/* The 32-bit pieces prepare registers first: this far in is the system call itself. */
+enum {
+    SYSCALL32_OFFSET = 5,
+    SYSENTER_OFFSET = 7,
+};
+
+/* Enters a piece with TF set, so that the first instruction there is the one that is stepped. */
+static void step_system_call(const char *piece, u64 offset, u64 cs, u64 vector)
+{
+    sandbox_prepare(piece);
+    sandbox.frame.rip += offset;
+    sandbox.frame.cs = cs;
+    sandbox.frame.rflags |= RFLAGS_TF;
+    sandbox.frame.rdx = 0x1234;
+    sandbox.frame.rcx = SANDBOX_SP;
+    sandbox_run(USER_BY_IRET);
+    EXPECT_EQ(sandbox.frame.vector, vector);
+    EXPECT(!sandbox.exit.refused);
+    EXPECT_EQ(sandbox.frame.rflags & RFLAGS_TF, RFLAGS_TF);
+}
+
+/*
+ * A step that is due after a system call does not keep it from being one, and is not the kernel's.
+ * User mode's %gs base differs from the kernel's, which must not be lost on the way.
+ */
+TEST(entry, system_call_with_a_step_due_is_one, syscall_init, iret)
+{
+    struct pv_features f;
+
+    pv_cpu_features(&f);
+    REQUIRE(sandbox_enter());
+    EXPECT_EQ(pv_write_user_gs_base(SANDBOX_DATA), 0);
+    step_system_call(user_code_syscall, 0, USER_CS, VECTOR_SYSCALL);
+    if (f.syscall32) {
+        step_system_call(user_code_syscall32, SYSCALL32_OFFSET, USER_CS32, VECTOR_SYSCALL32);
+    } else {
+        step_system_call(user_code_sysenter, SYSENTER_OFFSET, USER_CS32, VECTOR_SYSENTER);
+        EXPECT_EQ(sandbox.frame.rip, 0x1234);
+        EXPECT_EQ(sandbox.frame.rsp, SANDBOX_SP);
+    }
+    EXPECT_EQ(pv_read_user_gs_base(), SANDBOX_DATA);
+    EXPECT_EQ(pv_write_user_gs_base(0), 0);
+    sandbox_leave();
+}
+
+/* ---- Frames of the kernel that cannot be loaded ------------------------------------------------
+ */
+
+/*
+ * pv_iret to kernel mode faults like that to user mode: one exception, which a PV_TRY block takes,
+ * and the kernel's and the user's %gs bases are as before.
+ */
+TEST(entry, impossible_kernel_frames_end_in_an_exception, iret)
+{
+    const u64 cs = pv_kernel_cs(), ss = pv_kernel_ss();
+    const struct {
+        u64 rip, cs, ss;
+    } bad[] = {
+        {NON_CANONICAL, cs, ss},
+        {(u64)step_system_call, 0xfff0, ss},
+        {(u64)step_system_call, 0, ss},
+        {(u64)step_system_call, GDT_FIRST_FREE * 8, ss},
+        {(u64)step_system_call, cs, 0xfff0},
+    };
+    static u8 stack[2048] __aligned(16); /* where the exception may be pushed */
+    struct pv_cpu_area *const area = pv_this_area();
+
+    pv_irq_disable();
+    EXPECT_EQ(pv_write_user_gs_base(SANDBOX_DATA), 0);
+    for (u32 i = 0; i < ARRAY_SIZE(bad); i++) {
+        struct trap_frame frame = {.rip = bad[i].rip,
+                                   .cs = bad[i].cs,
+                                   .ss = bad[i].ss,
+                                   .rsp = (u64)(stack + sizeof(stack)),
+                                   .rflags = RFLAGS_FIXED};
+        struct fault f = {0};
+
+        PV_TRY(f)
+        {
+            pv_iret(&frame);
+        }
+        EXPECT(f.caught && f.vector < 32);
+        EXPECT(pv_this_area() == area);
+        EXPECT_EQ(pv_read_user_gs_base(), SANDBOX_DATA);
+        print("# kernel frame %u: %s, error %#llx\n", i, exception_name(f.vector),
+              (unsigned long long)f.error);
+    }
+    EXPECT_EQ(pv_write_user_gs_base(0), 0);
+    pv_irq_enable();
+}
+
+/* ---- NMIs ---------------------------------------------------------------------------------------
+ */
+
+/* Firmware, a chipset or a host may send one: the kernel counts it and continues. */
+TEST(entry, unexpected_nmi_is_counted, send_nmi)
+{
+    const u64 before = irq_unclaimed_nmis(), end = pv_clock_ns() + 10 * NS_PER_S;
+
+    EXPECT_EQ(pv_send_nmi(pv_this_cpu()), 0);
+    while (irq_unclaimed_nmis() == before && pv_clock_ns() < end)
+        barrier();
+    EXPECT_EQ(irq_unclaimed_nmis(), before + 1);
+}
+
+/* ---- Flags -------------------------------------------------------------------------------------
+ */
+
+#define HOSTILE (RFLAGS_AC | RFLAGS_DF | RFLAGS_NT)
+
+static u64 kernel_flags;
+
+/* Where the CPU lacks SMAP, AC means nothing in the kernel, and nothing clears it. */
+static u64 must_be_clear(void)
+{
+    struct pv_features f;
+
+    pv_cpu_features(&f);
+    return RFLAGS_DF | RFLAGS_NT | RFLAGS_TF | (f.smap || on_xen_pv() ? RFLAGS_AC : 0);
+}
+
+static void note_flags(const struct trap_frame *frame)
+{
+    (void)frame;
+    kernel_flags |= __builtin_ia32_readeflags_u64();
+}
+
+static bool note_flags_of_nmi(struct trap_frame *frame)
+{
+    note_flags(frame);
+    return true;
+}
+
+static void end_spin(struct timer *timer)
+{
+    (void)timer;
+    note_flags(NULL);
+    EXPECT_EQ(pv_send_nmi(pv_this_cpu()), 0);
+    SANDBOX_WORD(0)++;
+}
+
+static void run_with_flags(const char *piece, u64 cs, u64 flags, u64 vector)
+{
+    sandbox_prepare(piece);
+    sandbox.frame.cs = cs;
+    sandbox.frame.rflags |= flags;
+    sandbox.frame.rdi = SANDBOX_DATA;
+    kernel_flags = 0;
+    sandbox_run(USER_BY_IRET);
+    EXPECT_EQ(sandbox.frame.vector, vector);
+    EXPECT_EQ(kernel_flags & must_be_clear(), 0);
+    EXPECT_EQ(sandbox.frame.rflags & flags, flags);
+}
+
+TEST(entry, handlers_run_with_the_kernels_flags, trap_init, syscall_init, send_nmi, timer_set)
+{
+    struct timer timer = {0};
+    struct pv_features f;
+
+    pv_cpu_features(&f);
+    REQUIRE(sandbox_enter());
+    user_left_hook = note_flags;
+    nmi_hook = note_flags_of_nmi;
+    EXPECT_EQ(pv_write_idt_entry(0x80, 3), 0);
+    run_with_flags(user_code_undefined, USER_CS, HOSTILE, VECTOR_UD);
+    run_with_flags(user_code_add, USER_CS, HOSTILE | RFLAGS_TF, VECTOR_DB);
+    run_with_flags(user_code_syscall, USER_CS, HOSTILE, VECTOR_SYSCALL);
+    run_with_flags(user_code_int80, USER_CS, HOSTILE, 0x80);
+    run_with_flags(f.syscall32 ? user_code_syscall32 : user_code_sysenter, USER_CS32, HOSTILE,
+                   f.syscall32 ? VECTOR_SYSCALL32 : VECTOR_SYSENTER);
+    SANDBOX_WORD(0) = 0;
+    timer_start(&timer, pv_clock_ns() + NS_PER_MS, end_spin);
+    run_with_flags(user_code_spin, USER_CS, HOSTILE, VECTOR_SYSCALL);
+    EXPECT_EQ(pv_write_idt_entry(0x80, 0), 0);
+    user_left_hook = NULL;
+    nmi_hook = NULL;
+    sandbox_leave();
+}
+
+static bool has_run;
+
+static void note_flags_and_end(void *arg)
+{
+    (void)arg;
+    note_flags(NULL);
+    WRITE_ONCE(has_run, true);
+}
+
+/* A thread that is started while another one is preempted in its access of user memory has SMAP on.
+ */
+TEST(entry, access_of_user_memory_is_each_threads_own, user_access_begin, user_access_end)
+{
+    const u64 end = pv_clock_ns() + 20 * NS_PER_S;
+    struct thread *other;
+
+    kernel_flags = 0;
+    WRITE_ONCE(has_run, false);
+    other = thread_start("other", 0, note_flags_and_end, NULL);
+    REQUIRE(other);
+    pv_user_access_begin();
+    while (!READ_ONCE(has_run) && pv_clock_ns() < end)
+        barrier();
+    pv_user_access_end();
+    thread_join(other);
+    EXPECT(has_run);
+    EXPECT_EQ(kernel_flags & must_be_clear(), 0);
+}
+
+/* ---- Stacks and protection ---------------------------------------------------------------------
+ */
+
+/* The stack is gone: #PF cannot be pushed, and becomes #DF on a stack of its own. */
+TEST(entry, double_fault_has_a_stack_of_its_own, trap_init)
+{
+    struct fault f = {0};
+
+    if (on_xen_pv())
+        SKIP("a Xen PV guest sees no double fault: Xen ends the domain");
+    pv_irq_disable();
+    PV_TRY(f)
+    {
+        __asm__ volatile("movl $0x1000, %%esp\n\tpushq $0" : : : "memory");
+    }
+    pv_irq_enable();
+    EXPECT(f.caught);
+    EXPECT_EQ(f.vector, VECTOR_DF);
+}
+
+static bool read_faults(u64 va)
+{
+    struct fault f = {0};
+
+    PV_TRY(f)
+    {
+        (void)*(volatile u64 *)va;
+    }
+    return f.caught && f.vector == VECTOR_PF;
+}
+
+static bool call_faults(u64 va)
+{
+    struct fault f = {0};
+
+    PV_TRY(f)
+    {
+        __asm__ volatile("call *%0" : : "r"(va) : "memory");
+    }
+    return f.caught && f.vector == VECTOR_PF && f.rip == va;
+}
+
+/* The first instruction of each piece that is called here must not return to the kernel by itself.
+ */
+static void try_protection(void *arg)
+{
+    struct pv_features f;
+
+    pv_cpu_features(&f);
+    if (!EXPECT(sandbox_enter()))
+        return;
+    EXPECT_EQ(read_faults(SANDBOX_DATA), f.smap);
+    if (f.smep)
+        EXPECT(call_faults(sandbox_address(user_code_undefined)));
+    sandbox_prepare(user_code_sgdt);
+    sandbox.frame.rdi = SANDBOX_DATA;
+    sandbox_run(USER_BY_IRET);
+    if (f.umip)
+        EXPECT_EQ(sandbox.frame.vector, VECTOR_GP);
+    EXPECT(pv_read_cr4() == *(const u64 *)arg);
+    sandbox_leave();
+}
+
+TEST(entry, every_cpu_is_protected_from_user_memory, install_tables, cpu_up)
+{
+    u64 cr4 = pv_read_cr4();
+
+    for (u32 cpu = 0; cpu < smp_online_count(); cpu++) {
+        struct thread *t = thread_start("protection", cpu, try_protection, &cr4);
+
+        REQUIRE(t);
+        thread_join(t);
+    }
+}
+
+/* ---- user_run ----------------------------------------------------------------------------------
+ */
+
+static u32 switches_here;
+
+static void count_switch(struct thread *thread, bool has_come)
+{
+    (void)thread;
+    switches_here += has_come;
+}
+
+/* What a thread wants done at its switches, such as the load of its %fs base, survives a user_run.
+ */
+TEST(entry, user_run_gives_the_threads_switches_back)
+{
+    void (*const before)(struct thread *, bool) = this_thread()->on_switch;
+
+    REQUIRE(sandbox_enter());
+    this_thread()->on_switch = count_switch;
+    switches_here = 0;
+    sandbox_prepare(user_code_syscall);
+    sandbox_run(USER_BY_IRET);
+    EXPECT(this_thread()->on_switch == count_switch);
+    EXPECT_EQ(switches_here, 1);
+    this_thread()->on_switch = before;
+    sandbox_leave();
+}

@@ -1,0 +1,270 @@
+/*
+ * The last instructions of the kernel and its first ones, looked at one by one: what sysret and
+ * iret are executed with, where an emulator is more lenient than a CPU, and what an NMI does there.
+ */
+#include "boot/layout.h"
+#include "kernel/trap.h"
+#include "lib/string.h"
+#include "mm/space.h"
+#include "pv/selectors.h"
+#include "pv/x86.h"
+#include "test/harness/sandbox.h"
+#include "test/harness/step.h"
+#include "test/harness/test.h"
+
+static bool on_xen_pv(void)
+{
+    return !strcmp(pv_backend_name(), "xen-pv");
+}
+
+/* ---- Nothing that sysret cannot load reaches it ------------------------------------------------
+ */
+
+static struct {
+    u32 sysrets, irets, wrong;
+    u64 iopl; /* that user mode is to have */
+} seen;
+
+static bool is_code(u64 rip, const u8 *bytes, u32 length)
+{
+    return rip >= VIRT_BASE && !memcmp((const void *)rip, bytes, length);
+}
+
+/*
+ * sysret would fault in ring 0 with the user's stack for a rip beyond the lower half, and step
+ * itself for TF. Interrupts are disabled, because %gs is the user's.
+ */
+static void look_at_return(struct steps *steps, struct trap_frame *frame)
+{
+    static const u8 sysretq[] = {0x48, 0x0f, 0x07}, iretq[] = {0x48, 0xcf};
+    const bool is_sysret = is_code(frame->rip, sysretq, sizeof(sysretq));
+
+    if (is_sysret) {
+        seen.sysrets++;
+        seen.wrong += frame->rcx >> 47 != 0 || (frame->r11 & (RFLAGS_TF | RFLAGS_RF)) ||
+                      (frame->r11 & RFLAGS_IOPL) != seen.iopl;
+    }
+    if (is_sysret || is_code(frame->rip, iretq, sizeof(iretq))) {
+        seen.irets += !is_sysret;
+        seen.wrong += (frame->rflags & RFLAGS_IF) != 0;
+        steps->over = true;
+    }
+}
+
+static void go_to_user(void *arg)
+{
+    sandbox_run(*(enum user_entry *)arg);
+}
+
+static void step_to_user(u64 rip, u64 flags)
+{
+    enum user_entry entry = USER_BY_SYSRET;
+    struct steps steps = {.between = look_at_return};
+
+    sandbox_prepare(user_code_syscall);
+    if (rip)
+        sandbox.frame.rip = rip;
+    sandbox.frame.rflags |= flags;
+    step_through(&steps, go_to_user, &entry);
+}
+
+TEST(entry, sysret_gets_what_it_can_load, sysret, set_iopl)
+{
+    static const u64 rips[] = {0x800000000000,     0x7ffffffff000,     0x1000000000000,
+                               0xffff800000000000, 0xffffffffffffffff, 0x8000000000000000};
+
+    if (on_xen_pv())
+        SKIP("a Xen PV guest executes no sysret");
+    REQUIRE(sandbox_enter());
+    memset(&seen, 0, sizeof(seen));
+    step_to_user(0, 0);
+    EXPECT_EQ(seen.sysrets, 1);
+    for (u32 i = 0; i < ARRAY_SIZE(rips); i++)
+        step_to_user(rips[i], 0);
+    step_to_user(0, RFLAGS_TF);
+    step_to_user(0, RFLAGS_RF);
+    EXPECT_EQ(pv_set_iopl(0), 0);
+    step_to_user(0, RFLAGS_IOPL);
+    EXPECT_EQ(pv_set_iopl(3), 0);
+    seen.iopl = RFLAGS_IOPL;
+    step_to_user(0, 0);
+    EXPECT_EQ(pv_set_iopl(0), 0);
+    EXPECT(seen.irets >= ARRAY_SIZE(rips) - 1 + 2);
+    EXPECT_EQ(seen.wrong, 0);
+    sandbox_leave();
+}
+
+/* ---- A step after sysret is user mode's first instruction --------------------------------------
+ */
+
+TEST(entry, single_step_traps_after_one_instruction, iret, sysret)
+{
+    REQUIRE(sandbox_enter());
+    for (u32 way = 0; way < 2; way++) {
+        sandbox_prepare(user_code_add);
+        sandbox.frame.rflags |= RFLAGS_TF;
+        sandbox_run(way ? USER_BY_SYSRET : USER_BY_IRET);
+        EXPECT_EQ(sandbox.frame.vector, VECTOR_DB);
+        EXPECT_EQ(sandbox.frame.rip, sandbox_address(user_code_add) + 4);
+    }
+    sandbox_leave();
+}
+
+/* ---- sysenter of 64-bit code -------------------------------------------------------------------
+ */
+
+/* The frame has the lower halves: user mode's own convention, which is one of 32 bits. */
+TEST(entry, sysenter_of_64_bit_code_keeps_lower_halves, syscall_init)
+{
+    struct pv_features f;
+
+    pv_cpu_features(&f);
+    if (f.syscall32)
+        SKIP("this CPU has no sysenter in 64-bit mode");
+    REQUIRE(sandbox_enter());
+    sandbox_prepare(user_code_sysenter64);
+    sandbox.frame.rdx = 0xfedcba9800001234;
+    sandbox.frame.rcx = 0x1111222200005678;
+    sandbox_run(USER_BY_IRET);
+    EXPECT_EQ(sandbox.frame.vector, VECTOR_SYSENTER);
+    EXPECT_EQ(sandbox.frame.rip, 0x1234);
+    EXPECT_EQ(sandbox.frame.rsp, 0x5678);
+    sandbox_leave();
+}
+
+/* ---- Only a page fault has an address ----------------------------------------------------------
+ */
+
+TEST(entry, fault_address_is_a_page_faults, trap_init)
+{
+    REQUIRE(sandbox_enter());
+    sandbox_prepare(user_code_read);
+    sandbox.frame.rdi = 0x3008;
+    sandbox_run(USER_BY_IRET);
+    EXPECT_EQ(sandbox.frame.vector, VECTOR_PF);
+    EXPECT_EQ(sandbox.exit.fault_address, 0x3008);
+    sandbox_prepare(user_code_undefined);
+    sandbox_run(USER_BY_IRET);
+    EXPECT_EQ(sandbox.frame.vector, VECTOR_UD);
+    EXPECT_EQ(sandbox.exit.fault_address, 0);
+    sandbox_leave();
+}
+
+/* ---- Ports at both ends ------------------------------------------------------------------------
+ */
+
+static u64 vector_of_port(u32 port)
+{
+    sandbox_prepare(user_code_in);
+    sandbox.frame.rdx = port;
+    sandbox_run(USER_BY_IRET);
+    return sandbox.frame.vector;
+}
+
+/* The bitmap reaches up to the last port, and no further than it says. */
+TEST(entry, io_bitmap_has_all_ports, set_io_bitmap)
+{
+    static const u32 ports[] = {0, 7, 8, 0x71, 65527, 65528, 65535};
+    static u8 bitmap[8192];
+
+    REQUIRE(sandbox_enter());
+    for (u32 i = 0; i < ARRAY_SIZE(ports); i++) {
+        memset(bitmap, 0xff, sizeof(bitmap));
+        bitmap[ports[i] / 8] &= (u8) ~(1 << ports[i] % 8);
+        EXPECT_EQ(pv_set_io_bitmap(bitmap, 65536), 0);
+        EXPECT_EQ(vector_of_port(ports[i]), VECTOR_SYSCALL);
+        EXPECT_EQ(vector_of_port(ports[i] ^ 1), VECTOR_GP);
+    }
+    EXPECT_EQ(pv_set_io_bitmap(NULL, 0), 0);
+    sandbox_leave();
+}
+
+/* ---- NMIs at each instruction of the way to user mode ------------------------------------------
+ */
+
+static u32 nmis;
+
+static bool count_nmi(struct trap_frame *frame)
+{
+    (void)frame;
+    nmis++;
+    return true;
+}
+
+static void send_nmi_here(struct steps *steps, struct trap_frame *frame)
+{
+    (void)frame;
+    if (steps->count < 4000)
+        EXPECT_EQ(pv_send_nmi(pv_this_cpu()), 0);
+}
+
+/*
+ * With user bases of %gs that share a half with the kernel's: which of the two is loaded must not
+ * be told by a part of it. An NMI at each step finds %gs exchanged and not.
+ */
+TEST(entry, nmi_at_each_instruction_keeps_both_gs_bases, iret, sysret, send_nmi, write_user_gs_base)
+{
+    const u64 area = (u64)pv_this_area(), limit = pv_this_area()->stack_limit;
+    const u64 bases[] = {0, SANDBOX_DATA, (u32)area, area & 0x00007fff00000000};
+
+    REQUIRE(limit && sandbox_enter());
+    nmi_hook = count_nmi;
+    for (u32 i = 0; i < 2 * ARRAY_SIZE(bases); i++) {
+        enum user_entry entry = i % 2 ? USER_BY_SYSRET : USER_BY_IRET;
+        struct steps steps = {.between = send_nmi_here};
+
+        nmis = 0;
+        EXPECT_EQ(pv_write_user_gs_base(bases[i / 2]), 0);
+        sandbox_prepare(user_code_syscall);
+        sandbox.frame.rbx = 0x1234567;
+        step_through(&steps, go_to_user, &entry);
+        EXPECT_EQ(sandbox.frame.vector, VECTOR_SYSCALL);
+        EXPECT_EQ(sandbox.frame.rbx, 0x1234567);
+        EXPECT_EQ((u64)pv_this_area(), area);
+        EXPECT_EQ(pv_this_area()->stack_limit, limit);
+        EXPECT_EQ(pv_read_user_gs_base(), bases[i / 2]);
+        EXPECT(nmis > 10);
+    }
+    EXPECT_EQ(pv_write_user_gs_base(0), 0);
+    nmi_hook = NULL;
+    sandbox_leave();
+}
+
+/* ---- Isolated vectors --------------------------------------------------------------------------
+ */
+
+/* The kernel's %gs base is on top of each stack of its own: #DB, NMI, #DF and #MC find it. */
+static void raise_isolated(u32 which, struct fault *f)
+{
+    PV_TRY(*f)
+    switch (which) {
+    case 1:
+        __asm__ volatile("int $1");
+        break;
+    case 8:
+        __asm__ volatile("int $8");
+        break;
+    case 18:
+        __asm__ volatile("int $18");
+        break;
+    }
+}
+
+TEST(entry, every_stack_of_its_own_has_the_kernels_gs_base, write_kernel_gs_base, trap_init)
+{
+    static const u32 vectors[] = {1, 8, 18};
+    struct pv_cpu_area *const area = pv_this_area();
+
+    if (on_xen_pv())
+        SKIP("a Xen PV guest has one stack, and its gates are Xen's");
+    for (u32 i = 0; i < ARRAY_SIZE(vectors); i++) {
+        struct fault f = {0};
+
+        pv_irq_disable();
+        raise_isolated(vectors[i], &f);
+        pv_irq_enable();
+        EXPECT(f.caught);
+        EXPECT_EQ(f.vector, vectors[i]);
+        EXPECT(pv_this_area() == area);
+    }
+}

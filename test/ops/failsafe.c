@@ -1,0 +1,175 @@
+/*
+ * Xen PV's failsafe callback: Xen cannot load a segment register when it lets a vCPU run again. A
+ * test brings it about by a selector whose descriptor it takes away, and by another vCPU that wants
+ * the same physical CPU.
+ */
+#include "kernel/trap.h"
+#include "lib/string.h"
+#include "pv/selectors.h"
+#include "pv/x86.h"
+#include "test/harness/cpus.h"
+#include "test/harness/sandbox.h"
+
+#define TLS_SELECTOR (GDT_TLS * 8 + 3)
+#define WAIT_NS      (3 * NS_PER_S)
+
+u64 wait_with_patterns(const bool *flag); /* test/harness/registers.S */
+
+static const u64 tls[3] = {DESCRIPTOR_USER_DATA, 0, 0}, no_tls[3];
+
+static u32 failsafes;
+static bool over, stop_busy;
+static u64 failsafe_cs;
+
+static bool note_failsafe(struct trap_frame *frame)
+{
+    failsafes++;
+    failsafe_cs = frame->cs;
+    if (from_user(frame))
+        SANDBOX_WORD(0)++;
+    WRITE_ONCE(over, true);
+    return true;
+}
+
+static void give_up(struct timer *timer)
+{
+    (void)timer;
+    WRITE_ONCE(over, true);
+}
+
+static void keep_busy(void *arg)
+{
+    (void)arg;
+    while (!READ_ONCE(stop_busy))
+        barrier();
+}
+
+/* The kernel itself has the selector in %es. No register but that may change. */
+static void wait_in_kernel(void)
+{
+    struct timer timer = {0};
+    u64 changed;
+    u16 es;
+
+    INTERRUPTS_OFF
+    {
+        EXPECT_EQ(pv_load_tls(tls), 0);
+        __asm__ volatile("movl %0, %%es" : : "r"(TLS_SELECTOR));
+        EXPECT_EQ(pv_load_tls(no_tls), 0);
+    }
+    over = false;
+    timer_start(&timer, pv_clock_ns() + WAIT_NS, give_up);
+    changed = wait_with_patterns(&over);
+    timer_stop(&timer);
+    __asm__ volatile("movl %%es, %k0\n\tmovl %k1, %%es" : "=&r"(es) : "r"(0));
+    EXPECT_EQ(changed, 0);
+    if (failsafes) {
+        EXPECT_EQ(es & ~3, 0);
+        EXPECT_EQ(failsafe_cs & 3, 0);
+    }
+}
+
+/* User mode has been interrupted after it loaded the selector: now the descriptor goes. */
+static void take_tls_away(struct timer *timer)
+{
+    if (irq_frame() && from_user(irq_frame()) && SANDBOX_WORD(1))
+        EXPECT_EQ(pv_load_tls(no_tls), 0);
+    else if (!READ_ONCE(over))
+        timer_start(timer, pv_clock_ns() + NS_PER_MS, take_tls_away);
+}
+
+static void end_spin(struct timer *timer)
+{
+    (void)timer;
+    SANDBOX_WORD(0)++;
+}
+
+/* Ends by ud2, which leaves rcx and r11 alone, where a system call would not. */
+static void wait_in_user_mode(void)
+{
+    struct timer away = {0}, end = {0};
+    struct trap_frame to;
+
+    REQUIRE(sandbox_enter());
+    EXPECT_EQ(pv_load_tls(tls), 0);
+    over = false;
+    SANDBOX_WORD(0) = 0;
+    sandbox_prepare(user_code_spin_with_es);
+    for (u32 i = 0; i < 15; i++)
+        sandbox.words[i] = 0x0101010101010101ull * (i + 1);
+    sandbox.frame.rdi = SANDBOX_DATA;
+    sandbox.frame.rsi = 0;
+    sandbox.frame.rdx = TLS_SELECTOR;
+    to = sandbox.frame;
+    timer_start(&away, pv_clock_ns() + NS_PER_MS, take_tls_away);
+    timer_start(&end, pv_clock_ns() + WAIT_NS, end_spin);
+    sandbox_run(USER_BY_IRET);
+    timer_stop(&away);
+    timer_stop(&end);
+    EXPECT_EQ(pv_load_tls(no_tls), 0);
+    EXPECT_EQ(sandbox.frame.vector, VECTOR_UD);
+    if (failsafes) {
+        EXPECT_EQ(sandbox.frame.rdx & ~3ull, 0);
+        EXPECT_EQ(failsafe_cs & 3, 3);
+    }
+    to.rdx = sandbox.frame.rdx;
+    for (u32 i = 0; i < 15; i++)
+        EXPECT_EQ(sandbox.words[i], ((union sandbox_regs){.frame = to}).words[i]);
+    EXPECT_EQ(sandbox.frame.rsp, to.rsp);
+    __asm__ volatile("movl %0, %%es" : : "r"(0));
+    sandbox_leave();
+}
+
+/*
+ * Run wait on this CPU while all others are busy. If Xen let another vCPU run on this one's
+ * physical CPU in the meantime, the callback has come. Busy vCPUs that share a physical CPU take
+ * half of the time from each other at least; without sharing, Xen's own work takes a small part
+ * only.
+ */
+static void expect_failsafe(void (*wait)(void))
+{
+    const u64 stolen = pv_steal_ns(), begin = pv_clock_ns();
+    struct crew crew;
+
+    if (strcmp(pv_backend_name(), "xen-pv"))
+        SKIP("only Xen PV has a failsafe callback");
+    NEEDS_CPUS(2);
+    failsafes = 0;
+    WRITE_ONCE(stop_busy, false);
+    failsafe_hook = note_failsafe;
+    crew_start(&crew, 1, smp_online_count(), keep_busy, NULL, 0);
+    wait();
+    WRITE_ONCE(stop_busy, true);
+    crew_join(&crew);
+    failsafe_hook = NULL;
+    if (!failsafes && (pv_steal_ns() - stolen) * 4 < pv_clock_ns() - begin)
+        SKIP("each vCPU has a physical CPU of its own: Xen never takes one away");
+    EXPECT(failsafes > 0);
+}
+
+TEST(failsafe, kernel_continues_with_a_null_selector, load_tls, syscall_init)
+{
+    expect_failsafe(wait_in_kernel);
+}
+
+TEST(failsafe, user_mode_continues_with_a_null_selector, load_tls, syscall_init, iret)
+{
+    expect_failsafe(wait_in_user_mode);
+}
+
+/* A PV_TRY block takes exceptions, and a failsafe callback is not an exception. */
+static void wait_in_a_try_block(void)
+{
+    struct fault f = {0};
+
+    PV_TRY(f)
+    {
+        wait_in_kernel();
+    }
+    EXPECT(!f.caught);
+}
+
+TEST(failsafe, try_blocks_do_not_take_it, load_tls, syscall_init)
+{
+    expect_failsafe(wait_in_a_try_block);
+}

@@ -1,0 +1,492 @@
+/* Class 3 of the ops: whole tables and roots, and what the kernel's own tables protect. */
+#include "boot/layout.h"
+#include "kernel/time.h"
+#include "lib/format.h"
+#include "test/harness/cpus.h"
+#include "test/harness/mm_util.h"
+
+extern const struct pv_guards _guards_start[], _guards_end[];
+extern const char _text_start[], _rodata_start[], _image_end[], boot_stack[];
+
+static bool on_xen_pv(void)
+{
+    return !strcmp(pv_backend_name(), "xen-pv");
+}
+
+/*
+ * A plain store of value to an announced table is refused where the direct map says so: on Xen PV
+ * always.
+ */
+static void expect_table_guarded(u64 *slot, u64 value)
+{
+    const u64 before = READ_ONCE(*slot);
+    struct mm_mapping m = {0};
+    struct fault f = {0};
+
+    EXPECT(mm_query(&mm_kernel, (u64)slot, &m));
+    if (on_xen_pv())
+        EXPECT_EQ(m.prot & MM_WRITE, 0);
+    EXPECT_EQ(try_write((u64)slot, value, &f), (m.prot & MM_WRITE) != 0);
+    if (!f.caught) {
+        *slot = before;
+    } else {
+        EXPECT_EQ(f.vector, VECTOR_PF);
+        EXPECT_EQ(f.error & 3, 3);
+        EXPECT_EQ(f.address, slot);
+    }
+    EXPECT_EQ(READ_ONCE(*slot), before);
+}
+
+TEST(mmu, announced_tables_take_no_plain_stores, announce_table, release_table)
+{
+    const u64 free = frames_free();
+    const pfn_t pfn = marked_frame(0x77);
+    pfn_t table;
+    u64 *slot;
+
+    REQUIRE(pfn.n != NO_PFN);
+    REQUIRE(mm_map(&mm_kernel, TEST_VA, pfn, 1, 0) == 0); /* announces tables */
+    slot = mm_slot(&mm_kernel, TEST_VA, 1);
+    REQUIRE(slot);
+    table = va_to_pfn(slot);
+    /*
+     * Xen lets dom0 store to a table of level 1 if it likes the value (docs/facts.md); a writable
+     * mapping of the table itself it never likes.
+     */
+    expect_table_guarded(slot, pv_make_pte(pte_value(table, PTE_PRESENT | PTE_WRITE)).raw);
+    for (int level = 2; level <= PT_LEVELS; level++)
+        expect_table_guarded(mm_slot(&mm_kernel, TEST_VA, level),
+                             *mm_slot(&mm_kernel, TEST_VA, level));
+    EXPECT_EQ(mm_unmap(&mm_kernel, TEST_VA, 1), 0); /* releases them */
+    EXPECT_EQ(frame_get(table)->state, FRAME_FREE);
+    memset(pfn_to_va(table), 0x5a, PAGE_SIZE);
+    frame_free(pfn, 0);
+    EXPECT_EQ(frames_free(), free);
+}
+
+/* One table linked twice shows its pages at two addresses: a change of one entry of each level. */
+static void expect_alias(struct mm_space *s, int level, u64 mark)
+{
+    const u64 other = USER_VA + pt_span(level);
+    u64 *from = mm_slot(s, USER_VA, level), *to = from + 1;
+    u64 value = 0;
+
+    REQUIRE(from && !*to);
+    INTERRUPTS_OFF
+    {
+        switch (level) {
+        case 2:
+            pv_set_pmd((pmd_t *)to, pv_make_pmd(pv_pmd_val(*(pmd_t *)from)));
+            break;
+        case 3:
+            pv_set_pud((pud_t *)to, pv_make_pud(pv_pud_val(*(pud_t *)from)));
+            break;
+        default:
+            pv_set_pgd((pgd_t *)to, pv_make_pgd(pv_pgd_val(*(pgd_t *)from)));
+            break;
+        }
+        EXPECT_EQ(copy_from_user(&value, other, sizeof(value)), 0);
+        EXPECT_EQ(value, mark);
+        switch (level) {
+        case 2:
+            pv_set_pmd((pmd_t *)to, (pmd_t){0});
+            break;
+        case 3:
+            pv_set_pud((pud_t *)to, (pud_t){0});
+            break;
+        default:
+            pv_set_pgd((pgd_t *)to, (pgd_t){0});
+            break;
+        }
+        pv_flush_tlb_user();
+    }
+    EXPECT_EQ(copy_from_user(&value, other, sizeof(value)), -EFAULT);
+    EXPECT_EQ(copy_from_user(&value, USER_VA, sizeof(value)), 0);
+}
+
+/* Where user mode has a root of its own, in the frame behind, a change of one is a change of both.
+ */
+static void expect_second_root(struct mm_space *s, pfn_t pfn)
+{
+    const u64 far = 77ull << 39;
+    const u64 *first = pfn_to_va(s->root), *second = first + PT_ENTRIES;
+
+    if (mm_traits.root_pages < 2)
+        return;
+    EXPECT_EQ(mm_map(s, far, pfn, 1, 0), 0);
+    EXPECT(first[77] && second[77] == first[77]);
+    EXPECT_EQ(second[0], first[0]);
+    EXPECT_EQ(second[pt_index(VIRT_BASE, PT_LEVELS)], 0); /* nothing of the kernel's */
+    EXPECT_EQ(mm_unmap(s, far, 1), 0);
+    EXPECT(!first[77] && !second[77]);
+}
+
+TEST(mmu, entries_of_the_upper_levels, set_pmd, set_pud, set_pgd)
+{
+    const u64 free = frames_free();
+    const pfn_t pfn = marked_frame(0x4444);
+    struct mm_space s;
+
+    REQUIRE(pfn.n != NO_PFN);
+    REQUIRE(mm_space_create(&s) == 0);
+    REQUIRE(mm_map(&s, USER_VA, pfn, 1, MM_WRITE) == 0);
+    REQUIRE(mm_space_activate(&s) == 0);
+    for (int level = 2; level <= PT_LEVELS; level++)
+        expect_alias(&s, level, 0x4444);
+    expect_second_root(&s, pfn);
+    REQUIRE(mm_space_activate(&mm_kernel) == 0);
+    EXPECT_EQ(mm_space_destroy(&s), 0);
+    frame_free(pfn, 0);
+    EXPECT_EQ(frames_free(), free);
+}
+
+/* No translation of the old root's lower half may be left. */
+TEST(mmu, roots_are_switched, read_cr3, write_cr3, pin_root, unpin_root)
+{
+    const pfn_t a = marked_frame(0xaaaa), b = marked_frame(0xbbbb);
+    struct mm_space first, second;
+    u64 value = 0;
+
+    EXPECT_EQ(pv_read_cr3().n, mm_kernel.root.n);
+    REQUIRE(mm_space_create(&first) == 0 && mm_space_create(&second) == 0);
+    REQUIRE(mm_map(&first, USER_VA, a, 1, 0) == 0 && mm_map(&second, USER_VA, b, 1, 0) == 0);
+    for (int i = 0; i < 3; i++) {
+        REQUIRE(mm_space_activate(&first) == 0);
+        EXPECT_EQ(pv_read_cr3().n, first.root.n);
+        EXPECT(!copy_from_user(&value, USER_VA, 8) && value == 0xaaaa);
+        REQUIRE(mm_space_activate(&second) == 0);
+        EXPECT_EQ(pv_read_cr3().n, second.root.n);
+        EXPECT(!copy_from_user(&value, USER_VA, 8) && value == 0xbbbb);
+        REQUIRE(mm_space_activate(&mm_kernel) == 0);
+        EXPECT_EQ(copy_from_user(&value, USER_VA, 8), -EFAULT);
+    }
+    EXPECT_EQ(mm_space_destroy(&first), 0);
+    EXPECT_EQ(mm_space_destroy(&second), 0);
+    frame_free(a, 0);
+    frame_free(b, 0);
+}
+
+/* What another CPU does: it stays in a space until this one has looked. */
+static struct visit {
+    struct mm_space space;
+    pfn_t root;
+    int error;
+    bool there, seen;
+} visit;
+
+static void visit_space(void *arg)
+{
+    (void)arg;
+    visit.error = mm_space_activate(&visit.space);
+    visit.root = pv_read_cr3();
+    __atomic_store_n(&visit.there, true, __ATOMIC_SEQ_CST);
+    while (!__atomic_load_n(&visit.seen, __ATOMIC_SEQ_CST))
+        barrier();
+    visit.error |= mm_space_activate(&mm_kernel);
+}
+
+TEST(mmu, each_cpu_has_its_own_root, read_cr3, write_cr3)
+{
+    struct thread *visitor;
+    pfn_t mine;
+
+    NEEDS_CPUS(2);
+    visit.there = visit.seen = false;
+    REQUIRE(mm_space_create(&visit.space) == 0);
+    visitor = thread_start("visitor", 1, visit_space, NULL);
+    REQUIRE(visitor);
+    while (!__atomic_load_n(&visit.there, __ATOMIC_SEQ_CST))
+        barrier();
+    mine = pv_read_cr3();
+    __atomic_store_n(&visit.seen, true, __ATOMIC_SEQ_CST);
+    thread_join(visitor);
+    EXPECT_EQ(visit.error, 0);
+    EXPECT_EQ(visit.root.n, visit.space.root.n);
+    EXPECT_EQ(mine.n, mm_kernel.root.n);
+    EXPECT_EQ(mm_space_destroy(&visit.space), 0);
+}
+
+/* Not the first entry of its table at any level: Xen PV has looked at others when it refuses. */
+#define ALIASED_VA ((1ull << 39) + GIB(1) + MIB(2) + PAGE_SIZE)
+
+/*
+ * A table of the tree is mapped writable elsewhere: Xen PV refuses to pin it and changes nothing;
+ * natively nobody looks. Without the alias it works.
+ */
+TEST(mmu, tree_with_a_writable_alias, pin_root)
+{
+    const u64 free = frames_free();
+    const pfn_t pfn = marked_frame(0x5555);
+    struct mm_space s;
+    pfn_t table;
+    int error;
+
+    REQUIRE(pfn.n != NO_PFN && mm_space_create(&s) == 0);
+    REQUIRE(mm_map(&s, ALIASED_VA, pfn, 1, 0) == 0);
+    table = va_to_pfn(mm_slot(&s, ALIASED_VA, 1));
+    EXPECT_EQ(mm_map(&mm_kernel, TEST_VA, table, 1, MM_WRITE), -EINVAL); /* mm/ itself refuses */
+    INTERRUPTS_OFF
+    {
+        pv_set_fixmap(FIX_TEST, pte_value(table, PTE_PRESENT | PTE_WRITE | PTE_NX));
+        error = pv_pin_root(s.root);
+        EXPECT_EQ(error, on_xen_pv() ? -EINVAL : 0);
+        if (!error)
+            pv_unpin_root(s.root);
+        *(volatile u64 *)fixmap_va(FIX_TEST) = 0; /* plain memory still, by both ways */
+        *(volatile u64 *)pfn_to_va(table) = 0;
+        pv_set_fixmap(FIX_TEST, 0);
+        EXPECT_EQ(pv_pin_root(s.root), 0);
+        pv_unpin_root(s.root);
+    }
+    EXPECT_EQ(mm_space_destroy(&s), 0);
+    frame_free(pfn, 0);
+    EXPECT_EQ(frames_free(), free);
+}
+
+static bool execute_faults(u64 va)
+{
+    struct fault f = {0};
+
+    PV_TRY(f)
+    {
+        __asm__ volatile("call *%0" : : "r"(va) : "memory");
+    }
+    return f.caught && f.vector == VECTOR_PF && f.rip == va;
+}
+
+/* Nothing is writable and executable, by any of its addresses; this test's own data is code if it
+ * may be. */
+TEST(mmu, kernel_tables_protect_the_image, install_tables)
+{
+    static u8 ret_in_data[16] = {0xc3};
+    static const u8 ret_in_rodata[16] = {0xc3};
+    struct fault f = {0};
+
+    EXPECT(!try_write((u64)_text_start, 0, &f) && f.vector == VECTOR_PF);
+    EXPECT(!try_write((u64)_rodata_start, 0, &f) && f.vector == VECTOR_PF);
+    EXPECT(!try_write(DIRECT_MAP + (u64)_text_start - VIRT_BASE, 0, &f) && f.vector == VECTOR_PF);
+    EXPECT(!try_write(DIRECT_MAP + (u64)_rodata_start - VIRT_BASE, 0, &f));
+    if (!nx_bit())
+        SKIP("this CPU has no NX: all that is mapped can be executed");
+    EXPECT(execute_faults((u64)ret_in_data));
+    EXPECT(execute_faults((u64)ret_in_rodata));
+    EXPECT(execute_faults(DIRECT_MAP + (u64)ret_in_data - VIRT_BASE));
+    EXPECT(execute_faults(DIRECT_MAP + (u64)_text_start - VIRT_BASE));
+}
+
+TEST(mmu, kernel_tables_map_no_more_than_they_say, mmu_init, early_map, install_tables)
+{
+    struct fault f = {0};
+    u64 value;
+
+    EXPECT(!try_read((u64)_text_start - VIRT_BASE, &value, &f)); /* no identity map */
+    EXPECT(!try_read(VIRT_BASE, &value, &f));
+    EXPECT(!try_read((u64)_image_end + PAGE_SIZE, &value, &f));
+    EXPECT(!try_read((u64)boot_stack - 8, &value, &f) && f.vector == VECTOR_PF);
+    EXPECT(_guards_end - _guards_start >= 2);
+    for (const struct pv_guards *g = _guards_start; g < _guards_end; g++)
+        for (u64 i = 0, guard = g->first; i < g->count; i++, guard += g->stride) {
+            EXPECT(!try_read(guard, &value, &f));
+            EXPECT(!try_read(guard + PAGE_SIZE - 8, &value, &f));
+            EXPECT(try_read(guard + PAGE_SIZE, &value, &f)); /* the stack */
+        }
+    EXPECT(!try_read(VMAP_BASE, &value, &f));
+    EXPECT_EQ(mm_traits.root_pages, on_xen_pv() ? 2 : 1);
+    EXPECT(mm_traits.leaf_levels & 2);
+    /* The direct map shows the frames that early_map has filled. */
+    EXPECT_EQ(((u64 *)pfn_to_va(mm_kernel.root))[pt_index(VIRT_BASE, PT_LEVELS)] & PTE_PRESENT, 1);
+}
+
+/* User pages are for user code: where the CPU has SMAP, only this way; where it has not, any. */
+TEST(mmu, user_pages_only_between_begin_and_end, user_access_begin, user_access_end)
+{
+    const pfn_t pfn = marked_frame(0x6666);
+    struct pv_features features;
+    struct fault f = {0};
+    struct mm_space s;
+    u64 value = 0;
+
+    pv_cpu_features(&features);
+    REQUIRE(pfn.n != NO_PFN && mm_space_create(&s) == 0);
+    REQUIRE(mm_map(&s, USER_VA, pfn, 1, MM_WRITE | MM_EXEC) == 0);
+    REQUIRE(mm_space_activate(&s) == 0);
+    pv_user_access_begin();
+    EXPECT(try_read(USER_VA, &value, &f) && value == 0x6666);
+    pv_user_access_end();
+    EXPECT_EQ(try_read(USER_VA, &value, &f), !features.smap);
+    if (f.caught)
+        EXPECT_EQ(f.error & 5, 1); /* a protected page, the kernel's access */
+    EXPECT_EQ(mm_space_activate(&mm_kernel), 0);
+    EXPECT_EQ(mm_space_destroy(&s), 0);
+    frame_free(pfn, 0);
+}
+
+/* A page table mapped writable: Xen refuses, the op ends in a panic that names the frame, nothing
+ * has changed. */
+TEST(mmu, refused_entries_are_told_with_the_frame, set_pte)
+{
+    const u64 value = pte_value(mm_kernel.root, PTE_PRESENT | PTE_WRITE | PTE_NX);
+    const pfn_t pfn = marked_frame(0x7777);
+    char frame[32];
+    pte_t *slot;
+
+    if (!on_xen_pv())
+        SKIP("the hardware looks at no entry before it walks it");
+    REQUIRE(pfn.n != NO_PFN && mm_map(&mm_kernel, TEST_VA, pfn, 1, 0) == 0);
+    slot = (pte_t *)mm_slot(&mm_kernel, TEST_VA, 1);
+    INTERRUPTS_OFF
+    {
+        PANICS("set entry")
+        pv_set_pte(slot, pv_make_pte(value));
+    }
+    ksnprintf(frame, sizeof(frame), "*frame %llx,*", (unsigned long long)mm_kernel.root.n);
+    EXPECT(glob_match(frame, caught_panic));
+    EXPECT_EQ(*(volatile u64 *)TEST_VA, 0x7777);
+    EXPECT_EQ(mm_unmap(&mm_kernel, TEST_VA, 1), 0);
+    frame_free(pfn, 0);
+}
+
+/* SMEP: what user code may execute, the kernel may not. Xen PV's kernel runs where user code does.
+ */
+TEST(mmu, user_pages_are_not_the_kernels_to_execute, install_tables)
+{
+    const pfn_t pfn = marked_frame(0xc3c3c3c3c3c3c3c3); /* ret */
+    struct pv_features features;
+    struct mm_space s;
+
+    pv_cpu_features(&features);
+    REQUIRE(pfn.n != NO_PFN && mm_space_create(&s) == 0);
+    REQUIRE(mm_map(&s, USER_VA, pfn, 1, MM_EXEC) == 0);
+    REQUIRE(mm_map(&s, USER_VA + PAGE_SIZE, pfn, 1, 0) == 0);
+    REQUIRE(mm_space_activate(&s) == 0);
+    EXPECT_EQ(execute_faults(USER_VA), features.smep);
+    EXPECT_EQ(execute_faults(USER_VA + PAGE_SIZE), features.smep || features.nx);
+    EXPECT_EQ(mm_space_activate(&mm_kernel), 0);
+    EXPECT_EQ(mm_space_destroy(&s), 0);
+    frame_free(pfn, 0);
+}
+
+static s64 adjust(pfn_t first, u64 count, bool give)
+{
+    s64 adjusted = 0;
+
+    INTERRUPTS_OFF
+    adjusted = pv_balloon_adjust(first, count, give);
+    return adjusted;
+}
+
+/* Take count frames back; the hypervisor may have memory for some of them later only. */
+static u64 take_back(pfn_t first, u64 count)
+{
+    struct time_limit limit = time_limit(NS_PER_S);
+    u64 taken = 0;
+
+    while (taken < count && !time_limit_reached(&limit)) {
+        const s64 more = adjust(PFN(first.n + taken), count - taken, false);
+
+        if (!EXPECT(more >= 0 && (u64)more <= count - taken))
+            break;
+        taken += (u64)more;
+    }
+    return taken;
+}
+
+TEST(mmu, balloon_gives_and_takes, balloon_adjust)
+{
+    const pfn_t first = frame_alloc(5, 0, FRAME_KERNEL);
+    volatile u64 *const kept = pfn_to_va(PFN(first.n + 16));
+    s64 given;
+
+    REQUIRE(first.n != NO_PFN);
+    *kept = 0x1616;
+    given = adjust(first, 16, true);
+    if (given == -ENODEV) {
+        frame_free(first, 5);
+        EXPECT_EQ(adjust(first, 1, false), -ENODEV);
+        SKIP("no hypervisor to give memory to");
+    }
+    EXPECT_EQ(*kept, 0x1616);
+    if (on_xen_pv()) {
+        EXPECT_EQ(pv_pfn_to_mfn(first).n, MFN_INVALID.n);
+        EXPECT_EQ(pv_make_pte(pte_value(first, PTE_PRESENT)).raw, 0);
+    }
+    REQUIRE(given == 16 && take_back(first, 16) == 16); /* else none is used */
+    for (u64 i = 0; i < 16; i++) {
+        volatile u64 *word = pfn_to_va(PFN(first.n + i));
+
+        *word = i;
+        EXPECT_EQ(*word, i);
+        EXPECT_EQ(pv_mfn_to_pfn(pv_pfn_to_mfn(PFN(first.n + i))).n, first.n + i);
+    }
+    EXPECT_EQ(*kept, 0x1616);
+    frame_free(first, 5);
+}
+
+TEST(mmu, frames_in_a_row_in_the_machine, make_contiguous)
+{
+    const u64 free = frames_free();
+    const pfn_t first = frame_alloc_contiguous(4, 32);
+    u64 mfn;
+
+    REQUIRE(first.n != NO_PFN);
+    mfn = pv_pfn_to_mfn(first).n;
+    for (u64 i = 0; i < 16; i++) {
+        volatile u64 *word = pfn_to_va(PFN(first.n + i));
+
+        EXPECT_EQ(pv_pfn_to_mfn(PFN(first.n + i)).n, mfn + i);
+        EXPECT_EQ(pv_mfn_to_pfn(MFN(mfn + i)).n, first.n + i);
+        *word = i;
+        EXPECT_EQ(*word, i);
+    }
+    EXPECT(mfn + 16 <= GIB(4) >> PAGE_SHIFT);
+    frame_free(first, 4);
+    EXPECT_EQ(frames_free(), free);
+}
+
+/* Natively nothing is moved: the op only says whether the frames lie below the limit, their end
+ * included. */
+TEST(mmu, frames_above_the_limit_are_told, make_contiguous)
+{
+    const u64 limit = GIB(4) >> PAGE_SHIFT;
+
+    if (on_xen_pv())
+        SKIP("Xen exchanges frames of RAM, and no others");
+    INTERRUPTS_OFF
+    {
+        EXPECT_EQ(pv_make_contiguous(PFN(limit - 8), 3, 32), 0);
+        EXPECT_EQ(pv_make_contiguous(PFN(limit - 7), 3, 32), -EINVAL);
+        EXPECT_EQ(pv_make_contiguous(PFN(limit - 8), 4, 32), -EINVAL);
+        EXPECT_EQ(pv_make_contiguous(PFN(limit - 8), 3, 31), -EINVAL);
+        EXPECT_EQ(pv_make_contiguous(PFN(limit), 3, 33), 0);
+    }
+}
+
+/* Xen exchanges frames: first they are out of order, by the way in which they came back from it. */
+TEST(mmu, frames_are_exchanged_for_a_row, make_contiguous, balloon_adjust)
+{
+    const pfn_t first = frame_alloc(2, 0, FRAME_KERNEL), second = PFN(first.n + 1);
+    const u64 beyond = pv_pfn_to_mfn(PFN(first.n + 2)).n;
+    u64 mfn;
+
+    REQUIRE(first.n != NO_PFN);
+    if (!on_xen_pv()) {
+        frame_free(first, 2);
+        SKIP("frames are where they are");
+    }
+    REQUIRE(adjust(first, 2, true) == 2);
+    REQUIRE(take_back(first, 1) == 1 && take_back(second, 1) == 1);
+    print("# frames %llx and %llx\n", (unsigned long long)pv_pfn_to_mfn(first).n,
+          (unsigned long long)pv_pfn_to_mfn(second).n);
+    INTERRUPTS_OFF
+    {
+        EXPECT_EQ(pv_make_contiguous(first, 1, 32), 0);
+        mfn = pv_pfn_to_mfn(first).n;
+        EXPECT_EQ(pv_pfn_to_mfn(second).n, mfn + 1);
+        EXPECT_EQ(pv_pfn_to_mfn(PFN(first.n + 2)).n, beyond);
+        /* Below 8 KiB Xen has nothing to give. */
+        EXPECT_EQ(pv_make_contiguous(first, 1, 13), -ENOMEM);
+    }
+    EXPECT_EQ(pv_pfn_to_mfn(first).n, mfn);
+    EXPECT_EQ(pv_pfn_to_mfn(PFN(first.n + 2)).n, beyond);
+    frame_free(first, 2);
+}

@@ -1,0 +1,183 @@
+/*
+ * What the contract promises of ops that a handler may call, and of ops whose caller may be
+ * preempted and moved (pv/ops.def): the op is stepped through (test/harness/step.h), and at each
+ * instruction a handler calls its class, another thread does, or the caller is looked at.
+ */
+#include "lib/string.h"
+#include "test/harness/cpus.h"
+#include "test/harness/step.h"
+
+/* ---- A clock whose factors are those of one CPU ------------------------------------------------
+ */
+
+#define OPCODE_RDTSC 0x310f
+#define SITE_PREFIX  0x2e /* lengthens an instruction to the length of its site */
+
+static u32 readings, movable;
+
+static void look_at_rdtsc(struct steps *steps, struct trap_frame *frame)
+{
+    const u8 *code = (const u8 *)frame->rip;
+    u16 opcode;
+
+    (void)steps;
+    while (*code == SITE_PREFIX)
+        code++;
+    memcpy(&opcode, code, sizeof(opcode));
+    if (opcode != OPCODE_RDTSC)
+        return;
+    readings++;
+    movable += step_may_yield(frame);
+}
+
+static void read_clock(void *arg)
+{
+    (void)arg;
+    pv_clock_ns();
+}
+
+/* Two CPUs' TSCs need not agree: Xen says of each what its TSC means. */
+TEST(nested, clock_reads_the_tsc_of_the_cpu_whose_record_it_has, clock_ns)
+{
+    struct steps steps = {.between = look_at_rdtsc};
+
+    if (!strcmp(pv_backend_name(), "native"))
+        SKIP("one factor for all CPUs");
+    readings = movable = 0;
+    step_through(&steps, read_clock, NULL);
+    EXPECT(readings);
+    EXPECT_EQ(movable, 0);
+}
+
+/* ---- An IPI that an NMI's handler sends while another is being sent ----------------------------
+ */
+
+static struct {
+    u32 at; /* the instruction before which the handler sends */
+    u32 counts[PV_CPUS_MAX];
+    u32 nmis_sent, nmis;
+} ipi;
+
+static void count_ipi(void)
+{
+    __atomic_fetch_add(&ipi.counts[pv_this_cpu()], 1, __ATOMIC_SEQ_CST);
+}
+
+static bool count_nmi(struct trap_frame *frame)
+{
+    (void)frame;
+    ipi.nmis++;
+    return true;
+}
+
+static void send_nmi_here(struct steps *steps, struct trap_frame *frame)
+{
+    (void)frame;
+    if (steps->count != ipi.at)
+        return;
+    ipi.nmis_sent++;
+    pv_send_nmi(pv_this_cpu());
+}
+
+static void send_ipi_there(void *arg)
+{
+    (void)arg;
+    pv_send_ipi(1, PV_IPI_STOP);
+}
+
+static bool is_counted(u32 cpu, u32 wanted)
+{
+    const u64 end = pv_clock_ns() + 10 * NS_PER_S;
+
+    while (READ_ONCE(ipi.counts[cpu]) < wanted && pv_clock_ns() < end)
+        barrier();
+    return READ_ONCE(ipi.counts[cpu]) == wanted;
+}
+
+TEST(nested, ipi_arrives_although_an_nmi_handler_sends_another, send_ipi, send_nmi, apic_icr)
+{
+    struct steps steps = {.between = send_nmi_here};
+    trap_hook *const others = nmi_hook;
+
+    NEEDS_CPUS(2);
+    memset(&ipi, 0, sizeof(ipi));
+    irq_set_ipi_handler(PV_IPI_STOP, count_ipi);
+    nmi_hook = count_nmi;
+    do {
+        step_through(&steps, send_ipi_there, NULL);
+        if (!EXPECT(is_counted(1, ipi.at + 1)))
+            break;
+        ipi.at++;
+    } while (steps.count >= ipi.at);
+    spin(NS_PER_MS);
+    EXPECT_EQ(ipi.counts[0], 0);
+    EXPECT(ipi.nmis_sent > 3);
+    EXPECT_EQ(ipi.nmis, ipi.nmis_sent);
+    print("# an NMI at each of %u instructions of send_ipi\n", ipi.nmis_sent);
+    nmi_hook = others;
+    irq_set_ipi_handler(PV_IPI_STOP, NULL);
+}
+
+/* ---- A byte that two threads read -------------------------------------------------------------
+ */
+
+enum {
+    COM1 = 0x3f8,
+    UART_MCR = COM1 + 4,
+    UART_LSR = COM1 + 5,
+    MCR_DTR_RTS = 0x03,
+    MCR_OUT2 = 0x08,
+    MCR_LOOP = 0x10, /* what is sent is received (PC16550D data sheet, MCR) */
+};
+
+static struct {
+    u32 at;
+    int first, second; /* what the threads read */
+} reads;
+
+static void read_too(struct steps *steps, struct trap_frame *frame)
+{
+    if (steps->count >= reads.at && step_may_yield(frame) && reads.second == -2)
+        reads.second = pv_console_read();
+}
+
+static void read_byte(void *arg)
+{
+    (void)arg;
+    reads.first = pv_console_read();
+}
+
+/* Nothing is printed before the loop is open again. */
+static u32 step_a_read(u8 byte)
+{
+    struct steps steps = {.between = read_too};
+
+    reads.first = reads.second = -2;
+    pv_port_out(UART_MCR, 1, MCR_DTR_RTS | MCR_OUT2 | MCR_LOOP);
+    pv_port_out(COM1, 1, byte);
+    step_through(&steps, read_byte, NULL);
+    if (reads.second == -2)
+        reads.second = pv_console_read();
+    pv_port_out(UART_MCR, 1, MCR_DTR_RTS | MCR_OUT2);
+    return steps.count;
+}
+
+TEST(nested, byte_of_the_console_is_read_by_one_of_two_threads, console_read)
+{
+    u32 status = 0, count;
+
+    if (strcmp(pv_backend_name(), "native"))
+        SKIP("the hypervisor reads for us");
+    if (pv_port_in(UART_LSR, 1, &status) || status == 0xff)
+        SKIP("no UART at COM1");
+    EXPECT_EQ(pv_console_read(), -1);
+    reads.at = 0;
+    do {
+        count = step_a_read((u8)('A' + reads.at % 26));
+        EXPECT_EQ(MIN(reads.first, reads.second), -1);
+        EXPECT_EQ(MAX(reads.first, reads.second), 'A' + reads.at % 26);
+        reads.at++;
+    } while (count >= reads.at);
+    EXPECT(reads.at > 3);
+    EXPECT_EQ(pv_console_read(), -1);
+}

@@ -1,0 +1,151 @@
+/* Class 1 of the ops: setup. */
+#include "kernel/trap.h"
+#include "lib/string.h"
+#include "pv/pv.h"
+#include "test/harness/test.h"
+
+TEST(setup, backend_is_the_expected_one, early_init)
+{
+    static const struct {
+        const char *platform, *backend;
+    } expected[] = {
+        {"qemu", "native"},   {"microvm", "native"},  {"grub", "native"},     {"uefi", "native"},
+        {"xen-pv", "xen-pv"}, {"xen-grub", "xen-pv"}, {"xen-pvh", "xen-pvh"}, {"bochs", "native"},
+    };
+
+    if (!cmdline.platform[0])
+        SKIP("nobody said platform=");
+    if (cmdline.pv[0])
+        SKIP("pv=%s forces one", cmdline.pv);
+    for (size_t i = 0; i < ARRAY_SIZE(expected); i++)
+        if (!strcmp(expected[i].platform, cmdline.platform)) {
+            EXPECT(!strcmp(expected[i].backend, pv_backend_name()));
+            return;
+        }
+    EXPECT(!"platform= names a platform that this test knows");
+}
+
+TEST(setup, banner_says_what_this_is, banner)
+{
+    char text[64], cut[6] = "?????";
+
+    memset(text, '\n', sizeof(text));
+    pv_banner(text, sizeof(text));
+    REQUIRE(strnlen(text, sizeof(text)) < sizeof(text));
+    EXPECT(strlen(text) >= 4);
+    EXPECT(!strchr(text, '\n'));
+    EXPECT(!strchr(text, '%')); /* a conversion that printf's formatting does not know */
+    EXPECT_EQ(glob_match("Xen ?*", text), glob_match("xen*", pv_backend_name()));
+    pv_banner(cut, sizeof(cut) - 1);
+    EXPECT(!strncmp(cut, text, 4) && !cut[4]);
+}
+
+/* Waits for a line of input and stores it without its end, cut to cap bytes with the NUL. */
+static void read_line(char *line, size_t cap)
+{
+    size_t len = 0;
+
+    for (;;) {
+        int c = pv_console_read();
+
+        if (c == '\n' || c == '\r')
+            break;
+        if (c >= 0 && len + 1 < cap)
+            line[len++] = (char)c;
+    }
+    line[len] = '\0';
+}
+
+/* Whoever started this run with echo= types the word when asked. */
+TEST(setup, console_round_trip, console_write, console_read)
+{
+    char line[CMDLINE_VALUE_MAX];
+
+    if (!cmdline.echo[0])
+        SKIP("nobody promised to type (echo=)");
+    print("paravane: echo %s\n", cmdline.echo);
+    read_line(line, sizeof(line));
+    if (!EXPECT(!strcmp(line, cmdline.echo)))
+        print("# came back as \"%s\"\n", line);
+    EXPECT(pv_console_read() == -1 || pv_console_read() == -1);
+}
+
+/* One byte more and this test's result does not begin with a word that the runner knows. */
+TEST(setup, console_takes_as_many_bytes_as_told, console_write)
+{
+    pv_console_write("# a line of 20 bytes\nnot ok", 21);
+    pv_console_write("not ok", 0);
+}
+
+TEST(setup, tsc_moves_forward, read_tsc)
+{
+    u64 before = pv_read_tsc();
+
+    EXPECT(before > boot_entry_tsc);
+    for (int i = 0; i < 1000; i++) {
+        u64 after = pv_read_tsc();
+
+        REQUIRE(after >= before);
+        before = after;
+    }
+    EXPECT(before > boot_entry_tsc + 1000);
+}
+
+static bool inner_block_takes(void)
+{
+    struct fault inner = {0};
+
+    PV_TRY(inner)
+    {
+        __asm__ volatile("ud2");
+    }
+    return inner.caught;
+}
+
+TEST(setup, exceptions_arrive_and_can_be_survived, trap_init)
+{
+    struct fault fault = {0};
+    volatile int after = 0;
+
+    PV_TRY(fault)
+    {
+        __asm__ volatile("ud2");
+        after = 1;
+    }
+    EXPECT(fault.caught);
+    EXPECT_EQ(after, 0);
+    EXPECT_EQ(fault.vector, VECTOR_UD);
+
+    PV_TRY(fault)
+    {
+        *(volatile u32 *)0xffffff7fdead0004 = 1;
+        after = 1;
+    }
+    EXPECT(fault.caught);
+    EXPECT_EQ(fault.vector, VECTOR_PF);
+    EXPECT_EQ(fault.address, 0xffffff7fdead0004);
+    EXPECT_EQ(fault.error & 3, 2);
+    EXPECT_EQ(after, 0);
+
+    PV_TRY(fault)
+    {
+        after = 1;
+    }
+    EXPECT(!fault.caught);
+    EXPECT_EQ(after, 1);
+
+    PV_TRY(fault)
+    {
+        after = inner_block_takes() ? 2 : 3;
+        __asm__ volatile("ud2");
+    }
+    EXPECT(fault.caught);
+    EXPECT_EQ(after, 2);
+}
+
+/* Every run ends by this op; the runner compares its status with the verdict, and injected faults
+ * use it too. */
+TEST(setup, shutdown_is_how_this_run_ends, shutdown, halt)
+{
+    EXPECT(pv_ops.setup.shutdown && pv_ops.cpu.halt);
+}

@@ -1,0 +1,421 @@
+/* Class 1's time: clocks, the timer, and the end of all time. */
+#include "kernel/irq.h"
+#include "kernel/lifecycle.h"
+#include "kernel/smp.h"
+#include "kernel/time.h"
+#include "lib/string.h"
+#include "test/harness/lines.h"
+
+SOAK_TEST(time, clock_never_goes_back, clock_ns)
+{
+    struct storm storm = {.normal = 1000000};
+    const u64 begin = pv_clock_ns();
+    u64 before = begin;
+    u32 moved = 0;
+
+    while (storm_goes_on(&storm)) {
+        const u64 now = pv_clock_ns();
+
+        REQUIRE(now >= before);
+        moved += now > before;
+        before = now;
+    }
+    EXPECT(moved > storm.done / 100);
+    print("# %u reads of the clock, %llu ns each\n", storm.done,
+          (unsigned long long)((before - begin) / storm.done));
+}
+
+/* What is read is the time of the reading: it is later than a segment of the TSC that lies before
+ * it, which nobody interrupts by a reading of his own. */
+TEST(time, clock_reads_are_fresh, clock_ns)
+{
+    const u64 tsc = pv_read_tsc(), begin = pv_clock_ns();
+    u64 ticks, ns, before, later;
+
+    spin(NS_PER_MS);
+    ns = pv_clock_ns() - begin;
+    ticks = pv_read_tsc() - tsc; /* which took ns at least */
+    pv_irq_disable();
+    pv_clock_ns();
+    before = pv_clock_ns();
+    for (const u64 start = pv_read_tsc(); pv_read_tsc() - start < ticks;)
+        barrier();
+    later = pv_clock_ns();
+    pv_irq_enable();
+    EXPECT(later - before >= ns / 2);
+}
+
+/* An hour that passes between two looks, because the clock jumped or nothing ran, counts as a look.
+ */
+TEST(time, limit_counts_looks_and_no_jumps)
+{
+    struct time_limit limit = time_limit(10 * LOOK_MAX_NS);
+    const u64 begin = pv_clock_ns();
+
+    for (u32 i = 1; i <= 10; i++) {
+        limit.last -= 3600 * NS_PER_S;
+        EXPECT_EQ(time_limit_reached(&limit), i == 10);
+    }
+    EXPECT(time_limit_reached(&limit));
+    limit = time_limit(NS_PER_MS);
+    while (!time_limit_reached(&limit))
+        __builtin_ia32_pause();
+    EXPECT(pv_clock_ns() - begin >= NS_PER_MS);
+}
+
+TEST(time, clock_source_is_told, clock_source)
+{
+    EXPECT(!strncmp(pv_clock_source(), "TSC, ", 5) || !strncmp(pv_clock_source(), "Xen's ", 6));
+    print("# clock: %s\n", pv_clock_source());
+}
+
+/* How many thousandths of a TSC tick a nanosecond of the clock has, while spinning or halted. */
+static u64 ticks_per_ns(bool halted)
+{
+    const u64 tsc = pv_read_tsc(), begin = pv_clock_ns(), end = begin + 5 * NS_PER_MS;
+
+    if (halted)
+        sleep_until(end);
+    else
+        spin(5 * NS_PER_MS);
+    return (pv_read_tsc() - tsc) * 1000 / (pv_clock_ns() - begin);
+}
+
+/*
+ * Against the TSC, which the clock may or may not be made of. A host that stops between two reads
+ * spoils a measurement, not all of them.
+ */
+TEST(time, clock_runs_on_in_halt, clock_ns, safe_halt)
+{
+    bool agree = false;
+
+    for (int tries = 0; tries < 20 && !agree; tries++) {
+        const u64 spinning = ticks_per_ns(false), halted = ticks_per_ns(true);
+
+        agree = halted > spinning - spinning / 20 && halted < spinning + spinning / 20;
+    }
+    EXPECT(agree);
+}
+
+/* Waits up to ns for one more call of the callback. */
+static bool timer_came(u64 before, u64 ns)
+{
+    const u64 end = pv_clock_ns() + ns;
+
+    while (READ_ONCE(irq_counts.timers) == before && pv_clock_ns() < end)
+        barrier();
+    return READ_ONCE(irq_counts.timers) != before;
+}
+
+static int set_timer(u64 deadline)
+{
+    int error;
+
+    pv_irq_disable();
+    error = pv_timer_set(deadline);
+    pv_irq_enable();
+    return error;
+}
+
+static void stop_timer(void)
+{
+    pv_irq_disable();
+    pv_timer_stop();
+    pv_irq_enable();
+}
+
+/* Arms the timer so far ahead, or farther where the host lets that pass meanwhile: the deadline. */
+static u64 arm_ahead(u64 ns)
+{
+    u64 deadline;
+    int error;
+
+    do {
+        deadline = pv_clock_ns() + ns;
+        error = set_timer(deadline);
+        ns *= 2;
+    } while (error && ns < 1000 * NS_PER_S);
+    EXPECT_EQ(error, 0);
+    return deadline;
+}
+
+/* What is armed and ended before its deadline does not come. */
+static void end_in_time(void (*end)(void))
+{
+    u64 ns = 20 * NS_PER_MS, deadline, before;
+
+    do {
+        deadline = arm_ahead(ns);
+        end();
+        before = READ_ONCE(irq_counts.timers);
+        ns *= 2;
+    } while (pv_clock_ns() >= deadline && ns < 1000 * NS_PER_S);
+    spin(deadline - pv_clock_ns());
+    EXPECT(!timer_came(before, 10 * NS_PER_MS));
+}
+
+static void set_past_deadline(void)
+{
+    EXPECT_EQ(set_timer(1), -ETIME);
+}
+
+TEST(time, past_deadline_is_refused, timer_set)
+{
+    u64 before;
+
+    stop_timer();
+    before = READ_ONCE(irq_counts.timers);
+    EXPECT_EQ(set_timer(pv_clock_ns()), -ETIME);
+    EXPECT_EQ(set_timer(pv_clock_ns() - NS_PER_MS), -ETIME);
+    EXPECT_EQ(set_timer(1), -ETIME);
+    EXPECT_EQ(set_timer(0), -ETIME);
+    EXPECT(!timer_came(before, 2 * NS_PER_MS));
+    end_in_time(set_past_deadline);
+    timers_go_on();
+}
+
+TEST(time, deadline_comes_once_and_can_be_replaced, timer_set, timer_stop, time_init)
+{
+    u64 before = READ_ONCE(irq_counts.timers);
+
+    EXPECT_EQ(set_timer(pv_clock_ns() + 86400 * NS_PER_S), 0);
+    arm_ahead(NS_PER_MS);
+    EXPECT(timer_came(before, 60 * NS_PER_S));
+    before = READ_ONCE(irq_counts.timers);
+    EXPECT(!timer_came(before, 3 * NS_PER_MS));
+    timers_go_on();
+}
+
+TEST(time, stopped_timer_does_not_come, timer_stop)
+{
+    end_in_time(stop_timer);
+    timers_go_on();
+}
+
+TEST(time, farthest_deadline_is_accepted, timer_set, timer_stop)
+{
+    const u64 before = READ_ONCE(irq_counts.timers);
+
+    EXPECT_EQ(set_timer(~0ull), 0);
+    EXPECT(!timer_came(before, NS_PER_MS));
+    stop_timer();
+    timers_go_on();
+}
+
+#define NR_TIMERS 32
+
+static u64 fired_at[NR_TIMERS];
+static u32 nr_fired, disorder;
+
+static void on_ordered(struct timer *timer)
+{
+    disorder += pv_clock_ns() < timer->deadline;
+    disorder += nr_fired && fired_at[nr_fired - 1] > timer->deadline;
+    fired_at[nr_fired] = timer->deadline;
+    WRITE_ONCE(nr_fired, nr_fired + 1);
+}
+
+static struct timer timers[NR_TIMERS];
+
+static void on_turn(struct timer *timer)
+{
+    disorder += timer != &timers[nr_fired];
+    WRITE_ONCE(nr_fired, nr_fired + 1);
+}
+
+/* Starts them in disorder; when that took so long that the first is due already, begins anew. */
+static u64 start_timers(void)
+{
+    for (;;) {
+        const u64 begin = pv_clock_ns() + 10 * NS_PER_MS;
+
+        nr_fired = disorder = 0;
+        for (u32 i = 0; i < NR_TIMERS; i++)
+            timer_start(&timers[i], begin + (i * 13 + 5) % NR_TIMERS * 100 * NS_PER_US, on_ordered);
+        if (!READ_ONCE(nr_fired))
+            return begin;
+        for (u32 i = 0; i < NR_TIMERS; i++)
+            timer_stop(&timers[i]);
+    }
+}
+
+TEST(time, timers_fire_in_order, timer_set, clock_ns)
+{
+    const u64 begin = start_timers();
+
+    sleep_until(begin + NR_TIMERS * 100 * NS_PER_US);
+    EXPECT_EQ(READ_ONCE(nr_fired), NR_TIMERS);
+    EXPECT_EQ(disorder, 0);
+    for (u32 i = 0; i < NR_TIMERS; i++)
+        EXPECT(!timers[i].queued && !timer_stop(&timers[i]));
+}
+
+/* Those of one deadline fire as they were started. */
+TEST(time, timers_of_one_deadline_fire_in_turn, timer_set)
+{
+    const u64 deadline = pv_clock_ns() + 5 * NS_PER_MS;
+
+    nr_fired = disorder = 0;
+    for (u32 i = 0; i < 4; i++)
+        timer_start(&timers[i], deadline, on_turn);
+    sleep_until(deadline + 1);
+    EXPECT_EQ(READ_ONCE(nr_fired), 4);
+    EXPECT_EQ(disorder, 0);
+}
+
+/* A timer that is started while it runs has its last deadline only. */
+TEST(time, timer_that_is_started_again_fires_once, timer_set)
+{
+    const u64 begin = pv_clock_ns();
+
+    nr_fired = disorder = 0;
+    timer_start(&timers[1], begin + 3600 * NS_PER_S, on_turn);
+    timer_start(&timers[0], begin + 5400 * NS_PER_S, on_turn);
+    timer_start(&timers[1], begin + 7200 * NS_PER_S, on_turn); /* it comes after the other now */
+    EXPECT(timer_stop(&timers[0]));
+    EXPECT(timer_stop(&timers[1]));
+    EXPECT(!timer_stop(&timers[1]));
+    timer_start(&timers[0], begin + 3600 * NS_PER_S, on_turn);
+    timer_start(&timers[0], begin + NS_PER_MS, on_turn);
+    sleep_until(begin + 2 * NS_PER_MS);
+    EXPECT_EQ(READ_ONCE(nr_fired), 1);
+    EXPECT_EQ(disorder, 0);
+    EXPECT(!timer_stop(&timers[0]));
+}
+
+static void on_nothing(struct timer *timer)
+{
+    disorder += timer == &timers[1];
+}
+
+TEST(time, stopped_timer_leaves_the_others, timer_set)
+{
+    const u64 begin = pv_clock_ns() + 20 * NS_PER_MS;
+
+    disorder = 0;
+    for (u32 i = 0; i < 3; i++)
+        timer_start(&timers[i], begin + i * NS_PER_MS, on_nothing);
+    if (!timer_stop(&timers[1]))
+        disorder = 0; /* the host slept: it had fired */
+    sleep_until(begin + 3 * NS_PER_MS);
+    EXPECT_EQ(disorder, 0);
+    EXPECT(!timers[0].queued && !timers[1].queued && !timers[2].queued);
+}
+
+/* A timer that is late when it is started fires before timer_start returns; and may start others.
+ */
+static u32 chain, nesting, deepest;
+
+static void on_chain(struct timer *timer)
+{
+    nesting++;
+    deepest = MAX(deepest, nesting);
+    if (++chain < 5)
+        timer_start(timer, timer->deadline, on_chain);
+    nesting--;
+}
+
+TEST(time, late_timer_fires_at_once, timer_set)
+{
+    struct timer timer = {0};
+
+    chain = nesting = deepest = 0;
+    timer_start(&timer, pv_clock_ns() - 1, on_chain);
+    EXPECT_EQ(chain, 5);
+    EXPECT_EQ(deepest, 1); /* each fires after the one that has started it */
+}
+
+/*
+ * How late: the clock at the callback against the deadline. Printed, not judged, except that a
+ * timer and a clock whose rates differ would show even in the best of them, which a busy host does
+ * not spoil.
+ */
+static u64 came_at;
+
+static void on_measured(struct timer *timer)
+{
+    (void)timer;
+    WRITE_ONCE(came_at, pv_clock_ns());
+}
+
+static u64 measure_lateness(const char *how, u32 shots, u64 delta, bool halt)
+{
+    u64 least = ~0ull, most = 0, sum = 0;
+
+    for (u32 i = 0; i < shots; i++) {
+        struct timer timer = {0};
+        const u64 deadline = pv_clock_ns() + delta;
+        u64 late;
+
+        WRITE_ONCE(came_at, 0);
+        timer_start(&timer, deadline, on_measured);
+        if (halt)
+            sleep_until(deadline + 1);
+        while (!READ_ONCE(came_at))
+            barrier();
+        late = came_at - deadline;
+        least = MIN(least, late);
+        most = MAX(most, late);
+        sum += late;
+    }
+    print("# timer, %s, %llu us ahead: late by %llu ns at least, %llu on average, %llu at most\n",
+          how, (unsigned long long)(delta / NS_PER_US), (unsigned long long)least,
+          (unsigned long long)(sum / shots), (unsigned long long)most);
+    return least;
+}
+
+TEST(time, timer_error, timer_set, clock_ns, safe_halt)
+{
+    u64 least = ~0ull;
+
+    measure_lateness("spinning", 100, NS_PER_MS, false);
+    measure_lateness("halted", 100, NS_PER_MS, true);
+    for (int tries = 0; tries < 50 && least >= 10 * NS_PER_MS; tries++)
+        least = measure_lateness("spinning", 10, 20 * NS_PER_MS, false);
+    EXPECT(least < 10 * NS_PER_MS);
+}
+
+/* A CPU that had to wait cannot have waited longer than there was time. */
+TEST(time, steal_clock_never_falls, steal_ns)
+{
+    const u64 begin = pv_clock_ns(), stolen = pv_steal_ns();
+    u64 before = stolen;
+
+    for (int i = 0; i < 10000; i++) {
+        const u64 now = pv_steal_ns();
+
+        REQUIRE(now >= before);
+        before = now;
+    }
+    sleep_until(pv_clock_ns() + 2 * NS_PER_MS);
+    before = pv_steal_ns();
+    EXPECT(before >= stolen);
+    EXPECT(before < 86400 * NS_PER_S); /* this CPU is not a day old */
+    EXPECT(before - stolen <= pv_clock_ns() - begin);
+    EXPECT_EQ(before > 0, strcmp(pv_backend_name(), "native") != 0);
+    print("# stolen since this CPU was made: %llu ns\n", (unsigned long long)before);
+}
+
+static bool is_xen(void)
+{
+    return glob_match("xen*", pv_backend_name());
+}
+
+TEST(time, suspend_is_refused_where_it_cannot_be, suspend)
+{
+    const struct lifecycle before = lifecycle;
+    const u64 flags = pv_save_fl();
+    int error;
+
+    pv_irq_disable();
+    error = pv_suspend();
+    pv_restore_fl(flags);
+    if (error >= 0) {
+        EXPECT_EQ(lifecycle.suspends, before.suspends + 1);
+        EXPECT_EQ(lifecycle.resumes, before.resumes + 1);
+        return;
+    }
+    EXPECT_EQ(error, !is_xen() ? -ENODEV : smp_online_count() > 1 ? -EBUSY : -EPERM);
+    EXPECT_EQ(lifecycle.suspends, before.suspends);
+    EXPECT_EQ(lifecycle.resumes, before.resumes);
+}

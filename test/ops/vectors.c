@@ -1,0 +1,209 @@
+/*
+ * Class 1: interrupts at vectors that no line, IPI or timer has: left by the firmware or a kernel
+ * before this one, sent by a device whose message was never set up, or spurious. The local APIC
+ * keeps such an interrupt in service, and with it holds back all of its priority class and below,
+ * until it gets an EOI (Intel SDM vol. 3, section 11.8.5).
+ */
+#include "boot/layout.h"
+#include "kernel/inject.h"
+#include "lib/string.h"
+#include "test/harness/lines.h"
+
+enum {
+    APIC_ID = 0x20,
+    APIC_PPR = 0xa0,
+    APIC_ISR = 0x100,
+    APIC_IRR = 0x200,
+    ICR_ASSERT = 0x4000,
+};
+
+/* Vectors below 32 are exceptions too, but the APIC delivers interrupts there from 16 on. */
+#define FIRST_ABOVE_EXCEPTIONS 3
+static const u8 unclaimed[] = {0x10, 0x12, 0x1f, 0x20, 0x27, 0x2f, 0x80, 0x9c,
+                               0xbf, 0xdf, 0xe4, 0xec, 0xee, 0xf0, 0xfe, 0xff};
+
+static u32 apic_register(u32 offset)
+{
+    u32 value = 0;
+
+    EXPECT_EQ(pv_apic_read(offset, &value), 0);
+    return value;
+}
+
+static bool is_requested(u8 vector)
+{
+    return apic_register(APIC_IRR + vector / 32 * 16) >> vector % 32 & 1;
+}
+
+static u32 nr_in_service(void)
+{
+    u32 count = 0;
+
+    for (u32 i = 0; i < 8; i++)
+        for (u32 word = apic_register(APIC_ISR + i * 16); word; word &= word - 1)
+            count++;
+    return count;
+}
+
+static void on_timer(struct timer *timer)
+{
+    (void)timer;
+}
+
+static bool timer_fires(void)
+{
+    const u64 end = pv_clock_ns() + 10 * NS_PER_S;
+    struct timer timer = {0};
+
+    timer_start(&timer, pv_clock_ns() + 100 * NS_PER_US, on_timer);
+    while (READ_ONCE(timer.queued) && pv_clock_ns() < end)
+        barrier();
+    return !timer_stop(&timer);
+}
+
+static bool line_works(void)
+{
+    struct test_line line = {0};
+    bool came;
+
+    if (!test_line_open(&line))
+        return false;
+    EXPECT_EQ(pv_irq_raise(line.line), 0);
+    came = test_line_hits(&line, 1);
+    test_line_close(&line);
+    return came;
+}
+
+/* Sends the vector to this CPU; then all that interrupts must still arrive. */
+static bool is_harmless(u8 vector, u32 apic_id)
+{
+    const u64 end = pv_clock_ns() + 10 * NS_PER_S, before = irq_unclaimed(vector);
+
+    EXPECT_EQ(pv_apic_icr(apic_id, ICR_ASSERT | vector), 0);
+    while (is_requested(vector) && pv_clock_ns() < end)
+        barrier();
+    EXPECT(irq_unclaimed(vector) > before);
+    if (EXPECT_EQ(nr_in_service(), 0) && EXPECT_EQ(apic_register(APIC_PPR), 0) &&
+        EXPECT(line_works()) && EXPECT(timer_fires()))
+        return true;
+    print("# after an interrupt at vector 0x%x\n", vector);
+    return false;
+}
+
+TEST(irq, vector_without_owner_holds_nothing_back, irq_init, apic_icr, apic_read)
+{
+    const bool native = !strcmp(pv_backend_name(), "native");
+    u32 id = 0, i = 0;
+
+    if (pv_apic_read(APIC_ID, &id) == -ENODEV)
+        SKIP("no local APIC");
+    if (!native)
+        i = FIRST_ABOVE_EXCEPTIONS; /* docs/facts.md: VMRUN may deliver an interrupt twice */
+    while (i < ARRAY_SIZE(unclaimed) && is_harmless(unclaimed[i], id))
+        i++;
+    for (u32 left = nr_in_service(); left; left--)
+        pv_apic_eoi(); /* a failed test stops no other */
+}
+
+/* The timer of a PC, by an 8259 and the pin LINT0 that is wired to it, as before there were APICs.
+ */
+enum {
+    APIC_LVT_LINT0 = 0x350,
+    LVT_MASKED = 0x10000,
+    LVT_EXTINT = 0x700,
+    PIC_MASK = 0x21,
+    PIT_COUNT = 0x40,
+    PIT_MODE = 0x43,
+    PIT_PERIODIC = 0x34, /* counter 0, low byte then high byte, mode 2 */
+    PIT_LATCH = 0,
+    PIT_1_KHZ = 1193,
+    VECTOR_8259 = 0x20,
+};
+
+static u32 read_port(u16 port)
+{
+    u32 value = 0;
+
+    pv_port_in(port, 1, &value);
+    return value;
+}
+
+static u32 pit_count(void)
+{
+    u32 low;
+
+    pv_port_out(PIT_MODE, 1, PIT_LATCH);
+    low = read_port(PIT_COUNT);
+    return read_port(PIT_COUNT) << 8 | low;
+}
+
+static bool pit_counts(void)
+{
+    u32 before;
+
+    pv_port_out(PIT_MODE, 1, PIT_PERIODIC);
+    pv_port_out(PIT_COUNT, 1, PIT_1_KHZ & 0xff);
+    pv_port_out(PIT_COUNT, 1, PIT_1_KHZ >> 8);
+    before = pit_count();
+    spin(100 * NS_PER_US);
+    return pit_count() != before;
+}
+
+static bool unmask_8259(u8 mask)
+{
+    pv_port_out(PIC_MASK, 1, mask);
+    return read_port(PIC_MASK) == mask;
+}
+
+/* Interrupts of a PC's timer go to no owner; the second arrives only if the first got its EOI. */
+TEST(irq, interrupt_of_an_8259_is_ended, irq_init, apic_write)
+{
+    const u64 end = pv_clock_ns() + 10 * NS_PER_S, before = irq_unclaimed(VECTOR_8259);
+
+    if (strcmp(pv_backend_name(), "native"))
+        SKIP("the platform gives this guest no 8259");
+    if (!pit_counts())
+        SKIP("this machine has no 8254 timer");
+    if (!unmask_8259(0xfe))
+        SKIP("this machine has no 8259");
+    EXPECT_EQ(pv_apic_write(APIC_LVT_LINT0, LVT_EXTINT), 0);
+    while (irq_unclaimed(VECTOR_8259) < before + 3 && pv_clock_ns() < end)
+        barrier();
+    EXPECT(irq_unclaimed(VECTOR_8259) >= before + 3);
+    pv_irq_disable();
+    unmask_8259(0xff); /* before LINT0: docs/facts.md */
+    EXPECT_EQ(pv_apic_write(APIC_LVT_LINT0, LVT_MASKED), 0);
+    pv_irq_enable();
+}
+
+/*
+ * inject=interrupts_left: before this kernel looks at the APIC, one interrupt is in service and
+ * others are pending, as after a jump from another kernel's interrupt handler. In xAPIC mode only;
+ * the boot's page tables map the registers.
+ */
+enum {
+    APIC_SVR = 0xf0,
+    SVR_ENABLE = 0x1ff,
+    APIC_ICR = 0x300,
+    ICR_SELF = 0x40000,
+};
+#define APIC_PAGE 0xfee00000ull
+
+static void xapic_write(u32 offset, u32 value)
+{
+    *(volatile u32 *)(DIRECT_MAP_BASE + APIC_PAGE + offset) = value;
+}
+
+static void inject_interrupts_left(void)
+{
+    unmask_8259(0xff); /* a PC's firmware leaves its timer on, at the vector of #DF */
+    xapic_write(APIC_SVR, SVR_ENABLE);
+    xapic_write(APIC_ICR, ICR_SELF | 0xec);
+    pv_irq_enable();
+    pv_io_delay();
+    pv_irq_disable();
+    xapic_write(APIC_ICR, ICR_SELF | 0x9c);
+    xapic_write(APIC_ICR, ICR_SELF | 0xed);
+}
+
+INJECT(interrupts_left, INJECT_EARLY, inject_interrupts_left);

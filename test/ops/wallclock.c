@@ -1,0 +1,203 @@
+/* Class 1's wall clock: which time it is, setting it, and both at once. */
+#include "lib/string.h"
+#include "lib/time.h"
+#include "test/harness/cpus.h"
+
+#define LEAP_DAY    (1835481598 * NS_PER_S) /* 2028-02-29 23:59:58 */
+#define CENTURY_END (946684798 * NS_PER_S)  /* 1999-12-31 23:59:58 */
+#define FAR_DAY     (4070908798 * NS_PER_S) /* 2098-12-31 23:59:58 */
+#define SET_LIMIT   (60 * NS_PER_S)         /* in which a clock is read that was set */
+
+static void print_date(u64 ns)
+{
+    struct civil_time t;
+
+    civil_time_from_unix(ns / NS_PER_S, &t);
+    print("# wall clock: %u-%u-%u %u:%u:%u\n", t.year, t.month, t.day, t.hour, t.minute, t.second);
+}
+
+/* The time of the wall clock when it next changes; 0 if it stands still for 10 seconds. */
+static u64 next_change(void)
+{
+    const u64 end = pv_clock_ns() + 10 * NS_PER_S;
+    u64 first = 0, now = 0;
+
+    EXPECT_EQ(pv_get_wallclock(&first), 0);
+    do
+        EXPECT_EQ(pv_get_wallclock(&now), 0);
+    while (now == first && pv_clock_ns() < end);
+    return now == first ? 0 : now;
+}
+
+/* A machine may believe that it is any year; its seconds are seconds. */
+TEST(time, wallclock_runs_and_does_not_go_back, get_wallclock)
+{
+    u64 begin, ns, before = 0, after = 0;
+
+    if (pv_get_wallclock(&before) == -ENODEV)
+        SKIP("the platform has no wall clock");
+    print_date(before);
+    for (int i = 0; i < 100; i++, before = after) {
+        REQUIRE(pv_get_wallclock(&after) == 0);
+        REQUIRE(after >= before);
+    }
+    before = next_change();
+    begin = pv_clock_ns();
+    REQUIRE(before);
+    while (pv_clock_ns() < begin + 1500 * NS_PER_MS)
+        barrier();
+    REQUIRE(pv_get_wallclock(&after) == 0);
+    ns = pv_clock_ns() - begin;
+    EXPECT(after - before >= NS_PER_S && after - before <= ns + NS_PER_S);
+}
+
+static bool is_xen(void)
+{
+    return glob_match("xen*", pv_backend_name());
+}
+
+/* Returns what set_wallclock returned; if that is 0 the clock shows the time. */
+static int set_and_read(u64 ns)
+{
+    const int error = pv_set_wallclock(ns);
+    u64 now = 0;
+
+    if (error)
+        return error;
+    EXPECT_EQ(pv_get_wallclock(&now), 0);
+    EXPECT(now + NS_PER_S > ns && now < ns + SET_LIMIT); /* natively whole seconds */
+    return 0;
+}
+
+static void set_back(u64 right, u64 begin)
+{
+    const u64 now = right + (pv_clock_ns() - begin);
+
+    EXPECT_EQ(set_and_read(now), wallclock_valid(now) ? 0 : -EINVAL);
+}
+
+/* Two seconds after each of the dates it is another month, or another century. */
+TEST(time, wallclock_can_be_set, set_wallclock, get_wallclock)
+{
+    const u64 begin = pv_clock_ns();
+    u64 right = 0, now = 0;
+    int error;
+
+    if (pv_get_wallclock(&right) == -ENODEV)
+        SKIP("the platform has no wall clock");
+    error = set_and_read(LEAP_DAY);
+    EXPECT(error == 0 || (error == -EPERM && is_xen())); /* bare metal forbids it to no one */
+    if (error) {
+        EXPECT_EQ(pv_get_wallclock(&now), 0);
+        EXPECT(now >= right && now < right + SET_LIMIT);
+        return;
+    }
+    EXPECT_EQ(set_and_read(CENTURY_END), 0);
+    error = set_and_read(FAR_DAY);
+    EXPECT(error == 0 || error == -EINVAL); /* a clock without a century */
+    EXPECT_EQ(pv_set_wallclock(4102444800 * NS_PER_S), -EINVAL);
+    EXPECT_EQ(pv_set_wallclock(~0ull), -EINVAL);
+    set_back(right, begin);
+}
+
+/* Of two dates that differ in every field, this is one. */
+static bool is_whole(u64 ns)
+{
+    return ns - LEAP_DAY < SET_LIMIT || ns - CENTURY_END < SET_LIMIT;
+}
+
+static u32 reads, torn;
+static u64 torn_ns; /* the last one that was read */
+static bool done;
+
+static void read_once(void)
+{
+    u64 ns = 0;
+
+    if (pv_get_wallclock(&ns) || !is_whole(ns)) {
+        torn++;
+        torn_ns = ns;
+    }
+    WRITE_ONCE(reads, reads + 1);
+}
+
+static void read_until_done(void *arg)
+{
+    (void)arg;
+    while (!READ_ONCE(done))
+        read_once();
+}
+
+/* Sets the clock many times, after before_each, while another reads it; then it must still run. */
+static void set_in_a_storm(u64 right, u64 begin, void (*before_each)(u32 round))
+{
+    struct storm storm = {.normal = 10000};
+
+    while (storm_goes_on(&storm)) {
+        before_each(storm.done);
+        if (!EXPECT_EQ(pv_set_wallclock(storm.done % 2 ? LEAP_DAY : CENTURY_END), 0))
+            break;
+    }
+    WRITE_ONCE(done, true);
+    spin(NS_PER_MS); /* for the last interrupt */
+    EXPECT(next_change() != 0);
+    print("# set %u times and read %u times\n", storm.done, READ_ONCE(reads));
+    EXPECT(READ_ONCE(reads) > 0);
+    if (!EXPECT_EQ(READ_ONCE(torn), 0))
+        print_date(torn_ns);
+    set_back(right, begin);
+}
+
+/* Prepares a storm; false where the clock cannot be set. */
+static bool can_storm(u64 *right)
+{
+    reads = torn = 0;
+    done = false;
+    return !pv_get_wallclock(right) && !pv_set_wallclock(LEAP_DAY);
+}
+
+static struct timer reader;
+
+static void on_timer(struct timer *timer)
+{
+    (void)timer;
+    read_once();
+}
+
+/* One interrupt a round, at another place of it each time. */
+static void interrupt_soon(u32 round)
+{
+    timer_stop(&reader);
+    timer_start(&reader, pv_clock_ns() + round % 32 * 2 * NS_PER_US, on_timer);
+}
+
+TEST(time, wallclock_is_read_in_an_interrupt_while_it_is_set, set_wallclock, get_wallclock)
+{
+    const u64 begin = pv_clock_ns();
+    u64 right = 0;
+
+    if (!can_storm(&right))
+        SKIP("this guest cannot set a wall clock");
+    set_in_a_storm(right, begin, interrupt_soon);
+}
+
+static void before_nothing(u32 round)
+{
+    (void)round;
+}
+
+TEST(time, wallclock_is_read_on_a_cpu_while_another_sets_it, set_wallclock, get_wallclock)
+{
+    const u64 begin = pv_clock_ns();
+    u64 right = 0;
+    struct crew crew;
+
+    NEEDS_CPUS(2);
+    if (!can_storm(&right))
+        SKIP("this guest cannot set a wall clock");
+    crew_start(&crew, 1, 2, read_until_done, NULL, 0);
+    while (!READ_ONCE(reads))
+        sleep_until(pv_clock_ns() + NS_PER_MS);
+    set_in_a_storm(right, begin, before_nothing);
+    crew_join(&crew);
+}

@@ -1,0 +1,104 @@
+/* More lines than one word of bits can hold, or two levels of them. */
+#include "test/harness/cpus.h"
+
+/*
+ * More lines than Xen's two levels of 64 words of 64 bits have. They are bound only where there are
+ * FIFO event channels; with evtchn=2l the last one is refused.
+ */
+static u32 many[4200];
+
+/* Binds lines until many is full or there is none left; returns how many. */
+static u32 bind_many(void)
+{
+    u32 bound = 0;
+    int last = 0;
+
+    while (bound < ARRAY_SIZE(many) && last >= 0) {
+        last = pv_irq_bind(PV_IRQ_SOFT, 0);
+        if (last >= 0)
+            many[bound++] = (u32)last;
+    }
+    EXPECT(bound == ARRAY_SIZE(many) || last == -ENOSPC);
+    return bound;
+}
+
+static void unbind_many(u32 bound)
+{
+    while (bound)
+        EXPECT_EQ(pv_irq_unbind(many[--bound]), 0);
+}
+
+/* Lines of another CPU, each masked, unmasked and raised in every round. */
+static struct flipper {
+    struct test_line lines[32];
+    u32 rounds;
+    bool open, over, lost;
+} flipper;
+
+static void flip_and_raise(struct flipper *f)
+{
+    for (u32 i = 0; i < ARRAY_SIZE(f->lines); i++)
+        f->lost |= pv_irq_mask(f->lines[i].line) != 0;
+    for (u32 i = 0; i < ARRAY_SIZE(f->lines); i++)
+        f->lost |= pv_irq_unmask(f->lines[i].line) != 0;
+    for (u32 i = 0; i < ARRAY_SIZE(f->lines); i++)
+        f->lost |= pv_irq_raise(f->lines[i].line) != 0;
+    for (u32 i = 0; i < ARRAY_SIZE(f->lines) && !f->lost; i++)
+        f->lost = !test_line_hits(&f->lines[i], f->rounds);
+}
+
+static void flip_on(void *arg)
+{
+    struct flipper *f = arg;
+
+    for (u32 i = 0; i < ARRAY_SIZE(f->lines); i++)
+        EXPECT(test_line_open(&f->lines[i]));
+    WRITE_ONCE(f->open, true);
+    while (!READ_ONCE(f->over) && !f->lost) {
+        WRITE_ONCE(f->rounds, f->rounds + 1);
+        flip_and_raise(f);
+    }
+    for (u32 i = 0; i < ARRAY_SIZE(f->lines); i++)
+        test_line_close(&f->lines[i]);
+}
+
+/* However many lines there come to be, those of another CPU keep their masks and interrupts. */
+TEST(wide, many_new_lines_leave_others_their_masks, irq_bind, irq_mask, irq_unmask)
+{
+    struct crew crew;
+    u32 bound;
+
+    NEEDS_CPUS(2);
+    flipper = (struct flipper){0};
+    crew_start(&crew, 1, 2, flip_on, &flipper, 0);
+    while (!READ_ONCE(flipper.open)) /* where there are few lines, none would be left for it */
+        thread_yield();
+    bound = bind_many();
+    WRITE_ONCE(flipper.over, true);
+    crew_join(&crew);
+    unbind_many(bound);
+    EXPECT(!flipper.lost);
+    EXPECT(flipper.rounds);
+    print("# %u lines masked, unmasked and raised %u times while %u were bound\n",
+          (u32)ARRAY_SIZE(flipper.lines), flipper.rounds, bound);
+}
+
+TEST(wide, lines_beyond_4096, irq_bind, irq_unbind)
+{
+    struct test_line line = {0};
+    u32 bound = bind_many();
+
+    EXPECT(bound >= 64);
+    EXPECT_EQ(pv_irq_unbind(many[--bound]), 0);
+    EXPECT(test_line_open(&line));
+    EXPECT_EQ(pv_irq_raise(line.line), 0);
+    EXPECT(test_line_hits(&line, 1));
+    print("# %u lines bound, the highest is %u\n", bound + 1, line.line);
+    test_line_close(&line);
+    unbind_many(bound);
+}
+
+SOAK_TEST(wide, raised_storm, irq_raise, irq_disable, irq_enable, restore_fl, irq_mask, irq_unmask)
+{
+    raise_storm((struct storm){.normal = 20000});
+}

@@ -1,0 +1,180 @@
+/*
+ * Races of interrupt lines, provoked at each instruction (test/harness/step.h): what an interrupt
+ * or another CPU could do to the line there.
+ */
+#include "kernel/irq.h"
+#include "lib/string.h"
+#include "test/harness/cpus.h"
+#include "test/harness/mm_util.h"
+#include "test/harness/step.h"
+
+/* ---- A line is masked from its first instruction on --------------------------------------------
+ */
+
+static struct {
+    u32 number, hits, raised;
+} line;
+
+static void count_hit(void *data)
+{
+    (void)data;
+    line.hits++;
+}
+
+/* Its last life was on the other CPU, and ended unmasked. */
+static void live_on_other_cpu(void *arg)
+{
+    const int bound = pv_irq_bind(PV_IRQ_SOFT, 0);
+
+    (void)arg;
+    line.number = (u32)bound;
+    EXPECT(bound >= 0 && !pv_irq_unmask(line.number) && !pv_irq_unbind(line.number));
+}
+
+static void end_last_life(void)
+{
+    line.hits = line.raised = 0;
+    EXPECT_EQ(smp_call(1, live_on_other_cpu, NULL), 0);
+}
+
+static void raise_new_line(struct trap_frame *frame)
+{
+    (void)frame;
+    line.raised += !pv_irq_raise(line.number);
+    spin(5 * NS_PER_MS); /* in which the other CPU would take it */
+}
+
+static void bind_line(void *arg)
+{
+    const int bound = pv_irq_bind(PV_IRQ_SOFT, 0);
+
+    (void)arg;
+    EXPECT(bound >= 0);
+    line.number = (u32)bound;
+}
+
+static void expect_masked(void)
+{
+    EXPECT_EQ(READ_ONCE(line.hits), 0);
+    EXPECT_EQ(pv_irq_unbind(line.number), 0);
+}
+
+SOAK_TEST(race, line_is_masked_from_its_first_instruction_on, irq_bind, irq_raise)
+{
+    struct race race = {
+        .prepare = end_last_life, .run = bind_line, .act = raise_new_line, .check = expect_masked};
+
+    NEEDS_BARE_OPS;
+    NEEDS_CPUS(2);
+    bind_line(NULL);
+    EXPECT_EQ(irq_request(line.number, count_hit, NULL), 0);
+    EXPECT_EQ(pv_irq_unbind(line.number), 0);
+    step_act_at_each(&race, 10);
+    bind_line(NULL);
+    EXPECT_EQ(irq_release(line.number), 0);
+    EXPECT_EQ(pv_irq_unbind(line.number), 0);
+}
+
+/* ---- A line changes at each instruction of its interrupt ---------------------------------------
+ */
+
+static struct {
+    struct race race;
+    bool masked;     /* the line, before its interrupt comes */
+    bool unmasked;   /* by act */
+    u32 least, most; /* hits that there must be, and may be */
+} life;
+
+static void prepare_line(void)
+{
+    line.hits = 0;
+    life.unmasked = false;
+    life.least = life.most = 1;
+    EXPECT_EQ(life.masked ? pv_irq_mask(line.number) : pv_irq_unmask(line.number), 0);
+}
+
+static void raise_line(void *arg)
+{
+    (void)arg;
+    EXPECT_EQ(pv_irq_raise(line.number), 0);
+    spin(10 * NS_PER_US);
+}
+
+static void expect_hits(void)
+{
+    const u64 end = pv_clock_ns() + NS_PER_S;
+
+    if (!life.unmasked)
+        EXPECT_EQ(pv_irq_unmask(line.number), 0);
+    while (READ_ONCE(line.hits) < life.least && pv_clock_ns() < end)
+        barrier();
+    spin(10 * NS_PER_US);
+    test_expect(line.hits >= life.least && line.hits <= life.most, __FILE__, __LINE__,
+                "%u interrupts, and %u to %u raised, instruction %u", line.hits, life.least,
+                life.most, life.race.round);
+}
+
+/* On Xen a masked event channel is pending without an upcall. */
+static bool interrupt_comes_while_masked(void)
+{
+    return !strcmp(pv_backend_name(), "native");
+}
+
+static void step_interrupts(bool masked, void (*act)(struct trap_frame *frame))
+{
+    const int bound = pv_irq_bind(PV_IRQ_SOFT, 0);
+
+    REQUIRE(bound >= 0);
+    line.number = (u32)bound;
+    life.masked = masked;
+    life.race = (struct race){.prepare = prepare_line,
+                              .run = raise_line,
+                              .interrupt = true,
+                              .act = act,
+                              .check = expect_hits};
+    EXPECT_EQ(irq_request(line.number, count_hit, NULL), 0);
+    step_act_at_each(&life.race, masked && !interrupt_comes_while_masked() ? 0 : 30);
+    EXPECT_EQ(irq_release(line.number), 0);
+    EXPECT_EQ(pv_irq_unbind(line.number), 0);
+}
+
+static void unmask_line(struct trap_frame *frame)
+{
+    (void)frame;
+    life.unmasked = true;
+    EXPECT_EQ(pv_irq_unmask(line.number), 0);
+}
+
+SOAK_TEST(race, line_is_unmasked_at_each_instruction_of_its_interrupt, irq_mask, irq_unmask)
+{
+    NEEDS_BARE_OPS;
+    step_interrupts(true, unmask_line);
+}
+
+static void mask_line(struct trap_frame *frame)
+{
+    (void)frame;
+    EXPECT_EQ(pv_irq_mask(line.number), 0);
+}
+
+SOAK_TEST(race, line_is_masked_at_each_instruction_of_its_interrupt, irq_mask, irq_unmask)
+{
+    NEEDS_BARE_OPS;
+    step_interrupts(false, mask_line);
+}
+
+/* One more, which is one with the first only as long as the handler has not begun. */
+static void raise_again(struct trap_frame *frame)
+{
+    (void)frame;
+    life.most = 2;
+    if (line.hits)
+        life.least = 2;
+    EXPECT_EQ(pv_irq_raise(line.number), 0);
+}
+
+SOAK_TEST(race, line_is_raised_at_each_instruction_of_its_interrupt, irq_raise, irq_eoi)
+{
+    NEEDS_BARE_OPS;
+    step_interrupts(false, raise_again);
+}

@@ -1,0 +1,258 @@
+/*
+ * Races of spinlocks, provoked at each instruction of a wait (test/harness/step.h). One CPU plays
+ * both sides: the ops by which a waiter sleeps and is kicked are replaced, so that a sleep in which
+ * no kick would come is seen instead of slept.
+ */
+#include "lib/string.h"
+#include "test/harness/cpus.h"
+#include "test/patch/sites.h"
+#include "test/harness/step.h"
+
+enum { HOLDER = PV_CPUS_MAX - 1 }; /* no CPU of a test has this number */
+
+static struct spinlock outer = SPINLOCK("outer"), inner = SPINLOCK("inner");
+
+/* Guarded by: one test at a time, whose thread and handlers alone use it. */
+static struct {
+    struct race race;
+    u32 cpu;   /* the waiter's */
+    u32 kicks; /* that no sleep has taken yet */
+    u32 sleeps, lost;
+} play;
+
+static struct pv_lock_ops real; /* the backend's, while a race has others in their place */
+
+/* HOLDER, which another CPU would be, has the lock as ticket number `ticket`. */
+static void let_holder_take(struct spinlock *lock, u8 ticket)
+{
+    lock->head = ticket;
+    lock->tail = (u8)(ticket + 1);
+    lock->owner = HOLDER + 1;
+}
+
+/* What HOLDER does when it unlocks. Its count of spinlocks is not this CPU's. */
+static void let_holder_unlock(struct spinlock *lock)
+{
+    if (lock->owner != HOLDER + 1)
+        return;
+    lock->owner = pv_this_cpu() + 1;
+    pv_count_spinlock(1);
+    spin_unlock(lock);
+}
+
+/*
+ * The op lock_wait: the holder unlocks while this CPU sleeps, if it has not done so before. What
+ * it does is not to be interrupted, because another CPU would do it.
+ */
+static void sleep_until_kicked(const u8 *byte, u8 value)
+{
+    struct spinlock *const lock = byte == &outer.head ? &outer : &inner;
+
+    if (byte != &outer.head && byte != &inner.head) {
+        real.lock_wait(byte, value);
+        return;
+    }
+    WRITE_ONCE(play.race.hold, true);
+    if (READ_ONCE(*byte) == value) {
+        play.sleeps++;
+        let_holder_unlock(lock);
+        play.lost += !play.kicks;
+    }
+    play.kicks = 0;
+    WRITE_ONCE(play.race.hold, false);
+}
+
+static void note_kick(u32 cpu)
+{
+    play.kicks += cpu == play.cpu;
+    if (cpu != play.cpu)
+        real.lock_kick(cpu);
+}
+
+/* So that a waiter sleeps at once. */
+static bool holder_is_preempted(u32 cpu)
+{
+    return cpu == HOLDER || real.vcpu_is_preempted(cpu);
+}
+
+static void wait_for_outer(void *arg)
+{
+    (void)arg;
+    spin_lock(&outer);
+    spin_unlock(&outer);
+}
+
+static void let_holder_take_both(void)
+{
+    play.kicks = 0;
+    play.cpu = pv_this_cpu();
+    let_holder_take(&outer, (u8)play.race.round);
+    let_holder_take(&inner, (u8)(play.race.round + 100)); /* no ticket of the other lock */
+}
+
+static void expect_free(void)
+{
+    EXPECT(!outer.owner && outer.head == outer.tail && !outer.sleepers);
+}
+
+static void use_lock_ops(const struct pv_lock_ops *ops)
+{
+    replace_op(PV_INDEX(lock.lock_wait), ops->lock_wait);
+    replace_op(PV_INDEX(lock.lock_kick), ops->lock_kick);
+    replace_op(PV_INDEX(lock.vcpu_is_preempted), ops->vcpu_is_preempted);
+}
+
+/* step_act_at_each, with these ops in place of the backend's. */
+static void step_with_lock_ops(struct race *race, u32 least, const struct pv_lock_ops *ops)
+{
+    real = pv_ops.lock;
+    use_lock_ops(ops);
+    step_act_at_each(race, least);
+    use_lock_ops(&real);
+}
+
+static void act_at_each_instruction(void (*act)(struct trap_frame *frame))
+{
+    static const struct pv_lock_ops ops = {sleep_until_kicked, note_kick, holder_is_preempted};
+
+    play.race = (struct race){
+        .prepare = let_holder_take_both, .run = wait_for_outer, .act = act, .check = expect_free};
+    play.sleeps = play.lost = 0;
+    step_with_lock_ops(&play.race, 200, &ops);
+    EXPECT(play.sleeps > 50);
+    EXPECT_EQ(play.lost, 0);
+}
+
+static void unlock_outer(struct trap_frame *frame)
+{
+    (void)frame;
+    let_holder_unlock(&outer);
+}
+
+SOAK_TEST(race, lock_is_unlocked_at_each_instruction_of_a_wait, lock_wait, lock_kick,
+          vcpu_is_preempted)
+{
+    NEEDS_BARE_OPS;
+    act_at_each_instruction(unlock_outer);
+}
+
+/* An interrupt's handler waits for another lock in between: its CPU is kicked for the first after
+ * it. */
+static void wait_for_inner(struct trap_frame *frame)
+{
+    (void)frame;
+    spin_lock(&inner);
+    spin_unlock(&inner);
+}
+
+SOAK_TEST(race, handler_waits_at_each_instruction_of_a_wait, lock_wait, lock_kick,
+          vcpu_is_preempted)
+{
+    NEEDS_BARE_OPS;
+    act_at_each_instruction(wait_for_inner);
+}
+
+/* ---- The unlocker is slow -----------------------------------------------------------------------
+ */
+
+enum { WAITER = 1 };
+
+/* Guarded by: each is written by one of both CPUs. */
+static struct {
+    struct race race;
+    u32 asked, served; /* rounds */
+    bool kicked;
+    u32 lost;
+    bool over;
+} slow;
+
+/* The op lock_wait on a CPU that a kick alone wakes; a second without one is the end of a wait. */
+static void sleep_for_a_kick(const u8 *byte, u8 value)
+{
+    const u64 end = pv_clock_ns() + NS_PER_S;
+
+    if (byte != &outer.head) {
+        real.lock_wait(byte, value);
+        return;
+    }
+    if (READ_ONCE(*byte) != value)
+        return;
+    while (!READ_ONCE(slow.kicked) && pv_clock_ns() < end)
+        __builtin_ia32_pause();
+    slow.lost += !READ_ONCE(slow.kicked);
+    WRITE_ONCE(slow.kicked, false);
+}
+
+static void note_kick_of_waiter(u32 cpu)
+{
+    if (cpu == WAITER)
+        WRITE_ONCE(slow.kicked, true);
+    real.lock_kick(cpu);
+}
+
+/* A waiter does not spin. */
+static bool every_cpu_is_preempted(u32 cpu)
+{
+    (void)cpu;
+    return true;
+}
+
+static void wait_in_turn(void *arg)
+{
+    (void)arg;
+    while (!READ_ONCE(slow.over)) {
+        const u32 asked = READ_ONCE(slow.asked);
+
+        if (slow.served == asked)
+            continue;
+        spin_lock(&outer);
+        spin_unlock(&outer);
+        WRITE_ONCE(slow.served, asked);
+    }
+}
+
+static void take_outer(void)
+{
+    spin_lock(&outer);
+    WRITE_ONCE(slow.kicked, false);
+}
+
+static void unlock_slowly(void *arg)
+{
+    (void)arg;
+    spin_unlock(&outer);
+}
+
+static void let_waiter_wait(struct trap_frame *frame)
+{
+    (void)frame;
+    WRITE_ONCE(slow.asked, slow.asked + 1);
+    spin(2 * NS_PER_MS);
+}
+
+static void expect_served(void)
+{
+    while (READ_ONCE(slow.served) != slow.asked)
+        __builtin_ia32_pause();
+}
+
+SOAK_TEST(race, lock_is_waited_for_at_each_instruction_of_its_unlock, lock_wait, lock_kick)
+{
+    static const struct pv_lock_ops ops = {sleep_for_a_kick, note_kick_of_waiter,
+                                           every_cpu_is_preempted};
+    struct thread *t;
+
+    NEEDS_BARE_OPS;
+    NEEDS_CPUS(2);
+    memset(&slow, 0, sizeof(slow));
+    slow.race = (struct race){.prepare = take_outer,
+                              .run = unlock_slowly,
+                              .act = let_waiter_wait,
+                              .check = expect_served};
+    t = thread_start("waiter", WAITER, wait_in_turn, NULL);
+    REQUIRE(t);
+    step_with_lock_ops(&slow.race, 15, &ops);
+    WRITE_ONCE(slow.over, true);
+    thread_join(t);
+    EXPECT_EQ(slow.lost, 0);
+}

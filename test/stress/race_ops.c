@@ -1,0 +1,334 @@
+/*
+ * Races of the ops, provoked at each instruction (test/harness/step.h): what an interrupt, another
+ * CPU or the hardware could do there.
+ */
+#include "pv/x86.h"
+#include "kernel/irq.h"
+#include "test/harness/cpus.h"
+#include "test/harness/mm_util.h"
+#include "test/harness/step.h"
+
+/* ---- Entries, and what the hardware notes in them ----------------------------------------------
+ */
+
+/* A page that is written, by its address, at some instruction of the op. */
+static struct {
+    pfn_t frame;
+    pte_t *slot;
+    pte_t result; /* the entry that the op returned, or left */
+    bool written;
+    u32 lost;
+} page;
+
+static void make_page_clean(void)
+{
+    const u64 value = pte_value(page.frame, PTE_PRESENT | PTE_WRITE | nx_bit());
+
+    INTERRUPTS_OFF
+    {
+        pv_set_pte(page.slot, pv_make_pte(value));
+        pv_flush_tlb_one(TEST_VA);
+    }
+    page.written = false;
+}
+
+static void write_page(struct trap_frame *frame)
+{
+    struct fault fault = {0};
+
+    (void)frame;
+    page.written = try_write(TEST_VA, 1, &fault);
+}
+
+/* What could be written is dirty in what the op says. */
+static void look_for_dirty(void)
+{
+    page.lost += page.written && !(pv_pte_val(page.result) & PTE_DIRTY);
+    INTERRUPTS_OFF
+    pv_flush_tlb_one(TEST_VA);
+}
+
+static void write_at_each_instruction(void (*run)(void *arg))
+{
+    struct race race = {
+        .prepare = make_page_clean, .run = run, .act = write_page, .check = look_for_dirty};
+
+    page.frame = marked_frame(1);
+    page.lost = 0;
+    REQUIRE(page.frame.n != NO_PFN);
+    REQUIRE(mm_map(&mm_kernel, TEST_VA, page.frame, 1, MM_WRITE) == 0);
+    page.slot = (pte_t *)mm_slot(&mm_kernel, TEST_VA, 1);
+    step_act_at_each(&race, 5);
+    EXPECT_EQ(page.lost, 0);
+    make_page_clean();
+    EXPECT_EQ(mm_unmap(&mm_kernel, TEST_VA, 1), 0);
+    frame_free(page.frame, 0);
+}
+
+static void get_and_clear(void *arg)
+{
+    (void)arg;
+    INTERRUPTS_OFF
+    page.result = pv_ptep_get_and_clear(page.slot);
+}
+
+SOAK_TEST(race, page_is_written_at_each_instruction_of_get_and_clear, ptep_get_and_clear)
+{
+    NEEDS_BARE_OPS;
+    write_at_each_instruction(get_and_clear);
+}
+
+static void protect(void *arg)
+{
+    const pte_t changed = pv_make_pte(pte_value(page.frame, PTE_PRESENT | nx_bit()));
+
+    (void)arg;
+    INTERRUPTS_OFF
+    pv_ptep_modify_prot_commit(page.slot, pv_ptep_modify_prot_start(page.slot), changed);
+    page.result.raw = READ_ONCE(page.slot->raw);
+}
+
+SOAK_TEST(race, page_is_written_at_each_instruction_of_a_change, ptep_modify_prot_start,
+          ptep_modify_prot_commit)
+{
+    NEEDS_BARE_OPS;
+    write_at_each_instruction(protect);
+}
+
+/* ---- IPIs ---------------------------------------------------------------------------------------
+ */
+
+static struct {
+    u32 here, there; /* that came */
+    u32 sent;        /* by act, to this CPU */
+} ipis;
+
+static void count_ipi(void)
+{
+    __atomic_fetch_add(pv_this_cpu() ? &ipis.there : &ipis.here, 1, __ATOMIC_SEQ_CST);
+}
+
+static void expect_ipis(u32 here, u32 there)
+{
+    const u64 end = pv_clock_ns() + 10 * NS_PER_S;
+
+    while ((READ_ONCE(ipis.here) < here || READ_ONCE(ipis.there) < there) && pv_clock_ns() < end)
+        barrier();
+    EXPECT_EQ(READ_ONCE(ipis.here), here);
+    EXPECT_EQ(READ_ONCE(ipis.there), there);
+}
+
+static void clear_ipis(void)
+{
+    ipis.here = ipis.there = ipis.sent = 0;
+}
+
+/* An interrupt's handler sends one, where an interrupt can come. */
+static void send_from_handler(struct trap_frame *frame)
+{
+    if (frame->rflags & PV_FLAG_IF)
+        ipis.sent += !pv_send_ipi(0, PV_IPI_STOP);
+}
+
+static void send_to_other(void *arg)
+{
+    (void)arg;
+    EXPECT_EQ(pv_send_ipi(1, PV_IPI_STOP), 0);
+}
+
+static void expect_both(void)
+{
+    expect_ipis(ipis.sent, 1);
+}
+
+SOAK_TEST(race, ipi_is_sent_at_each_instruction_of_another, send_ipi)
+{
+    struct race race = {.prepare = clear_ipis,
+                        .run = send_to_other,
+                        .act = send_from_handler,
+                        .check = expect_both};
+
+    NEEDS_BARE_OPS;
+    NEEDS_CPUS(2);
+    irq_set_ipi_handler(PV_IPI_STOP, count_ipi);
+    step_act_at_each(&race, 10);
+    irq_set_ipi_handler(PV_IPI_STOP, NULL);
+}
+
+/* ---- A shoot-down is done when flush_tlb_others returns
+ * --------------------------------------------
+ */
+
+/* In which the other CPU sees what this one has done, also if it shares a processor of the host. */
+enum { ASKER = 1, PATIENCE_NS = 20 * NS_PER_MS, DELAY_NS = 5 * NS_PER_MS };
+
+/* Guarded by: written by one of both CPUs while the other waits for it. */
+static struct {
+    pfn_t old, new;
+    pte_t *slot;
+    bool asked, answered; /* ASKER calls flush_tlb_others; it has returned */
+    u32 stale;
+} shoot;
+
+static void count_stale(void)
+{
+    shoot.stale += *(volatile u64 *)TEST_VA != 2;
+}
+
+/*
+ * This CPU is asked while it waits itself. At each instruction ASKER has time to see its answer:
+ * what this CPU reads from then on is new.
+ */
+static void look_for_answer(struct steps *steps, struct trap_frame *frame)
+{
+    (void)frame;
+    spin(PATIENCE_NS);
+    if (!READ_ONCE(shoot.answered))
+        return;
+    count_stale();
+    steps->over = true;
+}
+
+static void ask_asker(void *arg)
+{
+    (void)arg;
+    INTERRUPTS_OFF
+    EXPECT_EQ(pv_flush_tlb_others(1ull << ASKER, TEST_VA + PAGE_SIZE), 0);
+}
+
+static void change_and_flush(void *arg)
+{
+    (void)arg;
+    INTERRUPTS_OFF
+    {
+        pv_set_pte(shoot.slot, pv_make_pte(pte_value(shoot.new, PTE_PRESENT | nx_bit())));
+        WRITE_ONCE(shoot.asked, true);
+        EXPECT_EQ(pv_flush_tlb_others(1ull << 0, TEST_VA), 0);
+        WRITE_ONCE(shoot.answered, true);
+    }
+}
+
+static bool shoot_begin(void)
+{
+    shoot.old = marked_frame(1);
+    shoot.new = marked_frame(2);
+    shoot.stale = 0;
+    if (!EXPECT(shoot.old.n != NO_PFN && shoot.new.n != NO_PFN) ||
+        !EXPECT_EQ(mm_map(&mm_kernel, TEST_VA, shoot.old, 1, 0), 0))
+        return false;
+    shoot.slot = (pte_t *)mm_slot(&mm_kernel, TEST_VA, 1);
+    return true;
+}
+
+static void shoot_end(void)
+{
+    EXPECT_EQ(mm_unmap(&mm_kernel, TEST_VA, 1), 0);
+    frame_free(shoot.old, 0);
+    frame_free(shoot.new, 0);
+}
+
+static void remember_old(void)
+{
+    shoot.asked = shoot.answered = false;
+    INTERRUPTS_OFF
+    {
+        pv_set_pte(shoot.slot, pv_make_pte(pte_value(shoot.old, PTE_PRESENT | nx_bit())));
+        pv_flush_tlb_one(TEST_VA);
+    }
+    EXPECT_EQ(*(volatile u64 *)TEST_VA, 1);
+}
+
+/* Let ASKER change what this CPU remembers, and ask. */
+static struct thread *let_asker_ask(void)
+{
+    struct thread *t;
+
+    remember_old();
+    pv_irq_disable();
+    t = thread_start("asker", ASKER, change_and_flush, NULL);
+    while (t && !READ_ONCE(shoot.asked))
+        __builtin_ia32_pause();
+    spin(PATIENCE_NS);
+    return t;
+}
+
+TEST(race, no_old_translation_is_used_after_an_answer, flush_tlb_others)
+{
+    struct steps steps = {.between = look_for_answer};
+    struct thread *t;
+
+    NEEDS_CPUS(2);
+    REQUIRE(shoot_begin());
+    t = let_asker_ask();
+    step_through(&steps, ask_asker, NULL);
+    pv_irq_enable();
+    if (EXPECT(t))
+        thread_join(t);
+    EXPECT_EQ(shoot.stale, 0);
+    EXPECT_EQ(*(volatile u64 *)TEST_VA, 2);
+    shoot_end();
+}
+
+/*
+ * The other way round: the asker is slow, and the CPU that is asked looks for requests all the
+ * time, because it waits for its own turn to ask. It begins at each instruction of the asker's.
+ */
+static struct {
+    u32 begin_at; /* the asker's step */
+    bool begun;   /* the asker is there, or it is over */
+    bool acted;
+} slow;
+
+static void be_slow(struct steps *steps, struct trap_frame *frame)
+{
+    (void)frame;
+    if (steps->count < slow.begin_at)
+        return;
+    slow.acted = true;
+    WRITE_ONCE(slow.begun, true);
+    spin(DELAY_NS);
+    steps->over = steps->count == slow.begin_at + 3;
+}
+
+static void step_asker(void *arg)
+{
+    struct steps steps = {.between = be_slow};
+
+    pv_irq_disable();
+    step_through(&steps, change_and_flush, arg);
+    pv_irq_enable();
+    WRITE_ONCE(slow.begun, true);
+}
+
+static void ask_slowly(void)
+{
+    struct thread *t;
+
+    remember_old();
+    slow.begun = slow.acted = false;
+    t = thread_start("asker", ASKER, step_asker, NULL);
+    REQUIRE(t);
+    while (!READ_ONCE(slow.begun))
+        __builtin_ia32_pause();
+    ask_asker(NULL);
+    while (!READ_ONCE(shoot.answered))
+        __builtin_ia32_pause();
+    EXPECT_EQ(*(volatile u64 *)TEST_VA, 2); /* before a switch of threads flushes the TLB */
+    thread_join(t);
+}
+
+SOAK_TEST(race, slow_asker_is_answered_by_what_it_asked, flush_tlb_others)
+{
+    struct storm storm = {.normal = 1000};
+
+    NEEDS_CPUS(2);
+    REQUIRE(shoot_begin());
+    slow.begin_at = 0;
+    slow.acted = true;
+    while (slow.acted && storm_goes_on(&storm)) {
+        ask_slowly();
+        slow.begin_at++;
+    }
+    print("# asked at each of %u instructions\n", slow.begin_at);
+    shoot_end();
+}

@@ -1,0 +1,258 @@
+/*
+ * Races between the end of one thing and the next use of it: threads that are joined, waited for or
+ * bound, and calls. Each is held at the instruction in question (test/harness/step.h).
+ */
+#include "test/harness/cpus.h"
+#include "test/harness/step.h"
+
+enum { CALLER = 1, LEAVER = 2, TURNS = 50 };
+
+/* ---- A thread that is done is joined when it has left its CPU ----------------------------------
+ */
+
+static struct {
+    struct thread *thread;
+    bool held, joined, too_early, released, over;
+    u32 turns;          /* of a thread beside the one that joins */
+    struct steps steps; /* outlives the thread */
+} ending;
+
+/*
+ * Hold the thread where it is done and has not been switched away from, while the thread that joins
+ * it, which has been woken, has many turns.
+ */
+static void look_at_end(struct steps *steps, struct trap_frame *frame)
+{
+    const u64 end = pv_clock_ns() + 20 * NS_PER_S;
+    u32 first;
+
+    (void)frame;
+    steps->over = this_thread() != ending.thread;
+    if (steps->over || READ_ONCE(this_thread()->state) != THREAD_DONE || this_cpu()->area.spinlocks)
+        return;
+    steps->over = true;
+    WRITE_ONCE(ending.held, true);
+    first = READ_ONCE(ending.turns);
+    while (!READ_ONCE(ending.joined) && READ_ONCE(ending.turns) - first < TURNS &&
+           pv_clock_ns() < end)
+        __builtin_ia32_pause();
+    ending.too_early = READ_ONCE(ending.joined);
+    __atomic_store_n(&ending.released, true, __ATOMIC_SEQ_CST);
+}
+
+static void exit_now(void *arg)
+{
+    (void)arg;
+    thread_exit();
+}
+
+static void step_to_the_end(void *arg)
+{
+    (void)arg;
+    ending.thread = this_thread();
+    ending.steps.between = look_at_end;
+    step_through(&ending.steps, exit_now, NULL);
+}
+
+static void take_turns(void *arg)
+{
+    (void)arg;
+    while (!READ_ONCE(ending.over)) {
+        WRITE_ONCE(ending.turns, ending.turns + 1);
+        thread_yield();
+    }
+}
+
+TEST(race, thread_is_joined_after_it_has_left_its_cpu)
+{
+    struct thread *t, *beside;
+    u64 end;
+
+    NEEDS_CPUS(2);
+    ending.held = ending.joined = ending.too_early = ending.released = ending.over = false;
+    beside = thread_start("beside", 0, take_turns, NULL);
+    t = thread_start("ending", CALLER, step_to_the_end, NULL);
+    REQUIRE(t && beside);
+    thread_join(t);
+    WRITE_ONCE(ending.joined, true);
+    end = pv_clock_ns() + 30 * NS_PER_S;
+    while (!__atomic_load_n(&ending.released, __ATOMIC_SEQ_CST) && pv_clock_ns() < end)
+        thread_yield();
+    debug_hook = NULL;
+    WRITE_ONCE(ending.over, true);
+    thread_join(beside);
+    EXPECT(ending.held);
+    EXPECT(!ending.too_early);
+}
+
+/* ---- A waiter in a queue is blocked before another CPU can find it there -----------------------
+ */
+
+static struct wait_queue queue = {.lock = SPINLOCK("test waiters")};
+static struct thread *waiter;
+static bool holds;
+static u32 seen_in_queue, seen_ready;
+
+static void look_at_queued(struct steps *steps, struct trap_frame *frame)
+{
+    (void)frame;
+    steps->over = this_thread() != waiter;
+    if (steps->over || queue.first != waiter || !step_may_lock(&queue.lock))
+        return;
+    seen_in_queue++;
+    seen_ready += READ_ONCE(waiter->state) != THREAD_BLOCKED;
+}
+
+static void make_it_hold(struct timer *timer)
+{
+    (void)timer;
+    spin_lock(&queue.lock);
+    holds = true;
+    wake_all_locked(&queue);
+    spin_unlock(&queue.lock);
+}
+
+static void wait_once(void *arg)
+{
+    (void)arg;
+    wait_until(&queue, holds);
+}
+
+/* A waiter that were found and woken before it is blocked would sleep on. */
+TEST(race, waiter_is_blocked_before_it_can_be_found)
+{
+    seen_in_queue = seen_ready = 0;
+    waiter = this_thread();
+    for (u32 i = 0; i < 20 && !seen_in_queue; i++) {
+        struct steps steps = {.between = look_at_queued};
+        struct timer timer = {0};
+
+        holds = false;
+        timer_start(&timer, pv_clock_ns() + (i + 1) * 20 * NS_PER_MS, make_it_hold);
+        step_through(&steps, wait_once, NULL);
+    }
+    EXPECT(seen_in_queue);
+    EXPECT_EQ(seen_ready, 0);
+}
+
+/* ---- A thread is counted as bound before its CPU is looked at ----------------------------------
+ */
+
+static struct {
+    u32 bound;   /* before the thread is counted */
+    u32 hold_at; /* ~0: not at all */
+    u32 last;    /* step before the thread is counted */
+    bool held, counted;
+    struct thread *started;
+} binding;
+
+static void wait_until_it_has_left(void)
+{
+    const u64 end = pv_clock_ns() + 20 * NS_PER_S;
+
+    WRITE_ONCE(binding.held, true);
+    while (smp_is_online(LEAVER) && pv_clock_ns() < end)
+        __builtin_ia32_pause();
+}
+
+static void look_at_bound(struct steps *steps, struct trap_frame *frame)
+{
+    (void)frame;
+    binding.counted |= READ_ONCE(cpus[LEAVER].bound) != binding.bound;
+    if (binding.counted)
+        return;
+    if (steps->count == binding.hold_at)
+        wait_until_it_has_left();
+    binding.last = steps->count;
+}
+
+static void return_at_once(void *arg)
+{
+    (void)arg;
+}
+
+static void bind_there(void *arg)
+{
+    (void)arg;
+    binding.started = thread_start("bound", LEAVER, return_at_once, NULL);
+}
+
+static void step_binder(void *arg)
+{
+    struct steps steps = {.between = look_at_bound};
+
+    (void)arg;
+    binding.counted = false;
+    step_through(&steps, bind_there, NULL);
+}
+
+static bool start_binder(struct thread **binder, u32 hold_at)
+{
+    binding.bound = READ_ONCE(cpus[LEAVER].bound);
+    binding.hold_at = hold_at;
+    binding.held = false;
+    *binder = thread_start("binder", CALLER, step_binder, NULL);
+    return EXPECT(*binder);
+}
+
+TEST(race, thread_is_not_bound_to_a_cpu_that_leaves, cpu_leave, cpu_down)
+{
+    struct thread *binder;
+
+    NEEDS_CPUS(3);
+    REQUIRE(start_binder(&binder, ~0u));
+    thread_join(binder);
+    REQUIRE(binding.started && binding.counted && binding.last);
+    thread_join(binding.started);
+    REQUIRE(start_binder(&binder, binding.last)); /* the instruction that counts it comes next */
+    while (!READ_ONCE(binding.held))
+        thread_yield();
+    EXPECT_EQ(smp_down(LEAVER), 0);
+    thread_join(binder);
+    EXPECT(!binding.started);
+    EXPECT_EQ(smp_up(LEAVER), 0);
+}
+
+/* ---- A call that is done is its caller's -------------------------------------------------------
+ */
+
+static struct call calls[2];
+static bool reused;
+
+/* As the caller may, which finds the first one done. */
+static void reuse_first(struct steps *steps, struct trap_frame *frame)
+{
+    (void)steps, (void)frame;
+    if (reused || READ_ONCE(calls[0].state) != CALL_DONE)
+        return;
+    reused = true;
+    calls[0].next = NULL;
+}
+
+static void count_call(void *arg)
+{
+    ++*(u32 *)arg;
+}
+
+static void run_calls(void *arg)
+{
+    (void)arg;
+    smp_on_call();
+}
+
+TEST(race, call_that_is_done_is_not_looked_at)
+{
+    struct steps steps = {.between = reuse_first};
+    u32 called = 0;
+
+    reused = false;
+    pv_irq_disable();
+    for (u32 i = 0; i < 2; i++) {
+        calls[i] = (struct call){.fn = count_call, .arg = &called};
+        EXPECT_EQ(smp_call_async(pv_this_cpu(), &calls[i]), 0);
+    }
+    step_through(&steps, run_calls, NULL);
+    pv_irq_enable();
+    EXPECT(reused);
+    EXPECT_EQ(called, 2);
+}

@@ -1,0 +1,196 @@
+/* Interrupt lines that one CPU binds and handles while another CPU masks, raises and unmasks them.
+ */
+#include "lib/string.h"
+#include "test/harness/cpus.h"
+#include "test/harness/rtc.h"
+
+/* What smp_call passes: a call cannot return a value. */
+struct remote_line {
+    struct test_line line;
+    bool opened;
+};
+
+static void open_here(void *arg)
+{
+    struct remote_line *remote = arg;
+
+    remote->opened = test_line_open(&remote->line);
+}
+
+/* A thread of CPU 1, which stands still while CPU 1 takes an interrupt. */
+static struct {
+    u64 turns;
+    bool end;
+} spinner;
+
+static void spin_until_end(void *arg)
+{
+    (void)arg;
+    while (!READ_ONCE(spinner.end))
+        WRITE_ONCE(spinner.turns, spinner.turns + 1);
+}
+
+/* Wait until CPU 1 has been in its interrupt for about so many looks; bounded, since the interrupt
+ * may be over. */
+static void wait_for_interrupt(u32 looks)
+{
+    u64 turns = READ_ONCE(spinner.turns);
+
+    for (u32 i = 0, still = 0; i < 10000 && still < looks; i++) {
+        const u64 now = READ_ONCE(spinner.turns);
+
+        still = now == turns ? still + 1 : 0;
+        turns = now;
+    }
+}
+
+/*
+ * CPU 1 decides whether the line is masked while CPU 0 unmasks it: the number of looks moves unmask
+ * across that decision. Each interrupt is either handled at once or found pending by unmask.
+ */
+SOAK_TEST(smp, unmask_on_another_cpu_loses_no_interrupt, irq_mask, irq_unmask, irq_raise)
+{
+    static struct remote_line remote;
+    struct storm storm = {.normal = 100000};
+    struct thread *thread;
+    bool lost = false;
+
+    NEEDS_CPUS(2);
+    memset(&remote, 0, sizeof(remote));
+    spinner.end = false;
+    EXPECT_EQ(smp_call(1, open_here, &remote), 0);
+    REQUIRE(remote.opened);
+    thread = thread_start("spinner", 1, spin_until_end, NULL);
+    while (EXPECT(thread) && !lost && storm_goes_on(&storm)) {
+        EXPECT_EQ(pv_irq_mask(remote.line.line), 0);
+        EXPECT_EQ(pv_irq_raise(remote.line.line), 0);
+        wait_for_interrupt(storm.done % 64);
+        EXPECT_EQ(pv_irq_unmask(remote.line.line), 0);
+        lost = !EXPECT(test_line_hits(&remote.line, storm.done));
+    }
+    print("# %u interrupts raised while masked, %u handled\n", storm.done,
+          READ_ONCE(remote.line.hits));
+    WRITE_ONCE(spinner.end, true);
+    if (thread)
+        thread_join(thread);
+    test_line_close(&remote.line);
+}
+
+/* A line of the RTC's pin, level-triggered, which CPU 1 binds and handles. */
+static struct {
+    int line;
+    u32 beats, masked_beats, empty;
+    bool closed;
+} level;
+
+static void on_level(void *data)
+{
+    (void)data;
+    level.empty += !rtc_end_beat();
+    level.masked_beats += READ_ONCE(level.closed);
+    WRITE_ONCE(level.beats, level.beats + 1);
+}
+
+static void bind_level_here(void *arg)
+{
+    level.line = pv_irq_bind(PV_IRQ_GSI, RTC_IRQ);
+    if (level.line >= 0)
+        *(int *)arg = irq_request((u32)level.line, on_level, NULL);
+}
+
+static bool beats_again(void)
+{
+    const u32 before = READ_ONCE(level.beats);
+    const u64 end = pv_clock_ns() + 10 * NS_PER_S;
+
+    while (READ_ONCE(level.beats) == before && pv_clock_ns() < end)
+        barrier();
+    return level.beats != before;
+}
+
+static void do_nothing(void *arg)
+{
+    (void)arg;
+}
+
+/* The call returns once CPU 1 has left its interrupts: what it handles later was sent after the
+ * mask. */
+static void mask_and_listen(u64 ns)
+{
+    EXPECT_EQ(pv_irq_mask((u32)level.line), 0);
+    EXPECT_EQ(smp_call(1, do_nothing, NULL), 0);
+    WRITE_ONCE(level.closed, true);
+    spin(ns);
+    WRITE_ONCE(level.closed, false);
+    EXPECT_EQ(pv_irq_unmask((u32)level.line), 0);
+}
+
+TEST(smp, level_line_masked_on_another_cpu_stays_alive, irq_mask, irq_unmask, irq_bind)
+{
+    struct storm storm = {.normal = 200};
+    bool alive = true;
+    int error = 0;
+
+    NEEDS_CPUS(2);
+    if (!rtc_exists())
+        SKIP("this machine has no real-time clock");
+    memset(&level, 0, sizeof(level));
+    EXPECT_EQ(smp_call(1, bind_level_here, &error), 0);
+    if (level.line == -ENODEV)
+        SKIP("no device's interrupt reaches this guest");
+    REQUIRE(level.line >= 0 && error == 0);
+    rtc_start_beats(RTC_1024_HZ);
+    while (alive && storm_goes_on(&storm)) {
+        mask_and_listen(storm.done % 4 * 500 * NS_PER_US);
+        alive = EXPECT(beats_again());
+    }
+    /* The handler would find no request in a beat that rtc_stop_beats() takes back. */
+    EXPECT_EQ(pv_irq_mask((u32)level.line), 0);
+    EXPECT_EQ(smp_call(1, do_nothing, NULL), 0);
+    rtc_stop_beats();
+    print("# %u beats, %u of them while masked, %u without a request\n", level.beats,
+          level.masked_beats, level.empty);
+    EXPECT_EQ(level.masked_beats, 0);
+    EXPECT_EQ(level.empty, 0);
+    EXPECT_EQ(irq_release((u32)level.line), 0);
+    EXPECT_EQ(pv_irq_unbind((u32)level.line), 0);
+}
+
+/* A line that CPU 1 handles slowly. */
+static struct {
+    int line;
+    bool running, done;
+} slow;
+
+static void handle_slowly(void *data)
+{
+    (void)data;
+    WRITE_ONCE(slow.running, true);
+    spin(20 * NS_PER_MS);
+    WRITE_ONCE(slow.done, true);
+}
+
+static void bind_slow_here(void *arg)
+{
+    slow.line = pv_irq_bind(PV_IRQ_SOFT, 0);
+    if (slow.line >= 0)
+        *(int *)arg = irq_request((u32)slow.line, handle_slowly, NULL);
+}
+
+/* What the handler was given may be gone once irq_release has returned. */
+TEST(smp, release_waits_for_the_handler_on_another_cpu, irq_mask)
+{
+    const u64 end = pv_clock_ns() + 10 * NS_PER_S;
+    int error = -1;
+
+    NEEDS_CPUS(2);
+    slow.running = slow.done = false;
+    EXPECT_EQ(smp_call(1, bind_slow_here, &error), 0);
+    REQUIRE(error == 0);
+    EXPECT_EQ(pv_irq_raise((u32)slow.line), 0);
+    while (!READ_ONCE(slow.running) && pv_clock_ns() < end)
+        barrier();
+    EXPECT_EQ(irq_release((u32)slow.line), 0);
+    EXPECT(READ_ONCE(slow.done));
+    EXPECT_EQ(pv_irq_unbind((u32)slow.line), 0);
+}

@@ -1,0 +1,225 @@
+/*
+ * Events and timers while every CPU works against the others: each CPU's line is raised by all of
+ * them, and each CPU's timers are stopped by another one.
+ */
+#include "lib/string.h"
+#include "test/harness/cpus.h"
+#include "test/harness/mm_util.h"
+
+#define ANSWER_NS (10 * NS_PER_S) /* a time_limit: what has not happened by then is lost */
+
+/*
+ * Looks at what another CPU is to change; after a while it sleeps, since that CPU may be a vCPU
+ * that waits for this one's physical CPU. False at the limit.
+ */
+static bool look_on(struct time_limit *limit, u32 *looks)
+{
+    if (++*looks % 1000 == 0)
+        sleep_until(pv_clock_ns() + 20 * NS_PER_US);
+    else
+        __builtin_ia32_pause();
+    return *looks % 64 || !time_limit_reached(limit);
+}
+
+/* ---- Events -----------------------------------------------------------------------------------
+ */
+
+/* A CPU's line. A sender sets its flag and raises the line; the handler clears all flags. */
+static struct owner {
+    struct test_line line; /* first */
+    bool opened, flags[STORM_CPUS];
+    u64 taken;
+} owners[STORM_CPUS];
+
+struct sender {
+    u64 sent;
+    bool lost;
+};
+
+static void take_flags(struct test_line *line)
+{
+    struct owner *o = (struct owner *)line;
+
+    for (u32 i = 0; i < STORM_CPUS; i++)
+        o->taken += __atomic_exchange_n(&o->flags[i], false, __ATOMIC_SEQ_CST);
+}
+
+static void open_own_line(void *arg)
+{
+    struct owner *o = &owners[pv_this_cpu()];
+
+    (void)arg;
+    o->opened = test_line_open(&o->line);
+    o->line.during = take_flags;
+}
+
+static bool send_to(struct owner *o, u32 me)
+{
+    struct time_limit limit = time_limit(ANSWER_NS);
+    u32 looks = 0;
+
+    __atomic_store_n(&o->flags[me], true, __ATOMIC_SEQ_CST);
+    EXPECT_EQ(pv_irq_raise(o->line.line), 0);
+    while (__atomic_load_n(&o->flags[me], __ATOMIC_SEQ_CST))
+        if (!look_on(&limit, &looks))
+            return false;
+    return true;
+}
+
+static bool is_wanted(const struct owner *o)
+{
+    bool any = false;
+
+    for (u32 i = 0; i < STORM_CPUS; i++)
+        any |= __atomic_load_n(&o->flags[i], __ATOMIC_SEQ_CST);
+    return any;
+}
+
+/* Close the line, or interrupts, until another CPU has raised it: opening must not lose that. */
+static void close_until_wanted(const struct owner *o, u32 round)
+{
+    if (round % 2)
+        EXPECT_EQ(pv_irq_mask(o->line.line), 0);
+    else
+        pv_irq_disable();
+    for (u32 i = 0; i < 1000 && !is_wanted(o); i++)
+        __builtin_ia32_pause();
+    spin(20 * NS_PER_US); /* the flag is set before the line is raised */
+    if (round % 2)
+        EXPECT_EQ(pv_irq_unmask(o->line.line), 0);
+    else
+        pv_irq_enable();
+}
+
+static void send_to_all(void *arg)
+{
+    struct storm storm = {.normal = 1000};
+    struct sender *s = arg;
+    const u32 me = pv_this_cpu();
+
+    while (!s->lost && storm_goes_on(&storm)) {
+        for (u32 cpu = 0; cpu < storm_cpus() && !s->lost; cpu++) {
+            s->lost = !send_to(&owners[cpu], me);
+            s->sent++;
+        }
+        close_until_wanted(&owners[me], storm.done);
+    }
+}
+
+SOAK_TEST(smp, every_cpu_raises_every_line, irq_raise, irq_mask, irq_unmask, irq_enable)
+{
+    struct sender senders[STORM_CPUS] = {{0}};
+    u64 sent = 0, taken = 0;
+    struct crew crew;
+
+    memset(owners, 0, sizeof(owners));
+    for (u32 cpu = 0; cpu < storm_cpus(); cpu++) {
+        EXPECT_EQ(smp_call(cpu, open_own_line, NULL), 0);
+        REQUIRE(owners[cpu].opened);
+    }
+    crew_start(&crew, 0, storm_cpus(), send_to_all, senders, sizeof(senders[0]));
+    crew_join(&crew);
+    for (u32 i = 0; i < crew.count; i++) {
+        EXPECT(!senders[i].lost);
+        sent += senders[i].sent;
+        taken += owners[i].taken;
+        test_line_close(&owners[i].line);
+    }
+    EXPECT_EQ(taken, sent);
+    print("# %llu interrupts between %u CPUs\n", (unsigned long long)sent, crew.count);
+}
+
+/* ---- Timers -----------------------------------------------------------------------------------
+ */
+
+enum { TIMERS = 8 };
+
+/* Each start ends either by firing or by a timer_stop that returned true. */
+static struct slot {
+    struct timer timer; /* first */
+    u64 started, ended;
+} slots[STORM_CPUS][TIMERS];
+
+static u64 fired, stopped;
+
+static void end_slot(struct slot *slot, u64 *count)
+{
+    __atomic_fetch_add(count, 1, __ATOMIC_SEQ_CST);
+    __atomic_fetch_add(&slot->ended, 1, __ATOMIC_SEQ_CST);
+}
+
+static void on_time(struct timer *timer)
+{
+    end_slot((struct slot *)timer, &fired);
+}
+
+static bool has_ended(struct slot *slot)
+{
+    return __atomic_load_n(&slot->ended, __ATOMIC_SEQ_CST) == slot->started;
+}
+
+/* Odd ones fire soon, about when another CPU stops them; even ones can only be stopped. */
+static void start_slot(struct slot *slots_here, u32 i, u64 *random)
+{
+    const u64 ns = i % 2 ? (random_next(random) >> 33) % NS_PER_MS : 3600 * NS_PER_S;
+
+    if (!has_ended(&slots_here[i]))
+        return;
+    slots_here[i].started++;
+    timer_start(&slots_here[i].timer, pv_clock_ns() + ns, on_time);
+}
+
+static void stop_slot(struct slot *slot)
+{
+    if (timer_stop(&slot->timer))
+        end_slot(slot, &stopped);
+}
+
+/* Start this CPU's timers, and stop those of the next CPU. */
+static void start_and_stop(void *arg)
+{
+    struct storm storm = {.normal = 5000};
+    const u32 me = pv_this_cpu(), other = (me + 1) % storm_cpus();
+    u64 random = me + 1;
+
+    (void)arg;
+    while (storm_goes_on(&storm)) {
+        start_slot(slots[me], storm.done % TIMERS, &random);
+        stop_slot(&slots[other][storm.done / 2 % TIMERS]);
+    }
+}
+
+static bool all_end(void)
+{
+    struct time_limit limit = time_limit(ANSWER_NS);
+    u32 looks = 0;
+
+    for (u32 cpu = 0; cpu < storm_cpus(); cpu++)
+        for (u32 i = 0; i < TIMERS; i++)
+            while (!has_ended(&slots[cpu][i]))
+                if (!look_on(&limit, &looks))
+                    return false;
+    return true;
+}
+
+SOAK_TEST(smp, timer_fires_once_or_is_stopped_by_another_cpu, timer_set, timer_stop)
+{
+    u64 started = 0;
+    struct crew crew;
+
+    memset(slots, 0, sizeof(slots));
+    fired = stopped = 0;
+    crew_start(&crew, 0, storm_cpus(), start_and_stop, NULL, 0);
+    crew_join(&crew);
+    for (u32 cpu = 0; cpu < storm_cpus(); cpu++)
+        for (u32 i = 0; i < TIMERS; i += 2)
+            stop_slot(&slots[cpu][i]);
+    EXPECT(all_end());
+    for (u32 cpu = 0; cpu < storm_cpus(); cpu++)
+        for (u32 i = 0; i < TIMERS; i++)
+            started += slots[cpu][i].started;
+    EXPECT_EQ(fired + stopped, started);
+    EXPECT(fired && stopped);
+    print("# %llu timers fired, %llu stopped by another CPU\n", (unsigned long long)fired,
+          (unsigned long long)stopped);
+}

@@ -1,0 +1,449 @@
+/* Class 5 in a storm: nothing that CPUs ask of each other is lost, also while one comes and goes.
+ */
+#include "lib/string.h"
+#include "mm/frame.h"
+#include "mm/space.h"
+#include "test/harness/cpus.h"
+
+/*
+ * Every CPU asks every other, and itself, again as soon as that has done what it was asked before;
+ * counted by who asks of whom, where it is asked and where it is done. A call that is lost is
+ * waited for, for ever.
+ */
+#define IN_FLIGHT 8 /* calls of each pair */
+
+static struct call calls[STORM_CPUS][PV_CPUS_MAX][IN_FLIGHT];
+static u64 asked[STORM_CPUS][PV_CPUS_MAX], done[STORM_CPUS][PV_CPUS_MAX];
+
+static void count_done(void *arg)
+{
+    __atomic_fetch_add((u64 *)arg + pv_this_cpu(), 1, __ATOMIC_SEQ_CST);
+}
+
+struct asker {
+    struct storm storm; /* a round is a call */
+    u32 me;
+    bool any, over;
+};
+
+static void ask(struct asker *a, u32 cpu, struct call *call)
+{
+    if (a->over || __atomic_load_n(&call->state, __ATOMIC_SEQ_CST) != CALL_DONE)
+        return;
+    a->over = !storm_goes_on(&a->storm);
+    if (a->over)
+        return;
+    a->any = true;
+    *call = (struct call){.fn = count_done, .arg = done[a->me]};
+    asked[a->me][cpu] += !smp_call_async(cpu, call);
+}
+
+static void ask_each(struct asker *a)
+{
+    a->any = false;
+    for (u32 cpu = 0; cpu < smp_online_count(); cpu++)
+        for (u32 i = 0; i < IN_FLIGHT; i++)
+            ask(a, cpu, &calls[a->me][cpu][i]);
+}
+
+/* With nothing to ask it sleeps: the CPU may be wanted by those who are to answer. */
+static void ask_all(void *arg)
+{
+    const u32 count = smp_online_count();
+    struct asker a = {.me = pv_this_cpu()};
+
+    (void)arg;
+    a.storm = (struct storm){.normal = 10000};
+    for (u32 turn = 0; !a.over; turn++) {
+        ask_each(&a);
+        if (turn % 16 == 0)
+            smp_call_wait(&calls[a.me][turn / 16 % count][0]);
+        else if (!a.any)
+            sleep_until(pv_clock_ns() + 50 * NS_PER_US);
+    }
+    for (u32 cpu = 0; cpu < count; cpu++)
+        for (u32 i = 0; i < IN_FLIGHT; i++)
+            smp_call_wait(&calls[a.me][cpu][i]);
+}
+
+static u64 print_calls(u32 from)
+{
+    u64 sum = 0, received = 0;
+
+    for (u32 to = 0; to < smp_online_count(); to++) {
+        EXPECT(asked[from][to]);
+        EXPECT_EQ(done[from][to], asked[from][to]);
+        sum += asked[from][to];
+        received += done[from][to];
+    }
+    print("# CPU %u: %llu calls asked of all CPUs, %llu done there\n", from,
+          (unsigned long long)sum, (unsigned long long)received);
+    return received;
+}
+
+static u64 ipis_taken(void)
+{
+    u64 sum = 0;
+
+    for (u32 cpu = 0; cpu < PV_CPUS_MAX; cpu++)
+        sum += cpus[cpu].irqs.ipis;
+    return sum;
+}
+
+SOAK_TEST(smp, no_call_is_lost, send_ipi)
+{
+    const u64 ipis = ipis_taken();
+    struct crew crew;
+    u64 sum = 0;
+
+    memset(asked, 0, sizeof(asked));
+    memset(done, 0, sizeof(done));
+    crew_start(&crew, 0, storm_cpus(), ask_all, NULL, 0);
+    crew_join(&crew);
+    for (u32 i = 0; i < crew.count; i++)
+        sum += print_calls(i);
+    print("# %llu calls between all pairs, %llu IPIs\n", (unsigned long long)sum,
+          (unsigned long long)(ipis_taken() - ipis));
+}
+
+#define READINGS_MIN 60 /* of each CPU, however slowly the lock changes hands */
+
+/* Read in turn, under a lock: each reading comes after the one before it, on whichever CPU. */
+static struct {
+    struct spinlock lock;
+    u64 last, readings, backwards;
+} reading = {.lock = SPINLOCK("test clock")};
+
+static void read_clock(void *arg)
+{
+    struct storm storm = {.normal = 1000};
+
+    (void)arg;
+    for (u32 i = 0; storm_goes_on(&storm) || i < READINGS_MIN; i++) {
+        u64 now;
+
+        spin_lock(&reading.lock);
+        now = pv_clock_ns();
+        reading.backwards += now < reading.last;
+        reading.last = now;
+        reading.readings++;
+        spin_unlock(&reading.lock);
+    }
+}
+
+SOAK_TEST(smp, clock_never_goes_back_between_cpus, clock_ns)
+{
+    struct crew crew;
+
+    reading.readings = reading.backwards = reading.last = 0;
+    crew_start(&crew, 0, storm_cpus(), read_clock, NULL, 0);
+    crew_join(&crew);
+    EXPECT(reading.readings >= (u64)crew.count * READINGS_MIN);
+    EXPECT_EQ(reading.backwards, 0);
+    print("# %llu readings on %u CPUs\n", (unsigned long long)reading.readings, crew.count);
+}
+
+/*
+ * A word whose page changes under the eyes of all CPUs. Each page is given a higher number before
+ * it is shown; once the others have been flushed, none may see a lower one.
+ */
+static struct {
+    const u64 *word;
+    u64 least;
+    bool over;
+} shown;
+
+struct reader {
+    u64 reads, stale;
+};
+
+static void read_on(void *arg)
+{
+    struct reader *r = arg;
+
+    while (!READ_ONCE(shown.over)) {
+        const u64 least = __atomic_load_n(&shown.least, __ATOMIC_SEQ_CST);
+        const u64 seen = READ_ONCE(*shown.word);
+
+        r->stale += seen < least;
+        WRITE_ONCE(r->reads, r->reads + 1);
+    }
+}
+
+/* Each of them has looked since, and has the translation in its TLB. */
+static void wait_read(const struct reader *readers, u32 count)
+{
+    for (u32 i = 0; i < count; i++) {
+        const u64 before = READ_ONCE(readers[i].reads);
+
+        while (READ_ONCE(readers[i].reads) < before + 2)
+            __builtin_ia32_pause();
+    }
+}
+
+/* The entry itself changes, so that nobody but this flushes. Interrupts are disabled, since the
+ * others are all but this CPU. */
+static void show(pfn_t page, u64 number)
+{
+    const u64 va = (u64)shown.word;
+
+    *(volatile u64 *)pfn_to_va(page) = number;
+    pv_irq_disable();
+    pv_set_pte((pte_t *)mm_slot(&mm_kernel, va, 1),
+               pv_make_pte(pte_value(page, PTE_PRESENT | PTE_NX)));
+    pv_flush_tlb_one(va);
+    EXPECT_EQ(pv_flush_tlb_others(online_cpus(), number % 3 ? va : ~0ull), 0);
+    pv_irq_enable();
+    __atomic_store_n(&shown.least, number, __ATOMIC_SEQ_CST);
+}
+
+SOAK_TEST(smp, no_cpu_keeps_a_translation_that_was_flushed, flush_tlb_others)
+{
+    struct storm storm = {.normal = 500};
+    struct reader readers[STORM_CPUS] = {{0}};
+    u64 reads = 0, stale = 0;
+    struct crew crew;
+    pfn_t pages[2];
+
+    NEEDS_CPUS(2);
+    for (u32 i = 0; i < 2; i++) {
+        pages[i] = frame_alloc(0, FRAME_ZEROED, FRAME_KERNEL);
+        REQUIRE(pages[i].n != PFN_INVALID.n);
+    }
+    shown.word = (const u64 *)(VMAP_END - MIB(64));
+    shown.least = 0;
+    shown.over = false;
+    REQUIRE(mm_map(&mm_kernel, (u64)shown.word, pages[0], 1, 0) == 0);
+    crew_start(&crew, 1, storm_cpus(), read_on, readers, sizeof(readers[0]));
+    while (storm_goes_on(&storm)) {
+        show(pages[storm.done % 2], storm.done);
+        wait_read(readers, crew.count);
+    }
+    WRITE_ONCE(shown.over, true);
+    crew_join(&crew);
+    for (u32 i = 0; i < crew.count; i++) {
+        reads += readers[i].reads;
+        stale += readers[i].stale;
+    }
+    EXPECT_EQ(stale, 0);
+    print("# %u pages shown to %u CPUs in %llu reads\n", storm.done, crew.count,
+          (unsigned long long)reads);
+    EXPECT_EQ(mm_unmap(&mm_kernel, (u64)shown.word, 1), 0);
+    frame_free(pages[0], 0);
+    frame_free(pages[1], 0);
+}
+
+/*
+ * One CPU comes and goes while all others send to it, call it, flush it and start threads there.
+ * Each gets what it asked for, or the error of a CPU that is down.
+ */
+static u32 victim;
+static bool peace;
+
+struct pest {
+    u64 calls, called, refused, threads, ran, wrong;
+};
+
+static void count_called(void *arg)
+{
+    ((struct pest *)arg)->called += pv_this_cpu() == victim;
+}
+
+static void count_ran(void *arg)
+{
+    ((struct pest *)arg)->ran += pv_this_cpu() == victim;
+}
+
+static void note(struct pest *p, int error, int when_down)
+{
+    p->refused += error == when_down;
+    p->wrong += error && error != when_down;
+}
+
+static void start_there(struct pest *p)
+{
+    struct thread *t = thread_start("guest", victim, count_ran, p);
+
+    if (!t)
+        return;
+    p->threads++;
+    thread_join(t);
+}
+
+static void pester(void *arg)
+{
+    struct pest *p = arg;
+
+    for (u32 i = 0; !READ_ONCE(peace); i++) {
+        const int error = smp_call(victim, count_called, p);
+
+        p->calls += !error;
+        note(p, error, -EINVAL);
+        note(p, pv_send_ipi(victim, (enum pv_ipi)(i % PV_NR_IPIS)), -EINVAL);
+        INTERRUPTS_OFF
+        note(p, pv_flush_tlb_others(1ull << victim, ~0ull), -ENODEV);
+        if (i % 16 == 0)
+            start_there(p);
+    }
+}
+
+/* Goes on wherever there is room, also on the CPU that is about to go. */
+static void wander(void *arg)
+{
+    while (!READ_ONCE(peace)) {
+        (*(u64 *)arg)++;
+        sleep_until(pv_clock_ns() + 20 * NS_PER_US);
+    }
+}
+
+static void wait_for_a_call(void)
+{
+    const u64 before = READ_ONCE(cpus[victim].calls_run);
+
+    while (READ_ONCE(cpus[victim].calls_run) == before)
+        sleep_until(pv_clock_ns() + 50 * NS_PER_US);
+}
+
+/*
+ * smp_down must not be starved by those who start threads on the CPU all the time, not even with 2
+ * CPUs, where the sender and this thread share CPU 0 and this one runs only while the sender joins
+ * such a thread.
+ */
+static bool down_and_up(void)
+{
+    wait_for_a_call();
+    return EXPECT_EQ(smp_down(victim), 0) && EXPECT(!pv_cpu_is_up(victim)) &&
+           EXPECT_EQ(pv_send_ipi(victim, PV_IPI_CALL), -EINVAL) && EXPECT_EQ(smp_up(victim), 0);
+}
+
+static void print_pest(u32 cpu, const struct pest *p)
+{
+    EXPECT_EQ(p->called, p->calls);
+    EXPECT_EQ(p->ran, p->threads);
+    EXPECT_EQ(p->wrong, 0);
+    print(
+        "# CPU %u: %llu calls and %llu threads there, all done; %llu times told that it is down\n",
+        cpu, (unsigned long long)p->calls, (unsigned long long)p->threads,
+        (unsigned long long)p->refused);
+}
+
+SOAK_TEST(smp, cpu_goes_down_while_others_send, cpu_down, cpu_up, cpu_leave, send_ipi)
+{
+    struct storm storm = {.normal = 10};
+    struct pest pests[STORM_CPUS] = {{0}};
+    struct thread *wanderers[3];
+    u64 steps[3] = {0};
+    struct crew crew;
+
+    NEEDS_CPUS(2);
+    victim = MIN(smp_online_count(), STORM_CPUS + 1) - 1;
+    peace = false;
+    for (u32 i = 0; i < ARRAY_SIZE(wanderers); i++)
+        wanderers[i] = thread_start("wanderer", THREAD_ANY_CPU, wander, &steps[i]);
+    crew_start(&crew, 0, victim, pester, pests, sizeof(pests[0]));
+    while (storm_goes_on(&storm) && down_and_up())
+        ;
+    WRITE_ONCE(peace, true);
+    crew_join(&crew);
+    for (u32 i = 0; i < crew.count; i++)
+        print_pest(i, &pests[i]);
+    for (u32 i = 0; i < ARRAY_SIZE(wanderers); i++) {
+        thread_join(wanderers[i]);
+        EXPECT(steps[i]);
+    }
+    print("# CPU %u went and came %u times\n", victim, storm.done);
+}
+
+/* Lines that all CPUs bind at once: no two get the same. */
+static u32 taken[8192];
+
+struct binder {
+    u32 bound, twice;
+};
+
+static void bind_and_unbind(void *arg)
+{
+    struct storm storm = {.normal = 500};
+    struct binder *b = arg;
+
+    while (storm_goes_on(&storm)) {
+        const int line = pv_irq_bind(PV_IRQ_SOFT, 0);
+
+        if (line < 0 || line >= (int)ARRAY_SIZE(taken))
+            continue;
+        b->bound++;
+        b->twice += __atomic_exchange_n(&taken[line], 1, __ATOMIC_SEQ_CST);
+        __atomic_store_n(&taken[line], 0, __ATOMIC_SEQ_CST);
+        b->twice += pv_irq_unbind((u32)line) != 0;
+    }
+}
+
+SOAK_TEST(smp, no_line_is_bound_twice, irq_bind, irq_unbind)
+{
+    struct binder binders[STORM_CPUS] = {{0}};
+    struct crew crew;
+
+    crew_start(&crew, 0, storm_cpus(), bind_and_unbind, binders, sizeof(binders[0]));
+    crew_join(&crew);
+    for (u32 i = 0; i < crew.count; i++) {
+        EXPECT(binders[i].bound);
+        EXPECT_EQ(binders[i].twice, 0);
+    }
+    print("# CPU 0 bound %u lines\n", binders[0].bound);
+}
+
+/* What a line was told before its end does not come to the one that is given its number. */
+static u32 ended;
+
+static void raise_and_end(void *arg)
+{
+    const int line = pv_irq_bind(PV_IRQ_SOFT, 0);
+
+    (void)arg;
+    EXPECT(line >= 0);
+    EXPECT_EQ(pv_irq_unmask((u32)line), 0);
+    EXPECT_EQ(pv_irq_raise((u32)line), 0);
+    EXPECT_EQ(pv_irq_unbind((u32)line), 0);
+    WRITE_ONCE(ended, (u32)line + 1);
+    while (READ_ONCE(ended))
+        __builtin_ia32_pause();
+}
+
+static void nothing(void *arg)
+{
+    (void)arg;
+}
+
+static void expect_own_interrupts_only(struct test_line *line)
+{
+    EXPECT_EQ(line->hits, 0);
+    EXPECT_EQ(pv_irq_raise(line->line), 0);
+    EXPECT(test_line_hits(line, 1));
+    test_line_close(line);
+}
+
+/*
+ * The number is given out again at once, or, where the hypervisor has still queued the ended line's
+ * interrupt (FIFO event channels), as soon as CPU 1 has taken it from the queue.
+ */
+TEST(smp, line_that_was_unbound_brings_nothing, irq_unbind, irq_bind)
+{
+    struct call call = {.fn = raise_and_end};
+    struct test_line at_once = {0}, later = {0};
+    u32 number;
+
+    NEEDS_CPUS(2);
+    ended = 0;
+    REQUIRE(smp_call_async(1, &call) == 0);
+    while (!READ_ONCE(ended))
+        __builtin_ia32_pause();
+    number = ended - 1;
+    EXPECT(test_line_open(&at_once));
+    WRITE_ONCE(ended, 0);
+    smp_call_wait(&call);
+    EXPECT_EQ(smp_call(1, nothing, NULL), 0);
+    EXPECT(test_line_open(&later));
+    EXPECT(at_once.line == number || later.line == number);
+    expect_own_interrupts_only(&at_once);
+    expect_own_interrupts_only(&later);
+}
