@@ -9,7 +9,8 @@
  * Background: a PV kernel runs at CPL 3, where cli faults; Xen emulates it.
  *
  * Mechanism: a PV kernel counts as CPL 1. If its virtual I/O privilege level (PHYSDEVOP_set_iopl)
- * is at least 1, Xen ignores cli and goes on; events are not masked. Otherwise it hands on the #GP.
+ * is at least 1, Xen ignores cli: execution continues and events are not masked. Otherwise the
+ * guest gets the #GP.
  *
  * Verdicts: good: no fault and no mask with level 1, #GP(0) with level 0.
  *

@@ -1,7 +1,7 @@
 /*
  * The privilege level that a PV kernel sees of itself.
  *
- * @title     a PV kernel: %cs says CPL 3, the frame of an interrupt 0
+ * @title     a PV kernel: CPL 3 in %cs, 0 in the frame of an interrupt
  * @affected  a fact of the ABI, no bug
  * @platforms xen-pv
  * @expect    4=good
@@ -9,7 +9,7 @@
  * Background: on x86-64 Xen runs a PV kernel at CPL 3, like its user mode.
  *
  * Mechanism: the frame that Xen makes has RPL 0 in its CS if the kernel was interrupted, so that
- * the kernel can tell by it where it came from; %cs itself has 3.
+ * the kernel can distinguish kernel mode from user mode. %cs itself holds 3.
  *
  * Verdicts: good: 3 in %cs, 0 in the frame. bad: otherwise.
  *

@@ -8,8 +8,8 @@
  *
  * Background: a PV guest loads user mode's GS selector by set_segment_base (SEGBASE_GS_USER_SEL).
  *
- * Mechanism: Xen loads it, catches the fault, and loads the null selector instead; the result does
- * not tell. A good selector is loaded first, so that null is not what was there before.
+ * Mechanism: Xen loads it, catches the fault, and loads the null selector instead; the result is 0
+ * all the same. A good selector is loaded first, so that null is not what was there before.
  *
  * Verdicts: good: the result is 0 and %gs is null. bad: an error, or another selector.
  *

@@ -8,8 +8,8 @@
  *
  * Background: on hardware rdmsr of an MSR that does not exist raises #GP.
  *
- * Mechanism: up to 4.14 Xen passed on what the hardware's register has, as far as it can be read,
- * and else 0. Since 4.15 it faults, unless the guest is configured with msr_relaxed.
+ * Mechanism: up to 4.14 Xen returned the hardware register's value where it can be read, and 0
+ * elsewhere. Since 4.15 it faults, unless the guest is configured with msr_relaxed.
  *
  * Verdicts: good: 0 up to 4.14 (the emulated CPU has every MSR, and reads 0), #GP since. On bare
  * metal under QEMU: 0. bad: another answer.

@@ -1,14 +1,14 @@
 /*
  * A multicall of a PVH guest.
  *
- * @title     multicall on PVH: -ENOSYS in 4.14, made since
+ * @title     multicall on PVH: -ENOSYS in 4.14, works since
  * @affected  a fact of the ABI, no bug
  * @platforms xen-pvh
  * @expect    4=good
  *
- * Background: a multicall is a list of hypercalls made by one.
+ * Background: a multicall is one hypercall that makes a list of hypercalls.
  *
- * Mechanism: up to 4.14 guests with hardware virtualization were not offered it.
+ * Mechanism: up to 4.14 guests with hardware virtualization did not have this hypercall.
  *
  * Verdicts: good: as this version does. bad: the other way round.
  *

@@ -7,10 +7,10 @@
  * @expect    4=good
  *
  * Background: a dom0 has the machine's ports, but for some that Xen needs itself. By 0x92 and 0xcf9
- * software resets the machine; 0x4d0 says which interrupts are by level.
+ * software resets the machine; 0x4d0 selects which interrupts are level-triggered.
  *
  * Mechanism: in 4.19 Xen added these three to the ports that it keeps. A read of such a port is
- * answered by all ones, and not by #GP.
+ * answered with all ones instead of #GP.
  *
  * Verdicts: good: as this version does, without a fault. bad: the other way round, or a fault.
  *

@@ -7,7 +7,7 @@
  * @expect    4.14=bad 4.17.5=bad 4.17.7=bad 4.20=good qemu=cannot-tell
  *
  * Background: the local APIC gathers errors inside. Software writes ESR (any value), which moves
- * what was gathered into the register and starts to gather afresh, and then reads it (Intel SDM
+ * what was gathered into the register and clears the internal state, and then reads it (Intel SDM
  * vol. 3, section 11.5.3).
  *
  * Mechanism: an IPI to itself with a vector below 16 is illegal and sets bit 5. Xen kept ESR as

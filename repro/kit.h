@@ -1,5 +1,5 @@
 /*
- * The kit: what a reproduction of a hypervisor's bug needs, in one header. A repro is one file,
+ * The kit: everything that a reproduction of a hypervisor bug needs. A repro is one file,
  *
  *     #include "repro/kit.h"
  *
@@ -25,7 +25,7 @@
  * - smp_call and more of kernel/smp.h, once kit_cpus has started the other CPUs.
  *
  * The first comment has lines that `run.sh list --repros` prints (docs/repro.md). Context of all
- * here: thread, on the boot CPU. What needs Xen ends the run as "cannot tell" where there is none.
+ * here: thread, on the boot CPU. A function that needs Xen ends the run as "cannot tell" elsewhere.
  */
 #ifndef REPRO_KIT_H
 #define REPRO_KIT_H
@@ -40,33 +40,33 @@
 
 /* ---- Verdicts: each ends the run ------------------------------------------------------------- */
 
-/* The machine behaves. Counts only after exercised(), else the verdict is "cannot tell". */
+/* The hypervisor behaves correctly. Counts only after exercised(), else it is "cannot tell". */
 void good(const char *fmt, ...) __printf(1, 2) __noreturn;
-/* The bug is there. */
+/* The hypervisor has the bug. */
 void bad(const char *fmt, ...) __printf(1, 2) __noreturn;
-/* Neither; say what is missing. */
+/* Neither was shown; give the reason. */
 void cannot_tell(const char *fmt, ...) __printf(1, 2) __noreturn;
 
 /*
- * The path in question was reached. The console shows it at once, so that it counts even if the
- * guest dies later. Call it after the step, with what the hypervisor lets one see as evidence.
+ * Record that the path in question was reached. The line is printed at once, so that it counts
+ * even if the guest dies later. Call it after the step, once the guest has seen evidence.
  */
 void exercised(void);
 
 /*
- * From here on, the death of this guest is the bug: Xen kills the domain, the machine resets, or
- * the kernel panics. The verdict is bad then, with why. Without it a guest that died is "cannot
- * tell", because the repro may have gone wrong. dying_is_bad(NULL) ends it. Both print, which
- * on Xen is a hypercall that lets events in. A step that may not
- * end: kit_deadline.
+ * Declare that from here on the death of this guest is the bug: Xen kills the domain, the machine
+ * resets, or the kernel panics. The verdict is then bad, with why. Without this call a guest that
+ * dies is "cannot tell", because the repro itself may be wrong. dying_is_bad(NULL) ends the
+ * section. Both print, which on Xen is a hypercall that lets events in. For a step that may not
+ * end see kit_deadline.
  */
 void dying_is_bad(const char *why);
 
 /*
- * STEP marks the step under suspicion, a statement or a block. inject=skip_step leaves it out, and
- * the repro must say "cannot tell" then: ./run.sh repro --skipped. So what the step yields starts
- * as something that no hypervisor returns, KIT_NOT_MADE or KIT_NOT_RUN, and is looked at before
- * exercised(). EVIDENCE does both: exercised() if the condition holds, else "cannot tell".
+ * STEP marks the statement or block under test. With inject=skip_step it is left out, and the repro
+ * must then end as "cannot tell" (./run.sh repro --skipped). So initialise the step's result with a
+ * value that no hypervisor returns, KIT_NOT_MADE or KIT_NOT_RUN, and check it before exercised().
+ * EVIDENCE does both: exercised() if the condition holds, else "cannot tell".
  *
  *     long result = KIT_NOT_MADE;
  *
@@ -87,12 +87,12 @@ bool kit_step(void);
 #define KIT_NOT_RUN  ((struct kit_exit){.vector = ~0ull})
 
 /*
- * For a fact about an ABI: exercised, and good if the two are equal. An answer of KIT_NOT_MADE is
- * "cannot tell".
+ * For a fact about an ABI: call exercised(), then good() if answer equals expected, else bad(). An
+ * answer of KIT_NOT_MADE is "cannot tell".
  */
 void expect(const char *what, long answer, long expected) __noreturn;
 
-/* Where the steps make sense: ends as "cannot tell" anywhere else. */
+/* Name the places where the steps make sense; elsewhere the run ends as "cannot tell". */
 enum kit_place {
     KIT_NATIVE = 1,
     KIT_XEN_PV = 2,
@@ -103,11 +103,11 @@ enum kit_place {
 enum kit_place kit_place(void);
 void kit_needs(unsigned int places);
 
-/* Xen's version as XENVER_version has it: major << 16 | minor. 0 where there is no Xen. */
+/* Return Xen's version as XENVER_version has it, major << 16 | minor; 0 without Xen. */
 u32 kit_xen_version(void);
 #define XEN_VERSION(major, minor) ((major) << 16 | (minor))
 
-/* A step that ought to give 0; else the run ends as "cannot tell", with its text and the result. */
+/* A preparation that must not fail; on a negative result the run ends as "cannot tell". */
 #define MUST(step) \
     ({ \
         const long must_ = (step); \
@@ -125,27 +125,27 @@ struct kit_regs {
     u64 rax, rbx, rcx, rdx, rsi, rdi, rbp, r8, r9, r10, r11, r12, r13, r14, r15;
 };
 
-/* A hypercall with any number and all registers as given; afterwards as they came back. */
+/* Make a hypercall with all registers as given, and store the registers as they come back. */
 void kit_hypercall_regs(struct kit_regs *regs);
 
 /*
- * Runs code bytes in ring 0 and comes back from their end: 64-bit, or in 32-bit compatibility mode,
- * where regs' high halves are kept on the way in and out. No stack is given: the bytes MUST NOT
- * push. Not on Xen PV, where ring 0 is Xen's.
+ * Run code bytes in ring 0 and return from their end, in 64-bit or in compatibility mode; the high
+ * halves of regs are kept in both directions. No stack is provided: the code MUST NOT push. Not on
+ * Xen PV, where ring 0 is Xen's.
  */
 void kit_run64(const void *code, size_t size, struct kit_regs *regs);
 void kit_run32(const void *code, size_t size, struct kit_regs *regs);
 
-/* The instruction that makes a hypercall here: three bytes, or two and a nop. */
+/* Return the hypercall instruction of this platform: syscall, vmcall or vmmcall and a nop. */
 void kit_hypercall_insn(u8 insn[3]);
 
 /*
- * Runs code bytes in ring 3, in an address space of their own, until they leave it: by syscall,
- * sysenter, int or an exception. 64-bit, or in compatibility mode. regs go in and come back. There
- * is a page of stack; rflags are besides the fixed bits.
+ * Run code bytes in ring 3, in an address space of their own, until they leave it by syscall,
+ * sysenter, int or an exception; in 64-bit or in compatibility mode. regs are loaded before and
+ * stored after. The code has a page of stack. rflags is added to the fixed bits.
  */
 struct kit_exit {
-    u64 vector; /* an exception's, or VECTOR_SYSCALL and its like (pv/trap_frame.h) */
+    u64 vector; /* an exception's, or VECTOR_SYSCALL… (pv/trap_frame.h) */
     u64 error, address;
     u64 offset; /* of the instruction pointer in the code */
     u64 rflags;
@@ -156,16 +156,16 @@ struct kit_exit kit_user32(const void *code, size_t size, struct kit_regs *regs,
 const char *kit_exit_text(const struct kit_exit *exit);
 
 /*
- * Let ring 3 raise a vector by int, on Xen PV. QEMU before 8.0 makes Xen take it for vector * 2
- * (docs/facts.md), so that has to be a vector too. kit_is_int: did ring 3 end by it?
+ * Let ring 3 raise a vector by int, on Xen PV. Under QEMU before 8.0 Xen takes it for vector * 2
+ * (docs/facts.md), so that must be a vector too. kit_is_int returns whether ring 3 ended by it.
  */
 void kit_int_gate(u8 vector);
 bool kit_is_int(const struct kit_exit *exit, u8 vector);
 
 /*
- * The pages of that address space, as ring 3 addresses them. The code is copied to the first, once
- * for each run; of the stack's page the last 64 bytes are in use at the start, the rest is the
- * repro's. Return the same page as the kernel addresses it.
+ * The pages of that address space, as ring 3 addresses them. Each run copies the code to the first.
+ * The last 64 bytes of the stack's page are in use at the start, the rest is the repro's.
+ * kit_user_stack returns the kernel's address of the stack's page.
  */
 #define KIT_USER_CODE  0x400000ull
 #define KIT_USER_STACK 0x600000ull
@@ -173,25 +173,24 @@ void *kit_user_stack(void);
 
 /* ---- Memory ---------------------------------------------------------------------------------- */
 
-/* Pages of the image, zeroed, that nobody else uses: KIT_PAGES of them, each once. */
+/* Return zeroed pages of the image, each at most once. There are KIT_PAGES. */
 #define KIT_PAGES 96
 void *kit_page(void);
-void *kit_pages(u32 count); /* in a row */
+void *kit_pages(u32 count); /* contiguous */
 
-/* The frame of a page of the image or of the direct map, as this guest counts and the machine's. */
+/* Return the frame of a page of the image or direct map: the guest's number, the machine's. */
 u64 kit_gfn(const void *va);
 u64 kit_mfn(const void *va);
 
-/* A frame of RAM in the direct map, zeroed; and one that no mapping lets be written, for a table.
- */
+/* Return a zeroed frame of RAM in the direct map; kit_table: one without a writable mapping. */
 void *kit_frame(void);
 void *kit_table(void);
 
 /*
- * The page tables in use, raw. Level 1 is the leaves', 4 the root's. kit_entry is the entry that va
- * goes through, with machine frames; kit_entry_address its machine address, for hypercalls.
- * kit_set_entry is mmu_update on Xen PV, whose result it returns; a plain store and a flush
- * elsewhere.
+ * The page tables in use, raw. Level 1 has the leaves, 4 is the root. kit_entry returns the entry
+ * that translates va, with machine frames; kit_entry_address returns its machine address, for
+ * hypercalls. kit_set_entry makes an mmu_update on Xen PV and returns its result; elsewhere it
+ * stores the entry and flushes.
  */
 u64 kit_entry(u64 va, int level);
 u64 kit_entry_address(u64 va, int level);
@@ -199,39 +198,40 @@ long kit_set_entry(u64 va, int level, u64 raw);
 #define KIT_RAW(va, flags) (kit_mfn(va) << PAGE_SHIFT | (flags))
 
 /*
- * A descriptor of the GDT in use, unchecked: update_descriptor on Xen PV, whose result it returns;
- * a plain store elsewhere. KIT_GDT_FREE and the next three entries are nobody's.
+ * Set a descriptor of the GDT in use, unchecked: by update_descriptor on Xen PV, whose result is
+ * returned; by a plain store elsewhere. KIT_GDT_FREE and the next three entries are unused.
  */
 #define KIT_GDT_FREE 32
 long kit_set_descriptor(u32 index, u64 descriptor);
 u64 kit_descriptor(u32 index);
 
-/* 2 MiB of addresses with a level 1 table of their own; the first page is mapped, writable. */
+/* Return 2 MiB of addresses with their own level 1 table; the first page is mapped writable. */
 u64 kit_region(void);
 
-/* A device's registers below 4 GiB. Not on Xen PV. */
+/* Return the mapping of a device's registers below 4 GiB. Not on Xen PV. */
 volatile void *kit_device(u32 address);
 
 /* ---- Events, grants, time -------------------------------------------------------------------- */
 
-/* A port that is connected to nothing but could be. */
+/* Return an unbound event channel's port. */
 evtchn_port_t kit_new_port(void);
 void kit_close_port(evtchn_port_t port);
 
-/* Maps the first frame of the grant table; version 1, KIT_GRANTS of them. */
+/* Map the first frame of the grant table, version 1: KIT_GRANTS entries. */
 #define KIT_GRANTS (PAGE_SIZE / sizeof(struct grant_entry_v1))
 struct grant_entry_v1 *kit_grant_table(void);
 
-/* Lets domain use a page, by grant ref. */
+/* Grant domain access to a page, as grant ref. */
 void kit_grant(u32 ref, const void *page, domid_t domain);
 
-/* Nanoseconds since Xen has started. */
+/* Return nanoseconds since Xen started. */
 u64 kit_now(void);
 
 /*
- * A step that may not end: unless kit_deadline(0, NULL) comes within ms, the run ends as bad, with
- * what. Works where interrupts get through, as between the restarts of a hypercall that Xen
- * continues for ever; a hypervisor that hangs altogether is the runner's to find.
+ * Set a deadline for a step that may not end: unless kit_deadline(0, NULL) is called within ms
+ * milliseconds, the run ends as bad, with the reason what. Works only where interrupts are
+ * delivered, for example between the restarts of a hypercall that Xen continues indefinitely. The
+ * runner finds a hypervisor that hangs.
  */
 void kit_deadline(u64 ms, const char *what);
 

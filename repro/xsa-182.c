@@ -2,12 +2,13 @@
  * XSA-182 (CVE-2016-6258): the fast path for small changes of a page-table entry.
  *
  * @title     a read-only self-map made writable by the fast path of mmu_update
+ * @advisory  https://xenbits.xen.org/xsa/advisory-182.html
  * @affected  all Xen before July 2016; fixed in 4.7.1
  * @platforms xen-pv
  * @expect    4.7.1+=good
  *
  * Background: a PV guest may map its root table into itself, read-only, as a linear page table.
- * Nobody but Xen writes page tables.
+ * Only Xen writes page tables.
  *
  * Mechanism: a change that leaves the frame as it is took a fast path, which skipped the checks of
  * the new flags. If write permission counts as a small change, a read-only self-map becomes a
@@ -19,7 +20,7 @@
  */
 #include "repro/kit.h"
 
-#define SELF_MAP  (DIRECT_MAP + (20ull << 39)) /* a slot of the root that nobody uses */
+#define SELF_MAP  (DIRECT_MAP + (20ull << 39)) /* an unused slot of the root */
 #define READ_ONLY (PTE_PRESENT | PTE_ACCESSED | PTE_USER)
 
 REPRO("xsa-182")

@@ -2,18 +2,19 @@
  * XSA-212 (CVE-2017-7228): memory_exchange and the start of its lists.
  *
  * @title     XENMEM_exchange checks the wrong end of its lists
+ * @advisory  https://xenbits.xen.org/xsa/advisory-212.html
  * @affected  Xen 4.0 to 4.8; fixed in 4.8.1
  * @platforms xen-pv
  * @expect    4.8.1+=good
  *
- * Background: XENMEM_exchange trades frames. The guest gives two lists, and says how many entries
- * Xen has done already, since Xen itself restarts the call that way.
+ * Background: XENMEM_exchange trades frames. The guest passes two lists and the number of entries
+ * that are already done (nr_exchanged), because Xen itself restarts the call that way.
  *
- * Mechanism: Xen checked that the lists start at guest addresses, but began at entry number
- * nr_exchanged of them, which with a large number lies anywhere, in Xen's own memory too.
+ * Mechanism: Xen checked that the lists start at guest addresses, but began at entry nr_exchanged.
+ * A large number puts that entry anywhere, including Xen's own memory.
  *
- * Here the output list starts at a guest address and its next entry lies in Xen's part. The frame
- * to be given is an invalid one, so that also a Xen that has the bug writes nothing.
+ * Here the output list starts at a guest address and its next entry is in Xen's range. The frame to
+ * give is invalid, so that a Xen with the bug writes nothing either.
  *
  * Verdicts: good: -EFAULT, for the list. bad: -EINVAL, which comes only once the frame is looked
  * at, and which is what proper lists give.

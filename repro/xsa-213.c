@@ -1,19 +1,20 @@
 /*
- * XSA-213 (CVE-2017-8903): a multicall that goes on after iret.
+ * XSA-213 (CVE-2017-8903): a multicall that continues after iret.
  *
  * @title     calls of a multicall after its iret to user mode
+ * @advisory  https://xenbits.xen.org/xsa/advisory-213.html
  * @affected  all Xen before May 2017; fixed in 4.8.2
  * @platforms xen-pv
  * @expect    4.8.2+=good
  *
- * Background: iret is a hypercall like others and may stand in a multicall. If it leads to user
+ * Background: iret is a hypercall like others and may be part of a multicall. If it leads to user
  * mode, Xen switches to the guest's user page tables.
  *
  * Mechanism: Xen continued with the calls that follow, as if the guest's kernel still ran. Calls
  * that change page tables then did so by the wrong ones.
  *
- * Here the call that follows is a harmless one, whose result tells whether it was made. Xen reads
- * the list by the page tables in use, so the list is in a page of user mode, which both tables map.
+ * Here the call that follows is harmless, and its result shows whether Xen made it. Xen reads the
+ * list by the page tables in use, so the list is in a page of user mode, which both tables map.
  *
  * Verdicts: good: user mode runs, Xen has written the result of the iret into the list after the
  * switch, and the call that follows was not made. bad: that call was made.

@@ -1,13 +1,14 @@
 /*
- * XSA-227 (CVE-2017-12137): a grant mapped by an entry's address that is no entry's address.
+ * XSA-227 (CVE-2017-12137): a grant mapped through an unaligned page-table entry.
  *
  * @title     GNTTABOP_map_grant_ref through an unaligned page-table entry
+ * @advisory  https://xenbits.xen.org/xsa/advisory-227.html
  * @affected  all Xen before August 2017; fixed in 4.9.1
  * @platforms xen-pv
  * @expect    4.9.1+=good
  *
- * Background: with GNTMAP_contains_pte a PV guest names the entry that shall map the grant by its
- * machine address.
+ * Background: with GNTMAP_contains_pte a PV guest names the page-table entry that is to map the
+ * grant by its machine address.
  *
  * Mechanism: the address was not checked to be a multiple of 8. Xen then wrote an entry across two
  * others, and the guest could choose what the halves made together.

@@ -1,20 +1,21 @@
 /*
  * XSA-231 (CVE-2017-14316): the number of a NUMA node, unchecked.
  *
- * @title     memory from a NUMA node that cannot be
+ * @title     memory from a NUMA node that does not exist
+ * @advisory  https://xenbits.xen.org/xsa/advisory-231.html
  * @affected  Xen 3.x to 4.9; fixed in 4.9.1
  * @platforms xen-pv xen-pvh
  * @expect    4.9.1+=good
  *
- * Background: calls that allocate memory may name the node it shall come from. Xen holds data for
- * each node in an array of 64.
+ * Background: calls that allocate memory may name the node that it is to come from. Xen holds data
+ * for each node in an array of 64.
  *
- * Mechanism: the number was used as an index as it came, and went beyond the array.
+ * Mechanism: Xen used the number as an index without a check, and read beyond the array.
  *
  * Verdicts: good: no memory is allocated for node 200, though there is some from node 0 and from
  * any. bad: there is memory, or the hypervisor crashes.
  *
- * Cannot tell: where the node's number is ignored, as for a guest that is no dom0.
+ * Cannot tell: where the node's number is ignored, as for a guest other than dom0.
  */
 #include "repro/kit.h"
 

@@ -2,20 +2,21 @@
  * XSA-232 (CVE-2017-14318): a cache flush of a frame whose owner has no grant table.
  *
  * @title     GNTTABOP_cache_flush on a frame of Xen's own domains
+ * @advisory  https://xenbits.xen.org/xsa/advisory-232.html
  * @affected  Xen 4.5 to 4.9; fixed in 4.9.1
  * @platforms xen-pv xen-pvh
  * @expect    4.9.1+=good 4.9.1+/xen-pvh=cannot-tell
  *
- * Background: GNTTABOP_cache_flush takes a machine address. The caller has to own the frame, or
- * to have it mapped by a grant of its owner.
+ * Background: GNTTABOP_cache_flush takes a machine address. The caller has to own the frame, or to
+ * have it mapped by a grant of its owner.
  *
- * Mechanism: the owner's grant table was looked at without asking whether it has one. DOMID_IO,
- * which owns the first MiB, has none: Xen read by a NULL pointer.
+ * Mechanism: Xen read the owner's grant table without checking that it exists. DOMID_IO, which owns
+ * the first MiB, does not have one, so Xen dereferenced NULL.
  *
  * Verdicts: good: -EPERM. bad: the hypervisor crashes, or takes it.
  *
- * Cannot tell: where the address is no frame that Xen knows (-EINVAL), and on PVH, since Xen does
- * not let a guest with hardware virtualization make this call (-ENOSYS).
+ * Cannot tell: where the address is not a frame that Xen manages (-EINVAL), and on PVH, since Xen
+ * does not let a guest with hardware virtualization make this call (-ENOSYS).
  */
 #include "repro/kit.h"
 
@@ -36,7 +37,7 @@ REPRO("xsa-232")
     kit_needs(KIT_XEN);
     STEP result = flush(VGA_MEMORY);
     if (result == -EINVAL)
-        cannot_tell("Xen knows no frame at 0x%x", VGA_MEMORY);
+        cannot_tell("Xen does not manage the frame at 0x%x", VGA_MEMORY);
     if (result == -XEN_ENOSYS)
         cannot_tell("Xen does not offer this call here (-ENOSYS)");
     EVIDENCE(result != KIT_NOT_MADE);

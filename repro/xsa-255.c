@@ -1,16 +1,18 @@
 /*
- * XSA-255 (CVE-2018-7541): back from version 2 of the grant table while its status is mapped.
+ * XSA-255 (CVE-2018-7541): from grant table version 2 back to version 1 while a status frame is
+ * mapped.
  *
  * @title     grant table v2 to v1 with a status frame mapped
+ * @advisory  https://xenbits.xen.org/xsa/advisory-255.html
  * @affected  Xen 4.0 to 4.10; fixed in 4.10.1
  * @platforms xen-pv
  * @expect    4.10.1+=good
  *
- * Background: version 2 has frames of its own for the status of grants, which the guest maps. To
- * go back to version 1 frees them.
+ * Background: version 2 has frames of its own for the status of grants, which the guest maps. A
+ * switch back to version 1 frees them.
  *
- * Mechanism: they were freed whether or not the guest still had them mapped: at best a BUG() in
- * Xen, at worst a mapping of what is Xen's own by then.
+ * Mechanism: Xen freed them even while the guest had them mapped: at best a BUG() in Xen, at worst
+ * a guest mapping of memory that Xen uses for something else.
  *
  * Verdicts: good: -EBUSY as long as the frame is mapped, and success afterwards. bad: success at
  * once, or a crash.

@@ -2,23 +2,24 @@
  * XSA-259 (CVE-2018-10471): int 0x80 without a handler.
  *
  * @title     int 0x80 of a PV guest that registered no handler for it
+ * @advisory  https://xenbits.xen.org/xsa/advisory-259.html
  * @affected  Xen 4.6 to 4.10 with XPTI; fixed in 4.10.1
  * @platforms xen-pv
  * @xen       xpti=dom0
  * @expect    4.10.1+=good
  *
- * Background: vector 0x80 is the system call of old, so Xen has an entry of its own for it, which
+ * Background: vector 0x80 is Linux's 32-bit system call, so Xen has a separate entry for it, which
  * goes straight to the guest's handler.
  *
- * Mechanism: the switch to Xen's page tables that XPTI wants left a register changed which the
- * path for "no handler is registered" relied on. It then ran with a wrong stack or address and
- * crashed Xen.
+ * Mechanism: with XPTI the entry switches to Xen's page tables, and the switch changed a register
+ * that the path for "no handler is registered" relied on. That path then ran with a wrong stack or
+ * address and crashed Xen.
  *
  * Verdicts: good: #GP with error 0x402, as for a gate that user mode may not use. bad: anything
  * else; where the bug is, the hypervisor crashes.
  *
- * Cannot tell: on a Xen whose XPTI is off for all that (built without it). QEMU before 8.0 makes
- * the error code of such a #GP wrong; this one is Xen's own.
+ * Cannot tell: on a Xen that was built without XPTI. QEMU before 8.0 makes the error code of such a
+ * #GP wrong; this one is Xen's own.
  */
 #include "pv/selectors.h"
 #include "repro/kit.h"

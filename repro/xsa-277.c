@@ -1,22 +1,22 @@
 /*
  * XSA-277 (CVE-2018-19964): a lock that stays held when a page cannot be given back.
  *
- * @title     giving back pages that cannot be, and what comes after
+ * @title     a lock stays held after a page that cannot be given back
+ * @advisory  https://xenbits.xen.org/xsa/advisory-277.html
  * @affected  Xen 4.11.0; fixed in 4.11.1
  * @platforms xen-pvh
  * @needs     smp=2 pcpus=2 timeout=15
  * @xen       dom0_vcpus_pin
  * @expect    4.11.1+=good
  *
- * Background: a guest gives memory back by frame number. Some frames cannot be: there is nothing,
- * or what is there is not the guest's.
+ * Background: a guest gives memory back by frame number. Xen refuses some frames: nothing is mapped
+ * there, or the memory is not the guest's.
  *
- * Mechanism: on one way out for such a frame Xen did not release the lock of the guest's address
- * map. The next that wants the lock waits for ever, or an assertion fails.
+ * Mechanism: one error path for such a frame did not release the lock of the guest's physical
+ * address map (p2m). The next CPU that takes the lock spins indefinitely, or an assertion fails.
  *
- * A physical CPU may take this lock again that it holds, so that only a second one notices. Each
- * has a vCPU here: after each odd frame of the first vCPU, the second one gives back a proper
- * frame.
+ * The lock is recursive per physical CPU, so only a second CPU shows the fault. Each CPU has a vCPU
+ * here: after each odd frame of the first vCPU, the second one gives back a proper frame.
  *
  * Verdicts: good: every kind of frame is refused, and after each the other vCPU gives back a proper
  * one. bad: that call of the other vCPU does not end, or the hypervisor crashes.

@@ -1,22 +1,25 @@
 /*
- * XSA-286 (CVE-2020-27674): Xen's own view of the page tables, stale.
+ * XSA-286 (CVE-2020-27674): Xen's own translations of page tables, stale.
  *
  * @title     update_va_mapping writes below the table that was there before
+ * @advisory  https://xenbits.xen.org/xsa/advisory-286.html
  * @affected  Xen up to 4.14.0; fixed in 4.14.1
  * @platforms xen-pv
  * @expect    4.14.1+=good
  *
- * Background: a guest that changes an upper level of its page tables flushes the TLB when it wants
- * to. What Xen itself uses is no concern of the guest's.
+ * Background: a guest that changes an upper level of its page tables decides when to flush the TLB.
+ * It does not know which translations Xen itself uses.
  *
- * Mechanism: for update_va_mapping Xen went by its linear page tables, addresses whose translation
- * depends on the upper levels and is in the TLB too. After a change of an upper level without a
- * flush it wrote into the table that had been there before: perhaps another guest's frame by then.
+ * Mechanism: update_va_mapping used Xen's linear page tables, a range of addresses whose
+ * translations depend on the upper levels and are cached in the TLB as well. After a change of an
+ * upper level without a flush, Xen wrote into the old table, which could be another guest's frame
+ * by then.
  *
- * Here all tables are ours. In one multicall the table of level 2 of a region is exchanged and an
- * entry below the new one written; before that Xen is made to use the old one. It must be level 2,
- * since Xen's addresses of tables of level 1 depend on nothing below level 3; and both tables are
- * pinned, since Xen flushes the TLB when a frame becomes a table, or ceases to be one.
+ * Here all tables are this guest's. One multicall makes Xen use the old table, exchanges the table
+ * of level 2 of a region, and writes an entry below the new one. It exchanges a table of level 2
+ * because Xen finds the table of level 1 in an entry of level 2, which it reads at a linear address
+ * whose translation depends on levels 3 and 4 only. Both tables are pinned, because Xen flushes the
+ * TLB when a frame becomes a table or stops being one.
  *
  * Verdicts: good: the entry is below the new table. bad: it is below the old one.
  *
@@ -41,8 +44,7 @@ static void pin_level2(const void *table)
     MUST(hc_mmuext_op(&op, 1, NULL, DOMID_SELF));
 }
 
-/* A table of level 2 that has only the region's entry, with a table of level 1 that maps nothing.
- */
+/* Return a table of level 2 with the region's entry only: a table of level 1 that maps nothing. */
 static u64 *make_level2(u64 region, const u64 *leaves)
 {
     u64 *table = kit_frame();

@@ -2,26 +2,27 @@
  * XSA-296 (CVE-2019-18420): VCPUOP_initialise, interrupted.
  *
  * @title     VCPUOP_initialise that takes long enough to be continued
+ * @advisory  https://xenbits.xen.org/xsa/advisory-296.html
  * @affected  Xen up to 4.12.1; fixed in 4.12.2
  * @platforms xen-pv
  * @needs     smp=2
  * @expect    4.12.2+=good
  *
- * Background: a call that takes long is interrupted where an event waits: Xen puts the remaining
- * arguments into the guest's registers, so that the guest makes the call again. A string like
- * printf's says what the arguments are.
+ * Background: Xen interrupts a long call when an event is pending: it writes the remaining
+ * arguments into the guest's registers, so that the guest makes the call again (a continuation). A
+ * format string like printf's describes the arguments.
  *
- * Mechanism: for VCPUOP_initialise of a PV guest the string was wrong, which is a BUG(), or in
- * later versions the end of the guest.
+ * Mechanism: the format string for VCPUOP_initialise of a PV guest was wrong, which ends in a
+ * BUG(), or in later versions in a crash of the guest.
  *
- * Here the new vCPU gets page tables that Xen does not know yet, so that it has to check them; and
- * an event waits from the start. The interrupt's frame tells whether the call was interrupted: its
- * instruction pointer is the hypercall's own then, not the next one's.
+ * Here the new vCPU gets page tables that Xen has not validated yet, and an event is pending from
+ * the start. The interrupt's frame shows whether the call was interrupted: its instruction pointer
+ * is then at the hypercall, not after it.
  *
- * Verdicts: good: the call was continued and succeeded. bad: the hypervisor crashes,
- * or it crashes the guest.
+ * Verdicts: good: the call was continued and succeeded. bad: the hypervisor crashes, or it crashes
+ * the guest.
  *
- * Cannot tell: if the call is through before Xen looks for events.
+ * Cannot tell: if the call completes before Xen checks for events.
  */
 #include "kernel/irq.h"
 #include "pv/xen/xen.h"

@@ -2,6 +2,7 @@
  * XSA-454 (CVE-2023-46842): a 32-bit hypercall of an HVM guest with high register halves set.
  *
  * @title     hypercall from compatibility mode with high register halves set
+ * @advisory  https://xenbits.xen.org/xsa/advisory-454.html
  * @affected  Xen 3.0 to 4.18.1; fixed in 4.15.6, 4.16.6, 4.17.4, 4.18.2 (6a98383b08)
  * @platforms xen-pvh
  * @expect    4.14=bad 4.17.5=good 4.17.7=good 4.18.2+=good
@@ -10,8 +11,8 @@
  * keep their high halves then, although 32-bit code can neither see nor set them.
  *
  * Mechanism: a memory_op from 32-bit mode passes Xen's translation of 32-bit arguments, which on
- * its way out looks at the saved registers whole and insists that they are below 4 GiB. Any call
- * that succeeds comes there: to populate no extents at all will do.
+ * its way out looks at the saved registers whole and insists that they are below 4 GiB. Every
+ * successful call passes that check, even one that populates no extents.
  *
  * Verdicts: good if the call succeeds as it does with clear high halves; the bug shows as "Xen BUG
  * at hypercall.c", which ends the hypervisor.

@@ -1,7 +1,8 @@
 /*
- * XSA-462 (CVE-2024-45817): the local APIC's error about how to report an error.
+ * XSA-462 (CVE-2024-45817): an APIC error reported by an illegal vector.
  *
  * @title     an APIC error that is reported by an illegal vector
+ * @advisory  https://xenbits.xen.org/xsa/advisory-462.html
  * @affected  Xen 4.5 to 4.19.0; fixed in 4.17.6, 4.18.4, 4.19.1
  * @platforms xen-pvh
  * @needs     timeout=10
@@ -10,10 +11,10 @@
  * Background: the local APIC reports its errors by an interrupt, whose vector software chooses.
  *
  * Mechanism: to send an interrupt with a vector below 16 is an error. If the vector by which errors
- * are reported is such a one, reporting an error is an error itself. Xen reported that too, inside
- * of the first report, and waited for ever for a lock that it held.
+ * are reported is such a one, reporting an error is an error itself. Xen reported it recursively
+ * and spun on a lock that it already held.
  *
- * Verdicts: good: the guest goes on. bad: the hypervisor hangs, which the time limit shows.
+ * Verdicts: good: the guest continues. bad: the hypervisor hangs, which the time limit shows.
  *
  * Cannot tell: what the guest sees of the error (repro/apic-esr.c).
  */

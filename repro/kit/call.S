@@ -1,6 +1,6 @@
 /*
- * Calls in which every register counts. struct kit_regs (repro/kit.h) lies in the order of these macros;
- * the stack pointer is ours throughout.
+ * Calls in which every register counts. These macros use the layout of struct kit_regs (repro/kit.h);
+ * the stack pointer stays the kernel's.
  */
 #include "boot/layout.h"
 #include "lib/registers.inc"

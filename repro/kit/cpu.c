@@ -58,8 +58,8 @@ long hypercall(unsigned int number, u64 a1, u64 a2, u64 a3, u64 a4, u64 a5)
 }
 
 /*
- * Maps the first 4 GiB where they lie, for 32-bit code and for devices: as large pages, writable
- * and executable, by an entry of the root table that nobody else uses.
+ * Map the first 4 GiB at their physical addresses, for 32-bit code and for devices: as large pages,
+ * writable and executable, through an otherwise unused entry of the root table.
  */
 static void map_low(void)
 {

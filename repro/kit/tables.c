@@ -8,7 +8,7 @@
 
 #define KIT_VA (VMAP_BASE + GIB(64))
 
-/* The table of this level that va goes through, in the direct map; NULL if there is none. */
+/* Return the table of this level that translates va, in the direct map, or NULL. */
 static u64 *table_of(u64 va, int level)
 {
     pfn_t table = pv_read_cr3();

@@ -13,9 +13,7 @@ static void (*job)(void *data);
 static void *job_data;
 static bool done;
 
-/*
- * Here vCPU 1 begins, and goes on whenever it is started again.
- */
+/* The entry of vCPU 1: run the job once each time that the vCPU is started. */
 static void __noreturn vcpu_main(void)
 {
     for (;;) {

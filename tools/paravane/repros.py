@@ -3,6 +3,7 @@
 A head is the first comment of the file. Of it, the lines that begin with @ are for us:
 
     @title     one line
+    @advisory  the address of the published advisory
     @affected  which versions have it, and what repaired it, in words
     @platforms where it can tell: names of platforms (default: xen-pv xen-pvh)
     @needs     mem=MIB smp=N pcpus=N timeout=S cpu=MODEL (default: none)
@@ -29,7 +30,7 @@ _COMMENT = re.compile(r"\s*/\*(.*?)\*/", re.S)
 _KEY = re.compile(r"^[ \t]*\*[ \t]*@(\w+)[ \t]+(\S.*?)[ \t]*$", re.M)
 _REGISTERED = re.compile(r'^REPRO\("([^"]*)"\)', re.M)
 _NEEDS = ("mem", "smp", "pcpus", "timeout", "cpu")
-_TAGS = ("title", "affected", "platforms", "needs", "xen", "expect", "control")
+_TAGS = ("title", "advisory", "affected", "platforms", "needs", "xen", "expect", "control")
 _AT = re.compile(r"^\s*\*\s*@", re.M)
 _MAKES_PATH = re.compile(r"[A-Za-z0-9/.+,@_=~-]+")
 _WHERE = re.compile(r"[0-9]+(\.[0-9]+)*\+?|[0-9]+\.[0-9][0-9a-z.+~-]*")
@@ -43,6 +44,7 @@ class Repro:
     path: Path
     title: str = ""
     affected: str = ""
+    advisory: str = ""
     platforms: list = field(default_factory=lambda: ["xen-pv", "xen-pvh"])
     needs: dict = field(default_factory=dict)
     xen: str = ""
@@ -140,7 +142,7 @@ def _text_of(path):
 
 
 def _take(repro, key, value):
-    if key in ("title", "affected", "xen"):
+    if key in ("title", "advisory", "affected", "xen"):
         if getattr(repro, key):
             raise _wrong(repro.path, f"two lines of @{key}")
         setattr(repro, key, value)
@@ -191,6 +193,7 @@ def listing(repros, proofs):
         expect = " ".join(f"{where}={verdict}" for where, verdict in repro.expect.items())
         for key, value in (
             ("title", repro.title),
+            ("advisory", repro.advisory),
             ("affected", repro.affected),
             ("platforms", " ".join(repro.platforms)),
             ("needs", needs),

@@ -68,7 +68,7 @@ class HeadTest(unittest.TestCase):
     def test_wrong_heads(self):
         self.refuses("registers nothing", "/* nothing */")
         self.refuses("unknown platform 'vax'", HEAD.replace("qemu\n", "vax\n"))
-        self.refuses("unknown @titel; the tags: @title, @affected", HEAD.replace("@title", "@titel"))
+        self.refuses("unknown @titel; the tags: @title, @advisory", HEAD.replace("@title", "@titel"))
         self.refuses("a tag and its value", HEAD.replace("@needs     mem=512 smp=2", "@needs"))
         self.refuses("a tag and its value", HEAD.replace("@title     a title", "@ title a title"))
         self.refuses("two lines of @title", HEAD.replace("@needs     mem=512 smp=2", "@title b"))
@@ -83,6 +83,13 @@ class HeadTest(unittest.TestCase):
         for one in repros.all_repros().values():
             self.assertTrue(one.title and one.affected and one.expect, one.name)
 
+
+    def test_advisories(self):
+        """The head of a repro of an advisory has the advisory's address."""
+        for name, one in repros.all_repros().items():
+            number = name.removeprefix("xsa-")
+            expected = f"https://xenbits.xen.org/xsa/advisory-{number}.html" if number != name else ""
+            self.assertEqual(one.advisory, expected, name)
 
     def test_every_step_can_be_left_out(self):
         for one in repros.all_repros().values():
