@@ -47,7 +47,7 @@ CODEGEN := -std=gnu11 $(OPT) -g -ffreestanding -fno-pie -mcmodel=kernel -mno-red
 	-pg -mfentry
 # gcc's second scheduling moves accesses before the frame is there, and a backtrace misses the caller.
 CODEGEN += $(if $(filter 0,$(IS_CLANG)),-fno-schedule-insns2,--target=x86_64-elf -Wno-unused-command-line-argument)
-CPPFLAGS := -I. -isystem $(BUILD)/include -D__XEN_INTERFACE_VERSION__=0x00040e00 \
+CPPFLAGS := -I. -fmacro-prefix-map=./= -isystem $(BUILD)/include -D__XEN_INTERFACE_VERSION__=0x00040e00 \
 	-DPARAVANE_VERSION='"$(VERSION)"'
 CFLAGS := $(CODEGEN) $(WARNINGS)
 LDFLAGS := -nostdlib -static --build-id=none -z max-page-size=0x1000 -z noexecstack \

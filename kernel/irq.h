@@ -1,7 +1,7 @@
 /*
- * The one interrupt layer: a handler for a line (pv/ops.def, irq_bind), whatever the line stands
- * for. Handlers run with interrupts disabled, on the stack that was interrupted, and MUST leave
- * them so.
+ * The one interrupt layer: a handler for a line (pv/ops/irq.def, irq_bind), whatever the line
+ * stands for. Handlers run with interrupts disabled, on the stack that was interrupted, and MUST
+ * leave them so.
  */
 #ifndef KERNEL_IRQ_H
 #define KERNEL_IRQ_H

@@ -1,6 +1,6 @@
 /*
- * Timers: any number of deadlines on the one that the platform has (pv/ops.def, timer_set). Times
- * are those of clock_ns.
+ * Timers: any number of deadlines on the one that the platform has (pv/ops/time.def, timer_set).
+ * Times are those of clock_ns.
  */
 #ifndef KERNEL_TIME_H
 #define KERNEL_TIME_H

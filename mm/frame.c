@@ -341,7 +341,7 @@ pfn_t frame_alloc_contiguous(u32 order, u32 address_bits)
 
     if (pfn.n == PFN_INVALID.n)
         return pfn;
-    spin_lock(&lock); /* class 3 wants a thread that stays on its CPU */
+    spin_lock(&lock); /* the op wants a caller that is not preemptible */
     error = pv_make_contiguous(pfn, order, address_bits);
     spin_unlock(&lock);
     if (!error)

@@ -1,6 +1,6 @@
 /*
  * The walker and the mapper (mm/space.h): four levels of tables, written through the direct map by
- * the ops of class 3 if the space is live, by plain stores before that. Invariants: struct frame's
+ * ops if the space is live, by plain stores before that. Invariants: struct frame's
  * used counts the entries in use of every table that can be freed; a table with none is freed; a
  * new table is filled before it is linked, so that announcing it is one step.
  */

@@ -183,7 +183,7 @@ int mm_space_destroy(struct mm_space *s)
 {
     if (s == &mm_kernel || __atomic_load_n(&s->users, __ATOMIC_SEQ_CST))
         return -EBUSY;
-    spin_lock(&s->lock); /* an op of class 3: not preempted */
+    spin_lock(&s->lock); /* the op wants a caller that is not preemptible */
     if (s->live)
         pv_unpin_root(s->root);
     s->live = false;

@@ -99,7 +99,7 @@ extern struct pv_ops pv_ops; /* changed by pv_set_op only (pv/patch/patch.h) */
     }
 #else
 #define PV_OP(class, ret, name, params, args) ret pv_##name params;
-#define PV_HOT(class, ret, name, params, args, length)
+#define PV_HOT(class, ret, name, params, args)
 #endif
 #include "pv/ops.def"
 #undef PV_CLASS_BEGIN

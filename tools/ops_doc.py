@@ -2,7 +2,8 @@
 """Writes docs/ops.md: every op with its class, backends and tests, and what became of the 89 calls of 2007.
 
 ops_doc.py            write docs/ops.md; ops that docs/ops-2007.tsv only planned and that exist by now lose the word
-ops_doc.py --check    fail, with the reason in one line, if docs/ops.md is not what would be written, or if
+ops_doc.py --check    fail, with a line for each reason, if the contract's comments do not agree with the definitions
+                      and the callers (paravane/contract.py), if docs/ops.md is not what would be written, or if
                       docs/pitfalls.md names a test that does not exist
 
 The mapping must account for exactly 89 calls: each by ops of pv/ops.def, by `planned:NAME` as long as (and
@@ -15,8 +16,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from paravane import optable
-from paravane.optable import CLASSES, OpTableError
+from paravane import contract, optable
+from paravane.optable import OpTableError
 
 ROOT = Path(__file__).resolve().parents[1]
 MAPPING, DOCUMENT = "docs/ops-2007.tsv", "docs/ops.md"
@@ -28,9 +29,9 @@ _BAR = "|"
 _HEAD = """\
 # The ops
 
-Written by `make docs` from `pv/ops.def` (the contract), the tables in `pv/`, the suite in `test/` and
-`docs/ops-2007.tsv`; `make check` fails where it differs from them. What a run of the suite made of each op stands in
-[ops-results.md](ops-results.md).
+Written by `make docs` from the contract (`pv/ops.def` and the files in `pv/ops/`), the tables in `pv/`, the suite in
+`test/` and `docs/ops-2007.tsv`; `make check` fails where it differs from them. [ops-results.md](ops-results.md) has the
+results of a run of the suite, by op.
 """
 
 _THEN = """\
@@ -44,9 +45,16 @@ here, **{planned}** are planned and not there yet, **{none}** have no place in t
 _NOW = """\
 ## The {count} ops of Paravane
 
+<<<<<<< HEAD
 A function is named as its backend's table names it; a backend without one of its own shares another's. A test
 is named under every op that it cites (`TEST` in `test/harness/test.h`). `check=context` checks the context of every call, and
 the status that an op returns against the list here; the head of `pv/ops.def` defines the words.
+=======
+The first sentence of each op's contract; the op's name leads to the rest. A function is named as its backend's table
+names it; a backend without one of its own shares another's. A test is named under every op that it cites (`TEST` in
+`test/test.h`). `check=context` checks the context of every call, and the status that an op returns, against the list
+here; the head of `pv/ops.def` defines the words. The kernel or a program calls an op, unless "used by" names others.
+>>>>>>> 23f09d8 (wip)
 """
 
 
@@ -87,7 +95,7 @@ def check_mapping(calls, ops):
         for target in call.targets:
             name = target.removeprefix(PLANNED)
             if target == name and name not in ops:
-                raise OpTableError(f"{MAPPING}: {call.name}: there is no op {name} in pv/ops.def")
+                raise OpTableError(f"{MAPPING}: {call.name}: pv/ops.def has no op {name}")
             if target != name and name in ops:
                 raise OpTableError(f"{MAPPING}: {call.name}: {name} is no longer planned, it exists")
 
@@ -124,29 +132,29 @@ def _new(table, calls):
     """The ops that none of the calls leads to."""
     known = {target for call in calls for target in call.targets}
     lines = ["## Ops that 2007 did not have", ""]
-    for number, title in CLASSES.items():
-        new = [op for op in table.ops.values() if op.number == number and op.name not in known]
+    for group, names in optable.groups(table.ops).items():
+        new = ", ".join(f"`{name}`" for name in names if name not in known)
         if new:
-            names = ", ".join(f"`{op.name}`" for op in new)
-            lines.append(f"- Class {number}, {title}: {names}")
+            lines.append(f"- {group}: {new}")
     return lines
 
 
 def _now(table):
     lines = [_NOW.format(count=len(table.ops))]
-    head = ("op", "what", "context", "status", *(backend.name for backend in table.backends), "tests")
-    for number, title in CLASSES.items():
-        members = [op for op in table.ops.values() if op.number == number]
-        if members:
-            lines += [f"### Class {number}: {title}", ""]
-            lines += [*_table(head, [_row(table, op) for op in members]), ""]
+    backends = (backend.name for backend in table.backends)
+    head = ("op", "what", "context", "status", "used by", *backends, "tests")
+    for group, names in optable.groups(table.ops).items():
+        lines += [f"### {group}", ""]
+        lines += [*_table(head, [_row(table, table.ops[name]) for name in names]), ""]
     return lines[:-1]
 
 
 def _row(table, op):
     functions = [_function(table, backend.functions[op.name]) for backend in table.backends]
     tests = [f"[{test.name}](../{test.file})" for test in table.citing(op.name)]
-    return (f"`{op.signature}`", op.summary.replace("*", "\\*"), ", ".join(op.rules), op.statuses, *functions, "<br>".join(tests))
+    name = f"[`{op.signature}`](../{op.where.split(':')[0]})"
+    what = op.summary.replace("*", "\\*")
+    return (name, what, ", ".join(op.rules), op.statuses, op.used_by, *functions, "<br>".join(tests))
 
 
 def _function(table, name):
@@ -191,10 +199,13 @@ def _write():
 
 def _check():
     table = optable.read(ROOT)
+    wrong = list(contract.faults(ROOT, table.ops))
+    if wrong:
+        raise OpTableError("the contract:\n" + "\n".join(wrong))
     document = render(table, parse_mapping((ROOT / MAPPING).read_text()))
     path = ROOT / DOCUMENT
     if not path.exists() or path.read_text() != document:
-        raise OpTableError(f"{DOCUMENT} is not what the sources say: `make docs` writes it anew")
+        raise OpTableError(f"{DOCUMENT} differs from the sources: `make docs` writes it")
     check_pitfalls((ROOT / PITFALLS).read_text(), {test.name for test in table.tests})
     return 0
 

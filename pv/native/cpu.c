@@ -1,6 +1,6 @@
 /*
- * Class 2 of the native backend, part one: the CPU's registers. Each op is the instruction of its
- * name; what may fault does so under the exception table. Part two, the descriptors, is desc.c.
+ * Native registers and instructions (pv/ops/cpu.def). Each op is the instruction of its name; one
+ * that may fault has an entry in the exception table. desc.c has the rest of the class.
  */
 #include "pv/ex_table.h"
 #include "pv/native/io.h"

@@ -1,6 +1,6 @@
 /*
- * Class 2 of the native backend, part two: descriptor tables, the task state, system calls. The IDT
- * and the first GDT are trap.c's.
+ * Native descriptor tables, task state and system calls (pv/ops/desc.def). The IDT and the first
+ * GDT are in trap.c.
  */
 #include "lib/string.h"
 #include "pv/native/io.h"

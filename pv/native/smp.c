@@ -1,5 +1,5 @@
 /*
- * Class 5 of the native backend. The firmware lists the CPUs (firmware.c); each starts on an INIT
+ * Native CPUs (pv/ops/smp.def). The firmware lists them (firmware.c); each starts on an INIT
  * and two start-up IPIs (Intel SDM vol. 3, section 9.4.4), and stops for good on an INIT alone.
  * IPIs are interrupts of the local APIC at fixed vectors.
  */

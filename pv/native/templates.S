@@ -24,7 +24,7 @@
 	.text
 
 /*
- * Class 2: the interrupt flag. popf has prefixes of its own, since the site is longer than one instruction can be.
+ * The interrupt flag. popf has prefixes of its own, since the site is longer than one instruction can be.
  * safe_halt stays a call: its hlt is at one place, which the interrupt entry knows (entry.S).
  */
 	.globl	native_save_fl, native_restore_fl, native_irq_disable, native_irq_enable
@@ -37,7 +37,7 @@ native_irq_disable:
 native_irq_enable:
 	op	"sti"
 
-/* Class 2: registers. */
+/* Registers. */
 	.globl	native_read_cr0, native_read_cr2, native_write_cr2, native_read_cr4
 	.globl	native_clts, native_wbinvd, native_swapgs
 native_read_cr0:
@@ -61,7 +61,7 @@ native_swapgs:
 	template	native_write_cr3, "movq %rdi, %cr3"
 	.text
 
-/* Class 3: an entry is its own value, a frame its own machine frame. */
+/* Page tables: an entry is its own value, a frame its own machine frame. */
 	.globl	native_pfn_to_mfn, native_mfn_to_pfn, native_make_pte, native_pte_val
 	.globl	native_make_pmd, native_pmd_val, native_pud_val, native_pgd_val
 native_pfn_to_mfn:
@@ -85,7 +85,7 @@ native_set_pgd:
 native_flush_tlb_one:
 	op	"invlpg (%rdi)"
 
-/* Class 4. */
+/* Locks. */
 	.globl	native_lock_wait
 native_lock_wait:
 	op	"pause"

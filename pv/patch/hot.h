@@ -1,24 +1,26 @@
 /*
- * The calls of hot ops, as the inline assembly that a call site of theirs is: a call, lengthened by
- * prefixes to the length that ops.def says; an instruction has 15 bytes at most, so what is still
- * lacking then are no-ops before it. The compiler is told of no register that the native
- * instruction would not use either: arguments in rdi and rsi, where a C function wants them, the
- * result in rax; all others, and the arguments, are kept by pv_hot_NAME (pv/patch/thunks.S). Only
- * pv/pv.h includes this file.
+ * The calls of hot ops, as the inline assembly that a call site of theirs is: a call, lengthened
+ * by prefixes to the length in lengths.h; an instruction has 15 bytes at most, so no-ops before
+ * it make up the rest. The compiler expects that no register changes but those that the native
+ * instruction uses: arguments in rdi and rsi, where a C function wants them, the result in rax.
+ * pv_hot_NAME (pv/patch/thunks.S) keeps all others, and the arguments. Only pv/pv.h includes this
+ * file.
  *
  * The stack pointer is named as an operand so that the frame is made before the call.
  */
 #ifndef PV_HOT_H
 #define PV_HOT_H
 
+#include "pv/patch/lengths.h"
+
 register u64 pv_stack_pointer __asm__("rsp");
 
-/* The lengths; each must be declared as ops.def has it, else the definitions below do not fit. */
+/* Each hot op needs a length, and a definition below that fits its declaration. */
 #define PV_CLASS_BEGIN(class)
 #define PV_CLASS_END(class)
 #define PV_OP(class, ret, name, params, args)
-#define PV_HOT(class, ret, name, params, args, length) \
-    enum { PV_LENGTH_##name = length }; \
+#define PV_HOT(class, ret, name, params, args) \
+    _Static_assert(PV_LENGTH_##name >= 5, "a site has room for a call"); \
     static inline ret pv_##name params;
 #include "pv/ops.def"
 #undef PV_CLASS_BEGIN

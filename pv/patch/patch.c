@@ -36,12 +36,22 @@ static bool is_patched; /* Written: by pv_patch, while no other CPU runs an op *
 #define PV_CLASS_BEGIN(class)
 #define PV_CLASS_END(class)
 #define PV_OP(class, ret, name, params, args)
-#define PV_HOT(class, ret, name, params, args, length) {(u8)PV_INDEX(class.name), length},
+#define PV_HOT(class, ret, name, params, args) {(u8)PV_INDEX(class.name), PV_LENGTH_##name},
 static const struct hot {
     u8 op, length;
 } hot[] = {
 #include "pv/ops.def"
 };
+#undef PV_OP
+#undef PV_CLASS_BEGIN
+#undef PV_CLASS_END
+
+#define PV_CLASS_BEGIN(class)
+#define PV_CLASS_END(class)
+#define PV_OP(class, ret, name, params, args)
+#define PV_HOT(class, ret, name, params, args) \
+    _Static_assert(PV_LENGTH_##name <= PV_CODE_MAX, "struct pv_code has room for a site");
+#include "pv/ops.def"
 #undef PV_OP
 #undef PV_CLASS_BEGIN
 #undef PV_CLASS_END

@@ -5,6 +5,8 @@
 #ifndef PV_PATCH_H
 #define PV_PATCH_H
 
+#include "pv/patch/lengths.h"
+
 #define PV_TAIL_MAX 25 /* room for a tail, as pv/patch/hot.h has it */
 #define PV_CODE_MAX 25 /* neither that nor a site is longer */
 #define PV_HOT_SIZE 16 /* of a pv_hot_NAME (pv/patch/thunks.S) */

@@ -1,5 +1,5 @@
 /*
- * Of every op of pv/ops.def, in its order, so that an op's number finds it:
+ * Of every op of the contract, in its order, so that an op's number finds it:
  *
  *   pv_NAME          the op as a function: a jump through its slot of the table. This is what a call site
  *                    calls until it is patched (pv/patch/patch.c), early, or for good with "nopatch".
@@ -113,5 +113,5 @@ pv_keep_\name:
 	.globl	pv_hot_functions
 pv_hot_functions:
 #define PV_OP(class, ret, name, params, args)
-#define PV_HOT(class, ret, name, params, args, length) hot name, ret, length
+#define PV_HOT(class, ret, name, params, args) hot name, ret, PV_LENGTH_##name
 #include "pv/ops.def"

@@ -7,13 +7,14 @@ enum { STATUS_FAIL = 1 };
  * Report on the raw console, which needs no op. caller is the address after the call, which the
  * runner turns into a function's name.
  */
-static __noreturn void report_missing(const char *op, u32 line, const void *caller)
+static __noreturn void report_missing(const char *op, const char *file, u32 line,
+                                      const void *caller)
 {
     pv_raw_print("\nparavane: PANIC: op %s of backend %s is not written: its contract is at "
-                 "pv/ops.def:%u, the order of work in docs/backend.md\n"
+                 "%s:%u, the order of work in docs/backend.md\n"
                  "  #0 %016lx\n"
                  "paravane: verdict FAIL: op %s is not written\n",
-                 op, pv_backend_name(), line, (unsigned long)caller, op);
+                 op, pv_backend_name(), file, line, (unsigned long)caller, op);
     pv_raw_end(STATUS_FAIL);
 }
 
@@ -23,7 +24,7 @@ static __noreturn void report_missing(const char *op, u32 line, const void *call
 #define PV_OP(class, ret, name, params, args) \
     ret missing_##name params \
     { \
-        report_missing(#name, __LINE__, __builtin_return_address(0)); \
+        report_missing(#name, __FILE__, __LINE__, __builtin_return_address(0)); \
     }
 #define PV_CLASS_END(class)
 #include "pv/ops.def"

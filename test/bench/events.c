@@ -36,7 +36,7 @@ static u32 line(void)
     return soft_line;
 }
 
-/* Class 1: lines. */
+/* Lines. */
 BENCH_NOT(suspend, "stops the machine where it can be done");
 BENCH_NOT(irq_init, "once a boot");
 
@@ -57,7 +57,7 @@ BENCH_CALL(op, irq_unmask, pv_irq_unmask(line()))
 BENCH_NOT(irq_eoi, "only for an interrupt in service: irq.raise_and_handle");
 BENCH_CALL(op, irq_raise, pv_irq_raise(line()))
 
-/* Class 1: time. */
+/* Time. */
 static u64 far_deadline(void)
 {
     static u64 deadline;
@@ -76,7 +76,7 @@ BENCH_CALL(op, steal_ns, pv_steal_ns())
 BENCH_CALL(op, get_wallclock, pv_get_wallclock(&ns))
 BENCH_NOT(set_wallclock, "changes the machine's clock");
 
-/* Class 2: the interrupt flag. */
+/* The interrupt flag. */
 BENCH_CALL(op, save_fl, pv_save_fl())
 BENCH_CALL(op, restore_fl, pv_restore_fl(0))
 BENCH_CALL(op, irq_disable, pv_irq_disable())
@@ -98,7 +98,7 @@ BENCH(op, safe_halt, "ticks with an interrupt that waits")
     return bench_per_call(safe_halt_loop);
 }
 
-/* Class 4. */
+/* Corner cases. */
 BENCH_CALL(op, apic_read, pv_apic_read(APIC_VERSION, &apic_value))
 BENCH_CALL(op, apic_write, pv_apic_write(APIC_TPR, 0))
 BENCH_CALL(op, apic_eoi, pv_apic_eoi())
@@ -110,7 +110,7 @@ BENCH_CALL(op, lock_kick, pv_lock_kick(0))
 BENCH_CALL(op, lock_wait, pv_lock_wait(&lock_byte, 1))
 BENCH_CALL(op, vcpu_is_preempted, pv_vcpu_is_preempted(0))
 
-/* Class 5. */
+/* SMP. */
 BENCH_CALL(op, send_ipi, pv_send_ipi(0, PV_IPI_RESCHEDULE))
 
 /* Whole operations: from raising to the handler's end. */

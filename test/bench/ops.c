@@ -20,7 +20,7 @@ static struct cpuid_regs regs;
 static struct pv_features features;
 static const u64 no_tls[3];
 
-/* Class 1: setup. */
+/* Setup. */
 BENCH_NOT(early_init, "once a boot");
 BENCH_CALL(op, trap_init, pv_trap_init())
 BENCH_NOT(memory_map, "once a boot");
@@ -30,7 +30,7 @@ BENCH_CALL(op, console_write, pv_console_write("", 0))
 BENCH_CALL(op, console_read, pv_console_read())
 BENCH_NOT(shutdown, "ends the run");
 
-/* Class 2: registers. */
+/* Registers. */
 BENCH_CALL(op, cpuid, pv_cpuid(0, 0, &regs))
 BENCH_CALL(op, cpu_features, pv_cpu_features(&features))
 BENCH_CALL(op, read_cr0, pv_read_cr0())
@@ -77,7 +77,7 @@ BENCH_CALL(op, port_in, pv_port_in(POST_PORT, 1, &port_value))
 BENCH_CALL(op, port_out, pv_port_out(POST_PORT, 1, 0))
 BENCH_CALL(op, io_delay, pv_io_delay())
 
-/* Class 2: descriptors, segment bases, entry and exit. */
+/* Descriptors, segment bases, entry and exit. */
 static u64 ldt[GDT_MIN_COUNT] __aligned(PAGE_SIZE);
 
 BENCH_CALL(op, load_gdt, pv_load_gdt(cpu_gdt, GDT_MAX_COUNT))

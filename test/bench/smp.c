@@ -20,7 +20,7 @@ static u64 with_cpus(u32 count, void (*loop)(u32))
     return has_cpus(count) ? bench_per_call(loop) : bench_none("this machine has too few CPUs");
 }
 
-/* The ops of class 5 that can be called over and over, and those that cannot. */
+/* The SMP ops that can be called over and over, and those that cannot. */
 static bool take_nmi(struct trap_frame *frame)
 {
     (void)frame;

@@ -1,4 +1,4 @@
-/* What the tests of class 3 and of mm/ share. */
+/* What the tests of page-table ops and of mm/ share. */
 #ifndef TEST_MM_UTIL_H
 #define TEST_MM_UTIL_H
 

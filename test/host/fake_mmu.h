@@ -1,7 +1,7 @@
 /*
- * test/host/fake_mmu.h: a machine for mm/ on the host: RAM at DIRECT_MAP, and a class 3 that is as
- * strange as Xen PV's. Machine frames are not the frames; in lazy mode changes wait; and a plain
- * store to an announced table, or an op on one that is not, is found out.
+ * test/host/fake_mmu.h: a machine for mm/ on the host: RAM at DIRECT_MAP, and page-table ops that
+ * are as strange as Xen PV's. Machine frames are not the frames; in lazy mode changes wait; and a
+ * plain store to an announced table, or an op on one that is not, is found out.
  */
 #ifndef TEST_HOST_FAKE_MMU_H
 #define TEST_HOST_FAKE_MMU_H

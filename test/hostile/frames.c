@@ -2,7 +2,7 @@
  * Random frames of the kernel's own for iret: selectors of RPL 0 to 2, any flags, addresses where
  * nothing is, stacks that cannot be written. Each case must end in one exception, with the kernel
  * unharmed: in the landing pad's, if the frame could be loaded, with every register as it says;
- * else in one that such a frame may raise (pv/ops.def, iret).
+ * else in one that such a frame may raise (pv/ops/desc.def, iret).
  */
 #include "kernel/trap.h"
 #include "lib/string.h"

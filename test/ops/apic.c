@@ -1,4 +1,4 @@
-/* Class 4: the local APIC, where there is one, and the clock set-up of a CPU. */
+/* The local APIC, where there is one, and the clock set-up of a CPU. */
 #include "kernel/trap.h"
 #include "lib/string.h"
 #include "kernel/smp.h"

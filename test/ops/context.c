@@ -39,7 +39,7 @@ enum hot_op {
 #define PV_CLASS_BEGIN(class)
 #define PV_CLASS_END(class)
 #define PV_OP(class, ret, name, params, args)
-#define PV_HOT(class, ret, name, params, args, length) HOT_##name,
+#define PV_HOT(class, ret, name, params, args) HOT_##name,
 #include "pv/ops.def"
 #undef PV_CLASS_BEGIN
 #undef PV_OP

@@ -1,5 +1,4 @@
-/* Class 2 of the ops, the registers: each op does what its instruction does, or says what it
- * refused. */
+/* Registers: each op does what its instruction does, or returns what it refused. */
 #include "kernel/trap.h"
 #include "lib/string.h"
 #include "pv/pv.h"

@@ -1,5 +1,4 @@
-/* Class 2 of the ops, the descriptors: a segment is what its entry says, and what is refused
- * changes nothing. */
+/* Descriptors: a segment is as in its entry, and a refused change has no effect. */
 #include "kernel/cpu.h"
 #include "kernel/trap.h"
 #include "lib/string.h"

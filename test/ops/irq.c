@@ -1,4 +1,4 @@
-/* Class 1's interrupt lines and class 2's interrupt flag. */
+/* Interrupt lines and the interrupt flag. */
 #include "kernel/thread.h"
 #include "kernel/trap.h"
 #include "lib/string.h"

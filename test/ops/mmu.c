@@ -1,5 +1,5 @@
 /*
- * Class 3 of the ops, one by one: values and entries, entries of announced tables, the TLB, lazy
+ * Page-table ops one by one: values and entries, entries of announced tables, the TLB, lazy
  * mode. What the tables say is always held against what an access does. Whole tables and roots:
  * test/ops/mmu_root.c.
  */

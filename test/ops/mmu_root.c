@@ -1,4 +1,4 @@
-/* Class 3 of the ops: whole tables and roots, and what the kernel's own tables protect. */
+/* Page-table ops: whole tables and roots, and what the kernel's own tables protect. */
 #include "boot/layout.h"
 #include "kernel/time.h"
 #include "lib/format.h"

@@ -1,4 +1,4 @@
-/* Class 1 of the ops: setup. */
+/* Setup. */
 #include "kernel/trap.h"
 #include "lib/string.h"
 #include "pv/pv.h"

@@ -1,5 +1,5 @@
-/* Class 5: CPUs come, work, go and come again; what one asks of another is done, once, there. What
- * they do to each other in a storm: test/stress/smp_storm.c. */
+/* CPUs go online and offline, work, and call each other: each call runs once, on its CPU. Under
+ * stress: test/stress/smp_storm.c. */
 #include "boot/layout.h"
 #include "kernel/trap.h"
 #include "lib/format.h"

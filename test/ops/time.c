@@ -1,4 +1,4 @@
-/* Class 1's time: clocks, the timer, and the end of all time. */
+/* Clocks and the timer. */
 #include "kernel/irq.h"
 #include "kernel/lifecycle.h"
 #include "kernel/smp.h"

@@ -1,5 +1,5 @@
 /*
- * Class 2 of the ops, entry and exit: the ways between kernel and user mode, tried by going there.
+ * Entry and exit: the ways between kernel and user mode, tried by going there.
  * The code that runs in ring 3 is test/harness/user_code.S.
  */
 #include "kernel/irq.h"

@@ -1,5 +1,5 @@
 /*
- * Class 1: interrupts at vectors that no line, IPI or timer has: left by the firmware or a kernel
+ * Interrupts at vectors that no line, IPI or timer has: left by the firmware or a kernel
  * before this one, sent by a device whose message was never set up, or spurious. The local APIC
  * keeps such an interrupt in service, and with it holds back all of its priority class and below,
  * until it gets an EOI (Intel SDM vol. 3, section 11.8.5).

@@ -1,4 +1,4 @@
-/* Class 1's wall clock: which time it is, setting it, and both at once. */
+/* The wall clock: reading it, setting it, and both at once. */
 #include "lib/string.h"
 #include "lib/time.h"
 #include "test/harness/cpus.h"

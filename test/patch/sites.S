@@ -5,6 +5,7 @@
  * the op is called with these arguments; returns how many registers the op changed that it must not.
  */
 #include "lib/registers.inc"
+#include "pv/patch/lengths.h"
 #include "test/harness/patterns.inc"
 
 	.macro	each_but_rax_rdx m
@@ -63,7 +64,7 @@ sites_keep_\name:
 #define PV_CLASS_BEGIN(class)
 #define PV_CLASS_END(class)
 #define PV_OP(class, ret, name, params, args)
-#define PV_HOT(class, ret, name, params, args, length) keep_test name, ret, length
+#define PV_HOT(class, ret, name, params, args) keep_test name, ret, PV_LENGTH_##name
 #include "pv/ops.def"
 
 /* Room for the tails of the two ops that may have one. */

@@ -44,12 +44,12 @@ static const void *original(u32 op)
 #define PV_CLASS_BEGIN(class)
 #define PV_CLASS_END(class)
 #define PV_OP(class, ret, name, params, args)
-#define PV_HOT(class, ret, name, params, args, length) void pv_keep_##name(void);
+#define PV_HOT(class, ret, name, params, args) void pv_keep_##name(void);
 #include "pv/ops.def"
 
 static u64 hot_function(u32 op)
 {
-#define PV_HOT(class, ret, name, params, args, length) \
+#define PV_HOT(class, ret, name, params, args) \
     if (op == PV_INDEX(class.name)) \
         return (u64)pv_keep_##name;
 #include "pv/ops.def"

@@ -16,7 +16,7 @@ extern const u8 _text_start[], _text_end[];
 #define PV_CLASS_BEGIN(class)
 #define PV_CLASS_END(class)
 #define PV_OP(class, ret, name, params, args)
-#define PV_HOT(class, ret, name, params, args, length) u64 sites_keep_##name(u64 first, u64 second);
+#define PV_HOT(class, ret, name, params, args) u64 sites_keep_##name(u64 first, u64 second);
 #include "pv/ops.def"
 #undef PV_OP
 

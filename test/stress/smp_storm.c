@@ -1,5 +1,4 @@
-/* Class 5 in a storm: nothing that CPUs ask of each other is lost, also while one comes and goes.
- */
+/* CPUs under stress: no call of another CPU is lost, also while one goes offline and online. */
 #include "lib/string.h"
 #include "mm/frame.h"
 #include "mm/space.h"

@@ -72,13 +72,12 @@ class _Scale:
 def _groups(document):
     """[(class, names of its ops that were measured, the dearest first)]."""
     found = []
-    ops = read_table().ops
-    for number, title in optable.CLASSES.items():
-        names = [f"op.{op}" for op in ops if ops[op].number == number]
+    for group, members in optable.groups(read_table().ops).items():
+        names = [f"op.{op}" for op in members]
         names = [n for n in names if n in document.measurements and document.measurements[n].count]
         names.sort(key=lambda n: -max(document.measurements[n].count.values()))
         if names:
-            found.append((f"class {number}: {title}", names))
+            found.append((group, names))
     return found
 
 

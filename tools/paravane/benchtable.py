@@ -42,10 +42,7 @@ def render(document, ops, platforms):
 def _groups(document, ops):
     """[(title, names)]: the ops by class, then whatever else was measured."""
     others = [name for name in document.measurements if not name.startswith("op.")]
-    groups = [
-        (f"class {number}: {title}", [f"op.{op}" for op in ops if ops[op].number == number])
-        for number, title in optable.CLASSES.items()
-    ]
+    groups = [(group, [f"op.{op}" for op in names]) for group, names in optable.groups(ops).items()]
     return [group for group in [*groups, (_WHOLE, others)] if group[1]]
 
 

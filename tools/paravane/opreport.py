@@ -30,7 +30,7 @@ def document(table, results):
     """{op: its class, and for each platform the outcome of each test that cites it}, as JSON can hold it."""
     return {
         op.name: {
-            "class": op.number,
+            "class": op.group,
             "platforms": {r.platform: _outcomes(table, op, r) for r in results},
         }
         for op in table.ops.values()
@@ -73,11 +73,9 @@ def render(table, results):
     """docs/ops-results.md."""
     notes = matrix.Notes()
     lines = [_HEAD, *_where(results)]
-    for number, title in optable.CLASSES.items():
-        members = [op for op in table.ops.values() if op.number == number]
-        if members:
-            lines += ["", f"## Class {number}: {title}", ""]
-            lines += _rows(table, members, results, notes)
+    for group, names in optable.groups(table.ops).items():
+        lines += ["", f"## {group}", ""]
+        lines += _rows(table, [table.ops[name] for name in names], results, notes)
     return "\n".join(lines + _reasons(notes)) + "\n"
 
 

@@ -1,28 +1,23 @@
 """Reads the op table out of the sources: the contract, the backends that fulfil it, the tests that cite it.
 
-pv/ops.def says which ops there are, `const struct pv_CLASS_ops` in pv/ (or a PV_OP that makes all of a backend's)
-which function each backend has for them, TEST(group, name, op...) in test/ which tests cite them. Everything that
-lists ops on the host (docs/ops.md, the report by op, the benchmark) reads them here and nowhere else. What these
+pv/ops.def and the files that it includes define the ops, `const struct pv_CLASS_ops` in pv/ (or a PV_OP that makes all of
+a backend's) names the function that each backend has for them, TEST(group, name, op...) in test/ the tests that cite
+them. Everything that lists ops on the host (docs/ops.md, the report by op, the benchmark) reads them here only. What these
 expressions cannot read is an OpTableError, never left out in silence.
 """
 
 import re
 from dataclasses import dataclass, field, replace
 
-CLASSES = {
-    1: "setup",
-    2: "hardware analogues",
-    3: "page tables and the TLB",
-    4: "corner cases",
-    5: "SMP",
-    6: "callbacks",
-}
+from . import contract
 
 # The symbol of a backend's table of a class; a compiler may append to the name of a static one.
 CLASS_TABLE = re.compile(r"(?:native|xen(?:_pvh?)?)_([a-z]+)_ops(?:\.[\w.]+)?")
 
 STUB = "pv/stub/"
 _COMMENT = re.compile(r"/\*(.*?)\*/", re.S)
+_INCLUDE = re.compile(r'^#include "(pv/ops/[\w.]+)"\n', re.M)
+_HEADING = re.compile(r"/\* -+ ([^-:]+?) -+ \*/")
 _TOKEN = re.compile(r"/\*.*?\*/|\bPV_(?:CLASS_BEGIN|CLASS_END|CONTEXT|OP|HOT|STATUS)\s*\(", re.S)
 _TABLE = re.compile(r"^(?:static )?const struct pv_(\w+)_ops (\w+) = \{(.*?)^\};", re.S | re.M)
 _ALL_TABLES = re.compile(r"^#define PV_OP\(.*\)\s+\.name = (\w+)_##name,$", re.M)  # of all classes at once
@@ -39,24 +34,31 @@ class OpTableError(Exception):
 
 @dataclass(frozen=True)
 class Op:
-    """One PV_OP, PV_HOT or PV_STATUS. table: its struct, as in pv_TABLE_ops; number: its class in the contract, 1 to 6;
-    contract: the comment above it, which it may share with its neighbours, in one line; rules: PV_CONTEXT's, without
+    """One PV_OP, PV_HOT or PV_STATUS. table: its struct, as in pv_TABLE_ops; group: the heading in pv/ops.def that its
+    class is under; where: file:line; does, labels: of the comment above it (contract.py); rules: PV_CONTEXT's, without
     PV_; most, errors: the last arguments of PV_STATUS, or nothing."""
 
     name: str
     table: str
-    number: int
+    group: str
     returns: str
     params: str
-    contract: str
+    does: str = ""
+    labels: dict = field(default_factory=dict)
+    where: str = ""
     rules: tuple = ()
     most: str = ""
     errors: tuple = ()
 
     @property
     def summary(self):
-        """The contract's first sentence."""
-        return _SENTENCE_END.split(self.contract, maxsplit=1)[0]
+        """The first sentence of the comment."""
+        return _SENTENCE_END.split(self.does, maxsplit=1)[0]
+
+    @property
+    def used_by(self):
+        """Its callers, where the kernel is not one."""
+        return self.labels.get("Used by", "")
 
     @property
     def signature(self):
@@ -103,7 +105,7 @@ class OpTable:
 def read(root):
     """The OpTable of the tree at root. The stub's tables say nothing about ops."""
     code = {path: text for path, text in _texts(root, "pv") if path.endswith((".c", ".S")) and not path.startswith(STUB)}
-    ops = parse_ops((root / "pv/ops.def").read_text())
+    ops = read_ops(root)
     tests = [t for path, text in _texts(root, "test", ".c") for t in parse_tests(text, path)]
     _check_citations(ops, tests)
     return OpTable(ops, parse_backends(code, ops), tests, _definitions(code))
@@ -117,36 +119,77 @@ def _texts(root, folder, suffix=""):
             yield name, path.read_text(errors="replace")
 
 
-def parse_ops(text):
-    """{name: Op} of ops.def's text."""
-    ops, rules, comment, table, number = {}, {}, "", "", 0
-    text = re.sub(r"^#.*\n", "", text, flags=re.M)
-    for match in _TOKEN.finditer(text):
-        word = match[0]
-        if word.startswith("/*"):
-            comment = _plain(word)
-            said = re.search(r"\bClass (\d)\b", comment)
-            number = int(said[1]) if said and not table else number
-            continue
-        inside = _parenthesised(text, match.end() - 1)
-        if "CLASS_BEGIN" in word:
-            table = inside.strip()
-        elif "CLASS_END" in word:
-            table = ""
-        elif "CONTEXT" in word:
-            name, flags = inside.split(",")
-            rules[name.strip()] = tuple(flag.strip().removeprefix("PV_") for flag in flags.split("|"))
-        else:
-            op = _op(inside, table, number, comment, word)
-            op = replace(op, rules=rules.pop(op.name, ()))
-            if op.name in ops:
-                raise OpTableError(f"pv/ops.def: the op {op.name} is there twice")
-            ops[op.name] = op
+def read_ops(root):
+    """{name: Op} of the tree at root."""
+    return parse_ops((root / contract.INDEX).read_text(), lambda path: (root / path).read_text())
+
+
+def parse_ops(index, read_file=None):
+    """{name: Op} of pv/ops.def's text; read_file returns the text of a file that it includes."""
+    ops, rules, table, group = {}, {}, "", ""
+    for path, line, text in _pieces(index, read_file):
+        comment, end = "", 0
+        for match in _TOKEN.finditer(text):
+            word, where = match[0], f"{path}:{line + text.count(chr(10), 0, match.start())}"
+            if word.startswith("/*"):
+                heading = _HEADING.fullmatch(word)
+                group = heading[1] if heading else group
+                comment, end = word, match.end()
+                continue
+            inside = _parenthesised(text, match.end() - 1)
+            if "CLASS_BEGIN" in word:
+                table = inside.strip()
+            elif "CLASS_END" in word:
+                table = ""
+            elif "CONTEXT" in word:
+                if text[end : match.start()] != "\n":
+                    comment = ""
+                name, flags = inside.split(",")
+                rules[name.strip()] = tuple(flag.strip().removeprefix("PV_") for flag in flags.split("|"))
+            else:
+                op = _op(inside, table, group, word)
+                op = _with_comment(replace(op, where=where, rules=rules.pop(op.name, ())), comment)
+                comment = ""
+                if op.name in ops:
+                    raise OpTableError(f"{where}: the op {op.name} is there twice")
+                ops[op.name] = op
     if not ops:
         raise OpTableError("pv/ops.def: no PV_OP found")
     if rules:
         raise OpTableError(f"pv/ops.def: PV_CONTEXT of what is not an op: {', '.join(rules)}")
     return ops
+
+
+def _pieces(index, read_file):
+    """(path, its first line's number, text) of pv/ops.def between its includes, and of each included file."""
+    start = 0
+    for match in _INCLUDE.finditer(index):
+        yield contract.INDEX, 1 + index.count("\n", 0, start), _without_directives(index[start : match.start()])
+        yield match[1], 1, _without_directives(read_file(match[1]))
+        start = match.end()
+    yield contract.INDEX, 1 + index.count("\n", 0, start), _without_directives(index[start:])
+
+
+def _without_directives(text):
+    return re.sub(r"^#.*$", "", text, flags=re.M)
+
+
+def _with_comment(op, comment):
+    if not comment:
+        return op
+    try:
+        does, labels = contract.parse_comment(comment)
+    except ValueError as error:
+        raise OpTableError(f"{op.where}: {op.name}: {error}") from error
+    return replace(op, does=does, labels=labels)
+
+
+def groups(ops):
+    """{group: its ops' names}, in the order of the contract."""
+    found = {}
+    for op in ops.values():
+        found.setdefault(op.group, []).append(op.name)
+    return found
 
 
 def classes(ops):
@@ -157,15 +200,14 @@ def classes(ops):
     return found
 
 
-def _op(inside, table, number, comment, word):
+def _op(inside, table, group, word):
     parts = [" ".join(part.split()) for part in _split(inside)]
-    least, most = (7, 20) if "STATUS" in word else (6, 6) if "HOT" in word else (5, 5)
-    if not least <= len(parts) <= most or parts[0] != table or number not in CLASSES:
-        raise OpTableError(f"pv/ops.def: cannot read {word}{inside}) in table {table!r}")
+    least, most = (7, 20) if "STATUS" in word else (5, 5)
+    if not least <= len(parts) <= most or parts[0] != table or not group:
+        raise OpTableError(f"pv/ops.def: cannot read {word}{inside}) in table {table!r} of group {group!r}")
     if ("STATUS" in word) != (parts[1] in ("int", "s64")):
         raise OpTableError(f"pv/ops.def: {parts[2]} returns {parts[1]}: a PV_STATUS returns int or s64, all others not")
-    params = re.sub(r"\* (?=\w)", "*", parts[3][1:-1])
-    op = Op(parts[2], table, number, parts[1], params, comment)
+    op = Op(parts[2], table, group, parts[1], parts[3][1:-1])
     return replace(op, most=parts[5], errors=tuple(parts[6:])) if "STATUS" in word else op
 
 
@@ -233,12 +275,6 @@ def _definitions(code):
         for match in _DEFINITION.finditer(text):
             found.setdefault(match[1] or match[2], path)
     return found
-
-
-def _plain(comment):
-    """A comment as one line, without its stars."""
-    lines = [re.sub(r"^\s*\*? ?", "", line) for line in comment[2:-2].splitlines()]
-    return " ".join(" ".join(lines).split())
 
 
 def _parenthesised(text, start):

@@ -12,7 +12,7 @@ from paravane.common import EXIT_USAGE, Trouble
 from paravane.ktap import Transcript
 from paravane.optable import Op
 
-OPS = {name: Op(name, "cpu", 2, "void", "", "") for name in ("a", "b", "c")}
+OPS = {name: Op(name, "cpu", "Hardware analogues", "void", "") for name in ("a", "b", "c")}
 
 
 def said(*lines):
@@ -67,7 +67,7 @@ class TableTest(unittest.TestCase):
             xen_pv=("bench op.a 7 ticks", "# hypercalls op.a 150 of 100 calls", "bench mm.x 3 calls"),
         )
         table = [line.split() for line in benchtable.render(made, OPS, ["qemu", "xen-pv"])]
-        title = "class 2: hardware analogues instructions hypercalls"
+        title = "Hardware analogues instructions hypercalls"
         head = table.index(title.split()) + 1
         self.assertEqual(table[head], ["qemu", "xen-pv", "xen-pv"])
         self.assertEqual(table[head + 1], ["c", "40", "-", "-", "[1]"])
@@ -82,7 +82,7 @@ class TableTest(unittest.TestCase):
         lines = [*bare, f"# hypercalls op.{'a' * 21} 99999 of 100 calls"]
         made = document(qemu=bare, xen_pv=lines, xen_pvh=lines)
         made.measurements["op." + "a" * 21].sites.update({p: {"nothing": 3, "direct": 1} for p in platforms})
-        ops = {"a" * 21: Op("a" * 21, "cpu", 2, "void", "", "")}
+        ops = {"a" * 21: Op("a" * 21, "cpu", "Hardware analogues", "void", "")}
         widest = max(map(len, benchtable.render(made, ops, platforms)))
         self.assertLessEqual(widest, benchtable.WIDTH)
 

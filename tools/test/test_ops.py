@@ -6,29 +6,62 @@ from pathlib import Path
 
 import ops_doc
 from ops_doc import Call
-from paravane import opreport, optable
+from paravane import contract, opreport, optable
 from paravane.ktap import Test
 from paravane.optable import OpTableError
 from paravane.runs import Result
 
 OPS_DEF = """
 /* How to read it: PV_OP(class, ...) is not an op here. */
-/* ---- Class 2: hardware ---- */
+/* ---- Hardware ---- */
 PV_CLASS_BEGIN(cpu)
+#include "pv/ops/cpu.def"
+PV_CLASS_END(cpu)
+/* ---- Corners ---- */
+PV_CLASS_BEGIN(lock)
+#include "pv/ops/lock.def"
+PV_CLASS_END(lock)
+/* ---- Callbacks: elsewhere ---- */
+"""
+CPU_DEF = """
+/* What the file has. */
+
 /*
- * Reads it (Intel SDM vol. 3, section 2). never waits; see
- * below. Context: any.
+ * Read it (Intel SDM vol. 3, section 2). Never wait; see
+ * below.
+ *
+ * Context:  any but NMI; interrupts off. Early.
+ * Returns:  it, in
+ *           units.
+ * See:      SDM vol. 2, MOV
  */
 PV_CONTEXT(read_it, PV_NOT_NMI | PV_IRQS_OFF)
 PV_OP(cpu, u64, read_it, (void), ())
-PV_STATUS(cpu, int, write_it, (u64 * it,
-          void (*done)(int, int)), (it, done), 1, EIO, EINVAL)
-PV_CLASS_END(cpu)
-/* Class 4 goes on: corners. Class 3 is elsewhere. */
-PV_CLASS_BEGIN(lock)
-PV_OP(lock, void, wait, (void), ())
-PV_CLASS_END(lock)
+
+/*
+ * Write it.
+ *
+ * Context:  thread; may migrate.
+ * Takes:    it; done.
+ * Returns:  0; 1; -EIO if it breaks; -EINVAL.
+ * Used by:  suite
+ * See:      SDM vol. 2, MOV
+ */
+PV_CONTEXT(write_it, PV_THREAD | PV_MIGRATABLE)
+PV_STATUS(cpu, int, write_it, (u64 *it, void (*done)(int)),
+          (it, done), 1, EIO, EINVAL)
 """
+LOCK_DEF = """
+/*
+ * Wait.
+ *
+ * Context:  any; may migrate.
+ * See:      SDM vol. 2, PAUSE
+ */
+PV_CONTEXT(wait, PV_ANY | PV_MIGRATABLE)
+PV_OP(lock, void, wait, (void), ())
+"""
+KERNEL = "void f(void) { pv_read_it(); /* pv_write_it() is not called */ pv_wait(); }\n"
 NATIVE = """
 static int write_it(u64 *it) { return 0; }
 const struct pv_cpu_ops native_cpu_ops = {
@@ -49,6 +82,7 @@ TESTS = """
 TEST(cpu, it_is_read, read_it,
      write_it)
 {
+    pv_write_it(NULL, NULL);
 }
 TEST(cpu, nothing)
 {
@@ -58,19 +92,26 @@ TEST(cpu, nothing)
 
 def tree(**changes):
     """The OpTable of a small tree, some of whose texts are replaced."""
-    texts = {"def": OPS_DEF, "native": NATIVE, "tests": TESTS, **changes}
     with tempfile.TemporaryDirectory() as scratch:
-        root = Path(scratch)
-        for name, text in (
-            ("pv/ops.def", texts["def"]),
-            ("pv/native/cpu.c", texts["native"]),
-            ("pv/native/entry.S", "native_wait:\n\tret\n"),
-            ("test/ops/cpu.c", texts["tests"]),
-            ("test/host/not.c", "TEST(host, other, no_op_at_all)\n"),
-        ):
-            (root / name).parent.mkdir(parents=True, exist_ok=True)
-            (root / name).write_text(text)
-        return optable.read(root)
+        return optable.read(write_tree(Path(scratch), **changes))
+
+
+def write_tree(root, **changes):
+    """root, where the tree is now."""
+    texts = {"def": OPS_DEF, "cpu": CPU_DEF, "lock": LOCK_DEF, "native": NATIVE, "tests": TESTS, "kernel": KERNEL, **changes}
+    for name, text in (
+        ("pv/ops.def", texts["def"]),
+        ("pv/ops/cpu.def", texts["cpu"]),
+        ("pv/ops/lock.def", texts["lock"]),
+        ("kernel/main.c", texts["kernel"]),
+        ("pv/native/cpu.c", texts["native"]),
+        ("pv/native/entry.S", "native_wait:\n\tret\n"),
+        ("test/ops/cpu.c", texts["tests"]),
+        ("test/host/not.c", "TEST(host, other, no_op_at_all)\n"),
+    ):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+    return root
 
 
 def result(name, *tests, status="PASS", reason="", ran=True):
@@ -85,15 +126,18 @@ class TableTest(unittest.TestCase):
     def test_ops(self):
         ops = tree().ops
         self.assertEqual(list(ops), ["read_it", "write_it", "wait"])
-        self.assertEqual([op.number for op in ops.values()], [2, 2, 4])
+        self.assertEqual(optable.groups(ops), {"Hardware": ["read_it", "write_it"], "Corners": ["wait"]})
+        self.assertEqual(ops["write_it"].where, "pv/ops/cpu.def:26")
         self.assertEqual(ops["read_it"].rules, ("NOT_NMI", "IRQS_OFF"))
         self.assertEqual(ops["read_it"].statuses, "")
         self.assertEqual(ops["write_it"].statuses, "0 to 1, -EIO, -EINVAL")
         self.assertEqual(
-            ops["write_it"].signature, "int write_it(u64 *it, void (*done)(int, int))"
+            ops["write_it"].signature, "int write_it(u64 *it, void (*done)(int))"
         )
-        summary = "Reads it (Intel SDM vol. 3, section 2)."
-        self.assertEqual(ops["write_it"].summary, summary)
+        self.assertEqual(ops["read_it"].summary, "Read it (Intel SDM vol. 3, section 2).")
+        self.assertEqual(ops["read_it"].does, "Read it (Intel SDM vol. 3, section 2). Never wait; see below.")
+        self.assertEqual(ops["read_it"].labels["Returns"], "it, in units.")
+        self.assertEqual(ops["write_it"].used_by, "suite")
 
     def test_backends_and_tests(self):
         table = tree()
@@ -112,21 +156,62 @@ class TableTest(unittest.TestCase):
         self.assertEqual(table.backends[0].functions, functions)
 
     def test_what_cannot_be_is_refused(self):
-        nothing = "PV_CONTEXT(nothing, PV_ANY)\nPV_CLASS_END(cpu)"
-        self.refuses("PV_CONTEXT.*nothing", **{"def": OPS_DEF.replace("PV_CLASS_END(cpu)", nothing)})
-        again = "PV_OP(cpu, void, read_it, (void), ())\nPV_CLASS_END(cpu)"
-        self.refuses("there twice", **{"def": OPS_DEF.replace("PV_CLASS_END(cpu)", again)})
+        self.refuses("PV_CONTEXT.*nothing", cpu=CPU_DEF + "PV_CONTEXT(nothing, PV_ANY)\n")
+        self.refuses("lock.def:9: the op read_it is there twice", lock=LOCK_DEF.replace("lock, void, wait", "lock, void, read_it"))
         self.refuses("no PV_OP", **{"def": ""})
-        self.refuses("cannot read PV_OP", **{"def": OPS_DEF.replace(", ())", ")", 1)})
-        self.refuses("cannot read PV_STATUS", **{"def": OPS_DEF.replace(", 1, EIO, EINVAL", "")})
-        self.refuses("write_it returns u64: a PV_STATUS", **{"def": OPS_DEF.replace("int, write_it", "u64, write_it")})
-        self.refuses("read_it returns int: a PV_STATUS", **{"def": OPS_DEF.replace("u64, read_it", "int, read_it")})
+        self.refuses("cannot read PV_OP", cpu=CPU_DEF.replace(", ())", ")", 1))
+        self.refuses("cannot read PV_STATUS", cpu=CPU_DEF.replace(", 1, EIO, EINVAL", ""))
+        self.refuses("of group ''", **{"def": OPS_DEF.replace("---- Hardware ----", "Hardware")})
+        self.refuses("write_it returns u64: a PV_STATUS", cpu=CPU_DEF.replace("int, write_it", "u64, write_it"))
+        self.refuses("read_it returns int: a PV_STATUS", cpu=CPU_DEF.replace("u64, read_it", "int, read_it"))
+        self.refuses("the label Context is there twice", cpu=CPU_DEF.replace("Returns:", "Context:", 1))
+        self.refuses("not a label: 'Gives:", cpu=CPU_DEF.replace("Returns:", "Gives:  ", 1))
         self.refuses("not the ops of its class: write_it", native=NATIVE.replace(".write_it = write_it,", ""))
         self.refuses("no function for wait", native=NATIVE.replace(".lock = &native_lock_ops,", ""))
         self.refuses("not found", native=NATIVE.replace("&native_cpu_ops", "&other_ops"))
         self.refuses("no struct pv_backend", native="")
         self.refuses("cites waits: no such op", tests="TEST(cpu, a, waits)\n")
         self.refuses("cannot read TEST", tests="TEST(cpu)\n")
+
+
+class ContractTest(unittest.TestCase):
+    """Each thing that the check of the contract compares, and that it does not complain without a reason."""
+
+    def faults(self, **changes):
+        with tempfile.TemporaryDirectory() as scratch:
+            root = write_tree(Path(scratch), **changes)
+            return list(contract.faults(root, optable.read_ops(root)))
+
+    def finds(self, fault, **changes):
+        found = self.faults(**changes)
+        self.assertEqual(len(found), 1, found)
+        self.assertRegex(found[0], fault)
+
+    def test_a_good_contract(self):
+        self.assertEqual(self.faults(), [])
+
+    def test_every_op_has_its_own_comment_and_labels(self):
+        shared = LOCK_DEF + "PV_CONTEXT(kick, PV_ANY | PV_MIGRATABLE)\nPV_OP(lock, void, kick, (void), ())\n"
+        self.finds(r"lock.def:11: kick: has no comment of its own", lock=shared)
+        self.finds("wait: no label See", lock=LOCK_DEF.replace(" * See:      SDM vol. 2, PAUSE\n", ""))
+        self.finds("write_it: no label Returns", cpu=CPU_DEF.replace(" * Returns:  0; 1; -EIO if it breaks; -EINVAL.\n", ""))
+        self.finds("wait: .* a label Takes, and nothing", lock=LOCK_DEF.replace(" * See", " * Takes:    time.\n * See"))
+        self.finds("not in the order", lock=LOCK_DEF.replace(" */", " * Must:     wait.\n */"))
+        self.finds("does not begin with a sentence", lock=LOCK_DEF.replace("* Wait.", "* Wait"))
+
+    def test_labels_agree_with_the_definition(self):
+        self.finds("Context does not begin with 'any; bound'", lock=LOCK_DEF.replace("PV_MIGRATABLE", "PV_BOUND"))
+        self.finds("Takes does not name done", cpu=CPU_DEF.replace("it; done.", "it."))
+        self.finds("other errors than PV_STATUS: EIO", cpu=CPU_DEF.replace("EIO, EINVAL)", "EIO)"))
+
+    def test_used_by_agrees_with_the_callers(self):
+        self.finds("write_it: 'Used by', but the kernel calls it", kernel=KERNEL + "void g(void) { pv_write_it(); }\n")
+        uncalled = KERNEL.replace("pv_read_it", "f")
+        self.finds("read_it: 'Used by' should be 'suite'", kernel=uncalled, tests=TESTS + "u64 g = pv_read_it();\n")
+
+    def test_lines(self):
+        self.finds(r"lock.def:10: 101 columns", lock=LOCK_DEF + "/*" + " " * 97 + "*/\n")
+        self.finds(r"cpu.def:26: a pointer's star", cpu=CPU_DEF.replace("u64 *it", "u64 * it"))
 
 
 def calls(*some):
@@ -146,7 +231,7 @@ class MappingTest(unittest.TestCase):
         self.refuses("accounts for 90 calls", calls() + [Call("a", (), "no")])
         self.refuses("twice: call1", calls()[:-1] + [Call("call1", (), "no")])
         self.refuses("no reason", calls(Call("a", (), "")))
-        self.refuses("there is no op later", calls(Call("a", ("later",), "")))
+        self.refuses("has no op later", calls(Call("a", ("later",), "")))
         self.refuses("no longer planned", calls(Call("a", ("planned:read_it",), "")))
 
     def test_lines(self):
@@ -166,7 +251,8 @@ class MappingTest(unittest.TestCase):
         text = ops_doc.render(tree(), calls(Call("then", ("read_it", "planned:b"), "a | b")))
         self.assertIn(r"| 1 | `then` | `read_it`, planned: `b` | a \| b |", text)
         self.assertIn("**0** are\nhere, **1** are planned", text)
-        self.assertIn("- Class 2, hardware analogues: `write_it`", text)
+        self.assertIn("- Hardware: `write_it`", text)
+        self.assertIn("| THREAD, MIGRATABLE | 0 to 1, -EIO, -EINVAL | suite |", text)
         self.assertIn("[`native_wait`](../pv/native/entry.S)", text)
         self.assertIn("[cpu.it_is_read](../test/ops/cpu.c)", text)
 
@@ -182,7 +268,7 @@ class ReportTest(unittest.TestCase):
         self.assertEqual(opreport.holes(table, [good]), [])
         document = opreport.document(table, [good])
         skipped = {"lock.wait": {"status": "skip", "reason": "one CPU"}}
-        self.assertEqual(document["wait"], {"class": 4, "platforms": {"qemu": skipped}})
+        self.assertEqual(document["wait"], {"class": "Corners", "platforms": {"qemu": skipped}})
 
     def test_what_leaves_a_hole(self):
         table = tree()

@@ -1,8 +1,8 @@
 /*
- * Class 2 of the Xen PV backend, part one: the CPU's registers. What Xen offers by hypercall or
- * shared memory is asked for there; a privileged instruction, which Xen would emulate after a
- * fault, stands only where there is nothing else: reading CR0 and CR4 once, writing CR4, MSRs,
- * ports.
+ * Registers and instructions of a Xen PV guest (pv/ops/cpu.def). They use hypercalls and shared
+ * memory where Xen offers them. A privileged instruction, which Xen emulates after a fault, is
+ * used only where Xen offers nothing else: to read CR0 and CR4 once, and for writes of CR4, MSRs
+ * and ports.
  */
 #include "pv/ex_table.h"
 #include "pv/native/native.h"

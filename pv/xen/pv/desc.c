@@ -1,6 +1,6 @@
 /*
- * Class 2 of the Xen PV backend, part two: descriptor tables, stacks, I/O rights, system calls
- * (xen/xen.h: set_gdt, update_descriptor; xen/physdev.h; xen/callback.h). Xen keeps its own
+ * Descriptor tables, stacks, I/O rights and system calls of a Xen PV guest (pv/ops/desc.def;
+ * xen/xen.h: set_gdt, update_descriptor; xen/physdev.h; xen/callback.h). Xen keeps its own
  * descriptors in the last pages of the GDT, and its own TSS and IDT: the guest's part is the first
  * page.
  */

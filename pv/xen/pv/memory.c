@@ -1,6 +1,6 @@
 /*
- * Class 3 on Xen PV: which machine frames are ours (xen/memory.h). A frame can go only when nothing
- * maps it any more, so the direct map lets go of it first and takes it back last. The P2M itself is
+ * Which machine frames a Xen PV guest owns (xen/memory.h). Xen takes a frame only when nothing maps
+ * it any more, so the direct map unmaps it first and maps it again last. The P2M itself is
  * the list of frames that Xen reads or fills in.
  */
 #include "pv/xen/hypercall.h"

@@ -1,8 +1,8 @@
 /*
- * Class 3 on Xen PV, entry by entry. Page tables hold machine frames and are read-only to us; Xen
- * checks every change (xen/xen.h, mmu_update) and counts for each frame in what way it is used:
- * writable data, or a page table of a level, never both. Changes go through one queue, so that lazy
- * mode is nothing but not draining it. Next: tables.c.
+ * Page-table entries of a Xen PV guest (pv/ops/mmu.def). Page tables hold machine frames and are
+ * read-only to the guest; Xen checks every change (xen/xen.h, mmu_update) and counts for each
+ * frame in what way it is used: writable data, or a page table of a level, never both. Changes go
+ * through one queue, so that lazy mode is nothing but not draining it. Next: tables.c.
  */
 #include "pv/ex_table.h"
 #include "pv/xen/hypercall.h"
@@ -26,7 +26,8 @@ static u64 max_mfn;
 #define FLUSH_NONE 0ull
 #define FLUSH_ALL  1ull
 
-/* What each CPU has not yet told Xen. Per CPU: class 3 is called where no other thread can run. */
+/* What each CPU has not yet told Xen. Per CPU: the ops that queue are called where no other thread
+ * can run. */
 static struct batch {
     struct mmu_update queue[QUEUE_MAX];
     u32 queued;

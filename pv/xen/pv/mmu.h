@@ -1,5 +1,5 @@
 /*
- * What the three files of Xen PV's class 3 share: mmu.c (conversion, single entries, the queue,
+ * What the files of Xen PV's page tables share: mmu.c (conversion, single entries, the queue,
  * TLB), tables.c (whole tables and roots), memory.c (which machine frames we have).
  */
 #ifndef PV_XEN_PV_MMU_H

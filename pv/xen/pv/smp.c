@@ -1,6 +1,7 @@
 /*
- * Class 5 of the Xen PV backend: a vCPU is given its whole first state by VCPUOP_initialise
- * (xen/arch-x86/xen.h, struct vcpu_guest_context), and starts with it at VCPUOP_up.
+ * CPUs of a Xen PV guest (pv/ops/smp.def): a vCPU is given its whole first state by
+ * VCPUOP_initialise (xen/arch-x86/xen.h, struct vcpu_guest_context), and starts with it at
+ * VCPUOP_up.
  */
 #include "pv/x86.h"
 #include "pv/xen/hypercall.h"

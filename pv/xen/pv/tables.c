@@ -1,5 +1,5 @@
 /*
- * Class 3 on Xen PV, whole tables. A table that Xen is to accept must not be mapped writable
+ * Whole page tables of a Xen PV guest. A table that Xen is to accept must not be mapped writable
  * anywhere, so announcing one means to make its entry in the direct map read-only; pinning a root
  * makes Xen check the whole tree below it at once (xen/xen.h, mmuext_op), which costs far less than
  * an mmu_update for each entry of it. Next: memory.c.

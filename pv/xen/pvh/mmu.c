@@ -1,5 +1,6 @@
 /*
- * Class 3 of a PVH guest: its page tables are the hardware's own, all but Xen's part is native.
+ * Memory of a PVH guest. Its page tables are the hardware's own, so class mmu is native; Xen owns
+ * the memory and reaches other vCPUs' TLBs (pv/ops/host.def).
  */
 #include "pv/xen/hypercall.h"
 #include "pv/xen/pvh/xen_pvh.h"

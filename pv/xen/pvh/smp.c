@@ -1,6 +1,6 @@
 /*
- * Class 5 of the Xen PVH backend: Xen starts a vCPU in 64-bit mode with the registers that it is
- * told (xen/hvm/hvm_vcpu.h).
+ * CPUs of a PVH guest (pv/ops/smp.def): Xen starts a vCPU in 64-bit mode with the registers that it
+ * is told (xen/hvm/hvm_vcpu.h).
  */
 #include "pv/native/io.h"
 #include "pv/native/native.h"
