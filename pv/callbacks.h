@@ -1,19 +1,23 @@
 /*
- * The other direction: what a backend may call in the kernel, and nothing else of it. The kernel
- * hands one table over before it initialises traps (kernel/trap.c).
+ * Callbacks: everything that a backend calls in the kernel. pv/ops.def is the other direction. The
+ * kernel passes one table, with pv_set_callbacks, before it enables traps (kernel/trap.c).
+ *
+ * The labels are those of pv/ops.def, with the two sides exchanged: Context is where the backend
+ * calls from, Must and Must not are about the backend or, where the text says so, about the kernel.
  */
 #ifndef PV_CALLBACKS_H
 #define PV_CALLBACKS_H
 
 #include "pv/trap_frame.h"
 
+/* How a machine ends: the op shutdown, and the callback shutdown_request. */
 enum pv_shutdown_reason {
     PV_POWEROFF,
     PV_REBOOT,
     PV_CRASH,
 };
 
-/* What one CPU may tell another; kernel/ gives them their meaning. */
+/* The kinds of IPIs (the op send_ipi). kernel/ defines what each one means. */
 enum pv_ipi {
     PV_IPI_RESCHEDULE,
     PV_IPI_CALL,
@@ -23,93 +27,150 @@ enum pv_ipi {
 
 struct pv_callbacks {
     /*
-     * An exception, vectors 0 to 31 but NMI (Intel SDM vol. 3, table 6-1), or int with a vector
-     * that write_idt_entry opened to user mode. Runs on the stack of load_sp0 if user mode was
-     * interrupted, else on the stack that was interrupted or, natively for #DB, #DF and #MC, on one
-     * of its own. Interrupts are disabled, and of the flags DF, TF, NT and (where the CPU has SMAP)
-     * AC are clear, whatever user mode had. fault_address is CR2 for a page fault, else 0. May
-     * change the frame: execution continues as the frame says; natively a frame of #DB, #DF and #MC
-     * whose rip is left alone resumes the interrupted code. The backend MUST NOT have touched any
-     * state that it does not restore.
+     * Handle an exception: vectors 0 to 31 except NMI, or an INT that write_idt_entry allowed.
+     *
+     * Context:  interrupts off. On the stack of load_sp0 if user mode was interrupted. Otherwise on
+     *           the interrupted stack, or for #DB, #DF and #MC natively on a stack of its own.
+     * Takes:    frame, which the kernel may change: execution continues as the frame says.
+     *           fault_address, which is CR2 for a page fault, else 0.
+     * Must:     clear DF, TF, NT and (where the CPU has SMAP) AC, whatever user mode had set;
+     *           restore on return all state that the backend changed.
+     * Differs:  natively, if rip in a frame of #DB, #DF or #MC is unchanged, the interrupted code
+     *           continues with the %gs base that it had, so such a frame has to lead to the same
+     *           mode.
+     * See:      SDM vol. 3, "Exception and Interrupt Reference"; xen/arch-x86/xen.h, struct
+     *           trap_info
      */
     void (*exception)(struct trap_frame *frame, u64 fault_address);
 
     /*
-     * A non-maskable interrupt, which may have come anywhere, also with interrupts disabled and
-     * inside another callback. MUST NOT fault and MUST NOT take a lock that its victim may hold.
+     * Handle a non-maskable interrupt.
+     *
+     * Context:  any: also with interrupts disabled, and inside an op or another callback.
+     * Takes:    frame, of the interrupted code.
+     * Must not: the kernel does not fault here, and takes no lock that the interrupted code may
+     *           hold.
+     * See:      SDM vol. 3, "Nonmaskable Interrupt (NMI)"; xen/nmi.h, XENNMI_register_callback
      */
     void (*nmi)(struct trap_frame *frame);
 
     /*
-     * A system call from user mode: frame->vector is VECTOR_SYSCALL, VECTOR_SYSCALL32 or
-     * VECTOR_SYSENTER. On the stack of load_sp0, interrupts disabled, flags as for exception. rcx
-     * and r11 hold what the instruction left there: the user's rip and rflags for syscall. The CPU
-     * keeps neither rip nor rsp of sysenter: the frame has edx and ecx in their place. A step that
-     * user mode's TF makes due after the instruction is not reported: the frame's rflags show TF.
+     * Handle a system call from user mode.
+     *
+     * Context:  interrupts off, on the stack of load_sp0. Flags are cleared as for exception.
+     * Takes:    frame, with vector VECTOR_SYSCALL, VECTOR_SYSCALL32 or VECTOR_SYSENTER. rcx and
+     *           r11 are what the instruction left there: for SYSCALL the user's rip and rflags.
+     *           SYSENTER saves neither rip nor rsp, so the frame has edx and ecx in their place.
+     * Must not: report the single step that becomes due after the instruction if user mode had set
+     *           TF. The frame's rflags show TF.
+     * See:      SDM vol. 3, "Fast System Calls in 64-Bit Mode"; xen/callback.h,
+     *           CALLBACKTYPE_syscall
      */
     void (*syscall)(struct trap_frame *frame);
 
     /*
-     * Xen PV only: Xen let this vCPU run again and could not load ds, es, fs or gs of the code that
-     * frame describes, kernel or user mode, because the descriptor of a selector in use has
-     * changed; those are null now. On the stack of load_sp0 or the interrupted one, interrupts
-     * disabled. No other register has changed, and execution continues as the frame says. May come
-     * at any instruction at which the vCPU may be descheduled.
+     * Handle segment registers that could not be reloaded. Xen PV only: Xen continued this vCPU,
+     * and could not load ds, es, fs or gs of the interrupted code, because the descriptor of a
+     * selector in use has changed. These registers are null now, and no other has changed.
+     *
+     * Context:  interrupts off, on the stack of load_sp0 or the interrupted one. At any instruction
+     *           at which the vCPU may be descheduled.
+     * Takes:    frame, of kernel or user mode: execution continues as the frame says.
+     * See:      xen/callback.h, CALLBACKTYPE_failsafe
      */
     void (*failsafe)(struct trap_frame *frame);
 
     /*
-     * The rest up to ipi are interrupts: called with interrupts disabled, on the interrupted stack,
-     * and return so. The frame is that of the interrupted code, which had them enabled; several
-     * callbacks may share it. Context for the kernel: interrupt.
+     * Handle an interrupt of a line.
      *
-     * interrupt: one came in on this line (ops.def, irq_bind). The kernel ends it by irq_eoi.
-     * timer:     the deadline of timer_set may have come: the kernel looks at the clock.
-     * ipi:       somebody sent this kind to this CPU.
+     * Context:  an interrupt: interrupts off before and after, on the interrupted stack. The same
+     *           holds for timer, ipi and interrupts_done. One interrupt may lead to several
+     *           callbacks.
+     * Takes:    frame, of the interrupted code, which had interrupts enabled; line, as in irq_bind.
+     * Must:     the kernel calls irq_eoi as its last act.
      */
     void (*interrupt)(struct trap_frame *frame, u32 line);
+
+    /*
+     * Handle the timer: the deadline of timer_set may have been reached. The kernel compares the
+     * clock.
+     *
+     * Context:  as interrupt.
+     * Takes:    frame, of the interrupted code.
+     */
     void (*timer)(struct trap_frame *frame);
+
+    /*
+     * Handle an IPI that send_ipi sent to this CPU.
+     *
+     * Context:  as interrupt.
+     * Takes:    frame, of the interrupted code; kind, as in send_ipi.
+     */
     void (*ipi)(struct trap_frame *frame, enum pv_ipi kind);
 
     /*
-     * An interrupt came at a vector that the backend has given to nothing (a firmware or kernel
-     * before this one left it, a device sends a message that was never set up, or the controller
-     * calls it spurious). The backend has told the controller that it is handled. Context:
-     * interrupt, or before interrupts are enabled for one that an earlier kernel left in service.
+     * Take note of an interrupt at a vector that the backend has given to no source: firmware or an
+     * earlier kernel left it, a device sent a message that was never set up, or the interrupt
+     * controller reports a spurious interrupt. The backend has ended it.
+     *
+     * Context:  as interrupt; or before interrupts are first enabled, for an interrupt that an
+     *           earlier kernel left in service.
+     * Takes:    vector.
      */
     void (*unclaimed)(u8 vector);
 
     /*
-     * All interrupts that came together have been told, and the controllers know that they are
-     * handled: the last call before the interrupted code goes on. The kernel may let another
-     * thread run in it, and return from it later and on another CPU. Interrupts disabled.
+     * Finish an interrupt: the callbacks for all interrupts that were delivered together have
+     * returned, and the backend has ended them. The kernel may switch to another thread
+     * here, and return later and on another CPU.
+     *
+     * Context:  as interrupt. The last callback before the interrupted code continues.
+     * Takes:    frame, of the interrupted code.
      */
     void (*interrupts_done)(struct trap_frame *frame);
 
     /*
-     * The last spinlock that this CPU held was left (pv/spinlock.h), and it is another thread's
-     * turn. Context: where the lock was left, interrupts enabled; the thread may go on at another
-     * CPU.
+     * Switch threads if another one is due: this CPU has released its last spinlock
+     * (pv/spinlock.h).
+     *
+     * Context:  of the release, interrupts enabled. The thread may continue on another CPU.
      */
     void (*reschedule)(void);
 
     /*
-     * Around the op suspend, in its context: suspend is the last thing before the machine stops,
-     * resume the first after it, cancelled if it never stopped. In between time has passed that
-     * clock_ns may or may not show.
+     * Prepare the kernel for a suspend. The last callback before the machine stops.
+     *
+     * Context:  of the op suspend.
      */
     void (*suspend)(void);
+
+    /*
+     * Continue after a suspend. The first callback after the machine runs again. clock_ns may or
+     * may not include the time in between.
+     *
+     * Context:  of the op suspend.
+     * Takes:    cancelled, true if the machine never stopped.
+     */
     void (*resume)(bool cancelled);
 
     /*
-     * Whoever runs this machine asks for its end, or for the memory that it uses to be this many
-     * bytes. Context: thread. The kernel obeys when and if it can.
+     * End this machine, or reboot it, when and if the kernel can: the host asks for it.
+     *
+     * Context:  thread.
+     * Takes:    reason.
      */
     void (*shutdown_request)(enum pv_shutdown_reason reason);
+
+    /*
+     * Use as much memory as the host asks for, when and if the kernel can.
+     *
+     * Context:  thread.
+     * Takes:    bytes, how much memory this machine is to use in all.
+     */
     void (*memory_target)(u64 bytes);
 };
 
-/* Set once, by pv_set_callbacks, before any trap can arrive. */
+/* Written once, by pv_set_callbacks, before any trap can be delivered. */
 extern const struct pv_callbacks *pv_callbacks;
 void pv_set_callbacks(const struct pv_callbacks *callbacks);
 
