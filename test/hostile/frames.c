@@ -85,7 +85,12 @@ static u64 flags(struct hostile_random *r)
     return value;
 }
 
-/* Xen PV ends a guest whose kernel's stack it cannot write, when it has an exception to deliver. */
+/*
+ * A bad stack comes with interrupts disabled: the CPU accepts an interrupt before it finds that it
+ * cannot push the frame. Without a handler the vector stays in service, and the APIC holds every
+ * interrupt of the same or a lower priority from then on. Xen PV ends a guest whose kernel stack it
+ * cannot write when it has an exception to deliver.
+ */
 static void make_case(u64 seed, u64 number, struct frame_case *c)
 {
     struct hostile_random r = {.state = seed * 0x9e3779b97f4a7c15 + number};
@@ -102,8 +107,10 @@ static void make_case(u64 seed, u64 number, struct frame_case *c)
     c->frame.rflags = flags(&r);
     c->frame.rsp = (u64)stack + STACK_SIZE - hostile_below(&r, 256);
     c->bad_stack = !on_xen_pv() && !hostile_below(&r, 6);
-    if (c->bad_stack)
+    if (c->bad_stack) {
         c->frame.rsp = unmapped_or(&r, (u64)hostile_pad);
+        c->frame.rflags &= ~RFLAGS_IF;
+    }
 }
 
 static void fail(u64 seed, u64 number, const struct frame_case *c, const struct trap_frame *left,
@@ -173,16 +180,36 @@ static bool run_case(u64 seed, u64 number)
     return loaded;
 }
 
+/* Wait at most a second for one more interrupt of the line. */
+static bool is_delivered(const struct test_line *line)
+{
+    const u32 before = READ_ONCE(line->hits);
+    const u64 end = pv_clock_ns() + NS_PER_S;
+
+    pv_irq_raise(line->line);
+    while (READ_ONCE(line->hits) == before && pv_clock_ns() < end)
+        barrier();
+    return READ_ONCE(line->hits) != before;
+}
+
+/* An interrupt is pending at each case: a frame with IF takes it before its first instruction. */
 u64 hostile_run_frames(u64 seed, u64 first, u64 count)
 {
+    struct test_line line = {0};
     u64 loaded = 0;
 
+    if (!test_line_open(&line))
+        return 0;
     pv_irq_disable();
     EXPECT_EQ(pv_write_user_gs_base(USER_GS_BASE), 0);
-    for (u64 n = first; n < first + count; n++)
+    for (u64 n = first; n < first + count; n++) {
+        pv_irq_raise(line.line);
         loaded += run_case(seed, n);
+    }
     EXPECT_EQ(pv_write_user_gs_base(0), 0);
     pv_irq_enable();
+    EXPECT(is_delivered(&line));
+    test_line_close(&line);
     return loaded;
 }
 
