@@ -89,26 +89,25 @@ void pv_warn(const char *fmt, ...)
     pv_warn_handler(what);
 }
 
-/* How many ops each class has. */
-static const u8 class_sizes[] = {
-#define PV_CLASS_BEGIN(class) sizeof(struct pv_##class##_ops) / sizeof(void *),
+/* Point each slot that a backend leaves empty at pv_missing, which reports a call and panics. */
+static void fill_empty_slots(void)
+{
+    for (u32 op = 0; op < PV_NR_OPS; op++)
+        if (!pv_ops.slot[op])
+            pv_ops.slot[op] = pv_missing;
+}
+
+/* Copy the backend's class tables into the flat table. */
+static void fill_table(const struct pv_backend *backend)
+{
+#define PV_CLASS_BEGIN(class) pv_ops.class = *backend->class;
 #define PV_OP(class, ret, name, params, args)
 #define PV_CLASS_END(class)
 #include "pv/ops.def"
 #undef PV_CLASS_BEGIN
 #undef PV_OP
 #undef PV_CLASS_END
-};
-
-/* A class's table is an array of functions; the flat one is these arrays in a row. */
-static void fill_table(const struct pv_backend *backend)
-{
-    const void *const *const *const tables = (const void *const *const *)&backend->setup;
-    u32 op = 0;
-
-    for (u32 class = 0; class < ARRAY_SIZE(class_sizes); class ++)
-        for (u32 i = 0; i < class_sizes[class]; i++)
-            pv_set_op(op++, tables[class][i]);
+    fill_empty_slots();
     selected = backend;
 }
 
@@ -124,12 +123,6 @@ static const char *try_backend(const struct pv_backend *backend)
     if (!why_not)
         fill_table(backend);
     return why_not;
-}
-
-static void empty_table(void)
-{
-    for (u32 op = 0; op < PV_NR_OPS; op++)
-        pv_set_op(op, NULL);
 }
 
 static void find_raw_console(void)
@@ -148,7 +141,7 @@ const struct pv_backend *pv_select(enum boot_protocol protocol, u64 loader_info)
     entry_protocol = protocol;
     entry_loader_info = loader_info;
     find_raw_console();
-    empty_table();
+    fill_empty_slots(); /* all of them: an op called too early is reported */
     for (size_t i = 0; i < ARRAY_SIZE(backends); i++) {
         why_not[i] = try_backend(backends[i]);
         if (!why_not[i])

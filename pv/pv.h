@@ -71,8 +71,26 @@ enum pv_irq_source {
 #undef PV_OP
 #undef PV_CLASS_END
 
-/* The flat table: all classes in one. */
+/* The ops' numbers, in the order of the contract: PV_NR_OPS is how many there are. */
+enum {
+#define PV_CLASS_BEGIN(class)
+#define PV_OP(class, ret, name, params, args) PV_NUMBER_##name,
+#define PV_CLASS_END(class)
+#include "pv/ops.def"
+#undef PV_CLASS_BEGIN
+#undef PV_OP
+#undef PV_CLASS_END
+    PV_NR_OPS
+};
+
+/*
+ * The flat table: all classes in one. pv_ops.irq.irq_mask is a typed slot; slot[n] is op n's, for
+ * code that treats all ops alike (pv.c, pv/patch/). That code compares and copies addresses and
+ * never calls through slot, so its elements have no function type.
+ */
 struct pv_ops {
+    union {
+        struct {
 #define PV_CLASS_BEGIN(class) struct pv_##class##_ops class;
 #define PV_OP(class, ret, name, params, args)
 #define PV_CLASS_END(class)
@@ -80,13 +98,16 @@ struct pv_ops {
 #undef PV_CLASS_BEGIN
 #undef PV_OP
 #undef PV_CLASS_END
+        };
+        const void *slot[PV_NR_OPS];
+    };
 };
+_Static_assert(sizeof(struct pv_ops) == PV_NR_OPS * sizeof(void *), "a class holds only its ops");
 
 extern struct pv_ops pv_ops; /* changed by pv_set_op only (pv/patch/patch.h) */
 
 /* The number of an op, by its field: PV_INDEX(cpu.iret). */
 #define PV_INDEX(field) ((u32)(offsetof(struct pv_ops, field) / sizeof(void *)))
-#define PV_NR_OPS       ((u32)(sizeof(struct pv_ops) / sizeof(void *)))
 
 /* The typed calls. The host's tests have no sites, only the table. */
 #define PV_CLASS_BEGIN(class)

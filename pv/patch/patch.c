@@ -28,8 +28,6 @@ extern const u8 pv_thunks[], pv_hot_functions[];
 
 struct pv_ops pv_ops; /* Written: by pv_select and pv_set_op, whose context is one CPU */
 
-#define FUNCTIONS ((const void **)&pv_ops)
-
 static bool is_patched; /* Written: by pv_patch, while no other CPU runs an op */
 
 /* In the order of pv_hot_functions. */
@@ -118,8 +116,6 @@ static const struct pv_site *site_around(u64 address)
     return low;
 }
 
-/* What an empty slot leads to. */
-void pv_missing(void);
 void pv_missing(void)
 {
     const u8 *const caller = __builtin_return_address(0);
@@ -199,7 +195,7 @@ static void tail(const struct pv_template *template, struct pv_code *code, const
  * grow. */
 static bool in_place(const struct pv_site *site, struct pv_site_code *code, u32 length)
 {
-    const struct pv_template *const template = find_template(FUNCTIONS[site->op]);
+    const struct pv_template *const template = find_template(pv_ops.slot[site->op]);
     const bool has_ret = site->kind == PV_SITE_JUMP;
     u32 needed;
 
@@ -231,7 +227,7 @@ static void code_of(const struct pv_site *site, bool patched, struct pv_site_cod
     if (patched && in_place(site, code, length))
         return;
     code->state = patched ? PV_STATE_DIRECT : PV_STATE_INDIRECT;
-    code->target = patched ? FUNCTIONS[site->op] : pv_thunks + site->op * THUNK_SIZE;
+    code->target = patched ? pv_ops.slot[site->op] : pv_thunks + site->op * THUNK_SIZE;
     branch(site, code, length);
 }
 
@@ -244,7 +240,7 @@ const char *pv_trap_at(u64 address)
 {
     const struct pv_site *const site = site_around(address);
 
-    if (!site || address != (u64)pv_site_address(site) || FUNCTIONS[site->op] != pv_missing)
+    if (!site || address != (u64)pv_site_address(site) || pv_ops.slot[site->op] != pv_missing)
         return NULL;
     return pv_op_name(site->op);
 }
@@ -343,7 +339,7 @@ void pv_set_op(u32 op, const void *function)
 {
     if (is_patched)
         patch_sites(op, false);
-    FUNCTIONS[op] = function ? function : (const void *)pv_missing;
+    pv_ops.slot[op] = function ? function : pv_missing;
     if (is_patched)
         patch_sites(op, true);
 }

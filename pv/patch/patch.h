@@ -94,6 +94,9 @@ void pv_sync_core(void);
  */
 void pv_set_op(u32 op, const void *function);
 
+/* What an empty slot holds: panics, and names the op by the site that called it. */
+void pv_missing(void);
+
 const char *pv_op_name(u32 op); /* of any that has a site */
 
 /* The site's address, its bytes' count, what it is to be now, and the op's name if a trap of a site

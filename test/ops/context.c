@@ -239,13 +239,11 @@ static const u16 rules_of[] = {
 
 const char *check_ops(const char *what)
 {
-    const void *const *const checked = (const void *const *)&context_checked;
-
     if (strcmp(what, "context"))
         return "known: context";
     context_real = pv_ops;
     for (u32 op = 0; op < PV_NR_OPS; op++)
-        if (((const void *const *)&context_real)[op] && !(rules_of[op] & PV_UNCHECKED))
-            pv_set_op(op, checked[op]);
+        if (context_real.slot[op] && !(rules_of[op] & PV_UNCHECKED))
+            pv_set_op(op, context_checked.slot[op]);
     return NULL;
 }

@@ -66,7 +66,7 @@ static bool is_indirect(const struct pv_site *site)
 static bool is_direct(const struct pv_site *site)
 {
     return branch_target(site) ==
-           (site->kind >= PV_SITE_HOT ? hot_function(site->op) : ((u64 *)&pv_ops)[site->op]);
+           (site->kind >= PV_SITE_HOT ? hot_function(site->op) : (u64)pv_ops.slot[site->op]);
 }
 
 void expect_all_are(bool patched)
@@ -168,7 +168,7 @@ static void expect_encodings(const struct encoding *table, size_t count)
         const struct encoding *e = &table[i];
         u32 sites = 0, wrong = 0;
 
-        if (((const void **)&pv_ops)[e->op] != original(e->op))
+        if (pv_ops.slot[e->op] != original(e->op))
             continue; /* a mutant */
         for (const struct pv_site *site = pv_sites; site < pv_sites_end; site++)
             if (site->op == e->op && site->kind != PV_SITE_JUMP &&

@@ -73,7 +73,7 @@ static void replace(void *arg)
 
 const void *replace_op(u32 op, const void *function)
 {
-    const void *was = ((const void **)&pv_ops)[op];
+    const void *was = pv_ops.slot[op];
     struct replacement r = {op, function};
 
     run_alone(replace, &r);
