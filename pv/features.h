@@ -1,33 +1,36 @@
 /*
- * What the kernel may use of this CPU, here: the CPU's own features less what the platform keeps
- * for itself. The kernel asks by this list instead of CPUID, since a hypervisor's CPUID may promise
- * what its guest cannot have.
+ * The CPU features that the kernel may use on this platform: the CPU's own, without those that the
+ * hypervisor reserves for itself. The kernel reads this list instead of CPUID, because a
+ * hypervisor's CPUID may show a feature that its guest cannot use.
  */
 #ifndef PV_FEATURES_H
 #define PV_FEATURES_H
 
 #include "lib/types.h"
 
-/* Each, and its bit in CPUID (Intel SDM vol. 2, AMD APM vol. 3): leaf, register, number. */
+/*
+ * Each feature and its bit in CPUID: the leaf and the register, as fields of struct cpuid_leaves
+ * (pv/cpuid.h), and the bit's number (Intel SDM vol. 2, AMD APM vol. 3).
+ */
 #define PV_FEATURES(X) \
-    X(nx, EXT1, EDX, 20)      /* no-execute pages */ \
-    X(pse, 1, EDX, 3)         /* 2 MiB pages */ \
-    X(gbpages, EXT1, EDX, 26) /* 1 GiB pages */ \
-    X(pge, 1, EDX, 13)        /* global pages */ \
-    X(smep, 7, EBX, 7)        /* no execution of user pages by the kernel */ \
-    X(smap, 7, EBX, 20)    /* no access to user pages by the kernel but between stac and clac */ \
-    X(umip, 7, ECX, 2)     /* no sgdt, sidt, sldt, smsw, str in user mode */ \
-    X(fsgsbase, 7, EBX, 0) /* rdfsbase and its like */ \
-    X(xsave, 1, ECX, 26)   /* xsave and XCR0 */ \
-    X(rdrand, 1, ECX, 30) \
-    X(rdseed, 7, EBX, 18) \
-    X(local_apic, 1, EDX, 9) \
-    X(x2apic, 1, ECX, 21) \
-    X(tsc_deadline, 1, ECX, 24) /* the local APIC's timer takes an absolute TSC value */ \
-    X(invariant_tsc, EXT7, EDX, 8)
+    X(nx, ext_1, edx, 20)       /* no-execute pages */ \
+    X(pse, leaf_1, edx, 3)      /* 2 MiB pages */ \
+    X(gbpages, ext_1, edx, 26)  /* 1 GiB pages */ \
+    X(pge, leaf_1, edx, 13)     /* global pages */ \
+    X(smep, leaf_7, ebx, 7)     /* the kernel cannot execute user pages */ \
+    X(smap, leaf_7, ebx, 20)    /* the kernel accesses user pages only between stac and clac */ \
+    X(umip, leaf_7, ecx, 2)     /* user mode cannot execute sgdt, sidt, sldt, smsw, str */ \
+    X(fsgsbase, leaf_7, ebx, 0) /* rdfsbase, wrfsbase and the same for gs */ \
+    X(xsave, leaf_1, ecx, 26)   /* xsave and XCR0 */ \
+    X(rdrand, leaf_1, ecx, 30) \
+    X(rdseed, leaf_7, ebx, 18) \
+    X(local_apic, leaf_1, edx, 9) \
+    X(x2apic, leaf_1, ecx, 21) \
+    X(tsc_deadline, leaf_1, ecx, 24) /* the local APIC's timer takes an absolute TSC value */ \
+    X(invariant_tsc, ext_7, edx, 8)
 
 struct pv_features {
-#define FEATURE_BOOL(name, leaf, reg, bit) bool name;
+#define FEATURE_BOOL(name, leaf, reg, number) bool name;
     PV_FEATURES(FEATURE_BOOL)
 #undef FEATURE_BOOL
     bool syscall32; /* syscall from compatibility mode */

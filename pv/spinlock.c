@@ -132,6 +132,12 @@ void spin_lock(struct spinlock *lock)
     WRITE_ONCE(lock->owner, pv_this_cpu() + 1);
 }
 
+/* Return the value of struct spinlock's tickets with this head and tail. */
+static u16 tickets(u8 head, u8 tail)
+{
+    return (u16)(head | tail << 8);
+}
+
 bool spin_trylock(struct spinlock *lock)
 {
     u16 free, taken;
@@ -139,9 +145,9 @@ bool spin_trylock(struct spinlock *lock)
 
     no_preemption();
     head = READ_ONCE(lock->head);
-    free = (u16)(head | head << 8);
-    taken = (u16)(head | (u8)(head + 1) << 8);
-    if (__atomic_compare_exchange_n((u16 *)(void *)lock, &free, taken, false, __ATOMIC_SEQ_CST,
+    free = tickets(head, head);
+    taken = tickets(head, (u8)(head + 1));
+    if (__atomic_compare_exchange_n(&lock->tickets, &free, taken, false, __ATOMIC_SEQ_CST,
                                     __ATOMIC_RELAXED)) {
         WRITE_ONCE(lock->owner, pv_this_cpu() + 1);
         return true;

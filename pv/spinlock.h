@@ -12,9 +12,14 @@
 #include "pv/pv.h"
 
 struct spinlock {
-    u8 head;     /* the ticket that holds the lock; tail if none does */
-    u8 tail;     /* the next ticket to give out */
-    u8 sleepers; /* who waits by lock_wait */
+    union {
+        struct {
+            u8 head; /* the ticket that holds the lock; equal to tail if the lock is free */
+            u8 tail; /* the next ticket to give out */
+        };
+        u16 tickets; /* both, for spin_trylock: head is the low byte */
+    };
+    u8 sleepers; /* how many CPUs wait in lock_wait */
     u8 reserved;
     u32 owner; /* the CPU that holds it, plus one; 0: none */
     const char *name;

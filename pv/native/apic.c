@@ -20,8 +20,6 @@ enum {
     APIC_BASE_X2APIC = 1 << 10,
     APIC_BASE_ENABLE = 1 << 11,
     MSR_X2APIC = 0x800,
-
-    APIC_REGISTERS_END = 0x400, /* as a mask's 64 bits */
 };
 
 #define XAPIC_BROADCAST   0xffu
@@ -54,22 +52,69 @@ u32 native_apic_own_id(void)
 }
 
 /*
- * The registers that can be read in both modes, and those that can be written by apic_write: bit n
- * is that at offset 16 n. In x2APIC mode another is a fault.
+ * The registers that exist in both modes: apic_read and apic_write accept no other, because in
+ * x2APIC mode an access to another is a fault. The ICR is written by apic_icr only. Registers are
+ * 16 bytes apart.
  */
-#define READABLE 0x43fd01ffffffa50cull
-#define WRITABLE 0x41fc010000008900ull
-
-static bool is_in(u64 registers, u32 offset)
+static bool is_readable(u32 offset)
 {
-    return offset % 16 == 0 && offset < APIC_REGISTERS_END && registers >> offset / 16 & 1;
+    if (offset % 16)
+        return false;
+    switch (offset / 16) {
+    case APIC_ID / 16:
+    case APIC_VERSION / 16:
+    case APIC_TPR / 16:
+    case APIC_PPR / 16:
+    case APIC_LDR / 16:
+    case APIC_SVR / 16:
+    case APIC_ISR / 16 ... APIC_ISR / 16 + 7:
+    case APIC_TMR / 16 ... APIC_TMR / 16 + 7:
+    case APIC_IRR / 16 ... APIC_IRR / 16 + 7:
+    case APIC_ESR / 16:
+    case APIC_ICR_LOW / 16:
+    case APIC_LVT_TIMER / 16:
+    case APIC_LVT_THERMAL / 16:
+    case APIC_LVT_PERF / 16:
+    case APIC_LVT_LINT0 / 16:
+    case APIC_LVT_LINT1 / 16:
+    case APIC_LVT_ERROR / 16:
+    case APIC_TIMER_INITIAL / 16:
+    case APIC_TIMER_CURRENT / 16:
+    case APIC_TIMER_DIVIDE / 16:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static bool is_writable(u32 offset)
+{
+    if (offset % 16)
+        return false;
+    switch (offset / 16) {
+    case APIC_TPR / 16:
+    case APIC_EOI / 16:
+    case APIC_SVR / 16:
+    case APIC_ESR / 16:
+    case APIC_LVT_TIMER / 16:
+    case APIC_LVT_THERMAL / 16:
+    case APIC_LVT_PERF / 16:
+    case APIC_LVT_LINT0 / 16:
+    case APIC_LVT_LINT1 / 16:
+    case APIC_LVT_ERROR / 16:
+    case APIC_TIMER_INITIAL / 16:
+    case APIC_TIMER_DIVIDE / 16:
+        return true;
+    default:
+        return false;
+    }
 }
 
 int native_apic_read(u32 offset, u32 *value)
 {
     if (!present)
         return -ENODEV;
-    if (!is_in(READABLE, offset))
+    if (!is_readable(offset))
         return -EINVAL;
     *value = offset == APIC_ID ? native_apic_own_id() : native_apic_get(offset);
     return 0;
@@ -79,7 +124,7 @@ int native_apic_write(u32 offset, u32 value)
 {
     if (!present)
         return -ENODEV;
-    if (!is_in(WRITABLE, offset))
+    if (!is_writable(offset))
         return -EINVAL;
     native_apic_set(offset, value);
     return 0;

@@ -9,10 +9,13 @@ enum {
     APIC_ID = 0x20,
     APIC_VERSION = 0x30,
     APIC_TPR = 0x80,
+    APIC_PPR = 0xa0,
     APIC_EOI = 0xb0,
+    APIC_LDR = 0xd0,
     APIC_SVR = 0xf0,
-    APIC_ISR = 0x100, /* 32 vectors in each of 8 registers */
-    APIC_IRR = 0x200, /* 32 vectors in each of 8 registers */
+    APIC_ISR = 0x100, /* 8 registers, 32 vectors in each; so are TMR and IRR */
+    APIC_TMR = 0x180,
+    APIC_IRR = 0x200,
     APIC_ESR = 0x280,
     APIC_LVT_CMCI = 0x2f0,
     APIC_ICR_LOW = 0x300,

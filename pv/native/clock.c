@@ -231,7 +231,10 @@ void native_setup_boot_clock(void)
     native_timer_stop();
 }
 
-void native_setup_secondary_clock(void) __attribute__((alias("native_setup_boot_clock")));
+void native_setup_secondary_clock(void)
+{
+    native_setup_boot_clock();
+}
 
 /* A deadline that passes in between has still a count of 1, or a TSC value in the past: it comes at
  * once. */
@@ -251,6 +254,11 @@ int native_timer_set(u64 deadline)
     else
         wrmsr(MSR_TSC_DEADLINE, ticks_after(rdtsc(), delta, ns_to_tsc));
     return 0;
+}
+
+u64 native_steal_ns(void)
+{
+    return 0; /* no hypervisor that this backend could ask */
 }
 
 /* Called by the op platform_init: where to look for clocks. */

@@ -13,65 +13,91 @@
  */
 u64 native_dr7[PV_CPUS_MAX];
 
+#define CPUID_EXTENDED 0x80000000
+#define CPUID_AMD_ECX  0x444d4163 /* "cAMD", the end of the vendor's name */
+
 void native_cpuid(u32 leaf, u32 subleaf, struct cpuid_regs *regs)
 {
     *regs = cpuid(leaf, subleaf);
 }
 
-/* The leaves that are looked at, and a bit in one of their registers. */
-static const u32 leaves[] = {0, 1, 7, 0x80000000, 0x80000001, 0x80000007};
-enum { LEAF_0, LEAF_1, LEAF_7, LEAF_EXT, LEAF_EXT1, LEAF_EXT7, NR_LEAVES };
-enum { EAX, EBX, ECX, EDX, NR_REGS };
-struct cpuid_bit {
-    u8 word, number;
-};
-#define BIT(leaf, reg, number) \
-    { \
-        LEAF_##leaf *NR_REGS + (reg), number \
-    }
-
-/* The first leaf of a range tells the last one; what lies beyond is 0. */
-static void read_leaves(struct cpuid_regs *regs, void (*read)(u32, u32, struct cpuid_regs *))
+/*
+ * Read the leaves by the given function, which PV replaces by its own. The first leaf of a range
+ * returns the range's last leaf in eax; what CPUID returns above it is not defined.
+ */
+static void read_leaves(struct cpuid_leaves *l, void (*read)(u32, u32, struct cpuid_regs *))
 {
-    u32 last = 0;
-
-    for (u32 i = 0; i < NR_LEAVES; i++) {
-        const bool first = i == LEAF_0 || i == LEAF_EXT;
-
-        if (first || leaves[i] <= last)
-            read(leaves[i], 0, &regs[i]);
-        else
-            regs[i] = (struct cpuid_regs){0};
-        if (first)
-            last = regs[i].eax;
-    }
+    *l = (struct cpuid_leaves){0};
+    read(0, 0, &l->leaf_0);
+    if (l->leaf_0.eax >= 1)
+        read(1, 0, &l->leaf_1);
+    if (l->leaf_0.eax >= 7)
+        read(7, 0, &l->leaf_7);
+    read(CPUID_EXTENDED, 0, &l->ext_0);
+    if (l->ext_0.eax >= CPUID_EXTENDED + 1)
+        read(CPUID_EXTENDED + 1, 0, &l->ext_1);
+    if (l->ext_0.eax >= CPUID_EXTENDED + 7)
+        read(CPUID_EXTENDED + 7, 0, &l->ext_7);
 }
 
-static bool has(const struct cpuid_regs *regs, struct cpuid_bit bit)
+static bool has_bit(u32 reg, u32 number)
 {
-    return ((const u32 *)regs)[bit.word] >> bit.number & 1;
+    return reg >> number & 1;
 }
 
-/* The features as CPUID shows them, read by the given function: PV reads by another. */
 void read_cpu_features(struct pv_features *f, void (*read)(u32, u32, struct cpuid_regs *))
 {
-    static const struct cpuid_bit bits[] = {
-#define FEATURE_BIT(name, leaf, reg, bit) \
-    [offsetof(struct pv_features, name)] = BIT(leaf, reg, bit),
-        PV_FEATURES(FEATURE_BIT)
-#undef FEATURE_BIT
-    };
-    struct cpuid_regs regs[NR_LEAVES];
+    struct cpuid_leaves l;
 
-    read_leaves(regs, read);
-    for (u32 i = 0; i < ARRAY_SIZE(bits); i++)
-        ((bool *)f)[i] = has(regs, bits[i]);
-    f->syscall32 = regs[LEAF_0].ecx == 0x444d4163; /* "cAMD": Intel's have sysenter there instead */
+    read_leaves(&l, read);
+#define READ_FEATURE(name, leaf, reg, number) f->name = has_bit(l.leaf.reg, number);
+    PV_FEATURES(READ_FEATURE)
+#undef READ_FEATURE
+    f->syscall32 = l.leaf_0.ecx == CPUID_AMD_ECX; /* Intel's have sysenter there instead */
 }
 
 void native_cpu_features(struct pv_features *features)
 {
     read_cpu_features(features, native_cpuid);
+}
+
+u64 native_read_cr0(void)
+{
+    return read_cr0();
+}
+
+u64 native_read_cr2(void)
+{
+    return read_cr2();
+}
+
+void native_write_cr2(u64 value)
+{
+    write_cr2(value);
+}
+
+u64 native_read_cr4(void)
+{
+    return read_cr4();
+}
+
+void native_clts(void)
+{
+    __asm__ volatile("clts" : : : "memory");
+}
+
+void native_wbinvd(void)
+{
+    __asm__ volatile("wbinvd" : : : "memory");
+}
+
+/*
+ * The function does not check the stack at its entry as others do: the check reads the kernel's %gs
+ * base, and a second swapgs is called with the other one.
+ */
+__attribute__((no_instrument_function)) void native_swapgs(void)
+{
+    __asm__ volatile("swapgs" : : : "memory");
 }
 
 /* If the move faults, the register is as it was, and what differs was refused. */
@@ -81,31 +107,41 @@ u64 native_write_cr0(u64 value)
     return read_cr0() ^ value;
 }
 
+/* Each bit of CR4 that a feature allows, and the feature's bit in CPUID (see PV_FEATURES). */
+#define CR4_FEATURES(X) \
+    X(CR4_VME, leaf_1, edx, 1) \
+    X(CR4_PVI, leaf_1, edx, 1) \
+    X(CR4_TSD, leaf_1, edx, 4) \
+    X(CR4_DE, leaf_1, edx, 2) \
+    X(CR4_PSE, leaf_1, edx, 3) \
+    X(CR4_PAE, leaf_1, edx, 6) \
+    X(CR4_MCE, leaf_1, edx, 7) \
+    X(CR4_PGE, leaf_1, edx, 13) \
+    X(CR4_OSFXSR, leaf_1, edx, 24) \
+    X(CR4_OSXMMEXCPT, leaf_1, edx, 25) \
+    X(CR4_UMIP, leaf_7, ecx, 2) \
+    X(CR4_FSGSBASE, leaf_7, ebx, 0) \
+    X(CR4_OSXSAVE, leaf_1, ecx, 26) \
+    X(CR4_SMEP, leaf_7, ebx, 7) \
+    X(CR4_SMAP, leaf_7, ebx, 20)
+
 /*
- * The bits of CR4 that this CPU has, by its CPUID (Intel SDM vol. 3, section 2.5). Others are never
- * written: that is a fault on a CPU, and an endless loop in QEMU before 8.0 (docs/facts.md).
+ * Return the bits of CR4 that this CPU has, by its CPUID (Intel SDM vol. 3, section 2.5). The
+ * kernel never writes another one: that is a fault on a CPU, and an endless loop in QEMU before 8.0
+ * (docs/facts.md).
  */
 u64 native_cr4_bits(void)
 {
-    static const struct cpuid_bit wants[] = {
-#define CR4_BIT(name, leaf, reg, bit) [__builtin_ctzll(CR4_##name)] = BIT(leaf, reg, bit)
-        CR4_BIT(VME, 1, EDX, 1),         CR4_BIT(PVI, 1, EDX, 1),  CR4_BIT(TSD, 1, EDX, 4),
-        CR4_BIT(DE, 1, EDX, 2),          CR4_BIT(PSE, 1, EDX, 3),  CR4_BIT(PAE, 1, EDX, 6),
-        CR4_BIT(MCE, 1, EDX, 7),         CR4_BIT(PGE, 1, EDX, 13), CR4_BIT(OSFXSR, 1, EDX, 24),
-        CR4_BIT(OSXMMEXCPT, 1, EDX, 25), CR4_BIT(UMIP, 7, ECX, 2), CR4_BIT(FSGSBASE, 7, EBX, 0),
-        CR4_BIT(OSXSAVE, 1, ECX, 26),    CR4_BIT(SMEP, 7, EBX, 7), CR4_BIT(SMAP, 7, EBX, 20),
-#undef CR4_BIT
-    };
-    struct cpuid_regs regs[NR_LEAVES];
-    static u64 known;   /* Atomic: stored once it is complete; every CPU computes the same */
-    u64 bits = CR4_PCE; /* which no bit tells */
+    static u64 known; /* Atomic: stored once it is complete; every CPU computes the same */
+    struct cpuid_leaves l;
+    u64 bits = CR4_PCE; /* which has no bit in CPUID */
 
     if (READ_ONCE(known))
         return known;
-    read_leaves(regs, native_cpuid);
-    for (u32 i = 0; i < ARRAY_SIZE(wants); i++)
-        if (wants[i].word && has(regs, wants[i]))
-            bits |= 1ull << i;
+    read_leaves(&l, native_cpuid);
+#define ADD_BIT(cr4_bit, leaf, reg, number) bits |= has_bit(l.leaf.reg, number) ? (cr4_bit) : 0;
+    CR4_FEATURES(ADD_BIT)
+#undef ADD_BIT
     WRITE_ONCE(known, bits);
     return bits;
 }

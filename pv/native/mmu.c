@@ -3,10 +3,8 @@
  * frame is its own machine frame, an entry its own value, and announcing a table tells nobody. What
  * is left is the order of stores, which x86 keeps, and the TLB, which the kernel has to flush.
  */
-#include "pv/native/apic.h"
 #include "pv/native/io.h"
 #include "pv/native/native.h"
-#include "pv/native/vectors.h"
 #include "pv/x86.h"
 
 /* Leaf 0x80000001, edx. */
@@ -58,26 +56,135 @@ const char *native_install_tables(struct pv_kernel_tables *t)
     return NULL;
 }
 
-/* Leaves above level 2, where there are any: 0 else. What else an entry is says templates.S. */
-static u64 no_leaf(u64 value)
+/* A frame is its own machine frame. */
+mfn_t native_pfn_to_mfn(pfn_t pfn)
+{
+    return MFN(pfn.n);
+}
+
+pfn_t native_mfn_to_pfn(mfn_t mfn)
+{
+    return PFN(mfn.n);
+}
+
+/* Return the entry, or 0 for a leaf: this CPU takes none at the entry's level. */
+static u64 without_leaf(u64 value)
 {
     const u64 leaf = PTE_PRESENT | PTE_PSE;
 
     return (value & leaf) == leaf ? 0 : value;
 }
 
+/* An entry is its own value. 1 GiB leaves need CPUID.GBPAGES, and no CPU has larger ones. */
+pte_t native_make_pte(u64 value)
+{
+    return (pte_t){value};
+}
+
+pmd_t native_make_pmd(u64 value)
+{
+    return (pmd_t){value};
+}
+
 pud_t native_make_pud(u64 value)
 {
-    return (pud_t){have_gib_pages ? value : no_leaf(value)};
+    return (pud_t){have_gib_pages ? value : without_leaf(value)};
 }
 
 pgd_t native_make_pgd(u64 value)
 {
-    return (pgd_t){no_leaf(value)};
+    return (pgd_t){without_leaf(value)};
 }
 
-/* Each store is one entry, so a walk sees the old one or the new one. */
-void native_set_ptes(pte_t *slot, u64 value, u32 count)
+u64 native_pte_val(pte_t entry)
+{
+    return entry.raw;
+}
+
+u64 native_pmd_val(pmd_t entry)
+{
+    return entry.raw;
+}
+
+u64 native_pud_val(pud_t entry)
+{
+    return entry.raw;
+}
+
+u64 native_pgd_val(pgd_t entry)
+{
+    return entry.raw;
+}
+
+void native_set_pte(pte_t *slot, pte_t entry)
+{
+    WRITE_ONCE(slot->raw, entry.raw);
+}
+
+void native_set_pmd(pmd_t *slot, pmd_t entry)
+{
+    WRITE_ONCE(slot->raw, entry.raw);
+}
+
+void native_set_pud(pud_t *slot, pud_t entry)
+{
+    WRITE_ONCE(slot->raw, entry.raw);
+}
+
+void native_set_pgd(pgd_t *slot, pgd_t entry)
+{
+    WRITE_ONCE(slot->raw, entry.raw);
+}
+
+/*
+ * The hardware walks what is stored, so no table needs to be announced or pinned, and no store
+ * delayed.
+ */
+void native_announce_table(pfn_t pfn, int level)
+{
+    (void)pfn, (void)level;
+}
+
+void native_release_table(pfn_t pfn, int level)
+{
+    (void)pfn, (void)level;
+}
+
+int native_pin_root(pfn_t root)
+{
+    (void)root;
+    return 0;
+}
+
+void native_unpin_root(pfn_t root)
+{
+    (void)root;
+}
+
+void native_lazy_enter(void)
+{
+}
+
+void native_lazy_leave(void)
+{
+}
+
+void native_lazy_flush(void)
+{
+}
+
+u32 native_context_switch_start(void)
+{
+    return 0;
+}
+
+void native_context_switch_end(u32 depth)
+{
+    (void)depth;
+}
+
+/* Store count entries one by one: a walk by the hardware sees each as it was or as it will be. */
+static inline void store_ptes(pte_t *slot, u64 value, u32 count)
 {
     for (; count >= 4; count -= 4, slot += 4, value += 4 * PAGE_SIZE) {
         WRITE_ONCE(slot[0].raw, value);
@@ -89,7 +196,15 @@ void native_set_ptes(pte_t *slot, u64 value, u32 count)
         WRITE_ONCE(slot->raw, value);
 }
 
-void native_init_ptes(pte_t *slot, u64 value, u32 count) __attribute__((alias("native_set_ptes")));
+void native_set_ptes(pte_t *slot, u64 value, u32 count)
+{
+    store_ptes(slot, value, count);
+}
+
+void native_init_ptes(pte_t *slot, u64 value, u32 count)
+{
+    store_ptes(slot, value, count);
+}
 
 void native_clear_ptes(pte_t *slot, u32 count)
 {
@@ -131,6 +246,11 @@ void native_write_cr3(pfn_t root)
     write_cr3(root.n << PAGE_SHIFT);
 }
 
+void native_flush_tlb_one(u64 va)
+{
+    invlpg(va);
+}
+
 void native_flush_tlb_user(void)
 {
     write_cr3(read_cr3());
@@ -147,77 +267,6 @@ void native_flush_tlb_kernel(void)
     }
     write_cr4(cr4 & ~CR4_PGE);
     write_cr4(cr4);
-}
-
-/*
- * What is asked of other CPUs: one request at a time, done when no bit is left. Guarded by: busy,
- * taken by an atomic exchange; a CPU that is asked only clears its own bit of pending.
- */
-static struct {
-    u8 busy;
-    u64 va, pending;
-} shootdown;
-
-void native_flush_if_asked(void)
-{
-    const u64 me = 1ull << pv_this_cpu();
-
-    if (!(__atomic_load_n(&shootdown.pending, __ATOMIC_SEQ_CST) & me))
-        return;
-    if (shootdown.va == ~0ull)
-        native_flush_tlb_kernel();
-    else
-        invlpg(shootdown.va);
-    __atomic_fetch_and(&shootdown.pending, ~me, __ATOMIC_SEQ_CST);
-}
-
-void native_on_flush(struct trap_frame *frame)
-{
-    (void)frame;
-    native_apic_eoi();
-    native_flush_if_asked();
-}
-
-/* A CPU that has left meanwhile answers nothing, and begins without a TLB when it comes again. */
-static void wait_flushed(void)
-{
-    u64 left;
-
-    while ((left = __atomic_load_n(&shootdown.pending, __ATOMIC_SEQ_CST))) {
-        const u32 first = (u32)__builtin_ctzll(left);
-
-        if (!native_cpu_is_up(first))
-            __atomic_fetch_and(&shootdown.pending, ~(1ull << first), __ATOMIC_SEQ_CST);
-        __asm__ volatile("pause");
-    }
-}
-
-/* Interrupts are disabled, so while it waits for its turn this CPU does what is asked of it. */
-static void ask(u64 cpus, u64 va)
-{
-    while (__atomic_exchange_n(&shootdown.busy, 1, __ATOMIC_SEQ_CST)) {
-        native_flush_if_asked();
-        __asm__ volatile("pause");
-    }
-    shootdown.va = va;
-    __atomic_store_n(&shootdown.pending, cpus, __ATOMIC_SEQ_CST);
-    for (u64 left = cpus; left; left &= left - 1)
-        native_send_vector((u32)__builtin_ctzll(left), VECTOR_FLUSH);
-    wait_flushed();
-    __atomic_store_n(&shootdown.busy, 0, __ATOMIC_SEQ_CST);
-}
-
-int native_flush_tlb_others(u64 cpus, u64 va)
-{
-    const u64 flags = irq_save();
-    bool up;
-
-    cpus &= ~(1ull << pv_this_cpu());
-    up = pv_cpus_are_up(cpus);
-    if (up && cpus)
-        ask(cpus, va);
-    irq_restore(flags);
-    return up ? 0 : -ENODEV;
 }
 
 void native_set_fixmap(enum pv_fixmap index, u64 value)

@@ -57,9 +57,9 @@ void native_write_stack_tops(u64 value);
 /* mmu.c: CR4.SMAP is set on every CPU, so that AC is to be clear in the kernel (entry.S). */
 extern bool native_have_smap;
 
-/* mmu.c: of a shoot-down, on the CPU that is asked; and on one that has just come up. */
+/* tlb.c: the handler of the shoot-down's IPI; and the same without the IPI, for cpu_enter. */
 void native_on_flush(struct trap_frame *frame);
-void native_flush_if_asked(void);
+void native_tlb_flush_if_requested(void);
 
 /* without_nx.c */
 void native_mmu_without_nx(void);

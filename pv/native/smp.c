@@ -131,6 +131,13 @@ static void start_up(u32 apic_id)
     }
 }
 
+/* Return 0, "not started": the CPU's state cannot be set from outside, so cpu_up sends the IPIs. */
+int native_startup_ipi_hook(u32 apic_id, u64 entry, u64 stack)
+{
+    (void)apic_id, (void)entry, (void)stack;
+    return 0;
+}
+
 int native_cpu_up(u32 cpu, const struct pv_cpu_start *start)
 {
     int hooked, error = check_can_start(cpu);
@@ -154,7 +161,7 @@ void native_cpu_enter(void)
     if (!native_apic_init())
         pv_panic("cpu_enter", "CPU %u has no local APIC", pv_this_cpu());
     __atomic_store_n(&up[pv_this_cpu()], true, __ATOMIC_SEQ_CST);
-    native_flush_if_asked(); /* what was asked before it left, and lost with its interrupts */
+    native_tlb_flush_if_requested(); /* the INIT dropped an IPI that was sent before it left */
 }
 
 void native_cpu_leave(void)
