@@ -1,7 +1,7 @@
 /*
- * The Xen console. dom0 has Xen's own, by hypercall (xen/xen.h, CONSOLEIO_*). A domU has a ring
- * shared with the toolstack instead (xen/io/console.h); its place is here. Until it is filled, a
- * domU's output goes to Xen's log where the hypervisor's build lets it.
+ * The Xen console. dom0 reads and writes Xen's own console by hypercall (xen/xen.h, CONSOLEIO_*). A
+ * domU has a ring that it shares with the toolstack (xen/io/console.h), which is not implemented
+ * yet; until then a domU's output appears in Xen's log if the hypervisor's build permits that.
  */
 #include "pv/xen/hypercall.h"
 #include "pv/xen/xen.h"

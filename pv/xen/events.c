@@ -1,58 +1,66 @@
 /*
- * Events: Xen's interrupts. The upcall finds the pending ports and hands each to its owner: the
- * kernel's lines, the timer, the IPIs. Which way the upcall itself arrives is pv/irq.c's and
- * pvh/irq.c's.
+ * Event channels, Xen's interrupts.
+ *
+ * A port is a number by which this domain names one end of an event channel. Something is bound to
+ * the port: a virtual interrupt of Xen (here the timer, VIRQ_TIMER), an IPI of this domain to
+ * itself, or, for a driver, a port of another domain. An event carries no data. It sets the port's
+ * pending bit, and nothing else happens if the bit was set already: ten events before the guest
+ * looks are one. A port notifies one vCPU, here always the one that bound it, because EVTCHNOP_
+ * bind_virq and bind_ipi take the vCPU's number.
+ *
+ * Each port has two bits in memory that Xen and the guest share:
+ *
+ *   pending   set by Xen, cleared by the guest.
+ *   masked    set and cleared by the guest. A masked port still becomes pending, but Xen does not
+ *             notify the vCPU. The guest sets the bit itself; to clear it, it asks Xen by
+ *             EVTCHNOP_unmask, which also looks whether the port became pending in the meantime
+ *             and notifies the vCPU then. So no event is lost by masking.
+ *
+ * This is an edge-triggered interrupt without an acknowledgement. The handler's side is: clear the
+ * pending bit first, then look at the device (evtchn_deliver). In the other order an event between
+ * the look and the clearing would be lost. There is nothing to do at the end of a handler.
+ *
+ * From a port to the vCPU there are two ABIs, which differ in where the bits are and in how the
+ * guest finds the few pending ports among thousands:
+ *
+ *   2-level (events_2l.c)             bit arrays in shared_info, and in each vcpu_info a word with
+ *                                     one bit for each 64 ports. 4096 ports, no order among them.
+ *   FIFO (events_fifo.c, Xen 4.4)     one 32-bit word a port, which Xen links into 16 queues for
+ *                                     each vCPU, one for each priority. 131072 ports.
+ *
+ * Both end alike: Xen sets evtchn_upcall_pending in the vCPU's vcpu_info and, if the flag was clear
+ * until then, interrupts the vCPU. How it does so differs:
+ *
+ *   PV     whenever Xen returns to the guest it looks at two bytes of vcpu_info, and if
+ *          evtchn_upcall_pending is set and evtchn_upcall_mask is clear it enters the guest at the
+ *          callback registered by CALLBACKOP_register, with the mask set, as an interrupt gate
+ *          would clear IF (pv/irq.c, pv/entry.S).
+ *   PVH    Xen raises a vector of the guest's choice. The guest's own RFLAGS.IF masks it, and
+ *          evtchn_upcall_mask means nothing (pvh/irq.c).
+ *
+ * Either way xen_event_upcall runs with interrupts disabled. It clears evtchn_upcall_pending, then
+ * lets the ABI scan, and repeats until the flag stays clear.
  */
 #include "lib/string.h"
 #include "pv/xen/events.h"
 #include "pv/xen/hypercall.h"
 
-/* Written: by irq_init, on one CPU. */
-const struct event_abi *event_abi;
+/* Written: by evtchn_init, on the only CPU that is up. */
+const struct evtchn_ops *evtchn_ops;
 
 /*
- * Atomic: bytes of a port that Xen gave to this CPU alone; the kind is written last when it is
- * bound and first when it is closed, and the port is masked around both. xen_ports: each CPU binds
- * its own.
+ * Atomic: bytes, of ports that Xen gave to this domain. The kind is written last when a port is
+ * bound and first when it is closed, and the port is masked at both times. xen_ports: each CPU
+ * writes its own row.
  */
-static u8 kinds[XEN_PORTS_MAX];  /* enum port_kind */
-static u8 owners[XEN_PORTS_MAX]; /* the CPU that bound it, and takes its events */
+static u8 port_kinds[XEN_PORTS_MAX];  /* enum port_kind */
+static u8 port_owners[XEN_PORTS_MAX]; /* the CPU that bound the port */
 u32 xen_ports[PV_CPUS_MAX][PORT_NR_KINDS];
 
-/* The word of a port's bit, and in it the bit. */
-static u32 *word_of(const struct event_bits *bits, u32 port, u32 *bit)
-{
-    const u32 number = port * bits->stride + bits->first;
-
-    *bit = 1u << number % 32;
-    return &bits->words[number / 32];
-}
-
-bool xen_port_is_masked(u32 port)
-{
-    u32 bit;
-
-    return READ_ONCE(*word_of(&event_abi->masked, port, &bit)) & bit;
-}
-
-static void mask(u32 port)
-{
-    u32 bit, *word = word_of(&event_abi->masked, port, &bit);
-
-    __atomic_fetch_or(word, bit, __ATOMIC_SEQ_CST);
-}
-
-bool xen_port_take(u32 port)
-{
-    u32 bit, *word = word_of(&event_abi->pending, port, &bit);
-
-    return READ_ONCE(*word) & bit && __atomic_fetch_and(word, ~bit, __ATOMIC_SEQ_CST) & bit;
-}
-
 /*
- * Xen sets evtchn_upcall_pending last. Cleared first, it is set again by whatever the scan comes
- * too late for; the scan begins with a locked exchange, so that no read of it can come before the
- * store.
+ * Clear the flag before the scan. Xen sets it after it has made a port pending, so an event that
+ * this scan misses sets it again. The scan begins with a locked exchange, which keeps the CPU from
+ * reading pending bits before the flag is cleared.
  */
 void xen_event_upcall(struct trap_frame *frame)
 {
@@ -60,15 +68,16 @@ void xen_event_upcall(struct trap_frame *frame)
 
     do {
         WRITE_ONCE(v->evtchn_upcall_pending, 0);
-        event_abi->scan(frame);
+        evtchn_ops->scan(frame);
     } while (READ_ONCE(v->evtchn_upcall_pending));
 }
 
-void xen_event_deliver(struct trap_frame *frame, u32 port)
+void evtchn_deliver(struct trap_frame *frame, u32 port)
 {
-    const u32 kind = kinds[port];
+    const u32 kind = port_kinds[port];
 
-    if (owners[port] != pv_this_cpu() || xen_port_is_masked(port) || !xen_port_take(port))
+    if (port_owners[port] != pv_this_cpu() || evtchn_ops->is_masked(port) ||
+        !evtchn_ops->clear_pending(port))
         return;
     if (kind == PORT_LINE)
         pv_callbacks->interrupt(frame, port);
@@ -78,35 +87,73 @@ void xen_event_deliver(struct trap_frame *frame, u32 port)
         pv_callbacks->ipi(frame, (enum pv_ipi)(kind - PORT_IPI));
 }
 
-/* Their structs are of the port alone (xen/event_channel.h). */
-long xen_port_op(unsigned int cmd, u32 port)
+long evtchn_send(u32 port)
 {
-    return xen_event_channel_op(cmd, &port);
+    struct evtchn_send op = {.port = port};
+
+    return xen_event_channel_op(EVTCHNOP_send, &op);
 }
 
-/* bind_ipi's struct is the end of bind_virq's. */
-_Static_assert(offsetof(struct evtchn_bind_virq, port) - offsetof(struct evtchn_bind_virq, vcpu) ==
-                   offsetof(struct evtchn_bind_ipi, port),
-               "one serves for both");
+long evtchn_unmask(u32 port)
+{
+    struct evtchn_unmask op = {.port = port};
 
-/* Bind a port of this vCPU, masked. Return the port, or -ENOSPC, whatever Xen lacks. */
-static int bind(enum port_kind kind)
+    return xen_event_channel_op(EVTCHNOP_unmask, &op);
+}
+
+static void evtchn_close(u32 port)
+{
+    struct evtchn_close op = {.port = port};
+
+    xen_event_channel_op(EVTCHNOP_close, &op);
+}
+
+static long evtchn_bind_timer(u32 vcpu, u32 *port)
+{
+    struct evtchn_bind_virq op = {.virq = VIRQ_TIMER, .vcpu = vcpu};
+    const long error = xen_event_channel_op(EVTCHNOP_bind_virq, &op);
+
+    *port = op.port;
+    return error;
+}
+
+static long evtchn_bind_ipi(u32 vcpu, u32 *port)
+{
+    struct evtchn_bind_ipi op = {.vcpu = vcpu};
+    const long error = xen_event_channel_op(EVTCHNOP_bind_ipi, &op);
+
+    *port = op.port;
+    return error;
+}
+
+/* A line is an IPI port too: irq_raise sends to it. -ENOSPC stands for every error of Xen's. */
+int evtchn_bind_port(enum port_kind kind)
 {
     const u32 cpu = pv_this_cpu();
-    struct evtchn_bind_virq bind = {.virq = VIRQ_TIMER, .vcpu = cpu};
-    const long rc = kind == PORT_TIMER ? xen_event_channel_op(EVTCHNOP_bind_virq, &bind)
-                                       : xen_event_channel_op(EVTCHNOP_bind_ipi, &bind.vcpu);
+    u32 port;
 
-    if (rc)
+    if (kind == PORT_TIMER ? evtchn_bind_timer(cpu, &port) : evtchn_bind_ipi(cpu, &port))
         return -ENOSPC;
-    if (bind.port >= event_abi->ports) {
-        xen_port_op(EVTCHNOP_close, bind.port);
+    if (port >= evtchn_ops->nr_ports) {
+        evtchn_close(port);
         return -ENOSPC;
     }
-    mask(bind.port);
-    owners[bind.port] = (u8)cpu;
-    kinds[bind.port] = (u8)kind;
-    return (int)bind.port;
+    evtchn_ops->mask(port);
+    port_owners[port] = (u8)cpu;
+    port_kinds[port] = (u8)kind;
+    return (int)port;
+}
+
+void evtchn_close_port(u32 port)
+{
+    evtchn_ops->mask(port);
+    port_kinds[port] = PORT_FREE;
+    evtchn_close(port);
+}
+
+bool evtchn_is_line(u32 port)
+{
+    return port < XEN_PORTS_MAX && port_kinds[port] == PORT_LINE;
 }
 
 u32 xen_own_port(enum port_kind kind)
@@ -114,85 +161,20 @@ u32 xen_own_port(enum port_kind kind)
     u32 *port = &xen_ports[pv_this_cpu()][kind];
 
     if (!*port) {
-        const int bound = bind(kind);
+        const int bound = evtchn_bind_port(kind);
 
         *port = bound > 0 ? (u32)bound : 0;
     }
     return *port;
 }
 
-/* "2l" keeps the two levels; "" takes FIFO if Xen has it, which "fifo" insists on. */
-static const char *choose_abi(const char *abi)
+const char *evtchn_init(const char *abi)
 {
-    event_2l_init();
-    if (!strcmp(abi, "2l") || !event_fifo_init())
-        return NULL;
-    return *abi || event_abi != &event_abi_2l ? "Xen refuses the FIFO event channels" : NULL;
-}
-
-/* Also after a restore, when no port is bound any more. */
-const char *xen_irq_init(const char *abi)
-{
-    const char *error;
-
-    memset(kinds, PORT_FREE, sizeof(kinds));
+    memset(port_kinds, PORT_FREE, sizeof(port_kinds));
     memset(xen_ports, 0, sizeof(xen_ports));
-    error = choose_abi(abi);
-    return error ? error : xen_smp_events_init();
+    evtchn_2l_init();
+    if (!strcmp(abi, "2l") || !evtchn_fifo_init())
+        return NULL;
+    /* Xen without FIFO is an error only if the user asked for it, or if the switch is half done. */
+    return *abi || evtchn_ops != &evtchn_ops_2l ? "Xen refuses the FIFO event channels" : NULL;
 }
-
-int xen_irq_bind(enum pv_irq_source source, u32 number)
-{
-    if (source == PV_IRQ_SOFT && !number)
-        return bind(PORT_LINE);
-    return source == PV_IRQ_GSI || (source == PV_IRQ_ISA && number < 16) ? -ENODEV : -EINVAL;
-}
-
-static bool is_line(u32 line)
-{
-    return line < XEN_PORTS_MAX && kinds[line] == PORT_LINE;
-}
-
-int xen_irq_mask(u32 line)
-{
-    if (!is_line(line))
-        return -EINVAL;
-    mask(line);
-    return 0;
-}
-
-int xen_irq_unbind(u32 line)
-{
-    if (xen_irq_mask(line))
-        return -EINVAL;
-    kinds[line] = PORT_FREE;
-    xen_port_op(EVTCHNOP_close, line);
-    return 0;
-}
-
-static int line_op(unsigned int cmd, u32 line)
-{
-    return is_line(line) && !xen_port_op(cmd, line) ? 0 : -EINVAL;
-}
-
-/* Xen itself looks for what came meanwhile, and raises the upcall. */
-int xen_irq_unmask(u32 line)
-{
-    return line_op(EVTCHNOP_unmask, line);
-}
-
-int xen_irq_raise(u32 line)
-{
-    return line_op(EVTCHNOP_send, line);
-}
-
-/* An event's pending bit was cleared before its handler ran: nothing is left to say at its end. */
-const struct pv_irq_ops xen_irq_ops = {
-    .irq_init = xen_irq_init,
-    .irq_bind = xen_irq_bind,
-    .irq_unbind = xen_irq_unbind,
-    .irq_mask = xen_irq_mask,
-    .irq_unmask = xen_irq_unmask,
-    .irq_eoi = (void *)xen_nop,
-    .irq_raise = xen_irq_raise,
-};

@@ -1,68 +1,92 @@
 /*
- * Event channels, inside the Xen backends. A port is one channel's number; what differs between the
- * 2-level ABI (events_2l.c) and the FIFO ABI (events_fifo.c) is where a port's pending and mask
- * bits lie and how pending ports are found (xen/event_channel.h). Lines of the kernel are ports.
+ * Event channels inside the Xen backends: ports of this domain, who handles the events of each, and
+ * the two ABIs by which Xen reports that a port is pending. events.c explains all of it.
+ *
+ * Layers, each of which calls only those before it: events_2l.c and events_fifo.c (the ABIs),
+ * events.c (ports), time.c (the timer's port), smp.c (IPIs), then irq.c and lock.c.
  */
 #ifndef PV_XEN_EVENTS_H
 #define PV_XEN_EVENTS_H
 
 #include "pv/xen/xen.h"
+#include <xen/event_channel.h>
 
-#define XEN_PORTS_MAX 8192 /* those beyond are not used: 8 pages of FIFO event words */
+#define XEN_PORTS_MAX 8192 /* higher ports are not used: 8 pages of FIFO event words */
 
-/* Bits in shared memory: that of port p is bit (p * stride + first), counted from words[0] on. */
-struct event_bits {
-    u32 *words;
-    u16 stride, first;
-};
-
-struct event_abi {
-    const char *name;
-    u32 ports;
-    struct event_bits pending, masked;
-    /* Hands every port that is pending to xen_event_deliver, at the least. */
+/*
+ * One ABI: where Xen keeps the pending and masked bits of a port, and how pending ports are found.
+ */
+struct evtchn_ops {
+    const char *name; /* as in evtchn=NAME */
+    u32 nr_ports;     /* ports below this number work */
+    void (*mask)(u32 port);
+    bool (*is_masked)(u32 port);
+    /* Clear the port's pending bit. Return whether it was set. */
+    bool (*clear_pending)(u32 port);
+    /* Call evtchn_deliver for every port that is pending for this vCPU, and perhaps for others. */
     void (*scan)(struct trap_frame *frame);
 };
 
-extern const struct event_abi event_abi_2l, event_abi_fifo;
-extern const struct event_abi *event_abi;
+extern const struct evtchn_ops evtchn_ops_2l, evtchn_ops_fifo;
+extern const struct evtchn_ops *evtchn_ops; /* the ABI in use */
 
-/* events_2l.c: masks all ports. Every domain starts with this ABI. */
-void event_2l_init(void);
-
-/*
- * events_fifo.c: switch this domain to the FIFO ABI, all ports masked. Called after event_2l_init,
- * before a port is bound. Returns 0, or Xen's error; event_abi tells which ABI is then in use.
- */
-long event_fifo_init(void);
-
-bool xen_port_is_masked(u32 port);
-/* True if it was pending. */
-bool xen_port_take(u32 port);
+/* events_2l.c: select the 2-level ABI, with which every domain starts, and mask all its ports. */
+void evtchn_2l_init(void);
 
 /*
- * Calls the owner of a port that is pending, not masked, and bound by this CPU. Its pending bit is
- * cleared first, so that an event which comes during its handler is seen again.
+ * events_fifo.c: switch this domain to the FIFO ABI, with all ports masked. Call it after
+ * evtchn_2l_init and before a port is bound. Return 0 or Xen's error; after an error evtchn_ops
+ * points to the ABI that is in use.
  */
-void xen_event_deliver(struct trap_frame *frame, u32 port);
+long evtchn_fifo_init(void);
 
+/* Which callback of the kernel handles the events of a port. */
 enum port_kind {
     PORT_FREE,
-    PORT_LINE,
+    PORT_LINE, /* an interrupt line of irq_bind */
     PORT_TIMER,
-    PORT_IPI, /* and those that follow, one for each enum pv_ipi */
-    PORT_KICK = PORT_IPI + PV_NR_IPIS,
+    PORT_IPI,                          /* the first of PV_NR_IPIS kinds, one for each enum pv_ipi */
+    PORT_KICK = PORT_IPI + PV_NR_IPIS, /* lock_kick; stays masked, because lock_wait polls it */
     PORT_NR_KINDS,
 };
 
-/* Of each CPU, the port of a kind that it has one of; 0: none yet, since Xen gives out no port 0.
+/*
+ * The port of each CPU of a kind that every CPU has at most one of; 0 if it is not bound yet, which
+ * is unambiguous because Xen never allocates port 0.
  */
 extern u32 xen_ports[PV_CPUS_MAX][PORT_NR_KINDS];
 
-/* That of this CPU, bound (and then masked) if there is none yet; 0 if Xen gives none. */
+/*
+ * Forget all ports, and select the ABI: "2l", "fifo", or "" for FIFO where Xen has it. Return NULL,
+ * or what is wrong. Call it at boot and after a restore, on the only CPU that is up.
+ */
+const char *evtchn_init(const char *abi);
+
+/* Bind a new port of this kind to this vCPU, masked. Return the port, or -ENOSPC. */
+int evtchn_bind_port(enum port_kind kind);
+/* Mask a port, so that no handler of it starts any more, and give it back to Xen. */
+void evtchn_close_port(u32 port);
+bool evtchn_is_line(u32 port);
+
+/* Return this CPU's port of this kind, binding it (masked) on first use; 0 if Xen refuses. */
 u32 xen_own_port(enum port_kind kind);
 
-/* EVTCHNOP_close, _send or _unmask. */
-long xen_port_op(unsigned int cmd, u32 port);
+/* The hypercalls of these names, for one port. Return 0 or Xen's error. */
+long evtchn_send(u32 port);
+long evtchn_unmask(u32 port);
+
+/*
+ * Handle one event: if the port is pending, not masked and bound to this CPU, clear its pending bit
+ * and then call its handler. In this order, so that an event during the handler is seen afterwards.
+ */
+void evtchn_deliver(struct trap_frame *frame, u32 port);
+
+/* smp.c: set this vCPU's event callback and bind its ports for IPIs and locks; after a restore too.
+ * Return NULL, or what is wrong. */
+const char *xen_smp_events_init(void);
+/* smp.c: this CPU is up and its ports are bound. */
+bool xen_cpu_accepts_events(u32 cpu);
+/* smp.c: send an event to the CPU's port of this kind. Return 0, or -EINVAL if it accepts none. */
+int xen_send_event(u32 cpu, enum port_kind kind);
 
 #endif

@@ -1,19 +1,23 @@
-/* What PV and PVH ask of Xen in the same words: the memory map, and the end. */
+/*
+ * What PV and PVH ask of Xen in the same way: the shared pages, the memory map, the number of
+ * vCPUs, the banner, and the end of the domain.
+ */
 #include "lib/format.h"
 #include "pv/xen/hypercall.h"
 #include "pv/xen/xen.h"
 
-/* Atomic: shared with Xen; each field's own rule is in xen/xen.h. */
+/* Atomic: shared with Xen; xen/xen.h has the rule of each field. */
 u8 xen_shared_info_page[PAGE_SIZE] __aligned(PAGE_SIZE);
 
-/* Atomic: counts for the benchmark, which uses one CPU; with several, additions may be lost. */
+/* Atomic: counts for the benchmark, which uses one CPU; several CPUs may lose additions. */
 u64 xen_hypercalls, xen_updates;
 
 const struct xen_variant *xen_variant; /* Written: early, on one CPU */
 
 /*
- * Xen marks everything as pending at its new place. No port is bound yet; and on PVH the flag would
- * stay for ever, since Xen makes an upcall only when it becomes set, and there is no vector yet.
+ * Xen sets evtchn_upcall_pending and the selector at the new place, in case it missed an event
+ * during the move. No port is bound yet, so clear both. On PVH a set flag would block all events:
+ * Xen interrupts the vCPU only when the flag changes to set, and the vCPU has no vector yet.
  */
 bool xen_share_vcpu_info(u32 vcpu, struct pv_cpu_area *area)
 {
@@ -39,11 +43,11 @@ const char *xen_share_pages(void)
     const char *error = xen_map_shared_info();
 
     if (!error && !xen_share_vcpu_info(0, pv_this_area()))
-        error = "Xen refuses to move vcpu_info";
+        error = "Xen refuses to move vcpu_info into the CPU's area";
     return error;
 }
 
-/* xen/features.h: the hypervisor says so, on PV and on PVH. */
+/* Xen reports it as a feature (xen/features.h), on PV and on PVH. */
 bool xen_is_dom0(void)
 {
     struct xen_feature_info features = {.submap_idx = XENFEAT_dom0 / 32};
@@ -51,7 +55,7 @@ bool xen_is_dom0(void)
     return !xen_version(XENVER_get_features, &features) && features.submap >> XENFEAT_dom0 % 32 & 1;
 }
 
-/* xen/memory.h, XENMEM_memory_map: entries as e820 has them. */
+/* An entry of XENMEM_memory_map, in the format of the PC firmware's E820 map (xen/memory.h). */
 struct e820_entry {
     u64 base;
     u64 size;
@@ -74,7 +78,7 @@ const char *xen_memory_map(struct boot_info *info)
     return NULL;
 }
 
-/* Its version as "xl info" has it: 4.17 and ".7", for instance. */
+/* Write Xen's version as "xl info" shows it: "4.17" and the extra version ".7", for instance. */
 void xen_banner(char *text, size_t cap)
 {
     const long version = xen_version(XENVER_version, NULL);
@@ -98,7 +102,7 @@ void xen_end(enum pv_shutdown_reason reason)
     xen_sched_op(SCHEDOP_shutdown, &shutdown, 0);
 }
 
-/* The toolstack is told the reason only; the status has no way out but the console. */
+/* Xen passes the reason to the toolstack. The status can leave the domain by the console only. */
 void xen_shutdown(enum pv_shutdown_reason reason, u8 status)
 {
     (void)status;
@@ -106,7 +110,7 @@ void xen_shutdown(enum pv_shutdown_reason reason, u8 status)
     pv_halt();
 }
 
-/* Only PV makes updates. */
+/* Updates are those of mmu_update, which a PVH guest never calls. */
 u64 xen_hypercall_count(u64 *updates)
 {
     *updates = xen_updates;
@@ -121,6 +125,21 @@ u64 xen_memory_reservation(unsigned int cmd, u64 *frames, u64 count)
     set_xen_guest_handle_raw(r.extent_start, frames);
     done = xen_memory_op(cmd, &r);
     return (u64)MAX(done, 0);
+}
+
+/* The vCPUs of a domain are numbered without gaps, and VCPUOP_is_up fails for the first beyond. */
+u32 xen_cpu_count(void)
+{
+    static u32 count; /* Written: by the first call, on the only CPU that is up */
+
+    while (!count || xen_vcpu_op(VCPUOP_is_up, count, NULL) >= 0)
+        count++;
+    return count;
+}
+
+void xen_platform_init(const struct boot_info *info)
+{
+    (void)info;
 }
 
 void xen_nop(void)

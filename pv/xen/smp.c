@@ -1,26 +1,47 @@
 /*
- * Between vCPUs. An IPI is an event channel that a vCPU binds for itself; a lock's wait is a poll
- * of one (xen/sched.h, SCHEDOP_poll), which Xen ends when the port becomes pending. That port is
- * never unmasked: nobody is to be called. vCPUs come and go by VCPUOP_up and VCPUOP_down
- * (xen/vcpu.h): one that was down goes on where it went down, so it does so in xen_cpu_leave only.
+ * Virtual CPUs of both Xen backends: start and stop them, and send them IPIs.
+ *
+ * A vCPU starts in two hypercalls, and no INIT, SIPI or real-mode code is involved:
+ *
+ *   VCPUOP_initialise   gives Xen the vCPU's complete first state, once in the vCPU's life.
+ *   VCPUOP_up           makes it runnable; Xen's scheduler chooses when and where it runs.
+ *
+ * What "complete" means differs (initial_vcpu_context of struct xen_variant):
+ *
+ *   PV    struct vcpu_guest_context: the registers, the kernel's stack, the root page table, the
+ *         trap table and the callbacks. The vCPU begins in the kernel's C code, with events masked,
+ *         on the flat segments of Xen's own GDT (pv/smp.c).
+ *   PVH   struct vcpu_hvm_context: control registers and general registers in the mode of our
+ *         choice, here 64-bit mode with paging. The vCPU begins at native_ap_entry64, the point at
+ *         which a CPU of a bare machine arrives from its 16-bit start, and loads GDT, IDT and task
+ *         register as that one does (pvh/smp.c).
+ *
+ * Before the first of the two, VCPUOP_register_vcpu_info moves the vCPU's vcpu_info into its CPU
+ * area. From then on the CPU area's first instruction finds the event mask by %gs.
+ *
+ * A vCPU stops by VCPUOP_down. This is a pause, not a reset: VCPUOP_up later lets it return from
+ * that hypercall. So a CPU that goes offline calls VCPUOP_down in xen_cpu_leave, and when the call
+ * returns it switches to the stack and the entry of its next start. A vCPU that another one stopped
+ * by VCPUOP_down is wherever it was, and cannot be started again (the contract of cpu_down).
+ *
+ * An IPI is an event channel that each vCPU binds to itself; other vCPUs send to its port.
  */
 #include "lib/format.h"
+#include "pv/native/native.h"
 #include "pv/xen/events.h"
 #include "pv/xen/hypercall.h"
 
 /*
- * Per CPU: the CPU that starts it writes its start and shared, while it is down; up and left are
- * flags, which it sets itself, and of which the CPU that takes it off clears up.
+ * Per CPU: written by the CPU that starts this one, while this one is down; accepts_events and left
+ * by this CPU itself, and accepts_events also by the CPU that stops it.
  */
-static struct per_cpu {
-    u32 waits; /* nested: one and the interrupts that came during it */
-    bool shared, up, left;
-    u64 stack_top; /* and entry: of its last start */
+static struct vcpu {
+    bool has_vcpu_info; /* VCPUOP_register_vcpu_info has been done, which is possible once */
+    bool accepts_events;
+    bool left;     /* it stopped in xen_cpu_leave, so it can start again */
+    u64 stack_top; /* of its last start, as entry is */
     void (*entry)(void);
-} per_cpu[PV_CPUS_MAX];
-
-/* entry.S, start.S: leaves this stack for another. */
-void native_restart_on_stack(u64 stack_top, void (*entry)(void)) __noreturn;
+} vcpus[PV_CPUS_MAX];
 
 const char *xen_smp_events_init(void)
 {
@@ -29,37 +50,31 @@ const char *xen_smp_events_init(void)
     for (u32 kind = PORT_IPI; kind <= PORT_KICK && !error; kind++) {
         const u32 port = xen_own_port(kind);
 
-        if (!port || (kind != PORT_KICK && xen_port_op(EVTCHNOP_unmask, port)))
-            error = "Xen gives no event channels for IPIs and locks";
+        if (!port || (kind != PORT_KICK && evtchn_unmask(port)))
+            error = "Xen refuses to bind or unmask an event channel for IPIs or locks";
     }
-    WRITE_ONCE(per_cpu[pv_this_cpu()].up, !error);
+    WRITE_ONCE(vcpus[pv_this_cpu()].accepts_events, !error);
     return error;
 }
 
-static bool is_up(u32 cpu)
+bool xen_cpu_accepts_events(u32 cpu)
 {
-    return cpu < PV_CPUS_MAX && READ_ONCE(per_cpu[cpu].up);
+    return cpu < PV_CPUS_MAX && READ_ONCE(vcpus[cpu].accepts_events);
 }
 
-/* To the vCPU's port of this kind. */
-static int send(u32 cpu, u32 kind)
+int xen_send_event(u32 cpu, enum port_kind kind)
 {
-    return is_up(cpu) && !xen_port_op(EVTCHNOP_send, xen_ports[cpu][kind]) ? 0 : -EINVAL;
+    return xen_cpu_accepts_events(cpu) && !evtchn_send(xen_ports[cpu][kind]) ? 0 : -EINVAL;
 }
 
 int xen_send_ipi(u32 cpu, enum pv_ipi kind)
 {
-    return kind < PV_NR_IPIS ? send(cpu, PORT_IPI + kind) : -EINVAL;
+    return kind < PV_NR_IPIS ? xen_send_event(cpu, PORT_IPI + kind) : -EINVAL;
 }
 
-/* The numbers of vCPUs are without gaps; of one that is not there Xen says so. */
-u32 xen_cpu_count(void)
+int xen_send_nmi(u32 cpu)
 {
-    static u32 count; /* Written: by the first call, on the only CPU that is up */
-
-    while (!count || xen_vcpu_op(VCPUOP_is_up, count, NULL) >= 0)
-        count++;
-    return count;
+    return xen_cpu_is_up(cpu) ? xen_variant->send_nmi(cpu) : -EINVAL;
 }
 
 void xen_cpu_describe(u32 cpu, char *text, size_t size)
@@ -67,6 +82,7 @@ void xen_cpu_describe(u32 cpu, char *text, size_t size)
     ksnprintf(text, size, "vCPU %u", cpu);
 }
 
+/* Xen has the vCPUs ready: nothing is to be found or parsed before the first start. */
 const char *xen_smp_prepare(void)
 {
     return NULL;
@@ -84,20 +100,20 @@ static bool can_start_or_stop(u32 cpu)
 
 int xen_cpu_up(u32 cpu, const struct pv_cpu_start *start)
 {
-    const void *state;
-    struct per_cpu *c;
+    const void *context;
+    struct vcpu *v;
 
     if (!can_start_or_stop(cpu) || xen_cpu_is_up(cpu))
         return -EINVAL;
-    c = &per_cpu[cpu];
-    c->stack_top = start->stack_top;
-    c->entry = start->entry;
-    if (!c->shared && !xen_share_vcpu_info(cpu, start->area))
+    v = &vcpus[cpu];
+    v->stack_top = start->stack_top;
+    v->entry = start->entry;
+    if (!v->has_vcpu_info && !xen_share_vcpu_info(cpu, start->area))
         return -EIO;
-    c->shared = true;
+    v->has_vcpu_info = true;
     xen_vcpu_info_of(start->area)->evtchn_upcall_mask = 1;
-    state = xen_variant->initial_vcpu_context(cpu, start);
-    if (!c->left && xen_vcpu_op(VCPUOP_initialise, cpu, state))
+    context = xen_variant->initial_vcpu_context(cpu, start);
+    if (!v->left && xen_vcpu_op(VCPUOP_initialise, cpu, context))
         return -EIO;
     return xen_vcpu_op(VCPUOP_up, cpu, NULL) ? -EIO : 0;
 }
@@ -108,33 +124,28 @@ void xen_cpu_enter(void)
 
     if (error)
         pv_panic("cpu_enter", "vCPU %u: %s", pv_this_cpu(), error);
-    per_cpu[pv_this_cpu()].left = false;
+    vcpus[pv_this_cpu()].left = false;
 }
 
-/* An event that still comes stays pending until the vCPU is up again. */
+/* An event sent from now on stays pending until the vCPU is up again. */
 void xen_cpu_leave(void)
 {
     const u32 cpu = pv_this_cpu();
-    struct per_cpu *c = &per_cpu[cpu];
+    struct vcpu *v = &vcpus[cpu];
 
-    WRITE_ONCE(c->up, false);
+    WRITE_ONCE(v->accepts_events, false);
     xen_timer_stop();
-    WRITE_ONCE(c->left, true);
-    xen_vcpu_op(VCPUOP_down, cpu, NULL);
-    native_restart_on_stack(c->stack_top, c->entry);
+    WRITE_ONCE(v->left, true);
+    xen_vcpu_op(VCPUOP_down, cpu, NULL); /* returns after the next VCPUOP_up */
+    native_restart_on_stack(v->stack_top, v->entry);
 }
 
 int xen_cpu_down(u32 cpu)
 {
     if (!can_start_or_stop(cpu))
         return -EINVAL;
-    WRITE_ONCE(per_cpu[cpu].up, false);
+    WRITE_ONCE(vcpus[cpu].accepts_events, false);
     return xen_cpu_is_up(cpu) && xen_vcpu_op(VCPUOP_down, cpu, NULL) ? -EIO : 0;
-}
-
-int xen_send_nmi(u32 cpu)
-{
-    return xen_cpu_is_up(cpu) ? xen_variant->send_nmi(cpu) : -EINVAL;
 }
 
 const struct pv_smp_ops xen_smp_ops = {
@@ -148,42 +159,4 @@ const struct pv_smp_ops xen_smp_ops = {
     .cpu_is_up = xen_cpu_is_up,
     .send_ipi = xen_send_ipi,
     .send_nmi = xen_send_nmi,
-};
-
-/*
- * A kick that came before is seen as the pending bit, and ends this call. Only the outermost wait
- * clears it: a nested one would take the kick from the wait that it interrupted. Until this vCPU is
- * up it gets no kicks, also if it has a port from the time before it was down: it spins.
- */
-void xen_lock_wait(const u8 *byte, u8 value)
-{
-    struct per_cpu *c = &per_cpu[pv_this_cpu()];
-    evtchn_port_t port = xen_ports[pv_this_cpu()][PORT_KICK];
-    struct sched_poll poll = {.nr_ports = 1};
-
-    if (!port || !c->up)
-        return;
-    set_xen_guest_handle_raw(poll.ports, &port);
-    c->waits++;
-    barrier();
-    if ((c->waits > 1 || !xen_port_take(port)) && READ_ONCE(*byte) == value)
-        xen_sched_op(SCHEDOP_poll, &poll, 0);
-    barrier();
-    c->waits--;
-}
-
-void xen_lock_kick(u32 cpu)
-{
-    send(cpu, PORT_KICK);
-}
-
-bool xen_vcpu_is_preempted(u32 cpu)
-{
-    return is_up(cpu) && cpu != pv_this_cpu() && xen_vcpu_waits(cpu);
-}
-
-const struct pv_lock_ops xen_lock_ops = {
-    .lock_wait = xen_lock_wait,
-    .lock_kick = xen_lock_kick,
-    .vcpu_is_preempted = xen_vcpu_is_preempted,
 };

@@ -1,22 +1,23 @@
 /*
- * Suspend: Xen stops the domain when all its vCPUs have asked for it, a toolstack saves it, and the
- * call returns 0 in the domain that was made of the saved state, or 1 in this one if nothing came
- * of it (xen/sched.h, SHUTDOWN_suspend).
+ * Suspend. Xen stops the domain when each of its vCPUs has asked for it; a toolstack saves its
+ * memory and later builds a new domain from it. SCHEDOP_shutdown returns 0 in that new domain, and
+ * 1 in this one if the save was cancelled (xen/sched.h, SHUTDOWN_suspend).
  */
 #include "pv/xen/events.h"
 #include "pv/xen/hypercall.h"
 
-/* The new domain has new shared pages, and no event channel is bound. */
-static void restore(void)
+/* Set up again what the new domain lacks: shared pages, event channels, the timer. */
+static void restore_after_suspend(void)
 {
-    if (xen_share_pages() || xen_irq_init(event_abi->name))
+    if (xen_share_pages() || xen_irq_init(evtchn_ops->name))
         xen_shutdown(PV_CRASH, 0);
     xen_setup_clock();
 }
 
 /*
- * The others would go on with shared pages, events and a clock that are no longer theirs.
- * Were dom0 to suspend, Xen would halt or reboot the machine: it knows no such reason.
+ * Refuse while other CPUs are up, because they would continue with the shared pages, events and
+ * clock of a domain that no longer exists. Refuse in dom0, because Xen has no suspend for the
+ * hardware domain and would halt or reboot the machine.
  */
 int xen_suspend(void)
 {
@@ -33,7 +34,7 @@ int xen_suspend(void)
     pv_callbacks->suspend();
     cancelled = xen_sched_op(SCHEDOP_shutdown, &shutdown, start_info);
     if (!cancelled)
-        restore();
+        restore_after_suspend();
     pv_callbacks->resume(cancelled);
     return cancelled ? 1 : 0;
 }

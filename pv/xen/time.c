@@ -1,7 +1,11 @@
 /*
- * Xen's clock: system time is a linear function of the TSC whose parameters Xen keeps in the shared
- * page (pv/xen/vcpu_time.h), and the wall clock is system time plus an offset (struct shared_info,
- * wc_*). A version is odd while Xen writes: read again until it is even and unchanged.
+ * Time on Xen. System time, in ns since Xen started, is a linear function of the TSC; Xen keeps its
+ * parameters in each vCPU's vcpu_info (pv/xen/vcpu_time.h). The wall clock is system time plus an
+ * offset in shared_info (wc_*). The timer is one hypercall that sets a deadline in system time, and
+ * VIRQ_TIMER, an event channel.
+ *
+ * Xen writes the parameters and the offset while the guest runs. It makes their version odd before
+ * it writes and even afterwards, so a reader repeats until the version is even and unchanged.
  */
 #include "pv/xen/events.h"
 #include "pv/xen/hypercall.h"
@@ -10,13 +14,13 @@
 #define NS_PER_S 1000000000ull
 
 static u64 last_ns; /* Atomic: monotonic() exchanges it */
-/* Per CPU: Xen writes each whenever its vCPU's state changes; see the readers. */
+/* Per CPU: Xen writes a vCPU's record when its state changes, and only while it does not run. */
 static struct vcpu_runstate_info runstates[PV_CPUS_MAX];
 
 /*
- * Nanoseconds since Xen started. CPUs may differ a little, so what was returned before counts too.
- * The record is of this CPU's TSC. A thread that was moved between the two would read another TSC,
- * which may count from another moment, so interrupts are disabled.
+ * Return the ns since Xen started, and never less than before, because the clocks of two vCPUs may
+ * differ a little. Interrupts are disabled in between: a thread that migrated after it read one
+ * CPU's parameters would apply them to another CPU's TSC, which may have another origin.
  */
 u64 xen_clock_ns(void)
 {
@@ -42,7 +46,7 @@ int xen_get_wallclock(u64 *ns)
     return 0;
 }
 
-/* xen/platform.h: the time of day is said for a moment of system time. */
+/* XENPF_settime64 takes the time of day together with the system time at which it holds. */
 int xen_set_wallclock(u64 ns)
 {
     const u64 now = xen_clock_ns();
@@ -57,7 +61,7 @@ int xen_set_wallclock(u64 ns)
     return xen_platform_op(&op) ? -EPERM : 0;
 }
 
-/* For the vCPU that runs. */
+/* Call a VCPUOP of the timer, which Xen accepts for the calling vCPU only. */
 static long timer_op(unsigned int cmd, const void *arg)
 {
     return xen_vcpu_op(cmd, pv_this_cpu(), arg);
@@ -68,7 +72,7 @@ void xen_timer_stop(void)
     timer_op(VCPUOP_stop_singleshot_timer, NULL);
 }
 
-/* Xen starts PV guests with a periodic timer, which is not wanted. */
+/* Stop the periodic timer too, with which Xen starts PV guests. */
 void xen_setup_clock(void)
 {
     struct vcpu_register_runstate_memory_area area = {.addr.v = &runstates[pv_this_cpu()]};
@@ -78,23 +82,25 @@ void xen_setup_clock(void)
     xen_timer_stop();
     timer_op(VCPUOP_register_runstate_memory_area, &area);
     if (port)
-        xen_port_op(EVTCHNOP_unmask, port);
+        evtchn_unmask(port);
 }
 
 const char *xen_time_init(void)
 {
     xen_setup_clock();
-    return xen_own_port(PORT_TIMER) ? NULL : "Xen gives no event channel for the timer";
+    return xen_own_port(PORT_TIMER) ? NULL
+                                    : "Xen refuses an event channel for the timer (VIRQ_TIMER)";
 }
 
 const char *xen_clock_source(void)
 {
-    return "Xen's system time, TSC scaled as the shared page says";
+    return "Xen's system time, TSC scaled as vcpu_info says";
 }
 
 /*
- * The flag asks Xen to refuse a deadline that has passed; it may ignore that (xen/vcpu.h), and 4.17
- * does. A deadline that passes after the look makes its upcall at once.
+ * VCPU_SSHOTTMR_future asks Xen to refuse a deadline that has passed. Xen may ignore the flag
+ * (xen/vcpu.h), and 4.17 does, so compare with the clock first. A deadline that passes after the
+ * comparison raises the timer's event at once.
  */
 int xen_timer_set(u64 deadline)
 {
@@ -107,13 +113,15 @@ int xen_timer_set(u64 deadline)
     return -ETIME;
 }
 
-/* Xen changes the area only while this vCPU does not run: equal reads of the stamp frame whole
- * values. */
-bool xen_vcpu_waits(u32 cpu)
+bool xen_vcpu_is_runnable(u32 cpu)
 {
     return READ_ONCE(runstates[cpu].state) == RUNSTATE_runnable;
 }
 
+/*
+ * Xen writes this vCPU's record only while the vCPU does not run. If state_entry_time is the same
+ * before and after the read, Xen did not write in between, and the values belong together.
+ */
 u64 xen_steal_ns(void)
 {
     const volatile struct vcpu_runstate_info *r = &runstates[pv_this_cpu()];

@@ -1,7 +1,7 @@
 /*
- * Xen's system time from the record that Xen keeps for each vCPU (xen/xen.h, struct
- * vcpu_time_info): nanoseconds at a moment, the TSC at that moment, and the TSC's rate. Pure code,
- * tried on the host with a writer in between (test/host/test_xen_time.c).
+ * Compute Xen's system time from the record that Xen keeps for each vCPU (xen/xen.h, struct
+ * vcpu_time_info): the time in ns at one moment, the TSC at that moment, and the TSC's rate. This
+ * is pure code, which test/host/test_xen_time.c runs on the host with a writer that interferes.
  */
 #ifndef PV_XEN_VCPU_TIME_H
 #define PV_XEN_VCPU_TIME_H
@@ -16,8 +16,9 @@ static inline u64 xen_scale_ticks(u64 ticks, u32 mul, s32 shift)
 }
 
 /*
- * Return the system time in ns. The version is odd while Xen writes the record, and another one
- * after it: the record is read again until its version was even and the same before and after.
+ * Return the system time in ns. Xen makes the version odd while it writes the record, and it leaves
+ * a new even version. Read the record again until its version was even and the same before and
+ * after.
  */
 static inline u64 xen_vcpu_time_ns(const volatile struct vcpu_time_info *t)
 {

@@ -6,16 +6,16 @@
 #include <xen/xen.h>
 
 /*
- * The page that Xen and the guest share: events, time, and for PV the interrupt mask and CR2. Each
- * backend puts Xen's page at this address in its early_init.
+ * The page that Xen shares with this domain: event channels, the wall clock. Each backend maps it
+ * at this address of the image in its early_init.
  */
 extern u8 xen_shared_info_page[PAGE_SIZE];
 #define xen_shared_info ((struct shared_info *)(void *)xen_shared_info_page)
 
 /*
- * The part of the shared memory that belongs to one vCPU. The shared page has room for 32 of them;
- * each lies in its CPU's area instead (xen_share_vcpu_info), where %gs reaches it in one
- * instruction, on whichever CPU that is then executed.
+ * What Xen shares with one vCPU: the flags of its event upcall, its clock, and CR2 of a PV guest.
+ * shared_info has room for 32 of these. Here each is moved into the area of its CPU instead
+ * (xen_share_vcpu_info), where one instruction reaches it by %gs, on whichever CPU it runs.
  */
 static inline struct vcpu_info *xen_vcpu_info_of(struct pv_cpu_area *area)
 {
@@ -23,15 +23,15 @@ static inline struct vcpu_info *xen_vcpu_info_of(struct pv_cpu_area *area)
 }
 _Static_assert(sizeof(struct vcpu_info) == CPU_AREA_SHARED_SIZE, "the area has room for it");
 
-/* That of the vCPU which asks: interrupts disabled, or for the vCPU's time only. */
+/* Return this vCPU's. Disable interrupts for as long as you use it, or the thread may migrate. */
 static inline struct vcpu_info *xen_vcpu_info(void)
 {
     return xen_vcpu_info_of(pv_this_area());
 }
 
 /*
- * The class tables that PV and PVH share, and of every op the function by its name, where it is the
- * same for both.
+ * The class tables that PV and PVH share, and xen_NAME for each op: a function where both backends
+ * have the same one, else a prototype without a function.
  */
 #define PV_CLASS_BEGIN(class)                 extern const struct pv_##class##_ops xen_##class##_ops;
 #define PV_OP(class, ret, name, params, args) ret xen_##name params;
@@ -41,53 +41,60 @@ static inline struct vcpu_info *xen_vcpu_info(void)
 #undef PV_OP
 #undef PV_CLASS_END
 
-/* For ops that are nothing here, of whichever arguments. */
+/* Do nothing. For ops without arguments that have no effect on Xen. */
 void xen_nop(void);
 
-/* Where PV and PVH differ, for what they share. Set by each backend's early_init. */
+/* Where PV and PVH differ in what they share. Set by each backend's early_init. */
 struct xen_variant {
     const char *name;
     /*
-     * The number by which Xen knows the frame that lies at this address of the image: a machine
-     * frame for PV, the guest's own number for PVH.
+     * Return the number of the frame that holds this address of the image, as Xen's hypercalls take
+     * it (a gfn): a machine frame on PV, the guest's own number on PVH.
      */
     u64 (*virt_to_gfn)(const void *va);
-    /* Maps Xen's shared page; at boot, in new tables, after a restore. False if Xen refuses. */
+    /* Map shared_info at xen_shared_info_page. Called at boot, when the kernel has made its own
+     * page tables, and after a restore. Return false if Xen refuses. */
     bool (*map_shared_info)(void);
-    /* Makes known what a save needs; returns the frame of start_info, or 0. */
+    /* Write what a toolstack needs in order to save this domain. Return what SCHEDOP_shutdown takes
+     * as its third argument: the frame of start_info on PV, 0 on PVH. */
     u64 (*prepare_suspend)(void);
-    /* On each CPU: makes upcalls come to xen_event_upcall. Returns NULL, or what is wrong. */
+    /* Make Xen interrupt this vCPU so that xen_event_upcall runs. Return NULL, or what is wrong. */
     const char *(*set_event_callback)(void);
-    /* What VCPUOP_initialise is to be given for a vCPU that starts so; one at a time. */
+    /* Return the argument of VCPUOP_initialise for a vCPU that is to start so. It stays valid until
+     * the next call. */
     const void *(*initial_vcpu_context)(u32 cpu, const struct pv_cpu_start *start);
-    /* To a vCPU that is up. Returns 0 or an error. */
+    /* Send an NMI to a vCPU that is up. Return 0 or an error. */
     int (*send_nmi)(u32 cpu);
 };
 extern const struct xen_variant *xen_variant;
 
 /*
- * setup.c: makes Xen use the area's part for this vCPU, which is the one that runs or is down
- * (xen/vcpu.h, VCPUOP_register_vcpu_info). Once a vCPU: it cannot be undone. False if Xen refuses.
+ * setup.c: make Xen use the area's part as the vcpu_info of this vCPU, which is the calling one or
+ * one that is down (VCPUOP_register_vcpu_info in xen/vcpu.h). Xen permits it once a vCPU. Return
+ * false if Xen refuses.
  */
 bool xen_share_vcpu_info(u32 vcpu, struct pv_cpu_area *area);
-/* The domain's shared page, and with it vCPU 0's part. Return NULL, or what Xen refuses. */
+/*
+ * Map the domain's shared page; map it and move vCPU 0's vcpu_info. Return NULL, or what is wrong.
+ */
 const char *xen_map_shared_info(void);
 const char *xen_share_pages(void);
 bool xen_is_dom0(void);
-/* End this domain: PV_CRASH and so on. Returns if Xen refuses. */
+/* End this domain. Returns if Xen refuses. */
 void xen_end(enum pv_shutdown_reason reason);
 
-/* Frames go or come (XENMEM_decrease_reservation, _populate_physmap). Returns how many did. */
+/*
+ * Give count frames back (XENMEM_decrease_reservation) or get memory for them
+ * (XENMEM_populate_physmap). Return how many of them Xen has done.
+ */
 u64 xen_memory_reservation(unsigned int cmd, u64 *frames, u64 count);
 
-/* events.c: an event has come; interrupts (events) are disabled. */
+/* events.c: handle all pending events. Called by each backend's entry, interrupts disabled. */
 void xen_event_upcall(struct trap_frame *frame);
 
-/* smp.c: upcalls and ports of this vCPU, again after a restore. Returns NULL, or what is wrong. */
-const char *xen_smp_events_init(void);
-
-/* time.c */
+/* time.c: set up this vCPU's timer and runstate record, after a restore too. */
 void xen_setup_clock(void);
-bool xen_vcpu_waits(u32 cpu); /* for a physical CPU */
+/* time.c: this vCPU wants to run and waits for a physical CPU (RUNSTATE_runnable). */
+bool xen_vcpu_is_runnable(u32 cpu);
 
 #endif
