@@ -1,22 +1,41 @@
 /*
- * A Xen PV guest has no local APIC: interrupts are events, CPUs are started by hypercall. (dom0 can
- * find the host's in ACPI's tables, but Xen gives nobody its page.)
+ * The APIC ops of a Xen PV guest, which has no local APIC: interrupts are events, and CPUs start by
+ * hypercall. (dom0's ACPI tables describe the host's local APIC, but Xen maps its page to no
+ * guest.)
  */
 #include "pv/xen/pv/xen_pv.h"
 #include "pv/xen/xen.h"
 
-/* For ops of whichever arguments. */
-static int no_apic(void)
+int xen_pv_apic_read(u32 offset, u32 *value)
 {
+    (void)offset, (void)value;
+    return -ENODEV;
+}
+
+int xen_pv_apic_write(u32 offset, u32 value)
+{
+    (void)offset, (void)value;
+    return -ENODEV;
+}
+
+int xen_pv_apic_icr(u32 apic_id, u32 command)
+{
+    (void)apic_id, (void)command;
+    return -ENODEV;
+}
+
+int xen_pv_startup_ipi_hook(u32 apic_id, u64 entry, u64 stack)
+{
+    (void)apic_id, (void)entry, (void)stack;
     return -ENODEV;
 }
 
 const struct pv_apic_ops xen_pv_apic_ops = {
-    .apic_read = (void *)no_apic,
-    .apic_write = (void *)no_apic,
+    .apic_read = xen_pv_apic_read,
+    .apic_write = xen_pv_apic_write,
     .apic_eoi = xen_nop,
-    .apic_icr = (void *)no_apic,
+    .apic_icr = xen_pv_apic_icr,
     .setup_boot_clock = xen_setup_clock,
     .setup_secondary_clock = xen_setup_clock,
-    .startup_ipi_hook = (void *)no_apic,
+    .startup_ipi_hook = xen_pv_startup_ipi_hook,
 };

@@ -1,8 +1,8 @@
 /*
- * Registers and instructions of a Xen PV guest (pv/ops/cpu.def). They use hypercalls and shared
- * memory where Xen offers them. A privileged instruction, which Xen emulates after a fault, is
- * used only where Xen offers nothing else: to read CR0 and CR4 once, and for writes of CR4, MSRs
- * and ports.
+ * The CPU's registers on Xen PV. Where Xen offers a register by hypercall or in shared memory, the
+ * op uses that. A privileged instruction faults at CPL 3, and Xen emulates it, which is slow; the
+ * ops use one only where Xen has no other way: to read CR0 (once), to read and write CR4, MSRs and
+ * I/O ports.
  */
 #include "pv/ex_table.h"
 #include "pv/native/native.h"
@@ -11,32 +11,35 @@
 #include "pv/xen/xen.h"
 #include "pv/xen/pv/xen_pv.h"
 
-/* What this guest may change (Xen: PV_CR4_MASK's guest bits). */
+/* The bits of CR4 that Xen lets a PV guest change. */
 #define GUEST_CR4 (CR4_TSD | CR4_DE | CR4_FSGSBASE | CR4_OSXSAVE)
 
 /*
- * CR0 as each CPU sees it; TS changes by hypercall and, without one, when #NM is delivered. Per
- * CPU: no other CPU looks.
+ * A copy of each CPU's CR0, because a read of the register would fault. Only TS changes: by
+ * hypercall, and when Xen delivers #NM, which clears it. Per CPU: no other CPU reads it.
  */
-static u64 cr0s[PV_CPUS_MAX];
+static u64 cr0_copies[PV_CPUS_MAX];
 
-static u64 *cr0(void)
+static u64 *this_cr0(void)
 {
-    return &cr0s[pv_this_cpu()];
+    return &cr0_copies[pv_this_cpu()];
 }
 
 void xen_pv_cpu_init(void)
 {
-    *cr0() = native_read_cr0();
+    *this_cr0() = native_read_cr0();
     xen_pv_set_iopl(0);
 }
 
 void xen_pv_note_nm_taken(void)
 {
-    *cr0() &= ~CR0_TS;
+    *this_cr0() &= ~CR0_TS;
 }
 
-/* Xen recognises this prefix and lets its own view of CPUID be read without a trap by faulting. */
+/*
+ * XEN_CPUID is ud2, a signature and cpuid. Xen recognises it in its #UD handler and emulates the
+ * cpuid, so that the guest reads Xen's view on CPUs, too, on which cpuid itself does not fault.
+ */
 void xen_pv_cpuid(u32 leaf, u32 subleaf, struct cpuid_regs *r)
 {
     __asm__ volatile(XEN_CPUID
@@ -44,7 +47,7 @@ void xen_pv_cpuid(u32 leaf, u32 subleaf, struct cpuid_regs *r)
                      : "a"(leaf), "c"(subleaf));
 }
 
-/* Paging and the local APIC are Xen's, whatever CPUID shows (xen/arch-x86/xen.h). */
+/* Clear the features of paging and of the local APIC, which are Xen's whatever CPUID reports. */
 void xen_pv_cpu_features(struct pv_features *f)
 {
     read_cpu_features(f, xen_pv_cpuid);
@@ -55,27 +58,27 @@ void xen_pv_cpu_features(struct pv_features *f)
 
 u64 xen_pv_read_cr0(void)
 {
-    return *cr0();
+    return *this_cr0();
 }
 
 void xen_pv_stts(void)
 {
     xen_fpu_taskswitch(1);
-    *cr0() |= CR0_TS;
+    *this_cr0() |= CR0_TS;
 }
 
 void xen_pv_clts(void)
 {
     xen_fpu_taskswitch(0);
-    *cr0() &= ~CR0_TS;
+    *this_cr0() &= ~CR0_TS;
 }
 
 u64 xen_pv_write_cr0(u64 value)
 {
-    const u64 refused = (value ^ *cr0()) & ~CR0_TS;
+    const u64 refused = (value ^ *this_cr0()) & ~CR0_TS;
 
     if (refused)
-        return value ^ *cr0();
+        return value ^ *this_cr0();
     if (value & CR0_TS)
         xen_pv_stts();
     else
@@ -83,7 +86,7 @@ u64 xen_pv_write_cr0(u64 value)
     return 0;
 }
 
-/* Xen drops the bits that are not ours without a word, so the others are compared first. */
+/* Xen ignores a change of the bits that are not ours, so refuse such a change here. */
 u64 xen_pv_write_cr4(u64 value)
 {
     const u64 differing = value ^ native_read_cr4();
@@ -118,7 +121,7 @@ int xen_pv_set_debugreg(u32 number, u64 value)
     return xen_set_debugreg(number, value) ? -EINVAL : 0;
 }
 
-/* The bases of segments are set by hypercall, but can be read by their MSRs only. */
+/* Segment bases are set by hypercall. To read one, a guest reads its MSR, which Xen emulates. */
 static int set_segment_base(unsigned int which, u64 base)
 {
     if (!IS_CANONICAL(base))
@@ -141,8 +144,7 @@ int xen_pv_write_kernel_gs_base(u64 base)
     return set_segment_base(SEGBASE_GS_KERNEL, base);
 }
 
-/* Xen returns 0 also for a selector that it could not load and replaced by null: %gs itself tells.
- */
+/* Xen loads null, and returns 0, for a selector that it cannot load. So compare %gs afterwards. */
 int xen_pv_load_gs_index(u16 selector)
 {
     u16 loaded;
@@ -155,7 +157,8 @@ int xen_pv_load_gs_index(u16 selector)
 
 void xen_pv_wbinvd(void)
 {
-    xen_pv_mmuext(MMUEXT_FLUSH_CACHE, 0, 0); /* refused where no device shares our memory */
+    xen_pv_mmuext(MMUEXT_FLUSH_CACHE, 0,
+                  0); /* Xen refuses it in a domain without devices, which does not need it */
 }
 
 void xen_pv_halt(void)
@@ -209,5 +212,5 @@ const struct pv_cpu_ops xen_pv_cpu_ops = {
     .syscall_init = xen_pv_syscall_init,
     .iret = xen_pv_iret,
     .sysret = xen_pv_sysret,
-    .swapgs = xen_nop, /* Xen exchanges the bases whenever user mode is entered or left */
+    .swapgs = xen_nop, /* Xen exchanges the bases when user mode is entered or left */
 };

@@ -1,7 +1,25 @@
 /*
- * Entry and exit of a Xen PV guest's kernel. Xen has pushed what the CPU would, then r11 and rcx
- * (xen/arch-x86/xen-x86_64.h), has exchanged %gs and masked events. The way back is a hypercall with a
- * frame of its own (struct iret_context), since iret at CPL 3 could not return to a CS of RPL 0.
+ * Entry and exit of a Xen PV guest's kernel.
+ *
+ * Entry. Xen leaves this on the stack (create_bounce_frame in Xen's entry.S; xen/arch-x86/xen-x86_64.h). If user mode
+ * was interrupted it has also exchanged the %gs bases and switched to the kernel's root page table. It has masked
+ * events if the trap table or the callback asks for it. It aligned the stack pointer to 16 bytes before the first push.
+ *
+ *	ss
+ *	rsp
+ *	rflags		IF is made from the event mask: set if events were enabled
+ *	cs		RPL 0 if kernel mode was interrupted; bits 32 to 39 are the old event mask
+ *	rip
+ *	error code	exceptions that have one only
+ *	r11
+ *	rcx		<- rsp
+ *
+ * r11 and rcx are there because Xen enters the guest by sysret, which needs these registers.
+ *
+ * Exit. The kernel runs at CPL 3, where iretq can neither enter user mode with its own page tables nor clear the
+ * event mask in the same step. The hypercall iret does all of it: it takes a frame from the stack (struct
+ * iret_context), makes the event mask from IF of rflags, exchanges the %gs bases and the root if cs has RPL 3, and
+ * returns there.
  */
 #include "pv/entry/trap_frame.inc"
 #include <xen/xen.h>
@@ -9,9 +27,12 @@
 #define XENVER_version 0			/* xen/version.h has C in it */
 
 /*
- * At a stub's call (pv/entry/vector_stubs.S), which has pushed its address below rcx and r11: completes the frame, that
- * address being its vector. Whether Xen pushed an error code, the stack pointer tells, which it aligned to 16 bytes
- * before, as the CPU does.
+ * Make a struct trap_frame. The call in the vector's stub (pv/entry/vector_stubs.S) has pushed the address after it,
+ * which stands for the vector; it is at the top of the stack, then rcx and r11.
+ *
+ * Xen aligned the stack before it pushed 7 words, or 8 with an error code; with the stub's address these are 8 or 9. So
+ * bit 3 of the stack pointer is set if there is an error code. Without one, store 0 where r11 was and move the stub's
+ * address to where rcx was; with one, move the stub's address to where r11 was and drop the word of rcx.
  */
 	.macro	begin_frame
 	movq	8(%rsp), %rcx
@@ -19,20 +40,23 @@
 	testb	$8, %spl
 	jnz	1f
 	movq	$0, 16(%rsp)
-	popq	(%rsp)				/* to where rcx was */
+	popq	(%rsp)
 	jmp	2f
-1:	popq	8(%rsp)				/* to where r11 was */
+1:	popq	8(%rsp)
 	addq	$8, %rsp
 2:	save_regs
 	.endm
 
-#define IRET_CS 16				/* in struct iret_context without its registers */
+#define IRET_CS 16				/* from the flags word on, see below */
 #define IRET_SS 40
 
 /*
- * %rbx = frame. Where it leads to, Xen sees by its cs. The error code becomes the flags: none. A frame of user mode
- * with a null ss is not for Xen: user mode cannot have one. As an iretq of the kernel's would, it ends in #GP with
- * error code 0, here by a read of an address that is not canonical, and no register changes.
+ * Return to the frame at %rbx, of kernel or user mode. struct iret_context begins with rax, r11 and rcx, which the iret
+ * entry of the hypercall page pushes; then comes a flags word, at which the stack pointer is here, in the place of the
+ * error code: 0. Then come rip, cs, rflags, rsp and ss.
+ *
+ * A frame of user mode with a null ss must fail as iretq fails natively: #GP with error code 0, at the instruction that
+ * returns, with all registers unchanged. Xen would accept it, so read an address that is not canonical instead.
  */
 	.macro	return_to_frame
 	restore_regs
@@ -51,8 +75,8 @@
 	.globl	xen_pv_entry_start, xen_pv_entry_end, xen_pv_exception, xen_pv_exception_isolated
 
 /*
- * #DB shares no code with the others: a breakpoint on what it would share would raise it again, without end,
- * before its handler can take the breakpoint away.
+ * #DB has code of its own. With shared code, a hardware breakpoint there would raise #DB again on the way to the
+ * handler that could remove it, without end.
  */
 xen_pv_exception_isolated:
 	begin_frame
@@ -61,7 +85,7 @@ xen_pv_exception_isolated:
 
 xen_pv_entry_start:
 
-/* Between r11 and rip lie the selectors that could not be loaded: ds, es, fs, gs. */
+/* The failsafe callback's frame has four words more between r11 and rip: ds, es, fs and gs as they were. Drop them. */
 	.globl	xen_pv_failsafe_stub
 xen_pv_failsafe_stub:
 	popq	%rcx
@@ -84,8 +108,9 @@ xen_pv_iret:
 	jmp	frame_return
 
 /*
- * Not with VGCF_in_syscall, by which Xen would return by sysret: user mode would find Xen's own selectors in cs and
- * ss, and in rcx and r11 what the hypercall left there, an address of the kernel's, whenever an event is pending.
+ * Return from a system call. Do not set VGCF_in_syscall in the flags word, by which Xen would return by sysret: user
+ * mode would get Xen's own selectors in cs and ss, and, whenever an event is pending, in rcx and r11 what the hypercall
+ * left there, among it an address of the kernel.
  */
 	.globl	xen_pv_sysret
 xen_pv_sysret:
@@ -98,8 +123,9 @@ xen_pv_sysret:
 xen_pv_entry_end:
 
 /*
- * Any hypercall that does little: Xen makes the upcall on the way back from it. Keeps every register, since it
- * is called from the midst of C code (templates.S).
+ * Enter Xen by a hypercall that does nothing else, so that Xen calls the event callback on the way back if an event is
+ * pending. Keep every register: patched sites (templates.S) call this from the middle of C code, without the compiler's
+ * knowledge.
  */
 	.globl	xen_pv_force_upcall
 xen_pv_force_upcall:

@@ -1,13 +1,14 @@
 /*
- * Which machine frames a Xen PV guest owns (xen/memory.h). Xen takes a frame only when nothing maps
- * it any more, so the direct map unmaps it first and maps it again last. The P2M itself is
- * the list of frames that Xen reads or fills in.
+ * Which machine frames a Xen PV guest has (xen/memory.h): the balloon, and exchange for contiguous
+ * ones. Xen takes a frame back only if nothing maps it, so the direct map's entry is cleared first,
+ * and set last when a frame arrives. The P2M itself serves as the list of frames that Xen reads or
+ * fills in.
  */
 #include "pv/xen/hypercall.h"
 #include "pv/xen/pv/mmu.h"
 #include "pv/xen/xen.h"
 
-static void set_direct_run(pfn_t first, u64 count, u64 prot)
+static void set_direct_range(pfn_t first, u64 count, u64 prot)
 {
     xen_pv_lazy_enter();
     for (; count; count--, first.n++)
@@ -17,33 +18,37 @@ static void set_direct_run(pfn_t first, u64 count, u64 prot)
 }
 
 /*
- * Unmap frames that Xen is about to take. Every vCPU may have their translations in its TLB, and
- * Xen flushes them only before it gives the machine frames to another domain: until then a vCPU
- * would read and write the old machine frame by the address of the new one. Xen flushes by itself,
- * so the caller may hold a spinlock for which another vCPU waits.
+ * Unmap frames that Xen is about to take, and flush the TLBs of all vCPUs. Xen itself flushes only
+ * before it gives the machine frames to another domain; until then a vCPU with a stale translation
+ * would read and write the old machine frame by the address of the new one. The flush is done by
+ * Xen and needs no answer of the other vCPUs, so the caller may hold a spinlock that they wait for.
  */
-static void unmap_direct_run(pfn_t first, u64 count)
+static void unmap_direct_range(pfn_t first, u64 count)
 {
-    set_direct_run(first, count, 0);
+    set_direct_range(first, count, 0);
     if (xen_pv_mmuext(MMUEXT_TLB_FLUSH_ALL, 0, 0))
         pv_panic("xen-pv", "Xen refuses to flush all TLBs");
 }
 
-static u64 give(pfn_t first, u64 count)
+/* Return how many frames Xen took; the others are mapped again. */
+static u64 balloon_out(pfn_t first, u64 count)
 {
     u64 *const mfns = &xen_pv_p2m[first.n];
     u64 done;
 
-    unmap_direct_run(first, count);
+    unmap_direct_range(first, count);
     done = xen_memory_reservation(XENMEM_decrease_reservation, mfns, count);
-    set_direct_run(PFN(first.n + done), count - done, DIRECT_RW);
+    set_direct_range(PFN(first.n + done), count - done, DIRECT_RW);
     for (u64 i = 0; i < done; i++)
         mfns[i] = INVALID_P2M_ENTRY;
     return done;
 }
 
-/* Xen takes our numbers, for its own table (M2P), and puts machine frames in their place. */
-static u64 take(pfn_t first, u64 count)
+/*
+ * Return how many frames Xen gave. populate_physmap reads pfns from the list, for the M2P, and
+ * replaces each by the mfn of a new machine frame.
+ */
+static u64 balloon_in(pfn_t first, u64 count)
 {
     u64 *const mfns = &xen_pv_p2m[first.n];
     u64 done;
@@ -53,20 +58,21 @@ static u64 take(pfn_t first, u64 count)
     done = xen_memory_reservation(XENMEM_populate_physmap, mfns, count);
     for (u64 i = done; i < count; i++)
         mfns[i] = INVALID_P2M_ENTRY;
-    set_direct_run(first, done, DIRECT_RW);
+    set_direct_range(first, done, DIRECT_RW);
     return done;
 }
 
 s64 xen_pv_balloon_adjust(pfn_t first, u64 count, bool away)
 {
-    return (s64)(away ? give(first, count) : take(first, count));
+    return (s64)(away ? balloon_out(first, count) : balloon_in(first, count));
 }
 
-/* XENMEM_exchange gives the old frames away and gets one run of new ones, or changes nothing. */
+/* XENMEM_exchange gives the old frames back and gets contiguous new ones, or changes nothing. */
 int xen_pv_make_contiguous(pfn_t first, u32 order, u32 address_bits)
 {
     const u64 count = 1ull << order;
-    u64 *const mfns = &xen_pv_p2m[first.n], run = first.n;
+    u64 *const mfns = &xen_pv_p2m[first.n];
+    u64 new_mfn = first.n; /* in: the pfn, for the M2P; out: the first of the new frames */
     struct xen_memory_exchange e = {
         .in = {.nr_extents = count, .domid = DOMID_SELF},
         .out = {.nr_extents = 1,
@@ -76,12 +82,12 @@ int xen_pv_make_contiguous(pfn_t first, u32 order, u32 address_bits)
     };
     long error;
 
-    unmap_direct_run(first, count);
+    unmap_direct_range(first, count);
     set_xen_guest_handle_raw(e.in.extent_start, mfns);
-    set_xen_guest_handle_raw(e.out.extent_start, (u64 *)&run);
+    set_xen_guest_handle_raw(e.out.extent_start, &new_mfn);
     error = xen_memory_op(XENMEM_exchange, &e);
     for (u64 i = 0; i < count && !error; i++)
-        mfns[i] = run + i;
-    set_direct_run(first, count, DIRECT_RW);
+        mfns[i] = new_mfn + i;
+    set_direct_range(first, count, DIRECT_RW);
     return error ? -ENOMEM : 0;
 }

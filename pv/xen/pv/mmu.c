@@ -1,41 +1,96 @@
 /*
- * Page-table entries of a Xen PV guest (pv/ops/mmu.def). Page tables hold machine frames and are
- * read-only to the guest; Xen checks every change (xen/xen.h, mmu_update) and counts for each
- * frame in what way it is used: writable data, or a page table of a level, never both. Changes go
- * through one queue, so that lazy mode is nothing but not draining it. Next: tables.c.
+ * Page tables of a Xen PV guest: translation of entries, changes of entries, TLB flushes.
+ *
+ * Two numbers for a frame. Xen hands out whatever machine memory is free, so a guest's memory is
+ * scattered over the machine. The guest wants to count its memory from 0 without gaps, and the
+ * hardware, which walks a PV guest's page tables directly, wants machine addresses. So a frame has
+ * two numbers:
+ *
+ *   pfn   the guest's: 0 to nr_pages - 1. The kernel thinks in pfns.
+ *   mfn   the machine's. Page tables, CR3 and Xen's hypercalls contain mfns.
+ *
+ * Two tables lead from one to the other. The P2M (xen_pv_p2m) is an array in the guest's memory
+ * that Xen's domain builder filled; the guest keeps it up to date. The M2P
+ * (machine_to_phys_mapping) is one array for the whole machine, which Xen keeps up to date and
+ * every guest may read. A frame is ours if the two agree: P2M[M2P[mfn]] == mfn. The M2P alone
+ * proves nothing, since entries of frames that belong to other domains hold pfns of theirs.
+ *
+ * An entry, from the kernel's value to what the hardware walks, for a kernel page with pfn 0x1234:
+ *
+ *             NX   52    mfn or pfn        flags
+ *   value     1    0     0x00000 01234     P RW A D              what mm/ passes to make_pte
+ *                           |
+ *                          P2M[0x1234] = 0x7abcd
+ *                           v
+ *   make_pte  1    0     0x00000 7abcd     P RW A D              what mmu_update is given
+ *   in the    1    1     0x00000 7abcd     P RW A D U            what Xen stores
+ *   table          PTE_GUEST_KERNEL        PTE_USER
+ *                           |
+ *                          M2P[0x7abcd] = 0x1234
+ *                           v
+ *   pte_val   1    0     0x00000 01234     P RW A D              what the kernel reads back
+ *
+ * The kernel and its processes both run at CPL 3. Xen sets PTE_USER in every entry, since otherwise
+ * not even the kernel could use the page, and keeps user mode away from kernel pages by giving user
+ * mode another root, without the kernel's half. So PTE_USER does not tell the two kinds apart; the
+ * kernel marks its user pages by a bit that hardware and Xen ignore (PTE_GUEST_USER).
+ *
+ * Why tables are read-only. A guest that could write any mfn into a table could map any memory of
+ * the machine. Therefore Xen checks each change, and a guest's mapping of its own tables must not
+ * be writable. Xen enforces this by a type for each frame (PGT_* in Xen's source): writable data, a
+ * page table of level 1, 2, 3 or 4, or a page of descriptors. A type count is the number of uses
+ * of this type: writable mappings of data, or references from tables one level up. The
+ * type can change only while the count is 0. So before a frame becomes a table, the last writable
+ * mapping of it has to go, which is the one in the direct map (announce_table, tables.c).
+ *
+ * When a frame becomes a table, Xen validates all of its 512 entries, and recursively the tables
+ * below. The frame returns to no type when its last reference goes, and the next use validates it
+ * again. Pinning adds one reference that stays: a pinned root remains validated while no CPU has it
+ * in CR3. It also is the cheap way to build an address space: fill the tables by plain stores while
+ * Xen does not know them as tables, then make them read-only and pin the root, and one hypercall
+ * validates the whole tree.
+ *
+ * Later changes are requests of mmu_update: (machine address of the entry, new value). A hypercall
+ * costs far more than a request, so requests are queued, and one mmu_update passes up to a page of
+ * them. (Linux batches by the multicall hypercall, because it mixes different hypercalls in one
+ * batch; here the queue holds only this kind, and mmu_update takes an array by itself.) Outside of
+ * a lazy section every change is submitted at once. Between lazy_enter and lazy_leave it may stay
+ * in the queue until lazy_leave, until the queue is full, or until an op has to see its effect. TLB
+ * flushes queue in the same way, after the updates.
+ *
+ * References: xen/xen.h (mmu_update, mmuext_op), xen/arch/x86/mm.c in Xen's source. Next: tables.c
+ * (whole tables and roots), then memory.c (giving frames back).
  */
 #include "pv/ex_table.h"
 #include "pv/xen/hypercall.h"
 #include "pv/xen/pv/mmu.h"
 #include "pv/xen/xen.h"
 
-/* Ours, among the bits that the hardware ignores: Xen sets PTE_USER in every entry. */
-#define RAW_USER (1ull << 10)
-/* Xen's, in entries of kernel pages. */
-#define RAW_XEN (1ull << 52)
+/* Our mark of a user page; Xen leaves the bit to guests (its _PAGE_AVAIL1). */
+#define PTE_GUEST_USER (1ull << 10)
+/* Xen's mark of a kernel page, in entries of level 1 (its _PAGE_GUEST_KERNEL). */
+#define PTE_GUEST_KERNEL (1ull << 52)
 
-/* One page of requests does for the largest run of entries, that of a whole table. */
-#define QUEUE_MAX 512
+#define QUEUE_MAX PT_ENTRIES /* one hypercall for all entries of a table */
 
-/* Written: at boot; an entry of the P2M by the owner of its frame (balloon, make_contiguous). */
+/* Written: at boot; later single entries of the P2M, by the owner of the frame (memory.c). */
 u64 *xen_pv_p2m;
 u64 xen_pv_nr_pages;
-static u64 max_mfn;
+static u64 max_mfn; /* the highest that has RAM */
 
-/* What drain is to flush: nothing, one page, or all. */
+/* The TLB flush that a batch ends with: one of these, or the address of one page. */
 #define FLUSH_NONE 0ull
 #define FLUSH_ALL  1ull
 
-/* What each CPU has not yet told Xen. Per CPU: the ops that queue are called where no other thread
- * can run. */
+/* Changes not yet submitted to Xen. Per CPU: callers of these ops cannot be preempted. */
 static struct batch {
     struct mmu_update queue[QUEUE_MAX];
     u32 queued;
-    u32 lazy_depth;
+    u32 lazy_depth; /* lazy sections are nested as deep as this */
     u64 flush;
 } batches[PV_CPUS_MAX];
 
-static struct batch *mine(void)
+static struct batch *this_batch(void)
 {
     return &batches[pv_this_cpu()];
 }
@@ -46,8 +101,8 @@ void xen_pv_mmu_init(const struct boot_info *info, struct pv_mmu_traits *traits)
     max_mfn = (u64)xen_memory_op(XENMEM_maximum_ram_page, NULL);
     xen_pv_tables_init(&info->xen_pv);
     *traits = (struct pv_mmu_traits){
-        .leaf_levels = 1 << 1, /* no PSE for PV guests */
-        .root_pages = 2,       /* the second is user mode's */
+        .leaf_levels = 1 << 1, /* Xen offers no large pages to PV guests */
+        .root_pages = 2,       /* the kernel's root, then user mode's */
         .table_high = PFN(xen_pv_nr_pages),
     };
 }
@@ -57,7 +112,7 @@ mfn_t xen_pv_pfn_to_mfn(pfn_t pfn)
     return pfn.n < xen_pv_nr_pages ? MFN(xen_pv_p2m[pfn.n]) : MFN_INVALID;
 }
 
-/* Xen maps its table only where the machine has RAM in the same GiB: a read elsewhere faults. */
+/* Return INVALID_P2M_ENTRY where the read faults: Xen maps the M2P only for regions with RAM. */
 static u64 read_m2p(u64 mfn)
 {
     u64 pfn = INVALID_P2M_ENTRY;
@@ -69,7 +124,6 @@ static u64 read_m2p(u64 mfn)
     return pfn;
 }
 
-/* A frame is ours if Xen's table and our own agree on it. */
 pfn_t xen_pv_mfn_to_pfn(mfn_t mfn)
 {
     u64 pfn;
@@ -80,7 +134,12 @@ pfn_t xen_pv_mfn_to_pfn(mfn_t mfn)
     return pfn < xen_pv_nr_pages && xen_pv_p2m[pfn] == mfn.n ? PFN(pfn) : PFN_INVALID;
 }
 
-static u64 to_raw(u64 value)
+/*
+ * Return the entry that Xen is to store for a value, or 0 if the value is not present or its pfn
+ * has no memory. PTE_GLOBAL is dropped, because Xen rules over global pages (it sets the bit in
+ * user pages, which stay in the TLB across system calls).
+ */
+static u64 value_to_raw(u64 value)
 {
     mfn_t mfn;
 
@@ -88,21 +147,25 @@ static u64 to_raw(u64 value)
         return 0;
     value &= ~PTE_GLOBAL;
     if (value & PTE_USER)
-        value |= RAW_USER;
+        value |= PTE_GUEST_USER;
     if (value & PTE_FOREIGN)
         return value;
     mfn = xen_pv_pfn_to_mfn(value_pfn(value));
     return mfn.n == INVALID_P2M_ENTRY ? 0 : mfn.n << PAGE_SHIFT | (value & PTE_FLAGS_MASK);
 }
 
-static u64 to_value(u64 raw)
+/*
+ * Return the value of an entry as it is in a table. A frame that is not ours keeps its mfn, and
+ * PTE_FOREIGN says so.
+ */
+static u64 raw_to_value(u64 raw)
 {
-    u64 flags = raw & PTE_FLAGS_MASK & ~(RAW_USER | RAW_XEN | PTE_USER);
+    u64 flags = raw & PTE_FLAGS_MASK & ~(PTE_GUEST_USER | PTE_GUEST_KERNEL | PTE_USER);
     pfn_t pfn;
 
     if (!(raw & PTE_PRESENT))
         return raw;
-    if (raw & RAW_USER)
+    if (raw & PTE_GUEST_USER)
         flags |= PTE_USER;
     pfn = raw & PTE_FOREIGN ? PFN_INVALID : xen_pv_mfn_to_pfn(MFN(value_pfn(raw).n));
     if (pfn.n == INVALID_P2M_ENTRY)
@@ -112,18 +175,48 @@ static u64 to_value(u64 raw)
 
 pte_t xen_pv_make_pte(u64 value)
 {
-    return (pte_t){to_raw(value)};
+    return (pte_t){value_to_raw(value)};
 }
 
-/* Above level 1 there are no leaves. */
+/* An entry of level 2 to 4. A leaf there becomes 0: a PV guest has no large pages. */
+static u64 upper_value_to_raw(u64 value)
+{
+    return value & PTE_PSE ? 0 : value_to_raw(value);
+}
+
 pmd_t xen_pv_make_pmd(u64 value)
 {
-    return (pmd_t){value & PTE_PSE ? 0 : to_raw(value)};
+    return (pmd_t){upper_value_to_raw(value)};
+}
+
+pud_t xen_pv_make_pud(u64 value)
+{
+    return (pud_t){upper_value_to_raw(value)};
+}
+
+pgd_t xen_pv_make_pgd(u64 value)
+{
+    return (pgd_t){upper_value_to_raw(value)};
 }
 
 u64 xen_pv_pte_val(pte_t entry)
 {
-    return to_value(entry.raw);
+    return raw_to_value(entry.raw);
+}
+
+u64 xen_pv_pmd_val(pmd_t entry)
+{
+    return raw_to_value(entry.raw);
+}
+
+u64 xen_pv_pud_val(pud_t entry)
+{
+    return raw_to_value(entry.raw);
+}
+
+u64 xen_pv_pgd_val(pgd_t entry)
+{
+    return raw_to_value(entry.raw);
 }
 
 static void drain_updates(struct batch *b)
@@ -158,7 +251,7 @@ void xen_pv_refused(const char *op, u64 frame)
 
 void xen_pv_lazy_flush(void)
 {
-    struct batch *const b = mine();
+    struct batch *const b = this_batch();
     const u64 flush = b->flush;
 
     drain_updates(b);
@@ -171,20 +264,23 @@ void xen_pv_lazy_flush(void)
 
 void xen_pv_lazy_enter(void)
 {
-    mine()->lazy_depth++;
+    this_batch()->lazy_depth++;
 }
 
 void xen_pv_lazy_leave(void)
 {
-    if (!--mine()->lazy_depth)
+    if (!--this_batch()->lazy_depth)
         xen_pv_lazy_flush();
 }
 
-/* command: how mmu_update is to take it, MMU_NORMAL_PT_UPDATE or another. */
-static void push(const void *slot, u64 command, u64 raw)
+/*
+ * Queue one request, or submit it at once outside of a lazy section. command is in the low bits of
+ * the address: MMU_NORMAL_PT_UPDATE, or MMU_PT_UPDATE_PRESERVE_AD, which keeps accessed and dirty.
+ */
+static void queue_update(const void *slot, u64 command, u64 raw)
 {
     const u64 address = xen_pv_p2m[va_to_pfn(slot).n] << PAGE_SHIFT | (u64)slot % PAGE_SIZE;
-    struct batch *const b = mine();
+    struct batch *const b = this_batch();
 
     b->queue[b->queued++] = (struct mmu_update){address | command, raw};
     if (b->queued == QUEUE_MAX)
@@ -195,26 +291,38 @@ static void push(const void *slot, u64 command, u64 raw)
 
 void xen_pv_set_pte(pte_t *slot, pte_t entry)
 {
-    push(slot, MMU_NORMAL_PT_UPDATE, entry.raw);
+    queue_update(slot, MMU_NORMAL_PT_UPDATE, entry.raw);
 }
 
-/* User mode runs on the root in the frame behind, which has the same lower half. */
+void xen_pv_set_pmd(pmd_t *slot, pmd_t entry)
+{
+    queue_update(slot, MMU_NORMAL_PT_UPDATE, entry.raw);
+}
+
+void xen_pv_set_pud(pud_t *slot, pud_t entry)
+{
+    queue_update(slot, MMU_NORMAL_PT_UPDATE, entry.raw);
+}
+
+/* User mode has a root of its own, in the frame after the kernel's, with the same lower half. */
 void xen_pv_set_pgd(pgd_t *slot, pgd_t entry)
 {
     xen_pv_lazy_enter();
-    push(slot, MMU_NORMAL_PT_UPDATE, entry.raw);
+    queue_update(slot, MMU_NORMAL_PT_UPDATE, entry.raw);
     if ((u64)slot % PAGE_SIZE < PT_USER_SLOTS * sizeof(*slot))
-        push(slot + PT_ENTRIES, MMU_NORMAL_PT_UPDATE, entry.raw);
+        queue_update(slot + PT_ENTRIES, MMU_NORMAL_PT_UPDATE, entry.raw);
     xen_pv_lazy_leave();
 }
 
-/* One of a run: 0 only for what is not to be present. */
-static pte_t run_entry(u64 value)
+/*
+ * Return the entry for a value that must not lose its frame; a value that is not present gives 0.
+ */
+static pte_t make_leaf(u64 value)
 {
     const pte_t entry = xen_pv_make_pte(value);
 
     if (!entry.raw && value & PTE_PRESENT)
-        pv_panic("set_ptes", "frame %llx has no machine frame",
+        pv_panic("set_ptes", "pfn %llx has no machine frame",
                  (unsigned long long)value_pfn(value).n);
     return entry;
 }
@@ -223,14 +331,14 @@ void xen_pv_set_ptes(pte_t *slot, u64 value, u32 count)
 {
     xen_pv_lazy_enter();
     for (; count; count--, value += PAGE_SIZE)
-        xen_pv_set_pte(slot++, run_entry(value));
+        xen_pv_set_pte(slot++, make_leaf(value));
     xen_pv_lazy_leave();
 }
 
 void xen_pv_init_ptes(pte_t *slot, u64 value, u32 count)
 {
     for (; count; count--, value += PAGE_SIZE)
-        *slot++ = run_entry(value);
+        *slot++ = make_leaf(value);
 }
 
 void xen_pv_clear_ptes(pte_t *slot, u32 count)
@@ -239,8 +347,10 @@ void xen_pv_clear_ptes(pte_t *slot, u32 count)
 }
 
 /*
- * Twice: the first update leaves exactly the accessed and dirty bits, as they were when the entry
- * became absent, the second clears them too.
+ * mmu_update does not return the old entry, and a plain read before it would miss an accessed or
+ * dirty bit that the hardware sets in between. So clear in two steps: the first makes the entry not
+ * present but keeps these two bits, which the hardware then no longer changes; the second clears
+ * them.
  */
 pte_t xen_pv_ptep_get_and_clear(pte_t *slot)
 {
@@ -248,10 +358,10 @@ pte_t xen_pv_ptep_get_and_clear(pte_t *slot)
 
     xen_pv_lazy_flush();
     old.raw = READ_ONCE(slot->raw);
-    push(slot, MMU_PT_UPDATE_PRESERVE_AD, 0);
+    queue_update(slot, MMU_PT_UPDATE_PRESERVE_AD, 0);
     xen_pv_lazy_flush();
     old.raw |= READ_ONCE(slot->raw) & (PTE_ACCESSED | PTE_DIRTY);
-    push(slot, MMU_NORMAL_PT_UPDATE, 0);
+    queue_update(slot, MMU_NORMAL_PT_UPDATE, 0);
     xen_pv_lazy_flush();
     return old;
 }
@@ -264,13 +374,16 @@ pte_t xen_pv_ptep_modify_prot_start(pte_t *slot)
 void xen_pv_ptep_modify_prot_commit(pte_t *slot, pte_t old, pte_t changed)
 {
     (void)old;
-    push(slot, MMU_PT_UPDATE_PRESERVE_AD, changed.raw);
+    queue_update(slot, MMU_PT_UPDATE_PRESERVE_AD, changed.raw);
 }
 
-/* Two pages or more are one flush of all: a hypercall costs more than a few walks. */
-static void flush(u64 what)
+/*
+ * Add a flush to the batch: FLUSH_ALL or a page's address. Two different pages become FLUSH_ALL,
+ * because a second hypercall costs more than refilling the TLB.
+ */
+static void queue_flush(u64 what)
 {
-    struct batch *const b = mine();
+    struct batch *const b = this_batch();
 
     b->flush = b->flush == FLUSH_NONE || b->flush == what ? what : FLUSH_ALL;
     if (!b->lazy_depth)
@@ -280,12 +393,12 @@ static void flush(u64 what)
 void xen_pv_flush_tlb_one(u64 va)
 {
     va = ALIGN_DOWN(va, PAGE_SIZE);
-    flush(va ? va : FLUSH_ALL);
+    queue_flush(va ? va : FLUSH_ALL); /* 0 is FLUSH_NONE */
 }
 
 void xen_pv_flush_tlb_kernel(void)
 {
-    flush(FLUSH_ALL);
+    queue_flush(FLUSH_ALL);
 }
 
 int xen_pv_flush_tlb_others(u64 cpus, u64 va)
@@ -304,7 +417,7 @@ int xen_pv_flush_tlb_others(u64 cpus, u64 va)
 
 u32 xen_pv_context_switch_start(void)
 {
-    struct batch *const b = mine();
+    struct batch *const b = this_batch();
     const u32 depth = b->lazy_depth;
 
     xen_pv_lazy_flush();
@@ -314,13 +427,11 @@ u32 xen_pv_context_switch_start(void)
 
 void xen_pv_context_switch_end(u32 depth)
 {
-    mine()->lazy_depth = depth;
+    this_batch()->lazy_depth = depth;
 }
 
-/*
- * By the C ABI an entry is one u64 at every level, so one function does for several. The kernel
- * runs at CPL 3: user pages are its own pages.
- */
+/* user_access: the kernel runs at CPL 3, so that SMAP does not apply to it and it reaches user
+ * pages. */
 const struct pv_mmu_ops xen_pv_mmu_ops = {
     .mmu_init = xen_pv_mmu_init,
     .early_map = xen_pv_early_map,
@@ -330,14 +441,14 @@ const struct pv_mmu_ops xen_pv_mmu_ops = {
     .make_pte = xen_pv_make_pte,
     .pte_val = xen_pv_pte_val,
     .make_pmd = xen_pv_make_pmd,
-    .pmd_val = (void *)xen_pv_pte_val,
-    .make_pud = (void *)xen_pv_make_pmd,
-    .pud_val = (void *)xen_pv_pte_val,
-    .make_pgd = (void *)xen_pv_make_pmd,
-    .pgd_val = (void *)xen_pv_pte_val,
+    .pmd_val = xen_pv_pmd_val,
+    .make_pud = xen_pv_make_pud,
+    .pud_val = xen_pv_pud_val,
+    .make_pgd = xen_pv_make_pgd,
+    .pgd_val = xen_pv_pgd_val,
     .set_pte = xen_pv_set_pte,
-    .set_pmd = (void *)xen_pv_set_pte,
-    .set_pud = (void *)xen_pv_set_pte,
+    .set_pmd = xen_pv_set_pmd,
+    .set_pud = xen_pv_set_pud,
     .set_pgd = xen_pv_set_pgd,
     .set_ptes = xen_pv_set_ptes,
     .init_ptes = xen_pv_init_ptes,

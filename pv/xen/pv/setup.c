@@ -1,8 +1,8 @@
 /*
- * The Xen PV backend: the kernel runs at CPL 3, page tables hold machine frames, and all that is
- * privileged is asked of Xen.
+ * The Xen PV backend. The kernel runs at CPL 3, page tables hold machine frames, and every
+ * privileged operation is a hypercall or an access to memory that Xen shares. This file has its
+ * probe, its early initialisation and its table.
  */
-#include "boot/layout.h"
 #include "lib/string.h"
 #include "pv/xen/hypercall.h"
 #include "pv/xen/xen.h"
@@ -13,59 +13,50 @@ enum {
     CPUID_NX = 1 << 20, /* edx */
 };
 
-/* A leaf: data, in a frame that is not ours. */
-#define PTE_DATA (PTE_PRESENT | PTE_WRITE | PTE_ACCESSED | PTE_DIRTY | PTE_FOREIGN | PTE_NX)
-
-__noinline void *xen_pv_direct(const void *va)
-{
-    return (void *)((u64)va < VIRT_BASE ? (u64)va : (u64)va - VIRT_BASE + DIRECT_MAP);
-}
-
-u64 xen_pv_image_mfn(const void *va)
-{
-    return xen_pv_p2m[va_to_pfn(xen_pv_direct(va)).n];
-}
+/* A writable leaf for a frame that is not ours, so that the entry holds its mfn. */
+#define PTE_FOREIGN_DATA (PTE_PRESENT | PTE_WRITE | PTE_ACCESSED | PTE_DIRTY | PTE_FOREIGN | PTE_NX)
 
 static const char *xen_pv_probe(enum boot_protocol protocol)
 {
     return protocol == BOOT_XEN_PV ? NULL : "not entered by Xen's PV entry";
 }
 
-static struct start_info *start; /* Written: early; later by suspend, on the only CPU that is up */
+static struct start_info
+    *start_info; /* Written: early; later by suspend, on the only CPU that is up */
 
-/* The builder's own mapping of it goes with the builder's tables. */
 void xen_pv_move_start_info(void)
 {
-    start = xen_pv_direct(start);
+    start_info = xen_pv_direct_va(start_info);
 }
 
 static bool xen_pv_map_shared_info(void)
 {
-    return !xen_update_va_mapping((u64)xen_shared_info_page, start->shared_info | PTE_DATA,
-                                  UVMF_INVLPG);
+    return !xen_update_va_mapping((u64)xen_shared_info_page,
+                                  start_info->shared_info | PTE_FOREIGN_DATA, UVMF_INVLPG);
 }
 
 /*
- * A toolstack finds the domain's frames by the P2M, and that by the shared page; the frames of the
- * store's and the console's ring are to be the guest's own numbers, since machine frames will
- * change (xen/xen.h, struct start_info; xen/arch-x86/xen.h, struct arch_shared_info).
+ * Write down what a toolstack needs: the P2M, by which it finds the domain's frames and which
+ * shared_info points to; and, in pfns instead of mfns, which will change, the frames of the rings
+ * of xenstore and console (xen/xen.h, struct start_info; xen/arch-x86/xen.h, struct
+ * arch_shared_info).
  */
 static u64 xen_pv_prepare_suspend(void)
 {
     struct arch_shared_info *arch = &xen_shared_info->arch;
 
-    start->store_mfn = machine_to_phys_mapping[start->store_mfn];
-    start->console.domU.mfn = machine_to_phys_mapping[start->console.domU.mfn];
+    start_info->store_mfn = machine_to_phys_mapping[start_info->store_mfn];
+    start_info->console.domU.mfn = machine_to_phys_mapping[start_info->console.domU.mfn];
     arch->max_pfn = xen_pv_nr_pages;
     arch->p2m_generation = 0;
     arch->p2m_vaddr = (u64)xen_pv_p2m;
     arch->p2m_cr3 = xen_pfn_to_cr3(xen_pv_p2m[xen_pv_kernel_root.n]);
-    return xen_pv_image_mfn(start);
+    return xen_pv_virt_to_mfn(start_info);
 }
 
 static const struct xen_variant pv_variant = {
     .name = "PV",
-    .virt_to_gfn = xen_pv_image_mfn,
+    .virt_to_gfn = xen_pv_virt_to_mfn,
     .map_shared_info = xen_pv_map_shared_info,
     .prepare_suspend = xen_pv_prepare_suspend,
     .set_event_callback = xen_pv_set_event_callback,
@@ -73,7 +64,7 @@ static const struct xen_variant pv_variant = {
     .send_nmi = xen_pv_send_nmi,
 };
 
-/* Xen fills the hypercall page before it enters, so that hypercalls work from the start. */
+/* Hypercalls work before early_init: Xen has filled the hypercall page before the entry. */
 static __noreturn void xen_pv_raw_end(u8 status)
 {
     (void)status;
@@ -90,18 +81,18 @@ static bool has_nx(void)
     return r.edx & CPUID_NX;
 }
 
-/* The shared page is to be mapped. Interrupts start disabled, as everywhere. */
+/* Map what Xen shares, and disable interrupts, in which state every backend starts the kernel. */
 const char *xen_pv_early_init(u64 loader_info)
 {
     const char *error;
 
-    start = (struct start_info *)loader_info;
+    start_info = (struct start_info *)loader_info;
     xen_variant = &pv_variant;
-    if (memcmp(start->magic, "xen-", 4))
+    if (memcmp(start_info->magic, "xen-", 4))
         return "the start_info page does not begin with \"xen-\"";
     if (!has_nx())
         return "this CPU cannot make pages non-executable (NX), which this kernel requires";
-    xen_pv_p2m = (u64 *)start->mfn_list;
+    xen_pv_p2m = (u64 *)start_info->mfn_list;
     error = xen_share_pages();
     if (error)
         return error;
@@ -111,8 +102,8 @@ const char *xen_pv_early_init(u64 loader_info)
 }
 
 /*
- * A PV guest's memory is the frames 0 to nr_pages of its own numbering; only a domU with a
- * toolstack has more to say about it.
+ * A PV guest's memory is pfn 0 to nr_pages - 1. Only the toolstack of a domU supplies a memory map
+ * in addition, and Xen returns an error without one.
  */
 const char *xen_pv_memory_map(struct boot_info *info)
 {
@@ -127,7 +118,7 @@ const struct pv_setup_ops xen_pv_setup_ops = {
     .early_init = xen_pv_early_init,
     .trap_init = xen_pv_trap_init,
     .memory_map = xen_pv_memory_map,
-    .platform_init = (void *)xen_nop,
+    .platform_init = xen_platform_init,
     .banner = xen_banner,
     .console_write = xen_console_write,
     .console_read = xen_console_read,
@@ -144,7 +135,7 @@ const struct pv_backend pv_backend_xen_pv = {
     .irq = &xen_irq_ops,
     .time = &xen_time_ops,
     .cpu = &xen_pv_cpu_ops,
-    .kernel_cs = FLAT_KERNEL_CS & ~3, /* Xen shows a kernel's frames as of CPL 0 */
+    .kernel_cs = FLAT_KERNEL_CS & ~3, /* Xen clears the RPL in frames of kernel mode */
     .kernel_ss = FLAT_KERNEL_SS,
     .mmu = &xen_pv_mmu_ops,
     .host = &xen_pv_host_ops,

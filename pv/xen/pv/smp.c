@@ -1,7 +1,6 @@
 /*
- * CPUs of a Xen PV guest (pv/ops/smp.def): a vCPU is given its whole first state by
- * VCPUOP_initialise (xen/arch-x86/xen.h, struct vcpu_guest_context), and starts with it at
- * VCPUOP_up.
+ * The first state of a Xen PV vCPU (xen/arch-x86/xen.h, struct vcpu_guest_context). pv/xen/smp.c
+ * passes it to VCPUOP_initialise.
  */
 #include "pv/x86.h"
 #include "pv/xen/hypercall.h"
@@ -9,12 +8,13 @@
 #include "pv/xen/pv/xen_pv.h"
 
 /*
- * No GDT of its own yet, and no callbacks: the flat segments are Xen's. The stack is as after a
- * call. IOPL 1 lets the kernel at ports, as xen_pv_set_iopl does.
+ * The vCPU begins in start->entry, which loads its own GDT and registers the other callbacks; until
+ * then the segments are the flat ones of Xen's part of the GDT. The stack pointer is as after a
+ * call. IOPL 1 permits port I/O, as xen_pv_set_iopl(0) does.
  */
 const void *xen_pv_initial_vcpu_context(u32 cpu, const struct pv_cpu_start *start)
 {
-    /* Guarded by: the contract of cpu_up, one call at a time. It is too large for a stack. */
+    /* Guarded by: the contract of cpu_up, one call at a time. Static because it is 5 KiB. */
     static struct vcpu_guest_context context;
     struct vcpu_guest_context *const c = &context;
 

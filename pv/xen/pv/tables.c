@@ -1,26 +1,27 @@
 /*
- * Whole page tables of a Xen PV guest. A table that Xen is to accept must not be mapped writable
- * anywhere, so announcing one means to make its entry in the direct map read-only; pinning a root
- * makes Xen check the whole tree below it at once (xen/xen.h, mmuext_op), which costs far less than
- * an mmu_update for each entry of it. Next: memory.c.
+ * Whole page tables on Xen PV: announce and release a table, pin and load a root, and replace the
+ * tables of Xen's domain builder at boot. mmu.c explains why tables are read-only and what pinning
+ * is. To announce a table is to make the direct map's entry of its frame read-only, because Xen
+ * accepts a table only if no mapping of it is writable. Next: memory.c.
  */
 #include "lib/string.h"
 #include "pv/xen/hypercall.h"
 #include "pv/xen/pv/mmu.h"
 #include "pv/xen/xen.h"
 
-/* early_map's one page, whose own frame is unused while it maps another. Written: early, on one
+/* The page at which early_map maps a frame; its own frame is unused then. Written: early, on one
  * CPU. */
-static u8 window[PAGE_SIZE] __aligned(PAGE_SIZE);
+static u8 early_window[PAGE_SIZE] __aligned(PAGE_SIZE);
 
-/* Written: early, on one CPU. What Xen's domain builder made. */
+/* What Xen's domain builder made. Written: early, on one CPU. */
 static const struct boot_xen_pv *builder;
 
 /* Written: by install_tables, on one CPU. */
 pfn_t xen_pv_kernel_root;
 static bool installed;
 
-/* Frame 0: the kernel's, with which each CPU begins. Per CPU: no other CPU looks. */
+/* Each CPU's root; pfn 0 stands for the kernel's, with which a CPU starts. Per CPU: no other CPU
+ * reads it. */
 static pfn_t current_roots[PV_CPUS_MAX];
 
 void xen_pv_tables_init(const struct boot_xen_pv *pv)
@@ -36,12 +37,12 @@ static u64 raw_entry(u64 pfn, u64 flags)
 
 void *xen_pv_early_map(pfn_t pfn)
 {
-    if (xen_update_va_mapping((u64)window, raw_entry(pfn.n, DIRECT_RW), UVMF_INVLPG))
+    if (xen_update_va_mapping((u64)early_window, raw_entry(pfn.n, DIRECT_RW), UVMF_INVLPG))
         xen_pv_refused("early_map", pfn.n);
-    return window;
+    return early_window;
 }
 
-/* Before mm/'s tables are there, until the next early_map. */
+/* Return where a table is mapped: until the next early_map, before mm/'s own tables are in use. */
 static pte_t *table_va(pfn_t table)
 {
     return installed ? pfn_to_va(table) : xen_pv_early_map(table);
@@ -52,8 +53,8 @@ static pfn_t table_below(pte_t entry)
     return PFN(machine_to_phys_mapping[value_pfn(entry.raw).n]);
 }
 
-/* The entry of level 1 that maps va, in the tree of this root. */
-static pte_t *leaf_of(pfn_t root, u64 va)
+/* Return the level-1 entry that maps va, in the tree of this root. */
+static pte_t *leaf_slot(pfn_t root, u64 va)
 {
     pfn_t table = root;
 
@@ -71,14 +72,14 @@ static pte_t *leaf_of(pfn_t root, u64 va)
 
 void xen_pv_set_direct(pfn_t pfn, u64 prot)
 {
-    xen_pv_set_pte(leaf_of(xen_pv_kernel_root, (u64)pfn_to_va(pfn)),
+    xen_pv_set_pte(leaf_slot(xen_pv_kernel_root, (u64)pfn_to_va(pfn)),
                    (pte_t){prot ? raw_entry(pfn.n, prot) : 0});
 }
 
 int xen_pv_set_writable(const void *page, bool writable)
 {
     const u64 prot = writable ? DIRECT_RW : DIRECT_RO;
-    const u64 pfn = va_to_pfn(xen_pv_direct(page)).n;
+    const u64 pfn = va_to_pfn(xen_pv_direct_va(page)).n;
 
     if (installed) {
         xen_pv_set_direct(PFN(pfn), prot);
@@ -87,14 +88,16 @@ int xen_pv_set_writable(const void *page, bool writable)
     return xen_update_va_mapping((u64)page, raw_entry(pfn, prot), UVMF_INVLPG) ? -EINVAL : 0;
 }
 
-/* In a tree that Xen does not know yet: a store does. */
+/* Make pages read-only in a tree that Xen has not validated yet, where a plain store is enough. */
 static void make_readonly(pfn_t root, const void *va, u64 pages)
 {
     for (u64 i = 0; i < pages; i++)
-        leaf_of(root, (u64)va + i * PAGE_SIZE)->raw &= ~PTE_WRITE;
+        leaf_slot(root, (u64)va + i * PAGE_SIZE)->raw &= ~PTE_WRITE;
 }
 
-/* What Xen is to find in no writable mapping: tables old and new, and this CPU's descriptors. */
+/*
+ * Make everything read-only that Xen accepts only so: old and new tables, this CPU's descriptors.
+ */
 static void make_tables_readonly(const struct pv_kernel_tables *t)
 {
     make_readonly(t->root, pfn_to_va(t->first_table), t->nr_tables);
@@ -103,11 +106,13 @@ static void make_tables_readonly(const struct pv_kernel_tables *t)
         const u64 *const table = xen_pv_loaded[0][i];
 
         make_readonly(t->root, table, !!table);
-        make_readonly(t->root, xen_pv_direct(table), !!table);
+        make_readonly(t->root, xen_pv_direct_va(table), !!table);
     }
 }
 
-/* One mmuext_op each on two machine frames, by one hypercall. Returns how many Xen did. */
+/*
+ * Perform two mmuext_ops, each on one machine frame, in one hypercall. Return how many succeeded.
+ */
 static unsigned int mmuext_pair(unsigned int cmd1, u64 mfn1, unsigned int cmd2, u64 mfn2)
 {
     struct mmuext_op ops[2] = {{.cmd = cmd1, .arg1.mfn = mfn1}, {.cmd = cmd2, .arg1.mfn = mfn2}};
@@ -117,7 +122,7 @@ static unsigned int mmuext_pair(unsigned int cmd1, u64 mfn1, unsigned int cmd2, 
     return done;
 }
 
-/* The builder's tables have no user any more. */
+/* Give the frames of the domain builder's tables to mm/ as free memory. */
 static void free_old_tables(struct pv_kernel_tables *t, pfn_t old_root)
 {
     if (xen_pv_mmuext(MMUEXT_UNPIN_TABLE, xen_pv_p2m[old_root.n], 0))
@@ -134,13 +139,14 @@ const char *xen_pv_install_tables(struct pv_kernel_tables *t)
 
     t->nr_freed = 0;
     make_tables_readonly(t);
-    xen_pv_early_map(va_to_pfn(xen_pv_direct(window))); /* no table is mapped writable any more */
+    xen_pv_early_map(va_to_pfn(
+        xen_pv_direct_va(early_window))); /* it may map a table: map its own frame again */
     if (mmuext_pair(MMUEXT_PIN_L4_TABLE, mfn, MMUEXT_NEW_BASEPTR, mfn) != 2)
         return "Xen refuses the kernel's page tables";
     xen_pv_kernel_root = t->root;
     installed = true;
-    xen_pv_p2m =
-        builder->nr_p2m_frames ? pfn_to_va(PFN(builder->first_p2m_pfn)) : xen_pv_direct(xen_pv_p2m);
+    xen_pv_p2m = builder->nr_p2m_frames ? pfn_to_va(PFN(builder->first_p2m_pfn))
+                                        : xen_pv_direct_va(xen_pv_p2m);
     xen_pv_move_start_info();
     free_old_tables(t, old_root);
     return xen_map_shared_info();
@@ -152,7 +158,7 @@ void xen_pv_announce_table(pfn_t pfn, int level)
     xen_pv_set_direct(pfn, DIRECT_RO);
 }
 
-/* Without the flush the CPU may go on to refuse writes. */
+/* Without the flush this CPU may still have the read-only translation, and a write would fault. */
 void xen_pv_release_table(pfn_t pfn, int level)
 {
     (void)level;
@@ -160,7 +166,7 @@ void xen_pv_release_table(pfn_t pfn, int level)
     xen_pv_flush_tlb_kernel();
 }
 
-/* Every table below this one, deepest first. slots: how many of its entries count. */
+/* Visit every table below this one, deepest first. Look at the first slots entries of it. */
 static void for_each_table(pfn_t table, int level, u32 slots, void (*visit)(pfn_t, int))
 {
     const pte_t *entries = pfn_to_va(table);
@@ -177,7 +183,7 @@ static void for_each_table(pfn_t table, int level, u32 slots, void (*visit)(pfn_
     }
 }
 
-/* Not delayed, also lazily. */
+/* Visit all tables of a root, and both roots, and submit the changes, even in a lazy section. */
 static void visit_tree(pfn_t root, void (*visit)(pfn_t, int))
 {
     xen_pv_lazy_enter();
@@ -221,7 +227,7 @@ pfn_t xen_pv_read_cr3(void)
     return root.n ? root : xen_pv_kernel_root;
 }
 
-/* The kernel's own root has no user mode: 0 takes the old one away. */
+/* The kernel's own root has no user mode, so 0 as user root: the old one may be freed. */
 void xen_pv_write_cr3(pfn_t root)
 {
     const u64 *const mfns = &xen_pv_p2m[root.n];

@@ -1,7 +1,26 @@
 /*
- * Exceptions of a Xen PV guest: a table of handlers registered by hypercall (xen/arch-x86/xen.h,
- * struct trap_info) takes the place of the IDT. Xen pushes the frame on the interrupted stack if
- * the kernel was interrupted: there is no IST, and no double fault.
+ * Exceptions and entries of a Xen PV guest.
+ *
+ * The IDT is Xen's. When an exception interrupts the guest, Xen's handler runs first. If the
+ * exception is the guest's, Xen looks up the vector in the guest's trap table and makes the guest
+ * continue there, as the CPU would at a gate. The table is an array of struct trap_info
+ * (xen/arch-x86/xen.h), which the guest passes by the hypercall set_trap_table; Xen keeps a copy
+ * for each vCPU. An entry has the vector, the DPL, the flag that says "mask events on entry", and
+ * the address of the handler.
+ *
+ * The other entries are callbacks, registered by CALLBACKOP_register: the event upcall (irq.c),
+ * syscall from 64-bit and from 32-bit code and sysenter (desc.c), and failsafe. Each leads to a
+ * stub of pv/entry/vector_stubs.S with a vector above 255, then to entry.S, and from there to
+ * xen_pv_vector, as exceptions do.
+ *
+ * Xen builds the frame in the guest's memory: on the stack of load_sp0 if user mode was
+ * interrupted, else below the interrupted stack pointer. Xen PV has no IST. So the kernel's stack
+ * must be valid at every instruction, and a double fault does not exist: if Xen cannot write the
+ * frame, it crashes the domain.
+ *
+ * Failsafe: when Xen resumes a vCPU it reloads ds, es, fs and gs, and a selector can fail to load,
+ * because another vCPU has changed its descriptor. Xen then loads null, and enters the guest at the
+ * failsafe callback instead of at the interrupted instruction (load_segments in Xen's domain.c).
  */
 #include "pv/selectors.h"
 #include "pv/callbacks.h"
@@ -17,22 +36,23 @@ enum {
     VECTOR_NM = 7,
     VECTOR_PF = 14,
 
-    TRAP_MASK_EVENTS = 4, /* trap_info.flags: as an interrupt gate does */
+    TRAP_MASK_EVENTS = 4, /* trap_info.flags: mask events on entry, as an interrupt gate does */
 };
 
-/* entry.S: where the stubs lead. */
+/* entry.S: where the vector stubs jump. */
 extern const u8 xen_pv_exception[], xen_pv_exception_isolated[];
 
-/* Called by entry.S. */
+/* Handle a vector. Called by entry.S. */
 void xen_pv_vector(struct trap_frame *frame);
 
-static u8 gate_dpl[NR_VECTORS]; /* Atomic: bytes; Xen is given a copy for each CPU */
+static u8 gate_dpl[NR_VECTORS]; /* Atomic: bytes; Xen copies the table for each vCPU */
 
 /*
- * Xen's guess of a system call's segments is replaced by what user mode has on every backend. Of
- * sysenter Xen does not know rip and rsp: they are where native entry code takes them from, too.
+ * Xen guesses the segments of a system call's frame; replace them by those that user mode has on
+ * every backend. sysenter saves neither rip nor rsp: user code passes them in edx and ecx, by the
+ * kernel's convention, and native entry code takes them from there too.
  */
-static void syscall(struct trap_frame *frame)
+static void xen_pv_syscall(struct trap_frame *frame)
 {
     frame->cs = frame->vector == VECTOR_SYSCALL ? USER_CS : USER_CS32;
     frame->ss = USER_DS;
@@ -43,7 +63,8 @@ static void syscall(struct trap_frame *frame)
     pv_callbacks->syscall(frame);
 }
 
-/* Above cs Xen puts the event mask of the interrupted code; the frame is to look as the CPU's does.
+/*
+ * Xen puts the event mask of the interrupted code into bits 32 to 39 of cs; the CPU's frame has 0.
  */
 void xen_pv_vector(struct trap_frame *frame)
 {
@@ -57,7 +78,7 @@ void xen_pv_vector(struct trap_frame *frame)
     case VECTOR_SYSCALL:
     case VECTOR_SYSCALL32:
     case VECTOR_SYSENTER:
-        syscall(frame);
+        xen_pv_syscall(frame);
         break;
     case VECTOR_FAILSAFE:
         pv_callbacks->failsafe(frame);
@@ -86,7 +107,7 @@ static struct trap_info trap_entry(u8 vector)
 
 int xen_pv_write_idt_entry(u8 vector, u8 dpl)
 {
-    struct trap_info entry[2] = {0}; /* one with address 0 ends the table */
+    struct trap_info entry[2] = {0}; /* an entry with address 0 ends the table */
 
     if (dpl != 0 && dpl != 3)
         return -EINVAL;
@@ -101,7 +122,7 @@ void xen_pv_fill_trap_table(struct trap_info *table)
         table[vector] = trap_entry((u8)vector);
 }
 
-/* The table is the same for each vCPU, and stays so. */
+/* The table is the same for each vCPU and never changes again. */
 void xen_pv_load_idt(void)
 {
     static struct trap_info table[NR_VECTORS + 1]; /* Atomic: every CPU stores the same */

@@ -1,5 +1,7 @@
-/* Where in the CPU's area the vCPU's shared fields lie, for assembly; irq.c asserts that Xen's
- * header agrees. */
+/*
+ * Where fields of the vCPU's vcpu_info are in its CPU area, for assembly. irq.c asserts that Xen's
+ * header agrees.
+ */
 #ifndef PV_XEN_PV_VCPU_INFO_H
 #define PV_XEN_PV_VCPU_INFO_H
 

@@ -1,7 +1,12 @@
 /*
- * Interrupts of a PVH guest: the flag is the CPU's own, and the event upcall is an interrupt at a
- * vector of the IDT, through the emulated local APIC if Xen lets each vCPU choose its vector
- * (HVMOP_set_evtchn_upcall_vector, Xen 4.6), else past it (HVM_PARAM_CALLBACK_IRQ).
+ * Interrupts of a PVH guest. The interrupt flag is RFLAGS.IF of the CPU, so the flag ops are the
+ * native ones, and the event upcall is an ordinary interrupt at a vector of the IDT. Xen has two
+ * ways to raise it:
+ *
+ *   HVMOP_set_evtchn_upcall_vector   each vCPU chooses its vector, and Xen raises it in the
+ * emulated (Xen 4.6)                        local APIC. The handler must end it by an EOI.
+ *   HVM_PARAM_CALLBACK_IRQ           one vector for the domain, which Xen injects without the local
+ *                                    APIC. No EOI.
  */
 #include "pv/native/apic.h"
 #include "pv/native/native.h"
@@ -14,12 +19,13 @@
 #include <xen/hvm/hvm_op.h>
 #include <xen/hvm/params.h>
 
-static bool through_apic;         /* Atomic: a flag; each CPU stores the same as it starts */
-static u32 apic_ids[PV_CPUS_MAX]; /* Per CPU: each stores its own as it starts */
+static bool through_apic; /* Atomic: a flag; each CPU stores the same value when it starts */
+static u32 apic_ids[PV_CPUS_MAX]; /* Per CPU: each stores its own when it starts */
 
 /*
- * An upcall that comes while interrupts are disabled is the one before it, delivered twice by the
- * emulator (docs/facts.md): what is pending is that one's.
+ * Ignore an upcall that interrupts code with interrupts disabled, which hardware never does: QEMU
+ * may deliver one interrupt twice (docs/facts.md). The handler that it interrupted, which began
+ * with the first of the two, handles what is pending and sends the EOI.
  */
 static void on_event_vector(struct trap_frame *frame)
 {
@@ -56,7 +62,7 @@ const char *xen_pvh_set_event_callback(void)
     native_set_vector_handler(VECTOR_XEN_EVENT, on_event_vector);
     WRITE_ONCE(through_apic, !set_vector_of_vcpu());
     if (!through_apic && set_vector_of_domain())
-        return "Xen takes no vector for events";
+        return "Xen refuses both ways to set a vector for events";
     return NULL;
 }
 

@@ -1,6 +1,7 @@
 /*
- * Memory of a PVH guest. Its page tables are the hardware's own, so class mmu is native; Xen owns
- * the memory and reaches other vCPUs' TLBs (pv/ops/host.def).
+ * The memory ops of a PVH guest that differ from the native ones. The hardware translates the
+ * guest's frame numbers (nested paging), so page tables are native; only Xen can change which
+ * memory a frame has, and flush the TLBs of other vCPUs without an IPI.
  */
 #include "pv/xen/hypercall.h"
 #include "pv/xen/pvh/xen_pvh.h"
@@ -8,12 +9,12 @@
 #include <xen/hvm/hvm_op.h>
 
 /*
- * The hardware translates our frames, so Xen takes them by their own numbers; the direct map stays
- * as it is, and reading what was given away gives ones.
+ * Xen takes the guest's own frame numbers here, one at a time. The direct map keeps its entries; a
+ * read of a frame that was given back returns ones.
  */
-static s64 xen_pvh_balloon_adjust(pfn_t first, u64 count, bool give)
+static s64 xen_pvh_balloon_adjust(pfn_t first, u64 count, bool away)
 {
-    const unsigned int cmd = give ? XENMEM_decrease_reservation : XENMEM_populate_physmap;
+    const unsigned int cmd = away ? XENMEM_decrease_reservation : XENMEM_populate_physmap;
     u64 done;
 
     for (done = 0; done < count; done++) {
@@ -25,7 +26,7 @@ static s64 xen_pvh_balloon_adjust(pfn_t first, u64 count, bool give)
     return (s64)done;
 }
 
-/* Xen knows one way: all, on all vCPUs (xen/hvm/hvm_op.h). */
+/* Xen offers one kind of flush: everything, on all vCPUs (xen/hvm/hvm_op.h). */
 static int xen_pvh_flush_tlb_others(u64 cpus, u64 va)
 {
     (void)va;

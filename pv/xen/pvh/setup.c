@@ -1,6 +1,8 @@
 /*
- * The Xen PVH backend. A PVH guest runs on hardware virtualization, so its CPU is the native one;
- * Xen is asked for what the machine around the CPU would do: console, time, events, power.
+ * The Xen PVH backend. A PVH guest runs under hardware virtualization, so the ops of the CPU, of
+ * the interrupt flag and of page tables are the native ones. By hypercall go the parts of the
+ * machine around the CPU that a PVH guest lacks: console, timer, event channels, power, start of
+ * other CPUs.
  */
 #include "pv/cpuid.h"
 #include "pv/native/apic.h"
@@ -13,9 +15,10 @@
 #include "boot/layout.h"
 #include <xen/arch-x86/cpuid.h>
 
-extern char hypercall_page[];
-
-/* Hypervisors put their leaves at a multiple of 0x100 from 0x40000000 (xen/arch-x86/cpuid.h). */
+/*
+ * Return Xen's first CPUID leaf, or 0. It is at 0x40000000 or a multiple of 0x100 above, since Xen
+ * may show Viridian's leaves first (xen/arch-x86/cpuid.h).
+ */
 static u32 xen_cpuid_base(void)
 {
     for (u32 base = 0x40000000; base < 0x40010000; base += 0x100) {
@@ -35,7 +38,7 @@ static const char *xen_pvh_probe(enum boot_protocol protocol)
     return xen_cpuid_base() ? NULL : "no Xen in the CPUID leaves";
 }
 
-static u64 xen_pvh_frame_of(const void *va)
+static u64 xen_pvh_virt_to_gfn(const void *va)
 {
     return ((u64)va - VIRT_BASE) >> PAGE_SHIFT;
 }
@@ -46,13 +49,13 @@ static bool xen_pvh_map_shared_info(void)
         .domid = DOMID_SELF,
         .space = XENMAPSPACE_shared_info,
         .idx = 0,
-        .gpfn = xen_pvh_frame_of(xen_shared_info_page),
+        .gpfn = xen_pvh_virt_to_gfn(xen_shared_info_page),
     };
 
     return !xen_memory_op(XENMEM_add_to_physmap, &map);
 }
 
-/* Xen knows the frames of a PVH guest by itself. */
+/* Xen itself has the guest's frame table, and a PVH guest has no start_info page to update. */
 static u64 xen_pvh_prepare_suspend(void)
 {
     return 0;
@@ -60,7 +63,7 @@ static u64 xen_pvh_prepare_suspend(void)
 
 static const struct xen_variant pvh_variant = {
     .name = "PVH",
-    .virt_to_gfn = xen_pvh_frame_of,
+    .virt_to_gfn = xen_pvh_virt_to_gfn,
     .map_shared_info = xen_pvh_map_shared_info,
     .prepare_suspend = xen_pvh_prepare_suspend,
     .set_event_callback = xen_pvh_set_event_callback,
@@ -68,7 +71,7 @@ static const struct xen_variant pvh_variant = {
     .send_nmi = xen_pvh_send_nmi,
 };
 
-/* Xen logs what a guest writes to Bochs's debug port; no hypercall works before early_init. */
+/* Xen logs what a guest writes to Bochs's debug port. No hypercall works before early_init. */
 static void xen_pvh_raw_write(const char *text, size_t len)
 {
     for (size_t i = 0; i < len; i++)
@@ -91,7 +94,7 @@ static const char *xen_pvh_early_init(u64 loader_info)
     return xen_share_pages();
 }
 
-/* Xen's map need not have the local APIC's page, which a guest without x2APIC uses. */
+/* Add the local APIC's page, which a guest without x2APIC accesses and Xen's map may lack. */
 static const char *xen_pvh_memory_map(struct boot_info *info)
 {
     const char *error = xen_memory_map(info);
@@ -104,7 +107,7 @@ static const struct pv_setup_ops xen_pvh_setup_ops = {
     .early_init = xen_pvh_early_init,
     .trap_init = native_trap_init,
     .memory_map = xen_pvh_memory_map,
-    .platform_init = (void *)xen_nop,
+    .platform_init = xen_platform_init,
     .banner = xen_banner,
     .console_write = xen_console_write,
     .console_read = xen_console_read,

@@ -1,6 +1,7 @@
 /*
- * CPUs of a PVH guest (pv/ops/smp.def): Xen starts a vCPU in 64-bit mode with the registers that it
- * is told (xen/hvm/hvm_vcpu.h).
+ * The first state of a PVH vCPU (xen/hvm/hvm_vcpu.h, struct vcpu_hvm_context). pv/xen/smp.c passes
+ * it to VCPUOP_initialise. The vCPU begins in 64-bit mode at native_ap_entry64 with this CPU's
+ * control registers; rdi and rsi are that entry's arguments.
  */
 #include "pv/native/io.h"
 #include "pv/native/native.h"
