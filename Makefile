@@ -27,6 +27,8 @@ OBJCOPY := $(CROSS_COMPILE)objcopy
 OBJDUMP := $(CROSS_COMPILE)objdump
 endif
 PYTHON ?= python3
+# Programs in tools/build/ import from tools/.
+TOOL = PYTHONPATH=tools $(PYTHON) -B tools/build
 Q := $(if $(V),,@)
 say = $(if $(V),,@echo '  $(1)	$(patsubst $(BUILD)/%,%,$@)')
 XEN_HEADERS ?= /usr/include/xen
@@ -57,7 +59,7 @@ LDFLAGS += $(if $(findstring lld,$(LD)),,--no-warn-rwx-segments)
 DIRS := boot kernel lib mm pv pv/entry pv/patch pv/native pv/xen pv/xen/pv pv/xen/pvh pv/stub repro repro/kit \
 	$(addprefix test/,harness ops kernel mm stress hostile patch bench mutants)
 DIRS := $(filter-out $(WITHOUT) $(addsuffix /%,$(WITHOUT)),$(DIRS))
-# test/libc/ is part of the programs' world, because it needs newlib (tools/programs.mk).
+# test/libc/ is part of the programs' world, because it needs newlib (tools/build/programs.mk).
 SRCS := $(sort $(filter-out $(if $(filter names,$(WITHOUT)),kernel/symtab.c),$(wildcard $(addsuffix /*.c,$(DIRS)) $(addsuffix /*.S,$(DIRS)))))
 OBJS := $(patsubst %,$(BUILD)/obj/%.o,$(SRCS))
 IMAGE := $(BUILD)/$(if $(APP),$(basename $(notdir $(APP:/=))),paravane)
@@ -90,7 +92,7 @@ endif
 
 # The flags are an input of every object: a build with others starts afresh.
 FLAGS_FILE := $(BUILD)/obj/flags
-include tools/programs.mk
+include tools/build/programs.mk
 $(if $(BUILDS),$(shell echo '$(CC) $(LD) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS)' | cmp -s - $(FLAGS_FILE) || echo '$(CC) $(LD) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS)' > $(FLAGS_FILE)))
 
 $(BUILD)/include/xen:
@@ -125,13 +127,13 @@ $(BUILD)/obj/sites-%.o: $(BUILD)/obj/sites-%.S
 	$(call say,AS)
 	$(Q)$(CC) $(CODEGEN) -c -o $@ $<
 
-$(BUILD)/obj/symtab-empty.S: tools/symtab.py $(FLAGS_FILE)
+$(BUILD)/obj/symtab-empty.S: tools/build/symtab.py $(FLAGS_FILE)
 	$(call say,GEN)
-	$(Q)$(PYTHON) tools/symtab.py < /dev/null > $@
+	$(Q)$(TOOL)/symtab.py < /dev/null > $@
 
-$(BUILD)/obj/sites-empty.S: tools/sites.py $(FLAGS_FILE)
+$(BUILD)/obj/sites-empty.S: tools/build/sites.py $(FLAGS_FILE)
 	$(call say,GEN)
-	$(Q)$(PYTHON) tools/sites.py > $@
+	$(Q)$(TOOL)/sites.py > $@
 
 $(FIRST_LINK)-pass1.elf: $(LINKED) $(WORLD) $(call TABLES,empty) linker.ld
 	$(call say,LD)
@@ -139,18 +141,18 @@ $(FIRST_LINK)-pass1.elf: $(LINKED) $(WORLD) $(call TABLES,empty) linker.ld
 
 $(BUILD)/obj/symtab-$(notdir $(IMAGE)).S: $(FIRST_LINK)-pass1.elf
 	$(call say,GEN)
-	$(Q)$(NM) $< | $(PYTHON) tools/symtab.py > $@
+	$(Q)$(NM) $< | $(TOOL)/symtab.py > $@
 
 $(BUILD)/obj/sites-$(notdir $(IMAGE)).S: $(FIRST_LINK)-pass1.elf
 	$(call say,GEN)
-	$(Q)$(PYTHON) tools/sites.py $< > $@.tmp && mv $@.tmp $@
+	$(Q)$(TOOL)/sites.py $< > $@.tmp && mv $@.tmp $@
 
-$(IMAGE).debug.elf: $(LINKED) $(WORLD) $(call TABLES,$(notdir $(IMAGE)),$(NAMES)) linker.ld tools/check_image.py
+$(IMAGE).debug.elf: $(LINKED) $(WORLD) $(call TABLES,$(notdir $(IMAGE)),$(NAMES)) linker.ld tools/build/check_image.py
 	$(call say,LD)
 	$(Q)$(LD) $(LDFLAGS) -T linker.ld -o $@.tmp $(LINKED) $(WORLD) $(call TABLES,$(notdir $(IMAGE)),$(NAMES))
-	$(if $(NAMES),,$(Q)$(NM) $@.tmp | $(PYTHON) tools/symtab.py --check $(BUILD)/obj/symtab-$(notdir $(IMAGE)).S)
-	$(Q)$(PYTHON) tools/sites.py --check $(BUILD)/obj/sites-$(notdir $(IMAGE)).S $@.tmp
-	$(Q)$(PYTHON) -B tools/check_image.py --objdump $(OBJDUMP) --nm $(NM) \
+	$(if $(NAMES),,$(Q)$(NM) $@.tmp | $(TOOL)/symtab.py --check $(BUILD)/obj/symtab-$(notdir $(IMAGE)).S)
+	$(Q)$(TOOL)/sites.py --check $(BUILD)/obj/sites-$(notdir $(IMAGE)).S $@.tmp
+	$(Q)$(TOOL)/check_image.py --objdump $(OBJDUMP) --nm $(NM) \
 		$(if $(REPRO),--image-only) $@.tmp $(BUILD)/obj
 	$(Q)mv $@.tmp $@
 
@@ -176,10 +178,10 @@ check: ## run the linters: clang-format, cppcheck, shellcheck, flake8, mypy; is 
 	shellcheck run.sh .ci/run
 	flake8 --config tools/.flake8 tools
 	mypy --no-error-summary --config-file tools/mypy.ini --cache-dir $(BUILD)/mypy tools
-	$(PYTHON) -B tools/ops_doc.py --check
+	$(TOOL)/ops_doc.py --check
 
 docs: ## write docs/ops.md from the op table, the tests and docs/ops-2007.tsv
-	$(PYTHON) -B tools/ops_doc.py
+	$(TOOL)/ops_doc.py
 
 .PHONY: host-test fuzz
 host-test: $(BUILD)/include/xen ## run the pure code's tests on this machine, with sanitizers
@@ -190,7 +192,7 @@ fuzz: $(BUILD)/include/xen ## fuzz the parsers for a bounded number of runs
 .PHONY: compile_commands.json
 quoted = '$(subst ','\'',$(1))'
 compile_commands.json: | $(BUILD)/include/xen ## write the compilation database that clangd reads
-	$(Q)$(PYTHON) tools/compile_commands.py $(call quoted,$(CC) $(CPPFLAGS) $(filter-out -pg -mfentry -fno-schedule-insns2,$(CFLAGS))) $(filter %.c,$(SRCS)) > $@
+	$(Q)$(TOOL)/compile_commands.py $(call quoted,$(CC) $(CPPFLAGS) $(filter-out -pg -mfentry -fno-schedule-insns2,$(CFLAGS))) $(filter %.c,$(SRCS)) > $@
 
 .PHONY: bare
 bare: ## build the kernel without suite and programs (build/bare/paravane.elf)
@@ -201,7 +203,7 @@ clean: ## remove everything that was built
 	rm -rf $(BUILD)/obj $(BUILD)/host $(BUILD)/include $(BUILD)/bare $(BUILD)/*.elf compile_commands.json
 
 distclean: clean ## and newlib too, which lies outside of the tree and takes a minute to build
-	$(PYTHON) tools/newlib.py clean
+	$(TOOL)/newlib.py clean
 
 help: ## this text
 	@grep -hE '^[a-z_.-]+:.*## ' Makefile | sed -E 's/^([a-z_.-]+):.*## /\1\t/' | expand -t 24

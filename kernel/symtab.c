@@ -2,7 +2,7 @@
  * kernel/symtab.c: from a code address to a function's name, for backtraces.
  *
  * Runs in panics, so it takes no lock, keeps nothing and looks only at the table; the table is
- * sorted, because tools/symtab.py sorts it.
+ * sorted, because tools/build/symtab.py sorts it.
  */
 #include "kernel/symtab.h"
 

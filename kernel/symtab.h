@@ -1,6 +1,6 @@
 /*
- * Names for code addresses. tools/symtab.py makes the table from the linked image; it is linked in
- * behind the text, so that linking it in moves no function.
+ * Names for code addresses. tools/build/symtab.py makes the table from the linked image; it is
+ * linked in behind the text, so that linking it in moves no function.
  */
 #ifndef KERNEL_SYMTAB_H
 #define KERNEL_SYMTAB_H
@@ -32,7 +32,7 @@ extern const struct symtab kernel_symtab;
 #ifndef WITHOUT_NAMES
 bool symtab_lookup(const struct symtab *t, u64 addr, char name[SYMTAB_NAME_MAX], u64 *offset);
 #else
-/* make WITHOUT=names: tools/paravane/names.py has them from the unstripped image. */
+/* make WITHOUT=names: tools/paravane/run/names.py has them from the unstripped image. */
 static inline bool symtab_lookup(const struct symtab *t, u64 addr, char name[SYMTAB_NAME_MAX],
                                  u64 *offset)
 {

@@ -1,7 +1,7 @@
 /*
- * Call-site patching. tools/sites.py has found every call of an op in the image (struct pv_site);
- * here each is rewritten to what the table makes of it: code of the op's own function, if a
- * template of it fits, else a call straight to the function. What a site is before and after is
+ * Call-site patching. tools/build/sites.py has found every call of an op in the image (struct
+ * pv_site); here each is rewritten to what the table makes of it: code of the op's own function, if
+ * a template of it fits, else a call straight to the function. What a site is before and after is
  * computed from the table alone, so nothing of what was overwritten need be kept.
  *
  * Text is never writable where it is executed: it is written through an alias in the fixmap, which

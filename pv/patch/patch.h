@@ -29,7 +29,8 @@ enum pv_site_kind {
     PV_SITE_TAIL, /* the same with a tail: the nth of these has the nth tail */
 };
 
-/* A site, as tools/sites.py found it in the linked image. The table is in the order of addresses.
+/* A site, as tools/build/sites.py found it in the linked image. The table is in the order of
+ * addresses.
  */
 struct pv_site {
     u32 op : 8; /* its number, PV_INDEX */

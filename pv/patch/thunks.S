@@ -86,7 +86,7 @@ pv_thunks_end:
  */
 	.macro hot name, ret, length
 	.globl	pv_hot_\name, pv_keep_\name, pv_length_\name
-	.set	pv_length_\name, \length	/* for tools/sites.py */
+	.set	pv_length_\name, \length	/* for tools/build/sites.py */
 	.type	pv_hot_\name, @function
 pv_hot_\name:
 pv_keep_\name:

@@ -2,7 +2,7 @@
  * What patching promises: natively a hot op costs what its instruction costs. The group "bare" of
  * the payload "bench": by how many ticks a thousand calls of an op take longer than the instruction
  * a thousand times, written in the op's place. Where ticks are instructions it must be none
- * (tools/paravane/bench.py).
+ * (tools/paravane/bench/bench.py).
  */
 #include "lib/string.h"
 #include "mm/space.h"

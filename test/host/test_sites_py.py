@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""tools/sites.py from outside: the sites that it finds in small images, and what it refuses."""
+"""tools/build/sites.py from outside: the sites that it finds in small images, and what it refuses."""
 
 import os
 import re
@@ -9,7 +9,8 @@ import tempfile
 import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-TOOL = os.path.join(HERE, "..", "..", "tools", "sites.py")
+TOOLS = os.path.join(HERE, "..", "..", "tools")
+TOOL = os.path.join(TOOLS, "build", "sites.py")
 CC = os.environ.get("HOSTCC", "cc")
 
 # Two ops, of which irq_enable is hot and has a tail.
@@ -59,7 +60,8 @@ class SitesTest(unittest.TestCase):
 
     def run_tool(self, *args):
         done = subprocess.run(
-            [sys.executable, "-B", TOOL, *args], capture_output=True, text=True, check=False
+            [sys.executable, "-B", TOOL, *args], capture_output=True, text=True, check=False,
+            env={**os.environ, "PYTHONPATH": TOOLS},
         )
         return done.returncode, done.stdout, done.stderr
 

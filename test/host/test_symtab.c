@@ -1,6 +1,7 @@
 /*
- * test/host/test_symtab.c: kernel/symtab.c on tables made here, and on one that tools/symtab.py
- * made from symtab.nm and the assembler put into this program as kernel_symtab.
+ * test/host/test_symtab.c: kernel/symtab.c on tables made here, and on one that
+ * tools/build/symtab.py made from symtab.nm and the assembler put into this program as
+ * kernel_symtab.
  */
 #include "harness.h"
 

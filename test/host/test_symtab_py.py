@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""tools/symtab.py from outside: what it answers, and how it refuses. test_symtab.c reads its table."""
+"""tools/build/symtab.py from outside: what it answers, and how it refuses. test_symtab.c reads its table."""
 
 import os
 import re
@@ -9,7 +9,7 @@ import tempfile
 import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-TOOL = os.path.join(HERE, "..", "..", "tools", "symtab.py")
+TOOL = os.path.join(HERE, "..", "..", "tools", "build", "symtab.py")
 TEXT = "0000000000001000 T _text_start\n0000000000001000 T f\n0000000000001010 T _text_end\n"
 
 

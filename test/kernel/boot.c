@@ -67,8 +67,8 @@ TEST(boot, command_line_is_delivered)
 }
 
 /*
- * How many lines of the suite's module are there: a tar archive (tools/paravane/module.py), whose
- * first file after its header of 512 bytes is one line, 300 times.
+ * How many lines of the suite's module are there: a tar archive (tools/paravane/run/module.py),
+ * whose first file after its header of 512 bytes is one line, 300 times.
  */
 static u32 lines_of_module(const struct boot_module *m)
 {

@@ -24,7 +24,7 @@
     })
 
 /*
- * Is the module that of tools/paravane/module.py? Where ./run.sh boots the suite it is:
+ * Is the module that of tools/paravane/run/module.py? Where ./run.sh boots the suite it is:
  * boot.module_is_delivered fails otherwise.
  */
 static bool have_module(void)

@@ -1,6 +1,6 @@
 /*
  * The C library that programs stand on: newlib on the port in lib/newlib/. Built with the programs,
- * not with the kernel (tools/programs.mk).
+ * not with the kernel (tools/build/programs.mk).
  */
 #include "test/harness/test.h"
 

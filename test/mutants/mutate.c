@@ -1,8 +1,8 @@
 /*
  * Mutants: mutate=OP:KIND replaces one op of the table by a wrong one, and the suite must notice.
- * Which pairs make sense is said by tools/paravane/mutations.py. Every op takes at most three
- * arguments, each in a register, and returns at most one word: so one function a kind is wrong for
- * all ops alike.
+ * Which pairs make sense is said by tools/paravane/mutants/mutations.py. Every op takes at most
+ * three arguments, each in a register, and returns at most one word: so one function a kind is
+ * wrong for all ops alike.
  */
 #include "kernel/inject.h"
 #include "lib/string.h"

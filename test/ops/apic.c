@@ -265,7 +265,7 @@ static void set_up_and_use(void (*set_up)(void))
     EXPECT(READ_ONCE(irq_counts.timers) > before);
 }
 
-/* Functions of ours, since an op's own address is nobody's to take (tools/sites.py). */
+/* Functions of ours, since an op's own address is nobody's to take (tools/build/sites.py). */
 static void set_up_boot_clock(void)
 {
     pv_setup_boot_clock();

@@ -1,6 +1,7 @@
 """The host side of Paravane: boots the image on every platform and judges what it prints.
 
-The story in reading order: cli (what was asked), platforms (how each machine is made), machine
-(one QEMU from start to end), console and ktap (what the guest said), verdict (what we believe of
-it), suite and matrix (all platforms side by side).
+The modules of a command are in a folder of its name, those that several commands share in run/ and here. In reading
+order: cli (what was asked), run/platforms (how each machine is made), run/machine (one QEMU from start to end),
+run/console and run/ktap (what the guest said), run/verdict (what we believe of it), suite/suite and suite/matrix (all
+platforms side by side).
 """

@@ -8,26 +8,19 @@ import sys
 import traceback
 from pathlib import Path
 
-from . import bench, benchchart, benchfile, controls, emulators, hostile, iso, machines, machinetable, module
-from . import mutants, names, opreport, packaged, payloads, platforms, programs, proofs, report, reprocmd, repros, runs
-from . import selftest, setup, sizes, sourcemutants, suite, wanted, xen
-from .commandline import Parser, add, build, build_app, hours, joined, not_empty, number, parse, parse_repro, run_options
-from .common import (
-    EXIT_FAIL,
-    EXIT_INTERRUPTED,
-    EXIT_PASS,
-    EXIT_SKIP,
-    EXIT_USAGE,
-    ROOT,
-    Trouble,
-    build_dir,
-    make_dirs,
-    short,
-    usage,
-)
+from . import hostile, payloads, programs, report, selftest, setup, wanted
+from .bench import bench, chart as bench_chart, file as bench_file, sizes
+from .commandline import Parser, add, build, build_app, hours, joined, not_empty, number, parse, parse_repro
+from .commandline import run_options
+from .common import EXIT_FAIL, EXIT_INTERRUPTED, EXIT_PASS, EXIT_SKIP, EXIT_USAGE, ROOT, Trouble, build_dir, make_dirs
+from .common import short, usage
 from .helptext import HELP
-from .machine import Terminal
+from .mutants import mutants, source_mutants
+from .repro import command as repro_command, controls, proofs, repros
+from .run import emulators, iso, module, names, packaged, platforms, runs, xen
+from .run.machine import Terminal
 from .selftest.soak import SOAKS
+from .suite import machine_table, machines, op_report, suite
 
 
 def main(args):
@@ -111,7 +104,7 @@ def _suite(args, caller):
     if asked.ops and (asked.filter or asked.qemu or asked.cpu or asked.machine):
         raise usage("--ops wants the whole suite on the platforms as they are: no --filter, --qemu, --cpu, --machine")
     chosen = platforms.parse(asked.on)
-    table = opreport.read_table() if asked.ops or asked.json else None
+    table = op_report.read_table() if asked.ops or asked.json else None
     options = run_options(asked, caller, chosen)
     options.pattern = asked.filter or ""
     if options.pattern and platforms.split_words(options.pattern) != [options.pattern]:
@@ -131,7 +124,7 @@ def _suite(args, caller):
     suite.print_suite(results, directory, asked.verbose)
     if asked.json:
         document = report.suite_document(results, status)
-        document["ops"] = opreport.document(table, results)
+        document["ops"] = op_report.document(table, results)
         report.write_json(caller / asked.json, document)
     if asked.junit:
         report.write_junit(caller / asked.junit, results)
@@ -139,11 +132,11 @@ def _suite(args, caller):
 
 
 def _machines(asked, caller):
-    """The suite on the machines of machinetable.py."""
+    """The suite on the machines of machine_table.py."""
     if asked.ops or asked.soak or asked.cpu or asked.machine or asked.smp != 1 or asked.mem != platforms.DEFAULT_MEM:
         raise usage("--machines: each machine has its own CPUs, memory and tests; no --smp, --mem, --cpu, --machine, --soak")
     names = [platform.name for platform in platforms.parse(asked.on)]
-    rows = machines.choose(machinetable.rows(), asked.machines, asked.filter, names)
+    rows = machines.choose(machine_table.rows(), asked.machines, asked.filter, names)
     chosen = platforms.parse(",".join(row.platform for row in rows))
     options = run_options(asked, caller, chosen)
     variants = [
@@ -161,8 +154,8 @@ def _machines(asked, caller):
 
 def _report_ops(path, table, results):
     """Writes the report by op; EXIT_FAIL, with a line for each, if it has holes."""
-    report.write_text(path, opreport.render(table, results))
-    holes = opreport.holes(table, results)
+    report.write_text(path, op_report.render(table, results))
+    holes = op_report.holes(table, results)
     for hole in holes:
         print(f"run.sh: --ops: {hole}", file=sys.stderr)
     return EXIT_FAIL if holes else EXIT_PASS
@@ -175,18 +168,18 @@ def _boot(args, caller):
         raise usage("boot: --on takes one platform")
     if asked.app:
         asked.image, asked.run = build_app(asked, caller)
-    elif reprocmd.is_file(asked.run) and not asked.image:
-        asked.image, asked.run = reprocmd.build_payload(asked.run, caller)
+    elif repro_command.is_file(asked.run) and not asked.image:
+        asked.image, asked.run = repro_command.build_payload(asked.run, caller)
     options = wanted.one(asked, caller, chosen, run_options(asked, caller, chosen))
     options.run = asked.run or "suite"
-    reprocmd.check_payload(options.run, outside=bool(asked.image))
+    repro_command.check_payload(options.run, outside=bool(asked.image))
     if platforms.split_words(options.run) != [options.run]:
         raise usage("--run: the name of a payload has no blanks")
     if asked.gdb:
         if not chosen[0].emulator.HAS_GDB_STUB:
             raise usage(f"--gdb: {chosen[0].emulator.NAME} has no stub for gdb")
         options.gdb, options.timeout = True, 0
-        reprocmd.print_gdb(options.image, "kernel_main", xen.find(asked.xen, caller) if asked.xen else None)
+        repro_command.print_gdb(options.image, "kernel_main", xen.find(asked.xen, caller) if asked.xen else None)
     files = module.read(caller / asked.module) if asked.module else None
     directory = runs.RunDirectory(options.image, files)
     result = directory.run(chosen[0], options, terminal=Terminal())
@@ -202,7 +195,7 @@ def _boot(args, caller):
 def _repro(args, caller):
     more = "--jobs --all --json --junit --bundle --xen-append --gdb --controls --skipped".split()
     asked = parse_repro(args, more)
-    return reprocmd.run_controls(asked) if asked.controls else reprocmd.run(asked, caller)
+    return repro_command.run_controls(asked) if asked.controls else repro_command.run(asked, caller)
 
 
 def _bench(args, caller):
@@ -222,9 +215,9 @@ def _bench(args, caller):
     options = run_options(asked, caller, chosen)
     document = bench.run(runs.RunDirectory(options.image), chosen, options, asked.counted)
     if asked.json:
-        benchfile.write(caller / asked.json, document)
+        bench_file.write(caller / asked.json, document)
     if asked.svg:
-        report.write_text(caller / asked.svg, benchchart.render(document))
+        report.write_text(caller / asked.svg, bench_chart.render(document))
     fine = bench.compare(old, document, asked.limit) if old else True
     return EXIT_PASS if fine and not document.problems else EXIT_FAIL
 
@@ -260,7 +253,7 @@ def _source_mutants(asked, caller):
             raise usage(f"mutants --source: each mutant says what it runs on, so --{option} has no meaning")
     options = run_options(asked, caller, platforms.parse("qemu,xen-pv,xen-pvh"))
     path = caller / asked.json if asked.json else None
-    return sourcemutants.run(options, asked.jobs, asked.files or "*", path)
+    return source_mutants.run(options, asked.jobs, asked.files or "*", path)
 
 
 def _programs(args, caller):

@@ -7,8 +7,9 @@ import subprocess
 import sys
 import time
 
-from . import platforms, runs, wanted
+from . import wanted
 from .common import Trouble, build_dir, build_lock, make_dirs, short, usage
+from .run import platforms, runs
 
 CPUS_MAX = 255  # more than the image uses, as many as xAPIC ids name
 SOAK_MAX = 7 * 24 * 3600

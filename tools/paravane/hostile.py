@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .common import EXIT_FAIL, EXIT_PASS, build_dir, short
-from .suite import one_line, run_all
+from .suite.suite import one_line, run_all
 
 GROUP = 1024  # test/hostile/hostile.c
 _DIGEST = re.compile(r"# hostile digest (\d+) ([0-9a-f]{16})")

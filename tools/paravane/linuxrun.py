@@ -9,8 +9,9 @@ import re
 import shutil
 import subprocess
 
-from . import archive, module, platforms, runs
+from . import archive
 from .common import EXIT_FAIL, EXIT_PASS, EXIT_SKIP, ROOT, Trouble
+from .run import module, platforms, runs
 
 LIMIT = 1.1
 _TIMEOUT = 600

@@ -15,8 +15,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Callable
 
-from . import archive, linuxrun, module, runs
+from . import archive, linuxrun
 from .common import EXIT_FAIL, EXIT_PASS, EXIT_SKIP, ROOT, Trouble, build_dir, build_lock, short, usage
+from .run import module, runs
 
 _HERE = ROOT / "tools" / "programs"
 _KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")

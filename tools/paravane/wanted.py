@@ -4,8 +4,8 @@ has, so it is asked before anything runs: what it refuses is a mistake of the ca
 
 import dataclasses
 
-from . import emulators, platforms
 from .common import EXIT_USAGE, Trouble, usage
+from .run import emulators, platforms
 
 OPTIONS = ("--qemu", "--cpu", "--machine")
 

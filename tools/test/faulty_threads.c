@@ -1,4 +1,5 @@
-/* For tools/paravane/selftest.py: threads that do what they should not, and what became of them. */
+/* For tools/paravane/selftest/programs.py: threads that do what they should not, and what became of
+ * them. */
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>

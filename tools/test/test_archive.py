@@ -5,8 +5,9 @@ import unittest
 from pathlib import Path
 from unittest import mock
 
-from paravane import archive, emulators
+from paravane import archive
 from paravane.common import Trouble
+from paravane.run import emulators
 
 
 class ArchiveTest(unittest.TestCase):

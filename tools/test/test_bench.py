@@ -6,11 +6,11 @@ import unittest
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
-from paravane import bench, benchchart, benchcompare, benchfile, benchtable
-from paravane.benchfile import Document
+from paravane.bench import bench, chart, comparison, file, tables
+from paravane.bench.file import Document
 from paravane.common import EXIT_USAGE, Trouble
-from paravane.ktap import Transcript
 from paravane.optable import Op
+from paravane.run.ktap import Transcript
 
 OPS = {name: Op(name, "cpu", "Hardware analogues", "void", "") for name in ("a", "b", "c")}
 
@@ -66,7 +66,7 @@ class TableTest(unittest.TestCase):
             qemu=("bench op.a 12 ticks", "bench op.b - why not", "bench op.c 40 ticks with d"),
             xen_pv=("bench op.a 7 ticks", "# hypercalls op.a 150 of 100 calls", "bench mm.x 3 calls"),
         )
-        table = [line.split() for line in benchtable.render(made, OPS, ["qemu", "xen-pv"])]
+        table = [line.split() for line in tables.render(made, OPS, ["qemu", "xen-pv"])]
         title = "Hardware analogues instructions hypercalls"
         head = table.index(title.split()) + 1
         self.assertEqual(table[head], ["qemu", "xen-pv", "xen-pv"])
@@ -83,14 +83,14 @@ class TableTest(unittest.TestCase):
         made = document(qemu=bare, xen_pv=lines, xen_pvh=lines)
         made.measurements["op." + "a" * 21].sites.update({p: {"nothing": 3, "direct": 1} for p in platforms})
         ops = {"a" * 21: Op("a" * 21, "cpu", "Hardware analogues", "void", "")}
-        widest = max(map(len, benchtable.render(made, ops, platforms)))
-        self.assertLessEqual(widest, benchtable.WIDTH)
+        widest = max(map(len, tables.render(made, ops, platforms)))
+        self.assertLessEqual(widest, tables.WIDTH)
 
     def test_what_patching_saves(self):
         made = document(qemu=("bench op.a 12 ticks", "bench op.b 5 ticks"))
         bench._note_unpatched(made, "qemu", [said("bench op.a 14 ticks", "bench op.b 5 ticks").bench] * 2)
         self.assertEqual(made.problems, [])
-        table = [line.split() for line in benchtable.render(made, OPS, ["qemu"])]
+        table = [line.split() for line in tables.render(made, OPS, ["qemu"])]
         self.assertIn(["a", "14", "12"], table)
         bench._note_unpatched(made, "qemu", [said("bench op.a 11 ticks").bench] * 2)
         self.assertEqual(made.problems, ["qemu: op.a costs 12 patched, 11 not patched"])
@@ -115,8 +115,8 @@ class FileTest(unittest.TestCase):
     def test_written_and_read(self):
         made = document(qemu=("bench op.a 12 ticks", "# hypercalls op.a 50 of 100 calls", "bench op.b - why"))
         made.made_by = {"qemu": "7.2"}
-        benchfile.write(self.path, made)
-        again = benchfile.read(self.path)
+        file.write(self.path, made)
+        again = file.read(self.path)
         self.assertEqual(again.measurements, made.measurements)
         self.assertEqual(again.made_by, made.made_by)
 
@@ -139,19 +139,19 @@ class FileTest(unittest.TestCase):
             if text is not None:
                 self.path.write_bytes(text)
             with self.assertRaises(Trouble) as caught:
-                benchfile.read(self.path)
+                file.read(self.path)
             self.assertIn(words, str(caught.exception))
             self.assertEqual(caught.exception.status, EXIT_USAGE)
 
     def test_unknown_op(self):
         with self.assertRaisesRegex(Trouble, "names an op that there is not: frob"):
-            benchcompare.check_names(document(qemu=("bench op.frob 1 ticks",)), OPS)
-        benchcompare.check_names(document(qemu=("bench op.a 1 ticks", "bench mm.x 1 ticks")), OPS)
+            comparison.check_names(document(qemu=("bench op.frob 1 ticks",)), OPS)
+        comparison.check_names(document(qemu=("bench op.a 1 ticks", "bench mm.x 1 ticks")), OPS)
 
 
 class CompareTest(unittest.TestCase):
     def compare(self, old, new, limit=1.25):
-        lines, fine = benchcompare.compare(document(**old), document(**new), limit)
+        lines, fine = comparison.compare(document(**old), document(**new), limit)
         return "\n".join(lines), fine
 
     def test_within_the_limit(self):
@@ -201,15 +201,15 @@ class CompareTest(unittest.TestCase):
 class ChartTest(unittest.TestCase):
     def test_chart(self):
         lines = ["bench op.read_cr0 12 ticks", "bench op.set_pte 1 ticks", "bench op.halt - why"]
-        chart = benchchart.render(document(qemu=lines, xen_pv=["bench op.read_cr0 12345 ticks"]))
-        root = ET.fromstring(chart)
+        picture = chart.render(document(qemu=lines, xen_pv=["bench op.read_cr0 12345 ticks"]))
+        root = ET.fromstring(picture)
         words = [element.text for element in root.iter() if element.text]
         for word in ("read_cr0", "set_pte", "read_cr0 on xen-pv: 12345", "100 000"):
             self.assertIn(word, words)
         self.assertNotIn("halt", words)
 
     def test_nothing_measured(self):
-        ET.fromstring(benchchart.render(document()))
+        ET.fromstring(chart.render(document()))
 
 
 if __name__ == "__main__":

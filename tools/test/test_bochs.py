@@ -6,9 +6,8 @@ import unittest
 from pathlib import Path
 from unittest import mock
 
-import bochs_machine
-from paravane import bochs, platforms
 from paravane.common import ROOT, Trouble
+from paravane.run import bochs, bochs_machine, platforms
 
 _MODELS = "Supported CPU models:\n\npentium\nryzen\ncorei7_haswell_4770\n\n00000i[SIM   ] quit_sim called\n"
 
@@ -49,7 +48,7 @@ class BochsTest(unittest.TestCase):
 
     def test_command_line(self):
         argv = bochs.command(platform(), self.boot())
-        self.assertEqual(argv[1:], ["-B", "tools/bochs_machine.py", str(self.scratch / "bochsrc")])
+        self.assertEqual(argv[1:], ["-B", "tools/paravane/run/bochs_machine.py", str(self.scratch / "bochsrc")])
         self.assertTrue((ROOT / argv[2]).exists())
         self.assertEqual((self.scratch / "bochsrc").read_text(), bochs.configuration(platform(), self.boot()))
 

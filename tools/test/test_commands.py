@@ -8,8 +8,8 @@ import unittest
 from pathlib import Path
 from unittest import mock
 
-from paravane import image, iso, platforms, qemu, xen
 from paravane.common import ROOT, Trouble
+from paravane.run import image, iso, platforms, qemu, xen
 
 
 def elf(kind=62, cut=0):

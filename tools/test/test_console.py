@@ -3,7 +3,7 @@
 import random
 import unittest
 
-from paravane.console import LINE_MAX, Cleaner, Lines
+from paravane.run.console import LINE_MAX, Cleaner, Lines
 
 
 def lines_of(*chunks):

@@ -6,8 +6,10 @@ import unittest
 from pathlib import Path
 from unittest import mock
 
-from paravane import archive, controls, packaged, proofs, report, repros
+from paravane import archive, report
 from paravane.common import Trouble
+from paravane.repro import controls, proofs, repros
+from paravane.run import packaged
 
 SOURCE = """\
 static int helper(int a);

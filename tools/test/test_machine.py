@@ -7,8 +7,8 @@ import time
 import unittest
 from pathlib import Path
 
-from paravane import machine
-from paravane.machine import Machine
+from paravane.run import machine
+from paravane.run.machine import Machine
 
 
 class MachineTest(unittest.TestCase):

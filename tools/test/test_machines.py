@@ -5,14 +5,15 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from paravane import launcher, machines, machinetable, platforms, runs
 from paravane.common import Trouble
-from paravane.machines import Row
+from paravane.run import launcher, platforms, runs
+from paravane.suite import machine_table, machines
+from paravane.suite.machines import Row
 
 
 class TableTest(unittest.TestCase):
     def test_names(self):
-        rows = machinetable.rows()
+        rows = machine_table.rows()
         self.assertEqual(len({row.name for row in rows}), len(rows))
         self.assertTrue(all(row.platform in platforms.PLATFORMS and row.expected for row in rows))
         self.assertTrue(8 <= sum(row.sample for row in rows) <= 20)

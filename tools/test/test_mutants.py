@@ -3,11 +3,12 @@
 import unittest
 from unittest import mock
 
-from paravane import mutants, mutations, optable, patience
+from paravane import optable
 from paravane.common import ROOT, Trouble
-from paravane.ktap import Transcript
-from paravane.machine import Ending
-from paravane.runs import Result
+from paravane.mutants import mutants, mutations, patience
+from paravane.run.ktap import Transcript
+from paravane.run.machine import Ending
+from paravane.run.runs import Result
 
 
 class MutationsTest(unittest.TestCase):
@@ -108,7 +109,7 @@ class PatienceTest(unittest.TestCase):
         for now, computed, waited, results in steps:
             said.tests = [mock.Mock(status="pass")] * results
             with mock.patch("time.monotonic", return_value=now), mock.patch(
-                "paravane.patience._wanted", return_value=(computed, computed + waited)
+                "paravane.mutants.patience._wanted", return_value=(computed, computed + waited)
             ):
                 ending = watched(said, 1)
             if ending:

@@ -1,11 +1,11 @@
-"""Names for a backtrace's addresses (tools/paravane/names.py)."""
+"""Names for a backtrace's addresses (tools/paravane/run/names.py)."""
 
 import tempfile
 import unittest
 from pathlib import Path
 from unittest import mock
 
-from paravane import names
+from paravane.run import names
 
 _FUNCTIONS = [(0x1000, "first"), (0x1010, "second"), (0x1020, "_text_end")]
 _LINES = [

@@ -4,12 +4,13 @@ import tempfile
 import unittest
 from pathlib import Path
 
-import ops_doc
-from ops_doc import Call
-from paravane import contract, opreport, optable
-from paravane.ktap import Test
+from build import ops_doc
+from build.ops_doc import Call
+from paravane import contract, optable
 from paravane.optable import OpTableError
-from paravane.runs import Result
+from paravane.run.ktap import Test
+from paravane.run.runs import Result
+from paravane.suite import op_report
 
 OPS_DEF = """
 /* How to read it: PV_OP(class, ...) is not an op here. */
@@ -261,12 +262,12 @@ class ReportTest(unittest.TestCase):
     def test_cells_and_holes(self):
         table = tree(tests=TESTS + "TEST(lock, wait, wait, write_it)\n")
         good = result("qemu", Test("cpu.it_is_read", "pass"), Test("lock.wait", "skip", "one CPU"))
-        text = opreport.render(table, [good])
+        text = op_report.render(table, [good])
         self.assertIn("| `write_it` | 1/2 [1] |", text)
         self.assertIn("| `wait` | skip [1] |", text)
         self.assertIn("- [1] one CPU", text)
-        self.assertEqual(opreport.holes(table, [good]), [])
-        document = opreport.document(table, [good])
+        self.assertEqual(op_report.holes(table, [good]), [])
+        document = op_report.document(table, [good])
         skipped = {"lock.wait": {"status": "skip", "reason": "one CPU"}}
         self.assertEqual(document["wait"], {"class": "Corners", "platforms": {"qemu": skipped}})
 
@@ -275,12 +276,12 @@ class ReportTest(unittest.TestCase):
         failed = result("qemu", Test("cpu.it_is_read", "fail"), status="FAIL", reason="1 test")
         crashed = result("grub", status="FAIL", reason="CRASH")
         absent = result("uefi", status="SKIP", reason="no OVMF", ran=False)
-        holes = opreport.holes(table, [failed, crashed, absent])
+        holes = op_report.holes(table, [failed, crashed, absent])
         expected = {f"{op} on {on}" for op in table.ops for on in ("qemu", "grub")}
         # No test cites wait: that is a hole even where the platform was skipped.
         expected.add("wait on uefi")
         self.assertEqual({hole.split(":")[0] for hole in holes}, expected)
-        text = opreport.render(table, [failed, crashed, absent])
+        text = op_report.render(table, [failed, crashed, absent])
         self.assertIn("| `read_it` | **FAIL** 0/1 | **empty** | skip [1] |", text)
 
 

@@ -6,9 +6,10 @@ import unittest
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
-from paravane import matrix, report, suite
-from paravane.ktap import Test
-from paravane.runs import Result
+from paravane import report
+from paravane.run.ktap import Test
+from paravane.run.runs import Result
+from paravane.suite import matrix, suite
 
 
 def result(name, status="PASS", tests=(), reason="", ran=True):

@@ -10,11 +10,14 @@ import unittest
 from pathlib import Path
 from unittest import mock
 
-from paravane import archive, cli, packaged, repro, reprocmd, repros, runs, suite, xen
+from paravane import archive, cli
 from paravane.common import ROOT, Trouble
-from paravane.ktap import Transcript
-from paravane.machine import Ending
-from paravane.platforms import PLATFORMS
+from paravane.repro import command as repro_command, repro, repros
+from paravane.run import packaged, runs, xen
+from paravane.run.ktap import Transcript
+from paravane.run.machine import Ending
+from paravane.run.platforms import PLATFORMS
+from paravane.suite import suite
 
 HEAD = """\
 /*
@@ -115,7 +118,7 @@ class BadFileTest(unittest.TestCase):
 
     def refuses(self, name, words, status=2):
         with self.assertRaises(Trouble) as caught:
-            for one in reprocmd._named([name], self.folder):
+            for one in repro_command._named([name], self.folder):
                 self.assertTrue(one)
         self.assertIn(words, str(caught.exception))
         self.assertEqual(str(caught.exception).count("\n"), 0)
@@ -158,7 +161,7 @@ class BadFileTest(unittest.TestCase):
         for folder in ("a", "b"):
             (self.folder / folder / "c.c").mkdir(parents=True)
             (self.folder / folder / "one.c").write_text('REPRO("one") {}')
-        chosen = reprocmd._named(["a", "b"], self.folder)
+        chosen = repro_command._named(["a", "b"], self.folder)
         self.assertEqual([one.name for one in chosen], ["one", "one"])
         with mock.patch.object(repro, "_make", side_effect=lambda command: words.append(command) or (0, "")):
             self.assertEqual(len({repro.build(one) for one in chosen}), 2)

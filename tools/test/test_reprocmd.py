@@ -10,8 +10,10 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 from unittest import mock
 
-from paravane import bundle, commandline, platforms, report, repro, reprocmd, repros, runs
+from paravane import commandline, report
 from paravane.common import Trouble
+from paravane.repro import bundle, command as repro_command, repro, repros
+from paravane.run import platforms, runs
 
 ONE = '/*\n * @platforms xen-pv\n */\nREPRO("one")\n'
 
@@ -30,25 +32,25 @@ class NamedTest(unittest.TestCase):
             Path(scratch, "empty").mkdir()
             for name in ("one", "two"):
                 Path(scratch, "drafts", f"{name}.c").write_text(ONE.replace("one", name))
-            found = reprocmd._named(["drafts", "drafts/one.c", "xsa-213"], Path(scratch))
+            found = repro_command._named(["drafts", "drafts/one.c", "xsa-213"], Path(scratch))
             self.assertEqual([one.name for one in found], ["one", "two", "one", "xsa-213"])
             self.assertTrue(found[0].outside and not found[3].outside)
             with self.assertRaisesRegex(Trouble, "the folder empty has no C file"):
-                reprocmd._named(["empty"], Path(scratch))
+                repro_command._named(["empty"], Path(scratch))
 
     def test_payload_of_boot(self):
-        self.assertTrue(reprocmd.is_file("repro:a/b.c") and reprocmd.is_file("repro:b.c"))
-        self.assertFalse(reprocmd.is_file("repro:b") or reprocmd.is_file("suite") or reprocmd.is_file(None))
-        reprocmd.check_payload("repro:xsa-213", outside=False)
-        reprocmd.check_payload("repro:mine", outside=True)
+        self.assertTrue(repro_command.is_file("repro:a/b.c") and repro_command.is_file("repro:b.c"))
+        self.assertFalse(repro_command.is_file("repro:b") or repro_command.is_file("suite") or repro_command.is_file(None))
+        repro_command.check_payload("repro:xsa-213", outside=False)
+        repro_command.check_payload("repro:mine", outside=True)
         with self.assertRaisesRegex(Trouble, "no repro is called 'mine'; one in a file: --run repro:path/to/mine.c"):
-            reprocmd.check_payload("repro:mine", outside=False)
+            repro_command.check_payload("repro:mine", outside=False)
 
 
 class DebuggerTest(unittest.TestCase):
     def said(self, image, xen=None):
         with contextlib.redirect_stdout(io.StringIO()) as said:
-            reprocmd.print_gdb(image, "repro_run", xen)
+            repro_command.print_gdb(image, "repro_run", xen)
         return said.getvalue()
 
     def test_symbols(self):
@@ -78,7 +80,7 @@ class DebuggerTest(unittest.TestCase):
     def test_one_machine(self):
         asked = mock.Mock(xen=None)
         with self.assertRaisesRegex(Trouble, "--gdb wants one repro, one platform"):
-            reprocmd._wait_for_gdb([case("good"), case("good")], asked, Path("."))
+            repro_command._wait_for_gdb([case("good"), case("good")], asked, Path("."))
 
 
 class FilesTest(unittest.TestCase):

@@ -13,9 +13,10 @@ from pathlib import Path
 from unittest import mock
 from xml.etree import ElementTree
 
-from paravane import owntime, runs, selftest
+from paravane import selftest
 from paravane.common import Trouble
 from paravane.report import write_steps_junit
+from paravane.run import owntime, runs
 from paravane.selftest import builds, lines, soak, step
 from paravane.selftest.scheduler import Scheduler
 from paravane.selftest.step import ALL, Step, check

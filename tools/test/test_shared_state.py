@@ -2,7 +2,7 @@
 
 import unittest
 
-import shared_state
+from build import shared_state
 
 SOURCE = """/* Written: of no use here, since an empty line follows. */
 

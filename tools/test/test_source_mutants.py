@@ -7,8 +7,8 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from paravane import sourcelist, sourcemutants
 from paravane.common import EXIT_FAIL, EXIT_PASS, ROOT, Trouble
+from paravane.mutants import source_list, source_mutants
 
 ENTRY = """[[mutant]]
 name = "a"
@@ -41,12 +41,12 @@ int h(void)
 def read(text):
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "list.toml").write_text(text)
-        return sourcelist.read(Path(folder))
+        return source_list.read(Path(folder))
 
 
 class ListTest(unittest.TestCase):
     def test_every_committed_edit_applies_once(self):
-        mutants = sourcelist.read()
+        mutants = source_list.read()
         self.assertTrue(mutants)
         for mutant in mutants:
             with self.subTest(mutant.name):
@@ -55,7 +55,7 @@ class ListTest(unittest.TestCase):
 
     def test_every_named_test_exists(self):
         guest = "".join(path.read_text() for path in (ROOT / "test").glob("**/*.c"))
-        for mutant in sourcelist.read():
+        for mutant in source_list.read():
             with self.subTest(mutant.name):
                 if mutant.test.startswith("host "):
                     self.assertTrue((ROOT / f"test/host/test_{mutant.test[5:]}.c").exists())
@@ -96,7 +96,7 @@ class ScoreTest(unittest.TestCase):
     def test_a_survivor_fails_the_run(self):
         mutant = read(ENTRY)[0]
         for status, code in (("FAIL", EXIT_PASS), ("HOST", EXIT_PASS), ("SURVIVED", EXIT_FAIL), ("ERROR", EXIT_FAIL)):
-            outcomes = [sourcemutants.Outcome(mutant, "FAIL", ""), sourcemutants.Outcome(mutant, status, "why")]
+            outcomes = [source_mutants.Outcome(mutant, "FAIL", ""), source_mutants.Outcome(mutant, status, "why")]
             with contextlib.redirect_stdout(io.StringIO()) as printed:
-                self.assertEqual(sourcemutants._conclude(outcomes, 0, None), code)
+                self.assertEqual(source_mutants._conclude(outcomes, 0, None), code)
             self.assertEqual("why" in printed.getvalue(), code == EXIT_FAIL)

@@ -2,9 +2,9 @@
 
 import unittest
 
-from paravane.ktap import Transcript
-from paravane.machine import Ending
-from paravane.verdict import judge
+from paravane.run.ktap import Transcript
+from paravane.run.machine import Ending
+from paravane.run.verdict import judge
 
 HEAD = ["paravane: Paravane 0.1 on native", "KTAP version 1", "1..2"]
 GOOD = HEAD + ["ok 1 a.b", "ok 2 a.c # SKIP no such thing here", "paravane: verdict PASS"]

@@ -2,7 +2,7 @@
 
 import sys
 
-from .. import sizes
+from ..bench import sizes
 from ..common import EXIT_FAIL, build_dir, short
 from .step import ALL, BARE, CLANG, GCC, Step, boot, check
 

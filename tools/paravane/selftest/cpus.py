@@ -2,8 +2,8 @@
 
 import re
 
-from .. import emulators
 from ..common import EXIT_FAIL
+from ..run import emulators
 from .step import RUN, RUN_LIMIT, Step, boot, check, output_of
 from .suites import suite
 

@@ -8,11 +8,11 @@ import tempfile
 import time
 from pathlib import Path
 
-from elf import Elf
+from build.elf import Elf
 
-from .. import emulators, module, platforms
 from ..common import EXIT_FAIL, EXIT_USAGE, build_dir
-from ..verdict import DEBUG_EXIT
+from ..run import emulators, module, platforms
+from ..run.verdict import DEBUG_EXIT
 from .step import Skipped, boot, check, communicate, end, start
 
 _LIMIT = 300  # seconds for a machine that ends by itself, however busy this computer is

@@ -6,10 +6,10 @@ import subprocess
 import sys
 import tarfile
 
-from .. import emulators, platforms, runs
 from ..common import EXIT_FAIL, EXIT_USAGE, ROOT, build_dir
-from ..entry_state import CODE
-from ..verdict import DEBUG_EXIT
+from ..run import emulators, platforms, runs
+from ..run.entry_state import CODE
+from ..run.verdict import DEBUG_EXIT
 from .step import RUNNING, Skipped, Step, boot, check
 
 _MULTIBOOT2 = "eax==0x36d76289"  # GRUB runs code of its own where the kernel will be
@@ -175,7 +175,7 @@ def _modules(scratch):
 
 def _boot(scratch, name, platform, symbol, changes, *more, qemu_words="", **expected):
     """A boot on a QEMU whose state is changed where symbol's code is about to run (entry_state.py)."""
-    tool = ROOT / "tools" / "paravane" / "entry_state.py"
+    tool = ROOT / "tools/paravane/run/entry_state.py"
     words = " ".join([f"{_physical(symbol):#x}", *changes])
     script = f'exec {sys.executable} -B {tool} {words} -- {emulators.default()} "$@" {qemu_words}'
     env = _qemu(scratch, re.sub(r"\W+", "-", f"{platform}-{name}"), script)

@@ -3,8 +3,8 @@
 import re
 import shutil
 
-from .. import emulators
 from ..common import EXIT_FAIL, EXIT_USAGE, build_dir
+from ..run import emulators
 from .step import RUN, Step, boot
 
 _QEMU = shutil.which(emulators.default()) or "/nowhere"

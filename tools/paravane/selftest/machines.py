@@ -2,8 +2,8 @@
 
 import sys
 
-from .. import emulators
 from ..common import ROOT
+from ..run import emulators
 from .step import RUN, RUN_LIMIT, Step, boot
 
 # Tests of what depends on the size of the memory.
@@ -50,7 +50,7 @@ def _clocks(scratch):
 def _on_a_busy_computer(scratch):
     """While QEMU does not run, the RTC's flags are set once, however often they should have been."""
     qemu = scratch / "qemu-stutters"
-    stutter = f"{sys.executable} -B {ROOT / 'tools' / 'paravane' / 'stutter.py'} 4 4 3"
+    stutter = f"{sys.executable} -B {ROOT / 'tools/paravane/run/stutter.py'} 4 4 3"
     qemu.write_text(f'#!/bin/sh\nexec {stutter} -- {emulators.default()} "$@" -machine pit=off\n')
     qemu.chmod(0o755)
     words = r"measured against RTC(.|\n)*verdict PASS"

@@ -2,8 +2,8 @@
 
 import shutil
 
-from .. import module
 from ..common import EXIT_FAIL, EXIT_PASS, EXIT_USAGE, build_dir
+from ..run import module
 from .step import RUN, RUN_LIMIT, Skipped, Step, boot, output_of
 
 

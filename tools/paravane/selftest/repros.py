@@ -1,7 +1,7 @@
 """Steps of `./run.sh test`: the repros, and the verdicts of broken ones."""
 
-from .. import packaged, platforms
 from ..common import EXIT_FAIL, EXIT_USAGE
+from ..run import packaged, platforms
 from .step import RUN, RUN_LIMIT, Step
 
 _QUICK = ("outside", "wrong", "guest-crash", "no-c")

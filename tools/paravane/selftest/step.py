@@ -10,9 +10,9 @@ import threading
 from dataclasses import dataclass
 from typing import Callable, Optional, Sequence
 
-from .. import platforms
 from ..common import EXIT_SKIP, ROOT
-from ..owntime import OwnTime
+from ..run import platforms
+from ..run.owntime import OwnTime
 
 RUN = ["./run.sh"]
 RUN_LIMIT = ["--timeout", "300"]  # of a machine that ends by itself

@@ -5,7 +5,7 @@ import signal
 import time
 from pathlib import Path
 
-from .. import emulators
+from ..run import emulators
 from .step import RUN, Skipped, check, end, start
 
 _PATIENCE = 120  # seconds for what takes one where nothing else runs

@@ -1,0 +1,150 @@
+#!/usr/bin/env python3
+"""Checks rules of the house on what was really built, and fails the build where one is broken.
+
+check_image.py [--objdump PROGRAM] [--nm PROGRAM] IMAGE OBJECT_FOLDER
+
+1. Privileged instructions and hypercalls lie in boot/ and pv/ only: nothing compiled from kernel/, mm/, lib/
+   or app/ holds one. What is compiled from pv/xen/pv/ holds only those that Xen offers no hypercall and no
+   shared memory for: a PV guest's other privileged instructions would fault and be emulated. What templates.S there
+   puts in the place of calls is held to the same.
+2. No include runs upwards: lib -> pv -> mm -> kernel -> test, repro, app; and nothing outside of pv/xen,
+   boot and repro includes a header of Xen's.
+3. Every backend's table is complete: no slot of a NAME_CLASS_ops is empty.
+4. No segment of the image is both writable and executable.
+5. Every variable of pv/, mm/ and kernel/ says why it may be shared (tools/build/shared_state.py).
+6. The op table is used by pv/ and test/ only, because patching does not reach a call through it
+   (tools/build/sites.py sees to all other calls).
+"""
+
+import argparse
+import pathlib
+import re
+import struct
+import subprocess
+import sys
+
+from build import shared_state
+from build.elf import Elf
+from paravane import optable
+
+# Intel SDM vol. 3, section 5.9, and what a hypervisor intercepts or a PV guest must ask for.
+PRIVILEGED = re.compile(
+    r"^(cli|sti|hlt|lgdt|lidt|lldt|ltr|lmsw|clts|invd|wbinvd|invlpg|invpcid|wrmsr|rdmsr|rdpmc|swapgs|sysret[lq]?"
+    r"|iret[lq]?|in[bwl]?|out[bwl]?|ins[bwl]|outs[bwl]|vmcall|vmmcall|syscall|sysenter|xsetbv|str|sgdt|sidt|sldt"
+    r"|(wr|rd)(fs|gs)base[lq]?|pushf[lq]?|popf[lq]?|monitor|mwait|stac|clac|cpuid|rdtscp?)$")
+CONTROL_REGISTER = re.compile(r"%(cr[0-8]|dr[0-7]|db[0-7])\b")
+UNPRIVILEGED_FLOORS = ("kernel", "mm", "lib", "app")
+
+FLOOR = {"lib": 0, "boot/boot_info.h": 0, "boot/layout.h": 0, "pv": 1, "mm": 2, "kernel": 3, "boot": 4,
+         "test": 4, "repro": 4, "app": 4}
+
+
+def run(*command):
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def privileged(mnemonic, operands):
+    return bool(PRIVILEGED.match(mnemonic) or CONTROL_REGISTER.search(operands) or "hypercall_page" in operands)
+
+
+def allowed_in_xen_pv(mnemonic, operands):
+    """cpuid stands behind Xen's prefix, whose letters read as outsb; CR4 has no hypercall; the hypercall page is
+    the way to Xen itself."""
+    return mnemonic in ("cpuid", "outsb") or operands.endswith("%cr4") or "hypercall_page" in operands
+
+
+def built_now(objects):
+    """Yield the object files whose source still exists."""
+    for path in sorted(objects.rglob("*.o")):
+        source = path.relative_to(objects).with_suffix("")
+        if source.suffix not in (".c", ".S") or source.exists():
+            yield path
+
+
+def misplaced_instructions(objdump, objects):
+    """Yields one line for every privileged instruction that rule 1 does not let be there."""
+    for path in built_now(objects):
+        folder = path.relative_to(objects).parent
+        in_xen_pv = folder.as_posix() == "pv/xen/pv"
+        if folder.parts and folder.parts[0] not in UNPRIVILEGED_FLOORS and not in_xen_pv:
+            continue
+        sections = ("-D", "-j", ".rodata.pv_code") if path.name == "templates.S.o" else ("-d",)
+        for line in run(objdump, *sections, "--no-show-raw-insn", str(path)).splitlines():
+            match = re.match(r"\s*[0-9a-f]+:\s+(?:(?:rep\w*|lock|data16|cs|ds|es|fs|gs|ss)\s+)*([a-z0-9]+)\s*(.*?)\s*$", line)
+            if match and privileged(*match.groups()) and not (in_xen_pv and allowed_in_xen_pv(*match.groups())):
+                yield f"{path.relative_to(objects)}: privileged instruction out of its place: {line.strip()}"
+
+
+def floor_of(path):
+    return FLOOR.get(path, FLOOR.get(path.split("/")[0]))
+
+
+def includes_upwards():
+    """Yields one line for every include that breaks rule 2."""
+    files = [p for d in ("lib", "boot", "pv", "mm", "kernel", "test", "repro", "app")
+             for p in sorted(pathlib.Path(d).rglob("*.[chS]")) if not str(p).startswith("test/host")]
+    for path in files:
+        mine = floor_of(str(path))
+        for name in re.findall(r'^\s*#\s*include\s+["<]([^">]+)', path.read_text(), re.M):
+            theirs = floor_of(name)
+            if theirs is not None and theirs > mine:
+                yield f"{path}: includes {name} from a higher floor"
+            if name.startswith("xen/") and not str(path).startswith(("pv/xen/", "boot/", "repro/")):
+                yield f"{path}: includes Xen's {name}"
+
+
+def empty_slots(elf):
+    """Yields one line for every empty slot of a class table, which breaks rule 3."""
+    classes = optable.classes(optable.read_ops(pathlib.Path(".")))
+    for symbol in elf.symbols:
+        match = optable.CLASS_TABLE.fullmatch(symbol.name)
+        if match and symbol.size:
+            words = struct.unpack(f"<{symbol.size // 8}Q", elf.bytes_at(symbol.value, symbol.size))
+            for op, word in zip(classes[match[1]], words, strict=True):
+                if not word:
+                    yield f"{symbol.name}: {op} is empty"
+
+
+def users_of_the_table(nm, objects):
+    """Yields one line for every object that breaks rule 6."""
+    for path in built_now(objects):
+        parts = path.relative_to(objects).parts
+        if parts[0] in UNPRIVILEGED_FLOORS + ("boot", "repro") and " pv_ops\n" in run(nm, "-u", str(path)):
+            yield f"{path.relative_to(objects)}: refers to pv_ops: calls of ops are pv_NAME(...)"
+
+
+def unexplained_state(nm, objects):
+    """Yields one line for every variable that breaks rule 5."""
+    built = {path.relative_to(objects).with_suffix(""): path for path in built_now(objects)}
+    return shared_state.unexplained(nm, built, sorted(built))
+
+
+def writable_and_executable(elf):
+    for kind, flags, _, vaddr, *_ in elf.segments:
+        if kind == 1 and flags & 3 == 3:
+            yield f"the segment at {vaddr:#x} is writable and executable"
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--objdump", default="objdump")
+    parser.add_argument("--nm", default="nm")
+    parser.add_argument("--image-only", action="store_true", help="the objects were checked with another image")
+    parser.add_argument("image")
+    parser.add_argument("objects", type=pathlib.Path)
+    args = parser.parse_args()
+
+    elf = Elf(args.image)
+    faults = list(empty_slots(elf)) + list(writable_and_executable(elf))
+    if not args.image_only:
+        faults += misplaced_instructions(args.objdump, args.objects)
+        faults += includes_upwards()
+        faults += users_of_the_table(args.nm, args.objects)
+        faults += unexplained_state(args.nm, args.objects)
+    for fault in faults:
+        print(f"check_image: {fault}", file=sys.stderr)
+    return 1 if faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

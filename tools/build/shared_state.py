@@ -1,0 +1,70 @@
+"""Every variable of pv/, mm/ and kernel/ that outlives a call says why several CPUs, threads and interrupts may use it.
+
+The argument is in the comment above the variable, or above the group of variables (no empty line in between) to which it
+belongs, or beside it. It has one of these labels:
+
+    Written:     when, and by which context; after that it is only read, or used by that context only
+    Guarded by:  the lock, or the rule that lets one context at a time in
+    Per CPU:     each CPU uses its own element; who else looks, and why that is safe
+    Atomic:      one word, read and written whole; why no more is needed
+"""
+
+import re
+import subprocess
+
+LABEL = re.compile(r"\b(Written|Guarded by|Per CPU|Atomic): \S")
+FOLDERS = ("pv", "mm", "kernel")
+
+
+def unexplained(nm, objects, sources):
+    """Yield one line for each writable variable without an argument. objects: {source path: object path}."""
+    for source in sources:
+        if source.suffix != ".c" or source.parts[0] not in FOLDERS:
+            continue
+        lines = source.read_text().splitlines()
+        for name in variables(nm, objects[source]):
+            at = declaration(lines, name)
+            if at is None:
+                yield f"{source}: cannot find the declaration of {name}"
+            elif not LABEL.search(comment_of(lines, at)):
+                yield f"{source}:{at + 1}: {name}: no argument why it may be shared (tools/build/shared_state.py has the labels)"
+
+
+def variables(nm, path):
+    """The names of what an object has in writable sections, without the numbers of function-local ones."""
+    listed = subprocess.run([nm, str(path)], check=True, capture_output=True, text=True).stdout
+    for line in listed.splitlines():
+        match = re.match(r"[0-9a-f]+ [bBdD] ([A-Za-z_]\w*)(?:\.\d+)?$", line)
+        if match:
+            yield match[1]
+
+
+def declaration(lines, name):
+    """The index of the line that defines the variable: at column 0, after the brace of its struct, or static in a function."""
+    word = re.compile(rf"(?<![\w.>\"]){re.escape(name)}\b(?!\s*\()")
+    starts = re.compile(r"(?!extern|typedef|return|#|/\*| \*)([A-Za-z_]\w*|\})\s|\s+static\s")
+    continued = False  # a declaration that goes over several lines
+    for at, line in enumerate(lines):
+        code = re.sub(r'/\*.*?(\*/|$)|"[^"]*"', "", line)
+        begins = bool(starts.match(code))
+        found = word.finditer(code.split("=")[0]) if begins or continued else ()
+        if any(not _is_constant_or_parameter(code[: match.start()]) for match in found):
+            return at
+        continued = (begins or continued) and not re.search(r"[;{]\s*$", code)
+    return None
+
+
+def _is_constant_or_parameter(before):
+    """Whether a name is a constant object's, a type's or a parameter's, by what precedes it in its line."""
+    before = re.sub(r"\([^()]*\)", "", before)
+    return bool(re.search(r"\bconst\b[^*]*$|\b(struct|enum|union) $|\((?!\*)", before))
+
+
+def comment_of(lines, at):
+    """The text of the group of declarations around a line, up to an empty line before and after it."""
+    first, last = at, at
+    while first > 0 and lines[first - 1].strip() and not re.match(r"[{}]\s*$", lines[first - 1]):
+        first -= 1
+    while last + 1 < len(lines) and lines[last + 1].strip() and not re.match(r"[{}]\s*$", lines[last + 1]):
+        last += 1
+    return re.sub(r"\n\s*\*?\s*", " ", "\n".join(lines[first : last + 1]))

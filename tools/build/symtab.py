@@ -1,0 +1,135 @@
+#!/usr/bin/env python3
+"""Makes the kernel's symbol table from the linked kernel's symbols (kernel/symtab.h).
+
+    nm kernel.elf | tools/build/symtab.py > symtab.S             the table of that image
+    tools/build/symtab.py < /dev/null > symtab.S                 an empty one
+    nm kernel.elf | tools/build/symtab.py --check symtab.S       is this the image's table?
+
+The kernel is linked twice: with the empty table, then with the table of the first link. That works
+because the table is in .rodata, behind the text, so it moves no function; --check on the second
+image proves it.
+"""
+
+import argparse
+import collections
+import sys
+
+TEXT_START, TEXT_END = "_text_start", "_text_end"
+
+PAIRS = 128  # bytes from here on stand for two others
+
+HEAD = """\
+/* Made by tools/build/symtab.py: do not edit. */
+    .section .rodata.symtab, "a", @progbits
+    .balign 8
+    .globl kernel_symtab
+    .type kernel_symtab, @object
+kernel_symtab:
+    .quad _text_start, .Lfunctions, .Lpairs
+    .size kernel_symtab, . - kernel_symtab
+"""
+
+TAIL = '    .section .note.GNU-stack, "", @progbits\n'
+
+
+def fail(message):
+    sys.exit(f"symtab.py: {message}")
+
+
+def read_symbols(lines):
+    """The (address, type, name) of every defined symbol in nm's output."""
+    for line in lines:
+        fields = line.split()
+        if len(fields) == 2 and fields[0] in "UwvV":  # undefined: no address
+            continue
+        if len(fields) != 3 or len(fields[1]) != 1:
+            fail(f"this is no line of nm: {line.strip()!r}")
+        try:
+            yield int(fields[0], 16), fields[1], fields[2]
+        except ValueError:
+            fail(f"this is no line of nm: {line.strip()!r}")
+
+
+def functions(symbols):
+    """The text's size, and its functions as [(offset, name)], one name an offset."""
+    borders = {name: addr for addr, _, name in symbols if name in (TEXT_START, TEXT_END)}
+    if len(borders) != 2:
+        fail(f"the image does not define {TEXT_START} and {TEXT_END}")
+    start, end = borders[TEXT_START], borders[TEXT_END]
+    if not 0 <= end - start < 1 << 32:
+        fail(f"{TEXT_START} and {TEXT_END} do not enclose a text of less than 4 GiB")
+
+    # Of several names at one address the global one is shown, else the first in the alphabet.
+    best = {}
+    for addr, kind, name in symbols:
+        if kind not in "tTwW" or name in borders or not start <= addr < end:
+            continue
+        rank = ("TtWw".index(kind), name)
+        best[addr - start] = min(best.get(addr - start, rank), rank)
+    return end - start, [(offset, best[offset][1]) for offset in sorted(best)]
+
+
+def pack(names):
+    """The names with their most frequent pair of bytes replaced by one byte, as often as there are
+    bytes for it; and the pairs."""
+    text, pairs = "\0".join(names), []
+    while len(pairs) < PAIRS:
+        counts = collections.Counter(zip(text, text[1:]))
+        best = max(counts, key=lambda pair: (counts[pair] * ("\0" not in pair), pair), default=None)
+        if not best or counts[best] < 4 or "\0" in best:  # a pair takes two bytes itself
+            break
+        text = text.replace("".join(best), chr(PAIRS + len(pairs)))
+        pairs.append(best)
+    return text.split("\0"), pairs
+
+
+def ascii_string(text):
+    return "".join(c if " " < c <= "~" and c not in '"\\' else f"\\{ord(c):03o}" for c in text)
+
+
+def render(size, table):
+    """The assembler file."""
+    packed, pairs = pack([name for _, name in table])
+    out, last = [HEAD, ".Lfunctions:\n"], 0
+    for (offset, name), text in zip(table, packed):
+        out.append(f'    .uleb128 {offset - last:#x}; .asciz "{ascii_string(text)}" /* {name} */\n')
+        last = offset
+    out.append(f'    .uleb128 {size - last:#x}; .asciz ""\n')
+    out.append(".Lpairs:\n")
+    out += [f"    .byte {ord(a)}, {ord(b)}\n" for a, b in pairs]
+    return "".join(out) + TAIL
+
+
+def check(path, expected):
+    try:
+        with open(path, encoding="ascii") as f:
+            found = f.read()
+    except OSError as e:
+        fail(f"{path}: {e.strerror}")
+    if found != expected:
+        differing = [
+            pair for pair in zip(found.splitlines(), expected.splitlines()) if pair[0] != pair[1]
+        ]
+        where = ": {!r} should be {!r}".format(*differing[0]) if differing else ""
+        fail(f"{path} is not the table of this image{where}")
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description="Makes kernel_symtab from the output of nm on standard input."
+    )
+    parser.add_argument("--check", metavar="FILE", help="only compare FILE with the table")
+    args = parser.parse_args()
+
+    symbols = list(read_symbols(sys.stdin))
+    if args.check and not symbols:
+        fail("no symbols on standard input")
+    text = render(*functions(symbols)) if symbols else render(0, [])
+    if args.check:
+        check(args.check, text)
+    else:
+        sys.stdout.write(text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""`./run.sh bench`: what is counted and timed, its file format, tables, chart and comparison; and the image's size."""

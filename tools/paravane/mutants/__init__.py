@@ -1,0 +1,1 @@
+"""`./run.sh mutants`: wrong ops and wrong edits, which the suite must notice."""

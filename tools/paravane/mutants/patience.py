@@ -1,0 +1,62 @@
+"""When to give up on a machine, however busy this computer is: measured is not the time that passes but what
+the machine made of it, the seconds in which it computed and those in which it waited for nothing."""
+
+import time
+
+from ..run import owntime
+from ..run.machine import Ending
+
+_EVERY = 0.1  # seconds between two looks at a process
+_RATIO = 5  # how many times as long as the longest pause of a good run is too long
+_LEAST = 1.0  # seconds: what comes on top, for a good run may have no pause to speak of
+
+
+class Patience:
+    """A watch of one Machine, which ends it at its first failure, or when its pause between two results is
+    much longer than the longest of a good run (limit, None: there is no limit yet). cpus: of the machine, which may
+    compute in vain while one of them waits for this computer.
+
+    pause: the longest so far, (seconds computed, seconds idle).
+    """
+
+    def __init__(self, limit=None, cpus=1):
+        self.pause = (0.0, 0.0)
+        self._limit = limit and [_RATIO * cpus * seconds + _LEAST for seconds in limit]
+        self._looked = self._begun = self._last = self._seen = None
+
+    def __call__(self, said, pid):
+        now = time.monotonic()
+        if any(test.status == "fail" for test in said.tests) or said.panic is not None:
+            return Ending("enough")
+        if self._looked and now - self._looked < _EVERY:
+            return None
+        self._look(now, _wanted(pid))
+        seen = (len(said.tests), said.banner, said.verdict)
+        if seen != self._seen:
+            self._seen, self._begun = seen, self._spent
+        return self._judge()
+
+    def _look(self, now, sums):
+        """Adds up what has passed since the last look: of that time, what no thread wanted was idle."""
+        computed, wanted = sums
+        if self._looked is None:
+            self._spent = self._begun = (0.0, 0.0)
+        else:
+            idle = max(0.0, now - self._looked - (wanted - self._last[1]))
+            self._spent = (self._spent[0] + max(0.0, computed - self._last[0]), self._spent[1] + idle)
+        self._looked, self._last = now, sums
+
+    def _judge(self):
+        pause = [spent - begun for spent, begun in zip(self._spent, self._begun)]
+        self.pause = tuple(max(pair) for pair in zip(pause, self.pause))
+        for spent, limit, word in zip(pause, self._limit or (), ("computing", "waiting")):
+            if spent > limit:
+                return Ending("timeout", limit=f"{limit:.1f} s of {word} without a result")
+        return None
+
+
+def _wanted(pid):
+    """(seconds computed, those and the seconds that it waited for a CPU) of all threads of a process."""
+    spent = owntime.of_threads(pid).values()
+    ran = sum(ran for ran, _ in spent)
+    return ran, ran + sum(waited for _, waited in spent)

@@ -1,0 +1,109 @@
+"""The list of source mutants, test/mutants/source/*.toml: small wrong edits, each with the test that notices it.
+
+An entry is a table [[mutant]] with these keys:
+
+    name        unique; words joined by dashes
+    file        path in the tree
+    function    the C function in which the edit is made; left out for assembly, tables and headers
+    before      text that occurs exactly once there
+    after       what replaces it
+    why         why a developer could write this
+    test        what notices it: "group.test" in the guest, "host NAME" (test/host/test_NAME.c), "step NAME" (of
+                ./run.sh test), or "build"
+    on, smp, mem, append   how the guest runs: platform (qemu), CPUs (1), MiB (256), more words for the command line
+    machine, cpu           for QEMU: -machine options on top of the platform's, the CPU's model
+    equivalent  instead of test: why no test can notice the edit
+"""
+
+import re
+import tomllib
+from dataclasses import dataclass
+
+from ..common import ROOT, Trouble
+from ..run import platforms
+
+FOLDER = ROOT / "test/mutants/source"
+_REQUIRED = {"name", "file", "before", "after", "why"}
+_OPTIONAL = {"function", "test", "on", "smp", "mem", "append", "machine", "cpu", "equivalent"}
+
+
+@dataclass(frozen=True)
+class SourceMutant:
+    """One edit. Fields as above; smp is a number of CPUs, mem of MiB."""
+
+    name: str
+    file: str
+    before: str
+    after: str
+    why: str
+    function: str = ""
+    test: str = ""
+    on: str = "qemu"
+    smp: int = 1
+    mem: int = platforms.DEFAULT_MEM
+    append: str = ""
+    machine: str = ""
+    cpu: str = ""
+    equivalent: str = ""
+
+    @property
+    def how(self):
+        """What tells one run of a test from another: an unchanged tree is tried once for each."""
+        return self.test, self.on, self.smp, self.mem, self.append, self.machine, self.cpu
+
+    def apply(self, text):
+        """Return the file's text with the edit made; Trouble if it does not apply."""
+        start, end = _region(text, self)
+        found = text.count(self.before, start, end)
+        if found != 1:
+            where = f"{self.file}, {self.function}" if self.function else self.file
+            raise Trouble(
+                f"source mutant {self.name}: its text occurs {found} times in {where}, not once; "
+                "adapt the entry to the source"
+            )
+        at = text.index(self.before, start, end)
+        return text[:at] + self.after + text[at + len(self.before) :]
+
+
+def _region(text, mutant):
+    """Where the edit may be made: from the function's head to its closing brace, or the whole file."""
+    if not mutant.function:
+        return 0, len(text)
+    name = re.escape(mutant.function)
+    head = re.search(rf"^[A-Za-z_][^;{{}}\n]*\b{name}\([^;{{}}]*\{{", text, re.M)
+    if not head:
+        raise Trouble(f"source mutant {mutant.name}: no function {mutant.function} in {mutant.file}")
+    return head.start(), text.index("\n}", head.end() - 1) + 2
+
+
+def read(folder=FOLDER):
+    """Return all entries in the order of files and lines; Trouble names the first that is wrong."""
+    mutants, seen = [], set()
+    for path in sorted(folder.glob("*.toml")):
+        try:
+            entries = tomllib.loads(path.read_text())
+        except tomllib.TOMLDecodeError as error:
+            raise Trouble(f"{path.name}: {error}") from error
+        if set(entries) - {"mutant"}:
+            raise Trouble(f"{path.name}: only [[mutant]] tables are known")
+        for entry in entries.get("mutant", []):
+            mutant = _checked(path.name, entry)
+            if mutant.name in seen:
+                raise Trouble(f"{path.name}: the name {mutant.name} is used twice")
+            seen.add(mutant.name)
+            mutants.append(mutant)
+    return mutants
+
+
+def _checked(where, entry):
+    name = entry.get("name", "?")
+    missing, unknown = _REQUIRED - set(entry), set(entry) - _REQUIRED - _OPTIONAL
+    if missing or unknown:
+        words = [f"lacks {', '.join(sorted(missing))}"] if missing else []
+        words += [f"has unknown keys {', '.join(sorted(unknown))}"] if unknown else []
+        raise Trouble(f"{where}: source mutant {name} {' and '.join(words)}")
+    if bool(entry.get("test")) == bool(entry.get("equivalent")):
+        raise Trouble(f"{where}: source mutant {name} wants either test or equivalent")
+    if entry["before"] == entry["after"]:
+        raise Trouble(f"{where}: source mutant {name} changes nothing")
+    return SourceMutant(**entry)

@@ -1,0 +1,1 @@
+"""`./run.sh repro`: suspected hypervisor bugs, the heads of their files, and the known-bad hypervisors."""

@@ -1,0 +1,376 @@
+"""`./run.sh repro`: one suspicion, on every hypervisor that is asked for.
+
+A verdict is good, bad or cannot-tell. It is the guest's own if the run ended well; a hypervisor
+that crashed or hangs is bad, a guest that did is cannot-tell.
+"""
+
+import dataclasses
+import hashlib
+import os
+import re
+import resource
+import shutil
+import subprocess
+import tempfile
+import time
+from typing import Optional
+
+from ..common import EXIT_FAIL, EXIT_PASS, EXIT_SKIP, EXIT_USAGE, Trouble, build_dir, build_lock, make_dirs, short
+from ..run import emulators, packaged, platforms, runs, xen
+from ..suite import suite
+from ..suite.matrix import table
+from . import controls, repros
+
+_TIMEOUT = 30  # seconds, if neither the caller nor the repro says otherwise
+_CPU_SECONDS = 20  # of each process of a build; the slowest takes two
+_MEMORY = 4 << 30
+_OUTPUT = 64 << 20  # bytes of each file that is written, the compiler's messages among them
+_OUTPUT_READ = 1 << 20
+_LINES_MAX = 60
+_SLOW = 3  # times as long for a Xen with assertions, which takes several times as long to boot
+FILE_PREFIX = "file "  # begins the version of a Xen that is no package
+_CONTROL_LABELS = {"bad": "broken", "good": controls.REPAIRED}
+STATUS = {"good": EXIT_PASS, "bad": EXIT_FAIL, "cannot-tell": EXIT_SKIP}
+
+
+@dataclasses.dataclass
+class Case:
+    """One repro on one platform, with one hypervisor (version "" where there is none)."""
+
+    repro: repros.Repro
+    platform: platforms.Platform
+    version: str
+    options: runs.Options
+    result: Optional[runs.Result] = None
+    verdict: str = ""
+    reason: str = ""
+    label: str = ""  # the version, as short as tells it from the others
+    promised: str = ""  # the verdict that this case must have, whatever the head expects
+    number: int = 1  # of the cases that would have this name
+    among_others: bool = False  # several repros run: what a head does not expect is expected to be good
+    skipped: bool = False  # its step is left out
+    called: str = ""  # in place of the repro's name: by which control it is
+
+    @property
+    def name(self):
+        return (self.called or self.repro.name) + (f"#{self.number}" if self.number > 1 else "")
+
+    @property
+    def expected(self):
+        """The head's word. A file that is no package has the version that it said of itself."""
+        if self.promised:
+            return self.promised
+        version = self.version
+        if version and not version[0].isdigit() and self.result:
+            version = self.result.hypervisor
+        return self.repro.expected(self.platform.name, version)
+
+    @property
+    def surprise(self):
+        if self.skipped and self.result and not self.result.step_left_out:
+            return True
+        if not self.expected:
+            return self.among_others and self.verdict == "bad"
+        return self.verdict != self.expected
+
+
+def build(repro):
+    """The image that holds a repro. A file that does not compile is no answer: status 125."""
+    target, words = "paravane", []
+    if repro and repro.outside:
+        # Files of one name in several folders are not each other's.
+        part = f"{repro.name}-{hashlib.sha256(str(repro.path).encode()).hexdigest()[:8]}"
+        target = f"repro-{part}"
+        words = [f"REPRO={repro.path}", f"REPRO_NAME={repro.name}", f"REPRO_PART={part}"]
+    make_dirs(build_dir())
+    if not shutil.which("make"):
+        raise Trouble("make is not installed; ./run.sh setup installs it", EXIT_SKIP)
+    status, said = _make([f"BUILD={short(build_dir())}", *words])
+    if status:
+        what = short(repro.path) if repro else "the image"
+        raise Trouble(f"{what} does not build{_why(said)}:\n{said}", EXIT_SKIP)
+    if "warning:" in said:
+        print("\n".join(line for line in said.splitlines() if not re.match(r"  [A-Z]+\t", line)), flush=True)
+    return build_dir() / f"{target}.elf"
+
+
+def _make(words):
+    """(status, output) of make, whose output is cut to what a reader wants of it."""
+    command = ["make", "-s", f"-j{os.cpu_count() or 1}", *words]
+    with build_lock(), tempfile.TemporaryFile() as output:
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, check=False, preexec_fn=_bound
+        )  # fmt: skip
+        output.seek(0)
+        lines = output.read(_OUTPUT_READ).decode("utf-8", "replace").rstrip().splitlines()
+    lines = [line for line in lines if not re.match("  +from .*[,:]$", line)]  # who includes whom
+    more = ["(and more lines)"] if len(lines) > _LINES_MAX else []
+    return done.returncode, "\n".join(lines[:_LINES_MAX] + more)
+
+
+def _why(said):
+    """What is to be said of a build that ended by _bound."""
+    signs = ("(and more lines)", "signal terminated", "out of memory", "limit exceeded")
+    ended = any(sign in said for sign in signs)
+    return f"; it may have reached a limit, {_CPU_SECONDS} s of CPU time or {_OUTPUT >> 20} MiB" if ended else ""
+
+
+def _bound():
+    """In the child: no compiler may run for ever, or take all memory or disk, whatever it is given."""
+    resource.setrlimit(resource.RLIMIT_CPU, (_CPU_SECONDS, _CPU_SECONDS))
+    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (_OUTPUT, _OUTPUT))
+
+
+def hypervisors(wanted, caller):
+    """[(version, prepared file)] of what --xen named, or the installed one. A file that is missing,
+    or no Xen, is what a failed build looks like to a bisection: status 125."""
+    found = []
+    for text in wanted or [None]:
+        try:
+            path = xen.find(text, caller)
+            if path:
+                version = xen.version_of(path)
+                version = version if version[:1].isdigit() and version != path.name else FILE_PREFIX + str(text or path)
+                found.append((version, xen.prepare(path)))
+        except Trouble as trouble:
+            as_file = text and ("/" in text or (caller / text).exists())
+            raise Trouble(str(trouble), EXIT_SKIP if as_file else trouble.status) from trouble
+    return found
+
+
+def cases(chosen, on, xens, options, skip_others=False):
+    """Every Case of these repros. on: the platforms asked for, or None for each repro's own; of those
+    that a repro does not name, skip_others leaves out."""
+    listed = []
+    for repro in chosen:
+        wanted = on or [platforms.PLATFORMS[name] for name in repro.platforms]
+        if skip_others:
+            wanted = [platform for platform in wanted if platform.name in repro.platforms]
+        needs = repro.needs
+        own = dataclasses.replace(
+            options,
+            run=f"repro:{repro.name}",
+            mem=max(options.mem, needs.get("mem", 0)),
+            smp=max(options.smp, needs.get("smp", 0)),
+            pcpus=options.pcpus or needs.get("pcpus", 0),
+            cpu=options.cpu or needs.get("cpu", ""),
+            xen_append=(*repro.xen.split(), *options.xen_append),
+            image=repro.image or options.image,
+            timeout=needs.get("timeout", _TIMEOUT) if options.timeout is None else options.timeout,
+        )
+        for platform in wanted:
+            for version, file in xens if platform.on_xen and xens else [("", None)]:
+                options_of = dataclasses.replace(own, xen=file)
+                if options.timeout is None and is_debug(version):
+                    options_of.timeout *= _SLOW
+                listed.append(Case(repro, platform, version, options_of))
+    labels, seen = _labels([version for version, _ in xens]), {}
+    for case in listed:
+        case.label = labels.get(case.version, "")
+        case.among_others = len(chosen) > 1
+        number_of = seen.setdefault(name_of(case), [])
+        number_of.append(case)
+        case.number = len(number_of)
+    return listed
+
+
+def is_debug(version):
+    return version.endswith(packaged.DEBUG)
+
+
+def control_cases(chosen, known, on, options):
+    """The Cases of these Controls: each on the build that is bad and on the one that is not."""
+    listed = []
+    for control in chosen:
+        one = known.get(control.repro)
+        if not one:
+            raise Trouble(f"{controls.FILE.name}: [{control.name}] is the control of no repro", EXIT_SKIP)
+        where = [name for name in one.platforms if not control.platforms or name in control.platforms]
+        asked = [platforms.PLATFORMS[name] for name in where if not on or platforms.PLATFORMS[name] in on]
+        opposite = {"good": "bad", "bad": "good"}[control.verdict]
+        for build_of, promised in ((control, control.verdict), (control.unedited, opposite)):
+            version = f"{promised}:{control.name}" + (packaged.DEBUG if control.config else "")
+            for case in cases([one], asked, [(version, xen.prepare(controls.built(build_of)))], options):
+                case.promised, case.label, case.called = promised, _CONTROL_LABELS[promised], control.name
+                listed.append(case)
+    return listed
+
+
+def skipped_cases(chosen, on, xens, options):
+    """The Cases of these repros with their steps left out: each has to say that it cannot tell."""
+    listed = cases(chosen, on, xens, dataclasses.replace(options, append=(*options.append, "inject=skip_step")), True)
+    for case in listed:
+        case.promised, case.skipped = "cannot-tell", True
+    return listed
+
+
+def control_rows(chosen, listed):
+    """The table of docs/repro.md, as lines of Markdown."""
+    yield f"Xen {controls.version()}, built from the distribution's source, each edited as repro/controls.ini says;"
+    qemus = sorted({emulators.version_of(case.options.emulator or emulators.default()) for case in listed})
+    yield f"QEMU {', '.join(qemus)}; {time.strftime('%Y-%m-%d')}:"
+    yield ""
+    yield "| control | platform | what the edit breaks, or repairs | broken | repaired |"
+    yield "|---|---|---|---|---|"
+    for control in chosen:
+        said = {}
+        for case in listed:
+            if case.version.partition(":")[2].removesuffix(packaged.DEBUG) == control.name:
+                said.setdefault(case.platform.name, {})[case.promised] = case.verdict
+        for platform, verdicts in said.items():
+            effect = ("repairs: " if control.repairs else "") + control.effect
+            yield f"| {control.name} | {platform} | {effect} | {verdicts['bad']} | {verdicts['good']} |"
+
+
+def _brief(version):
+    return re.split("[+-]", version)[0] + (packaged.DEBUG if is_debug(version) else "")
+
+
+def _labels(versions):
+    """{full version: what comes before its + or -}, or whole where that would not tell it."""
+    brief = {version: _brief(version) for version in versions}
+    brief.update({version: version.removeprefix(FILE_PREFIX) for version in versions if not version[:1].isdigit()})
+    unique = {v: list(brief.values()).count(short_one) == 1 for v, short_one in brief.items()}
+    return {version: brief[version] if unique[version] else version for version in versions}
+
+
+def run(listed, jobs):
+    """Runs all cases; fills in their results."""
+    directory, of_image = _directories(listed)
+
+    def task(case):
+        label = re.sub("[^A-Za-z0-9.+~#_-]+", "-", f"-{case.repro.name}-{case.version}").rstrip("-")
+        label += f"#{case.number}" if case.number > 1 else ""
+
+        def one(stop):
+            run_of = of_image[case.options.image].run
+            result = run_of(case.platform, case.options, stop=stop, label=label)
+            case.result = result
+            case.verdict, case.reason = judge(result)
+            return case
+
+        return name_of(case), one
+
+    suite.run_all([task(case) for case in listed], jobs, one_line)
+    return directory
+
+
+def _directories(listed):
+    """The run's directory, and {image: the same for its runs}."""
+    first, *others = dict.fromkeys(case.options.image for case in listed)
+    directory = runs.RunDirectory(first)
+    named = {path: directory.with_image(path, f"{path.stem}-{i}") for i, path in enumerate(others, 2)}
+    return directory, {first: directory, **named}
+
+
+def judge(result):
+    """(verdict, reason) of a Result."""
+    if result.status == "INTERRUPTED":
+        raise suite.Interrupted
+    if result.status == "ERROR" and not result.banner:
+        return "cannot-tell", result.reason
+    if result.status == "ERROR":
+        raise Trouble(result.reason, EXIT_USAGE)
+    if not result.ran:
+        return "cannot-tell", result.reason
+    if result.culprit == "hypervisor":
+        hangs = "HANG (hypervisor): it does not answer its own console: "
+        return "bad", (hangs if result.reason.startswith("TIMEOUT") else "") + result.reason
+    if result.culprit == "guest" and not result.banner and not result.hypervisor:
+        return "cannot-tell", _did_not_start(result)
+    if result.dying_is_bad:
+        return "bad", f"{result.dying_is_bad}: {result.reason}"
+    if result.culprit:
+        return "cannot-tell", "the guest, not the hypervisor: " + result.reason
+    said = result.repro
+    if not said or result.reason.startswith("INCONSISTENT"):
+        return "cannot-tell", result.reason or "the guest gave no verdict"
+    wanted = {"good": "PASS", "bad": "FAIL", "cannot-tell": "SKIP"}[said["verdict"]]
+    if result.status != wanted:
+        return "cannot-tell", f"INCONSISTENT: {said['verdict']}, but the verdict is {result.status}"
+    if said["verdict"] == "good" and not said["exercised"]:
+        return "cannot-tell", "INCONSISTENT: good, but the path in question was not reached"
+    return said["verdict"], said["reason"]
+
+
+def _did_not_start(result):
+    """What to say of a machine on which neither a hypervisor nor the guest said anything."""
+    if result.reason.startswith("the emulator did not start") or not result.platform.startswith("xen"):
+        return result.reason
+    return f"the hypervisor did not start: {result.reason}"
+
+
+def name_of(case):
+    """What a line of progress begins with."""
+    return " ".join(word for word in (case.name, case.platform.name, case.label) if word)
+
+
+def one_line(case):
+    mark = " (exercised)" if case.result.exercised else ""
+    surprise = ""
+    if case.skipped and not case.result.step_left_out:
+        surprise = " - UNEXPECTED: it did not come by a STEP that could be left out"
+    elif case.surprise:
+        surprise = f" - UNEXPECTED: {case.expected or 'good'} was expected"
+    return f"{case.verdict:11} {case.result.seconds:4.1f} s  {case.reason}{mark}{surprise}"
+
+
+def render(listed):
+    """The table: a row for each repro and platform, a column for each hypervisor."""
+    versions = list(dict.fromkeys(case.label for case in listed))
+    rows = {}
+    for case in listed:
+        cell = case.verdict + ("!" if case.surprise else "")
+        rows.setdefault((case.name, case.platform.name), {})[case.label] = cell
+    head = ["repro", "platform"] + [version or "no Xen" for version in versions]
+    body = [[*key] + [cells.get(v, "-") for v in versions] for key, cells in rows.items()]
+    return table(head, body)
+
+
+def print_results(listed, directory):
+    """What the console said where something died, the table, and where the logs are."""
+    for case in listed:
+        if case.result.ran and case.result.culprit:
+            print(f"\n{name_of(case)}: {case.reason}")
+            print("\n".join(f"  | {line}" for line in case.result.tail()))
+    print()
+    print("\n".join(render(listed)))
+    counts = {word: sum(case.verdict == word for case in listed) for word in STATUS}
+    said = ", ".join(f"{count} {word}" for word, count in counts.items())
+    surprises = sum(case.surprise for case in listed)
+    said += f"; {surprises} unexpected" + (" (!)" if surprises else "")
+    print(f"\n{said}; logs and command lines in {short(directory.path)}/")
+
+
+def document(listed, status):
+    """The results as JSON can hold them."""
+    return {
+        "status": status,
+        "cases": [
+            {
+                "repro": case.repro.name,
+                "platform": case.platform.name,
+                "xen": case.version,
+                "verdict": case.verdict,
+                "reason": case.reason,
+                "expected": case.expected,
+                "exercised": case.result.exercised,
+                "seconds": case.result.seconds,
+                "log": f"{case.result.directory}/console.log",
+            }
+            for case in listed
+        ],
+    }
+
+
+def exit_code(listed, against_heads):
+    """One repro: bad before good before cannot tell. Many: 1 if a verdict of good or bad is unexpected, 125 if
+    one of cannot tell is or if there is no other, else 0."""
+    verdicts = {case.verdict for case in listed}
+    if against_heads:
+        wrong = {case.verdict for case in listed if case.surprise}
+        if wrong & {"good", "bad"}:
+            return EXIT_FAIL
+        return EXIT_PASS if verdicts & {"good", "bad"} and not wrong else EXIT_SKIP
+    return next((STATUS[v] for v in ("bad", "good") if v in verdicts), EXIT_SKIP)

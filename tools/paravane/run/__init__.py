@@ -1,0 +1,1 @@
+"""One run of the image on one machine: how the machine is made and started, what the guest says, and the verdict."""

@@ -1,0 +1,250 @@
+"""One QEMU from start to end: pump its console, type for the guest, end it in time.
+
+Invariants: no QEMU outlives the call of run() (nor, by its parent-death signal, this process); a
+log never grows beyond LOG_MAX; only the process started here is ever signalled, by its pid.
+"""
+
+import os
+import select
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+
+from ..common import ROOT, Trouble
+from . import emulators
+from .console import Cleaner, Lines
+from .ktap import Transcript
+from .owntime import OwnTime
+
+LOG_MAX = 8 << 20
+SHUTDOWN_GRACE = 20.0  # seconds between the verdict and the machine's end
+CRASH_GRACE = 0.5  # seconds for the rest of a dying hypervisor's words
+_TYPED_MAX = 1024  # bytes at a time: a pipe that can be written to takes as much without waiting
+_END_OF_INPUT = b"\x04"  # Ctrl-D
+PROBE_GRACE = 10.0  # seconds in which a living hypervisor answers a debug key
+DUMP_GRACE = 1.5  # seconds from its answer, for what it prints then
+# Three Ctrl-A turn Xen's console input to Xen itself, where 0 prints the registers of dom0's vCPUs.
+_PROBE = b"\x01\x01\x010"
+_TICK = 0.2  # how often a wish to stop is looked for
+
+
+@dataclass
+class Ending:
+    """How a run ended. how: exit (by itself), over (the machine stands still and QEMU was ended), enough
+    (who watches has seen what he wanted), timeout, flood, interrupted. limit is the bound that was hit, in words."""
+
+    how: str
+    code: int = 0
+    limit: str = ""
+    message: str = ""  # the last of QEMU's own errors
+    seconds: float = 0.0  # of the whole process
+    first_seconds: float = 0.0  # from the start to the guest's first line
+    guest_seconds: float = 0.0  # from there to its verdict
+    tells: bool = False  # QEMU ends with the verdict as its status, if the guest's end is that of a verdict
+
+
+class Machine:
+    """A QEMU command line to run, once.
+
+    timeout: seconds of the process's own time (owntime.py), or 0.
+    promise: the one token that may be typed when the guest asks (see echo= of the command line).
+    terminal: where to show the console live, and what to read the user's lines from (or None).
+    stop: a threading.Event that ends the run early.
+    probe: at a time-out, ask the hypervisor whether it still lives (said.hypervisor_answers).
+    tree: the command line starts the emulator in a process below it, whose time counts too.
+    watch: called again and again with the transcript and QEMU's pid; an Ending that it returns ends the run.
+    """
+
+    def __init__(self, argv, directory, timeout, promise="", terminal=None, stop=None,
+                 probe=False, watch=None, tree=False):  # fmt: skip
+        self.argv = argv
+        self.directory = directory
+        self.timeout = timeout
+        self.promise = promise
+        self.terminal = terminal
+        self.stop = stop
+        self.probe = probe
+        self.watch = watch
+        self.tree = tree
+        self.said = Transcript()
+        self._ending = None
+        self._answered = False
+        self._first_line = self._verdict_at = 0.0
+
+    def run(self):
+        """Returns the Ending; what was said is in self.said."""
+        self._start = time.monotonic()
+        self._deadline = self.timeout or None
+        errors = self.directory / "qemu.err"
+        with open(self.directory / "console.log", "wb", 0) as log, open(errors, "wb") as err:
+            qemu = self._spawn(err)
+            self._clock = OwnTime(qemu.pid, self.tree)
+            try:
+                self._pump(qemu, log)
+            finally:
+                _end(qemu)
+        ending = self._ending or Ending("exit")
+        ending.code = qemu.returncode
+        ending.message = _last_error(errors)
+        ending.tells = any("isa-debug-exit" in str(word) for word in self.argv)
+        ending.seconds = time.monotonic() - self._start
+        if self._first_line:
+            ending.first_seconds = self._first_line - self._start
+        if self._verdict_at and self._first_line:
+            ending.guest_seconds = self._verdict_at - self._first_line
+        return ending
+
+    def _spawn(self, err):
+        guard = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
+        try:
+            return subprocess.Popen(
+                guard + [str(word) for word in self.argv],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=err,
+                cwd=ROOT,
+                bufsize=0,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise Trouble(f"cannot run {self.argv[0]}: {error.strerror}") from error
+
+    def _pump(self, qemu, log):
+        """Moves bytes until the console closes or there is a reason to end (self._ending)."""
+        cleaner, lines = Cleaner(), Lines()
+        console = qemu.stdout.fileno()
+        room = LOG_MAX
+        while self._ending is None:
+            for fd in select.select(self._sources(console, qemu), [], [], _TICK)[0]:
+                data = os.read(fd, 65536 if fd == console else _TYPED_MAX)
+                if fd != console:
+                    self._type_for_user(qemu, data)
+                    continue
+                if not data:
+                    self._take(qemu, lines.flush())
+                    _wait(qemu, SHUTDOWN_GRACE)
+                    return
+                text = cleaner.feed(data)
+                log.write(text[:room])
+                room -= len(text)
+                self._show(text)
+                self._take(qemu, lines.feed(text))
+            self._check_limits(room, qemu)
+        self._take(qemu, lines.flush())
+
+    def _sources(self, console, qemu):
+        """What is redirected to us is kept for the program, since who boots would throw it away."""
+        if self.terminal is None or self.terminal.keyboard is None:
+            return [console]
+        if not self.terminal.is_tty and not self.said.in_program:
+            return [console]
+        if not select.select([], [qemu.stdin], [], 0)[1]:
+            return [console]
+        return [console, self.terminal.keyboard]
+
+    def _take(self, qemu, lines):
+        """Feeds lines to the transcript, and does what they call for."""
+        for line in lines:
+            now = time.monotonic()
+            self.said.feed(line)
+            if self.said.banner and not self._first_line:
+                self._first_line = now
+            if self.said.verdict and not self._verdict_at:
+                self._verdict_at = now
+                self._bring_forward(SHUTDOWN_GRACE)
+            if self.said.hypervisor_answers and not self._answered:
+                self._answered = True
+                self._bring_forward(DUMP_GRACE)
+            if self.said.machine_over:
+                if self.said.verdict:
+                    self._ending = self._ending or Ending("over")
+                else:
+                    self._bring_forward(CRASH_GRACE)
+            while self.said.echo_wanted:
+                if self.said.echo_wanted.pop() == self.promise:
+                    _type(qemu, self.promise.encode() + b"\n")
+
+    def _bring_forward(self, seconds):
+        """End the run after so many seconds, if not sooner."""
+        if self.timeout:
+            self._deadline = min(self._deadline, self._clock.seconds() + seconds)
+
+    def _check_limits(self, room, qemu):
+        if self._ending:
+            return
+        if self.stop is not None and self.stop.is_set():
+            self._ending = Ending("interrupted")
+        elif room < 0:
+            self._ending = Ending("flood", limit=f"{LOG_MAX >> 20} MiB")
+        elif self._deadline and self._clock.seconds() > self._deadline:
+            self._ending = self._late(qemu)
+        elif self.watch is not None:
+            self._ending = self.watch(self.said, qemu.pid)
+
+    def _late(self, qemu):
+        if self.said.machine_over:
+            return Ending("over")
+        if self.probe and not self.said.verdict:
+            self.probe = False
+            self._deadline += PROBE_GRACE
+            _type(qemu, _PROBE)
+            return None
+        if self.said.verdict:
+            return Ending("timeout", limit=f"{SHUTDOWN_GRACE:.0f} s")
+        return Ending("timeout", limit=f"{self.timeout:g} s")
+
+    def _show(self, text):
+        if self.terminal is not None:
+            self.terminal.show(text)
+
+    def _type_for_user(self, qemu, data):
+        if data:
+            _type(qemu, data)
+        else:
+            self.terminal.keyboard = None
+            _type(qemu, _END_OF_INPUT)
+
+
+class Terminal:
+    """The user's terminal: the console is shown on it, and its lines go to the guest."""
+
+    def __init__(self):
+        self.keyboard = sys.stdin.fileno() if sys.stdin else None
+        self.is_tty = self.keyboard is not None and sys.stdin.isatty()
+
+    def show(self, text):
+        sys.stdout.buffer.write(text)
+        sys.stdout.buffer.flush()
+
+
+def _type(qemu, data):
+    """Types data at the console; a guest that has just ended reads nothing, and that is fine."""
+    try:
+        qemu.stdin.write(data)
+    except BrokenPipeError:
+        pass
+
+
+def _wait(qemu, seconds):
+    try:
+        qemu.wait(seconds)
+    except subprocess.TimeoutExpired:
+        pass
+
+
+def _end(qemu):
+    """Ends a QEMU that still runs; it has nothing worth saving."""
+    if qemu.poll() is None:
+        qemu.kill()
+    qemu.wait()
+    qemu.stdin.close()
+    qemu.stdout.close()
+
+
+def _last_error(path):
+    """QEMU's last error in a text file, of which the end is read."""
+    with open(path, "rb") as file:
+        file.seek(max(0, os.path.getsize(path) - 2000))
+        return emulators.error_of(file.read().decode("utf-8", "replace"))

@@ -1,0 +1,283 @@
+"""The platforms: what each one boots, on which emulator, and what this computer must have for it.
+
+The modules qemu and bochs turn a Platform and a Boot into a command line.
+"""
+
+import os
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import Callable, Optional
+
+from ..common import EXIT_USAGE, Trouble, short, usage
+from . import bochs, iso, needs, qemu
+
+DEFAULT_MEM = 256  # MiB for the guest
+ECHO_TOKEN = "sesame"
+_COMMAND_LINE_MAX = 1024  # with a longer one QEMU's loader overwrites its own data; also Xen PV's limit
+# kernel/cmdline.c, words
+WORDS = "run= pv= test= inject= platform= echo= log= evtchn= soak= mutate= check= nopatch pv.sites".split()
+
+_XEN_WORDS = [
+    "console=com1",
+    "com1=115200,8n1",
+    "loglvl=all",
+    "guest_loglvl=all",
+    "noreboot",
+    "console_timestamps=boot",
+    "serial_tx_buffer=1M",
+]
+
+
+@dataclass(frozen=True)
+class Feed:
+    """What one machine of the sweep has that the platforms do not (machines.py). qemu: more options;
+    without: options of the platform that are left out, with their values; grub: GRUB's commands before it
+    loads the kernel; grub_words: more words for the image, which GRUB passes on however many they are;
+    grub_modules: its commands after that; files: (name, bytes) of the ISO's /boot; deaf: nothing can be typed at
+    the console; by_hand: the image is not told that the runner boots it, because it wants the runner's module then;
+    launcher: makes of a Boot the ELF file that QEMU boots in the image's place, with the image in memory."""
+
+    qemu: tuple = ()
+    without: tuple = ()
+    grub: tuple = ()
+    grub_words: tuple = ()
+    grub_modules: tuple = ()
+    files: tuple = ()
+    launcher: Optional[Callable] = None
+    deaf: bool = False
+    by_hand: bool = False
+
+
+@dataclass
+class Boot:
+    """One boot that is wanted. All paths exist and lie in directory or the build cache."""
+
+    image: Path
+    module: Path
+    directory: Path
+    words: list = field(default_factory=list)
+    mem: int = DEFAULT_MEM
+    smp: int = 1
+    xen: Optional[Path] = None
+    gdb: bool = False
+    icount: bool = False  # count instructions: nothing from outside may reach the guest
+    cpu: str = ""  # QEMU's -cpu, if not the platform's own choice
+    xen_append: tuple = ()  # more words for Xen
+    pcpus: int = 0  # physical CPUs below Xen; 0: as many as the guest has virtual ones
+    emulator: str = ""  # which QEMU, if not the default
+    machine: str = ""  # more options for QEMU's -machine; what they repeat of the platform's own, they replace
+    feed: Feed = Feed()
+
+    def physical_cpus(self):
+        """With -icount QEMU runs all CPUs in one thread, and what is counted must not depend on theirs."""
+        return 1 if self.icount else self.pcpus or self.smp
+
+    def xen_words(self, *more):
+        """With enough physical CPUs each virtual one has its own, so that they run in parallel."""
+        words = [f"dom0_mem={self.mem}M,max:{self.mem}M", f"dom0_max_vcpus={self.smp}"]
+        if 1 < self.smp <= self.physical_cpus():
+            words.append("dom0_vcpus_pin")
+        return _XEN_WORDS + words + [*more, *self.xen_append]
+
+
+@dataclass(frozen=True)
+class Platform:
+    """Where the image can run. backend: what it must find there, if not told otherwise; machine, cpu:
+    QEMU's -machine and -cpu, or the model of Bochs's CPU; load: the options that boot the image; min_mem:
+    with less its firmware does not start; emulator: the module that makes the command line; on_demand: only
+    a command that names the platform runs it."""
+
+    name: str
+    backend: str
+    how: str
+    needs: tuple
+    machine: str
+    load: Callable
+    cpu: str = "max"
+    min_mem: int = 2
+    emulator: ModuleType = qemu
+    on_demand: bool = False
+
+    @property
+    def on_xen(self):
+        return self.backend.startswith("xen")
+
+    def command(self, boot):
+        """Return the command line of the program that runs the machine."""
+        return self.emulator.command(self, boot)
+
+    def refusal(self, boot):
+        """Return why that program does not make the machine, as it says it; "" if it does."""
+        return self.emulator.refusal(self, boot)
+
+
+def _kernel(boot):
+    if boot.feed.launcher:
+        launcher = boot.directory / "launcher.elf"
+        launcher.write_bytes(boot.feed.launcher(boot))
+        return ["-kernel", short(launcher), "-device", f"loader,file={short(boot.image)}"]
+    words = " ".join(boot.words)
+    return ["-kernel", short(boot.image), "-append", words, "-initrd", short(boot.module)]
+
+
+def _iso(boot, config, files):
+    """Return the path of an ISO, which is kept with the run."""
+    for name, data in boot.feed.files:
+        files[name] = boot.directory / name
+        files[name].write_bytes(data)
+    kept = boot.directory / "boot.iso"
+    os.link(iso.cached(config, files), kept)
+    return short(kept)
+
+
+def grub_commands(words):
+    return [
+        "multiboot2 /boot/paravane.elf " + iso.quote(words),
+        "module2 /boot/testmodule testmodule",
+    ]
+
+
+def grub_xen_commands(xen_words, words):
+    return [
+        "multiboot2 /boot/xen.elf " + iso.quote(xen_words),
+        "module2 /boot/paravane.elf " + iso.quote(words),
+        "module2 /boot/testmodule testmodule",
+    ]
+
+
+def iso_menu(with_xen):
+    """grub.cfg of an ISO for people: a menu, and no promises about who types at the console."""
+    words, head = ["run=suite"], "set timeout=3\n"
+    entries = iso.menu("Paravane", grub_commands(words))
+    if with_xen:
+        plain = _XEN_WORDS + [f"dom0_mem={DEFAULT_MEM}M"]
+        entries += iso.menu("Paravane as dom0 of Xen, PV", grub_xen_commands(plain, words))
+        pvh = plain + ["dom0=pvh", "dom0-iommu=none"]
+        entries += iso.menu("Paravane as dom0 of Xen, PVH", grub_xen_commands(pvh, words))
+    return head + entries
+
+
+def _files(boot, **more):
+    return {"paravane.elf": boot.image, "testmodule": boot.module, **more}
+
+
+def _grub_iso(boot):
+    feed = boot.feed
+    commands = grub_commands([*boot.words, *feed.grub_words])
+    return _iso(boot, iso.entry([*feed.grub, *commands, *feed.grub_modules]), _files(boot))
+
+
+def _grub(boot):
+    return ["-cdrom", _grub_iso(boot)]
+
+
+def _uefi(boot):
+    variables = boot.directory / "vars.fd"
+    shutil.copyfile(needs.OVMF_VARS, variables)
+    flash = ["-drive", f"if=pflash,format=raw,readonly=on,file={needs.OVMF_CODE}"]
+    flash += ["-drive", f"if=pflash,format=raw,file={short(variables)}"]
+    return flash + _grub(boot)
+
+
+def _xen_kernel(boot, xen_words):
+    """QEMU's multiboot loader: modules are separated by commas, a comma is written twice."""
+    dom0 = " ".join([short(boot.image)] + boot.words).replace(",", ",,")
+    modules = f"{dom0},{short(boot.module)} testmodule"
+    return ["-kernel", short(boot.xen), "-append", " ".join(xen_words), "-initrd", modules]
+
+
+def _xen_pv(boot):
+    return _xen_kernel(boot, boot.xen_words())
+
+
+def _xen_pvh(boot):
+    return _xen_kernel(boot, boot.xen_words("dom0=pvh", "dom0-iommu=none"))
+
+
+def _xen_grub(boot):
+    config = iso.entry(grub_xen_commands(boot.xen_words(), boot.words))
+    return ["-cdrom", _iso(boot, config, _files(boot, **{"xen.elf": boot.xen}))]
+
+
+_BIOS_ISO = (needs.lacks_qemu, needs.lacks_grub, needs.lacks_grub_pc)
+_BOCHS_ISO = (needs.lacks_bochs, needs.lacks_grub, needs.lacks_grub_pc)
+_UEFI_ISO = (needs.lacks_qemu, needs.lacks_grub, needs.lacks_grub_efi, needs.lacks_ovmf)
+
+PLATFORMS = {
+    platform.name: platform
+    for platform in (
+        Platform("qemu", "native", "QEMU's PVH loader, q35", (needs.lacks_qemu,), "q35", _kernel),
+        Platform("microvm", "native", "QEMU's PVH loader, microvm", (needs.lacks_qemu,), "microvm", _kernel),
+        Platform("grub", "native", "GRUB from an ISO, BIOS", _BIOS_ISO, "pc", _grub),
+        Platform("uefi", "native", "GRUB from an ISO, UEFI (OVMF)", _UEFI_ISO, "q35", _uefi, min_mem=64),
+        Platform("xen-pv", "xen-pv", "dom0 of Xen, PV", (needs.lacks_qemu, needs.lacks_xen), "pc", _xen_pv),
+        Platform("xen-pvh", "xen-pvh", "dom0 of Xen, PVH", (needs.lacks_qemu, needs.lacks_xen), "pc", _xen_pvh,
+                 cpu="max,+svm,+npt"),
+        Platform("xen-grub", "xen-pv", "GRUB, Xen, dom0 PV", _BIOS_ISO + (needs.lacks_xen,), "pc", _xen_grub),
+        Platform("bochs", "native", "GRUB from an ISO, BIOS, on Bochs", _BOCHS_ISO, "", _grub_iso,
+                 cpu="corei7_haswell_4770", emulator=bochs, on_demand=True),
+    )
+}
+
+
+def lacking(platform, mem=DEFAULT_MEM, xen_given=False, qemu_given=False):
+    """Why a platform cannot run here, with the remedy, or an empty string."""
+    given = {needs.lacks_xen: xen_given, needs.lacks_qemu: qemu_given}
+    if mem < platform.min_mem:
+        return f"its firmware needs {platform.min_mem} MiB; give it more with --mem"
+    for need in platform.needs:
+        reason = "" if given.get(need) else need()
+        if reason:
+            return f"{reason}; ./run.sh setup installs it"
+    return ""
+
+
+def parse(text):
+    """The platforms named by a list like qemu,xen-pv, in the order of the table; None: all that need not be named."""
+    if text is None:
+        return [platform for platform in PLATFORMS.values() if not platform.on_demand]
+    names = [name.strip() for name in text.split(",")]
+    for name in names:
+        if name not in PLATFORMS:
+            raise usage(f"--on: unknown platform {name!r}; known: {', '.join(PLATFORMS)}")
+    return [platform for platform in PLATFORMS.values() if platform.name in names]
+
+
+def command_words(platform, run, pattern="", extra=(), promise=True):
+    """The image's command line: what the runner has to say, unless extra says it already. A program's words
+    are closed by "--", since loaders append words of their own. promise: the runner will type at the console."""
+    ours = [f"run={run}", f"platform={platform.name}"]
+    if promise:
+        ours.append(f"echo={ECHO_TOKEN}")
+    if pattern:
+        ours.append(f"test={pattern}")
+    said = extra[: extra.index("--")] if "--" in extra else extra
+    given = {word.split("=", 1)[0] for word in said}
+    words = [word for word in ours if word.split("=", 1)[0] not in given] + list(extra)
+    words += ["--"] if "--" in extra else []
+    length = len(" ".join(words))
+    if length >= _COMMAND_LINE_MAX:
+        raise usage(
+            f"--append: a command line of {length} characters; the image takes at most {_COMMAND_LINE_MAX - 1}"
+        )
+    return words
+
+
+def split_words(text):
+    """The words of a text; what no loader could pass on is refused here."""
+    if any(not " " <= char <= "~" for char in text):
+        raise Trouble("--append: only printable ASCII can stand on a command line", EXIT_USAGE)
+    return text.split()
+
+
+def append_words(text):
+    """--append's words. Words that the image does not know are refused: it would pass them over with a warning, as
+    those of a loader."""
+    words = split_words(text)
+    for word in words[: words.index("--")] if "--" in words else words:
+        key, equals, _ = word.partition("=")
+        if key + equals not in WORDS:
+            raise usage(f"--append: unknown word {word!r}; known: {' '.join(WORDS)}")
+    return words

@@ -1,0 +1,242 @@
+"""One run of the image on one platform, and the directory under build/runs/ where all that is
+needed to look at it again, or to do it again by hand, is kept."""
+
+import copy
+import dataclasses
+import itertools
+import json
+import os
+import re
+import shutil
+import time
+from pathlib import Path
+from typing import Optional
+
+from ..common import build_dir, make_dirs, shell_line, short
+from . import image, module, names, platforms, xen
+from .machine import Machine
+from .verdict import judge
+
+RUNS_MAX = 50
+# What a Boot takes from the Options, under the same name.
+_OF_BOOT = "mem smp xen gdb icount cpu xen_append pcpus emulator machine feed".split()
+_TAIL_BYTES = 16000
+# Of a dump by Xen, lines of stack words, which tell little and hide the line that gives the reason.
+_STACK_WORDS = re.compile(r"^\(XEN\) (\[[ \d.]+\])?(\s+[0-9a-f]{16})*\s*$|\(XEN\).*(Guest|Xen) stack trace")
+_CALLER = re.compile(r"^\(XEN\).*<[0-9a-f]{16}>\] [RSF] ")
+_CALLERS_MAX = 6
+
+
+@dataclasses.dataclass
+class Options:
+    """What is asked of a run, the same for every platform. xen: as prepared, None if there is
+    none; timeout: seconds, 0 for no limit."""
+
+    image: Path
+    run: str = "suite"
+    pattern: str = ""
+    append: tuple = ()
+    mem: int = platforms.DEFAULT_MEM
+    smp: int = 1
+    xen: Optional[Path] = None
+    timeout: float = 60
+    gdb: bool = False
+    icount: bool = False
+    cpu: str = ""
+    xen_append: tuple = ()
+    pcpus: int = 0  # as Boot's, like the next ones
+    emulator: str = ""
+    machine: str = ""
+    feed: platforms.Feed = platforms.Feed()
+
+    def with_words(self, pattern, *words):
+        """The same, for these tests and with more words on the command line."""
+        return dataclasses.replace(self, pattern=pattern, append=tuple(self.append) + words)
+
+    def boot(self, image_path, module_path, directory, words):
+        """The boot of these files, with these words."""
+        same = {name: getattr(self, name) for name in _OF_BOOT}
+        return platforms.Boot(image_path, module_path, directory, words, **same)
+
+    def on_cpus(self, count):
+        """The same, with so many CPUs."""
+        return dataclasses.replace(self, smp=count)
+
+    def with_memory(self, mib):
+        """The same, with so much memory."""
+        return dataclasses.replace(self, mem=mib)
+
+
+@dataclasses.dataclass
+class Result:
+    """What came of one platform. status: PASS, FAIL, SKIP, ERROR or INTERRUPTED."""
+
+    platform: str
+    status: str
+    reason: str = ""
+    ran: bool = False
+    banner: str = ""
+    hypervisor: str = ""
+    tests: list = dataclasses.field(default_factory=list)
+    panic: list = dataclasses.field(default_factory=list)
+    names: Optional[str] = None  # whose function names panic has, if not the image's own
+    seconds: float = 0.0
+    first_seconds: float = 0.0  # start to first line
+    guest_seconds: float = 0.0  # first line to verdict
+    output: list = dataclasses.field(default_factory=list)  # a program's own lines
+    ticks: Optional[int] = None
+    bench: dict = dataclasses.field(default_factory=dict)
+    sites: dict = dataclasses.field(default_factory=dict)
+    directory: str = ""
+    code: Optional[int] = None  # QEMU's exit status
+    culprit: str = ""  # who crashed or hangs: hypervisor or guest
+    repro: Optional[dict] = None  # ktap.Transcript.repro
+    exercised: bool = False  # the path in question was reached, whatever came of it
+    step_left_out: bool = False  # by inject=skip_step, and the repro came by its step
+    dying_is_bad: str = ""  # ktap.Transcript's, if the guest died then
+
+    def plain(self):
+        """As JSON can hold it."""
+        return dataclasses.asdict(self)
+
+    def tail(self, count=24):
+        """The last lines of the console, without the words of stacks and with few callers of a backtrace."""
+        kept, callers = [], 0
+        for line in self._end_of_log():
+            callers = callers + 1 if _CALLER.match(line) else 0
+            if not _STACK_WORDS.match(line) and callers <= _CALLERS_MAX:
+                kept.append(line)
+        return kept[-count:]
+
+    def _end_of_log(self):
+        try:
+            with open(Path(build_dir().parent, self.directory) / "console.log", "rb") as log:
+                log.seek(max(0, os.fstat(log.fileno()).st_size - _TAIL_BYTES))
+                return log.read().decode("utf-8", "replace").splitlines()
+        except OSError:
+            return []
+
+
+class RunDirectory:
+    """build/runs/STAMP: a copy of the image, and one directory a platform."""
+
+    def __init__(self, image_path, module_bytes=None):
+        image.check(image_path)
+        runs = make_dirs(build_dir() / "runs")
+        self.path = _new_directory(runs)
+        self.image = self.path / "paravane.elf"
+        self.module = self.path / "testmodule"
+        shutil.copyfile(image_path, self.image)
+        self.module.write_bytes(module_bytes or module.test_module())
+        _prune(runs)
+
+    def with_image(self, image_path, name):
+        """The same directory for runs of another image, kept in it as paravane-NAME.elf."""
+        image.check(image_path)
+        other = copy.copy(self)
+        other.image = self.path / f"paravane-{name}.elf"
+        shutil.copyfile(image_path, other.image)
+        return other
+
+    def run(self, platform, options, terminal=None, stop=None, label="", watch=None):
+        """Runs one platform; label tells apart several runs of the same one; watch: as Machine's."""
+        reason = platforms.lacking(platform, options.mem, options.xen is not None, bool(options.emulator))
+        if reason:
+            return Result(platform.name, "SKIP", reason)
+        directory = make_dirs(self.path / (platform.name + label))
+        words = platforms.command_words(
+            platform, options.run, options.pattern, options.append, promise=not (options.icount or options.feed.deaf)
+        )
+        if options.feed.by_hand:
+            words = [word for word in words if not word.startswith("platform=")]
+        boot = options.boot(self.image, self.module, directory, words)
+        argv = platform.command(boot)
+        promise = _promise(words)
+        hint = f"# By hand: type {promise} and Enter when the guest asks.\n" if promise else ""
+        (directory / "command").write_text(hint + shell_line(argv) + "\n")
+        probe = options.run.startswith("repro:") and options.xen is not None
+        below = platform.emulator.RUNS_BELOW
+        machine = Machine(argv, directory, options.timeout, promise, terminal, stop, probe, watch, below)
+        ending = machine.run()
+        result = _result(platform, directory, machine.said, ending, options)
+        (directory / "result.json").write_text(json.dumps(result.plain(), indent=1) + "\n")
+        return result
+
+
+def find_xen(wanted, base=Path(".")):
+    """The prepared Xen that was asked for, or the installed one; None if there is none."""
+    path = xen.find(wanted, base)
+    return xen.prepare(path) if path else None
+
+
+def _promise(words):
+    """The token that the command line says will be typed at the console."""
+    return next((word[len("echo=") :] for word in words if word.startswith("echo=")), "")
+
+
+def _result(platform, directory, said, ending, options):
+    result = Result(platform.name, "INTERRUPTED", "stopped by the user", True)
+    if ending.how != "interrupted":
+        verdict = judge(said, ending, options.run == "suite")
+        result.status, result.reason = verdict.status, verdict.reason
+    result.culprit, result.repro = _culprit(platform, said, ending), said.repro
+    result.exercised = said.exercised or bool(said.repro and said.repro["exercised"])
+    result.step_left_out = said.step_left_out
+    result.dying_is_bad = said.dying_is_bad if result.culprit == "guest" and ending.how != "timeout" else ""
+    result.banner, result.hypervisor = said.banner, said.hypervisor
+    result.tests, result.ticks = said.tests, said.ticks
+    result.panic, result.names = names.named(said.panic_lines, options.image)
+    result.bench, result.sites = said.bench, said.sites
+    result.output = said.output
+    result.seconds = round(ending.seconds, 3)
+    result.first_seconds = round(ending.first_seconds, 4)
+    result.guest_seconds = round(ending.guest_seconds, 4)
+    result.directory, result.code = short(directory), ending.code
+    return result
+
+
+def _culprit(platform, said, ending):
+    """Who is to blame for a run that did not end by itself. A hypervisor that no longer answers its
+    own console hangs; else it is the guest that never ends."""
+    if said.crash:
+        return said.crash
+    if said.panic is not None:
+        return "guest"
+    if ending.how == "timeout" and not said.verdict:
+        on_xen = platform.on_xen
+        return "hypervisor" if on_xen and not said.hypervisor_answers else "guest"
+    return "guest" if said.verdict is None else ""
+
+
+def _new_directory(runs):
+    """Create runs/STAMP-PID, or STAMP-PID-N if this process has it already."""
+    name = f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
+    for more in itertools.chain([""], (f"-{number}" for number in itertools.count(2))):
+        try:
+            (runs / (name + more)).mkdir()
+            return runs / (name + more)
+        except FileExistsError:
+            continue
+
+
+def _prune(runs):
+    """Keep the newest runs, and those of processes that still run."""
+    found = sorted((path for path in runs.iterdir() if path.is_dir() and not _is_used(path)), key=_age)
+    old = found[:-RUNS_MAX]
+    for path in old:
+        shutil.rmtree(path, ignore_errors=True)
+    if old:
+        print(f"removed the logs of {len(old)} runs before the last {RUNS_MAX}: {old[0].name} to {old[-1].name}")
+
+
+def _is_used(path):
+    """Does the process run that made runs/STAMP-PID?"""
+    pid = (path.name.split("-") + ["", "", ""])[2]
+    return pid.isdecimal() and Path(f"/proc/{pid}").exists()
+
+
+def _age(path):
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0

@@ -1,0 +1,128 @@
+"""Finds a Xen to boot: QEMU and GRUB want the uncompressed ELF, distributions ship it compressed."""
+
+import glob
+import gzip
+import hashlib
+import os
+import shutil
+import struct
+import subprocess
+import zlib
+from pathlib import Path
+
+from .. import archive
+from ..common import EXIT_USAGE, Trouble, build_dir, make_dirs
+from . import packaged
+
+_PATTERN = "/boot/xen-*.gz"
+_MULTIBOOT_MAGIC = struct.pack("<I", 0x1BADB002)
+_GZIP_MAGIC = b"\x1f\x8b"
+
+
+def installed():
+    """The installed hypervisors, newest version first: {name: path}, name like 4.17-amd64."""
+    found = {path[len("/boot/xen-") : -len(".gz")]: Path(path) for path in glob.glob(_PATTERN)}
+    return {name: found[name] for name in sorted(found, key=_version_key, reverse=True)}
+
+
+def _version_key(name):
+    return [int(part) if part.isdigit() else -1 for part in name.replace("-", ".").split(".")]
+
+
+def find(wanted, base=Path(".")):
+    """The path of the Xen that --xen asked for (a file, seen from base, or a version), or of the
+    newest one; None if nothing was asked for and there is none."""
+    have = installed()
+    if not wanted:
+        return next(iter(have.values()), None)
+    path = base / os.path.expanduser(wanted)
+    if path.is_file():
+        return path
+    if path.is_dir() or "/" in wanted or wanted.endswith((".gz", ".elf")):
+        raise Trouble(f"--xen: there is no file {wanted}", EXIT_USAGE)
+    return _by_version(wanted.replace("xen-", "", 1), have)
+
+
+def _by_version(wanted, have):
+    """The installed Xen whose file or package is so called, else the one in the cache."""
+    kept = packaged.cached()
+    by_name = [path for name, path in have.items() if _names(wanted, name)]
+    by_package = [path for path in have.values() if _names(wanted, version_of(path))]
+    exact = [path for version, path in kept.items() if version == wanted]
+    begins = [path for version, path in kept.items() if _names(wanted, version)]
+    for matches in (by_name, by_package, exact, begins):
+        if len(matches) == 1:
+            return matches[0]
+    listing = ", ".join([*have, *kept]) or "none (./run.sh setup installs one)"
+    what = "is neither a file nor an installed Xen"
+    if by_name or by_package or begins:
+        what = "names more than one Xen"
+    remedy = f"./run.sh setup --xen {wanted} looks for it in the archive"
+    if wanted.endswith(packaged.DEBUG):
+        remedy = f"./run.sh setup --controls {packaged.DEBUG[1:]} builds the one of the distribution's source"
+    raise Trouble(f"--xen: {wanted} {what}; there are: {listing}; {remedy}", EXIT_USAGE)
+
+
+def _names(wanted, version):
+    """Is wanted this version, as far as it is given? 4.17-debug is a debug build's, which 4.17 is not."""
+    if wanted.endswith(packaged.DEBUG) != version.endswith(packaged.DEBUG):
+        return False
+    return archive.names(wanted.removesuffix(packaged.DEBUG), version.removesuffix(packaged.DEBUG))
+
+
+def version_of(path):
+    """The full version of a Xen's package, as far as it is known; else the file's name."""
+    for version, kept in packaged.cached().items():
+        if kept == path:
+            return version
+    if path.parent == Path("/boot") and shutil.which("dpkg-query"):
+        name = "xen-hypervisor-" + path.name[len("xen-") : -len(".gz")]
+        done = subprocess.run(
+            ["dpkg-query", "-W", "-f", "${Version}", name],
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        if done.returncode == 0 and done.stdout:
+            return done.stdout
+    return path.name
+
+
+def prepare(path):
+    """An uncompressed copy of a Xen below the build directory, checked to be one."""
+    try:
+        data = path.read_bytes()
+        if data[:2] == _GZIP_MAGIC:
+            data = gzip.decompress(data)
+    except OSError as error:
+        raise Trouble(f"--xen: cannot read {path}: {error.strerror or error}", EXIT_USAGE) from error
+    except (EOFError, zlib.error) as error:
+        raise Trouble(f"--xen: {path} is a damaged gzip file: {error}", EXIT_USAGE) from error
+    if data[:4] == b"\x7fELF" and _is_cut_short(data):
+        raise Trouble(f"--xen: {path} is cut short: it has less than its program headers name", EXIT_USAGE)
+    if data[:4] != b"\x7fELF" or _MULTIBOOT_MAGIC not in data[:8192] or b"(XEN) " not in data:
+        raise Trouble(
+            f"--xen: {path} is not a Xen hypervisor (an ELF file that speaks multiboot, plain or "
+            "by gzip)",
+            EXIT_USAGE,
+        )
+    digest = hashlib.sha256(data).hexdigest()[:12]
+    target = make_dirs(build_dir() / "cache") / f"xen-{digest}.elf"
+    if not target.exists():
+        partial = target.with_suffix(f".{os.getpid()}")
+        partial.write_bytes(data)
+        partial.rename(target)
+    return target
+
+
+def _is_cut_short(data):
+    """Has an ELF file, of 32 or 64 bits, a segment that reaches beyond its end?"""
+    try:
+        if data[4] == 1:
+            start, (size, count) = struct.unpack_from("<I", data, 28)[0], struct.unpack_from("<HH", data, 42)
+            layout, fields = "<8I", (1, 4)
+        else:
+            start, (size, count) = struct.unpack_from("<Q", data, 32)[0], struct.unpack_from("<HH", data, 54)
+            layout, fields = "<2I6Q", (2, 5)
+        headers = [struct.unpack_from(layout, data, start + i * size) for i in range(count)]
+    except struct.error:
+        return False  # not even its headers: no Xen at all
+    return any(header[fields[0]] + header[fields[1]] > len(data) for header in headers)

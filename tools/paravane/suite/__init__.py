@@ -1,0 +1,1 @@
+"""`./run.sh suite`: the suite on several platforms or many machines, and its tables and reports."""
