@@ -11,8 +11,8 @@
  * flag.c. popfq has four prefixes of its own, because the site is longer than one instruction can be.
  * safe_halt has no template: its hlt is at one address, which the interrupt entry checks (entry.S).
  */
-	form_push native_save_fl, "pushfq", "popq %rax"
-	form_push native_restore_fl, "pushq %rdi", "cs; cs; cs; cs; popfq"
+	template_push native_save_fl, "pushfq", "popq %rax"
+	template_push native_restore_fl, "pushq %rdi", "cs; cs; cs; cs; popfq"
 	template native_irq_disable, "cli"
 	template native_irq_enable, "sti"
 
@@ -45,19 +45,19 @@
 	template native_set_pud, "movq %rsi, (%rdi)"
 	template native_set_pgd, "movq %rsi, (%rdi)"
 
-	form_nothing native_announce_table
-	form_nothing native_release_table
-	form_nothing native_unpin_root
-	form_nothing native_lazy_enter
-	form_nothing native_lazy_leave
-	form_nothing native_lazy_flush
-	form_nothing native_context_switch_end
+	template_nothing native_announce_table
+	template_nothing native_release_table
+	template_nothing native_unpin_root
+	template_nothing native_lazy_enter
+	template_nothing native_lazy_leave
+	template_nothing native_lazy_flush
+	template_nothing native_context_switch_end
 	template native_pin_root, "xorl %eax, %eax"
 	template native_context_switch_start, "xorl %eax, %eax"
 
 /* lock.c, clock.c, smp.c */
 	template native_lock_wait, "pause"
-	form_nothing native_lock_kick
+	template_nothing native_lock_kick
 	template native_vcpu_is_preempted, "xorl %eax, %eax"
 	template native_steal_ns, "xorl %eax, %eax"
 	template native_startup_ipi_hook, "xorl %eax, %eax"

@@ -1,12 +1,14 @@
 /*
- * The calls of hot ops, as the inline assembly that a call site of theirs is: a call, lengthened
- * by prefixes to the length in lengths.h; an instruction has 15 bytes at most, so no-ops before
- * it make up the rest. The compiler expects that no register changes but those that the native
- * instruction uses: arguments in rdi and rsi, where a C function wants them, the result in rax.
- * pv_hot_NAME (pv/patch/thunks.S) keeps all others, and the arguments. Only pv/pv.h includes this
- * file.
+ * The calls of hot ops, as inline assembly. It is a call of pv_hot_NAME, lengthened by prefixes to
+ * the site's length (lengths.h); one instruction has 15 bytes at most, so no-ops before it make up
+ * the rest.
  *
- * The stack pointer is named as an operand so that the frame is made before the call.
+ * The compiler assumes that only those registers change that the native instruction changes. The
+ * arguments are in rdi and rsi, where a C function takes them, the result is in rax. pv_hot_NAME
+ * (thunks.S) keeps all others, and the arguments, whatever the op's function does.
+ *
+ * The stack pointer is an operand, so that the compiler makes the function's frame before the call.
+ * Only pv/pv.h includes this file.
  */
 #ifndef PV_HOT_H
 #define PV_HOT_H
@@ -20,7 +22,7 @@ register u64 pv_stack_pointer __asm__("rsp");
 #define PV_CLASS_END(class)
 #define PV_OP(class, ret, name, params, args)
 #define PV_HOT(class, ret, name, params, args) \
-    _Static_assert(PV_LENGTH_##name >= 5, "a site has room for a call"); \
+    _Static_assert(PV_LENGTH_##name >= PV_BRANCH_LENGTH, "a site has room for a call"); \
     static inline ret pv_##name params;
 #include "pv/ops.def"
 #undef PV_CLASS_BEGIN
@@ -28,15 +30,18 @@ register u64 pv_stack_pointer __asm__("rsp");
 #undef PV_OP
 
 #define PV_CALL(name) ".fill %c[nops], 1, 0x90\n\t.fill %c[pad], 1, 0x2e\n\tcall pv_hot_" #name
-#define PV_NOPS(name) (PV_LENGTH_##name > 15 ? PV_LENGTH_##name - 15 : 0)
-#define PV_PAD(name)  [nops] "i"(PV_NOPS(name)), [pad] "i"(PV_LENGTH_##name - 5 - PV_NOPS(name))
-#define PV_SP         [sp] "+r"(pv_stack_pointer)
+#define PV_NOPS(name) \
+    (PV_LENGTH_##name > PV_INSTRUCTION_MAX ? PV_LENGTH_##name - PV_INSTRUCTION_MAX : 0)
+#define PV_PAD(name) \
+    [nops] "i"(PV_NOPS(name)), [pad] "i"(PV_LENGTH_##name - PV_BRANCH_LENGTH - PV_NOPS(name))
+#define PV_SP [sp] "+r"(pv_stack_pointer)
 
-/* Room for the part of a site's code that is out of the way (pv/patch/patch.h). */
+/* Reserve the tail of a site (patch.c), for each op of PV_OPS_WITH_TAIL. */
+#define PV_STRING(x)  #x
+#define PV_SKIP(size) ".skip " PV_STRING(size) ", 0xcc"
 #define PV_TAIL \
     "\n\t.pushsection .pv_tails, \"ax\", @progbits" \
-    "\n\t.skip 25, 0xcc" \
-    "\n\t.popsection"
+    "\n\t" PV_SKIP(PV_TAIL_SIZE) "\n\t.popsection"
 
 static inline u64 pv_save_fl(void)
 {
@@ -84,7 +89,7 @@ static inline u64 pv_read_tsc(void)
     return (u32)low | high << 32;
 }
 
-/* Roots are as CR3 holds them. */
+/* The site of these two has the address that CR3 holds, the op a pfn_t (thunks.S converts). */
 static inline pfn_t pv_read_cr3(void)
 {
     u64 cr3;
@@ -109,7 +114,7 @@ static inline void pv_flush_tlb_one(u64 va)
                      : "memory", "cc");
 }
 
-/* A value of one kind into one of another. */
+/* Define an op that converts a value of one type to one of another. */
 #define PV_CONVERSION(to, name, from, get, make) \
     static inline to pv_##name(from argument) \
     { \
@@ -150,6 +155,8 @@ PV_LEVEL(pgd)
 #undef PV_NOPS
 #undef PV_PAD
 #undef PV_SP
+#undef PV_STRING
+#undef PV_SKIP
 #undef PV_TAIL
 #undef PV_CONVERSION
 #undef PV_LEVEL

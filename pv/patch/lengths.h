@@ -1,10 +1,25 @@
 /*
- * The length in bytes of a hot op's call site: room for the longest code that a backend has for the
- * op (docs/patching.md). A shorter call or template is lengthened to fill it. For C and assembly.
+ * Lengths in bytes of everything that patching moves around, for C and assembly. tools/sites.py
+ * gets its share by symbols of pv/patch/thunks.S.
  */
 #ifndef PV_PATCH_LENGTHS_H
 #define PV_PATCH_LENGTHS_H
 
+#define PV_BRANCH_LENGTH   5  /* a call or jmp with a 32-bit distance */
+#define PV_INSTRUCTION_MAX 15 /* of the CPU's, prefixes included; a longer one raises #GP */
+#define PV_THUNK_SIZE      6  /* a pv_NAME: jmp with a 32-bit distance to its slot */
+#define PV_HOT_SIZE        16 /* a pv_hot_NAME, padded to this */
+#define PV_TAIL_SIZE       25 /* a tail: a test of 9 bytes and 16 bytes of branches */
+
+/* The hot ops whose sites may have a tail. */
+#define PV_OPS_WITH_TAIL(OP) \
+    OP(restore_fl) \
+    OP(irq_enable)
+
+/*
+ * The call site of each hot op: room for the longest code that a backend has for the op
+ * (docs/patching.md). A shorter call or template is lengthened to fill it.
+ */
 #define PV_LENGTH_read_cr2      9
 #define PV_LENGTH_write_cr2     9
 #define PV_LENGTH_read_tsc      5

@@ -1,14 +1,12 @@
 /*
- * Of every op of the contract, in its order, so that an op's number finds it:
+ * What call sites call before they are patched (patch.c).
  *
- *   pv_NAME          the op as a function: a jump through its slot of the table. This is what a call site
- *                    calls until it is patched (pv/patch/patch.c), early, or for good with "nopatch".
- *
- * And of hot ops:
- *
- *   pv_hot_NAME      what the sites of pv/patch/hot.h call: the op, which may be any C function, and around it what
- *                    keeps the registers that such a function may change. Its own call is a site like others.
- *                    Whoever wants its address and calls it not uses its other name, pv_keep_NAME.
+ *   pv_NAME          for every op of the contract, in its order, so that an op's number gives the address: a jump
+ *                    through the op's slot of the table. With "nopatch" all calls stay calls of these.
+ *   pv_hot_NAME      for every hot op: what the sites of hot.h call. It saves the registers that a C function may
+ *                    change, calls the op, and restores them. Its own call of pv_NAME is a site like others.
+ *   pv_keep_NAME     another name of pv_hot_NAME for tests that compare its address, because tools/build/sites.py
+ *                    accepts no reference to pv_hot_NAME other than a site's call.
  */
 #include "pv/patch/templates.inc"
 
@@ -20,6 +18,7 @@
 pv_\name:
 	jmp	*pv_ops + slot(%rip)
 	.set	slot, slot + 8
+	.org	pv_\name + PV_THUNK_SIZE		/* an error if it is longer */
 	.endm
 
 	.globl	pv_thunks, pv_thunks_end
@@ -32,13 +31,14 @@ pv_thunks:
 #undef PV_OP
 pv_thunks_end:
 
-/* What an empty slot leads to (pv/patch/patch.c): its sites are a trap. */
-	form_trap pv_missing
+/* The function of an empty slot (patch.c): its sites become ud2. */
+	template_trap pv_missing
 	.text
 
 /*
- * Called first by a function: calls what follows there, and returns to the function's caller with all registers as
- * they were, but for the result in rax, or its halves in rax and rdx. kept is how many it pushes.
+ * A function that begins with "call routine" has its rest executed with the registers saved: routine pushes them, calls
+ * the code after that call, restores them, and returns to the function's own caller. Only the result changes: rax, or
+ * its halves in rax and rdx. kept is the number of registers pushed.
  */
 	.macro	keep routine, kept, in_rax, in_rdx
 \routine:
@@ -81,8 +81,9 @@ pv_thunks_end:
 	keep	keep_for_halves, 7, result, result
 
 /*
- * Arguments and result are a C function's, but for three ops, whose sites are the instruction's own: read_tsc has
- * one half of its result in each of two registers, and the roots are as CR3 holds them, an address.
+ * Arguments and result are those of the op's C function, except for three ops whose sites have the operands of the
+ * instruction: read_tsc returns half of its result in each of eax and edx, and read_cr3 and write_cr3 have the address
+ * that CR3 holds where the op has a pfn.
  */
 	.macro hot name, ret, length
 	.globl	pv_hot_\name, pv_keep_\name, pv_length_\name
@@ -109,6 +110,16 @@ pv_keep_\name:
 	ret
 	.org	pv_hot_\name + PV_HOT_SIZE, 0xcc	/* an error if it is larger */
 	.endm
+
+/* For tools/build/sites.py: the size of a thunk, and for each hot op that may have a tail, the tail's size. */
+	.globl	pv_thunk_size
+	.set	pv_thunk_size, PV_THUNK_SIZE
+	.macro tail_size name
+	.globl	pv_tail_\name
+	.set	pv_tail_\name, PV_TAIL_SIZE
+	.endm
+#define TAIL_SIZE(name) tail_size name;
+	PV_OPS_WITH_TAIL(TAIL_SIZE)
 
 	.globl	pv_hot_functions
 pv_hot_functions:

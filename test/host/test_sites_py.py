@@ -17,8 +17,10 @@ CC = os.environ.get("HOSTCC", "cc")
 IMAGE = """
     .text
     .globl _text_start, _text_end, _pv_tails, _pv_tails_end, pv_thunks, pv_thunks_end
-    .globl pv_a, pv_irq_enable, pv_hot_irq_enable, pv_length_irq_enable
+    .globl pv_a, pv_irq_enable, pv_hot_irq_enable, pv_length_irq_enable, pv_tail_irq_enable, pv_thunk_size
     .set pv_length_irq_enable, 14
+    .set pv_tail_irq_enable, 25
+    .set pv_thunk_size, 6
 _text_start:
 pv_thunks:
 pv_a:

@@ -39,11 +39,11 @@ sites_keep_\name:
 	load	rax, 12
 	load	rdx, 13
 	each_but_rax_rdx load
-	.if	\length > 15			/* pv/patch/hot.h: what a site looks like */
-	.fill	\length - 15, 1, 0x90
-	.fill	10, 1, 0x2e
+	.if	\length > PV_INSTRUCTION_MAX	/* pv/patch/hot.h: what a site looks like */
+	.fill	\length - PV_INSTRUCTION_MAX, 1, 0x90
+	.fill	PV_INSTRUCTION_MAX - PV_BRANCH_LENGTH, 1, 0x2e
 	.else
-	.fill	\length - 5, 1, 0x2e
+	.fill	\length - PV_BRANCH_LENGTH, 1, 0x2e
 	.endif
 	call	pv_hot_\name
 	each_but_rax_rdx check
@@ -69,7 +69,7 @@ sites_keep_\name:
 
 /* Room for the tails of the two ops that may have one. */
 	.section .pv_tails, "ax", @progbits
-	.skip	2 * 25, 0xcc
+	.skip	2 * PV_TAIL_SIZE, 0xcc
 
 /* Calls as assembly makes them: from the end of a function, and not lengthened. */
 	.text

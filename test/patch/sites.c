@@ -59,8 +59,9 @@ static u64 hot_function(u32 op)
 
 static bool is_indirect(const struct pv_site *site)
 {
-    return branch_target(site) ==
-           (site->kind >= PV_SITE_HOT ? hot_function(site->op) : (u64)pv_thunks + site->op * 6);
+    return branch_target(site) == (site->kind >= PV_SITE_HOT
+                                       ? hot_function(site->op)
+                                       : (u64)pv_thunks + site->op * PV_THUNK_SIZE);
 }
 
 static bool is_direct(const struct pv_site *site)

@@ -18,12 +18,10 @@ from pathlib import Path
 
 from build.elf import Elf
 
-THUNK_SIZE = 6
 CALL, JUMP, HOT, TAIL_HOT = range(4)
 OPCODE = {0xE8: CALL, 0xE9: JUMP}
 PREFIX, NOP = 0x2E, 0x90
-WITH_TAIL = ("irq_enable", "restore_fl")  # pv/patch/hot.h: PV_TAIL
-TAIL_SIZE = 25
+BRANCH_LENGTH, INSTRUCTION_MAX = 5, 15
 BRANCH_RELOCATIONS = (2, 4)  # R_X86_64_PC32, R_X86_64_PLT32
 
 HEAD = """\
@@ -52,7 +50,7 @@ class Image(Elf):
         except ValueError as error:
             fail(str(error))
         self.address = {symbol.name: symbol.value for symbol in self.symbols if symbol.is_global}
-        for name in ("_text_start", "_text_end", "pv_thunks", "pv_thunks_end", "_pv_tails", "_pv_tails_end"):
+        for name in ("_text_start", "_text_end", "pv_thunks", "pv_thunks_end", "pv_thunk_size", "_pv_tails", "_pv_tails_end"):
             if name not in self.address:
                 fail(f"{path}: no symbol {name}")
 
@@ -64,10 +62,13 @@ class Image(Elf):
 
 
 class Ops:
-    """Names of calls: {symbol: (op, its number, its site's length)} for pv_NAME and pv_hot_NAME."""
+    """Names of calls: {symbol: (op, its number, its site's length)} for pv_NAME and pv_hot_NAME; the thunks' size, and
+    {op: its tails' size} of the hot ops whose sites have one. The sizes are symbols of pv/patch/thunks.S."""
 
     def __init__(self, image):
         lengths = {n[10:]: v for n, v in image.address.items() if n.startswith("pv_length_")}
+        self.tails = {n[8:]: v for n, v in image.address.items() if n.startswith("pv_tail_")}
+        self.thunk_size = image.address["pv_thunk_size"]
         first = image.address["pv_thunks"]
         end = image.address["pv_thunks_end"]
         self.by_symbol = {}
@@ -75,9 +76,9 @@ class Ops:
             if not name.startswith("pv_") or not first <= value < end or name == "pv_thunks":
                 continue
             op = name[3:]
-            number, rest = divmod(value - first, THUNK_SIZE)
+            number, rest = divmod(value - first, self.thunk_size)
             if rest:
-                fail(f"{name} is no thunk")
+                fail(f"{name} is not a thunk")
             self.by_symbol[name] = (op, number, 0)
             if op in lengths:
                 self.by_symbol[f"pv_hot_{op}"] = (op, number, lengths[op])
@@ -86,26 +87,27 @@ class Ops:
 
 
 def lengthened(length, opcode):
-    """What stands before the distance: no-ops, since an instruction has 15 bytes at most, and prefixes."""
-    nops = max(length - 15, 0)
-    return bytes([NOP] * nops + [PREFIX] * (length - 5 - nops) + [opcode])
+    """The bytes of a lengthened call before its distance: no-ops beyond the longest instruction, then prefixes."""
+    nops = max(length - INSTRUCTION_MAX, 0)
+    return bytes([NOP] * nops + [PREFIX] * (length - BRANCH_LENGTH - nops) + [opcode])
 
 
 def find(image):
-    """[(address, op, number, kind)] of all sites, in order; fails for what is none."""
-    ops, sites, odd = Ops(image).by_symbol, [], []
+    """[(address, op, number, kind)] of all sites, in order. Fails if an op's name is used in another way."""
+    table, sites, odd = Ops(image), [], []
+    ops = table.by_symbol
     for where, kind, (name, _, _, is_global) in image.relocations():
         if not is_global or name not in ops:
             continue
         op, number, length = ops[name]
         opcode = image.bytes_at(where - 1, 1)
-        site = (where - length + 4, length) if length else (where - 1, 5)
+        site = (where - length + 4, length) if length else (where - 1, BRANCH_LENGTH)
         as_it_should = kind in BRANCH_RELOCATIONS and opcode and opcode[0] in OPCODE
         if as_it_should:
             expected = 0xE8 if length else opcode[0]
             as_it_should = image.bytes_at(*site)[:-4] == lengthened(site[1], expected)
         if as_it_should:
-            hot = TAIL_HOT if op in WITH_TAIL else HOT
+            hot = TAIL_HOT if op in table.tails else HOT
             sites.append((site[0], op, number, hot if length else OPCODE[opcode[0]]))
         else:
             odd.append(f"{image.where(where)} refers to {name} other than by a call or jump")
@@ -116,17 +118,17 @@ def find(image):
 
 def render(image, sites):
     """The assembler file: struct pv_site of each, and the names of the ops that have one, by number."""
-    text, lines = image.address["_text_start"], []
+    table, text, lines = Ops(image), image.address["_text_start"], []
     for address, op, number, kind in sites:
         if address - text >= 1 << 22:
             fail(f"{image.where(address)} lies too far from the first byte of text")
         lines.append(f"    .long {number} | {kind} << 8 | {address - text:#x} << 10 /* {op} */\n")
-    tails = sum(kind == TAIL_HOT for _, _, _, kind in sites)
+    tails = [table.tails[op] for _, op, _, kind in sites if kind == TAIL_HOT]
     room = image.address["_pv_tails_end"] - image.address["_pv_tails"]
-    if room < tails * TAIL_SIZE:  # a function that was not linked leaves its tails behind
-        fail(f"{tails} sites have a tail, and there are {room} bytes for them")
+    if room < sum(tails):  # more is possible: the tails of functions that were not linked remain
+        fail(f"{len(tails)} sites have a tail, and there are {room} bytes for them")
     names = {number: op for _, op, number, _ in sites}
-    count = (image.address["pv_thunks_end"] - image.address["pv_thunks"]) // THUNK_SIZE
+    count = (image.address["pv_thunks_end"] - image.address["pv_thunks"]) // table.thunk_size
     strings = [f'    .asciz "{names.get(number, "")}"\n' for number in range(count)]
     return HEAD + "".join(lines) + NAMES + "".join(strings) + TAIL
 
@@ -141,7 +143,7 @@ def check(path, image):
         _, its_number, length = ops.get(name, (op, -1, 0))
         if its_number != int(number):
             fail(f"{path}: {op} is not op {number}")
-        at, length = text + int(offset, 16), length or 5
+        at, length = text + int(offset, 16), length or BRANCH_LENGTH
         opcode = 0xE9 if int(kind) == JUMP else 0xE8
         distance = struct.pack("<q", image.address[name] - at - length)[:4]
         if image.bytes_at(at, length) != lengthened(length, opcode) + distance:

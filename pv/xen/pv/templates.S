@@ -33,9 +33,9 @@
  * are in a tail outside of the function: the site ends with a jump there. restore_fl stores the reverse of bit 9 to
  * mask, which enables or disables, and jumps to the tail if the bit is set.
  */
-	form_with_tail xen_pv_irq_enable, "movb $0, %gs:mask", , JUMP, \
+	template_with_tail xen_pv_irq_enable, "movb $0, %gs:mask", , JUMP, \
 		"cmpb $0, %gs:pending", xen_pv_force_upcall
-	form_with_tail xen_pv_restore_fl, "btl $9, %edi", "setnc %gs:mask", JUMP_IF_CARRY, \
+	template_with_tail xen_pv_restore_fl, "btl $9, %edi", "setnc %gs:mask", JUMP_IF_CARRY, \
 		"cmpb $0, %gs:pending", xen_pv_force_upcall
 
 	template	xen_pv_read_cr2, "movq %gs:cr2, %rax"
@@ -43,6 +43,6 @@
 
 	template	xen_pv_store_tr, "xorl %eax, %eax"
 
-	form_nothing	xen_nop
-	form_nothing	xen_irq_eoi
-	form_nothing	xen_platform_init
+	template_nothing	xen_nop
+	template_nothing	xen_irq_eoi
+	template_nothing	xen_platform_init
