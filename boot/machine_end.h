@@ -6,7 +6,7 @@
 #define BOOT_MACHINE_END_H
 
 #define MACHINE_END_PORT  0xf4
-#define MACHINE_END_FAIL  0x11 /* 0x10 + enum verdict (kernel/verdict.h) */
+#define MACHINE_END_FAIL  0x11 /* 0x10 + enum verdict (kernel/panic.h) */
 #define MACHINE_END_ERROR 0x13
 
 #endif

@@ -96,4 +96,13 @@ void cpu_early(void);
 /* Loads this CPU's tables. Context: interrupts disabled. */
 void cpu_init(void);
 
+/*
+ * The FPU and SSE: for programs. The kernel itself uses general registers only. A thread's state is
+ * what fxsave saves; so AVX, whose registers it does not save, stays off (CR4.OSXSAVE): an AVX
+ * instruction is #UD.
+ */
+/* Makes SSE and x87 instructions work, in the state that a C program expects. Ends the run if the
+ * platform refuses. */
+void fpu_init(void);
+
 #endif

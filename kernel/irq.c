@@ -6,7 +6,6 @@
 #include "kernel/smp.h"
 #include "kernel/thread.h"
 #include "kernel/time.h"
-#include "kernel/verdict.h"
 #include "lib/string.h"
 
 #define LINES_MAX  8192

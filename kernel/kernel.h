@@ -4,6 +4,7 @@
 
 #include "boot/boot_info.h"
 #include "kernel/cmdline.h"
+#include "pv/pv.h"
 
 /* Makes the op table, the console and traps work. loader_info: as for the op early_init. */
 void kernel_early(enum boot_protocol protocol, u64 loader_info);
@@ -30,7 +31,7 @@ extern const char *payload_argument;
  */
 struct payload {
     const char *name;
-    void (*run)(void); /* ends by finish() (kernel/verdict.h) */
+    void (*run)(void); /* ends by finish() (kernel/panic.h) */
     bool alone;        /* runs while no CPU but the first was touched */
 };
 
@@ -39,5 +40,21 @@ struct payload {
 #define PAYLOAD_ENTRY(ident, fn, alone) \
     static const struct payload payload_##ident __used __section(".payloads." #ident) \
         __aligned(8) = {#ident, fn, alone}
+
+/*
+ * What whoever runs this machine may ask of it, by callbacks (pv/callbacks.h): to be saved and to
+ * go on, to end, to use more or less memory.
+ */
+/* What was asked so far. */
+struct lifecycle {
+    u32 suspends, resumes, cancelled;
+    u64 memory_target; /* bytes; 0: nobody has said */
+};
+extern struct lifecycle lifecycle;
+
+void lifecycle_suspend(void);
+void lifecycle_resume(bool was_cancelled);
+void lifecycle_shutdown_request(enum pv_shutdown_reason reason);
+void lifecycle_memory_target(u64 bytes);
 
 #endif

@@ -6,18 +6,15 @@
 #include "boot/layout.h"
 #include "kernel/console.h"
 #include "kernel/cpu.h"
-#include "kernel/fpu.h"
 #include "kernel/irq.h"
 #include "kernel/kernel.h"
-#include "kernel/named.h"
+#include "kernel/registry.h"
 #include "kernel/panic.h"
-#include "kernel/inject.h"
 #include "kernel/sites.h"
 #include "kernel/smp.h"
 #include "kernel/thread.h"
 #include "kernel/time.h"
 #include "kernel/trap.h"
-#include "kernel/verdict.h"
 #include "lib/string.h"
 #include "mm/frame.h"
 #include "mm/mm.h"
@@ -33,6 +30,9 @@ const struct boot_info *boot_info_ptr;
 struct cmdline cmdline;
 const char *payload_argument;
 u64 boot_first_line_tsc;
+
+/* Written: by callbacks on CPU 0, the only CPU that is up during a suspend. */
+struct lifecycle lifecycle;
 
 static void __noreturn on_pv_panic(const char *op, const char *what)
 {
@@ -221,4 +221,28 @@ void kernel_main(struct boot_info *info, const char *boot_error)
     time_init();            /* the clock, the timer; interrupts are enabled from here on */
     thread_init();          /* this is a thread now, and may sleep */
     run_payload(cmdline.run);
+}
+
+void lifecycle_suspend(void)
+{
+    lifecycle.suspends++;
+}
+
+void lifecycle_resume(bool was_cancelled)
+{
+    lifecycle.resumes++;
+    lifecycle.cancelled += was_cancelled;
+}
+
+/* There is nothing yet that would have to be put away first. */
+void lifecycle_shutdown_request(enum pv_shutdown_reason reason)
+{
+    log_info("asked to shut down");
+    pv_shutdown(reason, 0);
+}
+
+void lifecycle_memory_target(u64 bytes)
+{
+    lifecycle.memory_target = bytes;
+    log_info("asked to use %llu KiB of memory", (unsigned long long)(bytes >> 10));
 }

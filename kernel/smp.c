@@ -1,9 +1,8 @@
 /* See kernel/smp.h: how CPUs come up, go down, and are stopped. */
 #include "kernel/smp.h"
 #include "kernel/console.h"
-#include "kernel/fpu.h"
+#include "kernel/cpu.h"
 #include "kernel/panic.h"
-#include "kernel/stack.h"
 #include "kernel/thread.h"
 #include "mm/space.h"
 #include "mm/vmap.h"

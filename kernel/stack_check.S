@@ -1,6 +1,10 @@
 /*
  * __fentry__: runs at the start of every C function, before its prologue; the return address tells which.
- * May change nothing but the flags. See kernel/stack.h.
+ * May change nothing but the flags. The lowest %rsp that it allows on the current stack is in the CPU's
+ * area (pv/cpu_area.h, stack_limit); 0 allows any.
+ *
+ * A guard page alone is not enough to catch a stack overflow: a Xen PV guest has no IST, and Xen ends a domain
+ * when it cannot push an exception frame onto the guest's kernel stack, without a word from the guest.
  */
 #include "pv/cpu_area.h"
 #include "pv/entry/trap_frame.inc"

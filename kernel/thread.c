@@ -2,7 +2,6 @@
 #include "kernel/thread.h"
 #include "kernel/panic.h"
 #include "kernel/smp.h"
-#include "kernel/stack.h"
 #include "lib/string.h"
 #include "mm/space.h"
 

@@ -18,6 +18,12 @@
 #include "pv/spinlock.h"
 #include "kernel/time.h"
 
+/*
+ * What must be left when a function is entered: its own frame (at most 1 KiB, -Wframe-larger-than),
+ * and an exception frame with a stub's registers on top.
+ */
+#define STACK_RESERVE 2048
+
 #define THREAD_NAME_MAX 16
 #define THREAD_ANY_CPU  (~0u)
 

@@ -5,7 +5,7 @@
 #include "kernel/time.h"
 #include "kernel/console.h"
 #include "kernel/thread.h"
-#include "kernel/verdict.h"
+#include "kernel/panic.h"
 
 /* The list's lock is held. */
 static void insert(struct cpu *c, struct timer *timer)

@@ -32,7 +32,7 @@ struct pv_cpu_area {
     u64 sp0;         /* backend: the stack for entries from user mode */
     u64 user_sp;     /* backend: where a system call's entry puts the user's */
     void *self;      /* the address of this struct, which %gs: cannot tell */
-    u64 stack_limit; /* kernel/stack.h */
+    u64 stack_limit; /* kernel/thread.h */
     u32 number;      /* which CPU this is; 0 is the one that booted */
     u32 spinlocks;   /* held here: while there are any the thread is neither preempted nor moved */
     u64 user_iopl;

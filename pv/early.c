@@ -6,7 +6,7 @@
 #include "pv/early.h"
 #include "pv/pv.h"
 
-/* The verdicts FAIL and ERROR as isa-debug-exit has them (kernel/verdict.h). */
+/* The verdicts FAIL and ERROR as isa-debug-exit has them (kernel/panic.h). */
 enum { STATUS_FAIL = 1 };
 
 static const struct pv_backend *raw; /* Written: early, on one CPU */

@@ -7,7 +7,7 @@
 #include "kernel/console.h"
 #include "kernel/kernel.h"
 #include "kernel/sites.h"
-#include "kernel/verdict.h"
+#include "kernel/panic.h"
 #include "lib/string.h"
 #include "pv/pv.h"
 #include "test/harness/text.h"

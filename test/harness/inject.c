@@ -4,7 +4,7 @@
  */
 #include "boot/layout.h"
 #include "kernel/panic.h"
-#include "kernel/inject.h"
+#include "kernel/registry.h"
 #include "lib/acpi.h"
 #include "lib/string.h"
 #include "test/harness/cpus.h"

@@ -3,9 +3,9 @@
  * (docs.kernel.org/dev-tools/ktap.html). The verdict is PASS if one passed and none failed.
  */
 #include "kernel/app.h"
-#include "kernel/inject.h"
+#include "kernel/registry.h"
 #include "kernel/time.h"
-#include "kernel/verdict.h"
+#include "kernel/panic.h"
 #include "lib/format.h"
 #include "lib/string.h"
 #include "pv/pv.h"

@@ -12,7 +12,7 @@
 #include "kernel/kernel.h"
 #include "kernel/time.h"
 #include "kernel/trap.h"
-#include "kernel/verdict.h"
+#include "kernel/panic.h"
 #include "lib/format.h"
 #include "lib/string.h"
 #include "test/harness/cpus.h"

@@ -2,7 +2,7 @@
 #include "boot/layout.h"
 #include "kernel/panic.h"
 #include "kernel/random.h"
-#include "kernel/stack.h"
+#include "kernel/thread.h"
 #include "kernel/symtab.h"
 #include "lib/format.h"
 #include "lib/string.h"

@@ -1,5 +1,5 @@
 /* Kernel threads: they share a CPU, sleep, keep their FPU state, and move. */
-#include "kernel/stack.h"
+#include "kernel/thread.h"
 #include "kernel/trap.h"
 #include "pv/x86.h"
 #include "test/harness/cpus.h"

@@ -4,7 +4,7 @@
  * three arguments, each in a register, and returns at most one word: so one function a kind is
  * wrong for all ops alike.
  */
-#include "kernel/inject.h"
+#include "kernel/registry.h"
 #include "lib/string.h"
 #include "mm/space.h"
 #include "pv/patch/patch.h"

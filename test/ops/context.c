@@ -10,7 +10,7 @@
  */
 #include "kernel/cpu.h"
 #include "kernel/panic.h"
-#include "kernel/inject.h"
+#include "kernel/registry.h"
 #include "kernel/symtab.h"
 #include "kernel/thread.h"
 #include "lib/format.h"

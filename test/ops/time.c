@@ -1,6 +1,6 @@
 /* Clocks and the timer. */
 #include "kernel/irq.h"
-#include "kernel/lifecycle.h"
+#include "kernel/kernel.h"
 #include "kernel/smp.h"
 #include "kernel/time.h"
 #include "lib/string.h"

@@ -5,7 +5,7 @@
  * until it gets an EOI (Intel SDM vol. 3, section 11.8.5).
  */
 #include "boot/layout.h"
-#include "kernel/inject.h"
+#include "kernel/registry.h"
 #include "lib/string.h"
 #include "test/harness/lines.h"
 

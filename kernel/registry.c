@@ -1,9 +1,26 @@
-/* See kernel/inject.h. */
-#include "kernel/inject.h"
+/* See kernel/registry.h. */
+#include "kernel/registry.h"
+#include "kernel/console.h"
 #include "kernel/kernel.h"
-#include "kernel/named.h"
+#include "kernel/panic.h"
+#include "lib/string.h"
 
 extern const struct injected_fault _faults_start[], _faults_end[];
+
+const void *find_named(const char *kind, const void *start, const void *end, size_t size,
+                       const char *name)
+{
+    const char *at;
+
+    for (at = start; at < (const char *)end; at += size)
+        if (!strcmp(*(const char *const *)(const void *)at, name))
+            return at;
+    print("# known:");
+    for (at = start; at < (const char *)end; at += size)
+        print(" %s", *(const char *const *)(const void *)at);
+    print("\n");
+    finish(VERDICT_ERROR, "no %s is called \"%s\"", kind, name);
+}
 
 /* For an image without the suite. */
 __weak const char *mutate(const char *what)

@@ -1,13 +1,24 @@
 /*
+ * What PAYLOAD, INJECT and their like register: the linker gathers each kind in a section, which is
+ * an array of structs that begin with their name.
+ */
+#ifndef KERNEL_REGISTRY_H
+#define KERNEL_REGISTRY_H
+
+#include "lib/types.h"
+
+/*
+ * The one called name of the structs of size bytes in [start, end). If there is none, all names are
+ * listed and the run ends with an error; kind is what they are called in it.
+ */
+const void *find_named(const char *kind, const void *start, const void *end, size_t size,
+                       const char *name);
+
+/*
  * Injected faults: inject=NAME makes the run misbehave on purpose, which proves that the panic, the
  * runner and the verdicts tell the truth. INJECT registers one (test/harness/inject.c has them, but
  * for the one that an image without the suite has too).
  */
-#ifndef KERNEL_INJECT_H
-#define KERNEL_INJECT_H
-
-#include "lib/types.h"
-
 enum inject_stage {
     INJECT_EARLY, /* right after the command line was read, before memory map and platform */
     INJECT_TEST,  /* as the last test of the suite */
