@@ -1,54 +1,48 @@
-/* The kernel's two entrances, for boot/, and the kinds of code that it runs. */
+/* How boot/ enters the kernel, what all of the kernel may read of the boot, and payloads. */
 #ifndef KERNEL_KERNEL_H
 #define KERNEL_KERNEL_H
 
 #include "boot/boot_info.h"
 #include "kernel/cmdline.h"
+#include "lib/named.h"
 #include "pv/pv.h"
 
-/* Makes the op table, the console and traps work. loader_info: as for the op early_init. */
+/* Select the backend: ops, the console and traps work from here on. loader_info: as early_init. */
 void kernel_early(enum boot_protocol protocol, u64 loader_info);
 
 /*
- * The boot story from there on; never returns. boot_error is NULL, or what is wrong with the
- * loader's information: then info is not to be used.
+ * Boot the kernel, and run the payload; does not return. boot_error is NULL, or what is wrong with
+ * the loader's information, in which case info is not used.
  */
 void kernel_main(struct boot_info *info, const char *boot_error) __noreturn;
 
-/* What the loader told, and the parsed command line, for everything above. */
+/* What the loader passed, and the parsed command line. */
 extern const struct boot_info *boot_info_ptr;
 extern struct cmdline cmdline;
 
-/* The TSC's value at the first instruction of the entry, and after the first line. */
+/* The TSC at the entry's first instruction, and after the first line of output. */
 extern u64 boot_entry_tsc, boot_first_line_tsc;
 
-/* What follows the colon in run=NAME:ARGUMENT, or "". */
+/* The part of run=NAME:ARGUMENT after the colon, or "". */
 extern const char *payload_argument;
 
-/*
- * A payload is what run=NAME runs once the kernel stands. PAYLOAD registers one; whatever floor it
- * lies on, the kernel finds it by the linker's section.
- */
+/* A payload is what run=NAME runs when the kernel has booted. PAYLOAD registers one. */
 struct payload {
-    const char *name;
-    void (*run)(void); /* ends by finish() (kernel/panic.h) */
-    bool alone;        /* runs while no CPU but the first was touched */
+    struct named named;
+    void (*run)(void); /* ends with finish() (kernel/panic.h) */
+    bool alone;        /* run on CPU 0, with no other CPU started */
 };
 
 #define PAYLOAD(ident, fn)       PAYLOAD_ENTRY(ident, fn, false)
 #define PAYLOAD_ALONE(ident, fn) PAYLOAD_ENTRY(ident, fn, true)
 #define PAYLOAD_ENTRY(ident, fn, alone) \
     static const struct payload payload_##ident __used __section(".payloads." #ident) \
-        __aligned(8) = {#ident, fn, alone}
+        __aligned(8) = {{#ident}, fn, alone}
 
-/*
- * What whoever runs this machine may ask of it, by callbacks (pv/callbacks.h): to be saved and to
- * go on, to end, to use more or less memory.
- */
-/* What was asked so far. */
+/* What the hypervisor's administrator has requested by callbacks so far (pv/callbacks.h). */
 struct lifecycle {
     u32 suspends, resumes, cancelled;
-    u64 memory_target; /* bytes; 0: nobody has said */
+    u64 memory_target; /* bytes; 0: none requested */
 };
 extern struct lifecycle lifecycle;
 

@@ -1,15 +1,40 @@
 /*
- * The boot story. kernel_early is the first C code that runs after boot/'s entry; kernel_main tells
- * the rest, one call a line. Next: the payload that run= names, the suite (test/harness/suite.c)
- * unless told otherwise.
+ * The boot story, from the first call of an op to the payload.
+ *
+ * boot/ enters twice. boot_main (boot/boot.c) is the first C code on every boot path. It calls
+ * kernel_early with the loader's raw information, then parses that information, and calls
+ * kernel_main with the result. Selection comes before parsing so that a faulty loader can be
+ * reported: without a backend there is no console.
+ *
+ * What works after each step:
+ *
+ *   kernel_early
+ *     cpu_early         %gs: the CPU's area, so __fentry__ can check the stack
+ *     pv_select         every op (a few need a later step, as their contract says); print()
+ *     trap_init         exceptions reach the kernel: panics with registers, PV_TRY
+ *   kernel_main
+ *     read_command_line cmdline; log levels
+ *     memory_map_init   boot_info has the final memory map
+ *     pv_platform_init  ACPI tables, Xen's shared pages
+ *     memory_init       the kernel's own page tables with W^X; frames, vmap, heap
+ *     sites_init        calls of ops are patched to direct calls or instructions
+ *     cpu_init          the GDT, TSS and IDT are the kernel's; user mode can be entered
+ *     fpu_init          SSE, for programs; the kernel itself does not use it
+ *     irq_init          lines can be bound; interrupts are still disabled
+ *     time_init         the clock and timers; interrupts are enabled
+ *     thread_init       sleeping, threads, mutexes
+ *     smp_init          the other CPUs, unless the payload wants to be alone
+ *
+ * The payload that run= names then runs in the boot thread: by default the suite
+ * (test/harness/suite.c). A step that fails ends the run with a verdict and the reason.
  */
 #include "boot/layout.h"
 #include "kernel/console.h"
 #include "kernel/cpu.h"
 #include "kernel/irq.h"
 #include "kernel/kernel.h"
-#include "kernel/registry.h"
 #include "kernel/panic.h"
+#include "kernel/registry.h"
 #include "kernel/sites.h"
 #include "kernel/smp.h"
 #include "kernel/thread.h"
@@ -20,7 +45,7 @@
 #include "mm/mm.h"
 #include "pv/pv.h"
 
-_Static_assert(CMDLINE_ARGUMENTS_MAX >= BOOT_CMDLINE_MAX, "the program's words fit");
+_Static_assert(CMDLINE_ARGUMENTS_MAX >= BOOT_CMDLINE_MAX, "a program's arguments fit");
 
 extern const struct payload _payloads_start[], _payloads_end[];
 extern const char _image_end[];
@@ -39,41 +64,54 @@ static void __noreturn on_pv_panic(const char *op, const char *what)
     panic("op %s of backend %s: %s", op, pv_backend_name(), what);
 }
 
-static void __noreturn no_backend(void)
-{
-    pv_raw_print("paravane: verdict ERROR: no backend can run on this machine\n");
-    pv_raw_end(VERDICT_ERROR);
-}
-
 static void on_pv_warn(const char *what)
 {
     log_warn("%s", what);
 }
 
-void kernel_early(enum boot_protocol protocol, u64 loader_info)
+/* Without a backend there are no ops: use what pv/early.c offers instead. */
+static void __noreturn end_without_backend(void)
 {
-    cmdline.log = LOG_INFO; /* until the command line is read */
-    cpu_early();
-    if (!pv_select(protocol, loader_info)) /* which platform is this? fills the op table */
-        no_backend();
-    pv_panic_handler = on_pv_panic;
-    pv_warn_handler = on_pv_warn;
-    trap_init(); /* an exception comes to the kernel from here on */
+    pv_raw_print("paravane: verdict ERROR: no backend can run on this machine\n");
+    pv_raw_end(VERDICT_ERROR);
 }
 
-/* Ends the run if there is an error; what it is about comes first. */
+void kernel_early(enum boot_protocol protocol, u64 loader_info)
+{
+    const struct pv_backend *backend;
+
+    cmdline.log = LOG_INFO; /* until the command line is read */
+    cpu_early();
+    backend = pv_select(protocol, loader_info);
+    if (!backend)
+        end_without_backend();
+    pv_panic_handler = on_pv_panic;
+    pv_warn_handler = on_pv_warn;
+    trap_init();
+}
+
+/* If a step of the boot has returned an error, end the run with "WHATVALUE: ERROR". */
 static void check(const char *what, const char *value, const char *error)
 {
     if (error)
         finish(VERDICT_ERROR, "%s%s: %s", what, value, error);
 }
 
-static void banner(void)
+static void print_banner(void)
 {
     char platform[64];
 
     pv_banner(platform, sizeof(platform));
     print("\nparavane: Paravane %s on %s (%s)\n", PARAVANE_VERSION, pv_backend_name(), platform);
+    boot_first_line_tsc = pv_read_tsc();
+}
+
+static void read_boot_info(const struct boot_info *info, const char *boot_error)
+{
+    static const char protocols[][11] = {"", "multiboot2", "pvh", "xen pv"};
+
+    check(protocols[info->protocol], "", boot_error);
+    boot_info_ptr = info;
 }
 
 static void read_command_line(const char *line)
@@ -86,7 +124,7 @@ static void read_command_line(const char *line)
                  cmdline.nr_foreign, cmdline.foreign);
 }
 
-/* pv=: replace the detected backend before anything relies on it. */
+/* pv=NAME: replace the detected backend, before its first use that matters. */
 static void force_backend(void)
 {
     const char *detected = pv_backend_name();
@@ -101,15 +139,17 @@ static void force_backend(void)
              detected);
 }
 
-/* inject=, mutate=: something wrong, which must be noticed. */
-static void misbehave(void)
+/* Options for tests: another backend, a wrong op, checked ops, an injected fault. */
+static void apply_test_options(void)
 {
-    const struct injected_fault *fault = inject_wanted(INJECT_EARLY);
+    const struct injected_fault *fault;
 
+    force_backend();
     if (cmdline.mutate[0])
-        check("mutate=", cmdline.mutate, mutate(cmdline.mutate));
+        check("mutate=", cmdline.mutate, apply_op_change("mutate", cmdline.mutate));
     if (cmdline.check[0])
-        check("check=", cmdline.check, check_ops(cmdline.check));
+        check("check=", cmdline.check, apply_op_change("check", cmdline.check));
+    fault = inject_wanted(INJECT_EARLY);
     if (fault)
         fault->run();
 }
@@ -138,7 +178,7 @@ static void memory_map_init(struct boot_info *info)
                  BOOT_REGIONS_MAX, (unsigned long long)(map->ram_left_out >> 10), map->joined);
 }
 
-/* Payloads and the stack need some room behind the image; the least that is worth starting with. */
+/* Refuse a machine with too little RAM for page tables, stacks and the suite. */
 static void check_memory_size(const struct boot_info *info)
 {
     const u32 least = 24;
@@ -181,47 +221,50 @@ static void memory_init(const struct boot_info *info)
 }
 
 /* run=NAME, or run=NAME:ARGUMENT. */
-static void __noreturn run_payload(char *name)
+static const struct payload *find_payload(char *name)
 {
     char *colon = strchr(name, ':');
-    const struct payload *p;
 
     payload_argument = "";
     if (colon) {
         *colon = '\0';
         payload_argument = colon + 1;
     }
-    p = find_named("payload", _payloads_start, _payloads_end, sizeof(*p), name);
-    if (!p->alone)
-        smp_init(); /* all other CPUs */
-    p->run();
-    panic("payload %s returned", name);
+    return find_named("payload", _payloads_start, _payloads_end, sizeof(struct payload), name);
+}
+
+static void __noreturn run_payload(const struct payload *payload)
+{
+    payload->run();
+    panic("payload %s returned", payload->named.name);
 }
 
 void kernel_main(struct boot_info *info, const char *boot_error)
 {
-    static const char protocols[][11] = {"", "multiboot2", "pvh", "xen pv"};
+    const struct payload *payload;
 
-    banner();
-    boot_first_line_tsc = pv_read_tsc();
-    check(protocols[info->protocol], "", boot_error);
-    boot_info_ptr = info;
-    read_command_line(info->cmdline); /* what shall this image do? */
-    force_backend();
-    misbehave();
-    memory_map_init(info); /* what the loader said, or the hypervisor knows */
+    print_banner();
+    read_boot_info(info, boot_error);
+    read_command_line(info->cmdline);
+    apply_test_options();
+    memory_map_init(info);
     report_modules(info);
     check_memory_size(info);
-    pv_platform_init(info); /* what the backend wants of it: ACPI, shared pages */
-    memory_init(info);      /* the kernel's own page tables; all of RAM */
-    sites_init();           /* every call of an op becomes what the op is here */
-    cpu_init();             /* our own descriptor tables; system calls */
-    fpu_init();             /* SSE, for programs */
-    irq_init();             /* interrupt controllers or event channels */
-    time_init();            /* the clock, the timer; interrupts are enabled from here on */
-    thread_init();          /* this is a thread now, and may sleep */
-    run_payload(cmdline.run);
+    pv_platform_init(info);
+    memory_init(info);
+    sites_init();
+    cpu_init();
+    fpu_init();
+    irq_init();
+    time_init();
+    thread_init();
+    payload = find_payload(cmdline.run);
+    if (!payload->alone)
+        smp_init();
+    run_payload(payload);
 }
+
+/* ---- Requests of the hypervisor's administrator, by callbacks */
 
 void lifecycle_suspend(void)
 {
@@ -234,15 +277,16 @@ void lifecycle_resume(bool was_cancelled)
     lifecycle.cancelled += was_cancelled;
 }
 
-/* There is nothing yet that would have to be put away first. */
+/* The kernel keeps nothing that would be lost, so it obeys at once. */
 void lifecycle_shutdown_request(enum pv_shutdown_reason reason)
 {
-    log_info("asked to shut down");
+    log_info("shutdown requested");
     pv_shutdown(reason, 0);
 }
 
+/* Only recorded: the kernel does not balloon on its own. */
 void lifecycle_memory_target(u64 bytes)
 {
     lifecycle.memory_target = bytes;
-    log_info("asked to use %llu KiB of memory", (unsigned long long)(bytes >> 10));
+    log_info("memory target of %llu KiB requested", (unsigned long long)(bytes >> 10));
 }

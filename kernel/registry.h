@@ -1,57 +1,66 @@
 /*
- * What PAYLOAD, INJECT and their like register: the linker gathers each kind in a section, which is
- * an array of structs that begin with their name.
+ * Registries: PAYLOAD, INJECT and the like put a struct into a section of its kind, wherever in the
+ * tree they are used, and the linker makes an array of each section. So the kernel finds the parts
+ * of an image by name without depending on any, and an image may be linked without them.
  */
 #ifndef KERNEL_REGISTRY_H
 #define KERNEL_REGISTRY_H
 
+#include "lib/named.h"
 #include "lib/types.h"
 
 /*
- * The one called name of the structs of size bytes in [start, end). If there is none, all names are
- * listed and the run ends with an error; kind is what they are called in it.
+ * Return the element called name of an array [start, end) of structs, each size bytes long, that
+ * begin with a struct named. If no element has the name, list all names and end the run with an
+ * error, in which kind is the word for the elements.
  */
 const void *find_named(const char *kind, const void *start, const void *end, size_t size,
                        const char *name);
 
 /*
- * Injected faults: inject=NAME makes the run misbehave on purpose, which proves that the panic, the
- * runner and the verdicts tell the truth. INJECT registers one (test/harness/inject.c has them, but
- * for the one that an image without the suite has too).
+ * Injected faults: inject=NAME makes the run misbehave on purpose, to show that panics, verdicts
+ * and the runner report it. They are in test/harness/inject.c, except for one that an image without
+ * the suite has too.
  */
 enum inject_stage {
-    INJECT_EARLY, /* right after the command line was read, before memory map and platform */
+    INJECT_EARLY, /* after the command line is read, before the memory map and the platform */
     INJECT_TEST,  /* as the last test of the suite */
 };
 
 struct injected_fault {
-    const char *name;
+    struct named named;
     enum inject_stage stage;
     void (*run)(void);
 };
 
 #define INJECT(ident, stage, fn) \
     static const struct injected_fault injected_fault_##ident __used __section(".faults") \
-        __aligned(8) = {#ident, stage, fn}
+        __aligned(8) = {{#ident}, stage, fn}
 
 /*
- * The injected fault that the command line asks for at this stage, or NULL. Ends the run with an
- * error if inject= names none.
+ * Return the fault that inject= names if it is of this stage, else NULL. End the run with an error
+ * if inject= has an unknown name.
  */
 const struct injected_fault *inject_wanted(enum inject_stage stage);
 
-/* A page fault on every platform: just below the kernel's window nothing is mapped. */
+/* A fault: write to an address that is not mapped on any platform. */
 void inject_wild_write(void);
 
 /*
- * Replaces an op of the table in use by a wrong one (test/mutants/mutate.c); what is the value of
- * mutate=. Returns NULL, or what is wrong with the wish. Context: after selection; an op that was
- * called already (early_init) is replaced in vain.
+ * Changes of the op table that test options of the command line ask for: mutate= replaces an op by
+ * a wrong one (test/mutants/mutate.c), check= wraps each op to check its callers
+ * (test/ops/context.c). apply gets the option's value, and returns NULL or what is wrong with it.
  */
-const char *mutate(const char *what);
+struct op_change {
+    struct named named;
+    const char *(*apply)(const char *value);
+};
 
-/* Replace every op by a wrapper that checks its caller (test/ops/context.c); what is the value of
- * check=. Return NULL, or what is wrong with the wish. Context: as mutate. */
-const char *check_ops(const char *what);
+#define OP_CHANGE(ident, fn) \
+    static const struct op_change op_change_##ident __used __section(".op_changes") \
+        __aligned(8) = {{#ident}, fn}
+
+/* Apply the change called name. Return NULL, or what is wrong. Context: before the op is used. */
+const char *apply_op_change(const char *name, const char *value);
 
 #endif

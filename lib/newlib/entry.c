@@ -8,4 +8,4 @@
 int APP_MAIN(int argc, char **argv, char **environment);
 
 static const struct libc_app app __attribute__((used, section(".apps"), aligned(8))) = {
-    APP_NAME, APP_MAIN, libc_start, libc_enter};
+    {APP_NAME}, APP_MAIN, libc_start, libc_enter};

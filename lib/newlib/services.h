@@ -11,9 +11,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lib/named.h"
+
 /* A program in the image; the linker gathers them (lib/newlib/entry.c makes one a program). */
 struct libc_app {
-    const char *name;
+    struct named named;
     int (*main)(int argc, char **argv, char **environment);
     /* start.c. words: what follows "--" on the command line. Never returns. */
     void (*start)(const struct libc_app *app, const char *words);

@@ -19,7 +19,7 @@ void libc_start(const struct libc_app *app, const char *words)
     int argc = 1, nr_variables = 0;
 
     strncpy(text, words, TEXT_MAX - 1);
-    strncpy(name, app->name, TEXT_MAX - 1);
+    strncpy(name, app->named.name, TEXT_MAX - 1);
     arguments[0] = name;
     for (char *word = strtok(text, " \t"); word; word = strtok(NULL, " \t")) {
         if (argc == 1 && strchr(word, '=') && nr_variables < WORDS_MAX - 1)

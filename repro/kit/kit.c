@@ -14,13 +14,13 @@ static bool was_exercised;
 void exercised(void)
 {
     if (!was_exercised)
-        print("paravane: repro %s exercised\n", running->name);
+        print("paravane: repro %s exercised\n", running->named.name);
     was_exercised = true;
 }
 
 void dying_is_bad(const char *why)
 {
-    print("paravane: repro %s dying-is-%s: %s\n", running->name, why ? "bad" : "unclear",
+    print("paravane: repro %s dying-is-%s: %s\n", running->named.name, why ? "bad" : "unclear",
           why ? why : "");
 }
 
@@ -39,9 +39,9 @@ static void __noreturn __printf(2, 0) conclude(enum verdict verdict, const char 
         ksnprintf(reason + length, sizeof(reason) - length,
                   " - but the path in question was not reached");
     }
-    print("%sok 1 %s%s%s\n", verdict == VERDICT_FAIL ? "not " : "", running->name,
+    print("%sok 1 %s%s%s\n", verdict == VERDICT_FAIL ? "not " : "", running->named.name,
           verdict == VERDICT_SKIP ? " # SKIP " : "", verdict == VERDICT_SKIP ? reason : "");
-    print("paravane: repro %s %s: %s%s\n", running->name, names[verdict], reason,
+    print("paravane: repro %s %s: %s%s\n", running->named.name, names[verdict], reason,
           was_exercised ? " (exercised)" : "");
     finish(verdict, "%s", reason);
 }
@@ -71,7 +71,7 @@ INJECT(skip_step, INJECT_EARLY, inject_skip_step);
 bool kit_step(void)
 {
     if (skip_step)
-        print("paravane: repro %s step-left-out\n", running->name);
+        print("paravane: repro %s step-left-out\n", running->named.name);
     return !skip_step;
 }
 

@@ -2,17 +2,18 @@
 #ifndef REPRO_KIT_REPRO_H
 #define REPRO_KIT_REPRO_H
 
+#include "lib/named.h"
 #include "lib/types.h"
 
 struct repro {
-    const char *name; /* of its file */
+    struct named named; /* of its file */
     void (*run)(void);
 };
 
 #define REPRO(text) \
     static void repro_run(void); \
     static const struct repro repro_entry __used __section(".repros") \
-        __aligned(8) = {text, repro_run}; \
+        __aligned(8) = {{text}, repro_run}; \
     static void repro_run(void)
 
 #endif

@@ -136,7 +136,7 @@ static void suite_run(void)
     run_tests(true);
     run_tests(false);
     if (fault)
-        run_one(fault->name, fault->run);
+        run_one(fault->named.name, fault->run);
     conclude();
 }
 

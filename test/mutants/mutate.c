@@ -122,7 +122,7 @@ static u32 find_op(const char *name, size_t len)
 }
 
 /* One of the kinds, or another op, with which this one exchanges its place. */
-const char *mutate(const char *what)
+static const char *mutate(const char *what)
 {
     u64 (*const *functions)(ARGUMENTS) = (void *)&pv_ops;
     const char *colon = strchr(what, ':');
@@ -144,3 +144,5 @@ const char *mutate(const char *what)
     pv_set_op(other, right);
     return NULL;
 }
+
+OP_CHANGE(mutate, mutate);

@@ -237,7 +237,7 @@ static const u16 rules_of[] = {
 #undef PV_CLASS_BEGIN
 #undef PV_CLASS_END
 
-const char *check_ops(const char *what)
+static const char *check_ops(const char *what)
 {
     if (strcmp(what, "context"))
         return "known: context";
@@ -247,3 +247,5 @@ const char *check_ops(const char *what)
             pv_set_op(op, context_checked.slot[op]);
     return NULL;
 }
+
+OP_CHANGE(check, check_ops);
