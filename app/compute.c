@@ -51,7 +51,7 @@ static void functions(void)
         add_number(exp(x) + log(y));
         add_number(pow(y, x));
         add_number(atan2(x, y));
-        add_number(sqrt(y) * floor(x) + fmod(x, y));
+        add_number(sqrt(y) * floor(x) + fmod(x, y)); /* prose: allow */
         add_number(tgamma(y + 1) + cbrt(x));
     }
 }

@@ -1,10 +1,10 @@
-/* Programs on newlib: kernel/app.c, and for their threads kernel/app_wait.c. */
+/* Programs on newlib: kernel/app.c, and kernel/app_wait.c for their threads. */
 #ifndef KERNEL_APP_H
 #define KERNEL_APP_H
 
 /*
- * Makes the calling thread, always the same one, able to use libc, again if %fs was put to another
- * use. Does nothing without newlib.
+ * Let the calling thread use libc. Call it always in the same thread; call it again after %fs was
+ * used for something else. Does nothing in an image without newlib.
  */
 void app_attach_libc(void);
 

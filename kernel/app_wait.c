@@ -1,24 +1,26 @@
 /*
- * How threads of programs wait for each other (lib/newlib/services.h): on a word of memory. All who
- * wait are in one list, under one lock; each has a queue of its own, so that a deadline wakes only
- * him. Whoever wakes holds both locks until he has done with the waiter, which lies on its thread's
- * stack.
+ * How threads of programs wait for each other (lib/newlib/services.h, libc_wait and libc_wake): on
+ * a word of memory, as by a futex. All waiters are in one list, in the order in which they came,
+ * under one lock. Each has a wait queue of its own, so that its deadline wakes only itself. A waker
+ * holds both locks until it does not touch the waiter any more, because the waiter is on the stack
+ * of its thread.
  */
 #include "kernel/thread.h"
 #include "lib/newlib/services.h"
 
 struct waiter {
-    struct timer timer; /* first: a timer that fires is its waiter */
+    struct timer timer; /* its deadline */
     const u32 *word;
     struct waiter *next;
     struct wait_queue queue;
     bool woken, late;
 };
 
-/* Guarded by: lock. */
-static struct spinlock lock = SPINLOCK("waiters");
-static struct waiter *first;
+/* Guarded by: waiters_lock. */
+static struct spinlock waiters_lock = SPINLOCK("waiters");
+static struct waiter *first_waiter;
 
+/* why: the waiter's woken or late, which is set. */
 static void wake_waiter(struct waiter *w, bool *why)
 {
     const u64 flags = spin_lock_irqsave(&w->queue.lock);
@@ -28,62 +30,62 @@ static void wake_waiter(struct waiter *w, bool *why)
     spin_unlock_irqrestore(&w->queue.lock, flags);
 }
 
-static void fire(struct timer *timer)
+static void waiter_deadline(struct timer *timer)
 {
-    struct waiter *w = (struct waiter *)timer;
+    struct waiter *w = container_of(timer, struct waiter, timer);
 
     wake_waiter(w, &w->late);
 }
 
-/* False if the word has changed already: then there is nothing to wait for. */
-static bool add(struct waiter *w, u32 value)
+/* Append the waiter to the list. Return false if its word does not have the value any more. */
+static bool waiter_add(struct waiter *w, u32 value)
 {
-    struct waiter **at = &first;
+    struct waiter **at = &first_waiter;
     bool same;
 
-    spin_lock(&lock);
+    spin_lock(&waiters_lock);
     same = __atomic_load_n(w->word, __ATOMIC_SEQ_CST) == value;
     while (*at)
         at = &(*at)->next;
     if (same)
         *at = w;
-    spin_unlock(&lock);
+    spin_unlock(&waiters_lock);
     return same;
 }
 
-/* Whoever wakes takes the waiter out; at the deadline it does so itself. */
-static void leave(struct waiter *w)
+/* libc_wake has removed the waiter already; after its deadline it is still in the list. */
+static void waiter_remove(struct waiter *w)
 {
-    struct waiter **at = &first;
+    struct waiter **at = &first_waiter;
 
-    spin_lock(&lock);
+    spin_lock(&waiters_lock);
     while (*at && *at != w)
         at = &(*at)->next;
     if (*at)
         *at = w->next;
-    spin_unlock(&lock);
+    spin_unlock(&waiters_lock);
 }
 
 bool libc_wait(const uint32_t *word, uint32_t value, uint64_t deadline)
 {
     struct waiter w = {.word = word, .queue = {.lock = SPINLOCK("waiter")}};
 
-    if (!add(&w, value))
+    if (!waiter_add(&w, value))
         return true;
     if (deadline != UINT64_MAX)
-        timer_start(&w.timer, deadline, fire);
+        timer_start(&w.timer, deadline, waiter_deadline);
     wait_until(&w.queue, READ_ONCE(w.woken) || READ_ONCE(w.late));
-    if (deadline != UINT64_MAX && !timer_stop(&w.timer)) /* it fires, or has */
+    if (deadline != UINT64_MAX && !timer_stop(&w.timer)) /* it is firing, or has fired */
         wait_until(&w.queue, READ_ONCE(w.late));
-    leave(&w);
+    waiter_remove(&w);
     return w.woken;
 }
 
 void libc_wake(const uint32_t *word, unsigned count)
 {
-    struct waiter **at = &first, *w;
+    struct waiter **at = &first_waiter, *w;
 
-    spin_lock(&lock);
+    spin_lock(&waiters_lock);
     while ((w = *at) && count) {
         if (w->word != word) {
             at = &w->next;
@@ -93,5 +95,5 @@ void libc_wake(const uint32_t *word, unsigned count)
         count--;
         wake_waiter(w, &w->woken);
     }
-    spin_unlock(&lock);
+    spin_unlock(&waiters_lock);
 }

@@ -1,10 +1,10 @@
-/* See kernel/random.h. */
+/* Random bytes from rdrand, or a fallback that is only hard to predict (kernel/random.h). */
 #include "kernel/random.h"
 #include "kernel/console.h"
 #include "lib/string.h"
 #include "pv/pv.h"
 
-#define RDRAND_TRIES 10 /* what Intel advises */
+#define RDRAND_TRIES 10 /* as Intel recommends, SDM vol. 1, section 7.3.17.1 */
 
 static bool rdrand(u64 *value)
 {
@@ -15,10 +15,10 @@ static bool rdrand(u64 *value)
     return ok;
 }
 
-/* The finaliser of splitmix64 (Steele, Lea, Flood 2014) over a state that the clock stirs. */
-static u64 stirred(void)
+/* splitmix64 (Steele, Lea, Flood 2014), with the TSC mixed into each step of its state. */
+static u64 splitmix64_next(void)
 {
-    static u64 state; /* Atomic: each caller gets a state of its own */
+    static u64 state; /* Atomic: each caller's addition gives it another value */
     u64 z = __atomic_add_fetch(&state, 0x9e3779b97f4a7c15 ^ pv_read_tsc(), __ATOMIC_RELAXED);
 
     z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
@@ -34,9 +34,9 @@ static u64 random_u64(bool has_rdrand)
     if (has_rdrand && rdrand(&value))
         return value;
     if (!warned)
-        log_warn("random numbers are not fit for keys: this CPU offers none");
+        log_warn("random numbers are not fit for keys: this CPU has no rdrand, or it fails");
     warned = true;
-    return stirred();
+    return splitmix64_next();
 }
 
 void random_fill(void *to, size_t len)

@@ -5,9 +5,9 @@
 #include "lib/types.h"
 
 /*
- * Fills with the CPU's random numbers (rdrand; Intel SDM vol. 1, section 7.3.17). Where the CPU has
- * none, or it fails, with numbers that are only hard to foresee: a mix of clock readings. Those are
- * NOT fit for keys; the first time, a warning says so. Context: thread.
+ * Fill len bytes with the CPU's random numbers (rdrand; Intel SDM vol. 1, section 7.3.17). Where
+ * the CPU does not have rdrand, or it fails, use numbers that are only hard to predict, derived
+ * from the clock. Those are NOT fit for keys; a warning says so the first time. Context: thread.
  */
 void random_fill(void *to, size_t len);
 

@@ -1,4 +1,4 @@
-/* See kernel/sites.h. */
+/* Patch the call sites of ops at boot, and list them for pv.sites (kernel/sites.h). */
 #include "kernel/sites.h"
 #include "kernel/console.h"
 #include "kernel/kernel.h"

@@ -1,16 +1,20 @@
-/* What became of the calls of ops (pv/patch/patch.h), for people and for the benchmark. */
+/* The call sites of ops (pv/patch/patch.h): patched at boot, and described for people. */
 #ifndef KERNEL_SITES_H
 #define KERNEL_SITES_H
 
 #include "kernel/symtab.h"
 #include "pv/patch/patch.h"
 
-/* Patches the sites, unless "nopatch" is said; lists them if "pv.sites" is. */
+/* Patch the sites, unless the command line has "nopatch"; list them if it has "pv.sites". */
 void sites_init(void);
 
-/* The words for what a site is, and for its code: the form's text, or the name of what is called,
- * for which there is room. */
+/* The name of each state. */
 extern const char *const sites_states[PV_NR_STATES];
+
+/*
+ * Return what a site executes, as text: its template's instructions, or the name of the function
+ * that it calls, which is written to room.
+ */
 const char *sites_code_text(const struct pv_site_code *code, char room[SYMTAB_NAME_MAX]);
 
 #endif

@@ -1,7 +1,7 @@
 /*
- * See kernel/smp.h: bring up the CPUs that the platform lists. A CPU that does not start is left
- * off, and the others work without it. Firmware may list CPUs that do not exist, so each that does
- * not answer halves the time that the next one gets.
+ * Start the CPUs that the platform lists, at boot. A CPU that does not start is left off with a
+ * warning, and the kernel works without it. Firmware may list many CPUs that do not exist, so each
+ * one that does not answer halves the time that the next one gets.
  */
 #include "kernel/console.h"
 #include "kernel/smp.h"
@@ -34,7 +34,7 @@ static void describe_error(int error, char *text, size_t size)
         ksnprintf(text, size, "error %d", error);
 }
 
-static void report(const struct left_off *l)
+static void report_left_off(const struct left_off *l)
 {
     char first[32], last[32], why[64];
 
@@ -53,7 +53,7 @@ static void report(const struct left_off *l)
 static void note_cpu_left_off(struct left_off *l, u32 cpu, int error)
 {
     if (l->error != error || l->first + l->count != cpu) {
-        report(l);
+        report_left_off(l);
         *l = (struct left_off){cpu, 0, error};
     }
     l->count++;
@@ -78,7 +78,7 @@ void smp_init(void)
         if (error == -ETIME)
             limit = MAX(limit / 2, LEAST_LIMIT_NS);
     }
-    report(&left_off);
+    report_left_off(&left_off);
     if (count > 1)
         log_info("CPUs: %u up", smp_online_count());
 }

@@ -1,10 +1,10 @@
 /*
- * __fentry__: runs at the start of every C function, before its prologue; the return address tells which.
- * May change nothing but the flags. The lowest %rsp that it allows on the current stack is in the CPU's
- * area (pv/cpu_area.h, stack_limit); 0 allows any.
+ * Stack overflow, detected before it happens. With -mfentry the compiler puts a call of __fentry__ at the start of
+ * every C function, before its prologue. __fentry__ compares %rsp with the limit of the current stack, which is in
+ * the CPU's area (pv/cpu_area.h, stack_limit; 0 allows any %rsp), and may change nothing but the flags.
  *
- * A guard page alone is not enough to catch a stack overflow: a Xen PV guest has no IST, and Xen ends a domain
- * when it cannot push an exception frame onto the guest's kernel stack, without a word from the guest.
+ * A guard page alone is not enough: a Xen PV guest has no IST, so the page fault could not be delivered, and Xen
+ * ends a domain silently when it cannot push an exception frame onto the guest's kernel stack.
  */
 #include "pv/cpu_area.h"
 #include "pv/entry/trap_frame.inc"
@@ -21,14 +21,14 @@ __fentry__:
 	cmpq	%gs:CPU_AREA_STACK_LIMIT, %rsp
 	jb	1f
 	ret
-/* A struct trap_frame of the function's first instruction, on a stack of its own. */
+/* Report it on a stack of its own, with a struct trap_frame of the function's first instruction. */
 1:	movq	$0, %gs:CPU_AREA_STACK_LIMIT
 	lock btsl $0, taken(%rip)
 2:	pause
-	jc	2b				/* another CPU is here, and ends the run */
+	jc	2b				/* another CPU uses the stack, and ends the run */
 	movq	%rsp, overflow_rsp(%rip)
 	movq	$overflow_rsp, %rsp
-	pushq	$0				/* rflags: the comparison changed them */
+	pushq	$0				/* rflags: lost by the comparison */
 	pushq	$0				/* cs */
 	pushq	$0				/* rip: below */
 	pushq	$0				/* error */

@@ -1,7 +1,8 @@
 /*
- * thread_switch(&old->sp, new->sp, old->fpu, new->fpu): what a C function must preserve goes on the old
- * stack (struct switch_frame), then everything continues on the new one. A new thread's stack is made to look
- * the same (kernel/thread.c), and returns to thread_first.
+ * thread_switch(&old->sp, new->sp, old->fpu, new->fpu): save the registers that a C function preserves on the old
+ * stack (struct switch_frame), and the FPU's in old->fpu; then load the new thread's, and return on its stack from
+ * the thread_switch that it called when it was switched away from. A new thread's stack is prepared to look the
+ * same (kernel/thread.c, init_stack), and returns to thread_first.
  */
 #include "kernel/thread.h"
 #include "lib/registers.inc"
@@ -17,7 +18,7 @@ thread_switch:
 	pop_for_caller
 	ret
 
-/* rbx = the thread, r12 = the function that it begins with. */
+/* rbx: the thread; r12: its first function. %rbp is 0 to end backtraces. */
 	.globl	thread_first
 thread_first:
 	xorl	%ebp, %ebp
@@ -25,7 +26,7 @@ thread_first:
 	call	*%r12
 	ud2
 
-/* Below each stack lies a page that is not mapped. */
+/* The first page of each stride is a guard page: mm/ does not map what .guards lists. */
 	.section .bss.stack, "aw", @nobits
 	.balign	4096
 	.globl	thread_stacks

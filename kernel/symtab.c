@@ -1,13 +1,12 @@
 /*
- * kernel/symtab.c: from a code address to a function's name, for backtraces.
- *
- * Runs in panics, so it takes no lock, keeps nothing and looks only at the table; the table is
- * sorted, because tools/build/symtab.py sorts it.
+ * From a code address to the name of its function, for backtraces. Runs in panics, so it takes no
+ * lock, changes no state and reads only the table, which tools/build/symtab.py has sorted by address.
  */
 #include "kernel/symtab.h"
 
-/* An unsigned LEB128 number: seven bits a byte, the lowest first, bit 7 in all but the last. */
-static u64 read_number(const u8 **at)
+/* Read an unsigned LEB128 number: 7 bits a byte, the lowest first, bit 7 set in all but the last.
+ */
+static u64 read_leb128(const u8 **at)
 {
     u64 number = 0;
 
@@ -20,13 +19,13 @@ static u64 read_number(const u8 **at)
     }
 }
 
-/* Adds what a byte of a name stands for to out, as far as there is room. */
-static char *expand(const struct symtab *t, u8 byte, char *out, const char *end)
+/* Append the characters that a byte of a name stands for to out, while there is room. */
+static char *expand_byte(const struct symtab *t, u8 byte, char *out, const char *end)
 {
     if (byte >= SYMTAB_PAIRS) {
         const u8 *pair = t->pairs[byte - SYMTAB_PAIRS];
 
-        return expand(t, pair[1], expand(t, pair[0], out, end), end);
+        return expand_byte(t, pair[1], expand_byte(t, pair[0], out, end), end);
     }
     if (out < end)
         *out++ = (char)byte;
@@ -39,9 +38,9 @@ bool symtab_lookup(const struct symtab *t, u64 addr, char name[SYMTAB_NAME_MAX],
     u64 start = 0;
     char *out = name;
 
-    /* An addr below base wraps around to a distance far beyond the end. */
+    /* For an addr below base, addr - base wraps around and is above every function. */
     for (;;) {
-        const u64 next = start + read_number(&at);
+        const u64 next = start + read_leb128(&at);
 
         if (addr - t->base < next)
             break;
@@ -55,7 +54,7 @@ bool symtab_lookup(const struct symtab *t, u64 addr, char name[SYMTAB_NAME_MAX],
     if (!found)
         return false;
     while (*found)
-        out = expand(t, *found++, out, name + SYMTAB_NAME_MAX - 1);
+        out = expand_byte(t, *found++, out, name + SYMTAB_NAME_MAX - 1);
     *out = '\0';
     *offset = addr - t->base - start;
     return true;

@@ -1,6 +1,6 @@
 /*
- * Names for code addresses. tools/build/symtab.py makes the table from the linked image; it is
- * linked in behind the text, so that linking it in moves no function.
+ * Names for code addresses. tools/build/symtab.py makes the table from the linked image; the table is
+ * after the text, so that linking it in does not move a function.
  */
 #ifndef KERNEL_SYMTAB_H
 #define KERNEL_SYMTAB_H
@@ -9,13 +9,14 @@
 
 enum {
     SYMTAB_NAME_MAX = 64, /* a longer name is cut */
-    SYMTAB_PAIRS = 128,   /* the bytes from here on stand for two others */
+    SYMTAB_PAIRS = 128,   /* the first byte that stands for two others */
 };
 
 /*
- * Of each function, in the order of addresses: how far it starts behind the one before (of the
- * first: behind base), as an LEB128 number, its name, and 0. The last, whose name is empty, is the
- * end of the text. A name is ASCII, and bytes that stand for two, each of which may again.
+ * functions has one record for each function, in the order of addresses: the distance of its start
+ * from the start of the function before (for the first: from base), as an LEB128 number; its name;
+ * and a 0. A last record with an empty name marks the end of the text. In a name, bytes from
+ * SYMTAB_PAIRS up stand for the two bytes in pairs, each of which may stand for two again.
  */
 struct symtab {
     u64 base; /* address of the first byte of text */
@@ -26,13 +27,13 @@ struct symtab {
 extern const struct symtab kernel_symtab;
 
 /*
- * The name of the function that holds addr, and in *offset the distance from its start in bytes;
- * false if addr lies outside of the text.
+ * Store the name of the function that contains addr, and the offset of addr in it in bytes. Return
+ * false if addr is not in the text.
  */
 #ifndef WITHOUT_NAMES
 bool symtab_lookup(const struct symtab *t, u64 addr, char name[SYMTAB_NAME_MAX], u64 *offset);
 #else
-/* make WITHOUT=names: tools/paravane/run/names.py has them from the unstripped image. */
+/* make WITHOUT=names: tools/paravane/run/names.py takes names from the unstripped image instead. */
 static inline bool symtab_lookup(const struct symtab *t, u64 addr, char name[SYMTAB_NAME_MAX],
                                  u64 *offset)
 {

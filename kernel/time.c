@@ -1,14 +1,28 @@
 /*
- * See kernel/time.h. Each CPU has a list of its own, sorted by deadline, under its timer_lock. Only
- * the CPU itself arms its timer and fires; another one may take a timer off the list.
+ * Timers: any number of deadlines for each CPU, on the one deadline that its hardware has.
+ *
+ * A CPU has a list of timers, sorted by deadline, under its timer_lock. Only the CPU itself arms
+ * its hardware (the op timer_set, always for the first timer) and calls what is due, in
+ * timer_fire_due; another CPU may only remove a timer from the list. A removal does not disarm the
+ * hardware, except when the list becomes empty: an interrupt without a due timer is harmless.
+ *
+ * The race between arming and time. timer_set refuses a deadline that has passed, with -ETIME. So
+ * timer_take_due repeats: if the first timer is due by the clock, take it; else arm the hardware
+ * for it; if that is refused, the deadline has passed in between, and the timer is due now. Without
+ * the refusal a late timer would wait for the next interrupt, which may never be raised.
+ *
+ * timer->queued is the CPU whose list the timer is on, or NULL. To remove it, lock that CPU's list
+ * and compare again, because it may have fired or moved before the lock was taken (timer_dequeue).
+ * When a CPU goes offline, timers_take_over moves its timers with both lists locked, so that each
+ * timer is on one list or the other whenever its owner looks.
  */
 #include "kernel/time.h"
 #include "kernel/console.h"
 #include "kernel/thread.h"
 #include "kernel/panic.h"
 
-/* The list's lock is held. */
-static void insert(struct cpu *c, struct timer *timer)
+/* The next functions up to timer_remove need the list's lock. */
+static void timer_insert(struct cpu *c, struct timer *timer)
 {
     struct timer **at = &c->timers;
 
@@ -19,7 +33,7 @@ static void insert(struct cpu *c, struct timer *timer)
     WRITE_ONCE(timer->queued, c);
 }
 
-static void unlink_timer(struct cpu *c, const struct timer *timer)
+static void timer_unlink(struct cpu *c, const struct timer *timer)
 {
     struct timer **at = &c->timers;
 
@@ -28,33 +42,30 @@ static void unlink_timer(struct cpu *c, const struct timer *timer)
     *at = timer->next;
 }
 
-static void remove(struct cpu *c, struct timer *timer)
+static void timer_remove(struct cpu *c, struct timer *timer)
 {
-    unlink_timer(c, timer);
+    timer_unlink(c, timer);
     WRITE_ONCE(timer->queued, NULL);
 }
 
-/* Off whichever list it is on. True if it was on one. */
-static bool take_off(struct timer *timer)
+/* Remove the timer from the list that it is on. Return false if it is not on one. */
+static bool timer_dequeue(struct timer *timer)
 {
     struct cpu *c;
-    bool here = false;
+    bool removed = false;
 
-    while (!here && (c = READ_ONCE(timer->queued))) {
+    while (!removed && (c = READ_ONCE(timer->queued))) {
         spin_lock(&c->timer_lock);
-        here = timer->queued == c;
-        if (here)
-            remove(c, timer);
+        removed = timer->queued == c;
+        if (removed)
+            timer_remove(c, timer);
         spin_unlock(&c->timer_lock);
     }
-    return here;
+    return removed;
 }
 
-/*
- * Takes the first timer off if it is due, else arms the platform's timer for it and returns NULL.
- * If that refuses, the deadline has passed meanwhile.
- */
-static struct timer *take_due(struct cpu *c)
+/* Remove and return the first timer if it is due. Else arm the hardware for it, and return NULL. */
+static struct timer *timer_take_due(struct cpu *c)
 {
     struct timer *timer;
 
@@ -64,12 +75,15 @@ static struct timer *take_due(struct cpu *c)
         if (!pv_timer_set(timer->deadline))
             timer = NULL;
     if (timer)
-        remove(c, timer);
+        timer_remove(c, timer);
     spin_unlock(&c->timer_lock);
     return timer;
 }
 
-/* A timer may be gone once it has fired. */
+/*
+ * A timer's owner may free it once it has fired, so it is not touched after that. If a timer that
+ * fires starts another, the loop that is running takes care of that one.
+ */
 void timer_fire_due(void)
 {
     struct cpu *c = this_cpu();
@@ -78,7 +92,7 @@ void timer_fire_due(void)
     if (c->firing)
         return;
     c->firing = true;
-    while ((timer = take_due(c)))
+    while ((timer = timer_take_due(c)))
         timer->fire(timer);
     c->firing = false;
 }
@@ -89,11 +103,11 @@ void timer_start(struct timer *timer, u64 deadline, void (*fire)(struct timer *t
     struct cpu *c = this_cpu();
     bool is_first;
 
-    take_off(timer);
+    timer_dequeue(timer);
     timer->deadline = deadline;
     timer->fire = fire;
     spin_lock(&c->timer_lock);
-    insert(c, timer);
+    timer_insert(c, timer);
     is_first = c->timers == timer;
     spin_unlock(&c->timer_lock);
     if (is_first)
@@ -105,7 +119,7 @@ bool timer_stop(struct timer *timer)
 {
     const u64 flags = pv_irq_save();
     const struct cpu *c = this_cpu();
-    const bool was_queued = take_off(timer);
+    const bool was_queued = timer_dequeue(timer);
 
     if (!READ_ONCE(c->timers) && !c->firing)
         pv_timer_stop();
@@ -114,11 +128,12 @@ bool timer_stop(struct timer *timer)
 }
 
 /*
- * Move all timers of from to this CPU's list. from is down, so that only take_off locks its list
- * besides; it locks one list at a time. A timer is on one of the two lists whenever its owner
- * looks: the owner may free a timer that is on none.
+ * Move the timers of from, which is offline, to this CPU's list; drop its slice, which is of no use
+ * elsewhere. To hold two timer locks cannot deadlock here, because every other holder of
+ * from->timer_lock (timer_dequeue) holds one at a time. Both are held for the whole move because a
+ * timer's owner may free a timer that is on neither list.
  */
-static void move_all(struct cpu *me, struct cpu *from)
+static void move_timers(struct cpu *me, struct cpu *from)
 {
     struct timer *timer;
 
@@ -126,11 +141,11 @@ static void move_all(struct cpu *me, struct cpu *from)
     spin_lock(&me->timer_lock);
     while ((timer = from->timers)) {
         if (timer == &from->slice) {
-            remove(from, timer);
+            timer_remove(from, timer);
             continue;
         }
-        unlink_timer(from, timer);
-        insert(me, timer);
+        timer_unlink(from, timer);
+        timer_insert(me, timer);
     }
     spin_unlock(&me->timer_lock);
     spin_unlock(&from->timer_lock);
@@ -140,7 +155,7 @@ void timers_take_over(struct cpu *c)
 {
     const u64 flags = pv_irq_save();
 
-    move_all(this_cpu(), c);
+    move_timers(this_cpu(), c);
     timer_fire_due();
     pv_restore_fl(flags);
 }
@@ -150,20 +165,24 @@ struct sleeper {
     struct thread *thread;
 };
 
-/* The thread may go on, and the sleeper be gone, before this returns. */
-static void wake(struct timer *timer)
+/* The sleeper is on the stack of the thread, which may run on another CPU before this returns. */
+static void sleeper_fire(struct timer *timer)
 {
-    sched_wake(((struct sleeper *)timer)->thread);
+    sched_wake(container_of(timer, struct sleeper, timer)->thread);
 }
 
-/* A deadline that has passed fires in timer_start: then the switch is to whoever else is ready. */
+/*
+ * Blocked before the timer is started, so that a timer that fires at once finds a thread to wake
+ * (kernel/sched.c). Interrupts are disabled until sched_switch, so it cannot be preempted in
+ * between.
+ */
 void sleep_until(u64 deadline)
 {
     struct sleeper sleeper = {.thread = this_thread()};
     const u64 flags = pv_irq_save();
 
     WRITE_ONCE(sleeper.thread->state, THREAD_BLOCKED);
-    timer_start(&sleeper.timer, deadline, wake);
+    timer_start(&sleeper.timer, deadline, sleeper_fire);
     sched_switch();
     pv_restore_fl(flags);
 }

@@ -1,6 +1,6 @@
 /*
- * Timers: any number of deadlines on the one that the platform has (pv/ops/time.def, timer_set).
- * Times are those of clock_ns.
+ * Timers, sleeping, and limits for waits. Times are in nanoseconds, deadlines on the clock of the
+ * op clock_ns.
  */
 #ifndef KERNEL_TIME_H
 #define KERNEL_TIME_H
@@ -13,39 +13,42 @@
 
 struct cpu;
 
-/* The owner keeps it, zeroed at first, until it has fired or was stopped. */
+/* Zeroed by its owner at first; the owner keeps it until it has fired or was stopped. */
 struct timer {
     u64 deadline;
     void (*fire)(struct timer *timer);
     struct timer *next;
-    struct cpu *queued; /* on whose list, or NULL */
+    struct cpu *queued; /* the CPU whose list it is on, or NULL */
 };
 
-/* Makes clock and timer work, and enables interrupts. Ends the run if they cannot work. */
+/* Set up the clock and the timer, and enable interrupts. End the run if one of them fails. */
 void time_init(void);
 
 /*
- * fire(timer) will be called once, on this CPU, at the deadline or soon after, never before; with
- * interrupts disabled, from the timer's interrupt or, if the deadline has passed already, in here.
- * Starting one that is queued moves it. fire may start timers, its own too.
+ * Have fire(timer) called once, on this CPU, at the deadline or soon after, never before. It is
+ * called with interrupts disabled: by the timer's interrupt or, if the deadline has passed already,
+ * by timer_start itself. A timer that is started already is moved. fire may start timers, the same
+ * one too.
  */
 void timer_start(struct timer *timer, u64 deadline, void (*fire)(struct timer *timer));
 
 /*
- * True if it was queued; then it will not fire. If it was not, it may be firing on another CPU
- * right now.
+ * Return true if the timer was started and had not fired; then it will not fire. If false, it may
+ * be firing on another CPU at this moment.
  */
 bool timer_stop(struct timer *timer);
 
-/* Returns at or soon after the deadline. Interrupts are enabled meanwhile, and left as they were.
+/*
+ * Block the calling thread until the deadline. Interrupts are enabled in the meantime, and are as
+ * before on return.
  */
 void sleep_until(u64 deadline);
 
 /*
- * A limit for a wait that another CPU ends. The clock alone is not a measure of that CPU's
- * progress: on a busy host it runs on while neither CPU runs, and a hypervisor may let it jump. So
- * the limit is used up by looks: each takes the time since the look before it, and at most
- * LOOK_MAX_NS.
+ * A limit for waiting until another CPU has done something. Clock time alone does not measure that
+ * CPU's progress: on a busy host it passes while neither CPU runs, and a hypervisor may let it
+ * jump. So the waiter polls time_limit_reached; each call uses up the time since the one before,
+ * but at most LOOK_MAX_NS.
  */
 #define LOOK_MAX_NS (2 * NS_PER_MS)
 struct time_limit {
@@ -54,11 +57,10 @@ struct time_limit {
 struct time_limit time_limit(u64 ns);
 bool time_limit_reached(struct time_limit *limit);
 
-/* Those of a CPU that has gone down fire here. */
+/* Move the timers of an offline CPU to this CPU. */
 void timers_take_over(struct cpu *cpu);
 
-/* Fires what is due on this CPU, and arms the platform's timer for the rest. Interrupts disabled.
- */
+/* Call what is due on this CPU, and arm the hardware for the next deadline. Interrupts disabled. */
 void timer_fire_due(void);
 
 #endif

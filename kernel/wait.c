@@ -1,10 +1,11 @@
-/* Waiting asleep: wait queues, and the mutex that is made of one (kernel/thread.h). */
+/* Wait queues, and the mutex that is built on one (kernel/thread.h). */
 #include "kernel/panic.h"
 #include "kernel/thread.h"
 
 /*
- * Blocked before the queue's lock is left: whoever then makes the condition hold finds this thread
- * in the queue, and if it has not gone to sleep yet it will find itself ready (sched_switch).
+ * The state is THREAD_BLOCKED before the queue's lock is released, so that no wake-up is lost: a
+ * waker that gets the lock next finds this thread in the queue and makes it ready, even if it has
+ * not reached sched_switch yet (kernel/sched.c).
  */
 u64 wait_on(struct wait_queue *queue, u64 flags)
 {
@@ -37,7 +38,7 @@ void wake_all_locked(struct wait_queue *queue)
         wake_one_locked(queue);
 }
 
-/* The owner hands it to the thread that has waited longest: nobody can overtake that. */
+/* mutex_unlock makes the first waiter the owner, so no thread that comes later can overtake it. */
 void mutex_lock(struct mutex *m)
 {
     u64 flags = spin_lock_irqsave(&m->queue.lock);
