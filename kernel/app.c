@@ -1,7 +1,8 @@
 /*
- * The payload "app": run=app:NAME runs a program of the image, a unikernel. Here are also the
- * services that libc asks of the kernel (lib/newlib/services.h); all but the payload itself is
- * linked only if there are programs. From here the story goes on in lib/newlib/start.c.
+ * The payload "app": run=app:NAME runs a program of the image, a unikernel. Also the services that
+ * newlib's port needs of the kernel (lib/newlib/services.h), each a few lines on the kernel's own
+ * functions. app_run finds the program; its first function is libc_start (lib/newlib/start.c),
+ * which calls main().
  */
 #include "kernel/app.h"
 #include "kernel/console.h"
@@ -22,18 +23,18 @@
 
 #define APP_STACK_SIZE KIB(256)
 
-/* Functions of libc enter without a check of the stack: this much is theirs. */
+/* libc is built without the check of stack_check.S, so this much of the stack is left to it. */
 #define APP_STACK_RESERVE KIB(16)
 
-/* A program may have all memory but this much: page tables and the like. */
+/* Frames that a program's heap must leave to the kernel, for page tables and such. */
 #define FRAMES_FOR_KERNEL 256
 
 extern const struct libc_app _apps_start[], _apps_end[];
 extern libc_attach_fn *const _libc_start[], *const _libc_end[];
 
 /*
- * The kernel's own lines begin at the left edge, wherever the program left off. Atomic: a flag; a
- * line of another CPU in between costs an empty line, or a missing one.
+ * The program's last output did not end with a newline; the kernel's next line must be preceded by
+ * one. Atomic: a flag; a line of another CPU in between costs an empty line, or a missing one.
  */
 static bool in_line;
 
@@ -66,11 +67,13 @@ uint64_t libc_clock_ns(void)
     return pv_clock_ns();
 }
 
-/* The platform's clock may count whole seconds: it is read once, and the other goes on from there.
+/*
+ * Read the platform's wallclock once, and add the time that has passed on clock_ns since then: some
+ * platforms' wallclocks count whole seconds.
  */
 uint64_t libc_wallclock_ns(void)
 {
-    static u64 offset; /* Atomic: what is stored first stays */
+    static u64 offset; /* Atomic: the first value stored stays */
     u64 now, known = __atomic_load_n(&offset, __ATOMIC_RELAXED);
 
     if (!known && !pv_get_wallclock(&now))
@@ -88,8 +91,10 @@ void libc_random(void *to, size_t len)
     random_fill(to, len);
 }
 
-/* Far behind where mm/vmap.c puts what it maps, from VMAP_BASE up, and before what is left to
- * tests. */
+/*
+ * The heap's range of addresses: far above what mm/vmap.c allocates (from VMAP_BASE up), and below
+ * the last 16 GiB before VMAP_END, which are for tests.
+ */
 #define HEAP_BASE (VMAP_END - GIB(144))
 #define HEAP_MAX  GIB(128)
 
@@ -101,8 +106,8 @@ void *libc_heap_base(size_t *most)
 
 bool libc_heap_commit(size_t size)
 {
-    static u64
-        pages; /* mapped so far. Guarded by: newlib's malloc lock, which callers of sbrk hold */
+    /* Mapped so far. Guarded by: newlib's malloc lock, which callers of sbrk hold. */
+    static u64 pages;
     const u64 wanted = ALIGN_UP(size, PAGE_SIZE) >> PAGE_SHIFT;
 
     if (wanted <= pages)
@@ -137,7 +142,7 @@ const void *libc_module(size_t *size)
 
 _Noreturn void libc_exit(int status)
 {
-    smp_stop_others(); /* what other threads print would come after the verdict */
+    smp_stop_others(); /* so that other threads cannot print after this line */
     print("%sparavane: program %s exits with code %d\n", line_break(), payload_argument, status);
     if (status)
         finish(VERDICT_FAIL, "app:%s exited with code %d", payload_argument, status);
@@ -150,7 +155,7 @@ _Noreturn void libc_killed(const char *why)
     panic("app:%s was killed by %s", payload_argument, why);
 }
 
-/* The thread may be moved, but not between the two stores. */
+/* Interrupts are disabled so that the thread is not moved between the two stores. */
 static void set_stack_limit(u64 limit)
 {
     const u64 flags = pv_irq_save();
@@ -165,10 +170,13 @@ static void begin_on_stack(const struct libc_thread *t)
     if (t->storage)
         libc_set_storage(t->storage);
     t->run(t->arg);
-    panic("the start of %s returned", t->name);
+    panic("program thread %s: its first function returned", t->name);
 }
 
-/* To the thread's stack, below what describes the thread. A frame pointer of 0 ends backtraces. */
+/*
+ * Continue in begin_on_stack on the program's own stack, below the struct libc_thread at its top. A
+ * frame pointer of 0 ends backtraces.
+ */
 static void switch_stack(void *thread)
 {
     set_stack_limit(0);
@@ -182,18 +190,19 @@ static void switch_stack(void *thread)
     __builtin_unreachable();
 }
 
-static struct libc_thread *on_stack(const struct libc_thread *thread)
+/* Copy the description of a thread to the top of its stack. */
+static struct libc_thread *copy_to_stack(const struct libc_thread *thread)
 {
     struct libc_thread *t = (struct libc_thread *)((u64)thread->stack + thread->stack_size) - 1;
 
-    _Static_assert(sizeof(*t) % 16 == 0, "the stack goes on below it, as the ABI wants it aligned");
+    _Static_assert(sizeof(*t) % 16 == 0, "the stack below it is aligned as the ABI requires");
     *t = *thread;
     return t;
 }
 
 void *libc_thread_start(const struct libc_thread *thread)
 {
-    return thread_start(thread->name, THREAD_ANY_CPU, switch_stack, on_stack(thread));
+    return thread_start(thread->name, THREAD_ANY_CPU, switch_stack, copy_to_stack(thread));
 }
 
 void libc_thread_join(void *thread)
@@ -211,19 +220,13 @@ void libc_thread_yield(void)
     thread_yield();
 }
 
-static void load_storage(struct thread *thread, bool has_come)
-{
-    if (has_come)
-        pv_write_fs_base(thread->fs_base);
-}
-
+/* Thread-local storage is at %fs; user_switch_in loads the base again after each switch. */
 void libc_set_storage(void *base)
 {
     struct thread *t = this_thread();
     const u64 flags = pv_irq_save();
 
     t->fs_base = (u64)base;
-    t->on_switch = load_storage;
     pv_write_fs_base(t->fs_base);
     pv_restore_fl(flags);
 }
@@ -253,17 +256,17 @@ static void run_main(void *arg)
 
 void libc_enter(const struct libc_app *app)
 {
-    const struct libc_thread main_thread = {.name = app->name,
+    const struct libc_thread main_thread = {.name = app->named.name,
                                             .stack = vmalloc(APP_STACK_SIZE),
                                             .stack_size = APP_STACK_SIZE,
                                             .run = run_main,
                                             .arg = (void *)(u64)app};
 
     if (!main_thread.stack)
-        finish(VERDICT_ERROR, "no memory for the stack of %s", app->name);
+        finish(VERDICT_ERROR, "no memory for the stack of program %s", app->named.name);
     print("paravane: program %s starts\n", payload_argument);
     app_attach_libc();
-    switch_stack(on_stack(&main_thread));
+    switch_stack(copy_to_stack(&main_thread));
 }
 
 static void app_run(void)
@@ -271,7 +274,7 @@ static void app_run(void)
     const struct libc_app *app = _apps_start;
 
     if (app == _apps_end)
-        finish(VERDICT_ERROR, "this image holds no programs: it was built without newlib (install "
+        finish(VERDICT_ERROR, "this image has no programs: it was built without newlib (install "
                               "newlib-source and build again)");
     app = find_named("program", _apps_start, _apps_end, sizeof(*app), payload_argument);
     app->enter(app);

@@ -1,20 +1,25 @@
 /*
- * Text on the console. print() is for what a reader of the log relies on (KTAP, verdicts, panics);
- * the log_ functions are for the rest, one line each, without its newline, shown from the level of
- * log= up.
+ * Text on the console. print() is for lines that a program parses (KTAP, verdicts, panics); the
+ * log_ functions write one line each, whose newline they add, if log= selects its level.
  */
 #ifndef KERNEL_CONSOLE_H
 #define KERNEL_CONSOLE_H
 
 #include "kernel/cmdline.h"
 
-#define PRINT_MAX 512 /* bytes of one call; what is longer is cut and ends in "...\n" */
+#define PRINT_MAX 512 /* bytes of one call; longer text is cut and ends in "...\n" */
 
 void print(const char *fmt, ...) __printf(1, 2);
 void vprint(const char *fmt, va_list ap) __printf(1, 0);
 
-/* Bytes as they are, not torn by another CPU's. Context: any. */
+/* Write bytes as they are, without another CPU's bytes in between. Context: any. */
 void console_write(const char *text, size_t len);
+
+/*
+ * Let this CPU write without the console's lock from now on: it stops the other CPUs, one of which
+ * may hold the lock.
+ */
+void console_seize(void);
 
 void log_line(enum log_level level, const char *fmt, ...) __printf(2, 3);
 #define log_error(...) log_line(LOG_ERROR, __VA_ARGS__)

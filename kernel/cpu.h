@@ -1,5 +1,7 @@
-/* What each CPU has of its own, found by %gs; and its tables: descriptors, task state, system
- * calls. */
+/*
+ * What each CPU has of its own: struct cpu, found by %gs; its descriptor tables, task state and
+ * system-call entries; its FPU.
+ */
 #ifndef KERNEL_CPU_H
 #define KERNEL_CPU_H
 
@@ -12,50 +14,50 @@ struct thread;
 struct call;
 struct trap_handler;
 
-/* Counted since boot. A line's interrupt that comes when nobody handles the line is unexpected. */
+/* Counted since boot. An interrupt on a line without a handler is unexpected. */
 struct irq_counts {
     u64 interrupts, timers, ipis, unexpected;
 };
 
 struct cpu {
-    struct pv_cpu_area area; /* first: what lies at %gs: */
-    struct thread *thread;   /* the one that runs here */
+    struct pv_cpu_area area; /* first: assembly and backends find it at %gs:0 */
+    struct thread *thread;   /* that this CPU runs */
 
-    /* Interrupts (kernel/irq.c): the frame of the one that is handled, or NULL. */
+    /* kernel/irq.c: the frame of the interrupt that is being handled, or NULL. */
     const struct trap_frame *irq_frame;
-    struct trap_handler *hidden; /* the interrupted code's */
+    struct trap_handler *hidden_handler; /* the recovery points of the interrupted thread */
     struct irq_counts irqs;
     u32 in_nmi; /* NMI handlers that run here */
 
-    /* kernel/time.c: the deadlines of this CPU, the next one first. */
+    /* kernel/time.c: this CPU's timers, sorted by deadline. */
     struct timer *timers;
     struct spinlock timer_lock;
-    bool firing; /* due ones are fired: the timer is armed when that is done */
+    bool firing; /* timer_fire_due runs, and will arm the platform's timer */
 
-    /* kernel/sched.c: who is ready to run here, in turn; where the next one is put. */
+    /* kernel/sched.c: the run queue, a list of ready threads, and its last link. */
     struct spinlock queue_lock;
     struct thread *first, **end;
-    struct thread *idle; /* runs when nothing else does */
+    struct thread *idle; /* runs when the queue is empty */
     struct timer slice;
-    u32 bound; /* threads that run here only: while there are any, the CPU stays */
+    u32 bound; /* threads bound to this CPU: while there are any, it stays online */
 
     /* kernel/smp.c, kernel/smp_call.c */
     bool online;
-    bool closing;            /* smp_down waits: no thread may be bound to this CPU */
-    bool start_wanted;       /* the CPU has been started and has not begun */
-    void (*when_idle)(void); /* smp_down wants it of the idle thread; or NULL */
-    u32 starts;              /* how often it came up */
+    bool closing;      /* smp_down is waiting: no thread may be bound to this CPU */
+    bool start_wanted; /* smp_up has started the CPU, and it has not arrived */
+    bool leave_wanted; /* smp_down asks the idle thread to take the CPU offline */
+    u32 starts;        /* how often it came online */
     struct pv_cpu_start start;
-    struct call *calls;
-    u32 callers; /* who is about to add one */
+    struct call *calls; /* that it is to run, the newest first */
+    u32 callers;        /* CPUs that may be adding a call now */
     u64 calls_run;
-    struct trap_frame stopped_frame; /* what it did when it was stopped */
+    struct trap_frame stopped_frame; /* of the code that the stopping NMI interrupted */
     bool stopped;
 } __aligned(CPU_AREA_SIZE);
 
 extern struct cpu cpus[PV_CPUS_MAX];
 
-/* CPUs that take threads and calls; CPU 0 from thread_init on. */
+/* An online CPU takes threads and calls; CPU 0 is online from thread_init on. */
 static inline bool cpu_is_online(const struct cpu *c)
 {
     return __atomic_load_n(&c->online, __ATOMIC_SEQ_CST);
@@ -66,15 +68,15 @@ static inline bool cpu_is_online(const struct cpu *c)
         if (cpu_is_online(c))
 
 /*
- * The CPU that runs this: for code that stays on it (interrupts disabled, or the thread not to be
- * moved), and for looks that may be late.
+ * The CPU that runs this code. The result stays right while the thread cannot be moved: interrupts
+ * are disabled, or the thread is bound. Elsewhere it may be out of date at once.
  */
 static inline struct cpu *this_cpu(void)
 {
-    return (struct cpu *)pv_this_area();
+    return container_of(pv_this_area(), struct cpu, area);
 }
 
-/* The thread that runs this: the same on whichever CPU it is, so one instruction has to read it. */
+/* The calling thread. One instruction reads it, so a move to another CPU does not matter. */
 static inline struct thread *this_thread(void)
 {
     struct thread *thread;
@@ -83,26 +85,25 @@ static inline struct thread *this_thread(void)
     return thread;
 }
 
-/* The GDT in use here; entries from GDT_FIRST_FREE up are free for pv_write_gdt_entry. */
+/* The GDT of this CPU; entries from GDT_FIRST_FREE up are free for pv_write_gdt_entry. */
 extern u64 cpu_gdts[PV_CPUS_MAX][GDT_MAX_COUNT];
 #define cpu_gdt (cpu_gdts[pv_this_cpu()])
 
 /* The counts of this CPU. */
 #define irq_counts (this_cpu()->irqs)
 
-/* The first CPU's part, before anything asks for it: %gs is set already, the rest is zero. */
+/* Fill in CPU 0's struct, to which boot/ has set %gs. Context: before any other use. */
 void cpu_early(void);
 
-/* Loads this CPU's tables. Context: interrupts disabled. */
+/* Load this CPU's descriptor tables, and enable system calls. Context: interrupts disabled. */
 void cpu_init(void);
 
 /*
- * The FPU and SSE: for programs. The kernel itself uses general registers only. A thread's state is
- * what fxsave saves; so AVX, whose registers it does not save, stays off (CR4.OSXSAVE): an AVX
- * instruction is #UD.
+ * Enable the x87 FPU and SSE on this CPU, in the state that a C program expects; end the run if the
+ * platform refuses. They are for programs: the kernel uses general registers only. A context switch
+ * saves what fxsave saves, which does not include AVX registers, so AVX stays disabled (CR4.OSXSAVE
+ * is clear, and an AVX instruction raises #UD).
  */
-/* Makes SSE and x87 instructions work, in the state that a C program expects. Ends the run if the
- * platform refuses. */
 void fpu_init(void);
 
 #endif

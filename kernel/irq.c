@@ -1,4 +1,31 @@
-/* See kernel/irq.h. */
+/*
+ * Interrupts: from the backend's callbacks to the handlers of lines.
+ *
+ * Lines. A line is an opaque number that the op irq_bind returns. It stands for a vector of the
+ * local APIC or for an event-channel port, and nothing here depends on which. lines[] has a handler
+ * for each. irq_request stores the handler and unmasks the line, so the line cannot interrupt
+ * before its handler is there.
+ *
+ * An interrupt. The backend disables interrupts and calls irq_on_interrupt, irq_on_timer or
+ * irq_on_ipi with the frame of the interrupted code. interrupt_begin remembers the frame and hides
+ * the thread's recovery points (kernel/trap.h): a fault in the handler is not the interrupted
+ * code's fault. The handler runs on the interrupted thread's stack and must leave interrupts
+ * disabled. irq_eoi then has the controller accept the line again. When all
+ * interrupts that arrived together are done, the backend calls sched_on_interrupts_done, which may
+ * switch threads.
+ *
+ * Masking. A masked line's interrupt stays pending, and is delivered once when the line is
+ * unmasked; so the owner of a line may mask it around its own work without losing an interrupt.
+ *
+ * Release. irq_release must not return while another CPU runs the handler, because the caller will
+ * free what the handler uses. The CPU that handles stores its number in runner before it reads
+ * handler; irq_release clears handler before it reads runner. Both are sequentially consistent, so
+ * either the CPU reads NULL, or irq_release sees the runner and waits. A handler may release its
+ * own line; then the runner is this CPU, and waiting would not end.
+ *
+ * Interrupts at vectors that no line uses, and NMIs that the kernel did not send, are counted and
+ * reported once: firmware and devices may raise them, and the kernel can continue.
+ */
 #include "kernel/irq.h"
 #include "kernel/console.h"
 #include "kernel/kernel.h"
@@ -13,15 +40,15 @@
 
 /*
  * Guarded by: the mask of the line. irq_request writes before it unmasks; irq_release clears the
- * handler after it has masked, and returns when the handler is not running (run_handler).
+ * handler after it has masked, and returns when the handler is not running.
  */
 static struct line {
     void (*handler)(void *data);
     void *data;
-    u32 runner; /* the CPU that runs the handler, plus one; 0: none */
+    u32 runner; /* the CPU that runs the handler, plus 1; 0: none */
 } lines[LINES_MAX];
 
-/* Atomic: each is one pointer, which is read once for each IPI. */
+/* Atomic: each is one pointer, read once for each IPI. */
 static void (*ipi_handlers[PV_NR_IPIS])(void);
 static u64 unclaimed[NR_VECTORS]; /* Atomic: counts, added to by atomic instructions */
 static u64 unclaimed_nmis;        /* Atomic: a count, added to by atomic instructions */
@@ -31,41 +58,35 @@ const struct trap_frame *irq_frame(void)
     return this_cpu()->irq_frame;
 }
 
-static void check_disabled(const struct trap_frame *frame, const char *what)
+static void check_interrupts_disabled(const struct trap_frame *frame, const char *when)
 {
     if (pv_save_fl() & PV_FLAG_IF)
-        panic_frame(frame, "%s with interrupts enabled", what);
+        panic_frame(frame, "interrupts are enabled %s", when);
 }
 
-/*
- * A backend that delivers with interrupts disabled, or delivers one inside another, is broken. The
- * handler is not part of the PV_TRY block, or of the way to user mode, that it interrupts.
- */
-static struct cpu *enter(const struct trap_frame *frame)
+/* A backend that interrupts code with interrupts disabled, or an interrupt handler, is broken. */
+static struct cpu *interrupt_begin(const struct trap_frame *frame)
 {
     struct cpu *c = this_cpu();
 
     if (!(frame->rflags & PV_FLAG_IF))
-        panic_frame(frame, "an interrupt came while interrupts were disabled");
-    check_disabled(frame, "a callback was made");
+        panic_frame(frame, "an interrupt was delivered while interrupts were disabled");
+    check_interrupts_disabled(frame, "in a callback of the backend");
     c->irq_frame = frame;
-    c->hidden = c->thread->taker;
-    c->thread->taker = NULL;
+    c->hidden_handler = c->thread->trap_handler;
+    c->thread->trap_handler = NULL;
     return c;
 }
 
-static void leave(struct cpu *c)
+static void interrupt_end(struct cpu *c)
 {
-    check_disabled(c->irq_frame, "a handler returned");
+    check_interrupts_disabled(c->irq_frame, "after an interrupt handler");
     c->irq_frame = NULL;
-    c->thread->taker = c->hidden;
+    c->thread->trap_handler = c->hidden_handler;
 }
 
-/*
- * Run the line's handler. Return false if it has none. runner is stored before handler is read, and
- * irq_release does it the other way round: one of the two sees the other.
- */
-static bool run_handler(struct line *l)
+/* Run the line's handler. Return false if it has none. */
+static bool line_run_handler(struct line *l)
 {
     void (*handler)(void *data);
 
@@ -77,8 +98,8 @@ static bool run_handler(struct line *l)
     return handler;
 }
 
-/* The CPU that runs the handler is the one that bound the line: if that is this one, it is over. */
-static void wait_for_handler(const struct line *l)
+/* Wait until no other CPU runs the line's handler. */
+static void line_wait_for_handler(const struct line *l)
 {
     u32 runner;
 
@@ -89,29 +110,29 @@ static void wait_for_handler(const struct line *l)
 
 void irq_on_interrupt(struct trap_frame *frame, u32 line)
 {
-    struct cpu *c = enter(frame);
+    struct cpu *c = interrupt_begin(frame);
 
     c->irqs.interrupts++;
-    if (line >= LINES_MAX || !run_handler(&lines[line]))
+    if (line >= LINES_MAX || !line_run_handler(&lines[line]))
         c->irqs.unexpected++;
-    leave(c);
+    interrupt_end(c);
     pv_irq_eoi(line);
 }
 
 void irq_on_timer(struct trap_frame *frame)
 {
-    struct cpu *c = enter(frame);
+    struct cpu *c = interrupt_begin(frame);
 
     c->irqs.timers++;
     timer_fire_due();
     irq_report_nmis();
-    leave(c);
+    interrupt_end(c);
 }
 
 void irq_on_ipi(struct trap_frame *frame, enum pv_ipi kind)
 {
     void (*const handler)(void) = READ_ONCE(ipi_handlers[kind]);
-    struct cpu *c = enter(frame);
+    struct cpu *c = interrupt_begin(frame);
 
     c->irqs.ipis++;
     if (kind == PV_IPI_RESCHEDULE)
@@ -120,16 +141,16 @@ void irq_on_ipi(struct trap_frame *frame, enum pv_ipi kind)
         smp_on_call();
     if (handler)
         handler();
-    leave(c);
+    interrupt_end(c);
 }
 
-/* Warn about the first at each vector: a device may send thousands. */
+/* Warn about the first at each vector only, because a device may send thousands. */
 void irq_on_unclaimed(u8 vector)
 {
     if (__atomic_fetch_add(&unclaimed[vector], 1, __ATOMIC_RELAXED))
         return;
-    log_warn("interrupt at vector 0x%x, which belongs to nothing: ended and counted; CPU %u",
-             vector, pv_this_cpu());
+    log_warn("unexpected interrupt at vector 0x%x: acknowledged and counted; CPU %u", vector,
+             pv_this_cpu());
 }
 
 u64 irq_unclaimed(u8 vector)
@@ -137,10 +158,7 @@ u64 irq_unclaimed(u8 vector)
     return __atomic_load_n(&unclaimed[vector], __ATOMIC_RELAXED);
 }
 
-/*
- * Firmware may leave a source of NMIs open, a chipset reports errors by them, and a host may send
- * one by hand: the kernel continues after each.
- */
+/* A chipset reports errors by NMI, and a host's user may send one: count it, and continue. */
 void irq_on_unclaimed_nmi(void)
 {
     __atomic_fetch_add(&unclaimed_nmis, 1, __ATOMIC_RELAXED);
@@ -157,7 +175,7 @@ void irq_report_nmis(void)
 
     if (irq_unclaimed_nmis() && !READ_ONCE(reported) &&
         !__atomic_exchange_n(&reported, true, __ATOMIC_RELAXED))
-        log_warn("NMI that the kernel did not send: counted, %llu so far; CPU %u",
+        log_warn("unexpected NMI: counted, %llu so far; CPU %u",
                  (unsigned long long)irq_unclaimed_nmis(), pv_this_cpu());
 }
 
@@ -188,7 +206,7 @@ int irq_release(u32 line)
         return -EINVAL;
     pv_irq_mask(line);
     __atomic_store_n(&lines[line].handler, NULL, __ATOMIC_SEQ_CST);
-    wait_for_handler(&lines[line]);
+    line_wait_for_handler(&lines[line]);
     return 0;
 }
 
@@ -197,7 +215,8 @@ void irq_init(void)
     const char *error;
 
     if (cmdline.evtchn[0] && strcmp(cmdline.evtchn, "2l") && strcmp(cmdline.evtchn, "fifo"))
-        finish(VERDICT_ERROR, "evtchn=%s: known are 2l and fifo", cmdline.evtchn);
+        finish(VERDICT_ERROR, "evtchn=%s: not an event-channel ABI; known are 2l and fifo",
+               cmdline.evtchn);
     error = pv_irq_init(cmdline.evtchn);
     if (error)
         finish(VERDICT_ERROR, "interrupts: %s", error);

@@ -1,40 +1,42 @@
 /*
- * The one interrupt layer: a handler for a line (pv/ops/irq.def, irq_bind), whatever the line
- * stands for. Handlers run with interrupts disabled, on the stack that was interrupted, and MUST
- * leave them so.
+ * Interrupt handlers for lines (pv/ops/irq.def, irq_bind), on every platform alike. Handlers run
+ * with interrupts disabled, on the stack of the interrupted thread, and MUST leave interrupts
+ * disabled.
  */
 #ifndef KERNEL_IRQ_H
 #define KERNEL_IRQ_H
 
 #include "kernel/cpu.h"
 
-/* Makes the controllers work. Ends the run if they cannot. */
+/* Set up the interrupt controllers or event channels. End the run if that fails. */
 void irq_init(void);
 
 /*
- * Gives the line a handler, called with data, and unmasks it. Returns 0, -EINVAL if there is no
- * such line, -EBUSY if it has a handler, -ENOSPC if its number is beyond what this table holds.
+ * Give the line a handler, which is called with data, and unmask it. Return 0; -EINVAL if the line
+ * does not exist; -EBUSY if it has a handler; -ENOSPC if its number is above the kernel's limit.
  */
 int irq_request(u32 line, void (*handler)(void *data), void *data);
 
 /*
- * Mask the line and take its handler away. Return 0, or -EINVAL if it had none. When this returns,
- * no CPU runs the handler, unless the handler itself is the caller. Context: any but NMI; the
- * handler MUST NOT wait for what the caller holds.
+ * Mask the line and remove its handler. Return 0, or -EINVAL if it has none. When this returns, no
+ * CPU runs the handler, unless the caller is the handler itself. Context: any but NMI; the handler
+ * MUST NOT wait for something that the caller holds.
  */
 int irq_release(u32 line);
 
-/* Called for a kind of IPI, after what the kernel itself does for it; NULL for nobody. On any CPU.
+/*
+ * Set a function to be called for each IPI of a kind, on the CPU that receives it, after the
+ * kernel's own work for that kind; NULL for none.
  */
 void irq_set_ipi_handler(enum pv_ipi kind, void (*handler)(void));
 
-/* The callbacks. */
+/* The callbacks (pv/callbacks.h). */
 void irq_on_interrupt(struct trap_frame *frame, u32 line);
 void irq_on_timer(struct trap_frame *frame);
 void irq_on_ipi(struct trap_frame *frame, enum pv_ipi kind);
 void irq_on_unclaimed(u8 vector);
 
-/* Return how many interrupts came at a vector that belongs to nothing. */
+/* Return how many interrupts arrived at a vector that no line uses. */
 u64 irq_unclaimed(u8 vector);
 
 /* Count an NMI that the kernel did not send. Context: NMI. */
@@ -43,10 +45,10 @@ void irq_on_unclaimed_nmi(void);
 /* Return how many there were, those before trap_init included. */
 u64 irq_unclaimed_nmis(void);
 
-/* Warn about them, once: in NMI context the console's lock may be held. */
+/* Warn about them, once. Not done in the NMI, which may have interrupted the console's lock. */
 void irq_report_nmis(void);
 
-/* The frame that the interrupt being handled came with; NULL outside of handlers. */
+/* Return the frame of the interrupt that is being handled on this CPU; NULL outside of handlers. */
 const struct trap_frame *irq_frame(void);
 
 #endif

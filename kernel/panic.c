@@ -1,4 +1,4 @@
-/* See kernel/panic.h. */
+/* The end of a run: verdicts, panics and their backtraces (kernel/panic.h). */
 #include "kernel/panic.h"
 #include "kernel/console.h"
 #include "kernel/irq.h"
@@ -14,7 +14,7 @@
 
 extern const char _data_start[], _image_end[];
 
-static bool panicking; /* some CPU does. Atomic: set once, never cleared */
+static bool panicking; /* a CPU panics. Atomic: set once, never cleared */
 
 void finish(enum verdict verdict, const char *fmt, ...)
 {
@@ -35,13 +35,14 @@ void finish(enum verdict verdict, const char *fmt, ...)
     __builtin_unreachable();
 }
 
+/* ---- Backtraces */
+
 /*
- * Backtraces by frame pointers: [rbp] is the caller's rbp, [rbp + 8] the return address. Nothing is
- * dereferenced that is not mapped in the kernel's half of the address space, and the chain must
- * ascend.
+ * A stack frame is two words: [rbp] is the caller's rbp, [rbp + 8] the return address. Return
+ * whether those at rbp can be read. Before mm/ has built page tables of its own, only the image is
+ * sure to be mapped.
  */
-/* Before mm/ has made tables of its own, only the image is known to be there. */
-static bool readable_frame(u64 rbp)
+static bool is_readable_frame(u64 rbp)
 {
     struct mm_mapping m;
 
@@ -69,7 +70,9 @@ static void print_repeats(u32 repeats)
         print("  ... the same, %u more times\n", repeats);
 }
 
-/* A return address may be the first byte of the next function, so the byte before it is looked up.
+/*
+ * A return address may be the first byte of the next function (after a call that does not return),
+ * so look up the byte before it. The chain must ascend, or it could be a loop.
  */
 void backtrace_print(u64 rip, u64 rbp)
 {
@@ -87,7 +90,7 @@ void backtrace_print(u64 rip, u64 rbp)
             print_address(depth, rip);
             lines++;
         }
-        if (!readable_frame(rbp) || !frame[1])
+        if (!is_readable_frame(rbp) || !frame[1])
             break;
         last = rip;
         rip = frame[1] - 1;
@@ -96,17 +99,34 @@ void backtrace_print(u64 rip, u64 rbp)
     print_repeats(repeats);
 }
 
-/* All in which the compiler keeps values, in the frame's order. */
+/* ---- Panics */
+
 static void print_registers(const struct trap_frame *f)
 {
-    static const char names[][4] = {"r15", "r14", "r13", "r12", "rbp", "rbx", "r11", "r10",
-                                    "r9 ", "r8 ", "rax", "rcx", "rdx", "rsi", "rdi"};
-
-    for (u32 i = 0; i < ARRAY_SIZE(names); i++)
-        print("  %s %016lx%s", names[i], (&f->r15)[i], i % 3 == 2 ? "\n" : "");
+    print("  r15 %016lx  r14 %016lx  r13 %016lx\n"
+          "  r12 %016lx  rbp %016lx  rbx %016lx\n"
+          "  r11 %016lx  r10 %016lx  r9  %016lx\n",
+          f->r15, f->r14, f->r13, f->r12, f->rbp, f->rbx, f->r11, f->r10, f->r9);
+    print("  r8  %016lx  rax %016lx  rcx %016lx\n"
+          "  rdx %016lx  rsi %016lx  rdi %016lx\n",
+          f->r8, f->rax, f->rcx, f->rdx, f->rsi, f->rdi);
     print("  rip %016lx  rsp %016lx  efl %016lx\n"
           "  cs %04lx  ss %04lx  error %lx  backend %s\n",
           f->rip, f->rsp, f->rflags, f->cs, f->ss, f->error, pv_backend_name());
+}
+
+static void print_stopped_cpus(void)
+{
+    for_each_online_cpu (c) {
+        if (c == this_cpu())
+            continue;
+        if (!c->stopped) {
+            print("CPU %u does not answer to an NMI\n", c->area.number);
+            continue;
+        }
+        print("CPU %u, thread %s:\n", c->area.number, c->thread->name);
+        backtrace_print(c->stopped_frame.rip, c->stopped_frame.rbp);
+    }
 }
 
 bool panic_is_on(void)
@@ -115,8 +135,8 @@ bool panic_is_on(void)
 }
 
 /*
- * The stack may be exhausted or a check of it may be what failed: from here on it is not checked.
- * Of two CPUs that panic the second one waits for the NMI that stops it.
+ * The reason for the panic may be a stack overflow, or a wrong stack_limit: disable the check. If
+ * two CPUs panic at once, smp_stop_others stops the second one.
  */
 void panic_frame(const struct trap_frame *frame, const char *fmt, ...)
 {
@@ -127,7 +147,7 @@ void panic_frame(const struct trap_frame *frame, const char *fmt, ...)
 
     pv_this_area()->stack_limit = 0;
     if (panic_is_on() && smp_is_alone())
-        finish(VERDICT_FAIL, "panic: a second one while the first was printed");
+        finish(VERDICT_FAIL, "panic: another panic while the first one was printed");
     WRITE_ONCE(panicking, true);
     smp_stop_others();
     va_start(ap, fmt);
@@ -141,7 +161,7 @@ void panic_frame(const struct trap_frame *frame, const char *fmt, ...)
     } else {
         backtrace_print((u64)__builtin_return_address(0) - 1, *(u64 *)__builtin_frame_address(0));
     }
-    smp_print_stopped();
+    print_stopped_cpus();
     finish(VERDICT_FAIL, "panic: %s", reason);
 }
 

@@ -1,5 +1,7 @@
-/* How every run ends: one last line that says what became of it, then the end of the machine. */
-/* The end of a kernel that cannot go on: the reason, registers, a backtrace, a verdict. */
+/*
+ * How a run ends: with a verdict on its last line, which finish() prints; or with a panic, which
+ * prints what the kernel can still find out first.
+ */
 #ifndef KERNEL_PANIC_H
 #define KERNEL_PANIC_H
 
@@ -10,24 +12,25 @@ enum verdict {
     VERDICT_PASS,
     VERDICT_FAIL,
     VERDICT_SKIP,
-    VERDICT_ERROR, /* the question was wrong: a bad command line, no such payload */
+    VERDICT_ERROR, /* the run could not start: a bad command line, too little memory */
 };
 
 /*
- * Prints "paravane: verdict PASS" (or as it is), with ": " and the reason if fmt is not "", and
- * ends the machine with the verdict as its status. The machine is powered off, not reported as
- * crashed, whatever the verdict: it is the last line that tells.
+ * Stop the other CPUs, print "paravane: verdict PASS" (or another), with ": " and the reason if fmt
+ * is not "", and end the machine with the verdict as its exit status. The machine is powered off,
+ * not reported as crashed, whatever the verdict: the last line holds the result. Context: any.
  */
 void finish(enum verdict verdict, const char *fmt, ...) __printf(2, 3) __noreturn;
 
 /*
- * With the registers of frame and the backtrace of the code that they belong to, or the caller's if
- * frame is NULL. A panic inside a panic prints one line and ends the machine.
+ * Print the reason, the registers of frame, the backtrace of the code that it describes (of the
+ * caller if frame is NULL) and the backtraces of the other CPUs; then finish with VERDICT_FAIL. A
+ * panic inside a panic only finishes. Context: any.
  */
 void panic_frame(const struct trap_frame *frame, const char *fmt, ...) __printf(2, 3) __noreturn;
 #define panic(...) panic_frame(NULL, __VA_ARGS__)
 
-/* Has some CPU begun to? Then what it prints goes before everything else. */
+/* Return whether a CPU panics. */
 bool panic_is_on(void);
 
 #define ASSERT(cond) \
@@ -36,10 +39,10 @@ bool panic_is_on(void);
             panic("%s:%d: assertion failed: %s", __FILE__, __LINE__, #cond); \
     } while (0)
 
-/* One line for each return address, from rip and the chain of frames at rbp. */
+/* Print one line for rip and for each return address in the chain of stack frames at rbp. */
 void backtrace_print(u64 rip, u64 rbp);
 
-/* Called by stack_check.S on a stack of its own. */
+/* Called by stack_check.S, on a stack of its own. */
 void stack_overflow(const struct trap_frame *frame) __noreturn;
 
 #endif

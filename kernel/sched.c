@@ -1,21 +1,42 @@
 /*
- * Whose turn it is, on each CPU: the ready threads stand in a queue, run for a slice each and go to
- * its end. A CPU without any takes one from another's queue, or halts. There is no tick: the timer
- * runs only while somebody waits for his turn.
+ * The scheduler: one run queue for each CPU, round robin.
  *
- * queue_lock protects a CPU's queue and the state and cpu of the threads that belong to it. It is
- * held across a switch, taken by the thread that goes and left by the one that comes, so that
- * nobody runs a thread whose stack is still in use. No other lock is taken under it.
+ * Run queues. A CPU's queue holds its ready threads, but not the one that runs. sched_switch
+ * appends the running thread, if it is still ready, and runs the first. The idle thread is never in
+ * the queue; it runs when the queue is empty, and halts the CPU until the next interrupt.
+ *
+ * When a switch happens. A thread gives its CPU up when it blocks or yields; otherwise
+ * area.need_switch asks for a switch, which happens at the end of the next interrupt
+ * (sched_on_interrupts_done), or, if the thread holds a spinlock then, when it releases the last
+ * one (sched_on_unlock). There is no periodic tick: the timer runs only while a thread waits in the
+ * queue, and its expiry after SLICE_NS sets need_switch.
+ *
+ * Migration. A thread that is not bound may run anywhere. An idle CPU steals the first such thread
+ * from another CPU's queue, and sched_wake or thread_start of a thread that has to wait for its
+ * turn sends one idle CPU an IPI so that it looks. A bound thread is enqueued on its home CPU only;
+ * so a thread that has just bound itself moves there by sleeping (thread_bind).
+ *
+ * Locking. A CPU's queue_lock protects its queue, and state and cpu of the threads that belong to
+ * it. No other lock is taken while it is held. It is held across the switch: the thread that leaves
+ * takes it, and the thread that arrives releases it (sched_arrive). So no CPU can take a thread out
+ * of the queue while that thread's registers are not saved and its stack is still in use.
+ *
+ * Blocking and waking race. A thread blocks in two steps: it sets its state to THREAD_BLOCKED,
+ * then calls sched_switch. A waker may come in between, on another CPU or in an interrupt. Then the
+ * thread is still its CPU's current one, and sched_wake sets the state to THREAD_READY without
+ * enqueueing it: sched_switch finds it ready and appends or keeps it. Both look under queue_lock,
+ * so the waker sees either the thread running or its registers saved, and no wake-up is lost.
  */
 #include "kernel/panic.h"
 #include "kernel/smp.h"
 #include "kernel/thread.h"
+#include "kernel/user.h"
 #include "mm/space.h"
 #include "pv/patch/patch.h"
 
 #define SLICE_NS (10 * NS_PER_MS)
 
-static void append(struct cpu *c, struct thread *t)
+static void queue_append(struct cpu *c, struct thread *t)
 {
     WRITE_ONCE(t->cpu, c);
     t->next = NULL;
@@ -23,8 +44,8 @@ static void append(struct cpu *c, struct thread *t)
     c->end = &t->next;
 }
 
-/* Takes out the first thread, or the first that need not run here. */
-static struct thread *take(struct cpu *c, bool movable)
+/* Remove and return the first thread, or the first that is not bound to the CPU. */
+static struct thread *queue_remove_first(struct cpu *c, bool movable)
 {
     struct thread **at = &c->first, *t;
 
@@ -38,42 +59,45 @@ static struct thread *take(struct cpu *c, bool movable)
     return t;
 }
 
-static void end_slice(struct timer *timer)
+static void slice_expired(struct timer *timer)
 {
-    struct cpu *c = this_cpu();
+    struct cpu *c = container_of(timer, struct cpu, slice);
 
-    (void)timer;
     c->area.need_switch = c->first != NULL;
 }
 
-static void start_slice(struct cpu *c)
+static void slice_start(struct cpu *c)
 {
-    timer_start(&c->slice, pv_clock_ns() + SLICE_NS, end_slice);
+    timer_start(&c->slice, pv_clock_ns() + SLICE_NS, slice_expired);
 }
 
-/* Somebody waits for his turn here. Interrupts disabled. */
-static void look_at_queue(struct cpu *c)
+/*
+ * If a thread waits in this CPU's queue, see to it that its turn comes: at once if the CPU idles,
+ * else when the running thread's slice ends. Interrupts disabled.
+ */
+static void schedule_next_turn(struct cpu *c)
 {
     if (!READ_ONCE(c->first))
         return;
     if (c->thread == c->idle)
         c->area.need_switch = true;
     else if (!c->slice.queued)
-        start_slice(c);
+        slice_start(c);
 }
 
-/* It may have been called to take a thread, or for what the idle thread has to do. */
+/* The sender has enqueued a thread here, wants an idle CPU to steal one, or has set leave_wanted.
+ */
 void sched_on_reschedule(void)
 {
     struct cpu *c = this_cpu();
 
-    look_at_queue(c);
-    if (c->thread == c->idle || READ_ONCE(c->when_idle))
+    schedule_next_turn(c);
+    if (c->thread == c->idle || READ_ONCE(c->leave_wanted))
         c->area.need_switch = true;
 }
 
-/* One CPU that has nothing to do: it will take what is movable. */
-static void call_idle_cpu(void)
+/* Have one idle CPU look for a thread to steal. */
+static void wake_idle_cpu(void)
 {
     for_each_online_cpu (c) {
         if (c->thread == c->idle && !c->first) {
@@ -84,12 +108,12 @@ static void call_idle_cpu(void)
 }
 
 /*
- * Makes t ready on the CPU to which it is bound, or else on c, whose lock is held and left. A CPU
- * that has gone down takes no thread: then it is this one's. One that goes down empties its queue
- * after it went offline, so looking under the lock is what counts; a CPU to which a thread is bound
- * stays. Interrupts disabled.
+ * Enqueue t on its home CPU, or else on c, whose queue_lock the caller holds and this function
+ * releases. If c is offline, take this CPU instead. A CPU that goes offline clears online first and
+ * empties its queue after that, so to test online under the lock is enough. A home CPU stays
+ * online. Interrupts disabled.
  */
-static void enqueue(struct cpu *c, struct thread *t)
+static void enqueue_and_unlock(struct cpu *c, struct thread *t)
 {
     const bool movable = !t->home;
     struct cpu *to = t->home ? t->home : cpu_is_online(c) ? c : this_cpu();
@@ -98,25 +122,26 @@ static void enqueue(struct cpu *c, struct thread *t)
         spin_unlock(&c->queue_lock);
         spin_lock(&to->queue_lock);
     }
-    append(to, t);
+    queue_append(to, t);
     spin_unlock(&to->queue_lock);
     if (to == this_cpu())
-        look_at_queue(to);
+        schedule_next_turn(to);
     else
         pv_send_ipi(to->area.number, PV_IPI_RESCHEDULE);
     if (movable && to->thread != to->idle)
-        call_idle_cpu();
+        wake_idle_cpu();
 }
 
 void sched_enqueue(struct thread *t, struct cpu *c)
 {
     const u64 flags = spin_lock_irqsave(&c->queue_lock);
 
-    enqueue(c, t);
+    enqueue_and_unlock(c, t);
     pv_restore_fl(flags);
 }
 
-static struct cpu *lock_cpu_of(const struct thread *t)
+/* t->cpu may change until its queue is locked. */
+static struct cpu *lock_queue_of(const struct thread *t)
 {
     for (;;) {
         struct cpu *c = READ_ONCE(t->cpu);
@@ -128,40 +153,43 @@ static struct cpu *lock_cpu_of(const struct thread *t)
     }
 }
 
-/* One that still runs, on its way to sched_switch, finds itself ready there. */
+/* If t is still its CPU's current thread, on its way to sched_switch, do not enqueue it. */
 void sched_wake(struct thread *t)
 {
     const u64 flags = pv_irq_save();
-    struct cpu *c = lock_cpu_of(t);
+    struct cpu *c = lock_queue_of(t);
     const bool was_blocked = t->state == THREAD_BLOCKED;
 
     if (was_blocked)
         WRITE_ONCE(t->state, THREAD_READY);
     if (was_blocked && c->thread != t)
-        enqueue(c, t);
+        enqueue_and_unlock(c, t);
     else
         spin_unlock(&c->queue_lock);
     pv_restore_fl(flags);
 }
 
-static struct thread *take_movable(struct cpu *c)
+static struct thread *dequeue_movable(struct cpu *c)
 {
     struct thread *t;
 
     spin_lock(&c->queue_lock);
-    t = take(c, true);
+    t = queue_remove_first(c, true);
     spin_unlock(&c->queue_lock);
     return t;
 }
 
-/* Interrupts disabled. A CPU that idles will run what it was given itself. */
-static bool take_from_others(struct cpu *me)
+/*
+ * Move one thread from another CPU's queue to this CPU's. Leave those of CPUs that run their idle
+ * thread, because they are about to run it themselves. Interrupts disabled.
+ */
+static bool steal_thread(struct cpu *me)
 {
     for_each_online_cpu (c) {
         struct thread *t = NULL;
 
         if (READ_ONCE(c->first) && c->thread != c->idle)
-            t = take_movable(c);
+            t = dequeue_movable(c);
         if (t) {
             sched_enqueue(t, me);
             return true;
@@ -174,13 +202,13 @@ void sched_leave_cpu(void)
 {
     struct thread *t;
 
-    while ((t = take_movable(this_cpu())))
+    while ((t = dequeue_movable(this_cpu())))
         sched_enqueue(t, &cpus[0]);
 }
 
 /*
- * The thread that was switched away from may run on another CPU once the queue is unlocked, and may
- * destroy its space there: this CPU leaves the space's root before.
+ * The space is switched before the unlock: after it, another CPU may run the previous thread, which
+ * may destroy its space, and this CPU's CR3 must not hold that space's root then.
  */
 void sched_arrive(void)
 {
@@ -190,41 +218,30 @@ void sched_arrive(void)
     c->area.stack_limit = t->stack_limit;
     mm_space_switch(t->space);
     spin_unlock(&c->queue_lock);
-    if (t->on_switch)
-        t->on_switch(t, true);
+    user_switch_in(t);
     if (c->first && t != c->idle)
-        start_slice(c);
+        slice_start(c);
 }
 
-static struct thread *choose(struct cpu *c, struct thread *prev)
+/* A CPU that is to go offline runs its idle thread, which takes it there (sched_idle_loop). */
+static struct thread *choose_next(struct cpu *c, struct thread *prev)
 {
-    struct thread *next = READ_ONCE(c->when_idle) || !c->online ? c->idle : take(c, false);
+    struct thread *next = NULL;
 
+    if (READ_ONCE(c->leave_wanted) || !c->online)
+        return c->idle;
+    next = queue_remove_first(c, false);
     if (next)
         return next;
     return prev->state == THREAD_READY ? prev : c->idle;
 }
 
-/* No limit of the stack holds between the two stacks: an NMI may come there. */
-void sched_switch(void)
+/* stack_limit is 0 during the switch, because an NMI may arrive while %rsp is on either stack. */
+static void switch_threads(struct cpu *c, struct thread *prev, struct thread *next)
 {
-    struct cpu *c = this_cpu();
-    struct thread *prev = c->thread, *next;
     u32 lazy;
 
-    if (c->area.spinlocks)
-        panic("thread %s gives up CPU %u while it holds a spinlock", prev->name, c->area.number);
-    spin_lock(&c->queue_lock);
-    c->area.need_switch = false;
-    next = choose(c, prev);
-    if (next == prev) {
-        spin_unlock(&c->queue_lock);
-        return;
-    }
-    if (prev->state == THREAD_READY && prev != c->idle)
-        append(c, prev);
-    if (prev->on_switch)
-        prev->on_switch(prev, false);
+    user_switch_out(prev);
     prev->space = mm_space_current();
     lazy = pv_context_switch_start();
     next->switches++;
@@ -235,7 +252,29 @@ void sched_switch(void)
     pv_context_switch_end(lazy);
 }
 
-/* While a thread is not running its call sites may become others. */
+void sched_switch(void)
+{
+    struct cpu *c = this_cpu();
+    struct thread *prev = c->thread, *next;
+
+    if (c->area.spinlocks)
+        panic("thread %s gives up CPU %u while it holds a spinlock", prev->name, c->area.number);
+    spin_lock(&c->queue_lock);
+    c->area.need_switch = false;
+    next = choose_next(c, prev);
+    if (next == prev) {
+        spin_unlock(&c->queue_lock);
+        return;
+    }
+    if (prev->state == THREAD_READY && prev != c->idle)
+        queue_append(c, prev);
+    switch_threads(c, prev, next);
+}
+
+/*
+ * The interrupted thread may be inside a patched call site of an op, and the sites may be patched
+ * again while it does not run: have it begin the site again.
+ */
 void sched_on_interrupts_done(struct trap_frame *frame)
 {
     const struct cpu *c = this_cpu();
@@ -246,7 +285,7 @@ void sched_on_interrupts_done(struct trap_frame *frame)
     sched_switch();
 }
 
-/* While an interrupt is handled it is sched_on_interrupts_done that makes up for the turn. */
+/* Inside an interrupt handler do nothing: sched_on_interrupts_done will switch. */
 void sched_on_unlock(void)
 {
     if (!this_cpu()->irq_frame)
@@ -261,18 +300,19 @@ void thread_yield(void)
     pv_restore_fl(flags);
 }
 
+/*
+ * Interrupts stay disabled from the look at the queue to the halt, and pv_safe_halt enables them:
+ * an interrupt that enqueues a thread in between ends the halt.
+ */
 void sched_idle_loop(void)
 {
     struct cpu *c = this_cpu();
 
     for (;;) {
-        void (*work)(void);
-
         pv_irq_disable();
-        work = READ_ONCE(c->when_idle);
-        if (work)
-            work();
-        if (READ_ONCE(c->first) || take_from_others(c)) {
+        if (READ_ONCE(c->leave_wanted))
+            smp_leave();
+        if (READ_ONCE(c->first) || steal_thread(c)) {
             sched_switch();
             pv_irq_enable();
         } else {
@@ -282,17 +322,17 @@ void sched_idle_loop(void)
     }
 }
 
-static void idle(struct thread *thread)
+static void idle_thread_begin(struct thread *thread)
 {
     (void)thread;
     sched_arrive();
     sched_idle_loop();
 }
 
-/* One that was up before keeps its idle thread; its queue is empty, and its locks are free. */
+/* A CPU that was online before keeps its idle thread; its queue is empty and its locks are free. */
 bool sched_init_cpu(struct cpu *c)
 {
-    struct thread *t = c->idle ? c->idle : thread_new("idle", idle);
+    struct thread *t = c->idle ? c->idle : thread_new("idle", idle_thread_begin);
 
     if (!t)
         return false;

@@ -1,16 +1,42 @@
-/* See kernel/smp.h: how CPUs come up, go down, and are stopped. */
+/*
+ * How CPUs come online, go offline, and are stopped for a panic.
+ *
+ * Online. smp_up prepares the CPU's area and stacks, and the op cpu_up starts it in cpu_begin, on
+ * the stack of its idle thread, as if that thread had run before. cpu_begin loads the CPU's tables
+ * and sets online; from then on other CPUs give it threads and calls. If the CPU does not arrive in
+ * time, smp_up and the CPU decide by one exchange of start_wanted who is first: either smp_up gives
+ * the CPU up, and the CPU halts if it arrives later; or the CPU has started, and smp_up keeps
+ * waiting.
+ *
+ * Offline. smp_down sets closing, so that no further thread can be bound to the CPU, and asks the
+ * CPU's idle thread by leave_wanted. smp_leave, on that CPU, clears online first and looks for
+ * bound threads, callers and ready threads after that. Those that use the CPU do the reverse: they
+ * count themselves (bound, callers) or lock the queue first, and test online after that. So either
+ * they see the CPU offline, or the CPU sees them. If a thread is bound, the CPU sets online again:
+ * a refusal. Otherwise it exchanges leave_wanted; that fails if smp_down has given up, and then it
+ * refuses too. Now it runs the calls that are left, gives its threads away, and leaves by the op
+ * cpu_leave. smp_down waits until the backend reports that it has left, and takes over its timers.
+ *
+ * Why this does not deadlock: smp_down waits asleep and without a lock, so its own CPU keeps
+ * answering calls; smp_leave waits only for callers that are between counting themselves and adding
+ * their call, which they do without waiting, and it runs calls in the meantime. Each wait has a
+ * limit (struct time_limit), except for a CPU that has started to leave: it cannot be given up.
+ *
+ * Stopping. A CPU that panics or ends the run stops the others by NMI, since they may have
+ * interrupts disabled. Each stores the frame that the NMI interrupted, for its backtrace, and halts
+ * with its locks held; so the CPU that is left takes no lock any more (console_seize).
+ */
 #include "kernel/smp.h"
 #include "kernel/console.h"
 #include "kernel/cpu.h"
-#include "kernel/panic.h"
 #include "kernel/thread.h"
 #include "mm/space.h"
 #include "mm/vmap.h"
 
 #define STOP_LIMIT_NS NS_PER_S
-#define LOOK_NS       (50 * NS_PER_US)
+#define POLL_NS       (50 * NS_PER_US)
 
-/* How long smp_down waits for the threads that are bound to the CPU. */
+/* How long smp_down waits for threads to end that are bound to the CPU. */
 #define UNBIND_LIMIT_NS (100 * NS_PER_MS)
 
 u32 smp_online_count(void)
@@ -22,17 +48,14 @@ u32 smp_online_count(void)
     return count;
 }
 
-/* Return whether the CPU still may start: only one of it and smp_up gets true. */
+/* Called by the CPU and, when its time is over, by smp_up. Return true to the first caller only. */
 static bool claim_start(struct cpu *c)
 {
     return __atomic_exchange_n(&c->start_wanted, false, __ATOMIC_SEQ_CST);
 }
 
-/*
- * The first C function of every CPU but the first, on the stack of its idle thread. A CPU that
- * arrives after smp_up has given it up halts before it touches anything.
- */
-static void start_here(void)
+/* The first C function of every CPU but CPU 0. Halt before doing anything if it comes too late. */
+static void cpu_begin(void)
 {
     struct cpu *c = this_cpu();
 
@@ -48,8 +71,8 @@ static void start_here(void)
     sched_idle_loop();
 }
 
-/* It begins on its idle thread's stack, as if that had run already. */
-static int prepare(struct cpu *c, u32 number)
+/* Give the CPU what it starts with. The exception stacks are kept for the next start. */
+static int prepare_start(struct cpu *c, u32 number)
 {
     struct pv_cpu_start *start = &c->start;
 
@@ -67,13 +90,13 @@ static int prepare(struct cpu *c, u32 number)
     c->area.spinlocks = 0;
     c->thread = c->idle;
     start->area = &c->area;
-    start->entry = start_here;
+    start->entry = cpu_begin;
     start->stack_top = (u64)c->idle->stack + THREAD_STACK_SIZE;
     return 0;
 }
 
-/* Interrupts are disabled, so that this thread is not moved to the CPU that it takes off. */
-static int take_off(u32 cpu)
+/* With interrupts disabled, because this thread must not be moved to the CPU that it stops. */
+static int stop_cpu(u32 cpu)
 {
     const u64 flags = pv_irq_save();
     const int error = pv_cpu_down(cpu);
@@ -82,30 +105,30 @@ static int take_off(u32 cpu)
     return error;
 }
 
-static void look_again_later(void)
+static void sleep_until_next_poll(void)
 {
-    sleep_until(pv_clock_ns() + LOOK_NS);
+    sleep_until(pv_clock_ns() + POLL_NS);
 }
 
-/* A CPU that has begun gets more time: it may hold locks, so it cannot be given up. */
-static int wait_online(u32 cpu, u64 limit_ns)
+/* A CPU that has started gets ANSWER_LIMIT_NS more: it may hold locks, so it cannot be given up. */
+static int wait_until_online(u32 cpu, u64 limit_ns)
 {
     struct time_limit limit = time_limit(limit_ns);
     struct cpu *c = &cpus[cpu];
-    bool has_begun = false;
+    bool has_started = false;
 
     while (!cpu_is_online(c)) {
         if (time_limit_reached(&limit)) {
-            if (has_begun)
+            if (has_started)
                 return -ETIME;
             if (claim_start(c)) {
-                take_off(cpu);
+                stop_cpu(cpu);
                 return -ETIME;
             }
-            has_begun = true;
+            has_started = true;
             limit = time_limit(ANSWER_LIMIT_NS);
         }
-        look_again_later();
+        sleep_until_next_poll();
     }
     return 0;
 }
@@ -117,12 +140,12 @@ int smp_up_within(u32 cpu, u64 limit_ns)
 
     if (!cpu || cpu >= MIN(pv_cpu_count(), PV_CPUS_MAX) || cpu_is_online(c))
         return -EINVAL;
-    error = prepare(c, cpu);
+    error = prepare_start(c, cpu);
     if (error)
         return error;
     __atomic_store_n(&c->start_wanted, true, __ATOMIC_SEQ_CST);
     error = pv_cpu_up(cpu, &c->start);
-    return error ? error : wait_online(cpu, limit_ns);
+    return error ? error : wait_until_online(cpu, limit_ns);
 }
 
 int smp_up(u32 cpu)
@@ -130,21 +153,16 @@ int smp_up(u32 cpu)
     return smp_up_within(cpu, ANSWER_LIMIT_NS);
 }
 
-/*
- * The CPU is offline first, so that nobody binds a thread to it or calls it from then on
- * (smp_call_async, thread_start); whoever came before that is seen here. Once it is sure to go, it
- * does what callers have left, answers those who flush, and gives its threads away; then nothing
- * happens here that somebody waits for. Offline, it runs no thread but this. Interrupts disabled.
- */
-static void leave(void)
+/* While the CPU is offline it runs no thread but the idle thread, the caller (choose_next). */
+void smp_leave(void)
 {
     struct cpu *c = this_cpu();
 
     __atomic_store_n(&c->online, false, __ATOMIC_SEQ_CST);
     if (__atomic_load_n(&c->bound, __ATOMIC_SEQ_CST) ||
-        !__atomic_exchange_n(&c->when_idle, NULL, __ATOMIC_SEQ_CST)) {
+        !__atomic_exchange_n(&c->leave_wanted, false, __ATOMIC_SEQ_CST)) {
         __atomic_store_n(&c->online, true, __ATOMIC_SEQ_CST);
-        __atomic_store_n(&c->when_idle, NULL, __ATOMIC_SEQ_CST);
+        __atomic_store_n(&c->leave_wanted, false, __ATOMIC_SEQ_CST);
         return;
     }
     while (__atomic_load_n(&c->callers, __ATOMIC_SEQ_CST))
@@ -155,35 +173,35 @@ static void leave(void)
     pv_cpu_leave();
 }
 
-/* The CPU is offline and has nothing left to do but pv_cpu_leave. */
-static int wait_left(u32 cpu)
+/* The CPU is offline: wait until it has executed cpu_leave, then have the backend stop it. */
+static int wait_until_left(u32 cpu)
 {
     struct time_limit limit = time_limit(ANSWER_LIMIT_NS);
 
     while (pv_cpu_is_up(cpu)) {
         if (time_limit_reached(&limit))
             return -ETIME;
-        look_again_later();
+        sleep_until_next_poll();
     }
-    return take_off(cpu);
+    return stop_cpu(cpu);
 }
 
-/* Ask the CPU to go offline. It answers by clearing when_idle: then it is offline, or has refused.
- */
+/* Ask the CPU to go offline. By clearing leave_wanted it answers that it is, or that it refuses. */
 static int ask_to_leave(struct cpu *c)
 {
     struct time_limit limit = time_limit(ANSWER_LIMIT_NS);
 
-    __atomic_store_n(&c->when_idle, leave, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&c->leave_wanted, true, __ATOMIC_SEQ_CST);
     pv_send_ipi(c->area.number, PV_IPI_RESCHEDULE);
-    while (READ_ONCE(c->when_idle) && !time_limit_reached(&limit))
-        look_again_later();
-    if (__atomic_exchange_n(&c->when_idle, NULL, __ATOMIC_SEQ_CST))
+    while (READ_ONCE(c->leave_wanted) && !time_limit_reached(&limit))
+        sleep_until_next_poll();
+    if (__atomic_exchange_n(&c->leave_wanted, false, __ATOMIC_SEQ_CST))
         return -ETIME;
     return cpu_is_online(c) ? -EBUSY : 0;
 }
 
-/* While closing is set no thread can be bound to the CPU, so those that are bound get fewer. */
+/* Repeat a request that is refused: while closing is set, the bound threads can only become fewer.
+ */
 static int ask_until_unbound(struct cpu *c)
 {
     struct time_limit limit = time_limit(UNBIND_LIMIT_NS);
@@ -206,7 +224,7 @@ int smp_down(u32 cpu)
     error = ask_until_unbound(c);
     if (error)
         return error;
-    error = wait_left(cpu);
+    error = wait_until_left(cpu);
     timers_take_over(c);
     return error;
 }
@@ -239,15 +257,17 @@ static void wait_stopped(const struct cpu *c)
         __builtin_ia32_pause();
 }
 
+/* Of several CPUs that call this, the first becomes the stopper; the others wait for its NMI. */
 void smp_stop_others(void)
 {
-    const struct cpu *nobody = NULL, *me;
+    const struct cpu *none = NULL, *me;
 
     pv_irq_disable();
     me = this_cpu();
-    __atomic_compare_exchange_n(&stopper, &nobody, me, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+    __atomic_compare_exchange_n(&stopper, &none, me, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
     while (!smp_is_alone())
-        barrier(); /* an NMI is on its way */
+        barrier();
+    console_seize();
     for_each_online_cpu (c)
         if (c != me)
             pv_send_nmi(c->area.number);
@@ -256,18 +276,4 @@ void smp_stop_others(void)
             wait_stopped(c);
             pv_cpu_down(c->area.number);
         }
-}
-
-void smp_print_stopped(void)
-{
-    for_each_online_cpu (c) {
-        if (c == this_cpu())
-            continue;
-        if (!c->stopped) {
-            print("CPU %u does not answer to an NMI\n", c->area.number);
-            continue;
-        }
-        print("CPU %u, thread %s:\n", c->area.number, c->thread->name);
-        backtrace_print(c->stopped_frame.rip, c->stopped_frame.rbp);
-    }
 }

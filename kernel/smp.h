@@ -1,19 +1,19 @@
 /*
- * The other CPUs: bringing them up and down, calling functions on them, stopping them
- * (kernel/smp.c, kernel/smp_call.c).
+ * The other CPUs: to start them and take them offline (kernel/smp.c, kernel/smp_boot.c), to call
+ * functions on them (kernel/smp_call.c), to stop them for a panic (kernel/smp.c).
  */
 #ifndef KERNEL_SMP_H
 #define KERNEL_SMP_H
 
 #include "kernel/cpu.h"
 
-/* A CPU that has not come up, or gone down, by then will not: a time_limit. */
+/* A CPU that has not answered within this time_limit (kernel/time.h) is taken to be stuck. */
 #define ANSWER_LIMIT_NS (10 * NS_PER_S)
 
-/* Bring up every CPU that the platform lists. Leave off those that do not start, with a warning. */
+/* Start every CPU that the platform lists. Warn about those that do not start, and do without. */
 void smp_init(void);
 
-/* Why the platform offers CPU 0 only, if it has a reason other than that no more exist; or NULL. */
+/* Return why the platform offers only CPU 0 although more may exist; NULL if that is not so. */
 const char *smp_why_alone(void);
 
 static inline bool smp_is_online(u32 cpu)
@@ -23,56 +23,74 @@ static inline bool smp_is_online(u32 cpu)
 u32 smp_online_count(void);
 
 /*
- * Take a CPU offline; its threads move to other CPUs. Return 0; -EINVAL for CPU 0, this one, and
- * one that is not online; -EBUSY if a thread is still bound to it after 100 ms, in which no thread
- * could be bound to it (thread_start and thread_bind refuse); -ETIME if it did not answer within 10
- * s, and then it stays. smp_up starts it again: 0, -EINVAL, or -ETIME if it does not answer within
- * 10 s. These times are time_limits (kernel/time.h), longer by the clock where CPUs wait for the
- * host. Context: thread, no spinlock held, one call of the two at a time.
+ * Take a CPU offline; its threads and timers move to other CPUs. Return 0, or
+ *   -EINVAL  CPU 0, this CPU, or one that is not online;
+ *   -EBUSY   a thread is still bound to it after 100 ms, in which no thread could be bound to it
+ *            (thread_start and thread_bind refuse);
+ *   -ETIME   it did not answer within ANSWER_LIMIT_NS, and stays online.
+ * Context: thread, no spinlock held. Calls of smp_up and smp_down MUST NOT overlap.
  */
 int smp_down(u32 cpu);
-int smp_up(u32 cpu);
-int smp_up_within(u32 cpu, u64 limit_ns); /* instead of 10 s */
 
-enum {
+/*
+ * Start a CPU, the first time or again. Return 0; -EINVAL for a CPU that does not exist or is
+ * online; -ENOMEM or -ENOSPC without room for its stacks; -ETIME if it did not answer within
+ * ANSWER_LIMIT_NS, or limit_ns; or the error of cpu_up. Context: as smp_down.
+ */
+int smp_up(u32 cpu);
+int smp_up_within(u32 cpu, u64 limit_ns);
+
+enum call_state {
     CALL_DONE,
-    CALL_ASKED,
-    CALL_WAITER, /* and those that follow: that CPU halts until it is done */
+    CALL_PENDING,
+    CALL_WAITED, /* pending, and a CPU is halted until it is done */
 };
 
-/* A function that is to run on another CPU. The caller's once state is CALL_DONE. */
+/* A function to be called on another CPU. Its owner may free it once state is CALL_DONE. */
 struct call {
     void (*fn)(void *arg);
     void *arg;
     struct call *next;
-    u32 state;
+    union {
+        struct {
+            u16 state;  /* enum call_state */
+            u16 waiter; /* CALL_WAITED: the number of the CPU that is halted */
+        };
+        u32 word; /* both, changed by one atomic instruction */
+    };
 };
 
 /*
- * Runs fn(arg) on a CPU, with interrupts disabled, as an interrupt's handler; on this CPU at once.
- * The first form waits until it has returned, the second does not. Return 0, or -EINVAL for a CPU
- * that is not online. Context: thread, no spinlock held, interrupts enabled (else a panic, since
- * who waits must answer others); of smp_call_async: any but NMI.
+ * Call fn(arg) on a CPU, with interrupts disabled, in the context of an interrupt handler; on this
+ * CPU directly. smp_call returns when fn has returned, smp_call_async when the call is listed. Both
+ * return 0, or -EINVAL for a CPU that is not online. Context of smp_call and smp_call_wait: thread,
+ * no spinlock held, interrupts enabled (they panic otherwise). Context of smp_call_async: any but
+ * NMI.
  */
 int smp_call(u32 cpu, void (*fn)(void *arg), void *arg);
 int smp_call_async(u32 cpu, struct call *call);
 void smp_call_wait(struct call *call);
 
-/* On all CPUs of the set (bit n: CPU n) that are online, this one too if it is in it; returns how
- * many that were.
+/*
+ * Call fn(arg) on each online CPU of the set (bit n: CPU n), this one included if it is in the set.
+ * Return the number of CPUs called. Context: as smp_call.
  */
 u32 smp_call_many(u64 set, void (*fn)(void *arg), void *arg);
 
 /*
- * Stops all other CPUs for good, also with their interrupts disabled; of two that want to, one does
- * not return. Afterwards smp_print_stopped tells where each was. Context: any.
+ * Stop all other CPUs permanently, by NMI, even those that have interrupts disabled. If two CPUs
+ * call this, only the first one's call returns. Context: any.
  */
 void smp_stop_others(void);
-bool smp_is_alone(void); /* this CPU has stopped the others */
-void smp_print_stopped(void);
+bool smp_is_alone(void); /* this CPU has called it, and is the only one that runs */
 
-/* The callbacks. The second is true if the NMI came to stop this CPU: then it does not return. */
+/* For kernel/irq.c and kernel/trap.c. smp_stop_nmi returns false if the NMI was not sent to stop
+ * this CPU, and does not return otherwise. */
 void smp_on_call(void);
 bool smp_stop_nmi(const struct trap_frame *frame);
+
+/* For the idle loop of a CPU with leave_wanted: go offline, or refuse and return. Interrupts
+ * disabled. */
+void smp_leave(void);
 
 #endif

@@ -1,6 +1,7 @@
 /*
  * From a code address to the name of its function, for backtraces. Runs in panics, so it takes no
- * lock, changes no state and reads only the table, which tools/build/symtab.py has sorted by address.
+ * lock, changes no state and reads only the table, which tools/build/symtab.py has sorted by
+ * address.
  */
 #include "kernel/symtab.h"
 

@@ -1,6 +1,6 @@
 /*
- * Names for code addresses. tools/build/symtab.py makes the table from the linked image; the table is
- * after the text, so that linking it in does not move a function.
+ * Names for code addresses. tools/build/symtab.py makes the table from the linked image; the table
+ * is after the text, so that linking it in does not move a function.
  */
 #ifndef KERNEL_SYMTAB_H
 #define KERNEL_SYMTAB_H

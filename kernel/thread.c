@@ -1,18 +1,23 @@
-/* See kernel/thread.h: how threads begin and end. */
+/*
+ * How threads begin and end. Threads and their stacks are two static arrays; the index of a thread
+ * is that of its stack. A new thread's stack is prepared as if thread_switch had left it, so that
+ * the first switch to the thread returns to thread_first (kernel/switch.S), which calls its first
+ * function.
+ */
 #include "kernel/thread.h"
 #include "kernel/panic.h"
 #include "kernel/smp.h"
 #include "lib/string.h"
 #include "mm/space.h"
 
-/* What fninit and a reset leave: all exceptions masked (Intel SDM vol. 1, table 10-2, MXCSR). */
+/* Offsets and values of the FPU's state after fninit and reset (Intel SDM vol. 1, table 10-2). */
 #define FXSAVE_FCW    0
 #define FXSAVE_MXCSR  24
 #define INITIAL_FCW   0x37f
 #define INITIAL_MXCSR 0x1f80
 
 extern u8 thread_stacks[THREADS_MAX][THREAD_STACK_STRIDE]; /* switch.S */
-/* Guarded by: used, which thread_new takes by an atomic exchange; then see kernel/thread.h. */
+/* Guarded by: used, which thread_new sets by an atomic exchange; then see kernel/thread.h. */
 static struct thread threads[THREADS_MAX];
 static bool used[THREADS_MAX];
 
@@ -25,7 +30,7 @@ static void set_name(struct thread *t, const char *name)
     t->joiners.lock.name = "joiners";
 }
 
-/* In a struct that is all zero. */
+/* The rest of the state is zero already. */
 static void init_fpu(u8 *fpu)
 {
     *(u16 *)(void *)(fpu + FXSAVE_FCW) = INITIAL_FCW;
@@ -33,8 +38,8 @@ static void init_fpu(u8 *fpu)
 }
 
 /*
- * As thread_switch leaves a stack: it returns to thread_first. Above lies what keeps the alignment
- * of a call.
+ * Put the struct switch_frame there that thread_switch will load. The 16 bytes above it make %rsp a
+ * multiple of 16 in thread_first, as the ABI requires before a call.
  */
 static void init_stack(struct thread *t, u8 *stack, void (*first)(struct thread *t))
 {
@@ -71,29 +76,32 @@ void thread_free(struct thread *t)
     __atomic_store_n(&used[t - threads], false, __ATOMIC_RELEASE);
 }
 
-static void release_cpu(struct cpu *c)
+static void unbind_from(struct cpu *c)
 {
     __atomic_fetch_sub(&c->bound, 1, __ATOMIC_SEQ_CST);
 }
 
-/* A thread that is done is off its CPU when somebody else is seen there. */
+/*
+ * The thread still runs on its stack after it has announced its end; thread_join waits until its
+ * CPU runs another thread (is_off_cpu) before it frees the stack.
+ */
 void thread_exit(void)
 {
     struct thread *t = this_thread();
 
     if (mm_space_activate(&mm_kernel))
-        panic("thread %s cannot leave its address space", t->name);
+        panic("thread %s ends, and the platform refuses the kernel's page tables", t->name);
     spin_lock_irqsave(&t->joiners.lock);
     if (t->home)
-        release_cpu(t->home);
+        unbind_from(t->home);
     WRITE_ONCE(t->state, THREAD_DONE);
     wake_all_locked(&t->joiners);
     spin_unlock(&t->joiners.lock);
     sched_switch();
-    panic("thread %s runs on after its end", t->name);
+    panic("thread %s was scheduled after its end", t->name);
 }
 
-static void first(struct thread *t)
+static void thread_begin(struct thread *t)
 {
     sched_arrive();
     pv_irq_enable();
@@ -101,8 +109,11 @@ static void first(struct thread *t)
     thread_exit();
 }
 
-/* Counted first and looked at after that: a CPU that goes down does it the other way round. */
-static struct cpu *keep_cpu(u32 cpu)
+/*
+ * Count a thread as bound to a CPU, which keeps the CPU online; return NULL if it is not online or
+ * is going offline. Count first, test after that: smp_leave does the reverse (kernel/smp.c).
+ */
+static struct cpu *bind_to(u32 cpu)
 {
     struct cpu *c = cpu < PV_CPUS_MAX ? &cpus[cpu] : NULL;
 
@@ -111,29 +122,29 @@ static struct cpu *keep_cpu(u32 cpu)
     __atomic_fetch_add(&c->bound, 1, __ATOMIC_SEQ_CST);
     if (cpu_is_online(c) && !__atomic_load_n(&c->closing, __ATOMIC_SEQ_CST))
         return c;
-    release_cpu(c);
+    unbind_from(c);
     return NULL;
 }
 
 struct thread *thread_start(const char *name, u32 cpu, void (*run)(void *arg), void *arg)
 {
-    struct cpu *home = keep_cpu(cpu);
+    struct cpu *home = bind_to(cpu);
     struct thread *t = NULL;
 
     if (home || cpu == THREAD_ANY_CPU)
-        t = thread_new(name, first);
+        t = thread_new(name, thread_begin);
     if (t) {
         t->run = run;
         t->arg = arg;
         t->home = home;
         sched_enqueue(t, home ? home : this_cpu());
     } else if (home) {
-        release_cpu(home);
+        unbind_from(home);
     }
     return t;
 }
 
-/* The switch away from it happens under the lock of its CPU's queue. */
+/* A switch holds the queue's lock until the thread's registers are saved (kernel/sched.c). */
 static bool is_off_cpu(const struct thread *t)
 {
     struct cpu *c = READ_ONCE(t->cpu);
@@ -152,11 +163,11 @@ void thread_join(struct thread *t)
     thread_free(t);
 }
 
-/* It moves in its sleep: who is woken becomes ready at home. */
+/* A thread migrates by sleeping: sched_wake() enqueues it on its home CPU. */
 int thread_bind(u32 cpu)
 {
     struct thread *t = this_thread();
-    struct cpu *home = t->home ? NULL : keep_cpu(cpu);
+    struct cpu *home = t->home ? NULL : bind_to(cpu);
 
     if (!home)
         return -EINVAL;

@@ -1,17 +1,16 @@
 /*
- * Kernel threads: each has a stack and runs on one CPU at a time. Every CPU lets its ready threads
- * run in turn, SLICE_NS each, and halts when it has none (kernel/sched.c). A thread that is not
- * bound to a CPU may go on at another whenever interrupts are enabled and it does not hold a
- * spinlock.
+ * Kernel threads, wait queues and mutexes. A thread has a stack and runs on one CPU at a time. Each
+ * CPU runs its ready threads in turn, SLICE_NS each, and halts when it has none (kernel/sched.c). A
+ * thread that is not bound to a CPU may be moved to another one whenever interrupts are enabled and
+ * it does not hold a spinlock.
  */
 #ifndef KERNEL_THREAD_H
 #define KERNEL_THREAD_H
 
-#define THREAD_STACK_SIZE 0x4000
-#define THREAD_STACK_STRIDE \
-    (THREAD_STACK_SIZE + 4096) /* with its guard page, which comes first \
-                                */
-#define THREADS_MAX 128        /* those that idle included */
+/* A stack and the guard page below it. */
+#define THREAD_STACK_SIZE   0x4000
+#define THREAD_STACK_STRIDE (THREAD_STACK_SIZE + 4096)
+#define THREADS_MAX         128 /* idle threads included */
 
 #ifndef __ASSEMBLY__
 #include "kernel/cpu.h"
@@ -19,8 +18,8 @@
 #include "kernel/time.h"
 
 /*
- * What must be left when a function is entered: its own frame (at most 1 KiB, -Wframe-larger-than),
- * and an exception frame with a stub's registers on top.
+ * Bytes of stack that must be free at the entry of a function (kernel/stack_check.S): for its own
+ * frame (at most 1 KiB, -Wframe-larger-than), and for a trap frame on top of it.
  */
 #define STACK_RESERVE 2048
 
@@ -28,12 +27,12 @@
 #define THREAD_ANY_CPU  (~0u)
 
 enum thread_state {
-    THREAD_READY, /* running, or waiting for its turn */
+    THREAD_READY, /* running, or in a run queue */
     THREAD_BLOCKED,
     THREAD_DONE,
 };
 
-/* Threads that wait for something, the one that came first ahead. */
+/* Waiting threads, linked by next_wait; the one that has waited longest is first. */
 struct wait_queue {
     struct spinlock lock;
     struct thread *first;
@@ -42,16 +41,15 @@ struct wait_queue {
 struct mm_space;
 struct user_state;
 
+/* While a thread is switched away from, sp, space and fpu hold what it will resume with. */
 struct thread {
-    u64 sp; /* where switch.S left its registers, while it does not run */
+    u64 sp; /* at its struct switch_frame */
     u64 stack_limit;
-    struct trap_handler *taker; /* kernel/trap.c: the innermost */
-    /* If set, called when the thread has come onto a CPU, and before it goes off one. */
-    void (*on_switch)(struct thread *thread, bool has_come);
-    struct user_state *user;  /* kernel/user.c: it is in user mode, or on the way */
-    struct mm_space *space;   /* while it does not run */
-    u64 fs_base;              /* kernel/app.c: a program's thread-local storage */
-    struct cpu *cpu;          /* whose queue: changes under its lock */
+    struct trap_handler *trap_handler; /* kernel/trap.c: its innermost recovery point, or NULL */
+    struct user_state *user;           /* kernel/user.c: its user_run in progress, or NULL */
+    struct mm_space *space;
+    u64 fs_base;              /* kernel/app.c: base of thread-local storage, or 0 */
+    struct cpu *cpu;          /* whose run queue it belongs to; changes under that queue's lock */
     struct cpu *home;         /* to which it is bound, or NULL */
     enum thread_state state;  /* changes under the lock of its CPU's queue */
     struct thread *next;      /* in a run queue */
@@ -61,36 +59,39 @@ struct thread {
     void *arg;
     u8 *stack;
     struct wait_queue joiners;
-    u64 switches;              /* how often it was given a CPU */
-    u8 fpu[512] __aligned(16); /* x87, MMX and SSE, as fxsave leaves them */
+    u64 switches;              /* how often a CPU has switched to it */
+    u8 fpu[512] __aligned(16); /* x87, MMX and SSE registers, as fxsave stores them */
 };
 
-/* The thread that boots, and then runs the payload. It is bound to CPU 0. */
+/* The thread that boots the kernel and then runs the payload. It is bound to CPU 0. */
 extern struct thread boot_thread;
 
-/* Makes the boot CPU's scheduler work. */
+/* Make the caller the boot thread: from here on it may sleep, and start threads. */
 void thread_init(void);
 
 /*
- * Starts run(arg) in a new thread on a CPU, or with THREAD_ANY_CPU where there is room. Returns
- * NULL if that CPU is not up or is going down, or there are THREADS_MAX already. Every thread is to
+ * Start run(arg) in a new thread, bound to a CPU or, with THREAD_ANY_CPU, free to move. Return NULL
+ * if that CPU is not online or is going offline, or if THREADS_MAX threads exist. Each thread must
  * be joined once.
  */
 struct thread *thread_start(const char *name, u32 cpu, void (*run)(void *arg), void *arg);
 
-/* Waits until it has returned, and frees it. Context: thread, no spinlock held. */
+/* Wait until the thread has ended, and free it. Context: thread, no spinlock held. */
 void thread_join(struct thread *thread);
 
-/* Ends the calling thread; the same as a return from run. */
+/* End the calling thread, as a return from run does. */
 void thread_exit(void) __noreturn;
 
-/* Lets another thread run, if one is ready. */
+/* Let another thread run, if one is ready. */
 void thread_yield(void);
 
-/* Binds the calling thread to a CPU that is up, and goes there. Returns 0 or -EINVAL. */
+/*
+ * Bind the calling thread to a CPU, and return on that CPU. Return 0; or -EINVAL if the thread is
+ * bound already, or the CPU is not online or is going offline.
+ */
 int thread_bind(u32 cpu);
 
-/* Waits on a queue: as long as cond does not hold, which is looked at under the queue's lock. */
+/* Block until cond holds. cond is evaluated with the queue's lock held. */
 #define wait_until(queue, cond) \
     do { \
         u64 flags_ = spin_lock_irqsave(&(queue)->lock); \
@@ -99,14 +100,18 @@ int thread_bind(u32 cpu);
         spin_unlock_irqrestore(&(queue)->lock, flags_); \
     } while (0)
 
-/* The queue's lock is held; it is left during the wait, and held again. */
+/*
+ * Block the caller, who holds the queue's lock, until it is woken. The lock is free in between.
+ * flags is the interrupt state from before the lock; return it for the lock that is held again.
+ */
 u64 wait_on(struct wait_queue *queue, u64 flags);
 
-/* Wakes the first, or all. The lock is held by the caller, who has just made the condition hold. */
+/* Wake the first waiter, or all. The caller holds the lock, and has just made the condition hold.
+ */
 void wake_one_locked(struct wait_queue *queue);
 void wake_all_locked(struct wait_queue *queue);
 
-/* A lock that is waited for asleep. Who comes first gets it first. */
+/* A lock whose waiters sleep. They get it in the order in which they came. */
 struct mutex {
     struct wait_queue queue;
     struct thread *owner;
@@ -114,29 +119,44 @@ struct mutex {
 void mutex_lock(struct mutex *mutex);
 void mutex_unlock(struct mutex *mutex);
 
-/* sched.c, for thread.c, wait.c and the CPUs' own loops. */
-bool sched_init_cpu(struct cpu *cpu); /* makes its idle thread; false: there is no room */
+/* ---- kernel/sched.c, for thread.c, wait.c and the CPUs' own loops */
+
+/* Set up a CPU's run queue and idle thread. Return false if THREADS_MAX threads exist. */
+bool sched_init_cpu(struct cpu *cpu);
+
+/* Make a thread ready: a new one on the CPU given, a blocked one where it ran last. */
 void sched_enqueue(struct thread *thread, struct cpu *cpu);
 void sched_wake(struct thread *thread);
-void sched_switch(void); /* interrupts disabled: runs whoever's turn it is */
+
+/* Run the next thread of this CPU. Return when the caller's turn comes again. Interrupts disabled.
+ */
+void sched_switch(void);
+
+/* Finish a switch, on the new thread's stack: a new thread must call it first. */
+void sched_arrive(void);
+
 void sched_idle_loop(void) __noreturn;
 void sched_on_reschedule(void);
 void sched_on_interrupts_done(struct trap_frame *frame);
 void sched_on_unlock(void);
-void sched_leave_cpu(void); /* moves all ready threads that are not bound to other CPUs */
-/* Its first act is first(thread), on its own stack; interrupts are disabled, sched_arrive is due.
+
+/* Give this CPU's ready threads that are not bound to it to CPU 0. Interrupts disabled. */
+void sched_leave_cpu(void);
+
+/*
+ * Make a thread that is not in a run queue yet. When it is first switched to, it calls first on its
+ * own stack, with interrupts disabled; first must call sched_arrive. NULL: THREADS_MAX exist.
  */
 struct thread *thread_new(const char *name, void (*first)(struct thread *thread));
 void thread_free(struct thread *thread);
 
-/* switch.S: saves this thread's registers at *old_sp and takes up those at new_sp. */
+/* kernel/switch.S: save this thread's registers below *old_sp, and load those at new_sp. */
 struct switch_frame {
     u64 r15, r14, r13, r12, rbp, rbx;
     u64 rip;
 };
 void thread_switch(u64 *old_sp, u64 new_sp, u8 *old_fpu, const u8 *new_fpu);
 void thread_first(void);
-void sched_arrive(void); /* the first act of a thread that comes onto a CPU, on its own stack */
 #endif
 
 #endif

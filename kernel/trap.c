@@ -1,6 +1,35 @@
 /*
- * Exceptions, whichever backend delivered them. A page fault may be mm/'s to resolve, or belong to
- * a copy from user memory; then the innermost PV_TRY block takes an exception, else it is the end.
+ * How exceptions, NMIs and system calls reach the kernel, and what becomes of them.
+ *
+ * The way in. The CPU (or Xen, for a PV guest) enters a stub of pv/entry/, which pushes the vector;
+ * the backend's entry.S completes a struct trap_frame and calls the backend's C code, which calls
+ * one of the callbacks that trap_init handed over (pv/callbacks.h). From here on all backends are
+ * alike: a frame, and for a page fault its address. The kernel returns from the callback, and
+ * execution continues as the frame then says: to change the frame is to resume elsewhere.
+ *
+ * Exceptions. on_exception tries, in this order:
+ *  1. mm_fault:        a page fault on a page that user mode has reserved. Map it, and retry.
+ *  2. apply_fixup:     the exception table (pv/ex_table.h). It lists single instructions that may
+ *                      fault, such as a copy from user memory, and where each continues then.
+ *  3. debug_hook:      a test's single steps.
+ *  4. a recovery point of this thread (struct trap_handler).
+ *  5. panic_exception: the end of the run.
+ *
+ * Recovery points. A thread has a stack of them; PV_TRY pushes one around a block that may fault,
+ * user_run one while the thread is in user mode. A trap pops the innermost and resumes the thread
+ * with the registers that were saved there, as longjmp would, but by the frame: the way back is the
+ * backend's ordinary return from the trap. So user_run returns when user mode makes a system call
+ * or faults, and a PV_TRY block ends at its first exception. An interrupt handler runs on the stack
+ * of the thread that it interrupted but is not part of the thread's block: irq.c hides the
+ * thread's recovery points while it runs.
+ *
+ * NMIs arrive anywhere, inside a spinlock or another callback too. on_nmi therefore takes no lock
+ * and prints nothing: it stops this CPU if a panicking CPU has asked for that (smp.c), lets a test
+ * look, and otherwise counts; irq.c reports the count later. c->in_nmi marks the time, because code
+ * that is shared with other contexts must not wait then.
+ *
+ * System calls come from user mode only, so user_run's recovery point is always there: the kernel
+ * has no system calls of its own, and its caller decides what one means.
  */
 #include "kernel/trap.h"
 #include "kernel/irq.h"
@@ -12,12 +41,14 @@
 #include "lib/string.h"
 #include "mm/space.h"
 #include "pv/patch/patch.h"
+#include "pv/x86.h"
 
-_Static_assert(!offsetof(struct fault, taker.saved), "try.S knows the layout");
+/* try.S saves the registers at the address of the struct fault. */
+_Static_assert(!offsetof(struct fault, handler.regs), "regs are the first member");
 
 extern const struct ex_entry _ex_table_start[], _ex_table_end[];
 
-/* Written: by one test at a time, around what it provokes on its own CPU. */
+/* Written: by one test at a time, around the trap that it provokes on its own CPU. */
 trap_hook *debug_hook, *nmi_hook, *failsafe_hook;
 
 const char *exception_name(u64 vector)
@@ -29,51 +60,57 @@ const char *exception_name(u64 vector)
         [20] = "#VE", [21] = "#CP", [28] = "#HV", [29] = "#VC", [30] = "#SX"};
 
     if (vector == VECTOR_FAILSAFE)
-        return "failsafe callback, since a segment could not be reloaded";
+        return "failsafe callback: a segment could not be reloaded";
     if (vector >= VECTOR_SYSCALL)
         return "system call";
     return vector < ARRAY_SIZE(names) && names[vector][0] ? names[vector] : "reserved vector";
 }
 
-void trap_push(struct trap_handler *taker)
+void trap_push(struct trap_handler *handler)
 {
-    taker->outer = this_thread()->taker;
-    this_thread()->taker = taker;
+    handler->outer = this_thread()->trap_handler;
+    this_thread()->trap_handler = handler;
 }
 
-void trap_pop(struct trap_handler *taker)
+void trap_pop(struct trap_handler *handler)
 {
-    this_thread()->taker = taker->outer;
+    this_thread()->trap_handler = handler->outer;
 }
 
-static bool take(struct trap_frame *frame, u64 fault_address)
+static void resume_at(struct trap_frame *frame, const struct callee_saved *regs)
 {
-    struct trap_handler *taker = this_thread()->taker;
-
-    if (!taker)
-        return false;
-    trap_pop(taker);
-    taker->take(taker, frame, fault_address);
-    frame->rbx = taker->saved[0];
-    frame->rbp = taker->saved[1];
-    frame->r12 = taker->saved[2];
-    frame->r13 = taker->saved[3];
-    frame->r14 = taker->saved[4];
-    frame->r15 = taker->saved[5];
-    frame->rsp = taker->saved[6];
-    frame->rip = taker->saved[7];
+    frame->rbx = regs->rbx;
+    frame->rbp = regs->rbp;
+    frame->r12 = regs->r12;
+    frame->r13 = regs->r13;
+    frame->r14 = regs->r14;
+    frame->r15 = regs->r15;
+    frame->rsp = regs->rsp;
+    frame->rip = regs->rip;
     frame->cs = pv_kernel_cs();
     frame->ss = pv_kernel_ss();
+}
+
+/* Resume this thread at its innermost recovery point. Return false if it has none. */
+static bool recover(struct trap_frame *frame, u64 fault_address)
+{
+    struct trap_handler *handler = this_thread()->trap_handler;
+
+    if (!handler)
+        return false;
+    trap_pop(handler);
+    handler->handle(handler, frame, fault_address);
+    resume_at(frame, &handler->regs);
     return true;
 }
 
 /*
- * fault_try returns once more: false. The frame may be one that pv_iret could not load, so only IF
- * of its flags is kept: C code wants DF, TF and AC clear.
+ * Make fault_try return a second time, with false. Of the flags only IF is kept, because the frame
+ * may be one that pv_iret could not load, and C code needs DF, TF and AC clear.
  */
-static void take_fault(struct trap_handler *taker, struct trap_frame *frame, u64 fault_address)
+static void end_try_block(struct trap_handler *handler, struct trap_frame *frame, u64 fault_address)
 {
-    struct fault *f = (struct fault *)taker;
+    struct fault *f = container_of(handler, struct fault, handler);
 
     f->caught = true;
     f->vector = frame->vector;
@@ -81,23 +118,24 @@ static void take_fault(struct trap_handler *taker, struct trap_frame *frame, u64
     f->rip = frame->rip;
     f->address = fault_address;
     frame->rax = false;
-    frame->rflags &= PV_FLAG_IF;
+    frame->rflags &= RFLAGS_IF;
 }
 
 void fault_begin(struct fault *f)
 {
     f->caught = false;
-    f->taker.take = take_fault;
-    trap_push(&f->taker);
+    f->handler.handle = end_try_block;
+    trap_push(&f->handler);
 }
 
 bool fault_end(struct fault *f)
 {
-    trap_pop(&f->taker);
+    trap_pop(&f->handler);
     return false;
 }
 
-static bool fix_up(struct trap_frame *frame)
+/* An entry's two fields are relative to their own addresses. */
+static bool apply_fixup(struct trap_frame *frame)
 {
     for (const struct ex_entry *e = _ex_table_start; e < _ex_table_end; e++)
         if ((u64)&e->from + (u64)e->from == frame->rip) {
@@ -107,6 +145,17 @@ static bool fix_up(struct trap_frame *frame)
     return false;
 }
 
+static void __noreturn panic_page_fault(const struct trap_frame *frame, u64 address)
+{
+    const char *access = frame->error & PF_INSTR   ? "execution"
+                         : frame->error & PF_WRITE ? "write"
+                                                   : "read";
+    const char *page = frame->error & PF_PROT ? "a protected" : "an absent";
+
+    panic_frame(frame, "page fault (#PF) at address %016lx: %s of %s page, error %lx", address,
+                access, page, frame->error);
+}
+
 static void __noreturn panic_exception(const struct trap_frame *frame, u64 fault_address)
 {
     const char *op = frame->vector == VECTOR_UD ? pv_trap_at(frame->rip) : NULL;
@@ -114,36 +163,34 @@ static void __noreturn panic_exception(const struct trap_frame *frame, u64 fault
     if (op)
         panic_frame(frame, "op %s of backend %s: empty in this backend", op, pv_backend_name());
     if (frame->vector == VECTOR_PF)
-        panic_frame(frame, "page fault (#PF) at address %016lx: %s of %s page, error %lx",
-                    fault_address,
-                    frame->error & 16  ? "execution"
-                    : frame->error & 2 ? "write"
-                                       : "read",
-                    frame->error & 1 ? "a protected" : "an absent", frame->error);
+        panic_page_fault(frame, fault_address);
     panic_frame(frame, "exception %s (vector %lu), error %lx", exception_name(frame->vector),
                 frame->vector, frame->error);
 }
 
+/*
+ * Fixups are for the kernel's own accesses, so a frame of user mode does not get one, even at an
+ * address that the table has; and a #DB there is the debugger's, not the access's.
+ */
 static void on_exception(struct trap_frame *frame, u64 fault_address)
 {
     if (frame->vector == VECTOR_PF && mm_fault(fault_address, frame->error))
         return;
-    /* A debug exception before the instruction is not the instruction's fault. */
-    if (!from_user(frame) && frame->vector != VECTOR_DB && fix_up(frame))
+    if (!from_user(frame) && frame->vector != VECTOR_DB && apply_fixup(frame))
         return;
     if (debug_hook && frame->vector == VECTOR_DB && debug_hook(frame))
         return;
-    if (!take(frame, fault_address))
+    if (!recover(frame, fault_address))
         panic_exception(frame, fault_address);
 }
 
 static void on_syscall(struct trap_frame *frame)
 {
-    if (!take(frame, 0))
+    if (!recover(frame, 0))
         panic_exception(frame, 0);
 }
 
-/* The selectors that could not be loaded are null now, which the interrupted code has to bear. */
+/* Xen has loaded null selectors in place of those that it could not load: continue with them. */
 static void on_failsafe(struct trap_frame *frame)
 {
     if (failsafe_hook)
@@ -158,7 +205,7 @@ static void handle_nmi(struct trap_frame *frame)
         irq_on_unclaimed_nmi();
 }
 
-/* The thread stays on its CPU: NMI handlers do not switch. */
+/* An NMI does not switch threads, so c stays this CPU. */
 static void on_nmi(struct trap_frame *frame)
 {
     struct cpu *c = this_cpu();

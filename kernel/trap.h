@@ -1,7 +1,8 @@
-/* Exceptions, and how to survive one on purpose. */
+/* Exceptions and system calls, and how to survive one on purpose. */
 #ifndef KERNEL_TRAP_H
 #define KERNEL_TRAP_H
 
+#include "lib/registers.h"
 #include "pv/trap_frame.h"
 
 /* Vectors (Intel SDM vol. 3, table 6-1). */
@@ -21,45 +22,47 @@ enum {
 };
 
 /*
- * Who takes a trap instead of the kernel's panic, once: a PV_TRY block, or user_run. The thread
- * goes on where save_for_caller (lib/registers.inc) was. take may change the frame before.
+ * A recovery point: what takes the thread's next trap instead of the kernel's panic. PV_TRY and
+ * user_run make one each, on their own stack. The trap removes it, calls handle, and resumes the
+ * thread with regs: the function that saved them (save_for_caller) returns a second time. handle
+ * may read and change the frame before, and is called with interrupts disabled.
  */
 struct trap_handler {
-    u64 saved[8]; /* first: try.S and user_enter.S put them there */
+    struct callee_saved regs; /* saved by try.S or user_enter.S */
     struct trap_handler *outer;
-    void (*take)(struct trap_handler *taker, struct trap_frame *frame, u64 fault_address);
+    void (*handle)(struct trap_handler *handler, struct trap_frame *frame, u64 fault_address);
 };
 
-/* The next trap of this thread is its, before those who were there already; or no more. */
-void trap_push(struct trap_handler *taker);
-void trap_pop(struct trap_handler *taker);
+/* Add a recovery point to the calling thread, inside of those that it has; remove the innermost. */
+void trap_push(struct trap_handler *handler);
+void trap_pop(struct trap_handler *handler);
 
-/* What became of a PV_TRY block. */
+/* The result of a PV_TRY block. */
 struct fault {
-    struct trap_handler taker;
-    bool caught;
+    struct trap_handler handler;
+    bool caught; /* the block ended by a trap, which the rest describes */
     u64 vector, error, rip;
     u64 address; /* of a page fault */
 };
 
 /*
- * A test's handlers of #DB, NMI and the failsafe callback, or NULL: each returns true if the trap
- * was its own, and has changed frame as need be. A failsafe callback needs no handler.
+ * A test's handlers of #DB, NMI and the failsafe callback, or NULL. Each returns true if the trap
+ * was one that it expects, and may change the frame. Without one, a failsafe callback is ignored.
  */
 typedef bool trap_hook(struct trap_frame *frame);
 extern trap_hook *debug_hook, *nmi_hook, *failsafe_hook;
 
-/* Hands the kernel's callbacks to pv/ and makes exceptions arrive. */
+/* Give the backend the kernel's callbacks, and have it deliver exceptions. Context: early. */
 void trap_init(void);
 
-/* A vector as the manuals write it, "#PF", or what else came by a trap_frame of this vector. */
+/* Return the name of a trap_frame's vector: "#PF" as the manuals write it, "system call", … */
 const char *exception_name(u64 vector);
 
 /*
- * PV_TRY(fault) { … } runs the block; an exception in it (or in what it calls) ends it, and fault
- * then says which. MUST NOT be left by return, break or goto. What the block changes of the
- * function's own variables is lost after an exception unless they are volatile. An exception inside
- * a user_access_begin section ends the section.
+ * PV_TRY(fault) { … } runs the block. An exception in the block, or in a function that it calls,
+ * ends it, and fault then describes the exception. The block MUST NOT be left by return, break or
+ * goto. Local variables that the block has changed are indeterminate after an exception unless they
+ * are volatile. An exception inside a user_access_begin section ends the section.
  */
 #define PV_TRY(f) \
     for (bool pv_try_once_ = fault_try(&(f)); pv_try_once_; pv_try_once_ = fault_end(&(f)))
@@ -67,7 +70,7 @@ const char *exception_name(u64 vector);
 bool fault_try(struct fault *f) __attribute__((returns_twice));
 bool fault_end(struct fault *f);
 
-/* Called by try.S. */
+/* Called by try.S, which has saved handler.regs. */
 void fault_begin(struct fault *f);
 
 #endif

@@ -1,7 +1,6 @@
 /*
- * fault_try: saves what a caller may rely on and returns true. If an exception comes before fault_end,
- * kernel/trap.c resumes at the saved place with these registers and 0 in %eax: fault_try returns a second
- * time, false.
+ * fault_try(struct fault *): save the registers that the caller relies on, and return true. An exception before
+ * fault_end makes kernel/trap.c load them again with 0 in %eax, so that fault_try returns a second time: false.
  */
 #include "lib/registers.inc"
 

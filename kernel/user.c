@@ -1,13 +1,18 @@
-/* See kernel/user.h. */
+/*
+ * User mode as a call. user_run saves its own registers in a recovery point (kernel/trap.h), then
+ * enters user mode by iret or sysret and does not return there: the trap that leaves user mode
+ * finds the recovery point, and its frame is changed to resume in user_run.
+ */
 #include "kernel/user.h"
 #include "kernel/panic.h"
 #include "kernel/thread.h"
 #include "pv/pv.h"
+#include "pv/x86.h"
 
 /* Written: by one test at a time, before it enters user mode. */
 void (*user_left_hook)(const struct trap_frame *frame);
 
-/* The kernel's stack goes on below sp whenever user mode is left. */
+/* Enter user mode. The trap that leaves it gets the stack below sp, which user_enter has freed. */
 void user_go(struct trap_frame *frame, enum user_entry entry, u64 sp)
 {
     this_thread()->user->sp = sp;
@@ -16,57 +21,63 @@ void user_go(struct trap_frame *frame, enum user_entry entry, u64 sp)
         pv_sysret(frame);
     else
         pv_iret(frame);
-    panic("the way to user mode returned");
+    panic("the op that enters user mode (%s) returned",
+          entry == USER_BY_SYSRET ? "sysret" : "iret");
 }
 
 /*
- * A trap of the kernel itself while user mode is being entered or left is the doing of the frame
- * that was to be loaded: nothing else runs between user_go and the next callback.
+ * Resume in user_run. If the trap is the kernel's own, iret or sysret has refused the frame,
+ * because nothing else of the kernel can fault between user_go and the next callback.
  */
-static void end_user_run(struct trap_handler *taker, struct trap_frame *frame, u64 fault_address)
+static void end_user_run(struct trap_handler *handler, struct trap_frame *frame, u64 fault_address)
 {
-    struct user_state *user = (struct user_state *)taker;
+    struct user_state *user = container_of(handler, struct user_state, handler);
 
     if (user_left_hook)
         user_left_hook(frame);
     this_thread()->user = NULL;
-    this_thread()->on_switch = user->caller_on_switch;
     user->exit.fault_address = fault_address;
     user->exit.stack = (u64)(frame + 1);
     user->exit.sp0 = user->sp;
     user->exit.refused = !from_user(frame);
     *user->frame = *frame;
-    frame->rflags = 2; /* interrupts disabled */
+    frame->rflags = RFLAGS_FIXED; /* interrupts disabled */
 }
 
-static void on_switch(struct thread *thread, bool has_come)
+void user_switch_out(const struct thread *thread)
 {
     struct user_state *user = thread->user;
 
-    if (!has_come) {
+    if (user) {
         user->fs_base = pv_read_fs_base();
         user->gs_base = pv_read_user_gs_base();
-        return;
     }
-    pv_load_sp0(user->sp);
-    pv_write_fs_base(user->fs_base);
-    pv_write_user_gs_base(user->gs_base);
+}
+
+void user_switch_in(const struct thread *thread)
+{
+    const struct user_state *user = thread->user;
+
+    if (user) {
+        pv_load_sp0(user->sp);
+        pv_write_fs_base(user->fs_base);
+        pv_write_user_gs_base(user->gs_base);
+    } else if (thread->fs_base) {
+        pv_write_fs_base(thread->fs_base);
+    }
 }
 
 struct user_exit user_run(struct trap_frame *frame, enum user_entry entry)
 {
     const u64 flags = pv_irq_save();
-    struct user_state user = {
-        .taker.take = end_user_run, .frame = frame, .caller_on_switch = this_thread()->on_switch};
+    struct user_state user = {.handler.handle = end_user_run, .frame = frame};
 
     if (this_thread()->user)
-        panic("user_run inside of user_run");
+        panic("nested user_run");
     this_thread()->user = &user;
-    this_thread()->on_switch = on_switch;
-    trap_push(&user.taker);
-    user_enter(user.taker.saved, frame, entry);
-    if (user.caller_on_switch)
-        user.caller_on_switch(this_thread(), true);
+    trap_push(&user.handler);
+    user_enter(&user.handler.regs, frame, entry);
+    user_switch_in(this_thread());
     pv_restore_fl(flags);
     return user.exit;
 }

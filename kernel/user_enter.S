@@ -1,6 +1,7 @@
 /*
- * user_enter: saves what a caller may rely on, then leaves for user mode by user_go, which does not return.
- * When user mode is left, kernel/user.c resumes at the saved place, as if user_enter had returned.
+ * user_enter(struct callee_saved *, frame, entry): save the registers that the caller relies on, then enter user
+ * mode by user_go, which does not return. When user mode is left, kernel/user.c loads them again, so that
+ * user_enter returns.
  */
 #include "lib/registers.inc"
 

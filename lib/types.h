@@ -23,6 +23,9 @@ typedef int32_t s32;
 #define MIB(n)           ((u64)(n) << 20)
 #define GIB(n)           ((u64)(n) << 30)
 
+/* The struct of this type whose member is at ptr. */
+#define container_of(ptr, type, member) ((type *)((uintptr_t)(ptr)-offsetof(type, member)))
+
 #define PAGE_SHIFT 12
 #define PAGE_SIZE  4096ul
 

@@ -2,6 +2,8 @@
 #ifndef PV_X86_H
 #define PV_X86_H
 
+#define CR0_MP (1ull << 1)
+#define CR0_EM (1ull << 2)
 #define CR0_TS (1ull << 3)
 
 #define CR4_VME        (1ull << 0)
@@ -53,6 +55,11 @@
 #define DR7_ENABLE(n)  (1ull << (n)*2 | DR7_FIXED)
 #define DR7_WRITE_8(n) (0x9ull << (16 + (n)*4))
 #define DR7_EXECUTE(n) 0
+
+/* The error code of a page fault (Intel SDM vol. 3, section 4.7; Linux's X86_PF_*). */
+#define PF_PROT  (1ull << 0) /* the page is present */
+#define PF_WRITE (1ull << 1)
+#define PF_INSTR (1ull << 4)
 
 /* An address that the CPU accepts: bits 63 to 47 equal. */
 #define IS_CANONICAL(address) ((s64)((u64)(address) << 16) >> 16 == (s64)(address))

@@ -1,6 +1,6 @@
 /*
  * setjmp and longjmp in place of newlib's, whose longjmp(where, 0) comes back as 0 on x86-64 and not as 1
- * (C11, 7.13.2.1). jmp_buf is as lib/registers.inc has it.
+ * (C11, 7.13.2.1). jmp_buf holds a struct callee_saved (lib/registers.h).
  */
 #include "lib/registers.inc"
 
@@ -19,14 +19,14 @@ longjmp:
 	cmpl	$1, %esi	/* carry if 0 */
 	adcl	$0, %esi
 	movl	%esi, %eax
-	movq	(%rdi), %rbx
-	movq	8(%rdi), %rbp
-	movq	16(%rdi), %r12
-	movq	24(%rdi), %r13
-	movq	32(%rdi), %r14
-	movq	40(%rdi), %r15
-	movq	48(%rdi), %rsp
-	jmpq	*56(%rdi)
+	movq	CALLEE_SAVED_RBX(%rdi), %rbx
+	movq	CALLEE_SAVED_RBP(%rdi), %rbp
+	movq	CALLEE_SAVED_R12(%rdi), %r12
+	movq	CALLEE_SAVED_R13(%rdi), %r13
+	movq	CALLEE_SAVED_R14(%rdi), %r14
+	movq	CALLEE_SAVED_R15(%rdi), %r15
+	movq	CALLEE_SAVED_RSP(%rdi), %rsp
+	jmpq	*CALLEE_SAVED_RIP(%rdi)
 	.size	longjmp, . - longjmp
 
 	.section .note.GNU-stack, "", @progbits

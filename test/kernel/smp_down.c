@@ -198,7 +198,7 @@ TEST(smp, cpu_with_bound_threads_refuses_and_goes_on, cpu_leave)
     binder = thread_start("binder", 0, bind_more, &more);
     REQUIRE(binder);
     EXPECT_EQ(smp_down(cpu), -EBUSY);
-    EXPECT(!READ_ONCE(cpus[cpu].when_idle));
+    EXPECT(!READ_ONCE(cpus[cpu].leave_wanted));
     EXPECT(goes_on(&rounds));
     WRITE_ONCE(left.stop, true);
     thread_join(t);

@@ -307,27 +307,39 @@ TEST(entry, every_cpu_is_protected_from_user_memory, install_tables, cpu_up)
 /* ---- user_run ----------------------------------------------------------------------------------
  */
 
-static u32 switches_here;
-
-static void count_switch(struct thread *thread, bool has_come)
+static u64 storage_base(void)
 {
-    (void)thread;
-    switches_here += has_come;
+    const u64 flags = pv_irq_save();
+    const u64 base = pv_read_fs_base();
+
+    pv_restore_fl(flags);
+    return base;
 }
 
-/* What a thread wants done at its switches, such as the load of its %fs base, survives a user_run.
- */
-TEST(entry, user_run_gives_the_threads_switches_back)
+static void set_storage_base(u64 base)
 {
-    void (*const before)(struct thread *, bool) = this_thread()->on_switch;
+    const u64 flags = pv_irq_save();
+
+    EXPECT_EQ(pv_write_fs_base(base), 0);
+    pv_restore_fl(flags);
+}
+
+/*
+ * Thread-local storage of a program survives a user_run: user mode gets %fs as the caller left it,
+ * and the thread its own base again.
+ */
+TEST(entry, user_run_gives_the_threads_storage_back, write_fs_base, read_fs_base)
+{
+    static const u64 storage[2];
+    const u64 before = storage_base(), thread_before = this_thread()->fs_base;
 
     REQUIRE(sandbox_enter());
-    this_thread()->on_switch = count_switch;
-    switches_here = 0;
+    this_thread()->fs_base = (u64)&storage[0];
+    set_storage_base((u64)&storage[1]);
     sandbox_prepare(user_code_syscall);
     sandbox_run(USER_BY_IRET);
-    EXPECT(this_thread()->on_switch == count_switch);
-    EXPECT_EQ(switches_here, 1);
-    this_thread()->on_switch = before;
+    EXPECT_EQ(storage_base(), (u64)&storage[0]);
+    this_thread()->fs_base = thread_before;
+    set_storage_base(before);
     sandbox_leave();
 }

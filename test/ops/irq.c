@@ -271,14 +271,14 @@ TEST(irq, released_line_is_masked, irq_mask, irq_unmask)
     EXPECT_EQ(pv_irq_unbind((u32)line), 0);
 }
 
-/* Of the code that is interrupted: what takes its exceptions. */
-static const struct trap_handler *taker_in_handler;
+/* The recovery points of the interrupted code, as the interrupt handler sees them. */
+static const struct trap_handler *handler_in_interrupt;
 static struct fault fault_in_handler;
 
 static void fault_in_between(struct test_line *line)
 {
     (void)line;
-    taker_in_handler = this_thread()->taker;
+    handler_in_interrupt = this_thread()->trap_handler;
     PV_TRY(fault_in_handler)
     {
         __asm__ volatile("ud2");
@@ -300,10 +300,10 @@ TEST(irq, handler_is_outside_of_the_block_that_it_interrupts, irq_raise)
         __asm__ volatile("ud2");
     }
     EXPECT(came);
-    EXPECT(!taker_in_handler);
+    EXPECT(!handler_in_interrupt);
     EXPECT(fault_in_handler.caught);
     EXPECT(outer.caught);
-    EXPECT(!this_thread()->taker);
+    EXPECT(!this_thread()->trap_handler);
     test_line_close(&line);
 }
 

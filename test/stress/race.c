@@ -336,7 +336,7 @@ static void end_call(struct timer *timer)
  */
 static void look_at_waiter(struct steps *steps, struct trap_frame *frame)
 {
-    if (READ_ONCE(call.state) < CALL_WAITER)
+    if (READ_ONCE(call.state) != CALL_WAITED)
         return;
     open_to_interrupts += (frame->rflags & PV_FLAG_IF) != 0;
     if (frame->rip != (u64)pv_ops.flag.safe_halt)
@@ -356,7 +356,7 @@ TEST(race, waiter_enables_interrupts_by_the_halt_only, safe_halt)
     struct steps steps = {.between = look_at_waiter};
     struct timer limit = {0};
 
-    call = (struct call){.state = CALL_ASKED};
+    call = (struct call){.state = CALL_PENDING};
     open_to_interrupts = 0;
     halted = false;
     timer_start(&limit, pv_clock_ns() + 100 * NS_PER_S, end_call);
@@ -398,7 +398,7 @@ static void hold_caller(void)
 static void look_at_caller(struct steps *steps, struct trap_frame *frame)
 {
     (void)frame;
-    if (!READ_ONCE(cpus[LEAVER].callers) || READ_ONCE(call.state) != CALL_ASKED)
+    if (!READ_ONCE(cpus[LEAVER].callers) || READ_ONCE(call.state) != CALL_PENDING)
         return;
     if (steps->count == going_down.hold_at)
         hold_caller();
