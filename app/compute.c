@@ -1,7 +1,7 @@
 /*
- * Computes: floating point, libm, qsort, big allocations. Its checksums are the same wherever it is
- * compiled and run: cc -o compute app/compute.c -lm && ./compute. What a libm may round differently
- * in the last digit is printed to ten digits, and what was printed is summed.
+ * Compute with floating point, libm, qsort and big allocations, and print a checksum of each part.
+ * The checksums are the same on any system: cc -o compute app/compute.c -lm && ./compute. Libms may
+ * round the last digit differently, so the checksum is that of ten printed digits.
  */
 #include <math.h>
 #include <stdint.h>
@@ -9,50 +9,51 @@
 #include <stdlib.h>
 #include <string.h>
 
-static uint64_t sum; /* FNV-1a */
+static uint64_t checksum; /* FNV-1a */
 
-static void add(const void *bytes, size_t len)
+static void checksum_add(const void *bytes, size_t len)
 {
     const unsigned char *p = bytes;
 
     for (size_t i = 0; i < len; i++)
-        sum = (sum ^ p[i]) * 0x100000001b3;
+        checksum = (checksum ^ p[i]) * 0x100000001b3;
 }
 
-static void add_number(double x)
+static void checksum_add_number(double x)
 {
     char text[40];
 
-    add(text, (size_t)snprintf(text, sizeof(text), "%.9e;", x));
+    checksum_add(text, (size_t)snprintf(text, sizeof(text), "%.9e;", x));
 }
 
-static uint64_t state = 88172645463325252;
+static uint64_t random_state = 88172645463325252;
 
-static uint64_t next(void)
+/* xorshift64 (Marsaglia 2003). */
+static uint64_t random_next(void)
 {
-    state ^= state << 13;
-    state ^= state >> 7;
-    state ^= state << 17;
-    return state;
+    random_state ^= random_state << 13;
+    random_state ^= random_state >> 7;
+    random_state ^= random_state << 17;
+    return random_state;
 }
 
-/* From 0 to 1, 53 bits of it. */
-static double next_double(void)
+/* Return a number from 0 to 1 with 53 random bits. */
+static double random_double(void)
 {
-    return (double)(next() >> 11) / 9007199254740992.0;
+    return (double)(random_next() >> 11) / 9007199254740992.0;
 }
 
 static void functions(void)
 {
     for (int i = 0; i < 2000; i++) {
-        double x = next_double() * 20 - 10, y = next_double() + 0.5;
+        double x = random_double() * 20 - 10, y = random_double() + 0.5;
 
-        add_number(sin(x));
-        add_number(exp(x) + log(y));
-        add_number(pow(y, x));
-        add_number(atan2(x, y));
-        add_number(sqrt(y) * floor(x) + fmod(x, y)); /* prose: allow */
-        add_number(tgamma(y + 1) + cbrt(x));
+        checksum_add_number(sin(x));
+        checksum_add_number(exp(x) + log(y));
+        checksum_add_number(pow(y, x));
+        checksum_add_number(atan2(x, y));
+        checksum_add_number(sqrt(y) * floor(x) + fmod(x, y)); /* prose: allow */
+        checksum_add_number(tgamma(y + 1) + cbrt(x));
     }
 }
 
@@ -62,8 +63,8 @@ static void matrices(void)
     static double a[N][N], b[N][N];
 
     for (int i = 0; i < N * N; i++) {
-        a[i / N][i % N] = (double)(next() % 1000);
-        b[i / N][i % N] = (double)(next() % 1000);
+        a[i / N][i % N] = (double)(random_next() % 1000);
+        b[i / N][i % N] = (double)(random_next() % 1000);
     }
     for (int i = 0; i < N; i++)
         for (int j = 0; j < N; j++) {
@@ -71,7 +72,7 @@ static void matrices(void)
 
             for (int k = 0; k < N; k++)
                 c += a[i][k] * b[k][j];
-            add(&c, sizeof(c)); /* whole numbers below 2^53: exact */
+            checksum_add(&c, sizeof(c)); /* whole numbers below 2^53: exact */
         }
 }
 
@@ -90,13 +91,13 @@ static void sorting(void)
     if (!numbers)
         exit(1);
     for (size_t i = 0; i < n; i++)
-        numbers[i] = next();
+        numbers[i] = random_next();
     qsort(numbers, n, sizeof(*numbers), compare);
-    add(numbers, n * sizeof(*numbers));
+    checksum_add(numbers, n * sizeof(*numbers));
     free(numbers);
 }
 
-/* 16 MiB in pieces of many sizes, each filled, looked at again, and freed in another order. */
+/* Allocate 16 MiB in pieces of many sizes, fill them, and read and free them in another order. */
 static void allocations(void)
 {
     enum { PIECES = 512 };
@@ -104,7 +105,7 @@ static void allocations(void)
     static size_t sizes[PIECES];
 
     for (int i = 0; i < PIECES; i++) {
-        sizes[i] = next() % 65536 + 1;
+        sizes[i] = random_next() % 65536 + 1;
         pieces[i] = malloc(sizes[i]);
         if (!pieces[i])
             exit(1);
@@ -113,8 +114,8 @@ static void allocations(void)
     for (int i = 0; i < PIECES; i++) {
         int k = i * 7 % PIECES;
 
-        add(pieces[k], sizes[k] < 64 ? sizes[k] : 64);
-        add(pieces[k] + sizes[k] - 1, 1);
+        checksum_add(pieces[k], sizes[k] < 64 ? sizes[k] : 64);
+        checksum_add(pieces[k] + sizes[k] - 1, 1);
         free(pieces[k]);
     }
 }
@@ -130,9 +131,9 @@ int main(void)
                  {"allocations", allocations}};
 
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
-        sum = 0xcbf29ce484222325;
+        checksum = 0xcbf29ce484222325;
         parts[i].run();
-        printf("%-12s %016llx\n", parts[i].name, (unsigned long long)sum);
+        printf("%-12s %016llx\n", parts[i].name, (unsigned long long)checksum);
     }
     return 0;
 }

@@ -1,4 +1,4 @@
-/* The template: a program is one file with a main(). ./run.sh boot --run app:hello */
+/* A program is one C file with a main(): copy this one. Run it by ./run.sh boot --run app:hello */
 #include <stdio.h>
 
 int main(int argc, char **argv)

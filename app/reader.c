@@ -1,6 +1,6 @@
 /*
- * Reads a file of the boot module, and answers at the console: ./run.sh boot --run app:reader, with
- * --module FOLDER --append "-- FILE" for one of your own.
+ * Read a file of the boot module, and answer questions about it at the console. Run it by
+ * ./run.sh boot --run app:reader, with --module FOLDER --append "-- FILE" for a file of your own.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -27,6 +27,7 @@ static int read_lines(const char *path)
     return 1;
 }
 
+/* Print the line of that number, or all lines that contain the text. */
 static void answer(const char *question)
 {
     int number = atoi(question), found = 0;

@@ -1,6 +1,7 @@
 /*
- * Threads on several CPUs: each counts the primes of parts of a range, which they fetch from a
- * common list, and the sum of all is the same however they were shared out.
+ * Threads on several CPUs. A range of numbers is cut into parts; each thread fetches the next part,
+ * and adds the squares of its primes to a common checksum, which is the same however the parts were
+ * distributed.
  *     ./run.sh boot --run app:threads --smp 4          on a host: cc -pthread app/threads.c
  */
 #define _GNU_SOURCE
@@ -12,10 +13,10 @@
 
 #define THREADS 8
 #define PARTS   256
-#define PART    400 /* numbers */
+#define PART    400 /* numbers in a part */
 
 #ifdef __paravane__
-int sched_getcpu(void); /* newlib's sched.h leaves it out */
+int sched_getcpu(void); /* newlib's sched.h does not declare it */
 #endif
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -23,7 +24,7 @@ static pthread_cond_t all_here = PTHREAD_COND_INITIALIZER;
 static int here, next_part;
 static unsigned long long checksum;
 static int parts_on_cpu[64];
-static __thread int my_parts; /* each thread's own */
+static __thread int my_parts;
 
 static int is_prime(int n)
 {
@@ -33,8 +34,8 @@ static int is_prime(int n)
     return n > 1;
 }
 
-/* Waits until all threads have come, so that they set off together. */
-static void meet(void)
+/* Wait until all threads have arrived, so that they start together. */
+static void wait_for_all(void)
 {
     pthread_mutex_lock(&lock);
     here++;
@@ -58,7 +59,7 @@ static void *work(void *argument)
 {
     int part;
 
-    meet();
+    wait_for_all();
     while ((part = fetch_part()) >= 0) {
         unsigned long long sum = 0;
 

@@ -1,22 +1,20 @@
 /*
- * kernel/cmdline.c: the command line, parsed by one table.
- *
- * The table drives both the parser and the text that lists the known words, so the two cannot part.
- * The line comes from outside: it may hold any bytes, and the error text must still be one line.
+ * The parser of the command line (kernel/cmdline.h). One table of words drives both the parser and
+ * the text that lists the known words, so they cannot disagree. The line is untrusted: it may
+ * contain any bytes, and the error text must still be one printable line.
  */
 #include "kernel/cmdline.h"
 
 #include "lib/format.h"
 #include "lib/string.h"
 
-/* What is kept of a word of the line: more than any known KEY=VALUE has. */
+/* Bytes kept of a word, its 0 included: more than any known KEY=VALUE needs. */
 #define WORD_MAX 80
 
-/* How much of a word an error quotes: all known words still fit after it. */
+/* Bytes of a word that an error quotes: the list of known words must still fit after it. */
 #define QUOTE_MAX 48
 
-/* KEY= is followed by a value: a string of struct cmdline, or log's level. A bare KEY sets a bool.
- */
+/* "KEY=" takes a value, a string (or for log, a level); a bare "KEY" sets a bool. */
 struct word {
     char key[10];
     u16 offset; /* in struct cmdline */
@@ -46,8 +44,8 @@ const char log_levels[][6] = {
 
 static const char mistyped[] = "mistyped word";
 
-/* Which of words[] it is, and in *value what follows the key. */
-static size_t find(const char *word, const char **value)
+/* Return the index in words[], or ARRAY_SIZE(words), and store what follows the key in *value. */
+static size_t find_word(const char *word, const char **value)
 {
     size_t i, len;
 
@@ -75,7 +73,7 @@ static char lower(char c)
     return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
 }
 
-/* How many characters word (len of them) and key have in common from the start, in either case. */
+/* Return the length of the longest common prefix, ignoring the case of word. */
 static size_t common_prefix(const char *word, size_t len, const char *key, size_t key_len)
 {
     size_t n = 0;
@@ -85,7 +83,7 @@ static size_t common_prefix(const char *word, size_t len, const char *key, size_
     return n;
 }
 
-/* Do a and b end alike, from position i of a and j of b on? */
+/* Return whether a from position i and b from position j are equal, ignoring the case of a. */
 static bool same_rest(const char *a, size_t a_len, size_t i, const char *b, size_t b_len, size_t j)
 {
     return i <= a_len && j <= b_len && a_len - i == b_len - j &&
@@ -93,8 +91,9 @@ static bool same_rest(const char *a, size_t a_len, size_t i, const char *b, size
 }
 
 /*
- * Is word (len characters, without "=" and value) key with one character changed, missing or too
- * many, or two neighbours exchanged? A key of two characters is close to too many words.
+ * Return whether word (len characters, without "=" and value) is key with one typing mistake: a
+ * character changed, missing or added, or two neighbours exchanged. Keys of two characters must
+ * match exactly, because too many words are close to them.
  */
 static bool is_close(const char *word, size_t len, const char *key, size_t key_len)
 {
@@ -110,8 +109,8 @@ static bool is_close(const char *word, size_t len, const char *key, size_t key_l
                            (exchanged && same_rest(word, len, i + 2, key, key_len, i + 2)));
 }
 
-/* Which of words[] was meant by a word that is not one of them, ARRAY_SIZE(words) if none was. */
-static size_t find_close(const char *word)
+/* Return the index of the word of which this one is a mistyping, or ARRAY_SIZE(words). */
+static size_t find_close_word(const char *word)
 {
     const char *equals = strchr(word, '=');
     const size_t len = equals ? (size_t)(equals - word) : strlen(word);
@@ -127,8 +126,7 @@ static size_t find_close(const char *word)
     return i;
 }
 
-/* Copy word to to (cap bytes), with "?" for what is not printable ASCII. Returns whether it fits.
- */
+/* Copy word to to (cap bytes), with "?" for other than printable ASCII. Return whether it fits. */
 static bool copy_printable(char *to, const char *word, size_t cap)
 {
     const bool whole = str_copy(to, word, cap);
@@ -139,7 +137,7 @@ static bool copy_printable(char *to, const char *word, size_t cap)
     return whole;
 }
 
-/* List a word that is passed over. When the list is full, the word is counted only. */
+/* Count a word that is passed over, and list it if there is room. */
 static void add_foreign(struct cmdline *out, const char *word)
 {
     const size_t len = strlen(out->foreign);
@@ -152,18 +150,15 @@ static void add_foreign(struct cmdline *out, const char *word)
     copy_printable(out->foreign + len + (len > 0), word, sizeof(out->foreign) - len - 1);
 }
 
-/*
- * Take one word of the line; bit i of *seen says that words[i] has come before. Returns NULL, or
- * what is wrong with it.
- */
+/* Parse one word. Bit i of *seen: words[i] was in the line. Return NULL, or what is wrong. */
 static const char *parse_word(const char *word, struct cmdline *out, u32 *seen)
 {
     const char *value;
-    const size_t i = find(word, &value);
+    const size_t i = find_word(word, &value);
     char *field;
 
     if (i == ARRAY_SIZE(words)) {
-        if (find_close(word) < ARRAY_SIZE(words))
+        if (find_close_word(word) < ARRAY_SIZE(words))
             return mistyped;
         add_foreign(out, word);
         return NULL;
@@ -183,8 +178,8 @@ static const char *parse_word(const char *word, struct cmdline *out, u32 *seen)
     return str_copy(field, value, CMDLINE_VALUE_MAX) ? NULL : "the value is too long in";
 }
 
-/* Write what is wrong with word into error: one line. */
-static void explain(char *error, const char *what, const char *word)
+/* Write one line to error: what is wrong, the word, and for a mistyped one the known words. */
+static void format_error(char *error, const char *what, const char *word)
 {
     char quote[QUOTE_MAX + 1];
     const bool whole = copy_printable(quote, word, sizeof(quote));
@@ -193,7 +188,8 @@ static void explain(char *error, const char *what, const char *word)
     len = ksnprintf(error, CMDLINE_ERROR_MAX, "%s \"%s%s\"", what, quote, whole ? "" : "...");
     if (what != mistyped)
         return;
-    len += ksnprintf(error + len, CMDLINE_ERROR_MAX - len, " (%s?)", words[find_close(word)].key);
+    len +=
+        ksnprintf(error + len, CMDLINE_ERROR_MAX - len, " (%s?)", words[find_close_word(word)].key);
     for (size_t i = 0; i < ARRAY_SIZE(words) && len < CMDLINE_ERROR_MAX; i++)
         len += ksnprintf(error + len, CMDLINE_ERROR_MAX - len, i ? " %s" : "; known: %s",
                          words[i].key);
@@ -204,7 +200,7 @@ static bool is_blank(char c)
     return c && strchr(" \t\r\n", c);
 }
 
-/* Copy the next word at *line into word, cut to WORD_MAX - 1 bytes, and move *line to its end. */
+/* Copy the next word at *line to word, cut to WORD_MAX - 1 bytes. Move *line past it. */
 static bool next_word(const char **line, char *word)
 {
     const char *at = *line;
@@ -221,10 +217,11 @@ static bool next_word(const char **line, char *word)
 }
 
 /*
- * Copy the program's words, which begin at *line, after a "--". Moves *line to after the "--" that
- * closes them: the last one, since the program's own words may hold others. False: they do not fit.
+ * Copy the program's words, which start at *line, after the first "--". Move *line past the "--"
+ * that ends them: the last one, because the program's own words may include others. Return false if
+ * they do not fit.
  */
-static bool take_arguments(const char **line, struct cmdline *out)
+static bool copy_arguments(const char **line, struct cmdline *out)
 {
     const char *end = NULL, *rest = *line;
     char word[WORD_MAX];
@@ -260,9 +257,9 @@ bool cmdline_parse(const char *line, struct cmdline *out, char *error)
         if (strcmp(word, "--"))
             wrong = parse_word(word, out, &seen);
         else
-            wrong = take_arguments(&line, out) ? NULL : "too many words after";
+            wrong = copy_arguments(&line, out) ? NULL : "too many words after";
         if (wrong) {
-            explain(error, wrong, word);
+            format_error(error, wrong, word);
             return false;
         }
     }
