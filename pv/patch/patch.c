@@ -9,9 +9,9 @@
  *   normal op   a call or jump of 5 bytes to the thunk pv_NAME, which is one instruction:
  *                   pv_NAME:  jmp *pv_ops+8n(%rip)          the op's slot in the table
  *               The caller saves its registers as for any function.
- *   hot op      inline assembly of hot.h, whose caller saves nothing. It calls pv_hot_NAME, which
- *               saves the registers that a C function may change and then calls the op. The call
- * has prefixes that the CPU ignores, so that the site has room for code (lengths.h).
+ *   hot op      a call of pv_hot_NAME by inline assembly (hot.h), whose caller saves nothing:
+ *               pv_hot_NAME saves the registers that a C function may change, then calls the op.
+ *               Prefixes that the CPU ignores lengthen the call, to have room for code (lengths.h).
  *
  * Before patching every call goes through the table. pv_patch(true) rewrites each site by what is
  * in the op's slot. Some functions have a patch template (struct pv_template): a few instructions

@@ -81,8 +81,10 @@ long evtchn_unmask(u32 port);
  */
 void evtchn_deliver(struct trap_frame *frame, u32 port);
 
-/* smp.c: set this vCPU's event callback and bind its ports for IPIs and locks; after a restore too.
- * Return NULL, or what is wrong. */
+/*
+ * smp.c: set this vCPU's event callback and bind its ports for IPIs and locks; after a restore too.
+ * Return NULL, or what is wrong.
+ */
 const char *xen_smp_events_init(void);
 /* smp.c: this CPU is up and its ports are bound. */
 bool xen_cpu_accepts_events(u32 cpu);

@@ -41,7 +41,7 @@ static inline struct vcpu_info *xen_vcpu_info(void)
 #undef PV_OP
 #undef PV_CLASS_END
 
-/* Do nothing. For ops without arguments that have no effect on Xen. */
+/* Do nothing. For ops without arguments that have nothing to do under Xen. */
 void xen_nop(void);
 
 /* Where PV and PVH differ in what they share. Set by each backend's early_init. */
@@ -52,16 +52,22 @@ struct xen_variant {
      * it (a gfn): a machine frame on PV, the guest's own number on PVH.
      */
     u64 (*virt_to_gfn)(const void *va);
-    /* Map shared_info at xen_shared_info_page. Called at boot, when the kernel has made its own
-     * page tables, and after a restore. Return false if Xen refuses. */
+    /*
+     * Map shared_info at xen_shared_info_page. Called at boot, when the kernel has made its own
+     * page tables, and after a restore. Return false if Xen refuses.
+     */
     bool (*map_shared_info)(void);
-    /* Write what a toolstack needs in order to save this domain. Return what SCHEDOP_shutdown takes
-     * as its third argument: the frame of start_info on PV, 0 on PVH. */
+    /*
+     * Write what a toolstack needs in order to save this domain. Return what SCHEDOP_shutdown takes
+     * as its third argument: the frame of start_info on PV, 0 on PVH.
+     */
     u64 (*prepare_suspend)(void);
     /* Make Xen interrupt this vCPU so that xen_event_upcall runs. Return NULL, or what is wrong. */
     const char *(*set_event_callback)(void);
-    /* Return the argument of VCPUOP_initialise for a vCPU that is to start so. It stays valid until
-     * the next call. */
+    /*
+     * Return the argument of VCPUOP_initialise for a vCPU that is to start so. It stays valid until
+     * the next call.
+     */
     const void *(*initial_vcpu_context)(u32 cpu, const struct pv_cpu_start *start);
     /* Send an NMI to a vCPU that is up. Return 0 or an error. */
     int (*send_nmi)(u32 cpu);
@@ -74,10 +80,9 @@ extern const struct xen_variant *xen_variant;
  * false if Xen refuses.
  */
 bool xen_share_vcpu_info(u32 vcpu, struct pv_cpu_area *area);
-/*
- * Map the domain's shared page; map it and move vCPU 0's vcpu_info. Return NULL, or what is wrong.
- */
+/* setup.c: map shared_info at its address of the image. Return NULL, or what is wrong. */
 const char *xen_map_shared_info(void);
+/* setup.c: map shared_info, and move vCPU 0's vcpu_info into its area. NULL, or what is wrong. */
 const char *xen_share_pages(void);
 bool xen_is_dom0(void);
 /* End this domain. Returns if Xen refuses. */

@@ -57,6 +57,10 @@ static bool table_is_loaded(const u64 *table)
     return false;
 }
 
+/*
+ * Prepare a table for Xen unless a CPU has it loaded already. A GDT gets the fixed descriptors
+ * first.
+ */
 static int make_table_readonly(u32 which, u64 *table)
 {
     if (!table || table_is_loaded(table))

@@ -85,7 +85,10 @@ xen_pv_exception_isolated:
 
 xen_pv_entry_start:
 
-/* The failsafe callback's frame has four words more between r11 and rip: ds, es, fs and gs as they were. Drop them. */
+/*
+ * The failsafe callback's frame has four words more between r11 and rip: ds, es, fs and gs as they were. Drop them,
+ * which leaves a frame without an error code.
+ */
 	.globl	xen_pv_failsafe_stub
 xen_pv_failsafe_stub:
 	popq	%rcx

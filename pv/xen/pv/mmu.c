@@ -32,31 +32,30 @@
  *
  * The kernel and its processes both run at CPL 3. Xen sets PTE_USER in every entry, since otherwise
  * not even the kernel could use the page, and keeps user mode away from kernel pages by giving user
- * mode another root, without the kernel's half. So PTE_USER does not tell the two kinds apart; the
+ * mode another root, without the kernel's half. So PTE_USER does not distinguish the two kinds; the
  * kernel marks its user pages by a bit that hardware and Xen ignore (PTE_GUEST_USER).
  *
  * Why tables are read-only. A guest that could write any mfn into a table could map any memory of
  * the machine. Therefore Xen checks each change, and a guest's mapping of its own tables must not
  * be writable. Xen enforces this by a type for each frame (PGT_* in Xen's source): writable data, a
- * page table of level 1, 2, 3 or 4, or a page of descriptors. A type count is the number of uses
- * of this type: writable mappings of data, or references from tables one level up. The
- * type can change only while the count is 0. So before a frame becomes a table, the last writable
- * mapping of it has to go, which is the one in the direct map (announce_table, tables.c).
+ * page table of level 1, 2, 3 or 4, or a page of descriptors. A type count is the number of uses of
+ * this type: writable mappings of data, or references from tables one level up. The type can change
+ * only while the count is 0. So before a frame becomes a table, the last writable mapping of it has
+ * to go, which is the one in the direct map (announce_table, tables.c).
  *
  * When a frame becomes a table, Xen validates all of its 512 entries, and recursively the tables
- * below. The frame returns to no type when its last reference goes, and the next use validates it
- * again. Pinning adds one reference that stays: a pinned root remains validated while no CPU has it
- * in CR3. It also is the cheap way to build an address space: fill the tables by plain stores while
- * Xen does not know them as tables, then make them read-only and pin the root, and one hypercall
- * validates the whole tree.
+ * below. When the last reference goes the validation is lost, and the next use repeats it. Pinning
+ * adds one reference that stays: a pinned root remains validated while no CPU has it in CR3.
+ * Pinning also makes a new address space cheap: fill its tables by plain stores while they still
+ * are data, then make them read-only and pin the root, and one hypercall validates the whole tree.
  *
  * Later changes are requests of mmu_update: (machine address of the entry, new value). A hypercall
- * costs far more than a request, so requests are queued, and one mmu_update passes up to a page of
+ * costs far more than a request, so requests are queued, and one mmu_update passes up to 512 of
  * them. (Linux batches by the multicall hypercall, because it mixes different hypercalls in one
- * batch; here the queue holds only this kind, and mmu_update takes an array by itself.) Outside of
- * a lazy section every change is submitted at once. Between lazy_enter and lazy_leave it may stay
- * in the queue until lazy_leave, until the queue is full, or until an op has to see its effect. TLB
- * flushes queue in the same way, after the updates.
+ * batch. Here the queue holds requests of one kind, and mmu_update itself takes an array.) Outside
+ * of a lazy section every change is submitted at once. Between lazy_enter and lazy_leave it may
+ * stay in the queue until lazy_leave, until the queue is full, or until an op has to see its
+ * effect. TLB flushes are queued in the same way and follow the updates.
  *
  * References: xen/xen.h (mmu_update, mmuext_op), xen/arch/x86/mm.c in Xen's source. Next: tables.c
  * (whole tables and roots), then memory.c (giving frames back).
@@ -430,8 +429,10 @@ void xen_pv_context_switch_end(u32 depth)
     this_batch()->lazy_depth = depth;
 }
 
-/* user_access: the kernel runs at CPL 3, so that SMAP does not apply to it and it reaches user
- * pages. */
+/*
+ * user_access: the kernel runs at CPL 3, so that SMAP does not apply to it and it reaches user
+ * pages.
+ */
 const struct pv_mmu_ops xen_pv_mmu_ops = {
     .mmu_init = xen_pv_mmu_init,
     .early_map = xen_pv_early_map,

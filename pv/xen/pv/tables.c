@@ -9,8 +9,10 @@
 #include "pv/xen/pv/mmu.h"
 #include "pv/xen/xen.h"
 
-/* The page at which early_map maps a frame; its own frame is unused then. Written: early, on one
- * CPU. */
+/*
+ * The page at which early_map maps a frame; its own frame is unused then. Written: early, on one
+ * CPU.
+ */
 static u8 early_window[PAGE_SIZE] __aligned(PAGE_SIZE);
 
 /* What Xen's domain builder made. Written: early, on one CPU. */
@@ -20,8 +22,10 @@ static const struct boot_xen_pv *builder;
 pfn_t xen_pv_kernel_root;
 static bool installed;
 
-/* Each CPU's root; pfn 0 stands for the kernel's, with which a CPU starts. Per CPU: no other CPU
- * reads it. */
+/*
+ * Each CPU's root; pfn 0 stands for the kernel's, with which a CPU starts. Per CPU: no other CPU
+ * reads it.
+ */
 static pfn_t current_roots[PV_CPUS_MAX];
 
 void xen_pv_tables_init(const struct boot_xen_pv *pv)
@@ -95,9 +99,7 @@ static void make_readonly(pfn_t root, const void *va, u64 pages)
         leaf_slot(root, (u64)va + i * PAGE_SIZE)->raw &= ~PTE_WRITE;
 }
 
-/*
- * Make everything read-only that Xen accepts only so: old and new tables, this CPU's descriptors.
- */
+/* Make read-only what Xen accepts only so: old and new tables, and CPU 0's descriptor tables. */
 static void make_tables_readonly(const struct pv_kernel_tables *t)
 {
     make_readonly(t->root, pfn_to_va(t->first_table), t->nr_tables);
@@ -110,9 +112,7 @@ static void make_tables_readonly(const struct pv_kernel_tables *t)
     }
 }
 
-/*
- * Perform two mmuext_ops, each on one machine frame, in one hypercall. Return how many succeeded.
- */
+/* Perform two mmuext_ops on a machine frame each, in one hypercall. Return how many succeeded. */
 static unsigned int mmuext_pair(unsigned int cmd1, u64 mfn1, unsigned int cmd2, u64 mfn2)
 {
     struct mmuext_op ops[2] = {{.cmd = cmd1, .arg1.mfn = mfn1}, {.cmd = cmd2, .arg1.mfn = mfn2}};

@@ -14,8 +14,10 @@
 #undef PV_OP
 #undef PV_CLASS_END
 
-/* setup.c: read start_info by the direct map from here on; the builder's mapping ends with its
- * tables. */
+/*
+ * setup.c: read start_info by the direct map from here on; the builder's mapping ends with its
+ * tables.
+ */
 void xen_pv_move_start_info(void);
 
 /* mmu.c: perform one mmuext_op with the arguments that xen/xen.h has for cmd; 0 or -EINVAL. */
@@ -43,10 +45,9 @@ const void *xen_pv_initial_vcpu_context(u32 cpu, const struct pv_cpu_start *star
 struct trap_info;
 void xen_pv_fill_trap_table(struct trap_info *table);
 
-/*
- * cpu.c: call on each CPU before its other CPU ops; and when #NM was delivered, which cleared TS.
- */
+/* cpu.c: call this on each CPU before its other CPU ops. */
 void xen_pv_cpu_init(void);
+/* cpu.c: note that Xen has delivered #NM, and with that cleared CR0.TS. */
 void xen_pv_note_nm_taken(void);
 
 #endif
