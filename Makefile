@@ -37,7 +37,9 @@ IS_CLANG := $(shell $(CC) --version 2>/dev/null | grep -c clang)
 
 WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-Wold-style-definition -Wvla -Wundef -Wpointer-arith -Wwrite-strings -Wformat=2 \
-	-Wimplicit-fallthrough -Wcast-qual -Wframe-larger-than=1024
+	-Wimplicit-fallthrough -Wcast-qual -Wcast-function-type -Wframe-larger-than=1024
+# clang 16 and newer: also where the types differ only in ways that the calling convention ignores.
+WARNINGS += $(shell $(CC) -Werror -Wcast-function-type-strict -E -x c /dev/null >/dev/null 2>&1 && echo -Wcast-function-type-strict)
 # The kernel window is the top 2 GiB; interrupts may come at any instruction, so no red zone; the
 # FPU belongs to programs, so general registers only. -mfentry: kernel/stack_check.S.
 OPT ?= -O2
