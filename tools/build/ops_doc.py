@@ -45,16 +45,10 @@ here, **{planned}** are planned and not there yet, **{none}** have no place in t
 _NOW = """\
 ## The {count} ops of Paravane
 
-<<<<<<< HEAD
-A function is named as its backend's table names it; a backend without one of its own shares another's. A test
-is named under every op that it cites (`TEST` in `test/harness/test.h`). `check=context` checks the context of every call, and
-the status that an op returns against the list here; the head of `pv/ops.def` defines the words.
-=======
 The first sentence of each op's contract; the op's name leads to the rest. A function is named as its backend's table
 names it; a backend without one of its own shares another's. A test is named under every op that it cites (`TEST` in
 `test/harness/test.h`). `check=context` checks the context of every call, and the status that an op returns, against the list
 here; the head of `pv/ops.def` defines the words. The kernel or a program calls an op, unless "used by" names others.
->>>>>>> 23f09d8 (wip)
 """
 
 
