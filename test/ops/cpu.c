@@ -230,6 +230,17 @@ TEST(cpu, bad_debug_registers_are_refused, set_debugreg)
     }
 }
 
+TEST(cpu, missing_debug_registers_read_as_0, get_debugreg)
+{
+    INTERRUPTS_OFF
+    {
+        EXPECT_EQ(pv_get_debugreg(4), 0);
+        EXPECT_EQ(pv_get_debugreg(5), 0);
+        EXPECT_EQ(pv_get_debugreg(8), 0);
+        EXPECT_EQ(pv_get_debugreg(~0u), 0);
+    }
+}
+
 /* TF stops after each instruction: the three between the flags' changes, and the one that clears
  * them. */
 TEST(cpu, single_step_traps_each_instruction, trap_init)

@@ -107,14 +107,20 @@ void xen_pv_write_cr2(u64 value)
     xen_vcpu_info()->arch.cr2 = value;
 }
 
+static bool is_debugreg(u32 number)
+{
+    return number <= 3 || number == 6 || number == 7;
+}
+
+/* For another number Xen returns an error as the value, or the register that 4 or 5 aliases. */
 u64 xen_pv_get_debugreg(u32 number)
 {
-    return (u64)xen_get_debugreg(number);
+    return is_debugreg(number) ? (u64)xen_get_debugreg(number) : 0;
 }
 
 int xen_pv_set_debugreg(u32 number, u64 value)
 {
-    if (number > 7 || number == 4 || number == 5)
+    if (!is_debugreg(number))
         return -EINVAL;
     if (number >= 6 && value >> 32)
         return -EINVAL;
