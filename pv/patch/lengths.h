@@ -1,6 +1,6 @@
 /*
- * Lengths in bytes of everything that patching moves around, for C and assembly. tools/sites.py
- * gets its share by symbols of pv/patch/thunks.S.
+ * Lengths in bytes of everything that patching moves around, for C and assembly.
+ * tools/build/sites.py gets its share by symbols of pv/patch/thunks.S.
  */
 #ifndef PV_PATCH_LENGTHS_H
 #define PV_PATCH_LENGTHS_H
