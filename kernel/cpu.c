@@ -4,8 +4,6 @@
 #include "kernel/thread.h"
 #include "pv/x86.h"
 
-#define MXCSR_DEFAULT 0x1f80 /* all exceptions masked, round to nearest */
-
 extern const char boot_stack[];
 
 /* Per CPU: kernel/cpu.h names, for each field, the code that uses it. */

@@ -10,6 +10,10 @@
 #include "pv/pv.h"
 #include "pv/selectors.h"
 
+/* Control words of the FPU and of SSE after a reset: all exceptions masked, round to nearest. */
+#define FCW_DEFAULT   0x37f
+#define MXCSR_DEFAULT 0x1f80
+
 struct thread;
 struct call;
 struct trap_handler;

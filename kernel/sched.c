@@ -247,7 +247,7 @@ static void switch_threads(struct cpu *c, struct thread *prev, struct thread *ne
     next->switches++;
     WRITE_ONCE(c->thread, next);
     c->area.stack_limit = 0;
-    thread_switch(&prev->sp, next->sp, prev->fpu, next->fpu);
+    thread_switch(&prev->sp, next->sp, &prev->fpu, &next->fpu);
     sched_arrive();
     pv_context_switch_end(lazy);
 }

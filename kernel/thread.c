@@ -10,12 +10,6 @@
 #include "lib/string.h"
 #include "mm/space.h"
 
-/* Offsets and values of the FPU's state after fninit and reset (Intel SDM vol. 1, table 10-2). */
-#define FXSAVE_FCW    0
-#define FXSAVE_MXCSR  24
-#define INITIAL_FCW   0x37f
-#define INITIAL_MXCSR 0x1f80
-
 extern u8 thread_stacks[THREADS_MAX][THREAD_STACK_STRIDE]; /* switch.S */
 /* Guarded by: used, which thread_new sets by an atomic exchange; then see kernel/thread.h. */
 static struct thread threads[THREADS_MAX];
@@ -30,11 +24,11 @@ static void set_name(struct thread *t, const char *name)
     t->joiners.lock.name = "joiners";
 }
 
-/* The rest of the state is zero already. */
-static void init_fpu(u8 *fpu)
+/* The rest of the state that fninit and a reset leave is 0, as the whole thread is already. */
+static void init_fpu(struct fxsave_area *fpu)
 {
-    *(u16 *)(void *)(fpu + FXSAVE_FCW) = INITIAL_FCW;
-    *(u32 *)(void *)(fpu + FXSAVE_MXCSR) = INITIAL_MXCSR;
+    fpu->fcw = FCW_DEFAULT;
+    fpu->mxcsr = MXCSR_DEFAULT;
 }
 
 /*
@@ -66,7 +60,7 @@ struct thread *thread_new(const char *name, void (*first)(struct thread *t))
     memset(t, 0, sizeof(*t));
     t->space = &mm_kernel;
     set_name(t, name);
-    init_fpu(t->fpu);
+    init_fpu(&t->fpu);
     init_stack(t, thread_stacks[i] + PAGE_SIZE, first);
     return t;
 }

@@ -38,6 +38,16 @@ struct wait_queue {
     struct thread *first;
 };
 
+/* What fxsave stores (Intel SDM vol. 1, table 10-2). */
+struct fxsave_area {
+    u16 fcw, fsw;
+    u8 ftw, reserved;
+    u16 fop;
+    u64 fip, fdp;
+    u32 mxcsr, mxcsr_mask;
+    u8 registers[480];
+} __aligned(16);
+
 struct mm_space;
 struct user_state;
 
@@ -59,8 +69,8 @@ struct thread {
     void *arg;
     u8 *stack;
     struct wait_queue joiners;
-    u64 switches;              /* how often a CPU has switched to it */
-    u8 fpu[512] __aligned(16); /* x87, MMX and SSE registers, as fxsave stores them */
+    u64 switches;           /* how often a CPU has switched to it */
+    struct fxsave_area fpu; /* x87, MMX and SSE registers */
 };
 
 /* The thread that boots the kernel and then runs the payload. It is bound to CPU 0. */
@@ -155,7 +165,8 @@ struct switch_frame {
     u64 r15, r14, r13, r12, rbp, rbx;
     u64 rip;
 };
-void thread_switch(u64 *old_sp, u64 new_sp, u8 *old_fpu, const u8 *new_fpu);
+void thread_switch(u64 *old_sp, u64 new_sp, struct fxsave_area *old_fpu,
+                   const struct fxsave_area *new_fpu);
 void thread_first(void);
 #endif
 
