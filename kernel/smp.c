@@ -19,8 +19,8 @@
  *
  * Why this does not deadlock: smp_down waits asleep and without a lock, so its own CPU keeps
  * answering calls; smp_leave waits only for callers that are between counting themselves and adding
- * their call, which they do without waiting, and it runs calls in the meantime. Each wait has a
- * limit (struct time_limit), except for a CPU that has started to leave: it cannot be given up.
+ * their call, which they do without waiting, and it runs calls in the meantime. Every wait of
+ * smp_up and smp_down has a limit (struct time_limit), after which they return -ETIME.
  *
  * Stopping. A CPU that panics or ends the run stops the others by NMI, since they may have
  * interrupts disabled. Each stores the frame that the NMI interrupted, for its backtrace, and halts

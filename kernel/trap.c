@@ -1,14 +1,14 @@
 /*
  * How exceptions, NMIs and system calls reach the kernel, and what becomes of them.
  *
- * The way in. The CPU (or Xen, for a PV guest) enters a stub of pv/entry/, which pushes the vector;
- * the backend's entry.S completes a struct trap_frame and calls the backend's C code, which calls
- * one of the callbacks that trap_init handed over (pv/callbacks.h). From here on all backends are
- * alike: a frame, and for a page fault its address. The kernel returns from the callback, and
+ * The way in. The CPU (or Xen, for a PV guest) enters a stub of pv/entry/, which records the
+ * vector; the backend's entry.S completes a struct trap_frame and calls the backend's C code, which
+ * calls one of the callbacks that trap_init handed over (pv/callbacks.h). From here on all backends
+ * are alike: a frame, and for a page fault its address. The kernel returns from the callback, and
  * execution continues as the frame then says: to change the frame is to resume elsewhere.
  *
  * Exceptions. on_exception tries, in this order:
- *  1. mm_fault:        a page fault on a page that user mode has reserved. Map it, and retry.
+ *  1. mm_fault:        a page fault on a page that mm_reserve has promised. Map it, and retry.
  *  2. apply_fixup:     the exception table (pv/ex_table.h). It lists single instructions that may
  *                      fault, such as a copy from user memory, and where each continues then.
  *  3. debug_hook:      a test's single steps.
@@ -25,8 +25,8 @@
  *
  * NMIs arrive anywhere, inside a spinlock or another callback too. on_nmi therefore takes no lock
  * and prints nothing: it stops this CPU if a panicking CPU has asked for that (smp.c), lets a test
- * look, and otherwise counts; irq.c reports the count later. c->in_nmi marks the time, because code
- * that is shared with other contexts must not wait then.
+ * look, and otherwise counts; irq.c reports the count later. c->in_nmi shows check=context
+ * (test/ops/context.c) that ops are called from an NMI.
  *
  * System calls come from user mode only, so user_run's recovery point is always there: the kernel
  * has no system calls of its own, and its caller decides what one means.
