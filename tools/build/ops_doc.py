@@ -11,6 +11,7 @@ only as long as) pv/ops.def has no NAME, or by a reason.
 """
 
 import argparse
+import os
 import re
 import sys
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ PITFALLS = "docs/pitfalls.md"
 CALLS = 89
 PLANNED = "planned:"
 _BAR = "|"
+XEN_HEADERS = os.environ.get("XEN_HEADERS", "/usr/include/xen")  # as in the Makefile
 
 _HEAD = """\
 # The ops
@@ -193,7 +195,7 @@ def _write():
 
 def _check():
     table = optable.read(ROOT)
-    wrong = list(contract.faults(ROOT, table.ops))
+    wrong = list(contract.faults(ROOT, table.ops, Path(XEN_HEADERS)))
     if wrong:
         raise OpTableError("the contract:\n" + "\n".join(wrong))
     document = render(table, parse_mapping((ROOT / MAPPING).read_text()))

@@ -2,7 +2,7 @@
 
 An op's comment begins with what the op does; the rest is under LABELS. What can be compared is compared: Context with
 PV_CONTEXT, Takes with the parameters, Returns with the return type and the errors of PV_STATUS, "Used by" with the calls
-in the source tree.
+in the source tree, the names of Xen under See with its headers.
 """
 
 import re
@@ -34,6 +34,8 @@ _LABEL = re.compile(rf"({'|'.join(LABELS)}): +(\S.*)")
 _COMMENT = re.compile(r"/\*.*?\*/", re.S)
 _CALL = re.compile(r"\b(?:pv_|setup->)(\w+)\s*\(|\b(?:call|jmp)\s+pv_(\w+)")
 _DEFINITION = re.compile(r"^static inline .*$", re.M)  # pv/patch/hot.h: the calls themselves
+_XEN_HEADER = re.compile(r"\bxen/([\w/-]+\.h)\b")
+_XEN_NAME = re.compile(r"\b[A-Za-z]\w*_\w+")
 _PRODUCT = re.compile(r"\w \* \w")  # "u64 * ns": a pointer that was taken for a product
 
 
@@ -118,6 +120,20 @@ def _errors(text):
     return re.findall(r"-(E[A-Z]+|\d+)\b", text)
 
 
+def see_faults(see, xen):
+    """Each name of Xen in the text of See that is not in the header named with it; xen is the folder of xen.h."""
+    for part in see.split("; "):
+        headers = [] if part.startswith("Linux:") else _XEN_HEADER.findall(part)
+        missing = [header for header in headers if not (xen / header).is_file()]
+        if missing:
+            yield f"See: {xen} has no {missing[0]}"
+            continue
+        text = "".join((xen / header).read_text(errors="replace") for header in headers)
+        for name in _XEN_NAME.findall(_XEN_HEADER.sub("", part)) if headers else ():
+            if not re.search(rf"\b{name}\b", text):
+                yield f"See: {name} is not in xen/{', xen/'.join(headers)}"
+
+
 def line_faults(text):
     """(line number, what is wrong) of the lines of one file."""
     for number, line in enumerate(text.splitlines(), 1):
@@ -127,11 +143,11 @@ def line_faults(text):
             yield number, "a pointer's star belongs to its name"
 
 
-def faults(root, ops):
-    """One line for each thing that is wrong with the contract of the tree at root."""
+def faults(root, ops, xen):
+    """One line for each thing that is wrong with the contract of the tree at root; xen has Xen's public headers."""
     who = users(root, ops)
     for op in ops.values():
-        for fault in op_faults(op, who[op.name]):
+        for fault in (*op_faults(op, who[op.name]), *see_faults(op.labels.get("See", ""), xen)):
             yield f"{op.where}: {op.name}: {fault}"
     for path in (root / INDEX, *sorted((root / FOLDER).glob("*.def"))):
         for number, fault in line_faults(path.read_text()):

@@ -181,7 +181,9 @@ class ContractTest(unittest.TestCase):
     def faults(self, **changes):
         with tempfile.TemporaryDirectory() as scratch:
             root = write_tree(Path(scratch), **changes)
-            return list(contract.faults(root, optable.read_ops(root)))
+            (root / "xen").mkdir()
+            (root / "xen/sched.h").write_text("#define SCHEDOP_poll 3\n")
+            return list(contract.faults(root, optable.read_ops(root), root / "xen"))
 
     def finds(self, fault, **changes):
         found = self.faults(**changes)
@@ -209,6 +211,14 @@ class ContractTest(unittest.TestCase):
         self.finds("write_it: 'Used by', but the kernel calls it", kernel=KERNEL + "void g(void) { pv_write_it(); }\n")
         uncalled = KERNEL.replace("pv_read_it", "f")
         self.finds("read_it: 'Used by' should be 'suite'", kernel=uncalled, tests=TESTS + "u64 g = pv_read_it();\n")
+
+    def test_see_names_what_xen_has(self):
+        def see(text):
+            return LOCK_DEF.replace("PAUSE", f"PAUSE; {text}; Linux: pv_wait")
+
+        self.assertEqual(self.faults(lock=see("xen/sched.h, SCHEDOP_poll")), [])
+        self.finds("See: SCHEDOP_pol is not in xen/sched.h", lock=see("xen/sched.h, SCHEDOP_poll and SCHEDOP_pol"))
+        self.finds("See: .*/xen has no vcpu.h", lock=see("xen/vcpu.h, VCPUOP_up"))
 
     def test_lines(self):
         self.finds(r"lock.def:10: 101 columns", lock=LOCK_DEF + "/*" + " " * 97 + "*/\n")
