@@ -41,6 +41,18 @@ def out(port, value):
     return b"\xb0" + bytes([value]) + b"\x66\xba" + struct.pack("<H", port) + b"\xee"
 
 
+def ignore_nmis():
+    """Load an IDT whose NMI handler only returns. Firmware has a handler, too, until the image loads an IDT: without
+    one an NMI between the launcher's last instructions resets the machine."""
+    idt, handler, pointer = 0x8000, 0x8100, 0x8200
+    gate = store(idt + 16, 8 << 16 | handler) + store(idt + 20, 0x8E00)  # vector 2, the loader's code segment
+    iret, limit = 0xCF, 0x17
+    return (
+        gate + store(handler, iret) + store(pointer, idt << 16 | limit) + store(pointer + 4, 0)
+        + b"\x0f\x01\x1d" + struct.pack("<I", pointer)
+    )  # fmt: skip
+
+
 def write_dr(number, value):
     """mov $value, %eax; mov %eax, %drN"""
     return b"\xb8" + struct.pack("<I", value) + b"\x0f\x23" + bytes([0xC0 + 8 * number])
