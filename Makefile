@@ -63,6 +63,10 @@ DIRS := boot kernel lib mm pv pv/entry pv/patch pv/native pv/xen pv/xen/pv pv/xe
 DIRS := $(filter-out $(WITHOUT) $(addsuffix /%,$(WITHOUT)),$(DIRS))
 # test/libc/ is part of the programs' world, because it needs newlib (tools/build/programs.mk).
 SRCS := $(sort $(filter-out $(if $(filter names,$(WITHOUT)),kernel/symtab.c),$(wildcard $(addsuffix /*.c,$(DIRS)) $(addsuffix /*.S,$(DIRS)))))
+# Compiled for what they say about structs, not linked (see pv/asm_offsets.h).
+OFFSETS := $(filter %/asm_offsets.c,$(SRCS))
+ASM_OFFSETS := $(BUILD)/include/asm-offsets.h
+SRCS := $(filter-out $(OFFSETS),$(SRCS))
 OBJS := $(patsubst %,$(BUILD)/obj/%.o,$(SRCS))
 IMAGE := $(BUILD)/$(if $(APP),$(basename $(notdir $(APP:/=))),paravane)
 
@@ -113,7 +117,16 @@ $(BUILD)/obj/outside/$(REPRO_PART).c.o: $(REPRO) $(FLAGS_FILE) | $(BUILD)/includ
 	$(call say,CC)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
-$(BUILD)/obj/%.S.o: %.S $(FLAGS_FILE) | $(BUILD)/include/xen
+$(OFFSETS:%.c=$(BUILD)/obj/%.s): $(BUILD)/obj/%.s: %.c $(FLAGS_FILE) | $(BUILD)/include/xen
+	@mkdir -p $(@D)
+	$(call say,CC)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -S -o $@ $<
+
+$(ASM_OFFSETS): $(OFFSETS:%.c=$(BUILD)/obj/%.s)
+	$(call say,GEN)
+	$(Q)sed -n 's/.*"->\([A-Z0-9_]* [0-9]*\)".*/#define \1/p' $^ > $@.tmp && test -s $@.tmp && mv $@.tmp $@
+
+$(BUILD)/obj/%.S.o: %.S $(FLAGS_FILE) $(ASM_OFFSETS) | $(BUILD)/include/xen
 	@mkdir -p $(@D)
 	$(call say,AS)
 	$(Q)$(CC) $(CPPFLAGS) $(CODEGEN) -D__ASSEMBLY__ -MMD -MP -c -o $@ $<
@@ -165,7 +178,7 @@ $(IMAGE).elf: $(IMAGE).debug.elf
 # Tests run in the order in which a file has them: clang keeps it, gcc wants to be told.
 $(BUILD)/obj/test/%.c.o: CFLAGS += $(if $(filter 0,$(IS_CLANG)),-fno-toplevel-reorder)
 
--include $(OBJS:.o=.d) $(WORLD_OBJS:.o=.d)
+-include $(OBJS:.o=.d) $(OFFSETS:%.c=$(BUILD)/obj/%.d) $(WORLD_OBJS:.o=.d)
 
 # The tree's files that match patterns: git knows; without git, whatever was not built.
 files = $(sort $(shell git ls-files -- $(1:%='%') 2>/dev/null | grep . || find . \( -path ./build -o -path './$(BUILD)' \) -prune \

@@ -17,7 +17,6 @@
 #define MB2_TAG_ALIGN    6
 
 #define EFLAGS_FIXED 2
-#define DR7_FIXED    0x400
 
 /* What compilers for x86-64 take for granted (System V ABI, micro-architecture level 1), of leaf 1. */
 #define CPUID1_CMOV (1 << 15)

@@ -6,7 +6,7 @@
  * A guard page alone is not enough: a Xen PV guest has no IST, so the page fault could not be delivered, and Xen
  * ends a domain silently when it cannot push an exception frame onto the guest's kernel stack.
  */
-#include "pv/cpu_area.h"
+#include <asm-offsets.h>
 #include "pv/entry/trap_frame.inc"
 
 #define OVERFLOW_STACK_SIZE 8192

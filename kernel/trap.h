@@ -5,22 +5,6 @@
 #include "lib/registers.h"
 #include "pv/trap_frame.h"
 
-/* Vectors (Intel SDM vol. 3, table 6-1). */
-enum {
-    VECTOR_DE = 0,
-    VECTOR_DB = 1,
-    VECTOR_NMI = 2,
-    VECTOR_BP = 3,
-    VECTOR_OF = 4,
-    VECTOR_UD = 6,
-    VECTOR_NM = 7,
-    VECTOR_DF = 8,
-    VECTOR_NP = 11,
-    VECTOR_SS = 12,
-    VECTOR_GP = 13,
-    VECTOR_PF = 14,
-};
-
 /*
  * A recovery point: what takes the thread's next trap instead of the kernel's panic. PV_TRY and
  * user_run make one each, on their own stack. The trap removes it, calls handle, and resumes the

@@ -10,28 +10,18 @@
 #ifndef PV_CPU_AREA_H
 #define PV_CPU_AREA_H
 
-#define CPU_AREA_SP0         0
-#define CPU_AREA_USER_SP     8
-#define CPU_AREA_SELF        16
-#define CPU_AREA_STACK_LIMIT 24
-#define CPU_AREA_NUMBER      32
-#define CPU_AREA_SPINLOCKS   36
-#define CPU_AREA_USER_IOPL   40
-#define CPU_AREA_NEED_SWITCH 48
-#define CPU_AREA_SHARED      64
-#define CPU_AREA_SHARED_SIZE 64
-#define CPU_AREA_SIZE        128
+#include "lib/types.h"
 
 /* As many CPUs as this kernel uses; a set of them is a u64. */
 #define PV_CPUS_MAX 64
 
-#ifndef __ASSEMBLY__
-#include "lib/types.h"
+#define CPU_AREA_SIZE        128
+#define CPU_AREA_SHARED_SIZE 64
 
 struct pv_cpu_area {
     u64 sp0;         /* backend: the stack for entries from user mode */
     u64 user_sp;     /* backend: where a system call's entry puts the user's */
-    void *self;      /* the address of this struct, which %gs: cannot tell */
+    void *self;      /* the address of this struct: an access by %gs does not return it */
     u64 stack_limit; /* kernel/thread.h */
     u32 number;      /* which CPU this is; 0 is the one that booted */
     u32 spinlocks;   /* held here: while there are any the thread is neither preempted nor moved */
@@ -41,25 +31,16 @@ struct pv_cpu_area {
     u8 shared[CPU_AREA_SHARED_SIZE] __aligned(CPU_AREA_SHARED_SIZE);
 } __aligned(CPU_AREA_SIZE);
 
-_Static_assert(offsetof(struct pv_cpu_area, self) == CPU_AREA_SELF, "assembly knows the layout");
-_Static_assert(offsetof(struct pv_cpu_area, stack_limit) == CPU_AREA_STACK_LIMIT,
-               "assembly knows the layout");
-_Static_assert(offsetof(struct pv_cpu_area, number) == CPU_AREA_NUMBER,
-               "assembly knows the layout");
-_Static_assert(offsetof(struct pv_cpu_area, spinlocks) == CPU_AREA_SPINLOCKS &&
-                   offsetof(struct pv_cpu_area, need_switch) == CPU_AREA_NEED_SWITCH,
-               "assembly knows the layout");
-_Static_assert(offsetof(struct pv_cpu_area, user_iopl) == CPU_AREA_USER_IOPL,
-               "assembly knows the layout");
-_Static_assert(offsetof(struct pv_cpu_area, shared) == CPU_AREA_SHARED,
-               "assembly knows the layout");
-_Static_assert(sizeof(struct pv_cpu_area) == CPU_AREA_SIZE, "assembly knows the layout");
+_Static_assert(sizeof(struct pv_cpu_area) == CPU_AREA_SIZE, "the area is one of its alignments");
+
+/* The offset of a field from %gs, as an operand "i" of inline assembly. */
+#define CPU_AREA(field) offsetof(struct pv_cpu_area, field)
 
 static inline struct pv_cpu_area *pv_this_area(void)
 {
     struct pv_cpu_area *self;
 
-    __asm__ volatile("movq %%gs:%c1, %0" : "=r"(self) : "i"(CPU_AREA_SELF));
+    __asm__ volatile("movq %%gs:%c1, %0" : "=r"(self) : "i"(CPU_AREA(self)));
     return self;
 }
 
@@ -68,7 +49,7 @@ static inline u32 pv_this_cpu(void)
 {
     u32 number;
 
-    __asm__ volatile("movl %%gs:%c1, %0" : "=r"(number) : "i"(CPU_AREA_NUMBER));
+    __asm__ volatile("movl %%gs:%c1, %0" : "=r"(number) : "i"(CPU_AREA(number)));
     return number;
 }
 
@@ -80,11 +61,10 @@ static inline bool pv_count_spinlock(s32 change)
 
     __asm__ volatile("addl %1, %%gs:%c2"
                      : "=@ccz"(none)
-                     : "r"(change), "i"(CPU_AREA_SPINLOCKS)
+                     : "r"(change), "i"(CPU_AREA(spinlocks))
                      : "memory");
-    __asm__ volatile("movl %%gs:%c1, %0" : "=r"(due) : "i"(CPU_AREA_NEED_SWITCH));
+    __asm__ volatile("movl %%gs:%c1, %0" : "=r"(due) : "i"(CPU_AREA(need_switch)));
     return none && due;
 }
-#endif
 
 #endif

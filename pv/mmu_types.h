@@ -132,8 +132,9 @@ static inline void *fixmap_va(enum pv_fixmap index)
 }
 
 /*
- * Pages of the image that the tables which mm/ builds leave unmapped, each at the lowest address of
- * a stack: count of them, stride bytes apart. Assembly puts these in the section .guards.
+ * Guard pages of stacks in the image: mm/ leaves them unmapped, so that an overflow of the stack
+ * above is a page fault. There are count pages, stride bytes apart. Each such struct is in the
+ * section .guards.
  */
 struct pv_guards {
     u64 first;

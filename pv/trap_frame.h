@@ -1,20 +1,35 @@
 /*
- * The one frame of registers that an exception or an interrupt leaves, on every backend. The stubs
- * (pv/native/entry.S, pv/xen/pv/entry.S) build it; kernel/ reads it. The part from vector upwards
- * is what the CPU pushes in 64-bit mode (Intel SDM vol. 3, section 6.14), below it what the stubs
- * push.
+ * The trap frame: the registers of the code that an exception, an interrupt or a system call has
+ * interrupted. It is the same on every backend, and kernel/ reads and changes it. From the highest
+ * address down:
+ *
+ *     ss, rsp, rflags, cs, rip    the CPU (Intel SDM vol. 3, section 6.14), or Xen, pushes these
+ *     error                       the CPU, or the stub where the CPU pushes none
+ *     vector                      the stub (pv/entry/vector_stubs.S)
+ *     rdi ... r15                 the backend's entry code, by save_regs (pv/entry/trap_frame.inc)
  */
 #ifndef PV_TRAP_FRAME_H
 #define PV_TRAP_FRAME_H
 
-#define TRAP_FRAME_R11    (6 * 8)
-#define TRAP_FRAME_RCX    (11 * 8)
-#define TRAP_FRAME_RIP    (17 * 8)
-#define TRAP_FRAME_CS     (18 * 8)
-#define TRAP_FRAME_RFLAGS (19 * 8)
-#define TRAP_FRAME_RSP    (20 * 8)
-#define TRAP_FRAME_SS     (21 * 8)
-#define TRAP_FRAME_SIZE   (22 * 8)
+/* Vectors of exceptions (Intel SDM vol. 3, table 6-1). */
+#define VECTOR_DE  0
+#define VECTOR_DB  1
+#define VECTOR_NMI 2
+#define VECTOR_BP  3
+#define VECTOR_OF  4
+#define VECTOR_UD  6
+#define VECTOR_NM  7
+#define VECTOR_DF  8
+#define VECTOR_TS  10
+#define VECTOR_NP  11
+#define VECTOR_SS  12
+#define VECTOR_GP  13
+#define VECTOR_PF  14
+#define VECTOR_AC  17
+#define VECTOR_MC  18
+#define VECTOR_CP  21
+#define VECTOR_VC  29
+#define VECTOR_SX  30
 
 /* What vector holds if no vector brought the frame. */
 #define VECTOR_SYSCALL   0x100 /* syscall from 64-bit mode */
@@ -23,9 +38,9 @@
 #define VECTOR_FAILSAFE  0x103 /* Xen PV: a segment could not be reloaded */
 #define VECTOR_EVENT     0x104 /* Xen PV: the event callback */
 
-/* pv/entry/vector_stubs.S: one for each of the above. */
+/* pv/entry/vector_stubs.S: one stub for each vector, and for each of the above. */
 #define VECTOR_STUBS     (VECTOR_EVENT + 1)
-#define VECTOR_STUB_SIZE 5
+#define VECTOR_STUB_SIZE 16
 
 #ifndef __ASSEMBLY__
 #include "lib/types.h"
@@ -38,30 +53,15 @@ struct trap_frame {
     u64 rip, cs, rflags, rsp, ss;
 };
 
-_Static_assert(offsetof(struct trap_frame, r11) == TRAP_FRAME_R11, "assembly knows the layout");
-_Static_assert(offsetof(struct trap_frame, rcx) == TRAP_FRAME_RCX, "assembly knows the layout");
-_Static_assert(offsetof(struct trap_frame, rip) == TRAP_FRAME_RIP, "assembly knows the layout");
-_Static_assert(offsetof(struct trap_frame, rflags) == TRAP_FRAME_RFLAGS,
-               "assembly knows the layout");
-_Static_assert(offsetof(struct trap_frame, rsp) == TRAP_FRAME_RSP, "assembly knows the layout");
-_Static_assert(sizeof(struct trap_frame) == TRAP_FRAME_SIZE, "assembly knows the layout");
-
-/* Does the frame tell of user mode? On every backend: the kernel's frames show CPL 0, also on Xen
- * PV. */
+/* Return true if the frame is user mode's. A frame of the kernel's shows CPL 0, also on Xen PV. */
 static inline bool from_user(const struct trap_frame *frame)
 {
     return frame->cs & 3;
 }
 
-/* The stubs by vector, and where they lead: the backend's entry code (trap_init). */
+/* The stubs by vector, and the backend's entry code, to which they jump (set by trap_init). */
 extern const u8 pv_vector_stubs[VECTOR_STUBS][VECTOR_STUB_SIZE];
 extern const void *pv_vector_entry, *pv_vector_entry_isolated;
-
-/* First of all in what entry code calls: vector is still the address behind the stub. */
-static inline void trap_frame_number(struct trap_frame *frame)
-{
-    frame->vector = ((u32)frame->vector - (u32)(u64)pv_vector_stubs) / VECTOR_STUB_SIZE - 1;
-}
 #endif
 
 #endif

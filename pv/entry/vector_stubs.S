@@ -1,25 +1,49 @@
 /*
- * Where vectors arrive: a stub for each, which is a call, so that the address it pushes tells the vector
- * (trap_frame_number). The calls lead on to the backend's entry code (entry.S), by a way of their own for the
- * vectors that may come where the other code is in the midst of its work: on bare metal they have stacks of their
- * own.
+ * The stubs: the first instructions of every exception and interrupt. Gates of the IDT lead here
+ * (pv/native/trap.c), and Xen's trap table and callbacks by a hop (pv/xen/pv/entry.S). The CPU gives a handler no
+ * vector, so each vector has a stub of its own, which completes the upper part of a struct trap_frame: it pushes
+ * 0 for the error code where the CPU pushes none, pushes the vector, and jumps to the backend's entry code.
+ *
+ * The CPU pushes an error code for some exceptions, but not if int n or an interrupt has the same vector. Both
+ * happen: write_idt_entry opens a vector to int, and a device may send any vector from 16 on. So these stubs test
+ * whether there is one. The CPU aligns the stack to 16 bytes before it pushes five words, or six with an error
+ * code (Intel SDM vol. 3, section 6.14.2): %rsp is a multiple of 16 if and only if there are six. Xen does the same.
+ *
+ * #DB, NMI, #DF and #MC have entry code of their own, because they can come in the middle of the other: on
+ * bare metal they have stacks of their own, too.
  */
 #include "pv/trap_frame.h"
 
-#define IS_ISOLATED(v) ((v) == 1 || (v) == 2 || (v) == 8 || (v) == 18) /* #DB, NMI, #DF, #MC */
+#define HAS_ERROR_CODE(v) ((v) == VECTOR_DF || ((v) >= VECTOR_TS && (v) <= VECTOR_PF) || (v) == VECTOR_AC || \
+	(v) == VECTOR_CP || (v) == VECTOR_VC || (v) == VECTOR_SX)
+#define IS_ISOLATED(v) ((v) == VECTOR_DB || (v) == VECTOR_NMI || (v) == VECTOR_DF || (v) == VECTOR_MC)
+
+	.macro	vector_stub vector
+	.if	HAS_ERROR_CODE(\vector)
+	testb	$8, %spl
+	jz	1f				/* the CPU has pushed an error code */
+	.endif
+	pushq	$0
+1:	pushq	$\vector
+	.if	IS_ISOLATED(\vector)
+	jmp	isolated
+	.else
+	jmp	common
+	.endif
+	.org	pv_vector_stubs + (\vector + 1) * VECTOR_STUB_SIZE, 0xcc
+	.endm
 
 	.text
+	.balign	16
 	.globl	pv_vector_stubs
 pv_vector_stubs:
-	.set	vector, 0
+	.altmacro				/* %number is the number's value */
+	.set	number, 0
 	.rept	VECTOR_STUBS
-	.if	IS_ISOLATED(vector)
-	call	isolated
-	.else
-	call	common
-	.endif
-	.set	vector, vector + 1
+	vector_stub %number
+	.set	number, number + 1
 	.endr
+	.noaltmacro
 common:
 	jmp	*pv_vector_entry(%rip)
 isolated:

@@ -179,7 +179,7 @@ u16 native_store_tr(void)
 void native_load_sp0(u64 sp)
 {
     mine()->tss.rsp[0] = sp;
-    __asm__ volatile("movq %0, %%gs:%c1" : : "r"(sp), "i"(CPU_AREA_SP0) : "memory");
+    __asm__ volatile("movq %0, %%gs:%c1" : : "r"(sp), "i"(CPU_AREA(sp0)) : "memory");
 }
 
 /*

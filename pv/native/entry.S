@@ -9,32 +9,19 @@
  * A gate clears TF, NT, RF and VM, and IF; DF and AC stay as user mode set them (Intel SDM vol. 3, section
  * 6.12.1.3). The kernel needs both clear: DF for C code, AC because SMAP does not hold while it is set.
  */
-#include "pv/cpu_area.h"
-#include "pv/native/exception_stack.h"
+#include <asm-offsets.h>
 #include "pv/selectors.h"
 #include "pv/entry/trap_frame.inc"
+#include "pv/x86.h"
 
-#define MSR_GS_BASE 0xc0000101
-#define MSR_KERNEL_GS_BASE 0xc0000102
-#define RFLAGS_IF (1 << 9)
-#define RFLAGS_VM (1 << 17)
-#define RFLAGS_TF (1 << 8)
-#define RFLAGS_RF (1 << 16)
-#define RFLAGS_IOPL (3 << 12)
-#define RFLAGS_FIXED 2
 #define IRET_CS 8			/* in what iretq loads: rip, cs, rflags, rsp, ss */
 
 /*
- * At a stub's call (pv/entry/vector_stubs.S): completes the frame, the call's return address being its vector. Whether the
- * CPU pushed an error code, the stack pointer tells, which it aligned to 16 bytes before (Intel SDM vol. 3,
- * section 6.14.2): an exception may have one, the same vector raised by int has none.
+ * After a stub (pv/entry/vector_stubs.S): complete the frame and leave its address in %rdi and %rbx. The zero flag is
+ * set if the kernel was interrupted.
  */
 	.macro	begin_frame
-	testb	$8, %spl
-	jnz	1f
-	pushq	(%rsp)
-	movq	$0, 8(%rsp)
-1:	save_regs
+	save_regs
 	cmpb	$0, native_have_smap(%rip)
 	je	1f
 	clac
@@ -224,8 +211,3 @@ native_safe_halt:
 native_hlt:
 	hlt
 	ret
-
-
-	.section .guards, "a"
-	.quad	native_boot_exception_stacks
-	.long	BOOT_STACK_STRIDE, EXCEPTION_STACKS

@@ -97,6 +97,12 @@ void native_smp_init(const struct apic_config *config);
 int native_send_vector(u32 cpu, u32 vector);
 void native_smp_init_memory(const struct boot_info *info);
 
+/* smp.c: what start.S loads on a CPU that starts. */
+extern struct native_start {
+    u64 cr3, cr4;
+    struct pv_cpu_start how;
+} native_start;
+
 /* start.S: the first instructions of another CPU, in 64-bit mode; and a new start on a new stack.
  */
 void native_ap_entry64(void);

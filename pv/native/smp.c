@@ -21,16 +21,7 @@
 /* start.S */
 extern const char native_trampoline[], native_trampoline_end[];
 
-/* What start.S reads. Guarded by: the contract of cpu_up, one call at a time. */
-struct native_start {
-    u64 cr3, cr4;
-    struct pv_cpu_start how;
-} native_start;
-_Static_assert(offsetof(struct native_start, cr3) == 0, "start.S knows the layout");
-_Static_assert(offsetof(struct native_start, cr4) == 8, "start.S knows the layout");
-_Static_assert(offsetof(struct native_start, how.area) == 16, "start.S knows the layout");
-_Static_assert(offsetof(struct native_start, how.stack_top) == 24, "start.S knows the layout");
-_Static_assert(offsetof(struct native_start, how.entry) == 32, "start.S knows the layout");
+struct native_start native_start; /* Guarded by: the contract of cpu_up, one call at a time */
 
 /* Written: by platform_init and smp_prepare, on one CPU. */
 static u32 apic_ids[APIC_CPUS_MAX + 1], nr_cpus;

@@ -4,6 +4,7 @@
  * the way that boot/entry32.S went: protected mode, the boot's page tables, long mode; then to the kernel's
  * own tables, its stack and its area.
  */
+#include <asm-offsets.h>
 #include "pv/native/long_mode.inc"
 
 	.section .rodata
@@ -33,13 +34,13 @@ start32:
 	movl	%eax, %es
 	movl	%eax, %ss
 	enter_long_mode
-	movq	native_start(%rip), %rax
+	movq	native_start + NATIVE_START_CR3(%rip), %rax
 	movq	%rax, %cr3
-	movq	native_start + 8(%rip), %rax
+	movq	native_start + NATIVE_START_CR4(%rip), %rax
 	movq	%rax, %cr4
-	movq	native_start + 16(%rip), %rdi
-	movq	native_start + 24(%rip), %rsp
-	movq	native_start + 32(%rip), %rsi
+	movq	native_start + NATIVE_START_AREA(%rip), %rdi
+	movq	native_start + NATIVE_START_STACK_TOP(%rip), %rsp
+	movq	native_start + NATIVE_START_ENTRY(%rip), %rsi
 
 /* In 64-bit mode with the kernel's tables; %rdi = area, %rsp = top of the stack, %rsi = entry. */
 	.globl	native_ap_entry64

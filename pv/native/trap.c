@@ -1,10 +1,9 @@
 /*
- * Native exceptions and interrupts: an IDT whose 256 gates lead to the stubs in entry.S (Intel SDM
+ * Native exceptions and interrupts: an IDT whose 256 gates lead to the stubs (Intel SDM
  * vol. 3, chapter 6), and stacks of their own for those that can come where no other stack is to be
  * trusted. Vectors below 32 are exceptions; others may have an owner; an interrupt at a vector
  * without one is ended and counted (unclaimed.c).
  */
-#include "pv/native/exception_stack.h"
 #include "pv/native/io.h"
 #include "pv/native/native.h"
 #include "pv/selectors.h"
@@ -16,13 +15,6 @@ enum {
 
     NR_EXCEPTIONS = 32,
     NR_VECTORS = 256,
-    VECTOR_DB = 1,
-    VECTOR_NMI = 2,
-    VECTOR_BP = 3,
-    VECTOR_OF = 4,
-    VECTOR_DF = 8,
-    VECTOR_PF = 14,
-    VECTOR_MC = 18,
 };
 
 struct gate {
@@ -37,12 +29,12 @@ struct gate {
 
 /* On top lies the kernel's %gs base, where entry.S looks for it. */
 struct exception_stack {
-    u8 space[EXCEPTION_STACK_SIZE - 16];
+    u8 space[PV_EXCEPTION_STACK_SIZE - 16];
     u64 kernel_gs_base;
     u64 unused;
 };
 
-/* The boot CPU's lie in the image, each above a page that is not mapped (entry.S). */
+/* CPU 0's are in the image. */
 struct boot_exception_stack {
     u8 guard[PAGE_SIZE];
     struct exception_stack stack;
@@ -50,10 +42,6 @@ struct boot_exception_stack {
 
 /* entry.S: where the stubs lead. */
 extern const u8 native_exception[], native_exception_own_stack[];
-
-_Static_assert(sizeof(struct boot_exception_stack) == BOOT_STACK_STRIDE, "entry.S knows the size");
-_Static_assert(PV_EXCEPTION_STACKS == EXCEPTION_STACKS, "pv.h promises as many as are wanted");
-_Static_assert(PV_EXCEPTION_STACK_SIZE == EXCEPTION_STACK_SIZE, "pv.h promises what is wanted");
 
 /* Called by entry.S. */
 void native_vector(struct trap_frame *frame);
@@ -64,9 +52,16 @@ void native_syscall(struct trap_frame *frame);
  * one with its DPL. Other CPUs share the table.
  */
 static struct gate idt[NR_VECTORS] __aligned(16);
-/* Per CPU: CPU 0's. */
-struct boot_exception_stack native_boot_exception_stacks[EXCEPTION_STACKS];
+/* Per CPU: CPU 0's. Below each stack is a page that mm/ leaves unmapped. */
+static struct boot_exception_stack boot_exception_stacks[PV_EXCEPTION_STACKS];
 static u64 early_gdt[GDT_MIN_COUNT] __aligned(PAGE_SIZE);
+
+/* Aligned to 8, as the others: the section has no gaps, and gcc would align this one to 16. */
+static const struct pv_guards guards __section(".guards") __used __aligned(8) = {
+    .first = (u64)boot_exception_stacks,
+    .stride = sizeof(boot_exception_stacks[0]),
+    .count = PV_EXCEPTION_STACKS,
+};
 
 /*
  * Who takes the interrupt at a vector, from vector 32 on. Atomic: each is stored before its vector
@@ -129,7 +124,6 @@ static bool is_open(u8 vector)
 /* An interrupt may have an exception's vector too, or one that is open to int: the APIC says so. */
 void native_vector(struct trap_frame *frame)
 {
-    trap_frame_number(frame);
     if (frame->vector == VECTOR_NMI)
         pv_callbacks->nmi(frame);
     else if (frame->vector == VECTOR_DB)
@@ -151,9 +145,9 @@ void native_syscall(struct trap_frame *frame)
 
 static void set_gate(u32 vector, u8 dpl)
 {
-    static const u8 own_stack[EXCEPTION_STACKS] = {VECTOR_DB, VECTOR_NMI, VECTOR_DF, VECTOR_MC};
+    static const u8 own_stack[PV_EXCEPTION_STACKS] = {VECTOR_DB, VECTOR_NMI, VECTOR_DF, VECTOR_MC};
     const u64 offset = (u64)pv_vector_stubs[vector];
-    u8 ist = EXCEPTION_STACKS; /* counted from 1 */
+    u8 ist = PV_EXCEPTION_STACKS; /* counted from 1 */
 
     while (ist && own_stack[ist - 1] != vector)
         ist--;
@@ -199,7 +193,7 @@ static void set_stack(u32 cpu, u32 i, struct exception_stack *stack)
 
 __noinline void native_set_exception_stacks(u32 cpu, const struct pv_cpu_start *start)
 {
-    for (u32 i = 0; i < EXCEPTION_STACKS; i++)
+    for (u32 i = 0; i < PV_EXCEPTION_STACKS; i++)
         set_stack(cpu, i, start->exception_stacks[i]);
 }
 
@@ -208,8 +202,8 @@ void native_trap_init(void)
 {
     pv_vector_entry = native_exception;
     pv_vector_entry_isolated = native_exception_own_stack;
-    for (u32 i = 0; i < EXCEPTION_STACKS; i++)
-        set_stack(0, i, &native_boot_exception_stacks[i].stack);
+    for (u32 i = 0; i < PV_EXCEPTION_STACKS; i++)
+        set_stack(0, i, &boot_exception_stacks[i].stack);
     native_load_gdt(early_gdt, GDT_MIN_COUNT);
     native_load_tr();
     native_write_kernel_gs_base((u64)pv_this_area());

@@ -3,7 +3,7 @@
  * of the calls is iret, which takes its frame from the stack as it is at the hypercall
  * (xen/arch-x86/xen-x86_64.h, struct iret_context). Does not return.
  */
-#include "pv/trap_frame.h"
+#include <asm-offsets.h>
 #define __HYPERVISOR_multicall 13
 
 	.text

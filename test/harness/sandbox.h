@@ -15,14 +15,14 @@
 
 union sandbox_regs {
     struct trap_frame frame;
-    u64 words[TRAP_FRAME_SIZE / 8]; /* the first 15 are the general registers */
+    u64 words[sizeof(struct trap_frame) / 8]; /* the first 15 are the general registers */
 };
 
 /* What goes to user mode and what came back. */
 struct sandbox {
     union {
         struct trap_frame frame;
-        u64 words[TRAP_FRAME_SIZE / 8];
+        u64 words[sizeof(struct trap_frame) / 8];
     };
     struct user_exit exit;
 };

@@ -73,7 +73,7 @@ static u32 spinlocks_held(void)
 {
     u32 held;
 
-    __asm__ volatile("movl %%gs:%c1, %0" : "=r"(held) : "i"(CPU_AREA_SPINLOCKS));
+    __asm__ volatile("movl %%gs:%c1, %0" : "=r"(held) : "i"(CPU_AREA(spinlocks)));
     return held;
 }
 

@@ -267,11 +267,11 @@ TEST(desc, kernel_gs_base_moves, write_kernel_gs_base, swapgs)
     EXPECT_EQ(pv_read_user_gs_base(), (u64)&copy);
     pv_swapgs();
     if (pv_store_tr()) /* where swapgs does something, the kernel has a task register */
-        __asm__ volatile("movq %%gs:%c1, %0" : "=r"(seen) : "i"(CPU_AREA_USER_SP));
+        __asm__ volatile("movq %%gs:%c1, %0" : "=r"(seen) : "i"(CPU_AREA(user_sp)));
     pv_swapgs();
     EXPECT(!pv_store_tr() || seen == 0x22222222);
     EXPECT_EQ(pv_write_kernel_gs_base((u64)&copy), 0);
-    __asm__ volatile("movq %%gs:%c1, %0" : "=r"(seen) : "i"(CPU_AREA_USER_SP));
+    __asm__ volatile("movq %%gs:%c1, %0" : "=r"(seen) : "i"(CPU_AREA(user_sp)));
     EXPECT_EQ(pv_write_kernel_gs_base((u64)copy.area.self), 0);
     EXPECT_EQ(seen, 0x22222222);
     EXPECT_EQ(pv_write_user_gs_base(0), 0);

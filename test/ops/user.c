@@ -250,7 +250,7 @@ TEST(user, kernel_gs_base_survives_every_way_back, write_kernel_gs_base, swapgs,
     for (u32 i = 0; i < 2 * ARRAY_SIZE(pieces); i++) {
         sandbox_prepare(pieces[i / 2]);
         sandbox_run(i % 2 ? USER_BY_SYSRET : USER_BY_IRET);
-        __asm__ volatile("movq %%gs:%c1, %0" : "=r"(seen) : "i"(CPU_AREA_SELF));
+        __asm__ volatile("movq %%gs:%c1, %0" : "=r"(seen) : "i"(CPU_AREA(self)));
         EXPECT_EQ(seen, area);
     }
     EXPECT_EQ(pv_write_user_gs_base(0), 0);

@@ -22,30 +22,10 @@
  * returns there.
  */
 #include "pv/entry/trap_frame.inc"
+#include "pv/xen/pv/stubs.h"
 #include <xen/xen.h>
 
 #define XENVER_version 0			/* xen/version.h has C in it */
-
-/*
- * Make a struct trap_frame. The call in the vector's stub (pv/entry/vector_stubs.S) has pushed the address after it,
- * which stands for the vector; it is at the top of the stack, then rcx and r11.
- *
- * Xen aligned the stack before it pushed 7 words, or 8 with an error code; with the stub's address these are 8 or 9. So
- * bit 3 of the stack pointer is set if there is an error code. Without one, store 0 where r11 was and move the stub's
- * address to where rcx was; with one, move the stub's address to where r11 was and drop the word of rcx.
- */
-	.macro	begin_frame
-	movq	8(%rsp), %rcx
-	movq	16(%rsp), %r11
-	testb	$8, %spl
-	jnz	1f
-	movq	$0, 16(%rsp)
-	popq	(%rsp)
-	jmp	2f
-1:	popq	8(%rsp)
-	addq	$8, %rsp
-2:	save_regs
-	.endm
 
 #define IRET_CS 16				/* from the flags word on, see below */
 #define IRET_SS 40
@@ -75,11 +55,27 @@
 	.globl	xen_pv_entry_start, xen_pv_entry_end, xen_pv_exception, xen_pv_exception_isolated
 
 /*
+ * Where Xen enters: a stub for each vector, and for each callback. Restore rcx and r11; the stack is then as the CPU
+ * would leave it, and the vector's own stub does the rest (pv/entry/vector_stubs.S).
+ */
+	.balign	XEN_PV_STUB_SIZE
+	.globl	xen_pv_vector_stubs
+xen_pv_vector_stubs:
+	.set	vector, 0
+	.rept	VECTOR_STUBS
+	popq	%rcx
+	popq	%r11
+	jmp	pv_vector_stubs + vector * VECTOR_STUB_SIZE
+	.set	vector, vector + 1
+	.org	xen_pv_vector_stubs + vector * XEN_PV_STUB_SIZE, 0xcc
+	.endr
+
+/*
  * #DB has code of its own. With shared code, a hardware breakpoint there would raise #DB again on the way to the
  * handler that could remove it, without end.
  */
 xen_pv_exception_isolated:
-	begin_frame
+	save_regs
 	call	xen_pv_vector
 	return_to_frame
 
@@ -94,12 +90,10 @@ xen_pv_failsafe_stub:
 	popq	%rcx
 	popq	%r11
 	addq	$32, %rsp
-	pushq	%r11
-	pushq	%rcx
 	jmp	pv_vector_stubs + VECTOR_FAILSAFE * VECTOR_STUB_SIZE
 
 xen_pv_exception:
-	begin_frame
+	save_regs
 	call	xen_pv_vector
 
 frame_return:

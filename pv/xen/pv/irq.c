@@ -46,16 +46,17 @@
  */
 #include "pv/xen/hypercall.h"
 #include "pv/xen/xen.h"
-#include "pv/xen/pv/vcpu_info.h"
+#include "pv/xen/pv/stubs.h"
 #include "pv/xen/pv/xen_pv.h"
 
 /* entry.S: enter Xen, which calls the event callback on the way back. Keeps every register. */
 void xen_pv_force_upcall(void);
 
-#define VCPU_FIELD(field) (CPU_AREA_SHARED + offsetof(struct vcpu_info, field))
-_Static_assert(VCPU_PENDING == VCPU_FIELD(evtchn_upcall_pending), "assembly knows the layout");
-_Static_assert(VCPU_MASK == VCPU_FIELD(evtchn_upcall_mask), "assembly knows the layout");
-_Static_assert(VCPU_CR2 == VCPU_FIELD(arch.cr2), "assembly knows the layout");
+/* Offsets from %gs, where the vCPU's shared struct is. */
+enum {
+    VCPU_PENDING = CPU_AREA(shared) + offsetof(struct vcpu_info, evtchn_upcall_pending),
+    VCPU_MASK = CPU_AREA(shared) + offsetof(struct vcpu_info, evtchn_upcall_mask),
+};
 
 u64 xen_pv_save_fl(void)
 {
@@ -110,6 +111,6 @@ const struct pv_flag_ops xen_pv_flag_ops = {
 const char *xen_pv_set_event_callback(void)
 {
     xen_pv_cpu_init();
-    xen_pv_register_callback(CALLBACKTYPE_event, pv_vector_stubs[VECTOR_EVENT]);
+    xen_pv_register_callback(CALLBACKTYPE_event, xen_pv_vector_stubs[VECTOR_EVENT]);
     return NULL;
 }

@@ -5,9 +5,8 @@
  *
  * vcpu_info is in the CPU's area, so that one instruction reaches it by %gs, on whichever CPU it is executed.
  */
-#include "pv/cpu_area.h"
+#include <asm-offsets.h>
 #include "pv/patch/templates.inc"
-#include "pv/xen/pv/vcpu_info.h"
 
 	.set	pending, VCPU_PENDING
 	.set	mask, VCPU_MASK
