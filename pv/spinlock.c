@@ -1,10 +1,41 @@
-/* See pv/spinlock.h. */
+/*
+ * Ticket spinlocks whose waiters sleep.
+ *
+ * A lock has two numbers, as a counter at a bakery has. spin_lock takes the next ticket (tail, and
+ * adds one) and waits until head shows it; spin_unlock adds one to head. So CPUs get the lock in
+ * the order in which they asked, and the waiters read one byte that changes once a turn.
+ *
+ * Order is what hurts in a virtual machine. If the hypervisor runs something else instead of the
+ * CPU that holds the lock, or instead of the one whose turn is next, every other waiter spins for
+ * nothing, possibly on the physical CPU that the holder needs. Hence the ops of class lock: a
+ * waiter that has spun SPINS times, or sees that the owner does not run (vcpu_is_preempted), sleeps
+ * in lock_wait, and the CPU that unlocks wakes the one whose turn it is by lock_kick. Natively
+ * lock_wait is one pause instruction, and a kick does nothing.
+ *
+ * A wake-up MUST NOT be lost: the waiter would sleep while it holds the turn, and all others wait
+ * for it. Two counters prevent it:
+ *
+ *     waiter (lock_sleep)                 unlocker (lock_release)
+ *     add 1 to sleepers                   add 1 to head
+ *     read head; sleep if not my turn     read sleepers; kick if not 0
+ *
+ * Both sides write first and then read what the other writes, by instructions in one total order.
+ * So the waiter sees the new head, or the unlocker sees the sleeper. A kick that arrives before the
+ * sleep ends it at once, and an unnecessary one is harmless: the waiter reads head again.
+ *
+ * The lock has one owner field for messages and for one more service: a deadlock does not hang. A
+ * waiter follows the chain "this lock's owner waits for that lock, whose owner ..." and panics with
+ * the names if it leads back to itself DEADLOCK_CERTAIN times in succession (in_ring).
+ *
+ * While a CPU holds a lock, its thread is neither preempted nor moved: pv_count_spinlock counts the
+ * held locks in the CPU's area.
+ */
 #include "pv/spinlock.h"
 #include "pv/callbacks.h"
 
 enum {
-    SPINS = 4096,        /* before a waiter sleeps, and between looks for a deadlock */
-    DEADLOCK_CERTAIN = 3 /* looks in a row that see the same ring */
+    SPINS = 4096,        /* before a waiter sleeps, and between two searches for a deadlock */
+    DEADLOCK_CERTAIN = 3 /* consecutive searches that find a ring */
 };
 
 /* Written: by the benchmark and tests, while one CPU is up. */
@@ -13,28 +44,29 @@ bool spinlock_pv_wait = true;
 struct spinlock_counts spinlock_counts;
 
 /*
- * What each CPU waits for: an interrupt's handler puts its own over it, and what was there back.
- * Per CPU: others read the words singly. in_ring believes only what it sees several times, and a
- * kick that is not wanted is harmless.
+ * The lock that each CPU waits for, and its ticket. An interrupt's handler that waits too saves the
+ * interrupted entry and restores it. Per CPU: others read the two fields one at a time, possibly of
+ * different waits. That is safe, because in_ring has to find a ring several times and an
+ * unnecessary kick is harmless.
  */
 static struct waiting {
     struct spinlock *lock;
     u8 ticket;
 } waiting[PV_CPUS_MAX];
 
-static void no_preemption(void)
+static void preempt_disable(void)
 {
     pv_count_spinlock(1);
 }
 
-/* A turn that was due meanwhile is made up for. */
-static void preemption(void)
+/* Let the kernel switch threads now if another thread's turn came while the lock was held. */
+static void preempt_enable(void)
 {
     if (pv_count_spinlock(-1) && pv_save_fl() & PV_FLAG_IF)
         pv_callbacks->reschedule();
 }
 
-/* Follows who waits for whom: does that lead back to this CPU? */
+/* Return true if the lock's owner, the owner of the lock that it waits for, ... is this CPU. */
 static bool in_ring(const struct spinlock *lock)
 {
     for (u32 steps = 0; lock && steps < PV_CPUS_MAX; steps++) {
@@ -47,7 +79,8 @@ static bool in_ring(const struct spinlock *lock)
     return false;
 }
 
-/* In a ring each owner waits; in the shortest one it is this CPU, for the same lock. */
+/* Each owner in a ring waits for a lock; in the shortest ring that is this CPU, for its own lock.
+ */
 static void __noreturn report_deadlock(const struct spinlock *lock)
 {
     const u32 owner = lock->owner - 1;
@@ -64,7 +97,8 @@ static bool has_turn(const struct spinlock *lock, u8 ticket)
     return __atomic_load_n(&lock->head, __ATOMIC_ACQUIRE) == ticket;
 }
 
-static bool spin(const struct spinlock *lock, u8 ticket)
+/* Spin until it is the ticket's turn; return false after SPINS, or if the owner does not run. */
+static bool lock_spin(const struct spinlock *lock, u8 ticket)
 {
     const u32 owner = READ_ONCE(lock->owner);
 
@@ -78,11 +112,8 @@ static bool spin(const struct spinlock *lock, u8 ticket)
     return false;
 }
 
-/*
- * sleepers is raised before the last look at head; the unlocker raises head before it looks at
- * sleepers: one of the two sees the other. A kick that comes before the wait ends it.
- */
-static void sleep(struct spinlock *lock, u8 ticket)
+/* Sleep until a kick, unless it is the ticket's turn. The head of this file explains the order. */
+static void lock_sleep(struct spinlock *lock, u8 ticket)
 {
     const u64 flags = pv_save_fl();
     u8 head;
@@ -98,7 +129,7 @@ static void sleep(struct spinlock *lock, u8 ticket)
     pv_restore_fl(flags);
 }
 
-static __noinline void wait_turn(struct spinlock *lock, u8 ticket)
+static __noinline void lock_wait_turn(struct spinlock *lock, u8 ticket)
 {
     struct waiting *mine = &waiting[pv_this_cpu()];
     const struct waiting interrupted = *mine;
@@ -107,12 +138,12 @@ static __noinline void wait_turn(struct spinlock *lock, u8 ticket)
     mine->ticket = ticket;
     barrier();
     WRITE_ONCE(mine->lock, lock);
-    while (!spin(lock, ticket)) {
+    while (!lock_spin(lock, ticket)) {
         seen = in_ring(lock) ? seen + 1 : 0;
         if (seen == DEADLOCK_CERTAIN)
             report_deadlock(lock);
-        if (spinlock_pv_wait && !seen) /* nobody would kick a CPU in a ring */
-            sleep(lock, ticket);
+        if (spinlock_pv_wait && !seen) /* in a ring no CPU would send the kick */
+            lock_sleep(lock, ticket);
     }
     WRITE_ONCE(mine->lock, NULL);
     barrier();
@@ -125,10 +156,10 @@ void spin_lock(struct spinlock *lock)
 {
     u8 ticket;
 
-    no_preemption();
+    preempt_disable();
     ticket = __atomic_fetch_add(&lock->tail, 1, __ATOMIC_SEQ_CST);
     if (!has_turn(lock, ticket))
-        wait_turn(lock, ticket);
+        lock_wait_turn(lock, ticket);
     WRITE_ONCE(lock->owner, pv_this_cpu() + 1);
 }
 
@@ -143,7 +174,7 @@ bool spin_trylock(struct spinlock *lock)
     u16 free, taken;
     u8 head;
 
-    no_preemption();
+    preempt_disable();
     head = READ_ONCE(lock->head);
     free = tickets(head, head);
     taken = tickets(head, (u8)(head + 1));
@@ -152,11 +183,12 @@ bool spin_trylock(struct spinlock *lock)
         WRITE_ONCE(lock->owner, pv_this_cpu() + 1);
         return true;
     }
-    preemption();
+    preempt_enable();
     return false;
 }
 
-static void kick_next(const struct spinlock *lock, u8 ticket)
+/* Wake the CPUs that wait for the lock with this ticket. */
+static void kick_waiters(const struct spinlock *lock, u8 ticket)
 {
     for (u32 cpu = 0; cpu < PV_CPUS_MAX; cpu++)
         if (READ_ONCE(waiting[cpu].lock) == lock && READ_ONCE(waiting[cpu].ticket) == ticket) {
@@ -165,7 +197,7 @@ static void kick_next(const struct spinlock *lock, u8 ticket)
         }
 }
 
-static void unlock(struct spinlock *lock)
+static void lock_release(struct spinlock *lock)
 {
     u8 next;
 
@@ -175,13 +207,13 @@ static void unlock(struct spinlock *lock)
     WRITE_ONCE(lock->owner, 0);
     next = (u8)(__atomic_fetch_add(&lock->head, 1, __ATOMIC_SEQ_CST) + 1);
     if (__atomic_load_n(&lock->sleepers, __ATOMIC_SEQ_CST))
-        kick_next(lock, next);
+        kick_waiters(lock, next);
 }
 
 void spin_unlock(struct spinlock *lock)
 {
-    unlock(lock);
-    preemption();
+    lock_release(lock);
+    preempt_enable();
 }
 
 u64 spin_lock_irqsave(struct spinlock *lock)
@@ -195,7 +227,7 @@ u64 spin_lock_irqsave(struct spinlock *lock)
 
 void spin_unlock_irqrestore(struct spinlock *lock, u64 flags)
 {
-    unlock(lock);
+    lock_release(lock);
     pv_restore_fl(flags);
-    preemption();
+    preempt_enable();
 }

@@ -1,10 +1,12 @@
 /*
- * Spinlocks: who comes first gets it first. Whoever waits for long gives its time to the platform
- * (op lock_wait), since the holder's vCPU may be the one that wants it, and is kicked by the CPU
- * that unlocks. While a CPU holds a lock its thread is neither preempted nor moved, and it MUST NOT
- * block or wait for another CPU by other means (smp_call, flush_tlb_others).
+ * Spinlocks. CPUs get a lock in the order in which they ask for it. A CPU that waits for long gives
+ * its time to the hypervisor (op lock_wait), because the holder's vCPU may need it. spinlock.c
+ * explains how.
  *
- * A lock that an interrupt's handler takes too is taken by the irqsave form everywhere else.
+ * While a CPU holds a lock its thread is neither preempted nor moved, and it MUST NOT block or wait
+ * for another CPU by other means (smp_call, flush_tlb_others).
+ *
+ * A lock that a handler of interrupts takes, too, is taken by spin_lock_irqsave everywhere else.
  */
 #ifndef PV_SPINLOCK_H
 #define PV_SPINLOCK_H
@@ -21,7 +23,7 @@ struct spinlock {
     };
     u8 sleepers; /* how many CPUs wait in lock_wait */
     u8 reserved;
-    u32 owner; /* the CPU that holds it, plus one; 0: none */
+    u32 owner; /* the number of the CPU that holds it, plus one; 0 if the lock is free */
     const char *name;
 };
 
@@ -30,13 +32,13 @@ struct spinlock {
         .name = (text) \
     }
 
-/* A deadlock, of a CPU with itself or in a ring of CPUs, ends in a panic that names each lock and
- * owner. */
+/* A deadlock, of a CPU with itself or of a ring of CPUs, panics with the locks' and owners' names.
+ */
 void spin_lock(struct spinlock *lock);
 bool spin_trylock(struct spinlock *lock);
 void spin_unlock(struct spinlock *lock);
 
-/* With interrupts disabled until the unlock; returns the flag as it was. */
+/* Disable interrupts, take the lock, and return the interrupt flag for spin_unlock_irqrestore. */
 u64 spin_lock_irqsave(struct spinlock *lock);
 void spin_unlock_irqrestore(struct spinlock *lock, u64 flags);
 
@@ -45,10 +47,10 @@ static inline bool spin_is_mine(const struct spinlock *lock)
     return READ_ONCE(lock->owner) == pv_this_cpu() + 1;
 }
 
-/* For measurements: false makes a long wait a busy one. */
+/* For measurements: if false, waiters spin and never sleep. */
 extern bool spinlock_pv_wait;
 
-/* How often a waiter was put to sleep, and kicked awake, on all CPUs. */
+/* How often waiters have slept, and were kicked, on all CPUs. */
 struct spinlock_counts {
     u64 waits, kicks;
 };

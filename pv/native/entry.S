@@ -1,20 +1,43 @@
 /*
- * Native entry and exit: exceptions and interrupts, system calls, and the ways to user mode.
+ * Native entry and exit: how the CPU comes into the kernel, and how it leaves.
  *
- * The CPU has pushed ss, rsp, rflags, cs, rip and for some vectors an error code (Intel SDM vol. 3, section
- * 6.14). While the kernel runs, %gs has the kernel's base: whoever comes from user mode exchanges it first,
- * whoever goes there exchanges it last. #DB, NMI, #DF and #MC can come between the two, where the frame says
- * kernel mode but %gs is the user's; they have stacks of their own, on top of which lies the kernel's base.
+ * How a trap frame is built. An exception or interrupt is delivered through a gate of the IDT (trap.c). The CPU
+ * pushes five words, and for some exceptions an error code; the vector's stub completes them (vector_stubs.S); the
+ * code here pushes the general registers below, and calls C with the frame's address:
  *
- * A gate clears TF, NT, RF and VM, and IF; DF and AC stay as user mode set them (Intel SDM vol. 3, section
- * 6.12.1.3). The kernel needs both clear: DF for C code, AC because SMAP does not hold while it is set.
+ *     interrupted code    CPU                     stub                  here                      C
+ *                         ss rsp rflags cs rip    [error] vector        rdi ... r15, swapgs, clac native_vector(frame)
+ *
+ * On the way back the same in reverse order ends in iretq. C may change the frame, so what is loaded is what the frame
+ * holds then: another thread's code, the second return of fault_try, user mode.
+ *
+ * What is switched when. Three things belong to user mode at first, and the order counts:
+ *
+ * - The stack. The CPU itself loads rsp from the task state when it comes from user mode (load_sp0); from the
+ *   kernel it stays on the interrupted stack. syscall and sysenter switch nothing, so their entries do.
+ * - %gs. In the kernel its base is the CPU's area, which C cannot do without. swapgs exchanges it for the user's:
+ *   first on the way in, last on the way out, and only if the frame says user mode. Interrupts are disabled
+ *   whenever the two disagree.
+ * - The flags. A gate clears IF, TF, NT, RF and VM, and leaves DF and AC as user mode set them (Intel SDM vol. 3,
+ *   section 6.12.1.3). The kernel needs both clear: DF for C code, AC because SMAP does not hold while it is set.
+ *   save_regs clears DF, begin_frame AC. SFMASK does it for syscall.
+ *
+ * The entries that cannot trust the frame. #DB, NMI, #DF and #MC are delivered while interrupts are disabled, too:
+ * between a swapgs and the change of privilege, where the frame says kernel but %gs is the user's, and where rsp is
+ * not a stack. So they have stacks of their own (IST), and do not swap: they read %gs's base from its MSR, load the
+ * kernel's, which is stored on top of their stack, and put back what they read. Linux calls such entries paranoid.
+ * They stay on these stacks if they interrupted the kernel. From user mode %gs is certain, so they continue on the
+ * stack of load_sp0, where the kernel may switch threads.
+ *
+ * One exception remains: iretq to user mode faults after swapgs, in the kernel, if the frame holds what the CPU
+ * does not load. native_exception recognises it by its address.
  */
 #include <asm-offsets.h>
 #include "pv/selectors.h"
 #include "pv/entry/trap_frame.inc"
 #include "pv/x86.h"
 
-#define IRET_CS 8			/* in what iretq loads: rip, cs, rflags, rsp, ss */
+#define IRET_CS 8			/* offset in what iretq loads: rip, cs, rflags, rsp, ss */
 
 /*
  * After a stub (pv/entry/vector_stubs.S): complete the frame and leave its address in %rdi and %rbx. The zero flag is
@@ -27,11 +50,11 @@
 	clac
 1:	testl	$RFLAGS_VM, TRAP_FRAME_RFLAGS(%rbx)
 	jz	1f
-	orb	$3, TRAP_FRAME_CS(%rbx)		/* a selector of virtual-8086 mode has no RPL: it is a user's */
+	orb	$3, TRAP_FRAME_CS(%rbx)		/* a selector of virtual-8086 mode has no RPL, and is user mode's */
 1:	testb	$3, TRAP_FRAME_CS(%rbx)
 	.endm
 
-/* ring 3 is to have the IOPL that set_iopl says, whatever the frame at %rbx says. */
+/* Give the frame at %rbx, which is user mode's, the IOPL of set_iopl instead of its own. */
 	.macro	set_frame_iopl
 	movq	%gs:CPU_AREA_USER_IOPL, %rax
 	andq	$~RFLAGS_IOPL, TRAP_FRAME_RFLAGS(%rbx)
@@ -47,13 +70,13 @@ native_exception:
 	jnz	1f
 	cmpq	$native_iret_instruction, TRAP_FRAME_RIP(%rbx)
 	jne	2f
-	movq	TRAP_FRAME_RSP(%rbx), %rax	/* iretq itself faulted, and left its frame on the stack */
+	movq	TRAP_FRAME_RSP(%rbx), %rax	/* iretq faulted: rsp still points at what it was to load */
 	testb	$3, IRET_CS(%rax)
-	jz	2f				/* else: to user mode, so %gs is exchanged already */
+	jz	2f				/* it leads to the kernel: %gs is the kernel's */
 1:	swapgs
 2:	call	native_vector
 
-/* %rbx = frame. Interrupts are disabled from here to the end. */
+/* Load the frame at %rbx. Interrupts are disabled from here to the end. */
 frame_return:
 	cli
 	testb	$3, TRAP_FRAME_CS(%rbx)
@@ -67,14 +90,15 @@ native_iret_instruction:
 	iretq
 
 /*
- * From user mode these continue on the stack of load_sp0, as the others do. From the kernel they stay on the stack of
- * their own: %gs may have either base, and gets it back if the handler leaves rip alone, that is, if the interrupted
- * code continues. If the handler leads the frame elsewhere, the kernel's base stays, and the user's goes where swapgs
- * will find it.
+ * #DB, NMI, #DF, #MC. If the kernel was interrupted, %gs has either base, and r12 and r13 keep it. It is put back if the
+ * handler leaves the frame's rip alone, that is, if the interrupted code continues. If the handler leads the frame
+ * elsewhere, the kernel's base stays, and a user's goes to where the next swapgs exchanges it.
  *
- * The stack's limit is the interrupted code's and does not hold for a stack of their own: it is lifted in the
- * meantime, which costs nothing, because a page that is not mapped is below each. The way back to interrupted code
- * shares no instruction with the other ways: a breakpoint there would raise #DB on the stack that it is leaving.
+ * The stack limit in the CPU's area (kernel/stack_check.S) is that of the interrupted stack, so it is 0 in the
+ * meantime. Each stack of its own has an unmapped page below, so an overflow is found all the same.
+ *
+ * The way back to the interrupted code shares no instruction with the other ways: a breakpoint on a shared one would
+ * raise #DB on the stack that this code is about to leave.
  */
 native_exception_own_stack:
 	begin_frame
@@ -123,8 +147,8 @@ own_stack_from_user:
 	jmp	frame_return
 
 /*
- * syscall (Intel SDM vol. 2): rcx = rip, r11 = rflags, rsp and gs are still the user's; SFMASK has cleared IF, DF, TF,
- * NT and AC.
+ * syscall leaves rip in rcx and rflags in r11, and clears the flags that SFMASK names: IF, DF, TF, NT and AC (Intel
+ * SDM vol. 2). rsp and gs are still the user's. From the kernel's stack on, the frame is built as the CPU would.
  */
 	.macro	syscall_stub name, cs, vector
 	.globl	\name
@@ -146,9 +170,9 @@ own_stack_from_user:
 	syscall_stub native_syscall32_entry, USER_CS32, VECTOR_SYSCALL32
 
 /*
- * sysenter: the CPU keeps neither the user's rip nor its rsp; by our convention edx and ecx hold them. Of the flags it
- * clears IF only: the frame gets them as they were, and then the kernel's own are loaded, because NT would break
- * iretq. With TF set, #DB comes after each instruction up to native_sysenter_flags_saved (trap.c).
+ * sysenter saves neither the user's rip nor its rsp: by Paravane's convention they are in edx and ecx. It clears IF
+ * only. The frame receives the other flags as they were; then the kernel loads its own, because NT would
+ * make iretq fault. With TF set, #DB follows each instruction up to native_sysenter_flags_saved (trap.c).
  */
 	.globl	native_sysenter_entry, native_sysenter_flags_saved
 native_sysenter_entry:
@@ -178,9 +202,11 @@ native_iret:
 	jmp	frame_return
 
 /*
- * sysretq takes rip from rcx and rflags from r11. A rip that is not canonical would fault in ring 0 with the
- * user's rsp on Intel's CPUs, so bits 63 to 47 must be 0, else iretq has it. So it has flags with RF, which sysretq
- * clears, or with TF, which steps sysretq itself.
+ * sysretq loads rip from rcx and rflags from r11. It is not for every frame; iretq loads the others:
+ *
+ * - A rip that is not canonical raises #GP in ring 0 with the user's rsp on Intel's CPUs. Bits 63 to 47 must be 0.
+ * - sysretq clears RF.
+ * - With TF set, it is stepped itself.
  */
 	.globl	native_sysret
 native_sysret:
@@ -201,9 +227,9 @@ native_sysret:
 native_entry_end:
 
 /*
- * sti takes effect after the next instruction, so that no interrupt comes between it and hlt. If one does all the
- * same (after a debug exception there, or where an emulator has lost sti's shadow: docs/facts.md), the interrupt
- * returns past native_hlt.
+ * sti takes effect after the next instruction, so that an interrupt cannot be delivered between it and hlt, and the CPU
+ * cannot sleep through it. If one is delivered there (after a debug exception, or where an emulator has
+ * lost sti's shadow: docs/facts.md), interrupt() in trap.c lets it return past the hlt.
  */
 	.globl	native_safe_halt, native_hlt
 native_safe_halt:
