@@ -1,7 +1,9 @@
 /*
- * The local APIC (Intel SDM vol. 3, chapter 11): a page of registers, or in x2APIC mode an MSR for
- * each 16 bytes of that page. x2APIC is used where the firmware has switched to it and in virtual
- * machines that offer it; elsewhere it wants interrupt remapping, which this kernel does not have.
+ * The local APIC: this CPU's interrupt controller (Intel SDM vol. 3, chapter 11; irq.c explains its
+ * part). Its registers are a page of memory, or in x2APIC mode an MSR for each 16 bytes of that
+ * page. This file uses x2APIC mode if the firmware has switched to it, because there is no way
+ * back without a reset, and in virtual machines that offer it, because an MSR is the cheaper trap.
+ * Elsewhere x2APIC mode needs interrupt remapping, which this kernel does not have.
  */
 #include "boot/boot_info.h"
 #include "pv/native/apic.h"
@@ -29,7 +31,7 @@ enum {
 
 /* Written: at boot; every CPU has the same APIC at the same address. */
 static bool present, x2apic;
-static volatile u32 *page; /* of the registers, where it is no x2APIC */
+static volatile u32 *page; /* the registers, in xAPIC mode */
 
 u32 native_apic_get(u32 offset)
 {
@@ -136,10 +138,12 @@ void native_apic_eoi(void)
 }
 
 /*
- * One MSR in x2APIC mode; two registers else, of which the low one sends. An interrupt's handler in
- * between might send its own, so interrupts are disabled; an NMI's handler leaves the high register
- * as it was for the code that it interrupted. WRMSR to the x2APIC is not serializing: what was
- * stored before must be seen by the CPU that is interrupted (section 11.12.3).
+ * In x2APIC mode the ICR is one MSR. WRMSR to the x2APIC is not serializing, so the fences make the
+ * CPU's earlier stores visible before the other CPU is interrupted (section 11.12.3).
+ *
+ * In xAPIC mode it is two registers, and a write of the low one sends. Interrupts are disabled in
+ * between, because a handler may send an IPI of its own. An NMI's handler may, too: it puts the
+ * high register back for the code that it has interrupted.
  */
 int native_apic_icr(u32 apic_id, u32 command)
 {
@@ -167,10 +171,11 @@ int native_apic_icr(u32 apic_id, u32 command)
 }
 
 /*
- * Firmware may have turned the APIC off in its base register, and then CPUID does not show it
- * (section 11.4.3): turn it on. Some CPUs and emulators need a reset for that, and ignore it.
+ * Return true if this CPU has an APIC. Firmware may have turned it off in its base register, and
+ * then CPUID does not show it (section 11.4.3): turn it on. Some CPUs and emulators ignore that
+ * until a reset.
  */
-static bool is_present(void)
+static bool apic_is_present(void)
 {
     const u32 edx = cpuid(1, 0).edx;
     u64 base;
@@ -187,7 +192,7 @@ static bool is_present(void)
  * have moved them (section 11.4.5), also over RAM; no device is at the default address, to which
  * messages are sent, and some emulators keep the registers there whatever the base register says.
  */
-static u64 move_to_default(void)
+static u64 apic_move_to_default(void)
 {
     u64 base = rdmsr(MSR_APIC_BASE);
 
@@ -198,9 +203,9 @@ static u64 move_to_default(void)
     return base;
 }
 
-static void enable_in_best_mode(u32 ecx)
+static void apic_enable_in_best_mode(u32 ecx)
 {
-    u64 base = move_to_default();
+    u64 base = apic_move_to_default();
 
     if (!(base & APIC_BASE_ENABLE))
         wrmsr(MSR_APIC_BASE, base |= APIC_BASE_ENABLE);
@@ -217,18 +222,18 @@ bool native_apic_can_address(u32 apic_id)
 
 void native_map_apic(struct boot_info *info)
 {
-    if (!is_present())
+    if (!apic_is_present())
         return;
-    move_to_default();
+    apic_move_to_default();
     boot_add_devices(info, APIC_BASE_DEFAULT, PAGE_SIZE);
 }
 
 /*
- * The local vector table: each entry, and the least that the version register's field "max LVT
- * entry" says where it exists (section 11.4.8, figure 11-8). Firmware, or a kernel before this one,
- * may have left any of them open, with any delivery mode.
+ * Mask the entries of the local vector table, which firmware or an earlier kernel may have left
+ * unmasked with any delivery mode. An entry exists if the version register's field "max LVT entry"
+ * is at least the number beside it (section 11.4.8, figure 11-8).
  */
-static void mask_own_sources(void)
+static void apic_mask_own_sources(void)
 {
     static const struct {
         u16 offset;
@@ -244,13 +249,14 @@ static void mask_own_sources(void)
             native_apic_set(entries[i].offset, LVT_MASKED);
 }
 
-/* An APIC that SVR has not enabled keeps LINT1's entry masked, so that comes last. */
+/* SVR is written before LINT1's entry, because an APIC that is not enabled keeps the entry masked.
+ */
 bool native_apic_init(void)
 {
-    if (!is_present())
+    if (!apic_is_present())
         return false;
-    enable_in_best_mode(cpuid(1, 0).ecx);
-    mask_own_sources();
+    apic_enable_in_best_mode(cpuid(1, 0).ecx);
+    apic_mask_own_sources();
     native_apic_set(APIC_SVR, SVR_ENABLE | VECTOR_SPURIOUS);
     native_apic_set(APIC_TPR, 0);
     native_apic_set(APIC_LVT_LINT1, LVT_NMI);

@@ -43,19 +43,19 @@ enum {
     ICR_ASSERT = 0x4000,
 };
 
-/* Enables this CPU's APIC with all of its own sources masked. False if the CPU has none. */
+/* Enable this CPU's APIC, with its own sources masked. Return false if the CPU has no APIC. */
 bool native_apic_init(void);
 
 /* Add the page of registers to the memory map, so that the direct map has it. */
 void native_map_apic(struct boot_info *info);
 
 /*
- * Can an interrupt be sent to this CPU alone? In xAPIC mode the ICR has 8 bits for an id, and 255
- * means every CPU.
+ * Return true if an IPI can be sent to the CPU of this APIC id alone. In xAPIC mode the ICR has 8
+ * bits for an id, and 255 means every CPU.
  */
 bool native_apic_can_address(u32 apic_id);
 
-/* For registers that are known to exist. */
+/* Read and write a register that exists: unlike the ops, these do not check the offset. */
 u32 native_apic_get(u32 offset);
 void native_apic_set(u32 offset, u32 value);
 u32 native_apic_own_id(void);

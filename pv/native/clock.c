@@ -1,7 +1,29 @@
 /*
- * The native clock and timer: nanoseconds are TSC ticks times a factor, the one-shot timer is the
- * local APIC's. How fast the TSC runs is told by CPUID (Intel SDM vol. 3, section 18.7.3; leaf
- * 0x40000010 of hypervisors), or else measured against a clock whose frequency is known.
+ * The native clock and timer.
+ *
+ * clock_ns is the time-stamp counter (TSC) since the boot's entry, times a factor. The TSC is a
+ * register that counts at a constant rate on every CPU that this kernel is likely to meet, and
+ * reading it costs one instruction. Its rate is not architectural. In this order:
+ *
+ * 1. CPUID reports it: leaf 0x15 (Intel SDM vol. 3, section 18.7.3), or the hypervisors' leaf
+ *    0x40000010.
+ * 2. It is measured against a clock whose rate is known (refclock.c): both are read, some
+ *    milliseconds pass, both are read again.
+ * 3. The CPU's nominal frequency, or 1 GHz, is assumed, with a warning.
+ *
+ * Two things make a measurement wrong. The two clocks are not read at the same time, so each sample
+ * is the closest of SAMPLES pairs, and both samples are taken where the other clock has just
+ * ticked. And an emulator's or a hypervisor's host may stop this CPU in between: the other clock
+ * may then wrap, so that too few of its ticks are counted, and never too many. So the measurement
+ * with the fewest TSC ticks for each tick of the other clock is the best one, and it is believed
+ * once a second one agrees.
+ *
+ * clock_ns never decreases, on any CPU: monotonic() (lib/scale.h) returns the latest value that any
+ * CPU has read if the TSCs of two CPUs differ.
+ *
+ * The timer is the local APIC's, one for each CPU. With TSC deadlines the CPU compares the TSC with
+ * an MSR. Without them the APIC counts down from a number, at a rate of its own, which is measured
+ * against clock_ns; its counter has 32 bits, so a far deadline is reached in steps.
  */
 #include "lib/format.h"
 #include "lib/scale.h"
@@ -23,13 +45,15 @@ enum {
 
     SAMPLES = 16,
     MEASUREMENTS_MAX = 8,
-    MEASUREMENTS_AGREE = 200, /* to a part of this */
+    MEASUREMENTS_AGREE = 200, /* two agree if they differ by less than 1/200 */
     ASSUMED_KHZ = 1000000,
 };
 
-#define MEASURE_NS             10000000ull
-#define STILL_TICKS            (1ull << 34) /* seconds: a clock that has not moved by then does not */
-#define APIC_MEASURE_TICKS     (1u << 22)   /* 4 ms at 1 GHz */
+#define MEASURE_NS 10000000ull
+#define STILL_TICKS \
+    (1ull << 34) /* some seconds: a clock that has not ticked by then is stopped \
+                  */
+#define APIC_MEASURE_TICKS     (1u << 22) /* 4 ms at 1 GHz */
 #define FEMTOSECONDS_NS        1000000ull
 #define TIMER_STEP_NS          (1ull << 40) /* keeps scale32 from overflowing */
 #define TSC_KHZ_PLAUSIBLE(khz) ((khz) >= 10000 && (khz) < 100000000)
@@ -39,11 +63,11 @@ u64 native_read_tsc(void)
     return rdtsc();
 }
 
-static const struct reference_clock *reference; /* NULL: there is none. Written: at boot */
+static const struct reference_clock *reference; /* NULL if none was found. Written: at boot */
 
 /* Written: by time_init, on one CPU. */
 static u64 tsc_to_ns, ns_to_tsc; /* factors for scale32 */
-static u64 ns_to_apic;           /* 0: the APIC has TSC deadlines */
+static u64 ns_to_apic;           /* 0 if the APIC has TSC deadlines */
 static char source_text[96];
 
 static u64 last_ns; /* Atomic: monotonic() exchanges it */
@@ -56,13 +80,13 @@ static void set_tsc_rate(u64 ticks, u64 ns)
     ns_to_tsc = scale32_factor(ns, ticks);
 }
 
-/* The same moment on the TSC and on another clock: the reading whose two TSC values lie closest
- * together. */
+/* The same moment on the TSC and on another clock. width is the doubt about it, in TSC ticks. */
 struct sample {
     u64 tsc, width;
     u32 other;
 };
 
+/* Read the other clock between two reads of the TSC, several times; return the closest. */
 static struct sample take_sample(u32 (*read)(void))
 {
     struct sample best = {.width = ~0ull};
@@ -79,8 +103,8 @@ static struct sample take_sample(u32 (*read)(void))
 }
 
 /*
- * How far both clocks come while the other one counts as many ticks as are wanted. Both samples are
- * taken where the other clock has just moved. Zero if it stands still.
+ * Return how far both clocks advance while the other one counts the wanted number of ticks. All is
+ * 0 if the other clock is stopped.
  */
 static struct sample measure(u32 (*read)(void), u32 mask, u32 wanted)
 {
@@ -99,16 +123,15 @@ static struct sample measure(u32 (*read)(void), u32 mask, u32 wanted)
                            (last.other - first.other) & mask};
 }
 
-/* TSC ticks in 2^20 of the other clock's. */
+/* Return the TSC's ticks in 2^20 of the other clock's. */
 static u64 ratio(const struct sample *s)
 {
     return s->other ? (s->tsc << 20) / s->other : ~0ull;
 }
 
 /*
- * A host that stops this CPU may make the other clock wrap and seem to count too few ticks, never
- * too many. So the smallest ratio is the best one, and a second measurement that agrees confirms
- * it. A clock whose tick is longer than a measurement does not wrap, and one tick has to do.
+ * Measure until two measurements agree, and return the one with the smallest ratio. One is enough
+ * for a clock whose tick is longer than a measurement (the RTC's second), because it does not wrap.
  */
 static struct sample measure_well(const struct reference_clock *clock)
 {
@@ -157,7 +180,7 @@ static u64 khz_by_cpuid(void)
     return 0;
 }
 
-static bool cpuid_tells(void)
+static bool set_rate_by_cpuid(void)
 {
     const u64 khz = khz_by_cpuid();
 
@@ -168,7 +191,7 @@ static bool cpuid_tells(void)
     return true;
 }
 
-/* The rate at which the CPU is sold: the TSC's in most CPUs, or near to it. */
+/* Assume the CPU's nominal frequency, which is the rate of most TSCs or close to it. */
 static void assume_rate(void)
 {
     const u32 mhz = cpuid(0, 0).eax >= CPUID_FREQUENCY ? cpuid(CPUID_FREQUENCY, 0).eax & 0xffff : 0;
@@ -185,13 +208,13 @@ u64 native_clock_ns(void)
     return monotonic(&last_ns, scale32(rdtsc() - boot_entry_tsc, tsc_to_ns));
 }
 
-/* The APIC's timer counts down. */
+/* Return a count that grows: the APIC's timer counts down. */
 static u32 apic_count(void)
 {
     return ~native_apic_get(APIC_TIMER_CURRENT);
 }
 
-/* At a rate of its own: measured on the clock that works by now. */
+/* Measure the rate of the APIC's timer against the TSC, whose rate is set. */
 static bool measure_apic_timer(void)
 {
     struct sample s;
@@ -221,7 +244,10 @@ void native_timer_stop(void)
         wrmsr(MSR_TSC_DEADLINE, 0);
 }
 
-/* In xAPIC mode a write of the MSR could overtake that of the LVT (section 11.5.4.1). */
+/*
+ * mfence: in xAPIC mode the CPU could execute native_timer_stop's write of the MSR before the write
+ * of the LVT (Intel SDM vol. 3, section 11.5.4.1).
+ */
 void native_setup_boot_clock(void)
 {
     native_set_vector_handler(VECTOR_TIMER, on_timer);
@@ -236,8 +262,10 @@ void native_setup_secondary_clock(void)
     native_setup_boot_clock();
 }
 
-/* A deadline that passes in between has still a count of 1, or a TSC value in the past: it comes at
- * once. */
+/*
+ * If the deadline passes after the comparison, the count is still 1 or more, or the TSC value is in
+ * the past: the timer fires at once.
+ */
 int native_timer_set(u64 deadline)
 {
     const u64 now = native_clock_ns();
@@ -269,7 +297,7 @@ void native_clock_acpi_init(const struct acpi_header *fadt)
 
 const char *native_time_init(void)
 {
-    if (!cpuid_tells() && (!reference || !measure_tsc()))
+    if (!set_rate_by_cpuid() && (!reference || !measure_tsc()))
         assume_rate();
     if (!(cpuid(1, 0).ecx & CPUID1_ECX_TSC_DEADLINE) && !measure_apic_timer())
         return "the local APIC's timer does not count";

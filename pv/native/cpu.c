@@ -1,6 +1,7 @@
 /*
- * Native registers and instructions (pv/ops/cpu.def). Each op is the instruction of its name; one
- * that may fault has an entry in the exception table. desc.c has the rest of the class.
+ * Native registers and ports (pv/ops/cpu.def). Each op is the instruction of its name. An
+ * instruction that may fault has an entry in the exception table (pv/ex_table.h), by which the op
+ * returns an error. Descriptor tables are in desc.c.
  */
 #include "pv/ex_table.h"
 #include "pv/native/io.h"
@@ -8,8 +9,8 @@
 #include "pv/x86.h"
 
 /*
- * What each CPU's dr7 is to be when #DB's handler, during which breakpoints are off, has returned.
- * Per CPU: no other CPU looks.
+ * Each CPU's dr7 as set_debugreg set it. The handler of #DB clears the register while it runs, and
+ * restores it from here. Per CPU: no other CPU reads it.
  */
 u64 native_dr7[PV_CPUS_MAX];
 
@@ -100,7 +101,7 @@ __attribute__((no_instrument_function)) void native_swapgs(void)
     __asm__ volatile("swapgs" : : : "memory");
 }
 
-/* If the move faults, the register is as it was, and what differs was refused. */
+/* Return the bits that the CPU refused. If the move faults, CR0 is unchanged: all that differ. */
 u64 native_write_cr0(u64 value)
 {
     __asm__ volatile("1: mov %0, %%cr0\n2:" EX_TABLE(1b, 2b) : : "r"(value) : "memory");
@@ -188,7 +189,7 @@ u64 native_get_debugreg(u32 number)
 
 int native_set_debugreg(u32 number, u64 value)
 {
-    /* An address that is not canonical would never match; the upper half of dr6 and dr7 faults. */
+    /* A non-canonical address never matches; a value above 32 bits for dr6 and dr7 faults. */
     if (number <= 3 ? !IS_CANONICAL(value) : value >> 32 != 0)
         return -EINVAL;
     switch (number) {
@@ -215,7 +216,7 @@ int native_set_debugreg(u32 number, u64 value)
     return -EINVAL;
 }
 
-/* One instruction, after which error is 0 unless it faulted. */
+/* One instruction; error becomes 0 unless it faults. */
 #define OR_ERROR(instruction) "1: " instruction "\n\txorl %[error], %[error]\n2:" EX_TABLE(1b, 2b)
 
 int native_read_msr_safe(u32 index, u64 *value)
@@ -331,8 +332,8 @@ u64 native_read_fs_base(void)
     return native_read_msr(MSR_FS_BASE);
 }
 
-/* Checked here, since an emulator may take any base (docs/facts.md). */
-static int write_base(u32 msr, u64 base)
+/* Check the base here, because an emulator may accept any (docs/facts.md). */
+static int write_segment_base(u32 msr, u64 base)
 {
     if (!IS_CANONICAL(base))
         return -EINVAL;
@@ -341,11 +342,10 @@ static int write_base(u32 msr, u64 base)
 
 int native_write_fs_base(u64 base)
 {
-    return write_base(MSR_FS_BASE, base);
+    return write_segment_base(MSR_FS_BASE, base);
 }
 
-/* While the kernel runs its own base is in MSR_GS_BASE, and the user's in the one swapgs exchanges
- * it with. */
+/* While the kernel runs, MSR_GS_BASE holds its own base; swapgs exchanges it with the user's. */
 u64 native_read_user_gs_base(void)
 {
     return native_read_msr(MSR_KERNEL_GS_BASE);
@@ -353,13 +353,13 @@ u64 native_read_user_gs_base(void)
 
 int native_write_user_gs_base(u64 base)
 {
-    return write_base(MSR_KERNEL_GS_BASE, base);
+    return write_segment_base(MSR_KERNEL_GS_BASE, base);
 }
 
 /*
- * The load changes the base that is active, the kernel's: it is put back at once, for no function
- * can be entered without it, a fault's handler least of all. A null selector leaves the base alone
- * on some CPUs.
+ * The load changes the active base, which is the kernel's. One asm statement reads the new base and
+ * restores the kernel's, because no function can be entered without it: each reads the stack's
+ * limit by %gs. Some CPUs do not change the base for a null selector, so 0 is stored then.
  */
 int native_load_gs_index(u16 selector)
 {

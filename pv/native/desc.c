@@ -1,6 +1,10 @@
 /*
- * Native descriptor tables, task state and system calls (pv/ops/desc.def). The IDT and the first
- * GDT are in trap.c.
+ * Native descriptor tables, task state, I/O rights and system calls (pv/ops/desc.def). The IDT
+ * and the first GDT are in trap.c.
+ *
+ * The task state segment (TSS) holds what the CPU loads or checks by itself: the stack for entries
+ * from user mode, the stacks of IST, and the bitmap of ports that user mode may use (Intel SDM vol.
+ * 3, section 7.7). Each CPU has one, and a descriptor for it in the GDT that it uses.
  */
 #include "lib/string.h"
 #include "pv/native/io.h"
@@ -15,7 +19,7 @@ enum {
     TYPE_TSS = 0x89,
 };
 
-/* Intel SDM vol. 3, figure 7-11; the bitmap must end in a byte of ones. */
+/* Intel SDM vol. 3, figure 7-11. A byte of ones MUST follow the bitmap. */
 struct tss {
     u32 reserved0;
     u64 rsp[3];
@@ -33,7 +37,7 @@ static struct per_cpu {
     u64 *gdt; /* in use */
 } per_cpu[PV_CPUS_MAX];
 
-static struct per_cpu *mine(void)
+static struct per_cpu *this_cpus(void)
 {
     return &per_cpu[pv_this_cpu()];
 }
@@ -67,12 +71,12 @@ void fill_gdt(u64 *gdt, u64 kernel_code, u64 kernel_data)
     gdt[GDT_USER_CODE64] = DESCRIPTOR_USER_CODE64;
 }
 
-/* In the table that is in use. A system descriptor takes two entries (Intel SDM vol. 3, fig. 7-4).
- */
+/* Write a system descriptor, which takes two entries (Intel SDM vol. 3, figure 7-4), to this CPU's
+ * GDT. */
 static void set_system_descriptor(u32 index, const void *table, u64 limit, u64 type)
 {
     const u64 base = (u64)table;
-    u64 *const entry = mine()->gdt + index;
+    u64 *const entry = this_cpus()->gdt + index;
 
     entry[0] = limit | (base & 0xffffff) << 16 | type << 40 | (base >> 24 & 0xff) << 56;
     entry[1] = base >> 32;
@@ -85,7 +89,7 @@ void native_set_ist(u32 cpu, u32 i, u64 *top)
 
 void native_write_stack_tops(u64 value)
 {
-    const struct tss *tss = &mine()->tss;
+    const struct tss *tss = &this_cpus()->tss;
 
     for (u32 i = 0; i < PV_EXCEPTION_STACKS; i++)
         *tss->ist[i] = value;
@@ -109,18 +113,18 @@ static void reload_segments(void)
 int native_load_gdt(u64 *gdt, u32 count)
 {
     const struct descriptor_pointer pointer = {(u16)(count * 8 - 1), (u64)gdt};
-    struct tss *tss = &mine()->tss;
+    struct tss *tss = &this_cpus()->tss;
 
     if (!table_fits(gdt, count, GDT_MIN_COUNT))
         return -EINVAL;
     fill_gdt(gdt, DESCRIPTOR_KERNEL_CODE, DESCRIPTOR_KERNEL_DATA);
     if (!tss->io_bitmap_offset) {
-        /* Reset leaves an LDT at address 0 in use (Intel SDM vol. 3, table 9-1). */
+        /* A reset leaves LDTR with base 0 and limit 0xffff (Intel SDM vol. 3, table 9-1). */
         __asm__ volatile("lldt %w0" : : "r"(0));
         tss->io_bitmap_offset = offsetof(struct tss, io_bitmap);
         native_set_io_bitmap(NULL, 0);
     }
-    mine()->gdt = gdt;
+    this_cpus()->gdt = gdt;
     set_system_descriptor(GDT_TASK, tss, sizeof(*tss) - 1, TYPE_TSS);
     __asm__ volatile("lgdt %0" : : "m"(pointer));
     reload_segments();
@@ -157,14 +161,14 @@ int native_load_tls(const u64 tls[3])
 {
     if (!tls_fits(tls))
         return -EINVAL;
-    memcpy(mine()->gdt + GDT_TLS, tls, 3 * sizeof(*tls));
+    memcpy(this_cpus()->gdt + GDT_TLS, tls, 3 * sizeof(*tls));
     return 0;
 }
 
-/* ltr wants a task that is not busy, so the descriptor is made anew. */
+/* ltr refuses a TSS that is marked busy, so write the descriptor again. */
 void native_load_tr(void)
 {
-    set_system_descriptor(GDT_TASK, &mine()->tss, sizeof(struct tss) - 1, TYPE_TSS);
+    set_system_descriptor(GDT_TASK, &this_cpus()->tss, sizeof(struct tss) - 1, TYPE_TSS);
     __asm__ volatile("ltr %w0" : : "r"(TASK_SELECTOR));
 }
 
@@ -178,14 +182,14 @@ u16 native_store_tr(void)
 
 void native_load_sp0(u64 sp)
 {
-    mine()->tss.rsp[0] = sp;
+    this_cpus()->tss.rsp[0] = sp;
     __asm__ volatile("movq %0, %%gs:%c1" : : "r"(sp), "i"(CPU_AREA(sp0)) : "memory");
 }
 
 /*
- * star: the kernel's selectors at 47:32, the user's base at 63:48; what sfmask names is cleared. On
- * AMD's CPUs sysenter does not exist in long mode; an emulator that has it there all the same
- * (docs/facts.md) is left without a code segment for it, so that it raises #GP.
+ * MSR_STAR holds the kernel's selector in bits 47:32 and the user's first in 63:48; syscall clears
+ * the flags in MSR_SFMASK. On AMD's CPUs sysenter does not exist in long mode. Where an emulator
+ * has it all the same (docs/facts.md), a null code segment makes it raise #GP.
  */
 void native_syscall_init(void)
 {
@@ -213,7 +217,7 @@ int native_set_iopl(u32 level)
 
 int native_set_io_bitmap(const u8 *bitmap, u32 count)
 {
-    u8 *const to = mine()->tss.io_bitmap;
+    u8 *const to = this_cpus()->tss.io_bitmap;
 
     if (count > IO_BITMAP_BYTES * 8)
         return -EINVAL;

@@ -1,11 +1,28 @@
 /*
- * Native interrupts: the flag is RFLAGS.IF. A line is a vector, which an I/O APIC's pin or this
- * kernel itself (PV_IRQ_SOFT) sends to the CPU that bound the line.
+ * Native interrupts, from a device to a line.
+ *
+ * Three kinds of controllers are on the way:
+ *
+ *     device --- pin ---> I/O APIC --- vector, APIC id ---> local APIC of one CPU --- gate --->
+ * stub 8259 pair (off)
+ *
+ * - The local APIC (apic.c) belongs to a CPU. It receives vectors from I/O APICs, from other CPUs
+ *   (IPIs) and from its own sources (timer, LINT0, LINT1). It delivers the highest one that is
+ *   pending (a bit of its IRR) when RFLAGS.IF is set; the vector is then in service (a bit of its
+ *   ISR) until the EOI, and until then no vector of the same or a lower priority is delivered.
+ * - An I/O APIC (ioapic.c) has a pin for each wire. A pin's entry holds the vector and the CPU to
+ *   which it sends, whether the wire is edge- or level-triggered, and a mask bit.
+ * - The two 8259s are the PC's first controllers and are still active after a reset. They are moved
+ *   to vectors of their own and masked, because they start at the vectors of exceptions.
+ *
+ * A line is a vector, VECTOR_LINES + line, that an I/O APIC's pin or this kernel itself
+ * (PV_IRQ_SOFT) sends to the CPU that bound the line. owners[] in trap.c leads the vector to
+ * on_line, which calls the kernel. vectors.h shows what the other vectors are for.
  *
  * How a line is masked depends on what remembers an interrupt that arrives in the meantime:
  *
- * - A soft or edge-triggered line stays open at its source, because a masked pin forgets an edge.
- *   Its CPU takes the interrupt, finds the line masked, and records it in the line's state.
+ * - A soft or edge-triggered line stays unmasked at its source, because a masked pin forgets an
+ *   edge. Its CPU takes the interrupt, finds the line masked, and records it in the line's state.
  * - A level-triggered line is masked at its pin, because the device repeats the interrupt until it
  *   is served. The device remembers: unmasking the pin makes its request arrive again.
  *
@@ -15,13 +32,14 @@
  *
  *   on_line sets PENDING before irq_unmask's exchange: the exchange returns PENDING, and irq_unmask
  *   sends the vector once more;
- *   on_line looks after the exchange: the line is not masked, and on_line delivers the interrupt.
+ *   on_line reads the state after the exchange: the line is not masked, and on_line delivers the
+ *   interrupt.
  *
  * With two separate flags both sides could miss each other: on_line read "masked", irq_unmask
- * cleared it and found nothing pending, on_line then recorded an interrupt that no one looked for.
+ * cleared it and found nothing pending, on_line then recorded an interrupt that no CPU delivered.
  *
  * A level-triggered line's state and pin change together under the lock, so that one CPU's mask and
- * another's unmask cannot leave an open line with a masked pin.
+ * another's unmask cannot leave an unmasked line with a masked pin.
  */
 #include "lib/string.h"
 #include "pv/native/apic.h"
@@ -43,16 +61,16 @@ enum line_state {
     LINE_PENDING = 1 << 1, /* an interrupt arrived while the line was masked */
 };
 
-/* Guarded by: busy, and what the head of this file says of state and kind. */
+/* Guarded by: busy; state and kind as the head of this file explains. */
 static struct line {
-    enum line_kind kind; /* written last by bind: what precedes it is valid */
+    enum line_kind kind; /* line_bind writes it last: the other fields are valid then */
     u32 state;
     u32 gsi;
-    u32 cpu; /* that bound it */
+    u32 cpu; /* the one that bound it, and receives it */
 } lines[NR_LINES];
 
 /*
- * Held while a line's life begins or ends, and over each use of an I/O APIC's index register.
+ * Held while a line is bound or unbound, and around each use of an I/O APIC's index register.
  * Atomic: a raw_lock.
  */
 static bool busy;
@@ -75,7 +93,7 @@ static struct line *line_of(u32 line)
 }
 
 /* Record the interrupt of a masked line. Return false, and record nothing, if it is not masked. */
-static bool keep_pending(struct line *l)
+static bool line_set_pending(struct line *l)
 {
     u32 state = __atomic_load_n(&l->state, __ATOMIC_SEQ_CST);
 
@@ -87,15 +105,15 @@ static bool keep_pending(struct line *l)
 }
 
 /*
- * An interrupt of a line that is free, or bound on another CPU, was sent before the line was bound
- * again: it belongs to no handler.
+ * Deliver or record the interrupt of a line. If the line is free, or bound on another CPU, the
+ * interrupt was sent before the line was last unbound, and is dropped.
  */
 static void on_line(struct trap_frame *frame)
 {
     const u32 line = (u32)frame->vector - VECTOR_LINES;
     struct line *l = line_of(line);
 
-    if (!l || l->cpu != pv_this_cpu() || keep_pending(l))
+    if (!l || l->cpu != pv_this_cpu() || line_set_pending(l))
         native_apic_eoi();
     else
         pv_callbacks->interrupt(frame, line);
@@ -134,13 +152,13 @@ static bool gsi_is_bound(u32 gsi)
     return false;
 }
 
-/* An interrupt of the line's last life may still wait in the APIC, and nothing can take it back. */
-static bool vector_waits(u32 vector)
+/* An interrupt from before irq_unbind may be pending in the APIC, where it cannot be withdrawn. */
+static bool vector_is_pending(u32 vector)
 {
     return native_apic_get(APIC_IRR + vector / 32 * 16) >> vector % 32 & 1;
 }
 
-static int bind(enum line_kind kind, u32 gsi, bool active_low)
+static int line_bind(enum line_kind kind, u32 gsi, bool active_low)
 {
     struct line *l = lines;
     u32 i = 0;
@@ -149,7 +167,7 @@ static int bind(enum line_kind kind, u32 gsi, bool active_low)
         return -ENODEV;
     if (kind != LINE_SOFT && gsi_is_bound(gsi))
         return -EBUSY;
-    while (l->kind != LINE_FREE || vector_waits(VECTOR_LINES + i))
+    while (l->kind != LINE_FREE || vector_is_pending(VECTOR_LINES + i))
         if (l++, ++i == NR_LINES)
             return -ENOSPC;
     l->state = LINE_MASKED;
@@ -162,23 +180,23 @@ static int bind(enum line_kind kind, u32 gsi, bool active_low)
     return (int)i;
 }
 
-static int bind_source(enum pv_irq_source source, u32 number)
+static int line_bind_source(enum pv_irq_source source, u32 number)
 {
     const struct apic_isa_irq *isa = &native_apic_config()->isa[number % NR_ISA_IRQS];
 
     if (source == PV_IRQ_SOFT && !number)
-        return bind(LINE_SOFT, 0, false);
+        return line_bind(LINE_SOFT, 0, false);
     if (source == PV_IRQ_ISA && number < NR_ISA_IRQS)
-        return bind(isa->level ? LINE_LEVEL : LINE_EDGE, isa->gsi, isa->active_low);
+        return line_bind(isa->level ? LINE_LEVEL : LINE_EDGE, isa->gsi, isa->active_low);
     if (source == PV_IRQ_GSI)
-        return bind(LINE_LEVEL, number, true);
+        return line_bind(LINE_LEVEL, number, true);
     return -EINVAL;
 }
 
 int native_irq_bind(enum pv_irq_source source, u32 number)
 {
     const u64 flags = lock();
-    const int line = bind_source(source, number);
+    const int line = line_bind_source(source, number);
 
     unlock(flags);
     return line;
@@ -208,7 +226,7 @@ int native_irq_raise(u32 line)
     return native_send_vector(l->cpu, VECTOR_LINES + line);
 }
 
-static void mask_level(struct line *l, bool masked)
+static void line_mask_level(struct line *l, bool masked)
 {
     const u64 flags = lock();
 
@@ -224,7 +242,7 @@ int native_irq_mask(u32 line)
     if (!l)
         return -EINVAL;
     if (l->kind == LINE_LEVEL)
-        mask_level(l, true);
+        line_mask_level(l, true);
     else
         __atomic_fetch_or(&l->state, LINE_MASKED, __ATOMIC_SEQ_CST);
     return 0;
@@ -237,13 +255,14 @@ int native_irq_unmask(u32 line)
     if (!l)
         return -EINVAL;
     if (l->kind == LINE_LEVEL)
-        mask_level(l, false);
+        line_mask_level(l, false);
     else if (__atomic_exchange_n(&l->state, 0, __ATOMIC_SEQ_CST) & LINE_PENDING)
         return native_send_vector(l->cpu, VECTOR_LINES + line);
     return 0;
 }
 
-/* The CPU has at most one line in service: its handler runs with interrupts disabled. */
+/* One EOI for any line: a CPU has at most one in service, as handlers run with interrupts disabled.
+ */
 void native_irq_eoi(u32 line)
 {
     (void)line;

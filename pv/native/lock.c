@@ -1,6 +1,6 @@
 /*
- * The native side of a spinlock's wait (pv/spinlock.c): the holder runs on a CPU of its own, so a
- * waiter only tells its CPU that it spins (Intel SDM vol. 2, PAUSE).
+ * The native side of a spinlock's wait (pv/spinlock.c). The lock's holder runs on a CPU of its own,
+ * so a wait is one PAUSE, which marks a spinning loop for the CPU (Intel SDM vol. 2).
  */
 #include "pv/native/native.h"
 

@@ -1,7 +1,8 @@
 /*
  * Native page tables: the hardware walks what the kernel stores (Intel SDM vol. 3, chapter 4). A
- * frame is its own machine frame, an entry its own value, and announcing a table tells nobody. What
- * is left is the order of stores, which x86 keeps, and the TLB, which the kernel has to flush.
+ * frame is its own machine frame and an entry its own value, and announcing or pinning a table has
+ * no effect. Two things remain: each entry is stored whole, in program order, as x86 does; and the
+ * TLB has to be flushed, here by this CPU and in tlb.c by others.
  */
 #include "pv/native/io.h"
 #include "pv/native/native.h"
@@ -16,7 +17,7 @@ static pte_t *fixmap;
 bool native_have_smap;
 static bool have_gib_pages;
 
-/* The boot tables map the first 4 GiB where the direct map will be. */
+/* The boot's tables map the first 4 GiB where the direct map will be, so early_map reaches them. */
 void native_mmu_init(const struct boot_info *info, struct pv_mmu_traits *traits)
 {
     const u32 features = cpuid(0x80000001, 0).edx;
@@ -37,7 +38,7 @@ void *native_early_map(pfn_t pfn)
     return pfn_to_va(pfn);
 }
 
-/* Other CPUs start with this one's CR4 (start.S). */
+/* Set the protection bits of CR4 that this CPU has. Other CPUs start with its CR4 (start.S). */
 static void protect_cpu(void)
 {
     const u64 bits = native_cr4_bits() & (CR4_PGE | CR4_SMEP | CR4_SMAP | CR4_UMIP);
@@ -256,7 +257,7 @@ void native_flush_tlb_user(void)
     write_cr3(read_cr3());
 }
 
-/* Every change of CR4.PGE flushes all (Intel SDM vol. 3, section 4.10.4.1). */
+/* A change of CR4.PGE flushes everything, global pages too (Intel SDM vol. 3, section 4.10.4.1). */
 void native_flush_tlb_kernel(void)
 {
     const u64 cr4 = read_cr4();

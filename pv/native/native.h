@@ -1,4 +1,4 @@
-/* What the files of the native backend share; much of it is PVH's too, and some is PV's. */
+/* What the files of the native backend share. PVH uses most of it, PV and the stub some. */
 #ifndef PV_NATIVE_NATIVE_H
 #define PV_NATIVE_NATIVE_H
 
@@ -6,7 +6,7 @@
 #include "lib/apic_config.h"
 #include "pv/pv.h"
 
-/* The class tables, and the functions: each op's has its name. */
+/* The class tables, and the function of each op, native_NAME. */
 #define PV_CLASS_BEGIN(class)                 extern const struct pv_##class##_ops native_##class##_ops;
 #define PV_OP(class, ret, name, params, args) ret native_##name params;
 #define PV_CLASS_END(class)
@@ -15,13 +15,14 @@
 #undef PV_OP
 #undef PV_CLASS_END
 
-/* setup.c: what the boot's own page tables map, for the readers of ACPI's tables. */
+/* setup.c: the memory that the boot's page tables map, for the parsers of firmware's tables. */
 extern const struct phys_window native_low_memory;
 
 /* trap.c */
 void native_set_exception_stacks(u32 cpu, const struct pv_cpu_start *start);
 
-/* Interrupts at this vector (32 to 255) go to owner from now on, with interrupts disabled. */
+/* Call owner, with interrupts disabled, for each interrupt at this vector (32 to 255) from now on.
+ */
 void native_set_vector_handler(u8 vector, void (*owner)(struct trap_frame *frame));
 
 /*
@@ -29,9 +30,9 @@ void native_set_vector_handler(u8 vector, void (*owner)(struct trap_frame *frame
  * and return true.
  */
 bool native_end_unclaimed(u8 vector);
-/* Report an interrupt that the local APIC has not in service, and end it where an 8259 has. */
+/* Report an interrupt that is not in service in the local APIC, and end it if an 8259 sent it. */
 void native_end_spurious(u8 vector);
-/* End and report all that is in service on this CPU. Context: interrupts disabled. */
+/* End and report every interrupt that is in service on this CPU. Context: interrupts disabled. */
 void native_end_left_over(void);
 
 /* console.c */
@@ -41,20 +42,19 @@ void native_raw_write(const char *text, size_t len); /* see struct pv_backend */
 
 /* cpu.c */
 extern u64 native_dr7[PV_CPUS_MAX];
-u64 native_cr4_bits(void); /* those that this CPU has */
+u64 native_cr4_bits(void); /* the bits of CR4 that this CPU has */
 
-/* Fills *features from CPUID as read shows it. */
+/* Fill *features from CPUID, which is read by the given function. */
 void read_cpu_features(struct pv_features *features,
                        void (*read)(u32 leaf, u32 subleaf, struct cpuid_regs *regs));
 
 /* desc.c */
 
-/* The top of a CPU's exception stack 0, 1…, in its task state; and what lies on all of this CPU's.
- */
+/* Set the top of a CPU's exception stack i; store a value on top of each of this CPU's. */
 void native_set_ist(u32 cpu, u32 i, u64 *top);
 void native_write_stack_tops(u64 value);
 
-/* mmu.c: CR4.SMAP is set on every CPU, so that AC is to be clear in the kernel (entry.S). */
+/* mmu.c: CR4.SMAP is set on every CPU, so the kernel needs AC clear (entry.S). */
 extern bool native_have_smap;
 
 /* tlb.c: the handler of the shoot-down's IPI; and the same without the IPI, for cpu_enter. */
@@ -71,22 +71,22 @@ extern const u8 native_syscall_entry[], native_syscall32_entry[], native_sysente
 /* clock.c */
 void native_clock_acpi_init(const struct acpi_header *fadt);
 
-/* firmware.c: called by the op memory_map; adds to *info what has to be mapped. */
+/* firmware.c: called by the op memory_map; adds to *info the registers that have to be mapped. */
 void native_find_apics(struct boot_info *info);
 
 /*
- * Add a page of registers that a table of the firmware names to the memory map, before it is
- * finished. False, with a warning, if they cannot be there.
+ * Add a page of registers to the memory map, where a table of the firmware says that they are. what
+ * names them. Return false, with a warning, if registers cannot be there. Context: memory_map.
  */
 bool native_add_registers(struct boot_info *info, const char *what, u64 pa);
 const struct apic_config *native_apic_config(void);
-const char *native_why_one_cpu(void); /* if firmware lists no other; NULL: that is all */
+const char *native_why_one_cpu(void); /* why firmware lists one CPU only; NULL if it has only one */
 
-/* time.c */
+/* rtc.c */
 void native_rtc_acpi_init(const struct acpi_header *fadt);
 
-/* irq.c */
-extern const u8 native_hlt[]; /* its hlt, one byte */
+/* entry.S */
+extern const u8 native_hlt[]; /* the hlt of safe_halt, one byte (entry.S) */
 
 /* shutdown.c */
 void native_shutdown_init(struct boot_info *info);
@@ -103,7 +103,9 @@ extern struct native_start {
     struct pv_cpu_start how;
 } native_start;
 
-/* start.S: the first instructions of another CPU, in 64-bit mode; and a new start on a new stack.
+/*
+ * start.S: the first 64-bit instructions of another CPU; and a jump to entry on another stack,
+ * which forgets the current one.
  */
 void native_ap_entry64(void);
 void native_restart_on_stack(u64 stack_top, void (*entry)(void)) __noreturn;
