@@ -43,7 +43,7 @@
 #include "lib/string.h"
 #include "mm/frame.h"
 #include "mm/mm.h"
-#include "pv/pv.h"
+#include "pv/backend.h"
 
 _Static_assert(CMDLINE_ARGUMENTS_MAX >= BOOT_CMDLINE_MAX, "a program's arguments fit");
 

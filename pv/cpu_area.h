@@ -1,33 +1,33 @@
 /*
- * What lies at the kernel's %gs base, one for each CPU: the part that assembly and backends know of
- * struct cpu (kernel/cpu.h), whose first member it is. %gs is valid from the first C function of
- * every CPU on, since __fentry__ reads the stack's limit by it.
+ * The per-CPU area at the kernel's %gs base. It is the first member of struct cpu (kernel/cpu.h),
+ * and the part of it that assembly and backends use. %gs is valid before the first C function runs
+ * on a CPU, because every function reads the stack's limit by it (kernel/stack_check.S).
  *
- * A thread may be moved to another CPU between any two instructions while interrupts are enabled:
- * so each function below is one instruction, and what it returns is only sure to hold with
- * interrupts disabled.
+ * While interrupts are enabled a thread may be moved to another CPU between any two instructions.
+ * So each access below is one instruction, and its result may be out of date at once unless
+ * interrupts are disabled.
  */
 #ifndef PV_CPU_AREA_H
 #define PV_CPU_AREA_H
 
 #include "lib/types.h"
 
-/* As many CPUs as this kernel uses; a set of them is a u64. */
+/* The largest number of CPUs that this kernel uses. A set of CPUs is a u64. */
 #define PV_CPUS_MAX 64
 
 #define CPU_AREA_SIZE        128
 #define CPU_AREA_SHARED_SIZE 64
 
 struct pv_cpu_area {
-    u64 sp0;         /* backend: the stack for entries from user mode */
-    u64 user_sp;     /* backend: where a system call's entry puts the user's */
+    u64 sp0;         /* for the backend: the stack for entries from user mode */
+    u64 user_sp;     /* for the backend: the user's stack pointer, during a system call's entry */
     void *self;      /* the address of this struct: an access by %gs does not return it */
     u64 stack_limit; /* kernel/thread.h */
-    u32 number;      /* which CPU this is; 0 is the one that booted */
-    u32 spinlocks;   /* held here: while there are any the thread is neither preempted nor moved */
-    u64 user_iopl;
-    u32 need_switch; /* kernel: it is another thread's turn */
-    /* What the platform shares with this CPU: within a page, as the hypervisor wants it. */
+    u32 number;      /* of this CPU; 0 is the one that booted */
+    u32 spinlocks; /* how many this CPU holds: unless 0 its thread is neither preempted nor moved */
+    u64 user_iopl; /* for the backend: the IOPL of user mode, as in RFLAGS */
+    u32 need_switch; /* for the kernel: it is another thread's turn */
+    /* Shared with the hypervisor (Xen: struct vcpu_info). Alignment keeps it within a page. */
     u8 shared[CPU_AREA_SHARED_SIZE] __aligned(CPU_AREA_SHARED_SIZE);
 } __aligned(CPU_AREA_SIZE);
 
@@ -44,7 +44,7 @@ static inline struct pv_cpu_area *pv_this_area(void)
     return self;
 }
 
-/* The number of the CPU that runs this. */
+/* Return the number of the CPU that runs this. */
 static inline u32 pv_this_cpu(void)
 {
     u32 number;
@@ -53,7 +53,10 @@ static inline u32 pv_this_cpu(void)
     return number;
 }
 
-/* One spinlock more or less is held here. True if none is left and it is another thread's turn. */
+/*
+ * Add change to the number of spinlocks that this CPU holds. Return true if it is 0 then, and
+ * another thread's turn.
+ */
 static inline bool pv_count_spinlock(s32 change)
 {
     bool none;

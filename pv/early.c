@@ -1,12 +1,11 @@
 /*
- * The time before a backend works: no op may be called, so what stops the kernel is reported
- * through the raw functions of struct pv_backend, and ends the machine.
+ * Reports before a backend works. No op can be called then, so a panic or an exception is reported
+ * by the raw functions of struct pv_backend, and ends the machine.
  */
 #include "lib/format.h"
 #include "pv/early.h"
-#include "pv/pv.h"
 
-/* The verdicts FAIL and ERROR as isa-debug-exit has them (kernel/panic.h). */
+/* The exit status of the verdict FAIL (kernel/panic.h). */
 enum { STATUS_FAIL = 1 };
 
 static const struct pv_backend *raw; /* Written: early, on one CPU */
@@ -37,7 +36,7 @@ void pv_raw_end(u8 status)
         barrier();
 }
 
-static __noreturn void end(const char *what)
+static __noreturn void report_fail_and_end(const char *what)
 {
     pv_raw_print("paravane: verdict FAIL: panic before a backend works: %s\n", what);
     pv_raw_end(STATUS_FAIL);
@@ -46,7 +45,7 @@ static __noreturn void end(const char *what)
 __noreturn void pv_early_panic(const char *op, const char *what)
 {
     pv_raw_print("\nparavane: PANIC: op %s: %s\n", op, what);
-    end(what);
+    report_fail_and_end(what);
 }
 
 static void on_exception(struct trap_frame *frame, u64 fault_address)
@@ -56,10 +55,10 @@ static void on_exception(struct trap_frame *frame, u64 fault_address)
                  "  #0 %016lx\n",
                  frame->vector, frame->error, frame->rip, frame->rsp,
                  (unsigned long long)fault_address, frame->rip);
-    end("an exception");
+    report_fail_and_end("an exception");
 }
 
-/* Firmware may have left a source of NMIs open. */
+/* Count it: firmware may have left a source of NMIs unmasked. */
 static void on_nmi(struct trap_frame *frame)
 {
     (void)frame;

@@ -1,11 +1,13 @@
 /*
- * Frames and page-table entries, in types that do not mix.
+ * Frames and page-table entries, in types that the compiler does not mix.
  *
- * A pfn_t numbers a frame of the memory that this kernel was given; an mfn_t a frame of the
- * machine. They are equal natively and on PVH, where the hardware translates; on Xen PV each is
- * found from the other by a table. An entry of a page table (pte_t, pmd_t, pud_t, pgd_t) is what
- * the hardware walks: it holds machine frames. A *value* (u64) is what the kernel thinks in: the
- * same bits, with a pfn. make_pte() and pte_val() are the only ways from one to the other.
+ * A pfn_t is the number of a frame in this kernel's own numbering, an mfn_t its number in the
+ * machine's. They are equal natively and on PVH, where the hardware translates. On Xen PV a table
+ * leads from one to the other (P2M, M2P).
+ *
+ * An entry of a page table (pte_t, pmd_t, pud_t, pgd_t) is what the hardware reads: its frame field
+ * is an mfn. The kernel computes with a *value* (u64): the same bits, but the frame field is a pfn.
+ * The ops make_pte and pte_val, and the same for each level, are the only conversions.
  */
 #ifndef PV_MMU_TYPES_H
 #define PV_MMU_TYPES_H
@@ -25,7 +27,7 @@ typedef struct {
 #define PFN_INVALID PFN(~0ull)
 #define MFN_INVALID MFN(~0ull)
 
-/* Entries, from the leaves up. A fifth level (LA57) has its place between pud and pgd: p4d. */
+/* Entries, from level 1 up. Paravane uses four levels; a fifth one (LA57) would add a p4d_t. */
 typedef struct {
     u64 raw;
 } pte_t;
@@ -43,7 +45,7 @@ enum {
     PT_LEVELS = 4,    /* level 1 holds ptes, level 4 is the root */
     PT_ENTRIES = 512, /* in a table */
     PT_SHIFT = 9,
-    PT_USER_SLOTS = 256, /* of the root: the lower half of the address space */
+    PT_USER_SLOTS = 256, /* entries of the root for user mode: the lower half of the addresses */
 };
 
 /* Bits of a value (Intel SDM vol. 3, tables 4-15 to 4-20). */
@@ -58,8 +60,8 @@ enum {
 #define PTE_GLOBAL   (1ull << 8)
 #define PTE_NX       (1ull << 63)
 /*
- * Ignored by the hardware. Of a value: its frame is one of the machine's that has no pfn (another
- * domain's, a device's), and the frame field holds the mfn.
+ * A bit that the hardware ignores. In a value it means that the frame field is an mfn, because the
+ * frame has no pfn: it belongs to another domain or to a device.
  */
 #define PTE_FOREIGN (1ull << 9)
 
@@ -77,7 +79,7 @@ static inline pfn_t value_pfn(u64 value)
     return PFN((value & PTE_FRAME_MASK) >> PAGE_SHIFT);
 }
 
-/* Where a frame of RAM is always mapped. The host's tests put it elsewhere. */
+/* The direct map, in which every frame of RAM is mapped. Tests on the host define another one. */
 #ifndef DIRECT_MAP
 #define DIRECT_MAP DIRECT_MAP_BASE
 #endif
@@ -92,7 +94,8 @@ static inline pfn_t va_to_pfn(const void *va)
     return PFN(((u64)va - DIRECT_MAP) >> PAGE_SHIFT);
 }
 
-/* The index of va in a table of this level, and the bytes that one entry of it maps. */
+/* Return the index of va in a table of this level; and how many bytes an entry of this level maps.
+ */
 static inline u32 pt_index(u64 va, int level)
 {
     return (u32)(va >> (PAGE_SHIFT + PT_SHIFT * (level - 1))) & (PT_ENTRIES - 1);
@@ -114,7 +117,7 @@ static inline u64 pt_span(int level)
 
 #define FIX_TEXT_PAGES 8
 
-/* Pages at addresses that the linker could know; set_fixmap says what lies there. */
+/* Pages at fixed addresses. The op set_fixmap changes what they map. */
 enum pv_fixmap {
     FIX_TEST,
     FIX_ACPI,
@@ -141,20 +144,20 @@ struct pv_guards {
     u32 stride, count;
 };
 
-/* What mm/ has to know of the platform before it builds the first table. */
+/* Properties of the platform that mm/ needs before it builds the first table. */
 struct pv_mmu_traits {
     u32 leaf_levels;  /* bit n: an entry of level n may be a leaf */
-    u32 root_pages;   /* frames that a root takes, in a row and aligned to their number */
+    u32 root_pages;   /* how many contiguous frames a root takes, aligned to their number */
     pfn_t table_high; /* early_map reaches the frames below this one */
 };
 
-/* The first tables that mm/ has built, by early_map only. */
+/* The first tables, which mm/ builds by early_map, for install_tables. */
 struct pv_kernel_tables {
     pfn_t root;
-    pfn_t first_table; /* all tables, root included, lie in these frames */
+    pfn_t first_table; /* the tables, root included, are in nr_tables frames from here on */
     u64 nr_tables;
     pfn_t fixmap; /* the table of level 1 that maps FIXMAP_BASE */
-    /* Filled by install_tables: frames of the old tables, which are free memory now. */
+    /* Set by install_tables: the frames of the old tables, which are free memory now. */
     pfn_t freed;
     u64 nr_freed;
 };

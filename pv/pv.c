@@ -1,6 +1,6 @@
 /*
- * Selection: which backend, and its class tables copied into the flat one. The kernel's first act;
- * everything else goes through the table that this file fills.
+ * The selection of a backend: the kernel's first act. Each backend is asked whether it can run on
+ * this machine; the first that can has its class tables copied into pv_ops. From then on ops work.
  */
 #include "lib/format.h"
 #include "lib/string.h"
@@ -11,21 +11,22 @@
 const struct pv_callbacks *pv_callbacks = &pv_early_callbacks;
 const void *pv_vector_entry, *pv_vector_entry_isolated;
 
-/* In order of preference: what knows the hypervisor best comes first, bare metal last. */
+/* In order of preference: Xen PV, which the entry decides; Xen PVH; bare metal, which accepts all.
+ */
 static const struct pv_backend *const backends[] = {
     &pv_backend_xen_pv,
     &pv_backend_xen_pvh,
     &pv_backend_native,
 };
 
-/* Selected by pv=NAME only, never detected: a backend under construction. */
+/* Never detected, and selected by pv=NAME only: a backend under construction. */
 static const struct pv_backend *const by_name_only[] = {
     &pv_backend_stub,
 };
 
 static const struct pv_backend *selected; /* Written: by pv_select */
 
-/* How we were entered: kept for pv_select_forced. Written: by pv_select. */
+/* The arguments of pv_select, for pv_select_forced. Written: by pv_select. */
 static enum boot_protocol entry_protocol;
 static u64 entry_loader_info;
 
@@ -111,7 +112,7 @@ static void fill_table(const struct pv_backend *backend)
     selected = backend;
 }
 
-/* Exceptions are reported from here on, early_init's too. */
+/* Try to select the backend. An exception is reported from trap_init on, early_init's too. */
 static const char *try_backend(const struct pv_backend *backend)
 {
     const char *why_not = backend->probe(entry_protocol);
@@ -125,6 +126,7 @@ static const char *try_backend(const struct pv_backend *backend)
     return why_not;
 }
 
+/* Report by the first backend that accepts this machine, before any has been initialised. */
 static void find_raw_console(void)
 {
     for (size_t i = 0; i < ARRAY_SIZE(backends); i++)

@@ -1,13 +1,14 @@
 /*
- * The layout of every GDT (pv_load_gdt), and the selectors that follow from it. The same on every
- * backend, but for the kernel's own on Xen PV, where Xen's flat segments take that place.
+ * The layout of every GDT (op load_gdt), and the selectors that follow from it. It is the same on
+ * every backend. Only the kernel's own selectors differ on Xen PV, where the kernel uses Xen's flat
+ * segments.
  */
 #ifndef PV_SELECTORS_H
 #define PV_SELECTORS_H
 
 #define GDT_KERNEL_CODE 1
 #define GDT_KERNEL_DATA 2
-#define GDT_USER_CODE32 3 /* sysret wants these three in this order */
+#define GDT_USER_CODE32 3 /* sysret requires these three in this order */
 #define GDT_USER_DATA   4
 #define GDT_USER_CODE64 5
 #define GDT_TASK        6 /* two entries */
@@ -32,20 +33,20 @@
 #define DESCRIPTOR_USER_CODE64 0x00affb000000ffff
 
 /*
- * Code and data segments, or none: what a kernel may put into its tables by ops. System descriptors
- * are the backend's, and gates have no place here.
+ * True of a code or data segment, and of 0: what the ops accept for a table. The backend writes
+ * system descriptors itself, and no gate is allowed in these tables.
  */
 #define IS_SEGMENT(descriptor) ((descriptor) == 0 || ((descriptor) >> 44 & 1))
 
 #ifndef __ASSEMBLY__
 #include "lib/types.h"
 
-/* What the ops of every backend ask of their arguments (pv/native/desc.c). */
+/* Return true if the arguments of an op are valid; the same on every backend (pv/native/desc.c). */
 bool descriptor_fits(u32 index, u32 first, u64 descriptor);
 bool tls_fits(const u64 tls[3]);
 bool table_fits(const u64 *table, u32 count, u32 least);
 
-/* The entries that are the backend's, but for the task's. */
+/* Write the backend's entries of a GDT, except for the task's. */
 void fill_gdt(u64 *gdt, u64 kernel_code, u64 kernel_data);
 #endif
 

@@ -48,7 +48,7 @@
 struct trap_frame {
     u64 r15, r14, r13, r12, rbp, rbx, r11, r10, r9, r8;
     u64 rax, rcx, rdx, rsi, rdi;
-    u64 vector; /* 0 to 255, or VECTOR_SYSCALL and its like */
+    u64 vector; /* 0 to 255, or VECTOR_SYSCALL and so on */
     u64 error;  /* 0 where the CPU pushes none */
     u64 rip, cs, rflags, rsp, ss;
 };

@@ -1,8 +1,8 @@
 /*
- * The CMOS of a PC: registers of the real-time clock and battery-backed RAM behind an index and a
- * data port (Motorola MC146818A data sheet). Bit 7 of the index port masks NMIs: it is always
- * written as 0. Context: one CPU at a time, interrupts disabled, because the two accesses belong
- * together.
+ * The CMOS of a PC: registers of the real-time clock and battery-backed RAM, reached through an
+ * index and a data port (Motorola MC146818A data sheet). Bit 7 of the index port masks NMIs, so it
+ * is always written as 0. Context: one CPU at a time, interrupts disabled, because an access takes
+ * two steps.
  */
 #ifndef PV_NATIVE_CMOS_H
 #define PV_NATIVE_CMOS_H

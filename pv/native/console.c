@@ -1,7 +1,7 @@
 /*
- * The native console: each output that the machine has. A 16550 UART, 115200 baud, polled
- * (National PC16550D data sheet), at the first of a PC's four addresses that answers; Bochs's debug
- * port at 0xe9; the text screen of a VGA. Input comes from the UART. A machine with none of these
+ * The native console writes to each output that the machine has: a 16550 UART, polled at 115200
+ * baud (National PC16550D data sheet), at the first of a PC's four addresses that answers; Bochs's
+ * debug port at 0xe9; the text screen of a VGA. Input is the UART's. A machine with none of these
  * runs without a console.
  */
 #include "lib/format.h"
@@ -42,7 +42,7 @@ static bool have_debug_port, have_vga;
 /* Guarded by: kernel/console.c's lock; a CPU that writes without it has stopped the others. */
 static bool uart_stuck; /* busy for UART_SPINS, and since then */
 static u64 uart_lost;   /* bytes in that time */
-/* Held over the look and the read, which are for one byte. Atomic: a raw_lock. */
+/* Held around the status read and the data read, which are for one byte. Atomic: a raw_lock. */
 static bool reading;
 
 static bool scratch_holds(u16 port, u8 value)
@@ -74,7 +74,7 @@ static void uart_init(void)
         outb(uart + steps[i].offset, steps[i].value);
 }
 
-/* Once: to initialise a UART again would drop what it still has to send. */
+/* Initialise the UART once: a second time would drop the bytes that it has yet to send. */
 void native_console_init(void)
 {
     static bool done; /* Written: early, on one CPU */
@@ -94,7 +94,7 @@ static bool uart_has(u8 status)
     return inb(uart + UART_LSR) & status;
 }
 
-/* A stuck UART is not waited for again, or each byte would take a second. */
+/* Do not wait for a UART that is stuck, or each byte would take a second. */
 static bool uart_wait(u8 status)
 {
     int spins = uart_stuck ? 0 : UART_SPINS;
@@ -113,7 +113,7 @@ static void uart_put(char c)
         uart_lost++;
 }
 
-/* The reader of a UART that was stuck learns that there is a gap. */
+/* Once a stuck UART works again, report how many bytes are missing. */
 static void uart_report_loss(void)
 {
     char text[48];

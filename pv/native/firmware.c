@@ -1,7 +1,7 @@
 /*
- * Which table of the firmware lists the CPUs and interrupt controllers, and what of it this kernel
- * can use. The MADT counts; without one, the MP table. A machine with neither has one CPU, and no
- * device's interrupt reaches it.
+ * The firmware's list of CPUs and interrupt controllers: ACPI's MADT or, if it is missing, the MP
+ * table. A machine with neither has one CPU for this kernel, and no device's interrupt reaches it.
+ * Entries that cannot be right, or that this kernel cannot use, are ignored with a warning.
  */
 #include "lib/madt.h"
 #include "lib/mptable.h"
@@ -14,7 +14,7 @@ enum {
     CPUID1_EBX_LOGICAL_SHIFT = 16, /* CPUs in the package */
 };
 
-/* A write here is an interrupt (Intel SDM vol. 3, section 11.11.1); the local APIC is here too. */
+/* A write in this range is an interrupt message (Intel SDM vol. 3, section 11.11.1). */
 #define MESSAGES_BASE 0xfee00000u
 #define MESSAGES_END  0xfef00000u
 
@@ -23,8 +23,8 @@ static struct apic_config config;
 static bool has_madt, has_mptable;
 
 /*
- * Registers cannot be in RAM, nor in the image, whatever the loader's map says of that. A table
- * that says so must not make this kernel overwrite its own memory.
+ * Return true if memory, not registers, is at pa: RAM, or the image, which the loader's map may not
+ * list as RAM. A wrong table must not make this kernel overwrite its own memory.
  */
 static bool is_memory(const struct boot_info *info, u64 pa)
 {
@@ -67,8 +67,8 @@ void native_find_apics(struct boot_info *info)
     has_madt = madt_parse(acpi_find_table(&native_low_memory, info, "APIC"), &config);
     has_mptable = !has_madt && mptable_parse(&native_low_memory, &config);
     if (config.cpus_left_out)
-        pv_warn("%u more CPUs than the %u that can be told apart are ignored", config.cpus_left_out,
-                APIC_CPUS_MAX);
+        pv_warn("%u more CPUs than the %u that this kernel can list are ignored",
+                config.cpus_left_out, APIC_CPUS_MAX);
     if (config.ioapics_left_out)
         pv_warn("%u more I/O APICs than the %u that can be used are ignored",
                 config.ioapics_left_out, APIC_IOAPICS_MAX);
@@ -81,7 +81,7 @@ const struct apic_config *native_apic_config(void)
     return &config;
 }
 
-/* An MP table is older than packages of several CPUs, and lists the first CPU of each. */
+/* The MP table is older than packages of several CPUs, and lists only the first CPU of each. */
 const char *native_why_one_cpu(void)
 {
     const struct cpuid_regs r = cpuid(1, 0);

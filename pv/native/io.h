@@ -52,7 +52,7 @@ static inline void wrmsr(u32 index, u64 value)
     __asm__ volatile("wrmsr" : : "c"(index), "a"((u32)value), "d"((u32)(value >> 32)) : "memory");
 }
 
-/* read_crN and write_crN. */
+/* read_cr0, write_cr0 and so on. */
 #define CONTROL_REGISTER(name) \
     static inline u64 read_##name(void) \
     { \
@@ -76,7 +76,7 @@ static inline void invlpg(u64 va)
     __asm__ volatile("invlpg (%0)" : : "r"(va) : "memory");
 }
 
-/* Disables interrupts, and says in RFLAGS.IF whether they were enabled; enables them if so. */
+/* Disable interrupts; return RFLAGS. Enable them if these flags have IF set. */
 static inline u64 irq_save(void)
 {
     u64 flags;
@@ -101,7 +101,7 @@ static inline struct cpuid_regs cpuid(u32 leaf, u32 subleaf)
     return r;
 }
 
-/* What lgdt and lidt take: the limit is the size minus one. */
+/* The operand of lgdt and lidt. The limit is the size minus one. */
 struct descriptor_pointer {
     u16 limit;
     u64 base;

@@ -1,8 +1,9 @@
 /*
- * I/O APICs (Intel 82093AA data sheet, chapter 3): a pin has a 64-bit entry that says at which
- * vector of which CPU its interrupt arrives. Registers are reached through an index and a window.
- * The pair of 8259s that a PC starts with is moved away from the exceptions' vectors and masked for
- * good (8259A data sheet, "Initialization Command Words").
+ * I/O APICs (Intel 82093AA data sheet, chapter 3): each pin has a 64-bit entry with the vector and
+ * the CPU to which its interrupt is sent. Registers are reached through an index and a window.
+ *
+ * The two 8259s with which a PC starts are moved away from the vectors of exceptions and then
+ * masked (8259A data sheet, "Initialization Command Words").
  */
 #include "pv/native/io.h"
 #include "pv/native/ioapic.h"
@@ -43,7 +44,7 @@ static struct ioapic {
 } ioapics[APIC_IOAPICS_MAX];
 static u32 nr_ioapics;
 
-/* The register of this index, to be read and written until the next call. */
+/* Select the register of this index; return its address, which is valid until the next call. */
 static volatile u32 *reg(u32 pa, u32 index)
 {
     mmio_write32(pa + IOAPIC_INDEX, index);
@@ -63,7 +64,7 @@ bool native_ioapic_has(u32 gsi)
     return owner_of(gsi) != NULL;
 }
 
-/* Half 0 or 1 of the pin's entry. */
+/* Select half 0 or 1 of the pin's entry; return its address. */
 static volatile u32 *entry(u32 gsi, u32 half)
 {
     const struct ioapic *i = owner_of(gsi);
@@ -95,7 +96,7 @@ static void disable_8259(u16 port, u8 vector, u8 icw3)
     outb(port + 1, ALL_PINS);
 }
 
-/* Its mask keeps what is written; a port that no device answers reads as ones. */
+/* Return true if an 8259 exists: its mask keeps what is written. A missing port reads as ones. */
 static bool pic_answers(void)
 {
     outb(PIC2 + 1, ALL_PINS);
@@ -104,8 +105,8 @@ static bool pic_answers(void)
 }
 
 /*
- * 0 if the I/O APIC does not answer. What no device answers for reads as ones, which would be more
- * pins than an index reaches, or in some emulators as zero.
+ * Return how many pins the I/O APIC has, or 0 if it does not answer. A missing device reads as
+ * ones, which would be more pins than an index reaches, or in some emulators as zeros.
  */
 static u32 count_pins(u32 pa)
 {
@@ -127,11 +128,11 @@ static void start_ioapic(const struct apic_ioapic *listed)
         *reg(pa, IOAPIC_ENTRIES + 2 * pin) = ENTRY_MASKED;
 }
 
-/* The IMCR connects the local APIC to the interrupt pins (MultiProcessor Specification, 3.6.2.1).
+/* The IMCR routes interrupt pins through the APICs (MultiProcessor Specification, section 3.6.2.1).
  */
 void native_ioapic_init(const struct apic_config *config)
 {
-    if (config->has_8259 || pic_answers()) { /* a MADT may deny what is there */
+    if (config->has_8259 || pic_answers()) { /* a MADT may not list an 8259 that exists */
         disable_8259(PIC1, VECTOR_8259, ICW3_MASTER);
         disable_8259(PIC2, VECTOR_8259 + 8, ICW3_SLAVE);
     }

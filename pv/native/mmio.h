@@ -1,7 +1,4 @@
-/*
- * Device registers in memory. Every access goes through mmio_at, so that where they are mapped is
- * decided here alone.
- */
+/* Device registers in memory. They are mapped by the direct map; only mmio_at depends on that. */
 #ifndef PV_NATIVE_MMIO_H
 #define PV_NATIVE_MMIO_H
 

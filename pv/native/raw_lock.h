@@ -1,6 +1,6 @@
 /*
- * A lock for a device's registers that ops use in interrupt handlers, too. A spinlock of pv/ would
- * let the kernel switch threads where it is left. Interrupts are disabled while it is held.
+ * A lock for a device's registers, with interrupts disabled. Ops that may be called by handlers of
+ * interrupts use it instead of a spinlock, because the release of a spinlock may switch threads.
  */
 #ifndef PV_NATIVE_RAW_LOCK_H
 #define PV_NATIVE_RAW_LOCK_H

@@ -1,8 +1,10 @@
 /*
- * The clocks whose frequency is known without asking: the HPET (IA-PC HPET specification 1.0a,
+ * Reference clocks: those whose frequency is known. The HPET (IA-PC HPET specification 1.0a,
  * section 2.3.4), ACPI's power management timer (ACPI 6.4, section 4.8.3.3), channel 2 of the 8254
- * (Intel 82C54 data sheet), and the seconds of the RTC (MC146818A data sheet). Each is started if
- * need be and must be seen to move; of the RTC the measurement finds out.
+ * (Intel 82C54 data sheet), and the seconds of the RTC (MC146818A data sheet).
+ *
+ * Each is started if necessary and used only if it is seen to count. The RTC is the exception: its
+ * tick is a second, so the measurement itself finds out (clock.c).
  */
 #include "lib/string.h"
 #include "pv/native/cmos.h"
@@ -12,19 +14,19 @@
 #include "pv/native/refclock.h"
 
 enum {
-    ACPI_HPET_SPACE = 40, /* in the table of that name: 0 is memory */
+    ACPI_HPET_SPACE = 40, /* offset in the HPET table: the address space, 0 for memory */
     ACPI_HPET_ADDRESS = 44,
-    HPET_PERIOD = 0x004, /* upper half of the capabilities: femtoseconds */
+    HPET_PERIOD = 0x004, /* upper half of the capabilities: the period in femtoseconds */
     HPET_CONFIG = 0x010,
     HPET_COUNTER = 0x0f0,
-    HPET_TIMERS_SHIFT = 8, /* capabilities: the last timer, counted from 0 */
+    HPET_TIMERS_SHIFT = 8, /* in the capabilities: the number of the last timer */
     HPET_TIMERS_MASK = 0x1f,
     HPET_TIMER = 0x100, /* a timer's configuration; 0x20 bytes each */
     HPET_TIMER_SIZE = 0x20,
     HPET_SIZE = HPET_TIMER + (HPET_TIMERS_MASK + 1) * HPET_TIMER_SIZE,
     HPET_TIMER_INTERRUPTS = 1 << 2,
     HPET_ENABLE = 1 << 0,
-    HPET_LEGACY_ROUTING = 1 << 1, /* takes the place of the PIT's and the RTC's interrupts */
+    HPET_LEGACY_ROUTING = 1 << 1, /* replaces the PIT's and the RTC's interrupts */
 
     FADT_PM_TIMER_PORT = 76,
 
@@ -38,10 +40,10 @@ enum {
 
     RTC_SECONDS = 0x00,
     RTC_A = 0x0a,
-    RTC_A_UPDATING = 0x80, /* the seconds may read as anything */
+    RTC_A_UPDATING = 0x80, /* the seconds are not valid */
     RTC_ABSENT = 0xff,
 
-    MOVES_WITHIN = 100000, /* reads; each takes a part of a microsecond */
+    MOVES_WITHIN = 100000, /* reads, each below a microsecond */
 };
 
 #define FEMTOSECONDS_S  1000000000000000ull
@@ -51,7 +53,7 @@ enum {
 static u64 hpet_pa;
 static u16 pm_timer_port;
 
-/* The field at offset of this size, which the table must have. */
+/* Return the table's field at offset, of this size, or NULL if the table ends before it. */
 static const u8 *field(const struct acpi_header *table, u32 offset, u32 size)
 {
     return table && table->length >= offset + size ? (const u8 *)table + offset : NULL;
@@ -67,7 +69,7 @@ static u32 pm_timer_read(void)
     return inl(pm_timer_port);
 }
 
-/* Counts down from 65535, once: 54 ms, longer than any measurement. */
+/* The PIT counts down from 65535 once, which takes 54 ms: longer than a measurement. */
 static u32 pit_read(void)
 {
     u8 low;
@@ -78,8 +80,8 @@ static u32 pit_read(void)
 }
 
 /*
- * Counts the seconds that it sees begin. The RTC's faster ticks are flags that a read clears: of
- * those that pass while a host does not run this CPU, one is left.
+ * Count the seconds that begin between two reads. The RTC has faster ticks, but they are flags that
+ * a read clears: if several pass while a host does not run this CPU, one is counted.
  */
 static u32 rtc_read(void)
 {
@@ -118,7 +120,7 @@ static struct reference_clock rtc_clock = {
     .femtoseconds = FEMTOSECONDS_S,
 };
 
-static bool moves(const struct reference_clock *clock)
+static bool clock_counts(const struct reference_clock *clock)
 {
     const u32 first = clock->read();
 
@@ -128,7 +130,7 @@ static bool moves(const struct reference_clock *clock)
     return false;
 }
 
-/* Its counter runs; what firmware has set it to interrupt for, and in whose place, is off. */
+/* Start the counter, and turn off the interrupts that firmware has set up. */
 static void hpet_silence(void)
 {
     const u32 last = mmio_read32(hpet_pa) >> HPET_TIMERS_SHIFT & HPET_TIMERS_MASK;
@@ -167,7 +169,7 @@ static bool hpet_start(void)
         return false;
     hpet_silence();
     hpet_clock.femtoseconds = period;
-    return moves(&hpet_clock);
+    return clock_counts(&hpet_clock);
 }
 
 static bool pm_timer_start(const struct acpi_header *fadt)
@@ -175,7 +177,7 @@ static bool pm_timer_start(const struct acpi_header *fadt)
     const u8 *const port = field(fadt, FADT_PM_TIMER_PORT, 4);
 
     pm_timer_port = port ? (u16)load32(port) : 0;
-    return pm_timer_port && moves(&pm_timer_clock);
+    return pm_timer_port && clock_counts(&pm_timer_clock);
 }
 
 static bool pit_start(void)
@@ -184,7 +186,7 @@ static bool pit_start(void)
     outb(PIT_COMMAND, PIT_CHANNEL2_MODE0);
     outb(PIT_CHANNEL2, 0xff);
     outb(PIT_CHANNEL2, 0xff);
-    return moves(&pit_clock);
+    return clock_counts(&pit_clock);
 }
 
 static bool rtc_exists(void)

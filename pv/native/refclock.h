@@ -15,8 +15,8 @@ struct reference_clock {
 void native_hpet_acpi_init(struct boot_info *info, const struct acpi_header *table);
 
 /*
- * Looks for them, the best first: HPET, ACPI's PM timer, the PIT, the RTC. The table may be NULL.
- * NULL if this machine has none.
+ * Return the best reference clock of this machine, or NULL: the HPET, ACPI's PM timer, the PIT or
+ * the RTC, in this order. fadt may be NULL.
  */
 const struct reference_clock *native_reference_find(const struct acpi_header *fadt);
 

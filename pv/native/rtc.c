@@ -1,34 +1,41 @@
 /*
- * The native wall clock: the real-time clock in the CMOS (pv/native/cmos.h). */
+ * The native wall clock: the real-time clock (RTC) in the CMOS (pv/native/cmos.h).
+ *
+ * The clock updates its registers once a second. A read during an update, or with an update between
+ * two registers, returns a mixture. So a time is believed only if two reads are equal and no update
+ * is under way after them. Writes stop the updates (RTC_B_SET).
+ */
 #include "lib/rtc.h"
 #include "lib/string.h"
 #include "pv/native/cmos.h"
 #include "pv/native/native.h"
 #include "pv/native/raw_lock.h"
+#include "pv/wallclock.h"
 
 enum {
     CMOS_FIRST_RAM = 0x0e,
     CMOS_LAST = 0x7f,
-    CMOS_ABSENT = 0xff, /* what a port reads that no device answers */
+    CMOS_ABSENT = 0xff, /* what a missing device reads as */
 
     RTC_REGISTER_A = 0x0a,
     RTC_REGISTER_B = 0x0b,
     RTC_A_UPDATING = 0x80,
     RTC_A_DIVIDER = 0x70,
-    RTC_A_32_KHZ = 0x20, /* the divider with which the clock runs */
+    RTC_A_32_KHZ = 0x20, /* the only divider with which the clock runs */
     RTC_B_SET = 0x80,    /* no update while registers are written */
 
     FADT_CENTURY = 108,   /* ACPI 6.4, table 5.9: the register's index, or 0 */
-    CENTURY_USUAL = 0x32, /* on a PC without ACPI */
+    CENTURY_USUAL = 0x32, /* the register's index on a PC without ACPI */
 };
 
-/* An update takes 2 ms at most; each read of the port about 1 us. */
+/* An update takes 2 ms at most, and a read of the port about 1 us. */
 #define RTC_SPINS 100000
 
-/* The index of each field; RTC_CENTURY's is 0 where there is none. Written: by platform_init. */
+/* The index of each field's register; RTC_CENTURY's is 0 if it is missing. Written: by
+ * platform_init. */
 static u8 indices[RTC_FIELDS] = {0x00, 0x02, 0x04, 0x07, 0x08, 0x09, CENTURY_USUAL};
 
-/* Held over each use of the two ports. Atomic: a raw_lock. */
+/* Held around each use of the two ports. Atomic: a raw_lock. */
 static bool busy;
 
 static u64 lock(void)
@@ -41,7 +48,7 @@ static void unlock(u64 flags)
     raw_unlock(&busy, flags);
 }
 
-/* Firmware, or a kernel before this one, may have stopped the clock to set it. */
+/* Start the clock if firmware or an earlier kernel has stopped it, and warn. */
 static void start_if_stopped(void)
 {
     const u64 flags = lock();
@@ -55,7 +62,7 @@ static void start_if_stopped(void)
     }
     unlock(flags);
     if (present && stopped)
-        pv_warn("the RTC stood still and has been started: its time may be wrong");
+        pv_warn("the RTC was stopped and has been started: its time may be wrong");
 }
 
 void native_rtc_acpi_init(const struct acpi_header *fadt)
@@ -83,8 +90,8 @@ static void read_fields(u8 fields[RTC_FIELDS])
 }
 
 /*
- * Two equal reads, and no update under way after them: none came in the meantime, even if a host
- * stopped this CPU for that long. The lock is held.
+ * Return true if two reads are equal and no update is under way after them. Then none happened in
+ * the meantime, even if a host stopped this CPU between the reads. The lock is held.
  */
 static bool read_stable(u8 fields[RTC_FIELDS])
 {
@@ -95,7 +102,10 @@ static bool read_stable(u8 fields[RTC_FIELDS])
     return !memcmp(fields, again, sizeof(again)) && !(cmos_read(RTC_REGISTER_A) & RTC_A_UPDATING);
 }
 
-/* The lock is held. A century that cannot be is not one: the firmware did not say where it is. */
+/*
+ * Write a time; the lock is held. If the century's register holds no valid century, firmware uses
+ * it for something else: do not write it.
+ */
 static bool write_fields(const struct civil_time *t, u8 register_b)
 {
     u8 fields[RTC_FIELDS];
@@ -115,8 +125,8 @@ static bool write_fields(const struct civil_time *t, u8 register_b)
 enum outcome { DONE, AGAIN, REFUSED };
 
 /*
- * Calls act once no update is under way, with register B, the lock held; again while it says so.
- * Returns -ENODEV if there is no clock, or one that never finishes.
+ * Call act with register B while no update is under way, with the lock held, until it does not
+ * return AGAIN. Return 0, -EINVAL if it refuses, or -ENODEV if the clock is missing or stays busy.
  */
 static int rtc_access(enum outcome (*act)(struct civil_time *t, u8 register_b),
                       struct civil_time *t)
@@ -137,7 +147,7 @@ static int rtc_access(enum outcome (*act)(struct civil_time *t, u8 register_b),
     return result == DONE ? 0 : result == REFUSED ? -EINVAL : -ENODEV;
 }
 
-static enum outcome get(struct civil_time *t, u8 register_b)
+static enum outcome rtc_get(struct civil_time *t, u8 register_b)
 {
     u8 fields[RTC_FIELDS];
 
@@ -146,17 +156,17 @@ static enum outcome get(struct civil_time *t, u8 register_b)
     return rtc_decode(fields, register_b, t) ? DONE : REFUSED;
 }
 
-static enum outcome set(struct civil_time *t, u8 register_b)
+static enum outcome rtc_set(struct civil_time *t, u8 register_b)
 {
     return write_fields(t, register_b) ? DONE : REFUSED;
 }
 
-/* A clock that holds no date, as after its battery failed, is as good as none. */
+/* A clock that holds no date, as after its battery failed, counts as missing. */
 int native_get_wallclock(u64 *ns)
 {
     struct civil_time t;
 
-    if (rtc_access(get, &t))
+    if (rtc_access(rtc_get, &t))
         return -ENODEV;
     *ns = civil_time_to_unix(&t) * 1000000000;
     return 0;
@@ -169,5 +179,5 @@ int native_set_wallclock(u64 ns)
     if (!wallclock_valid(ns))
         return -EINVAL;
     civil_time_from_unix(ns / 1000000000, &t);
-    return rtc_access(set, &t);
+    return rtc_access(rtc_set, &t);
 }

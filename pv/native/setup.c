@@ -1,9 +1,11 @@
 /*
- * The native backend: bare metal, or an emulator that pretends to be. It stands at the end of the
- * list in pv/pv.c, so whoever comes here has found no hypervisor that knows better.
+ * The native backend: bare metal, an emulator of it, or a hypervisor that no other backend is for.
+ * It is last in the list of pv/pv.c, so it is selected only if no other backend accepts the
+ * machine.
  */
 #include "boot/layout.h"
 #include "lib/format.h"
+#include "pv/backend.h"
 #include "pv/native/io.h"
 #include "pv/native/native.h"
 #include "pv/native/refclock.h"
@@ -11,7 +13,7 @@
 #include "pv/selectors.h"
 
 #define CPUID_EXT1             0x80000001
-#define CPUID_EXT1_EDX_SYSCALL (1 << 11) /* an Intel CPU has it set in 64-bit mode only */
+#define CPUID_EXT1_EDX_SYSCALL (1 << 11) /* on Intel CPUs it is set in 64-bit mode only */
 
 #define DEVICES_BASE 0xfe000000
 #define DEVICES_SIZE MIB(32)
@@ -38,9 +40,10 @@ static const struct acpi_header *find_table(const struct boot_info *info, const 
 }
 
 /*
- * The loader asked the firmware already, whose map need not name the chipset's devices, or name
- * them rightly: local and I/O APIC, HPET and, on microvm, ACPI's registers are in the last 32 MiB
- * below 4 GiB on every PC. No map names a VGA's screen.
+ * Add the devices that the direct map has to reach. The firmware's memory map, which the loader has
+ * read, may not list them, or list them as something else. The chipset's are in the last 32 MiB
+ * below 4 GiB on every PC: local and I/O APIC, HPET and, on microvm, ACPI's registers. No map lists
+ * the screen of a VGA.
  */
 const char *native_memory_map(struct boot_info *info)
 {
@@ -53,8 +56,7 @@ const char *native_memory_map(struct boot_info *info)
     return NULL;
 }
 
-/* The CPU's vendor and, where CPUID says that there is one, the emulator's or hypervisor's name for
- * itself. */
+/* Write the CPU's vendor and, if CPUID shows a hypervisor or emulator, the name that it reports. */
 void native_banner(char *text, size_t cap)
 {
     const struct cpuid_regs cpu = cpuid(0, 0), above = cpuid(0x40000000, 0);
@@ -73,13 +75,13 @@ void native_platform_init(const struct boot_info *info)
     native_clock_acpi_init(find_table(info, "FACP"));
 }
 
-/* This kernel knows no S3; what it would have to save lies in memory, all of it. */
+/* Not implemented: on bare metal this would be ACPI's S3. */
 int native_suspend(void)
 {
     return -ENODEV;
 }
 
-/* The tables of all classes: each op has the function of its name. */
+/* The tables of all classes: each op is native_NAME. */
 #define PV_CLASS_BEGIN(class)                 const struct pv_##class##_ops native_##class##_ops = {
 #define PV_OP(class, ret, name, params, args) .name = native_##name,
 #define PV_CLASS_END(class) \

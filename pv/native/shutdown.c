@@ -1,7 +1,8 @@
 /*
- * Ending a native machine. QEMU's isa-debug-exit carries the status; ACPI turns the power off; a
- * machine that has neither halts, because it would run again after a reset. Only a reboot resets:
- * by the PCI host's reset register, the keyboard controller, a triple fault.
+ * How a native machine ends. QEMU's isa-debug-exit device ends it with a status; ACPI turns the
+ * power off; a machine that has neither is halted. Only PV_REBOOT resets it, because a reset
+ * machine runs again: by the PCI host's reset register, else the keyboard controller, else a triple
+ * fault.
  */
 #include "lib/acpi.h"
 #include "boot/layout.h"
@@ -9,8 +10,9 @@
 #include "pv/native/native.h"
 
 enum {
-    DEBUG_EXIT_PORT = 0xf4, /* QEMU ends with status value << 1 | 1; elsewhere nobody listens */
-    DEBUG_EXIT_BASE = 0x10, /* so that no status of ours is one of QEMU's own */
+    DEBUG_EXIT_PORT =
+        0xf4, /* QEMU exits with status value << 1 | 1; elsewhere the port is unused */
+    DEBUG_EXIT_BASE = 0x10, /* added to the status, so that QEMU's own exit codes differ */
 
     RESET_CONTROL = 0xcf9, /* PCI hosts since the 430FX: 2 = hard, 4 = go */
     RESET_HARD = 0x02,
@@ -48,7 +50,7 @@ static void triple_fault(void)
     __asm__ volatile("lidt %0; ud2" : : "m"(none));
 }
 
-static void reset(void)
+static void reset_machine(void)
 {
     outb(RESET_CONTROL, RESET_HARD);
     outb(RESET_CONTROL, RESET_GO);
@@ -56,7 +58,7 @@ static void reset(void)
     triple_fault();
 }
 
-static __noreturn void halt(void)
+static __noreturn void halt_cpu(void)
 {
     for (;;)
         __asm__ volatile("cli; hlt");
@@ -64,24 +66,24 @@ static __noreturn void halt(void)
 
 void native_halt(void)
 {
-    halt();
+    halt_cpu();
 }
 
 void native_raw_end(u8 status)
 {
     native_console_drain();
     outb(DEBUG_EXIT_PORT, DEBUG_EXIT_BASE + status);
-    halt();
+    halt_cpu();
 }
 
 void native_shutdown(enum pv_shutdown_reason reason, u8 status)
 {
     native_console_drain();
     if (reason == PV_REBOOT)
-        reset();
+        reset_machine();
     else
         outb(DEBUG_EXIT_PORT, DEBUG_EXIT_BASE + status);
     if (reason == PV_POWEROFF)
         acpi_power_off();
-    halt();
+    halt_cpu();
 }

@@ -14,7 +14,8 @@
 #define INIT_WAIT_NS     10000000ull
 #define START_UP_WAIT_NS 200000ull
 
-/* Where a trampoline may be: not in the first page; better below 512 KiB, where no EBDA is. */
+/* Where the trampoline may be: not in the first page, and preferably below 512 KiB, where no EBDA
+ * is. */
 #define LOW_END  0x80000
 #define HIGH_END 0xa0000
 
@@ -27,11 +28,11 @@ struct native_start native_start; /* Guarded by: the contract of cpu_up, one cal
 static u32 apic_ids[APIC_CPUS_MAX + 1], nr_cpus;
 static u32 trampoline_pa;
 
-/* Atomic: flags; a CPU sets its own, and clears it, or the CPU does that takes it off (cpu_down).
- */
+/* Atomic: flags. A CPU sets and clears its own; cpu_down, on another CPU, clears it, too. */
 static bool up[PV_CPUS_MAX];
 
-/* CPU 0 is the one that runs, listed or not; the others follow in the firmware's order. */
+/* Number the CPUs: 0 is the one that runs this, listed or not; the others as firmware lists them.
+ */
 void native_smp_init(const struct apic_config *config)
 {
     apic_ids[0] = native_apic_own_id();
@@ -53,7 +54,7 @@ static bool is_ram(const struct boot_info *info, u64 pa)
     return false;
 }
 
-/* A page of RAM below 640 KiB, better below 512 KiB; 0 if there is none. */
+/* Choose the trampoline's page: RAM below 640 KiB, preferably below 512 KiB; 0 if none is found. */
 void native_smp_init_memory(const struct boot_info *info)
 {
     trampoline_pa = LOW_END - PAGE_SIZE;
@@ -94,8 +95,9 @@ bool native_cpu_is_up(u32 cpu)
     return cpu < PV_CPUS_MAX && READ_ONCE(up[cpu]);
 }
 
-/* 0, -EINVAL, or -EIO for a CPU that an INIT cannot reach alone: it might reset CPU 0 instead. */
-static int check_can_start(u32 cpu)
+/* Return 0, -EINVAL, or -EIO if an INIT cannot address the CPU alone: it might reset CPU 0 instead.
+ */
+static int check_init_target(u32 cpu)
 {
     if (cpu >= nr_cpus || cpu >= PV_CPUS_MAX || cpu == pv_this_cpu())
         return -EINVAL;
@@ -110,7 +112,8 @@ static void wait_ns(u64 ns)
         __asm__ volatile("pause");
 }
 
-static void start_up(u32 apic_id)
+/* Send INIT and two start-up IPIs, with the waits of the SDM. */
+static void send_start_up(u32 apic_id)
 {
     const u32 page = trampoline_pa >> PAGE_SHIFT;
 
@@ -131,7 +134,7 @@ int native_startup_ipi_hook(u32 apic_id, u64 entry, u64 stack)
 
 int native_cpu_up(u32 cpu, const struct pv_cpu_start *start)
 {
-    int hooked, error = check_can_start(cpu);
+    int hooked, error = check_init_target(cpu);
 
     if (!error && native_cpu_is_up(cpu))
         error = -EINVAL;
@@ -143,7 +146,7 @@ int native_cpu_up(u32 cpu, const struct pv_cpu_start *start)
     if (hooked < 0)
         return -EIO;
     if (!hooked)
-        start_up(apic_ids[cpu]);
+        send_start_up(apic_ids[cpu]);
     return 0;
 }
 
@@ -162,10 +165,10 @@ void native_cpu_leave(void)
     __builtin_unreachable();
 }
 
-/* After an INIT a CPU waits for a start-up IPI, and for nothing else. */
+/* After an INIT a CPU waits for a start-up IPI, and takes no interrupt. */
 int native_cpu_down(u32 cpu)
 {
-    const int error = check_can_start(cpu);
+    const int error = check_init_target(cpu);
 
     if (error)
         return error;
@@ -173,22 +176,22 @@ int native_cpu_down(u32 cpu)
     return native_apic_icr(apic_ids[cpu], ICR_ASSERT | ICR_INIT) ? -EIO : 0;
 }
 
-static int send(u32 cpu, u32 command)
+static int send_to_cpu(u32 cpu, u32 command)
 {
     return native_cpu_is_up(cpu) ? native_apic_icr(apic_ids[cpu], ICR_ASSERT | command) : -EINVAL;
 }
 
 int native_send_vector(u32 cpu, u32 vector)
 {
-    return send(cpu, vector);
+    return send_to_cpu(cpu, vector);
 }
 
 int native_send_ipi(u32 cpu, enum pv_ipi kind)
 {
-    return kind < PV_NR_IPIS ? send(cpu, VECTOR_IPIS + kind) : -EINVAL;
+    return kind < PV_NR_IPIS ? send_to_cpu(cpu, VECTOR_IPIS + kind) : -EINVAL;
 }
 
 int native_send_nmi(u32 cpu)
 {
-    return send(cpu, ICR_NMI);
+    return send_to_cpu(cpu, ICR_NMI);
 }

@@ -1,8 +1,8 @@
 /*
- * How a CPU starts that is not the first. A start-up IPI puts it in real mode at the beginning of a page
- * below 1 MiB (Intel SDM vol. 3, section 9.4.4), where a copy of native_trampoline lies. From there it goes
- * the way that boot/entry32.S went: protected mode, the boot's page tables, long mode; then to the kernel's
- * own tables, its stack and its area.
+ * How a CPU other than the first starts. A start-up IPI puts it in real mode at the beginning of a page below 1 MiB
+ * (Intel SDM vol. 3, section 9.4.4), to which smp.c has copied native_trampoline. From there it takes the
+ * steps of boot/entry32.S: protected mode, the boot's page tables, long mode. Then it loads what cpu_up has put
+ * into native_start: the kernel's page tables, its area, its stack and where to continue.
  */
 #include <asm-offsets.h>
 #include "pv/native/long_mode.inc"
@@ -42,7 +42,7 @@ start32:
 	movq	native_start + NATIVE_START_STACK_TOP(%rip), %rsp
 	movq	native_start + NATIVE_START_ENTRY(%rip), %rsi
 
-/* In 64-bit mode with the kernel's tables; %rdi = area, %rsp = top of the stack, %rsi = entry. */
+/* In 64-bit mode, on the kernel's tables: %rdi = area, %rsp = top of the stack, %rsi = entry. PVH starts here. */
 	.globl	native_ap_entry64
 native_ap_entry64:
 	xorl	%eax, %eax
@@ -53,7 +53,7 @@ native_ap_entry64:
 	pushq	$0
 	jmp	*%rsi
 
-/* void native_restart_on_stack(u64 stack_top, void (*entry)(void)): on any CPU, Xen PV's too. */
+/* void native_restart_on_stack(u64 stack_top, void (*entry)(void)): not privileged, so Xen PV uses it, too. */
 	.globl	native_restart_on_stack
 native_restart_on_stack:
 	movq	%rdi, %rsp

@@ -1,8 +1,18 @@
 /*
- * Native exceptions and interrupts: an IDT whose 256 gates lead to the stubs (Intel SDM
- * vol. 3, chapter 6), and stacks of their own for those that can come where no other stack is to be
- * trusted. Vectors below 32 are exceptions; others may have an owner; an interrupt at a vector
- * without one is ended and counted (unclaimed.c).
+ * Native exceptions and interrupts (Intel SDM vol. 3, chapter 6). The IDT's 256 gates lead to the
+ * stubs of their vectors (pv/entry/vector_stubs.S), these to entry.S, and that to native_vector,
+ * which decides by the vector who handles it:
+ *
+ * - NMI and #DB have handlers of their own.
+ * - A vector with an owner is an interrupt: a line, an IPI, the timer, Xen's event upcall.
+ * - A vector without an owner that is in service in the local APIC is an unclaimed interrupt: it is
+ *   ended and reported (unclaimed.c). The local APIC accepts vectors from 16 on, so this is tested
+ *   for exceptions, too.
+ * - Other vectors below 32 are exceptions, and those that write_idt_entry opened are int.
+ * - The rest are spurious interrupts.
+ *
+ * #DB, NMI, #DF and #MC have stacks of their own, because they can be delivered where rsp is not a
+ * valid kernel stack (entry.S).
  */
 #include "pv/native/io.h"
 #include "pv/native/native.h"
@@ -27,7 +37,7 @@ struct gate {
     u32 reserved;
 };
 
-/* On top lies the kernel's %gs base, where entry.S looks for it. */
+/* The kernel's %gs base is on top, where entry.S reads it. */
 struct exception_stack {
     u8 space[PV_EXCEPTION_STACK_SIZE - 16];
     u64 kernel_gs_base;
@@ -64,8 +74,8 @@ static const struct pv_guards guards __section(".guards") __used __aligned(8) = 
 };
 
 /*
- * Who takes the interrupt at a vector, from vector 32 on. Atomic: each is stored before its vector
- * is used, and the same once more by each CPU that starts.
+ * The owner of each vector from 32 on, or NULL. Atomic: each is stored before its vector is used,
+ * and each CPU that starts stores the same again.
  */
 static void (*owners[NR_VECTORS])(struct trap_frame *frame);
 
@@ -75,13 +85,15 @@ void native_set_vector_handler(u8 vector, void (*owner)(struct trap_frame *frame
 }
 
 /*
- * User mode may set TF and make a system call. SYSENTER leaves TF set (Intel SDM vol. 2), so that
- * #DB follows each instruction of its entry until the flags are saved; SYSCALL clears TF by SFMASK,
- * but Bochs raises #DB after it all the same. Either is the user's step and not the kernel's: it
- * ends here, and the flags of the system call's frame show TF, on every CPU. True if it was one. A
- * breakpoint at the same instruction raises #DB once more when this one has returned.
+ * Return true if the #DB is a single step of user mode's that reaches into a system call's entry.
+ *
+ * User mode may set TF and make a system call. SYSENTER leaves TF set (Intel SDM vol. 2), so #DB
+ * follows each instruction of its entry until the flags are saved. SYSCALL clears TF by SFMASK, but
+ * Bochs raises #DB after it all the same. The kernel did not ask for these steps, so they are
+ * dropped; the flags of the system call's frame show TF, on every CPU. A breakpoint at the same
+ * instruction raises #DB again after this one has returned.
  */
-static bool end_users_step(struct trap_frame *frame)
+static bool end_user_step(struct trap_frame *frame)
 {
     const u8 *const rip = (const u8 *)frame->rip;
     const bool in_sysenter = rip >= native_sysenter_entry && rip <= native_sysenter_flags_saved;
@@ -98,16 +110,18 @@ static bool end_users_step(struct trap_frame *frame)
     return true;
 }
 
-/* #DB has one stack, so a breakpoint on what its handler touches must not raise another. */
-static void debug_exception(struct trap_frame *frame)
+/* Turn breakpoints off in the meantime: #DB has one stack, on which a second one would overwrite
+ * this. */
+static void handle_debug(struct trap_frame *frame)
 {
     __asm__ volatile("mov %0, %%dr7" : : "r"(DR7_FIXED));
-    if (!end_users_step(frame))
+    if (!end_user_step(frame))
         pv_callbacks->exception(frame, 0);
     __asm__ volatile("mov %0, %%dr7" : : "r"(native_dr7[pv_this_cpu()] | DR7_FIXED));
 }
 
-static void interrupt(struct trap_frame *frame)
+/* An interrupt at the hlt of safe_halt ends it: continue after the hlt (entry.S). */
+static void handle_interrupt(struct trap_frame *frame)
 {
     if (frame->rip == (u64)native_hlt)
         frame->rip++;
@@ -115,24 +129,23 @@ static void interrupt(struct trap_frame *frame)
     pv_callbacks->interrupts_done(frame);
 }
 
-/* To int from user mode. */
-static bool is_open(u8 vector)
+/* Return true if user mode can raise the vector by int. */
+static bool is_open_to_int(u8 vector)
 {
     return idt[vector].type >> GATE_DPL_SHIFT & 3;
 }
 
-/* An interrupt may have an exception's vector too, or one that is open to int: the APIC says so. */
 void native_vector(struct trap_frame *frame)
 {
     if (frame->vector == VECTOR_NMI)
         pv_callbacks->nmi(frame);
     else if (frame->vector == VECTOR_DB)
-        debug_exception(frame);
+        handle_debug(frame);
     else if (owners[frame->vector])
-        interrupt(frame);
+        handle_interrupt(frame);
     else if (native_end_unclaimed((u8)frame->vector))
         return;
-    else if (frame->vector < NR_EXCEPTIONS || is_open((u8)frame->vector))
+    else if (frame->vector < NR_EXCEPTIONS || is_open_to_int((u8)frame->vector))
         pv_callbacks->exception(frame, frame->vector == VECTOR_PF ? read_cr2() : 0);
     else
         native_end_spurious((u8)frame->vector);

@@ -1,9 +1,12 @@
 /*
- * Interrupts at vectors that no part of this backend owns. Firmware, or a kernel before this one,
- * may have left one pending or in service; a device may send a message that was never set up; and
- * the controllers themselves send spurious ones, whose vector is not in service. A controller holds
- * back all interrupts of the same and lower priority until it gets an EOI for what is in service
- * (Intel SDM vol. 3, section 11.8.5; 8259A data sheet, "End of Interrupt").
+ * Interrupts at vectors without an owner. They exist: firmware or an earlier kernel may have left
+ * one pending or in service; a device may send a message that no driver has set up; and the
+ * controllers send spurious ones, which are not in service.
+ *
+ * They must be ended. Until a controller receives an EOI for the interrupt in service, it does not
+ * deliver others of the same or a lower priority (Intel SDM vol. 3, section 11.8.5; 8259A data
+ * sheet, "End of Interrupt"). And an EOI too many would end another interrupt, so each function
+ * here first reads whether the vector is in service.
  */
 #include "pv/native/apic.h"
 #include "pv/native/io.h"
@@ -17,12 +20,12 @@ enum {
     PIC1 = 0x20,
     PIC2 = 0xa0,
     PIC_PINS = 8,
-    PIC_CASCADE = 2, /* the first one's pin for the second one */
-    OCW2_EOI = 0x20, /* of the highest priority in service */
+    PIC_CASCADE = 2, /* the pin of the first 8259 to which the second one is connected */
+    OCW2_EOI = 0x20, /* end the interrupt in service of the highest priority */
     OCW3_READ_ISR = 0x0b,
 };
 
-/* Return one of the registers that have a bit for each vector in service, 32 in each. */
+/* Return the ISR's register for vectors 32 * word to 32 * word + 31, a bit for each in service. */
 static u32 in_service(u32 word)
 {
     u32 bits = 0;
@@ -61,7 +64,7 @@ static bool pic_end(u16 port, u32 pin)
     return true;
 }
 
-/* The first 8259 has served the second one's request, also if the second calls it spurious. */
+/* The first 8259 has the cascade in service even if the second one's interrupt is spurious. */
 static void pics_end(u32 irq)
 {
     if (irq < PIC_PINS) {

@@ -34,9 +34,9 @@ enum {
 };
 
 /*
- * Guarded by: kernel/console.c's lock. A CPU that has stopped the others writes without it, and may
- * have stopped one in the middle of a write: so row and column never hold a number that is outside
- * of the screen.
+ * Guarded by: kernel/console.c's lock. A CPU in a panic writes without the lock, after it has
+ * stopped the others, possibly in the middle of a write. So row and column are within the screen at
+ * every instruction.
  */
 static bool present;
 static u32 column, row;

@@ -1,7 +1,7 @@
 /*
- * Page tables on a CPU without NX (Intel SDM vol. 3, section 4.1.4): there bit 63 of an entry is
- * reserved, and an entry that has it faults. These ops leave it out and take the place of those
- * that make entries; all else is as on other CPUs, but that whatever is mapped can be executed.
+ * Page tables on a CPU without NX (Intel SDM vol. 3, section 4.1.4). There bit 63 of an entry is
+ * reserved, and an access through an entry that has it faults. The ops below drop the bit and
+ * replace those that make entries. Everything that is mapped can be executed on such a CPU.
  */
 #include "pv/native/native.h"
 #include "pv/patch/patch.h"
@@ -36,8 +36,7 @@ static void set_fixmap_without_nx(enum pv_fixmap index, u64 value)
     native_set_fixmap(index, value & ~PTE_NX);
 }
 
-/* They are calls, since no template of them is known (templates.S): the ops of other CPUs stay
- * free. */
+/* No templates exist for these functions, so their sites are calls. CPUs with NX pay nothing. */
 void native_mmu_without_nx(void)
 {
     pv_set_op(PV_INDEX(mmu.make_pte), make_pte_without_nx);

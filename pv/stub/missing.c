@@ -1,4 +1,4 @@
-/* See pv/stub/missing.h. */
+/* missing_NAME of each op, which ends the run, and the tables of these functions. */
 #include "pv/stub/missing.h"
 
 enum { STATUS_FAIL = 1 };
@@ -18,7 +18,7 @@ static __noreturn void report_missing(const char *op, const char *file, u32 line
     pv_raw_end(STATUS_FAIL);
 }
 
-/* The arguments of an op that is not written are not used. */
+/* The functions do not use their arguments. */
 #pragma GCC diagnostic ignored "-Wunused-parameter"
 #define PV_CLASS_BEGIN(class)
 #define PV_OP(class, ret, name, params, args) \

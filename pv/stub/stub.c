@@ -1,11 +1,13 @@
 /*
- * The stub: a backend that is not written yet, and the pattern for a new one (docs/backend.md).
+ * The stub: an unfinished backend, and the pattern for a new one (docs/backend.md).
  *
- * It has what a hypervisor that virtualizes the hardware gives for nothing: the CPU's own ops are
- * bare metal's, as they are in pv/xen/pvh/. That is enough to print. Every other op ends the run
- * and names itself: it is the next one to write. pv=stub selects it; it is never detected.
+ * Under a hypervisor that virtualizes the hardware, the native ops of the CPU work, as they do in
+ * pv/xen/pvh/. The stub has these and a console, which is enough to print. Every other op ends the
+ * run and names itself: it is the next one to write. pv=stub selects the stub; it is never
+ * detected.
  */
 #include "lib/format.h"
+#include "pv/backend.h"
 #include "pv/native/native.h"
 #include "pv/selectors.h"
 #include "pv/stub/missing.h"

@@ -7,6 +7,7 @@
  * Xen writes the parameters and the offset while the guest runs. It makes their version odd before
  * it writes and even afterwards, so a reader repeats until the version is even and unchanged.
  */
+#include "pv/wallclock.h"
 #include "pv/xen/events.h"
 #include "pv/xen/hypercall.h"
 #include "pv/xen/vcpu_time.h"

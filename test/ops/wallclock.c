@@ -1,6 +1,7 @@
 /* The wall clock: reading it, setting it, and both at once. */
 #include "lib/string.h"
 #include "lib/time.h"
+#include "pv/wallclock.h"
 #include "test/harness/cpus.h"
 
 #define LEAP_DAY    (1835481598 * NS_PER_S) /* 2028-02-29 23:59:58 */

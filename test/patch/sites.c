@@ -1,6 +1,7 @@
 /* Call sites: what patching made of them. */
 #include "test/patch/sites.h"
 #include "lib/string.h"
+#include "pv/backend.h"
 #include "test/harness/test.h"
 
 extern const u8 pv_thunks[];

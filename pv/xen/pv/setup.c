@@ -4,6 +4,7 @@
  * probe, its early initialisation and its table.
  */
 #include "lib/string.h"
+#include "pv/backend.h"
 #include "pv/xen/hypercall.h"
 #include "pv/xen/xen.h"
 #include "pv/xen/pv/xen_pv.h"

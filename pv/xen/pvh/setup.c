@@ -4,6 +4,7 @@
  * machine around the CPU that a PVH guest lacks: console, timer, event channels, power, start of
  * other CPUs.
  */
+#include "pv/backend.h"
 #include "pv/cpuid.h"
 #include "pv/native/apic.h"
 #include "pv/native/io.h"

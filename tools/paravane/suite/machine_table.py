@@ -278,7 +278,7 @@ def _left():
                tests="irq.*", sample=True)  # fmt: skip
     for name, index, value in (("to be set", 0xB, 0x82), ("without a divider", 0xA, 0x70)):
         yield left(f"the RTC stopped, {name}", launcher.out(0x70, index) + launcher.out(0x71, value), tests="time.*",
-                   says=("RTC stood still",))  # fmt: skip
+                   says=("RTC was stopped",))  # fmt: skip
     timer = enabled + launcher.store(0xFEE003E0, 0xB) + launcher.store(0xFEE00320, 0x200A5) + launcher.store(0xFEE00380, 10000)
     yield left("the local APIC's timer", timer)
     yield left("the 8259s at vectors of exceptions",
