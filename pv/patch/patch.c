@@ -392,7 +392,9 @@ void pv_set_op(u32 op, const void *function)
 {
     if (is_patched)
         patch_sites(op, false);
-    pv_ops.slot[op] = function ? function : pv_missing;
+    pv_ops.slot[op] = function;
+    if (!function)
+        pv_ops.slot[op] = pv_missing;
     if (is_patched)
         patch_sites(op, true);
 }
