@@ -3,21 +3,14 @@
  * loader left; the kernel is asked to make traps and the console work, and only then is the
  * loader's information read, so that whatever goes wrong there can be told. Next: kernel/main.c.
  */
-#include "boot/boot_info.h"
-#include "boot/layout.h"
+#include "boot/parse.h"
 #include "kernel/kernel.h"
-
-_Static_assert(BOOT_PROTOCOL_MULTIBOOT2 == BOOT_MULTIBOOT2, "layout.h and boot_info.h agree");
-_Static_assert(BOOT_PROTOCOL_PVH == BOOT_PVH, "layout.h and boot_info.h agree");
-_Static_assert(BOOT_PROTOCOL_XEN_PV == BOOT_XEN_PV, "layout.h and boot_info.h agree");
+#include "lib/address_map.h"
 
 extern const char _image_end[];
 
 /* Called by the entries only. info: what %ebx held, or for Xen PV what %rsi held. */
 void boot_main(enum boot_protocol protocol, u64 info);
-
-/* Written by the entry in its first instructions. Not in .bss: nothing may zero it again. */
-u64 boot_entry_tsc __section(".data");
 
 void boot_main(enum boot_protocol protocol, u64 info)
 {

@@ -4,7 +4,7 @@
  * NMI is counted.
  */
 #include "boot/early_text.inc"
-#include "boot/layout.h"
+#include "lib/address_map.h"
 #include "boot/machine_end.h"
 #include "pv/selectors.h"
 
@@ -104,10 +104,6 @@ early_idt_pointer:
 	.quad	early_idt
 
 	.data
-	.balign	4
-	.globl	boot_early_nmis
-boot_early_nmis:
-	.long	0
 panic_text:
 	.ascii	"\r\nparavane: PANIC: exception 0x.."
 panic_vector_end:

@@ -9,12 +9,9 @@
  */
 #include "boot/early_text.inc"
 #include "boot/machine_end.h"
+#include "boot/multiboot2.h"
+#include "lib/boot_info.h"
 #include "pv/native/long_mode.inc"
-
-#define MB2_HEADER_MAGIC 0xe85250d6
-#define MB2_BOOT_MAGIC   0x36d76289
-#define MB2_TAG_REQUEST  1
-#define MB2_TAG_ALIGN    6
 
 #define EFLAGS_FIXED 2
 
@@ -33,22 +30,22 @@
 
 	.section .boot.header, "a"
 	.balign	8
-mb2_header:
-	.long	MB2_HEADER_MAGIC
-	.long	0			/* architecture: i386, protected mode */
-	.long	mb2_header_end - mb2_header
-	.long	-(MB2_HEADER_MAGIC + (mb2_header_end - mb2_header))
-	.balign	8
-	.short	MB2_TAG_REQUEST, 0	/* refuse to load without a memory map */
+multiboot2_header:
+	.long	MULTIBOOT2_HEADER_MAGIC
+	.long	MULTIBOOT2_ARCHITECTURE_I386
+	.long	multiboot2_header_end - multiboot2_header
+	.long	-(MULTIBOOT2_HEADER_MAGIC + (multiboot2_header_end - multiboot2_header))
+	.balign	MULTIBOOT2_ALIGN
+	.short	MULTIBOOT2_HEADER_TAG_REQUEST, 0	/* refuse to load without a memory map */
 	.long	12
-	.long	6
-	.balign	8
-	.short	MB2_TAG_ALIGN, 0	/* modules on page boundaries */
+	.long	MULTIBOOT2_TAG_MMAP
+	.balign	MULTIBOOT2_ALIGN
+	.short	MULTIBOOT2_HEADER_TAG_MODULE_ALIGN, 0	/* modules on page boundaries */
 	.long	8
-	.balign	8
-	.short	0, 0
+	.balign	MULTIBOOT2_ALIGN
+	.short	MULTIBOOT2_HEADER_TAG_END, 0
 	.long	8
-mb2_header_end:
+multiboot2_header_end:
 
 	.section .boot.text, "ax"
 	.code32
@@ -56,7 +53,7 @@ mb2_header_end:
 multiboot2_entry:
 	movl	$PHYS(boot_stack_top), %esp
 	movl	$PHYS(bad_magic), %esi
-	cmpl	$MB2_BOOT_MAGIC, %eax
+	cmpl	$MULTIBOOT2_BOOTLOADER_MAGIC, %eax
 	jne	refuse32
 	movl	$BOOT_PROTOCOL_MULTIBOOT2, %ebp
 	jmp	start32

@@ -1,12 +1,12 @@
 /*
- * The way in as a Xen PV guest, and the notes that say to all loaders how to start this image.
+ * The entry of a Xen PV guest.
  *
- * Xen enters at xen_pv_entry in 64-bit mode at CPL 3, paging on, with the virtual address of the
- * start_info page in %rsi and a small stack of its own (xen/xen.h, "Start-of-day memory layout").
+ * Xen's domain builder enters at xen_pv_entry in 64-bit mode at CPL 3, with paging on, the virtual address of the
+ * start_info page in %rsi, and a small stack in the last page that it mapped (xen/xen.h, "Start-of-day memory layout").
+ * %gs has no base yet, and C code needs one (the stack check at each function's entry reads %gs), so set that first, by
+ * a hypercall.
  */
-#include "boot/layout.h"
-#include <xen/elfnote.h>
-#include <xen/features.h>
+#include "lib/boot_info.h"
 #include <xen/xen.h>
 
 	.section .boot.text, "ax"
@@ -30,42 +30,3 @@ xen_pv_entry:
 	xorl	%ebp, %ebp			/* ends the chain of frames */
 	call	boot_main
 	ud2
-
-	.section .bss.stack, "aw", @nobits
-	.balign	4096
-	.globl	boot_stack, boot_stack_top
-boot_stack_guard:
-	.skip	4096
-boot_stack:
-	.skip	BOOT_STACK_SIZE
-boot_stack_top:
-
-/* struct pv_guards (pv/mmu_types.h) */
-	.section .guards, "a"
-	.quad	boot_stack_guard
-	.long	0, 1
-
-/* The notes: xen/elfnote.h tells what each means. */
-	.macro	note type, desc:vararg
-	.pushsection .note.Xen, "a", @note
-	.balign	4
-	.long	4, 2f - 1f, \type
-	.asciz	"Xen"
-1:	\desc
-2:	.balign	4
-	.popsection
-	.endm
-
-	note	XEN_ELFNOTE_GUEST_OS, .asciz "Paravane"
-	note	XEN_ELFNOTE_GUEST_VERSION, .asciz PARAVANE_VERSION
-	note	XEN_ELFNOTE_XEN_VERSION, .asciz "xen-3.0"
-	note	XEN_ELFNOTE_LOADER, .asciz "generic"
-	note	XEN_ELFNOTE_PAE_MODE, .asciz "yes"
-	note	XEN_ELFNOTE_VIRT_BASE, .quad VIRT_BASE
-	note	XEN_ELFNOTE_PADDR_OFFSET, .quad 0
-	note	XEN_ELFNOTE_ENTRY, .quad xen_pv_entry
-	note	XEN_ELFNOTE_HYPERCALL_PAGE, .quad hypercall_page
-	note	XEN_ELFNOTE_HV_START_LOW, .quad 0xffff800000000000
-	note	XEN_ELFNOTE_PHYS32_ENTRY, .quad pvh_entry - VIRT_BASE
-	note	XEN_ELFNOTE_FEATURES, .asciz "!writable_page_tables|pae_pgdir_above_4gb"
-	note	XEN_ELFNOTE_SUPPORTED_FEATURES, .long 1 << XENFEAT_dom0

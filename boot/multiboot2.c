@@ -6,7 +6,8 @@
  */
 #include "boot/multiboot2.h"
 
-#include "boot/boot_info.h"
+#include "boot/parse.h"
+#include "lib/memory_map.h"
 #include "lib/string.h"
 
 #define RSDP_OLD_SIZE 20 /* ACPI 6.4, section 5.2.5.3: the fields of ACPI 1.0 */

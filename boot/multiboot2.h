@@ -7,9 +7,11 @@
 #define BOOT_MULTIBOOT2_H
 
 /* Section 3.1: the header in the image, within its first 32768 bytes, on an 8-byte boundary. */
-#define MULTIBOOT2_HEADER_MAGIC      0xe85250d6
-#define MULTIBOOT2_ARCHITECTURE_I386 0
-#define MULTIBOOT2_HEADER_TAG_END    0
+#define MULTIBOOT2_HEADER_MAGIC            0xe85250d6
+#define MULTIBOOT2_ARCHITECTURE_I386       0 /* entered in 32-bit protected mode */
+#define MULTIBOOT2_HEADER_TAG_END          0
+#define MULTIBOOT2_HEADER_TAG_REQUEST      1
+#define MULTIBOOT2_HEADER_TAG_MODULE_ALIGN 6
 
 /* Section 3.3: what eax holds at the entry; ebx points at the info block. */
 #define MULTIBOOT2_BOOTLOADER_MAGIC 0x36d76289

@@ -6,7 +6,8 @@
  * the map stays empty, and the hypervisor is asked later. The lists that it points at need not be
  * aligned.
  */
-#include "boot/boot_info.h"
+#include "boot/parse.h"
+#include "lib/memory_map.h"
 
 #include <xen/arch-x86/hvm/start_info.h>
 

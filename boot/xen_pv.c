@@ -7,8 +7,8 @@
  * VIRT_BASE. The module and the P2M can also lie elsewhere and unmapped, if the image's notes say
  * that it can live with that. There is no memory map here: the hypervisor is asked later.
  */
-#include "boot/boot_info.h"
-#include "boot/layout.h"
+#include "boot/parse.h"
+#include "lib/address_map.h"
 
 #include <xen/xen.h>
 

@@ -91,17 +91,10 @@ void libc_random(void *to, size_t len)
     random_fill(to, len);
 }
 
-/*
- * The heap's range of addresses: far above what mm/vmap.c allocates (from VMAP_BASE up), and below
- * the last 16 GiB before VMAP_END, which are for tests.
- */
-#define HEAP_BASE (VMAP_END - GIB(144))
-#define HEAP_MAX  GIB(128)
-
 void *libc_heap_base(size_t *most)
 {
-    *most = HEAP_MAX;
-    return (void *)HEAP_BASE;
+    *most = TEST_AREA_BASE - PROGRAM_HEAP_BASE;
+    return (void *)PROGRAM_HEAP_BASE;
 }
 
 bool libc_heap_commit(size_t size)
@@ -114,7 +107,7 @@ bool libc_heap_commit(size_t size)
         return true;
     if (wanted - pages + FRAMES_FOR_KERNEL > frames_free())
         return false;
-    if (mm_populate(&mm_kernel, HEAP_BASE + pages * PAGE_SIZE, wanted - pages, MM_WRITE))
+    if (mm_populate(&mm_kernel, PROGRAM_HEAP_BASE + pages * PAGE_SIZE, wanted - pages, MM_WRITE))
         return false;
     pages = wanted;
     return true;

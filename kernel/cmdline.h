@@ -18,7 +18,7 @@
 #define CMDLINE_VALUE_MAX     64
 #define CMDLINE_ERROR_MAX     256
 #define CMDLINE_FOREIGN_MAX   160
-#define CMDLINE_ARGUMENTS_MAX 2048 /* as long as a line may be: boot/boot_info.h */
+#define CMDLINE_ARGUMENTS_MAX 2048 /* as long as a line may be: lib/boot_info.h */
 
 enum log_level {
     LOG_ERROR,

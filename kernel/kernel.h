@@ -2,7 +2,7 @@
 #ifndef KERNEL_KERNEL_H
 #define KERNEL_KERNEL_H
 
-#include "boot/boot_info.h"
+#include "lib/boot_info.h"
 #include "kernel/cmdline.h"
 #include "lib/named.h"
 #include "pv/pv.h"
@@ -20,8 +20,8 @@ void kernel_main(struct boot_info *info, const char *boot_error) __noreturn;
 extern const struct boot_info *boot_info_ptr;
 extern struct cmdline cmdline;
 
-/* The TSC at the entry's first instruction, and after the first line of output. */
-extern u64 boot_entry_tsc, boot_first_line_tsc;
+/* The TSC's value after the first line; boot_entry_tsc is that at the entry (lib/boot_info.h). */
+extern u64 boot_first_line_tsc;
 
 /* The part of run=NAME:ARGUMENT after the colon, or "". */
 extern const char *payload_argument;

@@ -28,7 +28,6 @@
  * The payload that run= names then runs in the boot thread: by default the suite
  * (test/harness/suite.c). A step that fails ends the run with a verdict and the reason.
  */
-#include "boot/layout.h"
 #include "kernel/console.h"
 #include "kernel/cpu.h"
 #include "kernel/irq.h"
@@ -40,6 +39,7 @@
 #include "kernel/thread.h"
 #include "kernel/time.h"
 #include "kernel/trap.h"
+#include "lib/memory_map.h"
 #include "lib/string.h"
 #include "mm/frame.h"
 #include "mm/mm.h"

@@ -6,7 +6,8 @@
 #ifndef LIB_ACPI_H
 #define LIB_ACPI_H
 
-#include "boot/boot_info.h"
+#include "lib/boot_info.h"
+#include "lib/phys_window.h"
 
 /* What every table starts with (section 5.2.6). */
 struct acpi_header {

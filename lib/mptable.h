@@ -6,8 +6,8 @@
 #ifndef LIB_MPTABLE_H
 #define LIB_MPTABLE_H
 
-#include "boot/boot_info.h"
 #include "lib/apic_config.h"
+#include "lib/phys_window.h"
 
 /*
  * The MP table numbers no interrupts of its own. The pins of its nth I/O APIC are the GSIs from

@@ -3,6 +3,7 @@
  * taken from the top of RAM, the tables are built (kernel_tables.c) and installed, and the rest is
  * the allocator's. Next: frame.c for frames, pagetable.c for mappings.
  */
+#include "lib/phys_window.h"
 #include "lib/string.h"
 #include "mm/frame.h"
 #include "mm/mm.h"

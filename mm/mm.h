@@ -15,7 +15,7 @@
 #ifndef MM_MM_H
 #define MM_MM_H
 
-#include "boot/boot_info.h"
+#include "lib/boot_info.h"
 #include "pv/mmu_types.h"
 
 /*

@@ -1,14 +1,12 @@
 /*
  * See mm/vmap.h. The areas are a list in the order of their addresses, and a new one goes into the
- * first gap that has room for it and its guard pages. The last 16 GiB are left to the tests.
+ * first gap that has room for it and its guard pages.
  */
 #include "mm/vmap.h"
 #include "mm/frame.h"
 #include "mm/heap.h"
 #include "mm/space.h"
 #include "pv/spinlock.h"
-
-#define AREAS_END (VMAP_END - GIB(16))
 
 struct area {
     u64 start, pages; /* without the guards */
@@ -28,7 +26,7 @@ static bool place(struct area *new)
 
     for (; *link && (*link)->start - start < (new->pages + 1) * PAGE_SIZE; link = &(*link)->next)
         start = (*link)->start + ((*link)->pages + 1) * PAGE_SIZE;
-    if (!new->pages || new->pages >= (AREAS_END - start) >> PAGE_SHIFT)
+    if (!new->pages || new->pages >= (PROGRAM_HEAP_BASE - start) >> PAGE_SHIFT)
         return false;
     new->start = start;
     new->next = *link;

@@ -12,7 +12,7 @@
 #ifndef PV_MMU_TYPES_H
 #define PV_MMU_TYPES_H
 
-#include "boot/layout.h"
+#include "lib/address_map.h"
 #include "lib/types.h"
 
 typedef struct {
@@ -105,15 +105,6 @@ static inline u64 pt_span(int level)
 {
     return PAGE_SIZE << (PT_SHIFT * (level - 1));
 }
-
-/*
- * The address map that mm/ builds (mm/kernel_tables.c), besides the direct map and the image: slot
- * 273 of the root is for mappings made at run time, the last 2 MiB for fixed ones.
- */
-#define VMAP_BASE   0xffff888000000000
-#define VMAP_END    0xffff890000000000
-#define FIXMAP_BASE 0xffffffffffe00000
-#define USER_END    0x0000800000000000 /* the first address that no user page can have */
 
 #define FIX_TEXT_PAGES 8
 

@@ -12,7 +12,7 @@
 #ifndef PV_PV_H
 #define PV_PV_H
 
-#include "boot/boot_info.h"
+#include "lib/boot_info.h"
 #include "pv/callbacks.h"
 #include "pv/cpu_area.h"
 #include "pv/cpu_start.h"

@@ -5,7 +5,7 @@
  * back without a reset, and in virtual machines that offer it, because an MSR is the cheaper trap.
  * Elsewhere x2APIC mode needs interrupt remapping, which this kernel does not have.
  */
-#include "boot/boot_info.h"
+#include "lib/memory_map.h"
 #include "pv/native/apic.h"
 #include "pv/native/io.h"
 #include "pv/native/mmio.h"

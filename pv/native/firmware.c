@@ -4,6 +4,7 @@
  * Entries that cannot be right, or that this kernel cannot use, are ignored with a warning.
  */
 #include "lib/madt.h"
+#include "lib/memory_map.h"
 #include "lib/mptable.h"
 #include "pv/native/apic.h"
 #include "pv/native/io.h"

@@ -2,7 +2,7 @@
 #ifndef PV_NATIVE_MMIO_H
 #define PV_NATIVE_MMIO_H
 
-#include "boot/layout.h"
+#include "lib/address_map.h"
 #include "lib/types.h"
 
 /* The register at this physical address below 4 GiB. */

@@ -3,7 +3,7 @@
  * It is last in the list of pv/pv.c, so it is selected only if no other backend accepts the
  * machine.
  */
-#include "boot/layout.h"
+#include "lib/address_map.h"
 #include "lib/format.h"
 #include "pv/backend.h"
 #include "pv/native/io.h"

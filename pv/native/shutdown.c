@@ -5,7 +5,7 @@
  * fault.
  */
 #include "lib/acpi.h"
-#include "boot/layout.h"
+#include "lib/address_map.h"
 #include "pv/native/io.h"
 #include "pv/native/native.h"
 

@@ -3,7 +3,7 @@
  * and two start-up IPIs (Intel SDM vol. 3, section 9.4.4), and stops for good on an INIT alone.
  * IPIs are interrupts of the local APIC at fixed vectors.
  */
-#include "boot/layout.h"
+#include "lib/address_map.h"
 #include "lib/format.h"
 #include "lib/string.h"
 #include "pv/native/apic.h"

@@ -3,7 +3,7 @@
  * the machine's own bus (IBM VGA technical reference; FreeVGA project, "Accessing the VGA
  * Registers"). Firmware that starts in a graphics mode, as UEFI does, has none.
  */
-#include "boot/layout.h"
+#include "lib/address_map.h"
 #include "lib/string.h"
 #include "pv/native/io.h"
 #include "pv/native/vga.h"

@@ -3,6 +3,7 @@
  * vCPUs, the banner, and the end of the domain.
  */
 #include "lib/format.h"
+#include "lib/memory_map.h"
 #include "pv/xen/hypercall.h"
 #include "pv/xen/xen.h"
 

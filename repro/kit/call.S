@@ -2,7 +2,7 @@
  * Calls in which every register counts. These macros use the layout of struct kit_regs (repro/kit.h);
  * the stack pointer stays the kernel's.
  */
-#include "boot/layout.h"
+#include "lib/address_map.h"
 #include "lib/registers.inc"
 #include "pv/selectors.h"
 

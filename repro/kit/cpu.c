@@ -1,6 +1,6 @@
 /* Hypercalls with every register, and code bytes in ring 0: see repro/kit.h. */
 #include "repro/kit.h"
-#include "boot/layout.h"
+#include "lib/address_map.h"
 #include "kernel/cpu.h"
 #include "pv/selectors.h"
 

@@ -1,5 +1,5 @@
 /* Pages and frames, the grant table, ports, time: see repro/kit.h. */
-#include "boot/layout.h"
+#include "lib/address_map.h"
 #include "pv/xen/xen.h"
 #include "repro/kit.h"
 

@@ -2,7 +2,7 @@
  * The injected faults. Each shows that something which must not pass in silence doesn't: the
  * runner's own tests (tools/test/) run them and look at what is said.
  */
-#include "boot/layout.h"
+#include "lib/address_map.h"
 #include "kernel/panic.h"
 #include "kernel/registry.h"
 #include "lib/acpi.h"

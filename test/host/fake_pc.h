@@ -11,7 +11,7 @@
 
 #include "harness.h"
 
-#include "boot/layout.h"
+#include "lib/address_map.h"
 #include "pv/cpuid.h"
 #include "pv/pv.h"
 #include "pv/x86.h"

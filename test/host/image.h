@@ -10,7 +10,8 @@
 
 #include "harness.h"
 
-#include "boot/boot_info.h"
+#include "boot/parse.h"
+#include "lib/memory_map.h"
 
 #define IMAGE_PA        0x200000ul
 #define IMAGE_END_PA    0x180123ul /* where the kernel ends */

@@ -1,12 +1,13 @@
 /*
- * test/host/test_memory.c: boot/memory_map.c and boot/boot_info.c. The finished memory map is
+ * test/host/test_memory.c: lib/memory_map.c and boot/parse.c. The finished memory map is
  * compared with a plain model: an array with one cell for each sixteenth of a page, painted region
  * by region.
  */
-#include "boot/layout.h"
+#include "lib/address_map.h"
 #include "harness.h"
 
-#include "boot/boot_info.h"
+#include "boot/parse.h"
+#include "lib/memory_map.h"
 
 #define CELL     (PAGE_SIZE / 16)
 #define NR_PAGES 40ul

@@ -1,5 +1,5 @@
 /* What the boot paths deliver: the same facts, whichever loader told them. */
-#include "boot/layout.h"
+#include "lib/address_map.h"
 #include "lib/acpi.h"
 #include "lib/string.h"
 #include "mm/mm.h"

@@ -1,5 +1,5 @@
 /* The kernel's own ground: its sections, its names, its backtraces. */
-#include "boot/layout.h"
+#include "boot/boot_stack.h"
 #include "kernel/panic.h"
 #include "kernel/random.h"
 #include "kernel/thread.h"

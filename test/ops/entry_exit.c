@@ -2,7 +2,7 @@
  * The last instructions of the kernel and its first ones, looked at one by one: what sysret and
  * iret are executed with, where an emulator is more lenient than a CPU, and what an NMI does there.
  */
-#include "boot/layout.h"
+#include "lib/address_map.h"
 #include "kernel/trap.h"
 #include "lib/string.h"
 #include "mm/space.h"

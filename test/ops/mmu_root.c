@@ -1,5 +1,5 @@
 /* Page-table ops: whole tables and roots, and what the kernel's own tables protect. */
-#include "boot/layout.h"
+#include "lib/address_map.h"
 #include "kernel/time.h"
 #include "lib/format.h"
 #include "test/harness/cpus.h"

@@ -1,6 +1,6 @@
 /* CPUs go online and offline, work, and call each other: each call runs once, on its CPU. Under
  * stress: test/stress/smp_storm.c. */
-#include "boot/layout.h"
+#include "lib/address_map.h"
 #include "kernel/trap.h"
 #include "lib/format.h"
 #include "lib/madt.h"

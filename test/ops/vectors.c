@@ -4,7 +4,7 @@
  * keeps such an interrupt in service, and with it holds back all of its priority class and below,
  * until it gets an EOI (Intel SDM vol. 3, section 11.8.5).
  */
-#include "boot/layout.h"
+#include "lib/address_map.h"
 #include "kernel/registry.h"
 #include "lib/string.h"
 #include "test/harness/lines.h"

@@ -6,7 +6,7 @@
 #ifndef PV_XEN_PV_ADDR_H
 #define PV_XEN_PV_ADDR_H
 
-#include "boot/layout.h"
+#include "lib/address_map.h"
 #include "pv/mmu_types.h"
 
 /*

@@ -3,6 +3,7 @@
  * privileged operation is a hypercall or an access to memory that Xen shares. This file has its
  * probe, its early initialisation and its table.
  */
+#include "lib/memory_map.h"
 #include "lib/string.h"
 #include "pv/backend.h"
 #include "pv/xen/hypercall.h"

@@ -13,7 +13,7 @@
 #include "pv/xen/hypercall.h"
 #include "pv/xen/xen.h"
 #include "pv/xen/pvh/xen_pvh.h"
-#include "boot/layout.h"
+#include "lib/address_map.h"
 #include <xen/arch-x86/cpuid.h>
 
 /*

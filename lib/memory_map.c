@@ -1,19 +1,17 @@
 /*
- * boot/memory_map.c: a loader's memory map turned into one that the kernel can rely on.
+ * A loader's memory map turned into one that the kernel can rely on.
  *
  * The map is kept as marks in the order of addresses: from one mark to the next all bytes have the
  * type of the first, 0 where the loader named no region. To add a region is to set a mark at both
  * of its ends and to raise the types in between: regions may come in any order and overlap, and
  * those that touch and are alike are one.
  */
-#include "boot/boot_info.h"
-#include "boot/layout.h"
+#include "lib/memory_map.h"
+
+#include "lib/address_map.h"
 #include "lib/string.h"
 
 #define ROOM_BEHIND_IMAGE MIB(1) /* for what the kernel needs first */
-
-const char boot_map_too_long[] = "memory map: more than 16384 entries";
-_Static_assert(BOOT_MAP_ENTRIES_MAX == 16384, "boot_map_too_long says so");
 
 /* Return the index of the mark at pa, which is made if it is missing; nr_marks for BOOT_PA_MAX. */
 static u32 mark_at(struct boot_map *map, u64 pa)

@@ -1,52 +1,16 @@
 /*
- * boot/boot_info.c: what all boot paths share: looking at memory through a bounded window, and
- * collecting the modules. The memory map is memory_map.c's.
+ * What all loaders' parsers share: the choice of the parser, and the collection of the modules.
  */
-#include "boot/boot_info.h"
+#include "boot/parse.h"
 
+#include "lib/memory_map.h"
 #include "lib/string.h"
 
-bool fits(u64 start, u64 len, u64 size)
-{
-    return start <= size && len <= size - start;
-}
+#define STRING_OF(n) #n
+#define DIGITS_OF(n) STRING_OF(n)
 
-const void *phys_window_get(const struct phys_window *w, u64 pa, u64 len)
-{
-    u64 offset = pa - w->start; /* a pa below the start wraps around to far beyond the end */
-
-    return pa && fits(offset, len, w->size) ? w->base + offset : NULL;
-}
-
-bool phys_window_cut(const struct phys_window *w, u64 pa, u64 len, struct phys_window *part)
-{
-    *part = (struct phys_window){phys_window_get(w, pa, len), pa, len};
-    return part->base != NULL;
-}
-
-bool phys_window_read(const struct phys_window *w, u64 pa, void *dst, size_t len)
-{
-    const void *src = phys_window_get(w, pa, len);
-
-    if (src)
-        memcpy(dst, src, len);
-    return src != NULL;
-}
-
-const char *phys_window_string(const struct phys_window *w, u64 pa, char *dst, size_t cap)
-{
-    for (size_t i = 0; i < cap; i++) {
-        const char *c = phys_window_get(w, pa + i, 1);
-
-        dst[i] = c ? *c : '\0';
-        if (c && !*c)
-            return NULL;
-        if (!c)
-            break;
-    }
-    dst[cap - 1] = '\0';
-    return "command line: too long, without end, or unreadable";
-}
+const char boot_map_too_long[] =
+    "memory map: more than " DIGITS_OF(BOOT_MAP_ENTRIES_MAX) " entries";
 
 void boot_add_module(struct boot_info *bi, u64 base, u64 size, const struct phys_window *w,
                      u64 cmdline_pa)
