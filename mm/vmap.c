@@ -1,6 +1,6 @@
 /*
- * See mm/vmap.h. The areas are a list in the order of their addresses, and a new one goes into the
- * first gap that has room for it and its guard pages.
+ * vmalloc and vmap (mm/vmap.h). The areas in use are a list in the order of their addresses; a new
+ * one goes into the first gap that has room for it and its guard pages.
  */
 #include "mm/vmap.h"
 #include "mm/frame.h"
@@ -10,7 +10,7 @@
 
 struct area {
     u64 start, pages; /* without the guards */
-    bool owned;       /* the frames are the area's */
+    bool owned;       /* vmalloc's: the frames go with the area */
     struct area *next;
 };
 
@@ -18,8 +18,11 @@ struct area {
 static struct spinlock lock = SPINLOCK("areas");
 static struct area *areas;
 
-/* Links it into the first gap with room for it; false if there is none. */
-static bool place(struct area *new)
+/*
+ * Link the area into the first gap with room for it. Two neighbours share the guard page between
+ * them. Return false if no gap has room. The lock is held.
+ */
+static bool area_place(struct area *new)
 {
     struct area **link = &areas;
     u64 start = VMAP_BASE + PAGE_SIZE;
@@ -34,7 +37,8 @@ static bool place(struct area *new)
     return true;
 }
 
-static struct area *add_area(u64 pages, bool owned)
+/* Reserve addresses for so many pages. Return NULL without memory or addresses. */
+static struct area *area_create(u64 pages, bool owned)
 {
     struct area *new = kmalloc(sizeof(*new));
     bool placed;
@@ -43,7 +47,7 @@ static struct area *add_area(u64 pages, bool owned)
         return NULL;
     *new = (struct area){.pages = pages, .owned = owned};
     spin_lock(&lock);
-    placed = place(new);
+    placed = area_place(new);
     spin_unlock(&lock);
     if (placed)
         return new;
@@ -51,8 +55,8 @@ static struct area *add_area(u64 pages, bool owned)
     return NULL;
 }
 
-/* The link to the area that starts there, or to NULL. The lock is held. */
-static struct area **link_to(u64 start)
+/* Return the link to the area that starts there, or to NULL. The lock is held. */
+static struct area **area_find(u64 start)
 {
     struct area **link = &areas;
 
@@ -61,21 +65,21 @@ static struct area **link_to(u64 start)
     return link;
 }
 
-/* Nothing is mapped there any more. */
-static void drop_area(struct area *area)
+/* Release the addresses of an area in which nothing is mapped. */
+static void area_destroy(struct area *area)
 {
     spin_lock(&lock);
-    *link_to(area->start) = area->next;
+    *area_find(area->start) = area->next;
     spin_unlock(&lock);
     kfree(area);
 }
 
-/* What was mapped there is the caller's, or there is no memory, and no area. */
-static void *finish(struct area *area, int error)
+/* Return the area's address, or, if mapping failed, destroy it and return NULL. */
+static void *area_result(struct area *area, int error)
 {
     if (!error)
         return (void *)area->start;
-    drop_area(area);
+    area_destroy(area);
     return NULL;
 }
 
@@ -90,16 +94,16 @@ void *vmalloc(u64 size)
 
     if (pages_of(size) > frames_free())
         return NULL;
-    area = add_area(pages_of(size), true);
+    area = area_create(pages_of(size), true);
     if (!area)
         return NULL;
-    return finish(area,
-                  mm_map_new(&mm_kernel, area->start, area->pages, MM_WRITE, 0, FRAME_KERNEL));
+    return area_result(area,
+                       mm_map_new(&mm_kernel, area->start, area->pages, MM_WRITE, 0, FRAME_KERNEL));
 }
 
 void *vmap(const pfn_t *frames, u64 count, u32 prot)
 {
-    struct area *area = add_area(count, false);
+    struct area *area = area_create(count, false);
     int error = 0;
 
     if (!area)
@@ -109,10 +113,10 @@ void *vmap(const pfn_t *frames, u64 count, u32 prot)
         if (error && i)
             mm_unmap(&mm_kernel, area->start, i);
     }
-    return finish(area, error);
+    return area_result(area, error);
 }
 
-/* The area keeps its addresses until no TLB knows them. */
+/* The area keeps its addresses until the TLBs are flushed, so that no new mapping is shadowed. */
 void vfree(void *p)
 {
     struct area *area;
@@ -120,7 +124,7 @@ void vfree(void *p)
     if (!p)
         return;
     spin_lock(&lock);
-    area = *link_to(ALIGN_DOWN((u64)p, PAGE_SIZE));
+    area = *area_find(ALIGN_DOWN((u64)p, PAGE_SIZE));
     spin_unlock(&lock);
     if (!area)
         pv_panic("vfree", "nothing was mapped at %p", p);
@@ -128,50 +132,5 @@ void vfree(void *p)
         mm_unmap_free(&mm_kernel, area->start, area->pages);
     else
         mm_unmap(&mm_kernel, area->start, area->pages);
-    drop_area(area);
-}
-
-/* ---- The balloon: a list of frames that are ours but hold nothing ---------------------------- */
-
-static u32 ballooned; /* Guarded by: lock */
-
-s64 mm_balloon_give(u64 count)
-{
-    s64 done = 0, given = 1;
-
-    spin_lock(&lock);
-    while (given == 1 && (u64)done < count) {
-        const pfn_t pfn = frame_alloc(0, 0, FRAME_KERNEL);
-
-        if (pfn.n == PFN_INVALID.n)
-            break;
-        given = pv_balloon_adjust(pfn, 1, true);
-        if (given == 1) {
-            frame_get(pfn)->state = FRAME_BALLOON;
-            frame_push(&ballooned, pfn);
-            done++;
-        } else {
-            frame_free(pfn, 0);
-        }
-    }
-    spin_unlock(&lock);
-    return given < 0 && !done ? given : done;
-}
-
-s64 mm_balloon_take(u64 count)
-{
-    s64 done = 0;
-
-    spin_lock(&lock);
-    for (; (u64)done < count && ballooned; done++) {
-        const pfn_t pfn = PFN(ballooned);
-
-        if (pv_balloon_adjust(pfn, 1, false) != 1)
-            break;
-        frame_pop(&ballooned);
-        frame_get(pfn)->state = FRAME_KERNEL;
-        frame_free(pfn, 0);
-    }
-    spin_unlock(&lock);
-    return done;
+    area_destroy(area);
 }

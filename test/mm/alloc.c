@@ -1,4 +1,5 @@
 /* The allocators: frames, the heap, vmalloc, the balloon. */
+#include "mm/balloon.h"
 #include "mm/heap.h"
 #include "lib/format.h"
 #include "mm/vmap.h"

@@ -1,0 +1,21 @@
+/*
+ * The balloon: frames that this kernel gives to the hypervisor, and takes back.
+ *
+ * A given frame keeps its pfn and stays allocated (FRAME_BALLOON), so no one else gets it, but it
+ * has no memory until it is taken back. Context: thread, no spinlock held.
+ */
+#ifndef MM_BALLOON_H
+#define MM_BALLOON_H
+
+#include "lib/types.h"
+
+/*
+ * Give up to count free frames to the hypervisor, or take up to count of them back. Return how many
+ * were given or taken: fewer if no frame is free, or if the hypervisor refuses. mm_balloon_give
+ * returns the op's error (balloon_adjust), such as -ENODEV without a balloon, if the first frame
+ * was refused.
+ */
+s64 mm_balloon_give(u64 count);
+s64 mm_balloon_take(u64 count);
+
+#endif
