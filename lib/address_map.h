@@ -1,23 +1,23 @@
 /*
  * The address map: every fixed address of the kernel, for C, assembly and the linker script.
  *
- *   from                 to                    what is there                     mapped by
- *   0000000000001000     00007fffffffffff      user code, one space at a time    mm/space.c
- *   ffff800000000000     ffff87ffffffffff      slots 256 to 271 of the root:     Xen
- *                                              Xen's own in a PV guest
- *   ffff880000000000     ffff887fffffffff      slot 272: the direct map,         boot/entry32.S, then
- *     DIRECT_MAP_BASE                          physical address 0 and up         mm/kernel_tables.c
- *   ffff888000000000     ffff88dbffffffff      slot 273, 368 GiB: mappings made  mm/vmap.c
- *     VMAP_BASE                                at run time, with their guards
- *   ffff88dc00000000     ffff88fbffffffff      slot 273, 128 GiB: the heap of    kernel/app.c
- *     PROGRAM_HEAP_BASE                        the program on newlib
- *   ffff88fc00000000     ffff88ffffffffff      slot 273, the last 16 GiB: left   test/
- *     TEST_AREA_BASE                           to the tests
- *   ffffffff80000000     ffffffffffdfffff      the kernel's window: physical     linker.ld,
- *     VIRT_BASE                                0 and up; only the image is       mm/kernel_tables.c
- *                                              mapped, from + 1 MiB on
- *   ffffffffffe00000     ffffffffffffffff      fixmap: 512 pages                 the op set_fixmap
- *     FIXMAP_BASE
+ *  from               to                 what is there                     mapped by
+ *  0000000000001000   00007fffffffffff   user code, one space at a time    mm/space.c
+ *  ffff800000000000   ffff87ffffffffff   slots 256 to 271 of the root:     Xen
+ *                                        Xen's own in a PV guest
+ *  ffff880000000000   ffff887fffffffff   slot 272: the direct map,         boot/entry32.S, then
+ *    DIRECT_MAP_BASE                     physical address 0 and up         mm/kernel_tables.c
+ *  ffff888000000000   ffff88dbffffffff   slot 273, 368 GiB: mappings made  mm/vmap.c
+ *    VMAP_BASE                           at run time, and their guards
+ *  ffff88dc00000000   ffff88fbffffffff   slot 273, 128 GiB: the heap of    kernel/app.c
+ *    PROGRAM_HEAP_BASE                   the program on newlib
+ *  ffff88fc00000000   ffff88ffffffffff   slot 273, the last 16 GiB: left   test/
+ *    TEST_AREA_BASE                      to the tests
+ *  ffffffff80000000   ffffffffffdfffff   the kernel's window: physical 0   linker.ld,
+ *    VIRT_BASE                           and up; only the image, from      mm/kernel_tables.c
+ *                                        + 1 MiB on, stays mapped
+ *  ffffffffffe00000   ffffffffffffffff   fixmap: 512 pages                 the op set_fixmap
+ *    FIXMAP_BASE
  *
  * The kernel leaves slots 256 to 271 alone on every platform, so that one image serves all of them
  * (xen/arch-x86/xen-x86_64.h). Slots 272, 273 and 511 of the root exist from the first table that
@@ -26,7 +26,7 @@
 #ifndef LIB_ADDRESS_MAP_H
 #define LIB_ADDRESS_MAP_H
 
-/* The top 2 GiB, which -mcmodel=kernel needs: physical (in a PV guest pseudo-physical) 0 is here. */
+/* The top 2 GiB, which -mcmodel=kernel needs. Physical 0 is here. */
 #define VIRT_BASE 0xffffffff80000000
 
 /* The image's physical address: 1 MiB, where every loader can put it. */

@@ -1,9 +1,31 @@
 /*
- * See mm/frame.h. Invariants: a free block's first frame is in exactly one list, that of its zone
- * and order; two free buddies of one order do not exist (they are merged), except across sections
- * that are not open yet. A section is 32 MiB of frames; its part of the table is filled in, and of
- * the direct map, when it is opened, so that a machine with much memory starts as fast as one with
- * little.
+ * The allocator of page frames.
+ *
+ * Buddy blocks. Free memory is kept in blocks of 2^order frames, aligned to their size, orders 0 to
+ * FRAME_ORDER_MAX. The buddy of a block is the block of the same order whose number differs in bit
+ * `order` only; the two halves of a larger block are buddies. To allocate an order, take a free
+ * block of it, or of the next larger order that has one, and free the halves that are not needed.
+ * To free a block, merge it with its buddy for as long as the buddy is free:
+ *
+ *     order 2   [ 8  9 10 11 ]     frame 8 is freed, while 9 is free, and 10 to 11 are
+ *     order 1   [ 8  9 ][10 11 ]   8 merges with 9, then 8 to 9 merge with 10 to 11
+ *     order 0   [ 8 ][ 9 ]
+ *
+ * Zones. Frames below 4 GiB are a zone of their own, used last, because some devices and the start
+ * of other CPUs can address only these (FRAME_LOW).
+ *
+ * The table of frames. struct frame holds each frame's state: who owns it, and what the owner keeps
+ * there (mm/frame.h). A frame given to the hypervisor (FRAME_BALLOON) is neither free nor mappable
+ * until it is taken back (mm/balloon.c).
+ *
+ * Sections. Memory is opened 32 MiB at a time, when it is first needed: the section's part of the
+ * table of frames is written, the direct map gets tables for it where the platform needs them
+ * (kernel_tables_open), and its free blocks enter the lists. A machine with much memory so starts
+ * as fast as one with little. The allocator opens a section when its lists are empty; frame_open
+ * opens the section of a frame that the boot had in use, a module's for example.
+ *
+ * Invariants: the first frame of a free block is in exactly one list, that of its zone and order;
+ * two buddies of one order are never both free, except where one's section is not open.
  */
 #include "mm/frame.h"
 #include "lib/string.h"
@@ -12,18 +34,17 @@
 #include "pv/spinlock.h"
 
 enum {
-    ZONE_LOW,
+    ZONE_LOW, /* below 4 GiB */
     ZONE_HIGH,
     NR_ZONES,
 
     NR_ORDERS = FRAME_ORDER_MAX + 1,
     SECTIONS_MAX = 16384, /* 512 GiB, as much as the direct map has room for */
 
-    POISON = 0xa5,
+    POISON = 0xa5, /* what debug mode fills freed frames with */
 };
 
-/* Whoever holds the lock may use a section that is being filled in; all others one that is ready.
- */
+/* The CPU that opens a section holds the lock; all other code uses sections that are ready. */
 enum section {
     SECTION_CLOSED,
     SECTION_FILLING,
@@ -35,9 +56,9 @@ enum section {
 bool frame_debug; /* Written: by tests, while no other CPU allocates */
 
 /*
- * Guarded by: lock. frame_get and frames_mappable look at tables, nr_frames and sections without
- * it: the first two are complete at boot, and a section that is SECTION_READY was so from then on.
- * A frame's own struct belongs to the owner of the frame.
+ * Guarded by: lock. frame_get and frames_open_mappable read tables, nr_frames and sections without
+ * it: the first two are complete at boot, and a section that is SECTION_READY stays so. A frame's
+ * own struct belongs to the owner of the frame.
  */
 static struct spinlock lock = SPINLOCK("frames");
 static struct frame *tables[SECTIONS_MAX]; /* NULL for a section without RAM */
@@ -45,13 +66,13 @@ static struct {
     u64 nr_frames;
     const struct frame_range *ram, *unused;
     u32 nr_ram, nr_unused;
-    u64 total, free;
-    u32 lists[NR_ZONES][NR_ORDERS];
-    u8 sections[SECTIONS_MAX]; /* enum section */
-} f;
+    u64 total, free;                /* in frames */
+    u32 lists[NR_ZONES][NR_ORDERS]; /* of free blocks (frame_push) */
+    u8 sections[SECTIONS_MAX];      /* enum section */
+} frames;
 
-/* Return the entry of a frame whose section has a table. */
-static struct frame *entry(u64 pfn)
+/* Return the struct frame of a frame whose section has a part of the table and is not closed. */
+static struct frame *frame_entry(u64 pfn)
 {
     return &tables[pfn >> FRAME_SECTION_SHIFT][pfn & (FRAME_SECTION - 1)];
 }
@@ -63,25 +84,25 @@ static int zone_of(u64 pfn)
 
 void frame_push(u32 *list, pfn_t pfn)
 {
-    struct frame *frame = entry(pfn.n);
+    struct frame *frame = frame_entry(pfn.n);
 
     frame->prev = 0;
     frame->next = *list;
     if (*list)
-        entry(*list)->prev = (u32)pfn.n;
+        frame_entry(*list)->prev = (u32)pfn.n;
     *list = (u32)pfn.n;
 }
 
 void frame_drop(u32 *list, pfn_t pfn)
 {
-    const struct frame *frame = entry(pfn.n);
+    const struct frame *frame = frame_entry(pfn.n);
 
     if (frame->prev)
-        entry(frame->prev)->next = frame->next;
+        frame_entry(frame->prev)->next = frame->next;
     else
         *list = frame->next;
     if (frame->next)
-        entry(frame->next)->prev = frame->prev;
+        frame_entry(frame->next)->prev = frame->prev;
 }
 
 pfn_t frame_pop(u32 *list)
@@ -98,24 +119,26 @@ void frames_free_list(u32 list)
         frame_free(frame_pop(&list), 0);
 }
 
-/* lists: of the block's zone. */
-static void add_block(u32 *lists, u64 pfn, u32 order)
+/* ---- Free blocks: the lock is held ---------------------------------------------------------- */
+
+/* Add a block to the list of its order; lists are those of its zone. */
+static void free_list_add(u32 *lists, u64 pfn, u32 order)
 {
-    entry(pfn)->state = FRAME_FREE;
-    entry(pfn)->order = (u8)order;
+    frame_entry(pfn)->state = FRAME_FREE;
+    frame_entry(pfn)->order = (u8)order;
     frame_push(&lists[order], PFN(pfn));
 }
 
 static bool is_free_block(u64 pfn, u32 order)
 {
-    return pfn < f.nr_frames && f.sections[pfn >> FRAME_SECTION_SHIFT] &&
-           entry(pfn)->state == FRAME_FREE && entry(pfn)->order == order;
+    return pfn < frames.nr_frames && frames.sections[pfn >> FRAME_SECTION_SHIFT] &&
+           frame_entry(pfn)->state == FRAME_FREE && frame_entry(pfn)->order == order;
 }
 
-/* Adds a block to the free ones, merged with its buddy as often as that is free too. */
-static void insert(u64 pfn, u32 order)
+/* Make a block free: merge it with its buddy for as long as that is free too. */
+static void buddy_free(u64 pfn, u32 order)
 {
-    u32 *lists = f.lists[zone_of(pfn)];
+    u32 *lists = frames.lists[zone_of(pfn)];
 
     for (; order < FRAME_ORDER_MAX; order++) {
         const u64 buddy = pfn ^ (1ull << order);
@@ -123,23 +146,23 @@ static void insert(u64 pfn, u32 order)
         if (!is_free_block(buddy, order))
             break;
         frame_drop(&lists[order], PFN(buddy));
-        entry(MAX(pfn, buddy))->order = FRAME_TAIL;
+        frame_entry(MAX(pfn, buddy))->order = FRAME_TAIL;
         pfn = MIN(pfn, buddy);
     }
-    add_block(lists, pfn, order);
+    free_list_add(lists, pfn, order);
 }
 
-/* Each as a block of this order, or as FRAME_TAIL. */
+/* Set the state of the frames [start, end). order: that of each as a block, or FRAME_TAIL. */
 static void set_state(u64 start, u64 end, enum frame_state state, u8 order)
 {
     for (; start < end; start++) {
-        entry(start)->state = (u8)state;
-        entry(start)->order = order;
+        frame_entry(start)->state = (u8)state;
+        frame_entry(start)->order = order;
     }
 }
 
-/* Frees [start, end) in the largest blocks that it is made of. */
-static void insert_range(u64 start, u64 end)
+/* Make [start, end) free, in the largest aligned blocks that it consists of. */
+static void buddy_free_range(u64 start, u64 end)
 {
     set_state(start, end, FRAME_FREE, FRAME_TAIL);
     while (start < end) {
@@ -147,31 +170,38 @@ static void insert_range(u64 start, u64 end)
 
         while (start + (1ull << order) > end)
             order--;
-        insert(start, order);
+        buddy_free(start, order);
         start += 1ull << order;
     }
 }
 
+/* ---- Sections: the lock is held -------------------------------------------------------------- */
+
+/*
+ * Make a section usable (see the head of this file). Other CPUs see it as ready only when its part
+ * of the table of frames and of the direct map is complete.
+ */
 static void open_section(u64 section)
 {
     const u64 start = section << FRAME_SECTION_SHIFT;
-    const u64 end = MIN(start + FRAME_SECTION, f.nr_frames);
+    const u64 end = MIN(start + FRAME_SECTION, frames.nr_frames);
 
-    memset(entry(start), 0, (end - start) * sizeof(struct frame));
-    f.sections[section] = SECTION_FILLING;
+    memset(frame_entry(start), 0, (end - start) * sizeof(struct frame));
+    frames.sections[section] = SECTION_FILLING;
     kernel_tables_open(PFN(start), end - start);
-    for (u32 i = 0; i < f.nr_ram; i++)
-        set_state(MAX(start, f.ram[i].start), MIN(end, f.ram[i].end), FRAME_BOOT, FRAME_TAIL);
-    for (u32 i = 0; i < f.nr_unused; i++)
-        insert_range(MAX(start, f.unused[i].start), MIN(end, f.unused[i].end));
-    __atomic_store_n(&f.sections[section], SECTION_READY, __ATOMIC_RELEASE);
+    for (u32 i = 0; i < frames.nr_ram; i++)
+        set_state(MAX(start, frames.ram[i].start), MIN(end, frames.ram[i].end), FRAME_BOOT,
+                  FRAME_TAIL);
+    for (u32 i = 0; i < frames.nr_unused; i++)
+        buddy_free_range(MAX(start, frames.unused[i].start), MIN(end, frames.unused[i].end));
+    __atomic_store_n(&frames.sections[section], SECTION_READY, __ATOMIC_RELEASE);
 }
 
-/* Opens one more section of this zone, the highest first. */
-static bool grow(int zone)
+/* Open one more section of this zone, the highest that is closed. Return false if all are open. */
+static bool zone_grow(int zone)
 {
-    for (u64 s = (f.nr_frames + FRAME_SECTION - 1) >> FRAME_SECTION_SHIFT; s-- > 0;)
-        if (tables[s] && !f.sections[s] && zone_of(s << FRAME_SECTION_SHIFT) == zone) {
+    for (u64 s = (frames.nr_frames + FRAME_SECTION - 1) >> FRAME_SECTION_SHIFT; s-- > 0;)
+        if (tables[s] && !frames.sections[s] && zone_of(s << FRAME_SECTION_SHIFT) == zone) {
             open_section(s);
             return true;
         }
@@ -192,37 +222,54 @@ void frame_tables_add(u64 first_section, u64 count, struct frame *table)
 void frame_init(u64 nr_frames, const struct frame_range *ram, u32 nr_ram,
                 const struct frame_range *unused, u32 nr_unused)
 {
-    memset(&f, 0, sizeof(f));
-    f.nr_frames = MIN(nr_frames, (u64)SECTIONS_MAX << FRAME_SECTION_SHIFT);
-    f.ram = ram;
-    f.nr_ram = nr_ram;
-    f.unused = unused;
-    f.nr_unused = nr_unused;
+    memset(&frames, 0, sizeof(frames));
+    frames.nr_frames = MIN(nr_frames, (u64)SECTIONS_MAX << FRAME_SECTION_SHIFT);
+    frames.ram = ram;
+    frames.nr_ram = nr_ram;
+    frames.unused = unused;
+    frames.nr_unused = nr_unused;
     for (u32 i = 0; i < nr_unused; i++)
-        f.total += MIN(unused[i].end, f.nr_frames) - MIN(unused[i].start, f.nr_frames);
-    f.free = f.total;
+        frames.total +=
+            MIN(unused[i].end, frames.nr_frames) - MIN(unused[i].start, frames.nr_frames);
+    frames.free = frames.total;
+}
+
+static bool section_is_ready(u64 section)
+{
+    return __atomic_load_n(&frames.sections[section], __ATOMIC_ACQUIRE) == SECTION_READY;
 }
 
 struct frame *frame_get(pfn_t pfn)
 {
+    if (pfn.n >= frames.nr_frames || !section_is_ready(pfn.n >> FRAME_SECTION_SHIFT))
+        return NULL;
+    return frame_entry(pfn.n);
+}
+
+struct frame *frame_open(pfn_t pfn)
+{
     const u64 section = pfn.n >> FRAME_SECTION_SHIFT;
 
-    if (pfn.n >= f.nr_frames || !tables[section])
+    if (pfn.n >= frames.nr_frames || !tables[section])
         return NULL;
-    if (__atomic_load_n(&f.sections[section], __ATOMIC_ACQUIRE) != SECTION_READY) {
+    if (!section_is_ready(section)) {
         spin_lock(&lock);
-        if (!f.sections[section])
+        if (frames.sections[section] == SECTION_CLOSED)
             open_section(section);
         spin_unlock(&lock);
     }
-    return entry(pfn.n);
+    return frame_entry(pfn.n);
 }
 
-/* Takes a block out of a zone and frees what is left of a larger one; PFN_INVALID if it has none.
+/* ---- Allocating ----------------------------------------------------------------------------- */
+
+/*
+ * Take a block out of the lists of a zone, and put what is left of a larger one back. Return
+ * PFN_INVALID if no list has one.
  */
-static pfn_t take(int zone, u32 order)
+static pfn_t zone_alloc(int zone, u32 order)
 {
-    u32 *lists = f.lists[zone], o = order;
+    u32 *lists = frames.lists[zone], o = order;
     pfn_t pfn;
 
     while (o < NR_ORDERS && !lists[o])
@@ -231,43 +278,46 @@ static pfn_t take(int zone, u32 order)
         return PFN_INVALID;
     pfn = frame_pop(&lists[o]);
     while (o-- > order)
-        add_block(lists, pfn.n + (1ull << o), o);
+        free_list_add(lists, pfn.n + (1ull << o), o);
     return pfn;
 }
 
-static pfn_t take_or_grow(int zone, u32 order)
+/* The same, and open sections until there is one. */
+static pfn_t zone_alloc_or_grow(int zone, u32 order)
 {
-    pfn_t pfn = take(zone, order);
+    pfn_t pfn = zone_alloc(zone, order);
 
-    while (pfn.n == PFN_INVALID.n && grow(zone))
-        pfn = take(zone, order);
+    while (pfn.n == PFN_INVALID.n && zone_grow(zone))
+        pfn = zone_alloc(zone, order);
     return pfn;
 }
 
+/* Panic if a frame that was freed in debug mode does not hold the pattern any more. */
 static void check_poison(u64 pfn)
 {
     const u8 *bytes = pfn_to_va(PFN(pfn));
 
-    for (u64 i = 0; entry(pfn)->poisoned && i < PAGE_SIZE; i++)
+    for (u64 i = 0; frame_entry(pfn)->poisoned && i < PAGE_SIZE; i++)
         if (bytes[i] != POISON)
             pv_panic("frame_alloc", "frame %llx was written to at offset %llx after it was freed",
                      (unsigned long long)pfn, (unsigned long long)i);
 }
 
-static pfn_t take_for(u32 order, u32 flags, enum frame_state owner)
+/* Allocate a block, from high memory first, and enter its owner in the table of frames. */
+static pfn_t block_alloc(u32 order, u32 flags, enum frame_state owner)
 {
     pfn_t pfn;
 
     spin_lock(&lock);
-    pfn = flags & FRAME_LOW ? PFN_INVALID : take_or_grow(ZONE_HIGH, order);
+    pfn = flags & FRAME_LOW ? PFN_INVALID : zone_alloc_or_grow(ZONE_HIGH, order);
     if (pfn.n == PFN_INVALID.n)
-        pfn = take_or_grow(ZONE_LOW, order);
+        pfn = zone_alloc_or_grow(ZONE_LOW, order);
     if (pfn.n != PFN_INVALID.n) {
         set_state(pfn.n, pfn.n + (1ull << order), owner, flags & FRAME_SINGLE ? 0 : FRAME_TAIL);
         if (!(flags & FRAME_SINGLE))
-            entry(pfn.n)->order = (u8)order;
-        entry(pfn.n)->used = 0;
-        WRITE_ONCE(f.free, f.free - (1ull << order));
+            frame_entry(pfn.n)->order = (u8)order;
+        frame_entry(pfn.n)->used = 0;
+        WRITE_ONCE(frames.free, frames.free - (1ull << order));
     }
     spin_unlock(&lock);
     return pfn;
@@ -275,7 +325,7 @@ static pfn_t take_for(u32 order, u32 flags, enum frame_state owner)
 
 pfn_t frame_alloc(u32 order, u32 flags, enum frame_state owner)
 {
-    const pfn_t pfn = order > FRAME_ORDER_MAX ? PFN_INVALID : take_for(order, flags, owner);
+    const pfn_t pfn = order > FRAME_ORDER_MAX ? PFN_INVALID : block_alloc(order, flags, owner);
 
     if (pfn.n == PFN_INVALID.n)
         return pfn;
@@ -286,7 +336,9 @@ pfn_t frame_alloc(u32 order, u32 flags, enum frame_state owner)
     return pfn;
 }
 
-/* Was it allocated as a block of this order, and is it no table that is linked? */
+/* ---- Freeing -------------------------------------------------------------------------------- */
+
+/* Return whether it was allocated as a block of this order, and is not a page table in use. */
 static bool may_be_freed(const struct frame *frame, u32 order)
 {
     return frame->state >= FRAME_TABLE && frame->state <= FRAME_USER && frame->order == order &&
@@ -296,13 +348,13 @@ static bool may_be_freed(const struct frame *frame, u32 order)
 static void poison(pfn_t first, u32 order)
 {
     for (u64 i = 0; i < 1ull << order; i++)
-        entry(first.n + i)->poisoned = frame_debug;
+        frame_entry(first.n + i)->poisoned = frame_debug;
     if (frame_debug)
         memset(pfn_to_va(first), POISON, PAGE_SIZE << order);
 }
 
-/* Takes it out of its owner's hands; NULL, or what it is instead of a block that was allocated. */
-static const char *give_back(pfn_t first, u32 order)
+/* Free a block. Return NULL, or what it is instead of a block that was allocated. */
+static const char *block_free(pfn_t first, u32 order)
 {
     static const char states[][16] = {"not RAM",        "free already", "the boot's",
                                       "a table in use", "the kernel's", "the heap's",
@@ -311,13 +363,13 @@ static const char *give_back(pfn_t first, u32 order)
     const char *error = NULL;
 
     if (!frame)
-        return "no frame";
+        return "not RAM, or never allocated";
     spin_lock(&lock);
     if (may_be_freed(frame, order)) {
         poison(first, order);
         set_state(first.n, first.n + (1ull << order), FRAME_FREE, FRAME_TAIL);
-        insert(first.n, order);
-        WRITE_ONCE(f.free, f.free + (1ull << order));
+        buddy_free(first.n, order);
+        WRITE_ONCE(frames.free, frames.free + (1ull << order));
     } else {
         error = states[frame->state];
     }
@@ -327,7 +379,7 @@ static const char *give_back(pfn_t first, u32 order)
 
 void frame_free(pfn_t first, u32 order)
 {
-    const char *error = give_back(first, order);
+    const char *error = block_free(first, order);
 
     if (error)
         pv_panic("frame_free", "frame %llx is not an allocated block of order %u (%s)",
@@ -341,7 +393,7 @@ pfn_t frame_alloc_contiguous(u32 order, u32 address_bits)
 
     if (pfn.n == PFN_INVALID.n)
         return pfn;
-    spin_lock(&lock); /* the op wants a caller that is not preemptible */
+    spin_lock(&lock); /* the op requires that the thread stays on its CPU */
     error = pv_make_contiguous(pfn, order, address_bits);
     spin_unlock(&lock);
     if (!error)
@@ -353,24 +405,25 @@ pfn_t frame_alloc_contiguous(u32 order, u32 address_bits)
 void frame_release_boot(pfn_t first, u64 count)
 {
     for (u64 n = first.n; n < first.n + count; n++)
-        if (frame_get(PFN(n))->state != FRAME_BOOT)
-            pv_panic("frame_release_boot", "frame %llx is not the boot's", (unsigned long long)n);
+        if (frame_open(PFN(n))->state != FRAME_BOOT)
+            pv_panic("frame_release_boot", "frame %llx is not FRAME_BOOT", (unsigned long long)n);
     spin_lock(&lock);
-    insert_range(first.n, first.n + count);
-    f.free += count;
-    f.total += count;
+    buddy_free_range(first.n, first.n + count);
+    frames.free += count;
+    frames.total += count;
     spin_unlock(&lock);
 }
 
-bool frames_mappable(pfn_t first, u64 count)
+/* A block's first frame answers for all of it, so that a large range takes few steps. */
+bool frames_open_mappable(pfn_t first, u64 count)
 {
     const u64 end = first.n + count;
 
-    if (end < first.n || end > f.nr_frames)
+    if (end < first.n || end > frames.nr_frames)
         return false;
     for (u64 n = first.n; n < end;) {
         const struct frame *frame =
-            n % FRAME_SECTION && n != first.n ? entry(n) : frame_get(PFN(n));
+            n % FRAME_SECTION && n != first.n ? frame_entry(n) : frame_open(PFN(n));
 
         if (!frame || frame->state < FRAME_BOOT || frame->state == FRAME_TABLE ||
             frame->state == FRAME_BALLOON)
@@ -382,18 +435,18 @@ bool frames_mappable(pfn_t first, u64 count)
 
 u64 frames_free(void)
 {
-    return READ_ONCE(f.free);
+    return READ_ONCE(frames.free);
 }
 
 u64 frames_total(void)
 {
-    return f.total;
+    return frames.total;
 }
 
 int frames_largest_order(void)
 {
     for (int order = FRAME_ORDER_MAX; order >= 0; order--)
-        if (f.lists[ZONE_LOW][order] || f.lists[ZONE_HIGH][order])
+        if (frames.lists[ZONE_LOW][order] || frames.lists[ZONE_HIGH][order])
             return order;
     return -1;
 }

@@ -1,9 +1,22 @@
 /*
- * See mm/heap.h. A slab's state is in its struct frame: the class, how many objects are in use, the
- * first free one. A free object says in its first 8 bytes which is the next, and that it is free (a
- * value that depends on its address: a program's own data will hardly look like it). Invariants: a
- * slab with free objects is in the list of its class, a full one is in none, an empty one goes back
- * at once.
+ * The heap's slabs (mm/heap.h).
+ *
+ * A slab is one frame, cut into objects of one size class. The frame's struct frame holds its
+ * state: the size class, how many objects are in use, and the first free object. The free objects
+ * are a list: the first 8 bytes of each (its free word) hold the index of the next one,
+ *
+ *     63                              16 15            0
+ *    +----------------------------------+---------------+
+ *    | FREE_MAGIC ^ the object's address| next, or      |
+ *    |                                  | NO_OBJECT     |
+ *    +----------------------------------+---------------+
+ *
+ * and mark the object as free. kmalloc checks the mark, which shows that a freed object was written
+ * to, and kfree does, which shows that an object is freed twice. The mark depends on the address,
+ * so a program's own data is unlikely to equal it; kfree searches the list to be sure.
+ *
+ * Invariants: a slab with free objects is in the list of its size class (partial); a full one is in
+ * no list; one without objects in use is freed at once.
  */
 #include "mm/heap.h"
 #include "lib/string.h"
@@ -18,21 +31,23 @@
 /* Guarded by: lock, and so are the free words in the slabs. */
 static struct spinlock lock = SPINLOCK("heap");
 static const u16 sizes[] = {16, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 2048};
-static u32 partial[ARRAY_SIZE(sizes)]; /* lists by pfn, 0 ends */
+static u32 partial[ARRAY_SIZE(sizes)]; /* lists of slabs (frame_push), by size class */
 static u64 objects;                    /* in use */
 
-static u32 class_of(u64 size)
+/* Return the index in sizes[] of the smallest size class for size bytes, at most the largest size.
+ */
+static u32 size_class_of(u64 size)
 {
-    u32 class = 0;
+    u32 size_class = 0;
 
-    while (sizes[class] < size)
-        class ++;
-    return class;
+    while (sizes[size_class] < size)
+        size_class++;
+    return size_class;
 }
 
-static u64 *object_at(pfn_t slab, u32 class, u32 index)
+static u64 *object_at(pfn_t slab, u32 size_class, u32 index)
 {
-    return (u64 *)((u64)pfn_to_va(slab) + index * sizes[class]);
+    return (u64 *)((u64)pfn_to_va(slab) + index * sizes[size_class]);
 }
 
 static u64 free_word(const u64 *object, u32 next)
@@ -45,38 +60,39 @@ static bool looks_free(const u64 *object)
     return (*object ^ free_word(object, 0)) < 1 << 16;
 }
 
-static bool new_slab(u32 class)
+/* Allocate a slab for this size class; all its objects are free. The lock is held. */
+static bool slab_create(u32 size_class)
 {
     const pfn_t slab = frame_alloc(0, 0, FRAME_HEAP);
-    const u32 count = PAGE_SIZE / sizes[class];
+    const u32 count = PAGE_SIZE / sizes[size_class];
     struct frame *frame;
 
     if (slab.n == PFN_INVALID.n)
         return false;
     for (u32 i = 0; i < count; i++) {
-        u64 *object = object_at(slab, class, i);
+        u64 *object = object_at(slab, size_class, i);
 
         *object = free_word(object, i + 1 < count ? i + 1 : NO_OBJECT);
     }
     frame = frame_get(slab);
-    frame->class = (u8) class;
+    frame->size_class = (u8)size_class;
     frame->free = 0;
-    frame_push(&partial[class], slab);
+    frame_push(&partial[size_class], slab);
     return true;
 }
 
-/* Takes the first free object, unless it was written to. The lock is held. */
-static u64 *take(u32 class)
+/* Allocate the first free object; panic if it was written to. The lock is held. */
+static u64 *slab_alloc(u32 size_class)
 {
     struct frame *frame;
     pfn_t slab;
     u64 *object;
 
-    if (!partial[class] && !new_slab(class))
+    if (!partial[size_class] && !slab_create(size_class))
         return NULL;
-    slab = PFN(partial[class]);
+    slab = PFN(partial[size_class]);
     frame = frame_get(slab);
-    object = object_at(slab, class, frame->free);
+    object = object_at(slab, size_class, frame->free);
     if (!looks_free(object)) {
         spin_unlock(&lock);
         pv_panic("kmalloc", "free object %p of frame %llx was written to", (void *)object,
@@ -86,7 +102,7 @@ static u64 *take(u32 class)
     frame->used++;
     objects++;
     if (frame->free == NO_OBJECT)
-        frame_pop(&partial[class]);
+        frame_pop(&partial[size_class]);
     *object = 0;
     return object;
 }
@@ -96,7 +112,7 @@ static void *small_alloc(u64 size)
     u64 *object;
 
     spin_lock(&lock);
-    object = take(class_of(size));
+    object = slab_alloc(size_class_of(size));
     spin_unlock(&lock);
     return object;
 }
@@ -127,13 +143,14 @@ void *kzalloc(u64 size)
     return p;
 }
 
-/* The free word may be a program's own: it counts only if the list knows the object. */
+/* Return whether the object is free. The mark alone may be a program's data: search the list too.
+ */
 static bool is_free_object(const struct frame *frame, pfn_t slab, const u64 *object)
 {
     if (!looks_free(object))
         return false;
     for (u32 i = frame->free; i != NO_OBJECT;) {
-        const u64 *o = object_at(slab, frame->class, i);
+        const u64 *o = object_at(slab, frame->size_class, i);
 
         if (o == object)
             return true;
@@ -142,23 +159,23 @@ static bool is_free_object(const struct frame *frame, pfn_t slab, const u64 *obj
     return false;
 }
 
-/* NULL, or why it cannot be. */
-static const char *put(struct frame *frame, pfn_t slab, u64 *object)
+/* Free an object of a slab. Return NULL, or why it cannot be freed. The lock is held. */
+static const char *slab_free(struct frame *frame, pfn_t slab, u64 *object)
 {
-    const u32 class = frame->class, offset = (u32)((u64)object % PAGE_SIZE);
+    const u32 size_class = frame->size_class, offset = (u32)((u64)object % PAGE_SIZE);
 
-    if (offset % sizes[class] || offset / sizes[class] >= PAGE_SIZE / sizes[class])
-        return "is no object";
+    if (offset % sizes[size_class] || offset / sizes[size_class] >= PAGE_SIZE / sizes[size_class])
+        return "is not an object";
     if (is_free_object(frame, slab, object))
         return "was freed already";
     if (frame->free == NO_OBJECT)
-        frame_push(&partial[class], slab);
+        frame_push(&partial[size_class], slab);
     *object = free_word(object, frame->free);
-    frame->free = (u16)(offset / sizes[class]);
+    frame->free = (u16)(offset / sizes[size_class]);
     objects--;
     if (--frame->used)
         return NULL;
-    frame_drop(&partial[class], slab);
+    frame_drop(&partial[size_class], slab);
     frame_free(slab, 0);
     return NULL;
 }
@@ -168,7 +185,7 @@ static void small_free(struct frame *frame, pfn_t slab, u64 *object)
     const char *error;
 
     spin_lock(&lock);
-    error = put(frame, slab, object);
+    error = slab_free(frame, slab, object);
     spin_unlock(&lock);
     if (error)
         pv_panic("kfree", "%p in frame %llx %s", (void *)object, (unsigned long long)slab.n, error);
@@ -185,13 +202,13 @@ void kfree(void *p)
         vfree(p);
         return;
     }
-    frame = frame_get(pfn); /* none if p is not in the direct map */
+    frame = frame_get(pfn); /* NULL if p is not in the direct map, or was never allocated */
     if (frame && frame->state == FRAME_HEAP)
         small_free(frame, pfn, p);
     else if (frame && frame->state == FRAME_KERNEL && (u64)p % PAGE_SIZE == 0)
         frame_free(pfn, frame->order);
     else
-        pv_panic("kfree", "%p of frame %llx is not the heap's", p, (unsigned long long)pfn.n);
+        pv_panic("kfree", "%p of frame %llx is not from the heap", p, (unsigned long long)pfn.n);
 }
 
 u64 heap_objects(void)

@@ -1,7 +1,14 @@
 /*
- * How memory management comes to life: frames for the first tables and for the table of frames are
- * taken from the top of RAM, the tables are built (kernel_tables.c) and installed, and the rest is
- * the allocator's. Next: frame.c for frames, pagetable.c for mappings.
+ * The start of memory management (mm_init). Before the allocator exists, frames are taken from the
+ * top of RAM, because the boot's own mappings are at its bottom:
+ *
+ *   1. List the RAM, and the parts of it that the image, modules and Xen's tables do not occupy.
+ *   2. Ask the platform what its page tables can do (the op mmu_init).
+ *   3. Take frames for the table of frames, section by section.
+ *   4. Count the kernel's page tables, take frames for them, build and install them.
+ *   5. Give the unused frames to the allocator, and what the boot's page tables took too.
+ *
+ * Next: frame.c for frames, pagetable.c for mappings.
  */
 #include "lib/phys_window.h"
 #include "lib/string.h"
@@ -19,7 +26,7 @@ struct mm_left_out mm_left_out;
 /* Written: by mm_init. */
 static struct frame_range ram[BOOT_REGIONS_MAX];
 static u32 nr_ram;
-static struct frame_range unused[UNUSED_MAX]; /* the parts of it that nobody has; some are empty */
+static struct frame_range unused[UNUSED_MAX]; /* the parts of ram not in use; some are empty */
 static u32 nr_unused;
 
 static void add_unused(u64 start, u64 end)
@@ -47,6 +54,7 @@ static void find_ram(const struct boot_info *boot)
     }
 }
 
+/* Take the frames [start, end) out of unused[]. */
 static void reserve(u64 start, u64 end)
 {
     for (u32 i = nr_unused; i-- > 0;) {
@@ -75,8 +83,11 @@ bool mm_unused(u64 start, u64 end)
     return false;
 }
 
-/* The first MiB is firmware's and, later, where other CPUs start. */
-static void reserve_what_boot_left(const struct boot_info *boot)
+/*
+ * Reserve what the loader and Xen have put into RAM. From 0 on, because the first MiB is the
+ * firmware's, and other CPUs start there.
+ */
+static void reserve_boot_memory(const struct boot_info *boot)
 {
     reserve_bytes(0, boot->first_free_pa);
     for (u32 i = 0; i < boot->nr_modules; i++)
@@ -85,8 +96,7 @@ static void reserve_what_boot_left(const struct boot_info *boot)
                   boot->xen_pv.nr_p2m_frames << PAGE_SHIFT);
 }
 
-/* Frames in a row, from the top of RAM: the boot's own mappings are at its bottom. 0 if there are
- * none. */
+/* Take the highest count contiguous frames below limit. Return the first, or 0 for failure. */
 static u64 early_alloc(u64 count, u64 limit)
 {
     u64 found = 0;
@@ -98,12 +108,13 @@ static u64 early_alloc(u64 count, u64 limit)
     return found;
 }
 
-/* RAM is sorted. */
+/* Return the frame after the last one of RAM; ram[] is sorted. */
 static u64 top_of_ram(void)
 {
     return nr_ram ? ram[nr_ram - 1].end : 0;
 }
 
+/* Return how many of the frames [start, end) are RAM. */
 static u64 ram_between(u64 start, u64 end)
 {
     u64 sum = 0;
@@ -131,7 +142,7 @@ static bool make_frame_table(u64 first, u64 end)
     return table != 0;
 }
 
-/* A piece of RAM whose sections get no table is left out. */
+/* Give all sections with RAM their part of the table of frames; leave out RAM that gets none. */
 static void make_frame_tables(void)
 {
     u64 next = 0; /* the first section that has no table yet */
@@ -153,10 +164,11 @@ static void make_frame_tables(void)
     }
 }
 
+/* Record that the frames [start, end) are page tables that are never freed. */
 static void mark_tables(u64 start, u64 end)
 {
     for (; start < end; start++) {
-        struct frame *frame = frame_get(PFN(start));
+        struct frame *frame = frame_open(PFN(start));
 
         frame->state = FRAME_TABLE;
         frame->used = FRAME_PERMANENT;
@@ -170,13 +182,13 @@ const char *mm_init(const struct boot_info *boot)
     const char *error;
 
     find_ram(boot);
-    reserve_what_boot_left(boot);
-    pv_mmu_init(boot, &mm_traits); /* what can this platform's tables do? */
+    reserve_boot_memory(boot);
+    pv_mmu_init(boot, &mm_traits);
     make_frame_tables();
     count = kernel_tables_count(boot);
     first = early_alloc(count, mm_traits.table_high.n);
     if (!first)
-        return "mm_init: no room for the kernel's page tables";
+        return "no contiguous RAM for the kernel's page tables; give the machine more memory";
     kernel_tables_build(PFN(first), &tables);
     error = pv_install_tables(&tables); /* from here on the boot's are gone */
     if (error)

@@ -1,7 +1,34 @@
 /*
- * Address spaces of user code (mm/space.h), and what a page fault in one does. A space's tables are
- * plain memory until its first activation, which announces them all in one step. A CPU's TLB is
- * flushed if the CPU is one that uses the space: current says so before the root is written.
+ * Address spaces: which tables a CPU uses, who flushes its TLB, and what a page fault maps.
+ *
+ * One root for each space. The upper half of every root holds the same entries, the kernel's; they
+ * are copied when a space is created and never change, because the tables that they lead to are
+ * shared. The kernel therefore runs on any space's tables, and a kernel thread (which has
+ * mm_kernel) on any as well.
+ *
+ * A space's life:
+ *
+ *   mm_space_create    a root in plain memory; mm_map and the like write it by plain stores
+ *   mm_space_activate  pins the root, once: the backend announces all its tables in one step, and
+ *                      entries change by ops from now on (live)
+ *   mm_space_switch    the scheduler writes the root for the thread that it switches to
+ *   mm_space_destroy   only when no thread has the space: unpins the root, frees tables and frames
+ *
+ * Who may run on which tables. Spaces follow threads: a thread begins in the kernel's space and
+ * changes its own by mm_space_activate. users counts the threads of a space. The count is raised
+ * before the root is written and lowered after the next root is, so a space with users == 0 is on
+ * no CPU.
+ *
+ * Flushing. A CPU may have cached a translation of any space that it has used since it last wrote
+ * its root, and of the kernel always. mm_flush flushes
+ *
+ *   for a user space   the CPUs whose current[] is the space: mm_space_switch sets current before
+ *                      it writes the root, so a CPU that is missed loads the root after the change
+ *   for the kernel     the CPUs in cpus, which mm_cpu_enter and mm_cpu_leave maintain
+ *
+ * and returns when all have done so. The frames that were mapped may be freed only then. A CPU that
+ * leaves first makes sure that no mm_flush which has read cpus with its bit still waits for it
+ * (flushers).
  */
 #include "mm/space.h"
 #include "lib/string.h"
@@ -14,18 +41,18 @@ enum {
     FAULT_EXEC = 1 << 4,
 };
 
-/* user.S: copies, and returns how many bytes it could not. */
+/* user.S: copy, and return how many bytes could not be copied. */
 u64 user_copy(void *to, const void *from, u64 count);
 
 struct mm_space mm_kernel; /* Guarded by: its lock (mm/space.h) */
 
 /*
- * Atomic: each word changes by one atomic store or addition, and mm_flush says in which order they
- * are read. An element of current is its CPU's, changed with interrupts disabled.
+ * Atomic: each word changes by one atomic store or addition, and mm_flush reads flushers' effect
+ * before the others. An element of current is changed by its CPU only, with interrupts disabled.
  */
-static struct mm_space *current[PV_CPUS_MAX]; /* NULL: the kernel's */
-static u64 cpus;                              /* that use the kernel's */
-static u32 flushers;                          /* who is about to look at cpus, and to ask these */
+static struct mm_space *current[PV_CPUS_MAX]; /* by CPU; NULL: the kernel's */
+static u64 cpus;                              /* set of the CPUs that take part in flushes */
+static u32 flushers;                          /* CPUs between reading cpus and the last answer */
 
 void mm_kernel_init(pfn_t root)
 {
@@ -38,7 +65,7 @@ void mm_kernel_init(pfn_t root)
     mm_kernel.flags = PTE_GLOBAL;
 }
 
-/* Interrupts disabled. */
+/* Return the space that this CPU uses. Context: interrupts disabled. */
 static struct mm_space *current_here(void)
 {
     struct mm_space *s = current[pv_this_cpu()];
@@ -61,7 +88,10 @@ void mm_cpu_enter(void)
     pv_flush_tlb_kernel();
 }
 
-/* Who asked this CPU before it left is answered first. */
+/*
+ * Leave the set, then test for flushers that may have read it before: with interrupts enabled this
+ * CPU answers them, and tries again.
+ */
 void mm_cpu_leave(void)
 {
     const u64 me = 1ull << pv_this_cpu();
@@ -77,6 +107,7 @@ void mm_cpu_leave(void)
     }
 }
 
+/* Return the set of CPUs whose TLB may hold translations of this space. */
 static u64 users_of(const struct mm_space *s)
 {
     u64 set = 0;
@@ -88,7 +119,7 @@ static u64 users_of(const struct mm_space *s)
     return set;
 }
 
-/* A few pages are flushed one by one, many by flushing all. */
+/* Flush this CPU's TLB: a few pages one by one, more of them by flushing everything. */
 static void flush_here(const struct mm_space *s, u64 va, u64 count)
 {
     if (count <= 16)
@@ -100,7 +131,7 @@ static void flush_here(const struct mm_space *s, u64 va, u64 count)
         pv_flush_tlb_user();
 }
 
-/* No lock is held, since other CPUs are waited for. */
+/* The last pv_lazy_flush: a backend may have queued the flushes in a caller's lazy section. */
 void mm_flush(const struct mm_space *s, u64 va, u64 count)
 {
     const u64 flags = pv_irq_save(), me = 1ull << pv_this_cpu();
@@ -111,13 +142,14 @@ void mm_flush(const struct mm_space *s, u64 va, u64 count)
     if (set & me)
         flush_here(s, va, count);
     if (set & ~me && pv_flush_tlb_others(set, count == 1 ? va : ~0ull))
-        pv_panic("flush_tlb_others", "of CPUs %llx one is gone", (unsigned long long)set);
+        pv_panic("flush_tlb_others", "a CPU of the set %#llx went offline without mm_cpu_leave",
+                 (unsigned long long)set);
     __atomic_fetch_sub(&flushers, 1, __ATOMIC_SEQ_CST);
     pv_lazy_flush();
     pv_restore_fl(flags);
 }
 
-/* The slots of the upper half that the kernel uses are filled at the start and never change. */
+/* Copy the upper half's entries from the slot of the direct map on: those below are Xen's. */
 int mm_space_create(struct mm_space *s)
 {
     const u32 order = mm_traits.root_pages - 1;
@@ -146,7 +178,8 @@ void mm_space_switch(struct mm_space *s)
     pv_write_cr3(s->root);
 }
 
-static int publish_space(struct mm_space *s)
+/* Announce the space's tables if that was not done. Return 0, or -EINVAL if they are refused. */
+static int space_announce(struct mm_space *s)
 {
     int error = 0;
 
@@ -158,23 +191,20 @@ static int publish_space(struct mm_space *s)
     return error ? -EINVAL : 0;
 }
 
-/*
- * Each space is counted as used from before its root is written until after the next root is:
- * mm_space_destroy frees a space that has no user.
- */
+/* Count the space as used before its root is written, and the other until after that. */
 int mm_space_activate(struct mm_space *s)
 {
-    const int error = publish_space(s);
-    struct mm_space *left;
+    const int error = space_announce(s);
+    struct mm_space *before;
     u64 flags;
 
     if (error)
         return error;
     flags = pv_irq_save();
-    left = current_here();
+    before = current_here();
     __atomic_fetch_add(&s->users, 1, __ATOMIC_SEQ_CST);
     mm_space_switch(s);
-    __atomic_fetch_sub(&left->users, 1, __ATOMIC_SEQ_CST);
+    __atomic_fetch_sub(&before->users, 1, __ATOMIC_SEQ_CST);
     pv_restore_fl(flags);
     return 0;
 }
@@ -183,7 +213,7 @@ int mm_space_destroy(struct mm_space *s)
 {
     if (s == &mm_kernel || __atomic_load_n(&s->users, __ATOMIC_SEQ_CST))
         return -EBUSY;
-    spin_lock(&s->lock); /* the op wants a caller that is not preemptible */
+    spin_lock(&s->lock); /* the op requires that the thread stays on its CPU */
     if (s->live)
         pv_unpin_root(s->root);
     s->live = false;
@@ -200,8 +230,11 @@ int mm_populate(struct mm_space *s, u64 va, u64 count, u32 prot)
     return mm_map_new(s, va, count, prot, FRAME_ZEROED, FRAME_USER);
 }
 
-/* Another thread may have touched the page first: then it is there. */
-static bool touch(struct mm_space *s, u64 va, u64 error)
+/*
+ * Map the page at va if it is in a reserved region that allows the access. Return true if it is
+ * mapped now: another thread may have been first (-EEXIST).
+ */
+static bool region_map_page(struct mm_space *s, u64 va, u64 error)
 {
     for (u32 i = 0; i < __atomic_load_n(&s->nr_regions, __ATOMIC_ACQUIRE); i++) {
         const struct mm_region *r = &s->regions[i];
@@ -222,17 +255,20 @@ bool mm_fault(u64 va, u64 error)
 {
     struct mm_space *s = mm_space_current();
 
-    return s->touch && !(error & FAULT_PRESENT) && va < USER_END && s->touch(s, va, error);
+    return !(error & FAULT_PRESENT) && va < USER_END && region_map_page(s, va, error);
 }
 
-static int add_region(struct mm_space *s, struct mm_region new)
+/*
+ * region_map_page reads the regions without the lock: an element is complete before nr_regions
+ * includes it. Context: the space's lock is held.
+ */
+static int region_add(struct mm_space *s, struct mm_region new)
 {
     for (u32 i = 0; i < s->nr_regions; i++)
         if (new.start < s->regions[i].end && s->regions[i].start < new.end)
             return -EEXIST;
     if (s->nr_regions == MM_REGIONS_MAX)
         return -ENOMEM;
-    s->touch = touch;
     s->regions[s->nr_regions] = new;
     __atomic_store_n(&s->nr_regions, s->nr_regions + 1, __ATOMIC_RELEASE);
     return 0;
@@ -246,7 +282,7 @@ int mm_reserve(struct mm_space *s, u64 va, u64 count, u32 prot)
         count > (s->high - va) >> PAGE_SHIFT)
         return -EINVAL;
     spin_lock(&s->lock);
-    error = add_region(s, (struct mm_region){va, va + count * PAGE_SIZE, prot});
+    error = region_add(s, (struct mm_region){va, va + count * PAGE_SIZE, prot});
     spin_unlock(&s->lock);
     return error;
 }
@@ -256,7 +292,7 @@ static bool is_user_range(u64 va, u64 count)
     return va < USER_END && count <= USER_END - va;
 }
 
-static int copy(void *to, const void *from, u64 count)
+static int copy_user(void *to, const void *from, u64 count)
 {
     u64 left;
 
@@ -268,10 +304,10 @@ static int copy(void *to, const void *from, u64 count)
 
 int copy_from_user(void *to, u64 from, u64 count)
 {
-    return is_user_range(from, count) ? copy(to, (const void *)from, count) : -EFAULT;
+    return is_user_range(from, count) ? copy_user(to, (const void *)from, count) : -EFAULT;
 }
 
 int copy_to_user(u64 to, const void *from, u64 count)
 {
-    return is_user_range(to, count) ? copy((void *)to, from, count) : -EFAULT;
+    return is_user_range(to, count) ? copy_user((void *)to, from, count) : -EFAULT;
 }

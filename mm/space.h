@@ -1,22 +1,23 @@
 /*
- * Address spaces: the kernel's own, and those of user code, and the mappings in them.
+ * Address spaces, and the mappings in them: the kernel's space, and one for each user program.
  *
- * Sizes are counts of 4 KiB pages, addresses are on page boundaries, and errors are negative:
- * -EINVAL for an address outside of the space, off its boundary or not canonical, or a frame that
- * may not be mapped (mm/frame.h); -EEXIST where something is mapped, -ENOENT where nothing is,
- * -ENOMEM. Where an error is returned, nothing has changed. A space has the kernel's mappings in
- * its upper half.
+ * Sizes are counts of 4 KiB pages, and addresses are on page boundaries. A user space has its own
+ * lower half, and shares the kernel's upper half. Errors are negative: -EINVAL for an address that
+ * is outside of the space, off its boundary or not canonical, or for a frame that must not be
+ * mapped (mm/frame.h); -EEXIST where something is mapped already; -ENOENT where nothing is;
+ * -ENOMEM. After an error nothing has changed.
  *
- * What is changed is made true at once, also in a lazy section of the caller's (pv_lazy_enter), and
- * no CPU's TLB keeps what it was. Context: thread, no spinlock held; on several CPUs at once.
+ * Changes take effect before the call returns, even inside a caller's lazy section (pv_lazy_enter),
+ * and every CPU's TLB has been flushed. Context: thread, no spinlock held, on several CPUs at once.
  */
 #ifndef MM_SPACE_H
 #define MM_SPACE_H
 
+#include "mm/pt_slot.h"
 #include "pv/pv.h"
 #include "pv/spinlock.h"
 
-/* Protection: readable always. */
+/* Protection. Every mapped page can be read. */
 enum {
     MM_WRITE = 1 << 0,
     MM_EXEC = 1 << 1,
@@ -25,7 +26,7 @@ enum {
 
 #define MM_REGIONS_MAX 8
 
-/* Pages that appear, zeroed, when they are first touched. */
+/* Pages that are mapped, zeroed, when they are first accessed (mm_reserve). */
 struct mm_region {
     u64 start, end;
     u32 prot;
@@ -36,15 +37,13 @@ struct mm_space {
     u32 users; /* threads that have it as their current one */
     pfn_t root;
     bool live;     /* its tables are announced: entries change by ops only */
-    u64 low, high; /* mm_map and its kin work on [low, high) */
-    u64 flags;     /* PTE_USER or PTE_GLOBAL */
+    u64 low, high; /* mm_map and the like accept [low, high) */
+    u64 flags;     /* of its leaves: PTE_USER or PTE_GLOBAL */
     struct mm_region regions[MM_REGIONS_MAX];
     u32 nr_regions;
-    /* mm_fault's way to them; an image in which nobody calls mm_reserve need not hold it. */
-    bool (*touch)(struct mm_space *s, u64 va, u64 error);
 };
 
-/* What lies at an address. */
+/* What is mapped at an address. */
 struct mm_mapping {
     u64 value; /* pv/mmu_types.h; accessed and dirty bits included */
     pfn_t pfn; /* the frame that holds va, also in a large page */
@@ -52,84 +51,108 @@ struct mm_mapping {
     int level; /* of the leaf: 1, 2 or 3 */
 };
 
-/* The kernel's: low to high is where mm/vmap.c maps things. */
+/* The kernel's space; low to high is where mm/vmap.c maps things. */
 extern struct mm_space mm_kernel;
 
-/*
- * mm_space_create makes an empty user space. mm_space_activate makes it the calling thread's
- * current one (its first time announces its tables); mm_space_activate(&mm_kernel) leaves user
- * spaces alone. mm_space_destroy frees its tables and its frames that are FRAME_USER; -EBUSY if it
- * is any thread's current one. Spaces follow threads: each begins in the kernel's, and the
- * scheduler, with interrupts disabled, calls mm_space_switch to take up that of the thread that
- * comes onto this CPU.
- */
+/* ---- Spaces and the threads that run in them ------------------------------------------------- */
+
+/* Make *s an empty user space. Return 0 or -ENOMEM. */
 int mm_space_create(struct mm_space *s) __must_check;
+
+/*
+ * Make *s the calling thread's current space; &mm_kernel leaves user spaces. The first activation
+ * of a space announces its tables. Return 0, or -EINVAL if the hypervisor refuses them.
+ */
 int mm_space_activate(struct mm_space *s) __must_check;
+
+/*
+ * Free the tables of a space, and its frames that are FRAME_USER. Return 0, or -EBUSY for the
+ * kernel's space and for one that is a thread's current one.
+ */
 int mm_space_destroy(struct mm_space *s);
+
+/* Return the space that this CPU uses. */
 struct mm_space *mm_space_current(void);
+
+/*
+ * Switch this CPU to a space: the scheduler calls this for the thread that it switches to, because
+ * spaces follow threads. Context: interrupts disabled.
+ */
 void mm_space_switch(struct mm_space *s);
 
 /*
- * A CPU comes, and its TLB is flushed from now on; or it goes, and nobody asks that of it any more.
- * Context: of the CPU; the second is called with interrupts enabled and returns with them disabled.
+ * Include this CPU in the flushes of TLBs, or exclude it. mm_cpu_enter is called on a CPU that
+ * comes online; mm_cpu_leave on one that goes offline: it is called with interrupts enabled,
+ * returns with them disabled, and no other CPU waits for this one's TLB from then on.
  */
 void mm_cpu_enter(void);
 void mm_cpu_leave(void);
 
-/*
- * mm_map maps count frames in a row. mm_map_large maps one leaf of level 2 or 3; -EOPNOTSUPP if the
- * platform has none. mm_unmap and mm_protect work on pages of 4 KiB, and on large ones only as a
- * whole (-EINVAL).
- */
+/* ---- Mappings ------------------------------------------------------------------------------- */
+
+/* Map count contiguous frames. If they were never used, this may open them (mm/frame.h). */
 int mm_map(struct mm_space *s, u64 va, pfn_t pfn, u64 count, u32 prot) __must_check;
+
+/* Map one leaf of level 2 or 3; -EOPNOTSUPP if the platform has no such leaves. */
 int mm_map_large(struct mm_space *s, u64 va, pfn_t pfn, int level, u32 prot) __must_check;
+
+/* Unmap or protect count pages of 4 KiB, or, of mm_unmap, one large page as a whole (else -EINVAL).
+ */
 int mm_unmap(struct mm_space *s, u64 va, u64 count);
 int mm_protect(struct mm_space *s, u64 va, u64 count, u32 prot);
 
-/* Maps machine memory that is no RAM (a device's registers), uncached. */
+/* Map machine memory that is not RAM (a device's registers), uncached. */
 int mm_map_device(struct mm_space *s, u64 va, u64 pa, u64 count) __must_check;
 
 /*
- * What the tables say of any address at all: false if nothing is mapped there. Takes no lock: what
- * others change at the moment may be told either way.
+ * Fill *m with what is mapped at any address at all; return false if nothing is. Takes no lock, so
+ * a change that another CPU makes at this moment may be seen or not.
  */
 bool mm_query(const struct mm_space *s, u64 va, struct mm_mapping *m);
 
-/* The entry of this level on the way to va, or NULL if the tables do not go that deep there. */
-u64 *mm_slot(const struct mm_space *s, u64 va, int level);
+/* Return the slot of this level on the walk to va, or NULL if the walk ends above that level. */
+union pt_slot *mm_slot(const struct mm_space *s, u64 va, int level);
 
-/* mm_populate maps new, zeroed frames that the space owns; mm_reserve does so when they are
- * touched. */
+/* Map new, zeroed frames that the space owns (FRAME_USER). */
 int mm_populate(struct mm_space *s, u64 va, u64 count, u32 prot) __must_check;
+
+/* Do so for each page when it is first accessed. -ENOMEM for the space's ninth region. */
 int mm_reserve(struct mm_space *s, u64 va, u64 count, u32 prot) __must_check;
 
-/* The page fault handler's part: true if the page is there now and the access may be tried again.
+/*
+ * For the page fault handler: map the page of a reserved region that was accessed. error is the
+ * fault's error code. Return true if the access may be repeated.
  */
 bool mm_fault(u64 va, u64 error);
 
-/* For mm/: maps new frames of this owner (mm/frame.h; flags too); unmaps pages and frees theirs. */
-int mm_map_new(struct mm_space *s, u64 va, u64 count, u32 prot, u32 flags, u32 owner) __must_check;
-void mm_unmap_free(struct mm_space *s, u64 va, u64 count);
-
 /*
- * Copies between the kernel and the current space's lower half. Return 0, or -EFAULT if not all of
- * it could be reached; some bytes may then be copied.
+ * Copy between the kernel and the current space's lower half. Return 0, or -EFAULT if a byte could
+ * not be accessed; some may then be copied.
  */
 int copy_from_user(void *to, u64 from, u64 count) __must_check;
 int copy_to_user(u64 to, const void *from, u64 count) __must_check;
 
 /* ---- For mm/ itself ------------------------------------------------------------------------- */
 
-/* An entry that leads to a table: what may be done is said by the leaf. */
+/* The flags of an entry that leads to a table: the leaf alone restricts access. */
 #define TABLE_FLAGS (PTE_PRESENT | PTE_WRITE | PTE_ACCESSED | PTE_DIRTY)
 
-/* pagetable.c: what a plain table of this level above 1 holds for value; a user space's tables and
- * its own frames are freed. */
-u64 entry_raw(int level, u64 value);
+/* pagetable.c: map new frames for this owner, with the flags of frame_alloc. */
+int mm_map_new(struct mm_space *s, u64 va, u64 count, u32 prot, u32 flags, u32 owner) __must_check;
+
+/* pagetable.c: unmap pages of 4 KiB, and free their frames. */
+void mm_unmap_free(struct mm_space *s, u64 va, u64 count);
+
+/* pagetable.c: free the tables and the FRAME_USER frames of a user space that is not live. */
 void mm_free_tables(const struct mm_space *s);
 
-/* space.c: makes mm_kernel of the kernel's tables; flushes on the CPUs that use a space. */
+/* space.c: make mm_kernel the space with these tables. */
 void mm_kernel_init(pfn_t root);
+
+/*
+ * space.c: flush the range from the TLB of every CPU that uses the space, and wait for them.
+ * Context: no lock held, because another CPU may wait for it with interrupts disabled.
+ */
 void mm_flush(const struct mm_space *s, u64 va, u64 count);
 
 #endif

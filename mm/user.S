@@ -1,6 +1,8 @@
 /*
- * user_copy(to, from, count): copies bytes, and returns how many are left if one of them cannot be reached.
- * Where to go on after a fault is said by pv/ex_table.h.
+ * user_copy(to, from, count): copy bytes, and return how many are left.
+ *
+ * One of the two addresses is a user's. If an access to it faults, the exception handler finds the instruction in
+ * .ex_table (pv/ex_table.h) and continues at label 2, with the rest of the count in %rcx.
  */
 	.text
 	.globl	user_copy

@@ -126,7 +126,7 @@ static void test_bad_frees(void)
     CHECK(said("freed already"));
     if (!PANICS("kfree"))
         kfree((char *)q + 1);
-    CHECK(said("is no object"));
+    CHECK(said("is not an object"));
     kfree(q);
 }
 

@@ -262,11 +262,11 @@ TEST(mm_smp, spaces_follow_threads, write_cr3)
 /* A frame's page, changed by ops: what another thread's lazy section delays is not this one's. */
 static void change_page(void *arg)
 {
-    u64 *slot = mm_slot(&mm_kernel, TEST_VA, 1);
+    pte_t *slot = &mm_slot(&mm_kernel, TEST_VA, 1)->pte;
     const struct visit *v = arg;
 
     spin_lock(&slots_lock); /* stays here */
-    pv_set_pte((pte_t *)slot, pv_make_pte(pte_value(v->frame, PTE_PRESENT | PTE_GLOBAL | PTE_NX)));
+    pv_set_pte(slot, pv_make_pte(pte_value(v->frame, PTE_PRESENT | PTE_GLOBAL | PTE_NX)));
     pv_flush_tlb_one(TEST_VA);
     visits[0].wrong = *(const volatile u64 *)TEST_VA != v->mark;
     spin_unlock(&slots_lock);
@@ -275,11 +275,11 @@ static void change_page(void *arg)
 /* How many changes the hypervisor is asked for meanwhile: none in a lazy section. */
 static u64 updates_for_change(const struct visit *v)
 {
-    u64 *slot = mm_slot(&mm_kernel, TEST_VA, 1);
+    pte_t *slot = &mm_slot(&mm_kernel, TEST_VA, 1)->pte;
     u64 before, after;
 
     pv_hypercall_count(&before);
-    pv_set_pte((pte_t *)slot, pv_make_pte(pte_value(v->frame, PTE_PRESENT | PTE_GLOBAL | PTE_NX)));
+    pv_set_pte(slot, pv_make_pte(pte_value(v->frame, PTE_PRESENT | PTE_GLOBAL | PTE_NX)));
     pv_hypercall_count(&after);
     return after - before;
 }

@@ -26,7 +26,7 @@ static void change_pages(const struct batcher *b, u32 cpu, u32 round)
         for (u32 i = 0; i < PAGES; i++) {
             const u64 va = page_of(cpu, i);
 
-            pv_set_pte((pte_t *)mm_slot(&mm_kernel, va, 1),
+            pv_set_pte(&mm_slot(&mm_kernel, va, 1)->pte,
                        pv_make_pte(pte_value(b->frames[(round + i) % 2], PTE_PRESENT | nx_bit())));
             pv_flush_tlb_one(va);
         }

@@ -72,10 +72,10 @@ static u64 late(ARGUMENTS)
 /* set_fixmap, by one who forgets the TLB. */
 static u64 noflush(ARGUMENTS)
 {
-    u64 *slot = mm_slot(&mm_kernel, (u64)fixmap_va((enum pv_fixmap)a), 1);
+    pte_t *slot = &mm_slot(&mm_kernel, (u64)fixmap_va((enum pv_fixmap)a), 1)->pte;
 
     (void)c;
-    pv_set_pte((pte_t *)slot, pv_make_pte(b));
+    pv_set_pte(slot, pv_make_pte(b));
     return 0;
 }
 

@@ -89,7 +89,7 @@ static bool two_begin(u32 prot)
     if (!EXPECT(two.first.n != NO_PFN && two.second.n != NO_PFN) ||
         !EXPECT_EQ(mm_map(&mm_kernel, TEST_VA, two.first, 1, prot), 0))
         return false;
-    two.slot = (pte_t *)mm_slot(&mm_kernel, TEST_VA, 1);
+    two.slot = &mm_slot(&mm_kernel, TEST_VA, 1)->pte;
     return EXPECT(two.slot);
 }
 
@@ -183,7 +183,7 @@ TEST(mmu, runs_of_entries, set_ptes, clear_ptes, init_ptes)
     REQUIRE(mm_map(&mm_kernel, TEST_VA, run, count, MM_WRITE) == 0);
     for (u32 i = 0; i < count; i++)
         EXPECT(try_read(TEST_VA + i * PAGE_SIZE, &value, &f) && value == 100 + i);
-    slot = (pte_t *)mm_slot(&mm_kernel, TEST_VA, 1);
+    slot = &mm_slot(&mm_kernel, TEST_VA, 1)->pte;
     INTERRUPTS_OFF
     {
         pv_clear_ptes(slot + 3, 17);

@@ -38,7 +38,7 @@ static bool pages_begin(void)
             return false;
         EXPECT_EQ(shown(i), 10 + i);
     }
-    pages.slots = (pte_t *)mm_slot(&mm_kernel, TEST_VA, 1);
+    pages.slots = &mm_slot(&mm_kernel, TEST_VA, 1)->pte;
     return true;
 }
 
@@ -130,7 +130,7 @@ TEST(mmu, page_0_is_flushed_too, flush_tlb_one)
     pv_irq_disable();
     EXPECT_EQ(mm_map(&space, PAGE_SIZE, pages.old[1], 1, MM_WRITE), 0);
     EXPECT_EQ(mm_space_activate(&space), 0);
-    slot = (pte_t *)mm_slot(&space, PAGE_SIZE, 1) - 1;
+    slot = &mm_slot(&space, PAGE_SIZE, 1)->pte - 1;
     pv_set_pte(slot, pv_make_pte(pte_value(pages.old[0], flags() | PTE_USER)));
     pv_user_access_begin();
     EXPECT(try_read(8, &value, &f) && value == 10);
@@ -216,7 +216,7 @@ TEST(mmu, runs_of_every_length, set_ptes, clear_ptes, init_ptes)
 
     REQUIRE(run.n != NO_PFN);
     REQUIRE(mm_map(&mm_kernel, TEST_VA, run, 16, MM_WRITE) == 0);
-    slot = (pte_t *)mm_slot(&mm_kernel, TEST_VA, 1);
+    slot = &mm_slot(&mm_kernel, TEST_VA, 1)->pte;
     for (u32 first = 0; first < 4; first++)
         for (u32 count = 1; first + count <= 16; count++) {
             INTERRUPTS_OFF

@@ -46,8 +46,8 @@ TEST(mmu, announced_tables_take_no_plain_stores, announce_table, release_table)
 
     REQUIRE(pfn.n != NO_PFN);
     REQUIRE(mm_map(&mm_kernel, TEST_VA, pfn, 1, 0) == 0); /* announces tables */
-    slot = mm_slot(&mm_kernel, TEST_VA, 1);
-    REQUIRE(slot);
+    REQUIRE(mm_slot(&mm_kernel, TEST_VA, 1));
+    slot = &mm_slot(&mm_kernel, TEST_VA, 1)->raw;
     table = va_to_pfn(slot);
     /*
      * Xen lets dom0 store to a table of level 1 if it likes the value (docs/facts.md); a writable
@@ -55,8 +55,8 @@ TEST(mmu, announced_tables_take_no_plain_stores, announce_table, release_table)
      */
     expect_table_guarded(slot, pv_make_pte(pte_value(table, PTE_PRESENT | PTE_WRITE)).raw);
     for (int level = 2; level <= PT_LEVELS; level++)
-        expect_table_guarded(mm_slot(&mm_kernel, TEST_VA, level),
-                             *mm_slot(&mm_kernel, TEST_VA, level));
+        expect_table_guarded(&mm_slot(&mm_kernel, TEST_VA, level)->raw,
+                             mm_slot(&mm_kernel, TEST_VA, level)->raw);
     EXPECT_EQ(mm_unmap(&mm_kernel, TEST_VA, 1), 0); /* releases them */
     EXPECT_EQ(frame_get(table)->state, FRAME_FREE);
     memset(pfn_to_va(table), 0x5a, PAGE_SIZE);
@@ -68,34 +68,34 @@ TEST(mmu, announced_tables_take_no_plain_stores, announce_table, release_table)
 static void expect_alias(struct mm_space *s, int level, u64 mark)
 {
     const u64 other = USER_VA + pt_span(level);
-    u64 *from = mm_slot(s, USER_VA, level), *to = from + 1;
+    union pt_slot *from = mm_slot(s, USER_VA, level), *to = from + 1;
     u64 value = 0;
 
-    REQUIRE(from && !*to);
+    REQUIRE(from && !to->raw);
     INTERRUPTS_OFF
     {
         switch (level) {
         case 2:
-            pv_set_pmd((pmd_t *)to, pv_make_pmd(pv_pmd_val(*(pmd_t *)from)));
+            pv_set_pmd(&to->pmd, pv_make_pmd(pv_pmd_val(from->pmd)));
             break;
         case 3:
-            pv_set_pud((pud_t *)to, pv_make_pud(pv_pud_val(*(pud_t *)from)));
+            pv_set_pud(&to->pud, pv_make_pud(pv_pud_val(from->pud)));
             break;
         default:
-            pv_set_pgd((pgd_t *)to, pv_make_pgd(pv_pgd_val(*(pgd_t *)from)));
+            pv_set_pgd(&to->pgd, pv_make_pgd(pv_pgd_val(from->pgd)));
             break;
         }
         EXPECT_EQ(copy_from_user(&value, other, sizeof(value)), 0);
         EXPECT_EQ(value, mark);
         switch (level) {
         case 2:
-            pv_set_pmd((pmd_t *)to, (pmd_t){0});
+            pv_set_pmd(&to->pmd, (pmd_t){0});
             break;
         case 3:
-            pv_set_pud((pud_t *)to, (pud_t){0});
+            pv_set_pud(&to->pud, (pud_t){0});
             break;
         default:
-            pv_set_pgd((pgd_t *)to, (pgd_t){0});
+            pv_set_pgd(&to->pgd, (pgd_t){0});
             break;
         }
         pv_flush_tlb_user();
@@ -333,7 +333,7 @@ TEST(mmu, refused_entries_are_told_with_the_frame, set_pte)
     if (!on_xen_pv())
         SKIP("the hardware looks at no entry before it walks it");
     REQUIRE(pfn.n != NO_PFN && mm_map(&mm_kernel, TEST_VA, pfn, 1, 0) == 0);
-    slot = (pte_t *)mm_slot(&mm_kernel, TEST_VA, 1);
+    slot = &mm_slot(&mm_kernel, TEST_VA, 1)->pte;
     INTERRUPTS_OFF
     {
         PANICS("set entry")

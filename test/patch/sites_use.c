@@ -22,9 +22,9 @@ extern const u8 _text_start[], _text_end[];
 
 static u64 slot_and_entry(u64 (*set)(u64, u64), u64 va, int level)
 {
-    u64 *slot = mm_slot(&mm_kernel, va, level);
+    const union pt_slot *slot = mm_slot(&mm_kernel, va, level);
 
-    return slot ? set((u64)slot, *slot) : ~0ull;
+    return slot ? set((u64)slot, slot->raw) : ~0ull;
 }
 
 /* Each is called with what leaves everything as it was. */

@@ -133,7 +133,7 @@ static bool map_pages(void)
 {
     if (!EXPECT_EQ(mm_map_new(&mm_kernel, TEST_VA, PAGES, MM_WRITE, FRAME_ZEROED, FRAME_KERNEL), 0))
         return false;
-    first_slot = mm_slot(&mm_kernel, TEST_VA, 1);
+    first_slot = &mm_slot(&mm_kernel, TEST_VA, 1)->raw;
     return true;
 }
 

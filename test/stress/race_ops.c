@@ -57,7 +57,7 @@ static void write_at_each_instruction(void (*run)(void *arg))
     page.lost = 0;
     REQUIRE(page.frame.n != NO_PFN);
     REQUIRE(mm_map(&mm_kernel, TEST_VA, page.frame, 1, MM_WRITE) == 0);
-    page.slot = (pte_t *)mm_slot(&mm_kernel, TEST_VA, 1);
+    page.slot = &mm_slot(&mm_kernel, TEST_VA, 1)->pte;
     step_act_at_each(&race, 5);
     EXPECT_EQ(page.lost, 0);
     make_page_clean();
@@ -216,7 +216,7 @@ static bool shoot_begin(void)
     if (!EXPECT(shoot.old.n != NO_PFN && shoot.new.n != NO_PFN) ||
         !EXPECT_EQ(mm_map(&mm_kernel, TEST_VA, shoot.old, 1, 0), 0))
         return false;
-    shoot.slot = (pte_t *)mm_slot(&mm_kernel, TEST_VA, 1);
+    shoot.slot = &mm_slot(&mm_kernel, TEST_VA, 1)->pte;
     return true;
 }
 

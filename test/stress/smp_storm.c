@@ -188,7 +188,7 @@ static void show(pfn_t page, u64 number)
 
     *(volatile u64 *)pfn_to_va(page) = number;
     pv_irq_disable();
-    pv_set_pte((pte_t *)mm_slot(&mm_kernel, va, 1),
+    pv_set_pte(&mm_slot(&mm_kernel, va, 1)->pte,
                pv_make_pte(pte_value(page, PTE_PRESENT | PTE_NX)));
     pv_flush_tlb_one(va);
     EXPECT_EQ(pv_flush_tlb_others(online_cpus(), number % 3 ? va : ~0ull), 0);
