@@ -1,6 +1,6 @@
 /*
  * The payload "app": run=app:NAME runs a program of the image, a unikernel. Also the services that
- * newlib's port needs of the kernel (lib/newlib/services.h), each a few lines on the kernel's own
+ * newlib's port needs of the kernel (kernel/services.h), each a few lines on the kernel's own
  * functions. app_run finds the program; its first function is libc_start (lib/newlib/start.c),
  * which calls main().
  */
@@ -13,7 +13,7 @@
 #include "kernel/smp.h"
 #include "kernel/thread.h"
 #include "kernel/time.h"
-#include "lib/newlib/services.h"
+#include "kernel/services.h"
 #include "lib/scale.h"
 #include "mm/frame.h"
 #include "mm/mm.h"

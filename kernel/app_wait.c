@@ -1,12 +1,12 @@
 /*
- * How threads of programs wait for each other (lib/newlib/services.h, libc_wait and libc_wake): on
+ * How threads of programs wait for each other (kernel/services.h, libc_wait and libc_wake): on
  * a word of memory, as by a futex. All waiters are in one list, in the order in which they came,
  * under one lock. Each has a wait queue of its own, so that its deadline wakes only itself. A waker
  * holds both locks until it does not touch the waiter any more, because the waiter is on the stack
  * of its thread.
  */
 #include "kernel/thread.h"
-#include "lib/newlib/services.h"
+#include "kernel/services.h"
 
 struct waiter {
     struct timer timer; /* its deadline */

@@ -5,7 +5,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "lib/newlib/services.h"
+#include "kernel/services.h"
 
 #define NS_PER_S 1000000000u
 

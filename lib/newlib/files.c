@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "lib/newlib/paths.h"
-#include "lib/newlib/services.h"
+#include "kernel/services.h"
 #include "lib/newlib/thread.h"
 
 #define FILES_MAX 32

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "lib/newlib/services.h"
+#include "kernel/services.h"
 
 /* What malloc wants is a little at a time; the kernel is asked for more at once. */
 #define STEP ((size_t)256 << 10)

@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "lib/newlib/services.h"
+#include "kernel/services.h"
 
 static const struct {
     const char *path;

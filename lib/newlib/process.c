@@ -5,7 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "lib/newlib/services.h"
+#include "kernel/services.h"
 
 #define SELF 1
 

@@ -2,7 +2,7 @@
 #ifndef LIB_NEWLIB_START_H
 #define LIB_NEWLIB_START_H
 
-#include "lib/newlib/services.h"
+#include "kernel/services.h"
 
 void libc_start(const struct libc_app *app, const char *words);
 

@@ -5,7 +5,7 @@
 #include <pthread.h>
 #include <reent.h>
 
-#include "lib/newlib/services.h"
+#include "kernel/services.h"
 
 #define THREADS_MAX        100 /* of a program; the kernel has 128, those of its own included */
 #define KEYS_MAX           128 /* what POSIX asks for */

@@ -1,5 +1,5 @@
 /* Spinlocks, mutexes and wake-ups between threads of all CPUs: nothing is lost, nobody starves. */
-#include "lib/newlib/services.h"
+#include "kernel/services.h"
 #include "test/harness/cpus.h"
 
 #define WORKERS 8
@@ -311,7 +311,7 @@ static void serve(void *arg)
     EXPECT_EQ(turn, 2 * storm.done);
 }
 
-/* ---- Words of memory that programs wait on (lib/newlib/services.h) ------------------------------
+/* ---- Words of memory that programs wait on (kernel/services.h) ------------------------------
  */
 
 enum { WORD_WAITERS = 4 };

@@ -1,5 +1,5 @@
 /* Files, devices and time of newlib's port, and the errors that POSIX gives them. */
-#include "lib/newlib/services.h"
+#include "kernel/services.h"
 #include "test/harness/step.h"
 #include "test/harness/test.h"
 #include "test/harness/cpus.h"

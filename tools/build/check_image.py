@@ -7,8 +7,8 @@ check_image.py [--objdump PROGRAM] [--nm PROGRAM] IMAGE OBJECT_FOLDER
    or app/ holds one. What is compiled from pv/xen/pv/ holds only those that Xen offers no hypercall and no
    shared memory for: a PV guest's other privileged instructions would fault and be emulated. What templates.S there
    puts in the place of calls is held to the same.
-2. No include runs upwards: lib -> pv -> mm -> kernel -> boot, test, repro, app; and nothing outside of pv/xen,
-   boot and repro includes a header of Xen's.
+2. No include runs upwards: lib -> pv -> mm -> kernel -> boot, test, repro, app, lib/newlib (the runtime of
+   programs); and nothing outside of pv/xen, boot and repro includes a header of Xen's.
 3. Every backend's table is complete: no slot of a NAME_CLASS_ops is empty.
 4. No segment of the image is both writable and executable.
 5. Every variable of pv/, mm/ and kernel/ says why it may be shared (tools/build/shared_state.py).
@@ -35,7 +35,8 @@ PRIVILEGED = re.compile(
 CONTROL_REGISTER = re.compile(r"%(cr[0-8]|dr[0-7]|db[0-7])\b")
 UNPRIVILEGED_FLOORS = ("kernel", "mm", "lib", "app")
 
-FLOOR = {"lib": 0, "pv": 1, "mm": 2, "kernel": 3, "boot": 4, "test": 4, "repro": 4, "app": 4}
+# The layer of a folder, and of all in it that has none of its own.
+FLOOR = {"lib": 0, "pv": 1, "mm": 2, "kernel": 3, "boot": 4, "test": 4, "repro": 4, "app": 4, "lib/newlib": 4}
 
 
 def run(*command):
@@ -75,7 +76,8 @@ def misplaced_instructions(objdump, objects):
 
 
 def floor_of(path):
-    return FLOOR.get(path.split("/")[0])
+    """The layer of the innermost folder that has one; None outside of the tree."""
+    return next((FLOOR[str(p)] for p in pathlib.PurePosixPath(path).parents if str(p) in FLOOR), None)
 
 
 def includes_upwards():

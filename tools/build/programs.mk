@@ -1,7 +1,7 @@
 # Programs: newlib, its port (lib/newlib/), app/, test/libc/ and a program named by APP=.
 #
 # All of it is linked into one object, world.o, in which every name is local: libc's memcpy does not meet
-# the kernel's, nor a program's panic() the kernel's. It finds the kernel by lib/newlib/services.h, and
+# the kernel's, nor a program's panic() the kernel's. It finds the kernel by kernel/services.h, and
 # the kernel finds it by linker sections (.apps, .tests). A program is made one object the same way
 # first, with main() renamed, so that programs do not collide either.
 #
@@ -96,7 +96,7 @@ $(OUTSIDE_OBJ)/program.o: $(OUTSIDE_OBJS) $(OUTSIDE_FLAGS)
 	$(Q)$(call LOCAL_BUT,$(call symbol,$(OUTSIDE_NAME))) $@.tmp $@ && rm $@.link $@.tmp
 endif
 
-$(BUILD)/obj/entry/%.o: lib/newlib/entry.c lib/newlib/start.h lib/newlib/services.h $(WORLD_FLAGS) | $(NEWLIB)/lib/libc.a
+$(BUILD)/obj/entry/%.o: lib/newlib/entry.c lib/newlib/start.h kernel/services.h $(WORLD_FLAGS) | $(NEWLIB)/lib/libc.a
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(WORLD_CPPFLAGS) $(WORLD_CODEGEN) $(WORLD_WARNINGS) -DAPP_NAME='"$*"' -DAPP_MAIN=$(call symbol,$*) -c -o $@ $<
 

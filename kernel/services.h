@@ -1,0 +1,127 @@
+/*
+ * How a program reaches the kernel: all that lib/newlib, the runtime of programs, may call.
+ *
+ * A program is C code on newlib, linked into the image and started by run=app:NAME. It is a
+ * unikernel: it runs in the kernel's address space and at its privilege, so a service is a plain
+ * function call, and there are no system calls. The way of one printf:
+ *
+ *   app/hello.c        printf
+ *   newlib's libc.a    printf, ... _write_r
+ *   lib/newlib/        write (files.c): descriptors, errno, POSIX's rules
+ *   kernel/app.c       libc_console_write: the service, declared here
+ *
+ * The layers stay apart although they are linked into one image. Programs, newlib and lib/newlib
+ * are first linked into one object in which every name is local (tools/programs.mk), so newlib's
+ * memcpy does not meet the kernel's. That object includes and calls this header and nothing else of
+ * the kernel. The kernel finds programs by linker sections: .apps holds a struct libc_app for each,
+ * .libc the function that attaches a thread to libc.
+ *
+ * The types here are the compiler's own, because this header is read beside newlib's headers and
+ * beside the kernel's, and these two define the same names differently.
+ *
+ * Context of all: a thread, interrupts enabled, no spinlock held. They may sleep.
+ */
+#ifndef KERNEL_SERVICES_H
+#define KERNEL_SERVICES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/named.h"
+
+/* ---- Programs ------------------------------------------------------------------------------- */
+
+/* A program in the image; lib/newlib/entry.c is compiled once for each. */
+struct libc_app {
+    struct named named;
+    int (*main)(int argc, char **argv, char **environment);
+    /* libc_start (lib/newlib/start.c). words: what follows "--" on the command line. */
+    void (*start)(const struct libc_app *app, const char *words);
+    /* libc_enter: this reference is what makes the linker include the services in the image. */
+    void (*enter)(const struct libc_app *app);
+};
+
+/* Call app->start on a stack of the program's own. Never returns. */
+void libc_enter(const struct libc_app *app);
+
+/* Make the thread that calls it first able to use libc (lib/newlib/threads.c; section .libc). */
+typedef void libc_attach_fn(void);
+
+/* End the program with its exit status; 0 is a pass. */
+_Noreturn void libc_exit(int status);
+
+/* End the program as a crash, with a backtrace. why completes the sentence "killed by ...". */
+_Noreturn void libc_killed(const char *why);
+
+/* Return the bytes of the boot module, which is the root file system, or NULL. */
+const void *libc_module(size_t *size);
+
+/* ---- Console, time, random numbers ---------------------------------------------------------- */
+
+/* Write len bytes to the console. */
+void libc_console_write(const void *bytes, size_t len);
+
+/* Wait for a byte of console input, and return it. */
+int libc_console_read(void);
+
+/* Return nanoseconds: of a monotonic clock, and since 1970-01-01 00:00:00 UTC. */
+uint64_t libc_clock_ns(void);
+uint64_t libc_wallclock_ns(void);
+
+/* Sleep until libc_clock_ns has reached the deadline. */
+void libc_sleep_until(uint64_t deadline);
+
+/* Fill len bytes with random ones (kernel/random.h specifies their quality). */
+void libc_random(void *to, size_t len);
+
+/* ---- Memory --------------------------------------------------------------------------------- */
+
+/*
+ * The heap is one range of addresses. libc_heap_base returns its start, and its size in *most.
+ * libc_heap_commit makes the first size bytes of it usable: memory, zeroed when it is added. It
+ * returns false without memory, and never removes any.
+ */
+void *libc_heap_base(size_t *most);
+bool libc_heap_commit(size_t size);
+
+/* Return size bytes in whole pages, with an unmapped page below and above, or NULL. */
+void *libc_pages(size_t size);
+void libc_pages_free(void *pages);
+
+/* ---- Threads -------------------------------------------------------------------------------- */
+
+/*
+ * Start run(arg) in a new thread, on any CPU, on this stack (of libc_pages), with storage as the
+ * base of %fs, where its thread-local storage ends. Return NULL if there are too many threads. run
+ * must end by libc_thread_exit. Each thread must be joined once; after that its stack is unused.
+ */
+struct libc_thread {
+    const char *name;
+    void *stack;
+    size_t stack_size;
+    void *storage;
+    void (*run)(void *arg);
+    void *arg;
+};
+void *libc_thread_start(const struct libc_thread *thread);
+void libc_thread_join(void *thread);
+_Noreturn void libc_thread_exit(void);
+void libc_thread_yield(void);
+
+/* Set the base of %fs of a thread that libc_thread_start has not made: that of main(). */
+void libc_set_storage(void *base);
+
+/* Return how many CPUs run threads, and the number of the one that runs this thread. */
+unsigned libc_cpus(void);
+unsigned libc_cpu(void);
+
+/*
+ * Wait on a word of memory (Linux: futex): sleep while *word is value, until libc_wake of the same
+ * address or until the deadline, in terms of libc_clock_ns; UINT64_MAX for none. Return false only
+ * if the deadline passed. libc_wake wakes up to count waiters, the longest waiting first.
+ */
+bool libc_wait(const uint32_t *word, uint32_t value, uint64_t deadline);
+void libc_wake(const uint32_t *word, unsigned count);
+
+#endif
