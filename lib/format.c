@@ -1,8 +1,8 @@
 /*
- * lib/format.c: printf's formatting into a bounded buffer; lib/format.h says how much of it.
+ * printf's formatting into a bounded buffer (lib/format.h).
  *
- * Every character goes through put(), the one place that writes and counts; whatever the format
- * says, no byte outside of the buffer is touched, and the time is bounded by format and texts.
+ * put_char is the one place that writes and counts. Whatever the format string holds, no byte
+ * outside of the buffer is touched, and the time is bounded by the format and the texts.
  */
 #include "lib/format.h"
 
@@ -20,34 +20,41 @@ struct sink {
     size_t len;
 };
 
+enum length {
+    LENGTH_INT,
+    LENGTH_LONG, /* l, or z: size_t is an unsigned long */
+    LENGTH_LONG_LONG,
+};
+
 /* One conversion specification. */
 struct spec {
-    bool zero, alt, is_long; /* 0, #; l, ll or z */
+    bool zero, alt; /* 0, # */
     size_t width;
+    enum length length;
     char conversion;
 };
 
-static void put(struct sink *out, char c)
+static void put_char(struct sink *out, char c)
 {
     if (out->len < out->cap)
         out->buf[out->len] = c;
     out->len++;
 }
 
-/* A field is: blanks, prefix (sign or 0x), zeros, text. */
+/* A field is: blanks, prefix (sign or 0x), zeros, n characters of text. */
 static void put_field(struct sink *out, const struct spec *spec, const char *prefix,
                       const char *text, size_t n)
 {
     size_t pad = spec->width - MIN(spec->width, strlen(prefix) + n);
 
     for (; pad && !spec->zero; pad--)
-        put(out, ' ');
+        put_char(out, ' ');
     while (*prefix)
-        put(out, *prefix++);
+        put_char(out, *prefix++);
     for (; pad; pad--)
-        put(out, '0');
+        put_char(out, '0');
     while (n--)
-        put(out, *text++);
+        put_char(out, *text++);
 }
 
 static void put_number(struct sink *out, const struct spec *spec, u64 value)
@@ -57,8 +64,6 @@ static void put_number(struct sink *out, const struct spec *spec, u64 value)
     char digits[DIGITS_MAX], *text = digits + DIGITS_MAX;
     const char *prefix = "";
 
-    if (!spec->is_long)
-        value = is_signed ? (u64)(s32)value : (u32)value;
     if (is_signed && (s64)value < 0) {
         value = -value;
         prefix = "-";
@@ -71,21 +76,73 @@ static void put_number(struct sink *out, const struct spec *spec, u64 value)
     put_field(out, spec, prefix, text, (size_t)(digits + DIGITS_MAX - text));
 }
 
-/* Prints one conversion with its argument, whose type is narrower than u64 if the text says so. */
-static void put_argument(struct sink *out, const struct spec *spec, u64 value)
+static void put_string(struct sink *out, const struct spec *spec, const char *text)
 {
-    const char *text = value ? (const char *)value : "(null)";
-    const char c = (char)value;
-
-    if (spec->conversion == 's')
-        put_field(out, spec, "", text, strlen(text));
-    else if (spec->conversion == 'c')
-        put_field(out, spec, "", &c, 1);
-    else
-        put_number(out, spec, value);
+    if (!text)
+        text = "(null)";
+    put_field(out, spec, "", text, strlen(text));
 }
 
-/* Reads the specification behind a '%'. Returns its last character, NULL if it is unknown. */
+/* A va_list is an array type on x86-64; in a struct it can be passed on and advanced for its owner.
+ */
+struct arguments {
+    va_list list;
+};
+
+/* Take an integer argument of the type that C11 7.21.6.1 gives the conversion. */
+static u64 take_signed(const struct spec *spec, struct arguments *arguments)
+{
+    switch (spec->length) {
+    case LENGTH_LONG_LONG:
+        return (u64)va_arg(arguments->list, long long);
+    case LENGTH_LONG:
+        return (u64)va_arg(arguments->list, long);
+    default:
+        return (u64)va_arg(arguments->list, int);
+    }
+}
+
+static u64 take_unsigned(const struct spec *spec, struct arguments *arguments)
+{
+    switch (spec->length) {
+    case LENGTH_LONG_LONG:
+        return va_arg(arguments->list, unsigned long long);
+    case LENGTH_LONG:
+        return va_arg(arguments->list, unsigned long);
+    default:
+        return va_arg(arguments->list, unsigned);
+    }
+}
+
+/* Print one conversion with its argument. */
+static void put_argument(struct sink *out, const struct spec *spec, struct arguments *arguments)
+{
+    char c;
+
+    switch (spec->conversion) {
+    case 's':
+        put_string(out, spec, va_arg(arguments->list, const char *));
+        break;
+    case 'c':
+        c = (char)va_arg(arguments->list, int);
+        put_field(out, spec, "", &c, 1);
+        break;
+    case 'p':
+        put_number(out, spec, (u64)va_arg(arguments->list, void *));
+        break;
+    case 'd':
+        put_number(out, spec, take_signed(spec, arguments));
+        break;
+    default:
+        put_number(out, spec, take_unsigned(spec, arguments));
+        break;
+    }
+}
+
+/*
+ * Parse the specification after a '%'. Return a pointer to its last character, or NULL if it is not
+ * one that this file implements.
+ */
 static const char *parse_spec(const char *p, struct spec *spec)
 {
     *spec = (struct spec){0};
@@ -96,32 +153,31 @@ static const char *parse_spec(const char *p, struct spec *spec)
     for (; *p >= '0' && *p <= '9'; p++)
         spec->width = MIN(spec->width * 10 + (size_t)(*p - '0'), WIDTH_MAX);
     for (; *p == 'l' || *p == 'z'; p++)
-        spec->is_long = true;
+        spec->length = spec->length == LENGTH_INT ? LENGTH_LONG : LENGTH_LONG_LONG;
     if (*p == 'p')
-        spec->is_long = spec->alt = true;
+        spec->alt = true;
     spec->conversion = *p;
     return *p && strchr("%cdpsux", *p) ? p : NULL;
 }
 
-/*
- * Whatever its type, an argument takes 8 bytes (System V ABI, section 3.2.3), so all are read as
- * u64; above a narrower one's is anything.
- */
 int kvsnprintf(char *buf, size_t size, const char *fmt, va_list ap)
 {
     struct sink out = {.buf = buf, .cap = size ? size - 1 : 0};
+    struct arguments arguments;
     struct spec spec;
     const char *last;
 
+    va_copy(arguments.list, ap);
     for (; *fmt; fmt++) {
         last = *fmt == '%' ? parse_spec(fmt + 1, &spec) : NULL;
         if (last)
             fmt = last;
         if (last && *last != '%')
-            put_argument(&out, &spec, va_arg(ap, u64));
+            put_argument(&out, &spec, &arguments);
         else
-            put(&out, *fmt);
+            put_char(&out, *fmt);
     }
+    va_end(arguments.list);
     if (size)
         buf[MIN(out.len, out.cap)] = '\0';
     return (int)out.len;
