@@ -1,7 +1,33 @@
 /*
- * Where all boot paths meet. The entries (entry32.S, entry_xen_pv.S) call boot_main with what the
- * loader left; the kernel is asked to make traps and the console work, and only then is the
- * loader's information read, so that whatever goes wrong there can be told. Next: kernel/main.c.
+ * The hand-over from the loader to the kernel: where all boot paths meet.
+ *
+ * Four entries, one image. Who enters where, in which mode, with what in registers:
+ *
+ *   loader              entry               CPU                        registers
+ *   GRUB, multiboot2    multiboot2_entry    32-bit protected mode,     eax: the loader's magic
+ *                       (entry32.S)         paging off                 ebx: the info block
+ *   QEMU -kernel, PVH;  pvh_entry           32-bit protected mode,     ebx: struct hvm_start_info
+ *   Xen, PVH            (entry32.S)         paging off
+ *   Xen, PV             xen_pv_entry        64-bit mode at CPL 3,      rsi: struct start_info,
+ *                       (entry_xen_pv.S)    Xen's page tables, the         a virtual address
+ *                                           image mapped at VIRT_BASE
+ *   another CPU         pv/native/start.S, or on Xen a context that the backend fills
+ *
+ * Interrupts are disabled in all of them (a PV guest's events masked), and nothing else may be
+ * assumed: flags, debug registers, segments and the stack are whatever the loader left. The hops
+ * from there to the payload:
+ *
+ *   1. The entry sets a stack (boot_stack.S) and the base of %gs, and stores the TSC. The 32-bit
+ *      entries first check that the CPU can run this kernel, build page tables for the first 4 GiB,
+ *      and go to 64-bit mode; a fault from there on is reported by early_trap.S.
+ *   2. boot_main, below, the first C function.
+ *   3. kernel_early (kernel/main.c) selects a backend and fills the op table, then sets up the
+ *      exception handlers and the console.
+ *   4. boot_parse (parse.c) turns the loader's information into struct boot_info
+ *      (lib/boot_info.h has what it promises). Only now, so that an error can be printed.
+ *   5. kernel_main (kernel/main.c) starts one part of the kernel after the other, then the payload.
+ *
+ * Next: kernel/main.c.
  */
 #include "boot/parse.h"
 #include "kernel/kernel.h"
@@ -9,9 +35,13 @@
 
 extern const char _image_end[];
 
-/* Called by the entries only. info: what %ebx held, or for Xen PV what %rsi held. */
+/* Called by the entries. info: the address of the loader's information, from %ebx or %rsi. */
 void boot_main(enum boot_protocol protocol, u64 info);
 
+/*
+ * The window of memory that the parsers may read is what is mapped: by the 32-bit entries' tables
+ * the first 4 GiB, by Xen's for certain only what is up to the end of the start_info page.
+ */
 void boot_main(enum boot_protocol protocol, u64 info)
 {
     static struct boot_info boot_info;
@@ -20,7 +50,6 @@ void boot_main(enum boot_protocol protocol, u64 info)
     kernel_early(protocol, info);
     if (protocol == BOOT_XEN_PV) {
         info -= VIRT_BASE;
-        /* What lies behind the start_info page may not be mapped. */
         window = (struct phys_window){(const u8 *)VIRT_BASE, 0, info + PAGE_SIZE};
     }
     kernel_main(&boot_info,
