@@ -1,7 +1,7 @@
 /*
- * What compilers call for arithmetic that they have no instructions for (libgcc's names; the
- * distribution's libgcc uses the red zone, which an interrupt overwrites): 128-bit division,
- * counting bits, complex multiplication and division.
+ * The functions that compilers call for arithmetic without an instruction: 128-bit division,
+ * counting bits, complex multiplication and division. The names are libgcc's. The distribution's
+ * libgcc cannot be linked, because it uses the red zone, which an interrupt overwrites.
  */
 #include <complex.h>
 #include <stdint.h>
@@ -19,8 +19,7 @@ float _Complex __mulsc3(float a, float b, float c, float d);
 double _Complex __divdc3(double a, double b, double c, double d);
 float _Complex __divsc3(float a, float b, float c, float d);
 
-/* One bit of the quotient a turn; d is not 0 (a division by 0 is undefined, and faults here too).
- */
+/* Divide bit by bit. A division by 0 is undefined; it faults in the 64-bit case. */
 static u128 divide(u128 n, u128 d, u128 *remainder)
 {
     u128 quotient = 0, rest = 0;
@@ -87,7 +86,7 @@ int __popcountdi2(uint64_t x)
     return count;
 }
 
-/* C11 leaves to Annex G what infinities and NaNs become; here they become what the formula says. */
+/* The plain formulas: C11's Annex G, which treats infinities and NaNs specially, is optional. */
 #define COMPLEX(type, suffix) \
     type _Complex __mul##suffix##3(type a, type b, type c, type d) \
     { \

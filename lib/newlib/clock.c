@@ -1,4 +1,4 @@
-/* Time: two clocks of the kernel's under the names of POSIX. */
+/* POSIX's clocks and sleeps, on the two clocks of the kernel. */
 #include <errno.h>
 #include <sys/time.h>
 #include <sys/times.h>
@@ -14,7 +14,7 @@ static struct timespec timespec_of(uint64_t ns)
     return (struct timespec){.tv_sec = (time_t)(ns / NS_PER_S), .tv_nsec = (long)(ns % NS_PER_S)};
 }
 
-/* The program has the machine to itself: the time that it takes is the time that passes. */
+/* The program is the only one on the machine, so its CPU time is the time that passes. */
 static bool read_clock(clockid_t clock, uint64_t *ns)
 {
     switch (clock) {
@@ -71,7 +71,7 @@ clock_t times(struct tms *used)
     return now;
 }
 
-/* Nobody interrupts a sleep, so nothing is ever left. */
+/* No signal interrupts a sleep, so the time left is always 0. */
 int nanosleep(const struct timespec *wanted, struct timespec *left)
 {
     uint64_t now = libc_clock_ns(), ns;

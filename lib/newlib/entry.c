@@ -1,7 +1,7 @@
 /*
- * Built once a program, with APP_NAME and APP_MAIN: makes main() known to the kernel. The Makefile
- * renames a program's main to APP_MAIN and hides all its other names, so that programs do not
- * collide.
+ * The entry of one program in the image's list of programs (section .apps). Compiled once for each
+ * program, with APP_NAME and APP_MAIN: tools/programs.mk renames the program's main to APP_MAIN and
+ * makes its other names local, so that programs do not collide.
  */
 #include "lib/newlib/start.h"
 

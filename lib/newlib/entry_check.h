@@ -1,8 +1,11 @@
 /*
- * Read before every C file of libc's port and of programs, by gcc only (clang writes no assembly
- * that a macro could change). The stack is checked at a function's entry as everywhere
- * (kernel/stack_check.S), but the comparison stands in the function, and only who is out of stack
- * calls: the call and return at every entry were 4% of SQLite's instructions, the whole check 11%.
+ * The stack check at the entry of each function of the port and of programs, with gcc.
+ *
+ * -mfentry makes the compiler emit "call __fentry__", which compares the stack pointer with its
+ * limit (kernel/stack_check.S). This header is included before every C file (-include) and replaces
+ * the call by the comparison itself, and a call only if the stack is used up. For SQLite the check
+ * was 11 % of the instructions, and 4 % were the calls and returns. clang does not emit assembly
+ * text, so the macro cannot change its calls.
  */
 #ifndef __ASSEMBLER__
 __asm__(".macro call to:vararg\n\t"

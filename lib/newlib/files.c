@@ -1,6 +1,7 @@
 /*
- * Descriptors. 0, 1 and 2 are the console from the start. What cannot be is said by errno as POSIX
- * has it (IEEE Std 1003.1-2017); the file system is read-only.
+ * File descriptors: open, read, write and the like. Descriptors 0, 1 and 2 are the console from the
+ * start. Files are those of the boot module and of /dev (paths.h). The file system is read-only,
+ * and errors are those of POSIX (IEEE Std 1003.1-2017).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -30,7 +31,7 @@ static struct file files[FILES_MAX] = {
     {.node.kind = NODE_CONSOLE, .flags = O_RDWR},
 };
 
-/* Of which descriptors are in use, and of their positions. */
+/* Guards which descriptors are in use, and their positions. */
 static struct __lock lock;
 
 static int fail(int error)
@@ -66,7 +67,7 @@ static int may_open(const struct node *node, int flags)
     return 0;
 }
 
-/* The lowest that is free, or -1. */
+/* Return the lowest free descriptor, now in use for this file, or -1. */
 static int new_descriptor(struct file file)
 {
     int fd = 0;
@@ -106,7 +107,7 @@ int close(int fd)
     return 0;
 }
 
-/* One line at a time. Ctrl-D alone is the end. */
+/* Read up to the end of a line. Ctrl-D at its beginning is the end of the file. */
 static int read_console(char *to, size_t len)
 {
     size_t n = 0;
@@ -298,14 +299,14 @@ int fcntl(int fd, int command, ...)
     case F_GETFL:
         return f->flags;
     case F_GETFD:
-    case F_SETFD: /* nothing is ever executed, so nothing is closed then */
+    case F_SETFD: /* close-on-exec has no effect, because exec always fails */
         return 0;
     default:
         return fail(EINVAL);
     }
 }
 
-/* What would change the file system: it has to be there, and then it may not be. */
+/* Fail a change of the file system: ENOENT without such a file, else EROFS. */
 static int refuse_change(const char *path)
 {
     struct node node;

@@ -1,6 +1,6 @@
 /*
- * newlib's locks (--enable-newlib-retargetable-locking; sys/lock.h), all of them or none. One kind
- * serves for both sorts: whoever holds a lock may take it again.
+ * The locks that newlib uses itself (--enable-newlib-retargetable-locking; sys/lock.h). newlib
+ * wants all of these functions or none. It has plain and recursive locks; here all are recursive.
  */
 #include <stdlib.h>
 #include <sys/lock.h>
@@ -17,7 +17,7 @@ struct __lock __lock___tz_mutex;
 struct __lock __lock___dd_hash_mutex;
 struct __lock __lock___arc4random_mutex;
 
-/* What is shared by those who could get no lock of their own: the call cannot fail. */
+/* The lock of all those for which there was no memory, because creating one must not fail. */
 static struct __lock shared;
 
 void __retarget_lock_init(_LOCK_T *lock)
@@ -43,7 +43,8 @@ void __retarget_lock_close_recursive(_LOCK_T lock)
     __retarget_lock_close(lock);
 }
 
-static bool take_free(_LOCK_T lock)
+/* Take the lock if it is free. Return whether it was. */
+static bool lock_try(_LOCK_T lock)
 {
     uint32_t free = 0;
 
@@ -53,13 +54,16 @@ static bool take_free(_LOCK_T lock)
                                        __ATOMIC_RELAXED);
 }
 
-/* True if the calling thread holds it: nobody else can make that so, or not so, meanwhile. */
-static bool is_mine(_LOCK_T lock)
+/*
+ * Return whether the calling thread holds the lock. The answer cannot become wrong, because only
+ * this thread makes itself the owner or not.
+ */
+static bool lock_is_mine(_LOCK_T lock)
 {
     return __atomic_load_n(&lock->owner, __ATOMIC_RELAXED) == this_pthread()->id;
 }
 
-static int become_owner(_LOCK_T lock)
+static int lock_own(_LOCK_T lock)
 {
     __atomic_store_n(&lock->owner, this_pthread()->id, __ATOMIC_RELAXED);
     lock->depth = 1;
@@ -68,14 +72,14 @@ static int become_owner(_LOCK_T lock)
 
 void __retarget_lock_acquire(_LOCK_T lock)
 {
-    if (is_mine(lock)) {
+    if (lock_is_mine(lock)) {
         lock->depth++;
         return;
     }
-    if (!take_free(lock))
+    if (!lock_try(lock))
         while (__atomic_exchange_n(&lock->state, 2, __ATOMIC_ACQUIRE))
             libc_wait(&lock->state, 2, UINT64_MAX);
-    become_owner(lock);
+    lock_own(lock);
 }
 
 void __retarget_lock_acquire_recursive(_LOCK_T lock)
@@ -85,9 +89,9 @@ void __retarget_lock_acquire_recursive(_LOCK_T lock)
 
 int __retarget_lock_try_acquire(_LOCK_T lock)
 {
-    if (is_mine(lock))
+    if (lock_is_mine(lock))
         return (int)++lock->depth;
-    return take_free(lock) ? become_owner(lock) : 0;
+    return lock_try(lock) ? lock_own(lock) : 0;
 }
 
 int __retarget_lock_try_acquire_recursive(_LOCK_T lock)

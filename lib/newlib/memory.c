@@ -1,4 +1,4 @@
-/* Where newlib's malloc gets its memory. */
+/* The memory of newlib's malloc: sbrk, on the one range of addresses that the kernel gives. */
 #include <errno.h>
 #include <malloc.h>
 #include <stdlib.h>
@@ -6,7 +6,7 @@
 
 #include "kernel/services.h"
 
-/* What malloc wants is a little at a time; the kernel is asked for more at once. */
+/* malloc asks for a few pages at a time; ask the kernel for this much at once. */
 #define STEP ((size_t)256 << 10)
 
 static struct {
@@ -14,7 +14,8 @@ static struct {
     size_t used, committed, most; /* bytes */
 } heap;
 
-static bool grow(size_t wanted)
+/* Make the first so many bytes of the heap usable, more if there is memory. */
+static bool heap_grow(size_t wanted)
 {
     size_t size = (wanted + STEP - 1) / STEP * STEP;
 
@@ -35,7 +36,8 @@ void *sbrk(ptrdiff_t by)
 
     if (!heap.base)
         heap.base = libc_heap_base(&heap.most);
-    if (!heap.base || (by > 0 && used < heap.used) || (by < 0 && used > heap.used) || !grow(used)) {
+    if (!heap.base || (by > 0 && used < heap.used) || (by < 0 && used > heap.used) ||
+        !heap_grow(used)) {
         errno = ENOMEM;
         return (void *)-1;
     }

@@ -1,7 +1,26 @@
 /*
- * Mutexes, condition variables and once (IEEE Std 1003.1-2017, pthread.h). newlib's types are words
- * of 32 bits, so a mutex is one: its kind, its owner and how often he holds it, and whether
- * somebody waits. What is no mutex, or is one no more, gives EINVAL.
+ * Mutexes, condition variables and once (IEEE Std 1003.1-2017, pthread.h).
+ *
+ * newlib defines pthread_mutex_t as 32 bits, so a mutex is one word:
+ *
+ *     31   28 27                    9   8    7          0
+ *    +-------+-----------------------+----+-------------+
+ *    | kind  | depth: how often the  | W  | owner: its  |
+ *    |       | owner has it, minus 1 |    | number, or 0|
+ *    +-------+-----------------------+----+-------------+
+ *      W: WAITED_FOR, a thread may be waiting
+ *
+ * kind is POSIX's type plus 10, so that a word which is not an initialised mutex is noticed:
+ * EINVAL.
+ *
+ * The fast path is one compare-and-exchange of the word. A thread that finds an owner sets W and
+ * sleeps in libc_wait on the word as it then is, so it does not miss a change in between. The owner
+ * clears the word when it unlocks, and wakes one waiter if W was set. A thread that has waited
+ * takes the mutex with W set, because it does not know of other waiters; at worst the next unlock
+ * wakes no thread.
+ *
+ * A condition variable is a count of signals. pthread_cond_wait reads it while the caller holds the
+ * mutex, unlocks, and sleeps while the count is unchanged, so a signal in between is not lost.
  */
 #include <errno.h>
 #include <limits.h>
@@ -11,10 +30,10 @@
 
 #define NS_PER_S 1000000000u
 
-/* The owner's place in the table of threads, plus one; 0: nobody. */
+/* The owner is a thread's index in the table of threads plus one; 0 for no owner. */
 #define OWNER_MASK  0xffu
 #define WAITED_FOR  0x100u
-#define DEPTH_ONE   0x200u /* once more by a recursive one's owner */
+#define DEPTH_ONE   0x200u /* a recursive mutex is locked once more by its owner */
 #define DEPTH_MASK  (0x7ffffu * DEPTH_ONE)
 #define KIND(kind)  ((0xau + (uint32_t)(kind)) << 28)
 #define KIND_MASK   0xf0000000u
@@ -25,8 +44,8 @@ static uint32_t my_number(void)
     return this_pthread()->id % THREADS_MAX + 1;
 }
 
-/* What the word says; that of PTHREAD_MUTEX_INITIALIZER is first made one as all others. */
-static uint32_t load(pthread_mutex_t *mutex)
+/* Return the word, after replacing that of PTHREAD_MUTEX_INITIALIZER by one of the form above. */
+static uint32_t mutex_load(pthread_mutex_t *mutex)
 {
     uint32_t word = STATIC_INIT;
 
@@ -51,7 +70,7 @@ int pthread_mutex_init(pthread_mutex_t *mutex, const pthread_mutexattr_t *attr)
 
 int pthread_mutex_destroy(pthread_mutex_t *mutex)
 {
-    const uint32_t word = load(mutex);
+    const uint32_t word = mutex_load(mutex);
 
     if (!is_mutex(word))
         return EINVAL;
@@ -61,8 +80,11 @@ int pthread_mutex_destroy(pthread_mutex_t *mutex)
     return 0;
 }
 
-/* By its owner. A normal one deadlocks, as POSIX has it; better with a word than without. */
-static int relock(pthread_mutex_t *mutex, uint32_t word, bool try)
+/*
+ * Lock a mutex that the caller owns. For a normal one POSIX demands a deadlock; end the program
+ * with a message instead of a silent hang.
+ */
+static int mutex_relock(pthread_mutex_t *mutex, uint32_t word, bool try)
 {
     const uint32_t kind = word & KIND_MASK;
 
@@ -79,15 +101,16 @@ static int relock(pthread_mutex_t *mutex, uint32_t word, bool try)
     return EDEADLK;
 }
 
-static int acquire(pthread_mutex_t *mutex, uint64_t deadline)
+/* Lock until the deadline, in terms of libc_clock_ns; 0 to only try, UINT64_MAX for no deadline. */
+static int mutex_acquire(pthread_mutex_t *mutex, uint64_t deadline)
 {
-    uint32_t word = load(mutex), waited = 0;
+    uint32_t word = mutex_load(mutex), waited = 0;
 
     for (;;) {
         if (!is_mutex(word))
             return EINVAL;
         if ((word & OWNER_MASK) == my_number())
-            return relock(mutex, word, !deadline);
+            return mutex_relock(mutex, word, !deadline);
         if (!(word & OWNER_MASK)) {
             if (__atomic_compare_exchange_n(mutex, &word, word | my_number() | waited, false,
                                             __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
@@ -100,7 +123,7 @@ static int acquire(pthread_mutex_t *mutex, uint64_t deadline)
             !__atomic_compare_exchange_n(mutex, &word, word | WAITED_FOR, false, __ATOMIC_RELAXED,
                                          __ATOMIC_RELAXED))
             continue;
-        waited = WAITED_FOR; /* there may be others */
+        waited = WAITED_FOR; /* there may be other waiters */
         if (!libc_wait(mutex, word | WAITED_FOR, deadline))
             return ETIMEDOUT;
         word = __atomic_load_n(mutex, __ATOMIC_RELAXED);
@@ -109,12 +132,12 @@ static int acquire(pthread_mutex_t *mutex, uint64_t deadline)
 
 int pthread_mutex_lock(pthread_mutex_t *mutex)
 {
-    return acquire(mutex, UINT64_MAX);
+    return mutex_acquire(mutex, UINT64_MAX);
 }
 
 int pthread_mutex_trylock(pthread_mutex_t *mutex)
 {
-    return acquire(mutex, 0);
+    return mutex_acquire(mutex, 0);
 }
 
 bool deadline_of(clockid_t clock, const struct timespec *time, uint64_t *deadline)
@@ -140,12 +163,12 @@ int pthread_mutex_timedlock(pthread_mutex_t *mutex, const struct timespec *time)
 
     if (error != EBUSY)
         return error;
-    return deadline_of(CLOCK_REALTIME, time, &deadline) ? acquire(mutex, deadline) : EINVAL;
+    return deadline_of(CLOCK_REALTIME, time, &deadline) ? mutex_acquire(mutex, deadline) : EINVAL;
 }
 
 int pthread_mutex_unlock(pthread_mutex_t *mutex)
 {
-    uint32_t word = load(mutex);
+    uint32_t word = mutex_load(mutex);
 
     if (!is_mutex(word))
         return EINVAL;
@@ -205,7 +228,8 @@ int pthread_cond_destroy(pthread_cond_t *cond)
     return 0;
 }
 
-static int wait_signal(pthread_cond_t *cond, pthread_mutex_t *mutex, uint64_t deadline)
+/* Unlock, wait for a signal after this moment, lock. */
+static int cond_wait_until(pthread_cond_t *cond, pthread_mutex_t *mutex, uint64_t deadline)
 {
     const uint32_t before = __atomic_load_n(cond, __ATOMIC_SEQ_CST);
     int error = pthread_mutex_unlock(mutex);
@@ -220,7 +244,7 @@ static int wait_signal(pthread_cond_t *cond, pthread_mutex_t *mutex, uint64_t de
 
 int pthread_cond_wait(pthread_cond_t *cond, pthread_mutex_t *mutex)
 {
-    return wait_signal(cond, mutex, UINT64_MAX);
+    return cond_wait_until(cond, mutex, UINT64_MAX);
 }
 
 int pthread_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *mutex,
@@ -229,7 +253,7 @@ int pthread_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *mutex,
     const clockid_t clock = *cond & COND_REALTIME ? CLOCK_REALTIME : CLOCK_MONOTONIC;
     uint64_t deadline;
 
-    return deadline_of(clock, time, &deadline) ? wait_signal(cond, mutex, deadline) : EINVAL;
+    return deadline_of(clock, time, &deadline) ? cond_wait_until(cond, mutex, deadline) : EINVAL;
 }
 
 int pthread_cond_signal(pthread_cond_t *cond)

@@ -1,4 +1,5 @@
-/* See paths.h. A module that is missing, or is no archive, is an empty root. */
+/* The path look-up of paths.h. Without a boot module, or if it is not an archive, the root is
+ * empty. */
 #include "lib/newlib/paths.h"
 
 #include <errno.h>
@@ -17,7 +18,7 @@ static const struct {
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
-/* Writes path to clean without ".", "..", empty components and a '/' at either end. */
+/* Copy path to clean, without ".", "..", empty components and a '/' at either end. */
 static int clean_path(const char *path, char *clean, bool *wants_directory)
 {
     size_t len = 0;
@@ -78,7 +79,7 @@ static int find_clean(const char *path, struct node *node)
     return find_in_module(path, node);
 }
 
-/* Is something that is no directory on the way to path? */
+/* Return whether a component of path before the last is a file. */
 static bool leads_through_file(char *path)
 {
     struct node node;

@@ -1,4 +1,4 @@
-/* From a path to what it names: the boot module's files, and the devices of /dev. */
+/* Path look-up: the boot module's files, and the devices of /dev. */
 #ifndef LIB_NEWLIB_PATHS_H
 #define LIB_NEWLIB_PATHS_H
 
@@ -25,8 +25,9 @@ struct node {
 };
 
 /*
- * Returns 0 and fills *node, or an errno: ENOENT, ENOTDIR, ENAMETOOLONG, and EIO where the module
- * is damaged and a path is not in the part that can be read. Relative paths begin at "/".
+ * Find what path names, and fill *node. Return 0 or an errno: ENOENT, ENOTDIR, ENAMETOOLONG, or EIO
+ * if the module is damaged and the path is not in the part that can be read. A relative path begins
+ * at "/".
  */
 int path_find(const char *path, struct node *node);
 

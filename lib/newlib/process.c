@@ -1,4 +1,4 @@
-/* A process there is one of: itself. */
+/* The functions of POSIX that concern processes. There is one process, the program. */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -9,7 +9,7 @@
 
 #define SELF 1
 
-/* newlib's global structors and destructors, of which C has none. */
+/* newlib calls these for global constructors and destructors, which C does not have. */
 void _init(void);
 void _fini(void);
 
@@ -31,7 +31,7 @@ pid_t getpid(void)
     return SELF;
 }
 
-/* raise() has looked for a handler already: what comes here is the signal's default. */
+/* raise() has called a handler if there is one, so this is the signal's default action. */
 int kill(pid_t pid, int signal)
 {
     char why[64];
@@ -50,7 +50,7 @@ int kill(pid_t pid, int signal)
     libc_killed(why);
 }
 
-/* There are no signals from outside, so none can be held off. */
+/* No signal arrives from outside, so blocking one has no effect. */
 int sigprocmask(int how, const sigset_t *set, sigset_t *old)
 {
     (void)how;

@@ -1,6 +1,6 @@
 /*
- * From the kernel to main(): arguments and environment, as env(1) reads them: first NAME=VALUE
- * words, then arguments. The name of the program comes first.
+ * The way from the kernel to main(): split the command line's words into environment and arguments
+ * as env(1) does, NAME=VALUE words first. argv[0] is the program's name.
  */
 #include "lib/newlib/start.h"
 

@@ -1,4 +1,4 @@
-/* See tar.h. */
+/* The reader of tar archives that tar.h describes. */
 #include "lib/newlib/tar.h"
 
 #include <string.h>
@@ -26,7 +26,7 @@ enum {
     TYPE_GNU_LONG_NAME = 'L',
 };
 
-/* Octal digits between blanks and NULs; at least one. */
+/* Read a number: octal digits between blanks and NULs, at least one. */
 static bool read_octal(const uint8_t *field, size_t len, uint64_t *value)
 {
     size_t i = 0, first;
@@ -40,7 +40,7 @@ static bool read_octal(const uint8_t *field, size_t len, uint64_t *value)
     return i > first && (i == len || field[i] == ' ' || field[i] == '\0');
 }
 
-/* The sum of the header's bytes, the checksum's own counted as blanks. */
+/* Return whether the checksum is the sum of the header's bytes, its own counted as blanks. */
 static bool checksum_holds(const uint8_t *block)
 {
     uint64_t written, sum = 0;
@@ -58,8 +58,8 @@ static bool is_zero(const uint8_t *block)
     return true;
 }
 
-/* Appends at most len bytes up to a NUL; false if they do not fit. */
-static bool append(char *path, const void *text, size_t len)
+/* Append text, at most len bytes up to a NUL, to path. Return false if it does not fit. */
+static bool path_append(char *path, const void *text, size_t len)
 {
     size_t used = strlen(path);
 
@@ -71,7 +71,7 @@ static bool append(char *path, const void *text, size_t len)
     return true;
 }
 
-/* Paths are kept as they are looked for: no "./" or "/" before, no "/" behind. */
+/* Bring a path into the form of tar_find: no "./" or "/" at the start, no "/" at the end. */
 static void normalise(char *path)
 {
     const char *from = path;
@@ -91,9 +91,9 @@ static bool read_name(const uint8_t *block, char *path)
 {
     path[0] = '\0';
     if (!memcmp(block + MAGIC, "ustar\0", 6) && block[PREFIX])
-        if (!append(path, block + PREFIX, PREFIX_LEN) || !append(path, "/", 1))
+        if (!path_append(path, block + PREFIX, PREFIX_LEN) || !path_append(path, "/", 1))
             return false;
-    return append(path, block + NAME, NAME_LEN);
+    return path_append(path, block + NAME, NAME_LEN);
 }
 
 static bool is_file(uint8_t type)
@@ -101,7 +101,9 @@ static bool is_file(uint8_t type)
     return type == TYPE_FILE || type == TYPE_FILE_OLD || type == TYPE_FILE_CONTIGUOUS;
 }
 
-/* Fills all of *e but the path and the number; false if the header is damaged or the data cut off.
+/*
+ * Fill all of *e except the path and the number. Return false if the header is damaged or the data
+ * is cut off.
  */
 static bool read_header(const struct tar *archive, size_t position, struct tar_entry *e)
 {
@@ -117,8 +119,11 @@ static bool read_header(const struct tar *archive, size_t position, struct tar_e
     return size <= archive->size - position - TAR_BLOCK;
 }
 
-/* Data fills whole blocks; the last block of an archive may be short, and is then its end. */
-static size_t behind(const struct tar *archive, size_t position, size_t size)
+/*
+ * Return the position after an entry's data, which fills whole blocks; the last block of an archive
+ * may be short.
+ */
+static size_t next_position(const struct tar *archive, size_t position, size_t size)
 {
     size_t left = archive->size - position - TAR_BLOCK;
     size_t padded = (size + TAR_BLOCK - 1) / TAR_BLOCK * TAR_BLOCK;
@@ -139,10 +144,10 @@ enum tar_result tar_next(const struct tar *archive, size_t *position, struct tar
             return TAR_END;
         if (!read_header(archive, *position, entry))
             return TAR_DAMAGED;
-        *position = behind(archive, *position, entry->size);
+        *position = next_position(archive, *position, entry->size);
         if (block[TYPE] == TYPE_GNU_LONG_NAME) {
             long_name[0] = '\0';
-            if (!append(long_name, entry->data, entry->size))
+            if (!path_append(long_name, entry->data, entry->size))
                 return TAR_DAMAGED;
             continue;
         }

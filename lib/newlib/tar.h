@@ -1,6 +1,6 @@
 /*
- * A tar archive in memory, as POSIX describes it (IEEE Std 1003.1-2017, pax, "ustar Interchange
- * Format"), with GNU's long names. Pure: looks at nothing but the bytes it is given.
+ * Reading a tar archive in memory (IEEE Std 1003.1-2017, pax, "ustar Interchange Format"), with
+ * GNU's long names. Pure and bounded: reads nothing but the archive's bytes, and trusts none.
  */
 #ifndef LIB_NEWLIB_TAR_H
 #define LIB_NEWLIB_TAR_H
@@ -18,7 +18,7 @@ struct tar {
 };
 
 struct tar_entry {
-    char path[TAR_PATH_MAX]; /* without "./" or "/" before, without "/" behind */
+    char path[TAR_PATH_MAX]; /* without "./" or "/" at the start, or "/" at the end */
     bool is_directory;
     const uint8_t *data;
     size_t size;
@@ -29,17 +29,19 @@ struct tar_entry {
 enum tar_result {
     TAR_ENTRY,
     TAR_END,
-    TAR_DAMAGED, /* cut off, a wrong checksum, no number where there must be one */
+    TAR_DAMAGED, /* cut off, a wrong checksum, or a field that is not a number */
 };
 
 /*
- * Reads the next file or directory from *position on, 0 at first, and moves *position behind it.
- * Links and devices are passed over. The entry's data lies inside of the archive's bytes.
+ * Read the next file or directory at or after *position, which begins at 0, and advance *position.
+ * Links and devices are skipped. The entry's data is inside the archive's bytes.
  */
 enum tar_result tar_next(const struct tar *archive, size_t *position, struct tar_entry *entry);
 
-/* Finds path, which begins with no '/'. "" is the root, always there. A directory need not have an
- * entry of its own if a file lies in it. */
+/*
+ * Find path, which does not begin with '/'. "" is the root, which always exists. A directory exists
+ * if it has an entry, or if a file in it has one.
+ */
 enum tar_result tar_find(const struct tar *archive, const char *path, struct tar_entry *entry);
 
 #endif

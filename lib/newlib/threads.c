@@ -1,7 +1,29 @@
 /*
- * POSIX threads on the kernel's (IEEE Std 1003.1-2017, pthread.h): how they begin and end, and what
- * each has of its own. A pthread_t is a place in a table, and how often that place was used. Next:
- * mutex.c.
+ * POSIX threads (IEEE Std 1003.1-2017, pthread.h) on the kernel's threads: how they start and end,
+ * and what each has of its own.
+ *
+ * One piece of memory for each thread, from libc_pages:
+ *
+ *     low                                                          high
+ *    | guard | stack, grows down | __thread variables | struct pthread | guard |
+ *                                                     ^
+ *                                                     %fs: the thread's base
+ *
+ * The compiler addresses __thread variables below %fs, and %fs:0 holds %fs itself (x86-64 ABI, TLS
+ * variant II), which is how this_pthread() finds the struct. main()'s thread runs on a stack of the
+ * kernel's (libc_enter), so its piece has none.
+ *
+ * A pthread_t is an index into table[] plus THREADS_MAX times how often that element was used, so
+ * an old id does not name the thread that uses the element now. pthread_create fills an element,
+ * and thread_release empties it when the thread has ended and its memory is not in use.
+ *
+ * The end of a thread: pthread_exit runs the cleanup handlers and the destructors, sets done, wakes
+ * pthread_join, and leaves through libc_thread_exit. Its memory cannot be freed by itself, because
+ * it runs on that stack: pthread_join does it, and for detached threads the next pthread_create
+ * (threads_reap). main()'s end is the end of the program only if it returns or calls exit; after
+ * pthread_exit in main() the program ends when its last thread has ended.
+ *
+ * Next: mutex.c.
  */
 #include "lib/newlib/thread.h"
 
@@ -14,17 +36,18 @@
 
 enum joinable { JOINABLE, JOINED, DETACHED };
 
-/* linker.ld: what the __thread variables of a new thread hold. The sizes are symbols' values. */
+/* linker.ld: what a new thread's __thread variables hold. The sizes are the symbols' addresses. */
 extern const char _tls_start[], _tls_data_size[], _tls_size[];
 
 bool threads_started;
 
+/* Guarded by: table_lock. */
 static struct {
-    struct pthread *thread;
+    struct pthread *thread; /* NULL: free */
     uint32_t uses;
 } table[THREADS_MAX];
 static struct __lock table_lock;
-static uint32_t running; /* threads, main's included; libc_wait */
+static uint32_t running; /* threads, main()'s included. Atomic; end_main waits on it (libc_wait) */
 static struct pthread *main_thread;
 
 static struct {
@@ -37,8 +60,8 @@ struct _reent *__getreent(void)
     return this_pthread()->reent;
 }
 
-/* From the lowest address: the stack, the __thread variables, and the thread. */
-static struct pthread *new_thread(size_t stack_size)
+/* Allocate a thread's memory, as above, and fill what does not depend on its kind. */
+static struct pthread *thread_create(size_t stack_size)
 {
     const size_t variables = (size_t)_tls_size;
     char *pages = libc_pages(stack_size + variables + sizeof(struct pthread));
@@ -54,8 +77,8 @@ static struct pthread *new_thread(size_t stack_size)
     return t;
 }
 
-/* The table's lock is held. False if it is full. */
-static bool enter(struct pthread *t)
+/* Put a thread into the table, and give it its id. Return false if it is full. The lock is held. */
+static bool table_add(struct pthread *t)
 {
     for (uint32_t i = 0; i < THREADS_MAX; i++)
         if (!table[i].thread) {
@@ -66,22 +89,23 @@ static bool enter(struct pthread *t)
     return false;
 }
 
-/* The table's lock is held. */
-static struct pthread *find(pthread_t id)
+/* Return the thread with this id, or NULL. The lock is held. */
+static struct pthread *table_find(pthread_t id)
 {
     struct pthread *t = table[id % THREADS_MAX].thread;
 
     return t && t->id == id ? t : NULL;
 }
 
+/* Make main()'s thread a struct pthread. Called by the kernel's thread that runs the program. */
 static void attach(void)
 {
     if (!main_thread) {
-        main_thread = new_thread(0);
+        main_thread = thread_create(0);
         if (!main_thread)
-            libc_killed("want of memory for its first thread");
+            libc_killed("lack of memory for its first thread");
         main_thread->reent = _impure_ptr;
-        enter(main_thread);
+        table_add(main_thread);
         running = 1;
     }
     libc_set_storage(main_thread);
@@ -89,9 +113,9 @@ static void attach(void)
 
 static libc_attach_fn *const attach_entry __attribute__((used, section(".libc"))) = attach;
 
-/* ---- Ends ----------------------------------------------------------------------------------- */
+/* ---- How a thread ends ---------------------------------------------------------------------- */
 
-/* Destructors may set values again: they are called until none is left, but not for ever. */
+/* A destructor may set values again, so repeat until all are NULL, at most four times. */
 static void destroy_values(struct pthread *t)
 {
     bool again = true;
@@ -110,7 +134,7 @@ static void destroy_values(struct pthread *t)
     }
 }
 
-/* The process goes on until its last thread has ended; then it ends as by exit(0). */
+/* Wait for all other threads to end, then end the program as by exit(0). */
 static void __attribute__((noreturn)) end_main(void)
 {
     uint32_t left = __atomic_sub_fetch(&running, 1, __ATOMIC_SEQ_CST);
@@ -144,15 +168,19 @@ void pthread_exit(void *result)
     libc_thread_exit();
 }
 
-static void begin(void *argument)
+/* The function that the kernel's thread runs. */
+static void thread_main(void *argument)
 {
     struct pthread *t = argument;
 
     pthread_exit(t->run(t->argument));
 }
 
-/* It has done, and is in nobody's hands but the caller's. */
-static void release(struct pthread *t)
+/*
+ * Free a thread that has ended. The caller has made it JOINED, or it is DETACHED, so no other
+ * thread does the same.
+ */
+static void thread_release(struct pthread *t)
 {
     libc_thread_join(t->kernel);
     __retarget_lock_acquire(&table_lock);
@@ -161,29 +189,31 @@ static void release(struct pthread *t)
     libc_pages_free(t->pages);
 }
 
-/* The table's lock is held. Frees what detached threads have left. */
-static void reap(void)
+/* Free all detached threads that have ended. The lock is held. */
+static void threads_reap(void)
 {
     for (int i = 0; i < THREADS_MAX; i++) {
         struct pthread *t = table[i].thread;
 
         if (t && t->state == DETACHED && __atomic_load_n(&t->done, __ATOMIC_SEQ_CST))
-            release(t);
+            thread_release(t);
     }
 }
 
-/* ---- Begins --------------------------------------------------------------------------------- */
+/* ---- How a thread starts -------------------------------------------------------------------- */
 
-static int start(struct pthread *t, size_t stack_size, pthread_t *id)
+/* Add a thread to the table and start it. Return 0 or EAGAIN. The lock is held. */
+static int thread_start(struct pthread *t, size_t stack_size, pthread_t *id)
 {
     char name[16];
 
-    if (!enter(t))
+    if (!table_add(t))
         return EAGAIN;
     snprintf(name, sizeof(name), "pthread %u", (unsigned)(t->id % THREADS_MAX));
     *id = t->id;
     __atomic_add_fetch(&running, 1, __ATOMIC_SEQ_CST);
-    t->kernel = libc_thread_start(&(struct libc_thread){name, t->pages, stack_size, t, begin, t});
+    t->kernel =
+        libc_thread_start(&(struct libc_thread){name, t->pages, stack_size, t, thread_main, t});
     if (t->kernel)
         return 0;
     __atomic_sub_fetch(&running, 1, __ATOMIC_SEQ_CST);
@@ -199,7 +229,7 @@ int pthread_create(pthread_t *id, const pthread_attr_t *attr, void *(*run)(void 
 
     if (!run || (attr && !attr->is_initialized))
         return EINVAL;
-    t = new_thread(stack_size);
+    t = thread_create(stack_size);
     if (!t)
         return EAGAIN;
     t->run = run;
@@ -209,22 +239,25 @@ int pthread_create(pthread_t *id, const pthread_attr_t *attr, void *(*run)(void 
     _REENT_INIT_PTR(t->reent);
     threads_started = true;
     __retarget_lock_acquire(&table_lock);
-    reap();
-    error = start(t, stack_size, id);
+    threads_reap();
+    error = thread_start(t, stack_size, id);
     __retarget_lock_release(&table_lock);
     if (error)
         libc_pages_free(t->pages);
     return error;
 }
 
-/* To whom it is to be: joined, or detached. */
-static int hand_over(pthread_t id, uint32_t state, struct pthread **thread)
+/*
+ * Change a thread from JOINABLE to JOINED or DETACHED. Return 0 and the thread, or POSIX's error:
+ * ESRCH without such a thread, EDEADLK to join oneself, EINVAL if it is not joinable any more.
+ */
+static int thread_claim(pthread_t id, uint32_t state, struct pthread **thread)
 {
     uint32_t was = JOINABLE;
     int error = 0;
 
     __retarget_lock_acquire(&table_lock);
-    *thread = find(id);
+    *thread = table_find(id);
     if (!*thread)
         error = ESRCH;
     else if (state == JOINED && *thread == this_pthread())
@@ -239,7 +272,7 @@ static int hand_over(pthread_t id, uint32_t state, struct pthread **thread)
 int pthread_join(pthread_t id, void **result)
 {
     struct pthread *t;
-    int error = hand_over(id, JOINED, &t);
+    int error = thread_claim(id, JOINED, &t);
 
     if (error)
         return error;
@@ -247,7 +280,7 @@ int pthread_join(pthread_t id, void **result)
         libc_wait(&t->done, 0, UINT64_MAX);
     if (result)
         *result = t->result;
-    release(t);
+    thread_release(t);
     return 0;
 }
 
@@ -255,7 +288,7 @@ int pthread_detach(pthread_t id)
 {
     struct pthread *t;
 
-    return hand_over(id, DETACHED, &t);
+    return thread_claim(id, DETACHED, &t);
 }
 
 pthread_t pthread_self(void)
