@@ -13,8 +13,8 @@
 
 /*
  * Fill *bi from the loader's information at info_pa, which the window *w shows. image_end_pa is the
- * address of the first byte after the kernel's image. Return NULL, or one line that says what is
- * wrong; *bi is then initialised, but what it holds is unspecified.
+ * address of the first byte after the kernel's image. Return NULL, or one line of error
+ * text; *bi is then initialised, but what it holds is unspecified.
  */
 const char *boot_parse(enum boot_protocol protocol, const struct phys_window *w, u64 info_pa,
                        u64 image_end_pa, struct boot_info *bi);

@@ -11,10 +11,10 @@
  *   kernel/app.c       libc_console_write: the service, declared here
  *
  * The layers stay apart although they are linked into one image. Programs, newlib and lib/newlib
- * are first linked into one object in which every name is local (tools/programs.mk), so newlib's
- * memcpy does not meet the kernel's. That object includes and calls this header and nothing else of
- * the kernel. The kernel finds programs by linker sections: .apps holds a struct libc_app for each,
- * .libc the function that attaches a thread to libc.
+ * are first linked into one object in which every name is local (tools/build/programs.mk), so
+ * newlib's memcpy does not meet the kernel's. That object includes and calls this header and
+ * nothing else of the kernel. The kernel finds programs by linker sections: .apps holds a struct
+ * libc_app for each, .libc the function that attaches a thread to libc.
  *
  * The types here are the compiler's own, because this header is read beside newlib's headers and
  * beside the kernel's, and these two define the same names differently.

@@ -1,4 +1,4 @@
-/* See lib/acpi.h. */
+/* The search for tables, and the soft-off registers, of lib/acpi.h. */
 #include "lib/acpi.h"
 #include "lib/string.h"
 
@@ -30,7 +30,7 @@ enum {
     AML_ONE = 0x01,
 };
 
-#define TABLE_MAX MIB(16) /* a length beyond this is a lie */
+#define TABLE_MAX MIB(16) /* a greater length is an error of the firmware */
 
 static bool checksum_ok(const u8 *bytes, u64 len)
 {
@@ -41,7 +41,7 @@ static bool checksum_ok(const u8 *bytes, u64 len)
     return sum == 0;
 }
 
-/* The table at pa, or NULL if it is not wholly there or its checksum is wrong. */
+/* Return the table at pa, or NULL if it is not wholly in the window or its checksum is wrong. */
 static const struct acpi_header *table_at(const struct phys_window *w, u64 pa)
 {
     const struct acpi_header *t = phys_window_get(w, pa, sizeof(*t));
@@ -52,7 +52,7 @@ static const struct acpi_header *table_at(const struct phys_window *w, u64 pa)
     return t;
 }
 
-/* An address of 4 or 8 bytes. */
+/* Load an address of size bytes, 4 or 8. */
 static u64 address_at(const u8 *at, u32 size)
 {
     u64 address = 0;
@@ -62,8 +62,8 @@ static u64 address_at(const u8 *at, u32 size)
 }
 
 /*
- * The table of this signature, or any if that is NULL, in a root at pa, which lists addresses of so
- * many bytes.
+ * Return the first intact table of this signature, or of any if that is NULL, in the RSDT or XSDT
+ * at pa, which lists addresses of width bytes.
  */
 static const struct acpi_header *find_in_root(const struct phys_window *w, u64 pa, u32 width,
                                               const char *signature)
@@ -78,7 +78,7 @@ static const struct acpi_header *find_in_root(const struct phys_window *w, u64 p
     return NULL;
 }
 
-/* The XSDT counts, unless it is broken or leads to no table at all: then the RSDT does. */
+/* Use the XSDT; the RSDT only if the XSDT is damaged, or if it lists no intact table. */
 const struct acpi_header *acpi_find_table(const struct phys_window *w, const struct boot_info *info,
                                           const char *signature)
 {
@@ -95,8 +95,10 @@ const struct acpi_header *acpi_find_table(const struct phys_window *w, const str
     return find_in_root(w, address_at(rsdp + RSDP_RSDT, 4), 4, signature);
 }
 
-/* A sleep type, 0 to 7, as an integer constant of AML (section 20.2.3). Returns false if it is
- * none. */
+/*
+ * Read a sleep type, 0 to 7: an integer constant of AML (section 20.2.3). Return false if it is
+ * anything else.
+ */
 static bool aml_sleep_type(const u8 **p, const u8 *end, u8 *type)
 {
     const bool prefixed = *p < end && **p == AML_BYTE;
@@ -109,8 +111,8 @@ static bool aml_sleep_type(const u8 **p, const u8 *end, u8 *type)
 }
 
 /*
- * The sleep types of S5: Name(_S5_, Package() { PM1a's, PM1b's, … }), found by its bytes instead of
- * by an interpreter, since firmware writes it as a constant.
+ * Find the sleep types of S5: Name(_S5_, Package() { PM1a's, PM1b's, … }). Firmware writes it as a
+ * constant, so a search for its bytes replaces an interpreter.
  */
 static bool find_s5(const struct acpi_header *dsdt, u8 *type_a, u8 *type_b)
 {
@@ -131,7 +133,7 @@ static bool find_s5(const struct acpi_header *dsdt, u8 *type_a, u8 *type_b)
     return false;
 }
 
-/* 0 if the table is too short to have it. */
+/* Return the address at offset `at`, or 0 if the table is too short to have it. */
 static u64 fadt_address(const struct acpi_header *fadt, u32 at)
 {
     return fadt->length >= at + 8 ? load64((const u8 *)fadt + at) : 0;

@@ -1,7 +1,7 @@
 /*
- * The little of ACPI that a kernel this size wants: find a table, and learn how to turn the machine
- * off. Pure functions over a window of physical memory; every table is checked (length, checksum)
- * before it is believed. After the ACPI specification 6.4, chapters 4 and 5.
+ * The part of ACPI that this kernel uses: finding a table, and the registers that turn the machine
+ * off (ACPI specification 6.4, chapters 4 and 5). Pure functions over a window of physical memory;
+ * the length and the checksum of every table are checked before it is used.
  */
 #ifndef LIB_ACPI_H
 #define LIB_ACPI_H
@@ -22,13 +22,13 @@ struct acpi_header {
     u32 creator_revision;
 } __packed;
 
-/* The first table of this signature (four letters), or NULL. *info says where the RSDP is. */
+/* Return the first table of this signature (four letters), or NULL. *info has the RSDP. */
 const struct acpi_header *acpi_find_table(const struct phys_window *w, const struct boot_info *info,
                                           const char *signature);
 
 /*
- * What to write, and where, to enter S5, soft off (sections 4.8.3.2 and 4.8.3.7). Ports and
- * addresses that the machine lacks are 0.
+ * The registers and values that enter S5, soft off (sections 4.8.3.2 and 4.8.3.7). A port or
+ * address that the machine does not have is 0.
  */
 struct acpi_soft_off {
     u16 pm1a_port, pm1a_value;
@@ -37,6 +37,7 @@ struct acpi_soft_off {
     u8 sleep_control_value;
 };
 
+/* Find them in the FADT and the DSDT. All are 0 if a table is missing or damaged. */
 struct acpi_soft_off acpi_find_soft_off(const struct phys_window *w, const struct boot_info *info);
 
 #endif

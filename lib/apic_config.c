@@ -1,9 +1,9 @@
-/* See lib/apic_config.h. */
+/* The list of CPUs and interrupt controllers that lib/apic_config.h describes. */
 #include "lib/apic_config.h"
 #include "lib/string.h"
 
 #define IOAPIC_ALIGN    16   /* the offset of its second register */
-#define IOAPIC_PINS_MAX 256u /* by the width of the field that holds their number */
+#define IOAPIC_PINS_MAX 256u /* the field that holds their number has 8 bits */
 
 void apic_config_init(struct apic_config *config)
 {

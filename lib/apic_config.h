@@ -1,6 +1,7 @@
 /*
- * What firmware lists of CPUs and interrupt controllers. Two tables say it, and both parsers fill
- * the same struct: ACPI's MADT (lib/madt.h), or on older machines the MP table (lib/mptable.h).
+ * The CPUs and interrupt controllers that the firmware lists. It does so in one of two tables, and
+ * both parsers fill the same struct: ACPI's MADT (lib/madt.h), or on older machines the MP table
+ * (lib/mptable.h).
  */
 #ifndef LIB_APIC_CONFIG_H
 #define LIB_APIC_CONFIG_H
@@ -26,7 +27,7 @@ struct apic_isa_irq {
 
 struct apic_config {
     bool has_8259;
-    bool has_imcr; /* a register that connects the 8259 or the local APIC to the CPU */
+    bool has_imcr; /* a register that switches the CPU between the 8259 and the local APIC */
     u32 nr_ioapics;
     struct apic_ioapic ioapics[APIC_IOAPICS_MAX];
     u32 ioapics_left_out; /* listed beyond the maximum */
@@ -37,7 +38,9 @@ struct apic_config {
     u32 cpus_left_out; /* listed beyond the maximum */
 };
 
-/* Make *config that of a PC without tables: no CPU and no I/O APIC, each ISA interrupt its own GSI.
+/*
+ * Make *config that of a PC without tables: no CPU and no I/O APIC listed, and each ISA interrupt's
+ * GSI is its own number.
  */
 void apic_config_init(struct apic_config *config);
 

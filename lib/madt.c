@@ -1,4 +1,4 @@
-/* See lib/madt.h. */
+/* The parser of the MADT (lib/madt.h). */
 #include "lib/madt.h"
 #include "lib/string.h"
 
@@ -35,7 +35,7 @@ enum {
     TRIGGER_LEVEL = 0xc,
 };
 
-/* An id that addresses all CPUs is not a CPU's. */
+/* Add a CPU that is enabled. The broadcast id addresses all CPUs, so it is not a CPU's. */
 static void parse_cpu(u32 apic_id, u32 broadcast, u32 flags, struct apic_config *config)
 {
     if (flags & CPU_ENABLED && apic_id != broadcast)

@@ -1,7 +1,7 @@
 /*
  * ACPI's Multiple APIC Description Table: the CPUs, the interrupt controllers, and where the ISA
- * interrupts arrive (ACPI specification 6.4, section 5.2.12). A pure function that believes no
- * entry unless all of it is inside the table.
+ * interrupts arrive (ACPI specification 6.4, section 5.2.12). A pure function; it uses an entry
+ * only if all of it is inside the table.
  */
 #ifndef LIB_MADT_H
 #define LIB_MADT_H

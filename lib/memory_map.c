@@ -1,19 +1,26 @@
 /*
- * A loader's memory map turned into one that the kernel can rely on.
+ * The memory map (lib/memory_map.h): from a loader's list of regions, in any order and overlapping,
+ * to a list that the kernel can rely on.
  *
- * The map is kept as marks in the order of addresses: from one mark to the next all bytes have the
- * type of the first, 0 where the loader named no region. To add a region is to set a mark at both
- * of its ends and to raise the types in between: regions may come in any order and overlap, and
- * those that touch and are alike are one.
+ * While regions are added the map is a list of marks in the order of addresses. From one mark to
+ * the next all bytes have the type of the first, 0 where no region was named. A region is added by
+ * a mark at both of its ends, and by raising the types in between:
+ *
+ *     marks        0: none    1 M: RAM                      8 M: none
+ *     add reserved [2 M, 3 M)
+ *     marks        0: none    1 M: RAM   2 M: res.   3 M: RAM   8 M: none
+ *
+ * Neighbours of the same type become one. Only BOOT_REGIONS_MAX regions fit: make_room forgets RAM
+ * or joins reserved regions, so that no byte counts as RAM that is not.
  */
 #include "lib/memory_map.h"
 
 #include "lib/address_map.h"
 #include "lib/string.h"
 
-#define ROOM_BEHIND_IMAGE MIB(1) /* for what the kernel needs first */
+#define ROOM_AFTER_IMAGE MIB(1) /* for what the kernel allocates first */
 
-/* Return the index of the mark at pa, which is made if it is missing; nr_marks for BOOT_PA_MAX. */
+/* Return the index of the mark at pa, adding it if it is missing; nr_marks for BOOT_PA_MAX. */
 static u32 mark_at(struct boot_map *map, u64 pa)
 {
     u32 i = map->nr_marks;
@@ -30,7 +37,7 @@ static u32 mark_at(struct boot_map *map, u64 pa)
     return i;
 }
 
-/* Drop marks that change nothing, and count the regions. */
+/* Remove marks that do not change the type. Return the number of regions. */
 static u32 merge_marks(struct boot_map *map)
 {
     u32 kept = 1, regions = map->marks[0].type != 0;
@@ -59,13 +66,14 @@ static bool overlaps(u64 base, u64 end, u64 other_base, u64 other_end)
     return base < other_end && other_base < end;
 }
 
-/* Does the region at mark i hold part of the image, of the pages behind it, or of a module? */
+/* Return whether the region at mark i holds part of the image, of the room after it, or a module.
+ */
 static bool holds_loaded(const struct boot_info *bi, u32 i)
 {
     const u64 base = bi->map.marks[i].base, end = end_of_mark(&bi->map, i);
 
     if (bi->first_free_pa &&
-        overlaps(base, end, BOOT_IMAGE_BASE, bi->first_free_pa + ROOM_BEHIND_IMAGE))
+        overlaps(base, end, BOOT_IMAGE_BASE, bi->first_free_pa + ROOM_AFTER_IMAGE))
         return true;
     for (u32 k = 0; k < bi->nr_modules; k++) {
         const struct boot_module *m = &bi->modules[k];
@@ -87,8 +95,8 @@ static u32 count_ram(const struct boot_map *map)
 }
 
 /*
- * Return the smallest region of RAM that may be forgotten, nr_marks if there is not any. What the
- * loader has filled counts only if loaded_too.
+ * Return the smallest region of RAM, or nr_marks if there is not any. A region that the loader has
+ * filled counts only if loaded_too.
  */
 static u32 smallest_ram(const struct boot_info *bi, bool loaded_too)
 {
@@ -104,8 +112,8 @@ static u32 smallest_ram(const struct boot_info *bi, bool loaded_too)
 }
 
 /*
- * Return the first of two regions, neither of them RAM, with the least between them, which is
- * nothing or a hole; nr_marks if there are not two. *second is the other one.
+ * Find the two regions, neither of them RAM, that are closest to each other, with nothing or a hole
+ * between them. Return the first, and the other in *second; nr_marks if there are not two.
  */
 static u32 closest_pair(const struct boot_map *map, u32 *second)
 {
@@ -128,9 +136,9 @@ static u32 closest_pair(const struct boot_map *map, u32 *second)
 }
 
 /*
- * Make one region less of too many, so that no byte counts as RAM that is not: forget the smallest
- * region of RAM, of those that hold the image and the modules last, or, as long as most regions are
- * not RAM, join two of those with what is between.
+ * Reduce the number of regions by one. If more than half of them are not RAM, join the two of those
+ * that are closest, and what is between them. Else forget the smallest region of RAM, and one that
+ * holds the image or a module only if there is no other.
  */
 static void make_room(struct boot_info *bi)
 {
@@ -151,6 +159,7 @@ static void make_room(struct boot_info *bi)
     map->marks[ram].type = 0;
 }
 
+/* Give all bytes of the region at least this type. */
 static void raise_types(struct boot_info *bi, u64 base, u64 size, u32 type)
 {
     struct boot_map *map = &bi->map;
@@ -236,8 +245,9 @@ static bool in_one_ram_region(const struct boot_info *bi, u64 base, u64 end)
     return false;
 }
 
-/* An empty module is nowhere. */
-static bool can_be_read(const struct boot_info *bi, const struct boot_module *m, u64 image_end_pa)
+/* Return whether the module is in RAM and outside of the image; one without bytes always is. */
+static bool module_is_valid(const struct boot_info *bi, const struct boot_module *m,
+                            u64 image_end_pa)
 {
     const u64 base = ALIGN_DOWN(m->base, PAGE_SIZE), end = ALIGN_UP(m->base + m->size, PAGE_SIZE);
 
@@ -250,7 +260,7 @@ void boot_drop_modules(struct boot_info *bi, u64 image_end_pa)
     u32 kept = 0;
 
     for (u32 i = 0; i < bi->nr_modules; i++)
-        if (can_be_read(bi, &bi->modules[i], image_end_pa))
+        if (module_is_valid(bi, &bi->modules[i], image_end_pa))
             bi->modules[kept++] = bi->modules[i];
     bi->modules_left_off += bi->nr_modules - kept;
     bi->nr_modules = kept;

@@ -1,4 +1,4 @@
-/* See lib/mptable.h. */
+/* The search for the MP table and its parser (lib/mptable.h). */
 #include "lib/mptable.h"
 #include "lib/string.h"
 
@@ -64,7 +64,7 @@ enum {
 #define BIOS_ROM_SIZE  0x10000
 #define BASE_MEMORY    640 /* KiB, at most */
 
-/* What the entries refer to. */
+/* What interrupt entries refer to: gathered in a first pass over the table. */
 struct references {
     bool isa_bus[256];        /* by the bus's id */
     u8 ids[APIC_IOAPICS_MAX]; /* of apic_config's I/O APICs */
@@ -101,7 +101,7 @@ static void parse_device(const u8 *entry, struct apic_config *config, struct ref
     }
 }
 
-/* The I/O APIC's index; nr_ioapics if it is not listed. */
+/* Return the index of the I/O APIC with this id; nr_ioapics if it is not listed. */
 static u32 ioapic_of(u8 id, const struct apic_config *config, const struct references *refs)
 {
     u32 n = 0;
@@ -111,7 +111,7 @@ static u32 ioapic_of(u8 id, const struct apic_config *config, const struct refer
     return n;
 }
 
-/* The first entry of an ISA interrupt counts. */
+/* Record where an ISA interrupt arrives. If it has several entries, the first counts. */
 static void parse_interrupt(const u8 *entry, struct apic_config *config,
                             const struct references *refs)
 {
@@ -129,8 +129,7 @@ static void parse_interrupt(const u8 *entry, struct apic_config *config,
     };
 }
 
-/* The entry at *at, which moves to the next one. NULL at the end, or at an entry of no known size.
- */
+/* Return the entry at *at, and advance *at. NULL at the end, or at an entry of unknown size. */
 static const u8 *next_entry(const u8 *table, u32 *at)
 {
     const u32 left = load_word(table + HEADER_LENGTH) - *at;
@@ -143,7 +142,7 @@ static const u8 *next_entry(const u8 *table, u32 *at)
     return entry;
 }
 
-/* Interrupts refer to buses and I/O APICs, so they are read in a second pass. */
+/* Read the interrupts in a second pass, because they refer to buses and I/O APICs. */
 static void parse_table(const u8 *table, struct apic_config *config)
 {
     struct references refs = {0};
@@ -157,7 +156,7 @@ static void parse_table(const u8 *table, struct apic_config *config)
         parse_interrupt(entry, config, &refs);
 }
 
-/* Two CPUs and one I/O APIC, at which the timer arrives at pin 2. */
+/* Fill in a default configuration: two CPUs, and one I/O APIC with the timer at pin 2. */
 static void set_default(u8 number, struct apic_config *config)
 {
     apic_config_add_cpu(config, 0);
@@ -190,8 +189,9 @@ static bool parse_pointer(const struct phys_window *w, const u8 *pointer,
     return true;
 }
 
-/* The structure is on a 16-byte boundary. */
-static bool search(const struct phys_window *w, u64 start, u64 size, struct apic_config *config)
+/* Search [start, start + size) for the floating pointer, which is on a 16-byte boundary. */
+static bool search_pointer(const struct phys_window *w, u64 start, u64 size,
+                           struct apic_config *config)
 {
     for (u64 pa = start; pa < start + size; pa += POINTER_SIZE) {
         const u8 *p = phys_window_get(w, pa, POINTER_SIZE);
@@ -213,20 +213,21 @@ static u32 bios_word(const struct phys_window *w, u64 pa)
 }
 
 /*
- * Section 4: the first KiB of the extended BIOS data area; the last KiB of base memory, where the
- * BIOS says that it ends and where it can end at most; the BIOS's ROM.
+ * Search where section 4 names: in the first KiB of the extended BIOS data area; in the last KiB of
+ * base memory, whose end is what the BIOS reports, or 640 KiB; in the BIOS's ROM.
  */
 bool mptable_parse(const struct phys_window *w, struct apic_config *config)
 {
     const u64 ebda = (u64)bios_word(w, BDA_EBDA_SEGMENT) << 4;
     const u32 kib = bios_word(w, BDA_BASE_MEMORY_KIB);
 
-    if (ebda >= PAGE_SIZE && ebda < KIB_START(BASE_MEMORY) && search(w, ebda, KIB_START(1), config))
+    if (ebda >= PAGE_SIZE && ebda < KIB_START(BASE_MEMORY) &&
+        search_pointer(w, ebda, KIB_START(1), config))
         return true;
-    if (kib > 1 && kib < BASE_MEMORY && search(w, KIB_START(kib - 1), KIB_START(1), config))
+    if (kib > 1 && kib < BASE_MEMORY && search_pointer(w, KIB_START(kib - 1), KIB_START(1), config))
         return true;
-    if (search(w, KIB_START(BASE_MEMORY - 1), KIB_START(1), config) ||
-        search(w, BIOS_ROM, BIOS_ROM_SIZE, config))
+    if (search_pointer(w, KIB_START(BASE_MEMORY - 1), KIB_START(1), config) ||
+        search_pointer(w, BIOS_ROM, BIOS_ROM_SIZE, config))
         return true;
     apic_config_init(config);
     return false;

@@ -1,7 +1,7 @@
 /*
  * The MP table, by which firmware without ACPI lists CPUs and interrupt controllers (Intel
- * MultiProcessor Specification 1.4, chapters 4 and 5). A pure function that believes no entry
- * unless all of it is inside the table.
+ * MultiProcessor Specification 1.4, chapters 4 and 5). A pure function; it uses an entry only if
+ * all of it is inside the table.
  */
 #ifndef LIB_MPTABLE_H
 #define LIB_MPTABLE_H
@@ -10,8 +10,8 @@
 #include "lib/phys_window.h"
 
 /*
- * The MP table numbers no interrupts of its own. The pins of its nth I/O APIC are the GSIs from
- * n * MPTABLE_GSI_STEP on, because an I/O APIC has at most so many.
+ * The MP table has no global interrupt numbers. The pins of its nth I/O APIC get the GSIs from
+ * n * MPTABLE_GSI_STEP on, because an I/O APIC has at most that many pins.
  */
 #define MPTABLE_GSI_STEP 256
 

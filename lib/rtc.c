@@ -1,8 +1,8 @@
-/* See lib/rtc.h. */
+/* The decoding and encoding of a clock's registers that lib/rtc.h describes. */
 #include "lib/rtc.h"
 
 enum {
-    FIRST_YEAR = 1970, /* of 100 that a clock without a century can tell apart */
+    FIRST_YEAR = 1970, /* of the 100 years that a clock without a century can represent */
     FIRST_CENTURY = 19,
     LAST_CENTURY = 99,
 };
@@ -39,7 +39,7 @@ static u32 full_year(u8 century_byte, u32 year, u8 register_b)
     return century * 100 + year;
 }
 
-/* 12 is the first hour of each half. */
+/* In 12-hour format the hours of each half are 12, 1, 2, ... 11. */
 static bool decode_hour(u8 byte, u8 register_b, u32 *hour)
 {
     const bool halves = !(register_b & RTC_B_24_HOURS);

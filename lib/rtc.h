@@ -1,5 +1,5 @@
 /*
- * The registers of a PC's real-time clock as dates and back (Motorola MC146818A data sheet). Pure
+ * The registers of a PC's real-time clock, to and from dates (Motorola MC146818A data sheet). Pure
  * functions: a backend reads and writes the registers.
  */
 #ifndef LIB_RTC_H
@@ -26,18 +26,18 @@ enum {
 };
 
 /*
- * Without a century, or with one that cannot be, the year is one of 1970 to 2069. Return false if
- * the registers hold no date.
+ * Fill *t from the registers. Without a century, or with an impossible one, the year is one of 1970
+ * to 2069. Return false if the registers do not hold a date.
  */
 bool rtc_decode(const u8 fields[RTC_FIELDS], u8 register_b, struct civil_time *t);
 
 /*
- * Return false if the clock cannot hold the year: without a century register it is to be one of
- * 1970 to 2069.
+ * Fill the registers from *t. Return false if the clock cannot hold the year: without a century
+ * register it must be one of 1970 to 2069.
  */
 bool rtc_encode(const struct civil_time *t, u8 register_b, bool has_century, u8 fields[RTC_FIELDS]);
 
-/* Can the century register hold this, or is there none? */
+/* Return whether a value is a century, so that the register can be a century register. */
 bool rtc_is_century(u8 value, u8 register_b);
 
 #endif

@@ -1,26 +1,26 @@
-/* Rates of clocks: ticks of one into ticks of another, by one multiplication. */
+/* Rates of clocks: convert ticks of one into ticks of another by one multiplication. */
 #ifndef LIB_SCALE_H
 #define LIB_SCALE_H
 
 #include "lib/types.h"
 
-/* value * factor / 2^32, without losing the product's upper half. */
+/* Return value * factor / 2^32; the product has 128 bits. */
 static inline u64 scale32(u64 value, u64 factor)
 {
     return (u64)((unsigned __int128)value * factor >> 32);
 }
 
-/* The factor with which scale32 turns from into to, both below 2^32. */
+/* Return the factor by which scale32 turns `from` ticks into `to` ticks, both below 2^32. */
 static inline u64 scale32_factor(u64 from, u64 to)
 {
     return (to << 32) / from;
 }
 
 /*
- * The value of a counter that is now at start when ns will have passed; factor turns nanoseconds
- * into ticks. Both factors of a clock are rounded down, so the way from ns to ticks and back loses
- * a part of ns, which the second and third term make up for. ns must not include the uptime: its
- * part would grow with it.
+ * Return the value that a counter, now at start, will have after ns nanoseconds; factor turns
+ * nanoseconds into ticks. Both factors of a clock are rounded down, so conversion to ticks and back
+ * loses a part of ns; the second and third term make up for that. ns must not include the uptime,
+ * because the loss grows with it.
  */
 static inline u64 ticks_after(u64 start, u64 ns, u64 factor)
 {
@@ -29,7 +29,7 @@ static inline u64 ticks_after(u64 start, u64 ns, u64 factor)
     return start + ticks + (ticks >> 25) + 2;
 }
 
-/* The larger of now and every value that was given before: a clock that cannot go back. */
+/* Return the maximum of now and of all values before: a clock that cannot go back. Atomic. */
 static inline u64 monotonic(u64 *last, u64 now)
 {
     u64 seen = __atomic_load_n(last, __ATOMIC_RELAXED);
@@ -40,8 +40,7 @@ static inline u64 monotonic(u64 *last, u64 now)
     return seen;
 }
 
-/* Store value if *first is still 0. Return what *first is from then on, the same for all callers.
- */
+/* Store value if *first is still 0. Return *first, which is then the same for all callers. */
 static inline u64 first_value(u64 *first, u64 value)
 {
     u64 seen = 0;

@@ -1,9 +1,10 @@
 /*
- * lib/string.c: the memory and string functions that the compiler expects and the kernel uses.
+ * The memory and string functions that the compiler expects and the kernel uses.
  *
- * Built without SSE, and called before traps and paging are ours: nothing here may fault on its own
- * account, allocate or keep state. The loops are written so that no compiler turns one into a call
- * of the very function it stands in.
+ * They are called before exceptions are handled and before the kernel's page tables exist, so they
+ * allocate nothing and keep no state, and use no SSE. Compilers replace a loop that copies or fills
+ * by a call of memcpy or memset; the loops here are written so that this does not happen, because
+ * the function would call itself.
  */
 #include "lib/string.h"
 

@@ -15,12 +15,12 @@ int strncmp(const char *a, const char *b, size_t n);
 char *strchr(const char *s, int c);
 
 /*
- * Copies src into dst (cap bytes, cap > 0), cut if need be, always terminated. Returns true if it
- * fitted.
+ * Copy src to dst, which has room for cap bytes, cap > 0: cut off if it does not fit, and always
+ * terminated. Return whether it fitted.
  */
 bool str_copy(char *dst, const char *src, size_t cap);
 
-/* Little-endian numbers at any address, as tables in memory have them. */
+/* Load a little-endian number from any address, aligned or not. */
 static inline u32 load32(const void *at)
 {
     u32 value;

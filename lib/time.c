@@ -1,7 +1,7 @@
-/* See lib/time.h. */
+/* The calendar arithmetic of lib/time.h. */
 #include "lib/time.h"
 
-/* Every fourth year, of those that end a century every fourth. */
+/* A leap year is every fourth; of the years that end a century, every fourth of those. */
 static u32 days_in_year(u32 year)
 {
     return year % (year % 100 ? 4 : 400) ? 365 : 366;

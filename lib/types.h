@@ -1,4 +1,4 @@
-/* The fixed-width names and the few macros that every floor of the house uses. */
+/* The fixed-width types and the few macros that every layer uses. */
 #ifndef LIB_TYPES_H
 #define LIB_TYPES_H
 

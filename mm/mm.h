@@ -22,7 +22,7 @@
 
 /*
  * Build the kernel's own page tables, switch to them, and make all of RAM allocatable. Return NULL,
- * or one line that says what is wrong. Context: once, after the op memory_map, interrupts disabled.
+ * or one line of error text. Context: once, after the op memory_map, interrupts disabled.
  */
 const char *mm_init(const struct boot_info *info);
 

@@ -288,9 +288,7 @@ int mm_map_large(struct mm_space *s, u64 va, pfn_t pfn, int level, u32 prot)
     return error;
 }
 
-/*
- * Ask for the largest blocks first, and for smaller ones when there are none left of a size, or
- * when less than a block is missing.
+/* Ask for large blocks first, and for smaller ones when a size is used up, or more than is missing.
  */
 int mm_map_new(struct mm_space *s, u64 va, u64 count, u32 prot, u32 flags, u32 owner)
 {

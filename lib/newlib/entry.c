@@ -1,7 +1,7 @@
 /*
  * The entry of one program in the image's list of programs (section .apps). Compiled once for each
- * program, with APP_NAME and APP_MAIN: tools/programs.mk renames the program's main to APP_MAIN and
- * makes its other names local, so that programs do not collide.
+ * program, with APP_NAME and APP_MAIN: tools/build/programs.mk renames the program's main to
+ * APP_MAIN and makes its other names local, so that programs do not collide.
  */
 #include "lib/newlib/start.h"
 

@@ -182,11 +182,11 @@ int write(int fd, const void *from, size_t len)
 }
 
 /* Return 0 and move the position, or return an error number. The lock is held. */
-static int seek_locked(struct file *f, off_t by, int whence, off_t *position)
+static int seek_locked(struct file *f, off_t by, int origin, off_t *position)
 {
     off_t from, to;
 
-    switch (whence) {
+    switch (origin) {
     case SEEK_SET:
         from = 0;
         break;
@@ -207,7 +207,7 @@ static int seek_locked(struct file *f, off_t by, int whence, off_t *position)
     return 0;
 }
 
-off_t lseek(int fd, off_t by, int whence)
+off_t lseek(int fd, off_t by, int origin)
 {
     struct file *f = file_of(fd);
     off_t position = 0;
@@ -218,7 +218,7 @@ off_t lseek(int fd, off_t by, int whence)
     if (f->node.kind == NODE_CONSOLE)
         return fail(ESPIPE);
     __retarget_lock_acquire(&lock);
-    error = seek_locked(f, by, whence, &position);
+    error = seek_locked(f, by, origin, &position);
     __retarget_lock_release(&lock);
     return error ? fail(error) : position;
 }
