@@ -150,9 +150,16 @@ $(BUILD)/obj/sites-empty.S: tools/build/sites.py $(FLAGS_FILE)
 	$(call say,GEN)
 	$(Q)$(TOOL)/sites.py > $@
 
-$(FIRST_LINK)-pass1.elf: $(LINKED) $(WORLD) $(call TABLES,empty) linker.ld
+# The linker script takes its addresses from the header that C and assembly read.
+LINKER_SCRIPT := $(BUILD)/obj/linker.ld
+$(LINKER_SCRIPT): linker.ld lib/address_map.h $(FLAGS_FILE)
+	@mkdir -p $(@D)
+	$(call say,GEN)
+	$(Q)$(CC) -E -P -undef -x assembler-with-cpp -I. -o $@ $<
+
+$(FIRST_LINK)-pass1.elf: $(LINKED) $(WORLD) $(call TABLES,empty) $(LINKER_SCRIPT)
 	$(call say,LD)
-	$(Q)$(LD) $(LDFLAGS) --emit-relocs --strip-debug -T linker.ld -o $@ $(LINKED) $(WORLD) $(call TABLES,empty)
+	$(Q)$(LD) $(LDFLAGS) --emit-relocs --strip-debug -T $(LINKER_SCRIPT) -o $@ $(LINKED) $(WORLD) $(call TABLES,empty)
 
 $(BUILD)/obj/symtab-$(notdir $(IMAGE)).S: $(FIRST_LINK)-pass1.elf
 	$(call say,GEN)
@@ -162,9 +169,9 @@ $(BUILD)/obj/sites-$(notdir $(IMAGE)).S: $(FIRST_LINK)-pass1.elf
 	$(call say,GEN)
 	$(Q)$(TOOL)/sites.py $< > $@.tmp && mv $@.tmp $@
 
-$(IMAGE).debug.elf: $(LINKED) $(WORLD) $(call TABLES,$(notdir $(IMAGE)),$(NAMES)) linker.ld tools/build/check_image.py
+$(IMAGE).debug.elf: $(LINKED) $(WORLD) $(call TABLES,$(notdir $(IMAGE)),$(NAMES)) $(LINKER_SCRIPT) tools/build/check_image.py
 	$(call say,LD)
-	$(Q)$(LD) $(LDFLAGS) -T linker.ld -o $@.tmp $(LINKED) $(WORLD) $(call TABLES,$(notdir $(IMAGE)),$(NAMES))
+	$(Q)$(LD) $(LDFLAGS) -T $(LINKER_SCRIPT) -o $@.tmp $(LINKED) $(WORLD) $(call TABLES,$(notdir $(IMAGE)),$(NAMES))
 	$(if $(NAMES),,$(Q)$(NM) $@.tmp | $(TOOL)/symtab.py --check $(BUILD)/obj/symtab-$(notdir $(IMAGE)).S)
 	$(Q)$(TOOL)/sites.py --check $(BUILD)/obj/sites-$(notdir $(IMAGE)).S $@.tmp
 	$(Q)$(TOOL)/check_image.py --objdump $(OBJDUMP) --nm $(NM) \
