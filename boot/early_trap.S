@@ -1,7 +1,7 @@
 /*
- * Exceptions between the entry to 64-bit mode and trap_init (kernel/trap.c): print one line and end the machine. The
- * kernel expects none there, so one means that the CPU, the hypervisor or the loader is not as the kernel believes. An
- * NMI is counted.
+ * Exceptions between the entry to 64-bit mode and trap_init (kernel/trap.c). None is expected there, so one means that
+ * the CPU, the hypervisor or the loader does not behave as this kernel assumes: print one line and end the machine. An
+ * NMI is counted instead.
  */
 #include "boot/early_text.inc"
 #include "lib/address_map.h"
@@ -48,10 +48,11 @@ early_stubs:
 	.endr
 
 /*
- * An NMI is not the kernel's doing: firmware may have left the source of one open. Count it and return.
+ * The stub has pushed the vector. Count an NMI and return, because firmware may have left a source of NMIs enabled.
  *
- * For the others the CPU aligned the stack pointer to 16 bytes and pushed five words, and for some vectors an error code
- * on top of them (Intel SDM vol. 3, section 6.14.2): then the pointer is 8 bytes off here.
+ * For other vectors report the vector, RIP and CR2. The CPU has aligned the stack pointer to 16 bytes and pushed five
+ * words, and for some vectors an error code after them (Intel SDM vol. 3, section 6.14.2). Whether there is an error
+ * code follows from the pointer: with the vector popped it is a multiple of 16 only if there is one.
  */
 early_trap:
 	cmpb	$VECTOR_NMI, (%rsp)
@@ -82,7 +83,7 @@ early_trap:
 	hlt
 	jmp	2b
 
-/* Write %ecx digits of %rax, the last one before %rdi. Clobbers %rax, %rcx, %rdx, %rdi. */
+/* Write the low %ecx hexadecimal digits of %rax so that they end before %rdi. Clobbers %rax, %rcx, %rdx, %rdi. */
 write_hex:
 	movl	%eax, %edx
 	andl	$15, %edx

@@ -1,32 +1,42 @@
 /*
- * The two 32-bit ways in: multiboot2 (GRUB) and PVH (QEMU, Xen).
+ * The two 32-bit entries: multiboot2 (GRUB) and PVH (QEMU, Xen).
  *
- * Both arrive in 32-bit protected mode with paging off and the address of the loader's information
- * in %ebx (Multiboot2 specification 2.0, section 3.3; Xen docs/misc/pvh.pandoc). All other state may
- * be anything. This file builds the first page tables, goes to long mode and calls
- * boot_main(protocol, info). What it cannot run on it names in one line (early_text.inc). An
- * exception in 32-bit mode resets the machine; from start64 to trap_init it is named too.
+ * Both are entered in 32-bit protected mode with paging off and the address of the loader's information in %ebx
+ * (Multiboot2 specification 2.0, section 3.3; Xen docs/misc/pvh.pandoc). All other state is unspecified. They
+ *
+ *   1. check that the CPU has what this kernel needs, and end with one line on all outputs if not (early_text.inc),
+ *   2. reset the state that a loader may have left: flags, breakpoints, the global interrupt flag,
+ *   3. build page tables for the first 4 GiB (boot_pml4, below) and go to 64-bit mode,
+ *   4. set the stack and the base of %gs, store the TSC, and call boot_main(protocol, info).
+ *
+ * An exception in 32-bit mode resets the machine. From start64 to trap_init it is reported (early_trap.S).
  */
 #include "boot/early_text.inc"
 #include "boot/machine_end.h"
 #include "boot/multiboot2.h"
 #include "lib/boot_info.h"
 #include "pv/native/long_mode.inc"
+#include "pv/selectors.h"
 
-#define EFLAGS_FIXED 2
-
-/* What compilers for x86-64 take for granted (System V ABI, micro-architecture level 1), of leaf 1. */
+/* CPUID leaf 1, EDX: what compilers for x86-64 assume (System V ABI, micro-architecture level 1). */
 #define CPUID1_CMOV (1 << 15)
 #define CPUID1_FXSR (1 << 24)
 #define CPUID1_SSE  (1 << 25)
 #define CPUID1_SSE2 (1 << 26)
 #define CPUID1_BASE (CPUID1_CMOV | CPUID1_FXSR | CPUID1_SSE | CPUID1_SSE2)
 
-#define CPUID_LM  (1 << 29)
-#define CPUID_NX  (1 << 20)
+/* CPUID leaf 0x80000001, EDX. */
+#define CPUID_EXT   0x80000000
+#define CPUID_EXT_1 0x80000001
+#define CPUID_LM    (1 << 29)
+#define CPUID_NX    (1 << 20)
 
-#define PTE_TABLE 0x03		/* present, writable */
-#define PTE_PSE 0x83		/* and 2 MiB */
+/* Entries of the first page tables (Intel SDM vol. 3, section 4.5): present and writable; with PSE a page of 2 MiB. */
+#define ENTRY_TABLE      0x003
+#define ENTRY_LARGE_PAGE 0x083
+#define LARGE_PAGE_SIZE  0x200000
+#define NR_LARGE_PAGES   (BOOT_MAP_SIZE / LARGE_PAGE_SIZE)
+#define NR_TABLES        (NR_LARGE_PAGES / 512)
 
 	.section .boot.header, "a"
 	.balign	8
@@ -58,7 +68,7 @@ multiboot2_entry:
 	movl	$BOOT_PROTOCOL_MULTIBOOT2, %ebp
 	jmp	start32
 
-/* Print the line at %esi, end the machine by QEMU's exit device, and where that is missing halt. */
+/* Print the line at %esi and end the machine: by QEMU's exit device, or without it by halting. */
 refuse32:
 	cli
 	cld
@@ -80,24 +90,24 @@ start32:
 	cli
 	cld
 	movl	$PHYS(boot_stack_top), %esp
-	pushl	$EFLAGS_FIXED
-	popfl					/* a leftover NT would make iretq fault */
+	pushl	$RFLAGS_FIXED
+	popfl					/* NT, if left set, makes iretq fault */
 	movl	$DR7_FIXED, %eax
-	movl	%eax, %dr7			/* no breakpoint is left over */
+	movl	%eax, %dr7			/* disable all breakpoints */
 	movl	%ebx, %edi			/* cpuid clobbers %ebx */
 
 	movl	$PHYS(no_long_mode), %esi
-	movl	$0x80000000, %eax
+	movl	$CPUID_EXT, %eax
 	cpuid
-	cmpl	$0x80000001, %eax
+	cmpl	$CPUID_EXT_1, %eax
 	jb	refuse32
-	movl	$0x80000001, %eax
+	movl	$CPUID_EXT_1, %eax
 	cpuid
 	testl	$CPUID_LM, %edx
 	jz	refuse32
 	testl	$CPUID_NX, %edx
 	jnz	1f
-	andl	$~EFER_NXE, PHYS(boot_efer)	/* page tables do without it too: pv/native/without_nx.c */
+	andl	$~EFER_NXE, PHYS(boot_efer)	/* page tables then have no NX bit: pv/native/without_nx.c */
 1:	movl	$PHYS(no_base), %esi
 	movl	$1, %eax
 	cpuid
@@ -108,36 +118,36 @@ start32:
 	rdmsr
 	testl	$EFER_SVME, %eax
 	jz	1f
-	stgi					/* a hypervisor may have left all interrupts held (AMD APM vol. 2, 15.17) */
+	stgi					/* a hypervisor may have left GIF clear (AMD APM vol. 2, 15.17) */
 1:	movl	%edi, %esi
 
 	/* The first 4 GiB in pages of 2 MiB, and the tables above them: see boot_pml4. */
 	movl	$PHYS(boot_pd), %edi
-	movl	$PTE_PSE, %eax
+	movl	$ENTRY_LARGE_PAGE, %eax
 	xorl	%ecx, %ecx
 1:	movl	%eax, (%edi,%ecx,8)
-	addl	$0x200000, %eax
+	addl	$LARGE_PAGE_SIZE, %eax
 	incl	%ecx
-	cmpl	$2048, %ecx
+	cmpl	$NR_LARGE_PAGES, %ecx
 	jne	1b
-	movl	$PHYS(boot_pdpt) + PTE_TABLE, %eax
+	movl	$PHYS(boot_pdpt) + ENTRY_TABLE, %eax
 	movl	%eax, PHYS(boot_pml4)
 	movl	%eax, PHYS(boot_pml4) + 8 * DIRECT_MAP_SLOT
 	movl	%eax, PHYS(boot_pml4) + 8 * 511
-	addl	$(boot_pd - boot_pdpt), %eax
+	movl	$PHYS(boot_pd) + ENTRY_TABLE, %eax
 	movl	%eax, PHYS(boot_pdpt)
 	movl	%eax, PHYS(boot_pdpt) + 8 * 510
-	addl	$0x1000, %eax
+	addl	$4096, %eax
 	movl	%eax, PHYS(boot_pdpt) + 8
 	movl	%eax, PHYS(boot_pdpt) + 8 * 511
-	addl	$0x1000, %eax
-	movl	%eax, PHYS(boot_pdpt) + 16
-	addl	$0x1000, %eax
-	movl	%eax, PHYS(boot_pdpt) + 24
+	addl	$4096, %eax
+	movl	%eax, PHYS(boot_pdpt) + 8 * 2
+	addl	$4096, %eax
+	movl	%eax, PHYS(boot_pdpt) + 8 * 3
 
 	enter_long_mode
 start64:
-	movl	$0x10, %eax
+	movl	$KERNEL_DS, %eax
 	movl	%eax, %ds
 	movl	%eax, %es
 	movl	%eax, %ss
@@ -170,9 +180,9 @@ no_long_mode:
 	.globl	boot_gdt, boot_gdt_ptr
 boot_gdt:
 	.quad	0
-	.quad	0x00af9b000000ffff		/* 0x08: 64-bit code */
-	.quad	0x00cf93000000ffff		/* 0x10: data */
-	.quad	0x00cf9b000000ffff		/* 0x18: 32-bit code, for other CPUs (pv/native/start.S) */
+	.quad	DESCRIPTOR_KERNEL_CODE		/* KERNEL_CS: 64-bit code */
+	.quad	DESCRIPTOR_KERNEL_DATA		/* KERNEL_DS */
+	.quad	0x00cf9b000000ffff		/* 0x18: 32-bit code, for the start of other CPUs (pv/native/start.S) */
 boot_gdt_ptr:
 	.short	. - boot_gdt - 1
 	.quad	PHYS(boot_gdt)
@@ -180,13 +190,19 @@ boot_gdt_ptr:
 	.data
 	.balign	4
 	.globl	boot_efer
-boot_efer:				/* what every CPU's EFER begins with */
+boot_efer:				/* the first value of EFER on every CPU */
 	.long	EFER_LME | EFER_NXE
 
 /*
- * The root shows one table of level 3 three times: at 0 (the identity, which the switch above needs), as the
- * direct map, and as the kernel's window, where -2 GiB + x is physical x. So each shows the first 4 GiB at its
- * beginning, and the first two again at its end.
+ * The first page tables. Three slots of the root lead to the same table of level 3:
+ *
+ *   slot 0                  the identity, which the switch to 64-bit mode needs
+ *   slot DIRECT_MAP_SLOT    the direct map
+ *   slot 511                the kernel's window: VIRT_BASE is 2 GiB before its end
+ *
+ * That table's slots 0 to 3 lead to the four tables of level 2, for the first 4 GiB, and its slots 510 and 511 to the
+ * first two of them again, for the kernel's window. So the other two areas show the first 2 GiB at their end too, which
+ * is not used. mm_init replaces all of these tables.
  */
 	.section .bss
 	.balign	4096
@@ -196,4 +212,4 @@ boot_pml4:
 boot_pdpt:
 	.skip	4096
 boot_pd:
-	.skip	4 * 4096
+	.skip	NR_TABLES * 4096

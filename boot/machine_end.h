@@ -1,6 +1,6 @@
 /*
- * How assembly in boot/ ends a machine that it cannot start: as pv/native/shutdown.c does, by
- * QEMU's isa-debug-exit device. Without that device the write is lost, and the CPU halts.
+ * How assembly in boot/ ends a machine that it cannot start: by QEMU's isa-debug-exit device, as
+ * pv/native/shutdown.c does. Without that device the write has no effect, and the CPU halts.
  */
 #ifndef BOOT_MACHINE_END_H
 #define BOOT_MACHINE_END_H

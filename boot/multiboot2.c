@@ -1,8 +1,9 @@
 /*
- * boot/multiboot2.c: the info block of a Multiboot2 loader (GRUB), specification 2.0, section 3.6.
+ * The parser of a Multiboot2 loader's (GRUB's) info block: specification 2.0, section 3.6.
  *
- * The block, and of it each tag's content, is first cut out as a window of its own, so no reader
- * can look beyond its end, whatever the lengths and strings in it say.
+ * The block is a list of tags, each with a type and a size. The block is cut out as a window of its
+ * own first, and each tag's content after it, so no reader can go beyond its end, whatever the
+ * lengths and strings inside are.
  */
 #include "boot/multiboot2.h"
 
@@ -44,8 +45,8 @@ static const char *parse_mmap(const struct phys_window *content, struct boot_inf
 }
 
 /*
- * The newer RSDP holds all that the older does: of two the longer is kept. One that is cut off is
- * passed over: the kernel then reports that it has no ACPI tables.
+ * Copy the RSDP. A loader may give an old and a new one; keep the longer, because it has all fields
+ * of the other. Ignore one that is cut off: the kernel then reports that it has no ACPI tables.
  */
 static void parse_rsdp(const struct phys_window *content, u32 size, struct boot_info *bi)
 {
@@ -60,7 +61,7 @@ static const char *parse_tag(u32 type, const struct phys_window *content, struct
     switch (type) {
     case MULTIBOOT2_TAG_CMDLINE:
         return phys_window_string(content, content->start, bi->cmdline, sizeof(bi->cmdline));
-    case MULTIBOOT2_TAG_LOADER_NAME: /* for people: it may be cut */
+    case MULTIBOOT2_TAG_LOADER_NAME: /* only printed, so it may be cut off */
         phys_window_string(content, content->start, bi->loader, sizeof(bi->loader));
         return NULL;
     case MULTIBOOT2_TAG_MODULE:
@@ -75,7 +76,7 @@ static const char *parse_tag(u32 type, const struct phys_window *content, struct
         parse_rsdp(content, BOOT_RSDP_MAX, bi);
         return NULL;
     default:
-        return NULL; /* the specification has many more, and may get others */
+        return NULL; /* other tags are allowed, and not needed */
     }
 }
 

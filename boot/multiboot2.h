@@ -1,7 +1,7 @@
 /*
- * boot/multiboot2.h: the parts of the Multiboot2 specification, version 2.0, that Paravane uses.
+ * The parts of the Multiboot2 specification, version 2.0, that Paravane uses.
  *
- * All fields are little-endian. The first half is numbers only, so that assembler may include it.
+ * All fields are little-endian. The first half has numbers only, for assembly too.
  */
 #ifndef BOOT_MULTIBOOT2_H
 #define BOOT_MULTIBOOT2_H
@@ -40,13 +40,13 @@ struct multiboot2_tag {
     u32 size; /* of this head and what follows it, without padding */
 };
 
-/* A tag of type MODULE goes on with this and a terminated string. */
+/* A tag of type MODULE continues with this and a terminated string. */
 struct multiboot2_module {
     u32 start;
     u32 end; /* exclusive */
 };
 
-/* A tag of type MMAP goes on with this and entries, each of entry_size bytes. */
+/* A tag of type MMAP continues with this and entries, each of entry_size bytes. */
 struct multiboot2_mmap {
     u32 entry_size;
     u32 entry_version;

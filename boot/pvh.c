@@ -1,10 +1,10 @@
 /*
- * boot/pvh.c: struct hvm_start_info, which a PVH loader (Xen, QEMU) points ebx at; described in
- * xen/arch-x86/hvm/start_info.h.
+ * The parser of struct hvm_start_info, whose address a PVH loader (Xen, QEMU) passes in ebx
+ * (xen/arch-x86/hvm/start_info.h).
  *
- * An address of 0 means "not present". Version 0 (a PVH dom0 of Xen) has no memory map: then
- * the map stays empty, and the hypervisor is asked later. The lists that it points at need not be
- * aligned.
+ * An address of 0 in it means "not present". Version 0, which Xen gives to a PVH dom0, has no
+ * memory map: the map then stays empty, and the op memory_map asks the hypervisor. The lists that
+ * it refers to need not be aligned, so their elements are copied before they are used.
  */
 #include "boot/parse.h"
 #include "lib/memory_map.h"

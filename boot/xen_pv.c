@@ -1,11 +1,12 @@
 /*
- * boot/xen_pv.c: struct start_info, which Xen's domain builder points rsi at; described in
- * xen/xen.h, "Start-of-day memory layout".
+ * The parser of struct start_info, whose address Xen's domain builder passes to a PV guest in rsi
+ * (xen/xen.h, "Start-of-day memory layout").
  *
- * The builder packs, each on a page boundary: the kernel's image, [the module], [the P2M], the
- * start_info page, [xenstore and console rings], the page tables, one page of stack; all mapped at
- * VIRT_BASE. The module and the P2M can also lie elsewhere and unmapped, if the image's notes say
- * that it can live with that. There is no memory map here: the hypervisor is asked later.
+ * The builder puts into contiguous memory, each on a page boundary: the kernel's image, [the
+ * module], [the P2M], the start_info page, [the xenstore and console rings], the page tables, one
+ * page of stack. All of it is mapped at VIRT_BASE. The module and the P2M may instead be elsewhere
+ * and unmapped, if the image's notes allow that. start_info has no memory map: the op memory_map
+ * asks the hypervisor.
  */
 #include "boot/parse.h"
 #include "lib/address_map.h"
@@ -17,14 +18,15 @@
 _Static_assert(MAX_GUEST_CMDLINE <= BOOT_CMDLINE_MAX,
                "a PV command line fits, and is read to its end");
 
-/* The pages that so many bytes take, but not 0 of them. */
+/* The number of pages that size bytes take; size is not 0. */
 #define PAGES(size) (((size)-1) / PAGE_SIZE + 1)
 
 /*
- * The pseudo-physical address of [va, va + len), which is then in use; false if that is not all in
- * the domain's memory, or more than the initial mapping can show.
+ * Record that [va, va + len) is in use, by moving first_free_pa past it, and return its
+ * pseudo-physical address in *pa. Return false if part of it is outside of the domain's memory or
+ * of what VIRT_BASE can map.
  */
-static bool use(struct boot_info *bi, u64 va, u64 len, u64 *pa)
+static bool use_range(struct boot_info *bi, u64 va, u64 len, u64 *pa)
 {
     *pa = va - VIRT_BASE; /* a va below the base wraps around to far beyond the end */
     if (!fits(*pa, len, MIN(bi->xen_pv.nr_pages * PAGE_SIZE, -VIRT_BASE)))
@@ -33,7 +35,7 @@ static bool use(struct boot_info *bi, u64 va, u64 len, u64 *pa)
     return true;
 }
 
-/* The entries of a multiboot package: all addresses in it count from its own start. */
+/* Parse a package of modules (xen_multiboot_mod_list): its addresses count from its own start. */
 static const char *parse_package(const struct phys_window *w, u64 base, u64 size,
                                  struct boot_info *bi)
 {
@@ -65,7 +67,7 @@ static const char *parse_module(const struct phys_window *w, const struct start_
     if (si->flags & SIF_MOD_START_PFN)
         ok = fits(si->mod_start, PAGES(si->mod_len), si->nr_pages);
     else
-        ok = use(bi, si->mod_start, si->mod_len, &base);
+        ok = use_range(bi, si->mod_start, si->mod_len, &base);
     if (!ok)
         return "module: outside of the domain's memory";
     if (si->flags & SIF_MULTIBOOT_MOD)
@@ -79,14 +81,14 @@ static const char *parse_page_tables(const struct start_info *si, struct boot_in
     struct boot_xen_pv *pv = &bi->xen_pv;
 
     pv->nr_pt_frames = si->nr_pt_frames;
-    /* One frame more: the boot stack, which no field speaks of. */
+    /* One frame more: the boot stack, which has no field. */
     if (si->pt_base % PAGE_SIZE || !si->nr_pt_frames || si->nr_pt_frames > si->nr_pages ||
-        !use(bi, si->pt_base, (si->nr_pt_frames + 1) * PAGE_SIZE, &pv->pt_base_pa))
+        !use_range(bi, si->pt_base, (si->nr_pt_frames + 1) * PAGE_SIZE, &pv->pt_base_pa))
         return "page tables: none, not aligned, or outside of the domain's memory";
     return NULL;
 }
 
-/* The P2M is in the packed part if its address is in the mapping, else in frames of its own. */
+/* The P2M is in the contiguous part if its address is mapped there, else in frames of its own. */
 static const char *parse_p2m(const struct start_info *si, struct boot_info *bi)
 {
     struct boot_xen_pv *pv = &bi->xen_pv;
@@ -95,8 +97,8 @@ static const char *parse_p2m(const struct start_info *si, struct boot_info *bi)
     u64 pa;
 
     pv->p2m_va = si->mfn_list;
-    if (use(bi, pv->p2m_va, 0, &pa)) {
-        ok = use(bi, pv->p2m_va, size, &pa);
+    if (use_range(bi, pv->p2m_va, 0, &pa)) {
+        ok = use_range(bi, pv->p2m_va, size, &pa);
     } else {
         pv->first_p2m_pfn = si->first_p2m_pfn;
         pv->nr_p2m_frames = si->nr_p2m_frames;

@@ -5,6 +5,7 @@
  */
 #include "lib/address_map.h"
 #include "lib/format.h"
+#include "lib/memory_map.h"
 #include "pv/backend.h"
 #include "pv/native/io.h"
 #include "pv/native/native.h"
