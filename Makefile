@@ -72,7 +72,7 @@ IMAGE := $(BUILD)/$(if $(APP),$(basename $(notdir $(APP:/=))),paravane)
 
 # A repro from outside of the tree (REPRO=/path/to/my.c REPRO_NAME=my) makes an image of its own, repro-my.elf,
 # in which it takes the place of the tree's repro of that name. REPRO_PART is the image's and the object's name,
-# if files of one name are to be told apart.
+# so that files of one name do not collide.
 ifdef REPRO
 REPRO_PART ?= $(REPRO_NAME)
 IMAGE := $(BUILD)/repro-$(REPRO_PART)
@@ -88,7 +88,7 @@ CPPFLAGS += $(if $(NAMES),-DWITHOUT_NAMES)
 .PHONY: all
 all: $(IMAGE).elf ## build the image (build/paravane.elf) and its unstripped twin
 
-# What only removes or tells needs no build directory; all else says in one line that it cannot have one.
+# Goals that only remove or print need no build directory; all others report in one line that they cannot create it.
 BUILDS := $(if $(MAKECMDGOALS),$(filter-out clean distclean help check docs,$(MAKECMDGOALS)),all)
 ifneq ($(BUILDS),)
 ifneq ($(shell mkdir -p '$(BUILD)/obj' 2>/dev/null && test -w '$(BUILD)/obj' && echo writable),writable)
@@ -96,7 +96,7 @@ $(error cannot write to the build directory $(BUILD); make it writable or choose
 endif
 endif
 
-# The flags are an input of every object: a build with others starts afresh.
+# The flags are an input of every object: a build with other flags rebuilds everything.
 FLAGS_FILE := $(BUILD)/obj/flags
 include tools/build/programs.mk
 $(if $(BUILDS),$(shell echo '$(CC) $(LD) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS)' | cmp -s - $(FLAGS_FILE) || echo '$(CC) $(LD) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS)' > $(FLAGS_FILE)))
@@ -132,7 +132,7 @@ $(BUILD)/obj/%.S.o: %.S $(FLAGS_FILE) $(ASM_OFFSETS) | $(BUILD)/include/xen
 	$(Q)$(CC) $(CPPFLAGS) $(CODEGEN) -D__ASSEMBLY__ -MMD -MP -c -o $@ $<
 
 # Linked twice: the first time with empty tables, to learn where the functions (symtab.py) and the call
-# sites of ops (sites.py) lie. The tables lie behind the text, so the second time both lie where they were;
+# sites of ops (sites.py) are. The tables follow the text, so the second link moves neither;
 # --check proves it.
 $(BUILD)/obj/symtab-%.o: $(BUILD)/obj/symtab-%.S
 	$(call say,AS)

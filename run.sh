@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The one front door: ./run.sh help
 #
-# Everything behind it is Python's standard library under tools/; this file only makes sure that
+# Everything else is Python's standard library under tools/; this file only makes sure that
 # there is a Python to run it.
 set -euo pipefail
 

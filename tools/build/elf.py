@@ -24,7 +24,7 @@ class Relocation(NamedTuple):
 
 class Elf:
     """data: the file's bytes; sections, segments: headers, as in the file; symbols: in the table's order. Raises
-    ValueError if the file is no such ELF."""
+    ValueError if the file is not such an ELF."""
 
     def __init__(self, path):
         self.data = bytearray(Path(path).read_bytes())

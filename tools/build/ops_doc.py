@@ -93,7 +93,7 @@ def check_mapping(calls, ops):
             if target == name and name not in ops:
                 raise OpTableError(f"{MAPPING}: {call.name}: pv/ops.def has no op {name}")
             if target != name and name in ops:
-                raise OpTableError(f"{MAPPING}: {call.name}: {name} is no longer planned, it exists")
+                raise OpTableError(f"{MAPPING}: {call.name}: {name} is not planned any more: it exists")
 
 
 def promote(text, ops):

@@ -73,7 +73,7 @@ $(BUILD)/obj/app/%.c.o: app/%.c
 	$(call say,CC)
 	$(Q)$(CC) $(WORLD_CPPFLAGS) $(WORLD_CODEGEN) $(WORLD_WARNINGS) -MMD -MP -c -o $@ $<
 
-# Somebody else's code is compiled as it is.
+# Code of other projects is compiled without our warnings.
 .SECONDARY: $(WORLD_OBJS)
 define outside_rule
 $(OUTSIDE_OBJ)/$(notdir $(1)).o: $(1)

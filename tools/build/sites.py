@@ -7,7 +7,7 @@
 
 A site is a call or jump to pv_NAME, or, of a hot op, a call to pv_hot_NAME that is lengthened. Whatever
 else refers to one of these names, so that patching would not reach it, is an error. The table is found in the
-first of two links and linked in behind the text, so the sites lie where they were; --check proves it.
+first of two links and linked in after the text, so that the sites do not move; --check proves it.
 """
 
 import argparse
@@ -147,7 +147,7 @@ def check(path, image):
         opcode = 0xE9 if int(kind) == JUMP else 0xE8
         distance = struct.pack("<q", image.address[name] - at - length)[:4]
         if image.bytes_at(at, length) != lengthened(length, opcode) + distance:
-            fail(f"{path}: {image.where(at)} is no site of {op}")
+            fail(f"{path}: {image.where(at)} is not a site of {op}")
     if not found:
         fail(f"{path} has no site")
 

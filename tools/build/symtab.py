@@ -6,7 +6,7 @@
     nm kernel.elf | tools/build/symtab.py --check symtab.S       is this the image's table?
 
 The kernel is linked twice: with the empty table, then with the table of the first link. That works
-because the table is in .rodata, behind the text, so it moves no function; --check on the second
+because the table is in .rodata, after the text, and moves no function; --check on the second
 image proves it.
 """
 
@@ -43,11 +43,11 @@ def read_symbols(lines):
         if len(fields) == 2 and fields[0] in "UwvV":  # undefined: no address
             continue
         if len(fields) != 3 or len(fields[1]) != 1:
-            fail(f"this is no line of nm: {line.strip()!r}")
+            fail(f"not a line of nm: {line.strip()!r}")
         try:
             yield int(fields[0], 16), fields[1], fields[2]
         except ValueError:
-            fail(f"this is no line of nm: {line.strip()!r}")
+            fail(f"not a line of nm: {line.strip()!r}")
 
 
 def functions(symbols):

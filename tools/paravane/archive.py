@@ -75,7 +75,7 @@ def choose(what, wanted, packages):
         if len({p.version for p in found}) == 1:
             return found[0]
     listing = ", ".join(sorted({p.version for p in packages})) or "none"
-    problem = f"names more than one {what}" if matching else f"is no {what} of the archive"
+    problem = f"names more than one {what}" if matching else f"is not a {what} of the archive"
     raise Trouble(f"--{what.lower()} {wanted} {problem}; there are: {listing}")
 
 

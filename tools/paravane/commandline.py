@@ -128,7 +128,7 @@ def joined(parser, args):
 def run_options(asked, caller, chosen):
     """Return the Options for runs.py, with the image built and Xen found; chosen: the platforms."""
     if asked.xen and not any(p.on_xen for p in chosen):
-        raise usage("--xen says which Xen to boot, but no platform of --on is one of Xen's")
+        raise usage("--xen chooses the Xen to boot, but no platform of --on is one of Xen's")
     if asked.pcpus and not any(p.on_xen for p in chosen):
         raise usage("--pcpus says how many CPUs Xen has, but no platform of --on is one of Xen's")
     append = tuple(platforms.append_words(asked.append))
@@ -159,7 +159,7 @@ def build(*words):
     make_dirs(build_dir())
     if not shutil.which("make"):
         raise Trouble("make is not installed; ./run.sh setup installs it")
-    begun = time.monotonic()
+    started = time.monotonic()
     command = ["make", f"-j{os.cpu_count() or 1}", f"BUILD={short(build_dir())}", *words]
     with build_lock():
         done = subprocess.run(
@@ -168,7 +168,7 @@ def build(*words):
     if done.returncode != 0:
         sys.stdout.write(done.stdout.decode("utf-8", "replace"))
         raise Trouble(f"the build failed: {' '.join(command)}")
-    seconds = time.monotonic() - begun
+    seconds = time.monotonic() - started
     if seconds > 1:
         print(f"built {short(build_dir() / 'paravane.elf')} in {seconds:.1f} s")
     return build_dir() / "paravane.elf"

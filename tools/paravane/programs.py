@@ -1,4 +1,4 @@
-"""Real programs that nobody here wrote, from the distribution's source packages: built for the guest
+"""Real programs that are not part of this project, from the distribution's source packages: built for the guest
 and for this machine, run on the same files, and compared line by line (docs/apps.md).
 
 The sources are fetched by apt-get with lists and folders of its own, so it checks them by the archive's

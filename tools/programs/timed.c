@@ -24,15 +24,15 @@ static long long now_ns(void)
 
 int main(int argc, char **argv, char **environment)
 {
-    long long begun;
+    long long started;
     int status;
 
     if (!freopen("/dev/null", "w", stdout))
         return 99;
-    begun = now_ns();
+    started = now_ns();
     status = program_main(argc, argv, environment);
     fflush(stdout);
-    fprintf(stderr, "timed: %lld ns, returned %d\n", now_ns() - begun, status);
+    fprintf(stderr, "timed: %lld ns, returned %d\n", now_ns() - started, status);
 #ifdef __linux__
     tcdrain(2);
     reboot(RB_AUTOBOOT);

@@ -97,7 +97,7 @@ class CommandTest(unittest.TestCase):
         self.assertEqual(argv[argv.index("-initrd") + 1], "/i test=a,,b,/m testmodule")
 
     def _xen_machine(self, **more):
-        """What is behind -smp, and Xen's words."""
+        """The value of -smp, and Xen's words."""
         boot = platforms.Boot(Path("/i"), Path("/m"), self.scratch, xen=Path("/x"), **more)
         argv = platforms.PLATFORMS["xen-pv"].command(boot)
         return int(argv[argv.index("-smp") + 1]), argv[argv.index("-append") + 1].split(), argv[argv.index("-accel") + 1]

@@ -79,7 +79,7 @@ class ListTest(unittest.TestCase):
         self.assertEqual(proofs.check(), [])
 
     def test_proofs(self):
-        """Of packaged hypervisors by the head, of bare metal, of controls; or the head's reason why there is none."""
+        """Of packaged hypervisors by the head, of bare metal, of controls; or the reason in the head."""
         edit = (controls.parse_edit("f.c g drop h"),)
         breaks, repairs = controls.Control("one", "x", edit), controls.Control("one", "x", edit, repairs=True)
 
@@ -99,7 +99,7 @@ class ListTest(unittest.TestCase):
         self.assertEqual(lacking({}, breaks), [])
 
     def test_configurations(self):
-        """A control with assertions is told from the same one without, and so are their builds."""
+        """A control with assertions differs from the same one without, and so are their builds."""
         one = controls.Control("one", "x", (controls.parse_edit("f.c g drop h"),))
         debug = dataclasses.replace(one, name="one:debug", config="debug")
         self.assertEqual((debug.repro, debug.unedited.name, one.unedited.name), ("one", "debug", "repaired"))

@@ -126,7 +126,7 @@ class PatienceTest(unittest.TestCase):
         ending, _ = self.watch((0.5, 0.1), [(t, t * 0.5, t * 0.5, 0) for t in range(100)])
         self.assertIn("computing", ending.limit)
 
-    def test_so_is_a_wait_for_ever(self):
+    def test_so_is_a_wait_without_end(self):
         ending, _ = self.watch((0.5, 0.1), [(t, 0.2, 0.1, 0) for t in range(100)])
         self.assertIn("waiting", ending.limit)
 

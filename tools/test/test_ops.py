@@ -243,7 +243,7 @@ class MappingTest(unittest.TestCase):
         self.refuses("twice: call1", calls()[:-1] + [Call("call1", (), "no")])
         self.refuses("no reason", calls(Call("a", (), "")))
         self.refuses("has no op later", calls(Call("a", ("later",), "")))
-        self.refuses("no longer planned", calls(Call("a", ("planned:read_it",), "")))
+        self.refuses("not planned any more", calls(Call("a", ("planned:read_it",), "")))
 
     def test_lines(self):
         text = "# head\na\tread_it, planned:b\nc\t-\tno place\n"

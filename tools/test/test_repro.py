@@ -109,7 +109,7 @@ class HeadTest(unittest.TestCase):
 
 
 class BadFileTest(unittest.TestCase):
-    """What is no C file is the caller's mistake, in one line and with status 2."""
+    """A file that is not C is the caller's mistake, in one line and with status 2."""
 
     def setUp(self):
         scratch = tempfile.TemporaryDirectory()
@@ -367,7 +367,7 @@ class VersionTest(unittest.TestCase):
             ("4.14", "4.14.6-1"),
         ):
             self.assertEqual(archive.choose("Xen", wanted, self.PACKAGES).version, version)
-        for wanted, words in (("4", "more than one"), ("4.1", "no Xen of the archive"), ("9", "no Xen of the archive")):
+        for wanted, words in (("4", "more than one"), ("4.1", "not a Xen of the archive"), ("9", "not a Xen of the archive")):
             with self.assertRaisesRegex(Trouble, words):
                 archive.choose("Xen", wanted, self.PACKAGES)
 

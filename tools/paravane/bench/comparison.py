@@ -41,7 +41,7 @@ def check_names(old, ops):
     """An earlier benchmark of ops that there are not says nothing of today's."""
     unknown = [n for n in old.measurements if n.startswith("op.") and n[3:] not in ops]
     if unknown:
-        raise Trouble(f"--against: {old.path} names an op that there is not: {unknown[0][3:]}; write it anew", EXIT_USAGE)
+        raise Trouble(f"--against: {old.path} names an op that there is not: {unknown[0][3:]}; write a new one", EXIT_USAGE)
 
 
 def compare(old, new, limit):
@@ -77,7 +77,7 @@ def _pairs(old, new, platforms):
 
 
 def _gone(old, new, platforms):
-    """What was measured, and is no more."""
+    """What was measured before and is not measured now."""
     for name, then in old.measurements.items():
         now = new.measurements.get(name)
         for platform in platforms:

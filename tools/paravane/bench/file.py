@@ -117,7 +117,7 @@ def read(path):
     if not isinstance(said, dict) or said.get("format") != FORMAT:
         raise _bad(path, "was not written by ./run.sh bench --json")
     if said.get("version") != VERSION:
-        raise _bad(path, f"has version {said.get('version')!r} of the format, not {VERSION}; write it anew")
+        raise _bad(path, f"has version {said.get('version')!r} of the format, not {VERSION}; write a new one")
     found = said.get("measurements")
     if not isinstance(found, dict) or not all(_is_measurement(one) for one in found.values()):
         raise _bad(path, "holds a measurement that is none")

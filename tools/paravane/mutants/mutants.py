@@ -1,6 +1,6 @@
 """Does the suite notice a wrong op? Each op of each backend is replaced by wrong ones (mutate=OP:KIND,
-test/mutants/mutate.c), and the suite must fail; a mutant that survives is a test that is missing, or stands in
-test/mutants/survivors.txt with the reason why none can be written.
+test/mutants/mutate.c), and the suite must fail; a survivor shows a missing test, or is listed in
+test/mutants/survivors.txt with the reason why no test can notice it.
 
 The guest runs the tests that cite the op first, and the machine is ended at the first failure. --filter shows the
 mutants fewer tests, which must notice them as well.

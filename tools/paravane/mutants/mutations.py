@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ..common import ROOT
 
-# Called before the command line is read: replaced in vain.
+# Called before the command line is read: replacing it has no effect.
 _BEFORE = ("early_init", "trap_init")
 # Called once, so no call comes before or after it; shutdown is the last of all.
 _ONCE = ("memory_map", "platform_init", "irq_init", "time_init", "mmu_init", "install_tables", "smp_prepare", "shutdown")
@@ -25,7 +25,7 @@ _EXCHANGED = (
     ("flush_tlb_kernel", "flush_tlb_user"),
     ("send_ipi", "send_nmi"),
 )
-# A table's entries, in which one off is the next one; anything else behind a pointer is read or filled.
+# Pointers into a table, where one more is the next entry; through any other pointer the op reads or fills memory.
 _ENTRIES = re.compile(r"p[tmug][de]_t \*|u64 \*[gl]dt$")
 
 
@@ -34,7 +34,7 @@ _DOES_NOTHING = {"", "return 0;", "return false;", "return NULL;"}
 
 @dataclass(frozen=True)
 class Mutant:
-    """One op of one backend, wrong in one way. equal: why it is no different, or an empty string."""
+    """One op of one backend, wrong in one way. equal: why it does not differ, or an empty string."""
 
     backend: str
     op: str
@@ -104,7 +104,7 @@ def _equal(table, backend, op, kind):
 
 
 def _equal_by_body(body, kind):
-    """What the function's own text tells; None: it is not there to be read."""
+    """What can be read from the function's own text, or None."""
     if body is None:
         return ""
     if kind == "nop" and _is_empty(body):

@@ -14,7 +14,7 @@ _LEAST = 1.0  # seconds: what comes on top, for a good run may have no pause to 
 class Patience:
     """A watch of one Machine, which ends it at its first failure, or when its pause between two results is
     much longer than the longest of a good run (limit, None: there is no limit yet). cpus: of the machine, which may
-    compute in vain while one of them waits for this computer.
+    compute without effect while one of them waits for this computer.
 
     pause: the longest so far, (seconds computed, seconds idle).
     """
@@ -22,7 +22,7 @@ class Patience:
     def __init__(self, limit=None, cpus=1):
         self.pause = (0.0, 0.0)
         self._limit = limit and [_RATIO * cpus * seconds + _LEAST for seconds in limit]
-        self._looked = self._begun = self._last = self._seen = None
+        self._looked = self._started = self._last = self._seen = None
 
     def __call__(self, said, pid):
         now = time.monotonic()
@@ -33,21 +33,21 @@ class Patience:
         self._look(now, _wanted(pid))
         seen = (len(said.tests), said.banner, said.verdict)
         if seen != self._seen:
-            self._seen, self._begun = seen, self._spent
+            self._seen, self._started = seen, self._spent
         return self._judge()
 
     def _look(self, now, sums):
         """Adds up what has passed since the last look: of that time, what no thread wanted was idle."""
         computed, wanted = sums
         if self._looked is None:
-            self._spent = self._begun = (0.0, 0.0)
+            self._spent = self._started = (0.0, 0.0)
         else:
             idle = max(0.0, now - self._looked - (wanted - self._last[1]))
             self._spent = (self._spent[0] + max(0.0, computed - self._last[0]), self._spent[1] + idle)
         self._looked, self._last = now, sums
 
     def _judge(self):
-        pause = [spent - begun for spent, begun in zip(self._spent, self._begun)]
+        pause = [spent - started for spent, started in zip(self._spent, self._started)]
         self.pause = tuple(max(pair) for pair in zip(pause, self.pause))
         for spent, limit, word in zip(pause, self._limit or (), ("computing", "waiting")):
             if spent > limit:

@@ -48,7 +48,7 @@ class SourceMutant:
 
     @property
     def how(self):
-        """What tells one run of a test from another: an unchanged tree is tried once for each."""
+        """The key of a run of a test: an unchanged tree is tried once for each."""
         return self.test, self.on, self.smp, self.mem, self.append, self.machine, self.cpu
 
     def apply(self, text):

@@ -225,10 +225,10 @@ def setup(names, say=print):
         for control in dict.fromkeys(wanted):
             if path_of(control).exists():
                 continue
-            begun = time.monotonic()
+            started = time.monotonic()
             _build(_tree_of(control.config), control)
             of = "" if control.edits else f" of Xen {version()}"
-            say(f"built {control.name}{of} in {time.monotonic() - begun:.0f} s: {path_of(control)}")
+            say(f"built {control.name}{of} in {time.monotonic() - started:.0f} s: {path_of(control)}")
 
 
 @contextlib.contextmanager

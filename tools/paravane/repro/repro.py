@@ -28,14 +28,14 @@ _OUTPUT = 64 << 20  # bytes of each file that is written, the compiler's message
 _OUTPUT_READ = 1 << 20
 _LINES_MAX = 60
 _SLOW = 3  # times as long for a Xen with assertions, which takes several times as long to boot
-FILE_PREFIX = "file "  # begins the version of a Xen that is no package
+FILE_PREFIX = "file "  # begins the version of a Xen that is not a package
 _CONTROL_LABELS = {"bad": "broken", "good": controls.REPAIRED}
 STATUS = {"good": EXIT_PASS, "bad": EXIT_FAIL, "cannot-tell": EXIT_SKIP}
 
 
 @dataclasses.dataclass
 class Case:
-    """One repro on one platform, with one hypervisor (version "" where there is none)."""
+    """One repro on one platform, with one hypervisor (version "" without one)."""
 
     repro: repros.Repro
     platform: platforms.Platform
@@ -44,7 +44,7 @@ class Case:
     result: Optional[runs.Result] = None
     verdict: str = ""
     reason: str = ""
-    label: str = ""  # the version, as short as tells it from the others
+    label: str = ""  # the shortest version that distinguishes it from the others
     promised: str = ""  # the verdict that this case must have, whatever the head expects
     number: int = 1  # of the cases that would have this name
     among_others: bool = False  # several repros run: what a head does not expect is expected to be good
@@ -57,7 +57,7 @@ class Case:
 
     @property
     def expected(self):
-        """The head's word. A file that is no package has the version that it said of itself."""
+        """The head's word. A file that is not a package has the version that it said of itself."""
         if self.promised:
             return self.promised
         version = self.version
@@ -75,7 +75,7 @@ class Case:
 
 
 def build(repro):
-    """The image that holds a repro. A file that does not compile is no answer: status 125."""
+    """The image that holds a repro. A file that does not compile gives no answer: status 125."""
     target, words = "paravane", []
     if repro and repro.outside:
         # Files of one name in several folders are not each other's.
@@ -116,7 +116,7 @@ def _why(said):
 
 
 def _bound():
-    """In the child: no compiler may run for ever, or take all memory or disk, whatever it is given."""
+    """In the child: no compiler may run without a limit, or take all memory or disk, whatever it is given."""
     resource.setrlimit(resource.RLIMIT_CPU, (_CPU_SECONDS, _CPU_SECONDS))
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
     resource.setrlimit(resource.RLIMIT_FSIZE, (_OUTPUT, _OUTPUT))

@@ -39,7 +39,7 @@ _WHERE = re.compile(r"[0-9]+(\.[0-9]+)*\+?|[0-9]+\.[0-9][0-9a-z.+~-]*")
 
 @dataclass
 class Repro:
-    """One file. outside: it is no part of the tree, and wants an image of its own."""
+    """One file. outside: it is not part of the tree and gets an image of its own."""
 
     name: str
     path: Path
@@ -107,7 +107,7 @@ def find(wanted, caller):
 
 
 def load(path):
-    """Reads a file's head. What is no C file at all is a mistake of the caller's (status 2); a file that is not yet,
+    """Reads a file's head. A file that is not C at all is a mistake of the caller's (status 2); a file that is not yet,
     or no longer, a repro is what a bisection may come by (125)."""
     text = _text_of(path)
     registered = _REGISTERED.search(text)
@@ -136,7 +136,7 @@ def _text_of(path):
     if not data.strip():
         raise usage(f'repro: {path} is empty: it wants REPRO("{path.stem}") {{ … }}')
     if b"\0" in data:
-        raise usage(f"repro: {path} is not C: it has bytes that are no text")
+        raise usage(f"repro: {path} is not C: it has bytes that are not text")
     if not _MAKES_PATH.fullmatch(str(path)):
         raise usage(f"repro: make cannot take a path like {str(path)!r}; letters, digits and /.+,@_=~- are fine")
     return data.decode("utf-8", "replace")

@@ -1,7 +1,7 @@
 """From raw serial bytes to lines.
 
 A serial console is not a clean channel: firmware and GRUB move the cursor, Xen's own lines fall
-into the middle of the guest's, a broken guest prints anything for ever. Both classes keep bounded
+into the middle of the guest's, a broken guest prints without end. Both classes keep bounded
 state whatever they are fed.
 """
 

@@ -106,8 +106,8 @@ def _checked(program, wanted):
 
 
 def labels(chosen):
-    """{Emulator: what follows the platform's name where several run}: the shortest version that tells it
-    from the others, "" where it is alone."""
+    """{Emulator: what follows the platform's name where several run}: the shortest version that distinguishes
+    it from the others, "" for a single one."""
     if len(chosen) < 2:
         return {one: "" for one in chosen}
     for name in (lambda one: one.brief, lambda one: one.version, lambda one: one.path.replace("/", "_")):

@@ -13,7 +13,7 @@ def check(path):
     """Returns if path is an image that Paravane's platforms can load."""
     wrong = _wrong_with(_read(path))
     if wrong:
-        raise Trouble(f"{short(path)} cannot be booted: {wrong}; build it anew with make", EXIT_USAGE)
+        raise Trouble(f"{short(path)} cannot be booted: {wrong}; build it with make", EXIT_USAGE)
 
 
 def _read(path):

@@ -78,7 +78,7 @@ class Transcript:
         self.verdict = None
         self.verdict_reason = ""
         self.ticks = None
-        self.bench = {}  # name: its value and unit, or the reason why there is none
+        self.bench = {}  # name: its value and unit, or the reason why it is missing
         self.sites = {}  # op: how many of its call sites became what
         self.crash = None  # "hypervisor" or "guest", by the hypervisor's word
         self.crash_line = ""

@@ -42,7 +42,7 @@ class Ending:
     seconds: float = 0.0  # of the whole process
     first_seconds: float = 0.0  # from the start to the guest's first line
     guest_seconds: float = 0.0  # from there to its verdict
-    tells: bool = False  # QEMU ends with the verdict as its status, if the guest's end is that of a verdict
+    reports_verdict: bool = False  # QEMU ends with the verdict as its status, if the guest's end is that of a verdict
 
 
 class Machine:
@@ -88,7 +88,7 @@ class Machine:
         ending = self._ending or Ending("exit")
         ending.code = qemu.returncode
         ending.message = _last_error(errors)
-        ending.tells = any("isa-debug-exit" in str(word) for word in self.argv)
+        ending.reports_verdict = any("isa-debug-exit" in str(word) for word in self.argv)
         ending.seconds = time.monotonic() - self._start
         if self._first_line:
             ending.first_seconds = self._first_line - self._start

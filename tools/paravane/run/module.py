@@ -36,7 +36,7 @@ def read(path):
 
 
 def _archive(files):
-    """The same bytes for the same files, whoever makes it and when."""
+    """The same bytes for the same files, independent of user and time."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.GNU_FORMAT) as archive:
         for name, data in files:

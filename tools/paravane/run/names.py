@@ -32,7 +32,7 @@ def named(lines, image):
 
 
 def _is_twin(image, twin):
-    """Is the code the same? It begins behind the headers, and a loader's header is early in it."""
+    """Is the code the same? It begins after the headers, and a loader's header is early in it."""
     start, size = 0x200, 0x4000
     return twin.exists() and image.read_bytes()[start:size] == twin.read_bytes()[start:size]
 

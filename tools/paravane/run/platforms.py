@@ -52,7 +52,7 @@ class Feed:
 
 @dataclass
 class Boot:
-    """One boot that is wanted. All paths exist and lie in directory or the build cache."""
+    """One boot that is wanted. All paths exist and are in directory or the build cache."""
 
     image: Path
     module: Path
@@ -268,7 +268,7 @@ def command_words(platform, run, pattern="", extra=(), promise=True):
 def split_words(text):
     """The words of a text; what no loader could pass on is refused here."""
     if any(not " " <= char <= "~" for char in text):
-        raise Trouble("--append: only printable ASCII can stand on a command line", EXIT_USAGE)
+        raise Trouble("--append: only printable ASCII is allowed on a command line", EXIT_USAGE)
     return text.split()
 
 

@@ -139,7 +139,7 @@ class RunDirectory:
         return other
 
     def run(self, platform, options, terminal=None, stop=None, label="", watch=None):
-        """Runs one platform; label tells apart several runs of the same one; watch: as Machine's."""
+        """Runs one platform; label distinguishes several runs of the same one; watch: as Machine's."""
         reason = platforms.lacking(platform, options.mem, options.xen is not None, bool(options.emulator))
         if reason:
             return Result(platform.name, "SKIP", reason)
@@ -164,7 +164,7 @@ class RunDirectory:
 
 
 def find_xen(wanted, base=Path(".")):
-    """The prepared Xen that was asked for, or the installed one; None if there is none."""
+    """The prepared Xen that was asked for, or the installed one, or None."""
     path = xen.find(wanted, base)
     return xen.prepare(path) if path else None
 

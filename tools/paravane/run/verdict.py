@@ -91,7 +91,7 @@ def _inconsistency(said, ending, wants_ktap):
                 return "verdict PASS, but no test passed"
     if ending.how == "timeout":
         return f"verdict {said.verdict}, but the machine did not shut down within {ending.limit}"
-    if ending.how == "exit" and ending.code not in (DEBUG_EXIT[said.verdict], 0)[: 1 if ending.tells else 2]:
+    if ending.how == "exit" and ending.code not in (DEBUG_EXIT[said.verdict], 0)[: 1 if ending.reports_verdict else 2]:
         return f"verdict {said.verdict}, but the emulator ended with status {ending.code}"
     if said.restarts:
         return f"verdict {said.verdict}, but the machine is to start again"

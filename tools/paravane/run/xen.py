@@ -31,7 +31,7 @@ def _version_key(name):
 
 def find(wanted, base=Path(".")):
     """The path of the Xen that --xen asked for (a file, seen from base, or a version), or of the
-    newest one; None if nothing was asked for and there is none."""
+    newest one; or None if no version was requested and none is installed."""
     have = installed()
     if not wanted:
         return next(iter(have.values()), None)

@@ -37,7 +37,7 @@ class Asked:
 def run(asked):
     """Run the steps that are asked for; return the exit code."""
     make_dirs(build_dir())
-    begun, report = time.monotonic(), Report()
+    started, report = time.monotonic(), Report()
     soaks = None if asked.soak is None else soak.steps(asked.soak, asked.hours, asked.cpus)
     with tempfile.TemporaryDirectory(dir=build_dir()) as scratch:
         first, *builds_ = builds.steps(Path(scratch), asked.cpus)
@@ -52,7 +52,7 @@ def run(asked):
             raise usage(f"test: no step matches {', '.join(asked.only)}")
         report.total = len(report.outcomes) + len(todo)
         Scheduler(todo, asked.cpus, report, built).run()
-    report.close(time.monotonic() - begun, asked.cpus, "test" if soaks is None else "soak")
+    report.close(time.monotonic() - started, asked.cpus, "test" if soaks is None else "soak")
     if asked.junit:
         write_steps_junit(asked.junit, report.outcomes)
     if report.of("failed"):

@@ -12,7 +12,7 @@ def steps(scratch):
 
 
 def _repros(scratch):
-    """The repros, and those that are broken: who crashed or hangs is told apart."""
+    """The repros, and those that are broken: the report distinguishes a crash of guest and hypervisor, and a hang."""
     good = "    exercised();\n    good(\"fine\");"
     table = [
         ("outside", good, 0, r"good .*fine \(exercised\)"),

@@ -72,9 +72,9 @@ class Scheduler:
                 thread.start()
 
     def _one(self, step):
-        begun = time.monotonic()
+        started = time.monotonic()
         status, problem, output = steps.run(step)
-        self._ended.put(Outcome(step, status, problem, output, time.monotonic() - begun))
+        self._ended.put(Outcome(step, status, problem, output, time.monotonic() - started))
 
     def _wait(self):
         """Wait a moment for a step to end."""

@@ -1,4 +1,4 @@
-"""Steps of `./run.sh test --soak`: what takes too long for every change. --hours says how long those go on that have no
+"""Steps of `./run.sh test --soak`: what takes too long for every change. --hours limits those that have no
 end of their own; those of random cases have another seed each day, which their line names."""
 
 import time

@@ -123,7 +123,7 @@ def cases(rows, variants):
 
 
 def run(directory, listed, jobs):
-    """Run all cases; return a Result for each, whose status says whether all was as expected."""
+    """Run all cases; return a Result for each, whose status reports whether all was as expected."""
 
     def task(case):
         def one(stop):

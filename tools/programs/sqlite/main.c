@@ -1,6 +1,6 @@
 /*
  * Runs a file of SQL on a database in memory and prints each row. Without an operating system
- * (SQLITE_OS_OTHER) SQLite has no files at all; it still wants somebody to ask for the time and for
+ * (SQLITE_OS_OTHER) SQLite has no files at all; it still needs a source of time and of
  * random numbers.
  */
 #include <stdio.h>
@@ -128,7 +128,7 @@ static void run(sqlite3 *db, const char *sql)
             print_row(statement);
         if (sqlite3_finalize(statement) != SQLITE_OK || !statement) {
             printf("error: %s\n", sqlite3_errmsg(db));
-            if (!statement) /* a syntax error: what follows cannot be told apart */
+            if (!statement) /* a syntax error: what follows cannot be parsed */
                 return;
         }
     }
