@@ -1,9 +1,9 @@
 /*
  * The interrupt flag of a Xen PV guest.
  *
- * The kernel runs at CPL 3, so RFLAGS.IF is always set and cli would fault. In its place Xen looks
- * at a byte of memory, evtchn_upcall_mask in the vCPU's vcpu_info: while it is 1, Xen does not call
- * the event callback. Two bytes make up the state of a vCPU, and they are neighbours:
+ * The kernel runs at CPL 3, where cli faults; Xen takes the fault and ignores the instruction, and
+ * RFLAGS.IF is always set. In its place Xen looks at a byte of memory, evtchn_upcall_mask in the
+ * vCPU's vcpu_info: while it is 1, Xen does not call the event callback. Two bytes make up the state of a vCPU, and they are neighbours:
  *
  *   %gs:VCPU_PENDING   evtchn_upcall_pending   Xen sets it, the event handler clears it
  *   %gs:VCPU_MASK      evtchn_upcall_mask      0 if interrupts are enabled
