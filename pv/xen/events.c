@@ -5,8 +5,8 @@
  * the port: a virtual interrupt of Xen (here the timer, VIRQ_TIMER), an IPI of this domain to
  * itself, or, for a driver, a port of another domain. An event carries no data. It sets the port's
  * pending bit, and nothing else happens if the bit was set already: ten events before the guest
- * looks are one. A port notifies one vCPU, here always the one that bound it, because EVTCHNOP_
- * bind_virq and bind_ipi take the vCPU's number.
+ * looks are one. A port notifies one vCPU, here always the one that bound it, because
+ * EVTCHNOP_bind_virq and EVTCHNOP_bind_ipi take the number of a vCPU.
  *
  * Each port has two bits in memory that Xen and the guest share:
  *

@@ -16,8 +16,8 @@
  *         which a CPU of a bare machine arrives from its 16-bit start, and loads GDT, IDT and task
  *         register as that one does (pvh/smp.c).
  *
- * Before the first of the two, VCPUOP_register_vcpu_info moves the vCPU's vcpu_info into its CPU
- * area. From then on the CPU area's first instruction finds the event mask by %gs.
+ * Before the first of these, VCPUOP_register_vcpu_info moves the vCPU's vcpu_info into its CPU
+ * area, so that from its first instruction on the vCPU finds its event mask by %gs.
  *
  * A vCPU stops by VCPUOP_down. This is a pause, not a reset: VCPUOP_up later lets it return from
  * that hypercall. So a CPU that goes offline calls VCPUOP_down in xen_cpu_leave, and when the call

@@ -3,7 +3,8 @@
  *
  * The kernel runs at CPL 3, where cli faults; Xen takes the fault and ignores the instruction, and
  * RFLAGS.IF is always set. In its place Xen looks at a byte of memory, evtchn_upcall_mask in the
- * vCPU's vcpu_info: while it is 1, Xen does not call the event callback. Two bytes make up the state of a vCPU, and they are neighbours:
+ * vCPU's vcpu_info: while it is 1, Xen does not call the event callback. Two neighbouring bytes
+ * make up the state of a vCPU:
  *
  *   %gs:VCPU_PENDING   evtchn_upcall_pending   Xen sets it, the event handler clears it
  *   %gs:VCPU_MASK      evtchn_upcall_mask      0 if interrupts are enabled
@@ -25,8 +26,8 @@
  *                         moment late, (2) sees 1, and (3) is one hypercall that was not needed.
  *   after (2)             Xen delivers it.
  *
- * With (2) before (1), an event between the two would stay pending until something else enters Xen:
- * a lost wake-up if the CPU halts next.
+ * With (2) before (1), an event between the two would stay pending until something else enters Xen,
+ * which may take as long as the kernel computes without a trap.
  *
  * No memory barrier is needed, although (1) is a store and (2) a load that the CPU may execute
  * earlier. Only Xen reads mask, and it does so on the physical CPU that runs this vCPU, which sees
@@ -42,7 +43,7 @@
  * Two implementations exist of each op here. The C function is what an unpatched call runs. The
  * patch template in templates.S is the same code in place of the call, which a C function cannot
  * be, because a compiler ends it with a return and takes the registers that it likes. Keep the two
- * the same; test/sites*.c runs the ops both ways.
+ * the same; test/patch/ runs the ops both ways.
  */
 #include "pv/xen/hypercall.h"
 #include "pv/xen/xen.h"

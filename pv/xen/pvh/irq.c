@@ -3,10 +3,10 @@
  * native ones, and the event upcall is an ordinary interrupt at a vector of the IDT. Xen has two
  * ways to raise it:
  *
- *   HVMOP_set_evtchn_upcall_vector   each vCPU chooses its vector, and Xen raises it in the
- * emulated (Xen 4.6)                        local APIC. The handler must end it by an EOI.
- *   HVM_PARAM_CALLBACK_IRQ           one vector for the domain, which Xen injects without the local
- *                                    APIC. No EOI.
+ *   HVMOP_set_evtchn_upcall_vector   each vCPU chooses its vector, and Xen (since 4.6) raises it
+ *                                    in the emulated local APIC. The handler sends an EOI.
+ *   HVM_PARAM_CALLBACK_IRQ           one vector for the domain, which Xen injects without the
+ *                                    local APIC. No EOI.
  */
 #include "pv/native/apic.h"
 #include "pv/native/native.h"

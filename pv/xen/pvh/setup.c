@@ -1,8 +1,8 @@
 /*
  * The Xen PVH backend. A PVH guest runs under hardware virtualization, so the ops of the CPU, of
- * the interrupt flag and of page tables are the native ones. By hypercall go the parts of the
- * machine around the CPU that a PVH guest lacks: console, timer, event channels, power, start of
- * other CPUs.
+ * the interrupt flag and of page tables are the native ones. Hypercalls take the place of the
+ * devices that a PVH guest lacks: console, timer, interrupt controllers, power, start of other
+ * CPUs.
  */
 #include "pv/backend.h"
 #include "pv/cpuid.h"
