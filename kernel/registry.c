@@ -8,18 +8,27 @@
 extern const struct injected_fault _faults_start[], _faults_end[];
 extern const struct op_change _op_changes_start[], _op_changes_end[];
 
+static void print_names(const u8 *start, const u8 *end, size_t size)
+{
+    print("# known:");
+    for (const u8 *at = start; at < end; at += size) {
+        const struct named *element = (const void *)at;
+
+        print(" %s", element->name);
+    }
+    print("\n");
+}
+
 const void *find_named(const char *kind, const void *start, const void *end, size_t size,
                        const char *name)
 {
-    const u8 *const first = start, *const last = end;
+    for (const u8 *at = start; at < (const u8 *)end; at += size) {
+        const struct named *element = (const void *)at;
 
-    for (const u8 *at = first; at < last; at += size)
-        if (!strcmp(((const struct named *)(const void *)at)->name, name))
-            return at;
-    print("# known:");
-    for (const u8 *at = first; at < last; at += size)
-        print(" %s", ((const struct named *)(const void *)at)->name);
-    print("\n");
+        if (!strcmp(element->name, name))
+            return element;
+    }
+    print_names(start, end, size);
     finish(VERDICT_ERROR, "no %s is called \"%s\"", kind, name);
 }
 
