@@ -74,9 +74,9 @@
 #define DR7_EXECUTE(n) 0
 
 /* The error code of a page fault (Intel SDM vol. 3, section 4.7; Linux's X86_PF_*). */
-#define PF_PROT  (1ull << 0) /* the page is present */
-#define PF_WRITE (1ull << 1)
-#define PF_INSTR (1ull << 4)
+#define PF_PROT  X86_BIT(0) /* the page is present */
+#define PF_WRITE X86_BIT(1)
+#define PF_INSTR X86_BIT(4)
 
 /* An address that the CPU accepts: bits 63 to 47 equal. */
 #define IS_CANONICAL(address) ((s64)((u64)(address) << 16) >> 16 == (s64)(address))

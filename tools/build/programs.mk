@@ -27,7 +27,8 @@ PROGRAMS := $(sort $(APPS) $(OUTSIDE_NAME))
 # The compiler's own headers, then newlib's, and no others. The macros make newlib's headers declare what
 # the port has.
 COMPILER_HEADERS := $(if $(filter 0,$(IS_CLANG)),$(shell $(CC) -print-file-name=include),$(shell $(CC) -print-resource-dir)/include)
-WORLD_CPPFLAGS := -I. -nostdinc -isystem $(COMPILER_HEADERS) -isystem $(NEWLIB)/include \
+# $(BUILD)/include: for asm-offsets.h.
+WORLD_CPPFLAGS := -I. -nostdinc -isystem $(COMPILER_HEADERS) -isystem $(NEWLIB)/include -isystem $(BUILD)/include \
 	-D__DYNAMIC_REENT__ -D_POSIX_THREADS=200809L -D_POSIX_TIMEOUTS=200809L -D_UNIX98_THREAD_MUTEX_ATTRIBUTES=1 \
 	-DPTHREAD_STACK_MIN=32768 -D_POSIX_TIMERS=1 -D_POSIX_MONOTONIC_CLOCK=200112L -D_POSIX_CPUTIME=1 -D__paravane__ \
 	-Ulinux -Uunix -U__linux -U__unix -U__linux__ -U__unix__ -U__gnu_linux__
@@ -63,6 +64,7 @@ $(call keep,$(WORLD_LIST),$(PROGRAMS) $(OUTSIDE_OBJ) $(LIBC_TESTS) $(NEWLIB))
 $(call keep,$(OUTSIDE_FLAGS),$(APP_CFLAGS))
 
 $(WORLD_OBJS): $(WORLD_FLAGS) | $(NEWLIB)/lib/libc.a $(BUILD)/include/xen
+$(PORT_OBJS): | $(ASM_OFFSETS)
 $(PORT_OBJS): $(BUILD)/obj/%.o: %
 	@mkdir -p $(@D)
 	$(call say,CC)
