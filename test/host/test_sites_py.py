@@ -114,7 +114,7 @@ class SitesTest(unittest.TestCase):
         moved = self.link("    nop\n    call pv_a\n" + HOT, room=25)
         status, _, err = self.run_tool("--check", table, moved)
         self.assertEqual(status, 1)
-        self.assertIn("is no site of a", err)
+        self.assertIn("is not a site of a", err)
 
     def test_no_image(self):
         self.assertEqual(self.run_tool(TOOL)[0], 1)

@@ -50,8 +50,8 @@ class SymtabTest(unittest.TestCase):
         self.assertLess(sum(map(len, packed)) + 2 * len(pairs), sum(map(len, names)) / 3)
 
     def test_refuses(self):
-        self.refuses("nonsense\n", "this is no line of nm: 'nonsense'")
-        self.refuses("xyz T f\n", "this is no line of nm: 'xyz T f'")
+        self.refuses("nonsense\n", "not a line of nm: 'nonsense'")
+        self.refuses("xyz T f\n", "not a line of nm: 'xyz T f'")
         no_borders = "the image does not define _text_start and _text_end"
         self.refuses("0000000000001000 T f\n", no_borders)
         swapped = TEXT.replace("start", "tmp").replace("end", "start").replace("tmp", "end")
