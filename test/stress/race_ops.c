@@ -78,6 +78,25 @@ SOAK_TEST(race, page_is_written_at_each_instruction_of_get_and_clear, ptep_get_a
     write_at_each_instruction(get_and_clear);
 }
 
+/* In a lazy section, which delays changes, the op still returns what the hardware has noted. */
+static void get_and_clear_lazily(void *arg)
+{
+    (void)arg;
+    INTERRUPTS_OFF
+    {
+        pv_lazy_enter();
+        page.result = pv_ptep_get_and_clear(page.slot);
+        pv_lazy_leave();
+    }
+}
+
+SOAK_TEST(race, page_is_written_at_each_instruction_of_a_lazy_get_and_clear, ptep_get_and_clear,
+          lazy_enter)
+{
+    NEEDS_BARE_OPS;
+    write_at_each_instruction(get_and_clear_lazily);
+}
+
 static void protect(void *arg)
 {
     const pte_t changed = pv_make_pte(pte_value(page.frame, PTE_PRESENT | nx_bit()));
