@@ -1,18 +1,13 @@
 /*
  * Time on Xen. System time, in ns since Xen started, is a linear function of the TSC; Xen keeps its
- * parameters in each vCPU's vcpu_info (pv/xen/vcpu_time.h). The wall clock is system time plus an
- * offset in shared_info (wc_*). The timer is one hypercall that sets a deadline in system time, and
- * VIRQ_TIMER, an event channel.
- *
- * Xen writes the parameters and the offset while the guest runs. It makes their version odd before
- * it writes and even afterwards, so a reader repeats until the version is even and unchanged.
+ * parameters in each vCPU's vcpu_info. The wall clock is system time plus an offset in shared_info
+ * (wc_*). Xen writes both while the guest runs: vcpu_time.h reads them. The timer is one hypercall
+ * that sets a deadline in system time, and VIRQ_TIMER, an event channel.
  */
 #include "pv/wallclock.h"
 #include "pv/xen/events.h"
 #include "pv/xen/hypercall.h"
 #include "pv/xen/vcpu_time.h"
-
-#define NS_PER_S 1000000000ull
 
 static u64 last_ns; /* Atomic: monotonic() exchanges it */
 /* Per CPU: Xen writes a vCPU's record when its state changes, and only while it does not run. */
@@ -33,17 +28,7 @@ u64 xen_clock_ns(void)
 
 int xen_get_wallclock(u64 *ns)
 {
-    const volatile struct shared_info *s = xen_shared_info;
-    u32 version;
-    u64 offset;
-
-    do {
-        version = s->wc_version;
-        barrier();
-        offset = ((u64)s->wc_sec_hi << 32 | s->wc_sec) * NS_PER_S + s->wc_nsec;
-        barrier();
-    } while (version & 1 || version != s->wc_version);
-    *ns = offset + xen_clock_ns();
+    *ns = xen_wallclock_base_ns(xen_shared_info) + xen_clock_ns();
     return 0;
 }
 
@@ -119,22 +104,9 @@ bool xen_vcpu_is_runnable(u32 cpu)
     return READ_ONCE(runstates[cpu].state) == RUNSTATE_runnable;
 }
 
-/*
- * Xen writes this vCPU's record only while the vCPU does not run. If state_entry_time is the same
- * before and after the read, Xen did not write in between, and the values belong together.
- */
 u64 xen_steal_ns(void)
 {
-    const volatile struct vcpu_runstate_info *r = &runstates[pv_this_cpu()];
-    u64 entered, ns;
-
-    do {
-        entered = r->state_entry_time;
-        barrier();
-        ns = r->time[RUNSTATE_runnable] + r->time[RUNSTATE_offline];
-        barrier();
-    } while (entered != r->state_entry_time);
-    return ns;
+    return xen_runstate_steal_ns(&runstates[pv_this_cpu()]);
 }
 
 const struct pv_time_ops xen_time_ops = {

@@ -1,13 +1,21 @@
 /*
- * Compute Xen's system time from the record that Xen keeps for each vCPU (xen/xen.h, struct
- * vcpu_time_info): the time in ns at one moment, the TSC at that moment, and the TSC's rate. This
- * is pure code, which test/host/test_xen_time.c runs on the host with a writer that interferes.
+ * Read the three records by which Xen reports time. Xen may write a record between any two
+ * instructions of its reader. It makes the version odd before it writes and even afterwards, so a
+ * reader repeats until the version is even and unchanged. This is pure code, which
+ * test/host/test_xen_time.c runs on the host with a writer that interferes.
+ *
+ *   vcpu_time_info      system time: ns at a moment, the TSC at that moment, and the TSC's rate
+ *   shared_info.wc_*    the wall clock at system time 0
+ *   vcpu_runstate_info  how long a vCPU has been in each state
  */
 #ifndef PV_XEN_VCPU_TIME_H
 #define PV_XEN_VCPU_TIME_H
 
 #include "lib/scale.h"
 #include "pv/xen/xen.h"
+#include <xen/vcpu.h>
+
+#define NS_PER_S 1000000000ull
 
 /* Shift ticks left (right if shift is negative), then multiply by mul / 2^32. */
 static inline u64 xen_scale_ticks(u64 ticks, u32 mul, s32 shift)
@@ -32,6 +40,39 @@ static inline u64 xen_vcpu_time_ns(const volatile struct vcpu_time_info *t)
              xen_scale_ticks(pv_read_tsc() - t->tsc_timestamp, t->tsc_to_system_mul, t->tsc_shift);
         barrier();
     } while (version & 1 || version != t->version);
+    return ns;
+}
+
+/* Return the wall clock at system time 0, in ns since 1970. */
+static inline u64 xen_wallclock_base_ns(const volatile struct shared_info *s)
+{
+    u32 version;
+    u64 ns;
+
+    do {
+        version = s->wc_version;
+        barrier();
+        ns = ((u64)s->wc_sec_hi << 32 | s->wc_sec) * NS_PER_S + s->wc_nsec;
+        barrier();
+    } while (version & 1 || version != s->wc_version);
+    return ns;
+}
+
+/*
+ * Return how long this vCPU was ready to run and did not run, in ns. Xen writes the record only
+ * while the vCPU does not run. If state_entry_time is the same before and after the read, Xen did
+ * not write in between, and the values belong together.
+ */
+static inline u64 xen_runstate_steal_ns(const volatile struct vcpu_runstate_info *r)
+{
+    u64 entered, ns;
+
+    do {
+        entered = r->state_entry_time;
+        barrier();
+        ns = r->time[RUNSTATE_runnable] + r->time[RUNSTATE_offline];
+        barrier();
+    } while (entered != r->state_entry_time);
     return ns;
 }
 
