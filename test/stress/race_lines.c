@@ -178,3 +178,46 @@ SOAK_TEST(race, line_is_raised_at_each_instruction_of_its_interrupt, irq_raise, 
     NEEDS_BARE_OPS;
     step_interrupts(false, raise_again);
 }
+
+/* ---- A line ends while another begins -----------------------------------------------------------
+ */
+
+static int second_line; /* bound by act; or an error */
+
+static void begin_line(void)
+{
+    bind_line(NULL);
+    second_line = -ENOSPC;
+}
+
+static void unbind_line(void *arg)
+{
+    (void)arg;
+    EXPECT_EQ(pv_irq_unbind(line.number), 0);
+}
+
+/* The platform may have given the number of the first line to the second one. */
+static void bind_in_handler(struct trap_frame *frame)
+{
+    if (frame->rflags & PV_FLAG_IF)
+        second_line = pv_irq_bind(PV_IRQ_SOFT, 0);
+}
+
+static void expect_second_line(void)
+{
+    if (second_line < 0)
+        return;
+    EXPECT_EQ(pv_irq_mask((u32)second_line), 0);
+    EXPECT_EQ(pv_irq_unbind((u32)second_line), 0);
+}
+
+SOAK_TEST(race, line_is_bound_at_each_instruction_of_an_unbind, irq_unbind, irq_bind)
+{
+    struct race race = {.prepare = begin_line,
+                        .run = unbind_line,
+                        .act = bind_in_handler,
+                        .check = expect_second_line};
+
+    NEEDS_BARE_OPS;
+    step_act_at_each(&race, 10);
+}
