@@ -8,6 +8,7 @@
 #include "kernel/registry.h"
 #include "lib/string.h"
 #include "test/harness/lines.h"
+#include "test/harness/rtc.h"
 
 enum {
     APIC_ID = 0x20,
@@ -112,6 +113,9 @@ enum {
     LVT_MASKED = 0x10000,
     LVT_EXTINT = 0x700,
     PIC_MASK = 0x21,
+    PIC2_MASK = 0xa1,
+    ONLY_PIN_0 = 0xfe,
+    ONLY_CASCADE = 0xfb, /* pin 2, to which the second 8259 is wired */
     PIT_COUNT = 0x40,
     PIT_MODE = 0x43,
     PIT_PERIODIC = 0x34, /* counter 0, low byte then high byte, mode 2 */
@@ -149,10 +153,23 @@ static bool pit_counts(void)
     return pit_count() != before;
 }
 
+static bool unmask_pic(u16 port, u8 mask)
+{
+    pv_port_out(port, 1, mask);
+    return read_port(port) == mask;
+}
+
 static bool unmask_8259(u8 mask)
 {
-    pv_port_out(PIC_MASK, 1, mask);
-    return read_port(PIC_MASK) == mask;
+    return unmask_pic(PIC_MASK, mask);
+}
+
+static void mask_8259s(void)
+{
+    pv_irq_disable();
+    unmask_8259(0xff); /* before LINT0: docs/facts.md */
+    EXPECT_EQ(pv_apic_write(APIC_LVT_LINT0, LVT_MASKED), 0);
+    pv_irq_enable();
 }
 
 /* Interrupts of a PC's timer go to no owner; the second arrives only if the first got its EOI. */
@@ -164,16 +181,35 @@ TEST(irq, interrupt_of_an_8259_is_ended, irq_init, apic_write)
         SKIP("the platform gives this guest no 8259");
     if (!pit_counts())
         SKIP("this machine has no 8254 timer");
-    if (!unmask_8259(0xfe))
+    if (!unmask_8259(ONLY_PIN_0))
         SKIP("this machine has no 8259");
     EXPECT_EQ(pv_apic_write(APIC_LVT_LINT0, LVT_EXTINT), 0);
     while (irq_unclaimed(VECTOR_8259) < before + 3 && pv_clock_ns() < end)
         barrier();
     EXPECT(irq_unclaimed(VECTOR_8259) >= before + 3);
-    pv_irq_disable();
-    unmask_8259(0xff); /* before LINT0: docs/facts.md */
-    EXPECT_EQ(pv_apic_write(APIC_LVT_LINT0, LVT_MASKED), 0);
-    pv_irq_enable();
+    mask_8259s();
+}
+
+/* Pin 0 of the second 8259 is the RTC's. Both 8259s hold back what comes until they get an EOI. */
+TEST(irq, interrupt_of_the_second_8259_is_ended_in_both, irq_init, apic_write)
+{
+    const u8 vector = VECTOR_8259 + RTC_IRQ;
+    const u64 end = pv_clock_ns() + 10 * NS_PER_S, before = irq_unclaimed(vector);
+
+    if (strcmp(pv_backend_name(), "native"))
+        SKIP("the platform gives this guest no 8259");
+    if (!rtc_exists())
+        SKIP("this machine has no real-time clock");
+    if (!unmask_8259(ONLY_CASCADE) || !unmask_pic(PIC2_MASK, ONLY_PIN_0))
+        SKIP("this machine has no 8259");
+    EXPECT_EQ(pv_apic_write(APIC_LVT_LINT0, LVT_EXTINT), 0);
+    rtc_start_beats(RTC_1024_HZ);
+    while (irq_unclaimed(vector) < before + 3 && pv_clock_ns() < end)
+        rtc_end_beat();
+    EXPECT(irq_unclaimed(vector) >= before + 3);
+    mask_8259s();
+    unmask_pic(PIC2_MASK, 0xff);
+    rtc_stop_beats();
 }
 
 /*
