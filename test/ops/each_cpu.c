@@ -135,6 +135,49 @@ TEST(each_cpu, breakpoints_are_its_own, set_debugreg, get_debugreg)
     debug_hook = NULL;
 }
 
+/* ---- CR0.TS ------------------------------------------------------------------------------------
+ */
+
+/* CPU 1 sets its TS, and waits until CPU 0 has looked at its own. */
+static struct {
+    bool is_set, seen;
+} fpu_trap;
+
+static void set_fpu_trap(void *arg)
+{
+    (void)arg;
+    INTERRUPTS_OFF
+    {
+        pv_stts();
+        __atomic_store_n(&fpu_trap.is_set, true, __ATOMIC_SEQ_CST);
+        while (!__atomic_load_n(&fpu_trap.seen, __ATOMIC_SEQ_CST))
+            __builtin_ia32_pause();
+        EXPECT_EQ(pv_read_cr0() & CR0_TS, CR0_TS);
+        pv_clts();
+        EXPECT_EQ(pv_read_cr0() & CR0_TS, 0);
+    }
+}
+
+TEST(each_cpu, fpu_trap_is_its_own, stts, clts, read_cr0)
+{
+    struct thread *other;
+
+    NEEDS_CPUS(2);
+    fpu_trap.is_set = fpu_trap.seen = false;
+    other = thread_start("fpu", 1, set_fpu_trap, NULL);
+    REQUIRE(other);
+    while (!__atomic_load_n(&fpu_trap.is_set, __ATOMIC_SEQ_CST))
+        __builtin_ia32_pause();
+    INTERRUPTS_OFF
+    {
+        EXPECT_EQ(pv_read_cr0() & CR0_TS, 0);
+        pv_clts();
+        EXPECT_EQ(pv_read_cr0() & CR0_TS, 0);
+    }
+    __atomic_store_n(&fpu_trap.seen, true, __ATOMIC_SEQ_CST);
+    thread_join(other);
+}
+
 /* ---- Local APICs -------------------------------------------------------------------------------
  */
 

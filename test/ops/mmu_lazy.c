@@ -117,6 +117,26 @@ TEST(mmu, every_flush_of_a_section_is_done, flush_tlb_one, flush_tlb_kernel, laz
     }
 }
 
+/* write_cr3 takes effect after all that was delayed, and flushes: the pages show the new frames. */
+TEST(mmu, root_is_loaded_after_changes_that_wait, write_cr3, lazy_enter)
+{
+    REQUIRE(pages_begin());
+    INTERRUPTS_OFF
+    {
+        pv_lazy_enter();
+        for (u32 i = 0; i < PAGES; i++)
+            pv_set_pte(&pages.slots[i], new_entry(i));
+        pv_write_cr3(pv_read_cr3());
+        for (u32 i = 0; i < PAGES; i++)
+            EXPECT_EQ(value_pfn(pv_pte_val(pages.slots[i])).n, pages.new[i].n);
+        pv_flush_tlb_kernel();
+        pv_lazy_leave();
+    }
+    for (u32 i = 0; i < PAGES; i++)
+        EXPECT_EQ(shown(i), 20 + i);
+    pages_end();
+}
+
 /* Page 0 is a page like others, though mm_map keeps it free. */
 TEST(mmu, page_0_is_flushed_too, flush_tlb_one)
 {

@@ -104,7 +104,12 @@ static void expect_alias(struct mm_space *s, int level, u64 mark)
     EXPECT_EQ(copy_from_user(&value, USER_VA, sizeof(value)), 0);
 }
 
-/* Where user mode has a root of its own, in the frame behind, a change of one is a change of both.
+#define LAST_USER_SLOT (PT_USER_SLOTS - 1)
+#define LAST_USER_VA   ((u64)LAST_USER_SLOT << 39)
+
+/*
+ * Where user mode has a root of its own, in the frame behind, a change of one is a change of both,
+ * and pinning them makes them equal: LAST_USER_VA was mapped before.
  */
 static void expect_second_root(struct mm_space *s, pfn_t pfn)
 {
@@ -113,6 +118,8 @@ static void expect_second_root(struct mm_space *s, pfn_t pfn)
 
     if (mm_traits.root_pages < 2)
         return;
+    EXPECT(first[LAST_USER_SLOT]);
+    EXPECT_EQ(second[LAST_USER_SLOT], first[LAST_USER_SLOT]);
     EXPECT_EQ(mm_map(s, far, pfn, 1, 0), 0);
     EXPECT(first[77] && second[77] == first[77]);
     EXPECT_EQ(second[0], first[0]);
@@ -130,6 +137,7 @@ TEST(mmu, entries_of_the_upper_levels, set_pmd, set_pud, set_pgd)
     REQUIRE(pfn.n != NO_PFN);
     REQUIRE(mm_space_create(&s) == 0);
     REQUIRE(mm_map(&s, USER_VA, pfn, 1, MM_WRITE) == 0);
+    REQUIRE(mm_map(&s, LAST_USER_VA, pfn, 1, 0) == 0);
     REQUIRE(mm_space_activate(&s) == 0);
     for (int level = 2; level <= PT_LEVELS; level++)
         expect_alias(&s, level, 0x4444);
