@@ -45,6 +45,8 @@
 #include "mm/mm.h"
 #include "pv/backend.h"
 
+_Static_assert((int)PV_STATUS_FAIL == (int)VERDICT_FAIL, "pv/ reports the same status");
+
 _Static_assert(CMDLINE_ARGUMENTS_MAX >= BOOT_CMDLINE_MAX, "a program's arguments fit");
 
 extern const struct payload _payloads_start[], _payloads_end[];

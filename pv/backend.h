@@ -48,6 +48,9 @@ const struct pv_backend *pv_select(enum boot_protocol protocol, u64 loader_info)
  */
 const char *pv_select_forced(const char *name);
 
+/* The status of a run that failed: the kernel's VERDICT_FAIL. */
+enum { PV_STATUS_FAIL = 1 };
+
 /*
  * For a kernel without a backend (early.c): write to the outputs of the first backend whose probe
  * accepts this machine, and end the machine with the status.

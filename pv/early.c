@@ -5,9 +5,6 @@
 #include "lib/format.h"
 #include "pv/early.h"
 
-/* The exit status of the verdict FAIL (kernel/panic.h). */
-enum { STATUS_FAIL = 1 };
-
 static const struct pv_backend *raw; /* Written: early, on one CPU */
 
 void pv_early_use(const struct pv_backend *backend)
@@ -39,7 +36,7 @@ void pv_raw_end(u8 status)
 static __noreturn void report_fail_and_end(const char *what)
 {
     pv_raw_print("paravane: verdict FAIL: panic before a backend works: %s\n", what);
-    pv_raw_end(STATUS_FAIL);
+    pv_raw_end(PV_STATUS_FAIL);
 }
 
 __noreturn void pv_early_panic(const char *op, const char *what)

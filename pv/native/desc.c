@@ -1,6 +1,6 @@
 /*
- * Native descriptor tables, task state, I/O rights and system calls (pv/ops/desc.def). The IDT
- * and the first GDT are in trap.c.
+ * Native descriptor tables, task state and I/O rights (pv/ops/desc.def). The IDT is in
+ * trap.c, the entries of system calls in syscall.c.
  *
  * The task state segment (TSS) holds what the CPU loads or checks by itself: the stack for entries
  * from user mode, the stacks of IST, and the bitmap of ports that user mode may use (Intel SDM vol.
@@ -10,7 +10,6 @@
 #include "pv/native/io.h"
 #include "pv/native/native.h"
 #include "pv/selectors.h"
-#include "pv/x86.h"
 
 enum {
     IO_BITMAP_BYTES = 8192,
@@ -32,14 +31,14 @@ struct tss {
 } __packed;
 
 /* Per CPU: cpu_up fills another CPU's before that starts. */
-static struct per_cpu {
+static struct cpu_desc {
     struct tss tss __aligned(16);
     u64 *gdt; /* in use */
-} per_cpu[PV_CPUS_MAX];
+} cpu_descs[PV_CPUS_MAX];
 
-static struct per_cpu *this_cpus(void)
+static struct cpu_desc *this_cpu_desc(void)
 {
-    return &per_cpu[pv_this_cpu()];
+    return &cpu_descs[pv_this_cpu()];
 }
 
 bool descriptor_fits(u32 index, u32 first, u64 descriptor)
@@ -76,7 +75,7 @@ void fill_gdt(u64 *gdt, u64 kernel_code, u64 kernel_data)
 static void set_system_descriptor(u32 index, const void *table, u64 limit, u64 type)
 {
     const u64 base = (u64)table;
-    u64 *const entry = this_cpus()->gdt + index;
+    u64 *const entry = this_cpu_desc()->gdt + index;
 
     entry[0] = limit | (base & 0xffffff) << 16 | type << 40 | (base >> 24 & 0xff) << 56;
     entry[1] = base >> 32;
@@ -84,12 +83,12 @@ static void set_system_descriptor(u32 index, const void *table, u64 limit, u64 t
 
 void native_set_ist(u32 cpu, u32 i, u64 *top)
 {
-    per_cpu[cpu].tss.ist[i] = top;
+    cpu_descs[cpu].tss.ist[i] = top;
 }
 
 void native_write_stack_tops(u64 value)
 {
-    const struct tss *tss = &this_cpus()->tss;
+    const struct tss *tss = &this_cpu_desc()->tss;
 
     for (u32 i = 0; i < PV_EXCEPTION_STACKS; i++)
         *tss->ist[i] = value;
@@ -113,7 +112,7 @@ static void reload_segments(void)
 int native_load_gdt(u64 *gdt, u32 count)
 {
     const struct descriptor_pointer pointer = {(u16)(count * 8 - 1), (u64)gdt};
-    struct tss *tss = &this_cpus()->tss;
+    struct tss *tss = &this_cpu_desc()->tss;
 
     if (!table_fits(gdt, count, GDT_MIN_COUNT))
         return -EINVAL;
@@ -124,7 +123,7 @@ int native_load_gdt(u64 *gdt, u32 count)
         tss->io_bitmap_offset = offsetof(struct tss, io_bitmap);
         native_set_io_bitmap(NULL, 0);
     }
-    this_cpus()->gdt = gdt;
+    this_cpu_desc()->gdt = gdt;
     set_system_descriptor(GDT_TASK, tss, sizeof(*tss) - 1, TYPE_TSS);
     __asm__ volatile("lgdt %0" : : "m"(pointer));
     reload_segments();
@@ -161,15 +160,23 @@ int native_load_tls(const u64 tls[3])
 {
     if (!tls_fits(tls))
         return -EINVAL;
-    memcpy(this_cpus()->gdt + GDT_TLS, tls, 3 * sizeof(*tls));
+    memcpy(this_cpu_desc()->gdt + GDT_TLS, tls, 3 * sizeof(*tls));
     return 0;
 }
 
 /* ltr refuses a TSS that is marked busy, so write the descriptor again. */
 void native_load_tr(void)
 {
-    set_system_descriptor(GDT_TASK, &this_cpus()->tss, sizeof(struct tss) - 1, TYPE_TSS);
+    set_system_descriptor(GDT_TASK, &this_cpu_desc()->tss, sizeof(struct tss) - 1, TYPE_TSS);
     __asm__ volatile("ltr %w0" : : "r"(TASK_SELECTOR));
+}
+
+void native_load_boot_gdt(void)
+{
+    static u64 gdt[GDT_MIN_COUNT] __aligned(PAGE_SIZE); /* Written: early, on one CPU */
+
+    native_load_gdt(gdt, GDT_MIN_COUNT);
+    native_load_tr();
 }
 
 u16 native_store_tr(void)
@@ -182,29 +189,8 @@ u16 native_store_tr(void)
 
 void native_load_sp0(u64 sp)
 {
-    this_cpus()->tss.rsp[0] = sp;
+    this_cpu_desc()->tss.rsp[0] = sp;
     __asm__ volatile("movq %0, %%gs:%c1" : : "r"(sp), "i"(CPU_AREA(sp0)) : "memory");
-}
-
-/*
- * MSR_STAR holds the kernel's selector in bits 47:32 and the user's first in 63:48; syscall clears
- * the flags in MSR_SFMASK. On AMD's CPUs sysenter does not exist in long mode. Where an emulator
- * has it all the same (docs/facts.md), a null code segment makes it raise #GP.
- */
-void native_syscall_init(void)
-{
-    struct pv_features f;
-
-    pv_cpu_features(&f);
-    native_write_msr(MSR_STAR, (u64)KERNEL_CS << 32 | (u64)USER_CS32 << 48);
-    native_write_msr(MSR_LSTAR, (u64)native_syscall_entry);
-    native_write_msr(MSR_CSTAR, (u64)native_syscall32_entry);
-    native_write_msr(MSR_SFMASK,
-                     RFLAGS_TF | RFLAGS_IF | RFLAGS_DF | RFLAGS_IOPL | RFLAGS_NT | RFLAGS_AC);
-    native_write_msr(MSR_SYSENTER_CS, f.syscall32 ? 0 : KERNEL_CS);
-    native_write_msr(MSR_SYSENTER_ESP, 0);
-    native_write_msr(MSR_SYSENTER_EIP, (u64)native_sysenter_entry);
-    native_write_msr(MSR_EFER, native_read_msr(MSR_EFER) | EFER_SCE);
 }
 
 int native_set_iopl(u32 level)
@@ -217,7 +203,7 @@ int native_set_iopl(u32 level)
 
 int native_set_io_bitmap(const u8 *bitmap, u32 count)
 {
-    u8 *const to = this_cpus()->tss.io_bitmap;
+    u8 *const to = this_cpu_desc()->tss.io_bitmap;
 
     if (count > IO_BITMAP_BYTES * 8)
         return -EINVAL;

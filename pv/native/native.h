@@ -18,8 +18,18 @@
 /* setup.c: the memory that the boot's page tables map, for the parsers of firmware's tables. */
 extern const struct phys_window native_low_memory;
 
-/* trap.c */
+/* exception_stack.c: CPU 0's stacks, which are in the image; and another CPU's, before it starts.
+ */
+void native_use_boot_exception_stacks(void);
 void native_set_exception_stacks(u32 cpu, const struct pv_cpu_start *start);
+
+/* desc.c: the first GDT, and its task. */
+void native_load_boot_gdt(void);
+
+/* syscall.c: end a #DB that is user mode's single step into a system call; false for another. */
+bool native_end_user_step(struct trap_frame *frame);
+
+/* trap.c */
 
 /* Call owner, with interrupts disabled, for each interrupt at this vector (32 to 255) from now on.
  */
@@ -64,7 +74,7 @@ void native_tlb_flush_if_requested(void);
 /* without_nx.c */
 void native_mmu_without_nx(void);
 
-/* entry.S: where system calls arrive (desc.c, trap.c). */
+/* entry.S: where system calls arrive (syscall.c). */
 extern const u8 native_syscall_entry[], native_syscall32_entry[], native_sysenter_entry[],
     native_sysenter_flags_saved[];
 

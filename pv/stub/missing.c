@@ -1,8 +1,6 @@
 /* missing_NAME of each op, which ends the run, and the tables of these functions. */
 #include "pv/stub/missing.h"
 
-enum { STATUS_FAIL = 1 };
-
 /*
  * Report on the raw console, which needs no op. caller is the address after the call, which the
  * runner turns into a function's name.
@@ -15,7 +13,7 @@ static __noreturn void report_missing(const char *op, const char *file, u32 line
                  "  #0 %016lx\n"
                  "paravane: verdict FAIL: op %s is not written\n",
                  op, pv_backend_name(), file, line, (unsigned long)caller, op);
-    pv_raw_end(STATUS_FAIL);
+    pv_raw_end(PV_STATUS_FAIL);
 }
 
 /* The functions do not use their arguments. */
