@@ -4,12 +4,12 @@
  * NMI is counted instead.
  */
 #include "boot/early_text.inc"
-#include "lib/address_map.h"
 #include "boot/machine_end.h"
+#include "lib/address_map.h"
 #include "pv/selectors.h"
+#include "pv/trap_frame.h"
 
 #define NR_EXCEPTIONS   32
-#define VECTOR_NMI      2
 #define STUB_SIZE       8
 #define GATE_SIZE       16
 #define GATE_INTERRUPT  0x8e00		/* present, privilege level 0 (Intel SDM vol. 3, section 6.14.1) */
@@ -78,7 +78,7 @@ early_trap:
 	movl	$(panic_text - VIRT_BASE), %esi
 	call	early_text64
 	movb	$MACHINE_END_FAIL, %al
-	outb	%al, $MACHINE_END_PORT
+	outb	%al, $DEBUG_EXIT_PORT
 2:	cli
 	hlt
 	jmp	2b

@@ -6,7 +6,7 @@
  *
  *   1. check that the CPU has what this kernel needs, and end with one line on all outputs if not (early_text.inc),
  *   2. reset the state that a loader may have left: flags, breakpoints, the global interrupt flag,
- *   3. build page tables for the first 4 GiB (boot_pml4, below) and go to 64-bit mode,
+ *   3. build page tables for the first 4 GiB (pv/native/boot_tables.S) and go to 64-bit mode,
  *   4. set the stack and the base of %gs, store the TSC, and call boot_main(protocol, info).
  *
  * An exception in 32-bit mode resets the machine. From start64 to trap_init it is reported (early_trap.S).
@@ -16,7 +16,6 @@
 #include "boot/multiboot2.h"
 #include "lib/boot_info.h"
 #include "pv/native/long_mode.inc"
-#include "pv/selectors.h"
 
 /* CPUID leaf 1, EDX: what compilers for x86-64 assume (System V ABI, micro-architecture level 1). */
 #define CPUID1_CMOV (1 << 15)
@@ -34,9 +33,6 @@
 /* Entries of the first page tables (Intel SDM vol. 3, section 4.5): present and writable; with PSE a page of 2 MiB. */
 #define ENTRY_TABLE      0x003
 #define ENTRY_LARGE_PAGE 0x083
-#define LARGE_PAGE_SIZE  0x200000
-#define NR_LARGE_PAGES   (BOOT_MAP_SIZE / LARGE_PAGE_SIZE)
-#define NR_TABLES        (NR_LARGE_PAGES / 512)
 
 	.section .boot.header, "a"
 	.balign	8
@@ -74,7 +70,7 @@ refuse32:
 	cld
 	call	early_text32
 	movb	$MACHINE_END_ERROR, %al
-	outb	%al, $MACHINE_END_PORT
+	outb	%al, $DEBUG_EXIT_PORT
 1:	cli
 	hlt
 	jmp	1b
@@ -121,14 +117,14 @@ start32:
 	stgi					/* a hypervisor may have left GIF clear (AMD APM vol. 2, 15.17) */
 1:	movl	%edi, %esi
 
-	/* The first 4 GiB in pages of 2 MiB, and the tables above them: see boot_pml4. */
+	/* The first 4 GiB in pages of 2 MiB, and the tables above them: see pv/native/boot_tables.S. */
 	movl	$PHYS(boot_pd), %edi
 	movl	$ENTRY_LARGE_PAGE, %eax
 	xorl	%ecx, %ecx
 1:	movl	%eax, (%edi,%ecx,8)
 	addl	$LARGE_PAGE_SIZE, %eax
 	incl	%ecx
-	cmpl	$NR_LARGE_PAGES, %ecx
+	cmpl	$(BOOT_MAP_SIZE / LARGE_PAGE_SIZE), %ecx
 	jne	1b
 	movl	$PHYS(boot_pdpt) + ENTRY_TABLE, %eax
 	movl	%eax, PHYS(boot_pml4)
@@ -176,40 +172,3 @@ no_base:
 	.asciz	"\r\nparavane: verdict ERROR: this CPU lacks CMOV, FXSAVE (FXSR), SSE or SSE2, which 64-bit code needs\r\n"
 no_long_mode:
 	.asciz	"\r\nparavane: verdict ERROR: this CPU has no 64-bit mode (long mode), which this kernel needs\r\n"
-	.balign	8
-	.globl	boot_gdt, boot_gdt_ptr
-boot_gdt:
-	.quad	0
-	.quad	DESCRIPTOR_KERNEL_CODE		/* KERNEL_CS: 64-bit code */
-	.quad	DESCRIPTOR_KERNEL_DATA		/* KERNEL_DS */
-	.quad	0x00cf9b000000ffff		/* 0x18: 32-bit code, for the start of other CPUs (pv/native/start.S) */
-boot_gdt_ptr:
-	.short	. - boot_gdt - 1
-	.quad	PHYS(boot_gdt)
-
-	.data
-	.balign	4
-	.globl	boot_efer
-boot_efer:				/* the first value of EFER on every CPU */
-	.long	EFER_LME | EFER_NXE
-
-/*
- * The first page tables. Three slots of the root lead to the same table of level 3:
- *
- *   slot 0                  the identity, which the switch to 64-bit mode needs
- *   slot DIRECT_MAP_SLOT    the direct map
- *   slot 511                the kernel's window: VIRT_BASE is 2 GiB before its end
- *
- * That table's slots 0 to 3 lead to the four tables of level 2, for the first 4 GiB, and its slots 510 and 511 to the
- * first two of them again, for the kernel's window. So the other two areas show the first 2 GiB at their end too, which
- * is not used. mm_init replaces all of these tables.
- */
-	.section .bss
-	.balign	4096
-	.globl	boot_pml4
-boot_pml4:
-	.skip	4096
-boot_pdpt:
-	.skip	4096
-boot_pd:
-	.skip	NR_TABLES * 4096

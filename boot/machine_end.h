@@ -1,12 +1,14 @@
 /*
  * How assembly in boot/ ends a machine that it cannot start: by QEMU's isa-debug-exit device, as
- * pv/native/shutdown.c does. Without that device the write has no effect, and the CPU halts.
+ * pv/native/shutdown.c does. Without that device the CPU halts.
  */
 #ifndef BOOT_MACHINE_END_H
 #define BOOT_MACHINE_END_H
 
-#define MACHINE_END_PORT  0xf4
-#define MACHINE_END_FAIL  0x11 /* 0x10 + enum verdict (kernel/panic.h) */
-#define MACHINE_END_ERROR 0x13
+#include "pv/native/debug_exit.h"
+
+/* The verdicts of enum verdict (kernel/panic.h). */
+#define MACHINE_END_FAIL  (DEBUG_EXIT_BASE + 1)
+#define MACHINE_END_ERROR (DEBUG_EXIT_BASE + 3)
 
 #endif

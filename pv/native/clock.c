@@ -25,6 +25,7 @@
  * an MSR. Without them the APIC counts down from a number, at a rate of its own, which is measured
  * against clock_ns; its counter has 32 bits, so a far deadline is reached in steps.
  */
+#include "lib/boot_info.h"
 #include "lib/format.h"
 #include "lib/scale.h"
 #include "pv/native/apic.h"
@@ -71,8 +72,6 @@ static u64 ns_to_apic;           /* 0 if the APIC has TSC deadlines */
 static char source_text[96];
 
 static u64 last_ns; /* Atomic: monotonic() exchanges it */
-
-extern u64 boot_entry_tsc; /* clock_ns is 0 there */
 
 static void set_tsc_rate(u64 ticks, u64 ns)
 {

@@ -6,14 +6,11 @@
  */
 #include "lib/acpi.h"
 #include "lib/address_map.h"
+#include "pv/native/debug_exit.h"
 #include "pv/native/io.h"
 #include "pv/native/native.h"
 
 enum {
-    DEBUG_EXIT_PORT =
-        0xf4, /* QEMU exits with status value << 1 | 1; elsewhere the port is unused */
-    DEBUG_EXIT_BASE = 0x10, /* added to the status, so that QEMU's own exit codes differ */
-
     RESET_CONTROL = 0xcf9, /* PCI hosts since the 430FX: 2 = hard, 4 = go */
     RESET_HARD = 0x02,
     RESET_GO = 0x06,

@@ -19,7 +19,7 @@ native_trampoline:
 	movl	%cr0, %eax
 	orl	$CR0_PE, %eax
 	movl	%eax, %cr0
-	ljmpl	$0x18, $PHYS(start32)
+	ljmpl	$BOOT_CS32, $PHYS(start32)
 	.balign	4
 gdt_pointer:
 	.short	4 * 8 - 1
@@ -29,7 +29,7 @@ native_trampoline_end:
 	.text
 	.code32
 start32:
-	movl	$0x10, %eax
+	movl	$KERNEL_DS, %eax
 	movl	%eax, %ds
 	movl	%eax, %es
 	movl	%eax, %ss
