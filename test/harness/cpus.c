@@ -9,20 +9,20 @@ void run_on_cpu(u32 cpu, void (*run)(void *arg), void *arg)
         thread_join(t);
 }
 
-void crew_start(struct crew *crew, u32 first, u32 end, void (*run)(void *arg), void *arg,
-                size_t size)
+void workers_start(struct workers *workers, u32 first, u32 end, void (*run)(void *arg), void *arg,
+                   size_t size)
 {
-    crew->count = 0;
-    for (u32 cpu = first; cpu < end && crew->count < STORM_CPUS; cpu++) {
-        struct thread *t = thread_start("crew", cpu, run, (u8 *)arg + crew->count * size);
+    workers->count = 0;
+    for (u32 cpu = first; cpu < end && workers->count < STRESS_CPUS; cpu++) {
+        struct thread *t = thread_start("worker", cpu, run, (u8 *)arg + workers->count * size);
 
         if (EXPECT(t))
-            crew->threads[crew->count++] = t;
+            workers->threads[workers->count++] = t;
     }
 }
 
-void crew_join(struct crew *crew)
+void workers_join(struct workers *workers)
 {
-    for (u32 i = 0; i < crew->count; i++)
-        thread_join(crew->threads[i]);
+    for (u32 i = 0; i < workers->count; i++)
+        thread_join(workers->threads[i]);
 }

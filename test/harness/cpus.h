@@ -6,8 +6,9 @@
 #include "kernel/thread.h"
 #include "test/harness/lines.h"
 
-/* In a storm as many CPUs take part: each has a thread there, of which there are not any number. */
-#define STORM_CPUS 8u
+/* CPUs that take part in a stress test: each runs a thread, and the number of threads is limited.
+ */
+#define STRESS_CPUS 8u
 
 #define NEEDS_CPUS(n) \
     if (smp_why_alone()) \
@@ -25,24 +26,24 @@ static inline u64 online_cpus(void)
     return set;
 }
 
-static inline u32 storm_cpus(void)
+static inline u32 stress_cpus(void)
 {
-    return MIN(smp_online_count(), STORM_CPUS);
+    return MIN(smp_online_count(), STRESS_CPUS);
 }
 
 /* Run a function in a thread of that CPU: smp_call would run it in an interrupt's handler. */
 void run_on_cpu(u32 cpu, void (*run)(void *arg), void *arg);
 
 /*
- * Threads that are bound to the CPUs from first up to end, at most STORM_CPUS: the n-th runs
+ * Threads that are bound to the CPUs from first up to end, at most STRESS_CPUS: the n-th runs
  * run(arg + n * size). All CPUs are to be online, so that their numbers have no gaps.
  */
-struct crew {
-    struct thread *threads[STORM_CPUS];
+struct workers {
+    struct thread *threads[STRESS_CPUS];
     u32 count;
 };
-void crew_start(struct crew *crew, u32 first, u32 end, void (*run)(void *arg), void *arg,
-                size_t size);
-void crew_join(struct crew *crew);
+void workers_start(struct workers *workers, u32 first, u32 end, void (*run)(void *arg), void *arg,
+                   size_t size);
+void workers_join(struct workers *workers);
 
 #endif

@@ -96,10 +96,10 @@ static void print_lines(void *arg)
 
 static void inject_chorus(void)
 {
-    struct crew crew;
+    struct workers workers;
 
-    crew_start(&crew, 0, storm_cpus(), print_lines, NULL, 0);
-    crew_join(&crew);
+    workers_start(&workers, 0, stress_cpus(), print_lines, NULL, 0);
+    workers_join(&workers);
 }
 
 /* A call that check=context reports. */

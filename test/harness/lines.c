@@ -1,8 +1,8 @@
 /* See test/harness/lines.h. */
 #include "test/harness/lines.h"
 
-#define STORM_LIMIT_NS (2 * NS_PER_S)
-#define DEAR_ROUNDS    1000 /* a storm of no more has long ones: the clock is read each time */
+#define STRESS_LIMIT_NS (2 * NS_PER_S)
+#define LONG_ROUNDS     1000 /* a stress of no more has long ones: the clock is read each time */
 
 static void on_hit(void *data)
 {
@@ -60,16 +60,16 @@ void spin(u64 ns)
         barrier();
 }
 
-bool storm_goes_on(struct storm *storm)
+bool stress_continues(struct stress *stress)
 {
-    const u64 limit = soak_share_ns ? soak_share_ns : STORM_LIMIT_NS;
+    const u64 limit = soak_share_ns ? soak_share_ns : STRESS_LIMIT_NS;
 
-    if (!storm->end)
-        storm->end = pv_clock_ns() + limit;
-    if (storm->normal <= DEAR_ROUNDS || storm->done % 64 == 63)
-        storm->late = pv_clock_ns() > storm->end;
-    if (storm->late || (!soak_share_ns && storm->done >= storm->normal))
+    if (!stress->end)
+        stress->end = pv_clock_ns() + limit;
+    if (stress->normal <= LONG_ROUNDS || stress->done % 64 == 63)
+        stress->late = pv_clock_ns() > stress->end;
+    if (stress->late || (!soak_share_ns && stress->done >= stress->normal))
         return false;
-    storm->done++;
+    stress->done++;
     return true;
 }

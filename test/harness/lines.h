@@ -22,12 +22,12 @@ void test_line_close(struct test_line *line);
 bool test_line_hits(const struct test_line *line, u32 wanted);
 
 /*
- * How often a storm is repeated. Without soak= at most normal times and not longer than two
- * seconds, since there are platforms where each round is some traps in an emulator; with it as long
- * as the test's share of the time lasts, however few rounds that is on a busy host. done counts the
- * rounds. One thread asks.
+ * How often a stress test repeats its round. Without soak= at most normal times and not longer than
+ * two seconds, since there are platforms where each round is some traps in an emulator; with it as
+ * long as the test's share of the time lasts, however few rounds that is on a busy host. done
+ * counts the rounds. One thread asks.
  */
-struct storm {
+struct stress {
     u32 normal;
     u32 done;
     u64 end;
@@ -35,12 +35,12 @@ struct storm {
 };
 
 /* May the next round begin? */
-bool storm_goes_on(struct storm *storm);
+bool stress_continues(struct stress *stress);
 
 /* test/ops/events.c: raises a line in every state of the flag and of its mask; each interrupt is
  * taken once.
  */
-void raise_storm(struct storm storm);
+void raise_stress(struct stress stress);
 
 /* The kernel's timers go on after a test that has used the platform's behind the kernel's back. */
 void timers_go_on(void);

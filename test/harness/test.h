@@ -5,7 +5,7 @@
  * with no op, it covers none. A test that comes to its end has passed unless an EXPECT failed; SKIP
  * ends it as not applicable here, with the reason in words. SOAK_TEST is one that repeats what it
  * does: with soak=S the tests of that kind that run share the S seconds (test/harness/lines.h,
- * struct storm).
+ * struct stress).
  *
  * Every op of pv/ops.def must be cited somewhere: pv/ops.def makes test/harness/coverage.c refer to
  * one symbol an op, and citing an op defines it, so an op without a test does not link.

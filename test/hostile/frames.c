@@ -216,11 +216,11 @@ u64 hostile_run_frames(u64 seed, u64 first, u64 count)
 /* A sample, the same each time; with soak= another one, whose seed is printed. */
 SOAK_TEST(entry, random_kernel_frames, iret)
 {
-    struct storm storm = {.normal = 64};
+    struct stress stress = {.normal = 64};
     const u64 seed = soak_share_ns ? pv_read_tsc() : 1, failures = hostile_failures;
     u64 loaded = 0, number = 0;
 
-    for (; storm_goes_on(&storm); number += 256)
+    for (; stress_continues(&stress); number += 256)
         loaded += hostile_run_frames(seed, number, 256);
     EXPECT_EQ(hostile_failures, failures);
     EXPECT(loaded > number / 8 && loaded < number * 7 / 8);

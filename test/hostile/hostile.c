@@ -126,9 +126,9 @@ static bool run_on(u32 nr_cpus)
 {
     const u64 end = wanted.first + wanted.cases;
     const u64 each = ALIGN_UP((wanted.cases + nr_cpus - 1) / nr_cpus, GROUP);
-    struct share shares[STORM_CPUS];
+    struct share shares[STRESS_CPUS];
     struct hostile_noise noise;
-    struct crew crew;
+    struct workers workers;
 
     for (u32 i = 0; i < nr_cpus; i++) {
         const u64 first = ALIGN_DOWN(wanted.first, GROUP) + i * each;
@@ -139,8 +139,8 @@ static bool run_on(u32 nr_cpus)
     }
     if (nr_cpus > 1)
         hostile_noise_begin(nr_cpus, wanted.shared);
-    crew_start(&crew, 0, nr_cpus, run_share, shares, sizeof(*shares));
-    crew_join(&crew);
+    workers_start(&workers, 0, nr_cpus, run_share, shares, sizeof(*shares));
+    workers_join(&workers);
     if (nr_cpus > 1) {
         noise = hostile_noise_end();
         print("# hostile noise: %llu timers, %llu calls, %llu NMIs, %llu changes of mappings\n",
@@ -202,7 +202,7 @@ static void hostile_payload(void)
     if (wanted.frames)
         print("# hostile frames loaded: %llu\n",
               (unsigned long long)hostile_run_frames(wanted.seed, wanted.first, wanted.cases));
-    else if (!run_on(storm_cpus()))
+    else if (!run_on(stress_cpus()))
         finish(VERDICT_ERROR, "no memory for the user's space");
     ns = pv_clock_ns() - begun;
     if (!wanted.frames)
@@ -222,18 +222,18 @@ PAYLOAD(hostile, hostile_payload);
 SOAK_TEST(entry, random_user_code, iret, sysret, syscall_init, load_sp0, write_fs_base,
           write_user_gs_base, load_gs_index)
 {
-    struct storm storm = {.normal = 8192};
+    struct stress stress = {.normal = 8192};
     const u64 seed = soak_share_ns ? pv_read_tsc() : 1;
     u64 failures = hostile_failures, number = 0;
 
     REQUIRE(hostile_make(pv_this_cpu(), false));
     hostile_begin();
-    while (storm_goes_on(&storm))
+    while (stress_continues(&stress))
         run_case(seed, number++, false);
     hostile_end();
     hostile_free(pv_this_cpu());
     EXPECT_EQ(hostile_failures, failures);
-    print("# %u cases of seed %llu\n", storm.done, (unsigned long long)seed);
+    print("# %u cases of seed %llu\n", stress.done, (unsigned long long)seed);
 }
 
 /* On all CPUs at once, which are disturbed; in spaces of their own, or all in one. */
@@ -243,10 +243,10 @@ static void run_sample(bool shared)
 
     wanted.seed = soak_share_ns ? pv_read_tsc() : 1;
     wanted.first = 0;
-    wanted.cases = soak_share_ns ? 65536 : storm_cpus() * GROUP / 2;
+    wanted.cases = soak_share_ns ? 65536 : stress_cpus() * GROUP / 2;
     wanted.show = false;
     wanted.shared = shared;
-    REQUIRE(run_on(storm_cpus()));
+    REQUIRE(run_on(stress_cpus()));
     EXPECT_EQ(hostile_failures, failures);
     print("# seed %llu\n", (unsigned long long)wanted.seed);
 }

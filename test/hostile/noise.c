@@ -24,7 +24,7 @@ static struct noise {
     struct call call;
     u64 scratch; /* where the thread maps its frame */
     pfn_t frame;
-} noises[STORM_CPUS];
+} noises[STRESS_CPUS];
 
 static u32 nr_noises;              /* Written: by hostile_noise_begin */
 static bool is_over, in_shared;    /* Written: by hostile_noise_begin and hostile_noise_end */

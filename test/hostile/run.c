@@ -107,7 +107,7 @@ static struct stream {
     u64 left_flags, left_sp;
     const struct pv_cpu_area *left_area;
     bool left_seen;
-} streams[STORM_CPUS];
+} streams[STRESS_CPUS];
 
 static u64 must_be_clear; /* Atomic: every CPU computes the same */
 

@@ -36,14 +36,14 @@ TEST(boot, memory_map_is_sorted_and_disjoint, memory_map)
     }
 }
 
-TEST(boot, image_lies_in_ram, memory_map)
+TEST(boot, image_is_in_ram, memory_map)
 {
     EXPECT(in_ram((u64)_image_start - VIRT_BASE, (u64)_image_end - VIRT_BASE));
 }
 
 /* RAM that the map promises is there: a pattern in the last word of each region that is mapped so
  * far. */
-TEST(boot, free_memory_lies_behind_image_and_modules)
+TEST(boot, free_memory_starts_after_image_and_modules)
 {
     const u64 free = boot_info_ptr->first_free_pa;
 

@@ -58,7 +58,7 @@ TEST(kernel, format_prints_what_the_log_needs)
 }
 
 /* Each chain here leads nowhere; printing it ends, and touches nothing that is not mapped. */
-TEST(kernel, backtraces_end)
+TEST(kernel, backtraces_terminate)
 {
     static u64 frames[4] __aligned(16);
     const u64 rip = (u64)kernel_main + 4;

@@ -19,26 +19,26 @@ static void enter_and_leave(void)
 
 static void with_spinlock(void *arg)
 {
-    struct storm storm = {.normal = ROUNDS};
+    struct stress stress = {.normal = ROUNDS};
 
-    while (storm_goes_on(&storm)) {
+    while (stress_continues(&stress)) {
         spin_lock(&lock);
         enter_and_leave();
         spin_unlock(&lock);
     }
-    *(u64 *)arg = storm.done;
+    *(u64 *)arg = stress.done;
 }
 
 static void with_mutex(void *arg)
 {
-    struct storm storm = {.normal = ROUNDS / 10};
+    struct stress stress = {.normal = ROUNDS / 10};
 
-    while (storm_goes_on(&storm)) {
+    while (stress_continues(&stress)) {
         mutex_lock(&mutex);
         enter_and_leave();
         mutex_unlock(&mutex);
     }
-    *(u64 *)arg = storm.done;
+    *(u64 *)arg = stress.done;
 }
 
 /* The counts of all workers add up to what they did together, and no two were inside at once. */
@@ -74,7 +74,7 @@ SOAK_TEST(locks, mutex_excludes)
     EXPECT(!mutex.owner && !mutex.queue.first);
 }
 
-TEST(locks, trylock_takes_what_is_free_only)
+TEST(locks, trylock_takes_only_a_free_lock)
 {
     REQUIRE(spin_trylock(&lock));
     EXPECT(spin_is_mine(&lock));
@@ -89,7 +89,7 @@ TEST(locks, trylock_takes_what_is_free_only)
  * before him.
  */
 static struct line_up {
-    u32 go, order[STORM_CPUS], taken;
+    u32 go, order[STRESS_CPUS], taken;
 } line_up;
 
 static void take_in_turn(void *arg)
@@ -106,35 +106,35 @@ static void take_in_turn(void *arg)
 
 static void line_up_once(void)
 {
-    struct crew crew;
+    struct workers workers;
     u8 tail;
 
     line_up = (struct line_up){0};
-    crew_start(&crew, 1, storm_cpus(), take_in_turn, NULL, 0);
+    workers_start(&workers, 1, stress_cpus(), take_in_turn, NULL, 0);
     spin_lock(&lock);
     tail = lock.tail;
-    for (u32 cpu = 1; cpu < storm_cpus(); cpu++) {
+    for (u32 cpu = 1; cpu < stress_cpus(); cpu++) {
         WRITE_ONCE(line_up.go, cpu);
         while (READ_ONCE(lock.tail) != (u8)(tail + cpu))
             __builtin_ia32_pause();
     }
     spin_unlock(&lock);
     spin_lock(&lock);
-    EXPECT_EQ(line_up.taken, storm_cpus() - 1);
+    EXPECT_EQ(line_up.taken, stress_cpus() - 1);
     spin_unlock(&lock);
-    crew_join(&crew);
-    for (u32 i = 0; i < crew.count; i++)
+    workers_join(&workers);
+    for (u32 i = 0; i < workers.count; i++)
         EXPECT_EQ(line_up.order[i], i + 1);
 }
 
-SOAK_TEST(locks, spinlock_goes_to_who_came_first)
+SOAK_TEST(locks, spinlock_goes_to_the_first_waiter)
 {
-    struct storm storm = {.normal = 20};
+    struct stress stress = {.normal = 20};
 
     NEEDS_CPUS(2);
-    while (storm_goes_on(&storm))
+    while (stress_continues(&stress))
         line_up_once();
-    print("# %u times %u CPUs in line\n", storm.done, storm_cpus());
+    print("# %u times %u CPUs in line\n", stress.done, stress_cpus());
 }
 
 /* How many threads wait on the queue. */
@@ -156,13 +156,13 @@ static void take_mutex_in_turn(void *arg)
     mutex_unlock(&mutex);
 }
 
-TEST(locks, mutex_goes_to_who_came_first)
+TEST(locks, mutex_goes_to_the_first_waiter)
 {
-    struct thread *threads[STORM_CPUS];
+    struct thread *threads[STRESS_CPUS];
 
     line_up = (struct line_up){0};
     mutex_lock(&mutex);
-    for (u64 i = 0; i < STORM_CPUS; i++) {
+    for (u64 i = 0; i < STRESS_CPUS; i++) {
         threads[i] = thread_start("queuer", THREAD_ANY_CPU, take_mutex_in_turn, (void *)i);
         REQUIRE(threads[i]);
         while (queue_length(&mutex.queue) <= i)
@@ -170,9 +170,9 @@ TEST(locks, mutex_goes_to_who_came_first)
     }
     mutex_unlock(&mutex);
     mutex_lock(&mutex);
-    EXPECT_EQ(line_up.taken, STORM_CPUS);
+    EXPECT_EQ(line_up.taken, STRESS_CPUS);
     mutex_unlock(&mutex);
-    for (u32 i = 0; i < STORM_CPUS; i++) {
+    for (u32 i = 0; i < STRESS_CPUS; i++) {
         thread_join(threads[i]);
         EXPECT_EQ(line_up.order[i], i);
     }
@@ -238,10 +238,10 @@ static void keep_the_waiter(struct call *call)
 static void let_one_wait_long(void)
 {
     struct call call = {.fn = keep_until_unlocked};
-    struct crew crew;
+    struct workers workers;
 
     spin_lock(&lock);
-    crew_start(&crew, 1, 2, lock_once, NULL, 0);
+    workers_start(&workers, 1, 2, lock_once, NULL, 0);
     while (READ_ONCE(lock.tail) == (u8)(lock.head + 1))
         __builtin_ia32_pause();
     for (u64 waits = READ_ONCE(spinlock_counts.waits), i = 0; i < 3; i++, waits++)
@@ -252,12 +252,12 @@ static void let_one_wait_long(void)
     spin_unlock(&lock);
     WRITE_ONCE(let_go, 1);
     smp_call_wait(&call);
-    crew_join(&crew);
+    workers_join(&workers);
     __atomic_fetch_sub(&lock.sleepers, 1, __ATOMIC_SEQ_CST);
 }
 
 /* Nobody is kicked who sees by himself that it is his turn, between the unlock and the kick. */
-TEST(locks, long_wait_is_given_away_and_ends_by_a_kick, lock_wait, lock_kick)
+TEST(locks, long_wait_blocks_the_vcpu_until_a_kick, lock_wait, lock_kick)
 {
     const struct spinlock_counts before = spinlock_counts;
 
@@ -301,14 +301,14 @@ static void play(void *arg)
 
 static void serve(void *arg)
 {
-    struct storm storm = {.normal = 500};
+    struct stress stress = {.normal = 500};
 
-    while (storm_goes_on(&storm))
+    while (stress_continues(&stress))
         hit(arg);
     wait_until(&court, turn % 2 == 0);
     over = true;
     hit(arg);
-    EXPECT_EQ(turn, 2 * storm.done);
+    EXPECT_EQ(turn, 2 * stress.done);
 }
 
 /* ---- Words of memory that programs wait on (kernel/services.h) ------------------------------

@@ -115,7 +115,7 @@ static void check_all_go_on(u32 cpu)
         EXPECT(goes_on(&left.rounds[i]));
 }
 
-TEST(smp, cpu_that_goes_down_gives_its_threads_and_timers_away, cpu_leave, cpu_down)
+TEST(smp, threads_and_timers_migrate_from_a_leaving_cpu, cpu_leave, cpu_down)
 {
     const u32 cpu = smp_online_count() - 1;
 
@@ -133,7 +133,7 @@ TEST(smp, cpu_that_goes_down_gives_its_threads_and_timers_away, cpu_leave, cpu_d
 }
 
 /* Once it has been up, a CPU has all that it needs. */
-TEST(smp, cpu_that_comes_again_takes_no_more_memory, cpu_up, cpu_down)
+TEST(smp, restarted_cpu_takes_no_more_memory, cpu_up, cpu_down)
 {
     const u32 cpu = smp_online_count() - 1;
     const u64 free = frames_free();
@@ -182,7 +182,7 @@ static void bind_more(void *arg)
  * A CPU to which threads are bound refuses to go down, and to start again; they continue there, and
  * no others are bound in between.
  */
-TEST(smp, cpu_with_bound_threads_refuses_and_goes_on, cpu_leave)
+TEST(smp, cpu_with_bound_threads_refuses_to_leave, cpu_leave)
 {
     const u32 cpu = smp_online_count() - 1;
     struct thread *t, *binder;

@@ -46,7 +46,7 @@ static void keep_in_xmm(void *arg)
     EXPECT_EQ(seen, mine);
 }
 
-TEST(threads, fpu_state_is_each_threads_own)
+TEST(threads, fpu_state_is_per_thread)
 {
     struct thread *threads[4];
 
@@ -105,7 +105,7 @@ static void return_at_once(void *arg)
 }
 
 /* A thread that could not be made is not counted as bound to its CPU. */
-TEST(threads, too_many_are_refused_and_leave_their_cpu_free)
+TEST(threads, too_many_are_refused_and_not_counted_as_bound)
 {
     static struct thread *many[THREADS_MAX];
     const u32 cpu = smp_online_count() - 1, bound = READ_ONCE(cpus[cpu].bound);
@@ -122,7 +122,7 @@ TEST(threads, too_many_are_refused_and_leave_their_cpu_free)
 }
 
 /* Else every interrupt from then on would end with a switch. */
-TEST(threads, switch_ends_the_wish_to_switch)
+TEST(threads, switch_clears_need_switch)
 {
     pv_irq_disable();
     this_cpu()->area.need_switch = true;
@@ -198,29 +198,29 @@ TEST(threads, sleep_lasts_until_its_end, timer_set)
 /* Deadlines that have passed, pass on the way to sleep, or come later. */
 static void sleep_on(void *arg)
 {
-    struct storm storm = {.normal = 200};
+    struct stress stress = {.normal = 200};
 
-    while (storm_goes_on(&storm)) {
-        const u64 end = pv_clock_ns() + storm.done * 37 % 200 * NS_PER_US;
+    while (stress_continues(&stress)) {
+        const u64 end = pv_clock_ns() + stress.done * 37 % 200 * NS_PER_US;
 
         sleep_until(end);
         EXPECT(pv_clock_ns() >= end);
     }
-    *(u32 *)arg = storm.done;
+    *(u32 *)arg = stress.done;
 }
 
-SOAK_TEST(threads, every_sleeper_wakes, timer_set)
+SOAK_TEST(threads, every_sleeping_thread_wakes, timer_set)
 {
-    u32 slept[STORM_CPUS] = {0}, sum = 0;
-    struct crew crew;
+    u32 slept[STRESS_CPUS] = {0}, sum = 0;
+    struct workers workers;
 
-    crew_start(&crew, 0, storm_cpus(), sleep_on, slept, sizeof(slept[0]));
-    crew_join(&crew);
-    for (u32 i = 0; i < crew.count; i++) {
+    workers_start(&workers, 0, stress_cpus(), sleep_on, slept, sizeof(slept[0]));
+    workers_join(&workers);
+    for (u32 i = 0; i < workers.count; i++) {
         EXPECT(slept[i]);
         sum += slept[i];
     }
-    print("# %u sleeps on %u CPUs\n", sum, crew.count);
+    print("# %u sleeps on %u CPUs\n", sum, workers.count);
 }
 
 static void sleep_in_the_past(void *arg)
@@ -235,7 +235,7 @@ static void sleep_in_the_past(void *arg)
 
 /* Each such sleep ends at once, and yet gives way to the other threads of that CPU: here nothing
  * else does, since no interrupt comes. */
-TEST(threads, sleep_in_the_past_gives_way)
+TEST(threads, sleep_in_the_past_yields)
 {
     struct thread *t;
     u64 slept = 0;

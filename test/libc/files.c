@@ -90,7 +90,7 @@ TEST(libc_files, streams)
     fclose(file);
 }
 
-TEST(libc_files, what_is_not_there_or_may_not_be)
+TEST(libc_files, missing_and_forbidden_files_are_refused)
 {
     struct stat s;
     char name[400];
@@ -142,7 +142,7 @@ TEST(libc_files, too_many_files)
         close(fds[--count]);
 }
 
-TEST(libc_files, stat_tells_kinds)
+TEST(libc_files, stat_reports_file_types)
 {
     struct stat s, same;
 
@@ -183,7 +183,7 @@ TEST(libc_files, devices)
     close(fd);
 }
 
-TEST(libc_files, time_goes_on)
+TEST(libc_files, time_advances)
 {
     struct timespec before, after, pause = {.tv_nsec = 5000000};
     struct tm *date;

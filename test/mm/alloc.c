@@ -22,7 +22,7 @@ static bool block_intact(u32 i)
     return words[0] == blocks[i].mark && words[last] == blocks[i].mark;
 }
 
-TEST(mm, frames_are_given_out_once_and_come_back)
+TEST(mm, frames_are_allocated_once_and_can_be_freed)
 {
     const int largest = largest_order_once_open();
     const u64 free = frames_free();
@@ -59,7 +59,7 @@ TEST(mm, frames_are_given_out_once_and_come_back)
 }
 
 /* Also RAM that the direct map leaves out until it is wanted (mm/kernel_tables.c). */
-TEST(mm, all_memory_can_be_taken_and_written)
+TEST(mm, all_memory_can_be_allocated_and_written)
 {
     const u64 free = frames_free();
     u64 unreachable = 0, left = 0, taken = 0, *blocks_list = NULL;
@@ -108,7 +108,7 @@ TEST(mm, zeroed_frames_are_zero)
     EXPECT_EQ(frame_alloc(FRAME_ORDER_MAX + 1, 0, FRAME_KERNEL).n, NO_PFN);
 }
 
-TEST(mm, wrong_frees_are_told_with_the_frame)
+TEST(mm, wrong_frees_are_reported_with_the_frame)
 {
     const pfn_t pfn = frame_alloc(1, 0, FRAME_KERNEL);
     const u64 free = frames_free();
@@ -209,7 +209,7 @@ TEST(mm, heap_objects_do_not_overlap)
     EXPECT_EQ(frames_free(), free);
 }
 
-TEST(mm, heap_keeps_its_promises)
+TEST(mm, heap_clears_aligns_and_refuses_impossible_sizes)
 {
     u8 *p = kzalloc(100);
     u64 any = 0;
@@ -264,7 +264,7 @@ TEST(mm, heap_notices_wrong_frees)
     kfree(c);
 }
 
-TEST(mm, vmalloc_has_guards_and_gives_all_back)
+TEST(mm, vmalloc_has_guards_and_frees_everything)
 {
     const u64 free = frames_free();
     struct fault f = {0};
@@ -290,7 +290,7 @@ TEST(mm, vmalloc_has_guards_and_gives_all_back)
     EXPECT(!vmalloc(GIB(1000)));
 }
 
-TEST(mm, vmap_shows_scattered_frames_in_a_row)
+TEST(mm, vmap_maps_scattered_frames_contiguously)
 {
     const u64 free = frames_free();
     pfn_t frames[4];

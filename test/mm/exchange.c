@@ -149,7 +149,7 @@ static s64 give_and_take(pfn_t frame, u64 mark)
     return there;
 }
 
-TEST(mm_smp, no_cpu_reaches_memory_that_was_given_away, balloon_adjust)
+TEST(mm_smp, no_cpu_reaches_memory_that_was_released, balloon_adjust)
 {
     pfn_t frame;
     s64 there = 1;

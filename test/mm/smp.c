@@ -130,7 +130,7 @@ static void put_frames(void *p, u64 size)
     frame_free(va_to_pfn(p), order_of(size));
 }
 
-TEST(mm_smp, frames_from_all_cpus)
+TEST(mm_smp, frames_are_allocated_and_freed_on_all_cpus)
 {
     const int largest_free = largest_order_once_open();
 
@@ -144,7 +144,7 @@ static void put_heap(void *p, u64 size)
     kfree(p);
 }
 
-TEST(mm_smp, heap_from_all_cpus)
+TEST(mm_smp, heap_serves_all_cpus)
 {
     from_all_cpus(kmalloc, put_heap, 200, 3000);
 }
@@ -164,7 +164,7 @@ static void put_vmalloc(void *p, u64 size)
  * An address is used again and again for other frames: no CPU may still know the old ones. Few
  * rounds: each waits for all CPUs, of which the host may run one after the other.
  */
-TEST(mm_smp, vmalloc_from_all_cpus, flush_tlb_others)
+TEST(mm_smp, vmalloc_serves_all_cpus, flush_tlb_others)
 {
     from_all_cpus(get_vmalloc, put_vmalloc, 2 * PAGE_SIZE, 12);
 }
@@ -187,7 +187,7 @@ static void map_and_unmap(void *arg)
     __atomic_fetch_add(&damaged, wrong, __ATOMIC_SEQ_CST);
 }
 
-TEST(mm_smp, one_space_from_all_cpus)
+TEST(mm_smp, one_space_serves_all_cpus)
 {
     struct thread *workers[WORKERS];
 

@@ -352,7 +352,7 @@ TEST(mm, demand_mapping_and_copies_to_user_space)
     EXPECT_EQ(frames_free(), free); /* its frames have gone with it */
 }
 
-TEST(mm, many_spaces_come_and_go)
+TEST(mm, many_spaces_are_created_and_destroyed)
 {
     const u64 free = frames_free();
     static struct mm_space spaces[16];

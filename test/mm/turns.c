@@ -13,10 +13,10 @@ static bool spaces_done;
 
 static void make_spaces(void *arg)
 {
-    struct storm storm = {.normal = 40};
+    struct stress stress = {.normal = 40};
     u64 *wrong = arg;
 
-    while (storm_goes_on(&storm)) {
+    while (stress_continues(&stress)) {
         struct mm_space s;
 
         if (mm_space_create(&s)) {

@@ -34,7 +34,7 @@ static bool have_apic(void)
 }
 
 /* All of the ops or none: a platform without a local APIC says so everywhere. */
-TEST(apic, is_there_or_is_not, apic_read, apic_write, apic_icr, startup_ipi_hook)
+TEST(apic, all_ops_agree_on_its_presence, apic_read, apic_write, apic_icr, startup_ipi_hook)
 {
     const bool have = have_apic();
     struct cpuid_regs r;
@@ -115,7 +115,7 @@ TEST(apic, only_the_kernels_own_sources_are_open, apic_read)
     EXPECT_EQ(smp_call_many(online_cpus(), look_at_lvt, NULL), smp_online_count());
 }
 
-TEST(apic, task_priority_holds_interrupts_back, apic_write, apic_read)
+TEST(apic, task_priority_defers_interrupts, apic_write, apic_read)
 {
     struct test_line line = {0};
     u32 tpr = 0;
@@ -154,7 +154,7 @@ static void end_it_early(struct test_line *line)
     EXPECT_EQ(in_service(), 0);
 }
 
-TEST(apic, eoi_ends_what_is_in_service, apic_eoi)
+TEST(apic, eoi_ends_the_vector_in_service, apic_eoi)
 {
     struct test_line line = {.during = end_it_early};
 
@@ -220,7 +220,7 @@ static u32 vector_of(const struct test_line *line)
     return EXPECT(after[i] & ~before[i]) ? i * 32 + (u32)__builtin_ctz(after[i] & ~before[i]) : 0;
 }
 
-TEST(apic, icr_sends_the_vector_that_it_is_told, apic_icr, apic_read)
+TEST(apic, icr_sends_the_given_vector, apic_icr, apic_read)
 {
     struct test_line line = {0};
     u32 vector, id = 0;

@@ -11,7 +11,7 @@
 #define NON_CANONICAL   0x0000900000000000
 #define RESERVED_CR_BIT (1ull << 62)
 
-TEST(cpu, cpuid_tells_vendor_and_leaves, cpuid)
+TEST(cpu, cpuid_reports_vendor_and_leaves, cpuid)
 {
     struct cpuid_regs r = {1, 2, 3, 4}, again = {0};
     char vendor[13] = "";
@@ -31,7 +31,7 @@ TEST(cpu, cpuid_tells_vendor_and_leaves, cpuid)
 }
 
 /* Leaf 0xd lists the parts of XSAVE's area by subleaf: 0 tells which there are, 2 is AVX's. */
-TEST(cpu, cpuid_tells_leaves_and_subleaves_apart, cpuid)
+TEST(cpu, cpuid_distinguishes_leaves_and_subleaves, cpuid)
 {
     const u32 x87_and_sse = 3, avx = 4;
     struct cpuid_regs first, features, none, parts, part;
@@ -51,7 +51,7 @@ TEST(cpu, cpuid_tells_leaves_and_subleaves_apart, cpuid)
 }
 
 /* A feature that is told works: those that can be tried without preparation are. */
-TEST(cpu, features_that_are_told_work, cpu_features, write_cr4, read_cr4)
+TEST(cpu, reported_features_work, cpu_features, write_cr4, read_cr4)
 {
     struct pv_features f;
     struct fault fault = {0};
@@ -117,7 +117,7 @@ TEST(cpu, cr4_takes_de_and_refuses_a_reserved_bit, read_cr4, write_cr4)
 }
 
 /* A bit that the platform does not let us have is told, not dropped. */
-TEST(cpu, cr4_tells_what_was_refused, write_cr4, cpu_features)
+TEST(cpu, refused_cr4_bits_are_reported, write_cr4, cpu_features)
 {
     const u64 old = pv_read_cr4();
     struct pv_features f;
@@ -208,7 +208,7 @@ static __attribute__((noinline)) u64 stepped_on(u64 x)
     return x + 1;
 }
 
-TEST(cpu, execution_breakpoint_hits_and_lets_go_on, set_debugreg)
+TEST(cpu, execution_continues_after_a_breakpoint_hits, set_debugreg)
 {
     watch(1, (u64)stepped_on, DR7_ENABLE(1) | DR7_EXECUTE(1));
     EXPECT_EQ(stepped_on(41), 42);
@@ -263,7 +263,7 @@ TEST(cpu, single_step_traps_each_instruction, trap_init)
     EXPECT(debug_dr6 & DR6_SINGLE_STEP);
 }
 
-TEST(cpu, msrs_read_back_and_missing_ones_are_told, read_msr, write_msr, read_msr_safe,
+TEST(cpu, msrs_read_back_and_missing_ones_are_reported, read_msr, write_msr, read_msr_safe,
      write_msr_safe)
 {
     u64 value = 0x55;
@@ -280,7 +280,7 @@ TEST(cpu, msrs_read_back_and_missing_ones_are_told, read_msr, write_msr, read_ms
 }
 
 /* The op says what the instruction itself does; some emulators answer every register with 0. */
-TEST(cpu, missing_msr_is_told_as_the_cpu_does, read_msr_safe, write_msr_safe)
+TEST(cpu, missing_msr_fails_as_the_instruction_does, read_msr_safe, write_msr_safe)
 {
     struct fault fault;
     u64 value;
@@ -334,7 +334,7 @@ TEST(cpu, stts_raises_nm_until_clts, stts, clts, read_cr0)
 }
 
 /* After #NM the op that reads CR0 and the hardware agree, whoever cleared TS. */
-TEST(cpu, cr0_is_true_after_nm, read_cr0, stts, clts)
+TEST(cpu, cr0_agrees_with_the_cpu_after_nm, read_cr0, stts, clts)
 {
     struct fault first, second;
     bool told;
@@ -417,7 +417,7 @@ TEST(cpu, fs_base_moves_and_refuses_what_is_not_canonical, read_fs_base, write_f
     }
 }
 
-TEST(cpu, user_gs_base_is_kept_apart, read_user_gs_base, write_user_gs_base)
+TEST(cpu, user_gs_base_is_separate, read_user_gs_base, write_user_gs_base)
 {
     INTERRUPTS_OFF
     {

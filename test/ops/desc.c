@@ -83,7 +83,7 @@ TEST(desc, load_gdt_switches_tables, load_gdt, load_tr)
 
 /* Loading marks the descriptor busy: in this table, whatever was loaded before (Intel SDM vol. 3,
  * section 7.2.2). */
-TEST(desc, task_register_is_ours_or_absent, load_tr, store_tr)
+TEST(desc, task_register_is_the_backends_or_absent, load_tr, store_tr)
 {
     if (!strcmp(pv_backend_name(), "xen-pv")) {
         EXPECT_EQ(pv_store_tr(), 0);
@@ -100,7 +100,7 @@ TEST(desc, task_register_is_ours_or_absent, load_tr, store_tr)
 
 static u64 ldt[GDT_MAX_COUNT] __aligned(PAGE_SIZE);
 
-TEST(desc, ldt_entries_come_and_go, load_ldt, write_ldt_entry)
+TEST(desc, ldt_entries_are_written_and_removed, load_ldt, write_ldt_entry)
 {
     const u16 selector = 5 * 8 + 4 + 3; /* table indicator: LDT */
 
@@ -223,7 +223,7 @@ static void lose_idt(void)
         __asm__ volatile("lidt %0" : : "m"(none));
 }
 
-TEST(desc, idt_is_loaded_again_and_refuses_privileges_between, write_idt_entry, load_idt)
+TEST(desc, idt_is_reloaded_and_refuses_intermediate_dpls, write_idt_entry, load_idt)
 {
     struct fault fault;
     const u64 flags = pv_save_fl();

@@ -54,7 +54,7 @@ static void expect_timer(void *arg)
     EXPECT(late < delta / 2);
 }
 
-TEST(each_cpu, timers_are_in_time, timer_set, setup_secondary_clock)
+TEST(each_cpu, timers_fire_on_time, timer_set, setup_secondary_clock)
 {
     on_each_cpu(expect_timer, NULL);
 }
@@ -125,7 +125,7 @@ static void watch_nothing(void *arg)
     }
 }
 
-TEST(each_cpu, breakpoints_are_its_own, set_debugreg, get_debugreg)
+TEST(each_cpu, breakpoints_are_per_cpu, set_debugreg, get_debugreg)
 {
     memset(hits, 0, sizeof(hits));
     debug_hook = count_hit;
@@ -240,7 +240,7 @@ static void hold_back(void *arg)
 }
 
 /* A CPU that comes again does not find the task priority that it left. */
-TEST(each_cpu, apic_holds_nothing_back_after_a_new_start, apic_write)
+TEST(each_cpu, apic_blocks_nothing_after_a_restart, apic_write)
 {
     NEEDS_CPUS(2);
     if (!has_apic())

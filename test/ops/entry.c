@@ -211,7 +211,7 @@ static void note_flags_and_end(void *arg)
 
 /* A thread that is started while another one is preempted in its access of user memory has SMAP on.
  */
-TEST(entry, access_of_user_memory_is_each_threads_own, user_access_begin, user_access_end)
+TEST(entry, user_memory_access_is_per_thread, user_access_begin, user_access_end)
 {
     const u64 end = pv_clock_ns() + 20 * NS_PER_S;
     struct thread *other;
@@ -328,7 +328,7 @@ static void set_storage_base(u64 base)
  * Thread-local storage of a program survives a user_run: user mode gets %fs as the caller left it,
  * and the thread its own base again.
  */
-TEST(entry, user_run_gives_the_threads_storage_back, write_fs_base, read_fs_base)
+TEST(entry, user_run_restores_the_threads_storage, write_fs_base, read_fs_base)
 {
     static const u64 storage[2];
     const u64 before = storage_base(), thread_before = this_thread()->fs_base;

@@ -68,7 +68,7 @@ static void step_to_user(u64 rip, u64 flags)
     step_through(&steps, go_to_user, &entry);
 }
 
-TEST(entry, sysret_gets_what_it_can_load, sysret, set_iopl)
+TEST(entry, sysret_is_given_only_what_it_can_load, sysret, set_iopl)
 {
     static const u64 rips[] = {0x800000000000,     0x7ffffffff000,     0x1000000000000,
                                0xffff800000000000, 0xffffffffffffffff, 0x8000000000000000};
@@ -135,7 +135,7 @@ TEST(entry, sysenter_of_64_bit_code_keeps_lower_halves, syscall_init)
 /* ---- Only a page fault has an address ----------------------------------------------------------
  */
 
-TEST(entry, fault_address_is_a_page_faults, trap_init)
+TEST(entry, only_a_page_fault_has_a_fault_address, trap_init)
 {
     REQUIRE(sandbox_enter());
     sandbox_prepare(user_code_read);
@@ -250,7 +250,7 @@ static void raise_isolated(u32 which, struct fault *f)
     }
 }
 
-TEST(entry, every_stack_of_its_own_has_the_kernels_gs_base, write_kernel_gs_base, trap_init)
+TEST(entry, every_ist_stack_has_the_kernels_gs_base, write_kernel_gs_base, trap_init)
 {
     static const u32 vectors[] = {1, 8, 18};
     struct pv_cpu_area *const area = pv_this_area();

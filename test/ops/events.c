@@ -1,6 +1,6 @@
 /*
- * Storms: no interrupt is lost and none comes while the flag says no, at whatever point of
- * disabling, enabling and halting it comes. And what one CPU tells another, here itself.
+ * Stress: no interrupt is lost and none is delivered while interrupts are disabled, at whatever
+ * point of disabling, enabling and halting it comes. And what one CPU tells another, here itself.
  */
 #include "kernel/trap.h"
 #include "pv/x86.h"
@@ -27,29 +27,29 @@ static void raise_closed(struct test_line *line, u32 way)
         pv_irq_enable();
 }
 
-void raise_storm(struct storm storm)
+void raise_stress(struct stress stress)
 {
     struct test_line line = {0};
 
     REQUIRE(test_line_open(&line));
-    while (storm_goes_on(&storm)) {
-        if (storm.done % 4 == 0)
+    while (stress_continues(&stress)) {
+        if (stress.done % 4 == 0)
             pv_irq_raise(line.line);
         else
-            raise_closed(&line, storm.done % 4);
-        if (READ_ONCE(line.hits) != storm.done && !test_line_hits(&line, storm.done))
+            raise_closed(&line, stress.done % 4);
+        if (READ_ONCE(line.hits) != stress.done && !test_line_hits(&line, stress.done))
             break;
     }
-    EXPECT_EQ(line.hits, storm.done);
+    EXPECT_EQ(line.hits, stress.done);
     EXPECT_EQ(line.intrusions, 0);
-    print("# %u raised, %u delivered, %u while closed\n", storm.done, line.hits, line.intrusions);
+    print("# %u raised, %u delivered, %u while closed\n", stress.done, line.hits, line.intrusions);
     test_line_close(&line);
 }
 
-SOAK_TEST(events, raised_storm, irq_raise, irq_disable, irq_enable, restore_fl, irq_mask,
-          irq_unmask)
+SOAK_TEST(events, interrupts_are_delivered_once_under_stress, irq_raise, irq_disable, irq_enable,
+          restore_fl, irq_mask, irq_unmask)
 {
-    raise_storm((struct storm){.normal = 100000});
+    raise_stress((struct stress){.normal = 100000});
 }
 
 /* A timer's interrupt comes at any instruction of the loop that disables and enables. */
@@ -88,24 +88,25 @@ static bool wait_open_and_closed(struct shot *shot)
     return READ_ONCE(shot->fired);
 }
 
-SOAK_TEST(events, timer_storm, timer_set, irq_disable, irq_enable, restore_fl)
+SOAK_TEST(events, timers_are_delivered_once_under_stress, timer_set, irq_disable, irq_enable,
+          restore_fl)
 {
-    struct storm storm = {.normal = 20000};
+    struct stress stress = {.normal = 20000};
     struct shot shot = {0};
     u32 came = 0;
 
-    while (storm_goes_on(&storm)) {
+    while (stress_continues(&stress)) {
         WRITE_ONCE(shot.fired, false);
-        timer_start(&shot.timer, pv_clock_ns() + storm.done * 37 % 8000, on_shot);
+        timer_start(&shot.timer, pv_clock_ns() + stress.done * 37 % 8000, on_shot);
         if (!wait_open_and_closed(&shot))
             break;
         came++;
     }
     timer_stop(&shot.timer);
-    EXPECT_EQ(came, storm.done);
+    EXPECT_EQ(came, stress.done);
     EXPECT_EQ(shot.intrusions, 0);
     EXPECT_EQ(shot.early, 0);
-    print("# %u timers, %u came, %u while closed\n", storm.done, came, shot.intrusions);
+    print("# %u timers, %u came, %u while closed\n", stress.done, came, shot.intrusions);
 }
 
 /* A lost wake-up shows as a halt that ends with the guard's deadline only. */
@@ -132,21 +133,21 @@ static bool halt_until_fired(struct shot *shot, u64 delta)
     return timer_stop(&guard);
 }
 
-SOAK_TEST(events, halt_storm, safe_halt, timer_set)
+SOAK_TEST(events, every_halt_ends_under_stress, safe_halt, timer_set)
 {
-    struct storm storm = {.normal = 5000};
+    struct stress stress = {.normal = 5000};
     struct shot shot = {0};
     u32 woken = 0;
 
-    while (storm_goes_on(&storm)) {
-        if (!halt_until_fired(&shot, storm.done * 37 % 20000))
+    while (stress_continues(&stress)) {
+        if (!halt_until_fired(&shot, stress.done * 37 % 20000))
             break;
         woken++;
     }
     timer_stop(&shot.timer);
-    EXPECT_EQ(woken, storm.done);
+    EXPECT_EQ(woken, stress.done);
     EXPECT_EQ(shot.early, 0);
-    print("# %u halts, %u ended by their timer\n", storm.done, woken);
+    print("# %u halts, %u ended by their timer\n", stress.done, woken);
 }
 
 /*
@@ -309,7 +310,7 @@ TEST(events, interrupts_change_no_register, timer_set)
     EXPECT_EQ(changed, 0);
 }
 
-TEST(events, halt_with_a_waiting_interrupt_ends_at_once, safe_halt)
+TEST(events, halt_with_a_pending_interrupt_ends_at_once, safe_halt)
 {
     struct test_line line = {0};
     struct timer guard = {0};
@@ -386,7 +387,7 @@ static void on_stop(void)
     ipis[PV_IPI_STOP]++;
 }
 
-TEST(events, ipi_to_itself, send_ipi)
+TEST(events, cpu_receives_its_own_ipi, send_ipi)
 {
     void (*const handlers[])(void) = {on_reschedule, on_call, on_stop};
 

@@ -129,7 +129,7 @@ static void wait_in_user_mode(void)
 static void expect_failsafe(void (*wait)(void))
 {
     const u64 stolen = pv_steal_ns(), begin = pv_clock_ns();
-    struct crew crew;
+    struct workers workers;
 
     if (strcmp(pv_backend_name(), "xen-pv"))
         SKIP("only Xen PV has a failsafe callback");
@@ -137,10 +137,10 @@ static void expect_failsafe(void (*wait)(void))
     failsafes = 0;
     WRITE_ONCE(stop_busy, false);
     failsafe_hook = note_failsafe;
-    crew_start(&crew, 1, smp_online_count(), keep_busy, NULL, 0);
+    workers_start(&workers, 1, smp_online_count(), keep_busy, NULL, 0);
     wait();
     WRITE_ONCE(stop_busy, true);
-    crew_join(&crew);
+    workers_join(&workers);
     failsafe_hook = NULL;
     if (!failsafes && (pv_steal_ns() - stolen) * 4 < pv_clock_ns() - begin)
         SKIP("each vCPU has a physical CPU of its own: Xen never takes one away");

@@ -46,8 +46,8 @@ TEST(irq, raw_flag_instructions_do_not_mislead, save_fl, irq_enable)
           !!(raw & PV_FLAG_IF));
 }
 
-TEST(irq, interrupt_waits_for_the_flag, irq_init, irq_bind, irq_raise, irq_eoi, irq_disable,
-     irq_enable)
+TEST(irq, interrupt_is_pending_while_the_flag_is_clear, irq_init, irq_bind, irq_raise, irq_eoi,
+     irq_disable, irq_enable)
 {
     struct test_line line = {0};
 
@@ -82,7 +82,7 @@ TEST(irq, restoring_the_flag_delivers, save_fl, restore_fl)
     test_line_close(&line);
 }
 
-TEST(irq, masked_line_keeps_its_interrupt, irq_mask, irq_unmask)
+TEST(irq, masked_line_keeps_its_interrupt_pending, irq_mask, irq_unmask)
 {
     struct test_line line = {0};
 
@@ -139,7 +139,7 @@ TEST(irq, new_line_starts_masked, irq_bind)
     EXPECT_EQ(pv_irq_unbind((u32)line), 0);
 }
 
-TEST(irq, waiting_interrupts_of_a_line_are_one, irq_raise)
+TEST(irq, pending_interrupts_of_a_line_merge, irq_raise)
 {
     struct test_line line = {0};
 
@@ -167,7 +167,7 @@ static void raise_again(struct test_line *line)
     depth--;
 }
 
-TEST(irq, interrupt_during_its_handler_comes_after_it, irq_raise, irq_eoi)
+TEST(irq, interrupt_raised_in_its_handler_follows_it, irq_raise, irq_eoi)
 {
     struct test_line line = {.during = raise_again};
 
@@ -208,7 +208,7 @@ static void mask_other(struct test_line *line)
     EXPECT_EQ(pv_irq_mask(pair[line == &pair[0]].line), 0);
 }
 
-TEST(irq, handler_may_mask_another_line_that_waits, irq_mask)
+TEST(irq, handler_may_mask_another_pending_line, irq_mask)
 {
     for (int i = 0; i < 2; i++) {
         pair[i] = (struct test_line){.during = mask_other};
@@ -231,7 +231,7 @@ TEST(irq, handler_may_mask_another_line_that_waits, irq_mask)
     test_line_close(&pair[1]);
 }
 
-TEST(irq, unbound_line_is_silent, irq_unbind, irq_bind)
+TEST(irq, unbound_line_delivers_nothing, irq_unbind, irq_bind)
 {
     struct test_line old = {0}, new = {0};
     const u64 unexpected = irq_counts.unexpected;
@@ -286,7 +286,7 @@ static void fault_in_between(struct test_line *line)
 }
 
 /* A handler's exception does not end the PV_TRY block that it interrupts, which takes its own. */
-TEST(irq, handler_is_outside_of_the_block_that_it_interrupts, irq_raise)
+TEST(irq, handler_runs_outside_the_interrupted_try_block, irq_raise)
 {
     struct test_line line = {.during = fault_in_between};
     struct fault outer = {0};
@@ -332,7 +332,7 @@ TEST(irq, bad_lines_are_refused, irq_bind, irq_unbind, irq_mask, irq_unmask, irq
     EXPECT_EQ(pv_irq_bind((enum pv_irq_source)77, 0), -EINVAL);
 }
 
-TEST(irq, many_lines_at_once, irq_bind, irq_raise)
+TEST(irq, many_lines_work_at_once, irq_bind, irq_raise)
 {
     static struct test_line lines[64];
     u32 opened = 0;
@@ -428,14 +428,14 @@ TEST(irq, device_interrupts_at_its_rate, irq_bind, irq_eoi, clock_ns, time_init)
 }
 
 /* Once more when the way in which events come has changed: see the group's first test. */
-TEST(wide, lines_keep_their_rules, irq_mask, irq_unmask, irq_unbind, irq_eoi)
+TEST(wide, lines_obey_the_same_rules, irq_mask, irq_unmask, irq_unbind, irq_eoi)
 {
-    test_irq_interrupt_waits_for_the_flag();
-    test_irq_masked_line_keeps_its_interrupt();
-    test_irq_waiting_interrupts_of_a_line_are_one();
-    test_irq_interrupt_during_its_handler_comes_after_it();
+    test_irq_interrupt_is_pending_while_the_flag_is_clear();
+    test_irq_masked_line_keeps_its_interrupt_pending();
+    test_irq_pending_interrupts_of_a_line_merge();
+    test_irq_interrupt_raised_in_its_handler_follows_it();
     test_irq_handler_may_mask_its_line();
-    test_irq_handler_may_mask_another_line_that_waits();
-    test_irq_unbound_line_is_silent();
-    test_irq_many_lines_at_once();
+    test_irq_handler_may_mask_another_pending_line();
+    test_irq_unbound_line_delivers_nothing();
+    test_irq_many_lines_work_at_once();
 }

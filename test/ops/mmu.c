@@ -23,7 +23,7 @@ TEST(mmu, frames_and_machine_frames_are_one_to_one, pfn_to_mfn, mfn_to_pfn)
 #define KEPT \
     (PTE_PRESENT | PTE_WRITE | PTE_USER | PTE_ACCESSED | PTE_DIRTY | PTE_NX | PTE_FRAME_MASK)
 
-TEST(mmu, values_survive_the_way_to_entries_and_back, make_pte, pte_val, make_pmd, pmd_val,
+TEST(mmu, values_survive_conversion_to_entries_and_back, make_pte, pte_val, make_pmd, pmd_val,
      make_pud, pud_val, make_pgd, pgd_val)
 {
     static const u64 flags[] = {
@@ -59,7 +59,7 @@ TEST(mmu, foreign_frames_keep_their_machine_number, make_pte, pte_val)
     EXPECT_EQ(pv_pte_val(pv_make_pte(value)), value);
 }
 
-TEST(mmu, leaves_above_level_1_only_where_traits_say_so, make_pmd, make_pud)
+TEST(mmu, leaves_above_level_1_only_where_traits_allow_them, make_pmd, make_pud)
 {
     const u64 value = pte_value(PFN(0x40000), PTE_PRESENT | PTE_PSE);
     const pfn_t pfn = frame_alloc(9, 0, FRAME_KERNEL);
@@ -128,7 +128,7 @@ TEST(mmu, set_pte_and_flush_tlb_one_change_what_is_read, set_pte, flush_tlb_one)
 }
 
 /* The entry is not global, so that flush_tlb_user must do. */
-TEST(mmu, flush_tlb_user_forgets_what_is_not_global, flush_tlb_user)
+TEST(mmu, flush_tlb_user_flushes_pages_that_are_not_global, flush_tlb_user)
 {
     REQUIRE(two_begin(0));
     INTERRUPTS_OFF
@@ -143,7 +143,7 @@ TEST(mmu, flush_tlb_user_forgets_what_is_not_global, flush_tlb_user)
     two_end();
 }
 
-TEST(mmu, flush_tlb_kernel_forgets_global_pages_too, flush_tlb_kernel)
+TEST(mmu, flush_tlb_kernel_flushes_global_pages_too, flush_tlb_kernel)
 {
     REQUIRE(two_begin(0));
     INTERRUPTS_OFF
@@ -158,7 +158,7 @@ TEST(mmu, flush_tlb_kernel_forgets_global_pages_too, flush_tlb_kernel)
     two_end();
 }
 
-TEST(mmu, flush_tlb_others_says_who_is_not_there, flush_tlb_others)
+TEST(mmu, flush_tlb_others_reports_missing_cpus, flush_tlb_others)
 {
     INTERRUPTS_OFF
     {
@@ -168,7 +168,7 @@ TEST(mmu, flush_tlb_others_says_who_is_not_there, flush_tlb_others)
     }
 }
 
-TEST(mmu, runs_of_entries, set_ptes, clear_ptes, init_ptes)
+TEST(mmu, ranges_of_entries_are_set_and_cleared, set_ptes, clear_ptes, init_ptes)
 {
     const u32 count = 24;
     const pfn_t run = frame_alloc(5, 0, FRAME_KERNEL);
@@ -263,7 +263,7 @@ TEST(mmu, modify_protection_keeps_accessed_and_dirty, ptep_modify_prot_start,
 
 /* Delayed or not: after lazy_flush all is as said, in order, and leaving the inner section is not
  * leaving. */
-TEST(mmu, lazy_changes_are_true_after_flush_and_leave, lazy_enter, lazy_leave, lazy_flush)
+TEST(mmu, lazy_changes_take_effect_at_flush_and_leave, lazy_enter, lazy_leave, lazy_flush)
 {
     REQUIRE(two_begin(0));
     EXPECT_EQ(read_test_va(), 0x1111);
@@ -334,7 +334,7 @@ static void use_fixmap(enum pv_fixmap index)
     EXPECT_EQ(f.vector, VECTOR_PF);
 }
 
-TEST(mmu, fixmap_shows_what_it_is_told, set_fixmap)
+TEST(mmu, fixmap_maps_the_given_frame, set_fixmap)
 {
     REQUIRE(two_begin(0));
     use_fixmap(FIX_TEST);

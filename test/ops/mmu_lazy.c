@@ -54,7 +54,7 @@ static void pages_end(void)
 }
 
 /* Accessed and dirty are those of the entry that waited, which no access has seen. */
-TEST(mmu, entry_that_waits_is_the_one_that_is_cleared, ptep_get_and_clear, lazy_enter)
+TEST(mmu, queued_entry_is_the_one_that_is_cleared, ptep_get_and_clear, lazy_enter)
 {
     pte_t got[PAGES];
 
@@ -178,7 +178,7 @@ static void read_there(void *arg)
 }
 
 /* The other CPU has the old translation; the section is still open when the flush returns. */
-TEST(mmu, changes_that_wait_precede_a_flush_of_others, flush_tlb_others, lazy_enter)
+TEST(mmu, queued_changes_precede_a_flush_of_others, flush_tlb_others, lazy_enter)
 {
     NEEDS_CPUS(2);
     REQUIRE(pages_begin());
@@ -229,7 +229,7 @@ TEST(mmu, long_section_loses_no_change, lazy_enter, set_pte)
 }
 
 /* Runs of every length up to a few unrolled ones, at every place. */
-TEST(mmu, runs_of_every_length, set_ptes, clear_ptes, init_ptes)
+TEST(mmu, ranges_of_every_length_are_set_and_cleared, set_ptes, clear_ptes, init_ptes)
 {
     const pfn_t run = frame_alloc(4, 0, FRAME_KERNEL);
     pte_t *slot;

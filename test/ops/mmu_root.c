@@ -128,7 +128,7 @@ static void expect_second_root(struct mm_space *s, pfn_t pfn)
     EXPECT(!first[77] && !second[77]);
 }
 
-TEST(mmu, entries_of_the_upper_levels, set_pmd, set_pud, set_pgd)
+TEST(mmu, entries_of_the_upper_levels_take_effect, set_pmd, set_pud, set_pgd)
 {
     const u64 free = frames_free();
     const pfn_t pfn = marked_frame(0x4444);
@@ -221,7 +221,7 @@ TEST(mmu, each_cpu_has_its_own_root, read_cr3, write_cr3)
  * A table of the tree is mapped writable elsewhere: Xen PV refuses to pin it and changes nothing;
  * natively nobody looks. Without the alias it works.
  */
-TEST(mmu, tree_with_a_writable_alias, pin_root)
+TEST(mmu, tree_with_a_writable_alias_is_not_pinned_by_xen, pin_root)
 {
     const u64 free = frames_free();
     const pfn_t pfn = marked_frame(0x5555);
@@ -282,7 +282,7 @@ TEST(mmu, kernel_tables_protect_the_image, install_tables)
     EXPECT(execute_faults(DIRECT_MAP + (u64)_text_start - VIRT_BASE));
 }
 
-TEST(mmu, kernel_tables_map_no_more_than_they_say, mmu_init, early_map, install_tables)
+TEST(mmu, kernel_tables_map_only_the_declared_ranges, mmu_init, early_map, install_tables)
 {
     struct fault f = {0};
     u64 value;
@@ -331,7 +331,7 @@ TEST(mmu, user_pages_only_between_begin_and_end, user_access_begin, user_access_
 
 /* A page table mapped writable: Xen refuses, the op ends in a panic that names the frame, nothing
  * has changed. */
-TEST(mmu, refused_entries_are_told_with_the_frame, set_pte)
+TEST(mmu, refused_entries_are_reported_with_the_frame, set_pte)
 {
     const u64 value = pte_value(mm_kernel.root, PTE_PRESENT | PTE_WRITE | PTE_NX);
     const pfn_t pfn = marked_frame(0x7777);
@@ -430,7 +430,7 @@ TEST(mmu, balloon_gives_and_takes, balloon_adjust)
     frame_free(first, 5);
 }
 
-TEST(mmu, frames_in_a_row_in_the_machine, make_contiguous)
+TEST(mmu, contiguous_frames_are_contiguous_in_the_machine, make_contiguous)
 {
     const u64 free = frames_free();
     const pfn_t first = frame_alloc_contiguous(4, 32);
@@ -453,7 +453,7 @@ TEST(mmu, frames_in_a_row_in_the_machine, make_contiguous)
 
 /* Natively nothing is moved: the op only says whether the frames lie below the limit, their end
  * included. */
-TEST(mmu, frames_above_the_limit_are_told, make_contiguous)
+TEST(mmu, frames_above_the_limit_are_reported, make_contiguous)
 {
     const u64 limit = GIB(4) >> PAGE_SHIFT;
 
@@ -470,7 +470,7 @@ TEST(mmu, frames_above_the_limit_are_told, make_contiguous)
 }
 
 /* Xen exchanges frames: first they are out of order, by the way in which they came back from it. */
-TEST(mmu, frames_are_exchanged_for_a_row, make_contiguous, balloon_adjust)
+TEST(mmu, frames_are_exchanged_for_contiguous_ones, make_contiguous, balloon_adjust)
 {
     const pfn_t first = frame_alloc(2, 0, FRAME_KERNEL), second = PFN(first.n + 1);
     const u64 beyond = pv_pfn_to_mfn(PFN(first.n + 2)).n;

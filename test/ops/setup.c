@@ -25,7 +25,7 @@ TEST(setup, backend_is_the_expected_one, early_init)
     EXPECT(!"platform= names a platform that this test knows");
 }
 
-TEST(setup, banner_says_what_this_is, banner)
+TEST(setup, banner_names_version_and_platform, banner)
 {
     char text[64], cut[6] = "?????";
 
@@ -71,7 +71,7 @@ TEST(setup, console_round_trip, console_write, console_read)
 }
 
 /* One byte more and this test's result does not begin with a word that the runner knows. */
-TEST(setup, console_takes_as_many_bytes_as_told, console_write)
+TEST(setup, console_writes_the_given_number_of_bytes, console_write)
 {
     pv_console_write("# a line of 20 bytes\nnot ok", 21);
     pv_console_write("not ok", 0);
@@ -102,7 +102,7 @@ static bool inner_block_takes(void)
     return inner.caught;
 }
 
-TEST(setup, exceptions_arrive_and_can_be_survived, trap_init)
+TEST(setup, exceptions_are_caught_and_survived, trap_init)
 {
     struct fault fault = {0};
     volatile int after = 0;

@@ -1,5 +1,5 @@
 /* CPUs go online and offline, work, and call each other: each call runs once, on its CPU. Under
- * stress: test/stress/smp_storm.c. */
+ * stress: test/stress/smp_stress.c. */
 #include "lib/address_map.h"
 #include "kernel/trap.h"
 #include "lib/format.h"
@@ -44,7 +44,7 @@ TEST(smp, cpus_have_names, cpu_describe)
 }
 
 /* On Xen by the number, else by the local APIC. */
-TEST(smp, names_are_the_platforms, cpu_describe)
+TEST(smp, names_are_those_of_the_platform, cpu_describe)
 {
     char wanted[32] = "vCPU 0", name[32], cut[] = "????";
     u32 id = 0;
@@ -71,7 +71,7 @@ static u32 count_listed(const struct apic_config *config)
 }
 
 /* The firmware's table is read here once more. On Xen a guest's CPUs are not the firmware's. */
-TEST(smp, the_firmware_lists_as_many_cpus, memory_map, cpu_count)
+TEST(smp, firmware_lists_the_same_number_of_cpus, memory_map, cpu_count)
 {
     const struct phys_window low = {(const u8 *)DIRECT_MAP_BASE, 0, BOOT_MAP_SIZE};
     static struct apic_config config;
@@ -139,12 +139,12 @@ TEST(smp, wrong_cpus_are_refused, cpu_up, cpu_down, send_ipi, send_nmi)
 
 TEST(smp, exceptions_are_caught_on_every_cpu, load_idt)
 {
-    struct crew crew;
+    struct workers workers;
 
     memset(caught, 0, sizeof(caught));
-    crew_start(&crew, 0, storm_cpus(), make_exceptions, NULL, 0);
-    crew_join(&crew);
-    for (u32 cpu = 0; cpu < storm_cpus(); cpu++)
+    workers_start(&workers, 0, stress_cpus(), make_exceptions, NULL, 0);
+    workers_join(&workers);
+    for (u32 cpu = 0; cpu < stress_cpus(); cpu++)
         EXPECT_EQ(caught[cpu], 10);
 }
 
@@ -198,7 +198,7 @@ TEST(smp, call_runs_on_each_cpu_once, send_ipi)
     EXPECT_EQ(smp_call(PV_CPUS_MAX, count_call, counts), -EINVAL);
 }
 
-TEST(smp, who_cannot_answer_waits_for_nobody)
+TEST(smp, call_with_interrupts_disabled_panics)
 {
     u64 counts[PV_CPUS_MAX] = {0};
 
@@ -362,7 +362,7 @@ TEST(smp, icr_reaches_the_cpu_of_its_apic_id, apic_icr, apic_read)
     nmi_hook = NULL;
 }
 
-TEST(smp, cpu_goes_down_and_comes_again, cpu_leave, cpu_down, cpu_up)
+TEST(smp, cpu_goes_offline_and_online_again, cpu_leave, cpu_down, cpu_up)
 {
     const u32 cpu = smp_online_count() - 1;
     const u32 starts = cpus[cpu].starts;

@@ -8,21 +8,21 @@
 
 SOAK_TEST(time, clock_never_goes_back, clock_ns)
 {
-    struct storm storm = {.normal = 1000000};
+    struct stress stress = {.normal = 1000000};
     const u64 begin = pv_clock_ns();
     u64 before = begin;
     u32 moved = 0;
 
-    while (storm_goes_on(&storm)) {
+    while (stress_continues(&stress)) {
         const u64 now = pv_clock_ns();
 
         REQUIRE(now >= before);
         moved += now > before;
         before = now;
     }
-    EXPECT(moved > storm.done / 100);
-    print("# %u reads of the clock, %llu ns each\n", storm.done,
-          (unsigned long long)((before - begin) / storm.done));
+    EXPECT(moved > stress.done / 100);
+    print("# %u reads of the clock, %llu ns each\n", stress.done,
+          (unsigned long long)((before - begin) / stress.done));
 }
 
 /* What is read is the time of the reading: it is later than a segment of the TSC that lies before
@@ -47,7 +47,7 @@ TEST(time, clock_reads_are_fresh, clock_ns)
 
 /* An hour that passes between two looks, because the clock jumped or nothing ran, counts as a look.
  */
-TEST(time, limit_counts_looks_and_no_jumps)
+TEST(time, time_limit_is_immune_to_jumps_of_the_clock)
 {
     struct time_limit limit = time_limit(10 * LOOK_MAX_NS);
     const u64 begin = pv_clock_ns();
@@ -63,7 +63,7 @@ TEST(time, limit_counts_looks_and_no_jumps)
     EXPECT(pv_clock_ns() - begin >= NS_PER_MS);
 }
 
-TEST(time, clock_source_is_told, clock_source)
+TEST(time, clock_source_is_reported, clock_source)
 {
     EXPECT(!strncmp(pv_clock_source(), "TSC, ", 5) || !strncmp(pv_clock_source(), "Xen's ", 6));
     print("# clock: %s\n", pv_clock_source());
@@ -85,7 +85,7 @@ static u64 ticks_per_ns(bool halted)
  * Against the TSC, which the clock may or may not be made of. A host that stops between two reads
  * spoils a measurement, not all of them.
  */
-TEST(time, clock_runs_on_in_halt, clock_ns, safe_halt)
+TEST(time, clock_runs_while_halted, clock_ns, safe_halt)
 {
     bool agree = false;
 
@@ -174,7 +174,7 @@ TEST(time, past_deadline_is_refused, timer_set)
     timers_go_on();
 }
 
-TEST(time, deadline_comes_once_and_can_be_replaced, timer_set, timer_stop, time_init)
+TEST(time, deadline_fires_once_and_can_be_replaced, timer_set, timer_stop, time_init)
 {
     u64 before = READ_ONCE(irq_counts.timers);
 
@@ -186,7 +186,7 @@ TEST(time, deadline_comes_once_and_can_be_replaced, timer_set, timer_stop, time_
     timers_go_on();
 }
 
-TEST(time, stopped_timer_does_not_come, timer_stop)
+TEST(time, stopped_timer_does_not_fire, timer_stop)
 {
     end_in_time(stop_timer);
     timers_go_on();
@@ -251,7 +251,7 @@ TEST(time, timers_fire_in_order, timer_set, clock_ns)
 }
 
 /* Those of one deadline fire as they were started. */
-TEST(time, timers_of_one_deadline_fire_in_turn, timer_set)
+TEST(time, timers_of_one_deadline_fire_in_order_of_start, timer_set)
 {
     const u64 deadline = pv_clock_ns() + 5 * NS_PER_MS;
 
@@ -288,7 +288,7 @@ static void on_nothing(struct timer *timer)
     disorder += timer == &timers[1];
 }
 
-TEST(time, stopped_timer_leaves_the_others, timer_set)
+TEST(time, stopped_timer_leaves_the_others_armed, timer_set)
 {
     const u64 begin = pv_clock_ns() + 20 * NS_PER_MS;
 
@@ -364,7 +364,7 @@ static u64 measure_lateness(const char *how, u32 shots, u64 delta, bool halt)
     return least;
 }
 
-TEST(time, timer_error, timer_set, clock_ns, safe_halt)
+TEST(time, timer_error_is_below_10_ms, timer_set, clock_ns, safe_halt)
 {
     u64 least = ~0ull;
 

@@ -30,7 +30,7 @@
     if (!sandbox_enter()) \
     return
 
-TEST(user, syscall_brings_every_register, iret, syscall_init, load_sp0)
+TEST(user, syscall_passes_every_register, iret, syscall_init, load_sp0)
 {
     struct trap_frame to;
 
@@ -219,7 +219,7 @@ TEST(user, io_bitmap_opens_single_ports, set_io_bitmap)
     sandbox_leave();
 }
 
-TEST(user, segment_bases_are_the_users, write_fs_base, write_user_gs_base, swapgs)
+TEST(user, segment_bases_are_kept_for_the_user, write_fs_base, write_user_gs_base, swapgs)
 {
     IN_SANDBOX;
     SANDBOX_WORD(0) = 0xf5f5f5f5;
@@ -259,7 +259,7 @@ TEST(user, kernel_gs_base_survives_every_way_back, write_kernel_gs_base, swapgs,
 
 /* What user mode can put into rflags does not trouble the kernel, and comes back to it as it was.
  */
-TEST(user, hostile_flags_stay_outside, syscall_init)
+TEST(user, hostile_flags_do_not_reach_the_kernel, syscall_init)
 {
     const u64 hostile = RFLAGS_FIXED | RFLAGS_IF | RFLAGS_NT | RFLAGS_DF | RFLAGS_AC | RFLAGS_CF;
 
@@ -353,7 +353,7 @@ TEST(user, impossible_frames_end_in_an_exception, iret, sysret)
  * A user's stack that is not there is the user's own trouble: a push to it faults there, and the
  * ways into the kernel do not touch it.
  */
-TEST(user, bad_user_stacks_trouble_the_user_only, load_sp0, syscall_init, iret, sysret)
+TEST(user, bad_user_stacks_affect_only_the_user, load_sp0, syscall_init, iret, sysret)
 {
     static const u64 stacks[] = {0x1008, NON_CANONICAL, 0, ~0ull, 0xffffffff80100000};
 
@@ -457,7 +457,7 @@ static void spin_until_timer(u64 delay, enum user_entry entry, void (*fire)(stru
  * Ring 3 is interrupted, goes on, and sees only the word that the handler changed. The delay grows
  * until the machine is in ring 3 when it ends, however slow it is.
  */
-TEST(user, interrupts_come_and_go_in_user_mode, iret, sysret, load_sp0, timer_set)
+TEST(user, interrupts_are_delivered_in_user_mode, iret, sysret, load_sp0, timer_set)
 {
     IN_SANDBOX;
     for (u32 way = 0; way < 2; way++) {
@@ -489,7 +489,7 @@ static void send_nmi(struct timer *timer)
 
 /* An NMI comes with interrupts disabled, again after it was handled, and inside an interrupt of
  * user mode's. */
-TEST(user, nmi_comes_where_nothing_else_does, send_nmi, iret)
+TEST(user, nmi_is_delivered_with_interrupts_disabled, send_nmi, iret)
 {
     IN_SANDBOX;
     nmis = 0;

@@ -9,7 +9,7 @@
 extern const struct ex_entry _ex_table_start[], _ex_table_end[];
 
 /* At the addresses of kernel code that may fault, user code faults, and stays there. */
-TEST(user, exceptions_at_kernel_addresses_are_the_users, trap_init)
+TEST(user, exceptions_at_kernel_addresses_are_reported_as_the_users, trap_init)
 {
     const struct ex_entry *const first = _ex_table_start;
 

@@ -91,7 +91,7 @@ static bool is_harmless(u8 vector, u32 apic_id)
     return false;
 }
 
-TEST(irq, vector_without_owner_holds_nothing_back, irq_init, apic_icr, apic_read)
+TEST(irq, unowned_vector_blocks_no_other, irq_init, apic_icr, apic_read)
 {
     const bool native = !strcmp(pv_backend_name(), "native");
     u32 id = 0, i = 0;

@@ -130,27 +130,27 @@ static void read_until_done(void *arg)
 }
 
 /* Sets the clock many times, after before_each, while another reads it; then it must still run. */
-static void set_in_a_storm(u64 right, u64 begin, void (*before_each)(u32 round))
+static void set_repeatedly(u64 right, u64 begin, void (*before_each)(u32 round))
 {
-    struct storm storm = {.normal = 10000};
+    struct stress stress = {.normal = 10000};
 
-    while (storm_goes_on(&storm)) {
-        before_each(storm.done);
-        if (!EXPECT_EQ(pv_set_wallclock(storm.done % 2 ? LEAP_DAY : CENTURY_END), 0))
+    while (stress_continues(&stress)) {
+        before_each(stress.done);
+        if (!EXPECT_EQ(pv_set_wallclock(stress.done % 2 ? LEAP_DAY : CENTURY_END), 0))
             break;
     }
     WRITE_ONCE(done, true);
     spin(NS_PER_MS); /* for the last interrupt */
     EXPECT(next_change() != 0);
-    print("# set %u times and read %u times\n", storm.done, READ_ONCE(reads));
+    print("# set %u times and read %u times\n", stress.done, READ_ONCE(reads));
     EXPECT(READ_ONCE(reads) > 0);
     if (!EXPECT_EQ(READ_ONCE(torn), 0))
         print_date(torn_ns);
     set_back(right, begin);
 }
 
-/* Prepares a storm; false where the clock cannot be set. */
-static bool can_storm(u64 *right)
+/* Return whether the wall clock can be set, and what it reads in right. */
+static bool wallclock_test_begin(u64 *right)
 {
     reads = torn = 0;
     done = false;
@@ -177,9 +177,9 @@ TEST(time, wallclock_is_read_in_an_interrupt_while_it_is_set, set_wallclock, get
     const u64 begin = pv_clock_ns();
     u64 right = 0;
 
-    if (!can_storm(&right))
+    if (!wallclock_test_begin(&right))
         SKIP("this guest cannot set a wall clock");
-    set_in_a_storm(right, begin, interrupt_soon);
+    set_repeatedly(right, begin, interrupt_soon);
 }
 
 static void before_nothing(u32 round)
@@ -191,14 +191,14 @@ TEST(time, wallclock_is_read_on_a_cpu_while_another_sets_it, set_wallclock, get_
 {
     const u64 begin = pv_clock_ns();
     u64 right = 0;
-    struct crew crew;
+    struct workers workers;
 
     NEEDS_CPUS(2);
-    if (!can_storm(&right))
+    if (!wallclock_test_begin(&right))
         SKIP("this guest cannot set a wall clock");
-    crew_start(&crew, 1, 2, read_until_done, NULL, 0);
+    workers_start(&workers, 1, 2, read_until_done, NULL, 0);
     while (!READ_ONCE(reads))
         sleep_until(pv_clock_ns() + NS_PER_MS);
-    set_in_a_storm(right, begin, before_nothing);
-    crew_join(&crew);
+    set_repeatedly(right, begin, before_nothing);
+    workers_join(&workers);
 }

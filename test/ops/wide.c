@@ -65,17 +65,17 @@ static void flip_on(void *arg)
 /* However many lines there come to be, those of another CPU keep their masks and interrupts. */
 TEST(wide, many_new_lines_leave_others_their_masks, irq_bind, irq_mask, irq_unmask)
 {
-    struct crew crew;
+    struct workers workers;
     u32 bound;
 
     NEEDS_CPUS(2);
     flipper = (struct flipper){0};
-    crew_start(&crew, 1, 2, flip_on, &flipper, 0);
+    workers_start(&workers, 1, 2, flip_on, &flipper, 0);
     while (!READ_ONCE(flipper.open)) /* where there are few lines, none would be left for it */
         thread_yield();
     bound = bind_many();
     WRITE_ONCE(flipper.over, true);
-    crew_join(&crew);
+    workers_join(&workers);
     unbind_many(bound);
     EXPECT(!flipper.lost);
     EXPECT(flipper.rounds);
@@ -83,7 +83,7 @@ TEST(wide, many_new_lines_leave_others_their_masks, irq_bind, irq_mask, irq_unma
           (u32)ARRAY_SIZE(flipper.lines), flipper.rounds, bound);
 }
 
-TEST(wide, lines_beyond_4096, irq_bind, irq_unbind)
+TEST(wide, more_than_4096_lines_can_be_bound, irq_bind, irq_unbind)
 {
     struct test_line line = {0};
     u32 bound = bind_many();
@@ -98,7 +98,8 @@ TEST(wide, lines_beyond_4096, irq_bind, irq_unbind)
     unbind_many(bound);
 }
 
-SOAK_TEST(wide, raised_storm, irq_raise, irq_disable, irq_enable, restore_fl, irq_mask, irq_unmask)
+SOAK_TEST(wide, interrupts_are_delivered_once_under_stress, irq_raise, irq_disable, irq_enable,
+          restore_fl, irq_mask, irq_unmask)
 {
-    raise_storm((struct storm){.normal = 20000});
+    raise_stress((struct stress){.normal = 20000});
 }

@@ -79,7 +79,7 @@ static void use_sites(void *arg)
         pv_pfn_to_mfn(pv_mfn_to_pfn(pv_pfn_to_mfn(PFN(0x200)))).n != pv_pfn_to_mfn(PFN(0x200)).n;
 }
 
-TEST(sites, interrupted_sites_begin_again_as_they_began, save_fl, restore_fl, irq_enable)
+TEST(sites, interrupted_sites_restart_with_their_registers, save_fl, restore_fl, irq_enable)
 {
     struct steps steps = {.between = restart};
     const bool was = pv_is_patched();

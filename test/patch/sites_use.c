@@ -243,7 +243,7 @@ static void spoil(u8 *at, u8 value)
 }
 
 /* Of an op with one site, that nobody uses now: nothing is half done when it is noticed. */
-TEST(sites, site_that_is_not_as_it_was_left_is_noticed, memory_map)
+TEST(sites, modified_site_is_detected, memory_map)
 {
     const void *const function = pv_ops.setup.memory_map;
     const u32 op = PV_INDEX(setup.memory_map);

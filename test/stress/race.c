@@ -1,7 +1,7 @@
 /*
  * Races inside the kernel, each looked at or provoked at every instruction of the code in question
  * (test/harness/step.h). What several CPUs do to each other at random is in
- * test/stress/smp_storm.c.
+ * test/stress/smp_stress.c.
  */
 #include "test/harness/cpus.h"
 #include "test/harness/mm_util.h"
@@ -171,7 +171,7 @@ static void read_page(void *arg)
 SOAK_TEST(race, other_cpu_reads_a_page_while_it_is_protected, ptep_modify_prot_start,
           ptep_modify_prot_commit)
 {
-    struct storm storm = {.normal = 1000};
+    struct stress stress = {.normal = 1000};
     struct page_reader reader = {0};
     struct thread *t;
 
@@ -179,12 +179,12 @@ SOAK_TEST(race, other_cpu_reads_a_page_while_it_is_protected, ptep_modify_prot_s
     REQUIRE(map_pages());
     t = thread_start("reader", 1, read_page, &reader);
     REQUIRE(t);
-    while (storm_goes_on(&storm))
+    while (stress_continues(&stress))
         protect_and_unprotect(NULL);
     WRITE_ONCE(reader.over, true);
     thread_join(t);
     EXPECT_EQ(reader.faults, 0);
-    print("# %u changes of protection, %llu reads\n", 2 * storm.done,
+    print("# %u changes of protection, %llu reads\n", 2 * stress.done,
           (unsigned long long)reader.reads);
     mm_unmap_free(&mm_kernel, TEST_VA, PAGES);
 }
@@ -271,7 +271,7 @@ static bool take_over_once(void)
     return false;
 }
 
-TEST(race, timer_is_stopped_at_each_instruction_of_a_take_over)
+TEST(race, timer_is_stopped_at_each_instruction_of_its_migration)
 {
     u32 times = 0;
 
@@ -294,7 +294,7 @@ static void fire_here(struct timer *timer)
 }
 
 /* Nothing else arms this CPU's timer meanwhile. The slice ends with the CPU whose thread had it. */
-TEST(race, timers_that_are_taken_over_fire_and_a_slice_does_not, timer_set)
+TEST(race, migrated_timers_fire_and_a_slice_does_not, timer_set)
 {
     const u64 end = pv_clock_ns() + 20 * NS_PER_S;
 
@@ -425,7 +425,7 @@ static void step_caller(void *arg)
     smp_call_wait(&call);
 }
 
-TEST(race, cpu_that_goes_down_runs_what_a_slow_caller_adds, cpu_leave, cpu_down)
+TEST(race, leaving_cpu_runs_what_a_slow_caller_adds, cpu_leave, cpu_down)
 {
     struct thread *t;
     u32 called = 0;

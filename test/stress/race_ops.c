@@ -271,7 +271,7 @@ static struct thread *let_asker_ask(void)
     return t;
 }
 
-TEST(race, no_old_translation_is_used_after_an_answer, flush_tlb_others)
+TEST(race, no_stale_translation_is_used_after_an_acknowledged_flush, flush_tlb_others)
 {
     struct steps steps = {.between = look_for_answer};
     struct thread *t;
@@ -336,15 +336,15 @@ static void ask_slowly(void)
     thread_join(t);
 }
 
-SOAK_TEST(race, slow_asker_is_answered_by_what_it_asked, flush_tlb_others)
+SOAK_TEST(race, slow_requester_gets_the_flush_that_it_requested, flush_tlb_others)
 {
-    struct storm storm = {.normal = 1000};
+    struct stress stress = {.normal = 1000};
 
     NEEDS_CPUS(2);
     REQUIRE(shoot_begin());
     slow.begin_at = 0;
     slow.acted = true;
-    while (slow.acted && storm_goes_on(&storm)) {
+    while (slow.acted && stress_continues(&stress)) {
         ask_slowly();
         slow.begin_at++;
     }

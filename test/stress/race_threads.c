@@ -195,7 +195,7 @@ static bool start_binder(struct thread **binder, u32 hold_at)
     return EXPECT(*binder);
 }
 
-TEST(race, thread_is_not_bound_to_a_cpu_that_leaves, cpu_leave, cpu_down)
+TEST(race, thread_is_not_bound_to_a_leaving_cpu, cpu_leave, cpu_down)
 {
     struct thread *binder;
 
@@ -240,7 +240,7 @@ static void run_calls(void *arg)
     smp_on_call();
 }
 
-TEST(race, call_that_is_done_is_not_looked_at)
+TEST(race, finished_call_is_not_read)
 {
     struct steps steps = {.between = reuse_first};
     u32 called = 0;

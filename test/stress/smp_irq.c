@@ -51,7 +51,7 @@ static void wait_for_interrupt(u32 looks)
 SOAK_TEST(smp, unmask_on_another_cpu_loses_no_interrupt, irq_mask, irq_unmask, irq_raise)
 {
     static struct remote_line remote;
-    struct storm storm = {.normal = 100000};
+    struct stress stress = {.normal = 100000};
     struct thread *thread;
     bool lost = false;
 
@@ -61,14 +61,14 @@ SOAK_TEST(smp, unmask_on_another_cpu_loses_no_interrupt, irq_mask, irq_unmask, i
     EXPECT_EQ(smp_call(1, open_here, &remote), 0);
     REQUIRE(remote.opened);
     thread = thread_start("spinner", 1, spin_until_end, NULL);
-    while (EXPECT(thread) && !lost && storm_goes_on(&storm)) {
+    while (EXPECT(thread) && !lost && stress_continues(&stress)) {
         EXPECT_EQ(pv_irq_mask(remote.line.line), 0);
         EXPECT_EQ(pv_irq_raise(remote.line.line), 0);
-        wait_for_interrupt(storm.done % 64);
+        wait_for_interrupt(stress.done % 64);
         EXPECT_EQ(pv_irq_unmask(remote.line.line), 0);
-        lost = !EXPECT(test_line_hits(&remote.line, storm.done));
+        lost = !EXPECT(test_line_hits(&remote.line, stress.done));
     }
-    print("# %u interrupts raised while masked, %u handled\n", storm.done,
+    print("# %u interrupts raised while masked, %u handled\n", stress.done,
           READ_ONCE(remote.line.hits));
     WRITE_ONCE(spinner.end, true);
     if (thread)
@@ -127,7 +127,7 @@ static void mask_and_listen(u64 ns)
 
 TEST(smp, level_line_masked_on_another_cpu_stays_alive, irq_mask, irq_unmask, irq_bind)
 {
-    struct storm storm = {.normal = 200};
+    struct stress stress = {.normal = 200};
     bool alive = true;
     int error = 0;
 
@@ -140,8 +140,8 @@ TEST(smp, level_line_masked_on_another_cpu_stays_alive, irq_mask, irq_unmask, ir
         SKIP("no device's interrupt reaches this guest");
     REQUIRE(level.line >= 0 && error == 0);
     rtc_start_beats(RTC_1024_HZ);
-    while (alive && storm_goes_on(&storm)) {
-        mask_and_listen(storm.done % 4 * 500 * NS_PER_US);
+    while (alive && stress_continues(&stress)) {
+        mask_and_listen(stress.done % 4 * 500 * NS_PER_US);
         alive = EXPECT(beats_again());
     }
     /* The handler would find no request in a beat that rtc_stop_beats() takes back. */

@@ -27,9 +27,9 @@ static bool look_on(struct time_limit *limit, u32 *looks)
 /* A CPU's line. A sender sets its flag and raises the line; the handler clears all flags. */
 static struct owner {
     struct test_line line; /* first */
-    bool opened, flags[STORM_CPUS];
+    bool opened, flags[STRESS_CPUS];
     u64 taken;
-} owners[STORM_CPUS];
+} owners[STRESS_CPUS];
 
 struct sender {
     u64 sent;
@@ -40,7 +40,7 @@ static void take_flags(struct test_line *line)
 {
     struct owner *o = (struct owner *)line;
 
-    for (u32 i = 0; i < STORM_CPUS; i++)
+    for (u32 i = 0; i < STRESS_CPUS; i++)
         o->taken += __atomic_exchange_n(&o->flags[i], false, __ATOMIC_SEQ_CST);
 }
 
@@ -70,7 +70,7 @@ static bool is_wanted(const struct owner *o)
 {
     bool any = false;
 
-    for (u32 i = 0; i < STORM_CPUS; i++)
+    for (u32 i = 0; i < STRESS_CPUS; i++)
         any |= __atomic_load_n(&o->flags[i], __ATOMIC_SEQ_CST);
     return any;
 }
@@ -93,40 +93,40 @@ static void close_until_wanted(const struct owner *o, u32 round)
 
 static void send_to_all(void *arg)
 {
-    struct storm storm = {.normal = 1000};
+    struct stress stress = {.normal = 1000};
     struct sender *s = arg;
     const u32 me = pv_this_cpu();
 
-    while (!s->lost && storm_goes_on(&storm)) {
-        for (u32 cpu = 0; cpu < storm_cpus() && !s->lost; cpu++) {
+    while (!s->lost && stress_continues(&stress)) {
+        for (u32 cpu = 0; cpu < stress_cpus() && !s->lost; cpu++) {
             s->lost = !send_to(&owners[cpu], me);
             s->sent++;
         }
-        close_until_wanted(&owners[me], storm.done);
+        close_until_wanted(&owners[me], stress.done);
     }
 }
 
 SOAK_TEST(smp, every_cpu_raises_every_line, irq_raise, irq_mask, irq_unmask, irq_enable)
 {
-    struct sender senders[STORM_CPUS] = {{0}};
+    struct sender senders[STRESS_CPUS] = {{0}};
     u64 sent = 0, taken = 0;
-    struct crew crew;
+    struct workers workers;
 
     memset(owners, 0, sizeof(owners));
-    for (u32 cpu = 0; cpu < storm_cpus(); cpu++) {
+    for (u32 cpu = 0; cpu < stress_cpus(); cpu++) {
         EXPECT_EQ(smp_call(cpu, open_own_line, NULL), 0);
         REQUIRE(owners[cpu].opened);
     }
-    crew_start(&crew, 0, storm_cpus(), send_to_all, senders, sizeof(senders[0]));
-    crew_join(&crew);
-    for (u32 i = 0; i < crew.count; i++) {
+    workers_start(&workers, 0, stress_cpus(), send_to_all, senders, sizeof(senders[0]));
+    workers_join(&workers);
+    for (u32 i = 0; i < workers.count; i++) {
         EXPECT(!senders[i].lost);
         sent += senders[i].sent;
         taken += owners[i].taken;
         test_line_close(&owners[i].line);
     }
     EXPECT_EQ(taken, sent);
-    print("# %llu interrupts between %u CPUs\n", (unsigned long long)sent, crew.count);
+    print("# %llu interrupts between %u CPUs\n", (unsigned long long)sent, workers.count);
 }
 
 /* ---- Timers -----------------------------------------------------------------------------------
@@ -138,7 +138,7 @@ enum { TIMERS = 8 };
 static struct slot {
     struct timer timer; /* first */
     u64 started, ended;
-} slots[STORM_CPUS][TIMERS];
+} slots[STRESS_CPUS][TIMERS];
 
 static u64 fired, stopped;
 
@@ -178,14 +178,14 @@ static void stop_slot(struct slot *slot)
 /* Start this CPU's timers, and stop those of the next CPU. */
 static void start_and_stop(void *arg)
 {
-    struct storm storm = {.normal = 5000};
-    const u32 me = pv_this_cpu(), other = (me + 1) % storm_cpus();
+    struct stress stress = {.normal = 5000};
+    const u32 me = pv_this_cpu(), other = (me + 1) % stress_cpus();
     u64 random = me + 1;
 
     (void)arg;
-    while (storm_goes_on(&storm)) {
-        start_slot(slots[me], storm.done % TIMERS, &random);
-        stop_slot(&slots[other][storm.done / 2 % TIMERS]);
+    while (stress_continues(&stress)) {
+        start_slot(slots[me], stress.done % TIMERS, &random);
+        stop_slot(&slots[other][stress.done / 2 % TIMERS]);
     }
 }
 
@@ -194,7 +194,7 @@ static bool all_end(void)
     struct time_limit limit = time_limit(ANSWER_NS);
     u32 looks = 0;
 
-    for (u32 cpu = 0; cpu < storm_cpus(); cpu++)
+    for (u32 cpu = 0; cpu < stress_cpus(); cpu++)
         for (u32 i = 0; i < TIMERS; i++)
             while (!has_ended(&slots[cpu][i]))
                 if (!look_on(&limit, &looks))
@@ -205,17 +205,17 @@ static bool all_end(void)
 SOAK_TEST(smp, timer_fires_once_or_is_stopped_by_another_cpu, timer_set, timer_stop)
 {
     u64 started = 0;
-    struct crew crew;
+    struct workers workers;
 
     memset(slots, 0, sizeof(slots));
     fired = stopped = 0;
-    crew_start(&crew, 0, storm_cpus(), start_and_stop, NULL, 0);
-    crew_join(&crew);
-    for (u32 cpu = 0; cpu < storm_cpus(); cpu++)
+    workers_start(&workers, 0, stress_cpus(), start_and_stop, NULL, 0);
+    workers_join(&workers);
+    for (u32 cpu = 0; cpu < stress_cpus(); cpu++)
         for (u32 i = 0; i < TIMERS; i += 2)
             stop_slot(&slots[cpu][i]);
     EXPECT(all_end());
-    for (u32 cpu = 0; cpu < storm_cpus(); cpu++)
+    for (u32 cpu = 0; cpu < stress_cpus(); cpu++)
         for (u32 i = 0; i < TIMERS; i++)
             started += slots[cpu][i].started;
     EXPECT_EQ(fired + stopped, started);

@@ -11,8 +11,8 @@
  */
 #define IN_FLIGHT 8 /* calls of each pair */
 
-static struct call calls[STORM_CPUS][PV_CPUS_MAX][IN_FLIGHT];
-static u64 asked[STORM_CPUS][PV_CPUS_MAX], done[STORM_CPUS][PV_CPUS_MAX];
+static struct call calls[STRESS_CPUS][PV_CPUS_MAX][IN_FLIGHT];
+static u64 asked[STRESS_CPUS][PV_CPUS_MAX], done[STRESS_CPUS][PV_CPUS_MAX];
 
 static void count_done(void *arg)
 {
@@ -20,7 +20,7 @@ static void count_done(void *arg)
 }
 
 struct asker {
-    struct storm storm; /* a round is a call */
+    struct stress stress; /* a round is a call */
     u32 me;
     bool any, over;
 };
@@ -29,7 +29,7 @@ static void ask(struct asker *a, u32 cpu, struct call *call)
 {
     if (a->over || __atomic_load_n(&call->state, __ATOMIC_SEQ_CST) != CALL_DONE)
         return;
-    a->over = !storm_goes_on(&a->storm);
+    a->over = !stress_continues(&a->stress);
     if (a->over)
         return;
     a->any = true;
@@ -52,7 +52,7 @@ static void ask_all(void *arg)
     struct asker a = {.me = pv_this_cpu()};
 
     (void)arg;
-    a.storm = (struct storm){.normal = 10000};
+    a.stress = (struct stress){.normal = 10000};
     for (u32 turn = 0; !a.over; turn++) {
         ask_each(&a);
         if (turn % 16 == 0)
@@ -92,14 +92,14 @@ static u64 ipis_taken(void)
 SOAK_TEST(smp, no_call_is_lost, send_ipi)
 {
     const u64 ipis = ipis_taken();
-    struct crew crew;
+    struct workers workers;
     u64 sum = 0;
 
     memset(asked, 0, sizeof(asked));
     memset(done, 0, sizeof(done));
-    crew_start(&crew, 0, storm_cpus(), ask_all, NULL, 0);
-    crew_join(&crew);
-    for (u32 i = 0; i < crew.count; i++)
+    workers_start(&workers, 0, stress_cpus(), ask_all, NULL, 0);
+    workers_join(&workers);
+    for (u32 i = 0; i < workers.count; i++)
         sum += print_calls(i);
     print("# %llu calls between all pairs, %llu IPIs\n", (unsigned long long)sum,
           (unsigned long long)(ipis_taken() - ipis));
@@ -115,10 +115,10 @@ static struct {
 
 static void read_clock(void *arg)
 {
-    struct storm storm = {.normal = 1000};
+    struct stress stress = {.normal = 1000};
 
     (void)arg;
-    for (u32 i = 0; storm_goes_on(&storm) || i < READINGS_MIN; i++) {
+    for (u32 i = 0; stress_continues(&stress) || i < READINGS_MIN; i++) {
         u64 now;
 
         spin_lock(&reading.lock);
@@ -132,14 +132,14 @@ static void read_clock(void *arg)
 
 SOAK_TEST(smp, clock_never_goes_back_between_cpus, clock_ns)
 {
-    struct crew crew;
+    struct workers workers;
 
     reading.readings = reading.backwards = reading.last = 0;
-    crew_start(&crew, 0, storm_cpus(), read_clock, NULL, 0);
-    crew_join(&crew);
-    EXPECT(reading.readings >= (u64)crew.count * READINGS_MIN);
+    workers_start(&workers, 0, stress_cpus(), read_clock, NULL, 0);
+    workers_join(&workers);
+    EXPECT(reading.readings >= (u64)workers.count * READINGS_MIN);
     EXPECT_EQ(reading.backwards, 0);
-    print("# %llu readings on %u CPUs\n", (unsigned long long)reading.readings, crew.count);
+    print("# %llu readings on %u CPUs\n", (unsigned long long)reading.readings, workers.count);
 }
 
 /*
@@ -198,10 +198,10 @@ static void show(pfn_t page, u64 number)
 
 SOAK_TEST(smp, no_cpu_keeps_a_translation_that_was_flushed, flush_tlb_others)
 {
-    struct storm storm = {.normal = 500};
-    struct reader readers[STORM_CPUS] = {{0}};
+    struct stress stress = {.normal = 500};
+    struct reader readers[STRESS_CPUS] = {{0}};
     u64 reads = 0, stale = 0;
-    struct crew crew;
+    struct workers workers;
     pfn_t pages[2];
 
     NEEDS_CPUS(2);
@@ -213,19 +213,19 @@ SOAK_TEST(smp, no_cpu_keeps_a_translation_that_was_flushed, flush_tlb_others)
     shown.least = 0;
     shown.over = false;
     REQUIRE(mm_map(&mm_kernel, (u64)shown.word, pages[0], 1, 0) == 0);
-    crew_start(&crew, 1, storm_cpus(), read_on, readers, sizeof(readers[0]));
-    while (storm_goes_on(&storm)) {
-        show(pages[storm.done % 2], storm.done);
-        wait_read(readers, crew.count);
+    workers_start(&workers, 1, stress_cpus(), read_on, readers, sizeof(readers[0]));
+    while (stress_continues(&stress)) {
+        show(pages[stress.done % 2], stress.done);
+        wait_read(readers, workers.count);
     }
     WRITE_ONCE(shown.over, true);
-    crew_join(&crew);
-    for (u32 i = 0; i < crew.count; i++) {
+    workers_join(&workers);
+    for (u32 i = 0; i < workers.count; i++) {
         reads += readers[i].reads;
         stale += readers[i].stale;
     }
     EXPECT_EQ(stale, 0);
-    print("# %u pages shown to %u CPUs in %llu reads\n", storm.done, crew.count,
+    print("# %u pages shown to %u CPUs in %llu reads\n", stress.done, workers.count,
           (unsigned long long)reads);
     EXPECT_EQ(mm_unmap(&mm_kernel, (u64)shown.word, 1), 0);
     frame_free(pages[0], 0);
@@ -236,32 +236,32 @@ SOAK_TEST(smp, no_cpu_keeps_a_translation_that_was_flushed, flush_tlb_others)
  * One CPU comes and goes while all others send to it, call it, flush it and start threads there.
  * Each gets what it asked for, or the error of a CPU that is down.
  */
-static u32 victim;
-static bool peace;
+static u32 target;
+static bool senders_stop;
 
-struct pest {
+struct sender {
     u64 calls, called, refused, threads, ran, wrong;
 };
 
 static void count_called(void *arg)
 {
-    ((struct pest *)arg)->called += pv_this_cpu() == victim;
+    ((struct sender *)arg)->called += pv_this_cpu() == target;
 }
 
 static void count_ran(void *arg)
 {
-    ((struct pest *)arg)->ran += pv_this_cpu() == victim;
+    ((struct sender *)arg)->ran += pv_this_cpu() == target;
 }
 
-static void note(struct pest *p, int error, int when_down)
+static void note(struct sender *p, int error, int when_down)
 {
     p->refused += error == when_down;
     p->wrong += error && error != when_down;
 }
 
-static void start_there(struct pest *p)
+static void start_there(struct sender *p)
 {
-    struct thread *t = thread_start("guest", victim, count_ran, p);
+    struct thread *t = thread_start("guest", target, count_ran, p);
 
     if (!t)
         return;
@@ -269,18 +269,18 @@ static void start_there(struct pest *p)
     thread_join(t);
 }
 
-static void pester(void *arg)
+static void send_to_target(void *arg)
 {
-    struct pest *p = arg;
+    struct sender *p = arg;
 
-    for (u32 i = 0; !READ_ONCE(peace); i++) {
-        const int error = smp_call(victim, count_called, p);
+    for (u32 i = 0; !READ_ONCE(senders_stop); i++) {
+        const int error = smp_call(target, count_called, p);
 
         p->calls += !error;
         note(p, error, -EINVAL);
-        note(p, pv_send_ipi(victim, (enum pv_ipi)(i % PV_NR_IPIS)), -EINVAL);
+        note(p, pv_send_ipi(target, (enum pv_ipi)(i % PV_NR_IPIS)), -EINVAL);
         INTERRUPTS_OFF
-        note(p, pv_flush_tlb_others(1ull << victim, ~0ull), -ENODEV);
+        note(p, pv_flush_tlb_others(1ull << target, ~0ull), -ENODEV);
         if (i % 16 == 0)
             start_there(p);
     }
@@ -289,7 +289,7 @@ static void pester(void *arg)
 /* Goes on wherever there is room, also on the CPU that is about to go. */
 static void wander(void *arg)
 {
-    while (!READ_ONCE(peace)) {
+    while (!READ_ONCE(senders_stop)) {
         (*(u64 *)arg)++;
         sleep_until(pv_clock_ns() + 20 * NS_PER_US);
     }
@@ -297,9 +297,9 @@ static void wander(void *arg)
 
 static void wait_for_a_call(void)
 {
-    const u64 before = READ_ONCE(cpus[victim].calls_run);
+    const u64 before = READ_ONCE(cpus[target].calls_run);
 
-    while (READ_ONCE(cpus[victim].calls_run) == before)
+    while (READ_ONCE(cpus[target].calls_run) == before)
         sleep_until(pv_clock_ns() + 50 * NS_PER_US);
 }
 
@@ -311,11 +311,11 @@ static void wait_for_a_call(void)
 static bool down_and_up(void)
 {
     wait_for_a_call();
-    return EXPECT_EQ(smp_down(victim), 0) && EXPECT(!pv_cpu_is_up(victim)) &&
-           EXPECT_EQ(pv_send_ipi(victim, PV_IPI_CALL), -EINVAL) && EXPECT_EQ(smp_up(victim), 0);
+    return EXPECT_EQ(smp_down(target), 0) && EXPECT(!pv_cpu_is_up(target)) &&
+           EXPECT_EQ(pv_send_ipi(target, PV_IPI_CALL), -EINVAL) && EXPECT_EQ(smp_up(target), 0);
 }
 
-static void print_pest(u32 cpu, const struct pest *p)
+static void print_sender(u32 cpu, const struct sender *p)
 {
     EXPECT_EQ(p->called, p->calls);
     EXPECT_EQ(p->ran, p->threads);
@@ -326,31 +326,31 @@ static void print_pest(u32 cpu, const struct pest *p)
         (unsigned long long)p->refused);
 }
 
-SOAK_TEST(smp, cpu_goes_down_while_others_send, cpu_down, cpu_up, cpu_leave, send_ipi)
+SOAK_TEST(smp, cpu_goes_offline_while_others_send, cpu_down, cpu_up, cpu_leave, send_ipi)
 {
-    struct storm storm = {.normal = 10};
-    struct pest pests[STORM_CPUS] = {{0}};
+    struct stress stress = {.normal = 10};
+    struct sender senders[STRESS_CPUS] = {{0}};
     struct thread *wanderers[3];
     u64 steps[3] = {0};
-    struct crew crew;
+    struct workers workers;
 
     NEEDS_CPUS(2);
-    victim = MIN(smp_online_count(), STORM_CPUS + 1) - 1;
-    peace = false;
+    target = MIN(smp_online_count(), STRESS_CPUS + 1) - 1;
+    senders_stop = false;
     for (u32 i = 0; i < ARRAY_SIZE(wanderers); i++)
         wanderers[i] = thread_start("wanderer", THREAD_ANY_CPU, wander, &steps[i]);
-    crew_start(&crew, 0, victim, pester, pests, sizeof(pests[0]));
-    while (storm_goes_on(&storm) && down_and_up())
+    workers_start(&workers, 0, target, send_to_target, senders, sizeof(senders[0]));
+    while (stress_continues(&stress) && down_and_up())
         ;
-    WRITE_ONCE(peace, true);
-    crew_join(&crew);
-    for (u32 i = 0; i < crew.count; i++)
-        print_pest(i, &pests[i]);
+    WRITE_ONCE(senders_stop, true);
+    workers_join(&workers);
+    for (u32 i = 0; i < workers.count; i++)
+        print_sender(i, &senders[i]);
     for (u32 i = 0; i < ARRAY_SIZE(wanderers); i++) {
         thread_join(wanderers[i]);
         EXPECT(steps[i]);
     }
-    print("# CPU %u went and came %u times\n", victim, storm.done);
+    print("# CPU %u went and came %u times\n", target, stress.done);
 }
 
 /* Lines that all CPUs bind at once: no two get the same. */
@@ -362,10 +362,10 @@ struct binder {
 
 static void bind_and_unbind(void *arg)
 {
-    struct storm storm = {.normal = 500};
+    struct stress stress = {.normal = 500};
     struct binder *b = arg;
 
-    while (storm_goes_on(&storm)) {
+    while (stress_continues(&stress)) {
         const int line = pv_irq_bind(PV_IRQ_SOFT, 0);
 
         if (line < 0 || line >= (int)ARRAY_SIZE(taken))
@@ -379,12 +379,12 @@ static void bind_and_unbind(void *arg)
 
 SOAK_TEST(smp, no_line_is_bound_twice, irq_bind, irq_unbind)
 {
-    struct binder binders[STORM_CPUS] = {{0}};
-    struct crew crew;
+    struct binder binders[STRESS_CPUS] = {{0}};
+    struct workers workers;
 
-    crew_start(&crew, 0, storm_cpus(), bind_and_unbind, binders, sizeof(binders[0]));
-    crew_join(&crew);
-    for (u32 i = 0; i < crew.count; i++) {
+    workers_start(&workers, 0, stress_cpus(), bind_and_unbind, binders, sizeof(binders[0]));
+    workers_join(&workers);
+    for (u32 i = 0; i < workers.count; i++) {
         EXPECT(binders[i].bound);
         EXPECT_EQ(binders[i].twice, 0);
     }
@@ -425,7 +425,7 @@ static void expect_own_interrupts_only(struct test_line *line)
  * The number is given out again at once, or, where the hypervisor has still queued the ended line's
  * interrupt (FIFO event channels), as soon as CPU 1 has taken it from the queue.
  */
-TEST(smp, line_that_was_unbound_brings_nothing, irq_unbind, irq_bind)
+TEST(smp, unbound_line_delivers_nothing_on_any_cpu, irq_unbind, irq_bind)
 {
     struct call call = {.fn = raise_and_end};
     struct test_line at_once = {0}, later = {0};

@@ -14,7 +14,7 @@ struct batcher {
 
 static u64 page_of(u32 cpu, u32 i)
 {
-    return TEST_VA + (i * STORM_CPUS + cpu) * PAGE_SIZE;
+    return TEST_VA + (i * STRESS_CPUS + cpu) * PAGE_SIZE;
 }
 
 /* In a lazy section: to one frame and to the other, by turns. */
@@ -36,14 +36,14 @@ static void change_pages(const struct batcher *b, u32 cpu, u32 round)
 
 static void change_and_read(void *arg)
 {
-    struct storm storm = {.normal = 500};
+    struct stress stress = {.normal = 500};
     const u32 cpu = pv_this_cpu();
     struct batcher *b = arg;
 
-    while (storm_goes_on(&storm)) {
-        change_pages(b, cpu, storm.done);
+    while (stress_continues(&stress)) {
+        change_pages(b, cpu, stress.done);
         for (u32 i = 0; i < PAGES; i++)
-            b->wrong += *(const volatile u64 *)page_of(cpu, i) != b->marks[(storm.done + i) % 2];
+            b->wrong += *(const volatile u64 *)page_of(cpu, i) != b->marks[(stress.done + i) % 2];
         b->batches++;
     }
 }
@@ -59,19 +59,19 @@ static void fill_batcher(struct batcher *b, u64 mark)
 
 SOAK_TEST(mm_smp, lazy_batches_of_all_cpus_change_one_table, lazy_enter, lazy_leave, set_pte)
 {
-    struct batcher batchers[STORM_CPUS] = {{.batches = 0}};
+    struct batcher batchers[STRESS_CPUS] = {{.batches = 0}};
     const u64 free = frames_free();
     u64 batches = 0;
-    struct crew crew;
+    struct workers workers;
 
-    for (u32 cpu = 0; cpu < storm_cpus(); cpu++) {
+    for (u32 cpu = 0; cpu < stress_cpus(); cpu++) {
         fill_batcher(&batchers[cpu], 0x1000 + cpu * 0x10);
         for (u32 i = 0; i < PAGES; i++)
             REQUIRE(mm_map(&mm_kernel, page_of(cpu, i), batchers[cpu].frames[0], 1, 0) == 0);
     }
-    crew_start(&crew, 0, storm_cpus(), change_and_read, batchers, sizeof(batchers[0]));
-    crew_join(&crew);
-    for (u32 cpu = 0; cpu < storm_cpus(); cpu++) {
+    workers_start(&workers, 0, stress_cpus(), change_and_read, batchers, sizeof(batchers[0]));
+    workers_join(&workers);
+    for (u32 cpu = 0; cpu < stress_cpus(); cpu++) {
         EXPECT_EQ(batchers[cpu].wrong, 0);
         batches += batchers[cpu].batches;
         for (u32 i = 0; i < PAGES; i++)
@@ -80,7 +80,7 @@ SOAK_TEST(mm_smp, lazy_batches_of_all_cpus_change_one_table, lazy_enter, lazy_le
             frame_free(batchers[cpu].frames[i], 0);
     }
     EXPECT_EQ(frames_free(), free);
-    print("# %llu batches on %u CPUs\n", (unsigned long long)batches, crew.count);
+    print("# %llu batches on %u CPUs\n", (unsigned long long)batches, workers.count);
 }
 
 /* A space's maker: the same address has its own mark in each space. */
@@ -107,34 +107,34 @@ static bool make_space(struct maker *m)
 
 static void make_spaces(void *arg)
 {
-    struct storm storm = {.normal = 200};
+    struct stress stress = {.normal = 200};
     struct maker *m = arg;
 
-    while (storm_goes_on(&storm)) {
+    while (stress_continues(&stress)) {
         m->wrong += !make_space(m);
         m->spaces++;
     }
 }
 
-SOAK_TEST(mm_smp, every_cpu_makes_and_destroys_spaces, pin_root, unpin_root, write_cr3)
+SOAK_TEST(mm_smp, every_cpu_creates_and_destroys_spaces, pin_root, unpin_root, write_cr3)
 {
-    struct maker makers[STORM_CPUS] = {{.spaces = 0}};
+    struct maker makers[STRESS_CPUS] = {{.spaces = 0}};
     const u64 free = frames_free();
     u64 spaces = 0;
-    struct crew crew;
+    struct workers workers;
 
-    for (u32 cpu = 0; cpu < storm_cpus(); cpu++) {
+    for (u32 cpu = 0; cpu < stress_cpus(); cpu++) {
         makers[cpu].mark = 0x2000 + cpu;
         makers[cpu].frame = marked_frame(makers[cpu].mark);
         REQUIRE(makers[cpu].frame.n != NO_PFN);
     }
-    crew_start(&crew, 0, storm_cpus(), make_spaces, makers, sizeof(makers[0]));
-    crew_join(&crew);
-    for (u32 cpu = 0; cpu < storm_cpus(); cpu++) {
+    workers_start(&workers, 0, stress_cpus(), make_spaces, makers, sizeof(makers[0]));
+    workers_join(&workers);
+    for (u32 cpu = 0; cpu < stress_cpus(); cpu++) {
         EXPECT_EQ(makers[cpu].wrong, 0);
         spaces += makers[cpu].spaces;
         frame_free(makers[cpu].frame, 0);
     }
     EXPECT_EQ(frames_free(), free);
-    print("# %llu spaces on %u CPUs\n", (unsigned long long)spaces, crew.count);
+    print("# %llu spaces on %u CPUs\n", (unsigned long long)spaces, workers.count);
 }
