@@ -11,8 +11,8 @@
  *     order 1   [ 8  9 ][10 11 ]   8 merges with 9, then 8 to 9 merge with 10 to 11
  *     order 0   [ 8 ][ 9 ]
  *
- * Zones. Frames below 4 GiB are a zone of their own, used last, because some devices and the start
- * of other CPUs can address only these (FRAME_LOW).
+ * Zones. Frames below 4 GiB are a zone of their own, used last, because some devices can address
+ * only these (FRAME_LOW, frame_alloc_contiguous).
  *
  * The table of frames. struct frame holds each frame's state: who owns it, and what the owner keeps
  * there (mm/frame.h). A frame given to the hypervisor (FRAME_BALLOON) is neither free nor mappable

@@ -3,8 +3,8 @@
  *
  * One root for each space. The upper half of every root holds the same entries, the kernel's; they
  * are copied when a space is created and never change, because the tables that they lead to are
- * shared. The kernel therefore runs on any space's tables, and a kernel thread (which has
- * mm_kernel) on any as well.
+ * shared. The kernel therefore runs on any space's tables. A thread of the kernel has mm_kernel,
+ * whose lower half is empty.
  *
  * A space's life:
  *
@@ -19,8 +19,8 @@
  * before the root is written and lowered after the next root is, so a space with users == 0 is on
  * no CPU.
  *
- * Flushing. A CPU may have cached a translation of any space that it has used since it last wrote
- * its root, and of the kernel always. mm_flush flushes
+ * Flushing. A CPU's TLB may hold translations of its current space, because writing the root drops
+ * those of the one before, and of the kernel always. mm_flush flushes
  *
  *   for a user space   the CPUs whose current[] is the space: mm_space_switch sets current before
  *                      it writes the root, so a CPU that is missed loads the root after the change

@@ -10,8 +10,8 @@
  *                                                     %fs: the thread's base
  *
  * The compiler addresses __thread variables below %fs, and %fs:0 holds %fs itself (x86-64 ABI, TLS
- * variant II), which is how this_pthread() finds the struct. main()'s thread runs on a stack of the
- * kernel's (libc_enter), so its piece has none.
+ * variant II), which is how this_pthread() finds the struct. main()'s thread has the stack on which
+ * libc_enter starts the program, so its piece has none.
  *
  * A pthread_t is an index into table[] plus THREADS_MAX times how often that element was used, so
  * an old id does not name the thread that uses the element now. pthread_create fills an element,

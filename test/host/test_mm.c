@@ -51,6 +51,26 @@ static void test_frames_random(void)
     CHECK_EQ(frames_largest_order(), FRAME_ORDER_MAX);
 }
 
+/* frame_get only looks; what is about to be mapped opens its section, and is in it from then on. */
+static void test_query_opens_no_section(void)
+{
+    static struct frame table[FRAME_SECTION];
+    static const struct frame_range all = {16, FAKE_FRAMES}, unused = {32, FAKE_FRAMES};
+
+    fake_reset();
+    frame_tables_clear();
+    frame_tables_add(0, 1, table);
+    frame_init(FAKE_FRAMES, &all, 1, &unused, 1);
+    CHECK(!frame_get(PFN(20)));
+    CHECK(!frame_get(PFN(40)));
+    CHECK(frames_open_mappable(PFN(20), 12));
+    CHECK(frame_get(PFN(20)) && frame_get(PFN(20))->state == FRAME_BOOT);
+    CHECK(frame_get(PFN(40)) && frame_get(PFN(40))->state == FRAME_FREE);
+    CHECK(!frames_open_mappable(PFN(20), 13)); /* the last one is free */
+    CHECK(frame_open(PFN(40)) == frame_get(PFN(40)));
+    CHECK(!frame_open(PFN(FAKE_FRAMES)));
+}
+
 static void test_frames_run_out(void)
 {
     u64 n = 0, free;
@@ -277,6 +297,7 @@ static void test_vmap(void)
 int main(void)
 {
     RUN(test_frames_random);
+    RUN(test_query_opens_no_section);
     RUN(test_frames_run_out);
     RUN(test_frames_merge);
     RUN(test_frame_forgets_its_last_owner);
