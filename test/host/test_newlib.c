@@ -1,0 +1,363 @@
+/* test/host/test_newlib.c: the parts of lib/newlib/ that ask little of the kernel: time, the heap,
+ * paths, arithmetic and the words of main(). */
+#include <errno.h>
+#include <setjmp.h>
+#include <stddef.h>
+#include <sys/time.h>
+#include <sys/times.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "harness.h"
+
+#include "lib/newlib/paths.h"
+#include "lib/newlib/start.h"
+
+#define S 1000000000ull /* nanoseconds */
+
+typedef unsigned __int128 u128;
+typedef __int128 s128;
+
+u128 __udivti3(u128 n, u128 d);
+u128 __umodti3(u128 n, u128 d);
+s128 __divti3(s128 n, s128 d);
+s128 __modti3(s128 n, s128 d);
+int __popcountdi2(u64 x);
+
+/* ---- What the port asks of the kernel ------------------------------------------------------- */
+
+static struct {
+    u64 now, wallclock, slept_until;
+    u8 *heap;
+    size_t most, committed, refused_above;
+    u32 commits;
+    const u8 *module;
+    size_t module_size;
+} kernel;
+
+uint64_t libc_clock_ns(void)
+{
+    return kernel.now;
+}
+
+uint64_t libc_wallclock_ns(void)
+{
+    return kernel.wallclock;
+}
+
+void libc_sleep_until(uint64_t deadline)
+{
+    kernel.slept_until = deadline;
+}
+
+void *libc_heap_base(size_t *most)
+{
+    *most = kernel.most;
+    return kernel.heap;
+}
+
+bool libc_heap_commit(size_t size)
+{
+    kernel.commits++;
+    if (size > kernel.refused_above)
+        return false;
+    kernel.committed = MAX(kernel.committed, size);
+    return true;
+}
+
+const void *libc_module(size_t *size)
+{
+    *size = kernel.module_size;
+    return kernel.module;
+}
+
+/* ---- Time ----------------------------------------------------------------------------------- */
+
+static int sleep_for(time_t seconds, long ns)
+{
+    const struct timespec wanted = {.tv_sec = seconds, .tv_nsec = ns};
+    struct timespec left = {1, 1};
+    int result;
+
+    kernel.slept_until = 0;
+    errno = 0;
+    result = nanosleep(&wanted, &left);
+    CHECK(result || (!left.tv_sec && !left.tv_nsec));
+    return result;
+}
+
+static void test_sleeps(void)
+{
+    kernel.now = 5 * S + 7;
+    CHECK(sleep_for(2, 3) == 0 && kernel.slept_until == 7 * S + 10);
+    CHECK(sleep_for(0, 999999999) == 0 && kernel.slept_until == 6 * S + 6);
+    CHECK(sleep_for(0, 0) == 0 && kernel.slept_until == 5 * S + 7);
+    CHECK(sleep_for(0, 1000000000) == -1 && errno == EINVAL && !kernel.slept_until);
+    CHECK(sleep_for(0, -1) == -1 && errno == EINVAL && !kernel.slept_until);
+    CHECK(sleep_for(-1, 0) == -1 && errno == EINVAL && !kernel.slept_until);
+    /* What the clock cannot reach is never reached. */
+    CHECK(sleep_for(INT64_MAX, 999999999) == 0 && kernel.slept_until == UINT64_MAX);
+    CHECK(sleep_for((time_t)(UINT64_MAX / S), 0) == 0 && kernel.slept_until == UINT64_MAX);
+    CHECK(sleep(3) == 0 && kernel.slept_until == 8 * S + 7);
+    CHECK(usleep(2000003) == 0 && kernel.slept_until == 7 * S + 3007);
+}
+
+static void test_clocks(void)
+{
+    struct timespec t;
+    struct timeval v;
+    struct tms used;
+
+    kernel.now = 12 * S + 345678901;
+    kernel.wallclock = 1700000000 * S + 999999999;
+    CHECK(!clock_gettime(CLOCK_MONOTONIC, &t) && t.tv_sec == 12 && t.tv_nsec == 345678901);
+    CHECK(!clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t) && t.tv_sec == 12);
+    CHECK(!clock_gettime(CLOCK_REALTIME, &t) && t.tv_sec == 1700000000 && t.tv_nsec == 999999999);
+    CHECK(!gettimeofday(&v, NULL) && v.tv_sec == 1700000000 && v.tv_usec == 999999);
+    CHECK(!clock_getres(CLOCK_REALTIME, &t) && t.tv_sec == 0 && t.tv_nsec == 1);
+    CHECK(!clock_getres(CLOCK_MONOTONIC, NULL));
+    errno = 0;
+    CHECK(clock_gettime(99, &t) == -1 && errno == EINVAL);
+    errno = 0;
+    CHECK(clock_getres(99, &t) == -1 && errno == EINVAL);
+    CHECK_EQ(times(&used), 12 * CLOCKS_PER_SEC + 345678901ull * CLOCKS_PER_SEC / S);
+    CHECK_EQ(used.tms_utime, times(&used));
+    CHECK(!used.tms_stime && !used.tms_cutime && !used.tms_cstime);
+}
+
+/* ---- The heap ------------------------------------------------------------------------------- */
+
+static bool is_refused(ptrdiff_t by)
+{
+    errno = 0;
+    return sbrk(by) == (void *)-1 && errno == ENOMEM;
+}
+
+static void test_heap(void)
+{
+    static u8 memory[KIB(768)];
+    const size_t step = KIB(256);
+
+    kernel.heap = memory;
+    kernel.most = 5 * step / 2;
+    kernel.refused_above = SIZE_MAX;
+    CHECK(sbrk(0) == memory && !kernel.commits);
+    CHECK(sbrk(10) == memory && kernel.committed == step);
+    CHECK(sbrk((ptrdiff_t)step - 10) == memory + 10 && kernel.commits == 1);
+    CHECK(sbrk(1) == memory + step && kernel.committed == 2 * step);
+    CHECK(sbrk(-1) == memory + step + 1 && sbrk(0) == memory + step);
+    /* Where a whole step does not fit, as much as is wanted may. */
+    CHECK(sbrk((ptrdiff_t)step + 1) == memory + step && kernel.committed == 2 * step + 1);
+    CHECK(is_refused((ptrdiff_t)step) && is_refused(PTRDIFF_MAX) && is_refused(PTRDIFF_MIN));
+    CHECK(is_refused(-(ptrdiff_t)(2 * step + 2)));
+    kernel.refused_above = 2 * step + 100;
+    CHECK(sbrk(99) == memory + 2 * step + 1 && kernel.committed == 2 * step + 100);
+    CHECK(is_refused(1));
+    CHECK(sbrk(0) == memory + 2 * step + 100);
+    CHECK(sbrk(-(ptrdiff_t)(2 * step + 100)) == memory + 2 * step + 100 && sbrk(0) == memory);
+}
+
+static void test_aligned_memory(void)
+{
+    void *p = NULL;
+
+    errno = 17;
+    for (size_t alignment = sizeof(void *); alignment <= 4096; alignment *= 2) {
+        CHECK_EQ(posix_memalign(&p, alignment, 10), 0);
+        CHECK_EQ((u64)p % alignment, 0);
+        free(p);
+    }
+    CHECK_EQ(posix_memalign(&p, 0, 10), EINVAL);
+    CHECK_EQ(posix_memalign(&p, 4, 10), EINVAL);
+    CHECK_EQ(posix_memalign(&p, 24, 10), EINVAL);
+    CHECK_EQ(errno, 17); /* it returns its errors, and leaves errno alone */
+}
+
+/* ---- Paths ---------------------------------------------------------------------------------- */
+
+static struct node node;
+
+static int find(const char *path)
+{
+    memset(&node, 0, sizeof(node));
+    return path_find(path, &node);
+}
+
+static bool names(const char *path, enum node_kind kind)
+{
+    return find(path) == 0 && node.kind == kind;
+}
+
+static u8 archive[8 * TAR_BLOCK];
+
+/* A member of the archive, without data. */
+static void add_member(u32 number, const char *name, char type)
+{
+    u8 *block = archive + number * TAR_BLOCK;
+    unsigned sum = 0;
+
+    snprintf((char *)block, 100, "%s", name);
+    memcpy(block + 124, "00000000000", 12);
+    memcpy(block + 136, "14524770400", 12);
+    memset(block + 148, ' ', 8);
+    block[156] = (u8)type;
+    memcpy(block + 257, "ustar\00000", 8);
+    for (int i = 0; i < TAR_BLOCK; i++)
+        sum += block[i];
+    snprintf((char *)block + 148, 8, "%06o", sum);
+}
+
+static void test_paths_without_module(void)
+{
+    kernel.module = NULL;
+    CHECK(names("/", NODE_DIRECTORY) && names(".", NODE_DIRECTORY) && names("..", NODE_DIRECTORY));
+    CHECK(names("/dev/null", NODE_NULL) && names("dev//zero", NODE_ZERO));
+    CHECK(names("/../dev/../../dev/./tty", NODE_CONSOLE) && names("/dev/", NODE_DIRECTORY));
+    CHECK(names("/dev/random", NODE_RANDOM) && names("/dev/..", NODE_DIRECTORY));
+    CHECK_EQ(find(""), ENOENT);
+    CHECK_EQ(find("/nowhere"), ENOENT);
+    CHECK_EQ(find("/dev/null/"), ENOTDIR);
+    CHECK_EQ(find("/dev/null/."), ENOTDIR);
+    CHECK_EQ(find("/dev/null/x"), ENOTDIR);
+    CHECK_EQ(find("/dev/nul"), ENOENT);
+}
+
+static void test_paths_of_the_module(void)
+{
+    char path[2 * TAR_PATH_MAX];
+    ino_t file, other;
+
+    add_member(0, "a", '0');
+    add_member(1, "b/c", '0');
+    kernel.module = archive;
+    kernel.module_size = sizeof(archive);
+    CHECK(names("a", NODE_FILE) && names("/b", NODE_DIRECTORY) && names("b//../b/c", NODE_FILE));
+    CHECK_EQ(node.mtime, 014524770400);
+    CHECK(names("/", NODE_DIRECTORY));
+    CHECK_EQ(find("a/"), ENOTDIR);
+    CHECK_EQ(find("a/x"), ENOTDIR);
+    CHECK_EQ(find("b/x"), ENOENT);
+    /* Numbers tell files, and devices, apart. */
+    CHECK(names("a", NODE_FILE));
+    file = node.number;
+    CHECK(names("b/c", NODE_FILE) && node.number != file);
+    other = node.number;
+    for (const char *const *device =
+             (const char *const[]){"dev", "dev/console", "dev/tty", "dev/null", "dev/zero",
+                                   "dev/urandom", "dev/random", NULL};
+         *device; device++)
+        CHECK(!find(*device) && node.number != file && node.number != other);
+    memset(path, 'x', sizeof(path));
+    path[TAR_PATH_MAX - 1] = '\0';
+    CHECK_EQ(find(path), ENAMETOOLONG);
+    path[TAR_PATH_MAX - 2] = '\0';
+    CHECK_EQ(find(path), ENOENT);
+    archive[0] ^= 1; /* a damaged header: what follows cannot be looked for */
+    CHECK_EQ(find("a"), EIO);
+    CHECK(names("/dev/null", NODE_NULL));
+}
+
+/* ---- Arithmetic ----------------------------------------------------------------------------- */
+
+static u128 random_u128(void)
+{
+    const u32 shift = random_u64() % 128;
+
+    return ((u128)random_u64() << 64 | random_u64()) >> shift;
+}
+
+static void check_division(u128 n, u128 d)
+{
+    CHECK(__udivti3(n, d) == n / d && __umodti3(n, d) == n % d);
+    if ((s128)d == -1 && n == (u128)1 << 127) /* overflows */
+        return;
+    CHECK(__divti3((s128)n, (s128)d) == (s128)n / (s128)d);
+    CHECK(__modti3((s128)n, (s128)d) == (s128)n % (s128)d);
+}
+
+static void test_arithmetic(void)
+{
+    const u128 top = (u128)1 << 127;
+
+    for (u32 i = 0; i < 20000; i++) {
+        const u128 n = random_u128(), d = random_u128();
+
+        if (!d)
+            continue;
+        check_division(n, d);
+        check_division(-n, d);
+        check_division(n, -d);
+        check_division(n, n ? n : 1);
+    }
+    check_division(~(u128)0, top);
+    check_division(~(u128)0, top + 1);
+    check_division(top, top - 1);
+    check_division(top, 1);
+    for (u32 i = 0; i < 64; i++)
+        CHECK_EQ(__popcountdi2(~0ull >> i), 64 - i);
+    CHECK_EQ(__popcountdi2(0), 0);
+}
+
+/* ---- The words of main() -------------------------------------------------------------------- */
+
+static jmp_buf left_main;
+static int status;
+static char said[4096];
+
+/* exit() of start.c, which is compiled with this name. */
+_Noreturn void port_exit(int value);
+
+void port_exit(int value)
+{
+    status = value;
+    longjmp(left_main, 1);
+}
+
+static int say_all(int argc, char **argv, char **environment)
+{
+    said[0] = '\0';
+    CHECK(!argv[argc]);
+    for (int i = 0; i < argc; i++)
+        strcat(strcat(said, argv[i]), ",");
+    for (; *environment; environment++)
+        strcat(strcat(said, " "), *environment);
+    return argc;
+}
+
+static const char *start_with(const char *words)
+{
+    static const struct libc_app app = {.named = {"program"}, .main = say_all};
+    char **const mine = environ;
+
+    if (!setjmp(left_main))
+        libc_start(&app, words);
+    environ = mine;
+    return said;
+}
+
+static void test_words(void)
+{
+    char many[201] = "A=1";
+
+    for (int i = 3; i < 200; i++)
+        many[i] = i % 2 ? ' ' : 'x';
+    CHECK_STR(start_with(""), "program,");
+    CHECK_STR(start_with("  one\ttwo "), "program,one,two,");
+    CHECK_EQ(status, 3);
+    CHECK_STR(start_with("A=1 one B=2"), "program,one,B=2, A=1");
+    CHECK_EQ(strlen(start_with(many)), strlen("program,") + 62 * strlen("x,") + strlen(" A=1"));
+    CHECK_EQ(status, 63); /* what does not fit is left off */
+}
+
+int main(void)
+{
+    RUN(test_sleeps);
+    RUN(test_clocks);
+    RUN(test_heap);
+    RUN(test_aligned_memory);
+    RUN(test_paths_without_module);
+    RUN(test_paths_of_the_module);
+    RUN(test_arithmetic);
+    RUN(test_words);
+    return finish("newlib");
+}
