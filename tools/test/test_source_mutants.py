@@ -9,6 +9,7 @@ from pathlib import Path
 
 from paravane.common import EXIT_FAIL, EXIT_PASS, ROOT, Trouble
 from paravane.mutants import source_list, source_mutants
+from paravane.run import runs
 
 ENTRY = """[[mutant]]
 name = "a"
@@ -85,11 +86,21 @@ class ListTest(unittest.TestCase):
             (ENTRY.replace('test = "group.test"', ""), "either test or equivalent"),
             (ENTRY + 'equivalent = "too"\n', "either test or equivalent"),
             (ENTRY.replace('after = "2"', 'after = "1"'), "changes nothing"),
+            (ENTRY + "pcpus = 1\n", "does not run on Xen"),
             ("[[mutants]]\n", "only"),
             ("[[mutant", "list.toml"),
         ):
             with self.assertRaisesRegex(Trouble, words):
                 read(text)
+
+
+class GuestTest(unittest.TestCase):
+    def test_a_guest_gets_what_its_entry_asks_for(self):
+        more = 'on = "xen-pv"\nsmp = 2\npcpus = 1\nmem = 300\nappend = "soak=8"\nmachine = "a=b"\ncpu = "max,-x"\n'
+        options = source_mutants.guest_options(runs.Options("image"), read(ENTRY + more)[0], "other")
+        self.assertEqual((options.smp, options.pcpus, options.mem, options.image), (2, 1, 300, "other"))
+        self.assertEqual((options.machine, options.cpu), ("a=b", "max,-x"))
+        self.assertEqual((options.pattern, options.append), ("group.test", ("soak=8",)))
 
 
 class ScoreTest(unittest.TestCase):

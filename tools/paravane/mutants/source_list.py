@@ -11,6 +11,7 @@ An entry is a table [[mutant]] with these keys:
     test        what notices it: "group.test" in the guest, "host NAME" (test/host/test_NAME.c), "step NAME" (of
                 ./run.sh test), or "build"
     on, smp, mem, append   how the guest runs: platform (qemu), CPUs (1), MiB (256), more words for the command line
+    pcpus                  under Xen: physical CPUs (as smp); with fewer than smp the virtual CPUs share them
     machine, cpu           for QEMU: -machine options on top of the platform's, the CPU's model
     equivalent  instead of test: why no test can notice the edit
 """
@@ -24,12 +25,12 @@ from ..run import platforms
 
 FOLDER = ROOT / "test/mutants/source"
 _REQUIRED = {"name", "file", "before", "after", "why"}
-_OPTIONAL = {"function", "test", "on", "smp", "mem", "append", "machine", "cpu", "equivalent"}
+_OPTIONAL = {"function", "test", "on", "smp", "mem", "append", "pcpus", "machine", "cpu", "equivalent"}
 
 
 @dataclass(frozen=True)
 class SourceMutant:
-    """One edit. Fields as above; smp is a number of CPUs, mem of MiB."""
+    """One edit. Fields as above; smp is a number of CPUs, pcpus too (0: as smp), mem of MiB."""
 
     name: str
     file: str
@@ -42,6 +43,7 @@ class SourceMutant:
     smp: int = 1
     mem: int = platforms.DEFAULT_MEM
     append: str = ""
+    pcpus: int = 0
     machine: str = ""
     cpu: str = ""
     equivalent: str = ""
@@ -49,7 +51,7 @@ class SourceMutant:
     @property
     def how(self):
         """The key of a run of a test: an unchanged tree is tried once for each."""
-        return self.test, self.on, self.smp, self.mem, self.append, self.machine, self.cpu
+        return self.test, self.on, self.smp, self.mem, self.append, self.pcpus, self.machine, self.cpu
 
     def apply(self, text):
         """Return the file's text with the edit made; Trouble if it does not apply."""
@@ -104,6 +106,8 @@ def _checked(where, entry):
         raise Trouble(f"{where}: source mutant {name} {' and '.join(words)}")
     if bool(entry.get("test")) == bool(entry.get("equivalent")):
         raise Trouble(f"{where}: source mutant {name} wants either test or equivalent")
+    if entry.get("pcpus") and not entry.get("on", "").startswith("xen"):
+        raise Trouble(f"{where}: source mutant {name} has physical CPUs (pcpus), but does not run on Xen")
     if entry["before"] == entry["after"]:
         raise Trouble(f"{where}: source mutant {name} changes nothing")
     return SourceMutant(**entry)

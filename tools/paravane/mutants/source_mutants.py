@@ -152,6 +152,7 @@ def _check_baseline(directory, options, jobs, trees, mutants):
 
     def task(probe):
         more = " ".join(word for word in (probe.append, probe.machine, probe.cpu) if word)
+        more = f"{more} on {probe.pcpus} of Xen's" if probe.pcpus else more
         where = f" on {probe.on} with {probe.smp} CPU and {probe.mem} MiB {more}".rstrip()
         where = "" if probe.test.startswith(("host ", "step ")) else where
 
@@ -211,11 +212,18 @@ def _tried(directory, options, tree, mutant, stop):
     return _run_guest(directory, options, tree, mutant, stop)
 
 
+def guest_options(options, mutant, image):
+    """How the guest is run: the options, but for what the entry says."""
+    changed = options.with_words(mutant.test, *mutant.append.split())
+    return dataclasses.replace(
+        changed, image=image, smp=mutant.smp, pcpus=mutant.pcpus, mem=mutant.mem, machine=mutant.machine, cpu=mutant.cpu
+    )
+
+
 def _run_guest(directory, options, tree, mutant, stop):
     platform = platforms.parse(mutant.on)[0]
     image = directory.with_image(tree.image, tree.path.name)
-    words = options.on_cpus(mutant.smp).with_memory(mutant.mem).with_words(mutant.test, *mutant.append.split())
-    words = dataclasses.replace(words, image=tree.image, machine=mutant.machine, cpu=mutant.cpu)
+    words = guest_options(options, mutant, tree.image)
     result = image.run(platform, words, stop=stop, label="-" + mutant.name)
     if result.status == "INTERRUPTED":
         return Outcome(mutant, "INTERRUPTED", "")
