@@ -4,6 +4,7 @@
 #include "kernel/random.h"
 #include "kernel/thread.h"
 #include "kernel/symtab.h"
+#include "kernel/trap.h"
 #include "lib/format.h"
 #include "lib/string.h"
 #include "mm/vmap.h"
@@ -45,6 +46,18 @@ TEST(kernel, runs_on_the_boot_stack_within_its_limit)
     EXPECT(here > pv_this_area()->stack_limit);
     EXPECT(here < (u64)boot_stack + BOOT_STACK_SIZE);
     EXPECT_EQ(here % 16, 0);
+}
+
+TEST(kernel, exceptions_have_the_names_of_the_manual)
+{
+    static const char names[32][4] = {"#DE", "#DB", "NMI", "#BP", "#OF", "#BR", "#UD", "#NM",
+                                      "#DF", "",    "#TS", "#NP", "#SS", "#GP", "#PF", "",
+                                      "#MF", "#AC", "#MC", "#XM", "#VE", "#CP", "",    "",
+                                      "",    "",    "",    "",    "#HV", "#VC", "#SX", ""};
+
+    for (u32 i = 0; i < ARRAY_SIZE(names); i++)
+        EXPECT(!strcmp(exception_name(i), names[i][0] ? names[i] : "reserved vector"));
+    EXPECT(!strcmp(exception_name(VECTOR_SYSCALL), "system call"));
 }
 
 TEST(kernel, format_prints_what_the_log_needs)

@@ -1,6 +1,7 @@
 /* Kernel threads: they share a CPU, sleep, keep their FPU state, and move. */
 #include "kernel/thread.h"
 #include "kernel/trap.h"
+#include "lib/string.h"
 #include "pv/x86.h"
 #include "test/harness/cpus.h"
 
@@ -248,6 +249,31 @@ TEST(threads, sleep_in_the_past_yields)
     WRITE_ONCE(stop, true);
     thread_join(t);
     EXPECT(slept);
+}
+
+/* The limit of the stack follows the switches of threads; names are cut. */
+static void look_at_limit(void *arg)
+{
+    for (u32 i = 0; i < 3; i++) {
+        thread_yield();
+        INTERRUPTS_OFF
+        *(u32 *)arg += pv_this_area()->stack_limit == this_thread()->stack_limit;
+    }
+}
+
+TEST(threads, each_runs_within_its_own_stack_limit)
+{
+    u32 right[2] = {0, 0};
+    struct thread *t;
+
+    EXPECT_EQ(this_thread()->stack_limit, pv_this_area()->stack_limit);
+    t = thread_start("a name that is longer than its field", 0, look_at_limit, &right[1]);
+    REQUIRE(t);
+    EXPECT(!strcmp(t->name, "a name that is "));
+    look_at_limit(&right[0]);
+    thread_join(t);
+    EXPECT_EQ(right[0], 3);
+    EXPECT_EQ(right[1], 3);
 }
 
 static void look_at_cr4(void *arg)

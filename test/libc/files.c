@@ -7,12 +7,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/times.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -146,22 +148,55 @@ TEST(libc_files, stat_reports_file_types)
 {
     struct stat s, same;
 
-    EXPECT(!stat("/", &s) && S_ISDIR(s.st_mode));
+    EXPECT(!stat("/", &s) && S_ISDIR(s.st_mode) && (s.st_mode & 0777) == 0555);
     EXPECT(!stat("/dev/zero", &s) && S_ISCHR(s.st_mode));
     EXPECT(!fstat(1, &s) && S_ISCHR(s.st_mode));
     EXPECT(isatty(1));
     if (!have_module())
         SKIP("for the rest: the module is not the suite's");
     EXPECT(!stat("/testmodule", &s) && S_ISREG(s.st_mode) && s.st_size == 6300);
+    EXPECT(s.st_blocks == 13 && (s.st_mode & 0777) == 0444);
     EXPECT(!stat("folder/../testmodule", &same) && s.st_ino == same.st_ino);
     EXPECT(!stat("/folder", &s) && S_ISDIR(s.st_mode));
     EXPECT(!stat("/empty", &s) && s.st_size == 0);
     EXPECT(s.st_mtime == 1700000000);
 }
 
+TEST(libc_files, descriptors_report_how_they_were_opened)
+{
+    char byte;
+    int fd = open("/dev/null", O_WRONLY);
+
+    EXPECT_EQ(fcntl(fd, F_GETFL), O_WRONLY);
+    EXPECT_EQ(fcntl(fd, F_GETFD), 0);
+    EXPECT_ERRNO(fcntl(fd, 999), EINVAL);
+    EXPECT_ERRNO(read(fd, &byte, 1), EBADF);
+    close(fd);
+    EXPECT_ERRNO(fcntl(fd, F_GETFL), EBADF);
+    EXPECT_ERRNO(lseek(1, 0, SEEK_SET), ESPIPE);
+    EXPECT_EQ(access("/dev", R_OK | X_OK), 0);
+    EXPECT_ERRNO(access("/dev", W_OK), EROFS);
+    EXPECT_EQ(access("/dev/null", R_OK | W_OK), 0);
+    EXPECT_ERRNO(access("/dev/null", X_OK), EACCES);
+}
+
+TEST(libc_files, the_only_process_answers_for_itself)
+{
+    EXPECT_EQ(sysconf(_SC_PAGESIZE), 4096);
+    EXPECT(sysconf(_SC_NPROCESSORS_ONLN) == (long)smp_online_count());
+    EXPECT_ERRNO(sysconf(-1), EINVAL);
+    EXPECT_EQ(kill(getpid(), 0), 0);
+    EXPECT_EQ(kill(-1, 0), 0);
+    EXPECT_EQ(kill(0, SIGCHLD), 0);
+    EXPECT_ERRNO(kill(getpid() + 1, 0), ESRCH);
+    EXPECT_ERRNO(kill(getpid(), NSIG), EINVAL);
+    EXPECT_ERRNO(kill(getpid(), -1), EINVAL);
+    EXPECT_ERRNO(wait(NULL), ECHILD);
+}
+
 TEST(libc_files, devices)
 {
-    char zeros[100], random[64] = {0}, again[64] = {0};
+    char zeros[100], random[64] = {0}, again[64] = {0}, most[256];
     int fd = open("/dev/zero", O_RDWR);
 
     memset(zeros, 1, sizeof(zeros));
@@ -178,6 +213,7 @@ TEST(libc_files, devices)
     fd = open("/dev/urandom", O_RDONLY);
     EXPECT_EQ(read(fd, random, sizeof(random)), sizeof(random));
     EXPECT_EQ(getentropy(again, sizeof(again)), 0);
+    EXPECT_EQ(getentropy(most, sizeof(most)), 0);
     EXPECT(memcmp(random, again, sizeof(random)));
     EXPECT_ERRNO(getentropy(again, 257), EIO);
     close(fd);
@@ -224,6 +260,7 @@ TEST(libc_files, environment)
  */
 static struct {
     int fd;
+    void (*move)(void); /* by one */
     u32 act_at, moves_wanted, moves;
     bool over;
 } seekers;
@@ -232,7 +269,7 @@ static void *move_when_wanted(void *argument)
 {
     while (!READ_ONCE(seekers.over)) {
         if (READ_ONCE(seekers.moves) < READ_ONCE(seekers.moves_wanted)) {
-            lseek(seekers.fd, 1, SEEK_CUR);
+            seekers.move();
             __atomic_fetch_add(&seekers.moves, 1, __ATOMIC_SEQ_CST);
         }
         sched_yield();
@@ -255,10 +292,22 @@ static void let_other_move(struct steps *steps, struct trap_frame *frame)
     steps->over = true;
 }
 
+static void move_by_lseek(void)
+{
+    lseek(seekers.fd, 1, SEEK_CUR);
+}
+
+static void move_by_read(void)
+{
+    char byte;
+
+    read(seekers.fd, &byte, 1);
+}
+
 static void move_once(void *argument)
 {
     (void)argument;
-    lseek(seekers.fd, 1, SEEK_CUR);
+    seekers.move();
 }
 
 /* False if the call has fewer instructions. */
@@ -274,13 +323,14 @@ static bool both_move_once(void)
     return seekers.moves_wanted > wanted && EXPECT_EQ(lseek(seekers.fd, 0, SEEK_CUR), 2);
 }
 
-TEST(libc_files, two_threads_seek_at_once)
+static void move_from_two_threads(const char *path, void (*move)(void))
 {
     pthread_t other;
     u32 rounds = 0;
 
     memset(&seekers, 0, sizeof(seekers));
-    seekers.fd = open("/dev/zero", O_RDONLY);
+    seekers.move = move;
+    seekers.fd = open(path, O_RDONLY);
     REQUIRE(seekers.fd >= 3);
     REQUIRE(pthread_create(&other, NULL, move_when_wanted, NULL) == 0);
     while (rounds < 2000 && both_move_once()) {
@@ -292,4 +342,16 @@ TEST(libc_files, two_threads_seek_at_once)
     EXPECT(rounds > 20 && rounds < 2000);
     EXPECT_EQ(close(seekers.fd), 0);
     print("# moved at each of %u instructions\n", rounds);
+}
+
+TEST(libc_files, two_threads_seek_at_once)
+{
+    move_from_two_threads("/dev/zero", move_by_lseek);
+}
+
+TEST(libc_files, two_threads_read_at_once)
+{
+    if (!have_module())
+        SKIP("the module is not the suite's");
+    move_from_two_threads("/testmodule", move_by_read);
 }

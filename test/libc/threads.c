@@ -52,6 +52,38 @@ static void *return_self(void *argument)
     return (void *)(uintptr_t)pthread_self();
 }
 
+static char cleaned[8];
+
+static void note_cleaned(void *letter)
+{
+    strcat(cleaned, letter);
+}
+
+/* By the functions that the macros call: nested, the macros shadow their own variable. */
+static void *end_inside(void *argument)
+{
+    static char letters[][2] = {"a", "b", "c", "d"};
+    struct _pthread_cleanup_context contexts[4];
+
+    _pthread_cleanup_push(&contexts[0], note_cleaned, letters[0]);
+    _pthread_cleanup_push(&contexts[1], note_cleaned, letters[1]);
+    _pthread_cleanup_push(&contexts[2], note_cleaned, letters[2]);
+    _pthread_cleanup_pop(&contexts[2], 0);
+    _pthread_cleanup_push(&contexts[3], note_cleaned, letters[3]);
+    _pthread_cleanup_pop(&contexts[3], 1);
+    pthread_exit(argument);
+}
+
+TEST(libc_threads, cleanup_is_done_from_the_last_to_the_first)
+{
+    pthread_t thread;
+
+    cleaned[0] = '\0';
+    REQUIRE(pthread_create(&thread, NULL, end_inside, NULL) == 0);
+    EXPECT_EQ(pthread_join(thread, NULL), 0);
+    EXPECT(!strcmp(cleaned, "dba"));
+}
+
 TEST(libc_threads, create_join_exit)
 {
     pthread_t thread;
