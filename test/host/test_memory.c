@@ -251,7 +251,10 @@ static void test_largest_kept(void)
     CHECK_EQ(bi.map.joined, 0);
 }
 
-/* Small pieces of RAM in which the image and a module are: larger ones elsewhere are forgotten. */
+/*
+ * Small pieces of RAM that hold the image, the first MiB after it, or a module are kept: larger
+ * ones elsewhere are forgotten.
+ */
 static void test_loaded_kept(void)
 {
     u32 found = 0;
@@ -263,6 +266,9 @@ static void test_loaded_kept(void)
         boot_add_region(&bi, MIB(1) + i * PAGE_SIZE, PAGE_SIZE, BOOT_RAM);
     for (u64 i = 0; i < 5; i += 2)
         boot_add_region(&bi, MIB(4) + i * PAGE_SIZE, PAGE_SIZE, BOOT_RAM);
+    boot_add_region(&bi, MIB(1) + 12 * PAGE_SIZE, PAGE_SIZE, BOOT_RAM);
+    boot_add_region(&bi, MIB(2) + 9 * PAGE_SIZE, PAGE_SIZE, BOOT_RAM);
+    boot_add_region(&bi, MIB(2) + 11 * PAGE_SIZE, PAGE_SIZE, BOOT_RAM); /* too far after it */
     for (u64 i = 0; i < 2 * BOOT_REGIONS_MAX; i++)
         boot_add_region(&bi, GIB(1) + i * MIB(1), 8 * PAGE_SIZE, BOOT_RAM);
     CHECK_STR(boot_memory_finish(&bi), NULL);
@@ -270,8 +276,8 @@ static void test_loaded_kept(void)
     CHECK_EQ(bi.nr_regions, BOOT_REGIONS_MAX);
     for (u32 i = 0; i < bi.nr_regions; i++)
         found += bi.regions[i].size == PAGE_SIZE;
-    CHECK_EQ(found, 5 + 3);
-    CHECK_EQ(bi.map.ram_left_out, (BOOT_REGIONS_MAX + 8) * 8 * PAGE_SIZE);
+    CHECK_EQ(found, 5 + 3 + 2);
+    CHECK_EQ(bi.map.ram_left_out, ((BOOT_REGIONS_MAX + 10) * 8 + 1) * PAGE_SIZE);
 }
 
 /* Where every region holds part of the image, some of them have to go. */
@@ -284,6 +290,43 @@ static void test_too_many_loaded(void)
     CHECK_STR(boot_memory_finish(&bi), NULL);
     CHECK_EQ(bi.nr_regions, BOOT_REGIONS_MAX);
     CHECK_EQ(bi.map.ram_left_out, 3 * PAGE_SIZE);
+}
+
+/* The type of the region at pa; 0 for none. */
+static u32 type_at(u64 pa)
+{
+    for (u32 i = 0; i < bi.nr_regions; i++)
+        if (pa >= bi.regions[i].base && pa - bi.regions[i].base < bi.regions[i].size)
+            return bi.regions[i].type;
+    return 0;
+}
+
+/*
+ * Where most regions are not RAM, some of those are joined, with the stronger of their types: no
+ * RAM is lost, also where it touches them.
+ */
+static void test_joined(void)
+{
+    enum { PAIRS = BOOT_REGIONS_MAX / 2 - 12, OTHERS = 100 };
+    const u64 others = MIB(1) + PAIRS * 4 * PAGE_SIZE;
+
+    memset(&bi, 0, sizeof(bi));
+    for (u64 i = 0; i < PAIRS; i++) {
+        boot_add_region(&bi, MIB(1) + i * 4 * PAGE_SIZE, PAGE_SIZE, BOOT_RESERVED);
+        boot_add_region(&bi, MIB(1) + (i * 4 + 1) * PAGE_SIZE, PAGE_SIZE, BOOT_RAM);
+    }
+    for (u64 i = 0; i < OTHERS; i++)
+        boot_add_region(&bi, others + i * 2 * PAGE_SIZE, PAGE_SIZE,
+                        i % 2 ? BOOT_UNUSABLE : BOOT_ACPI);
+    CHECK_STR(boot_memory_finish(&bi), NULL);
+    check_form();
+    CHECK(bi.nr_regions <= BOOT_REGIONS_MAX &&
+          bi.map.joined >= 2 * PAIRS + OTHERS - BOOT_REGIONS_MAX);
+    CHECK_EQ(bi.map.ram_left_out, 0);
+    for (u64 i = 0; i < PAIRS; i++)
+        CHECK_EQ(type_at(MIB(1) + (i * 4 + 1) * PAGE_SIZE), BOOT_RAM);
+    for (u64 i = 0; i < OTHERS; i++)
+        CHECK(type_at(others + i * 2 * PAGE_SIZE) >= (i % 2 ? BOOT_UNUSABLE : BOOT_ACPI));
 }
 
 #define WIDE_PAGES 16384ul
@@ -427,6 +470,7 @@ int main(void)
     RUN(test_largest_kept);
     RUN(test_loaded_kept);
     RUN(test_too_many_loaded);
+    RUN(test_joined);
     RUN(test_crowded);
     RUN(test_main_memory_kept);
     RUN(test_window);
