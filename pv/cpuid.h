@@ -8,8 +8,7 @@ struct cpuid_regs {
     u32 eax, ebx, ecx, edx;
 };
 
-/* Leaf n of the basic range, and leaf 0x80000000 + n of the extended one; 0 if it does not exist.
- */
+/* Leaves n and 0x80000000 + n. A leaf that the CPU does not have is all zero. */
 struct cpuid_leaves {
     struct cpuid_regs leaf_0, leaf_1, leaf_7;
     struct cpuid_regs ext_0, ext_1, ext_7;

@@ -94,8 +94,7 @@ static inline pfn_t va_to_pfn(const void *va)
     return PFN(((u64)va - DIRECT_MAP) >> PAGE_SHIFT);
 }
 
-/* Return the index of va in a table of this level; and how many bytes an entry of this level maps.
- */
+/* Return the index of va in a table of this level; how many bytes an entry there maps. */
 static inline u32 pt_index(u64 va, int level)
 {
     return (u32)(va >> (PAGE_SHIFT + PT_SHIFT * (level - 1))) & (PT_ENTRIES - 1);

@@ -11,8 +11,7 @@
 const struct pv_callbacks *pv_callbacks = &pv_early_callbacks;
 const void *pv_vector_entry, *pv_vector_entry_isolated;
 
-/* In order of preference: Xen PV, which the entry decides; Xen PVH; bare metal, which accepts all.
- */
+/* In order of preference: Xen PV, Xen PVH, then bare metal, which accepts every other machine. */
 static const struct pv_backend *const backends[] = {
     &pv_backend_xen_pv,
     &pv_backend_xen_pvh,

@@ -79,8 +79,7 @@ static bool in_ring(const struct spinlock *lock)
     return false;
 }
 
-/* Each owner in a ring waits for a lock; in the shortest ring that is this CPU, for its own lock.
- */
+/* Each owner in a ring waits for a lock. In the shortest ring this CPU waits for its own. */
 static void __noreturn report_deadlock(const struct spinlock *lock)
 {
     const u32 owner = lock->owner - 1;

@@ -32,8 +32,7 @@ struct spinlock {
         .name = (text) \
     }
 
-/* A deadlock, of a CPU with itself or of a ring of CPUs, panics with the locks' and owners' names.
- */
+/* A deadlock, of one CPU or of several in a ring, panics and names the locks and their owners. */
 void spin_lock(struct spinlock *lock);
 bool spin_trylock(struct spinlock *lock);
 void spin_unlock(struct spinlock *lock);

@@ -4,8 +4,7 @@
 
 #include "lib/types.h"
 
-/* Return true if ns, in nanoseconds since 1970, is before 2100: set_wallclock takes no later time.
- */
+/* Return true if set_wallclock takes this time: before 2100, in nanoseconds since 1970. */
 static inline bool wallclock_valid(u64 ns)
 {
     return ns < 4102444800ull * 1000000000;

@@ -249,8 +249,7 @@ static void apic_mask_own_sources(void)
             native_apic_set(entries[i].offset, LVT_MASKED);
 }
 
-/* SVR is written before LINT1's entry, because an APIC that is not enabled keeps the entry masked.
- */
+/* SVR enables the APIC, which otherwise keeps LINT1's entry masked: that entry is written last. */
 bool native_apic_init(void)
 {
     if (!apic_is_present())

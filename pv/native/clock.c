@@ -50,11 +50,9 @@ enum {
     ASSUMED_KHZ = 1000000,
 };
 
-#define MEASURE_NS 10000000ull
-#define STILL_TICKS \
-    (1ull << 34) /* some seconds: a clock that has not ticked by then is stopped \
-                  */
-#define APIC_MEASURE_TICKS     (1u << 22) /* 4 ms at 1 GHz */
+#define MEASURE_NS             10000000ull
+#define STILL_TICKS            (1ull << 34) /* seconds: a clock without a tick by then is stopped */
+#define APIC_MEASURE_TICKS     (1u << 22)   /* 4 ms at 1 GHz */
 #define FEMTOSECONDS_NS        1000000ull
 #define TIMER_STEP_NS          (1ull << 40) /* keeps scale32 from overflowing */
 #define TSC_KHZ_PLAUSIBLE(khz) ((khz) >= 10000 && (khz) < 100000000)

@@ -70,8 +70,7 @@ void fill_gdt(u64 *gdt, u64 kernel_code, u64 kernel_data)
     gdt[GDT_USER_CODE64] = DESCRIPTOR_USER_CODE64;
 }
 
-/* Write a system descriptor, which takes two entries (Intel SDM vol. 3, figure 7-4), to this CPU's
- * GDT. */
+/* Write a system descriptor, of two entries (Intel SDM vol. 3, figure 7-4), to this CPU's GDT. */
 static void set_system_descriptor(u32 index, const void *table, u64 limit, u64 type)
 {
     const u64 base = (u64)table;

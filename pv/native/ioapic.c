@@ -128,8 +128,7 @@ static void start_ioapic(const struct apic_ioapic *listed)
         *reg(pa, IOAPIC_ENTRIES + 2 * pin) = ENTRY_MASKED;
 }
 
-/* The IMCR routes interrupt pins through the APICs (MultiProcessor Specification, section 3.6.2.1).
- */
+/* The IMCR routes the interrupt pins (MultiProcessor Specification, section 3.6.2.1). */
 void native_ioapic_init(const struct apic_config *config)
 {
     if (config->has_8259 || pic_answers()) { /* a MADT may not list an 8259 that exists */

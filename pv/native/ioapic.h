@@ -7,8 +7,7 @@
 /* Mask the 8259s, if the machine has them, and every pin of the I/O APICs. */
 void native_ioapic_init(const struct apic_config *config);
 
-/* The largest APIC id of a destination: a pin's entry has 8 bits for it, and 255 means every CPU.
- */
+/* A pin's entry has 8 bits for the destination's APIC id, and 255 means every CPU. */
 #define IOAPIC_ID_MAX 254
 
 bool native_ioapic_has(u32 gsi);

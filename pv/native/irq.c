@@ -261,8 +261,7 @@ int native_irq_unmask(u32 line)
     return 0;
 }
 
-/* One EOI for any line: a CPU has at most one in service, as handlers run with interrupts disabled.
- */
+/* The same EOI for every line: a CPU has at most one line's interrupt in service. */
 void native_irq_eoi(u32 line)
 {
     (void)line;

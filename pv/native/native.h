@@ -18,8 +18,7 @@
 /* setup.c: the memory that the boot's page tables map, for the parsers of firmware's tables. */
 extern const struct phys_window native_low_memory;
 
-/* exception_stack.c: CPU 0's stacks, which are in the image; and another CPU's, before it starts.
- */
+/* exception_stack.c: load CPU 0's stacks, which are in the image; or set another CPU's. */
 void native_use_boot_exception_stacks(void);
 void native_set_exception_stacks(u32 cpu, const struct pv_cpu_start *start);
 
@@ -31,8 +30,7 @@ bool native_end_user_step(struct trap_frame *frame);
 
 /* trap.c */
 
-/* Call owner, with interrupts disabled, for each interrupt at this vector (32 to 255) from now on.
- */
+/* From now on call owner for each interrupt at this vector, 32 to 255, with interrupts disabled. */
 void native_set_vector_handler(u8 vector, void (*owner)(struct trap_frame *frame));
 
 /*

@@ -31,8 +31,7 @@ enum {
 /* An update takes 2 ms at most, and a read of the port about 1 us. */
 #define RTC_SPINS 100000
 
-/* The index of each field's register; RTC_CENTURY's is 0 if it is missing. Written: by
- * platform_init. */
+/* The index of each field's register; RTC_CENTURY's may be 0. Written: by platform_init. */
 static u8 indices[RTC_FIELDS] = {0x00, 0x02, 0x04, 0x07, 0x08, 0x09, CENTURY_USUAL};
 
 /* Held around each use of the two ports. Atomic: a raw_lock. */

@@ -14,8 +14,7 @@
 #define INIT_WAIT_NS     10000000ull
 #define START_UP_WAIT_NS 200000ull
 
-/* Where the trampoline may be: not in the first page, and preferably below 512 KiB, where no EBDA
- * is. */
+/* The trampoline may be between the first page and the EBDA, which is above 512 KiB. */
 #define LOW_END  0x80000
 #define HIGH_END 0xa0000
 
@@ -31,8 +30,7 @@ static u32 trampoline_pa;
 /* Atomic: flags. A CPU sets and clears its own; cpu_down, on another CPU, clears it, too. */
 static bool up[PV_CPUS_MAX];
 
-/* Number the CPUs: 0 is the one that runs this, listed or not; the others as firmware lists them.
- */
+/* Number the CPUs: 0 is the one that runs this, the others are in the firmware's order. */
 void native_smp_init(const struct apic_config *config)
 {
     apic_ids[0] = native_apic_own_id();
@@ -95,8 +93,7 @@ bool native_cpu_is_up(u32 cpu)
     return cpu < PV_CPUS_MAX && READ_ONCE(up[cpu]);
 }
 
-/* Return 0, -EINVAL, or -EIO if an INIT cannot address the CPU alone: it might reset CPU 0 instead.
- */
+/* Return 0, -EINVAL, or -EIO if an INIT cannot address this CPU alone: it might reset CPU 0. */
 static int check_init_target(u32 cpu)
 {
     if (cpu >= nr_cpus || cpu >= PV_CPUS_MAX || cpu == pv_this_cpu())

@@ -59,8 +59,7 @@ void native_set_vector_handler(u8 vector, void (*owner)(struct trap_frame *frame
     WRITE_ONCE(owners[vector], owner);
 }
 
-/* Turn breakpoints off in the meantime: #DB has one stack, on which a second one would overwrite
- * this. */
+/* Turn breakpoints off until the end: a nested #DB would overwrite the frame on its stack. */
 static void handle_debug(struct trap_frame *frame)
 {
     __asm__ volatile("mov %0, %%dr7" : : "r"(DR7_FIXED));
