@@ -14,7 +14,7 @@
 #define INIT_WAIT_NS     10000000ull
 #define START_UP_WAIT_NS 200000ull
 
-/* The trampoline may be between the first page and the EBDA, which is above 512 KiB. */
+/* The trampoline is below LOW_END, where no EBDA is, or else below HIGH_END; not in page 0. */
 #define LOW_END  0x80000
 #define HIGH_END 0xa0000
 
