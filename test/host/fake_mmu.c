@@ -209,14 +209,34 @@ static void nop(void)
 {
 }
 
+struct fake_flushes fake_flushes;
+
 static void flush_tlb_one(u64 va)
 {
-    (void)va;
+    if (!fake_flushes.pages++)
+        fake_flushes.first = va;
+    fake_flushes.last = va;
 }
+
+static void flush_tlb_user(void)
+{
+    fake_flushes.user++;
+}
+
+static void flush_tlb_kernel(void)
+{
+    fake_flushes.kernel++;
+}
+
+u32 fake_balloon_room;
 
 static s64 balloon_adjust(pfn_t first, u64 count, bool give)
 {
-    (void)first, (void)give;
+    (void)first;
+    if (give && fake_balloon_room < count)
+        return -ENOMEM;
+    if (give)
+        fake_balloon_room -= (u32)count;
     return (s64)count;
 }
 
@@ -250,8 +270,8 @@ static const struct pv_mmu_ops ops = {
     .unpin_root = unpin,
     .write_cr3 = write_cr3,
     .flush_tlb_one = flush_tlb_one,
-    .flush_tlb_user = nop,
-    .flush_tlb_kernel = nop,
+    .flush_tlb_user = flush_tlb_user,
+    .flush_tlb_kernel = flush_tlb_kernel,
     .lazy_enter = lazy_enter,
     .lazy_leave = lazy_leave,
     .lazy_flush = drain,
@@ -311,6 +331,8 @@ void fake_reset(void)
         shadow[i] = NULL;
     }
     queued = depth = 0;
+    fake_flushes = (struct fake_flushes){0};
+    fake_balloon_room = FAKE_FRAMES;
     FAKE_REQUIRE(!syscall(SYS_arch_prctl, ARCH_SET_GS, &area), "no GS base");
     area.spinlocks = 0;
     pv_ops.mmu = ops;

@@ -6,6 +6,7 @@
 #ifndef TEST_HOST_FAKE_MMU_H
 #define TEST_HOST_FAKE_MMU_H
 
+#include "mm/balloon.h"
 #include "mm/frame.h"
 #include "mm/heap.h"
 #include "mm/mm.h"
@@ -22,6 +23,16 @@ void fake_check(void);
 
 /* The walk that hardware would do, by machine frames alone: the leaf's raw entry, or 0. */
 u64 fake_walk(pfn_t root, u64 va);
+
+/* The flushes of the TLB since fake_reset: of single pages (the last one's address), and of more.
+ */
+extern struct fake_flushes {
+    u32 pages, user, kernel;
+    u64 first, last;
+} fake_flushes;
+
+/* How many frames the hypervisor still takes for the balloon. */
+extern u32 fake_balloon_room;
 
 /* How often pv_panic was called; it returns by longjmp to fake_panic_return if armed, else aborts.
  */

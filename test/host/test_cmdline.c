@@ -124,6 +124,24 @@ static void test_much_foreign(void)
     CHECK_EQ((strlen(parsed.foreign) + 1) % 8, 0);
 }
 
+/* Every word of the list is whole, wherever the list ends. */
+static void test_foreign_words_are_whole(void)
+{
+    static char line[400];
+
+    for (size_t last = 1; last < 40; last++) {
+        memset(line, 'x', sizeof(line) - 1);
+        for (size_t at = 75; at + 20 < CMDLINE_FOREIGN_MAX; at += 9)
+            line[at] = ' ';
+        line[75 + 9 * 8] = ' ';
+        line[75 + 9 * 8 + 1 + last] = '\0';
+        CHECK(cmdline_parse(line, &parsed, error));
+        CHECK(!strncmp(line, parsed.foreign, strlen(parsed.foreign)));
+        CHECK(!line[strlen(parsed.foreign)] || line[strlen(parsed.foreign)] == ' ');
+        CHECK_EQ(strlen(parsed.foreign) == strlen(line), strlen(line) < CMDLINE_FOREIGN_MAX);
+    }
+}
+
 /* Each known word with one mistake is an error, which names the word that it is close to. */
 static void check_mistyped(const char *key, const char *line)
 {
@@ -252,6 +270,7 @@ int main(void)
     RUN(test_arguments);
     RUN(test_foreign);
     RUN(test_much_foreign);
+    RUN(test_foreign_words_are_whole);
     RUN(test_mistyped);
     RUN(test_errors);
     RUN(test_long_word);

@@ -60,6 +60,20 @@ static void reads_nothing_behind_the_end(void)
     CHECK_EQ(info.isa[15].gsi, 15);
 }
 
+/* ACPI 6.4, table 5.28: of polarity and trigger mode 1 is high and edge, 3 low and level. */
+static void tells_the_four_modes_of_an_interrupt_apart(void)
+{
+    static const u8 flags[] = {0x5, 0x7, 0xd, 0xf};
+
+    for (u32 i = 0; i < ARRAY_SIZE(flags); i++) {
+        build();
+        table[44 + 12 + 8] = flags[i];
+        CHECK(parse(sizeof(table)));
+        CHECK_EQ(info.isa[0].active_low, i % 2);
+        CHECK_EQ(info.isa[0].level, i / 2);
+    }
+}
+
 static void ignores_an_isa_number_that_there_is_not(void)
 {
     build();
@@ -166,10 +180,10 @@ static void refuses_io_apics_that_cannot_be(void)
     put_ioapic(&at, 0, 0);                   /* nowhere */
     put_ioapic(&at, 0xfec00004, 0);          /* not aligned */
     put_ioapic(&at, 0xfec00000, 0xfffffff0); /* its GSIs would wrap */
-    put_ioapic(&at, 0xfec01000, 48);
+    put_ioapic(&at, 0xfec01010, 48);         /* need not begin a page */
     CHECK(parse_wide(at));
     CHECK_EQ(info.nr_ioapics, 1);
-    CHECK_EQ(info.ioapics[0].pa, 0xfec01000);
+    CHECK_EQ(info.ioapics[0].pa, 0xfec01010);
     CHECK_EQ(info.ioapics[0].gsi_base, 48);
     for (u32 i = 0; i < APIC_IOAPICS_MAX + 2; i++)
         put_ioapic(&at, 0xfec02000 + i * 0x1000, i * 24);
@@ -182,6 +196,7 @@ int main(void)
 {
     RUN(tells_what_is_there);
     RUN(reads_nothing_behind_the_end);
+    RUN(tells_the_four_modes_of_an_interrupt_apart);
     RUN(ignores_an_isa_number_that_there_is_not);
     RUN(lists_cpus_in_order);
     RUN(believes_no_cpu_that_is_cut_off);

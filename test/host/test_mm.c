@@ -294,6 +294,120 @@ static void test_vmap(void)
     CHECK_EQ(frames_free(), free);
 }
 
+/* A page that cannot be mapped undoes those before it. */
+static void test_vmap_of_a_bad_frame(void)
+{
+    pfn_t frames[4];
+    u64 free;
+    void *p;
+
+    fake_reset();
+    for (u32 i = 0; i < 4; i++)
+        frames[i] = frame_alloc(0, 0, FRAME_KERNEL);
+    p = vmap(frames, 4, MM_WRITE);
+    CHECK(p && fake_walk(mm_kernel.root, (u64)p + 3 * PAGE_SIZE));
+    vfree(p);
+    free = frames_free();
+    frames[3] = PFN(3); /* not RAM */
+    CHECK(!vmap(frames, 4, MM_WRITE));
+    for (u32 i = 0; i < 4; i++)
+        CHECK(!fake_walk(mm_kernel.root, (u64)p + i * PAGE_SIZE));
+    CHECK_EQ(frames_free(), free);
+    CHECK(!vmap(frames, 0, MM_WRITE) && !vmalloc(0));
+}
+
+static void test_balloon(void)
+{
+    u64 free;
+
+    fake_reset();
+    free = frames_free();
+    fake_balloon_room = 3;
+    CHECK_EQ(mm_balloon_give(5), 3);
+    CHECK_EQ(frames_free(), free - 3);
+    CHECK_EQ(mm_balloon_give(1), -ENOMEM);
+    CHECK_EQ(frames_free(), free - 3); /* what was refused is free again */
+    CHECK_EQ(mm_balloon_take(2), 2);
+    CHECK_EQ(mm_balloon_take(9), 1);
+    CHECK_EQ(mm_balloon_take(9), 0);
+    CHECK_EQ(frames_free(), free);
+}
+
+static void map_and_unmap(struct mm_space *s, u64 va, u64 pages)
+{
+    CHECK_EQ(mm_populate(s, va, pages, MM_WRITE), 0);
+    fake_flushes = (struct fake_flushes){0};
+    CHECK_EQ(mm_unmap(s, va, pages), 0);
+}
+
+/* Up to 16 pages are flushed one by one, more by a flush of all, global ones only for the kernel's.
+ */
+static void test_flushes(void)
+{
+    steps_begin();
+    CHECK_EQ(mm_space_activate(&step_space), 0);
+    for (u64 pages = 1; pages <= 16; pages++) {
+        map_and_unmap(&step_space, STEP_VA, pages);
+        CHECK(fake_flushes.pages == pages && !fake_flushes.user && !fake_flushes.kernel);
+        CHECK(fake_flushes.first == STEP_VA);
+        CHECK(fake_flushes.last == STEP_VA + (pages - 1) * PAGE_SIZE);
+    }
+    map_and_unmap(&step_space, STEP_VA, 17);
+    CHECK(!fake_flushes.pages && fake_flushes.user == 1 && !fake_flushes.kernel);
+    CHECK_EQ(mm_space_activate(&mm_kernel), 0);
+    map_and_unmap(&step_space, STEP_VA, 17); /* no CPU uses it */
+    CHECK(!fake_flushes.pages && !fake_flushes.user && !fake_flushes.kernel);
+    map_and_unmap(&mm_kernel, VMAP_BASE + GIB(1), 17);
+    CHECK(!fake_flushes.pages && !fake_flushes.user && fake_flushes.kernel == 1);
+}
+
+enum { PRESENT = 1, WRITE = 2, USER = 4, EXEC = 16 }; /* of a page fault's error code */
+
+static void test_regions(void)
+{
+    const u64 va = STEP_VA;
+
+    steps_begin();
+    CHECK_EQ(mm_map(&step_space, 0, step_frames, 1, 0), -EINVAL);
+    CHECK_EQ(mm_reserve(&step_space, 0, 1, 0), -EINVAL);
+    CHECK_EQ(mm_reserve(&step_space, va, 2, 0), 0);
+    CHECK_EQ(mm_reserve(&step_space, va + PAGE_SIZE, 2, 0), -EEXIST);
+    CHECK_EQ(mm_reserve(&step_space, va - PAGE_SIZE, 2, 0), -EEXIST);
+    CHECK_EQ(mm_reserve(&step_space, va + 2 * PAGE_SIZE, 1, MM_WRITE | MM_EXEC), 0);
+    CHECK_EQ(mm_reserve(&step_space, va - PAGE_SIZE, 1, MM_WRITE), 0);
+    CHECK_EQ(mm_space_activate(&step_space), 0);
+    CHECK(!mm_fault(va, WRITE | USER) && !mm_fault(va, EXEC | USER));
+    CHECK(!mm_fault(va, PRESENT | USER) && !mm_fault(va + 3 * PAGE_SIZE, USER));
+    CHECK(!mm_fault(va - PAGE_SIZE, EXEC | USER));
+    CHECK(!fake_walk(step_space.root, va));
+    CHECK(mm_fault(va + 5, USER) && fake_walk(step_space.root, va));
+    CHECK(!fake_walk(step_space.root, va + PAGE_SIZE));
+    CHECK(mm_fault(va, USER)); /* another thread was first */
+    CHECK(mm_fault(va + 2 * PAGE_SIZE, WRITE) && mm_fault(va + 2 * PAGE_SIZE, EXEC));
+    CHECK_EQ(mm_space_destroy(&step_space), -EBUSY);
+    CHECK(step_space.live);
+    CHECK_EQ(mm_space_activate(&mm_kernel), 0);
+    CHECK_EQ(mm_space_destroy(&mm_kernel), -EBUSY);
+    CHECK_EQ(mm_space_destroy(&step_space), 0);
+}
+
+/* The upper half of a new space is the kernel's, from the direct map on. */
+static void test_new_space_has_the_kernels_half(void)
+{
+    const u32 first = pt_index(DIRECT_MAP_BASE, PT_LEVELS);
+    struct mm_space s;
+    u64 *kernel, *user;
+
+    fake_reset();
+    kernel = pfn_to_va(mm_kernel.root);
+    pv_set_pgd((pgd_t *)&kernel[first], (pgd_t){kernel[pt_index(VMAP_BASE, PT_LEVELS)]});
+    CHECK(kernel[first]);
+    CHECK_EQ(mm_space_create(&s), 0);
+    user = pfn_to_va(s.root);
+    for (u32 i = 0; i < PT_ENTRIES; i++)
+        CHECK_EQ(user[i], i < first ? 0 : kernel[i]);
+}
+
 int main(void)
 {
     RUN(test_frames_random);
@@ -308,5 +422,10 @@ int main(void)
     RUN(test_map_new_without_memory);
     RUN(test_ranges_end_in_their_space);
     RUN(test_vmap);
+    RUN(test_vmap_of_a_bad_frame);
+    RUN(test_balloon);
+    RUN(test_flushes);
+    RUN(test_regions);
+    RUN(test_new_space_has_the_kernels_half);
     return finish("mm");
 }

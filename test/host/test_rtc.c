@@ -38,6 +38,8 @@ static void refuses_what_is_no_date(void)
         u8 format, fields[RTC_FIELDS];
     } bad[] = {
         {BCD_24, {0x5a, 0, 0, 1, 1, 0x26, 0x20}},
+        {BCD_24, {0x0a, 0, 0, 1, 1, 0x26, 0x20}},
+        {BCD_24, {0, 0, 0, 0x0f, 1, 0x26, 0x20}},
         {BCD_24, {0, 0, 0x24, 1, 1, 0x26, 0x20}},
         {BCD_24, {0, 0, 0, 0, 1, 0x26, 0x20}},
         {BCD_24, {0, 0, 0, 1, 0x13, 0x26, 0x20}},

@@ -44,9 +44,21 @@ static void first_value_stays(void)
     CHECK_EQ(first, 5);
 }
 
+static void clock_does_not_go_back(void)
+{
+    u64 last = 0;
+
+    CHECK_EQ(monotonic(&last, 100), 100);
+    CHECK_EQ(monotonic(&last, 99), 100);
+    CHECK_EQ(monotonic(&last, 100), 100);
+    CHECK_EQ(monotonic(&last, 101), 101);
+    CHECK_EQ(last, 101);
+}
+
 int main(void)
 {
     RUN(deadlines_come_once_at_any_uptime);
     RUN(first_value_stays);
+    RUN(clock_does_not_go_back);
     return finish("scale");
 }
