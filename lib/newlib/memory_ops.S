@@ -1,7 +1,7 @@
 /*
- * memcpy, memmove and memset in place of newlib's, which go byte by byte (rep movsb) where an address is not
- * aligned, for few bytes, and for what is left over; and around the cache for many. Here every size up to 64 bytes is a few
- * moves that may overlap, and all are loaded before the first is stored; more is 64 bytes a turn.
+ * memcpy, memmove and memset in place of newlib's. Those copy byte by byte (rep movsb) if an address is not aligned, for
+ * few bytes, and for the rest; and they bypass the cache for many. Here up to 64 bytes are copied by a few moves that may
+ * overlap, all loaded before the first is stored, so that memmove can share them; more bytes by a loop of 64 each.
  */
 	.text
 	.globl	memmove
@@ -10,10 +10,10 @@ memmove:
 	movq	%rdi, %rcx
 	subq	%rsi, %rcx
 	cmpq	%rdx, %rcx
-	jae	memcpy			/* to before from, or clear of it */
+	jae	memcpy			/* dst is below src, or they do not overlap */
 	cmpq	$64, %rdx
 	jbe	memcpy
-/* Backwards. The first 64 bytes are stored last. */
+/* Copy from the end down. The first 64 bytes, loaded here, are stored last. */
 	movq	%rdi, %rax
 	movups	(%rsi), %xmm4
 	movups	16(%rsi), %xmm5
