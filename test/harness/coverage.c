@@ -1,6 +1,6 @@
 /*
- * An op without a test does not link: here every op of pv/ops.def needs the symbol that TEST
- * defines when it cites the op (test/harness/test.h). The section is not part of what is loaded.
+ * Make an op without a test a link error: refer here to one symbol for each op of pv/ops.def. TEST
+ * defines the symbol of each op that it cites (test/harness/test.h). The section is not loaded.
  */
 // clang-format off
 #define PV_CLASS_BEGIN(class)

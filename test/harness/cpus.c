@@ -1,9 +1,9 @@
-/* See test/harness/cpus.h. */
+/* Threads on several CPUs: see test/harness/cpus.h. */
 #include "test/harness/cpus.h"
 
 void run_on_cpu(u32 cpu, void (*run)(void *arg), void *arg)
 {
-    struct thread *t = thread_start("run on", cpu, run, arg);
+    struct thread *t = thread_start("on CPU", cpu, run, arg);
 
     if (EXPECT(t))
         thread_join(t);

@@ -1,4 +1,7 @@
-/* Tests that want more CPUs than one. */
+/*
+ * Helpers for tests on several CPUs: NEEDS_CPUS skips a test on a smaller machine, struct workers
+ * runs one thread on each CPU.
+ */
 #ifndef TEST_CPUS_H
 #define TEST_CPUS_H
 
@@ -12,11 +15,11 @@
 
 #define NEEDS_CPUS(n) \
     if (smp_why_alone()) \
-        SKIP("one CPU is used: %s", smp_why_alone()); \
+        SKIP("only one CPU is online: %s", smp_why_alone()); \
     if (smp_online_count() < (n)) \
-    SKIP("this machine has %u CPUs; --smp %u shows more", smp_online_count(), (n))
+    SKIP("this machine has %u CPUs; run with --smp %u", smp_online_count(), (n))
 
-/* As flush_tlb_others wants it. */
+/* Return the set of online CPUs, bit n for CPU n, for flush_tlb_others. */
 static inline u64 online_cpus(void)
 {
     u64 set = 0;
@@ -31,12 +34,15 @@ static inline u32 stress_cpus(void)
     return MIN(smp_online_count(), STRESS_CPUS);
 }
 
-/* Run a function in a thread of that CPU: smp_call would run it in an interrupt's handler. */
+/*
+ * Run a function in a thread bound to that CPU, and wait for it. Unlike smp_call, which runs it in
+ * an interrupt handler.
+ */
 void run_on_cpu(u32 cpu, void (*run)(void *arg), void *arg);
 
 /*
- * Threads that are bound to the CPUs from first up to end, at most STRESS_CPUS: the n-th runs
- * run(arg + n * size). All CPUs are to be online, so that their numbers have no gaps.
+ * Threads that are bound to the CPUs from first to end - 1, at most STRESS_CPUS: the n-th one runs
+ * run(arg + n * size). All CPUs must be online, so that their numbers are contiguous.
  */
 struct workers {
     struct thread *threads[STRESS_CPUS];

@@ -1,6 +1,6 @@
 /*
- * The injected faults. Each shows that something which must not pass in silence doesn't: the
- * runner's own tests (tools/test/) run them and look at what is said.
+ * Injected faults (inject=NAME, kernel/inject.c). Each causes a failure that must be reported; the
+ * steps of ./run.sh test boot them and check the report.
  */
 #include "lib/address_map.h"
 #include "kernel/panic.h"
@@ -19,7 +19,10 @@ static void inject_skip(void)
     SKIP("injected: this test is not applicable");
 }
 
-/* Its fault's backtrace names the caller only if its frame is there before its first access. */
+/*
+ * The backtrace of its fault names the caller only if the function has set up its frame before its
+ * first access.
+ */
 static __attribute__((noinline)) u64 leaf(const u64 *at, u64 x)
 {
     return *at * x + x;
@@ -76,7 +79,7 @@ static void inject_unlock(void)
     mutex_unlock(&mutex);
 }
 
-/* Longer than what print formats. */
+/* Print a line that is longer than print's buffer. */
 static void inject_long_line(void)
 {
     static char text[2 * PRINT_MAX];
@@ -86,7 +89,7 @@ static void inject_long_line(void)
     print("# the next line\n");
 }
 
-/* All CPUs print at once; their lines stay whole. */
+/* All CPUs print at once; no line may be broken by another. */
 static void print_lines(void *arg)
 {
     (void)arg;
@@ -102,19 +105,19 @@ static void inject_chorus(void)
     workers_join(&workers);
 }
 
-/* A call that check=context reports. */
+/* Call an op with interrupts enabled that requires them disabled: check=context reports it. */
 static void inject_context(void)
 {
     pv_safe_halt();
 }
 
-/* The machine goes away before the verdict. */
+/* Reset the machine before the verdict is printed. */
 static void inject_silent(void)
 {
     pv_shutdown(PV_REBOOT, 0);
 }
 
-/* Each of two CPUs holds a lock and wants the other's; a lone CPU wants its own. */
+/* Each of two CPUs holds a lock and waits for the other's. With one CPU, it waits for its own. */
 static struct spinlock left = SPINLOCK("left"), right = SPINLOCK("right");
 
 static void take_right_then_left(void *arg)
@@ -136,8 +139,8 @@ static void inject_deadlock(void)
 }
 
 /*
- * The firmware lists a CPU that there is not, in place of its last interrupt override (lib/madt.c
- * knows the layouts).
+ * Make the MADT list a CPU that does not exist, in place of its last interrupt override (layouts:
+ * lib/madt.c).
  */
 static void inject_absent_cpu(void)
 {
@@ -147,12 +150,12 @@ static void inject_absent_cpu(void)
     u8 *entry = NULL, sum = 0;
 
     if (!madt)
-        panic("injected: no MADT to lie in");
+        panic("injected: the firmware has no MADT");
     for (u32 at = 44; at < load32(madt + 4); at += madt[at + 1])
         if (madt[at] == 2)
             entry = madt + at;
     if (!entry)
-        panic("injected: no override in the MADT");
+        panic("injected: the MADT has no interrupt override");
     memset(entry + 2, 0, 8);
     entry[0] = 0;  /* local APIC */
     entry[3] = 99; /* its id */

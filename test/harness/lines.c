@@ -1,10 +1,11 @@
-/* See test/harness/lines.h. */
+/* Lines, rounds and waiting: see test/harness/lines.h. */
 #include "test/harness/lines.h"
 
 #define STRESS_LIMIT_NS (2 * NS_PER_S)
-#define LONG_ROUNDS     1000 /* a stress of no more has long ones: the clock is read each time */
+#define LONG_ROUNDS \
+    1000 /* a test of at most so many rounds has long ones: read the clock in each */
 
-static void on_hit(void *data)
+static void count_interrupt(void *data)
 {
     struct test_line *line = data;
 
@@ -21,7 +22,7 @@ bool test_line_open(struct test_line *line)
     if (!EXPECT(bound >= 0))
         return false;
     line->line = (u32)bound;
-    return EXPECT_EQ(irq_request(line->line, on_hit, line), 0);
+    return EXPECT_EQ(irq_request(line->line, count_interrupt, line), 0);
 }
 
 void test_line_close(struct test_line *line)
@@ -39,17 +40,20 @@ bool test_line_hits(const struct test_line *line, u32 wanted)
     return READ_ONCE(line->hits) == wanted;
 }
 
-static void on_nothing(struct timer *timer)
+static void ignore_timer(struct timer *timer)
 {
     (void)timer;
 }
 
-/* One that is late when it is started is the first: it fires at once, and the next is armed. */
-void timers_go_on(void)
+/*
+ * A timer whose deadline has passed is first in the list: it fires at once, and the kernel arms the
+ * platform's timer for the next one.
+ */
+void kernel_timers_rearm(void)
 {
     struct timer late = {0};
 
-    timer_start(&late, 0, on_nothing);
+    timer_start(&late, 0, ignore_timer);
 }
 
 void spin(u64 ns)

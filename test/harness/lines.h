@@ -1,4 +1,7 @@
-/* A line that a test raises itself, and what is known about its interrupts. */
+/*
+ * Interrupt lines that a test raises itself, repeated rounds (struct stress), and small helpers for
+ * timers and waiting.
+ */
 #ifndef TEST_LINES_H
 #define TEST_LINES_H
 
@@ -9,43 +12,49 @@
 struct test_line {
     u32 line;
     u32 hits;
-    bool closed; /* the test is in a part in which no interrupt may come */
-    u32 intrusions;
-    void (*during)(struct test_line *line); /* called by the handler, if set */
+    bool closed;    /* the test is in a section in which no interrupt may be delivered */
+    u32 intrusions; /* interrupts that were delivered there */
+    void (*during)(struct test_line *line); /* called by the handler if not NULL */
 };
 
-/* Binds a line of PV_IRQ_SOFT and takes its interrupts. False, and a failed test, if that fails. */
+/*
+ * Bind a line of PV_IRQ_SOFT, handle its interrupts and unmask it. Return false, with a failed
+ * expectation, if that fails.
+ */
 bool test_line_open(struct test_line *line);
 void test_line_close(struct test_line *line);
 
-/* Waits until hits are at least wanted, at most a second; then, whether they are exactly that. */
+/*
+ * Wait until the handler has run at least `wanted` times, up to a limit. Return whether it has run
+ * exactly that often.
+ */
 bool test_line_hits(const struct test_line *line, u32 wanted);
 
 /*
- * How often a stress test repeats its round. Without soak= at most normal times and not longer than
- * two seconds, since there are platforms where each round is some traps in an emulator; with it as
- * long as the test's share of the time lasts, however few rounds that is on a busy host. done
- * counts the rounds. One thread asks.
+ * How often a stress test repeats its round: without soak= at most `normal` times and not longer
+ * than two seconds, because a round may be several exits to an emulator; with soak= until the
+ * test's share of the time is over. Each thread that repeats rounds uses a structure of its own.
  */
 struct stress {
-    u32 normal;
-    u32 done;
-    u64 end;
+    u32 normal; /* rounds without soak= */
+    u32 done;   /* rounds that have been started */
+    u64 end;    /* by pv_clock_ns(); 0 before the first round */
     bool late;
 };
 
-/* May the next round begin? */
+/* Return whether another round may start, and count it. */
 bool stress_continues(struct stress *stress);
 
-/* test/ops/events.c: raises a line in every state of the flag and of its mask; each interrupt is
- * taken once.
+/*
+ * Raise a line in every state of the interrupt flag and of its mask, and expect each interrupt to
+ * be handled once (test/ops/events.c).
  */
 void raise_stress(struct stress stress);
 
-/* The kernel's timers go on after a test that has used the platform's behind the kernel's back. */
-void timers_go_on(void);
+/* Rearm the kernel's timers after a test that has used the platform's timer directly. */
+void kernel_timers_rearm(void);
 
-/* Lets ns pass, with interrupts as they are. */
+/* Spin for ns, with the interrupt flag unchanged. */
 void spin(u64 ns);
 
 #endif

@@ -1,4 +1,4 @@
-/* See test/harness/mm_util.h. */
+/* Accesses, marked frames and caught panics: see test/harness/mm_util.h. */
 #include "test/harness/mm_util.h"
 #include "lib/format.h"
 
@@ -93,7 +93,7 @@ bool panic_catch_end(const struct fault *f, const char *op, const char *file, in
 {
     pv_panic_handler = real_handler;
     return test_expect(f->caught && f->vector == VECTOR_UD && !strcmp(caught_op, op), file, line,
-                       "a panic of %s (there was: \"%s\" \"%s\", fault %u vector %u)", op,
+                       "panic of %s expected (op \"%s\", text \"%s\", fault %u, vector %u)", op,
                        caught_op, caught_panic, f->caught, (u32)f->vector);
 }
 

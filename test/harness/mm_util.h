@@ -1,4 +1,7 @@
-/* What the tests of page-table ops and of mm/ share. */
+/*
+ * Helpers for tests of page-table ops and of mm/: accesses that may fault, frames with a mark, and
+ * panics that are caught.
+ */
 #ifndef TEST_MM_UTIL_H
 #define TEST_MM_UTIL_H
 
@@ -9,38 +12,42 @@
 #include "mm/space.h"
 #include "test/harness/test.h"
 
-/* Addresses for tests, in the kernel's part for mappings and in a user space. */
+/* Addresses that tests may map: TEST_VA in the kernel's half, USER_VA in a user space. */
 #define TEST_VA (VMAP_END - GIB(8))
 #define USER_VA 0x400000ull
 
 #define NO_PFN PFN_INVALID.n
 
-/* What a read of 8 bytes at va brings: false if it faults, which *f then tells. */
+/* Read 8 bytes at va. Return false if the access faults, with the fault in *f. */
 bool try_read(u64 va, u64 *value, struct fault *f);
 bool try_write(u64 va, u64 value, struct fault *f);
 
 /*
- * Return the order of the largest free block, after an attempt to take and free one of
- * FRAME_ORDER_MAX. The attempt opens sections until one has such a block: only open ones count.
+ * Return the order of the largest free block, after an attempt to allocate and free one of
+ * FRAME_ORDER_MAX. The attempt opens sections of memory until one has such a block, because only
+ * open sections count.
  */
 int largest_order_once_open(void);
 
-/* New frames filled with the mark, whole pages of it. */
+/* Allocate a frame and fill it with the mark; read the mark of a frame. */
 pfn_t marked_frame(u64 mark);
 u64 frame_mark(pfn_t pfn);
 
-/* PTE_NX, or 0 on a CPU without NX: the bit that entries keep. */
+/* Return PTE_NX, or 0 on a CPU without NX. */
 u64 nx_bit(void);
 
-/* The rights that mm_query finds where mm_map got prot: without NX all can be executed. */
+/*
+ * Return the rights that mm_query reports for a page that was mapped with prot: without NX every
+ * page is executable.
+ */
 u32 rights_found(u32 prot);
 
-/* Has a user space no table but its root? */
+/* Return whether a user space has only its root table. */
 bool has_no_tables(const struct mm_space *s);
 
 /*
- * PANICS(op) { … }: the block ends in a pv_panic of this op (a string); the test fails if it does
- * not. MUST NOT be left otherwise.
+ * PANICS(op) { … }: expect the block to end in a pv_panic of this op (a string). The block must not
+ * be left by a return, break or goto.
  */
 extern char caught_panic[256];
 bool panic_catch_begin(void);
@@ -50,7 +57,7 @@ bool panic_catch_end(const struct fault *f, const char *op, const char *file, in
          panic_catch_end(&pv_f_, op, __FILE__, __LINE__), pv_once_ = NULL) \
     PV_TRY(pv_f_)
 
-/* A generator of numbers: xorshift64*, the same sequence for the same seed. */
+/* Return the next number of a xorshift64* generator: the same sequence for the same seed. */
 u64 random_next(u64 *state);
 
 #endif

@@ -1,6 +1,7 @@
 /*
- * For test/ops/events.c: u64 wait_with_patterns(const bool *flag). Every register but %rsp holds a pattern while
- * interrupts come; the stack below %rsp is the interrupts' to use.
+ * u64 wait_with_patterns(const bool *flag): load a pattern into every register but %rsp, spin until
+ * *flag is set, and return how many registers have changed. Interrupts
+ * may use the stack below %rsp.
  */
 #include "lib/registers.inc"
 #include "test/harness/patterns.inc"

@@ -1,5 +1,7 @@
-/* The real-time clock as a device that interrupts periodically (MC146818A data sheet, registers A
- * to C). */
+/*
+ * The real-time clock as a device that interrupts periodically (MC146818A data sheet, registers A
+ * to C). A "beat" is one periodic interrupt.
+ */
 #ifndef TEST_RTC_H
 #define TEST_RTC_H
 
@@ -11,13 +13,16 @@ enum {
     RTC_128_HZ = 0x09,
 };
 
-/* A port that no device answers reads as ones. */
+/* Return whether the machine has an RTC: a port without a device reads as ones. */
 bool rtc_exists(void);
 
 void rtc_start_beats(u8 rate);
 void rtc_stop_beats(void);
 
-/* End the interrupt, so that the next one can arrive. Return whether the RTC had asked for it. */
+/*
+ * End the interrupt, so that the next one can be delivered. Return whether the RTC had requested
+ * it.
+ */
 bool rtc_end_beat(void);
 
 #endif

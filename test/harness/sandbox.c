@@ -1,4 +1,4 @@
-/* See test/harness/sandbox.h. */
+/* The user address space of tests: see test/harness/sandbox.h. */
 #include "test/harness/sandbox.h"
 #include "lib/string.h"
 #include "mm/space.h"
@@ -11,7 +11,7 @@ volatile u64 *sandbox_data;
 
 static struct mm_space space;
 
-static bool build(void)
+static bool map_sandbox(void)
 {
     struct mm_mapping m;
 
@@ -33,7 +33,7 @@ bool sandbox_enter(void)
     pv_irq_disable();
     if (!EXPECT(mm_space_create(&space) == 0))
         return false;
-    if (EXPECT(build()) && EXPECT(mm_space_activate(&space) == 0))
+    if (EXPECT(map_sandbox()) && EXPECT(mm_space_activate(&space) == 0))
         return true;
     mm_space_destroy(&space);
     pv_irq_enable();

@@ -1,7 +1,8 @@
 /*
- * For test/harness/step.c: step_detour is reached in place of the instruction at step_return. It calls thread_yield and jumps
- * there with every register as it was, and with RFLAGS.TF set. The handler cannot put the address on the stack: the
- * exception's frame may be next to it.
+ * step_detour, for test/harness/step.c: the debug exception returns here instead of to the
+ * instruction at step_return. Call thread_yield, then jump to that instruction with every register
+ * restored and RFLAGS.TF set. The handler cannot push the address itself, because the exception's
+ * frame may be directly below the stack pointer.
  */
 #include "lib/registers.inc"
 

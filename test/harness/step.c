@@ -1,4 +1,4 @@
-/* See test/harness/step.h. */
+/* Stepping by RFLAGS.TF and by breakpoints: see test/harness/step.h. */
 #include "test/harness/step.h"
 #include "kernel/thread.h"
 #include "pv/x86.h"
@@ -6,7 +6,7 @@
 
 #define OPCODE_HLT 0xf4
 
-void step_detour(void); /* step.S */
+void step_detour(void); /* test/harness/step.S */
 extern u64 step_return;
 u64 step_return;
 
@@ -62,7 +62,7 @@ static bool on_entry(struct trap_frame *frame)
 
 static trap_hook *hook_in_run; /* of run_with_breakpoint, while it runs run; else NULL */
 
-/* run and the way into it may have functions in common. */
+/* The function at the breakpoint may also be called before run is: pass those hits. */
 static bool on_breakpoint(struct trap_frame *frame)
 {
     trap_hook *const hook = READ_ONCE(hook_in_run);
@@ -74,7 +74,7 @@ static bool on_breakpoint(struct trap_frame *frame)
     return true;
 }
 
-/* Run run(arg) with a breakpoint, which hook takes. */
+/* Run run(arg) with a breakpoint at address; hook handles its hits. */
 static void run_with_breakpoint(u64 address, trap_hook *hook, void (*run)(void *arg), void *arg)
 {
     debug_hook = on_breakpoint;
@@ -100,34 +100,34 @@ void step_through_interrupt(struct steps *steps, void (*run)(void *arg), void *a
 }
 
 /*
- * step_act_at_each: one run is stepped and recorded. Each round then has one breakpoint, because
- * steps are dear where a hypervisor takes each debug exception first. A loop executes an
- * instruction several times, so that the breakpoint lets some hits pass.
+ * step_act_at_each steps through one run and records its instructions. Each later round uses one
+ * breakpoint instead, because a step costs much where a hypervisor handles each debug exception
+ * first. A loop executes an instruction several times, so the breakpoint passes as many hits as the
+ * recorded run had at that point.
  *
- * No breakpoint may be where the debug exception's own way to its handler is: in an interrupt's
- * way, which is stepped again in each round, and in the check of the stack that every function
- * begins with, which is left out.
+ * A breakpoint must not be in code that also runs between the debug exception and its handler. That
+ * excludes the path of an interrupt, which is therefore stepped again in each round, and
+ * __fentry__, the check of the stack at the start of every function, which is left out.
  */
 enum {
     PATH_MAX = 1024,
     STACK_CHECK_BYTES = 64,
 };
-#define ROUNDS_NS \
-    (2 * NS_PER_S) /* of stepped rounds: where they would take longer, some are left out */
+#define ROUNDS_NS (2 * NS_PER_S) /* limit of all rounds together, without soak= */
 
 void __fentry__(void);
 
 static struct instruction {
     u64 rip;
-    u32 before;  /* steps of this run */
-    u32 repeats; /* of these, how many were this instruction */
+    u32 before;  /* steps before it */
+    u32 repeats; /* how many of these were at the same address */
 } path[PATH_MAX];
 static u32 path_length;
 
 static struct race *racing; /* Written: by step_act_at_each. */
-static u32 skips;           /* steps, or hits, before the race's act */
+static u32 skips;           /* steps, or hits of the breakpoint, before act is called */
 
-static void record(struct steps *steps, struct trap_frame *frame)
+static void record_step(struct steps *steps, struct trap_frame *frame)
 {
     u32 repeats = 0;
 
@@ -148,7 +148,7 @@ static void act_on_step(struct steps *steps, struct trap_frame *frame)
     racing->act(frame);
 }
 
-/* The step that follows acts, if the act is put off. */
+/* If race.hold defers the act, a later step calls it. */
 static bool on_hit(struct trap_frame *frame)
 {
     pv_set_debugreg(6, DR6_FIXED);
@@ -163,7 +163,7 @@ static bool on_hit(struct trap_frame *frame)
     return on_step(frame);
 }
 
-static void run_round(struct race *race, const struct instruction *at)
+static void run_race_round(struct race *race, const struct instruction *at)
 {
     struct steps steps = {.between = act_on_step};
 
@@ -179,7 +179,7 @@ static void run_round(struct race *race, const struct instruction *at)
 
 static void record_path(struct race *race)
 {
-    struct steps steps = {.between = record};
+    struct steps steps = {.between = record_step};
 
     path_length = 0;
     race->prepare();
@@ -187,7 +187,10 @@ static void record_path(struct race *race)
     race->check();
 }
 
-/* The next round, or a later one if the time is further gone than the rounds are. */
+/*
+ * Return the number of the next round; skip rounds if they took a larger share of the time than of
+ * the instructions.
+ */
 static u32 next_round(const struct race *race, u64 begin)
 {
     const u64 limit = soak_share_ns ? soak_share_ns : ROUNDS_NS;
@@ -206,7 +209,7 @@ void step_act_at_each(struct race *race, u32 least)
     EXPECT(path_length >= least && path_length < PATH_MAX);
     for (; race->round < path_length; race->round = next_round(race, begin)) {
         race->prepare();
-        run_round(race, &path[race->round]);
+        run_race_round(race, &path[race->round]);
         race->check();
         rounds++;
     }
@@ -224,7 +227,9 @@ bool step_may_yield(const struct trap_frame *frame)
     return frame->rflags & PV_FLAG_IF && !this_cpu()->area.spinlocks && !this_cpu()->irq_frame;
 }
 
-/* The detour returns to the instruction that was to come, with RFLAGS.TF set again. */
+/*
+ * The detour (test/harness/step.S) returns to the interrupted instruction with RFLAGS.TF set again.
+ */
 void step_yield(struct steps *steps, struct trap_frame *frame)
 {
     step_return = frame->rip;

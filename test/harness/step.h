@@ -1,22 +1,25 @@
 /*
- * Stepping: run a piece of code instruction by instruction, and do something between two of them. A
- * race between two CPUs, or between a thread and an interrupt, has a window of a few instructions;
- * stepping opens each window once, on every platform, with one CPU too. Three ways to use it:
+ * Stepping: run code one instruction at a time and do something between two of them. A race between
+ * two CPUs, or between a thread and an interrupt, has a window of a few instructions. Stepping
+ * opens each window once, on every platform, also with one CPU. There are three ways to use it:
  *
- *   look    between checks what another CPU would see at this instruction ("the entry is present").
- *   act     something is done that another CPU, or an interrupt, could do at this instruction: a
- *           lock is unlocked, a line raised, a page written. step_act_at_each repeats the code for
- *           each instruction and acts there.
- *   switch  between calls step_yield: the other threads of this CPU run there, as they would after
- *           a preemption at this instruction.
+ *   look    `between` checks what another CPU would see at this instruction ("the entry is
+ *           present").
+ *   act     The test does what another CPU or an interrupt could do at this instruction: unlock
+ *           a lock, raise a line, write a page. step_act_at_each repeats the code once for each
+ *           instruction and acts there.
+ *   switch  `between` calls step_yield: the other threads of this CPU run there, as they would
+ *           after a preemption at this instruction.
  *
- * test/stress/race.c has tests of the first and third kind, race_ops.c, race_lines.c and
- * race_lock.c of the second. The code that is stepped may contain ops, locks, system calls of a
- * hypervisor, and switches of threads: stepping continues in the thread that is switched to until
- * it restores its own flags. User mode ends the stepping, and so does a hlt, because the trap would
- * come between sti and hlt, where the CPU takes no interrupt. An interrupt's handler is not
- * stepped, because the CPU clears RFLAGS.TF on the way in; step_through_interrupt starts inside by
- * a breakpoint.
+ * test/stress/race.c has tests of the first and third kind; race_ops.c, race_lines.c and
+ * race_lock.c have tests of the second.
+ *
+ * The code that is stepped may contain ops, locks, hypercalls and switches of threads: stepping
+ * continues in the new thread until that thread restores its own flags. Entering user mode ends the
+ * stepping. So does hlt, because the debug exception would be taken between sti and hlt, where the
+ * CPU accepts no interrupt. An interrupt handler is not stepped, because the CPU clears RFLAGS.TF
+ * when it delivers the interrupt; step_through_interrupt starts inside the handler with a
+ * breakpoint.
  */
 #ifndef TEST_STEP_H
 #define TEST_STEP_H
@@ -27,69 +30,71 @@
 struct steps {
     /*
      * Called before each instruction, from the one after step_through has set RFLAGS.TF to the one
-     * before it clears it. Context: exception handler, interrupts disabled; a lock that frame's
-     * code may hold MUST NOT be taken (step_may_lock).
+     * before it clears it. Context: exception handler, interrupts disabled. It MUST NOT take a lock
+     * that the stepped code may hold (step_may_lock).
      */
     void (*between)(struct steps *steps, struct trap_frame *frame);
-    u32 count;     /* calls of between so far; 0 in the first */
-    bool over;     /* set by between: the rest of the code runs freely */
-    bool returned; /* step_yield's: the instruction is the one for which between was called */
+    u32 count;     /* completed calls of between; 0 during the first */
+    bool over;     /* set by between to run the rest of the code without stepping */
+    bool returned; /* used by step_yield: between was already called for this instruction */
 };
 
 struct spinlock;
 
-/* RFLAGS = (RFLAGS | or) & and, in the middle of a function: to set and clear RFLAGS.TF. */
+/* Set RFLAGS to (RFLAGS | or) & and, in the middle of a function: sets and clears RFLAGS.TF. */
 void set_trap_flag(u64 or, u64 and);
 
-/* Run run(arg) and step through it. One at a time. Context: thread. */
+/* Run run(arg) and step through it. Only one thread may step at a time. Context: thread. */
 void step_through(struct steps *steps, void (*run)(void *arg), void *arg);
 
 /*
- * Run run(arg) and step through the next interrupt that comes in it, from the backend's entry code
- * up to the return. The instructions of the vector's stub before that are left out.
+ * Run run(arg) and step through the first interrupt that is delivered in it, from the backend's
+ * entry code to the return. The instructions of the vector's stub before that are not stepped.
  */
 void step_through_interrupt(struct steps *steps, void (*run)(void *arg), void *arg);
 
 /*
- * A race between some code and something else, provoked once at each instruction of the code. Each
- * round calls prepare, runs the code, calls act once before one of its instructions, and calls
- * check after it. The instructions are those that one run without act had; where one is not
- * reached any more, act is not called in its round. act has the context of steps.between.
+ * A race between some code and an action, provoked once at each instruction of the code. Each round
+ * calls prepare, runs the code, calls act once before one of its instructions, and calls check
+ * after it. The instructions are those that one run without act executed. If a round does not reach
+ * its instruction, act is not called in it. act has the context of steps.between.
  */
 struct race {
     void (*prepare)(void);
     void (*run)(void *arg);
-    bool interrupt; /* the code is the next interrupt that comes in run, instead of run */
-    void (*act)(struct trap_frame *frame); /* the frame of the code */
+    bool interrupt; /* the code is the first interrupt delivered during run, not run itself */
+    void (*act)(struct trap_frame *frame); /* frame: where the code was interrupted */
     void (*check)(void);
-    bool hold; /* written by the code: act is put off up to the next instruction without it */
+    bool hold; /* set by the code to defer act to the first instruction at which it is clear */
     u32 round, acted;
 };
 
 /*
- * Step and act as race says; fail the test if the code has fewer instructions than `least`. Where
- * all rounds would take more than two seconds, or the test's share of soak=, some are left out.
+ * Run the race. Fail the test if the code has fewer instructions than `least`. If all rounds would
+ * take more than two seconds, or more than the test's share of soak=, skip some instructions.
  */
 void step_act_at_each(struct race *race, u32 least);
 
 /*
- * Ends a test that acts at each instruction of an op, where check=context is in the way: a
- * breakpoint in its wrappers would be in the way to the handler of the breakpoint, too.
+ * Skip a test that acts at each instruction of an op if check=context is set: its wrappers would
+ * run in the debug exception's handler too, and hit the same breakpoint.
  */
 #define NEEDS_BARE_OPS \
     if (cmdline.check[0]) \
-    SKIP("check=context puts instructions of its own before each op")
+    SKIP("check=context adds instructions to each op, and this test sets breakpoints there")
 
-/* Whether between may take the lock: no CPU holds it or waits for it. */
+/* Return whether between may take the lock: no CPU holds it or waits for it. */
 bool step_may_lock(const struct spinlock *lock);
 
-/* Whether a preemption is possible here: interrupts are enabled, and no spinlock is held. */
+/*
+ * Return whether the code can be preempted here: interrupts are enabled and it holds no spinlock.
+ */
 bool step_may_yield(const struct trap_frame *frame);
 
 /*
  * For between: let this CPU's other ready threads run before the next instruction. They run after
- * between has returned, in the context of the code that is stepped, which may continue on another
- * CPU. Only where step_may_yield.
+ * between has returned, in the context of the stepped code, which may continue on another CPU. Call
+ * it only if step_may_yield returns true.
  */
 void step_yield(struct steps *steps, struct trap_frame *frame);
 

@@ -1,6 +1,7 @@
 /*
- * The payload "suite": runs every test that matches test=GLOB[,GLOB...] and reports in KTAP
- * (docs.kernel.org/dev-tools/ktap.html). The verdict is PASS if one passed and none failed.
+ * The payload "suite": run every test that matches test=GLOB[,GLOB...] and report in KTAP
+ * (docs.kernel.org/dev-tools/ktap.html). The verdict is PASS if at least one test passed and none
+ * failed, SKIP if all were skipped. How to write a test: test/harness/test.h.
  */
 #include "kernel/app.h"
 #include "kernel/registry.h"
@@ -14,7 +15,7 @@
 extern const struct test _tests_start[], _tests_end[];
 
 u64 soak_share_ns;
-static u32 failures; /* of the test that runs */
+static u32 failures; /* of the running test */
 static char skip_reason[128];
 
 bool test_expect(bool held, const char *file, int line, const char *fmt, ...)
@@ -28,7 +29,7 @@ bool test_expect(bool held, const char *file, int line, const char *fmt, ...)
     va_start(ap, fmt);
     kvsnprintf(what, sizeof(what), fmt, ap);
     va_end(ap);
-    print("# %s:%d: does not hold: %s\n", file, line, what);
+    print("# %s:%d: failed: %s\n", file, line, what);
     return false;
 }
 
@@ -45,12 +46,12 @@ static struct {
     u32 planned, run, passed, failed, skipped;
 } count;
 
-static void run_one(const char *name, void (*run)(void))
+static void run_test(const char *name, void (*run)(void))
 {
     failures = 0;
     skip_reason[0] = '\0';
     count.run++;
-    app_attach_libc(); /* an earlier test may have used %fs */
+    app_attach_libc(); /* because an earlier test may have changed %fs */
     run();
     test_expect(pv_save_fl() & PV_FLAG_IF, __FILE__, __LINE__, "interrupts are enabled at the end");
     pv_irq_enable();
@@ -66,17 +67,17 @@ static void run_one(const char *name, void (*run)(void))
     }
 }
 
-static void conclude(void)
+static void print_summary_and_finish(void)
 {
     print("# passed %u, failed %u, skipped %u\n", count.passed, count.failed, count.skipped);
     if (count.failed)
         finish(VERDICT_FAIL, "%u of %u tests failed", count.failed, count.run);
     if (!count.passed)
-        finish(VERDICT_SKIP, "no test was applicable");
+        finish(VERDICT_SKIP, "no test applies to this platform");
     finish(VERDICT_PASS, "%s", "");
 }
 
-/* Does the test cite the op that mutate= replaces? */
+/* Return whether the test cites the op that mutate= replaces. */
 static bool covers_mutant(const struct test *t)
 {
     const char *colon = strchr(cmdline.mutate, ':');
@@ -88,19 +89,22 @@ static bool covers_mutant(const struct test *t)
     return false;
 }
 
-/* A mutant is first shown the tests that cover its op: most end it. */
+/*
+ * Run the tests that cite the mutant's op (covering), or all others. The first kind runs first,
+ * because one of them usually detects the mutant.
+ */
 static void run_tests(bool covering)
 {
     for (const struct test *t = _tests_start; t < _tests_end; t++)
         if (glob_list_match(cmdline.test, t->name) && covers_mutant(t) == covering) {
             log_debug("%s covers: %s", t->name, t->ops);
-            run_one(t->name, t->run);
+            run_test(t->name, t->run);
         }
 }
 
 #define SOAK_MAX_S (7 * 24 * 3600ull)
 
-/* soaking: how many of the tests that are to run can use the time. */
+/* Divide the seconds of soak= among the selected SOAK_TESTs, of which there are `soaking`. */
 static void share_soak(u32 soaking)
 {
     u64 seconds;
@@ -108,7 +112,8 @@ static void share_soak(u32 soaking)
     if (!cmdline.soak[0])
         return;
     if (!parse_u64(cmdline.soak, &seconds) || !seconds || seconds > SOAK_MAX_S)
-        finish(VERDICT_ERROR, "soak=%s: wants seconds, 1 to %u", cmdline.soak, (u32)SOAK_MAX_S);
+        finish(VERDICT_ERROR, "soak=%s: not a number of seconds, 1 to %u", cmdline.soak,
+               (u32)SOAK_MAX_S);
     if (!soaking)
         finish(VERDICT_ERROR, "soak=%s: no test of test=%s repeats what it does", cmdline.soak,
                cmdline.test);
@@ -136,8 +141,8 @@ static void suite_run(void)
     run_tests(true);
     run_tests(false);
     if (fault)
-        run_one(fault->named.name, fault->run);
-    conclude();
+        run_test(fault->named.name, fault->run);
+    print_summary_and_finish();
 }
 
 PAYLOAD(suite, suite_run);

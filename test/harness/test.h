@@ -1,14 +1,35 @@
 /*
- * The conformance suite's vocabulary.
+ * How to write a test. A test is a function that calls ops and compares what happens with the
+ * contract in pv/ops.def:
  *
- * TEST(group, name, op, …) { … } defines and registers one test and cites the ops that it covers;
- * with no op, it covers none. A test that comes to its end has passed unless an EXPECT failed; SKIP
- * ends it as not applicable here, with the reason in words. SOAK_TEST is one that repeats what it
- * does: with soak=S the tests of that kind that run share the S seconds (test/harness/lines.h,
- * struct stress).
+ *     TEST(time, past_deadline_is_refused, timer_set)
+ *     {
+ *         INTERRUPTS_OFF
+ *         EXPECT_EQ(pv_timer_set(pv_clock_ns()), -ETIME);
+ *     }
  *
- * Every op of pv/ops.def must be cited somewhere: pv/ops.def makes test/harness/coverage.c refer to
- * one symbol an op, and citing an op defines it, so an op without a test does not link.
+ * The first argument is the group, which becomes the first half of the name. The second one is a
+ * claim in plain words: a report of a failure shows only the name, so a reader must learn from it
+ * what is broken. The other arguments, up to eight, cite the ops that the test covers. Cite an op
+ * only if the test would fail without it. pv/ops.def makes test/harness/coverage.c refer to one
+ * symbol for each op, and citing an op defines that symbol: an op that no test cites does not link.
+ * ./run.sh mutants replaces ops by wrong ones and runs the tests that cite them first.
+ *
+ * EXPECT and EXPECT_EQ print a failure and continue; REQUIRE ends the test. A test that returns
+ * without a failure has passed. It leaves the machine as it found it: interrupts enabled, memory
+ * freed, lines unbound, hooks cleared. It must not depend on the speed of the machine, on other
+ * tests, or on their order, and it bounds each wait (time_limit in kernel/time.h).
+ *
+ * SKIP ends a test that does not apply to this platform. Its text is the reason in the terms of the
+ * platform ("no local APIC"); the runner lists it. Do not skip where an op returns an error that
+ * its contract does not list: that is a failure.
+ *
+ * SOAK_TEST is for a test that repeats a round as often as there is time (struct stress in
+ * test/harness/lines.h). Without soak= it ends after two seconds at most. With soak=S all
+ * SOAK_TESTs that run share S seconds.
+ *
+ * Helpers: lines.h (interrupt lines, timers), cpus.h (several CPUs), step.h (act at each
+ * instruction of an op), sandbox.h (ring 3), mm_util.h (page tables, caught panics).
  */
 #ifndef TEST_TEST_H
 #define TEST_TEST_H
@@ -21,18 +42,18 @@
 
 struct test {
     const char *name; /* group.name */
-    const char *ops;  /* names, each followed by a blank */
+    const char *ops;  /* the names of the cited ops, each followed by a blank */
     void (*run)(void);
     bool soaks;
 };
 
-/* The time that soak= leaves for each SOAK_TEST, in ns; 0: none was asked for. */
+/* The time that each SOAK_TEST may take, in ns; 0 without soak=. */
 extern u64 soak_share_ns;
 
 #define CITE_SYMBOL(op) __asm__(".weak no_test_covers_" #op "\n\t.set no_test_covers_" #op ", 0");
 #define CITE_NAME(op)   #op " "
 
-/* Applies m to each of up to eight arguments. */
+/* Expand m(argument) for each of up to eight arguments. */
 #define FOR_EACH_1(m, a)      m(a)
 #define FOR_EACH_2(m, a, ...) m(a) FOR_EACH_1(m, __VA_ARGS__)
 #define FOR_EACH_3(m, a, ...) m(a) FOR_EACH_2(m, __VA_ARGS__)
@@ -57,7 +78,7 @@ extern u64 soak_share_ns;
                         test_##group##_##ident, soaks}; \
     static void test_##group##_##ident(void)
 
-/* Each returns whether it held; a failure is printed and counted. */
+/* Return held; if it is false, count a failure of the running test and print it. */
 bool test_expect(bool held, const char *file, int line, const char *fmt, ...) __printf(4, 5);
 void test_skip(const char *fmt, ...) __printf(1, 2);
 
@@ -69,14 +90,14 @@ void test_skip(const char *fmt, ...) __printf(1, 2);
                     (unsigned long long)a_, (unsigned long long)b_); \
     })
 
-/* Ends the test at once if it does not hold. */
+/* Like EXPECT, but end the test if cond is false. */
 #define REQUIRE(cond) \
     do { \
         if (!EXPECT(cond)) \
             return; \
     } while (0)
 
-/* Not applicable here, and why: ends the test. */
+/* End the test as not applicable to this platform. The arguments are a format and the reason. */
 #define SKIP(...) \
     do { \
         test_skip(__VA_ARGS__); \
@@ -89,9 +110,9 @@ static inline void test_restore_fl(const u64 *flags)
 }
 
 /*
- * INTERRUPTS_OFF { … } runs the block with interrupts disabled, as the context of many ops demands
- * (pv/ops.def). Afterwards, also after a return from the block, they are as they were. A PV_TRY
- * stands inside of the block, not around it.
+ * INTERRUPTS_OFF { … } runs the block with interrupts disabled, which is the context that many ops
+ * require (pv/ops.def), and restores the interrupt flag afterwards, also after a return from the
+ * block. Put a PV_TRY inside the block, not around it.
  */
 #define INTERRUPTS_OFF \
     for (u64 off_flags_ __attribute__((cleanup(test_restore_fl), unused)) = pv_irq_save(), \

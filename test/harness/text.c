@@ -1,11 +1,11 @@
-/* See test/harness/text.h. */
+/* Globs and numbers of the command line: see test/harness/text.h. */
 #include "lib/string.h"
 #include "test/harness/text.h"
 
 /*
- * Match the pattern that ends before end. On a mismatch only the latest '*' need take one more
- * character: whatever an earlier one could match, the later can too. So the work is at most
- * strlen(pattern) * strlen(name), and no stack.
+ * Match the pattern that ends before end. After a mismatch it suffices to extend the last '*' by
+ * one character, because it can match whatever an earlier '*' could. So the work is at most
+ * strlen(pattern) * strlen(name), without recursion.
  */
 static bool match_part(const char *pattern, const char *end, const char *name)
 {
@@ -49,7 +49,7 @@ bool glob_list_match(const char *patterns, const char *name)
     }
 }
 
-/* The value of a digit in any base up to 16, or 16 if c is none. */
+/* Return the value of a digit in any base up to 16, or 16 if c is not a digit. */
 static unsigned digit_value(char c)
 {
     if (c >= '0' && c <= '9')

@@ -1,18 +1,18 @@
-/* What the suite and the benchmark make of the words that are meant for them. */
+/* Parsing of the command-line words of the suite and the benchmark. */
 #ifndef TEST_TEXT_H
 #define TEST_TEXT_H
 
 #include "lib/types.h"
 
-/* Does name match pattern? '*' stands for any run of characters, '?' for any one. */
+/* Return whether name matches pattern. '*' stands for any characters, also none; '?' for one. */
 bool glob_match(const char *pattern, const char *name);
 
-/* Does name match one of these patterns, which commas separate? */
+/* Return whether name matches one of the patterns, which are separated by commas. */
 bool glob_list_match(const char *patterns, const char *name);
 
 /*
- * An unsigned number: decimal, or hexadecimal after 0x, all of s, no sign, no space. Returns false
- * on anything else and on overflow, and leaves *value alone.
+ * Parse all of s as an unsigned number, decimal or hexadecimal after 0x, without sign or space.
+ * Return false on anything else and on overflow, and leave *value unchanged.
  */
 bool parse_u64(const char *s, u64 *value);
 

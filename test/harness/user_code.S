@@ -1,6 +1,7 @@
 /*
- * What test/ops/user.c runs in ring 3: one short piece a test, copied to USER_CODE. Position-independent. Each
- * ends by syscall unless it is there to fault; user_code_NAME are the addresses in the kernel's image.
+ * The code that tests run in ring 3 (test/harness/sandbox.h): one short piece a test, copied to
+ * SANDBOX_CODE. It is position-independent. Each piece ends in a system call unless it is there to
+ * fault. user_code_NAME is its address in the kernel's image.
  */
 	.section .rodata.user_code, "a"
 	.balign	4096
@@ -13,9 +14,9 @@ user_code_start:
 user_code_\name:
 	.endm
 
-	piece	syscall				/* all registers as they came */
+	piece	syscall				/* with all registers unchanged */
 	syscall
-	piece	syscall_arrival			/* rcx and r11 as they came, in r8 and r9 */
+	piece	syscall_arrival			/* the initial rcx and r11 in r8 and r9 */
 	movq	%rcx, %r8
 	movq	%r11, %r9
 	syscall
@@ -69,7 +70,7 @@ user_code_\name:
 	pushq	%rdi
 	popq	%rax
 	syscall
-	piece	spin				/* until the word at rdi is no longer rsi */
+	piece	spin				/* until the word at rdi differs from rsi */
 1:	movq	(%rdi), %rax
 	cmpq	%rax, %rsi
 	je	1b
@@ -80,14 +81,14 @@ user_code_\name:
 	piece	sgdt				/* to rdi */
 	sgdt	(%rdi)
 	syscall
-	piece	spin_with_es			/* the selector in edx; says so by the second word at rdi; then as spin */
+	piece	spin_with_es			/* load the selector in edx, report it in the second word at rdi, then spin */
 	movl	%edx, %es
 	movq	%rdi, 8(%rdi)
 1:	cmpq	%rsi, (%rdi)
 	je	1b
 	movl	%es, %edx
 	ud2
-	piece	sysenter64			/* rip and rsp as in rdx and rcx */
+	piece	sysenter64			/* returns to rip and rsp from rdx and rcx */
 	sysenter
 	.code32
 	piece	syscall32

@@ -258,7 +258,7 @@ static void set_up_and_use(void (*set_up)(void))
     EXPECT_EQ(error, 0);
     spin(deadline + 10 * NS_PER_MS - pv_clock_ns());
     EXPECT_EQ(READ_ONCE(irq_counts.timers), before);
-    timers_go_on();
+    kernel_timers_rearm();
     /* On a slow host a deadline may have passed before it is set: then no interrupt is needed. */
     for (int i = 0; i < 100 && READ_ONCE(irq_counts.timers) == before; i++)
         sleep_until(pv_clock_ns() + NS_PER_MS);

@@ -39,7 +39,7 @@ static u64 least_lateness(u64 delta)
         }
         least = MIN(least, pv_clock_ns() - deadline);
         pv_irq_enable();
-        timers_go_on();
+        kernel_timers_rearm();
     }
     return least;
 }

@@ -171,7 +171,7 @@ TEST(time, past_deadline_is_refused, timer_set)
     EXPECT_EQ(set_timer(0), -ETIME);
     EXPECT(!timer_came(before, 2 * NS_PER_MS));
     end_in_time(set_past_deadline);
-    timers_go_on();
+    kernel_timers_rearm();
 }
 
 TEST(time, deadline_fires_once_and_can_be_replaced, timer_set, timer_stop, time_init)
@@ -183,13 +183,13 @@ TEST(time, deadline_fires_once_and_can_be_replaced, timer_set, timer_stop, time_
     EXPECT(timer_came(before, 60 * NS_PER_S));
     before = READ_ONCE(irq_counts.timers);
     EXPECT(!timer_came(before, 3 * NS_PER_MS));
-    timers_go_on();
+    kernel_timers_rearm();
 }
 
 TEST(time, stopped_timer_does_not_fire, timer_stop)
 {
     end_in_time(stop_timer);
-    timers_go_on();
+    kernel_timers_rearm();
 }
 
 TEST(time, farthest_deadline_is_accepted, timer_set, timer_stop)
@@ -199,7 +199,7 @@ TEST(time, farthest_deadline_is_accepted, timer_set, timer_stop)
     EXPECT_EQ(set_timer(~0ull), 0);
     EXPECT(!timer_came(before, NS_PER_MS));
     stop_timer();
-    timers_go_on();
+    kernel_timers_rearm();
 }
 
 #define NR_TIMERS 32

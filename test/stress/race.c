@@ -282,7 +282,7 @@ TEST(race, timer_is_stopped_at_each_instruction_of_its_migration)
     }
     EXPECT(times > 10);
     print("# stopped at each of %u instructions\n", times);
-    timers_go_on();
+    kernel_timers_rearm();
 }
 
 static bool fired_here;
