@@ -1,4 +1,7 @@
-/* The local APIC, where there is one, and the clock set-up of a CPU. */
+/*
+ * The local APIC, on platforms that give the guest one, and the set-up of a CPU's clock. Every
+ * access to its registers goes through an op, which must refuse what would break the backend.
+ */
 #include "kernel/trap.h"
 #include "lib/string.h"
 #include "kernel/smp.h"
@@ -20,7 +23,7 @@ enum {
     APIC_LVT_LINT1 = 0x360,
     APIC_LVT_ERROR = 0x370,
     LVT_MASKED = 0x10000,
-    LVT_MODE = 0x700, /* how it is delivered; 0: at the vector */
+    LVT_MODE = 0x700, /* delivery mode; 0: fixed, at the entry's vector */
     LVT_NMI = 0x400,
     ICR_ASSERT = 0x4000,
     ICR_NMI = 0x4400, /* assert, delivery mode NMI */
@@ -33,7 +36,7 @@ static bool have_apic(void)
     return pv_apic_read(APIC_VERSION, &version) != -ENODEV;
 }
 
-/* All of the ops or none: a platform without a local APIC says so everywhere. */
+/* Either all ops work or all report -ENODEV. */
 TEST(apic, all_ops_agree_on_its_presence, apic_read, apic_write, apic_icr, startup_ipi_hook)
 {
     const bool have = have_apic();
@@ -83,11 +86,11 @@ TEST(apic, all_registers_can_be_read, apic_read)
 }
 
 /*
- * A thermal, performance or error entry that firmware left open as SMI, NMI or ExtINT would deliver
- * what the kernel never asked for. Which entries exist the version register says (Intel SDM vol. 3,
+ * An LVT entry that firmware left open as SMI, NMI or ExtINT would deliver an interrupt that the
+ * kernel did not ask for. The version register contains the number of entries (Intel SDM vol. 3,
  * figure 11-8).
  */
-static void look_at_lvt(void *unused)
+static void check_lvt(void *unused)
 {
     static const struct {
         u32 offset, max_lvt;
@@ -112,7 +115,7 @@ TEST(apic, only_the_kernels_own_sources_are_open, apic_read)
 {
     if (!have_apic())
         SKIP("no local APIC");
-    EXPECT_EQ(smp_call_many(online_cpus(), look_at_lvt, NULL), smp_online_count());
+    EXPECT_EQ(smp_call_many(online_cpus(), check_lvt, NULL), smp_online_count());
 }
 
 TEST(apic, task_priority_defers_interrupts, apic_write, apic_read)
@@ -146,7 +149,7 @@ static u32 in_service(void)
     return bits;
 }
 
-static void end_it_early(struct test_line *line)
+static void send_early_eoi(struct test_line *line)
 {
     (void)line;
     EXPECT_EQ(in_service(), 1);
@@ -156,7 +159,7 @@ static void end_it_early(struct test_line *line)
 
 TEST(apic, eoi_ends_the_vector_in_service, apic_eoi)
 {
-    struct test_line line = {.during = end_it_early};
+    struct test_line line = {.during = send_early_eoi};
 
     if (!have_apic())
         SKIP("no local APIC");
@@ -168,10 +171,10 @@ TEST(apic, eoi_ends_the_vector_in_service, apic_eoi)
     test_line_close(&line);
 }
 
-/* An interrupt that needs no vector: an NMI to this CPU itself. */
+/* An NMI to this CPU itself, which needs no vector. */
 static u32 nmis;
 
-static bool on_nmi(struct trap_frame *frame)
+static bool count_nmi(struct trap_frame *frame)
 {
     (void)frame;
     WRITE_ONCE(nmis, nmis + 1);
@@ -186,7 +189,7 @@ TEST(apic, icr_sends_an_nmi_to_itself, apic_icr, apic_read)
     if (!have_apic())
         SKIP("no local APIC");
     EXPECT_EQ(pv_apic_read(APIC_ID, &id), 0);
-    nmi_hook = on_nmi;
+    nmi_hook = count_nmi;
     nmis = 0;
     for (u32 i = 1; i <= 2; i++) {
         const u64 end = pv_clock_ns() + 10 * NS_PER_S;
@@ -207,7 +210,7 @@ static void read_requests(u32 words[8])
         EXPECT_EQ(pv_apic_read(APIC_IRR + i * 16, &words[i]), 0);
 }
 
-/* The vector by which the line's interrupts come, while interrupts are disabled. */
+/* Return the vector of the line's interrupts. Context: interrupts disabled. */
 static u32 vector_of(const struct test_line *line)
 {
     u32 before[8], after[8], i = 0;
@@ -226,7 +229,7 @@ TEST(apic, icr_sends_the_given_vector, apic_icr, apic_read)
     u32 vector, id = 0;
 
     if (strcmp(pv_backend_name(), "native"))
-        SKIP("lines have no vectors of a local APIC here");
+        SKIP("the backend's lines are not vectors of a local APIC");
     REQUIRE(test_line_open(&line));
     EXPECT_EQ(pv_apic_read(APIC_ID, &id), 0);
     pv_irq_disable();
@@ -238,14 +241,16 @@ TEST(apic, icr_sends_the_given_vector, apic_icr, apic_read)
     test_line_close(&line);
 }
 
-/* After its set-up the timer is disarmed and works, also if somebody has spoilt what can be spoilt.
+/*
+ * Set up the clock of this CPU again and expect the timer to be disarmed and to work, also after
+ * its registers were overwritten.
  */
 static void set_up_and_use(void (*set_up)(void))
 {
     u64 before, deadline, ahead = 20 * NS_PER_MS;
     int error;
 
-    do { /* until the host does not let the deadline pass meanwhile */
+    do { /* again if the host let the deadline pass first */
         before = READ_ONCE(irq_counts.timers);
         deadline = pv_clock_ns() + ahead;
         ahead *= 2;
@@ -259,13 +264,13 @@ static void set_up_and_use(void (*set_up)(void))
     spin(deadline + 10 * NS_PER_MS - pv_clock_ns());
     EXPECT_EQ(READ_ONCE(irq_counts.timers), before);
     kernel_timers_rearm();
-    /* On a slow host a deadline may have passed before it is set: then no interrupt is needed. */
+    /* On a slow host a deadline may have passed before it is set: then no interrupt is due. */
     for (int i = 0; i < 100 && READ_ONCE(irq_counts.timers) == before; i++)
         sleep_until(pv_clock_ns() + NS_PER_MS);
     EXPECT(READ_ONCE(irq_counts.timers) > before);
 }
 
-/* Functions of ours, since an op's own address is nobody's to take (tools/build/sites.py). */
+/* Wrappers, because the address of an op must not be taken (tools/build/sites.py). */
 static void set_up_boot_clock(void)
 {
     pv_setup_boot_clock();

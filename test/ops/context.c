@@ -52,10 +52,10 @@ extern const u8 pv_hot_functions[]; /* pv/patch/thunks.S: of each hot op, PV_HOT
 struct checked_call {
     const char *op;
     u32 rules;
-    const u8 *const *frame; /* the wrapper's: its caller's rbp, then the return address */
-    bool irqs_on;           /* at entry; so are those below */
+    const u8 *const *frame; /* of the wrapper: its caller's rbp, then the return address */
+    bool irqs_on;           /* this and the following: at entry */
     bool is_preemptible;
-    bool is_bound; /* it is on this CPU until it is preempted, and afterwards too */
+    bool is_bound; /* the thread stays on this CPU, also if it is preempted */
     u32 cpu, spinlocks;
 };
 
@@ -67,7 +67,8 @@ static bool irqs_on(void)
 }
 
 /*
- * Spinlocks that this thread holds: one instruction, because a thread that holds none may be moved.
+ * Return the number of spinlocks that this thread holds. Read it in one instruction, because a
+ * thread that holds none may migrate.
  */
 static u32 spinlocks_held(void)
 {
@@ -111,13 +112,13 @@ static void __noreturn __printf(2, 3) report(const struct checked_call *call, co
              (unsigned long long)offset + 1);
 }
 
-/* Return which rule the caller breaks, in words, or NULL. */
+/* Return the rule that the caller breaks, as text, or NULL. */
 static const char *broken_rule(const struct checked_call *call)
 {
     const u32 rules = call->rules;
     const struct cpu *c = this_cpu();
 
-    /* A caller with interrupts enabled is not in a handler, and may be moved away from c. */
+    /* A caller with interrupts enabled is not in a handler, and may migrate away from c. */
     if (!call->irqs_on && !(rules & PV_ANY) && c->in_nmi)
         return "a caller that is not an NMI handler is required";
     if (!call->irqs_on && rules & PV_THREAD && c->irq_frame)
@@ -168,7 +169,7 @@ static __noinline void check_exit(const struct checked_call *call)
         report(call, "it must return on the CPU that called it");
 }
 
-/* What an op may return: 0 to most, or one of the errors, negated. */
+/* The results that the contract allows: 0 to most, or one of the errors, negated. */
 struct statuses {
     s64 most;
     u32 nr_errors;

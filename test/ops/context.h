@@ -1,13 +1,13 @@
 /*
- * What check=context puts in the place of the ops (test/ops/context.c), for the test that breaks
- * each rule of pv/ops.def once.
+ * The op tables of check=context (test/ops/context.c), for the test that breaks each rule of
+ * pv/ops.def once.
  */
 #ifndef TEST_CONTEXT_H
 #define TEST_CONTEXT_H
 
 #include "pv/pv.h"
 
-/* Each op in the wrapper that checks its caller and the state in which it returns. */
+/* Every op as a wrapper that checks its caller and the state in which it returns. */
 extern const struct pv_ops context_checked;
 
 /*

@@ -1,7 +1,7 @@
 /*
- * That check=context (test/ops/context.c) can fail: each rule of pv/ops.def is broken once, and so
- * is each promise of an op about the state in which it returns. The wrappers are called by their
- * table, so that every run of the suite shows it, with and without check=context.
+ * Proof that check=context (test/ops/context.c) can fail: break each rule of pv/ops.def once, and
+ * return from an op in each state that its contract excludes. The tests call the wrappers through
+ * their table, so that every run of the suite shows it, with and without check=context.
  */
 #include "kernel/trap.h"
 #include "lib/format.h"
@@ -94,7 +94,7 @@ static void call_read_cr4(void)
     context_checked.cpu.read_cr4();
 }
 
-static void unbound(void *arg)
+static void call_from_unbound_thread(void *arg)
 {
     (void)arg;
     run_broken("read_cr4", call_read_cr4, "a caller that is bound to its CPU is required");
@@ -112,7 +112,7 @@ TEST(context, op_whose_caller_can_be_interrupted_or_moved_is_reported)
     {
         run_broken("cpu_up", call_cpu_up, "a caller with interrupts enabled is required");
     }
-    thread = thread_start("unbound", THREAD_ANY_CPU, unbound, NULL);
+    thread = thread_start("unbound", THREAD_ANY_CPU, call_from_unbound_thread, NULL);
     REQUIRE(thread);
     thread_join(thread);
 }
@@ -122,12 +122,12 @@ TEST(context, op_whose_caller_can_be_interrupted_or_moved_is_reported)
 
 static struct spinlock kept = SPINLOCK("kept");
 
-static void disable(void)
+static void disable_irqs(void)
 {
     pv_irq_disable();
 }
 
-static void enable(void)
+static void enable_irqs(void)
 {
     pv_irq_enable();
 }
@@ -144,7 +144,7 @@ static void leave_cpu(void)
     pv_irq_disable();
 }
 
-/* Each status is of another op's contract. */
+/* Return a status that another op's contract lists. */
 static int exists_already(u8 vector, u8 dpl)
 {
     (void)vector, (void)dpl;
@@ -167,7 +167,9 @@ static void call_io_delay(void)
     context_checked.cpu.io_delay();
 }
 
-/* io_delay, which only tests call, has this fault: the report says what it MUST do. */
+/*
+ * Give io_delay, which only tests call, this fault, and expect the report to name the broken rule.
+ */
 static void expect_fault(void (*fault)(void), const char *rule)
 {
     void (*const right)(void) = context_real.cpu.io_delay;
@@ -191,11 +193,11 @@ TEST(context, op_that_returns_in_another_state_is_reported)
     struct thread *thread;
 
     prepare();
-    expect_fault(disable, "it must return with the interrupt flag as it was");
+    expect_fault(disable_irqs, "it must return with the interrupt flag as it was");
     pv_irq_enable();
     INTERRUPTS_OFF
     {
-        expect_fault(enable, "it must return with the interrupt flag as it was");
+        expect_fault(enable_irqs, "it must return with the interrupt flag as it was");
     }
     expect_fault(keep_lock, "it must return with as many spinlocks held as before");
     spin_unlock(&kept);

@@ -1,4 +1,7 @@
-/* Registers: each op does what its instruction does, or returns what it refused. */
+/*
+ * Registers: each op does what its instruction does, or returns what it refused. Where an op and
+ * the instruction can both be used, the test compares them.
+ */
 #include "kernel/trap.h"
 #include "lib/string.h"
 #include "pv/pv.h"
@@ -25,12 +28,12 @@ TEST(cpu, cpuid_reports_vendor_and_leaves, cpuid)
     for (int i = 0; i < 12; i++)
         EXPECT(vendor[i] > ' ' && vendor[i] < 0x7f);
     pv_cpuid(0x80000001, 0, &r);
-    EXPECT(r.edx >> 29 & 1); /* long mode, or we would not be here */
+    EXPECT(r.edx >> 29 & 1); /* long mode, in which this code runs */
     pv_cpuid(0x80000001, 0, &again);
     EXPECT_EQ(again.edx, r.edx);
 }
 
-/* Leaf 0xd lists the parts of XSAVE's area by subleaf: 0 tells which there are, 2 is AVX's. */
+/* Leaf 0xd describes XSAVE's area by subleaf: 0 lists its components, 2 describes AVX's. */
 TEST(cpu, cpuid_distinguishes_leaves_and_subleaves, cpuid)
 {
     const u32 x87_and_sse = 3, avx = 4;
@@ -42,7 +45,7 @@ TEST(cpu, cpuid_distinguishes_leaves_and_subleaves, cpuid)
     pv_cpuid(0xd, 0, &parts);
     pv_cpuid(0xd, 62, &none);
     if (first.eax < 0xd || !(parts.eax & avx))
-        SKIP("no leaf with subleaves that are known");
+        SKIP("this CPU has no AVX, whose subleaf of CPUID leaf 0xd is compared");
     EXPECT_EQ(parts.eax & x87_and_sse, x87_and_sse);
     EXPECT_EQ(none.eax | none.ebx, 0);
     pv_cpuid(0xd, 2, &part);
@@ -50,7 +53,7 @@ TEST(cpu, cpuid_distinguishes_leaves_and_subleaves, cpuid)
     EXPECT(part.ebx >= 576);
 }
 
-/* A feature that is told works: those that can be tried without preparation are. */
+/* Every reported feature that can be tried without preparation works. */
 TEST(cpu, reported_features_work, cpu_features, write_cr4, read_cr4)
 {
     struct pv_features f;
@@ -116,7 +119,7 @@ TEST(cpu, cr4_takes_de_and_refuses_a_reserved_bit, read_cr4, write_cr4)
     }
 }
 
-/* A bit that the platform does not let us have is told, not dropped. */
+/* write_cr4 returns the bits that the platform refuses; it does not drop them. */
 TEST(cpu, refused_cr4_bits_are_reported, write_cr4, cpu_features)
 {
     const u64 old = pv_read_cr4();
@@ -125,9 +128,9 @@ TEST(cpu, refused_cr4_bits_are_reported, write_cr4, cpu_features)
 
     pv_cpu_features(&f);
     if (f.smep)
-        SKIP("this CPU has every bit that the test could ask for");
+        SKIP("this CPU has SMEP, the bit whose refusal is tested");
     INTERRUPTS_OFF
-    refused = pv_write_cr4(old | CR4_SMEP); /* a hang here: the op did not look before it wrote */
+    refused = pv_write_cr4(old | CR4_SMEP); /* if this hangs, the op wrote without a check */
     EXPECT_EQ(refused, CR4_SMEP);
     EXPECT_EQ(pv_read_cr4(), old);
 }
@@ -150,7 +153,7 @@ TEST(cpu, cr2_holds_what_was_written_and_what_faulted, read_cr2, write_cr2)
 static volatile u32 debug_hits;
 static volatile u64 debug_dr6, debug_rip;
 
-/* Breakpoints on execution come before their instruction: RF lets it run. */
+/* A breakpoint on execution traps before its instruction: set RF to let it execute. */
 static bool count_debug(struct trap_frame *frame)
 {
     debug_hits++;
@@ -161,7 +164,7 @@ static bool count_debug(struct trap_frame *frame)
     return true;
 }
 
-static void watch(u32 number, u64 address, u64 dr7)
+static void set_breakpoint(u32 number, u64 address, u64 dr7)
 {
     debug_hits = 0;
     debug_hook = count_debug;
@@ -173,7 +176,7 @@ static void watch(u32 number, u64 address, u64 dr7)
     }
 }
 
-static void unwatch(u32 number)
+static void clear_breakpoint(u32 number)
 {
     INTERRUPTS_OFF
     {
@@ -188,7 +191,7 @@ static volatile u64 watched __aligned(8);
 TEST(cpu, data_breakpoint_traps_each_write, get_debugreg, set_debugreg)
 {
     for (u32 n = 0; n < 4; n++) {
-        watch(n, (u64)&watched, DR7_ENABLE(n) | DR7_WRITE_8(n));
+        set_breakpoint(n, (u64)&watched, DR7_ENABLE(n) | DR7_WRITE_8(n));
         EXPECT_EQ(pv_get_debugreg(n), (u64)&watched);
         EXPECT_EQ(pv_get_debugreg(7) & 0xffff00ff, (DR7_ENABLE(n) | DR7_WRITE_8(n)) & 0xffff00ff);
         watched = 1;
@@ -196,7 +199,7 @@ TEST(cpu, data_breakpoint_traps_each_write, get_debugreg, set_debugreg)
         EXPECT_EQ(debug_dr6 & 0xf, 1u << n);
         watched = 2;
         EXPECT_EQ(debug_hits, 2);
-        unwatch(n);
+        clear_breakpoint(n);
         watched = 3;
         EXPECT_EQ(debug_hits, 2);
     }
@@ -210,11 +213,11 @@ static __attribute__((noinline)) u64 stepped_on(u64 x)
 
 TEST(cpu, execution_continues_after_a_breakpoint_hits, set_debugreg)
 {
-    watch(1, (u64)stepped_on, DR7_ENABLE(1) | DR7_EXECUTE(1));
+    set_breakpoint(1, (u64)stepped_on, DR7_ENABLE(1) | DR7_EXECUTE(1));
     EXPECT_EQ(stepped_on(41), 42);
     EXPECT_EQ(debug_hits, 1);
     EXPECT_EQ(debug_rip, (u64)stepped_on);
-    unwatch(1);
+    clear_breakpoint(1);
     EXPECT_EQ(stepped_on(1), 2);
     EXPECT_EQ(debug_hits, 1);
 }
@@ -241,8 +244,10 @@ TEST(cpu, missing_debug_registers_read_as_0, get_debugreg)
     }
 }
 
-/* TF stops after each instruction: the three between the flags' changes, and the one that clears
- * them. */
+/*
+ * TF traps after each instruction: the three between the changes of the flags, and the one that
+ * clears them.
+ */
 TEST(cpu, single_step_traps_each_instruction, trap_init)
 {
     debug_hits = 0;
@@ -279,7 +284,7 @@ TEST(cpu, msrs_read_back_and_missing_ones_are_reported, read_msr, write_msr, rea
     pv_write_msr(MSR_FS_BASE, 0);
 }
 
-/* The op says what the instruction itself does; some emulators answer every register with 0. */
+/* The op fails if the instruction itself does; some emulators return 0 for every register. */
 TEST(cpu, missing_msr_fails_as_the_instruction_does, read_msr_safe, write_msr_safe)
 {
     struct fault fault;
@@ -302,7 +307,7 @@ TEST(cpu, pmc_counts_or_is_absent, read_pmc)
 
     EXPECT(error == 0 || error == -ENODEV);
     if (error)
-        SKIP("no performance counters here: the read faults, and the op says so");
+        SKIP("this CPU has no performance counters, and read_pmc reports that");
     EXPECT_EQ(pv_read_pmc(0, &after), 0);
     EXPECT_EQ(pv_read_pmc(1000, &after), -ENODEV);
 }
@@ -324,7 +329,7 @@ TEST(cpu, stts_raises_nm_until_clts, stts, clts, read_cr0)
         __asm__ volatile("fnop");
         EXPECT(fault.caught);
         EXPECT_EQ(fault.vector, VECTOR_NM);
-        pv_stts(); /* anew, since on Xen PV the trap has cleared it */
+        pv_stts(); /* again, because on Xen PV the trap has cleared it */
         pv_clts();
         PV_TRY(fault)
         __asm__ volatile("fnop");
@@ -333,27 +338,31 @@ TEST(cpu, stts_raises_nm_until_clts, stts, clts, read_cr0)
     }
 }
 
-/* After #NM the op that reads CR0 and the hardware agree, whoever cleared TS. */
+/*
+ * After #NM read_cr0 and the CPU agree on TS, whether the handler or the hypervisor has cleared it.
+ */
 TEST(cpu, cr0_agrees_with_the_cpu_after_nm, read_cr0, stts, clts)
 {
     struct fault first, second;
-    bool told;
+    bool ts_reported;
 
     INTERRUPTS_OFF
     {
         pv_stts();
         PV_TRY(first)
         __asm__ volatile("fnop");
-        told = pv_read_cr0() & CR0_TS;
+        ts_reported = pv_read_cr0() & CR0_TS;
         PV_TRY(second)
         __asm__ volatile("fnop");
         EXPECT(first.caught);
-        EXPECT_EQ(second.caught, told);
+        EXPECT_EQ(second.caught, ts_reported);
         pv_clts();
     }
 }
 
-/* The effect on caches cannot be seen from here; that the op runs and that memory outlives it can.
+/*
+ * A guest cannot observe the effect on caches; it can observe that the op returns and that memory
+ * keeps its contents.
  */
 TEST(cpu, wbinvd_keeps_memory, wbinvd)
 {
@@ -365,7 +374,7 @@ TEST(cpu, wbinvd_keeps_memory, wbinvd)
 enum {
     CMOS_INDEX = 0x70,
     CMOS_DATA = 0x71,
-    CMOS_FREE_BYTE = 0x45, /* battery-backed RAM that no standard has given a meaning */
+    CMOS_FREE_BYTE = 0x45, /* battery-backed RAM without a standard meaning */
 };
 
 static u32 cmos_read(void)
@@ -430,13 +439,16 @@ TEST(cpu, user_gs_base_is_separate, read_user_gs_base, write_user_gs_base)
     }
 }
 
-/* The plain forms are for what must exist: without it the run ends, and the op is named. */
+/*
+ * read_msr and write_msr are for registers that must exist: without the register the run ends in a
+ * panic that names the op.
+ */
 TEST(cpu, plain_access_to_a_missing_msr_names_the_op, read_msr, write_msr)
 {
     u64 value;
 
     if (pv_read_msr_safe(NO_SUCH_MSR, &value) == 0)
-        SKIP("this CPU answers for every MSR");
+        SKIP("this CPU implements every MSR number, so none is missing");
     PANICS("read_msr")
     pv_read_msr(NO_SUCH_MSR);
     EXPECT(glob_match("*0xdeadbeef*", caught_panic));

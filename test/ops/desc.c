@@ -1,4 +1,7 @@
-/* Descriptors: a segment is as in its entry, and a refused change has no effect. */
+/*
+ * Descriptor tables: a loaded segment has the attributes of its entry, and a refused change has no
+ * effect.
+ */
 #include "kernel/cpu.h"
 #include "kernel/trap.h"
 #include "lib/string.h"
@@ -10,14 +13,16 @@
 #define TEST_ENTRY (GDT_TLS + 4)
 #define CALL_GATE  0x00008c0000080000
 
-/* A data segment of 64 KiB at base, which lies below 4 GiB: DPL 3, present, writable, accessed,
- * 32-bit. */
+/*
+ * Return the descriptor of a data segment of 64 KiB at base, below 4 GiB: DPL 3, present, writable,
+ * accessed, 32-bit.
+ */
 static u64 data_segment(u64 base)
 {
     return 0x0040f3000000ffff | (base & 0xffffff) << 16 | (base >> 24 & 0xff) << 56;
 }
 
-/* Reads the limit of a segment: 0 if there is none of that selector. */
+/* Return the limit of a segment, or 0 if the selector has no descriptor. */
 static u32 segment_limit(u16 selector)
 {
     u32 limit = 0;
@@ -37,7 +42,7 @@ TEST(desc, gdt_entry_is_what_was_written, load_gdt, write_gdt_entry)
     EXPECT_EQ(segment_limit(selector), 0);
 }
 
-/* In use is in use, on whichever CPU. */
+/* An entry of a table that another CPU has loaded can be changed. */
 TEST(desc, entry_of_another_cpus_gdt_is_written, write_gdt_entry)
 {
     NEEDS_CPUS(2);
@@ -63,7 +68,7 @@ TEST(desc, gdt_refuses_gates_and_the_backends_entries, write_gdt_entry, load_gdt
 
 static u64 other_gdt[GDT_MAX_COUNT] __aligned(PAGE_SIZE);
 
-/* Two tables that differ in one entry: the one that was loaded last holds. */
+/* Two tables differ in one entry: the segment comes from the table that was loaded last. */
 TEST(desc, load_gdt_switches_tables, load_gdt, load_tr)
 {
     const u16 selector = TEST_ENTRY * 8 + 3;
@@ -81,17 +86,20 @@ TEST(desc, load_gdt_switches_tables, load_gdt, load_tr)
 
 #define TYPE_BUSY_TASK 0xb
 
-/* Loading marks the descriptor busy: in this table, whatever was loaded before (Intel SDM vol. 3,
- * section 7.2.2). */
+/*
+ * ltr marks the descriptor busy in the loaded table, whatever was loaded before (Intel SDM vol. 3,
+ * section 7.2.2).
+ */
 TEST(desc, task_register_is_the_backends_or_absent, load_tr, store_tr)
 {
     if (!strcmp(pv_backend_name(), "xen-pv")) {
         EXPECT_EQ(pv_store_tr(), 0);
-        SKIP("a Xen PV guest has no task register: store_tr says 0");
+        SKIP("a Xen PV guest has no task register: store_tr returns 0");
     }
     INTERRUPTS_OFF
     {
-        EXPECT_EQ(pv_load_gdt(cpu_gdt, GDT_MAX_COUNT), 0); /* makes the descriptor anew */
+        EXPECT_EQ(pv_load_gdt(cpu_gdt, GDT_MAX_COUNT),
+                  0); /* rewrites the descriptor as available */
         pv_load_tr();
     }
     EXPECT_EQ(pv_store_tr(), TASK_SELECTOR);
@@ -120,7 +128,7 @@ TEST(desc, ldt_entries_are_written_and_removed, load_ldt, write_ldt_entry)
         EXPECT_EQ(segment_limit(selector), 0);
         EXPECT_EQ(pv_load_ldt(ldt + 1, 4), -EINVAL);
     }
-    ldt[5] = 0; /* writable again, now that it is no table */
+    ldt[5] = 0; /* writable again: it is plain memory */
 }
 
 static u32 seen_limit;
@@ -146,7 +154,7 @@ static void unload_ldt(void *arg)
     EXPECT_EQ(pv_load_ldt(NULL, 0), 0);
 }
 
-/* The threads of one process share a table; that one CPU lets go of it is not the table's end. */
+/* The threads of one process share a table: it stays a table when one CPU unloads it. */
 TEST(desc, ldt_is_shared_by_two_cpus, load_ldt)
 {
     NEEDS_CPUS(2);
@@ -164,7 +172,7 @@ TEST(desc, ldt_is_shared_by_two_cpus, load_ldt)
     run_on_cpu(1, read_shared_ldt, NULL);
     EXPECT_EQ(seen_limit, 0);
     run_on_cpu(1, unload_ldt, NULL);
-    ldt[5] = 0; /* writable, now that no CPU uses it */
+    ldt[5] = 0; /* writable, because no CPU uses it any more */
 }
 
 static void load_other_gdt(void *arg)
@@ -193,7 +201,7 @@ TEST(desc, gdt_is_shared_by_two_cpus, load_gdt)
     for (u32 cpu = 0; cpu < 2; cpu++)
         run_on_cpu(cpu, load_own_gdt, NULL);
     EXPECT_EQ(pv_write_gdt_entry(other_gdt, TEST_ENTRY, 0), 0);
-    other_gdt[TEST_ENTRY] = 0; /* writable, now that no CPU uses it */
+    other_gdt[TEST_ENTRY] = 0; /* writable, because no CPU uses it any more */
 }
 
 TEST(desc, tls_entries_are_loaded_together, load_tls)
@@ -214,7 +222,7 @@ TEST(desc, tls_entries_are_loaded_together, load_tls)
     }
 }
 
-/* Where the table is the CPU's own it is lost first: the op must bring it back. */
+/* Where the guest can load an IDT, load an empty one: load_idt must restore the kernel's. */
 static void lose_idt(void)
 {
     static const u8 none[10];
@@ -251,7 +259,10 @@ TEST(desc, gs_index_loads_what_exists, load_gs_index)
     EXPECT_EQ(pv_write_gdt_entry(cpu_gdt, TEST_ENTRY, 0), 0);
 }
 
-/* The kernel's own area is at %gs: whenever one of its functions is entered: so here is a copy. */
+/*
+ * The kernel's per-CPU area is at %gs and every function uses it on entry, so move the base to a
+ * copy of it.
+ */
 TEST(desc, kernel_gs_base_moves, write_kernel_gs_base, swapgs)
 {
     static struct cpu copy;
@@ -266,7 +277,7 @@ TEST(desc, kernel_gs_base_moves, write_kernel_gs_base, swapgs)
     pv_swapgs();
     EXPECT_EQ(pv_read_user_gs_base(), (u64)&copy);
     pv_swapgs();
-    if (pv_store_tr()) /* where swapgs does something, the kernel has a task register */
+    if (pv_store_tr()) /* swapgs has an effect only where the kernel has a task register */
         __asm__ volatile("movq %%gs:%c1, %0" : "=r"(seen) : "i"(CPU_AREA(user_sp)));
     pv_swapgs();
     EXPECT(!pv_store_tr() || seen == 0x22222222);

@@ -1,4 +1,7 @@
-/* What each CPU has of its own: its timer, debug registers, local APIC, accounting of time. */
+/*
+ * State that each CPU has of its own: timer, debug registers, local APIC, steal time. The tests run
+ * on every CPU in turn, because a backend may set up CPU 0 and the others by different code.
+ */
 #include "kernel/time.h"
 #include "kernel/trap.h"
 #include "lib/string.h"
@@ -20,8 +23,9 @@ static void on_each_cpu(void (*fn)(void *arg), void *arg)
  */
 
 /*
- * The best of some tries, which a busy host does not spoil: rates that differ show in each. The
- * kernel's own timers are not armed meanwhile, because they would wake this CPU, too.
+ * Return the smallest lateness of several attempts: a busy host delays some of them, while a wrong
+ * rate of the timer would show in each. The kernel's own timers are not armed, because they would
+ * wake this CPU too.
  */
 static u64 least_lateness(u64 delta)
 {
@@ -101,7 +105,7 @@ static void watch_here(void *arg)
     }
 }
 
-/* Twice, because the first #DB's return loads the register again. */
+/* Write twice, because the return from the first #DB loads DR7 again. */
 static void write_watched(void *arg)
 {
     const u32 cpu = pv_this_cpu();
@@ -181,7 +185,7 @@ TEST(each_cpu, fpu_trap_is_its_own, stts, clts, read_cr0)
 /* ---- Local APICs -------------------------------------------------------------------------------
  */
 
-enum { /* offsets, and what is there */
+enum { /* offsets of registers, and their contents */
        APIC_ID = 0x20,
        APIC_TPR = 0x80,
        APIC_SVR = 0xf0,
@@ -224,28 +228,28 @@ static bool has_apic(void)
     return f.local_apic;
 }
 
-/* LINT1 is where a PC's NMI arrives; the other sources have no handler. */
+/* A PC's NMI is wired to LINT1; the other sources have no handler and stay masked. */
 TEST(each_cpu, apic_takes_nmis_and_masks_the_rest, apic_read, irq_init)
 {
     if (!has_apic())
-        SKIP("this platform gives no local APIC");
+        SKIP("no local APIC");
     on_each_cpu(expect_apic, NULL);
 }
 
-/* Lines, not IPIs. */
-static void hold_back(void *arg)
+/* Set a task priority that blocks lines, not IPIs. */
+static void raise_task_priority(void *arg)
 {
     (void)arg;
     EXPECT_EQ(pv_apic_write(APIC_TPR, 0xc0), 0);
 }
 
-/* A CPU that comes again does not find the task priority that it left. */
+/* A CPU that goes online again starts with task priority 0, not with the one that it left. */
 TEST(each_cpu, apic_blocks_nothing_after_a_restart, apic_write)
 {
     NEEDS_CPUS(2);
     if (!has_apic())
-        SKIP("this platform gives no local APIC");
-    EXPECT_EQ(smp_call(1, hold_back, NULL), 0);
+        SKIP("no local APIC");
+    EXPECT_EQ(smp_call(1, raise_task_priority, NULL), 0);
     REQUIRE(smp_down(1) == 0 && smp_up(1) == 0);
     on_each_cpu(expect_apic, NULL);
 }

@@ -1,6 +1,6 @@
 /*
- * The ways into the kernel and out of it: what the kernel runs with after each, which user mode
- * must not decide, and frames that cannot be loaded.
+ * Entries into the kernel and exits from it: which state the kernel runs with after each, whatever
+ * user mode had, and what happens with frames that cannot be loaded.
  */
 #include "kernel/irq.h"
 #include "kernel/trap.h"
@@ -21,13 +21,13 @@ static bool on_xen_pv(void)
 /* ---- System calls with TF set ------------------------------------------------------------------
  */
 
-/* The 32-bit pieces prepare registers first: this far in is the system call itself. */
+/* Offsets of the system call's instruction in the 32-bit pieces, which load registers first. */
 enum {
     SYSCALL32_OFFSET = 5,
     SYSENTER_OFFSET = 7,
 };
 
-/* Enters a piece with TF set, so that the first instruction there is the one that is stepped. */
+/* Enter a piece with TF set, so that the instruction at offset is the first one that is stepped. */
 static void step_system_call(const char *piece, u64 offset, u64 cs, u64 vector)
 {
     sandbox_prepare(piece);
@@ -43,8 +43,8 @@ static void step_system_call(const char *piece, u64 offset, u64 cs, u64 vector)
 }
 
 /*
- * A step that is due after a system call does not keep it from being one, and is not the kernel's.
- * User mode's %gs base differs from the kernel's, which must not be lost on the way.
+ * A single step that is due after a system call neither replaces the call nor stops the kernel. The
+ * user's %gs base differs from the kernel's, and both must survive.
  */
 TEST(entry, system_call_with_a_step_due_is_one, syscall_init, iret)
 {
@@ -70,8 +70,8 @@ TEST(entry, system_call_with_a_step_due_is_one, syscall_init, iret)
  */
 
 /*
- * pv_iret to kernel mode faults like that to user mode: one exception, which a PV_TRY block takes,
- * and the kernel's and the user's %gs bases are as before.
+ * pv_iret to kernel mode faults like pv_iret to user mode: one exception, which a PV_TRY block
+ * catches, and unchanged %gs bases of kernel and user.
  */
 TEST(entry, impossible_kernel_frames_end_in_an_exception, iret)
 {
@@ -85,7 +85,8 @@ TEST(entry, impossible_kernel_frames_end_in_an_exception, iret)
         {(u64)step_system_call, GDT_FIRST_FREE * 8, ss},
         {(u64)step_system_call, cs, 0xfff0},
     };
-    static u8 stack[2048] __aligned(16); /* where the exception may be pushed */
+    static u8 stack[2048] __aligned(
+        16); /* a frame's stack, on which the CPU may push the exception */
     struct pv_cpu_area *const area = pv_this_area();
 
     pv_irq_disable();
@@ -115,7 +116,7 @@ TEST(entry, impossible_kernel_frames_end_in_an_exception, iret)
 /* ---- NMIs ---------------------------------------------------------------------------------------
  */
 
-/* Firmware, a chipset or a host may send one: the kernel counts it and continues. */
+/* Firmware, a chipset or a host may send an NMI: the kernel counts it and continues. */
 TEST(entry, unexpected_nmi_is_counted, send_nmi)
 {
     const u64 before = irq_unclaimed_nmis(), end = pv_clock_ns() + 10 * NS_PER_S;
@@ -133,7 +134,10 @@ TEST(entry, unexpected_nmi_is_counted, send_nmi)
 
 static u64 kernel_flags;
 
-/* Where the CPU lacks SMAP, AC means nothing in the kernel, and nothing clears it. */
+/*
+ * Return the flags that must be clear in the kernel. Without SMAP, AC has no effect there and is
+ * not cleared.
+ */
 static u64 must_be_clear(void)
 {
     struct pv_features f;
@@ -209,7 +213,9 @@ static void note_flags_and_end(void *arg)
     WRITE_ONCE(has_run, true);
 }
 
-/* A thread that is started while another one is preempted in its access of user memory has SMAP on.
+/*
+ * A thread that is preempted between user_access_begin and user_access_end does not disable SMAP
+ * for the next one.
  */
 TEST(entry, user_memory_access_is_per_thread, user_access_begin, user_access_end)
 {
@@ -232,13 +238,15 @@ TEST(entry, user_memory_access_is_per_thread, user_access_begin, user_access_end
 /* ---- Stacks and protection ---------------------------------------------------------------------
  */
 
-/* The stack is gone: #PF cannot be pushed, and becomes #DF on a stack of its own. */
+/*
+ * With a stack pointer into unmapped memory #PF cannot be pushed, and becomes #DF on an IST stack.
+ */
 TEST(entry, double_fault_has_a_stack_of_its_own, trap_init)
 {
     struct fault f = {0};
 
     if (on_xen_pv())
-        SKIP("a Xen PV guest sees no double fault: Xen ends the domain");
+        SKIP("a Xen PV guest receives no #DF: Xen ends the domain");
     pv_irq_disable();
     PV_TRY(f)
     {
@@ -271,7 +279,9 @@ static bool call_faults(u64 va)
     return f.caught && f.vector == VECTOR_PF && f.rip == va;
 }
 
-/* The first instruction of each piece that is called here must not return to the kernel by itself.
+/*
+ * The kernel calls these pieces of user code: their first instruction must not return to the
+ * kernel.
  */
 static void try_protection(void *arg)
 {
@@ -325,8 +335,8 @@ static void set_storage_base(u64 base)
 }
 
 /*
- * Thread-local storage of a program survives a user_run: user mode gets %fs as the caller left it,
- * and the thread its own base again.
+ * Thread-local storage of a program survives user_run: user mode gets the %fs base that the caller
+ * has set, and the thread gets its own back.
  */
 TEST(entry, user_run_restores_the_threads_storage, write_fs_base, read_fs_base)
 {

@@ -1,6 +1,7 @@
 /*
- * The last instructions of the kernel and its first ones, looked at one by one: what sysret and
- * iret are executed with, where an emulator is more lenient than a CPU, and what an NMI does there.
+ * The last instructions before user mode and the first ones after it, one by one: what sysret and
+ * iret are executed with, also where an emulator is more lenient than a CPU, and what happens on an
+ * NMI there.
  */
 #include "lib/address_map.h"
 #include "kernel/trap.h"
@@ -22,7 +23,7 @@ static bool on_xen_pv(void)
 
 static struct {
     u32 sysrets, irets, wrong;
-    u64 iopl; /* that user mode is to have */
+    u64 iopl; /* wanted for user mode */
 } seen;
 
 static bool is_code(u64 rip, const u8 *bytes, u32 length)
@@ -31,10 +32,10 @@ static bool is_code(u64 rip, const u8 *bytes, u32 length)
 }
 
 /*
- * sysret would fault in ring 0 with the user's stack for a rip beyond the lower half, and step
- * itself for TF. Interrupts are disabled, because %gs is the user's.
+ * sysret would fault in ring 0, on the user's stack, for a non-canonical rip, and would step the
+ * kernel for TF. Interrupts are disabled here, because %gs is already the user's.
  */
-static void look_at_return(struct steps *steps, struct trap_frame *frame)
+static void check_sysret(struct steps *steps, struct trap_frame *frame)
 {
     static const u8 sysretq[] = {0x48, 0x0f, 0x07}, iretq[] = {0x48, 0xcf};
     const bool is_sysret = is_code(frame->rip, sysretq, sizeof(sysretq));
@@ -51,7 +52,7 @@ static void look_at_return(struct steps *steps, struct trap_frame *frame)
     }
 }
 
-static void go_to_user(void *arg)
+static void enter_user(void *arg)
 {
     sandbox_run(*(enum user_entry *)arg);
 }
@@ -59,13 +60,13 @@ static void go_to_user(void *arg)
 static void step_to_user(u64 rip, u64 flags)
 {
     enum user_entry entry = USER_BY_SYSRET;
-    struct steps steps = {.between = look_at_return};
+    struct steps steps = {.between = check_sysret};
 
     sandbox_prepare(user_code_syscall);
     if (rip)
         sandbox.frame.rip = rip;
     sandbox.frame.rflags |= flags;
-    step_through(&steps, go_to_user, &entry);
+    step_through(&steps, enter_user, &entry);
 }
 
 TEST(entry, sysret_is_given_only_what_it_can_load, sysret, set_iopl)
@@ -74,7 +75,7 @@ TEST(entry, sysret_is_given_only_what_it_can_load, sysret, set_iopl)
                                0xffff800000000000, 0xffffffffffffffff, 0x8000000000000000};
 
     if (on_xen_pv())
-        SKIP("a Xen PV guest executes no sysret");
+        SKIP("a Xen PV guest does not execute sysret: Xen does");
     REQUIRE(sandbox_enter());
     memset(&seen, 0, sizeof(seen));
     step_to_user(0, 0);
@@ -113,7 +114,10 @@ TEST(entry, single_step_traps_after_one_instruction, iret, sysret)
 /* ---- sysenter of 64-bit code -------------------------------------------------------------------
  */
 
-/* The frame has the lower halves: user mode's own convention, which is one of 32 bits. */
+/*
+ * The frame has the lower halves of rip and rsp, because sysenter is a 32-bit convention of user
+ * mode.
+ */
 TEST(entry, sysenter_of_64_bit_code_keeps_lower_halves, syscall_init)
 {
     struct pv_features f;
@@ -161,7 +165,7 @@ static u64 vector_of_port(u32 port)
     return sandbox.frame.vector;
 }
 
-/* The bitmap reaches up to the last port, and no further than it says. */
+/* The bitmap covers all ports up to the last one, and opens none after its count. */
 TEST(entry, io_bitmap_has_all_ports, set_io_bitmap)
 {
     static const u32 ports[] = {0, 7, 8, 0x71, 65527, 65528, 65535};
@@ -199,8 +203,8 @@ static void send_nmi_here(struct steps *steps, struct trap_frame *frame)
 }
 
 /*
- * With user bases of %gs that share a half with the kernel's: which of the two is loaded must not
- * be told by a part of it. An NMI at each step finds %gs exchanged and not.
+ * The user's %gs bases share one half with the kernel's, so that a comparison of one half would
+ * confuse them. An NMI at each step finds %gs both exchanged and not.
  */
 TEST(entry, nmi_at_each_instruction_keeps_both_gs_bases, iret, sysret, send_nmi, write_user_gs_base)
 {
@@ -217,7 +221,7 @@ TEST(entry, nmi_at_each_instruction_keeps_both_gs_bases, iret, sysret, send_nmi,
         EXPECT_EQ(pv_write_user_gs_base(bases[i / 2]), 0);
         sandbox_prepare(user_code_syscall);
         sandbox.frame.rbx = 0x1234567;
-        step_through(&steps, go_to_user, &entry);
+        step_through(&steps, enter_user, &entry);
         EXPECT_EQ(sandbox.frame.vector, VECTOR_SYSCALL);
         EXPECT_EQ(sandbox.frame.rbx, 0x1234567);
         EXPECT_EQ((u64)pv_this_area(), area);
@@ -230,11 +234,14 @@ TEST(entry, nmi_at_each_instruction_keeps_both_gs_bases, iret, sysret, send_nmi,
     sandbox_leave();
 }
 
-/* ---- Isolated vectors --------------------------------------------------------------------------
+/* ---- Vectors with IST stacks
+ * --------------------------------------------------------------------------
  */
 
-/* The kernel's %gs base is on top of each stack of its own: #DB, NMI, #DF and #MC find it. */
-static void raise_isolated(u32 which, struct fault *f)
+/*
+ * The handlers of #DB, NMI, #DF and #MC find the kernel's %gs base at the top of their IST stack.
+ */
+static void raise_on_ist_stack(u32 which, struct fault *f)
 {
     PV_TRY(*f)
     switch (which) {
@@ -261,7 +268,7 @@ TEST(entry, every_ist_stack_has_the_kernels_gs_base, write_kernel_gs_base, trap_
         struct fault f = {0};
 
         pv_irq_disable();
-        raise_isolated(vectors[i], &f);
+        raise_on_ist_stack(vectors[i], &f);
         pv_irq_enable();
         EXPECT(f.caught);
         EXPECT_EQ(f.vector, vectors[i]);

@@ -1,13 +1,14 @@
 /*
- * Stress: no interrupt is lost and none is delivered while interrupts are disabled, at whatever
- * point of disabling, enabling and halting it comes. And what one CPU tells another, here itself.
+ * Delivery under stress: no interrupt is lost, and none is delivered while interrupts are disabled,
+ * at whatever point of disabling, enabling, unmasking and halting it is raised. Then IPIs and the
+ * waits of locks, on one CPU that sends to itself.
  */
 #include "kernel/trap.h"
 #include "pv/x86.h"
 #include "test/harness/lines.h"
 #include "test/harness/step.h"
 
-/* The four ways in which a raised line can find the flag and its own mask. */
+/* Raise a line while interrupts are disabled, or (way 3) while it is masked, then open it again. */
 static void raise_closed(struct test_line *line, u32 way)
 {
     const u64 flags = pv_save_fl();
@@ -52,7 +53,9 @@ SOAK_TEST(events, interrupts_are_delivered_once_under_stress, irq_raise, irq_dis
     raise_stress((struct stress){.normal = 100000});
 }
 
-/* A timer's interrupt comes at any instruction of the loop that disables and enables. */
+/*
+ * A timer whose interrupt is delivered at a random instruction of a loop that disables and enables.
+ */
 struct shot {
     struct timer timer;
     bool fired, closed;
@@ -109,7 +112,7 @@ SOAK_TEST(events, timers_are_delivered_once_under_stress, timer_set, irq_disable
     print("# %u timers, %u came, %u while closed\n", stress.done, came, shot.intrusions);
 }
 
-/* A lost wake-up shows as a halt that ends with the guard's deadline only. */
+/* The guard's timer ends a halt whose interrupt was lost. */
 static void on_guard(struct timer *timer)
 {
     (void)timer;
@@ -151,8 +154,8 @@ SOAK_TEST(events, every_halt_ends_under_stress, safe_halt, timer_set)
 }
 
 /*
- * Something done at every single instruction of a way through the ops: the CPU steps through the
- * way up to the chosen instruction, it is done there, and the rest runs freely.
+ * Do something at each instruction of a sequence of ops (a "way"): the CPU steps to the chosen
+ * instruction, acts there, and runs the rest without stepping.
  */
 static u8 outer_byte, inner_byte; /* two locks */
 
@@ -160,8 +163,8 @@ static struct {
     u32 steps, act_at, hits_before;
     void (*act)(void);
     struct test_line line;
-    struct timer guard; /* ends a halt to which nothing was done */
-    bool in_time;       /* it was done before the guard's time */
+    struct timer guard; /* ends a halt that nothing else ends */
+    bool in_time;       /* the way ended before the guard fired */
 } stepping;
 
 static bool on_step(struct trap_frame *frame)
@@ -174,7 +177,7 @@ static bool on_step(struct trap_frame *frame)
     return true;
 }
 
-/* False if the way has fewer instructions, up to where it halts. */
+/* Return false if the way has fewer instructions up to its halt. */
 static bool act_on_the_way(void (*way)(void), u32 act_at)
 {
     const u32 hits = READ_ONCE(stepping.line.hits);
@@ -188,7 +191,7 @@ static bool act_on_the_way(void (*way)(void), u32 act_at)
     set_trap_flag(RFLAGS_TF, ~0ull);
     way();
     set_trap_flag(0, ~RFLAGS_TF);
-    /* No op here, and no time: either could do what the way left undone. */
+    /* Wait without an op: it could complete what the way left undone. */
     for (u32 i = 0; stepping.in_time && i < 2000 && READ_ONCE(stepping.line.hits) == hits; i++)
         barrier();
     if (stepping.in_time) {
@@ -247,7 +250,9 @@ TEST(events, raised_at_each_instruction_of_enabling, irq_enable, restore_fl, irq
     act_at_each_instruction("restore_fl", way_restore, raise_line);
 }
 
-/* Where the line is raised before the flag falls, the halt has nothing to wait for but the guard.
+/*
+ * If the line is raised before interrupts are disabled, its interrupt has been handled and only the
+ * guard could end the halt.
  */
 static void way_halt_if_nothing_came(void)
 {
@@ -267,8 +272,8 @@ TEST(events, raised_at_each_instruction_of_unmasking, irq_unmask, irq_mask)
 }
 
 /*
- * The lock is freed and its waiter kicked by somebody who then waits for a lock himself, at each
- * instruction of the wait: the inner wait must leave the outer its kick.
+ * At each instruction of a wait, a handler frees the lock, kicks its waiter, and then waits for
+ * another lock: the inner wait must not consume the outer one's kick.
  */
 static void free_kick_and_wait(void)
 {
@@ -278,11 +283,11 @@ static void free_kick_and_wait(void)
     raise_line();
 }
 
-/* The waiter cannot be preempted, as if it held another lock, but can be interrupted. */
+/* The waiter cannot be preempted, as if it held another lock, but it can be interrupted. */
 static void way_wait(void)
 {
     pv_count_spinlock(1);
-    for (int i = 0; i < 2 && READ_ONCE(outer_byte) == 1; i++) /* natively a wait is short */
+    for (int i = 0; i < 2 && READ_ONCE(outer_byte) == 1; i++) /* on bare metal a wait is short */
         pv_lock_wait(&outer_byte, 1);
     pv_count_spinlock(-1);
 }
@@ -292,8 +297,9 @@ TEST(events, nested_wait_leaves_the_outer_its_kick, lock_wait, lock_kick)
     act_at_each_instruction("lock_wait", way_wait, free_kick_and_wait);
 }
 
-/* test/harness/registers.S: loads a pattern into every register, waits for *flag, returns how many
- * have changed.
+/*
+ * Load a pattern into every register, wait for *flag, and return how many registers have changed
+ * (test/harness/registers.S).
  */
 u64 wait_with_patterns(const bool *flag);
 
@@ -328,7 +334,7 @@ TEST(events, halt_with_a_pending_interrupt_ends_at_once, safe_halt)
     test_line_close(&line);
 }
 
-/* Something that comes between sti and hlt, which the CPU lets nothing but a debug exception do. */
+/* Raise the line between sti and hlt, where the CPU accepts only a debug exception. */
 static bool raise_before_halt(struct trap_frame *frame)
 {
     frame->rflags |= RFLAGS_RF;
@@ -353,7 +359,7 @@ TEST(events, interrupt_just_before_the_halt_ends_it, safe_halt)
     struct timer guard = {0};
 
     if (!hlt)
-        SKIP("this platform's safe_halt is no sti and hlt");
+        SKIP("this backend's safe_halt is not sti and hlt");
     stepping.line = (struct test_line){0};
     REQUIRE(test_line_open(&stepping.line));
     debug_hook = raise_before_halt;
@@ -411,7 +417,7 @@ TEST(events, cpu_receives_its_own_ipi, send_ipi)
     EXPECT_EQ(pv_send_ipi(0, PV_NR_IPIS), -EINVAL);
 }
 
-/* The guard ends a wait that the kick did not. */
+/* The guard's timer ends a wait that the kick has not ended. */
 TEST(events, kick_before_the_wait_ends_it, lock_kick, lock_wait)
 {
     struct timer guard = {0};

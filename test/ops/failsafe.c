@@ -1,7 +1,7 @@
 /*
- * Xen PV's failsafe callback: Xen cannot load a segment register when it lets a vCPU run again. A
- * test brings it about by a selector whose descriptor it takes away, and by another vCPU that wants
- * the same physical CPU.
+ * Xen PV's failsafe callback: Xen calls it if it cannot load a segment register when a vCPU
+ * continues. The tests cause that by removing the descriptor of a loaded selector while another
+ * vCPU wants the same physical CPU, so that Xen has to switch away and back.
  */
 #include "kernel/trap.h"
 #include "lib/string.h"
@@ -21,7 +21,7 @@ static u32 failsafes;
 static bool over, stop_busy;
 static u64 failsafe_cs;
 
-static bool note_failsafe(struct trap_frame *frame)
+static bool record_failsafe(struct trap_frame *frame)
 {
     failsafes++;
     failsafe_cs = frame->cs;
@@ -44,7 +44,7 @@ static void keep_busy(void *arg)
         barrier();
 }
 
-/* The kernel itself has the selector in %es. No register but that may change. */
+/* The kernel itself has the selector in %es. Only that register may change. */
 static void wait_in_kernel(void)
 {
     struct timer timer = {0};
@@ -69,13 +69,13 @@ static void wait_in_kernel(void)
     }
 }
 
-/* User mode has been interrupted after it loaded the selector: now the descriptor goes. */
-static void take_tls_away(struct timer *timer)
+/* User mode was interrupted after it had loaded the selector: remove the descriptor. */
+static void remove_tls(struct timer *timer)
 {
     if (irq_frame() && from_user(irq_frame()) && SANDBOX_WORD(1))
         EXPECT_EQ(pv_load_tls(no_tls), 0);
     else if (!READ_ONCE(over))
-        timer_start(timer, pv_clock_ns() + NS_PER_MS, take_tls_away);
+        timer_start(timer, pv_clock_ns() + NS_PER_MS, remove_tls);
 }
 
 static void end_spin(struct timer *timer)
@@ -84,7 +84,7 @@ static void end_spin(struct timer *timer)
     SANDBOX_WORD(0)++;
 }
 
-/* Ends by ud2, which leaves rcx and r11 alone, where a system call would not. */
+/* End with ud2, which preserves rcx and r11, unlike a system call. */
 static void wait_in_user_mode(void)
 {
     struct timer away = {0}, end = {0};
@@ -101,7 +101,7 @@ static void wait_in_user_mode(void)
     sandbox.frame.rsi = 0;
     sandbox.frame.rdx = TLS_SELECTOR;
     to = sandbox.frame;
-    timer_start(&away, pv_clock_ns() + NS_PER_MS, take_tls_away);
+    timer_start(&away, pv_clock_ns() + NS_PER_MS, remove_tls);
     timer_start(&end, pv_clock_ns() + WAIT_NS, end_spin);
     sandbox_run(USER_BY_IRET);
     timer_stop(&away);
@@ -132,18 +132,18 @@ static void expect_failsafe(void (*wait)(void))
     struct workers workers;
 
     if (strcmp(pv_backend_name(), "xen-pv"))
-        SKIP("only Xen PV has a failsafe callback");
+        SKIP("this backend has no failsafe callback; only Xen PV has");
     NEEDS_CPUS(2);
     failsafes = 0;
     WRITE_ONCE(stop_busy, false);
-    failsafe_hook = note_failsafe;
+    failsafe_hook = record_failsafe;
     workers_start(&workers, 1, smp_online_count(), keep_busy, NULL, 0);
     wait();
     WRITE_ONCE(stop_busy, true);
     workers_join(&workers);
     failsafe_hook = NULL;
     if (!failsafes && (pv_steal_ns() - stolen) * 4 < pv_clock_ns() - begin)
-        SKIP("each vCPU has a physical CPU of its own: Xen never takes one away");
+        SKIP("each vCPU has a physical CPU of its own, so that Xen never switches away from one");
     EXPECT(failsafes > 0);
 }
 
@@ -157,7 +157,7 @@ TEST(failsafe, user_mode_continues_with_a_null_selector, load_tls, syscall_init,
     expect_failsafe(wait_in_user_mode);
 }
 
-/* A PV_TRY block takes exceptions, and a failsafe callback is not an exception. */
+/* A PV_TRY block catches exceptions; a failsafe callback is not one. */
 static void wait_in_a_try_block(void)
 {
     struct fault f = {0};

@@ -1,11 +1,15 @@
-/* Interrupt lines and the interrupt flag. */
+/*
+ * Interrupt lines and the interrupt flag: an interrupt is pending while its line is masked or the
+ * flag is clear, is delivered exactly once afterwards, and never after its line is unbound.
+ */
 #include "kernel/thread.h"
 #include "kernel/trap.h"
 #include "lib/string.h"
 #include "test/harness/lines.h"
 #include "test/harness/rtc.h"
 
-#define QUIET_NS (200 * NS_PER_US) /* long enough for an interrupt that should not come */
+#define QUIET_NS \
+    (200 * NS_PER_US) /* long enough to notice an interrupt that must not be delivered */
 
 TEST(irq, flag_reads_as_it_was_set, save_fl, restore_fl, irq_disable, irq_enable)
 {
@@ -23,9 +27,8 @@ TEST(irq, flag_reads_as_it_was_set, save_fl, restore_fl, irq_disable, irq_enable
 }
 
 /*
- * The instructions behind the ops' backs. Where they work, save_fl shows what they did; on Xen PV,
- * where they are not the interrupt flag's, they fault or do nothing, and save_fl is right all the
- * same.
+ * cli and sti, used directly. Where they work, save_fl shows their effect. On Xen PV they are not
+ * the interrupt flag's: they fault or have no effect, and save_fl stays right.
  */
 TEST(irq, raw_flag_instructions_do_not_mislead, save_fl, irq_enable)
 {
@@ -101,7 +104,7 @@ TEST(irq, masked_line_keeps_its_interrupt_pending, irq_mask, irq_unmask)
     test_line_close(&line);
 }
 
-/* Of two lines, whichever is masked: the other's interrupts come. */
+/* Mask each of two lines in turn: the other one's interrupts are delivered. */
 TEST(irq, masking_a_line_masks_no_other, irq_mask, irq_unmask, irq_raise)
 {
     struct test_line lines[2] = {0};
@@ -154,7 +157,9 @@ TEST(irq, pending_interrupts_of_a_line_merge, irq_raise)
     test_line_close(&line);
 }
 
-/* What the handler saw: the second interrupt must begin after the first has ended. */
+/*
+ * The nesting that the handler observed: the second interrupt must start after the first has ended.
+ */
 static u32 depth, deepest;
 
 static void raise_again(struct test_line *line)
@@ -200,7 +205,7 @@ TEST(irq, handler_may_mask_its_line, irq_mask, irq_unmask)
     test_line_close(&line);
 }
 
-/* Two lines at once: the handler of one masks the other, which waits already. */
+/* Both lines are pending: the handler of the first masks the second. */
 static struct test_line pair[2];
 
 static void mask_other(struct test_line *line)
@@ -271,7 +276,7 @@ TEST(irq, released_line_is_masked, irq_mask, irq_unmask)
     EXPECT_EQ(pv_irq_unbind((u32)line), 0);
 }
 
-/* The recovery points of the interrupted code, as the interrupt handler sees them. */
+/* The recovery point of the interrupted code, as the interrupt handler sees it. */
 static const struct trap_handler *handler_in_interrupt;
 static struct fault fault_in_handler;
 
@@ -285,7 +290,10 @@ static void fault_in_between(struct test_line *line)
     }
 }
 
-/* A handler's exception does not end the PV_TRY block that it interrupts, which takes its own. */
+/*
+ * An exception in a handler does not end the PV_TRY block that it interrupts; the block still
+ * catches its own.
+ */
 TEST(irq, handler_runs_outside_the_interrupted_try_block, irq_raise)
 {
     struct test_line line = {.during = fault_in_between};
@@ -353,9 +361,9 @@ TEST(irq, many_lines_work_at_once, irq_bind, irq_raise)
 }
 
 /*
- * The machine itself, for once: the real-time clock's periodic interrupt. Its rate is known, so it
- * tells too whether the clock's nanoseconds are nanoseconds. A host that was busy elsewhere can
- * spoil a measurement, so the best of some counts.
+ * A real device: the periodic interrupt of the real-time clock. Its rate is known, so this also
+ * checks that the clock counts nanoseconds. A busy host can delay a measurement, so the shortest of
+ * several is compared.
  */
 enum {
     BEATS = 8,
@@ -365,7 +373,7 @@ enum {
 static u64 first_beat, last_beat;
 static u32 beats;
 
-static void on_beat(void *data)
+static void count_beat(void *data)
 {
     (void)data;
     rtc_end_beat();
@@ -375,7 +383,7 @@ static void on_beat(void *data)
         last_beat = pv_clock_ns();
 }
 
-static bool beats_have_come(void)
+static bool enough_beats(void)
 {
     const u64 end = pv_clock_ns() + 10 * NS_PER_S;
 
@@ -386,15 +394,15 @@ static bool beats_have_come(void)
 }
 
 /*
- * The shortest time of some runs: a host that is busy elsewhere makes beats fail, and a run longer.
- * More runs are made while even the shortest is too long.
+ * Return the shortest time of several runs: a busy host misses beats, which lengthens a run. Repeat
+ * while even the shortest is too long.
  */
 static u64 shortest_run(void)
 {
     u64 least = ~0ull;
 
     for (u32 run = 0; run < 200 && (run < 4 || least > BEATS_NS * 5 / 4); run++) {
-        if (!EXPECT(beats_have_come()))
+        if (!EXPECT(enough_beats()))
             break;
         least = MIN(least, last_beat - first_beat);
     }
@@ -416,7 +424,7 @@ TEST(irq, device_interrupts_at_its_rate, irq_bind, irq_eoi, clock_ns, time_init)
         EXPECT_EQ(pv_irq_unbind((u32)line), 0);
         SKIP("this machine has no real-time clock");
     }
-    EXPECT_EQ(irq_request((u32)line, on_beat, NULL), 0);
+    EXPECT_EQ(irq_request((u32)line, count_beat, NULL), 0);
     rtc_start_beats(RTC_128_HZ);
     shortest = shortest_run();
     rtc_stop_beats();
@@ -427,7 +435,10 @@ TEST(irq, device_interrupts_at_its_rate, irq_bind, irq_eoi, clock_ns, time_init)
     EXPECT_EQ(pv_irq_unbind((u32)line), 0);
 }
 
-/* Once more when the way in which events come has changed: see the group's first test. */
+/*
+ * The same rules again after the group's first test has bound so many lines that Xen's event ABI
+ * has changed.
+ */
 TEST(wide, lines_obey_the_same_rules, irq_mask, irq_unmask, irq_unbind, irq_eoi)
 {
     test_irq_interrupt_is_pending_while_the_flag_is_clear();

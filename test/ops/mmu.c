@@ -1,7 +1,7 @@
 /*
- * Page-table ops one by one: values and entries, entries of announced tables, the TLB, lazy
- * mode. What the tables say is always held against what an access does. Whole tables and roots:
- * test/ops/mmu_root.c.
+ * Page-table ops one by one: conversion of values and entries, changes of announced tables, the
+ * TLB, lazy mode. Each change is checked by an access, not only by reading the table. Whole tables
+ * and roots: test/ops/mmu_root.c.
  */
 #include "test/harness/mm_util.h"
 
@@ -19,7 +19,7 @@ TEST(mmu, frames_and_machine_frames_are_one_to_one, pfn_to_mfn, mfn_to_pfn)
     frame_free(b, 0);
 }
 
-/* The bits that every platform keeps in an entry of this level. */
+/* The bits that every platform preserves in an entry of this level. */
 #define KEPT \
     (PTE_PRESENT | PTE_WRITE | PTE_USER | PTE_ACCESSED | PTE_DIRTY | PTE_NX | PTE_FRAME_MASK)
 
@@ -76,13 +76,13 @@ TEST(mmu, leaves_above_level_1_only_where_traits_allow_them, make_pmd, make_pud)
     frame_free(pfn, 9);
 }
 
-/* A page at TEST_VA that shows the first of two frames, and its entry. */
+/* A page at TEST_VA that maps the first of two frames, and its entry. */
 static struct {
     pfn_t first, second;
     pte_t *slot;
 } two;
 
-static bool two_begin(u32 prot)
+static bool two_frames_begin(u32 prot)
 {
     two.first = marked_frame(0x1111);
     two.second = marked_frame(0x2222);
@@ -93,7 +93,7 @@ static bool two_begin(u32 prot)
     return EXPECT(two.slot);
 }
 
-static void two_end(void)
+static void two_frames_end(void)
 {
     EXPECT_EQ(mm_unmap(&mm_kernel, TEST_VA, 1), 0);
     frame_free(two.first, 0);
@@ -115,7 +115,7 @@ static u64 second_entry(u64 flags)
 
 TEST(mmu, set_pte_and_flush_tlb_one_change_what_is_read, set_pte, flush_tlb_one)
 {
-    REQUIRE(two_begin(MM_WRITE));
+    REQUIRE(two_frames_begin(MM_WRITE));
     EXPECT_EQ(read_test_va(), 0x1111);
     INTERRUPTS_OFF
     {
@@ -124,13 +124,13 @@ TEST(mmu, set_pte_and_flush_tlb_one_change_what_is_read, set_pte, flush_tlb_one)
     }
     EXPECT_EQ(read_test_va(), 0x2222);
     EXPECT_EQ(value_pfn(pv_pte_val(*two.slot)).n, two.second.n);
-    two_end();
+    two_frames_end();
 }
 
-/* The entry is not global, so that flush_tlb_user must do. */
+/* The entry is not global, so flush_tlb_user must suffice. */
 TEST(mmu, flush_tlb_user_flushes_pages_that_are_not_global, flush_tlb_user)
 {
-    REQUIRE(two_begin(0));
+    REQUIRE(two_frames_begin(0));
     INTERRUPTS_OFF
     {
         pv_set_pte(two.slot, pv_make_pte(pte_value(two.first, PTE_PRESENT | PTE_NX)));
@@ -140,12 +140,12 @@ TEST(mmu, flush_tlb_user_flushes_pages_that_are_not_global, flush_tlb_user)
         pv_flush_tlb_user();
         EXPECT_EQ(read_test_va(), 0x2222);
     }
-    two_end();
+    two_frames_end();
 }
 
 TEST(mmu, flush_tlb_kernel_flushes_global_pages_too, flush_tlb_kernel)
 {
-    REQUIRE(two_begin(0));
+    REQUIRE(two_frames_begin(0));
     INTERRUPTS_OFF
     {
         pv_set_pte(two.slot, pv_make_pte(pte_value(two.first, PTE_PRESENT | PTE_NX | PTE_GLOBAL)));
@@ -155,7 +155,7 @@ TEST(mmu, flush_tlb_kernel_flushes_global_pages_too, flush_tlb_kernel)
         pv_flush_tlb_kernel();
         EXPECT_EQ(read_test_va(), 0x2222);
     }
-    two_end();
+    two_frames_end();
 }
 
 TEST(mmu, flush_tlb_others_reports_missing_cpus, flush_tlb_others)
@@ -179,7 +179,7 @@ TEST(mmu, ranges_of_entries_are_set_and_cleared, set_ptes, clear_ptes, init_ptes
     REQUIRE(run.n != NO_PFN);
     for (u32 i = 0; i < 32; i++)
         *(u64 *)pfn_to_va(PFN(run.n + i)) = 100 + i;
-    /* The table is new, so this is init_ptes. */
+    /* The table is new, so mm_map uses init_ptes. */
     REQUIRE(mm_map(&mm_kernel, TEST_VA, run, count, MM_WRITE) == 0);
     for (u32 i = 0; i < count; i++)
         EXPECT(try_read(TEST_VA + i * PAGE_SIZE, &value, &f) && value == 100 + i);
@@ -200,16 +200,16 @@ TEST(mmu, ranges_of_entries_are_set_and_cleared, set_ptes, clear_ptes, init_ptes
     frame_free(run, 5);
 }
 
-/* What the hardware notes on an access, and what no op may lose. */
+/* The accessed and dirty bits that the hardware sets, which no op may lose. */
 TEST(mmu, hardware_sets_accessed_and_dirty, set_pte)
 {
-    REQUIRE(two_begin(MM_WRITE));
+    REQUIRE(two_frames_begin(MM_WRITE));
     EXPECT_EQ(pv_pte_val(*two.slot) & (PTE_ACCESSED | PTE_DIRTY), 0);
     EXPECT_EQ(read_test_va(), 0x1111);
     EXPECT_EQ(pv_pte_val(*two.slot) & (PTE_ACCESSED | PTE_DIRTY), PTE_ACCESSED);
     *(volatile u64 *)TEST_VA = 3;
     EXPECT_EQ(pv_pte_val(*two.slot) & (PTE_ACCESSED | PTE_DIRTY), PTE_ACCESSED | PTE_DIRTY);
-    two_end();
+    two_frames_end();
 }
 
 TEST(mmu, get_and_clear_returns_accessed_and_dirty, ptep_get_and_clear)
@@ -217,7 +217,7 @@ TEST(mmu, get_and_clear_returns_accessed_and_dirty, ptep_get_and_clear)
     const u64 mask = PTE_FRAME_MASK | PTE_ACCESSED | PTE_DIRTY | PTE_PRESENT | PTE_WRITE;
     pte_t old;
 
-    REQUIRE(two_begin(MM_WRITE));
+    REQUIRE(two_frames_begin(MM_WRITE));
     *(volatile u64 *)TEST_VA = 0x3333;
     INTERRUPTS_OFF
     {
@@ -231,7 +231,7 @@ TEST(mmu, get_and_clear_returns_accessed_and_dirty, ptep_get_and_clear)
         pv_set_pte(two.slot, old);
         EXPECT_EQ(read_test_va(), 0x3333);
     }
-    two_end();
+    two_frames_end();
 }
 
 TEST(mmu, modify_protection_keeps_accessed_and_dirty, ptep_modify_prot_start,
@@ -240,7 +240,7 @@ TEST(mmu, modify_protection_keeps_accessed_and_dirty, ptep_modify_prot_start,
     struct fault f = {0};
     pte_t old;
 
-    REQUIRE(two_begin(MM_WRITE));
+    REQUIRE(two_frames_begin(MM_WRITE));
     *(volatile u64 *)TEST_VA = 0x3333;
     INTERRUPTS_OFF
     {
@@ -258,14 +258,16 @@ TEST(mmu, modify_protection_keeps_accessed_and_dirty, ptep_modify_prot_start,
     EXPECT_EQ(f.vector, VECTOR_PF);
     EXPECT_EQ(f.error & 3, 3);
     EXPECT_EQ(f.address, TEST_VA);
-    two_end();
+    two_frames_end();
 }
 
-/* Delayed or not: after lazy_flush all is as said, in order, and leaving the inner section is not
- * leaving. */
+/*
+ * Whether the backend delays changes or not: after lazy_flush all have taken effect in order, and
+ * leaving the inner section does not end the outer one.
+ */
 TEST(mmu, lazy_changes_take_effect_at_flush_and_leave, lazy_enter, lazy_leave, lazy_flush)
 {
-    REQUIRE(two_begin(0));
+    REQUIRE(two_frames_begin(0));
     EXPECT_EQ(read_test_va(), 0x1111);
     INTERRUPTS_OFF
     {
@@ -285,14 +287,14 @@ TEST(mmu, lazy_changes_take_effect_at_flush_and_leave, lazy_enter, lazy_leave, l
         pv_flush_tlb_one(TEST_VA);
         EXPECT_EQ(read_test_va(), 0x2222);
     }
-    two_end();
+    two_frames_end();
 }
 
 TEST(mmu, context_switch_suspends_lazy_mode, context_switch_start, context_switch_end)
 {
     u32 depth;
 
-    REQUIRE(two_begin(0));
+    REQUIRE(two_frames_begin(0));
     EXPECT_EQ(read_test_va(), 0x1111);
     INTERRUPTS_OFF
     {
@@ -301,17 +303,18 @@ TEST(mmu, context_switch_suspends_lazy_mode, context_switch_start, context_switc
         pv_flush_tlb_one(TEST_VA);
         depth = pv_context_switch_start(); /* flushes */
         EXPECT_EQ(read_test_va(), 0x2222);
-        pv_context_switch_end(0); /* a new thread: not lazy */
+        pv_context_switch_end(0); /* a new thread is not in a lazy section */
         pv_set_pte(two.slot, pv_make_pte(pte_value(two.first, PTE_PRESENT)));
         pv_flush_tlb_one(TEST_VA);
         EXPECT_EQ(read_test_va(), 0x1111);
         EXPECT_EQ(pv_context_switch_start(), 0);
-        pv_context_switch_end(depth); /* and back: lazy again, as deep as before */
+        pv_context_switch_end(
+            depth); /* the first thread: in a section of the same depth as before */
         EXPECT_EQ(pv_context_switch_start(), depth);
         pv_context_switch_end(depth);
         pv_lazy_leave();
     }
-    two_end();
+    two_frames_end();
 }
 
 static void use_fixmap(enum pv_fixmap index)
@@ -336,13 +339,15 @@ static void use_fixmap(enum pv_fixmap index)
 
 TEST(mmu, fixmap_maps_the_given_frame, set_fixmap)
 {
-    REQUIRE(two_begin(0));
+    REQUIRE(two_frames_begin(0));
     use_fixmap(FIX_TEST);
     use_fixmap(FIX_COUNT - 1);
-    two_end();
+    two_frames_end();
 }
 
-/* On a platform without a hypervisor 0 stays 0; else printing a line takes a call at least. */
+/*
+ * Without a hypervisor the count stays 0; otherwise printing a line takes at least one hypercall.
+ */
 TEST(mmu, hypercalls_are_counted, hypercall_count)
 {
     u64 updates = ~0ull, before = pv_hypercall_count(&updates), after;
@@ -352,10 +357,10 @@ TEST(mmu, hypercalls_are_counted, hypercall_count)
     after = pv_hypercall_count(&updates);
     EXPECT_EQ(before > 0, strcmp(pv_backend_name(), "native") != 0);
     EXPECT(before ? updates < ~0ull : !updates);
-    EXPECT_EQ(after > before, before > 0); /* the line above was printed by one */
+    EXPECT_EQ(after > before, before > 0); /* the line above took a hypercall */
 }
 
-/* One in each GiB: of a machine with a hole in its memory some are not RAM. */
+/* One frame in each GiB: where the memory map has a hole, some of them are not RAM. */
 TEST(mmu, machine_frames_of_others_have_no_frame_of_ours, mfn_to_pfn, pte_val)
 {
     for (u64 gib = 0; gib < 64; gib++) {

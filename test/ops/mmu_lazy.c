@@ -1,13 +1,13 @@
 /*
- * Lazy sections: what an op promises holds in them too. Changes wait there, and each op that
- * reads an entry, or needs the changes before it, brings them to effect first.
+ * Lazy sections: every op keeps its contract there too. The backend may queue changes in a section;
+ * an op that reads an entry, or that depends on earlier changes, must apply them first.
  */
 #include "test/harness/cpus.h"
 #include "test/harness/mm_util.h"
 
 enum { PAGES = 4 };
 
-/* Pages at TEST_VA that show these frames, and their entries. */
+/* Pages at TEST_VA that map these frames, and their entries. */
 static struct {
     pfn_t old[PAGES], new[PAGES];
     pte_t *slots;
@@ -23,7 +23,7 @@ static pte_t new_entry(u32 i)
     return pv_make_pte(pte_value(pages.new[i], flags()));
 }
 
-static u64 shown(u32 i)
+static u64 mark_at(u32 i)
 {
     return *(volatile u64 *)(TEST_VA + i * PAGE_SIZE);
 }
@@ -36,7 +36,7 @@ static bool pages_begin(void)
         if (!EXPECT(pages.old[i].n != NO_PFN && pages.new[i].n != NO_PFN) ||
             !EXPECT_EQ(mm_map(&mm_kernel, TEST_VA + i * PAGE_SIZE, pages.old[i], 1, MM_WRITE), 0))
             return false;
-        EXPECT_EQ(shown(i), 10 + i);
+        EXPECT_EQ(mark_at(i), 10 + i);
     }
     pages.slots = &mm_slot(&mm_kernel, TEST_VA, 1)->pte;
     return true;
@@ -53,7 +53,7 @@ static void pages_end(void)
     }
 }
 
-/* Accessed and dirty are those of the entry that waited, which no access has seen. */
+/* The returned entry is the queued one, whose accessed and dirty bits no access has set. */
 TEST(mmu, queued_entry_is_the_one_that_is_cleared, ptep_get_and_clear, lazy_enter)
 {
     pte_t got[PAGES];
@@ -92,7 +92,7 @@ TEST(mmu, dirty_bit_of_a_page_is_read_lazily_too, ptep_get_and_clear, lazy_enter
     pages_end();
 }
 
-/* One page, two, the same one twice, and those around a flush of all. */
+/* Flush one page, two pages, the same page twice, and pages before and after a flush of all. */
 TEST(mmu, every_flush_of_a_section_is_done, flush_tlb_one, flush_tlb_kernel, lazy_leave)
 {
     static const int orders[][PAGES] = {
@@ -112,7 +112,7 @@ TEST(mmu, every_flush_of_a_section_is_done, flush_tlb_one, flush_tlb_kernel, laz
             pv_lazy_leave();
         }
         for (u32 i = 0; i < PAGES && orders[order][i] >= 0; i++)
-            EXPECT_EQ(shown((u32)orders[order][i]), 20 + (u32)orders[order][i]);
+            EXPECT_EQ(mark_at((u32)orders[order][i]), 20 + (u32)orders[order][i]);
         pages_end();
     }
 }
@@ -133,11 +133,11 @@ TEST(mmu, root_is_loaded_after_changes_that_wait, write_cr3, lazy_enter)
         pv_lazy_leave();
     }
     for (u32 i = 0; i < PAGES; i++)
-        EXPECT_EQ(shown(i), 20 + i);
+        EXPECT_EQ(mark_at(i), 20 + i);
     pages_end();
 }
 
-/* Page 0 is a page like others, though mm_map keeps it free. */
+/* Page 0 can be mapped and flushed by ops, although mm_map refuses it. */
 TEST(mmu, page_0_is_flushed_too, flush_tlb_one)
 {
     struct mm_space space;
@@ -174,10 +174,12 @@ static u64 seen_there;
 
 static void read_there(void *arg)
 {
-    seen_there = shown((u32)(u64)arg);
+    seen_there = mark_at((u32)(u64)arg);
 }
 
-/* The other CPU has the old translation; the section is still open when the flush returns. */
+/*
+ * The other CPU has cached the old translation; the section is still open when the flush returns.
+ */
 TEST(mmu, queued_changes_precede_a_flush_of_others, flush_tlb_others, lazy_enter)
 {
     NEEDS_CPUS(2);
@@ -204,7 +206,7 @@ TEST(mmu, queued_changes_precede_a_flush_of_others, flush_tlb_others, lazy_enter
 /* ---- Roots -------------------------------------------------------------------------------------
  */
 
-/* As many changes as a section may gather, and one more: none is lost or put where another was. */
+/* More changes than a section can queue: none is lost, and each reaches its own entry. */
 TEST(mmu, long_section_loses_no_change, lazy_enter, set_pte)
 {
     const u32 counts[] = {511, 512, 513, 1023, 1024, 1025};
@@ -219,8 +221,8 @@ TEST(mmu, long_section_loses_no_change, lazy_enter, set_pte)
             pv_set_pte(&pages.slots[1], new_entry(1));
             pv_flush_tlb_kernel();
             pv_lazy_leave();
-            EXPECT_EQ(shown(0), 10 + (counts[round] - 1) % PAGES);
-            EXPECT_EQ(shown(1), 21);
+            EXPECT_EQ(mark_at(0), 10 + (counts[round] - 1) % PAGES);
+            EXPECT_EQ(mark_at(1), 21);
             pv_set_pte(&pages.slots[1], pv_make_pte(pte_value(pages.old[1], flags())));
             pv_flush_tlb_one(TEST_VA + PAGE_SIZE);
         }
@@ -228,7 +230,7 @@ TEST(mmu, long_section_loses_no_change, lazy_enter, set_pte)
     pages_end();
 }
 
-/* Runs of every length up to a few unrolled ones, at every place. */
+/* Ranges of every length up to several unrolled iterations, at every offset. */
 TEST(mmu, ranges_of_every_length_are_set_and_cleared, set_ptes, clear_ptes, init_ptes)
 {
     const pfn_t run = frame_alloc(4, 0, FRAME_KERNEL);

@@ -1,4 +1,7 @@
-/* Page-table ops: whole tables and roots, and what the kernel's own tables protect. */
+/*
+ * Page-table ops for whole tables and roots: announcing, pinning and switching, and what the
+ * kernel's own tables protect.
+ */
 #include "lib/address_map.h"
 #include "kernel/time.h"
 #include "lib/format.h"
@@ -14,8 +17,8 @@ static bool on_xen_pv(void)
 }
 
 /*
- * A plain store of value to an announced table is refused where the direct map says so: on Xen PV
- * always.
+ * Expect a plain store to an announced table to fault where the direct map makes tables read-only:
+ * on Xen PV always.
  */
 static void expect_table_guarded(u64 *slot, u64 value)
 {
@@ -45,26 +48,29 @@ TEST(mmu, announced_tables_take_no_plain_stores, announce_table, release_table)
     u64 *slot;
 
     REQUIRE(pfn.n != NO_PFN);
-    REQUIRE(mm_map(&mm_kernel, TEST_VA, pfn, 1, 0) == 0); /* announces tables */
+    REQUIRE(mm_map(&mm_kernel, TEST_VA, pfn, 1, 0) == 0); /* announces the tables that it adds */
     REQUIRE(mm_slot(&mm_kernel, TEST_VA, 1));
     slot = &mm_slot(&mm_kernel, TEST_VA, 1)->raw;
     table = va_to_pfn(slot);
     /*
-     * Xen lets dom0 store to a table of level 1 if it likes the value (docs/facts.md); a writable
-     * mapping of the table itself it never likes.
+     * Xen emulates a store of dom0 to a table of level 1 if the value is acceptable
+     * (docs/facts.md). A writable mapping of the table itself never is.
      */
     expect_table_guarded(slot, pv_make_pte(pte_value(table, PTE_PRESENT | PTE_WRITE)).raw);
     for (int level = 2; level <= PT_LEVELS; level++)
         expect_table_guarded(&mm_slot(&mm_kernel, TEST_VA, level)->raw,
                              mm_slot(&mm_kernel, TEST_VA, level)->raw);
-    EXPECT_EQ(mm_unmap(&mm_kernel, TEST_VA, 1), 0); /* releases them */
+    EXPECT_EQ(mm_unmap(&mm_kernel, TEST_VA, 1), 0); /* releases these tables */
     EXPECT_EQ(frame_get(table)->state, FRAME_FREE);
     memset(pfn_to_va(table), 0x5a, PAGE_SIZE);
     frame_free(pfn, 0);
     EXPECT_EQ(frames_free(), free);
 }
 
-/* One table linked twice shows its pages at two addresses: a change of one entry of each level. */
+/*
+ * Link one table twice at this level, expect its pages at two addresses, and remove the second
+ * link.
+ */
 static void expect_alias(struct mm_space *s, int level, u64 mark)
 {
     const u64 other = USER_VA + pt_span(level);
@@ -108,8 +114,8 @@ static void expect_alias(struct mm_space *s, int level, u64 mark)
 #define LAST_USER_VA   ((u64)LAST_USER_SLOT << 39)
 
 /*
- * Where user mode has a root of its own, in the frame behind, a change of one is a change of both,
- * and pinning them makes them equal: LAST_USER_VA was mapped before.
+ * Where user mode has a root of its own, in the frame after the kernel's, a change of one root
+ * changes both.
  */
 static void expect_second_root(struct mm_space *s, pfn_t pfn)
 {
@@ -123,7 +129,8 @@ static void expect_second_root(struct mm_space *s, pfn_t pfn)
     EXPECT_EQ(mm_map(s, far, pfn, 1, 0), 0);
     EXPECT(first[77] && second[77] == first[77]);
     EXPECT_EQ(second[0], first[0]);
-    EXPECT_EQ(second[pt_index(VIRT_BASE, PT_LEVELS)], 0); /* nothing of the kernel's */
+    EXPECT_EQ(second[pt_index(VIRT_BASE, PT_LEVELS)],
+              0); /* the user's root has no kernel entries */
     EXPECT_EQ(mm_unmap(s, far, 1), 0);
     EXPECT(!first[77] && !second[77]);
 }
@@ -148,7 +155,7 @@ TEST(mmu, entries_of_the_upper_levels_take_effect, set_pmd, set_pud, set_pgd)
     EXPECT_EQ(frames_free(), free);
 }
 
-/* No translation of the old root's lower half may be left. */
+/* After a switch no translation of the old root's lower half may be used. */
 TEST(mmu, roots_are_switched, read_cr3, write_cr3, pin_root, unpin_root)
 {
     const pfn_t a = marked_frame(0xaaaa), b = marked_frame(0xbbbb);
@@ -174,7 +181,7 @@ TEST(mmu, roots_are_switched, read_cr3, write_cr3, pin_root, unpin_root)
     frame_free(b, 0);
 }
 
-/* What another CPU does: it stays in a space until this one has looked. */
+/* Another CPU stays in a space until this one has compared the roots. */
 static struct visit {
     struct mm_space space;
     pfn_t root;
@@ -182,7 +189,7 @@ static struct visit {
     bool there, seen;
 } visit;
 
-static void visit_space(void *arg)
+static void stay_in_space(void *arg)
 {
     (void)arg;
     visit.error = mm_space_activate(&visit.space);
@@ -201,7 +208,7 @@ TEST(mmu, each_cpu_has_its_own_root, read_cr3, write_cr3)
     NEEDS_CPUS(2);
     visit.there = visit.seen = false;
     REQUIRE(mm_space_create(&visit.space) == 0);
-    visitor = thread_start("visitor", 1, visit_space, NULL);
+    visitor = thread_start("visitor", 1, stay_in_space, NULL);
     REQUIRE(visitor);
     while (!__atomic_load_n(&visit.there, __ATOMIC_SEQ_CST))
         barrier();
@@ -214,12 +221,15 @@ TEST(mmu, each_cpu_has_its_own_root, read_cr3, write_cr3)
     EXPECT_EQ(mm_space_destroy(&visit.space), 0);
 }
 
-/* Not the first entry of its table at any level: Xen PV has looked at others when it refuses. */
+/*
+ * An address that is not the first entry of its table at any level, because Xen PV has checked
+ * other entries before it refuses.
+ */
 #define ALIASED_VA ((1ull << 39) + GIB(1) + MIB(2) + PAGE_SIZE)
 
 /*
- * A table of the tree is mapped writable elsewhere: Xen PV refuses to pin it and changes nothing;
- * natively nobody looks. Without the alias it works.
+ * A table of the tree has a writable mapping elsewhere. Xen PV refuses to pin the tree and changes
+ * nothing; on bare metal nothing checks it. Without the alias pinning works.
  */
 TEST(mmu, tree_with_a_writable_alias_is_not_pinned_by_xen, pin_root)
 {
@@ -232,7 +242,8 @@ TEST(mmu, tree_with_a_writable_alias_is_not_pinned_by_xen, pin_root)
     REQUIRE(pfn.n != NO_PFN && mm_space_create(&s) == 0);
     REQUIRE(mm_map(&s, ALIASED_VA, pfn, 1, 0) == 0);
     table = va_to_pfn(mm_slot(&s, ALIASED_VA, 1));
-    EXPECT_EQ(mm_map(&mm_kernel, TEST_VA, table, 1, MM_WRITE), -EINVAL); /* mm/ itself refuses */
+    EXPECT_EQ(mm_map(&mm_kernel, TEST_VA, table, 1, MM_WRITE),
+              -EINVAL); /* mm/ refuses such a mapping */
     INTERRUPTS_OFF
     {
         pv_set_fixmap(FIX_TEST, pte_value(table, PTE_PRESENT | PTE_WRITE | PTE_NX));
@@ -240,7 +251,7 @@ TEST(mmu, tree_with_a_writable_alias_is_not_pinned_by_xen, pin_root)
         EXPECT_EQ(error, on_xen_pv() ? -EINVAL : 0);
         if (!error)
             pv_unpin_root(s.root);
-        *(volatile u64 *)fixmap_va(FIX_TEST) = 0; /* plain memory still, by both ways */
+        *(volatile u64 *)fixmap_va(FIX_TEST) = 0; /* still plain memory through both mappings */
         *(volatile u64 *)pfn_to_va(table) = 0;
         pv_set_fixmap(FIX_TEST, 0);
         EXPECT_EQ(pv_pin_root(s.root), 0);
@@ -262,8 +273,10 @@ static bool execute_faults(u64 va)
     return f.caught && f.vector == VECTOR_PF && f.rip == va;
 }
 
-/* Nothing is writable and executable, by any of its addresses; this test's own data is code if it
- * may be. */
+/*
+ * No address of the image is writable and executable. The test's own data holds code that it tries
+ * to execute.
+ */
 TEST(mmu, kernel_tables_protect_the_image, install_tables)
 {
     static u8 ret_in_data[16] = {0xc3};
@@ -275,7 +288,7 @@ TEST(mmu, kernel_tables_protect_the_image, install_tables)
     EXPECT(!try_write(DIRECT_MAP + (u64)_text_start - VIRT_BASE, 0, &f) && f.vector == VECTOR_PF);
     EXPECT(!try_write(DIRECT_MAP + (u64)_rodata_start - VIRT_BASE, 0, &f));
     if (!nx_bit())
-        SKIP("this CPU has no NX: all that is mapped can be executed");
+        SKIP("this CPU has no NX, so every mapped page is executable");
     EXPECT(execute_faults((u64)ret_in_data));
     EXPECT(execute_faults((u64)ret_in_rodata));
     EXPECT(execute_faults(DIRECT_MAP + (u64)ret_in_data - VIRT_BASE));
@@ -296,16 +309,19 @@ TEST(mmu, kernel_tables_map_only_the_declared_ranges, mmu_init, early_map, insta
         for (u64 i = 0, guard = g->first; i < g->count; i++, guard += g->stride) {
             EXPECT(!try_read(guard, &value, &f));
             EXPECT(!try_read(guard + PAGE_SIZE - 8, &value, &f));
-            EXPECT(try_read(guard + PAGE_SIZE, &value, &f)); /* the stack */
+            EXPECT(try_read(guard + PAGE_SIZE, &value, &f)); /* the stack's first page */
         }
     EXPECT(!try_read(VMAP_BASE, &value, &f));
     EXPECT_EQ(mm_traits.root_pages, on_xen_pv() ? 2 : 1);
     EXPECT(mm_traits.leaf_levels & 2);
-    /* The direct map shows the frames that early_map has filled. */
+    /* The direct map includes the frames that early_map has filled. */
     EXPECT_EQ(((u64 *)pfn_to_va(mm_kernel.root))[pt_index(VIRT_BASE, PT_LEVELS)] & PTE_PRESENT, 1);
 }
 
-/* User pages are for user code: where the CPU has SMAP, only this way; where it has not, any. */
+/*
+ * With SMAP the kernel reaches user pages only between user_access_begin and user_access_end;
+ * without it always.
+ */
 TEST(mmu, user_pages_only_between_begin_and_end, user_access_begin, user_access_end)
 {
     const pfn_t pfn = marked_frame(0x6666);
@@ -323,14 +339,16 @@ TEST(mmu, user_pages_only_between_begin_and_end, user_access_begin, user_access_
     pv_user_access_end();
     EXPECT_EQ(try_read(USER_VA, &value, &f), !features.smap);
     if (f.caught)
-        EXPECT_EQ(f.error & 5, 1); /* a protected page, the kernel's access */
+        EXPECT_EQ(f.error & 5, 1); /* protection violation in supervisor mode */
     EXPECT_EQ(mm_space_activate(&mm_kernel), 0);
     EXPECT_EQ(mm_space_destroy(&s), 0);
     frame_free(pfn, 0);
 }
 
-/* A page table mapped writable: Xen refuses, the op ends in a panic that names the frame, nothing
- * has changed. */
+/*
+ * Map a page table writable: Xen refuses, the op panics with the frame's number, and nothing has
+ * changed.
+ */
 TEST(mmu, refused_entries_are_reported_with_the_frame, set_pte)
 {
     const u64 value = pte_value(mm_kernel.root, PTE_PRESENT | PTE_WRITE | PTE_NX);
@@ -339,7 +357,7 @@ TEST(mmu, refused_entries_are_reported_with_the_frame, set_pte)
     pte_t *slot;
 
     if (!on_xen_pv())
-        SKIP("the hardware looks at no entry before it walks it");
+        SKIP("this platform does not validate entries of page tables");
     REQUIRE(pfn.n != NO_PFN && mm_map(&mm_kernel, TEST_VA, pfn, 1, 0) == 0);
     slot = &mm_slot(&mm_kernel, TEST_VA, 1)->pte;
     INTERRUPTS_OFF
@@ -354,7 +372,9 @@ TEST(mmu, refused_entries_are_reported_with_the_frame, set_pte)
     frame_free(pfn, 0);
 }
 
-/* SMEP: what user code may execute, the kernel may not. Xen PV's kernel runs where user code does.
+/*
+ * With SMEP the kernel cannot execute user pages. A Xen PV kernel can, because it runs at the
+ * privilege level of user code.
  */
 TEST(mmu, user_pages_are_not_the_kernels_to_execute, install_tables)
 {
@@ -383,7 +403,7 @@ static s64 adjust(pfn_t first, u64 count, bool give)
     return adjusted;
 }
 
-/* Take count frames back; the hypervisor may have memory for some of them later only. */
+/* Take count frames back from the hypervisor, which may have memory for some of them only later. */
 static u64 take_back(pfn_t first, u64 count)
 {
     struct time_limit limit = time_limit(NS_PER_S);
@@ -411,14 +431,14 @@ TEST(mmu, balloon_gives_and_takes, balloon_adjust)
     if (given == -ENODEV) {
         frame_free(first, 5);
         EXPECT_EQ(adjust(first, 1, false), -ENODEV);
-        SKIP("no hypervisor to give memory to");
+        SKIP("no hypervisor, so no balloon");
     }
     EXPECT_EQ(*kept, 0x1616);
     if (on_xen_pv()) {
         EXPECT_EQ(pv_pfn_to_mfn(first).n, MFN_INVALID.n);
         EXPECT_EQ(pv_make_pte(pte_value(first, PTE_PRESENT)).raw, 0);
     }
-    REQUIRE(given == 16 && take_back(first, 16) == 16); /* else none is used */
+    REQUIRE(given == 16 && take_back(first, 16) == 16); /* after a failure no frame may be used */
     for (u64 i = 0; i < 16; i++) {
         volatile u64 *word = pfn_to_va(PFN(first.n + i));
 
@@ -451,14 +471,16 @@ TEST(mmu, contiguous_frames_are_contiguous_in_the_machine, make_contiguous)
     EXPECT_EQ(frames_free(), free);
 }
 
-/* Natively nothing is moved: the op only says whether the frames lie below the limit, their end
- * included. */
+/*
+ * On bare metal the op moves nothing: it reports whether the range, including its last byte, is
+ * below the limit.
+ */
 TEST(mmu, frames_above_the_limit_are_reported, make_contiguous)
 {
     const u64 limit = GIB(4) >> PAGE_SHIFT;
 
     if (on_xen_pv())
-        SKIP("Xen exchanges frames of RAM, and no others");
+        SKIP("Xen exchanges only frames of RAM");
     INTERRUPTS_OFF
     {
         EXPECT_EQ(pv_make_contiguous(PFN(limit - 8), 3, 32), 0);
@@ -469,7 +491,7 @@ TEST(mmu, frames_above_the_limit_are_reported, make_contiguous)
     }
 }
 
-/* Xen exchanges frames: first they are out of order, by the way in which they came back from it. */
+/* Xen exchanges frames for contiguous ones. The balloon shuffles them first. */
 TEST(mmu, frames_are_exchanged_for_contiguous_ones, make_contiguous, balloon_adjust)
 {
     const pfn_t first = frame_alloc(2, 0, FRAME_KERNEL), second = PFN(first.n + 1);
@@ -479,7 +501,7 @@ TEST(mmu, frames_are_exchanged_for_contiguous_ones, make_contiguous, balloon_adj
     REQUIRE(first.n != NO_PFN);
     if (!on_xen_pv()) {
         frame_free(first, 2);
-        SKIP("frames are where they are");
+        SKIP("without Xen PV a pfn is the machine's frame number, and cannot be changed");
     }
     REQUIRE(adjust(first, 2, true) == 2);
     REQUIRE(take_back(first, 1) == 1 && take_back(second, 1) == 1);
@@ -491,7 +513,7 @@ TEST(mmu, frames_are_exchanged_for_contiguous_ones, make_contiguous, balloon_adj
         mfn = pv_pfn_to_mfn(first).n;
         EXPECT_EQ(pv_pfn_to_mfn(second).n, mfn + 1);
         EXPECT_EQ(pv_pfn_to_mfn(PFN(first.n + 2)).n, beyond);
-        /* Below 8 KiB Xen has nothing to give. */
+        /* Xen has no free memory below 8 KiB. */
         EXPECT_EQ(pv_make_contiguous(first, 1, 13), -ENOMEM);
     }
     EXPECT_EQ(pv_pfn_to_mfn(first).n, mfn);

@@ -1,7 +1,7 @@
 /*
- * What the contract promises of ops that a handler may call, and of ops whose caller may be
- * preempted and moved (pv/ops.def): the op is stepped through (test/harness/step.h), and at each
- * instruction a handler calls its class, another thread does, or the caller is looked at.
+ * Ops that a handler may call, and ops whose caller may be preempted and migrate (pv/ops.def). The
+ * test steps through the op (test/harness/step.h) and at each instruction lets a handler call an op
+ * of the same class, lets another thread run, or checks which CPU the thread is on.
  */
 #include "lib/string.h"
 #include "test/harness/cpus.h"
@@ -11,11 +11,11 @@
  */
 
 #define OPCODE_RDTSC 0x310f
-#define SITE_PREFIX  0x2e /* lengthens an instruction to the length of its site */
+#define SITE_PREFIX  0x2e /* prefix that pads an instruction to the length of its call site */
 
 static u32 readings, movable;
 
-static void look_at_rdtsc(struct steps *steps, struct trap_frame *frame)
+static void check_rdtsc(struct steps *steps, struct trap_frame *frame)
 {
     const u8 *code = (const u8 *)frame->rip;
     u16 opcode;
@@ -36,13 +36,16 @@ static void read_clock(void *arg)
     pv_clock_ns();
 }
 
-/* Two CPUs' TSCs need not agree: Xen says of each what its TSC means. */
+/*
+ * Two CPUs' TSCs need not agree: Xen has a record of factors for each, which must be used with that
+ * CPU's TSC.
+ */
 TEST(nested, clock_reads_the_tsc_of_the_cpu_whose_record_it_has, clock_ns)
 {
-    struct steps steps = {.between = look_at_rdtsc};
+    struct steps steps = {.between = check_rdtsc};
 
     if (!strcmp(pv_backend_name(), "native"))
-        SKIP("one factor for all CPUs");
+        SKIP("this clock has one factor for all CPUs");
     readings = movable = 0;
     step_through(&steps, read_clock, NULL);
     EXPECT(readings);
@@ -127,15 +130,15 @@ enum {
     UART_LSR = COM1 + 5,
     MCR_DTR_RTS = 0x03,
     MCR_OUT2 = 0x08,
-    MCR_LOOP = 0x10, /* what is sent is received (PC16550D data sheet, MCR) */
+    MCR_LOOP = 0x10, /* loopback: a sent byte is received (PC16550D data sheet, MCR) */
 };
 
 static struct {
     u32 at;
-    int first, second; /* what the threads read */
+    int first, second; /* what the two threads read */
 } reads;
 
-static void read_too(struct steps *steps, struct trap_frame *frame)
+static void read_in_other_thread(struct steps *steps, struct trap_frame *frame)
 {
     if (steps->count >= reads.at && step_may_yield(frame) && reads.second == -2)
         reads.second = pv_console_read();
@@ -147,10 +150,10 @@ static void read_byte(void *arg)
     reads.first = pv_console_read();
 }
 
-/* Nothing is printed before the loop is open again. */
+/* Print nothing until loopback mode is off. */
 static u32 step_a_read(u8 byte)
 {
-    struct steps steps = {.between = read_too};
+    struct steps steps = {.between = read_in_other_thread};
 
     reads.first = reads.second = -2;
     pv_port_out(UART_MCR, 1, MCR_DTR_RTS | MCR_OUT2 | MCR_LOOP);
@@ -167,7 +170,7 @@ TEST(nested, byte_of_the_console_is_read_by_one_of_two_threads, console_read)
     u32 status = 0, count;
 
     if (strcmp(pv_backend_name(), "native"))
-        SKIP("the hypervisor reads for us");
+        SKIP("the console is the hypervisor's, not a UART");
     if (pv_port_in(UART_LSR, 1, &status) || status == 0xff)
         SKIP("no UART at COM1");
     EXPECT_EQ(pv_console_read(), -1);

@@ -1,4 +1,4 @@
-/* Setup. */
+/* Setup: the chosen backend, its banner, the console, exceptions and the end of a run. */
 #include "kernel/trap.h"
 #include "lib/string.h"
 #include "pv/pv.h"
@@ -14,15 +14,15 @@ TEST(setup, backend_is_the_expected_one, early_init)
     };
 
     if (!cmdline.platform[0])
-        SKIP("nobody said platform=");
+        SKIP("the command line has no platform= to compare with");
     if (cmdline.pv[0])
-        SKIP("pv=%s forces one", cmdline.pv);
+        SKIP("pv=%s forces a backend", cmdline.pv);
     for (size_t i = 0; i < ARRAY_SIZE(expected); i++)
         if (!strcmp(expected[i].platform, cmdline.platform)) {
             EXPECT(!strcmp(expected[i].backend, pv_backend_name()));
             return;
         }
-    EXPECT(!"platform= names a platform that this test knows");
+    EXPECT(!"platform= names a platform of this test's table");
 }
 
 TEST(setup, banner_names_version_and_platform, banner)
@@ -34,13 +34,13 @@ TEST(setup, banner_names_version_and_platform, banner)
     REQUIRE(strnlen(text, sizeof(text)) < sizeof(text));
     EXPECT(strlen(text) >= 4);
     EXPECT(!strchr(text, '\n'));
-    EXPECT(!strchr(text, '%')); /* a conversion that printf's formatting does not know */
+    EXPECT(!strchr(text, '%')); /* an unknown conversion of the kernel's formatter */
     EXPECT_EQ(glob_match("Xen ?*", text), glob_match("xen*", pv_backend_name()));
     pv_banner(cut, sizeof(cut) - 1);
     EXPECT(!strncmp(cut, text, 4) && !cut[4]);
 }
 
-/* Waits for a line of input and stores it without its end, cut to cap bytes with the NUL. */
+/* Read a line of input and store it without its end, truncated to cap bytes including the NUL. */
 static void read_line(char *line, size_t cap)
 {
     size_t len = 0;
@@ -56,13 +56,13 @@ static void read_line(char *line, size_t cap)
     line[len] = '\0';
 }
 
-/* Whoever started this run with echo= types the word when asked. */
+/* With echo=WORD the runner types WORD when the test prints it. */
 TEST(setup, console_round_trip, console_write, console_read)
 {
     char line[CMDLINE_VALUE_MAX];
 
     if (!cmdline.echo[0])
-        SKIP("nobody promised to type (echo=)");
+        SKIP("no input: the command line has no echo=");
     print("paravane: echo %s\n", cmdline.echo);
     read_line(line, sizeof(line));
     if (!EXPECT(!strcmp(line, cmdline.echo)))
@@ -70,7 +70,10 @@ TEST(setup, console_round_trip, console_write, console_read)
     EXPECT(pv_console_read() == -1 || pv_console_read() == -1);
 }
 
-/* One byte more and this test's result does not begin with a word that the runner knows. */
+/*
+ * One byte too many, and the line of this test's result would not start with a word that the runner
+ * matches.
+ */
 TEST(setup, console_writes_the_given_number_of_bytes, console_write)
 {
     pv_console_write("# a line of 20 bytes\nnot ok", 21);
@@ -91,7 +94,7 @@ TEST(setup, tsc_moves_forward, read_tsc)
     EXPECT(before > boot_entry_tsc + 1000);
 }
 
-static bool inner_block_takes(void)
+static bool inner_block_catches(void)
 {
     struct fault inner = {0};
 
@@ -136,15 +139,17 @@ TEST(setup, exceptions_are_caught_and_survived, trap_init)
 
     PV_TRY(fault)
     {
-        after = inner_block_takes() ? 2 : 3;
+        after = inner_block_catches() ? 2 : 3;
         __asm__ volatile("ud2");
     }
     EXPECT(fault.caught);
     EXPECT_EQ(after, 2);
 }
 
-/* Every run ends by this op; the runner compares its status with the verdict, and injected faults
- * use it too. */
+/*
+ * Every run ends with this op. The runner compares the status with the verdict; injected faults use
+ * it too.
+ */
 TEST(setup, shutdown_is_how_this_run_ends, shutdown, halt)
 {
     EXPECT(pv_ops.setup.shutdown && pv_ops.cpu.halt);

@@ -1,5 +1,7 @@
-/* CPUs go online and offline, work, and call each other: each call runs once, on its CPU. Under
- * stress: test/stress/smp_stress.c. */
+/*
+ * CPUs go online and offline, run threads, and call each other: each call runs once, on its CPU.
+ * The same under stress: test/stress/smp_stress.c.
+ */
 #include "lib/address_map.h"
 #include "kernel/trap.h"
 #include "lib/format.h"
@@ -20,7 +22,7 @@ TEST(smp, every_listed_cpu_is_up, smp_prepare, cpu_count, cpu_up, cpu_enter, cpu
     const u32 count = MIN(pv_cpu_count(), PV_CPUS_MAX);
 
     if (count > 1 && smp_why_alone())
-        SKIP("one CPU is used: %s", smp_why_alone());
+        SKIP("only one CPU is online: %s", smp_why_alone());
     EXPECT(count >= 1);
     EXPECT_EQ(smp_online_count(), count);
     for (u32 cpu = 0; cpu < count; cpu++) {
@@ -43,7 +45,7 @@ TEST(smp, cpus_have_names, cpu_describe)
     }
 }
 
-/* On Xen by the number, else by the local APIC. */
+/* Xen names a CPU by its vCPU number, bare metal by its APIC id. */
 TEST(smp, names_are_those_of_the_platform, cpu_describe)
 {
     char wanted[32] = "vCPU 0", name[32], cut[] = "????";
@@ -59,7 +61,7 @@ TEST(smp, names_are_those_of_the_platform, cpu_describe)
     EXPECT(!strncmp(cut, wanted, 2) && !cut[2] && cut[3] == '?');
 }
 
-/* CPU 0 counts also where the firmware does not list it. */
+/* Count the CPUs that the firmware lists, and CPU 0 also if it is not listed. */
 static u32 count_listed(const struct apic_config *config)
 {
     u32 own = 0, count = config->nr_cpus + 1;
@@ -70,7 +72,7 @@ static u32 count_listed(const struct apic_config *config)
     return count;
 }
 
-/* The firmware's table is read here once more. On Xen a guest's CPUs are not the firmware's. */
+/* Parse the firmware's table a second time. On Xen a guest's CPUs are not those of the firmware. */
 TEST(smp, firmware_lists_the_same_number_of_cpus, memory_map, cpu_count)
 {
     const struct phys_window low = {(const u8 *)DIRECT_MAP_BASE, 0, BOOT_MAP_SIZE};
@@ -78,13 +80,13 @@ TEST(smp, firmware_lists_the_same_number_of_cpus, memory_map, cpu_count)
     struct mm_mapping m;
 
     if (strcmp(pv_backend_name(), "native"))
-        SKIP("the hypervisor says how many CPUs there are");
+        SKIP("the hypervisor, not the firmware, defines the CPUs");
     if (!boot_info_ptr->rsdp_size && boot_info_ptr->rsdp_pa &&
         !mm_query(&mm_kernel, ALIGN_DOWN(DIRECT_MAP_BASE + boot_info_ptr->rsdp_pa, PAGE_SIZE), &m))
         SKIP("the loader's memory map does not name the page of the RSDP");
     if (!madt_parse(acpi_find_table(&low, boot_info_ptr, "APIC"), &config) &&
         !mptable_parse(&low, &config))
-        SKIP("no table lists CPUs");
+        SKIP("the firmware has no table of CPUs");
     EXPECT_EQ(pv_cpu_count(), count_listed(&config));
 }
 
@@ -102,7 +104,7 @@ static void make_exceptions(void *arg)
     }
 }
 
-static void take_own_cpu_down(void *arg)
+static void take_this_cpu_down(void *arg)
 {
     EXPECT_EQ(smp_down(pv_this_cpu()), -EINVAL);
     *(bool *)arg = true;
@@ -131,7 +133,7 @@ TEST(smp, wrong_cpus_are_refused, cpu_up, cpu_down, send_ipi, send_nmi)
     EXPECT_EQ(smp_down(0), -EINVAL);
     EXPECT_EQ(smp_up(0), -EINVAL);
     EXPECT_EQ(smp_up(smp_online_count() - 1), -EINVAL);
-    t = thread_start("last CPU's", smp_online_count() - 1, take_own_cpu_down, &has_run);
+    t = thread_start("last CPU's", smp_online_count() - 1, take_this_cpu_down, &has_run);
     REQUIRE(t);
     thread_join(t);
     EXPECT(has_run);
@@ -211,7 +213,7 @@ TEST(smp, call_with_interrupts_disabled_panics)
     EXPECT_EQ(counts[0], 0);
 }
 
-/* CPU 1 is held in a call until others have been added. */
+/* CPU 1 is held in a call until the others have been queued. */
 enum { IN_ORDER = 4 };
 
 static struct {
@@ -227,7 +229,7 @@ static void hold_cpu(void *arg)
         __builtin_ia32_pause();
 }
 
-static void note_order(void *arg)
+static void record_order(void *arg)
 {
     held.order[held.count++] = (u32)(u64)arg;
 }
@@ -242,7 +244,7 @@ TEST(smp, calls_of_one_cpu_run_in_order, send_ipi)
     while (!READ_ONCE(held.inside))
         __builtin_ia32_pause();
     for (u64 i = 0; i < IN_ORDER; i++) {
-        calls[i] = (struct call){.fn = note_order, .arg = (void *)i};
+        calls[i] = (struct call){.fn = record_order, .arg = (void *)i};
         EXPECT_EQ(smp_call_async(1, &calls[i]), 0);
     }
     WRITE_ONCE(held.release, true);
@@ -256,7 +258,7 @@ TEST(smp, calls_of_one_cpu_run_in_order, send_ipi)
 static struct call long_call;
 static bool long_done;
 
-/* Wait until the caller is about to halt, and at the first call wake it without reason. */
+/* Wait until the caller is about to halt, and wake it without reason in the first call. */
 static void work_long(void *arg)
 {
     const u64 end = pv_clock_ns() + 10 * NS_PER_S;
@@ -278,8 +280,8 @@ static void do_nothing(struct timer *timer)
 }
 
 /*
- * The caller halts: another interrupt does not end the wait, and the call's end does. A timer that
- * is far away ends a halt too, after seconds, so one call of several has to end without it.
+ * The caller halts until the call has ended: another interrupt must not end the wait. A far-away
+ * timer also ends a halt, after seconds, so at least one of several calls must end without it.
  */
 TEST(smp, halted_caller_waits_until_the_call_has_ended, send_ipi, safe_halt)
 {
@@ -320,8 +322,8 @@ static bool nmi_came(u32 cpu)
     return nmis[cpu];
 }
 
-/* A call is not run inside of the NMI's handler. */
-static void look_for_nmi(void *arg)
+/* A call does not run inside the NMI handler. */
+static void expect_nmi_handled(void *arg)
 {
     (void)arg;
     EXPECT_EQ(this_cpu()->in_nmi, 0);
@@ -336,12 +338,12 @@ TEST(smp, nmi_reaches_every_cpu, send_nmi)
             EXPECT_EQ(pv_send_nmi(cpu), 0);
             EXPECT(nmi_came(cpu));
             EXPECT_EQ(nmis[cpu], 1);
-            EXPECT_EQ(smp_call(cpu, look_for_nmi, NULL), 0);
+            EXPECT_EQ(smp_call(cpu, expect_nmi_handled, NULL), 0);
         }
     nmi_hook = NULL;
 }
 
-static void tell_apic_id(void *arg)
+static void read_apic_id(void *arg)
 {
     pv_apic_read(APIC_ID, arg);
 }
@@ -353,7 +355,7 @@ TEST(smp, icr_reaches_the_cpu_of_its_apic_id, apic_icr, apic_read)
     NEEDS_CPUS(2);
     if (pv_apic_read(APIC_ID, &id))
         SKIP("no local APIC");
-    EXPECT_EQ(smp_call(1, tell_apic_id, &id), 0);
+    EXPECT_EQ(smp_call(1, read_apic_id, &id), 0);
     memset(nmis, 0, sizeof(nmis));
     nmi_hook = count_nmi;
     EXPECT_EQ(pv_apic_icr(id, ICR_NMI), 0);

@@ -1,4 +1,7 @@
-/* Clocks and the timer. */
+/*
+ * The clocks and the timer: the clock is monotonic and runs while the CPU is halted, a deadline
+ * fires once and not early, and a past deadline is refused.
+ */
 #include "kernel/irq.h"
 #include "kernel/kernel.h"
 #include "kernel/smp.h"
@@ -25,8 +28,10 @@ SOAK_TEST(time, clock_never_goes_back, clock_ns)
           (unsigned long long)((before - begin) / stress.done));
 }
 
-/* What is read is the time of the reading: it is later than a segment of the TSC that lies before
- * it, which nobody interrupts by a reading of his own. */
+/*
+ * A reading is taken when the op is called, not earlier: it is later than a TSC interval that ended
+ * before. Interrupts are disabled, because an interrupt's reading would refresh a stale one.
+ */
 TEST(time, clock_reads_are_fresh, clock_ns)
 {
     const u64 tsc = pv_read_tsc(), begin = pv_clock_ns();
@@ -34,7 +39,7 @@ TEST(time, clock_reads_are_fresh, clock_ns)
 
     spin(NS_PER_MS);
     ns = pv_clock_ns() - begin;
-    ticks = pv_read_tsc() - tsc; /* which took ns at least */
+    ticks = pv_read_tsc() - tsc; /* an interval of at least ns */
     pv_irq_disable();
     pv_clock_ns();
     before = pv_clock_ns();
@@ -45,7 +50,9 @@ TEST(time, clock_reads_are_fresh, clock_ns)
     EXPECT(later - before >= ns / 2);
 }
 
-/* An hour that passes between two looks, because the clock jumped or nothing ran, counts as a look.
+/*
+ * A jump of an hour between two checks of a time_limit counts as one check only: a jump of the
+ * clock, or a host that stops the guest, must not end it.
  */
 TEST(time, time_limit_is_immune_to_jumps_of_the_clock)
 {
@@ -69,7 +76,7 @@ TEST(time, clock_source_is_reported, clock_source)
     print("# clock: %s\n", pv_clock_source());
 }
 
-/* How many thousandths of a TSC tick a nanosecond of the clock has, while spinning or halted. */
+/* Return the TSC ticks per nanosecond of the clock, in thousandths, while spinning or halted. */
 static u64 ticks_per_ns(bool halted)
 {
     const u64 tsc = pv_read_tsc(), begin = pv_clock_ns(), end = begin + 5 * NS_PER_MS;
@@ -82,8 +89,8 @@ static u64 ticks_per_ns(bool halted)
 }
 
 /*
- * Against the TSC, which the clock may or may not be made of. A host that stops between two reads
- * spoils a measurement, not all of them.
+ * Compare the clock with the TSC, from which it may or may not be derived. A host that stops the
+ * guest between two reads disturbs one measurement, not all of them.
  */
 TEST(time, clock_runs_while_halted, clock_ns, safe_halt)
 {
@@ -97,7 +104,7 @@ TEST(time, clock_runs_while_halted, clock_ns, safe_halt)
     EXPECT(agree);
 }
 
-/* Waits up to ns for one more call of the callback. */
+/* Wait up to ns for one more call of the timer callback; `before` is the count of calls. */
 static bool timer_came(u64 before, u64 ns)
 {
     const u64 end = pv_clock_ns() + ns;
@@ -124,7 +131,10 @@ static void stop_timer(void)
     pv_irq_enable();
 }
 
-/* Arms the timer so far ahead, or farther where the host lets that pass meanwhile: the deadline. */
+/*
+ * Arm the timer ns ahead, or further if the host lets that deadline pass first; return the
+ * deadline.
+ */
 static u64 arm_ahead(u64 ns)
 {
     u64 deadline;
@@ -139,7 +149,7 @@ static u64 arm_ahead(u64 ns)
     return deadline;
 }
 
-/* What is armed and ended before its deadline does not come. */
+/* A timer that is stopped or replaced before its deadline does not fire. */
 static void end_in_time(void (*end)(void))
 {
     u64 ns = 20 * NS_PER_MS, deadline, before;
@@ -223,7 +233,7 @@ static void on_turn(struct timer *timer)
     WRITE_ONCE(nr_fired, nr_fired + 1);
 }
 
-/* Starts them in disorder; when that took so long that the first is due already, begins anew. */
+/* Start the timers out of order; start again if that took so long that the first is already due. */
 static u64 start_timers(void)
 {
     for (;;) {
@@ -250,7 +260,7 @@ TEST(time, timers_fire_in_order, timer_set, clock_ns)
         EXPECT(!timers[i].queued && !timer_stop(&timers[i]));
 }
 
-/* Those of one deadline fire as they were started. */
+/* Timers with the same deadline fire in the order in which they were started. */
 TEST(time, timers_of_one_deadline_fire_in_order_of_start, timer_set)
 {
     const u64 deadline = pv_clock_ns() + 5 * NS_PER_MS;
@@ -263,7 +273,7 @@ TEST(time, timers_of_one_deadline_fire_in_order_of_start, timer_set)
     EXPECT_EQ(disorder, 0);
 }
 
-/* A timer that is started while it runs has its last deadline only. */
+/* A timer that is started again while it is armed has only its last deadline. */
 TEST(time, timer_that_is_started_again_fires_once, timer_set)
 {
     const u64 begin = pv_clock_ns();
@@ -271,7 +281,7 @@ TEST(time, timer_that_is_started_again_fires_once, timer_set)
     nr_fired = disorder = 0;
     timer_start(&timers[1], begin + 3600 * NS_PER_S, on_turn);
     timer_start(&timers[0], begin + 5400 * NS_PER_S, on_turn);
-    timer_start(&timers[1], begin + 7200 * NS_PER_S, on_turn); /* it comes after the other now */
+    timer_start(&timers[1], begin + 7200 * NS_PER_S, on_turn); /* now it is after the other one */
     EXPECT(timer_stop(&timers[0]));
     EXPECT(timer_stop(&timers[1]));
     EXPECT(!timer_stop(&timers[1]));
@@ -296,13 +306,15 @@ TEST(time, stopped_timer_leaves_the_others_armed, timer_set)
     for (u32 i = 0; i < 3; i++)
         timer_start(&timers[i], begin + i * NS_PER_MS, on_nothing);
     if (!timer_stop(&timers[1]))
-        disorder = 0; /* the host slept: it had fired */
+        disorder = 0; /* the host was suspended: it had fired */
     sleep_until(begin + 3 * NS_PER_MS);
     EXPECT_EQ(disorder, 0);
     EXPECT(!timers[0].queued && !timers[1].queued && !timers[2].queued);
 }
 
-/* A timer that is late when it is started fires before timer_start returns; and may start others.
+/*
+ * A timer whose deadline has passed when it is started fires before timer_start returns, and may
+ * start others.
  */
 static u32 chain, nesting, deepest;
 
@@ -322,20 +334,20 @@ TEST(time, late_timer_fires_at_once, timer_set)
     chain = nesting = deepest = 0;
     timer_start(&timer, pv_clock_ns() - 1, on_chain);
     EXPECT_EQ(chain, 5);
-    EXPECT_EQ(deepest, 1); /* each fires after the one that has started it */
+    EXPECT_EQ(deepest, 1); /* each fires after the handler that has started it */
 }
 
 /*
- * How late: the clock at the callback against the deadline. Printed, not judged, except that a
- * timer and a clock whose rates differ would show even in the best of them, which a busy host does
- * not spoil.
+ * Lateness: the clock in the callback minus the deadline. It is printed and not limited, except
+ * that the smallest one must be below 10 ms: a timer and a clock of different rates would show even
+ * there, while a busy host does not delay all.
  */
-static u64 came_at;
+static u64 called_at;
 
 static void on_measured(struct timer *timer)
 {
     (void)timer;
-    WRITE_ONCE(came_at, pv_clock_ns());
+    WRITE_ONCE(called_at, pv_clock_ns());
 }
 
 static u64 measure_lateness(const char *how, u32 shots, u64 delta, bool halt)
@@ -347,13 +359,13 @@ static u64 measure_lateness(const char *how, u32 shots, u64 delta, bool halt)
         const u64 deadline = pv_clock_ns() + delta;
         u64 late;
 
-        WRITE_ONCE(came_at, 0);
+        WRITE_ONCE(called_at, 0);
         timer_start(&timer, deadline, on_measured);
         if (halt)
             sleep_until(deadline + 1);
-        while (!READ_ONCE(came_at))
+        while (!READ_ONCE(called_at))
             barrier();
-        late = came_at - deadline;
+        late = called_at - deadline;
         least = MIN(least, late);
         most = MAX(most, late);
         sum += late;
@@ -375,7 +387,7 @@ TEST(time, timer_error_is_below_10_ms, timer_set, clock_ns, safe_halt)
     EXPECT(least < 10 * NS_PER_MS);
 }
 
-/* A CPU that had to wait cannot have waited longer than there was time. */
+/* Steal time never falls, and never grows by more than the time that passes. */
 TEST(time, steal_clock_never_falls, steal_ns)
 {
     const u64 begin = pv_clock_ns(), stolen = pv_steal_ns();
@@ -390,7 +402,7 @@ TEST(time, steal_clock_never_falls, steal_ns)
     sleep_until(pv_clock_ns() + 2 * NS_PER_MS);
     before = pv_steal_ns();
     EXPECT(before >= stolen);
-    EXPECT(before < 86400 * NS_PER_S); /* this CPU is not a day old */
+    EXPECT(before < 86400 * NS_PER_S); /* this CPU has run for less than a day */
     EXPECT(before - stolen <= pv_clock_ns() - begin);
     EXPECT_EQ(before > 0, strcmp(pv_backend_name(), "native") != 0);
     print("# stolen since this CPU was made: %llu ns\n", (unsigned long long)before);

@@ -1,9 +1,8 @@
 /*
- * Entry and exit: the ways between kernel and user mode, tried by going there.
- * The code that runs in ring 3 is test/harness/user_code.S.
+ * User mode: system calls and exceptions bring every register to the kernel and back, and nothing
+ * that user mode or its frame contains harms the kernel. The code in ring 3 is
+ * test/harness/user_code.S. What user mode may reach: user_reach.c; what interrupts it: user_irq.c.
  */
-#include "kernel/irq.h"
-#include "kernel/time.h"
 #include "kernel/trap.h"
 #include "lib/string.h"
 #include "pv/selectors.h"
@@ -12,23 +11,6 @@
 #include "test/harness/test.h"
 
 #define NON_CANONICAL 0x0000900000000000
-
-/* Enters the piece of that name with these first two arguments and expects to come back by that
- * vector. */
-#define RUN(piece, rdi_, rsi_, vector_) \
-    ({ \
-        sandbox_prepare(user_code_##piece); \
-        sandbox.frame.rdi = (u64)(rdi_); \
-        sandbox.frame.rsi = (u64)(rsi_); \
-        sandbox_run(USER_BY_IRET); \
-        EXPECT_EQ(sandbox.frame.vector, vector_); \
-        EXPECT(!sandbox.exit.refused); \
-        EXPECT(from_user(&sandbox.frame)); \
-    })
-
-#define IN_SANDBOX \
-    if (!sandbox_enter()) \
-    return
 
 TEST(user, syscall_passes_every_register, iret, syscall_init, load_sp0)
 {
@@ -54,7 +36,7 @@ TEST(user, syscall_passes_every_register, iret, syscall_init, load_sp0)
     sandbox_leave();
 }
 
-/* iret gives user mode the rcx and r11 of the frame; sysret puts rip and rflags there. */
+/* iret loads rcx and r11 from the frame; sysret replaces them by rip and rflags. */
 TEST(user, iret_keeps_rcx_and_r11_and_sysret_replaces_them, iret, sysret)
 {
     IN_SANDBOX;
@@ -83,7 +65,10 @@ TEST(user, iret_keeps_rcx_and_r11_and_sysret_replaces_them, iret, sysret)
     sandbox_leave();
 }
 
-/* A thousand calls: each returns the sum of its arguments, on the same stack, both ways back. */
+/*
+ * A thousand calls by both ways back: each returns the sum of its arguments and leaves the kernel's
+ * stack as it was.
+ */
 TEST(user, a_thousand_system_calls_return, sysret, iret, load_sp0)
 {
     IN_SANDBOX;
@@ -101,121 +86,19 @@ TEST(user, a_thousand_system_calls_return, sysret, iret, load_sp0)
 TEST(user, exceptions_come_from_ring_3, trap_init, load_idt, load_sp0)
 {
     IN_SANDBOX;
-    RUN(undefined, 0, 0, VECTOR_UD);
+    RUN_PIECE(undefined, 0, 0, VECTOR_UD);
     EXPECT_EQ(sandbox.frame.rip, sandbox_address(user_code_undefined));
-    RUN(divide, 0, 0, VECTOR_DE);
-    RUN(breakpoint, 0, 0, VECTOR_BP);
+    RUN_PIECE(divide, 0, 0, VECTOR_DE);
+    RUN_PIECE(breakpoint, 0, 0, VECTOR_BP);
     EXPECT_EQ(sandbox.frame.rip, sandbox_address(user_code_breakpoint) + 1);
-    RUN(halt, 0, 0, VECTOR_GP);
+    RUN_PIECE(halt, 0, 0, VECTOR_GP);
     EXPECT_EQ(sandbox.frame.error, 0);
-    RUN(read, 0x10, 0, VECTOR_PF);
+    RUN_PIECE(read, 0x10, 0, VECTOR_PF);
     EXPECT_EQ(sandbox.frame.error & 7, 4); /* user, read, not present */
     EXPECT_EQ(sandbox.exit.fault_address, 0x10);
-    RUN(write, SANDBOX_CODE + 8, 0, VECTOR_PF);
+    RUN_PIECE(write, SANDBOX_CODE + 8, 0, VECTOR_PF);
     EXPECT_EQ(sandbox.frame.error & 7, 7); /* user, write, protected */
     EXPECT_EQ(sandbox.exit.fault_address, SANDBOX_CODE + 8);
-    sandbox_leave();
-}
-
-TEST(user, kernel_memory_is_out_of_reach, trap_init)
-{
-    static volatile u64 secret = 0x5ec7e7;
-
-    IN_SANDBOX;
-    RUN(read, &secret, 0, VECTOR_PF);
-    EXPECT_EQ(sandbox.frame.error & 4, 4);
-    EXPECT(sandbox.frame.rax != secret);
-    RUN(store, &secret, 1, VECTOR_PF);
-    EXPECT_EQ(secret, 0x5ec7e7);
-    sandbox_leave();
-}
-
-/*
- * int reaches a gate of DPL 3 only. The error code of the refusal names the vector, but an emulator
- * gets it wrong (docs/facts.md), so it is told, not judged. No int pushes one, not even that of an
- * exception that does (#AC).
- */
-TEST(user, int_needs_an_open_gate, write_idt_entry)
-{
-    IN_SANDBOX;
-    EXPECT_EQ(pv_write_idt_entry(0x80, 3), 0);
-    RUN(int80, 0, 0, 0x80);
-    EXPECT_EQ(sandbox.frame.rip, sandbox_address(user_code_int80) + 2);
-    EXPECT_EQ(pv_write_idt_entry(0x80, 0), 0);
-    sandbox_prepare(user_code_int81);
-    sandbox_run(USER_BY_IRET);
-    EXPECT_EQ(sandbox.frame.vector, VECTOR_GP);
-    EXPECT_EQ(sandbox.frame.rip, sandbox_address(user_code_int81));
-    if (sandbox.frame.error != 0x81 * 8 + 2)
-        print("# int 0x81 was refused with error code %#llx instead of %#x: an emulator's fault\n",
-              (unsigned long long)sandbox.frame.error, 0x81 * 8 + 2);
-    /* Xen delivers by that error code; the CPU itself needs none. */
-    if (sandbox.frame.error == 0x81 * 8 + 2 || strcmp(pv_backend_name(), "xen-pv")) {
-        EXPECT_EQ(pv_write_idt_entry(0x81, 3), 0);
-        RUN(int81, 0, 0, 0x81);
-        EXPECT_EQ(pv_write_idt_entry(0x81, 0), 0);
-        EXPECT_EQ(pv_write_idt_entry(17, 3), 0);
-        RUN(int17, 0, 0, 17);
-        EXPECT_EQ(sandbox.frame.error, 0);
-        EXPECT_EQ(sandbox.frame.rip, sandbox_address(user_code_int17) + 2);
-        EXPECT_EQ(pv_write_idt_entry(17, 0), 0);
-    }
-    sandbox_leave();
-}
-
-enum {
-    PORT_CMOS = 0x71,
-};
-
-TEST(user, iopl_opens_and_closes_the_ports, set_iopl)
-{
-    IN_SANDBOX;
-    sandbox_prepare(user_code_in);
-    EXPECT_EQ(pv_set_iopl(0), 0);
-    sandbox.frame.rdx = PORT_CMOS;
-    sandbox_run(USER_BY_IRET);
-    EXPECT_EQ(sandbox.frame.vector, VECTOR_GP);
-
-    sandbox_prepare(user_code_in);
-    EXPECT_EQ(pv_set_iopl(3), 0);
-    sandbox.frame.rdx = PORT_CMOS;
-    sandbox_run(USER_BY_IRET);
-    EXPECT_EQ(sandbox.frame.vector, VECTOR_SYSCALL);
-
-    sandbox_prepare(user_code_in);
-    EXPECT_EQ(pv_set_iopl(0), 0);
-    sandbox.frame.rdx = PORT_CMOS;
-    sandbox.frame.rflags |= RFLAGS_IOPL; /* what the frame says of it does not count */
-    sandbox_run(USER_BY_IRET);
-    EXPECT_EQ(sandbox.frame.vector, VECTOR_GP);
-    EXPECT_EQ(pv_set_iopl(4), -EINVAL);
-    sandbox_leave();
-}
-
-TEST(user, io_bitmap_opens_single_ports, set_io_bitmap)
-{
-    static u8 bitmap[PORT_CMOS / 8 + 1];
-
-    IN_SANDBOX;
-    memset(bitmap, 0xff, sizeof(bitmap));
-    bitmap[PORT_CMOS / 8] &= (u8) ~(1 << PORT_CMOS % 8);
-    EXPECT_EQ(pv_set_io_bitmap(bitmap, PORT_CMOS + 1), 0);
-    for (u16 port = PORT_CMOS - 1; port <= PORT_CMOS + 1; port++) {
-        sandbox_prepare(user_code_in);
-        sandbox.frame.rdx = port;
-        sandbox_run(USER_BY_IRET);
-        EXPECT_EQ(sandbox.frame.vector, port == PORT_CMOS ? VECTOR_SYSCALL : VECTOR_GP);
-    }
-    /* What lies beyond the count is not open, whatever the bitmap's last byte says; nor is anything
-     * without a bitmap. */
-    for (int i = 0; i < 2; i++) {
-        EXPECT_EQ(pv_set_io_bitmap(i ? NULL : bitmap, i ? 0 : PORT_CMOS), 0);
-        sandbox_prepare(user_code_in);
-        sandbox.frame.rdx = PORT_CMOS;
-        sandbox_run(USER_BY_IRET);
-        EXPECT_EQ(sandbox.frame.vector, VECTOR_GP);
-    }
-    EXPECT_EQ(pv_set_io_bitmap(NULL, 65537), -EINVAL);
     sandbox_leave();
 }
 
@@ -226,9 +109,9 @@ TEST(user, segment_bases_are_kept_for_the_user, write_fs_base, write_user_gs_bas
     SANDBOX_WORD(3) = 0x65656565;
     EXPECT_EQ(pv_write_fs_base(SANDBOX_DATA), 0);
     EXPECT_EQ(pv_write_user_gs_base(SANDBOX_DATA + 16), 0);
-    RUN(fs, 0, 0, VECTOR_SYSCALL);
+    RUN_PIECE(fs, 0, 0, VECTOR_SYSCALL);
     EXPECT_EQ(sandbox.frame.rax, 0xf5f5f5f5);
-    RUN(gs, 0, 0, VECTOR_SYSCALL);
+    RUN_PIECE(gs, 0, 0, VECTOR_SYSCALL);
     EXPECT_EQ(sandbox.frame.rax, 0x65656565);
     EXPECT_EQ(pv_read_user_gs_base(), SANDBOX_DATA + 16);
     EXPECT_EQ(pv_write_fs_base(0), 0);
@@ -236,7 +119,7 @@ TEST(user, segment_bases_are_kept_for_the_user, write_fs_base, write_user_gs_bas
     sandbox_leave();
 }
 
-/* Whatever way user mode was left, the kernel finds its own gs base. */
+/* The kernel finds its own gs base after every kind of exit from user mode. */
 TEST(user, kernel_gs_base_survives_every_way_back, write_kernel_gs_base, swapgs, iret, sysret)
 {
     static const char *const pieces[] = {user_code_syscall, user_code_undefined,
@@ -257,20 +140,19 @@ TEST(user, kernel_gs_base_survives_every_way_back, write_kernel_gs_base, swapgs,
     sandbox_leave();
 }
 
-/* What user mode can put into rflags does not trouble the kernel, and comes back to it as it was.
- */
+/* Flags that user mode sets do not affect the kernel, and user mode finds them unchanged. */
 TEST(user, hostile_flags_do_not_reach_the_kernel, syscall_init)
 {
     const u64 hostile = RFLAGS_FIXED | RFLAGS_IF | RFLAGS_NT | RFLAGS_DF | RFLAGS_AC | RFLAGS_CF;
 
     IN_SANDBOX;
-    RUN(flags, hostile, 0, VECTOR_SYSCALL);
+    RUN_PIECE(flags, hostile, 0, VECTOR_SYSCALL);
     EXPECT_EQ(sandbox.frame.rflags & hostile, hostile);
-    sandbox_run(USER_BY_IRET); /* what follows is the next piece: any end will do */
+    sandbox_run(USER_BY_IRET); /* it continues in the next piece, whose end does not matter */
     sandbox_leave();
 }
 
-/* TF set: the first instruction traps, also if it is a syscall's neighbour. */
+/* With TF set the first instruction traps, also if a syscall is next to it. */
 TEST(user, single_step_traps_in_user_mode, iret)
 {
     IN_SANDBOX;
@@ -287,7 +169,7 @@ TEST(user, single_step_traps_in_user_mode, iret)
     sandbox_leave();
 }
 
-/* 32-bit code in compatibility mode has syscall on AMD's CPUs, sysenter on Intel's. */
+/* In compatibility mode 32-bit code has syscall on AMD CPUs and sysenter on Intel's. */
 TEST(user, compatibility_mode_calls_too, syscall_init, cpu_features)
 {
     struct pv_features f;
@@ -310,15 +192,17 @@ TEST(user, compatibility_mode_calls_too, syscall_init, cpu_features)
     sandbox_leave();
 }
 
-/* A frame that cannot be loaded ends in an exception, which is told; afterwards all works as
- * before. */
+/*
+ * A frame that cannot be loaded ends in an exception that user_run reports, and the next system
+ * call works.
+ */
 TEST(user, impossible_frames_end_in_an_exception, iret, sysret)
 {
     static const struct {
         const char *what;
         u64 rip, cs, ss;
         enum user_entry entry;
-        bool here; /* the exception is of the kernel's own iret on every platform */
+        bool in_kernel; /* on every platform the kernel's own iret raises the exception */
     } bad[] = {
         {"iret, ss is null", 0, USER_CS, 3, USER_BY_IRET, true},
         {"iret, ss is null, RPL 0", 0, USER_CS, 0, USER_BY_IRET, true},
@@ -340,18 +224,19 @@ TEST(user, impossible_frames_end_in_an_exception, iret, sysret)
         sandbox.frame.ss = bad[i].ss;
         sandbox_run(bad[i].entry);
         EXPECT(sandbox.frame.vector < 32);
-        EXPECT(sandbox.exit.refused || !bad[i].here);
+        EXPECT(sandbox.exit.refused || !bad[i].in_kernel);
         print("# %s: %s, error %#llx, %s\n", bad[i].what, exception_name(sandbox.frame.vector),
               (unsigned long long)sandbox.frame.error,
-              sandbox.exit.refused ? "told of the kernel's iret" : "told of the user's frame");
-        RUN(syscall, 0, 0, VECTOR_SYSCALL);
+              sandbox.exit.refused ? "reported as the kernel's iret"
+                                   : "reported as the user's frame");
+        RUN_PIECE(syscall, 0, 0, VECTOR_SYSCALL);
     }
     sandbox_leave();
 }
 
 /*
- * A user's stack that is not there is the user's own trouble: a push to it faults there, and the
- * ways into the kernel do not touch it.
+ * An invalid user stack affects only the user: a push to it faults in user mode, and entries into
+ * the kernel do not use it.
  */
 TEST(user, bad_user_stacks_affect_only_the_user, load_sp0, syscall_init, iret, sysret)
 {
@@ -379,127 +264,5 @@ TEST(user, bad_user_stacks_affect_only_the_user, load_sp0, syscall_init, iret, s
         EXPECT(sandbox.frame.vector == VECTOR_PF || sandbox.frame.vector == VECTOR_GP ||
                sandbox.frame.vector == VECTOR_SS);
     }
-    sandbox_leave();
-}
-
-/* Of entry.S: but for the stubs, and on Xen PV but for the way of #DB itself. */
-extern const u8 native_entry_start[], native_entry_end[], xen_pv_entry_start[], xen_pv_entry_end[];
-
-static volatile u32 stub_hits;
-
-static bool count_stub_hit(struct trap_frame *frame)
-{
-    stub_hits++;
-    frame->rflags |= RFLAGS_RF;
-    return true;
-}
-
-/*
- * A breakpoint at every byte of the entry and exit code in turn, and a round trip of each kind
- * under it: #DB comes where the stack is not yet the kernel's, or gs is not, and nothing is lost.
- */
-TEST(user, exceptions_inside_the_stubs_are_survived, iret, sysret, syscall_init, set_debugreg)
-{
-    const bool is_xen_pv = !strcmp(pv_backend_name(), "xen-pv");
-    const u64 start = (u64)(is_xen_pv ? xen_pv_entry_start : native_entry_start);
-    const u64 end = (u64)(is_xen_pv ? xen_pv_entry_end : native_entry_end);
-
-    IN_SANDBOX;
-    stub_hits = 0;
-    debug_hook = count_stub_hit;
-    for (u64 at = start; at < end; at++) {
-        pv_set_debugreg(0, at);
-        pv_set_debugreg(7, DR7_FIXED | 1);
-        for (u32 way = 0; way < 4; way++) {
-            sandbox_prepare(way / 2 ? user_code_undefined : user_code_syscall);
-            sandbox.frame.rbx = at;
-            sandbox_run(way % 2 ? USER_BY_SYSRET : USER_BY_IRET);
-            EXPECT_EQ(sandbox.frame.vector, way / 2 ? VECTOR_UD : VECTOR_SYSCALL);
-            EXPECT_EQ(sandbox.frame.rbx, at);
-        }
-        pv_set_debugreg(7, DR7_FIXED);
-    }
-    debug_hook = NULL;
-    print("# %u breakpoints hit in %llu bytes of entry code\n", stub_hits,
-          (unsigned long long)(end - start));
-    EXPECT(stub_hits > 100);
-    sandbox_leave();
-}
-
-static bool came_from_user;
-
-static void change_word(struct timer *timer)
-{
-    (void)timer;
-    came_from_user = irq_frame() && from_user(irq_frame());
-    SANDBOX_WORD(0)++;
-}
-
-/* One visit to ring 3, which spins there until the timer, due after delay, has changed the word. */
-static void spin_until_timer(u64 delay, enum user_entry entry, void (*fire)(struct timer *timer))
-{
-    static struct timer timer;
-
-    came_from_user = false;
-    SANDBOX_WORD(0) = delay;
-    sandbox_prepare(user_code_spin);
-    sandbox.frame.rdi = SANDBOX_DATA;
-    sandbox.frame.rsi = delay;
-    sandbox.frame.r15 = 0xabcdef;
-    timer_start(&timer, pv_clock_ns() + delay, fire);
-    sandbox_run(entry);
-    EXPECT_EQ(sandbox.frame.vector, VECTOR_SYSCALL);
-    EXPECT_EQ(sandbox.frame.rax, delay + 1);
-    EXPECT_EQ(sandbox.frame.r15, 0xabcdef);
-}
-
-/*
- * Ring 3 is interrupted, goes on, and sees only the word that the handler changed. The delay grows
- * until the machine is in ring 3 when it ends, however slow it is.
- */
-TEST(user, interrupts_are_delivered_in_user_mode, iret, sysret, load_sp0, timer_set)
-{
-    IN_SANDBOX;
-    for (u32 way = 0; way < 2; way++) {
-        u64 delay = 50 * NS_PER_US;
-
-        do
-            spin_until_timer(delay, way ? USER_BY_SYSRET : USER_BY_IRET, change_word);
-        while (!came_from_user && (delay *= 2) < 4 * NS_PER_S);
-        EXPECT(came_from_user);
-    }
-    sandbox_leave();
-}
-
-static volatile u32 nmis;
-
-static bool count_nmi(struct trap_frame *frame)
-{
-    (void)frame;
-    nmis++;
-    SANDBOX_WORD(0)++;
-    return true;
-}
-
-static void send_nmi(struct timer *timer)
-{
-    (void)timer;
-    EXPECT_EQ(pv_send_nmi(pv_this_cpu()), 0);
-}
-
-/* An NMI comes with interrupts disabled, again after it was handled, and inside an interrupt of
- * user mode's. */
-TEST(user, nmi_is_delivered_with_interrupts_disabled, send_nmi, iret)
-{
-    IN_SANDBOX;
-    nmis = 0;
-    nmi_hook = count_nmi;
-    for (u32 i = 1; i <= 3; i++) {
-        send_nmi(NULL);
-        EXPECT_EQ(nmis, i);
-    }
-    spin_until_timer(NS_PER_MS, USER_BY_IRET, send_nmi);
-    EXPECT_EQ(nmis, 4);
-    nmi_hook = NULL;
     sandbox_leave();
 }

@@ -1,4 +1,4 @@
-/* The exception table (pv/ex_table.h) is the kernel's: what is and is not fixed up by it. */
+/* The exception table (pv/ex_table.h) applies only to faults of kernel code. */
 #include "kernel/trap.h"
 #include "mm/space.h"
 #include "pv/ex_table.h"
@@ -8,7 +8,10 @@
 
 extern const struct ex_entry _ex_table_start[], _ex_table_end[];
 
-/* At the addresses of kernel code that may fault, user code faults, and stays there. */
+/*
+ * User code that faults at an address of the exception table is reported as a fault of the user,
+ * without a fixup.
+ */
 TEST(user, exceptions_at_kernel_addresses_are_reported_as_the_users, trap_init)
 {
     const struct ex_entry *const first = _ex_table_start;
@@ -36,7 +39,7 @@ static void copy_some(void *arg)
     EXPECT_EQ(copy_from_user(arg, SANDBOX_DATA, 16), 0);
 }
 
-/* A step that ends before an instruction that may fault is not that instruction's fault. */
+/* A debug exception before an instruction of the table is not that instruction's fault. */
 TEST(user, copies_can_be_stepped, user_access_begin, user_access_end)
 {
     struct steps steps = {.between = count_step};

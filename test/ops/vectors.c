@@ -1,8 +1,8 @@
 /*
- * Interrupts at vectors that no line, IPI or timer has: left by the firmware or a kernel
- * before this one, sent by a device whose message was never set up, or spurious. The local APIC
- * keeps such an interrupt in service, and with it holds back all of its priority class and below,
- * until it gets an EOI (Intel SDM vol. 3, section 11.8.5).
+ * Interrupts at vectors without an owner, that is without a line, IPI or timer: left pending by the
+ * firmware or by an earlier kernel, sent by a device whose message was not set up, or spurious.
+ * Until it gets an EOI, the local APIC keeps such an interrupt in service and blocks its priority
+ * class and all lower ones (Intel SDM vol. 3, section 11.8.5).
  */
 #include "lib/address_map.h"
 #include "kernel/registry.h"
@@ -18,7 +18,7 @@ enum {
     ICR_ASSERT = 0x4000,
 };
 
-/* Vectors below 32 are exceptions too, but the APIC delivers interrupts there from 16 on. */
+/* Vectors below 32 are exceptions, but the APIC delivers interrupts from vector 16 on. */
 #define FIRST_ABOVE_EXCEPTIONS 3
 static const u8 unclaimed[] = {0x10, 0x12, 0x1f, 0x20, 0x27, 0x2f, 0x80, 0x9c,
                                0xbf, 0xdf, 0xe4, 0xec, 0xee, 0xf0, 0xfe, 0xff};
@@ -75,7 +75,7 @@ static bool line_works(void)
     return came;
 }
 
-/* Sends the vector to this CPU; then all that interrupts must still arrive. */
+/* Send the vector to this CPU; afterwards lines, timers and IPIs must still be delivered. */
 static bool is_harmless(u8 vector, u32 apic_id)
 {
     const u64 end = pv_clock_ns() + 10 * NS_PER_S, before = irq_unclaimed(vector);
@@ -103,11 +103,10 @@ TEST(irq, unowned_vector_blocks_no_other, irq_init, apic_icr, apic_read)
     while (i < ARRAY_SIZE(unclaimed) && is_harmless(unclaimed[i], id))
         i++;
     for (u32 left = nr_in_service(); left; left--)
-        pv_apic_eoi(); /* a failed test stops no other */
+        pv_apic_eoi(); /* so that a failure does not block later tests */
 }
 
-/* The timer of a PC, by an 8259 and the pin LINT0 that is wired to it, as before there were APICs.
- */
+/* A PC's timer through an 8259 and the pin LINT0, as before local APICs. */
 enum {
     APIC_LVT_LINT0 = 0x350,
     LVT_MASKED = 0x10000,
@@ -172,13 +171,16 @@ static void mask_8259s(void)
     pv_irq_enable();
 }
 
-/* Interrupts of a PC's timer go to no owner; the second arrives only if the first got its EOI. */
+/*
+ * The interrupts of a PC's timer have no owner; the second one is delivered only if the first got
+ * its EOI.
+ */
 TEST(irq, interrupt_of_an_8259_is_ended, irq_init, apic_write)
 {
     const u64 end = pv_clock_ns() + 10 * NS_PER_S, before = irq_unclaimed(VECTOR_8259);
 
     if (strcmp(pv_backend_name(), "native"))
-        SKIP("the platform gives this guest no 8259");
+        SKIP("the guest has no 8259");
     if (!pit_counts())
         SKIP("this machine has no 8254 timer");
     if (!unmask_8259(ONLY_PIN_0))
@@ -190,14 +192,16 @@ TEST(irq, interrupt_of_an_8259_is_ended, irq_init, apic_write)
     mask_8259s();
 }
 
-/* Pin 0 of the second 8259 is the RTC's. Both 8259s hold back what comes until they get an EOI. */
+/*
+ * Pin 0 of the second 8259 is the RTC's. Both 8259s block further interrupts until they get an EOI.
+ */
 TEST(irq, interrupt_of_the_second_8259_is_ended_in_both, irq_init, apic_write)
 {
     const u8 vector = VECTOR_8259 + RTC_IRQ;
     const u64 end = pv_clock_ns() + 10 * NS_PER_S, before = irq_unclaimed(vector);
 
     if (strcmp(pv_backend_name(), "native"))
-        SKIP("the platform gives this guest no 8259");
+        SKIP("the guest has no 8259");
     if (!rtc_exists())
         SKIP("this machine has no real-time clock");
     if (!unmask_8259(ONLY_CASCADE) || !unmask_pic(PIC2_MASK, ONLY_PIN_0))
@@ -213,9 +217,9 @@ TEST(irq, interrupt_of_the_second_8259_is_ended_in_both, irq_init, apic_write)
 }
 
 /*
- * inject=interrupts_left: before this kernel looks at the APIC, one interrupt is in service and
- * others are pending, as after a jump from another kernel's interrupt handler. In xAPIC mode only;
- * the boot's page tables map the registers.
+ * inject=interrupts_left: before the kernel initializes the APIC, put one interrupt in service and
+ * make others pending, as after a jump out of another kernel's interrupt handler. Only in xAPIC
+ * mode, whose registers the boot page tables map.
  */
 enum {
     APIC_SVR = 0xf0,
@@ -232,7 +236,7 @@ static void xapic_write(u32 offset, u32 value)
 
 static void inject_interrupts_left(void)
 {
-    unmask_8259(0xff); /* a PC's firmware leaves its timer on, at the vector of #DF */
+    unmask_8259(0xff); /* a PC's firmware leaves the timer enabled, at the vector of #DF */
     xapic_write(APIC_SVR, SVR_ENABLE);
     xapic_write(APIC_ICR, ICR_SELF | 0xec);
     pv_irq_enable();

@@ -1,4 +1,7 @@
-/* The wall clock: reading it, setting it, and both at once. */
+/*
+ * The wall clock: it runs, can be set where the platform allows that, and a reader never sees a
+ * mixture of two dates while it is set.
+ */
 #include "lib/string.h"
 #include "lib/time.h"
 #include "pv/wallclock.h"
@@ -7,7 +10,7 @@
 #define LEAP_DAY    (1835481598 * NS_PER_S) /* 2028-02-29 23:59:58 */
 #define CENTURY_END (946684798 * NS_PER_S)  /* 1999-12-31 23:59:58 */
 #define FAR_DAY     (4070908798 * NS_PER_S) /* 2098-12-31 23:59:58 */
-#define SET_LIMIT   (60 * NS_PER_S)         /* in which a clock is read that was set */
+#define SET_LIMIT   (60 * NS_PER_S)         /* from setting the clock to reading it */
 
 static void print_date(u64 ns)
 {
@@ -17,7 +20,7 @@ static void print_date(u64 ns)
     print("# wall clock: %u-%u-%u %u:%u:%u\n", t.year, t.month, t.day, t.hour, t.minute, t.second);
 }
 
-/* The time of the wall clock when it next changes; 0 if it stands still for 10 seconds. */
+/* Wait until the wall clock changes and return its time; 0 if it does not change for 10 seconds. */
 static u64 next_change(void)
 {
     const u64 end = pv_clock_ns() + 10 * NS_PER_S;
@@ -30,13 +33,13 @@ static u64 next_change(void)
     return now == first ? 0 : now;
 }
 
-/* A machine may believe that it is any year; its seconds are seconds. */
+/* The date of a machine may be wrong; the length of its seconds may not. */
 TEST(time, wallclock_runs_and_does_not_go_back, get_wallclock)
 {
     u64 begin, ns, before = 0, after = 0;
 
     if (pv_get_wallclock(&before) == -ENODEV)
-        SKIP("the platform has no wall clock");
+        SKIP("no wall clock");
     print_date(before);
     for (int i = 0; i < 100; i++, before = after) {
         REQUIRE(pv_get_wallclock(&after) == 0);
@@ -57,7 +60,9 @@ static bool is_xen(void)
     return glob_match("xen*", pv_backend_name());
 }
 
-/* Returns what set_wallclock returned; if that is 0 the clock shows the time. */
+/*
+ * Set the clock and, if that succeeded, expect it to read so. Return what set_wallclock returned.
+ */
 static int set_and_read(u64 ns)
 {
     const int error = pv_set_wallclock(ns);
@@ -66,7 +71,7 @@ static int set_and_read(u64 ns)
     if (error)
         return error;
     EXPECT_EQ(pv_get_wallclock(&now), 0);
-    EXPECT(now + NS_PER_S > ns && now < ns + SET_LIMIT); /* natively whole seconds */
+    EXPECT(now + NS_PER_S > ns && now < ns + SET_LIMIT); /* on bare metal whole seconds */
     return 0;
 }
 
@@ -77,7 +82,7 @@ static void set_back(u64 right, u64 begin)
     EXPECT_EQ(set_and_read(now), wallclock_valid(now) ? 0 : -EINVAL);
 }
 
-/* Two seconds after each of the dates it is another month, or another century. */
+/* Two seconds after each of the dates the month or the century changes. */
 TEST(time, wallclock_can_be_set, set_wallclock, get_wallclock)
 {
     const u64 begin = pv_clock_ns();
@@ -85,9 +90,9 @@ TEST(time, wallclock_can_be_set, set_wallclock, get_wallclock)
     int error;
 
     if (pv_get_wallclock(&right) == -ENODEV)
-        SKIP("the platform has no wall clock");
+        SKIP("no wall clock");
     error = set_and_read(LEAP_DAY);
-    EXPECT(error == 0 || (error == -EPERM && is_xen())); /* bare metal forbids it to no one */
+    EXPECT(error == 0 || (error == -EPERM && is_xen())); /* only Xen can forbid it */
     if (error) {
         EXPECT_EQ(pv_get_wallclock(&now), 0);
         EXPECT(now >= right && now < right + SET_LIMIT);
@@ -95,20 +100,20 @@ TEST(time, wallclock_can_be_set, set_wallclock, get_wallclock)
     }
     EXPECT_EQ(set_and_read(CENTURY_END), 0);
     error = set_and_read(FAR_DAY);
-    EXPECT(error == 0 || error == -EINVAL); /* a clock without a century */
+    EXPECT(error == 0 || error == -EINVAL); /* an RTC without a century register */
     EXPECT_EQ(pv_set_wallclock(4102444800 * NS_PER_S), -EINVAL);
     EXPECT_EQ(pv_set_wallclock(~0ull), -EINVAL);
     set_back(right, begin);
 }
 
-/* Of two dates that differ in every field, this is one. */
+/* Return whether ns is one of the two dates, which differ in every field, and not a mixture. */
 static bool is_whole(u64 ns)
 {
     return ns - LEAP_DAY < SET_LIMIT || ns - CENTURY_END < SET_LIMIT;
 }
 
 static u32 reads, torn;
-static u64 torn_ns; /* the last one that was read */
+static u64 torn_ns; /* the last mixture that was read */
 static bool done;
 
 static void read_once(void)
@@ -129,7 +134,10 @@ static void read_until_done(void *arg)
         read_once();
 }
 
-/* Sets the clock many times, after before_each, while another reads it; then it must still run. */
+/*
+ * Set the clock many times, calling before_each before each, while another context reads it;
+ * afterwards it must still run.
+ */
 static void set_repeatedly(u64 right, u64 begin, void (*before_each)(u32 round))
 {
     struct stress stress = {.normal = 10000};
@@ -140,7 +148,7 @@ static void set_repeatedly(u64 right, u64 begin, void (*before_each)(u32 round))
             break;
     }
     WRITE_ONCE(done, true);
-    spin(NS_PER_MS); /* for the last interrupt */
+    spin(NS_PER_MS); /* so that the last interrupt is delivered */
     EXPECT(next_change() != 0);
     print("# set %u times and read %u times\n", stress.done, READ_ONCE(reads));
     EXPECT(READ_ONCE(reads) > 0);
@@ -149,7 +157,10 @@ static void set_repeatedly(u64 right, u64 begin, void (*before_each)(u32 round))
     set_back(right, begin);
 }
 
-/* Return whether the wall clock can be set, and what it reads in right. */
+/*
+ * Prepare the counters, and set the clock once. Return whether that worked; *right is the time
+ * before.
+ */
 static bool wallclock_test_begin(u64 *right)
 {
     reads = torn = 0;
@@ -165,7 +176,7 @@ static void on_timer(struct timer *timer)
     read_once();
 }
 
-/* One interrupt a round, at another place of it each time. */
+/* Request one interrupt in each round, at a different instruction of it each time. */
 static void interrupt_soon(u32 round)
 {
     timer_stop(&reader);
@@ -178,7 +189,7 @@ TEST(time, wallclock_is_read_in_an_interrupt_while_it_is_set, set_wallclock, get
     u64 right = 0;
 
     if (!wallclock_test_begin(&right))
-        SKIP("this guest cannot set a wall clock");
+        SKIP("the platform does not let this guest set a wall clock");
     set_repeatedly(right, begin, interrupt_soon);
 }
 
@@ -195,7 +206,7 @@ TEST(time, wallclock_is_read_on_a_cpu_while_another_sets_it, set_wallclock, get_
 
     NEEDS_CPUS(2);
     if (!wallclock_test_begin(&right))
-        SKIP("this guest cannot set a wall clock");
+        SKIP("the platform does not let this guest set a wall clock");
     workers_start(&workers, 1, 2, read_until_done, NULL, 0);
     while (!READ_ONCE(reads))
         sleep_until(pv_clock_ns() + NS_PER_MS);

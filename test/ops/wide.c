@@ -1,13 +1,13 @@
-/* More lines than one word of bits can hold, or two levels of them. */
+/* Very many lines: more than Xen's 2-level event-channel ABI can hold. */
 #include "test/harness/cpus.h"
 
 /*
- * More lines than Xen's two levels of 64 words of 64 bits have. They are bound only where there are
- * FIFO event channels; with evtchn=2l the last one is refused.
+ * More lines than Xen's 2-level ABI has (64 words of 64 bits). All can be bound only with the FIFO
+ * ABI; with evtchn=2l the last ones are refused.
  */
 static u32 many[4200];
 
-/* Binds lines until many is full or there is none left; returns how many. */
+/* Bind lines until `many` is full or the backend refuses; return how many. */
 static u32 bind_many(void)
 {
     u32 bound = 0;
@@ -28,7 +28,7 @@ static void unbind_many(u32 bound)
         EXPECT_EQ(pv_irq_unbind(many[--bound]), 0);
 }
 
-/* Lines of another CPU, each masked, unmasked and raised in every round. */
+/* Lines of another CPU, which masks, unmasks and raises each in every round. */
 static struct flipper {
     struct test_line lines[32];
     u32 rounds;
@@ -62,7 +62,7 @@ static void flip_on(void *arg)
         test_line_close(&f->lines[i]);
 }
 
-/* However many lines there come to be, those of another CPU keep their masks and interrupts. */
+/* Binding many lines on one CPU changes no mask and loses no interrupt of another CPU's lines. */
 TEST(wide, many_new_lines_leave_others_their_masks, irq_bind, irq_mask, irq_unmask)
 {
     struct workers workers;
@@ -71,7 +71,7 @@ TEST(wide, many_new_lines_leave_others_their_masks, irq_bind, irq_mask, irq_unma
     NEEDS_CPUS(2);
     flipper = (struct flipper){0};
     workers_start(&workers, 1, 2, flip_on, &flipper, 0);
-    while (!READ_ONCE(flipper.open)) /* where there are few lines, none would be left for it */
+    while (!READ_ONCE(flipper.open)) /* before all lines are bound here */
         thread_yield();
     bound = bind_many();
     WRITE_ONCE(flipper.over, true);
