@@ -1,4 +1,7 @@
-/* Call sites: what patching made of them. */
+/*
+ * Call sites after patching: each has the bytes that its record promises, and a hot op's site is
+ * the instruction itself. How patching works: pv/patch/patch.c.
+ */
 #include "test/patch/sites.h"
 #include "lib/string.h"
 #include "pv/backend.h"
@@ -6,7 +9,9 @@
 
 extern const u8 pv_thunks[];
 
-/* Where a call or jump of 5 bytes at the end of a site leads, or 0 if it is none. */
+/*
+ * Return the target of a call or jump of 5 bytes at the end of a site, or 0 if it ends otherwise.
+ */
 static u64 branch_target(const struct pv_site *site)
 {
     const u8 *const branch = pv_site_address(site) + pv_site_length(site) - 5;
@@ -18,8 +23,8 @@ static u64 branch_target(const struct pv_site *site)
     return (u64)branch + 5 + (u64)(s64)distance;
 }
 
-/* What the backend has for this op: another function is a mutant, or a test's. */
-static const void *original(u32 op)
+/* Return the backend's function for this op; a mutant or a test may have replaced it. */
+static const void *original_function(u32 op)
 {
     static const struct pv_backend *const backends[] = {&pv_backend_native, &pv_backend_xen_pv,
                                                         &pv_backend_xen_pvh};
@@ -41,7 +46,7 @@ static const void *original(u32 op)
     return function;
 }
 
-/* What the sites of hot ops call (pv/patch/thunks.S). */
+/* The functions that the sites of hot ops call (pv/patch/thunks.S). */
 #define PV_CLASS_BEGIN(class)
 #define PV_CLASS_END(class)
 #define PV_OP(class, ret, name, params, args)
@@ -88,7 +93,7 @@ void expect_all_are(bool patched)
     EXPECT_EQ(counts[PV_STATE_TRAP], 0);
     EXPECT_EQ(counts[PV_STATE_INDIRECT], patched ? 0 : (u64)(pv_sites_end - pv_sites));
     EXPECT(!patched || counts[PV_STATE_DIRECT]);
-    /* With check=context wrappers are called where code was inline. */
+    /* With check=context sites call wrappers instead of inline code. */
     EXPECT(!patched || cmdline.check[0] || counts[PV_STATE_INLINE]);
 }
 
@@ -105,7 +110,7 @@ TEST(sites, bytes_are_what_the_record_says)
     }
 }
 
-/* Without the prefixes that lengthen it, what a site of this op that is lengthened is to be. */
+/* The code that a site of this op must contain after the prefixes that pad it. */
 #define BARE(op, length, ...) \
     { \
         PV_INDEX(op), length, \
@@ -158,7 +163,7 @@ static bool is_encoded(const struct pv_site *site, const struct encoding *e)
 
     while (*code == 0x2e)
         code++;
-    /* A tail's address follows, if there is one. */
+    /* A tail's address may follow. */
     return code + e->length <= end &&
            (code + e->length == end || e->bytes[e->length - 1] >= 0x80) &&
            !memcmp(code, e->bytes, e->length);
@@ -170,8 +175,8 @@ static void expect_encodings(const struct encoding *table, size_t count)
         const struct encoding *e = &table[i];
         u32 sites = 0, wrong = 0;
 
-        if (pv_ops.slot[e->op] != original(e->op))
-            continue; /* a mutant */
+        if (pv_ops.slot[e->op] != original_function(e->op))
+            continue; /* replaced by a mutant */
         for (const struct pv_site *site = pv_sites; site < pv_sites_end; site++)
             if (site->op == e->op && site->kind != PV_SITE_JUMP &&
                 pv_site_length(site) >= e->length) {

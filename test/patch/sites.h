@@ -1,19 +1,21 @@
-/* For the tests of call sites: they change them while no other CPU executes one. */
+/* Helpers for tests of call sites, which change sites while no other CPU executes one. */
 #ifndef TEST_SITES_H
 #define TEST_SITES_H
 
 #include "pv/patch/patch.h"
 
-/* Runs fn(arg) with interrupts disabled, all other CPUs waiting meanwhile. */
+/* Run fn(arg) with interrupts disabled while all other CPUs spin. */
 void run_alone(void (*fn)(void *arg), void *arg);
 
-/* pv_patch, alone. */
+/* Call pv_patch(patched) while all other CPUs spin. */
 void set_patched(bool patched);
 
-/* Puts another function in place of an op's, alone, and returns what was there. */
+/* Replace the function of an op while all other CPUs spin; return the previous one. */
 const void *replace_op(u32 op, const void *function);
 
-/* Is each site as its record says, and none a call through the table, or all? */
+/*
+ * Expect each site to be as its record says, and none (patched) or all to call through the table.
+ */
 void expect_all_are(bool patched);
 
 #endif

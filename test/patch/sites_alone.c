@@ -1,4 +1,4 @@
-/* See test/patch/sites.h. */
+/* Changing call sites while all other CPUs spin: see test/patch/sites.h. */
 #include "test/patch/sites.h"
 #include "kernel/irq.h"
 #include "kernel/smp.h"
@@ -8,8 +8,8 @@ static struct spinlock alone = SPINLOCK("alone");
 static struct call holds[PV_CPUS_MAX];
 static u32 held, released;
 
-/* What was interrupted may be a site: it is begun again, as whatever it is then. */
-static void hold(void *arg)
+/* The interrupted code may be in the middle of a site: restart the site, whatever it is by then. */
+static void hold_other_cpus(void *arg)
 {
     struct trap_frame *frame = (struct trap_frame *)(u64)irq_frame();
 
@@ -22,7 +22,7 @@ static void hold(void *arg)
     pv_sync_core();
 }
 
-/* The spinlock keeps this thread on its CPU. */
+/* The spinlock keeps this thread from migrating. */
 void run_alone(void (*fn)(void *arg), void *arg)
 {
     u32 others = 0;
@@ -32,7 +32,7 @@ void run_alone(void (*fn)(void *arg), void *arg)
     held = released = 0;
     set = online_cpus() & ~(1ull << pv_this_cpu());
     for (u32 cpu = 0; cpu < PV_CPUS_MAX; cpu++) {
-        holds[cpu] = (struct call){.fn = hold};
+        holds[cpu] = (struct call){.fn = hold_other_cpus};
         if (set >> cpu & 1)
             others += !smp_call_async(cpu, &holds[cpu]);
     }
@@ -49,14 +49,14 @@ void run_alone(void (*fn)(void *arg), void *arg)
     spin_unlock(&alone);
 }
 
-static void patch(void *arg)
+static void patch_sites(void *arg)
 {
     pv_patch(*(bool *)arg);
 }
 
 void set_patched(bool patched)
 {
-    run_alone(patch, &patched);
+    run_alone(patch_sites, &patched);
 }
 
 struct replacement {
@@ -64,7 +64,7 @@ struct replacement {
     const void *function;
 };
 
-static void replace(void *arg)
+static void replace_function(void *arg)
 {
     const struct replacement *r = arg;
 
@@ -76,6 +76,6 @@ const void *replace_op(u32 op, const void *function)
     const void *was = pv_ops.slot[op];
     struct replacement r = {op, function};
 
-    run_alone(replace, &r);
+    run_alone(replace_function, &r);
     return was;
 }

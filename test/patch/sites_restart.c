@@ -1,6 +1,7 @@
 /*
- * Call sites that are interrupted in the middle: pv_restart_site leads back to their start, where
- * the code for which they are begins again with the registers and the stack that it had.
+ * Call sites that are interrupted in the middle: pv_restart_site moves the interrupted rip back to
+ * the start of the site, whose new code then runs with the registers and the stack pointer that the
+ * old code started with.
  */
 #include "test/patch/sites.h"
 #include "test/harness/step.h"
@@ -9,11 +10,11 @@
 u64 sites_tail_save_fl(void);
 
 static struct {
-    const struct pv_site *site; /* the last one that was begun */
-    u64 rsp;                    /* there */
+    const struct pv_site *site; /* the last one that was entered */
+    u64 rsp;                    /* at its start */
     u64 restarted_at[64];
     u32 restarts, wrong;
-} play;
+} restarting;
 
 static const struct pv_site *site_at(u64 address)
 {
@@ -30,68 +31,72 @@ static bool is_inside(const struct pv_site *site, u64 address)
     return offset && offset < pv_site_length(site);
 }
 
-/* Whether this is the first time here; the next time is after the restart. */
+/*
+ * Return whether the site is interrupted here for the first time; the second time is after its
+ * restart.
+ */
 static bool is_first_time(u64 rip)
 {
-    for (u32 i = 0; i < play.restarts; i++)
-        if (play.restarted_at[i] == rip)
+    for (u32 i = 0; i < restarting.restarts; i++)
+        if (restarting.restarted_at[i] == rip)
             return false;
-    return play.restarts < ARRAY_SIZE(play.restarted_at);
+    return restarting.restarts < ARRAY_SIZE(restarting.restarted_at);
 }
 
 /* Restart each site once at each instruction in it but the first. */
-static void restart(struct steps *steps, struct trap_frame *frame)
+static void restart_at_each_step(struct steps *steps, struct trap_frame *frame)
 {
-    const struct pv_site *const begun = site_at(frame->rip);
+    const struct pv_site *const entered = site_at(frame->rip);
 
     (void)steps;
-    if (begun) {
-        play.site = begun;
-        play.rsp = frame->rsp;
-    } else if (is_inside(play.site, frame->rip) && is_first_time(frame->rip)) {
-        play.restarted_at[play.restarts++] = frame->rip;
+    if (entered) {
+        restarting.site = entered;
+        restarting.rsp = frame->rsp;
+    } else if (is_inside(restarting.site, frame->rip) && is_first_time(frame->rip)) {
+        restarting.restarted_at[restarting.restarts++] = frame->rip;
         pv_restart_site(frame);
-        play.wrong += frame->rip != (u64)pv_site_address(play.site) || frame->rsp != play.rsp;
+        restarting.wrong +=
+            frame->rip != (u64)pv_site_address(restarting.site) || frame->rsp != restarting.rsp;
     }
 }
 
-/* Flags that were saved keep RFLAGS.TF, where it is among them. */
+/* Saved flags include RFLAGS.TF, so restoring them continues the stepping. */
 static void use_sites(void *arg)
 {
     const u64 flags = pv_save_fl();
     u64 cr2;
 
     (void)arg;
-    play.wrong += !(flags & PV_FLAG_IF);
+    restarting.wrong += !(flags & PV_FLAG_IF);
     pv_irq_disable();
-    play.wrong += (pv_save_fl() & PV_FLAG_IF) != 0;
+    restarting.wrong += (pv_save_fl() & PV_FLAG_IF) != 0;
     cr2 = pv_read_cr2();
     pv_write_cr2(0x5000);
-    play.wrong += pv_read_cr2() != 0x5000;
+    restarting.wrong += pv_read_cr2() != 0x5000;
     pv_write_cr2(cr2);
     pv_irq_enable();
-    play.wrong += !(sites_tail_save_fl() & PV_FLAG_IF);
+    restarting.wrong += !(sites_tail_save_fl() & PV_FLAG_IF);
     pv_restore_fl(flags & ~PV_FLAG_IF);
-    play.wrong += (pv_save_fl() & PV_FLAG_IF) != 0;
+    restarting.wrong += (pv_save_fl() & PV_FLAG_IF) != 0;
     pv_restore_fl(flags);
-    play.wrong += !(pv_save_fl() & PV_FLAG_IF);
-    play.wrong +=
+    restarting.wrong += !(pv_save_fl() & PV_FLAG_IF);
+    restarting.wrong +=
         pv_pfn_to_mfn(pv_mfn_to_pfn(pv_pfn_to_mfn(PFN(0x200)))).n != pv_pfn_to_mfn(PFN(0x200)).n;
 }
 
 TEST(sites, interrupted_sites_restart_with_their_registers, save_fl, restore_fl, irq_enable)
 {
-    struct steps steps = {.between = restart};
+    struct steps steps = {.between = restart_at_each_step};
     const bool was = pv_is_patched();
 
     set_patched(true);
-    play.site = NULL;
-    play.restarts = play.wrong = 0;
+    restarting.site = NULL;
+    restarting.restarts = restarting.wrong = 0;
     step_through(&steps, use_sites, NULL);
     set_patched(was);
-    EXPECT_EQ(play.wrong, 0);
-    EXPECT(play.restarts >= 5);
-    print("# %u sites restarted in %u steps\n", play.restarts, steps.count);
+    EXPECT_EQ(restarting.wrong, 0);
+    EXPECT(restarting.restarts >= 5);
+    print("# %u sites restarted in %u steps\n", restarting.restarts, steps.count);
 }
 
 static u64 restarted(u64 rip, u64 rsp)
@@ -104,7 +109,7 @@ static u64 restarted(u64 rip, u64 rsp)
     return frame.rip;
 }
 
-/* From every byte of a site to its start, and from no other. */
+/* pv_restart_site leads from every byte of a site to its start, and changes no other address. */
 TEST(sites, every_byte_of_a_site_leads_to_its_start)
 {
     const u64 rsp = 0x1000;

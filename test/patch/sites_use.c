@@ -1,6 +1,6 @@
 /*
- * Call sites: that patching makes no difference but speed, how it writes, and what it does with
- * another function in the table, or none.
+ * Call sites in use: patched code does the same as unpatched code; text is written through an
+ * alias; a replaced or missing function of the table is called or reported.
  */
 #include "test/patch/sites.h"
 #include "mm/vmap.h"
@@ -27,7 +27,7 @@ static u64 slot_and_entry(u64 (*set)(u64, u64), u64 va, int level)
     return slot ? set((u64)slot, slot->raw) : ~0ull;
 }
 
-/* Each is called with what leaves everything as it was. */
+/* Call each hot op with arguments that change nothing, and expect every register to be kept. */
 static void expect_registers_kept(u64 va, u64 value)
 {
     const pte_t pte = pv_make_pte(value);
@@ -242,7 +242,10 @@ static void spoil(u8 *at, u8 value)
     }
 }
 
-/* Of an op with one site, that nobody uses now: nothing is half done when it is noticed. */
+/*
+ * The op has one site, and no CPU uses it now, so that nothing is half done when the panic is
+ * raised.
+ */
 TEST(sites, modified_site_is_detected, memory_map)
 {
     const void *const function = pv_ops.setup.memory_map;
@@ -275,7 +278,7 @@ enum { PATCHINGS = 6 };
 
 static u32 done;
 
-/* Every op here has an inline form on some backend. Counts what went wrong in *arg. */
+/* Use ops that have an inline form on some backend; count wrong results in *arg. */
 static void use_ops(void *arg)
 {
     const u64 value = pte_value(PFN(0x200), PTE_PRESENT | PTE_WRITE);

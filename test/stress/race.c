@@ -1,7 +1,6 @@
 /*
- * Races inside the kernel, each looked at or provoked at every instruction of the code in question
- * (test/harness/step.h). What several CPUs do to each other at random is in
- * test/stress/smp_stress.c.
+ * Races inside the kernel, each checked or provoked at every instruction of the code in question
+ * (test/harness/step.h). Random races between several CPUs are in test/stress/smp_stress.c.
  */
 #include "test/harness/cpus.h"
 #include "test/harness/mm_util.h"
@@ -11,13 +10,15 @@
  */
 
 static struct mm_space space;
-static u32 exposed; /* instructions at which mm_space_destroy would free a root that is in use */
+static u32 exposed; /* instructions at which mm_space_destroy would free a root in use */
 
 static bool entering;
 
-/* A CPU that is not seen to use the space while its root is in use would miss a flush of its TLB.
+/*
+ * If a CPU is not counted as a user of the space while the root is in its CR3, it would miss a
+ * flush.
  */
-static void look_at_users(struct steps *steps, struct trap_frame *frame)
+static void check_users(struct steps *steps, struct trap_frame *frame)
 {
     const bool in_use = pv_read_cr3().n == space.root.n;
 
@@ -37,7 +38,7 @@ static void enter_and_leave_space(void *arg)
 
 TEST(race, space_is_in_use_while_its_root_is, write_cr3)
 {
-    struct steps steps = {.between = look_at_users};
+    struct steps steps = {.between = check_users};
 
     exposed = 0;
     REQUIRE(mm_space_create(&space) == 0);
@@ -49,13 +50,13 @@ TEST(race, space_is_in_use_while_its_root_is, write_cr3)
 }
 
 /*
- * A thread that is switched away from may run on another CPU once its run queue is unlocked, leave
- * its space there and destroy it: this CPU must not use the root any more.
+ * A thread that is being switched away from may run on another CPU as soon as its run queue is
+ * unlocked, leave its space there and destroy it. By then this CPU must have left the root.
  */
 static struct thread *visitor;
 static bool switched, partner_over;
 
-static void look_at_queue_lock(struct steps *steps, struct trap_frame *frame)
+static void check_queue_lock(struct steps *steps, struct trap_frame *frame)
 {
     const bool in_space = pv_read_cr3().n == space.root.n;
 
@@ -73,7 +74,7 @@ static void yield(void *arg)
     thread_yield();
 }
 
-/* A thread to switch to. */
+/* Stay ready, so that there is a thread to switch to. */
 static void keep_ready(void *arg)
 {
     while (!READ_ONCE(*(bool *)arg))
@@ -89,7 +90,7 @@ static void switch_away(void *arg)
 
 TEST(race, thread_can_move_only_after_its_space_was_left, write_cr3, context_switch_start)
 {
-    struct steps steps = {.between = look_at_queue_lock};
+    struct steps steps = {.between = check_queue_lock};
     struct thread *t, *partner;
 
     exposed = 0;
@@ -115,7 +116,7 @@ enum { PAGES = 3 };
 static const u64 *first_slot;
 static u32 absent;
 
-static void look_at_pages(struct steps *steps, struct trap_frame *frame)
+static void check_pages_present(struct steps *steps, struct trap_frame *frame)
 {
     (void)steps, (void)frame;
     for (u32 i = 0; i < PAGES; i++)
@@ -140,7 +141,7 @@ static bool map_pages(void)
 TEST(race, page_stays_present_while_it_is_protected, ptep_modify_prot_start,
      ptep_modify_prot_commit)
 {
-    struct steps steps = {.between = look_at_pages};
+    struct steps steps = {.between = check_pages_present};
 
     absent = 0;
     REQUIRE(map_pages());
@@ -189,10 +190,10 @@ SOAK_TEST(race, other_cpu_reads_a_page_while_it_is_protected, ptep_modify_prot_s
     mm_unmap_free(&mm_kernel, TEST_VA, PAGES);
 }
 
-/* ---- The owner of a timer may stop it while another CPU takes it over
+/* ---- The owner of a timer may stop it while another CPU migrates it
  * ---------------------------- */
 
-static struct cpu gone; /* has only what timers_take_over uses */
+static struct cpu gone; /* only the fields that timers_take_over uses */
 static struct timer taken_over[2];
 
 static struct {
@@ -216,8 +217,10 @@ static void queue_on_gone(struct timer *timer)
     gone.timers = timer;
 }
 
-/* Between two looks at lists that are not locked: the owner stops the timer, and its memory becomes
- * something else. */
+/*
+ * Wait for an instruction at which no list of timers is locked: then the owner stops the timer, and
+ * its memory is reused.
+ */
 static void stop_owned(struct steps *steps, struct trap_frame *frame)
 {
     (void)frame;
@@ -232,7 +235,7 @@ static void stop_owned(struct steps *steps, struct trap_frame *frame)
     steps->over = true;
 }
 
-static void take_over(void *arg)
+static void migrate_timers(void *arg)
 {
     (void)arg;
     timers_take_over(&gone);
@@ -250,8 +253,8 @@ static bool is_queued_here(const struct timer *timer)
     return at;
 }
 
-/* False at the end: no instruction is left at which the owner could stop the timer. */
-static bool take_over_once(void)
+/* Return false if no instruction is left at which the owner could stop the timer. */
+static bool migrate_timers_once(void)
 {
     struct steps steps = {.between = stop_owned};
 
@@ -261,7 +264,7 @@ static bool take_over_once(void)
     queue_on_gone(&taken_over[0]);
     queue_on_gone(&owned.timer);
     queue_on_gone(&taken_over[1]);
-    step_through(&steps, take_over, NULL);
+    step_through(&steps, migrate_timers, NULL);
     EXPECT(!gone.timers);
     EXPECT(timer_stop(&taken_over[0]));
     EXPECT(timer_stop(&taken_over[1]));
@@ -276,7 +279,7 @@ TEST(race, timer_is_stopped_at_each_instruction_of_its_migration)
     u32 times = 0;
 
     owned.act_at = 0;
-    while (take_over_once()) {
+    while (migrate_timers_once()) {
         owned.act_at++;
         times++;
     }
@@ -293,7 +296,10 @@ static void fire_here(struct timer *timer)
     WRITE_ONCE(fired_here, true);
 }
 
-/* Nothing else arms this CPU's timer meanwhile. The slice ends with the CPU whose thread had it. */
+/*
+ * No other timer of this CPU is armed in the meantime. A slice's timer ends with the CPU whose
+ * thread it was for.
+ */
 TEST(race, migrated_timers_fire_and_a_slice_does_not, timer_set)
 {
     const u64 end = pv_clock_ns() + 20 * NS_PER_S;
@@ -330,11 +336,11 @@ static void end_call(struct timer *timer)
 }
 
 /*
- * An interrupt that ends the wait here would come before the halt, which then does not end.
- * Stepping ends at the halt, which may return for any reason. What wakes it is sent by then only,
- * since a slow machine takes seconds for the steps.
+ * An interrupt that is delivered here would end the wait before the halt, and the halt would then
+ * not end. Stepping ends at the halt, which may return for any reason. The interrupt that ends the
+ * wait is sent only then, because a slow machine takes seconds for the steps.
  */
-static void look_at_waiter(struct steps *steps, struct trap_frame *frame)
+static void check_waiter(struct steps *steps, struct trap_frame *frame)
 {
     if (READ_ONCE(call.state) != CALL_WAITED)
         return;
@@ -353,7 +359,7 @@ static void wait_for_call(void *arg)
 
 TEST(race, waiter_enables_interrupts_by_the_halt_only, safe_halt)
 {
-    struct steps steps = {.between = look_at_waiter};
+    struct steps steps = {.between = check_waiter};
     struct timer limit = {0};
 
     call = (struct call){.state = CALL_PENDING};
@@ -366,16 +372,16 @@ TEST(race, waiter_enables_interrupts_by_the_halt_only, safe_halt)
     EXPECT_EQ(open_to_interrupts, 0);
 }
 
-/* ---- A CPU that goes down waits for those who are about to call it
+/* ---- A CPU that goes offline waits for CPUs that are about to call it
  * ------------------------------- */
 
 enum { CALLER = 1, LEAVER = 2, PATIENCE_NS = 5 * NS_PER_MS };
 
 static struct {
-    u32 hold_at;     /* the step at which the caller is held; ~0: it is not */
-    u32 first, last; /* steps with the caller counted, and the call not yet in the list */
+    u32 hold_at;     /* the step at which the caller is held, or ~0 */
+    u32 first, last; /* steps at which the caller is counted and its call is not yet queued */
     bool held;
-    bool left; /* the CPU was gone while it had a caller */
+    bool left; /* the CPU was offline while it had a caller */
 } going_down;
 
 static void count_here(void *arg)
@@ -383,7 +389,10 @@ static void count_here(void *arg)
     ++*(u32 *)arg;
 }
 
-/* Until the other CPU has decided to leave, and some more: it must still be up then. */
+/*
+ * Hold the caller until the other CPU has started to leave, and some more: that CPU must still be
+ * up then.
+ */
 static void hold_caller(void)
 {
     struct time_limit limit = time_limit(5 * NS_PER_S);
@@ -395,7 +404,7 @@ static void hold_caller(void)
     going_down.left = smp_is_online(LEAVER) || !pv_cpu_is_up(LEAVER);
 }
 
-static void look_at_caller(struct steps *steps, struct trap_frame *frame)
+static void check_caller(struct steps *steps, struct trap_frame *frame)
 {
     (void)frame;
     if (!READ_ONCE(cpus[LEAVER].callers) || READ_ONCE(call.state) != CALL_PENDING)
@@ -409,7 +418,7 @@ static void look_at_caller(struct steps *steps, struct trap_frame *frame)
     going_down.last = steps->count;
 }
 
-static void ask(void *arg)
+static void call_leaver(void *arg)
 {
     (void)arg;
     EXPECT_EQ(smp_call_async(LEAVER, &call), 0);
@@ -417,11 +426,11 @@ static void ask(void *arg)
 
 static void step_caller(void *arg)
 {
-    struct steps steps = {.between = look_at_caller};
+    struct steps steps = {.between = check_caller};
     u32 *const called = arg;
 
     call = (struct call){.fn = count_here, .arg = called, .state = CALL_DONE};
-    step_through(&steps, ask, NULL);
+    step_through(&steps, call_leaver, NULL);
     smp_call_wait(&call);
 }
 
@@ -437,7 +446,7 @@ TEST(race, leaving_cpu_runs_what_a_slow_caller_adds, cpu_leave, cpu_down)
     REQUIRE(t);
     thread_join(t);
     REQUIRE(called == 1 && going_down.first);
-    going_down.hold_at = going_down.last; /* the instruction that adds the call comes next */
+    going_down.hold_at = going_down.last; /* the next instruction queues the call */
     t = thread_start("caller", CALLER, step_caller, &called);
     REQUIRE(t);
     while (!READ_ONCE(going_down.held))

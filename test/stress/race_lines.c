@@ -1,6 +1,6 @@
 /*
- * Races of interrupt lines, provoked at each instruction (test/harness/step.h): what an interrupt
- * or another CPU could do to the line there.
+ * Races of interrupt lines, provoked at each instruction (test/harness/step.h): at each of them the
+ * test does to the line what an interrupt handler or another CPU could do there.
  */
 #include "kernel/irq.h"
 #include "lib/string.h"
@@ -21,8 +21,11 @@ static void count_hit(void *data)
     line.hits++;
 }
 
-/* Its last life was on the other CPU, and ended unmasked. */
-static void live_on_other_cpu(void *arg)
+/*
+ * Bind, unmask and unbind the line on the other CPU, so that its number was last used unmasked
+ * there.
+ */
+static void use_line_on_other_cpu(void *arg)
 {
     const int bound = pv_irq_bind(PV_IRQ_SOFT, 0);
 
@@ -31,17 +34,17 @@ static void live_on_other_cpu(void *arg)
     EXPECT(bound >= 0 && !pv_irq_unmask(line.number) && !pv_irq_unbind(line.number));
 }
 
-static void end_last_life(void)
+static void end_last_use(void)
 {
     line.hits = line.raised = 0;
-    EXPECT_EQ(smp_call(1, live_on_other_cpu, NULL), 0);
+    EXPECT_EQ(smp_call(1, use_line_on_other_cpu, NULL), 0);
 }
 
 static void raise_new_line(struct trap_frame *frame)
 {
     (void)frame;
     line.raised += !pv_irq_raise(line.number);
-    spin(5 * NS_PER_MS); /* in which the other CPU would take it */
+    spin(5 * NS_PER_MS); /* time for the other CPU to handle a wrong delivery */
 }
 
 static void bind_line(void *arg)
@@ -62,7 +65,7 @@ static void expect_masked(void)
 SOAK_TEST(race, line_is_masked_from_its_first_instruction_on, irq_bind, irq_raise)
 {
     struct race race = {
-        .prepare = end_last_life, .run = bind_line, .act = raise_new_line, .check = expect_masked};
+        .prepare = end_last_use, .run = bind_line, .act = raise_new_line, .check = expect_masked};
 
     NEEDS_BARE_OPS;
     NEEDS_CPUS(2);
@@ -80,9 +83,9 @@ SOAK_TEST(race, line_is_masked_from_its_first_instruction_on, irq_bind, irq_rais
 
 static struct {
     struct race race;
-    bool masked;     /* the line, before its interrupt comes */
-    bool unmasked;   /* by act */
-    u32 least, most; /* hits that there must be, and may be */
+    bool masked;     /* the line is masked before its interrupt is raised */
+    bool unmasked;   /* act has unmasked the line */
+    u32 least, most; /* fewest and most handler runs allowed */
 } life;
 
 static void prepare_line(void)
@@ -114,8 +117,11 @@ static void expect_hits(void)
                 life.most, life.race.round);
 }
 
-/* On Xen a masked event channel is pending without an upcall. */
-static bool interrupt_comes_while_masked(void)
+/*
+ * Return whether an interrupt is delivered while its line is masked: on Xen a masked event channel
+ * is pending without an upcall.
+ */
+static bool is_delivered_while_masked(void)
 {
     return !strcmp(pv_backend_name(), "native");
 }
@@ -133,7 +139,7 @@ static void step_interrupts(bool masked, void (*act)(struct trap_frame *frame))
                               .act = act,
                               .check = expect_hits};
     EXPECT_EQ(irq_request(line.number, count_hit, NULL), 0);
-    step_act_at_each(&life.race, masked && !interrupt_comes_while_masked() ? 0 : 30);
+    step_act_at_each(&life.race, masked && !is_delivered_while_masked() ? 0 : 30);
     EXPECT_EQ(irq_release(line.number), 0);
     EXPECT_EQ(pv_irq_unbind(line.number), 0);
 }
@@ -163,7 +169,9 @@ SOAK_TEST(race, line_is_masked_at_each_instruction_of_its_interrupt, irq_mask, i
     step_interrupts(false, mask_line);
 }
 
-/* One more, which is one with the first only as long as the handler has not begun. */
+/*
+ * Raise the line once more: it merges with the first interrupt only until the handler has started.
+ */
 static void raise_again(struct trap_frame *frame)
 {
     (void)frame;

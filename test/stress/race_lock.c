@@ -1,37 +1,37 @@
 /*
  * Races of spinlocks, provoked at each instruction of a wait (test/harness/step.h). One CPU plays
- * both sides: the ops by which a waiter sleeps and is kicked are replaced, so that a sleep in which
- * no kick would come is seen instead of slept.
+ * both sides: the test replaces the ops that block and kick a waiter, so that a wait without a kick
+ * is detected instead of blocking.
  */
 #include "lib/string.h"
 #include "test/harness/cpus.h"
 #include "test/patch/sites.h"
 #include "test/harness/step.h"
 
-enum { HOLDER = PV_CPUS_MAX - 1 }; /* no CPU of a test has this number */
+enum { HOLDER = PV_CPUS_MAX - 1 }; /* a number that no CPU of a test has */
 
 static struct spinlock outer = SPINLOCK("outer"), inner = SPINLOCK("inner");
 
 /* Guarded by: one test at a time, whose thread and handlers alone use it. */
 static struct {
     struct race race;
-    u32 cpu;   /* the waiter's */
-    u32 kicks; /* that no sleep has taken yet */
+    u32 cpu;   /* of the waiter */
+    u32 kicks; /* that no wait has consumed yet */
     u32 sleeps, lost;
 } play;
 
-static struct pv_lock_ops real; /* the backend's, while a race has others in their place */
+static struct pv_lock_ops real; /* the backend's ops, while a race has replaced them */
 
-/* HOLDER, which another CPU would be, has the lock as ticket number `ticket`. */
-static void let_holder_take(struct spinlock *lock, u8 ticket)
+/* Make HOLDER, an imaginary other CPU, the owner of the lock with this ticket. */
+static void holder_lock(struct spinlock *lock, u8 ticket)
 {
     lock->head = ticket;
     lock->tail = (u8)(ticket + 1);
     lock->owner = HOLDER + 1;
 }
 
-/* What HOLDER does when it unlocks. Its count of spinlocks is not this CPU's. */
-static void let_holder_unlock(struct spinlock *lock)
+/* Unlock as HOLDER. This CPU's count of held spinlocks does not change. */
+static void holder_unlock(struct spinlock *lock)
 {
     if (lock->owner != HOLDER + 1)
         return;
@@ -41,8 +41,8 @@ static void let_holder_unlock(struct spinlock *lock)
 }
 
 /*
- * The op lock_wait: the holder unlocks while this CPU sleeps, if it has not done so before. What
- * it does is not to be interrupted, because another CPU would do it.
+ * Replacement for lock_wait: the holder unlocks while this CPU is blocked, if it has not done so
+ * before. Interrupts are disabled, because another CPU would unlock.
  */
 static void sleep_until_kicked(const u8 *byte, u8 value)
 {
@@ -55,7 +55,7 @@ static void sleep_until_kicked(const u8 *byte, u8 value)
     WRITE_ONCE(play.race.hold, true);
     if (READ_ONCE(*byte) == value) {
         play.sleeps++;
-        let_holder_unlock(lock);
+        holder_unlock(lock);
         play.lost += !play.kicks;
     }
     play.kicks = 0;
@@ -69,7 +69,7 @@ static void note_kick(u32 cpu)
         real.lock_kick(cpu);
 }
 
-/* So that a waiter sleeps at once. */
+/* Replacement for vcpu_is_preempted: a waiter for a preempted holder blocks at once. */
 static bool holder_is_preempted(u32 cpu)
 {
     return cpu == HOLDER || real.vcpu_is_preempted(cpu);
@@ -82,12 +82,13 @@ static void wait_for_outer(void *arg)
     spin_unlock(&outer);
 }
 
-static void let_holder_take_both(void)
+static void holder_lock_both(void)
 {
     play.kicks = 0;
     play.cpu = pv_this_cpu();
-    let_holder_take(&outer, (u8)play.race.round);
-    let_holder_take(&inner, (u8)(play.race.round + 100)); /* no ticket of the other lock */
+    holder_lock(&outer, (u8)play.race.round);
+    holder_lock(&inner,
+                (u8)(play.race.round + 100)); /* differs from any ticket of the other lock */
 }
 
 static void expect_free(void)
@@ -102,7 +103,7 @@ static void use_lock_ops(const struct pv_lock_ops *ops)
     replace_op(PV_INDEX(lock.vcpu_is_preempted), ops->vcpu_is_preempted);
 }
 
-/* step_act_at_each, with these ops in place of the backend's. */
+/* Call step_act_at_each with these lock ops in place of the backend's. */
 static void step_with_lock_ops(struct race *race, u32 least, const struct pv_lock_ops *ops)
 {
     real = pv_ops.lock;
@@ -116,7 +117,7 @@ static void act_at_each_instruction(void (*act)(struct trap_frame *frame))
     static const struct pv_lock_ops ops = {sleep_until_kicked, note_kick, holder_is_preempted};
 
     play.race = (struct race){
-        .prepare = let_holder_take_both, .run = wait_for_outer, .act = act, .check = expect_free};
+        .prepare = holder_lock_both, .run = wait_for_outer, .act = act, .check = expect_free};
     play.sleeps = play.lost = 0;
     step_with_lock_ops(&play.race, 200, &ops);
     EXPECT(play.sleeps > 50);
@@ -126,7 +127,7 @@ static void act_at_each_instruction(void (*act)(struct trap_frame *frame))
 static void unlock_outer(struct trap_frame *frame)
 {
     (void)frame;
-    let_holder_unlock(&outer);
+    holder_unlock(&outer);
 }
 
 SOAK_TEST(race, lock_is_unlocked_at_each_instruction_of_a_wait, lock_wait, lock_kick,
@@ -136,8 +137,10 @@ SOAK_TEST(race, lock_is_unlocked_at_each_instruction_of_a_wait, lock_wait, lock_
     act_at_each_instruction(unlock_outer);
 }
 
-/* An interrupt's handler waits for another lock in between: its CPU is kicked for the first after
- * it. */
+/*
+ * An interrupt handler waits for a second lock in the middle: the kick for the first lock arrives
+ * after that wait.
+ */
 static void wait_for_inner(struct trap_frame *frame)
 {
     (void)frame;
@@ -157,16 +160,19 @@ SOAK_TEST(race, handler_waits_at_each_instruction_of_a_wait, lock_wait, lock_kic
 
 enum { WAITER = 1 };
 
-/* Guarded by: each is written by one of both CPUs. */
+/* Guarded by: each field is written by only one of the two CPUs. */
 static struct {
     struct race race;
-    u32 asked, served; /* rounds */
+    u32 asked, served; /* numbers of rounds */
     bool kicked;
     u32 lost;
     bool over;
 } slow;
 
-/* The op lock_wait on a CPU that a kick alone wakes; a second without one is the end of a wait. */
+/*
+ * Replacement for lock_wait on a CPU that only a kick wakes; the wait ends as failed after a
+ * second.
+ */
 static void sleep_for_a_kick(const u8 *byte, u8 value)
 {
     const u64 end = pv_clock_ns() + NS_PER_S;
@@ -190,7 +196,7 @@ static void note_kick_of_waiter(u32 cpu)
     real.lock_kick(cpu);
 }
 
-/* A waiter does not spin. */
+/* Replacement for vcpu_is_preempted: every waiter blocks instead of spinning. */
 static bool every_cpu_is_preempted(u32 cpu)
 {
     (void)cpu;
@@ -211,7 +217,7 @@ static void wait_in_turn(void *arg)
     }
 }
 
-static void take_outer(void)
+static void lock_outer(void)
 {
     spin_lock(&outer);
     WRITE_ONCE(slow.kicked, false);
@@ -245,7 +251,7 @@ SOAK_TEST(race, lock_is_waited_for_at_each_instruction_of_its_unlock, lock_wait,
     NEEDS_BARE_OPS;
     NEEDS_CPUS(2);
     memset(&slow, 0, sizeof(slow));
-    slow.race = (struct race){.prepare = take_outer,
+    slow.race = (struct race){.prepare = lock_outer,
                               .run = unlock_slowly,
                               .act = let_waiter_wait,
                               .check = expect_served};

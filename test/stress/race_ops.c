@@ -1,6 +1,6 @@
 /*
- * Races of the ops, provoked at each instruction (test/harness/step.h): what an interrupt, another
- * CPU or the hardware could do there.
+ * Races of the ops, provoked at each instruction (test/harness/step.h): the test does there what an
+ * interrupt, another CPU or the hardware could do.
  */
 #include "pv/x86.h"
 #include "kernel/irq.h"
@@ -8,14 +8,15 @@
 #include "test/harness/mm_util.h"
 #include "test/harness/step.h"
 
-/* ---- Entries, and what the hardware notes in them ----------------------------------------------
+/* ---- Entries, and the bits that the hardware sets in them
+ * ----------------------------------------------
  */
 
-/* A page that is written, by its address, at some instruction of the op. */
+/* A page that is written through its mapping at one instruction of the op. */
 static struct {
     pfn_t frame;
     pte_t *slot;
-    pte_t result; /* the entry that the op returned, or left */
+    pte_t result; /* the entry that the op returned, or wrote */
     bool written;
     u32 lost;
 } page;
@@ -40,7 +41,7 @@ static void write_page(struct trap_frame *frame)
     page.written = try_write(TEST_VA, 1, &fault);
 }
 
-/* What could be written is dirty in what the op says. */
+/* If the write succeeded, the op must report the page as dirty. */
 static void look_for_dirty(void)
 {
     page.lost += page.written && !(pv_pte_val(page.result) & PTE_DIRTY);
@@ -118,8 +119,8 @@ SOAK_TEST(race, page_is_written_at_each_instruction_of_a_change, ptep_modify_pro
  */
 
 static struct {
-    u32 here, there; /* that came */
-    u32 sent;        /* by act, to this CPU */
+    u32 here, there; /* IPIs received */
+    u32 sent;        /* by act to this CPU */
 } ipis;
 
 static void count_ipi(void)
@@ -142,7 +143,7 @@ static void clear_ipis(void)
     ipis.here = ipis.there = ipis.sent = 0;
 }
 
-/* An interrupt's handler sends one, where an interrupt can come. */
+/* Send an IPI as an interrupt handler would, where an interrupt can be delivered. */
 static void send_from_handler(struct trap_frame *frame)
 {
     if (frame->rflags & PV_FLAG_IF)
@@ -178,14 +179,14 @@ SOAK_TEST(race, ipi_is_sent_at_each_instruction_of_another, send_ipi)
  * --------------------------------------------
  */
 
-/* In which the other CPU sees what this one has done, also if it shares a processor of the host. */
+/* Time in which the other CPU observes a change of this one, also if both share a physical CPU. */
 enum { ASKER = 1, PATIENCE_NS = 20 * NS_PER_MS, DELAY_NS = 5 * NS_PER_MS };
 
-/* Guarded by: written by one of both CPUs while the other waits for it. */
+/* Guarded by: each field is written by one CPU while the other waits for it. */
 static struct {
     pfn_t old, new;
     pte_t *slot;
-    bool asked, answered; /* ASKER calls flush_tlb_others; it has returned */
+    bool asked, answered; /* ASKER has called flush_tlb_others; the call has returned */
     u32 stale;
 } shoot;
 
@@ -195,8 +196,8 @@ static void count_stale(void)
 }
 
 /*
- * This CPU is asked while it waits itself. At each instruction ASKER has time to see its answer:
- * what this CPU reads from then on is new.
+ * ASKER requests a flush while this CPU waits for one itself. At each instruction ASKER has time to
+ * see that its request was acknowledged; from then on this CPU must read the new page.
  */
 static void look_for_answer(struct steps *steps, struct trap_frame *frame)
 {
@@ -257,7 +258,7 @@ static void remember_old(void)
     EXPECT_EQ(*(volatile u64 *)TEST_VA, 1);
 }
 
-/* Let ASKER change what this CPU remembers, and ask. */
+/* Let ASKER change the page that this CPU has cached, and request a flush. */
 static struct thread *let_asker_ask(void)
 {
     struct thread *t;
@@ -289,24 +290,24 @@ TEST(race, no_stale_translation_is_used_after_an_acknowledged_flush, flush_tlb_o
 }
 
 /*
- * The other way round: the asker is slow, and the CPU that is asked looks for requests all the
- * time, because it waits for its own turn to ask. It begins at each instruction of the asker's.
+ * The roles exchanged: the requester is slow, and this CPU serves requests all the time, because it
+ * waits to send its own. It starts at each instruction of the requester's.
  */
 static struct {
-    u32 begin_at; /* the asker's step */
-    bool begun;   /* the asker is there, or it is over */
+    u32 start_at; /* step of the requester */
+    bool started; /* the requester has reached that step, or has ended */
     bool acted;
 } slow;
 
 static void be_slow(struct steps *steps, struct trap_frame *frame)
 {
     (void)frame;
-    if (steps->count < slow.begin_at)
+    if (steps->count < slow.start_at)
         return;
     slow.acted = true;
-    WRITE_ONCE(slow.begun, true);
+    WRITE_ONCE(slow.started, true);
     spin(DELAY_NS);
-    steps->over = steps->count == slow.begin_at + 3;
+    steps->over = steps->count == slow.start_at + 3;
 }
 
 static void step_asker(void *arg)
@@ -316,7 +317,7 @@ static void step_asker(void *arg)
     pv_irq_disable();
     step_through(&steps, change_and_flush, arg);
     pv_irq_enable();
-    WRITE_ONCE(slow.begun, true);
+    WRITE_ONCE(slow.started, true);
 }
 
 static void ask_slowly(void)
@@ -324,10 +325,10 @@ static void ask_slowly(void)
     struct thread *t;
 
     remember_old();
-    slow.begun = slow.acted = false;
+    slow.started = slow.acted = false;
     t = thread_start("asker", ASKER, step_asker, NULL);
     REQUIRE(t);
-    while (!READ_ONCE(slow.begun))
+    while (!READ_ONCE(slow.started))
         __builtin_ia32_pause();
     ask_asker(NULL);
     while (!READ_ONCE(shoot.answered))
@@ -342,12 +343,12 @@ SOAK_TEST(race, slow_requester_gets_the_flush_that_it_requested, flush_tlb_other
 
     NEEDS_CPUS(2);
     REQUIRE(shoot_begin());
-    slow.begin_at = 0;
+    slow.start_at = 0;
     slow.acted = true;
     while (slow.acted && stress_continues(&stress)) {
         ask_slowly();
-        slow.begin_at++;
+        slow.start_at++;
     }
-    print("# asked at each of %u instructions\n", slow.begin_at);
+    print("# asked at each of %u instructions\n", slow.start_at);
     shoot_end();
 }

@@ -1,6 +1,7 @@
 /*
- * Races between the end of one thing and the next use of it: threads that are joined, waited for or
- * bound, and calls. Each is held at the instruction in question (test/harness/step.h).
+ * Races between the end of an object's use and the start of its next use: threads that are joined,
+ * woken or bound, and calls that have completed. Each is held at the instruction in question
+ * (test/harness/step.h).
  */
 #include "test/harness/cpus.h"
 #include "test/harness/step.h"
@@ -13,15 +14,15 @@ enum { CALLER = 1, LEAVER = 2, TURNS = 50 };
 static struct {
     struct thread *thread;
     bool held, joined, too_early, released, over;
-    u32 turns;          /* of a thread beside the one that joins */
-    struct steps steps; /* outlives the thread */
+    u32 turns;          /* of a second thread beside the joining one */
+    struct steps steps; /* static, because it outlives the thread */
 } ending;
 
 /*
- * Hold the thread where it is done and has not been switched away from, while the thread that joins
- * it, which has been woken, has many turns.
+ * Hold the thread where it has ended but has not been switched away from, while the joining thread,
+ * which has been woken, runs many times.
  */
-static void look_at_end(struct steps *steps, struct trap_frame *frame)
+static void hold_at_end(struct steps *steps, struct trap_frame *frame)
 {
     const u64 end = pv_clock_ns() + 20 * NS_PER_S;
     u32 first;
@@ -50,7 +51,7 @@ static void step_to_the_end(void *arg)
 {
     (void)arg;
     ending.thread = this_thread();
-    ending.steps.between = look_at_end;
+    ending.steps.between = hold_at_end;
     step_through(&ending.steps, exit_now, NULL);
 }
 
@@ -103,7 +104,7 @@ static void look_at_queued(struct steps *steps, struct trap_frame *frame)
     seen_ready += READ_ONCE(waiter->state) != THREAD_BLOCKED;
 }
 
-static void make_it_hold(struct timer *timer)
+static void make_condition_true(struct timer *timer)
 {
     (void)timer;
     spin_lock(&queue.lock);
@@ -118,7 +119,9 @@ static void wait_once(void *arg)
     wait_until(&queue, holds);
 }
 
-/* A waiter that were found and woken before it is blocked would sleep on. */
+/*
+ * A waiter that could be found and woken before it is blocked would then block without a wake-up.
+ */
 TEST(race, waiter_is_blocked_before_it_can_be_found)
 {
     seen_in_queue = seen_ready = 0;
@@ -128,7 +131,7 @@ TEST(race, waiter_is_blocked_before_it_can_be_found)
         struct timer timer = {0};
 
         holds = false;
-        timer_start(&timer, pv_clock_ns() + (i + 1) * 20 * NS_PER_MS, make_it_hold);
+        timer_start(&timer, pv_clock_ns() + (i + 1) * 20 * NS_PER_MS, make_condition_true);
         step_through(&steps, wait_once, NULL);
     }
     EXPECT(seen_in_queue);
@@ -139,9 +142,9 @@ TEST(race, waiter_is_blocked_before_it_can_be_found)
  */
 
 static struct {
-    u32 bound;   /* before the thread is counted */
-    u32 hold_at; /* ~0: not at all */
-    u32 last;    /* step before the thread is counted */
+    u32 bound;   /* number of bound threads before this one is counted */
+    u32 hold_at; /* ~0: do not hold */
+    u32 last;    /* the last step at which the thread is not yet counted */
     bool held, counted;
     struct thread *started;
 } binding;
@@ -204,7 +207,7 @@ TEST(race, thread_is_not_bound_to_a_leaving_cpu, cpu_leave, cpu_down)
     thread_join(binder);
     REQUIRE(binding.started && binding.counted && binding.last);
     thread_join(binding.started);
-    REQUIRE(start_binder(&binder, binding.last)); /* the instruction that counts it comes next */
+    REQUIRE(start_binder(&binder, binding.last)); /* the next instruction counts the thread */
     while (!READ_ONCE(binding.held))
         thread_yield();
     EXPECT_EQ(smp_down(LEAVER), 0);
@@ -219,7 +222,7 @@ TEST(race, thread_is_not_bound_to_a_leaving_cpu, cpu_leave, cpu_down)
 static struct call calls[2];
 static bool reused;
 
-/* As the caller may, which finds the first one done. */
+/* Reuse the first call, as its caller may once it is done. */
 static void reuse_first(struct steps *steps, struct trap_frame *frame)
 {
     (void)steps, (void)frame;

@@ -4,7 +4,7 @@
 #include "test/harness/cpus.h"
 #include "test/harness/rtc.h"
 
-/* What smp_call passes: a call cannot return a value. */
+/* The argument of smp_call, which also returns the result. */
 struct remote_line {
     struct test_line line;
     bool opened;
@@ -17,7 +17,7 @@ static void open_here(void *arg)
     remote->opened = test_line_open(&remote->line);
 }
 
-/* A thread of CPU 1, which stands still while CPU 1 takes an interrupt. */
+/* A thread of CPU 1 that counts; it does not count while CPU 1 handles an interrupt. */
 static struct {
     u64 turns;
     bool end;
@@ -30,8 +30,10 @@ static void spin_until_end(void *arg)
         WRITE_ONCE(spinner.turns, spinner.turns + 1);
 }
 
-/* Wait until CPU 1 has been in its interrupt for about so many looks; bounded, since the interrupt
- * may be over. */
+/*
+ * Wait until CPU 1 has been in its interrupt handler for about `looks` polls. Bounded, because the
+ * interrupt may be over.
+ */
 static void wait_for_interrupt(u32 looks)
 {
     u64 turns = READ_ONCE(spinner.turns);
@@ -45,8 +47,9 @@ static void wait_for_interrupt(u32 looks)
 }
 
 /*
- * CPU 1 decides whether the line is masked while CPU 0 unmasks it: the number of looks moves unmask
- * across that decision. Each interrupt is either handled at once or found pending by unmask.
+ * CPU 1 checks whether the line is masked while CPU 0 unmasks it; the number of polls moves the
+ * unmask across that check. Each interrupt is either handled at once or found pending by
+ * irq_unmask.
  */
 SOAK_TEST(smp, unmask_on_another_cpu_loses_no_interrupt, irq_mask, irq_unmask, irq_raise)
 {
@@ -76,7 +79,7 @@ SOAK_TEST(smp, unmask_on_another_cpu_loses_no_interrupt, irq_mask, irq_unmask, i
     test_line_close(&remote.line);
 }
 
-/* A line of the RTC's pin, level-triggered, which CPU 1 binds and handles. */
+/* A level-triggered line for the RTC's pin, which CPU 1 binds and handles. */
 static struct {
     int line;
     u32 beats, masked_beats, empty;
@@ -113,8 +116,10 @@ static void do_nothing(void *arg)
     (void)arg;
 }
 
-/* The call returns once CPU 1 has left its interrupts: what it handles later was sent after the
- * mask. */
+/*
+ * Mask the line and wait. smp_call returns when CPU 1 has left its interrupt handlers, so what it
+ * handles afterwards was sent after the mask.
+ */
 static void mask_and_listen(u64 ns)
 {
     EXPECT_EQ(pv_irq_mask((u32)level.line), 0);
@@ -137,14 +142,14 @@ TEST(smp, level_line_masked_on_another_cpu_stays_alive, irq_mask, irq_unmask, ir
     memset(&level, 0, sizeof(level));
     EXPECT_EQ(smp_call(1, bind_level_here, &error), 0);
     if (level.line == -ENODEV)
-        SKIP("no device's interrupt reaches this guest");
+        SKIP("no device interrupts this guest");
     REQUIRE(level.line >= 0 && error == 0);
     rtc_start_beats(RTC_1024_HZ);
     while (alive && stress_continues(&stress)) {
         mask_and_listen(stress.done % 4 * 500 * NS_PER_US);
         alive = EXPECT(beats_again());
     }
-    /* The handler would find no request in a beat that rtc_stop_beats() takes back. */
+    /* Mask first: rtc_stop_beats cancels a request, and the handler would find none. */
     EXPECT_EQ(pv_irq_mask((u32)level.line), 0);
     EXPECT_EQ(smp_call(1, do_nothing, NULL), 0);
     rtc_stop_beats();
@@ -177,7 +182,7 @@ static void bind_slow_here(void *arg)
         *(int *)arg = irq_request((u32)slow.line, handle_slowly, NULL);
 }
 
-/* What the handler was given may be gone once irq_release has returned. */
+/* The caller may free the handler's argument once irq_release has returned. */
 TEST(smp, release_waits_for_the_handler_on_another_cpu, irq_mask)
 {
     const u64 end = pv_clock_ns() + 10 * NS_PER_S;

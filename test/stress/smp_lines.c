@@ -1,18 +1,18 @@
 /*
- * Events and timers while every CPU works against the others: each CPU's line is raised by all of
+ * Interrupts and timers while all CPUs work against each other: each CPU's line is raised by all of
  * them, and each CPU's timers are stopped by another one.
  */
 #include "lib/string.h"
 #include "test/harness/cpus.h"
 #include "test/harness/mm_util.h"
 
-#define ANSWER_NS (10 * NS_PER_S) /* a time_limit: what has not happened by then is lost */
+#define ANSWER_NS (10 * NS_PER_S) /* a time_limit: an event that takes longer counts as lost */
 
 /*
- * Looks at what another CPU is to change; after a while it sleeps, since that CPU may be a vCPU
- * that waits for this one's physical CPU. False at the limit.
+ * Poll for a change by another CPU. Sleep after a while, because that CPU may be a vCPU that waits
+ * for this one's physical CPU. Return false at the limit.
  */
-static bool look_on(struct time_limit *limit, u32 *looks)
+static bool poll_again(struct time_limit *limit, u32 *looks)
 {
     if (++*looks % 1000 == 0)
         sleep_until(pv_clock_ns() + 20 * NS_PER_US);
@@ -36,7 +36,7 @@ struct sender {
     bool lost;
 };
 
-static void take_flags(struct test_line *line)
+static void clear_flags(struct test_line *line)
 {
     struct owner *o = (struct owner *)line;
 
@@ -50,7 +50,7 @@ static void open_own_line(void *arg)
 
     (void)arg;
     o->opened = test_line_open(&o->line);
-    o->line.during = take_flags;
+    o->line.during = clear_flags;
 }
 
 static bool send_to(struct owner *o, u32 me)
@@ -61,7 +61,7 @@ static bool send_to(struct owner *o, u32 me)
     __atomic_store_n(&o->flags[me], true, __ATOMIC_SEQ_CST);
     EXPECT_EQ(pv_irq_raise(o->line.line), 0);
     while (__atomic_load_n(&o->flags[me], __ATOMIC_SEQ_CST))
-        if (!look_on(&limit, &looks))
+        if (!poll_again(&limit, &looks))
             return false;
     return true;
 }
@@ -84,7 +84,7 @@ static void close_until_wanted(const struct owner *o, u32 round)
         pv_irq_disable();
     for (u32 i = 0; i < 1000 && !is_wanted(o); i++)
         __builtin_ia32_pause();
-    spin(20 * NS_PER_US); /* the flag is set before the line is raised */
+    spin(20 * NS_PER_US); /* for a sender that has set its flag and not yet raised the line */
     if (round % 2)
         EXPECT_EQ(pv_irq_unmask(o->line.line), 0);
     else
@@ -158,7 +158,10 @@ static bool has_ended(struct slot *slot)
     return __atomic_load_n(&slot->ended, __ATOMIC_SEQ_CST) == slot->started;
 }
 
-/* Odd ones fire soon, about when another CPU stops them; even ones can only be stopped. */
+/*
+ * Odd slots fire soon, at about the time when another CPU stops them; even ones can only be
+ * stopped.
+ */
 static void start_slot(struct slot *slots_here, u32 i, u64 *random)
 {
     const u64 ns = i % 2 ? (random_next(random) >> 33) % NS_PER_MS : 3600 * NS_PER_S;
@@ -175,7 +178,7 @@ static void stop_slot(struct slot *slot)
         end_slot(slot, &stopped);
 }
 
-/* Start this CPU's timers, and stop those of the next CPU. */
+/* Start this CPU's timers and stop those of the next CPU. */
 static void start_and_stop(void *arg)
 {
     struct stress stress = {.normal = 5000};
@@ -197,7 +200,7 @@ static bool all_end(void)
     for (u32 cpu = 0; cpu < stress_cpus(); cpu++)
         for (u32 i = 0; i < TIMERS; i++)
             while (!has_ended(&slots[cpu][i]))
-                if (!look_on(&limit, &looks))
+                if (!poll_again(&limit, &looks))
                     return false;
     return true;
 }

@@ -1,15 +1,19 @@
-/* CPUs under stress: no call of another CPU is lost, also while one goes offline and online. */
+/*
+ * CPUs under stress: no call between CPUs is lost, the clock is monotonic across them, no CPU uses
+ * a flushed translation, also while a CPU goes offline and online, and no interrupt line is bound
+ * twice.
+ */
 #include "lib/string.h"
 #include "mm/frame.h"
 #include "mm/space.h"
 #include "test/harness/cpus.h"
 
 /*
- * Every CPU asks every other, and itself, again as soon as that has done what it was asked before;
- * counted by who asks of whom, where it is asked and where it is done. A call that is lost is
- * waited for, for ever.
+ * Every CPU calls every CPU, itself included, again as soon as the previous call has completed.
+ * Calls are counted by caller and target, where they are sent and where they run. A lost call makes
+ * the test wait until the run's time limit.
  */
-#define IN_FLIGHT 8 /* calls of each pair */
+#define IN_FLIGHT 8 /* calls in flight from one CPU to another */
 
 static struct call calls[STRESS_CPUS][PV_CPUS_MAX][IN_FLIGHT];
 static u64 asked[STRESS_CPUS][PV_CPUS_MAX], done[STRESS_CPUS][PV_CPUS_MAX];
@@ -19,13 +23,13 @@ static void count_done(void *arg)
     __atomic_fetch_add((u64 *)arg + pv_this_cpu(), 1, __ATOMIC_SEQ_CST);
 }
 
-struct asker {
-    struct stress stress; /* a round is a call */
+struct caller {
+    struct stress stress; /* one round is one call */
     u32 me;
     bool any, over;
 };
 
-static void ask(struct asker *a, u32 cpu, struct call *call)
+static void send_call(struct caller *a, u32 cpu, struct call *call)
 {
     if (a->over || __atomic_load_n(&call->state, __ATOMIC_SEQ_CST) != CALL_DONE)
         return;
@@ -37,24 +41,24 @@ static void ask(struct asker *a, u32 cpu, struct call *call)
     asked[a->me][cpu] += !smp_call_async(cpu, call);
 }
 
-static void ask_each(struct asker *a)
+static void send_to_each(struct caller *a)
 {
     a->any = false;
     for (u32 cpu = 0; cpu < smp_online_count(); cpu++)
         for (u32 i = 0; i < IN_FLIGHT; i++)
-            ask(a, cpu, &calls[a->me][cpu][i]);
+            send_call(a, cpu, &calls[a->me][cpu][i]);
 }
 
-/* With nothing to ask it sleeps: the CPU may be wanted by those who are to answer. */
-static void ask_all(void *arg)
+/* Sleep when no call has completed, because the CPU may have to run the calls of others. */
+static void send_calls(void *arg)
 {
     const u32 count = smp_online_count();
-    struct asker a = {.me = pv_this_cpu()};
+    struct caller a = {.me = pv_this_cpu()};
 
     (void)arg;
     a.stress = (struct stress){.normal = 10000};
     for (u32 turn = 0; !a.over; turn++) {
-        ask_each(&a);
+        send_to_each(&a);
         if (turn % 16 == 0)
             smp_call_wait(&calls[a.me][turn / 16 % count][0]);
         else if (!a.any)
@@ -97,7 +101,7 @@ SOAK_TEST(smp, no_call_is_lost, send_ipi)
 
     memset(asked, 0, sizeof(asked));
     memset(done, 0, sizeof(done));
-    workers_start(&workers, 0, stress_cpus(), ask_all, NULL, 0);
+    workers_start(&workers, 0, stress_cpus(), send_calls, NULL, 0);
     workers_join(&workers);
     for (u32 i = 0; i < workers.count; i++)
         sum += print_calls(i);
@@ -105,9 +109,12 @@ SOAK_TEST(smp, no_call_is_lost, send_ipi)
           (unsigned long long)(ipis_taken() - ipis));
 }
 
-#define READINGS_MIN 60 /* of each CPU, however slowly the lock changes hands */
+#define READINGS_MIN 60 /* on each CPU, however slow the lock's handover is */
 
-/* Read in turn, under a lock: each reading comes after the one before it, on whichever CPU. */
+/*
+ * Clock readings under a lock: each must be later than the one before it, on whichever CPU that
+ * was.
+ */
 static struct {
     struct spinlock lock;
     u64 last, readings, backwards;
@@ -143,8 +150,8 @@ SOAK_TEST(smp, clock_never_goes_back_between_cpus, clock_ns)
 }
 
 /*
- * A word whose page changes under the eyes of all CPUs. Each page is given a higher number before
- * it is shown; once the others have been flushed, none may see a lower one.
+ * A word that all other CPUs read while its page changes. Each new page has a higher number; once
+ * the others have been flushed, none may read a lower one.
  */
 static struct {
     const u64 *word;
@@ -156,7 +163,7 @@ struct reader {
     u64 reads, stale;
 };
 
-static void read_on(void *arg)
+static void read_continuously(void *arg)
 {
     struct reader *r = arg;
 
@@ -169,7 +176,7 @@ static void read_on(void *arg)
     }
 }
 
-/* Each of them has looked since, and has the translation in its TLB. */
+/* Wait until each reader has read twice more, so that its TLB has the translation. */
 static void wait_read(const struct reader *readers, u32 count)
 {
     for (u32 i = 0; i < count; i++) {
@@ -180,9 +187,11 @@ static void wait_read(const struct reader *readers, u32 count)
     }
 }
 
-/* The entry itself changes, so that nobody but this flushes. Interrupts are disabled, since the
- * others are all but this CPU. */
-static void show(pfn_t page, u64 number)
+/*
+ * Map the next page by changing the entry itself, so that only the flush below reaches other TLBs.
+ * Interrupts are disabled, because flush_tlb_others excludes the CPU on which it is called.
+ */
+static void show_page(pfn_t page, u64 number)
 {
     const u64 va = (u64)shown.word;
 
@@ -213,9 +222,9 @@ SOAK_TEST(smp, no_cpu_keeps_a_translation_that_was_flushed, flush_tlb_others)
     shown.least = 0;
     shown.over = false;
     REQUIRE(mm_map(&mm_kernel, (u64)shown.word, pages[0], 1, 0) == 0);
-    workers_start(&workers, 1, stress_cpus(), read_on, readers, sizeof(readers[0]));
+    workers_start(&workers, 1, stress_cpus(), read_continuously, readers, sizeof(readers[0]));
     while (stress_continues(&stress)) {
-        show(pages[stress.done % 2], stress.done);
+        show_page(pages[stress.done % 2], stress.done);
         wait_read(readers, workers.count);
     }
     WRITE_ONCE(shown.over, true);
@@ -233,8 +242,8 @@ SOAK_TEST(smp, no_cpu_keeps_a_translation_that_was_flushed, flush_tlb_others)
 }
 
 /*
- * One CPU comes and goes while all others send to it, call it, flush it and start threads there.
- * Each gets what it asked for, or the error of a CPU that is down.
+ * One CPU goes offline and online while all others send IPIs and calls to it, flush it and start
+ * threads there. Each request is served or refused with the error for an offline CPU.
  */
 static u32 target;
 static bool senders_stop;
@@ -253,13 +262,13 @@ static void count_ran(void *arg)
     ((struct sender *)arg)->ran += pv_this_cpu() == target;
 }
 
-static void note(struct sender *p, int error, int when_down)
+static void count_result(struct sender *p, int error, int when_down)
 {
     p->refused += error == when_down;
     p->wrong += error && error != when_down;
 }
 
-static void start_there(struct sender *p)
+static void start_thread_there(struct sender *p)
 {
     struct thread *t = thread_start("guest", target, count_ran, p);
 
@@ -277,16 +286,16 @@ static void send_to_target(void *arg)
         const int error = smp_call(target, count_called, p);
 
         p->calls += !error;
-        note(p, error, -EINVAL);
-        note(p, pv_send_ipi(target, (enum pv_ipi)(i % PV_NR_IPIS)), -EINVAL);
+        count_result(p, error, -EINVAL);
+        count_result(p, pv_send_ipi(target, (enum pv_ipi)(i % PV_NR_IPIS)), -EINVAL);
         INTERRUPTS_OFF
-        note(p, pv_flush_tlb_others(1ull << target, ~0ull), -ENODEV);
+        count_result(p, pv_flush_tlb_others(1ull << target, ~0ull), -ENODEV);
         if (i % 16 == 0)
-            start_there(p);
+            start_thread_there(p);
     }
 }
 
-/* Goes on wherever there is room, also on the CPU that is about to go. */
+/* Run on any CPU, also on the one that is about to go offline. */
 static void wander(void *arg)
 {
     while (!READ_ONCE(senders_stop)) {
@@ -304,7 +313,7 @@ static void wait_for_a_call(void)
 }
 
 /*
- * smp_down must not be starved by those who start threads on the CPU all the time, not even with 2
+ * smp_down must not starve while other threads keep starting threads on the CPU, not even with two
  * CPUs, where the sender and this thread share CPU 0 and this one runs only while the sender joins
  * such a thread.
  */
@@ -321,7 +330,7 @@ static void print_sender(u32 cpu, const struct sender *p)
     EXPECT_EQ(p->ran, p->threads);
     EXPECT_EQ(p->wrong, 0);
     print(
-        "# CPU %u: %llu calls and %llu threads there, all done; %llu times told that it is down\n",
+        "# CPU %u: %llu calls and %llu threads there, all done; %llu requests refused (offline)\n",
         cpu, (unsigned long long)p->calls, (unsigned long long)p->threads,
         (unsigned long long)p->refused);
 }
@@ -350,10 +359,10 @@ SOAK_TEST(smp, cpu_goes_offline_while_others_send, cpu_down, cpu_up, cpu_leave, 
         thread_join(wanderers[i]);
         EXPECT(steps[i]);
     }
-    print("# CPU %u went and came %u times\n", target, stress.done);
+    print("# CPU %u went offline and online %u times\n", target, stress.done);
 }
 
-/* Lines that all CPUs bind at once: no two get the same. */
+/* All CPUs bind lines at once: no two get the same line. */
 static u32 taken[8192];
 
 struct binder {
@@ -391,7 +400,10 @@ SOAK_TEST(smp, no_line_is_bound_twice, irq_bind, irq_unbind)
     print("# CPU 0 bound %u lines\n", binders[0].bound);
 }
 
-/* What a line was told before its end does not come to the one that is given its number. */
+/*
+ * An interrupt that was raised before its line was unbound is not delivered to the next line with
+ * that number.
+ */
 static u32 ended;
 
 static void raise_and_end(void *arg)
@@ -408,7 +420,7 @@ static void raise_and_end(void *arg)
         __builtin_ia32_pause();
 }
 
-static void nothing(void *arg)
+static void do_nothing(void *arg)
 {
     (void)arg;
 }
@@ -422,8 +434,8 @@ static void expect_own_interrupts_only(struct test_line *line)
 }
 
 /*
- * The number is given out again at once, or, where the hypervisor has still queued the ended line's
- * interrupt (FIFO event channels), as soon as CPU 1 has taken it from the queue.
+ * The number is reused at once. Where the hypervisor still has the unbound line's interrupt queued
+ * (FIFO event channels), it is reused as soon as CPU 1 has taken that interrupt from the queue.
  */
 TEST(smp, unbound_line_delivers_nothing_on_any_cpu, irq_unbind, irq_bind)
 {
@@ -440,7 +452,7 @@ TEST(smp, unbound_line_delivers_nothing_on_any_cpu, irq_unbind, irq_bind)
     EXPECT(test_line_open(&at_once));
     WRITE_ONCE(ended, 0);
     smp_call_wait(&call);
-    EXPECT_EQ(smp_call(1, nothing, NULL), 0);
+    EXPECT_EQ(smp_call(1, do_nothing, NULL), 0);
     EXPECT(test_line_open(&later));
     EXPECT(at_once.line == number || later.line == number);
     expect_own_interrupts_only(&at_once);
