@@ -1,4 +1,4 @@
-/* What the boot paths deliver: the same facts, whichever loader told them. */
+/* What the boot paths pass to the kernel: the same facts from every loader. */
 #include "lib/address_map.h"
 #include "lib/acpi.h"
 #include "lib/string.h"
@@ -41,8 +41,10 @@ TEST(boot, image_is_in_ram, memory_map)
     EXPECT(in_ram((u64)_image_start - VIRT_BASE, (u64)_image_end - VIRT_BASE));
 }
 
-/* RAM that the map promises is there: a pattern in the last word of each region that is mapped so
- * far. */
+/*
+ * Free memory of the map is RAM: write a pattern to the last word of each region that is mapped so
+ * far.
+ */
 TEST(boot, free_memory_starts_after_image_and_modules)
 {
     const u64 free = boot_info_ptr->first_free_pa;
@@ -61,14 +63,14 @@ TEST(boot, free_memory_starts_after_image_and_modules)
 TEST(boot, command_line_is_delivered)
 {
     if (!cmdline.platform[0])
-        SKIP("nobody said platform=, so there is no word that must be here");
+        SKIP("the command line has no platform=, so the test has no word to expect");
     EXPECT(strlen(boot_info_ptr->cmdline) >= strlen("platform=") + strlen(cmdline.platform));
     EXPECT(glob_match("*platform=*", boot_info_ptr->cmdline));
 }
 
 /*
- * How many lines of the suite's module are there: a tar archive (tools/paravane/run/module.py),
- * whose first file after its header of 512 bytes is one line, 300 times.
+ * Return the number of lines in the suite's module, a tar archive (tools/paravane/run/module.py)
+ * whose first file, after its header of 512 bytes, has one line 300 times.
  */
 static u32 lines_of_module(const struct boot_module *m)
 {
@@ -84,13 +86,13 @@ static u32 lines_of_module(const struct boot_module *m)
     return lines;
 }
 
-/* ./run.sh, which says platform=, hands over this one module. A person may hand over any. */
+/* ./run.sh, which sets platform=, passes this one module; another caller may pass any. */
 TEST(boot, module_is_delivered)
 {
     const bool by_hand = !cmdline.platform[0];
 
     if (by_hand && !boot_info_ptr->nr_modules)
-        SKIP("booted by hand, without a module");
+        SKIP("the loader passed no module");
     if (by_hand && !lines_of_module(&boot_info_ptr->modules[0]))
         SKIP("the module is not the suite's");
     REQUIRE(by_hand ? boot_info_ptr->nr_modules >= 1 : boot_info_ptr->nr_modules == 1);
@@ -103,9 +105,9 @@ TEST(boot, rsdp_is_acpi, platform_init)
     const struct acpi_header *fadt;
 
     if (boot_info_ptr->protocol == BOOT_XEN_PV)
-        SKIP("Xen tells a PV guest of no RSDP");
+        SKIP("Xen does not pass an RSDP to a PV guest");
     if (!boot_info_ptr->rsdp_pa && !boot_info_ptr->rsdp_size)
-        SKIP("the loader gave no RSDP");
+        SKIP("the loader passed no RSDP");
     fadt = acpi_find_table(&low, boot_info_ptr, "APIC");
     EXPECT(fadt);
 }

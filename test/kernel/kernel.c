@@ -1,4 +1,4 @@
-/* The kernel's own ground: its sections, its names, its backtraces. */
+/* Basic services of the kernel: its sections, symbols, backtraces, formatting and random bytes. */
 #include "boot/boot_stack.h"
 #include "kernel/panic.h"
 #include "kernel/random.h"
@@ -70,7 +70,10 @@ TEST(kernel, format_prints_what_the_log_needs)
     EXPECT(!strcmp(text, "abc"));
 }
 
-/* Each chain here leads nowhere; printing it ends, and touches nothing that is not mapped. */
+/*
+ * Each chain of frames here is broken: backtrace_print must end and must not touch an unmapped
+ * address.
+ */
 TEST(kernel, backtraces_terminate)
 {
     static u64 frames[4] __aligned(16);
@@ -79,10 +82,10 @@ TEST(kernel, backtraces_terminate)
 
     REQUIRE(page);
     print("# backtraces of frames that lead nowhere:\n");
-    frames[0] = (u64)frames; /* its own caller */
+    frames[0] = (u64)frames; /* a frame that is its own caller */
     frames[1] = rip + 1;
     backtrace_print(rip, (u64)frames);
-    frames[0] = (u64)(frames + 2); /* two that call each other */
+    frames[0] = (u64)(frames + 2); /* two frames that call each other */
     frames[2] = (u64)frames;
     frames[3] = rip + 1;
     backtrace_print(rip, (u64)frames);

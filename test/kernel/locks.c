@@ -1,4 +1,7 @@
-/* Spinlocks, mutexes and wake-ups between threads of all CPUs: nothing is lost, nobody starves. */
+/*
+ * Spinlocks, mutexes and wake-ups between threads of all CPUs: they exclude, serve waiters in
+ * order, and lose no wake-up.
+ */
 #include "kernel/services.h"
 #include "test/harness/cpus.h"
 
@@ -9,7 +12,7 @@ static struct spinlock lock = SPINLOCK("test");
 static struct mutex mutex = {.queue = {.lock = SPINLOCK("test mutex")}};
 static u64 guarded, inside, intrusions;
 
-static void enter_and_leave(void)
+static void use_critical_section(void)
 {
     intrusions += inside++ != 0;
     guarded++;
@@ -23,7 +26,7 @@ static void with_spinlock(void *arg)
 
     while (stress_continues(&stress)) {
         spin_lock(&lock);
-        enter_and_leave();
+        use_critical_section();
         spin_unlock(&lock);
     }
     *(u64 *)arg = stress.done;
@@ -35,13 +38,13 @@ static void with_mutex(void *arg)
 
     while (stress_continues(&stress)) {
         mutex_lock(&mutex);
-        enter_and_leave();
+        use_critical_section();
         mutex_unlock(&mutex);
     }
     *(u64 *)arg = stress.done;
 }
 
-/* The counts of all workers add up to what they did together, and no two were inside at once. */
+/* The sum of all workers' counts equals the shared count, and no two were inside at once. */
 static void all_at_once(void (*work)(void *arg))
 {
     struct thread *threads[WORKERS];
@@ -84,9 +87,8 @@ TEST(locks, trylock_takes_only_a_free_lock)
 }
 
 /*
- * Who comes first gets it first: each waiter is seen in line before the next one comes, and CPU 0,
- * which lets go and asks again, comes last. So nobody waits for more than those who were there
- * before him.
+ * Waiters get the lock in order of arrival: each is seen in the queue before the next one starts,
+ * and CPU 0, which unlocks and locks again, is last.
  */
 static struct line_up {
     u32 go, order[STRESS_CPUS], taken;
@@ -137,7 +139,7 @@ SOAK_TEST(locks, spinlock_goes_to_the_first_waiter)
     print("# %u times %u CPUs in line\n", stress.done, stress_cpus());
 }
 
-/* How many threads wait on the queue. */
+/* Return the number of threads that wait on the queue. */
 static u32 queue_length(struct wait_queue *queue)
 {
     const u64 flags = spin_lock_irqsave(&queue->lock);
@@ -196,7 +198,10 @@ static void lock_in_handler(struct test_line *line)
     wish_kept = this_cpu()->area.need_switch;
 }
 
-/* A switch there would leave the interrupt unended until the thread runs again. */
+/*
+ * An unlock in a handler must not switch threads: the interrupt would not be ended until the thread
+ * runs again.
+ */
 TEST(locks, handler_keeps_its_cpu_when_it_unlocks)
 {
     struct test_line line = {.during = lock_in_handler};
@@ -208,32 +213,32 @@ TEST(locks, handler_keeps_its_cpu_when_it_unlocks)
     test_line_close(&line);
 }
 
-/* Keeps its CPU in an interrupt, where a waiter does not see that it is its turn. */
-static u32 kept, let_go;
+/* Keep the waiter's CPU in an interrupt handler, where it does not notice that the lock is free. */
+static u32 kept, release_waiter;
 
 static void keep_until_unlocked(void *arg)
 {
     (void)arg;
     WRITE_ONCE(kept, 1);
-    while (!READ_ONCE(let_go))
+    while (!READ_ONCE(release_waiter))
         __builtin_ia32_pause();
 }
 
-/* A waiter that sleeps takes no call before its kick, so the time for that is bounded. */
+/* A blocked waiter runs no call before its kick, so the wait for the call is bounded. */
 static void keep_the_waiter(struct call *call)
 {
     const u64 end = pv_clock_ns() + 10 * NS_PER_MS;
 
     WRITE_ONCE(kept, 0);
-    WRITE_ONCE(let_go, 0);
+    WRITE_ONCE(release_waiter, 0);
     EXPECT_EQ(smp_call_async(1, call), 0);
     while (!READ_ONCE(kept) && pv_clock_ns() < end)
         __builtin_ia32_pause();
 }
 
 /*
- * A waiter that nobody lets in gives its time away. Natively that is one pause, so a sleeper is
- * counted in for it: then who unlocks has somebody to kick.
+ * A waiter that spins for long gives its time to the hypervisor. On bare metal that is one pause,
+ * so the test counts a sleeper in its place: then the unlocking CPU has a waiter to kick.
  */
 static void let_one_wait_long(void)
 {
@@ -250,13 +255,13 @@ static void let_one_wait_long(void)
     keep_the_waiter(&call);
     __atomic_fetch_add(&lock.sleepers, 1, __ATOMIC_SEQ_CST);
     spin_unlock(&lock);
-    WRITE_ONCE(let_go, 1);
+    WRITE_ONCE(release_waiter, 1);
     smp_call_wait(&call);
     workers_join(&workers);
     __atomic_fetch_sub(&lock.sleepers, 1, __ATOMIC_SEQ_CST);
 }
 
-/* Nobody is kicked who sees by himself that it is his turn, between the unlock and the kick. */
+/* A waiter that notices the unlock itself is not kicked, so several attempts may be needed. */
 TEST(locks, long_wait_blocks_the_vcpu_until_a_kick, lock_wait, lock_kick)
 {
     const struct spinlock_counts before = spinlock_counts;
@@ -271,8 +276,8 @@ TEST(locks, long_wait_blocks_the_vcpu_until_a_kick, lock_wait, lock_kick)
 }
 
 /*
- * A ball between two threads: each waits for its turn, so a wake-up that is lost ends the game. It
- * comes when the other one is about to go to sleep as often as when it sleeps.
+ * Ping-pong between two threads: each waits for its turn, so a lost wake-up ends the game. The
+ * wake-up arrives about as often while the other thread is going to sleep as when it sleeps.
  */
 static struct wait_queue court = {.lock = SPINLOCK("court")};
 static u32 turn;
@@ -319,7 +324,7 @@ enum { WORD_WAITERS = 4 };
 static uint32_t words[2];
 static u32 woken[WORD_WAITERS], nr_woken;
 
-/* The last one waits for the other word. */
+/* The last thread waits for the other word. */
 static void wait_for_word(void *arg)
 {
     const u32 me = (u32)(u64)arg;
@@ -335,11 +340,11 @@ static void wake_words(const uint32_t *word, u32 count, u32 wanted)
     libc_wake(word, count);
     while (READ_ONCE(nr_woken) < wanted && pv_clock_ns() < end)
         thread_yield();
-    sleep_until(pv_clock_ns() + NS_PER_MS); /* one that is woken too many runs meanwhile */
+    sleep_until(pv_clock_ns() + NS_PER_MS); /* time for a wrongly woken thread to run */
     EXPECT_EQ(READ_ONCE(nr_woken), wanted);
 }
 
-/* A waiter that has given up is not in line any more. */
+/* A waiter that has given up has left the queue. */
 static void give_up_twice(void *arg)
 {
     (void)arg;
@@ -354,7 +359,7 @@ TEST(locks, words_wake_as_many_as_asked_in_turn)
     REQUIRE(t);
     thread_join(t);
     nr_woken = 0;
-    EXPECT(libc_wait(&words[0], 1, UINT64_MAX)); /* it has another value already */
+    EXPECT(libc_wait(&words[0], 1, UINT64_MAX)); /* returns at once: the word has another value */
     for (u64 i = 0; i < WORD_WAITERS; i++) {
         threads[i] = thread_start("word", 0, wait_for_word, (void *)i);
         REQUIRE(threads[i]);

@@ -1,4 +1,7 @@
-/* What a CPU that goes down leaves to the others: its threads, those that wait and its timers. */
+/*
+ * A CPU that goes offline: its running, waiting and sleeping threads and its timers move to other
+ * CPUs; a CPU with bound threads refuses.
+ */
 #include "lib/string.h"
 #include "mm/frame.h"
 #include "test/harness/cpus.h"
@@ -7,7 +10,7 @@ enum { BUSY_MAX = 18, PATIENCE_S = 20 };
 
 static struct {
     bool stop, go;
-    u32 asleep_on; /* the CPU on which the waiter went to sleep */
+    u32 asleep_on; /* the CPU on which the waiter blocked */
     bool woken, fired;
     u64 rounds[BUSY_MAX];
     struct thread *busy[BUSY_MAX], *waiter;
@@ -37,7 +40,7 @@ static void fire(struct timer *t)
     WRITE_ONCE(left.fired, true);
 }
 
-/* On the CPU that will go down. */
+/* Runs on the CPU that will go offline. */
 static void start_waiter(void *arg)
 {
     (void)arg;
@@ -53,7 +56,7 @@ static void start_others(void *arg)
     timer_start(&timer, pv_clock_ns() + 50 * NS_PER_MS, fire);
 }
 
-/* Without a sleep, whose timer would make this CPU look at all that are due. */
+/* Poll without sleeping, because the timer of a sleep would make this CPU check all due timers. */
 static bool becomes_true(const bool *flag)
 {
     const u64 end = pv_clock_ns() + PATIENCE_S * NS_PER_S;
@@ -63,7 +66,7 @@ static bool becomes_true(const bool *flag)
     return READ_ONCE(*flag);
 }
 
-static bool goes_on(const u64 *rounds)
+static bool continues(const u64 *rounds)
 {
     const u64 before = READ_ONCE(*rounds), end = pv_clock_ns() + PATIENCE_S * NS_PER_S;
 
@@ -72,7 +75,7 @@ static bool goes_on(const u64 *rounds)
     return READ_ONCE(*rounds) != before;
 }
 
-/* True if the waiter sleeps on the CPU: another may have taken it before it ran. */
+/* Return whether the waiter blocked on this CPU; another CPU may have taken it before it ran. */
 static bool put_waiter_to_sleep(u32 cpu)
 {
     WRITE_ONCE(left.go, false);
@@ -105,14 +108,14 @@ static bool start_all_there(u32 cpu)
     return EXPECT_EQ(smp_call(cpu, start_others, NULL), 0);
 }
 
-static void check_all_go_on(u32 cpu)
+static void expect_all_continue(u32 cpu)
 {
     EXPECT(!READ_ONCE(cpus[cpu].slice.queued));
     EXPECT(!READ_ONCE(cpus[cpu].first));
     EXPECT(becomes_true(&left.fired));
     wake_waiter();
     for (u32 i = 0; i < left.nr_busy; i++)
-        EXPECT(goes_on(&left.rounds[i]));
+        EXPECT(continues(&left.rounds[i]));
 }
 
 TEST(smp, threads_and_timers_migrate_from_a_leaving_cpu, cpu_leave, cpu_down)
@@ -123,7 +126,7 @@ TEST(smp, threads_and_timers_migrate_from_a_leaving_cpu, cpu_leave, cpu_down)
     memset(&left, 0, sizeof(left));
     REQUIRE(start_all_there(cpu));
     EXPECT_EQ(smp_down(cpu), 0);
-    check_all_go_on(cpu);
+    expect_all_continue(cpu);
     WRITE_ONCE(left.stop, true);
     EXPECT(becomes_true(&left.woken));
     EXPECT_EQ(smp_up(cpu), 0);
@@ -132,7 +135,7 @@ TEST(smp, threads_and_timers_migrate_from_a_leaving_cpu, cpu_leave, cpu_down)
     thread_join(left.waiter);
 }
 
-/* Once it has been up, a CPU has all that it needs. */
+/* The first start of a CPU allocates all memory that it needs. */
 TEST(smp, restarted_cpu_takes_no_more_memory, cpu_up, cpu_down)
 {
     const u32 cpu = smp_online_count() - 1;
@@ -146,7 +149,7 @@ TEST(smp, restarted_cpu_takes_no_more_memory, cpu_up, cpu_down)
     }
 }
 
-static void stay(void *arg)
+static void run_until_stopped(void *arg)
 {
     while (!READ_ONCE(left.stop))
         WRITE_ONCE(*(u64 *)arg, *(u64 *)arg + 1);
@@ -162,7 +165,7 @@ static bool is_closing(const struct cpu *c)
     return __atomic_load_n(&c->closing, __ATOMIC_SEQ_CST);
 }
 
-/* Starts threads on that CPU, and counts those that it got while smp_down waited. */
+/* Start threads on that CPU, and count those that start while smp_down waits. */
 static void bind_more(void *arg)
 {
     const struct cpu *c = &cpus[smp_online_count() - 1];
@@ -179,8 +182,8 @@ static void bind_more(void *arg)
 }
 
 /*
- * A CPU to which threads are bound refuses to go down, and to start again; they continue there, and
- * no others are bound in between.
+ * A CPU with bound threads refuses to go offline; they continue there, and no others can be bound
+ * in between.
  */
 TEST(smp, cpu_with_bound_threads_refuses_to_leave, cpu_leave)
 {
@@ -190,21 +193,22 @@ TEST(smp, cpu_with_bound_threads_refuses_to_leave, cpu_leave)
 
     NEEDS_CPUS(2);
     WRITE_ONCE(left.stop, false);
-    t = thread_start("bound", cpu, stay, &rounds);
+    t = thread_start("bound", cpu, run_until_stopped, &rounds);
     REQUIRE(t);
-    EXPECT(goes_on(&rounds));
+    EXPECT(continues(&rounds));
     EXPECT_EQ(smp_up(cpu), -EINVAL);
     EXPECT(READ_ONCE(cpus[cpu].thread) == t);
     binder = thread_start("binder", 0, bind_more, &more);
     REQUIRE(binder);
     EXPECT_EQ(smp_down(cpu), -EBUSY);
     EXPECT(!READ_ONCE(cpus[cpu].leave_wanted));
-    EXPECT(goes_on(&rounds));
+    EXPECT(continues(&rounds));
     WRITE_ONCE(left.stop, true);
     thread_join(t);
     thread_join(binder);
     EXPECT_EQ(more, 0);
-    t = thread_start("bound again", cpu, stay, &rounds); /* a refusal closes nothing */
+    t = thread_start("bound again", cpu, run_until_stopped,
+                     &rounds); /* binding works again after the refusal */
     if (EXPECT(t))
         thread_join(t);
     EXPECT_EQ(smp_down(cpu), 0);

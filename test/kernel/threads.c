@@ -1,4 +1,4 @@
-/* Kernel threads: they share a CPU, sleep, keep their FPU state, and move. */
+/* Kernel threads: they share a CPU, sleep, keep their FPU state and migrate. */
 #include "kernel/thread.h"
 #include "kernel/trap.h"
 #include "lib/string.h"
@@ -13,7 +13,7 @@ static void count_up(void *arg)
         WRITE_ONCE(*(u64 *)arg, *(u64 *)arg + 1);
 }
 
-/* Neither gives way by itself: the timer takes the CPU from each in turn. */
+/* Neither thread yields: the timer preempts each in turn. */
 TEST(threads, busy_threads_share_a_cpu, timer_set)
 {
     u64 counts[2] = {0, 0};
@@ -59,17 +59,19 @@ TEST(threads, fpu_state_is_per_thread)
         thread_join(threads[i]);
 }
 
-/* What a thread finds at its start, whatever the threads before it have left behind. */
+/*
+ * The state in which a new thread starts, whatever earlier threads have left behind.
+ */
 static struct start {
     u64 frame, stack_limit;
-    u32 frames; /* in the chain from run's own */
+    u32 frames; /* in the chain of frames from run's */
     u32 mxcsr;
     u16 fcw;
 } start;
 
 static void note_start(void *arg)
 {
-    const u32 other_mxcsr = 0x1f00; /* one exception unmasked */
+    const u32 other_mxcsr = 0x1f00; /* with one exception unmasked */
     const u16 other_fcw = 0x27f;    /* double precision */
 
     (void)arg;
@@ -105,7 +107,7 @@ static void return_at_once(void *arg)
     (void)arg;
 }
 
-/* A thread that could not be made is not counted as bound to its CPU. */
+/* A thread that could not be created is not counted as bound to its CPU. */
 TEST(threads, too_many_are_refused_and_not_counted_as_bound)
 {
     static struct thread *many[THREADS_MAX];
@@ -122,7 +124,7 @@ TEST(threads, too_many_are_refused_and_not_counted_as_bound)
     EXPECT_EQ(READ_ONCE(cpus[cpu].bound), bound);
 }
 
-/* Else every interrupt from then on would end with a switch. */
+/* Otherwise every later interrupt would end with a switch. */
 TEST(threads, switch_clears_need_switch)
 {
     pv_irq_disable();
@@ -143,7 +145,7 @@ static u32 count_queued(struct cpu *c, const struct thread *wanted)
     return count;
 }
 
-/* An idle thread in its queue would keep its CPU from halting. */
+/* An idle thread in the run queue would keep its CPU from halting. */
 TEST(threads, idle_threads_are_in_no_queue)
 {
     for (u32 i = 0; i < 20; i++) {
@@ -159,8 +161,8 @@ static struct journey {
     int first, second;
 } journeys[PV_CPUS_MAX];
 
-/* Once bound, a thread is not taken by another CPU that is idle, nor bound again. */
-static void travel(void *arg)
+/* A bound thread does not migrate to an idle CPU, and cannot be bound again. */
+static void visit_cpus(void *arg)
 {
     struct journey *j = arg;
 
@@ -175,7 +177,8 @@ TEST(threads, bound_threads_get_to_every_cpu, send_ipi)
 
     for (u32 cpu = 0; cpu < count; cpu++) {
         journeys[cpu] = (struct journey){.to = cpu, .seen = ~0u};
-        journeys[cpu].thread = thread_start("traveller", THREAD_ANY_CPU, travel, &journeys[cpu]);
+        journeys[cpu].thread =
+            thread_start("traveller", THREAD_ANY_CPU, visit_cpus, &journeys[cpu]);
         REQUIRE(journeys[cpu].thread);
     }
     for (u32 cpu = 0; cpu < count; cpu++) {
@@ -196,8 +199,8 @@ TEST(threads, sleep_lasts_until_its_end, timer_set)
     }
 }
 
-/* Deadlines that have passed, pass on the way to sleep, or come later. */
-static void sleep_on(void *arg)
+/* Sleep to deadlines that have passed, that pass while the thread goes to sleep, and later ones. */
+static void sleep_repeatedly(void *arg)
 {
     struct stress stress = {.normal = 200};
 
@@ -215,7 +218,7 @@ SOAK_TEST(threads, every_sleeping_thread_wakes, timer_set)
     u32 slept[STRESS_CPUS] = {0}, sum = 0;
     struct workers workers;
 
-    workers_start(&workers, 0, stress_cpus(), sleep_on, slept, sizeof(slept[0]));
+    workers_start(&workers, 0, stress_cpus(), sleep_repeatedly, slept, sizeof(slept[0]));
     workers_join(&workers);
     for (u32 i = 0; i < workers.count; i++) {
         EXPECT(slept[i]);
@@ -234,8 +237,10 @@ static void sleep_in_the_past(void *arg)
     pv_irq_enable();
 }
 
-/* Each such sleep ends at once, and yet gives way to the other threads of that CPU: here nothing
- * else does, since no interrupt comes. */
+/*
+ * Such a sleep ends at once and still yields to the other threads of the CPU. Interrupts are
+ * disabled, so nothing else can switch.
+ */
 TEST(threads, sleep_in_the_past_yields)
 {
     struct thread *t;
@@ -281,7 +286,7 @@ static void look_at_cr4(void *arg)
     __atomic_fetch_add((u32 *)arg, !(pv_read_cr4() & CR4_OSXSAVE), __ATOMIC_SEQ_CST);
 }
 
-/* A switch of threads does not save its registers. */
+/* AVX is disabled, because a switch of threads does not save its registers. */
 TEST(threads, avx_is_off_on_every_cpu, read_cr4, write_cr4)
 {
     struct fault fault = {0};

@@ -1,7 +1,7 @@
 /*
- * What a C library must answer: ANSWER(function call that fills text[], expected text). The suite
- * asks newlib (test/libc/libc.c), and test/host/test_libc_answers.c asks this machine's own
- * library, so that no expectation is a guess.
+ * Results that a C library must produce: ANSWER(function call that fills text[], expected text).
+ * The suite checks newlib (test/libc/libc.c), and test/host/test_libc_answers.c checks the host's
+ * own library, so that no expectation is a guess.
  */
 #ifndef TEST_LIBC_ANSWERS_H
 #define TEST_LIBC_ANSWERS_H
@@ -67,7 +67,7 @@
     V(-2, div(-11, 3).rem) \
     V(2, sqrt(4.0)) \
     V(1024, pow(2, 10)) \
-    V(-3, floor(-2.5)) \
+    V(-3, floor(-2.5)) /* prose: allow */ \
     V(-2, ceil(-2.5)) \
     V(2, rint(2.5)) \
     V(3, lround(2.5)) \

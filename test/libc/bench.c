@@ -1,4 +1,4 @@
-/* What programs ask of libc most: memory, copied, filled, allocated and freed. */
+/* Benchmark of libc's most used functions: copying, filling, allocating and freeing memory. */
 #include "test/bench/bench.h"
 
 #include <stdlib.h>

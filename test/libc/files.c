@@ -26,15 +26,15 @@
     })
 
 /*
- * Is the module that of tools/paravane/run/module.py? Where ./run.sh boots the suite it is:
- * boot.module_is_delivered fails otherwise.
+ * Return whether the module is that of tools/paravane/run/module.py. If ./run.sh boots the suite it
+ * is: boot.module_is_delivered fails otherwise.
  */
 static bool have_module(void)
 {
     return access("/testmodule", R_OK) == 0;
 }
 
-/* Is the module something else than an archive? Then any path may be one that cannot be read. */
+/* Return whether the module is not an archive: then a path may fail with an error of its own. */
 static bool module_is_damaged(void)
 {
     errno = 0;
@@ -47,7 +47,7 @@ TEST(libc_files, reading_from_the_module)
     int fd;
 
     if (!have_module())
-        SKIP("the module is not the suite's");
+        SKIP("the loader's module is not the suite's");
     fd = open("/folder//./bytes", O_RDONLY);
     REQUIRE(fd >= 3);
     EXPECT_EQ(lseek(fd, 250, SEEK_SET), 250);
@@ -73,7 +73,7 @@ TEST(libc_files, streams)
     int lines = 0;
 
     if (!have_module())
-        SKIP("the module is not the suite's");
+        SKIP("the loader's module is not the suite's");
     file = fopen("testmodule", "r");
     REQUIRE(file);
     while (fgets(line, sizeof(line), file))
@@ -99,7 +99,7 @@ TEST(libc_files, missing_and_forbidden_files_are_refused)
     int fd;
 
     if (module_is_damaged())
-        SKIP("the module is not the suite's, and not an archive");
+        SKIP("the loader's module is not an archive");
     memset(name, 'x', sizeof(name) - 1);
     name[sizeof(name) - 1] = '\0';
     EXPECT_ERRNO(open("/nowhere", O_RDONLY), ENOENT);
@@ -120,7 +120,7 @@ TEST(libc_files, missing_and_forbidden_files_are_refused)
     EXPECT_ERRNO(read(fd, name, 1), EISDIR);
     close(fd);
     if (!have_module())
-        SKIP("for the rest: the module is not the suite's");
+        SKIP("only part of the test ran: the loader's module is not the suite's");
     EXPECT_ERRNO(open("/testmodule", O_RDWR), EROFS);
     EXPECT_ERRNO(open("/testmodule", O_RDONLY | O_TRUNC), EROFS);
     EXPECT_ERRNO(open("/testmodule", O_RDONLY | O_CREAT | O_EXCL), EEXIST);
@@ -153,7 +153,7 @@ TEST(libc_files, stat_reports_file_types)
     EXPECT(!fstat(1, &s) && S_ISCHR(s.st_mode));
     EXPECT(isatty(1));
     if (!have_module())
-        SKIP("for the rest: the module is not the suite's");
+        SKIP("only part of the test ran: the loader's module is not the suite's");
     EXPECT(!stat("/testmodule", &s) && S_ISREG(s.st_mode) && s.st_size == 6300);
     EXPECT(s.st_blocks == 13 && (s.st_mode & 0777) == 0444);
     EXPECT(!stat("folder/../testmodule", &same) && s.st_ino == same.st_ino);
@@ -255,7 +255,7 @@ TEST(libc_files, environment)
 }
 
 /*
- * Two threads move one position at once, the second at each instruction of the first one's call:
+ * Two threads seek in one file at once, the second at each instruction of the first one's call:
  * neither move is lost.
  */
 static struct {
@@ -310,7 +310,7 @@ static void move_once(void *argument)
     seekers.move();
 }
 
-/* False if the call has fewer instructions. */
+/* Return false if the call has fewer instructions. */
 static bool both_move_once(void)
 {
     struct steps steps = {.between = let_other_move};

@@ -1,6 +1,6 @@
 /*
- * The C library that programs stand on: newlib on the port in lib/newlib/. Built with the programs,
- * not with the kernel (tools/build/programs.mk).
+ * The C library of programs: newlib on the port in lib/newlib/. These tests are built with the
+ * programs, not with the kernel (tools/build/programs.mk).
  */
 #include "test/harness/test.h"
 
@@ -79,7 +79,7 @@ TEST(libc, setjmp_and_longjmp)
     if (!setjmp(where))
         longjmp(where, 0);
     else
-        EXPECT(true); /* 0 arrives as 1 */
+        EXPECT(true); /* longjmp turns 0 into 1 */
 }
 
 #define BLOCKS 64
@@ -97,7 +97,10 @@ static bool is_filled(const u8 *p, size_t size, u8 with)
     return true;
 }
 
-/* Random sizes in random order; each block keeps its own pattern until it is freed. */
+/*
+ * Allocate and free random sizes in random order; each block keeps its own pattern until it is
+ * freed.
+ */
 TEST(libc, malloc_stress)
 {
     static struct {
@@ -139,11 +142,11 @@ TEST(libc, calloc_and_aligned_memory)
     free(p);
 }
 
-/* Too much is refused, and what was there before still works. */
+/* Impossible sizes are refused, and the heap still works. */
 TEST(libc, too_much_memory_is_ENOMEM)
 {
     volatile size_t sizes[] = {SIZE_MAX / 2, (size_t)1 << 42, (size_t)1 << 38};
-    void *volatile p; /* or the compiler leaves out what nobody uses */
+    void *volatile p; /* volatile, or the compiler removes an unused allocation */
 
     for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
         errno = 0;
@@ -205,7 +208,10 @@ TEST(libc, copies_of_every_size_and_alignment)
             REQUIRE(copies_right(size, align, 17 - align));
 }
 
-/* What the compiler leaves to a function: a quotient and a rest say together what was divided. */
+/*
+ * Divisions of 128 bits, which the compiler turns into calls: quotient and remainder must give the
+ * dividend again.
+ */
 TEST(libc, arithmetic_of_128_bits)
 {
     volatile __int128 unit = (__int128)1 << 70;
@@ -239,7 +245,7 @@ TEST(libc, complex_numbers)
     EXPECT(__real__ quotient == 3 && __imag__ quotient == 4);
 }
 
-/* Overlapping by every distance, in both directions, against a copy byte by byte. */
+/* memmove with every overlap in both directions, compared with a copy byte by byte. */
 TEST(libc, moves_that_overlap)
 {
     static u8 bytes[600], wanted[600];

@@ -1,4 +1,4 @@
-/* What threads of programs share in newlib: the heap, streams, the environment, files. */
+/* What the threads of a program share in newlib: the heap, streams, the environment, files. */
 #include "test/harness/test.h"
 #include "test/libc/threads.h"
 
@@ -51,7 +51,7 @@ static void *write_lines(void *argument)
     return NULL;
 }
 
-/* Each thread's lines are whole, and in its order. */
+/* The lines of each thread are whole and in order. */
 TEST(libc_shared, printf_from_all)
 {
     int next[THREADS] = {0}, wrong = 0;
@@ -133,7 +133,7 @@ static void *use_files(void *argument)
     return (void *)wrong;
 }
 
-/* No descriptor is given to two at once. */
+/* No descriptor is returned to two threads at once. */
 TEST(libc_shared, open_from_all)
 {
     openers = 0;

@@ -1,4 +1,4 @@
-/* What threads of programs wait for each other by: mutexes, condition variables, once. */
+/* Synchronization of a program's threads: mutexes, condition variables, pthread_once. */
 #include "test/harness/test.h"
 #include "test/libc/threads.h"
 
@@ -10,7 +10,7 @@
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static unsigned counter, inside, intrusions;
 
-static void *count(void *argument)
+static void *count_up(void *argument)
 {
     for (int i = 0; i < 1000; i++) {
         if (i % 3)
@@ -29,7 +29,7 @@ static void *count(void *argument)
 TEST(libc_sync, mutex_excludes)
 {
     counter = intrusions = 0;
-    run_all(count);
+    run_all(count_up);
     EXPECT_EQ(counter, THREADS * 1000);
     EXPECT_EQ(intrusions, 0);
 }
@@ -49,7 +49,7 @@ static pthread_mutex_t mutex_of(int kind)
     return made;
 }
 
-/* As another thread than the holder. */
+/* Runs in a thread that does not hold the mutex. */
 static void *try_and_unlock(void *m)
 {
     const int locked = pthread_mutex_trylock(m), unlocked = pthread_mutex_unlock(m);
@@ -57,7 +57,7 @@ static void *try_and_unlock(void *m)
     return (void *)(uintptr_t)(locked == EBUSY && unlocked == EPERM);
 }
 
-static bool others_are_kept_out(pthread_mutex_t *m)
+static bool others_are_excluded(pthread_mutex_t *m)
 {
     pthread_t thread;
     void *result = NULL;
@@ -75,14 +75,14 @@ TEST(libc_sync, kinds_of_mutexes)
     EXPECT_EQ(pthread_mutex_lock(&check), 0);
     EXPECT_EQ(pthread_mutex_lock(&check), EDEADLK);
     EXPECT_EQ(pthread_mutex_trylock(&check), EBUSY);
-    EXPECT(others_are_kept_out(&check));
+    EXPECT(others_are_excluded(&check));
     EXPECT_EQ(pthread_mutex_destroy(&check), EBUSY);
     EXPECT_EQ(pthread_mutex_unlock(&check), 0);
     EXPECT_EQ(pthread_mutex_unlock(&check), EPERM);
     for (int i = 0; i < 3; i++)
         EXPECT_EQ(i < 2 ? pthread_mutex_lock(&again) : pthread_mutex_trylock(&again), 0);
     for (int i = 0; i < 3; i++) {
-        EXPECT(others_are_kept_out(&again));
+        EXPECT(others_are_excluded(&again));
         EXPECT_EQ(pthread_mutex_unlock(&again), 0);
     }
     EXPECT_EQ(pthread_mutex_unlock(&again), EPERM);
@@ -95,8 +95,8 @@ TEST(libc_sync, kinds_of_mutexes)
 }
 
 /*
- * A ball between the threads, in turn, for a while: a signal that is lost ends the game, and the
- * test does not. Each returns how often it had the ball.
+ * Ping-pong between two threads: a lost signal ends the game, and the test does not finish. Each
+ * returns how often it was its turn.
  */
 static pthread_cond_t turned = PTHREAD_COND_INITIALIZER;
 static uintptr_t turn, game_over;

@@ -1,4 +1,7 @@
-/* Threads of programs, on newlib: what POSIX says of them, and what each has of its own. */
+/*
+ * Threads of programs, on newlib: creation, end and stacks as POSIX defines them, and each thread's
+ * own data.
+ */
 #include "test/harness/test.h"
 #include "test/libc/threads.h"
 
@@ -101,7 +104,7 @@ TEST(libc_threads, create_join_exit)
     EXPECT_EQ(pthread_create(&thread, NULL, NULL, NULL), EINVAL);
 }
 
-/* As many as there is room for; when they have gone there is room again. */
+/* Create as many threads as the kernel allows; after they have ended it allows as many again. */
 static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
 
 static void *wait_at_gate(void *argument)
@@ -135,7 +138,9 @@ static void *detach_myself(void *done)
     return NULL;
 }
 
-/* A thread that is over still takes its place until it is off its CPU: EAGAIN until then. */
+/*
+ * Create a thread, and repeat on EAGAIN: a thread that has ended counts until it has left its CPU.
+ */
 static int create_when_there_is_room(pthread_t *thread, const pthread_attr_t *attr,
                                      void *(*run)(void *), void *argument)
 {
@@ -146,7 +151,7 @@ static int create_when_there_is_room(pthread_t *thread, const pthread_attr_t *at
     return error;
 }
 
-/* More of them than there is room for at once: what they leave is freed. */
+/* More threads than can exist at once: what they leave is freed. */
 TEST(libc_threads, detached_threads_leave_nothing)
 {
     pthread_attr_t attr;
@@ -248,7 +253,7 @@ static void *use_storage(void *argument)
     return (void *)wrong;
 }
 
-/* On one CPU they take turns, on several each has another %fs base at the same time. */
+/* With one CPU the threads take turns; with several each has its own %fs base at the same time. */
 TEST(libc_threads, thread_variables_and_errno_are_each_threads_own, write_fs_base)
 {
     EXPECT_EQ(tls_value, 0x1234);

@@ -1,4 +1,4 @@
-/* For the tests of libc's threads; include test/harness/test.h before. */
+/* Helpers for tests of libc's threads. Include test/harness/test.h first. */
 #ifndef TEST_LIBC_THREADS_H
 #define TEST_LIBC_THREADS_H
 
@@ -7,10 +7,15 @@
 
 #define THREADS 4
 
-/* Runs on THREADS threads at once, each with its number; what each returns is summed. */
+/*
+ * Run the function in THREADS threads at once, each with its number; return the sum of their
+ * results.
+ */
 uintptr_t run_all(void *(*run)(void *));
 
-/* The time in so many milliseconds from now; has this time of CLOCK_MONOTONIC come? */
+/*
+ * Return the time ms milliseconds from now; return whether this time of CLOCK_MONOTONIC has passed.
+ */
 struct timespec in_ms(clockid_t clock, long ms);
 bool is_over(const struct timespec *end);
 

@@ -1,4 +1,7 @@
-/* The allocators: frames, the heap, vmalloc, the balloon. */
+/*
+ * The allocators of frames, heap objects and vmalloc ranges, and the balloon: nothing overlaps,
+ * everything can be freed, and wrong frees are detected.
+ */
 #include "mm/balloon.h"
 #include "mm/heap.h"
 #include "lib/format.h"
@@ -7,7 +10,7 @@
 
 enum { BLOCKS = 200, STEPS = 3000 };
 
-/* Blocks in use, each filled with its own number: an overlap would show. */
+/* Blocks in use, each filled with its own number, so that an overlap is noticed. */
 static struct {
     pfn_t pfn;
     u32 order;
@@ -58,7 +61,7 @@ TEST(mm, frames_are_allocated_once_and_can_be_freed)
     EXPECT_EQ(frames_largest_order(), largest);
 }
 
-/* Also RAM that the direct map leaves out until it is wanted (mm/kernel_tables.c). */
+/* Includes RAM that the direct map leaves out until it is needed (mm/kernel_tables.c). */
 TEST(mm, all_memory_can_be_allocated_and_written)
 {
     const u64 free = frames_free();
@@ -118,7 +121,7 @@ TEST(mm, wrong_frees_are_reported_with_the_frame)
     ksnprintf(frame, sizeof(frame), "*frame %llx *", (unsigned long long)pfn.n);
     PANICS("frame_free")
     {
-        frame_free(pfn, 0); /* the wrong order */
+        frame_free(pfn, 0); /* wrong order */
     }
     EXPECT(glob_match(frame, caught_panic));
     PANICS("frame_free")
@@ -127,7 +130,7 @@ TEST(mm, wrong_frees_are_reported_with_the_frame)
     }
     PANICS("frame_free")
     {
-        frame_free(mm_kernel.root, 0); /* a page table of the kernel's own */
+        frame_free(mm_kernel.root, 0); /* a page table of the kernel */
     }
     PANICS("frame_free")
     {
@@ -135,7 +138,7 @@ TEST(mm, wrong_frees_are_reported_with_the_frame)
     }
     PANICS("frame_free")
     {
-        frame_free(PFN(1ull << 40), 0); /* no RAM */
+        frame_free(PFN(1ull << 40), 0); /* not RAM */
     }
     EXPECT_EQ(frames_free(), free);
     frame_free(pfn, 1);
@@ -168,7 +171,7 @@ TEST(mm, debug_mode_notices_writes_to_free_frames)
         }
     }
     frame_debug = false;
-    frame_free(pfn, 0); /* it was given out before it was looked at */
+    frame_free(pfn, 0); /* it was allocated before it was checked */
     while (n)
         frame_free(held[--n], 0);
     EXPECT_EQ(frames_free(), free + 1);
@@ -222,7 +225,7 @@ TEST(mm, heap_clears_aligns_and_refuses_impossible_sizes)
     kfree(NULL);
     EXPECT(!kmalloc(0));
     EXPECT(!kmalloc(~0ull));
-    EXPECT(!kmalloc(frames_total() * PAGE_SIZE + 1)); /* an error, no crash */
+    EXPECT(!kmalloc(frames_total() * PAGE_SIZE + 1)); /* an error, not a crash */
     for (u32 size = 16; size <= 2048; size *= 2) {
         p = kmalloc(size);
         EXPECT_EQ((u64)p % size, 0);
@@ -254,7 +257,7 @@ TEST(mm, heap_notices_wrong_frees)
     {
         kfree(pfn_to_va(mm_kernel.root));
     }
-    *(u64 *)b = 5; /* written to after it was freed */
+    *(u64 *)b = 5; /* write after free */
     PANICS("kmalloc")
     {
         local = (u64)kmalloc(40);
@@ -317,7 +320,7 @@ TEST(mm, balloon_takes_frames_out_of_use_and_back, balloon_adjust)
 
     if (given == -ENODEV) {
         EXPECT_EQ(frames_free(), free);
-        SKIP("no hypervisor to give memory to");
+        SKIP("no hypervisor, so no balloon");
     }
     EXPECT_EQ(given, 40);
     EXPECT_EQ(frames_free(), free - 40);
@@ -325,7 +328,7 @@ TEST(mm, balloon_takes_frames_out_of_use_and_back, balloon_adjust)
     EXPECT_EQ(frames_free(), free);
 }
 
-/* Ranges that begin where memory is mapped and end where it is not, or wrap around. */
+/* Ranges that start in mapped memory and end outside, or that wrap around. */
 TEST(mm, physical_ranges_are_mapped_as_a_whole_or_refused, memory_map)
 {
     const struct boot_info *b = boot_info_ptr;
@@ -344,7 +347,7 @@ TEST(mm, physical_ranges_are_mapped_as_a_whole_or_refused, memory_map)
         EXPECT(!phys_to_va(end - PAGE_SIZE, ~0ull));
     }
     EXPECT(tried);
-    /* What is mapped above the direct map is not physical memory of such an address. */
+    /* An address above the direct map is mapped, but is not the physical memory of that address. */
     EXPECT(!phys_to_va(VIRT_BASE - DIRECT_MAP + BOOT_IMAGE_BASE, 1));
     EXPECT(!phys_to_va((u64)blocks - DIRECT_MAP, 1));
     EXPECT(!phys_to_va(~0ull, 1));

@@ -1,12 +1,15 @@
-/* Memory that goes back to the hypervisor while another CPU uses it. */
+/*
+ * Memory that is returned to the hypervisor, or exchanged, while another CPU has its translation.
+ */
 #include "lib/string.h"
 #include "mm/frame.h"
 #include "test/harness/cpus.h"
 #include "test/harness/mm_util.h"
 
 /*
- * Memory behind a frame is exchanged while another CPU has the frame's translation in its TLB. That
- * CPU takes no interrupt in between, which might flush it, and reads the frame before and after.
+ * The memory of a frame is exchanged while another CPU has the frame's translation in its TLB. That
+ * CPU reads the frame before and after, and takes no interrupt in between, which could flush its
+ * TLB.
  */
 static struct spinlock not_preempted = SPINLOCK("test exchange");
 
@@ -32,7 +35,7 @@ static bool by_exchange(pfn_t first)
     return pv_make_contiguous(first, 0, 40) == 0;
 }
 
-/* Returns whether the frame has other memory than before. */
+/* Exchange the memory of a frame, and return whether the frame has other memory than before. */
 static bool exchange_once(pfn_t first, bool (*way)(pfn_t first), u64 mark)
 {
     struct call call = {.fn = read_around, .arg = &exchange};
@@ -54,7 +57,7 @@ static bool exchange_once(pfn_t first, bool (*way)(pfn_t first), u64 mark)
     return pv_pfn_to_mfn(first).n != before.n;
 }
 
-/* moves: other memory shows as another machine frame. */
+/* If moves is true, other memory is visible as another machine frame. */
 static void exchange_memory(bool (*way)(pfn_t first), bool moves)
 {
     const pfn_t first = frame_alloc(2, 0, FRAME_KERNEL);
@@ -80,8 +83,8 @@ TEST(mm_smp, no_cpu_keeps_memory_that_was_exchanged, make_contiguous)
 
 /*
  * A frame is given to the hypervisor and taken back while another CPU has its translation in its
- * TLB. In between that CPU reads by this address: where the kernel's mapping is gone, so is every
- * TLB's.
+ * TLB. In between that CPU reads through it: once the kernel's mapping is removed, no TLB may still
+ * have it.
  */
 enum turn {
     FILL_TLB,
@@ -113,7 +116,7 @@ static void read_in_turn(void *arg)
     }
 }
 
-/* Let the other CPU read, and wait until it has. */
+/* Let the other CPU read, and wait until it has done so. */
 static void let_read(enum turn turn)
 {
     __atomic_store_n(&given.turn, ASKED(turn), __ATOMIC_SEQ_CST);
@@ -121,7 +124,10 @@ static void let_read(enum turn turn)
         __builtin_ia32_pause();
 }
 
-/* Return 1; 0 if the frame did not come back, so that it must not be used; or -ENODEV. */
+/*
+ * Return 1, or 0 if the hypervisor did not give the frame back, so that it must not be used, or
+ * -ENODEV.
+ */
 static s64 give_and_take(pfn_t frame, u64 mark)
 {
     volatile u64 *const word = pfn_to_va(frame);
@@ -162,5 +168,5 @@ TEST(mm_smp, no_cpu_reaches_memory_that_was_released, balloon_adjust)
     REQUIRE(there);
     frame_free(frame, 0);
     if (there < 0)
-        SKIP("no hypervisor to give memory to");
+        SKIP("no hypervisor, so no balloon");
 }

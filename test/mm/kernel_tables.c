@@ -1,11 +1,12 @@
-/* Every leaf of the kernel's page tables, looked at one by one. */
+/* Walk the kernel's page tables and check every leaf: no page is writable and executable. */
 #include "test/harness/mm_util.h"
 
 extern const u8 _text_start[], _text_end[];
 
 static struct {
     u64 leaves, executable;
-    u64 writable_and_executable, executable_elsewhere; /* how many, and the last one's address */
+    u64 writable_and_executable,
+        executable_elsewhere; /* how many, and the address of the last one */
     u64 wrong_va;
 } seen;
 
@@ -23,7 +24,7 @@ static u64 value_of(int level, u64 raw)
     }
 }
 
-static void look_at_leaf(u64 va, u64 value, u64 span)
+static void check_leaf(u64 va, u64 value, u64 span)
 {
     const bool in_text = va >= ALIGN_DOWN((u64)_text_start, PAGE_SIZE) &&
                          va + span <= ALIGN_UP((u64)_text_end, PAGE_SIZE);
@@ -38,8 +39,11 @@ static void look_at_leaf(u64 va, u64 value, u64 span)
         seen.wrong_va = va;
 }
 
-/* A table's entry may set PTE_WRITE and clear PTE_NX: what holds is what all levels allow. */
-static void look_at_table(pfn_t table, int level, u64 base, u32 first)
+/*
+ * An entry that points to a table may have PTE_WRITE set and PTE_NX clear: the rights of a page are
+ * those that all levels allow.
+ */
+static void check_table(pfn_t table, int level, u64 base, u32 first)
 {
     const u64 *entries = pfn_to_va(table);
 
@@ -48,11 +52,11 @@ static void look_at_table(pfn_t table, int level, u64 base, u32 first)
         const u64 va = base + i * pt_span(level);
 
         if (!(value & PTE_PRESENT) || (level > 1 && value & PTE_FOREIGN))
-            continue; /* the hypervisor's own tables are not ours to read */
+            continue; /* the guest cannot read the hypervisor's own tables */
         if (level == 1 || value & PTE_PSE)
-            look_at_leaf(va, value, pt_span(level));
+            check_leaf(va, value, pt_span(level));
         else
-            look_at_table(value_pfn(value), level - 1, va, 0);
+            check_table(value_pfn(value), level - 1, va, 0);
     }
 }
 
@@ -61,11 +65,11 @@ TEST(mmu, no_kernel_page_is_writable_and_executable, install_tables)
     const u64 upper_half = ~(USER_END - 1) - pt_index(USER_END, PT_LEVELS) * pt_span(PT_LEVELS);
 
     memset(&seen, 0, sizeof(seen));
-    look_at_table(mm_kernel.root, PT_LEVELS, upper_half, pt_index(DIRECT_MAP_BASE, PT_LEVELS));
+    check_table(mm_kernel.root, PT_LEVELS, upper_half, pt_index(DIRECT_MAP_BASE, PT_LEVELS));
     EXPECT(seen.leaves > 100);
     EXPECT(seen.executable);
     if (!nx_bit())
-        SKIP("this CPU has no NX: all that is mapped can be executed");
+        SKIP("this CPU has no NX, so every mapped page is executable");
     EXPECT_EQ(seen.writable_and_executable, 0);
     EXPECT_EQ(seen.executable_elsewhere, 0);
     if (seen.wrong_va)

@@ -1,4 +1,4 @@
-/* Memory management from all CPUs at once: nothing is lost, and nothing is given out twice. */
+/* Memory management from all CPUs at once: nothing is lost, and nothing is allocated twice. */
 #include "kernel/smp.h"
 #include "kernel/thread.h"
 #include "mm/heap.h"
@@ -9,9 +9,9 @@
 enum { WORKERS = 4, SLOTS = 16, STRIDE = 64 };
 
 /*
- * What the workers share: each takes what is in a slot, looks whether it is still filled with its
- * mark, frees it, and puts in something new. So most of it is freed on another CPU than it came
- * from, and an overlap or a stale translation shows as a wrong mark.
+ * Slots that all workers share: each takes a block out of a slot, checks that it is still filled
+ * with its mark, frees it, and puts a new one in. So most blocks are freed on another CPU than the
+ * one that allocated them, and an overlap or a stale translation is visible as a wrong mark.
  */
 struct block {
     u64 *words;
@@ -24,10 +24,10 @@ static void *(*allocate)(u64 size);
 static void (*release)(void *p, u64 size);
 static u64 largest;
 static u32 rounds;
-static u64 end;  /* of the work: on a busy host locks change hands slowly */
-static u32 here; /* workers that have begun: they set off together */
+static u64 end;  /* of the work, because lock handovers are slow on a busy host */
+static u32 here; /* workers that have started: they wait for each other */
 
-static void meet(u32 count)
+static void wait_for_workers(u32 count)
 {
     __atomic_fetch_add(&here, 1, __ATOMIC_SEQ_CST);
     while (__atomic_load_n(&here, __ATOMIC_SEQ_CST) < count)
@@ -68,7 +68,7 @@ static void work(void *arg)
 {
     u64 random = 1 + (u64)arg;
 
-    meet(WORKERS);
+    wait_for_workers(WORKERS);
     for (u32 i = 0; i < rounds && pv_clock_ns() < end; i++) {
         struct block b = {.count = 2 + (random_next(&random) >> 33) % (largest / 8 - 2)}, was;
 
@@ -161,15 +161,15 @@ static void put_vmalloc(void *p, u64 size)
 }
 
 /*
- * An address is used again and again for other frames: no CPU may still know the old ones. Few
- * rounds: each waits for all CPUs, of which the host may run one after the other.
+ * An address is reused for other frames many times: no CPU may use an old translation. Few rounds,
+ * because each waits for all CPUs, which the host may run one after the other.
  */
 TEST(mm_smp, vmalloc_serves_all_cpus, flush_tlb_others)
 {
     from_all_cpus(get_vmalloc, put_vmalloc, 2 * PAGE_SIZE, 12);
 }
 
-/* Each maps and unmaps pages of its own, in tables that it shares with all others. */
+/* Each worker maps and unmaps pages of its own in tables that all share. */
 static struct mm_space shared;
 static pfn_t shared_frame;
 
@@ -177,7 +177,7 @@ static void map_and_unmap(void *arg)
 {
     u64 wrong = 0;
 
-    meet(WORKERS);
+    wait_for_workers(WORKERS);
     for (u32 i = 0; i < 3000 && pv_clock_ns() < end; i++) {
         const u64 va = USER_VA + (i % 4 * MIB(2)) + (u64)arg * PAGE_SIZE;
 
@@ -207,7 +207,7 @@ TEST(mm_smp, one_space_serves_all_cpus)
     frame_free(shared_frame, 0);
 }
 
-/* The same address, and another space for each of two threads that share a CPU. */
+/* Two threads that share a CPU have different spaces: the same address has another page in each. */
 static struct visit {
     struct mm_space space;
     pfn_t frame;
@@ -220,7 +220,7 @@ static void visit(void *arg)
     struct visit *v = arg;
 
     v->error = mm_space_activate(&v->space);
-    meet(2);
+    wait_for_workers(2);
     for (u32 i = 0; !v->error && i < 50; i++) {
         u64 seen = 0;
 
@@ -259,20 +259,20 @@ TEST(mm_smp, spaces_follow_threads, write_cr3)
     EXPECT_EQ(frames_free(), free);
 }
 
-/* A frame's page, changed by ops: what another thread's lazy section delays is not this one's. */
+/* Change the page of a mapping by ops: another thread's open lazy section must not delay it. */
 static void change_page(void *arg)
 {
     pte_t *slot = &mm_slot(&mm_kernel, TEST_VA, 1)->pte;
     const struct visit *v = arg;
 
-    spin_lock(&slots_lock); /* stays here */
+    spin_lock(&slots_lock); /* keeps this thread on its CPU */
     pv_set_pte(slot, pv_make_pte(pte_value(v->frame, PTE_PRESENT | PTE_GLOBAL | PTE_NX)));
     pv_flush_tlb_one(TEST_VA);
     visits[0].wrong = *(const volatile u64 *)TEST_VA != v->mark;
     spin_unlock(&slots_lock);
 }
 
-/* How many changes the hypervisor is asked for meanwhile: none in a lazy section. */
+/* Return the hypercalls that one change takes: none inside a lazy section. */
 static u64 updates_for_change(const struct visit *v)
 {
     pte_t *slot = &mm_slot(&mm_kernel, TEST_VA, 1)->pte;
@@ -307,9 +307,9 @@ TEST(mm_smp, lazy_sections_belong_to_threads, context_switch_start, context_swit
     frame_free(visits[0].frame, 0);
 }
 
-/* Of the pages from TEST_VA on another CPU has all translations; none may outlive the mapping. */
+/* Another CPU has cached translations of pages at TEST_VA; none may be used after the unmapping. */
 static struct {
-    u64 count, read; /* bit n: page n could be read */
+    u64 count, read; /* bit n: page n was readable */
 } looked;
 
 static void look_at_pages(void *arg)

@@ -1,17 +1,17 @@
 /*
- * Mappings and address spaces. The heart is a property test: after any sequence of map, unmap and
- * protect by a seeded generator, a plain model, the walker and real accesses say the same of every
- * page.
+ * Mappings and address spaces. The main test is a property test: after any sequence of map, unmap
+ * and protect from a seeded generator, a plain model, the page-table walker and real accesses agree
+ * about every page.
  */
 #include "test/harness/mm_util.h"
 
 enum {
-    PAGES = 1200, /* three tables of level 1 */
+    PAGES = 1200, /* in three tables of level 1 */
     STEPS = 120,
-    RUN = 40, /* pages of one step at most */
+    RUN = 40, /* most pages of one step */
 };
 
-/* What the model knows of a page: the frame, or 0; and the protection. */
+/* The model of a page: its frame, or 0, and its protection. */
 static struct {
     u32 frame, prot;
 } model[PAGES];
@@ -19,7 +19,7 @@ static struct {
 static struct {
     struct mm_space *s;
     u64 base, random;
-    pfn_t first; /* 1024 frames that tell their number */
+    pfn_t first; /* 1024 frames, each filled with its number */
 } run;
 
 enum { FRAMES_ORDER = 10 };
@@ -29,7 +29,10 @@ static u32 random_below(u32 limit)
     return (u32)(random_next(&run.random) >> 33) % limit;
 }
 
-/* All of the run of pages mapped, or none: what map, or unmap and protect, want. */
+/*
+ * Return whether all pages of a range are mapped, or none is: the precondition of unmap and
+ * protect, and of map.
+ */
 static bool model_is(u32 page, u32 count, bool mapped)
 {
     for (u32 i = 0; i < count; i++)
@@ -38,7 +41,7 @@ static bool model_is(u32 page, u32 count, bool mapped)
     return true;
 }
 
-static void step(void)
+static void random_step(void)
 {
     const u32 page = random_below(PAGES), count = 1 + random_below(MIN(RUN, PAGES - page));
     const u32 frame = 1 + random_below((1 << FRAMES_ORDER) - 1 - RUN);
@@ -61,7 +64,7 @@ static void step(void)
     }
 }
 
-/* The hardware's answer: a read tells the frame's number, a write is taken or refused. */
+/* Compare with the hardware: a read returns the frame's number, and a write works or faults. */
 static bool access_agrees(u32 page)
 {
     const u64 va = run.base + page * PAGE_SIZE;
@@ -127,7 +130,7 @@ TEST(mm, kernel_mappings_agree_with_a_model)
     for (u64 seed = 1; seed <= 4; seed++) {
         REQUIRE(run_begin(&mm_kernel, TEST_VA + 100 * PAGE_SIZE, seed));
         for (u32 i = 0; i < STEPS; i++) {
-            step();
+            random_step();
             if (i % 16 == 0)
                 expect_agreement(true);
         }
@@ -137,7 +140,10 @@ TEST(mm, kernel_mappings_agree_with_a_model)
     }
 }
 
-/* The same with all steps of a round in one lazy section; unlike runs are kept apart by a flush. */
+/*
+ * The same with all steps of a round in one lazy section; a flush separates ranges of different
+ * kinds.
+ */
 TEST(mm, lazy_mappings_agree_with_a_model)
 {
     const u64 free = frames_free();
@@ -149,7 +155,7 @@ TEST(mm, lazy_mappings_agree_with_a_model)
         for (u32 i = 0; i < 8; i++) {
             INTERRUPTS_OFF
             pv_lazy_flush();
-            step();
+            random_step();
         }
         INTERRUPTS_OFF
         pv_lazy_leave();
@@ -159,8 +165,10 @@ TEST(mm, lazy_mappings_agree_with_a_model)
     EXPECT_EQ(frames_free(), free);
 }
 
-/* A user space: before its tables are announced, after, and after it was pinned and unpinned by
- * hand. */
+/*
+ * A user space before its tables are announced, afterwards, and after the test has pinned and
+ * unpinned it.
+ */
 TEST(mm, user_mappings_agree_with_a_model, pin_root, unpin_root)
 {
     const u64 free = frames_free();
@@ -169,19 +177,19 @@ TEST(mm, user_mappings_agree_with_a_model, pin_root, unpin_root)
     REQUIRE(mm_space_create(&s) == 0);
     REQUIRE(run_begin(&s, USER_VA + 300 * PAGE_SIZE, 4711));
     for (u32 i = 0; i < STEPS; i++)
-        step();
+        random_step();
     expect_agreement(false);
     REQUIRE(mm_space_activate(&s) == 0);
     expect_agreement(true);
     for (u32 i = 0; i < STEPS; i++)
-        step();
+        random_step();
     expect_agreement(true);
     REQUIRE(mm_space_activate(&mm_kernel) == 0);
     INTERRUPTS_OFF
     pv_unpin_root(s.root);
     s.live = false;
     for (u32 i = 0; i < STEPS; i++)
-        step();
+        random_step();
     REQUIRE(mm_space_activate(&s) == 0);
     expect_agreement(true);
     REQUIRE(mm_space_activate(&mm_kernel) == 0);
@@ -250,12 +258,12 @@ TEST(mm, bad_requests_are_refused_and_change_nothing)
     EXPECT_EQ(mm_map(&s, USER_VA + 8, pfn, 1, 0), -EINVAL);          /* misaligned */
     EXPECT_EQ(mm_map(&s, 0, pfn, 1, 0), -EINVAL);                    /* NULL */
     EXPECT_EQ(mm_map(&s, USER_END, pfn, 1, 0), -EINVAL);             /* not canonical */
-    EXPECT_EQ(mm_map(&s, USER_END - PAGE_SIZE, pfn, 2, 0), -EINVAL); /* over the end */
+    EXPECT_EQ(mm_map(&s, USER_END - PAGE_SIZE, pfn, 2, 0), -EINVAL); /* beyond the end */
     EXPECT_EQ(mm_map(&s, DIRECT_MAP_BASE, pfn, 1, 0), -EINVAL);      /* the kernel's */
     EXPECT_EQ(mm_map(&mm_kernel, USER_VA, pfn, 1, 0), -EINVAL);      /* not the kernel's */
-    EXPECT_EQ(mm_map(&s, USER_VA, pfn, 0, 0), -EINVAL);              /* nothing */
+    EXPECT_EQ(mm_map(&s, USER_VA, pfn, 0, 0), -EINVAL);              /* empty */
     EXPECT_EQ(mm_map(&s, USER_VA, pfn, ~0ull, 0), -EINVAL);          /* too much */
-    EXPECT_EQ(mm_map(&s, USER_VA, PFN(1ull << 40), 1, 0), -EINVAL);  /* no RAM */
+    EXPECT_EQ(mm_map(&s, USER_VA, PFN(1ull << 40), 1, 0), -EINVAL);  /* not RAM */
     EXPECT_EQ(mm_map(&s, USER_VA, s.root, 1, 0), -EINVAL);           /* a page table */
     EXPECT_EQ(mm_map(&s, USER_VA, mm_kernel.root, 1, 0), -EINVAL);   /* the kernel's */
     EXPECT_EQ(mm_map_device(&s, USER_VA, 0x123, 1), -EINVAL);        /* misaligned */
@@ -275,7 +283,10 @@ TEST(mm, bad_requests_are_refused_and_change_nothing)
     EXPECT_EQ(frames_free(), free);
 }
 
-/* Page tables run out in the middle: the pages mapped so far go again. */
+/*
+ * Memory for page tables runs out in the middle: the pages that were mapped so far are unmapped
+ * again.
+ */
 TEST(mm, map_without_memory_is_undone)
 {
     const pfn_t run_of = frame_alloc(10, 0, FRAME_KERNEL);
@@ -286,8 +297,7 @@ TEST(mm, map_without_memory_is_undone)
     REQUIRE(run_of.n != NO_PFN);
     if (frames_free() > MIB(600) >> PAGE_SHIFT) {
         frame_free(run_of, 10);
-        SKIP("taking all of %llu MiB would take too long",
-             (unsigned long long)(frames_free() >> 8));
+        SKIP("allocating all of %llu MiB takes too long", (unsigned long long)(frames_free() >> 8));
     }
     for (;;) {
         const pfn_t pfn = frame_alloc(0, 0, FRAME_KERNEL);
@@ -299,7 +309,7 @@ TEST(mm, map_without_memory_is_undone)
         held++;
     }
     EXPECT_EQ(frames_free(), 0);
-    for (u32 i = 0; i < 3 && first; i++) { /* three tables of the four or five that it takes */
+    for (u32 i = 0; i < 3 && first; i++) { /* three of the four or five tables that are needed */
         const pfn_t pfn = PFN(first);
 
         first = frame_get(pfn)->next;
@@ -341,15 +351,15 @@ TEST(mm, demand_mapping_and_copies_to_user_space)
     EXPECT(!copy_from_user(&value, high, 8) && value == 0);
     EXPECT_EQ(copy_to_user(high, text, 1), -EFAULT); /* read only */
     EXPECT_EQ(copy_from_user(back, high + PAGE_SIZE - 4, 8), -EFAULT);
-    EXPECT_EQ(copy_from_user(back, (u64)text, 8), -EFAULT); /* the kernel's memory is no user's */
+    EXPECT_EQ(copy_from_user(back, (u64)text, 8), -EFAULT); /* kernel memory, not the user's */
     EXPECT_EQ(copy_to_user(USER_END - 4, text, 8), -EFAULT);
     EXPECT_EQ(copy_to_user(~0ull - 3, text, 8), -EFAULT);
-    EXPECT(!try_read(USER_VA - PAGE_SIZE, &value, &f)); /* beside the regions */
+    EXPECT(!try_read(USER_VA - PAGE_SIZE, &value, &f)); /* outside the regions */
     EXPECT_EQ(mm_space_destroy(&s), -EBUSY);
     REQUIRE(mm_space_activate(&mm_kernel) == 0);
     EXPECT_EQ(copy_from_user(back, USER_VA, 8), -EFAULT);
     EXPECT_EQ(mm_space_destroy(&s), 0);
-    EXPECT_EQ(frames_free(), free); /* its frames have gone with it */
+    EXPECT_EQ(frames_free(), free); /* its frames were freed with it */
 }
 
 TEST(mm, many_spaces_are_created_and_destroyed)

@@ -1,11 +1,13 @@
-/* Page tables that every CPU changes at once: lazy batches in one table, and spaces of their own.
+/*
+ * Stress of page tables that all CPUs change at once: lazy batches in one shared table, and spaces
+ * that each CPU creates and destroys.
  */
 #include "test/harness/cpus.h"
 #include "test/harness/mm_util.h"
 
-enum { PAGES = 8 }; /* of each CPU: one batch */
+enum { PAGES = 8 }; /* of each CPU, in one batch */
 
-/* The pages of all CPUs are in one table, one of each CPU after the other. */
+/* The pages of all CPUs are in one table, interleaved. */
 struct batcher {
     pfn_t frames[2];
     u64 marks[2];
@@ -17,7 +19,7 @@ static u64 page_of(u32 cpu, u32 i)
     return TEST_VA + (i * STRESS_CPUS + cpu) * PAGE_SIZE;
 }
 
-/* In a lazy section: to one frame and to the other, by turns. */
+/* Map this CPU's pages to one frame and the other in turn, in a lazy section. */
 static void change_pages(const struct batcher *b, u32 cpu, u32 round)
 {
     INTERRUPTS_OFF
@@ -83,7 +85,7 @@ SOAK_TEST(mm_smp, lazy_batches_of_all_cpus_change_one_table, lazy_enter, lazy_le
     print("# %llu batches on %u CPUs\n", (unsigned long long)batches, workers.count);
 }
 
-/* A space's maker: the same address has its own mark in each space. */
+/* A thread that creates spaces: the same address has its own mark in each space. */
 struct maker {
     pfn_t frame;
     u64 mark, spaces, wrong;

@@ -1,12 +1,11 @@
-/* Threads of one CPU that change page tables: each may be preempted between any two instructions.
- */
+/* Threads of one CPU that change page tables and may be preempted between any two instructions. */
 #include "mm/vmap.h"
 #include "test/harness/cpus.h"
 #include "test/harness/mm_util.h"
 
 /*
- * Two threads take turns on one CPU, at any instruction: one makes a space live and takes it apart,
- * the other maps and unmaps in the kernel's.
+ * Two threads take turns on one CPU, switching at any instruction: one activates a space and takes
+ * it apart, the other one maps and unmaps in the kernel's half.
  */
 #define SPACE_PAGES 512
 static bool spaces_done;
