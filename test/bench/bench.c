@@ -1,6 +1,7 @@
 /*
- * The payload "bench": runs every measurement that matches test=GLOB[,GLOB...] and prints a line
- * for each. What is measured stands in the other files here; ./run.sh bench compares the lines.
+ * The payload "bench": run every measurement that matches test=GLOB[,GLOB...] and print a line for
+ * each. The measurements are in the other files of this folder; ./run.sh bench compares the lines
+ * with a baseline.
  */
 #include "test/bench/bench.h"
 #include "kernel/app.h"
@@ -16,17 +17,17 @@ enum {
     ROUNDS = 3,
     CALLS_MIN = 16,
     CALLS_MAX = 16384,
-    ROUND_TICKS = 300000, /* about what a round is to take */
+    ROUND_TICKS = 300000, /* approximate length of a round */
 };
 
 #define UNKNOWN (~0ull)
 
 extern const struct bench _benches_start[], _benches_end[];
 
-u64 bench_begun;
+u64 bench_start_tsc;
 
 static const char *none;
-static u64 hypercalls_of_100; /* calls of what was measured last */
+static u64 hypercalls_of_100; /* hypercalls in 100 calls of the last measurement */
 
 u64 bench_none(const char *why)
 {
@@ -63,8 +64,8 @@ static u64 least_ticks_of(void (*loop)(u32), u32 count)
 }
 
 /*
- * As many calls a round as take ROUND_TICKS, so that reading the TSC, which a hypervisor may make
- * dear, does not count. The rounds that find this out do what is done only once.
+ * Return how many calls take ROUND_TICKS, so that the cost of reading the TSC, which is high under
+ * some hypervisors, is negligible. The rounds that determine this also do all first-time work.
  */
 static u32 calls_a_round(void (*loop)(u32))
 {
@@ -93,7 +94,7 @@ u64 bench_per_call(void (*loop)(u32))
     return full < empty ? 0 : (full - empty + count / 2) / count;
 }
 
-static void run_one(const struct bench *b)
+static void run_bench(const struct bench *b)
 {
     u64 value;
 
@@ -143,13 +144,13 @@ static void bench_run(void)
 {
     u32 count = 0;
 
-    bench_begun = pv_read_tsc();
+    bench_start_tsc = pv_read_tsc();
     app_attach_libc();
     if (!strcmp(cmdline.test, "*"))
         print_sites_by_op();
     for (const struct bench *b = _benches_start; b < _benches_end; b++)
         if (glob_list_match(cmdline.test, b->name)) {
-            run_one(b);
+            run_bench(b);
             count++;
         }
     if (!count)

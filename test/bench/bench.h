@@ -1,11 +1,11 @@
 /*
- * The benchmark's vocabulary, for the payload "bench" (test/bench/bench.c).
+ * How to write a measurement for the payload "bench" (test/bench/bench.c).
  *
  * BENCH(group, name, "unit") { … return value; } defines and registers one measurement; the group
- * "op" is for ops, each under its own name. One line is printed for each: `bench GROUP.NAME VALUE
- * UNIT`, or `bench GROUP.NAME - REASON` where it measures nothing; below one that bench_per_call
- * has measured, `# hypercalls GROUP.NAME N of 100 calls`. Under QEMU's -icount a tick of the TSC is
- * an instruction, the hypervisor's share included, and two runs print the same.
+ * "op" is for ops, each under its own name. Each prints one line: `bench GROUP.NAME VALUE UNIT`, or
+ * `bench GROUP.NAME - REASON` if it measures nothing, and after one that used bench_per_call, `#
+ * hypercalls GROUP.NAME N of 100 calls`. Under QEMU's -icount a tick of the TSC is one instruction,
+ * the hypervisor's included, and two runs print the same numbers.
  */
 #ifndef TEST_BENCH_H
 #define TEST_BENCH_H
@@ -14,11 +14,14 @@
 
 struct bench {
     const char *name;     /* group.name */
-    const char *unit;     /* or why there is nothing to measure */
-    u64 (*measure)(void); /* begins with interrupts disabled; NULL: nothing to measure */
+    const char *unit;     /* or the reason why nothing is measured */
+    u64 (*measure)(void); /* called with interrupts disabled; NULL: nothing to measure */
 };
 
-/* What measure returns if there is nothing to measure here; the line then says why. */
+/*
+ * Returned by measure if there is nothing to measure on this platform; the line then has the
+ * reason.
+ */
 #define BENCH_NONE (~0ull)
 u64 bench_none(const char *why);
 
@@ -31,7 +34,7 @@ u64 bench_none(const char *why);
     BENCH_ENTRY(group, ident, unit, bench_##group##_##ident); \
     static u64 bench_##group##_##ident(void)
 
-/* The ticks that one call of this statement takes: BENCH_CALL(op, read_cr0, pv_read_cr0()). */
+/* Measure the ticks of one execution of this statement: BENCH_CALL(op, read_cr0, pv_read_cr0()). */
 #define BENCH_CALL(group, ident, ...) \
     static void bench_loop_##group##_##ident(u32 count) \
     { \
@@ -45,16 +48,17 @@ u64 bench_none(const char *why);
         return bench_per_call(bench_loop_##group##_##ident); \
     }
 
-/* An op that cannot be called over and over, and why. */
+/* An op that cannot be called repeatedly, and the reason. */
 #define BENCH_NOT(ident, why) BENCH_ENTRY(op, ident, why, NULL)
 
 /*
- * Ticks per call, rounded, of what loop(count) does count times: the least of several rounds, so
- * that whatever interrupts one does not count, less what an empty loop takes. MUST be repeatable.
+ * Return the rounded ticks per call of loop(count), which executes something count times: the least
+ * of several rounds, so that interruptions do not count, minus the cost of an empty loop. loop must
+ * be repeatable.
  */
 u64 bench_per_call(void (*loop)(u32 count));
 
-/* The TSC's value when the payload began. */
-extern u64 bench_begun;
+/* The TSC at the start of the payload. */
+extern u64 bench_start_tsc;
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * What the ops of interrupts, time and locks cost, and what a whole interrupt does: more of the
- * payload "bench" (test/bench/bench.h). Measurements begin with interrupts disabled.
+ * Costs of the ops of interrupts, time and locks, and of a whole interrupt. Part of the payload
+ * "bench" (test/bench/bench.h). Measurements are called with interrupts disabled.
  */
 #include "kernel/irq.h"
 #include "kernel/time.h"
@@ -22,7 +22,7 @@ static void on_hit(void *data)
     hits++;
 }
 
-/* A line of our own, bound for the rest of the run, unmasked. */
+/* Return a line of the benchmark, bound on first use and unmasked. */
 static u32 line(void)
 {
     static bool bound;
@@ -47,7 +47,7 @@ static void bind_loop(u32 count)
 }
 BENCH(op, irq_bind, "ticks with irq_unbind")
 {
-    line(); /* how many are bound is part of the cost */
+    line(); /* because the number of bound lines is part of the cost */
     return bench_per_call(bind_loop);
 }
 
@@ -102,7 +102,7 @@ BENCH(op, safe_halt, "ticks with an interrupt that waits")
 BENCH_CALL(op, apic_read, pv_apic_read(APIC_VERSION, &apic_value))
 BENCH_CALL(op, apic_write, pv_apic_write(APIC_TPR, 0))
 BENCH_CALL(op, apic_eoi, pv_apic_eoi())
-BENCH_NOT(apic_icr, "somebody must want what it sends: smp.ipi_to_self");
+BENCH_NOT(apic_icr, "its interrupt needs a handler: see smp.ipi_to_self");
 BENCH_CALL(op, setup_boot_clock, pv_setup_boot_clock())
 BENCH_CALL(op, setup_secondary_clock, pv_setup_secondary_clock())
 BENCH_CALL(op, startup_ipi_hook, pv_startup_ipi_hook(1, 0, 0))
@@ -113,7 +113,7 @@ BENCH_CALL(op, vcpu_is_preempted, pv_vcpu_is_preempted(0))
 /* SMP. */
 BENCH_CALL(op, send_ipi, pv_send_ipi(0, PV_IPI_RESCHEDULE))
 
-/* Whole operations: from raising to the handler's end. */
+/* Whole operations: from raising an interrupt to the end of its handler. */
 static void raise_and_handle(void)
 {
     const u32 before = READ_ONCE(hits);

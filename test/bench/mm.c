@@ -1,6 +1,6 @@
 /*
- * What mappings and allocations cost. Under -icount a tick is an instruction, Xen's included; a
- * hypercall is one entry into the hypervisor, a batch counts as one.
+ * Costs of mappings and allocations. Under -icount a tick is one instruction, Xen's included; a
+ * hypercall is one entry into the hypervisor, and a batch counts as one.
  */
 #include "mm/heap.h"
 #include "test/bench/bench.h"
@@ -8,7 +8,7 @@
 
 enum {
     PAGES = 4096,
-    ORDER = 9, /* eight blocks of 512 frames are the pages */
+    ORDER = 9, /* the pages are eight blocks of 512 frames */
     SPACE_PAGES = 1024,
     SPACE_ORDER = 10,
     FRAGMENTS = 4096,
@@ -27,7 +27,7 @@ static u64 ticks_since(u64 before)
     return pv_read_tsc() - before;
 }
 
-/* 4096 frames in four runs; false if there are not as many in a row. */
+/* Allocate 4096 frames in contiguous blocks; return false if memory has not as many blocks. */
 static pfn_t runs[PAGES >> ORDER];
 
 static bool runs_alloc(void)
@@ -60,16 +60,16 @@ static int map_all(u64 va)
     return error;
 }
 
-/* Runs one way of mapping 4096 pages; returns the ticks, and in *calls the hypercalls. */
+/* Map 4096 pages in one of two ways; return the ticks, and in *calls the hypercalls. */
 static u64 measure_map(bool fresh, u64 *calls)
 {
     u64 ticks, before;
 
     if (!runs_alloc()) {
         runs_free();
-        return bench_none("not enough memory in a row");
+        return bench_none("not enough contiguous memory");
     }
-    /* One page in every table keeps the tables, when the others have gone. */
+    /* One mapped page in every table keeps the table when the others are unmapped. */
     for (u32 i = 0; !fresh && i < PAGES / PT_ENTRIES; i++)
         if (mm_map(&mm_kernel, TEST_VA + i * MIB(2) + MIB(2) - PAGE_SIZE, runs[0], 1, 0))
             return bench_none("no memory");
@@ -119,7 +119,7 @@ BENCH(mm, map_4096_prepared_page, "ticks/page")
     return ticks == BENCH_NONE ? ticks : ticks / PAGES;
 }
 
-/* The bare minimum of 4096 native mappings: a loop of stores into tables that are there. */
+/* The minimum for 4096 mappings on bare metal: a loop of stores into existing tables. */
 static u64 __attribute__((noinline)) straight_stores(volatile u64 *table, u64 value)
 {
     const u64 before = pv_read_tsc();
@@ -129,7 +129,10 @@ static u64 __attribute__((noinline)) straight_stores(volatile u64 *table, u64 va
     return ticks_since(before);
 }
 
-/* How much dearer than that our mapping of as many pages is; natively this is to stay near 1000. */
+/*
+ * Return the cost of mapping as many pages in relation to that minimum, in thousandths; on bare
+ * metal it should stay near 1000.
+ */
 static u64 against_stores(bool fresh)
 {
     u64 calls = 0, ticks = measure_map(fresh, &calls);
@@ -163,7 +166,7 @@ BENCH(mm, straight_stores_4096, "ticks")
     return ticks;
 }
 
-/* Builds, activates and destroys a space with 1024 pages. */
+/* Build, activate and destroy a space with 1024 pages. */
 static u64 space_round(pfn_t frames)
 {
     static struct mm_space s;
@@ -226,7 +229,7 @@ static void loop_heap(u32 count)
         kfree(kmalloc(100));
 }
 
-/* With one object in use, so that the slab stays. */
+/* One object stays in use, so that the slab is not freed. */
 BENCH(mm, kmalloc_and_kfree, "ticks")
 {
     void *keep = kmalloc(100);
@@ -242,8 +245,8 @@ BENCH(mm, frame_table_per_frame, "bytes")
 }
 
 /*
- * After a million random allocations and frees of 1 to 16 frames, 4096 blocks in use at most: how
- * much of the free memory cannot serve a block of 4 MiB?
+ * After a million random allocations and frees of 1 to 16 frames, with at most 4096 blocks in use:
+ * the share of free memory that cannot serve a block of 4 MiB.
  */
 BENCH(mm, fragmentation_after_million, "1/1000")
 {

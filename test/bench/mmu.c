@@ -1,8 +1,7 @@
 /*
- * What the ops of page tables and the TLB cost, each alone: more of the payload "bench"
- * (test/bench/bench.h). They work on one page of the kernel's part for mappings, and on a user
- * space that is never entered. In a batch (lazy mode) the same changes are cheaper; whole mappings
- * are mm/'s to measure.
+ * Cost of each op of page tables and the TLB. Part of the payload "bench" (test/bench/bench.h). The
+ * ops work on one page of the kernel's mappings and on a user space that is never activated. In a
+ * batch (lazy mode) the same changes cost less; whole mappings are measured in mm.c.
  */
 #include "mm/frame.h"
 #include "mm/mm.h"
@@ -12,7 +11,7 @@
 
 #define PAGE_FLAGS (PTE_PRESENT | PTE_WRITE | PTE_NX | PTE_ACCESSED | PTE_DIRTY)
 
-/* What the ops are tried on: made at the first need, and kept. */
+/* The objects that the ops work on, created on first use and kept. */
 static struct {
     bool made;
     pfn_t frame; /* mapped at TEST_VA */
@@ -40,13 +39,13 @@ static bool make(void)
     return true;
 }
 
-/* The entry of this level on the way to the page. */
+/* Return the entry of this level that leads to the page. */
 static void *slot(int level)
 {
     return mm_slot(&mm_kernel, TEST_VA, level);
 }
 
-/* Like BENCH_CALL(op, …), where declaration makes what the statement needs of it. */
+/* Like BENCH_CALL(op, …), with a declaration that prepares the statement. */
 #define BENCH_MMU(ident, unit, declaration, ...) \
     static void loop_##ident(u32 count) \
     { \
@@ -78,7 +77,7 @@ BENCH_MMU(pud_val, "ticks", NOTHING, pv_pud_val((pud_t){on.entry.raw}))
 BENCH_MMU(make_pgd, "ticks", NOTHING, pv_make_pgd(on.value))
 BENCH_MMU(pgd_val, "ticks", NOTHING, pv_pgd_val((pgd_t){on.entry.raw}))
 
-/* Entries of announced tables, written over with what they hold. */
+/* Entries of announced tables, overwritten with the value that they have. */
 BENCH_MMU(set_pte, "ticks", pte_t *at = slot(1), pv_set_pte(at, on.entry))
 BENCH_MMU(set_pmd, "ticks", pmd_t *at = slot(2), pv_set_pmd(at, *at))
 BENCH_MMU(set_pud, "ticks", pud_t *at = slot(3), pv_set_pud(at, *at))

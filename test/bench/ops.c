@@ -1,7 +1,7 @@
 /*
- * What each op costs: the group "op" of the payload "bench" (test/bench/bench.h). Every op of
- * classes 1, 2 and 4 is here, measured or with the reason why it cannot be called over and over;
- * each call leaves things as they were, or as the call after it wants them.
+ * Cost of each op, the group "op" of the payload "bench" (test/bench/bench.h): setup, registers,
+ * descriptors and user mode. Every such op is here, measured or with the reason why it cannot be
+ * called repeatedly; each call leaves the state unchanged, or as the next call needs it.
  */
 #include "kernel/cpu.h"
 #include "kernel/kernel.h"
@@ -12,7 +12,7 @@
 #include "test/bench/bench.h"
 
 #define TEST_ENTRY (GDT_TLS + 4)
-#define POST_PORT  0x80 /* the power-on self-test's display: free on every PC */
+#define POST_PORT  0x80 /* the display of the power-on self-test, unused on every PC */
 
 static u32 port_value;
 static u64 value;
@@ -103,7 +103,7 @@ static void write_kernel_gs_base_loop(u32 count)
 BENCH(op, write_kernel_gs_base, "ticks")
 {
     if (pv_read_msr_safe(MSR_GS_BASE, &kernel_gs))
-        return bench_none("nobody tells what the base is");
+        return bench_none("the CPU cannot report the base");
     return bench_per_call(write_kernel_gs_base_loop);
 }
 
@@ -119,7 +119,9 @@ void bench_iret(struct trap_frame *frame)
     pv_iret(frame);
 }
 
-/* Leaves by iret for the next instruction: every register is the frame's, only the stack is ours.
+/*
+ * Execute iret to the next instruction: every register comes from the frame, and the stack is this
+ * function's.
  */
 static void iret_loop(u32 count)
 {
@@ -151,7 +153,7 @@ BENCH(op, iret, "ticks")
 
 BENCH_NOT(sysret, "leads to user mode only: user.syscall_by_sysret");
 
-/* Between the two the kernel's %gs is away, so they are counted together. */
+/* Measure a pair, because between the two calls %gs is not the kernel's. */
 static void swapgs_loop(u32 count)
 {
     for (; count; count--) {

@@ -1,8 +1,8 @@
 /*
- * What patching promises: natively a hot op costs what its instruction costs. The group "bare" of
- * the payload "bench": by how many ticks a thousand calls of an op take longer than the instruction
- * a thousand times, written in the op's place. Where ticks are instructions it must be none
- * (tools/paravane/bench/bench.py).
+ * Check of what patching promises: on bare metal a hot op costs what its instruction costs. The
+ * group "bare" of the payload "bench" prints by how many ticks a thousand calls of an op take
+ * longer than the instruction executed a thousand times in its place. Where a tick is one
+ * instruction, this must be 0 (tools/paravane/bench/bench.py).
  */
 #include "lib/string.h"
 #include "mm/space.h"
@@ -24,19 +24,19 @@ static u64 ticks_of(void (*loop)(u64))
     return least;
 }
 
-/* In the loops' own order, and never below nothing: without counting the ticks are noisy. */
+/* Return the difference, at least 0: without -icount the ticks vary. */
 static u64 more_ticks(void (*op)(u64), void (*bare)(u64))
 {
     u64 of_op, of_bare;
 
     if (!strcmp(pv_backend_name(), "xen-pv"))
-        return bench_none("on Xen PV these ops are no instruction");
+        return bench_none("on Xen PV these ops are not single instructions");
     of_op = ticks_of(op);
     of_bare = ticks_of(bare);
     return MAX(of_op, of_bare) - of_bare;
 }
 
-/* The compiler is to think that somebody uses it. */
+/* Keep the compiler from removing an unused value. */
 #define USED(x) __asm__ volatile("" : : "r"(x))
 
 #define AGAINST_BARE(ident, call, ...) \

@@ -1,7 +1,7 @@
 /*
- * What CPUs ask of each other: interrupts, calls, flushes, and locks that more want than can run.
- * More of the payload "bench" (test/bench/bench.h). CPU 0 measures; the others idle, halted. Each
- * entry says how many CPUs it wants.
+ * Costs between CPUs: IPIs, calls, flushes, and contended locks. Part of the payload "bench"
+ * (test/bench/bench.h). CPU 0 measures; the others are idle and halted. Each entry states how many
+ * CPUs it needs.
  */
 #include "kernel/irq.h"
 #include "kernel/smp.h"
@@ -20,7 +20,7 @@ static u64 with_cpus(u32 count, void (*loop)(u32))
     return has_cpus(count) ? bench_per_call(loop) : bench_none("this machine has too few CPUs");
 }
 
-/* The SMP ops that can be called over and over, and those that cannot. */
+/* The SMP ops that can be called repeatedly, and those that cannot. */
 static bool take_nmi(struct trap_frame *frame)
 {
     (void)frame;
@@ -53,21 +53,21 @@ BENCH_NOT(cpu_enter, "smp.cpu_down_and_up");
 BENCH_NOT(cpu_leave, "smp.cpu_down_and_up");
 BENCH_NOT(cpu_down, "smp.cpu_down_and_up");
 
-/* Once: natively it is mostly the waiting that the start-up protocol wants. */
+/* Measured once: on bare metal most of it is the delay that the start-up protocol requires. */
 BENCH(smp, cpu_down_and_up, "ticks with all waiting")
 {
-    u64 begun;
+    u64 start;
 
     if (!has_cpus(2))
         return bench_none("this machine has too few CPUs");
     pv_irq_enable();
-    begun = pv_read_tsc();
+    start = pv_read_tsc();
     if (smp_down(1) || smp_up(1))
         return bench_none("CPU 1 did not come again");
-    return pv_read_tsc() - begun;
+    return pv_read_tsc() - start;
 }
 
-/* An interrupt to a CPU that halts, which answers by one to this CPU, which halts too. */
+/* An IPI to a halted CPU, which replies with an IPI to this CPU, which halts too. */
 static void answer(void)
 {
     if (pv_this_cpu() != 0)
@@ -102,7 +102,7 @@ static void do_nothing(void *arg)
     (void)arg;
 }
 
-/* A function called on the first n CPUs, this one too, and waited for. */
+/* Call a function on the first n CPUs, including this one, and wait for it. */
 #define BENCH_CALL_MANY(n) \
     static void call_##n##_loop(u32 count) \
     { \
@@ -121,7 +121,7 @@ BENCH_CALL_MANY(2)
 BENCH_CALL_MANY(3)
 BENCH_CALL_MANY(4)
 
-/* One page flushed on the first n CPUs. */
+/* Flush one page on the first n CPUs. */
 #define BENCH_SHOOT_DOWN(n) \
     static void shoot_down_##n##_loop(u32 count) \
     { \
@@ -140,13 +140,12 @@ BENCH_SHOOT_DOWN(3)
 BENCH_SHOOT_DOWN(4)
 
 /*
- * A lock that 4 CPUs want all the time, each in its turn. With fewer CPUs below them than that
- * (under Xen there is one here) a turn is as long as it takes until whoever has it runs; those who
- * spin meanwhile put it off.
+ * A lock that 4 CPUs contend for in turn. With fewer physical CPUs than that (one here under Xen),
+ * a turn takes until the owner runs; waiters that spin delay it.
  */
 enum {
     RIVALS = 4,
-    TURNS = 8,      /* of each */
+    TURNS = 8,      /* of each CPU */
     INSIDE = 20000, /* rounds of a loop with the lock held */
 };
 
@@ -168,11 +167,11 @@ static void take_turns(void *arg)
     }
 }
 
-/* Holds the lock until all others wait for it. Returns the ticks of one turn. */
+/* Hold the lock until all others wait for it. Return the ticks of one turn. */
 static u64 contend(bool pv_wait)
 {
     struct thread *threads[RIVALS];
-    u64 begun;
+    u64 start;
 
     if (!has_cpus(RIVALS))
         return bench_none("this machine has too few CPUs");
@@ -183,13 +182,13 @@ static u64 contend(bool pv_wait)
         threads[i] = thread_start("rival", i, take_turns, NULL);
     while ((u8)(READ_ONCE(lock.tail) - lock.head) < RIVALS)
         __builtin_ia32_pause();
-    begun = pv_read_tsc();
+    start = pv_read_tsc();
     spin_unlock(&lock);
     take_turns(NULL);
     for (u32 i = 1; i < RIVALS; i++)
         thread_join(threads[i]);
     spinlock_pv_wait = true;
-    return (pv_read_tsc() - begun) / (RIVALS * TURNS);
+    return (pv_read_tsc() - start) / (RIVALS * TURNS);
 }
 
 BENCH(smp, contended_lock_with_pv_wait, "ticks a turn")

@@ -1,6 +1,6 @@
 /*
- * What user mode costs: one page of code in an address space of its own, entered and left again.
- * More of the payload "bench" (test/bench/bench.h).
+ * Costs of user mode: enter one page of code in an address space of its own, and leave it. Part of
+ * the payload "bench" (test/bench/bench.h).
  */
 #include "kernel/user.h"
 #include "lib/string.h"
@@ -11,8 +11,10 @@
 #include "test/bench/bench.h"
 #include "test/harness/mm_util.h"
 
-/* Pieces: one calls the kernel over and over, one is an undefined instruction, one reads where
- * nothing is mapped. */
+/*
+ * Three pieces of code: one makes system calls in a loop, one is an undefined instruction, one
+ * reads an unmapped address.
+ */
 static const u8 code[] = {0x0f, 0x05, 0xeb, 0xfc,  /* 1: syscall; jmp 1b */
                           0x0f, 0x0b,              /* ud2 */
                           0x31, 0xc0, 0x8b, 0x00}; /* xorl %eax, %eax; movl (%rax), %eax */
@@ -49,7 +51,7 @@ static void round_trips(u32 count)
     }
 }
 
-/* Enters at rip this way; expects to come back by that vector. */
+/* Enter user mode at rip in this way, and expect to come back by that vector. */
 static u64 user_mode(u64 rip, enum user_entry by, u64 vector)
 {
     u64 ticks;

@@ -1,6 +1,6 @@
 /*
- * Whole operations, as the kernel's own users see them: booting, mappings, address spaces, faults,
- * timers, threads. More of the payload "bench" (test/bench/bench.h).
+ * Whole operations: booting, mappings, address spaces, faults, timers, threads. Part of the payload
+ * "bench" (test/bench/bench.h).
  */
 #include "kernel/kernel.h"
 #include "kernel/thread.h"
@@ -8,7 +8,7 @@
 #include "test/bench/bench.h"
 #include "test/harness/mm_util.h"
 
-/* Booting, from the entry on; to the verdict: what the run's own last lines tell. */
+/* Booting, from the entry point. The time to the verdict is in the run's last lines. */
 BENCH(boot, first_line, "ticks")
 {
     return boot_first_line_tsc - boot_entry_tsc;
@@ -16,7 +16,7 @@ BENCH(boot, first_line, "ticks")
 
 BENCH(boot, payload, "ticks")
 {
-    return bench_begun - boot_entry_tsc;
+    return bench_start_tsc - boot_entry_tsc;
 }
 
 BENCH(boot, hypercalls, "hypercalls")
@@ -26,7 +26,7 @@ BENCH(boot, hypercalls, "hypercalls")
     return pv_hypercall_count(&updates);
 }
 
-/* A hypercall that asks for nothing but a number: the least that one can cost. */
+/* The cheapest hypercall: it only returns a number. */
 static void empty_hypercall_loop(u32 count)
 {
     for (; count; count--)
@@ -42,7 +42,7 @@ BENCH(hypercall, empty, "ticks")
     return bench_per_call(empty_hypercall_loop);
 }
 
-/* One page, mapped and unmapped, where its table is kept by a neighbour. */
+/* Map and unmap one page whose table stays, because a neighbouring page is mapped. */
 static pfn_t page;
 
 static void map_and_unmap_loop(u32 count)
@@ -65,7 +65,7 @@ BENCH(mm, map_and_unmap_page, "ticks")
     return ticks;
 }
 
-/* Two user spaces with a page each, in turn. */
+/* Switch between two user spaces with one page each. */
 static struct mm_space spaces[2];
 
 static void switch_space_loop(u32 count)
@@ -90,7 +90,7 @@ BENCH(mm, switch_space, "ticks")
     return ticks;
 }
 
-/* A page that appears when it is touched, and is taken away again. */
+/* A page that is mapped on its first access, and unmapped again. */
 static void touch_loop(u32 count)
 {
     const u64 value = 1;
@@ -135,8 +135,8 @@ BENCH(trap, page_fault_and_back, "ticks")
 }
 
 /*
- * A timer: what arming it takes, and from the deadline until the thread that slept goes on. Under
- * -icount a tick is a nanosecond.
+ * A timer: the cost of arming it, and the time from the deadline until the sleeping thread
+ * continues. Under -icount a tick is a nanosecond.
  */
 enum {
     WAIT_NS = 200000,
@@ -154,7 +154,7 @@ static void on_timer(struct timer *timer)
 static u64 arm_and_fire(void)
 {
     static struct timer timer;
-    const u64 begun = pv_clock_ns(), deadline = begun + WAIT_NS;
+    const u64 start = pv_clock_ns(), deadline = start + WAIT_NS;
     u64 armed;
 
     WRITE_ONCE(fired, false);
@@ -164,7 +164,7 @@ static u64 arm_and_fire(void)
         pv_safe_halt();
         pv_irq_disable();
     }
-    return armed - begun + pv_clock_ns() - deadline;
+    return armed - start + pv_clock_ns() - deadline;
 }
 
 BENCH(time, arm_and_fire, "ns of work, not of waiting")
@@ -179,7 +179,7 @@ BENCH(time, arm_and_fire, "ns of work, not of waiting")
     return least;
 }
 
-/* Two threads that give way to each other on one CPU: two switches a call. */
+/* Two threads that yield to each other on one CPU: two switches a call. */
 static bool with_fpu, stop;
 
 static void use_fpu(void)

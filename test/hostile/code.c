@@ -1,16 +1,19 @@
-/* See test/hostile/hostile.h: the instructions of a case. */
+/*
+ * The instructions of a case: one of a table of instructions that may enter the kernel or must not,
+ * with random prefixes and operands, after a random preamble. See test/hostile/hostile.h.
+ */
 #include "lib/string.h"
 #include "test/hostile/hostile.h"
 
 enum {
     ONLY_32 = 1 << 0,
     ONLY_64 = 1 << 1,
-    TRAPS = 1 << 2,   /* at once, without a prefix: no register changes */
-    READS = 1 << 3,   /* what the machine alone decides */
-    IMM8 = 1 << 4,    /* a random byte follows */
-    IMM16 = 1 << 5,   /* two */
-    IMM32 = 1 << 6,   /* four */
-    FAR = 1 << 7,     /* an address of code and a selector follow */
+    TRAPS = 1 << 2,   /* without a prefix it traps before it changes a register */
+    READS = 1 << 3,   /* reads a value that differs between machines */
+    IMM8 = 1 << 4,    /* followed by a random byte */
+    IMM16 = 1 << 5,   /* by two bytes */
+    IMM32 = 1 << 6,   /* by four bytes */
+    FAR = 1 << 7,     /* by an address of code and a selector */
     MODRM = 1 << 8,   /* the last byte's reg field is given; its mod and rm are chosen */
     STACK = 1 << 10,  /* a far transfer that uses the stack */
     CONTROL = 1 << 9, /* reg and rm are chosen, mod is 3: a control, debug or segment register */
@@ -24,7 +27,7 @@ enum {
         } \
     }
 
-/* What may lead into the kernel, or should not (Intel SDM vol. 2, AMD APM vol. 3). */
+/* Instructions that enter the kernel, or must not (Intel SDM vol. 2, AMD APM vol. 3). */
 static const struct instruction {
     const char *name;
     u16 flags;
@@ -144,7 +147,7 @@ static const struct instruction {
     I("aam", ONLY_32 | IMM8, 0xd4),
 };
 
-#define RANDOM_BYTES_SHARE 6 /* one case in so many is bytes without a plan */
+#define RANDOM_BYTES_SHARE 6 /* one case in six is random bytes */
 
 static void add_byte(struct hostile_code *code, u8 byte)
 {
@@ -158,7 +161,10 @@ static void add_random(struct hostile_random *r, struct hostile_code *code, u32 
         add_byte(code, (u8)hostile_next(r));
 }
 
-/* Registers mostly, else memory at a register, with or without a displacement. */
+/*
+ * Return a ModRM byte: mostly a register operand, else memory at a register, with or without a
+ * displacement.
+ */
 static u8 mod_rm(struct hostile_random *r, u8 reg, struct hostile_code *code)
 {
     static const u8 mods[] = {0x00, 0x00, 0x00, 0x40, 0x80, 0xc0};
@@ -183,7 +189,7 @@ static void add_far_pointer(struct hostile_random *r, struct hostile_code *code)
     add_byte(code, (u8)(selector >> 8));
 }
 
-/* A byte that changes what follows, or does nothing, or makes it undefined. */
+/* Add prefixes, which change the next instruction, have no effect, or make it undefined. */
 static bool add_prefixes(struct hostile_random *r, struct hostile_code *code)
 {
     static const u8 prefixes[] = {0x66, 0x67, 0xf2, 0xf3, 0xf0, 0x2e, 0x36, 0x3e,
@@ -209,7 +215,10 @@ static void add_instruction(struct hostile_random *r, struct hostile_code *code,
     for (u32 at = 0; at < given; at++)
         add_byte(code, i->bytes[at]);
     code->is_far |= !!(i->flags & STACK);
-    /* With registers the two groups have other instructions, which read the machine. */
+    /*
+     * With a register operand the two groups are other instructions, which read the machine's
+     * state.
+     */
     if (i->flags & MODRM && mod_rm(r, i->bytes[given], code) == 0xc0)
         code->is_volatile |= i->bytes[0] == 0x0f && (i->bytes[1] == 0x01 || i->bytes[1] == 0xae);
     if (i->flags & CONTROL)
@@ -220,7 +229,7 @@ static void add_instruction(struct hostile_random *r, struct hostile_code *code,
                (i->flags & IMM8 ? 1 : 0) + (i->flags & IMM16 ? 2 : 0) + (i->flags & IMM32 ? 4 : 0));
 }
 
-static const struct instruction *choose(struct hostile_random *r, bool is_32bit)
+static const struct instruction *choose_instruction(struct hostile_random *r, bool is_32bit)
 {
     const struct instruction *i;
 
@@ -231,8 +240,8 @@ static const struct instruction *choose(struct hostile_random *r, bool is_32bit)
 }
 
 /*
- * What runs before: a pop of flags from the stack, a load of a segment register, or any instruction
- * of the table, which mostly is the last then.
+ * The preamble: a pop of flags from the stack, a load of a segment register, or any instruction of
+ * the table, which usually is the last one executed then.
  */
 static void add_preamble(struct hostile_random *r, struct hostile_code *code, bool is_32bit)
 {
@@ -245,12 +254,15 @@ static void add_preamble(struct hostile_random *r, struct hostile_code *code, bo
         add_byte(code, 0xc0 | (u8)(hostile_below(r, 6) << 3));
         break;
     case 2:
-        add_instruction(r, code, choose(r, is_32bit));
+        add_instruction(r, code, choose_instruction(r, is_32bit));
         break;
     }
 }
 
-/* Do these bytes hold, wherever they begin, an instruction whose result is not the same twice? */
+/*
+ * Return whether these bytes contain, at any offset, an instruction whose result differs between
+ * two executions.
+ */
 static bool reads_the_machine(const struct hostile_code *code)
 {
     for (u32 i = 0; i + 1 < code->length; i++) {
@@ -263,7 +275,7 @@ static bool reads_the_machine(const struct hostile_code *code)
     return false;
 }
 
-/* Leave out IRET but iretq and that of 16 bits: its outcome is not the same on every platform. */
+/* Replace IRET, except iretq and the 16-bit form: its outcome differs between platforms. */
 static void leave_out_iret32(struct hostile_code *code, bool is_32bit)
 {
     const u8 prefix = is_32bit ? 0x66 : 0x48;
@@ -273,7 +285,7 @@ static void leave_out_iret32(struct hostile_code *code, bool is_32bit)
             code->bytes[i] = 0xcb; /* retf */
 }
 
-/* Leave out short jumps to themselves: such a case does not end on every platform. */
+/* Replace short jumps to themselves: such a case does not end on every platform. */
 static void leave_out_jumps_to_self(struct hostile_code *code)
 {
     for (u32 i = 1; i < code->length; i++) {
@@ -284,7 +296,7 @@ static void leave_out_jumps_to_self(struct hostile_code *code)
     }
 }
 
-/* retf, iret, call far, enter. */
+/* Return whether the code contains retf, iret, a far call or enter. */
 static bool has_far_transfer(const struct hostile_code *code)
 {
     static const u8 opcodes[] = {0x9a, 0xc8, 0xca, 0xcb, 0xcf, 0xff};
@@ -308,7 +320,7 @@ void hostile_make_code(struct hostile_random *r, struct hostile_code *code, bool
     add_preamble(r, code, is_32bit);
     code->last = code->length;
     if (hostile_below(r, RANDOM_BYTES_SHARE)) {
-        add_instruction(r, code, choose(r, is_32bit));
+        add_instruction(r, code, choose_instruction(r, is_32bit));
     } else {
         add_random(r, code, 1 + hostile_below(r, 15));
         hostile_enter_anywhere(code);

@@ -1,8 +1,8 @@
 /*
- * Random frames of the kernel's own for iret: selectors of RPL 0 to 2, any flags, addresses where
- * nothing is, stacks that cannot be written. Each case must end in one exception, with the kernel
- * unharmed: in the landing pad's, if the frame could be loaded, with every register as it says;
- * else in one that such a frame may raise (pv/ops/desc.def, iret).
+ * Random frames of the kernel itself for iret: selectors of RPL 0 to 2, any flags, unmapped
+ * addresses, stacks that cannot be written. Each case must end in one exception, with the kernel
+ * unharmed. If the frame could be loaded, that is the landing pad's breakpoint, with every register
+ * as in the frame; otherwise one that such a frame may raise (pv/ops/desc.def, iret).
  */
 #include "kernel/trap.h"
 #include "lib/string.h"
@@ -14,15 +14,17 @@
 #include "test/harness/test.h"
 
 #define STACK_SIZE   0x4000
-#define FAILURES_MAX 10 /* are printed */
+#define FAILURES_MAX 10 /* so many are printed */
 #define VECTOR_TS    10
 #define USER_GS_BASE 0x600000ull
 
-/* A breakpoint: its exception tells that the frame was loaded. */
+/* A breakpoint instruction: its exception shows that the frame was loaded. */
 extern const u8 hostile_pad[];
 __asm__(".pushsection .text\n\t.balign 16\nhostile_pad:\n\tint3\n\tint3\n\t.popsection");
 
-/* Where exceptions and interrupts of loaded frames are pushed. Written: by the CPU that runs cases.
+/*
+ * The stack on which exceptions and interrupts of loaded frames are pushed. Written: by the CPU
+ * that runs cases.
  */
 static u8 stack[STACK_SIZE] __aligned(16);
 
@@ -53,8 +55,8 @@ static u64 unmapped_or(struct hostile_random *r, u64 otherwise)
 }
 
 /*
- * Of RPL 0 to 2. Code of 32 bits is left out: on Xen PV, where the kernel has the CPL of user mode,
- * it could be loaded, and no stack above 4 GiB be used there.
+ * Return a selector of RPL 0 to 2. 32-bit code is excluded: on Xen PV, where the kernel runs at
+ * user mode's CPL, it could be loaded, and could not use a stack above 4 GiB.
  */
 static u64 kernel_selector(struct hostile_random *r, u64 usual)
 {
@@ -86,10 +88,10 @@ static u64 flags(struct hostile_random *r)
 }
 
 /*
- * A bad stack comes with interrupts disabled: the CPU accepts an interrupt before it finds that it
- * cannot push the frame. Without a handler the vector stays in service, and the APIC holds every
- * interrupt of the same or a lower priority from then on. Xen PV ends a guest whose kernel stack it
- * cannot write when it has an exception to deliver.
+ * A bad stack is combined with disabled interrupts: the CPU accepts an interrupt before it finds
+ * that it cannot push the frame. Then no handler runs, the vector stays in service, and the APIC
+ * blocks every interrupt of the same or a lower priority. Xen PV ends a guest if it has an
+ * exception to deliver and cannot write to the kernel stack.
  */
 static void make_case(u64 seed, u64 number, struct frame_case *c)
 {
@@ -113,8 +115,8 @@ static void make_case(u64 seed, u64 number, struct frame_case *c)
     }
 }
 
-static void fail(u64 seed, u64 number, const struct frame_case *c, const struct trap_frame *left,
-                 const char *what)
+static void report_failure(u64 seed, u64 number, const struct frame_case *c,
+                           const struct trap_frame *left, const char *what)
 {
     const struct trap_frame *const e = &c->frame;
 
@@ -129,7 +131,7 @@ static void fail(u64 seed, u64 number, const struct frame_case *c, const struct 
           left->rflags, left->rsp, left->ss);
 }
 
-/* RF, VM and what a hypervisor keeps to itself aside. */
+/* Return whether the whole frame was loaded, except RF, VM and the flags that a hypervisor owns. */
 static bool is_loaded_wholly(const struct trap_frame *entered, const struct trap_frame *left)
 {
     const u64 kept = RFLAGS_CF | RFLAGS_TF | RFLAGS_DF | RFLAGS_NT | RFLAGS_AC | 1ull << 21;
@@ -157,7 +159,7 @@ static bool may_raise(const struct frame_case *c, u64 vector)
     }
 }
 
-/* Returns whether the frame was loaded. */
+/* Run one case, and return whether its frame was loaded. */
 static bool run_case(u64 seed, u64 number)
 {
     const struct pv_cpu_area *const area = pv_this_area();
@@ -170,13 +172,13 @@ static bool run_case(u64 seed, u64 number)
     user_run(&left, USER_BY_IRET);
     loaded = left.vector == VECTOR_BP && left.rip == (u64)hostile_pad + 1;
     if (pv_this_area() != area || pv_read_user_gs_base() != USER_GS_BASE)
-        fail(seed, number, &c, &left, "a %gs base has changed");
+        report_failure(seed, number, &c, &left, "a %gs base has changed");
     if (pv_save_fl() & PV_FLAG_IF)
-        fail(seed, number, &c, &left, "interrupts are enabled");
+        report_failure(seed, number, &c, &left, "interrupts are enabled");
     if (loaded && !is_loaded_wholly(&c.frame, &left))
-        fail(seed, number, &c, &left, "a register is not as the frame says");
+        report_failure(seed, number, &c, &left, "a register is not as the frame says");
     if (!loaded && !may_raise(&c, left.vector))
-        fail(seed, number, &c, &left, "an exception that such a frame does not raise");
+        report_failure(seed, number, &c, &left, "an exception that such a frame does not raise");
     return loaded;
 }
 
@@ -192,7 +194,9 @@ static bool is_delivered(const struct test_line *line)
     return READ_ONCE(line->hits) != before;
 }
 
-/* An interrupt is pending at each case: a frame with IF takes it before its first instruction. */
+/*
+ * An interrupt is pending in each case: a frame with IF set takes it before its first instruction.
+ */
 u64 hostile_run_frames(u64 seed, u64 first, u64 count)
 {
     struct test_line line = {0};
@@ -213,7 +217,7 @@ u64 hostile_run_frames(u64 seed, u64 first, u64 count)
     return loaded;
 }
 
-/* A sample, the same each time; with soak= another one, whose seed is printed. */
+/* A fixed sample; with soak= a new seed, which is printed. */
 SOAK_TEST(entry, random_kernel_frames, iret)
 {
     struct stress stress = {.normal = 64};

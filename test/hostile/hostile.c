@@ -1,10 +1,10 @@
 /*
- * The payload run=hostile:seed=N,first=N,cases=N,show,shared and the suite's sample of it. Without
- * an argument a fixed sample runs. With show each case's outcome is a line, and a single one is
- * decoded. With several CPUs each runs a share of the cases; with shared all do so in one space.
- * With frames the cases are frames of the kernel's (test/hostile/frames.c), on one CPU.
+ * The payload run=hostile:seed=N,first=N,cases=N,show,shared,frames and the suite's sample of it.
+ * Without arguments a fixed sample runs. `show` prints a line for each case's outcome, and decodes
+ * a single case. With several CPUs each runs a share of the cases; with `shared` all do so in one
+ * space. With `frames` the cases are frames of the kernel (test/hostile/frames.c), on one CPU.
  *
- *     # hostile digest FIRST HEX             of GROUP cases, all platforms' the same
+ *     # hostile digest FIRST HEX             of GROUP cases, equal on all platforms
  *     # hostile case NUMBER HEX …            with show
  *     # hostile cases N … failures N         at the end
  */
@@ -76,7 +76,7 @@ void hostile_print(const struct hostile_case *c, const struct hostile_outcome *o
           o->gs);
 }
 
-/* Runs a case; those of its block that come before it have run. Returns its digest. */
+/* Run a case, after the cases of its block that precede it. Return its digest. */
 static u64 run_case(u64 seed, u64 number, bool show)
 {
     struct hostile_case c;
@@ -99,7 +99,7 @@ static u64 run_case(u64 seed, u64 number, bool show)
     return digest;
 }
 
-/* A CPU's share, of whole groups. */
+/* One CPU's share of the cases, in whole groups. */
 struct share {
     u64 first, end;
 };
@@ -121,7 +121,7 @@ static void run_share(void *arg)
     hostile_end();
 }
 
-/* Runs the wanted cases on so many CPUs. False if there is no memory for that. */
+/* Run the selected cases on nr_cpus CPUs. Return false if memory is not sufficient. */
 static bool run_on(u32 nr_cpus)
 {
     const u64 end = wanted.first + wanted.cases;
@@ -152,7 +152,7 @@ static bool run_on(u32 nr_cpus)
     return true;
 }
 
-/* KEY=NUMBER, or show; commas between them. */
+/* Parse the arguments: KEY=NUMBER or a flag, separated by commas. */
 static bool parse_argument(const char *text)
 {
     static const struct {
@@ -188,7 +188,7 @@ static bool parse_argument(const char *text)
 
 static void hostile_payload(void)
 {
-    u64 begun, ns;
+    u64 start_ns, ns;
 
     wanted.seed = 1;
     wanted.cases = 100000;
@@ -198,13 +198,13 @@ static void hostile_payload(void)
             VERDICT_ERROR,
             "run=hostile:%s: wants seed=N,first=N,cases=N,show,shared,frames, each optional, with commas",
             payload_argument);
-    begun = pv_clock_ns();
+    start_ns = pv_clock_ns();
     if (wanted.frames)
         print("# hostile frames loaded: %llu\n",
               (unsigned long long)hostile_run_frames(wanted.seed, wanted.first, wanted.cases));
     else if (!run_on(stress_cpus()))
         finish(VERDICT_ERROR, "no memory for the user's space");
-    ns = pv_clock_ns() - begun;
+    ns = pv_clock_ns() - start_ns;
     if (!wanted.frames)
         hostile_print_rules();
     print("# hostile cases %llu seed %llu ns %llu failures %llu\n",
@@ -218,7 +218,7 @@ static void hostile_payload(void)
 
 PAYLOAD(hostile, hostile_payload);
 
-/* A sample, the same each time; with soak= another one, whose seed is printed. */
+/* A fixed sample; with soak= a new seed, which is printed. */
 SOAK_TEST(entry, random_user_code, iret, sysret, syscall_init, load_sp0, write_fs_base,
           write_user_gs_base, load_gs_index)
 {
@@ -236,7 +236,10 @@ SOAK_TEST(entry, random_user_code, iret, sysret, syscall_init, load_sp0, write_f
     print("# %u cases of seed %llu\n", stress.done, (unsigned long long)seed);
 }
 
-/* On all CPUs at once, which are disturbed; in spaces of their own, or all in one. */
+/*
+ * Run the sample on all CPUs at once, with disturbances (noise.c), in spaces of their own or all in
+ * one.
+ */
 static void run_sample(bool shared)
 {
     const u64 failures = hostile_failures;

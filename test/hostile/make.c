@@ -1,4 +1,7 @@
-/* See test/hostile/hostile.h: the case of a seed and a number. */
+/*
+ * Build the case of a seed and a number: registers, selectors, memory and the position of its code.
+ * See test/hostile/hostile.h.
+ */
 #include "lib/string.h"
 #include "pv/selectors.h"
 #include "pv/x86.h"
@@ -18,7 +21,7 @@ u32 hostile_below(struct hostile_random *r, u32 n)
     return (u32)((hostile_next(r) >> 32) * n >> 32);
 }
 
-static struct hostile_random begin(u64 seed, u64 number)
+static struct hostile_random random_of_case(u64 seed, u64 number)
 {
     struct hostile_random r = {.state = seed};
 
@@ -30,8 +33,9 @@ static struct hostile_random begin(u64 seed, u64 number)
 #define PICK(r, list) (list)[hostile_below(r, ARRAY_SIZE(list))]
 
 /*
- * Any selector but null ones of RPL 0 to 3, the table's own, those that the sandbox has in GDT and
- * LDT, and others. Xen's own, from 0xe000 on, a guest on bare metal has not: they are left out.
+ * Return any selector except null ones of RPL 0 to 3: the table's own, those that the sandbox has
+ * in GDT and LDT, and others. Xen's own, from 0xe000 on, do not exist on bare metal and are
+ * excluded.
  */
 u16 hostile_selector(struct hostile_random *r)
 {
@@ -60,16 +64,19 @@ u16 hostile_selector(struct hostile_random *r)
     }
 }
 
-/* Where no case's code is, so that a transfer to another mode finds a breakpoint there. */
+/*
+ * Return an address without a case's code, so that a transfer to another mode finds a breakpoint
+ * there.
+ */
 u64 hostile_code_address(struct hostile_random *r)
 {
     return HOSTILE_CODE + 0x900 + hostile_below(r, 0x600) + PAGE_SIZE * hostile_below(r, 2);
 }
 
 /*
- * No address within reach of what a hypervisor may have at the beginning of the upper half (Xen:
- * ffff8000_00000000, 256 GiB). No count from 2^13 to 2^40: a loop ends soon or not at all,
- * however slow the machine.
+ * Return a value that is not within reach of a hypervisor's mappings at the start of the upper half
+ * (Xen: ffff8000_00000000, 256 GiB). It is not between 2^13 and 2^40, so that a loop that counts it
+ * ends soon or not at all, however slow the machine is.
  */
 u64 hostile_value(struct hostile_random *r)
 {
@@ -134,7 +141,10 @@ static u64 stack_pointer(struct hostile_random *r)
     }
 }
 
-/* What iret, retf, popf and far transfers find in memory: addresses of code, selectors, flags. */
+/*
+ * Return a word that iret, retf, popf and far transfers may load: an address of code, a selector or
+ * flags.
+ */
 static u64 memory_word(struct hostile_random *r)
 {
     switch (hostile_below(r, 5)) {
@@ -151,13 +161,13 @@ static u64 memory_word(struct hostile_random *r)
     }
 }
 
-/* The page's end is where the last instruction ends, or begins. */
+/* Place the code so that its last instruction ends, or starts, at the page's end. */
 static u64 place_at_end(const struct hostile_code *code, u64 end, u32 beyond)
 {
     return end - code->length + MIN(beyond, code->length - code->last - 1);
 }
 
-static void place(struct hostile_random *r, struct hostile_case *c)
+static void place_code(struct hostile_random *r, struct hostile_case *c)
 {
     const u32 beyond = 1 + hostile_below(r, 8);
     u32 which = hostile_below(r, 16);
@@ -187,15 +197,15 @@ static void place(struct hostile_random *r, struct hostile_case *c)
 }
 
 /*
- * Now and then the frame itself is wrong. Its cs keeps RPL 3: who builds a frame from user mode's
- * wishes must see to that, since any other is the kernel's own.
+ * Make the frame itself invalid in some cases. Its cs keeps RPL 3: any other RPL is a frame of the
+ * kernel, and a kernel that builds a frame from user input must exclude it.
  */
 static void spoil_frame(struct hostile_random *r, struct hostile_case *c)
 {
     switch (hostile_below(r, 24)) {
     case 0:
         c->frame.cs = hostile_selector(r) | 3;
-        for (u32 i = 0; i < c->code.length; i++) /* as code.c has it, for whatever mode this is */
+        for (u32 i = 0; i < c->code.length; i++) /* as code.c does for each mode */
             c->code.bytes[i] = c->code.bytes[i] == 0xcf ? 0xcb : c->code.bytes[i];
         c->entry = USER_BY_IRET;
         break;
@@ -213,7 +223,7 @@ static void spoil_frame(struct hostile_random *r, struct hostile_case *c)
 
 void hostile_make_case(u64 seed, u64 number, struct hostile_case *c)
 {
-    struct hostile_random r = begin(seed, number);
+    struct hostile_random r = random_of_case(seed, number);
     union sandbox_regs regs = {0};
 
     memset(c, 0, sizeof(*c));
@@ -226,7 +236,7 @@ void hostile_make_case(u64 seed, u64 number, struct hostile_case *c)
     hostile_make_code(&r, &c->code, c->is_32bit);
     if (hostile_below(&r, 2))
         c->frame.rax = hostile_selector(&r);
-    place(&r, c);
+    place_code(&r, c);
     c->frame.rip = c->start;
     c->frame.cs = c->is_32bit ? USER_CS32 : USER_CS;
     c->frame.ss = USER_DS;
@@ -234,10 +244,10 @@ void hostile_make_case(u64 seed, u64 number, struct hostile_case *c)
     c->frame.rsp = stack_pointer(&r);
     c->entry = c->is_32bit || hostile_below(&r, 2) ? USER_BY_IRET : USER_BY_SYSRET;
     if (c->is_32bit)
-        c->frame.rsp = (u32)c->frame.rsp; /* the CPU keeps no more of it */
+        c->frame.rsp = (u32)c->frame.rsp; /* the CPU keeps only these bits */
     spoil_frame(&r, c);
     hostile_enter_anywhere(&c->code);
-    if (c->entry == USER_BY_SYSRET) { /* leaves these there itself, where it is the instruction */
+    if (c->entry == USER_BY_SYSRET) { /* the instruction itself leaves these values there */
         c->frame.rflags &= ~RFLAGS_IOPL;
         c->frame.rcx = c->frame.rip;
         c->frame.r11 = c->frame.rflags;
@@ -254,7 +264,7 @@ void hostile_make_case(u64 seed, u64 number, struct hostile_case *c)
 
 void hostile_fill(u64 seed, u64 number, u64 *data, u64 *stack)
 {
-    struct hostile_random r = begin(~seed, number / HOSTILE_BLOCK);
+    struct hostile_random r = random_of_case(~seed, number / HOSTILE_BLOCK);
 
     for (u32 i = 0; i < PAGE_SIZE / 8; i++) {
         data[i] = memory_word(&r);

@@ -1,8 +1,7 @@
 /*
- * See test/hostile/hostile.h: what reaches CPUs while they run cases. On each of them a timer fires
- * at random intervals: it makes the scheduler switch threads, and sends IPIs, calls and NMIs to
- * other CPUs. A thread beside the case's changes mappings of any CPU's space, so that TLBs are shot
- * down.
+ * Disturbances of CPUs that run cases. On each CPU a timer fires at random intervals: it makes the
+ * scheduler switch threads, and sends IPIs, calls and NMIs to other CPUs. A second thread changes
+ * mappings of any CPU's space, which causes TLB shoot-downs. See test/hostile/hostile.h.
  */
 #include "kernel/thread.h"
 #include "kernel/time.h"
@@ -16,13 +15,16 @@
 #define PAUSE_MIN_NS (20 * NS_PER_US)
 #define PAUSE_MAX_NS (600 * NS_PER_US)
 
-/* Per CPU: made and ended by hostile_noise_begin and hostile_noise_end, else each CPU's own. */
+/*
+ * Per CPU: created and ended by hostile_noise_begin and hostile_noise_end, otherwise used only by
+ * its CPU.
+ */
 static struct noise {
     struct thread *thread;
     struct timer timer;
     struct hostile_random random;
     struct call call;
-    u64 scratch; /* where the thread maps its frame */
+    u64 scratch; /* address at which the thread maps its frame */
     pfn_t frame;
 } noises[STRESS_CPUS];
 
@@ -78,7 +80,7 @@ static void disturb(struct timer *timer)
     timer_start(timer, next_time(n), disturb);
 }
 
-/* A page that no case uses comes, changes and goes. */
+/* Map, protect and unmap a page that no case uses. */
 static void change_scratch(struct noise *n, struct mm_space *space)
 {
     EXPECT_EQ(mm_map(space, n->scratch, n->frame, 1, MM_WRITE), 0);
@@ -86,7 +88,7 @@ static void change_scratch(struct noise *n, struct mm_space *space)
     EXPECT_EQ(mm_unmap(space, n->scratch, 1), 0);
 }
 
-/* A page of the cases' is protected otherwise for a moment. */
+/* Change the protection of a page of the cases for a moment. */
 static void change_used(struct noise *n, struct mm_space *space)
 {
     static const u64 used[] = {HOSTILE_CODE, HOSTILE_CODE_NX, HOSTILE_DATA, HOSTILE_STACK};

@@ -1,6 +1,7 @@
 /*
- * See test/hostile/hostile.h: where platforms may differ. Each rule has a name and its reason; what
- * it makes alike or leaves out is counted, and a difference that no rule covers is a finding.
+ * Outcomes in which platforms may differ. Each rule has a name and a reason; the outcomes that it
+ * normalizes or drops are counted, and a difference that no rule covers is a finding. See
+ * test/hostile/hostile.h.
  */
 #include "kernel/trap.h"
 #include "lib/string.h"
@@ -13,7 +14,7 @@
 #define XEN_FIRST_SELECTOR 0xe000ull
 #define XEN_SELECTORS      0x1000ull
 
-/* By its end an outcome is the same everywhere, or is not compared (drop). */
+/* A rule makes an outcome equal on all platforms, or drops it from the comparison (drop). */
 struct rule {
     const char *name, *reason;
     bool drop;
@@ -44,7 +45,10 @@ static bool far_transfer(const struct hostile_case *c, struct hostile_outcome *o
     return c->code.is_far;
 }
 
-/* int with half the number of an open gate; numbers have 8 bits. */
+/*
+ * An int whose vector is half the number of an open gate, because of an error code with 8 bits for
+ * the number.
+ */
 static bool int_error_code(const struct hostile_case *c, struct hostile_outcome *o)
 {
     (void)o;
@@ -57,7 +61,7 @@ static bool int_error_code(const struct hostile_case *c, struct hostile_outcome 
     return false;
 }
 
-/* #UD, or #GP for one of a few reasons, within reach of a page's end: all become #PF of nowhere. */
+/* #UD, or #GP for one of a few reasons, near a page's end: normalized to #PF without an address. */
 static bool fault_at_page_end(const struct hostile_case *c, struct hostile_outcome *o)
 {
     const u64 end = ALIGN_DOWN(o->frame.rip, PAGE_SIZE) + PAGE_SIZE;
@@ -88,7 +92,10 @@ static bool lock_prefix(const struct hostile_case *c, struct hostile_outcome *o)
     return true;
 }
 
-/* Present or not: the user's tables of a PV guest do not have the kernel's half. */
+/*
+ * Whether the page is present differs: the user page tables of a PV guest do not map the kernel's
+ * half.
+ */
 static bool kernel_address(const struct hostile_case *c, struct hostile_outcome *o)
 {
     (void)c;
@@ -124,7 +131,7 @@ static bool is_writable(u64 descriptor)
     return descriptor >> 44 & 1 && !is_code(descriptor) && descriptor >> 41 & 1;
 }
 
-/* The vector, or 0: iret's conditions for what it loads into cs and ss (Intel SDM vol. 2). */
+/* Return the vector, or 0, of iret's checks of cs and ss (Intel SDM vol. 2). */
 static u32 code_refusal(u64 cs)
 {
     if (!is_code(cs) || (privilege(cs) != 3 && !is_conforming(cs)))
@@ -149,9 +156,10 @@ u32 hostile_iret_refuses(const struct trap_frame *frame, u64 *error)
 
 /*
  * A frame whose selectors iret cannot load: the general registers and the exception are compared,
- * not where it arrived. Natively that is the kernel's iretq. Xen runs iretq itself, and reports the
- * exception as one of the frame that could not be loaded, of which no instruction has run
- * (4.17: exception_with_ints_disabled in x86_64/entry.S, by search_pre_exception_table).
+ * not the address at which it was reported. On bare metal that is the kernel's iretq. Xen executes
+ * iretq itself and reports the exception as one of the frame that could not be loaded, of which no
+ * instruction has run (4.17: exception_with_ints_disabled in x86_64/entry.S, by
+ * search_pre_exception_table).
  */
 static bool refused_frame(const struct hostile_case *c, struct hostile_outcome *o)
 {
@@ -173,7 +181,7 @@ static bool refused_frame(const struct hostile_case *c, struct hostile_outcome *
     return true;
 }
 
-/* 64, 32 or 16: of the code that a frame enters. */
+/* Return the width of the code that a frame enters: 64, 32 or 16 bits. */
 static u32 code_bits(u16 cs)
 {
     const u64 descriptor = hostile_descriptor(cs);
@@ -181,7 +189,7 @@ static u32 code_bits(u16 cs)
     return descriptor >> 53 & 1 ? 64 : descriptor >> 54 & 1 ? 32 : 16;
 }
 
-/* An instruction's prefixes, from an offset of the case's code on. */
+/* The prefixes of an instruction, from an offset of the case's code on. */
 struct prefixes {
     u32 end; /* offset of the opcode */
     bool rep, address_size;
@@ -210,8 +218,8 @@ static struct prefixes read_prefixes(const struct hostile_case *c, u32 at)
 }
 
 /*
- * Return the opcode at which the code was left, 0x100 + the second byte after 0x0f; 0 if that
- * instruction is not the case's. *reg is the field of its ModRM byte.
+ * Return the opcode at which the code was left, or 0x100 + the second byte after 0x0f; 0 if that
+ * instruction is not part of the case. *reg is the reg field of its ModRM byte.
  */
 static u32 last_opcode(const struct hostile_case *c, const struct hostile_outcome *o, u32 *reg)
 {
@@ -271,7 +279,7 @@ static bool undefined_pop(const struct hostile_case *c, struct hostile_outcome *
     return true;
 }
 
-/* The count of a string instruction in rcx: as wide as its addresses. */
+/* Return the count of a string instruction in rcx, of the width of its addresses. */
 static u64 string_count(const struct hostile_case *c, bool address_size, u64 rcx)
 {
     switch (code_bits((u16)c->frame.cs)) {
@@ -304,7 +312,7 @@ static bool no_string_io(const struct hostile_case *c, struct hostile_outcome *o
     return false;
 }
 
-/* What a selector of Xen's own table loads, or would load. */
+/* A selector of Xen's own descriptors is loaded, or would be. */
 static bool hypervisors_segment(const struct hostile_case *c, struct hostile_outcome *o)
 {
     const struct trap_frame *const f = &o->frame;
@@ -360,10 +368,13 @@ static u64 mix(u64 hash, u64 value)
     return hash ^ hash >> 28;
 }
 
-/* IOPL and RF are the CPU's and the kernel's; ID, VIF and VIP mean nothing to anybody here. */
+/*
+ * Flags that are compared. IOPL and RF belong to the CPU and the kernel; ID, VIF and VIP have no
+ * effect here.
+ */
 #define COMPARED_FLAGS 0x44fd5ull
 
-/* Of rax to rdi, rbp and rbx. */
+/* Clear the upper halves of rax to rdi, rbp and rbx. */
 void hostile_drop_upper_halves(union sandbox_regs *regs)
 {
     u64 *const legacy[] = {&regs->frame.rax, &regs->frame.rcx, &regs->frame.rdx, &regs->frame.rsi,
@@ -373,8 +384,8 @@ void hostile_drop_upper_halves(union sandbox_regs *regs)
         *legacy[i] = (u32)*legacy[i];
 }
 
-/* A null selector may lose its RPL on the way. */
-static u64 null(u16 selector)
+/* A null selector may lose its RPL when it is loaded. */
+static u64 null_without_rpl(u16 selector)
 {
     return selector > 3 ? selector : 0;
 }
@@ -399,7 +410,8 @@ static u64 hash_outcome(const struct hostile_case *c, const struct hostile_outco
         hash = mix(hash, o->frame.cs | o->frame.ss << 16);
         hash = mix(hash, is_64bit ? o->fault_address : (u32)o->fault_address);
     }
-    hash = mix(hash, null(o->ds) | null(o->es) << 16 | null(o->fs) << 32 | null(o->gs) << 48);
+    hash = mix(hash, null_without_rpl(o->ds) | null_without_rpl(o->es) << 16 |
+                         null_without_rpl(o->fs) << 32 | null_without_rpl(o->gs) << 48);
     return hash ? hash : 1;
 }
 

@@ -1,5 +1,6 @@
-/* See test/hostile/hostile.h: runs a case in a space of its own, and looks at the kernel when it is
- * back.
+/*
+ * Run a case in its space, and check the kernel afterwards: its state must not depend on what user
+ * mode did. See test/hostile/hostile.h.
  */
 #include "kernel/cpu.h"
 #include "kernel/irq.h"
@@ -13,10 +14,10 @@
 #include "test/hostile/hostile.h"
 #include "test/harness/test.h"
 
-#define INT3         0xcc /* what all code pages are filled with: wherever a case goes, it ends */
+#define INT3         0xcc /* fills all code pages, so that a case ends wherever it jumps */
 #define TICK_NS      NS_PER_MS
-#define TICKS_MAX    25 /* in one case: then it is taken for endless */
-#define FAILURES_MAX 10 /* are printed */
+#define TICKS_MAX    25 /* ticks after which a case counts as endless */
+#define FAILURES_MAX 10 /* so many are printed */
 #define MXCSR        0x1f80
 
 #define DESCRIPTOR_LONG  (1ull << 53) /* L: code of 64 bits */
@@ -47,8 +48,10 @@ static const struct {
     [PAGE_BEHIND_NX] = {HOSTILE_CODE_NX + PAGE_SIZE, MM_WRITE},
 };
 
-/* Accessed already, so that no CPU writes to the table. Limits and bases that matter, and absent
- * ones. */
+/*
+ * The accessed bits are set, so that no CPU writes to the table. Limits and bases that have an
+ * effect, and absent segments.
+ */
 static const u64 tls[3] = {
     0x0040f3600000007f, /* data: HOSTILE_DATA, 128 bytes */
     0x0040fb4000000fff, /* 32-bit code: HOSTILE_CODE, a page */
@@ -87,23 +90,23 @@ u64 hostile_descriptor(u16 selector)
 }
 
 /*
- * The cases that one CPU runs, one after the other, in a space of its own or in that of CPU 0. Per
- * CPU: each has its own, but for the pages of CPU 0's space.
+ * The cases that one CPU runs one after the other, in a space of its own or in that of CPU 0. Per
+ * CPU: each has its own, except for the pages of CPU 0's space.
  */
 static struct stream {
     struct mm_space own, *space;
     bool changed_by_others; /* other CPUs run their cases in the same space */
-    u8 *pages[NR_PAGES];    /* the kernel's view */
-    u64 data[PAGE_SIZE / 8], stack[PAGE_SIZE / 8]; /* as the block has them first */
-    bool left_traces; /* in memory or in the FPU, which are not the same everywhere */
+    u8 *pages[NR_PAGES];    /* as the kernel sees them */
+    u64 data[PAGE_SIZE / 8], stack[PAGE_SIZE / 8]; /* contents at the start of the block */
+    bool left_traces; /* in memory or in the FPU, different on each platform */
     struct timer tick_timer;
 
-    /* The case that runs: for the tick. */
+    /* The running case, for the tick. */
     u64 number, seen; /* counted from 1 */
     u32 ticks;
     bool stopped;
 
-    /* What the callback that ended it saw. */
+    /* The state in the callback that ended the case. */
     u64 left_flags, left_sp;
     const struct pv_cpu_area *left_area;
     bool left_seen;
@@ -113,7 +116,7 @@ static u64 must_be_clear; /* Atomic: every CPU computes the same */
 
 u64 hostile_failures; /* Atomic: a count */
 
-static struct stream *mine(void)
+static struct stream *this_stream(void)
 {
     return &streams[pv_this_cpu()];
 }
@@ -142,10 +145,10 @@ static void clean_code(struct stream *s)
         memset(s->pages[i], INT3, PAGE_SIZE);
 }
 
-/* Sees the same case again and again: its code becomes breakpoints. */
+/* End a case that has run for too many ticks: replace its code by breakpoints. */
 static void tick(struct timer *timer)
 {
-    struct stream *const s = mine();
+    struct stream *const s = this_stream();
 
     if (s->seen != s->number)
         s->ticks = 0;
@@ -157,9 +160,9 @@ static void tick(struct timer *timer)
     timer_start(timer, pv_clock_ns() + TICK_NS, tick);
 }
 
-static void note_left(const struct trap_frame *frame)
+static void record_exit_state(const struct trap_frame *frame)
 {
-    struct stream *const s = mine();
+    struct stream *const s = this_stream();
 
     s->left_flags = __builtin_ia32_readeflags_u64();
     s->left_area = pv_this_area();
@@ -203,7 +206,7 @@ bool hostile_make(u32 cpu, bool shared)
 
 void hostile_begin(void)
 {
-    struct stream *const s = mine();
+    struct stream *const s = this_stream();
 
     pv_irq_disable();
     EXPECT_EQ(mm_space_activate(s->space), 0);
@@ -211,11 +214,11 @@ void hostile_begin(void)
     s->left_traces = true;
     EXPECT_EQ(pv_load_tls(tls), 0);
     EXPECT_EQ(pv_load_ldt(ldt, LDT_COUNT), 0);
-    user_left_hook = note_left;
+    user_left_hook = record_exit_state;
     timer_start(&s->tick_timer, pv_clock_ns() + TICK_NS, tick);
 }
 
-/* %fs, %gs and the data segments are left null, and their bases 0. */
+/* Load null into %fs, %gs and the data segments, and set their bases to 0. */
 static void reset_segments(void)
 {
     u16 fs, gs;
@@ -231,7 +234,7 @@ static void reset_segments(void)
 void hostile_end(void)
 {
     static const u64 none[3];
-    struct stream *const s = mine();
+    struct stream *const s = this_stream();
 
     timer_stop(&s->tick_timer);
     reset_segments();
@@ -249,7 +252,7 @@ static void close_gate(void *unused)
     EXPECT_EQ(pv_write_idt_entry(HOSTILE_GATE, 0), 0);
 }
 
-/* On some platforms each CPU has a table of its own. */
+/* The gate is closed on every CPU, because on some platforms each has a table of its own. */
 void hostile_free(u32 cpu)
 {
     struct stream *const s = &streams[cpu];
@@ -265,7 +268,7 @@ struct mm_space *hostile_space(u32 cpu)
     return streams[cpu].space;
 }
 
-/* The kernel's view of a byte of code; NULL where no code page is. */
+/* Return the kernel's address of a byte of code, or NULL outside of code pages. */
 static u8 *code_at(const struct stream *s, u64 va)
 {
     for (u32 i = 0; i < CODE_PAGES; i++)
@@ -274,8 +277,11 @@ static u8 *code_at(const struct stream *s, u64 va)
     return NULL;
 }
 
-/* clean: as it was before, else the case's. What would lie beyond the code pages is left out. */
-static void put_code(const struct stream *s, const struct hostile_case *c, bool clean)
+/*
+ * Write the case's code into its pages, or (clean) the breakpoints again. Bytes beyond the code
+ * pages are skipped.
+ */
+static void write_code(const struct stream *s, const struct hostile_case *c, bool clean)
 {
     for (u32 i = 0; i < c->code.length; i++) {
         u8 *const to = code_at(s, c->start + i);
@@ -297,7 +303,7 @@ static void reset_fpu(bool whole)
 
 void hostile_refill(void)
 {
-    mine()->left_traces = true;
+    this_stream()->left_traces = true;
 }
 
 static void prepare(struct stream *s, const struct hostile_case *c)
@@ -314,13 +320,14 @@ static void prepare(struct stream *s, const struct hostile_case *c)
     s->left_traces = c->code.is_volatile || c->code.is_far;
     if (c->frame.rsp == HOSTILE_SP)
         memcpy(s->pages[PAGE_STACK] + (HOSTILE_SP - HOSTILE_STACK), c->words, sizeof(c->words));
-    put_code(s, c, false);
+    write_code(s, c, false);
     reset_segments();
     pv_write_fs_base(c->fs_base);
     pv_write_user_gs_base(c->gs_base);
 }
 
-static void fail(const struct hostile_case *c, const struct hostile_outcome *o, const char *what)
+static void report_failure(const struct hostile_case *c, const struct hostile_outcome *o,
+                           const char *what)
 {
     if (__atomic_add_fetch(&hostile_failures, 1, __ATOMIC_RELAXED) > FAILURES_MAX)
         return;
@@ -329,7 +336,10 @@ static void fail(const struct hostile_case *c, const struct hostile_outcome *o, 
     hostile_print(c, o);
 }
 
-/* The highest rip in a code segment (Intel SDM vol. 3, section 5.3): 64-bit code has no limit. */
+/*
+ * Return the highest rip in a code segment (Intel SDM vol. 3, section 5.3): 64-bit code has no
+ * limit.
+ */
 static u64 highest_rip(u64 cs)
 {
     const u64 limit = (cs & 0xffff) | (cs >> 32 & 0xf0000);
@@ -348,7 +358,7 @@ static bool may_be_refused(const struct trap_frame *frame)
            frame->rip > highest_rip(hostile_descriptor((u16)frame->cs));
 }
 
-/* Does iret refuse the frame, and was another exception raised? */
+/* Return whether iret must refuse the frame and another exception was raised. */
 static bool is_wrong_refusal(const struct trap_frame *entered, const struct trap_frame *seen)
 {
     u64 error;
@@ -386,35 +396,35 @@ static void check(const struct stream *s, const struct hostile_case *c,
     const bool is_call = f->vector >= VECTOR_SYSCALL && f->vector <= VECTOR_SYSENTER;
 
     if (!s->left_seen || s->left_area != pv_this_area())
-        fail(c, o, "the kernel's %gs base was not in force");
+        report_failure(c, o, "the kernel's %gs base was not in force");
     if (s->left_flags & must_be_clear)
-        fail(c, o, "a flag of user mode's was set in the kernel");
+        report_failure(c, o, "a flag of user mode's was set in the kernel");
     if (pv_save_fl() & PV_FLAG_IF)
-        fail(c, o, "interrupts are enabled");
+        report_failure(c, o, "interrupts are enabled");
     if (!is_exception && !is_call && f->vector != HOSTILE_GATE)
-        fail(c, o, "left by a vector that user mode must not reach");
+        report_failure(c, o, "left by a vector that user mode must not reach");
     if (is_wrong_refusal(&c->frame, f))
-        fail(c, o, "iret did not raise the exception that such a frame must");
+        report_failure(c, o, "iret did not raise the exception that such a frame must");
     if (o->refused) {
         if (!may_be_refused(&c->frame))
-            fail(c, o, "a frame was refused that is fine");
+            report_failure(c, o, "a frame was refused that is fine");
         return;
     }
     if (s->left_sp != o->stack)
-        fail(c, o, "the kernel was not on the stack of load_sp0");
+        report_failure(c, o, "the kernel was not on the stack of load_sp0");
     if (f->rflags & RFLAGS_VM)
-        return; /* the emulator's: its cs and flags are not a user's */
+        return; /* an error of the emulator: cs and flags are not a user's */
     if ((f->cs & 3) != 3 ||
         (!hostile_flags_are_lost(c, o) && (!(f->rflags & RFLAGS_IF) || f->rflags & RFLAGS_IOPL)))
-        fail(c, o, "user mode's cs or flags are not a user's");
+        report_failure(c, o, "user mode's cs or flags are not a user's");
     if (!s->changed_by_others && c->code.changes_none && c->frame.rip == c->start && !o->stopped &&
         !may_be_refused(&c->frame) && !registers_are_as_they_were(c, f))
-        fail(c, o, "a register has changed on the way into the kernel");
+        report_failure(c, o, "a register has changed on the way into the kernel");
 }
 
 void hostile_run(const struct hostile_case *c, struct hostile_outcome *o)
 {
-    struct stream *const s = mine();
+    struct stream *const s = this_stream();
     struct user_exit exit;
 
     prepare(s, c);
@@ -430,6 +440,6 @@ void hostile_run(const struct hostile_case *c, struct hostile_outcome *o)
     o->stack = exit.sp0;
     __asm__ volatile("movw %%ds, %0\n\tmovw %%es, %1\n\tmovw %%fs, %2\n\tmovw %%gs, %3"
                      : "=r"(o->ds), "=r"(o->es), "=r"(o->fs), "=r"(o->gs));
-    put_code(s, c, true);
+    write_code(s, c, true);
     check(s, c, o);
 }

@@ -1,8 +1,8 @@
 /*
- * Mutants: mutate=OP:KIND replaces one op of the table by a wrong one, and the suite must notice.
- * Which pairs make sense is said by tools/paravane/mutants/mutations.py. Every op takes at most
- * three arguments, each in a register, and returns at most one word: so one function a kind is
- * wrong for all ops alike.
+ * Mutants: mutate=OP:KIND replaces one op of the table by a wrong one, which the suite must detect.
+ * tools/paravane/mutants/mutations.py lists the pairs that make sense. Every op takes at most three
+ * arguments, each in a register, and returns at most one word, so one function for each kind serves
+ * all ops.
  */
 #include "kernel/registry.h"
 #include "lib/string.h"
@@ -14,10 +14,10 @@
 
 static u64 (*right)(ARGUMENTS);
 
-/* What arguments that are pointers are replaced by: what is written here nobody reads. */
+/* Replacement for pointer arguments: memory that no test reads. */
 static u8 scratch[PAGE_SIZE] __aligned(PAGE_SIZE);
 
-/* No mutant: shows that the replacement by itself is not what a test notices. */
+/* Not a mutant: proves that the replacement alone is not detected. */
 static u64 same(ARGUMENTS)
 {
     return right(a, b, c);
@@ -44,7 +44,7 @@ static u64 more(ARGUMENTS)
     return right(a, b, c) + 1;
 }
 
-/* What the call before returned; the first is answered truly. */
+/* Return the result of the previous call; the first call is correct. */
 static u64 stale(ARGUMENTS)
 {
     static bool called;
@@ -56,7 +56,7 @@ static u64 stale(ARGUMENTS)
     return before;
 }
 
-/* Does what the call before was asked to do; the first does nothing. */
+/* Do what the previous call was asked to do; the first call does nothing. */
 static u64 late(ARGUMENTS)
 {
     static bool called;
@@ -121,7 +121,7 @@ static u32 find_op(const char *name, size_t len)
     return op;
 }
 
-/* One of the kinds, or another op, with which this one exchanges its place. */
+/* Apply one of the kinds, or exchange the op with another one. */
 static const char *mutate(const char *what)
 {
     u64 (*const *functions)(ARGUMENTS) = (void *)&pv_ops;
@@ -130,7 +130,7 @@ static const char *mutate(const char *what)
     u32 other;
 
     if (op == PV_NR_OPS)
-        return "wants OP:KIND, with an op of pv/ops.def";
+        return "not OP:KIND with an op of pv/ops.def";
     right = functions[op];
     for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
         if (!strcmp(kinds[i].name, colon + 1)) {
@@ -139,7 +139,7 @@ static const char *mutate(const char *what)
         }
     other = find_op(colon + 1, strlen(colon + 1));
     if (other == PV_NR_OPS)
-        return "knows no such KIND: test/mutants/mutate.c lists them";
+        return "unknown KIND: test/mutants/mutate.c lists them";
     pv_set_op(op, functions[other]);
     pv_set_op(other, right);
     return NULL;
