@@ -1,7 +1,4 @@
-/*
- * test/host/acpi_image.h: a small set of ACPI tables, built in a buffer that stands for the memory
- * from ACPI_PA on.
- */
+/* A small set of ACPI tables in a buffer that represents the physical memory from ACPI_PA on. */
 #ifndef TEST_HOST_ACPI_IMAGE_H
 #define TEST_HOST_ACPI_IMAGE_H
 
@@ -41,7 +38,7 @@ static void acpi_table(u8 *table, const char *signature, size_t size)
     acpi_checksum(table, size, 9);
 }
 
-/* AML's Name(_S5_, Package() {5, 5, 0, 0}), as firmware writes it, behind something else. */
+/* AML's Name(_S5_, Package() {5, 5, 0, 0}), as firmware writes it, after another object. */
 static void acpi_build(struct acpi_image *m)
 {
     static const u8 s5[] = {0x08, '_',  'S',  '5',  '_',  0x12, 0x08,
@@ -56,7 +53,7 @@ static void acpi_build(struct acpi_image *m)
     acpi_checksum(m->rsdp, 20, 8);
     acpi_checksum(m->rsdp, 36, 32);
 
-    acpi_store(m->xsdt + 36, 0x1234, 8); /* nowhere: to be passed over */
+    acpi_store(m->xsdt + 36, 0x1234, 8); /* an address without a table, to be skipped */
     acpi_store(m->xsdt + 44, ACPI_PA_OF(fadt), 8);
     acpi_table(m->xsdt, "XSDT", sizeof(m->xsdt));
     acpi_store(m->rsdt + 36, ACPI_PA_OF(fadt), 4);

@@ -1,4 +1,7 @@
-/* See fake_mmu.h. */
+/*
+ * A machine for mm/ on the host: RAM, and a strict implementation of the page-table ops. See
+ * fake_mmu.h.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,14 +17,14 @@
 
 struct pv_ops pv_ops;
 struct pv_mmu_traits mm_traits;
-const struct pv_callbacks *pv_callbacks; /* nobody waits for a turn */
+const struct pv_callbacks *pv_callbacks; /* needed by the spinlocks, which never wait here */
 jmp_buf fake_panic_return;
 bool fake_panic_armed;
 char fake_panic_text[256];
 
 static struct frame db[FAKE_FRAMES];
 static struct frame_range ram = {16, FAKE_FRAMES};
-static u64 *shadow[FAKE_FRAMES]; /* of announced tables: what they must hold */
+static u64 *shadow[FAKE_FRAMES]; /* the required contents of each announced table */
 static struct {
     u64 *slot, raw;
 } queue[QUEUE_MAX];
@@ -36,7 +39,7 @@ static u32 queued, depth;
         } \
     } while (0)
 
-/* The fake's memory is all mapped. */
+/* Do nothing, because all of the fake's memory is mapped. */
 void kernel_tables_open(pfn_t first, u64 count)
 {
     (void)first;
@@ -63,21 +66,24 @@ u64 user_copy(void *to, const void *from, u64 count)
     return 0;
 }
 
-/* A number that is its own inverse, and leaves no frame where it was. */
-static u64 other_number(u64 n)
+/*
+ * Translate a frame to its machine frame or back: the function is its own inverse and changes every
+ * number.
+ */
+static u64 swap_number(u64 n)
 {
     return n ^ 0x5a5;
 }
 
-static u64 swap_frame(u64 entry)
+static u64 swap_frame_of_entry(u64 entry)
 {
     return entry & PTE_PRESENT && !(entry & PTE_FOREIGN)
-               ? pte_value(PFN(other_number(value_pfn(entry).n)), entry & PTE_FLAGS_MASK)
+               ? pte_value(PFN(swap_number(value_pfn(entry).n)), entry & PTE_FLAGS_MASK)
                : entry;
 }
 
-/* Makes what is delayed true, in order. */
-static void drain(void)
+/* Apply all delayed changes, in order. */
+static void apply_queued(void)
 {
     for (u32 i = 0; i < queued; i++) {
         const u64 pfn = va_to_pfn(queue[i].slot).n;
@@ -90,19 +96,19 @@ static void drain(void)
     queued = 0;
 }
 
-static void push(u64 *slot, u64 raw)
+static void queue_change(u64 *slot, u64 raw)
 {
     queue[queued].slot = slot;
     queue[queued++].raw = raw;
     if (!depth || queued == QUEUE_MAX)
-        drain();
+        apply_queued();
 }
 
-/* Announcing is a change like any other, so what came before it comes before it. */
+/* Announcing a table takes effect after the changes that were queued before it. */
 static void announce(pfn_t pfn, int level)
 {
     (void)level;
-    drain();
+    apply_queued();
     FAKE_REQUIRE(!shadow[pfn.n], "frame %#lx is announced twice", (unsigned long)pfn.n);
     shadow[pfn.n] = malloc(PAGE_SIZE);
     memcpy(shadow[pfn.n], pfn_to_va(pfn), PAGE_SIZE);
@@ -111,7 +117,7 @@ static void announce(pfn_t pfn, int level)
 static void release(pfn_t pfn, int level)
 {
     (void)level;
-    drain();
+    apply_queued();
     FAKE_REQUIRE(shadow[pfn.n], "frame %#lx is released but was not announced",
                  (unsigned long)pfn.n);
     free(shadow[pfn.n]);
@@ -124,35 +130,35 @@ static void each_table(pfn_t table, int level, u32 slots, void (*visit)(pfn_t, i
 
     for (u32 i = 0; i < slots && level > 1; i++)
         if (t[i] & PTE_PRESENT && !(t[i] & PTE_PSE))
-            each_table(value_pfn(swap_frame(t[i])), level - 1, PT_ENTRIES, visit);
+            each_table(value_pfn(swap_frame_of_entry(t[i])), level - 1, PT_ENTRIES, visit);
     visit(table, level);
 }
 
 static int pin(pfn_t root)
 {
-    drain();
+    apply_queued();
     each_table(root, PT_LEVELS, PT_USER_SLOTS, announce);
     return 0;
 }
 
 static void unpin(pfn_t root)
 {
-    drain();
+    apply_queued();
     each_table(root, PT_LEVELS, PT_USER_SLOTS, release);
 }
 
 #define LEVEL(type) \
     static type##_t make_##type(u64 value) \
     { \
-        return (type##_t){swap_frame(value)}; \
+        return (type##_t){swap_frame_of_entry(value)}; \
     } \
     static u64 type##_val(type##_t entry) \
     { \
-        return swap_frame(entry.raw); \
+        return swap_frame_of_entry(entry.raw); \
     } \
     static void set_##type(type##_t *slot, type##_t entry) \
     { \
-        push(&slot->raw, entry.raw); \
+        queue_change(&slot->raw, entry.raw); \
     }
 
 LEVEL(pte)
@@ -163,19 +169,19 @@ LEVEL(pgd)
 static void set_ptes(pte_t *slot, u64 value, u32 count)
 {
     for (; count; count--, slot++, value += PAGE_SIZE)
-        push(&slot->raw, swap_frame(value));
+        queue_change(&slot->raw, swap_frame_of_entry(value));
 }
 
 static void init_ptes(pte_t *slot, u64 value, u32 count)
 {
     for (; count; count--, slot++, value += PAGE_SIZE)
-        slot->raw = swap_frame(value);
+        slot->raw = swap_frame_of_entry(value);
 }
 
 static void clear_ptes(pte_t *slot, u32 count)
 {
     for (; count; count--, slot++)
-        push(&slot->raw, 0);
+        queue_change(&slot->raw, 0);
 }
 
 static pte_t ptep_modify_prot_start(pte_t *slot)
@@ -185,7 +191,7 @@ static pte_t ptep_modify_prot_start(pte_t *slot)
 
 static void ptep_modify_prot_commit(pte_t *slot, pte_t old, pte_t changed)
 {
-    push(&slot->raw, changed.raw | (old.raw & (PTE_ACCESSED | PTE_DIRTY)));
+    queue_change(&slot->raw, changed.raw | (old.raw & (PTE_ACCESSED | PTE_DIRTY)));
 }
 
 static void lazy_enter(void)
@@ -196,12 +202,12 @@ static void lazy_enter(void)
 static void lazy_leave(void)
 {
     if (!--depth)
-        drain();
+        apply_queued();
 }
 
 static void write_cr3(pfn_t root)
 {
-    drain();
+    apply_queued();
     FAKE_REQUIRE(shadow[root.n], "a root that is not pinned");
 }
 
@@ -274,7 +280,7 @@ static const struct pv_mmu_ops ops = {
     .flush_tlb_kernel = flush_tlb_kernel,
     .lazy_enter = lazy_enter,
     .lazy_leave = lazy_leave,
-    .lazy_flush = drain,
+    .lazy_flush = apply_queued,
     .user_access_begin = nop,
     .user_access_end = nop,
     .make_contiguous = make_contiguous,
@@ -284,7 +290,7 @@ static const struct pv_host_ops host_ops = {
     .balloon_adjust = balloon_adjust,
 };
 
-/* The machine's one CPU, found by %gs as in the kernel; nobody uses that on the host. */
+/* The machine's only CPU. The kernel finds it by %gs; the host never uses it. */
 static struct pv_cpu_area area = {.self = &area};
 
 static u64 save_fl(void)
@@ -309,7 +315,7 @@ static void make_kernel_root(void)
     const pfn_t pud = frame_alloc(0, FRAME_ZEROED, FRAME_TABLE);
 
     ((u64 *)pfn_to_va(root))[pt_index(VMAP_BASE, PT_LEVELS)] =
-        swap_frame(pte_value(pud, PTE_PRESENT | PTE_WRITE));
+        swap_frame_of_entry(pte_value(pud, PTE_PRESENT | PTE_WRITE));
     frame_get(root)->used = frame_get(pud)->used = FRAME_PERMANENT;
     announce(root, 4);
     announce(pud, 3);
@@ -339,7 +345,7 @@ void fake_reset(void)
     pv_ops.host = host_ops;
     pv_ops.flag = flag_ops;
     mm_traits = (struct pv_mmu_traits){.leaf_levels = 6, .root_pages = 2};
-    memset(db, 0xee, sizeof(db)); /* the table of frames need not be zeroed */
+    memset(db, 0xee, sizeof(db)); /* mm/ must not rely on a zeroed table of frames */
     frame_tables_clear();
     frame_tables_add(0, (FAKE_FRAMES + FRAME_SECTION - 1) / FRAME_SECTION, db);
     frame_init(FAKE_FRAMES, &ram, 1, &ram, 1);
@@ -348,7 +354,7 @@ void fake_reset(void)
 
 void fake_check(void)
 {
-    drain();
+    apply_queued();
     FAKE_REQUIRE(!area.spinlocks, "a lock is still held");
     for (u64 i = 0; i < FAKE_FRAMES; i++)
         FAKE_REQUIRE(!shadow[i] || !memcmp(shadow[i], pfn_to_va(PFN(i)), PAGE_SIZE),
@@ -357,10 +363,10 @@ void fake_check(void)
 
 u64 fake_walk(pfn_t root, u64 va)
 {
-    u64 entry = pte_value(PFN(other_number(root.n)), PTE_PRESENT);
+    u64 entry = pte_value(PFN(swap_number(root.n)), PTE_PRESENT);
 
     for (int level = PT_LEVELS; level > 0; level--) {
-        const u64 *table = pfn_to_va(PFN(other_number(value_pfn(entry).n)));
+        const u64 *table = pfn_to_va(PFN(swap_number(value_pfn(entry).n)));
 
         entry = table[pt_index(va, level)];
         if (!(entry & PTE_PRESENT))

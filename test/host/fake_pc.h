@@ -1,7 +1,7 @@
 /*
- * A PC for host tests of pv/native: what pv/native/io.h, mmio.h and cmos.h do by instructions is
- * done here by functions of the test's, and time passes with each access. A test includes this
- * file first and then the sources that it tries.
+ * A PC for host tests of pv/native: the functions of pv/native/io.h, mmio.h and cmos.h call
+ * functions of the test instead of executing instructions, and time advances with each access. A
+ * test includes this file first and then the sources under test.
  */
 #ifndef TEST_HOST_FAKE_PC_H
 #define TEST_HOST_FAKE_PC_H
@@ -19,10 +19,10 @@
 #define NS_PER_PORT_ACCESS 700
 #define NS_PER_TSC_READ    20
 
-/* The machine's time. */
+/* The time of the machine. */
 static u64 now_ns;
 
-/* The test's devices. */
+/* The devices, which the test implements. */
 static void port_write(u16 port, u32 value);
 static u32 port_read(u16 port);
 
@@ -60,7 +60,7 @@ static inline __unused void irq_restore(u64 flags)
     (void)flags;
 }
 
-/* A warning is what a test may expect. */
+/* Count of warnings, which a test may expect. */
 static u32 warnings;
 void pv_warn(const char *fmt, ...);
 void pv_warn(const char *fmt, ...)

@@ -1,7 +1,7 @@
 /*
- * test/host/fuzz.h: what the fuzzers share. A fuzzer feeds bytes to one subject and REQUIREs what
- * its header promises; the sanitizers watch every access. The boot parsers' input is the memory
- * from IMAGE_PA on, as in image.h.
+ * Helpers of the fuzzers. A fuzzer passes bytes to one subject and REQUIREs what its header
+ * promises; the sanitizers check every access. The input of the boot parsers is the memory from
+ * IMAGE_PA on, as in image.h.
  */
 #ifndef TEST_HOST_FUZZ_H
 #define TEST_HOST_FUZZ_H
@@ -32,7 +32,7 @@ static __unused bool is_terminated(const char *text, size_t cap)
     return memchr(text, '\0', cap) != NULL;
 }
 
-/* True of *bi whatever the parser returned. */
+/* Require what holds for *bi after any result of the parser. */
 static __unused void require_bounded(const struct boot_info *bi)
 {
     REQUIRE(is_terminated(bi->loader, sizeof(bi->loader)));
@@ -61,7 +61,7 @@ static __unused void require_finished_map(const struct boot_info *bi)
     REQUIRE(ram);
 }
 
-/* All that boot_info.h promises once a parser has returned error. */
+/* Require all that boot_info.h promises after a parser has returned error. */
 static __unused void require_boot_info(struct boot_info *bi, const char *error)
 {
     require_bounded(bi);

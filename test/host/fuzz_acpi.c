@@ -1,6 +1,6 @@
 /*
- * test/host/fuzz_acpi.c: any bytes as ACPI tables. The checksums are put right first, for they
- * would keep the fuzzer out: the tables start where those of the good image do.
+ * Fuzzer: any bytes as ACPI tables. Checksums are corrected first, because otherwise they would
+ * reject almost all inputs; the tables are at the addresses of the good image.
  */
 #include "fuzz.h"
 
@@ -19,7 +19,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
     struct acpi_soft_off off;
 
     acpi_build(m);
-    for (size_t i = 0; i + 2 < size; i += 3) /* an offset and a byte to put there */
+    for (size_t i = 0; i + 2 < size; i += 3) /* an offset and a byte to write there */
         ((u8 *)m)[(data[i] | data[i + 1] << 8) % sizeof(*m)] = data[i + 2];
     acpi_checksum(m->rsdp, 20, 8);
     acpi_checksum(m->rsdp, 36, 32);

@@ -1,6 +1,6 @@
 /*
- * test/host/fuzz_apic_config.c: any bytes as the entries of an MADT and of an MP table. Lengths and
- * checksums are put right first, because they would keep the fuzzer out.
+ * Fuzzer: any bytes as the entries of an MADT and of an MP table. Lengths and checksums are
+ * corrected first, because otherwise they would reject almost all inputs.
  */
 #include "fuzz.h"
 
@@ -25,7 +25,8 @@ static void require_config(const struct apic_config *config)
 static void fuzz_madt(const u8 *data, size_t size)
 {
     const u32 length = (u32)(MADT_HEAD + size);
-    u8 *table = calloc(1, length); /* of exactly this size, so that the sanitizer sees its end */
+    u8 *table = calloc(
+        1, length); /* of exactly this size, so that the sanitizer detects reads after its end */
     struct apic_config config;
 
     memcpy(table + 4, &length, 4);
@@ -35,7 +36,7 @@ static void fuzz_madt(const u8 *data, size_t size)
     free(table);
 }
 
-/* The table is at the end of the window, so that the sanitizer sees what is read beyond. */
+/* The table is at the end of the window, so that the sanitizer detects reads after it. */
 static void fuzz_mptable(const u8 *data, size_t size)
 {
     const u32 length = (u32)(44 + size), at = MP_MEMORY - length;

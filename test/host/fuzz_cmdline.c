@@ -1,6 +1,6 @@
 /*
- * test/host/fuzz_cmdline.c: any bytes as a command line. What was understood, written as a command
- * line again, must be understood the same way; what was not must give one printable line.
+ * Fuzzer: any bytes as a command line. If it is accepted, the result written as a command line must
+ * parse to the same result; if not, the error must be one printable line.
  */
 #include "fuzz.h"
 
@@ -39,7 +39,7 @@ static void require_round_trip(const struct cmdline *parsed)
     add_word(line, "check", parsed->check);
     strcat(line, parsed->nopatch ? "nopatch " : "");
     strcat(line, parsed->sites ? "pv.sites " : "");
-    /* Words that were closed by "--" end in a blank, or are none. */
+    /* The words of a program that "--" closes end in a blank, or are empty. */
     if (!*parsed->arguments)
         strcat(line, "-- --");
     else
@@ -56,7 +56,7 @@ static void require_round_trip(const struct cmdline *parsed)
     REQUIRE(memcmp(parsed, &again, sizeof(again)) == 0);
 }
 
-/* The list of words that were passed over is printable, and empty only if there were none. */
+/* The list of ignored words is printable, and empty only if no word was ignored. */
 static void require_foreign(const struct cmdline *parsed)
 {
     REQUIRE(is_terminated(parsed->foreign, sizeof(parsed->foreign)));

@@ -1,8 +1,8 @@
 /*
- * test/host/fuzz_format.c: the bytes choose a format of conversions that C defines, and its
- * arguments; libc must print the same, at every size.
+ * Fuzzer: the bytes select a format of conversions that C defines, and its arguments. libc must
+ * print the same, for every size of the buffer.
  *
- * All arguments are 64 bits wide, see test_format.c.
+ * All arguments are 64 bits wide; test_format.c explains why.
  */
 #include "fuzz.h"
 
@@ -13,7 +13,7 @@
 #define ARGS_MAX 9
 #define TEXT_MAX 512
 
-/* The input, eaten from the front; zeros when it is used up. */
+/* The input, consumed from the front; zeros after its end. */
 struct input {
     const u8 *data;
     size_t size;
@@ -88,7 +88,7 @@ static void add_conversion(struct call *call, struct input *in)
     if (*conversion == 's')
         call->args[call->nr_args] = (uintptr_t)texts[next(in) % ARRAY_SIZE(texts)];
     else if (*conversion == 'p')
-        call->args[call->nr_args] |= 1; /* libc has a word of its own for NULL */
+        call->args[call->nr_args] |= 1; /* libc prints NULL differently */
     call->nr_args++;
 }
 

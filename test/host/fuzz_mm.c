@@ -1,6 +1,6 @@
 /*
- * test/host/fuzz_mm.c: four bytes a step (mm_steps.h) in the life of an address space on a machine
- * that checks what is written to its tables.
+ * Fuzzer: each four bytes are one step (mm_steps.h) of using an address space, on a machine that
+ * checks every write to page tables.
  */
 #include "fuzz.h"
 #include "mm_steps.h"

@@ -1,4 +1,4 @@
-/* test/host/fuzz_multiboot2.c: any bytes as a Multiboot2 info block. */
+/* Fuzzer: any bytes as a Multiboot2 information block. */
 #include "fuzz.h"
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)

@@ -1,4 +1,4 @@
-/* test/host/fuzz_pvh.c: any bytes as a PVH start_info and what it points at. */
+/* Fuzzer: any bytes as a PVH start_info and the structures that it points to. */
 #include "fuzz.h"
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)

@@ -1,5 +1,7 @@
-/* test/host/fuzz_tar.c: any bytes as an archive. The checksum of each block is made right first, or
- * nothing but it would be tried. */
+/*
+ * Fuzzer: any bytes as an archive. The checksum of each block is corrected first, because otherwise
+ * only the checksum would be tested.
+ */
 #include "fuzz.h"
 
 #include "lib/newlib/tar.h"

@@ -1,4 +1,4 @@
-/* test/host/fuzz_xen_pv.c: any bytes as a Xen PV start_info and a package of modules behind it. */
+/* Fuzzer: any bytes as a Xen PV start_info, followed by a package of modules. */
 #include "fuzz.h"
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)

@@ -1,18 +1,21 @@
 /*
- * test/host/harness.h: all that a host test needs. A test file is one program: functions of CHECKs,
- * and a main() that RUNs them and ends with finish().
+ * How to write a host test: one program with functions of CHECKs, and a main() that RUNs them and
+ * returns finish(). A CHECK that fails is printed and counted; the function continues.
  */
 #ifndef TEST_HOST_HARNESS_H
 #define TEST_HOST_HARNESS_H
 
-/* libc's headers first: lib/types.h defines names like __unused that they use in their own way. */
+/*
+ * Include libc's headers first, because lib/types.h defines names like __unused that they use
+ * differently.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lib/types.h"
 
-#define FAILURES_MAX 20 /* enough to see what is wrong */
+#define FAILURES_MAX 20 /* printed; more would not help */
 
 static unsigned long checks;
 static unsigned long failures;
@@ -56,7 +59,10 @@ static __unused void check_str(const char *file, int line, const char *what, con
                 want ? want : "(null)");
 }
 
-/* The same numbers in every run: a failure must come back. (Marsaglia's xorshift64.) */
+/*
+ * Return the next number of Marsaglia's xorshift64: the same sequence in every run, so that a
+ * failure can be repeated.
+ */
 static __unused u64 random_u64(void)
 {
     static u64 state = 0x9e3779b97f4a7c15;
@@ -67,7 +73,7 @@ static __unused u64 random_u64(void)
     return state;
 }
 
-/* main()'s last word. */
+/* Print the result; main() returns this. */
 static __unused int finish(const char *subject)
 {
     printf("host %-12s %8lu checks, %lu failed\n", subject, checks, failures);

@@ -1,9 +1,10 @@
 /*
- * test/host/image.h: what the tests of the three boot parsers share.
+ * Helpers for the tests of the three boot parsers.
  *
- * A test describes a loader's data as one C struct, the image, whose first byte lies at IMAGE_PA;
- * nothing before or behind it can be read. It parses the good image, then each cut of it, then each
- * lie: the good image with one field changed. Good images and lies are also the fuzzers' seeds.
+ * A test describes a loader's data as one C struct, the image, whose first byte is at IMAGE_PA; no
+ * memory before or after it can be read. The test parses the good image, then the image truncated
+ * at each length, then each "lie": the good image with one field changed. Good images and lies are
+ * also the seeds of the fuzzers.
  */
 #ifndef TEST_HOST_IMAGE_H
 #define TEST_HOST_IMAGE_H
@@ -14,12 +15,15 @@
 #include "lib/memory_map.h"
 
 #define IMAGE_PA        0x200000ul
-#define IMAGE_END_PA    0x180123ul /* where the kernel ends */
+#define IMAGE_END_PA    0x180123ul /* end of the kernel */
 #define IMAGE_VIRT_BASE 0xffffffff80000000ul
 
 typedef const char *(*image_parser)(const struct phys_window *w, struct boot_info *bi);
 
-/* message is what the parser must say, or NULL if it must put up with the value. */
+/*
+ * One changed field. message is the error that the parser must return, or NULL if it must accept
+ * the value.
+ */
 struct lie {
     size_t offset;
     size_t width;
@@ -33,7 +37,7 @@ struct lie {
     }
 
 struct image {
-    const char *name; /* of the seed */
+    const char *name; /* name of its seed */
     const void *bytes;
     size_t size;
     const struct lie *lies;
@@ -42,7 +46,7 @@ struct image {
 
 static struct boot_info bi;
 
-/* Parses size bytes that end where a sanitizer watches. */
+/* Parse a copy of size bytes, so that the sanitizer detects reads after its end. */
 static const char *parse_bytes(image_parser parse, const void *bytes, size_t size)
 {
     u8 *copy = malloc(size);
@@ -56,7 +60,7 @@ static const char *parse_bytes(image_parser parse, const void *bytes, size_t siz
     return error;
 }
 
-/* The image with one lie in it; to be freed. */
+/* Return a copy of the image with one lie applied; the caller frees it. */
 static u8 *with_lie(const struct image *image, const struct lie *lie)
 {
     u8 *bytes = malloc(image->size);

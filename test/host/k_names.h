@@ -1,4 +1,4 @@
-/* Included ahead of lib/string.c when it is built for the host, where libc has these names. */
+/* Included before lib/string.c when it is built for the host, whose libc has these names. */
 #define memcpy  k_memcpy
 #define memmove k_memmove
 #define memset  k_memset

@@ -1,6 +1,6 @@
 /*
- * test/host/mm_steps.h: one step of a random life of mm/, for the test and the fuzzer: a byte says
- * what to do, two where, and a plain model is held against the walker and against a hardware walk.
+ * One random step in the use of mm/, for a test and a fuzzer. One byte selects the action, two the
+ * address; a plain model is compared with mm/'s walker and with a hardware walk.
  */
 #ifndef TEST_HOST_MM_STEPS_H
 #define TEST_HOST_MM_STEPS_H
@@ -9,10 +9,10 @@
 #include "fake_mmu.h"
 
 enum { STEP_PAGES = 560, STEP_RUN = 64, STEP_ORDER = 7 };
-#define STEP_VA 0x7fffe00000ull /* crosses from one table of level 3 to the next */
+#define STEP_VA 0x7fffe00000ull /* crosses a boundary of level-3 tables */
 
 static struct mm_space step_space;
-static pfn_t step_frames;          /* 128 of them */
+static pfn_t step_frames;          /* the first of 128 */
 static u32 step_model[STEP_PAGES]; /* frame + 1, and bit 31: writable */
 static bool step_lazy, step_bad;
 static u64 step_free;
@@ -62,7 +62,7 @@ static __unused void step(u8 what, u16 where, u8 size)
     const u32 page = where % STEP_PAGES, count = 1 + size % MIN(STEP_RUN, STEP_PAGES - page);
 
     if (step_lazy && what % 8 < 5)
-        pv_lazy_flush(); /* or mapping twice would not always be noticed */
+        pv_lazy_flush(); /* otherwise a second mapping would not always be detected */
     switch (what % 8) {
     case 0:
     case 1:
@@ -87,7 +87,7 @@ static __unused void step(u8 what, u16 where, u8 size)
     }
 }
 
-/* True if all that is known of every page is the same. */
+/* Return whether model, walker and hardware walk agree about every page. */
 static __unused bool steps_agree(void)
 {
     fake_check();
@@ -107,7 +107,7 @@ static __unused bool steps_agree(void)
     return !step_bad;
 }
 
-/* Ends the life: true if not one frame was lost. */
+/* Destroy the space. Return whether every frame was freed. */
 static __unused bool steps_end(void)
 {
     bool ok = true;

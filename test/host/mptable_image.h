@@ -1,6 +1,6 @@
 /*
- * test/host/mptable_image.h: an MP table of two CPUs in a buffer that stands for the first MiB of
- * memory, built after the MultiProcessor Specification 1.4, chapter 4.
+ * An MP table of two CPUs in a buffer that represents the first MiB of memory, built after the
+ * MultiProcessor Specification 1.4, chapter 4.
  */
 #ifndef TEST_HOST_MPTABLE_IMAGE_H
 #define TEST_HOST_MPTABLE_IMAGE_H
@@ -9,10 +9,10 @@
 
 #define MP_MEMORY  0x100000u
 #define MP_TABLE   0xf1000u
-#define MP_POINTER 0xf0ff0u /* the place that is searched last */
+#define MP_POINTER 0xf0ff0u /* the last address that is searched */
 
 static u8 mp_memory[MP_MEMORY];
-static u32 mp_end; /* of the table */
+static u32 mp_end; /* end of the table */
 
 static const struct phys_window mp_window = {mp_memory, 0, MP_MEMORY};
 
@@ -32,7 +32,9 @@ static void mp_put(const u8 *entry, u32 size)
     mp_end += size;
 }
 
-/* feature: 0, or the number of a default configuration; features: bit 7 says that there is an IMCR.
+/*
+ * Write a pointer structure. feature: 0, or the number of a default configuration; features: bit 7
+ * set if there is an IMCR.
  */
 static void mp_put_pointer(u32 at, u32 table, u8 feature, u8 features)
 {
@@ -48,7 +50,7 @@ static void mp_put_pointer(u32 at, u32 table, u8 feature, u8 features)
     mp_checksum(p, 16, 10);
 }
 
-/* Make length and checksum right, once all entries are there. */
+/* Set length and checksum, after all entries have been added. */
 static void mp_finish(void)
 {
     const u32 size = mp_end - MP_TABLE;

@@ -1,5 +1,7 @@
-/* test/host/test_acpi.c: finding tables and the way to turn a machine off; wrong tables are not
- * believed. */
+/*
+ * lib/acpi.c: finding tables and the registers that turn the machine off; invalid tables are
+ * ignored.
+ */
 #include "harness.h"
 
 #include "acpi_image.h"
@@ -19,7 +21,7 @@ static const void *find(const char *signature)
     return acpi_find_table(&w, &by_address, signature);
 }
 
-/* By a loader's copy of size bytes. */
+/* Find a table through a loader's copy of the RSDP, of size bytes. */
 static const void *find_by_copy(u32 size, const char *signature)
 {
     struct boot_info info = {.rsdp_size = size};
@@ -39,9 +41,9 @@ static void finds_tables(void)
     CHECK(find("FACP") == (const void *)m.fadt);
     CHECK(!find("APIC"));
     CHECK(find_by_copy(36, "FACP"));
-    CHECK(find_by_copy(20, "DSDT")); /* the old RSDP knows the RSDT only */
+    CHECK(find_by_copy(20, "DSDT")); /* the old RSDP points only to the RSDT */
     CHECK(!find_by_copy(36, "DSDT"));
-    m.rsdp[33]++; /* the checksum of all 36 bytes fails: only the old RSDP's part is valid */
+    m.rsdp[33]++; /* the checksum of all 36 bytes fails: only the part of the old RSDP is valid */
     CHECK(find("DSDT"));
     acpi_build(&m);
     CHECK(!acpi_find_table(&w, &(struct boot_info){0}, "FACP"));
@@ -60,7 +62,7 @@ static void refuses_what_is_broken(void)
     m.fadt[100]++;
     CHECK(!find("FACP"));
     acpi_build(&m);
-    acpi_store(m.fadt + 4, sizeof(m), 4); /* longer than memory is */
+    acpi_store(m.fadt + 4, sizeof(m), 4); /* longer than memory */
     refresh_fadt();
     CHECK(!find("FACP"));
     acpi_build(&m);
@@ -69,7 +71,7 @@ static void refuses_what_is_broken(void)
     CHECK(!find("FACP"));
 }
 
-/* A broken XSDT, or one that leads nowhere, does not hide what the RSDT lists. */
+/* If the XSDT is invalid or contains only invalid addresses, the RSDT is used. */
 static void falls_back_to_the_rsdt(void)
 {
     acpi_build(&m);
@@ -100,7 +102,7 @@ static void reads_soft_off(void)
     CHECK_EQ(soft_off().pm1b_value, 1 << 13 | 6 << 10);
     CHECK_EQ(soft_off().sleep_control_pa, 0);
 
-    acpi_store(m.fadt + 140, ACPI_PA_OF(dsdt), 8); /* X_DSDT wins over DSDT */
+    acpi_store(m.fadt + 140, ACPI_PA_OF(dsdt), 8); /* X_DSDT takes precedence over DSDT */
     acpi_store(m.fadt + 40, 0, 4);
     refresh_fadt();
     CHECK_EQ(soft_off().pm1a_port, 0x604);
@@ -115,7 +117,7 @@ static void reads_soft_off_of_reduced_hardware(void)
     CHECK_EQ(soft_off().sleep_control_pa, ACPI_PA + 3);
     CHECK_EQ(soft_off().sleep_control_value, 1 << 5 | 5 << 2);
     CHECK_EQ(soft_off().pm1a_port, 0);
-    acpi_store(m.fadt + 244 + 4, ACPI_PA + sizeof(m), 8); /* where nothing can be written */
+    acpi_store(m.fadt + 244 + 4, ACPI_PA + sizeof(m), 8); /* not writable memory */
     refresh_fadt();
     CHECK_EQ(soft_off().sleep_control_pa, 0);
     acpi_store(m.fadt + 244 + 4, ACPI_PA, 8);
@@ -124,7 +126,7 @@ static void reads_soft_off_of_reduced_hardware(void)
     CHECK_EQ(soft_off().sleep_control_pa, 0);
 }
 
-/* A package of one number: PM1b sleeps as PM1a does. */
+/* A package of one number: PM1b's sleep type is PM1a's. */
 static void reads_a_package_of_one_sleep_type(void)
 {
     static const u8 s5[] = {'_', 'S', '5', '_', 0x12, 0x04, 0x01, 0x0a, 0x05, 0xff, 0xff, 0xff};
@@ -139,7 +141,7 @@ static void reads_a_package_of_one_sleep_type(void)
 static void survives_a_dsdt_without_s5(void)
 {
     acpi_build(&m);
-    m.dsdt[49] = 8; /* a type has three bits */
+    m.dsdt[49] = 8; /* a sleep type has three bits */
     acpi_table(m.dsdt, "DSDT", sizeof(m.dsdt));
     CHECK_EQ(soft_off().pm1a_port, 0);
     acpi_build(&m);
@@ -147,7 +149,7 @@ static void survives_a_dsdt_without_s5(void)
     acpi_table(m.dsdt, "DSDT", sizeof(m.dsdt));
     CHECK_EQ(soft_off().pm1a_port, 0);
     memcpy(m.dsdt + sizeof(m.dsdt) - 9, "\x08_S5_\x12\xc8\x04\x0a",
-           9); /* cut off at the very end */
+           9); /* truncated at the last byte */
     acpi_table(m.dsdt, "DSDT", sizeof(m.dsdt));
     CHECK_EQ(soft_off().pm1a_port, 0);
 }

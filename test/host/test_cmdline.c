@@ -1,5 +1,4 @@
-/* test/host/test_cmdline.c: kernel/cmdline.c: what it takes, and what it says of what it does not.
- */
+/* kernel/cmdline.c: the words that it accepts, and its errors for those that it rejects. */
 #include "harness.h"
 
 #include "kernel/cmdline.h"
@@ -25,7 +24,7 @@ static void check_defaults(const char *line)
     CHECK_STR(parsed.arguments, "");
 }
 
-/* Parse line; its program's words and those that are passed over are as given. */
+/* Parse line, and expect these words for the program and these ignored words. */
 static void check_split(const char *line, const char *run, const char *arguments,
                         const char *foreign)
 {
@@ -46,7 +45,7 @@ static void test_arguments(void)
     check_split("run=app:x -- A=1 log=loud  run=y", "app:x", " A=1 log=loud  run=y", "");
     check_split("run=app:x --", "app:x", "", "");
     check_split("run=app:x --x", "app:x", "", "--x");
-    /* What a loader appends after the program's words. */
+    /* Words that a loader appends after the program's words. */
     check_split("run=app:x -- a b -- virtio_mmio.device=512@0xfeb00e00:12", "app:x", " a b ",
                 "virtio_mmio.device=512@0xfeb00e00:12");
     check_split("-- a -- run=app:y acpi=off", "app:y", " a ", "acpi=off");
@@ -111,7 +110,7 @@ static void test_foreign(void)
     check_split("a\033[2J\x7f\x80", "suite", "", "a?[2J??");
 }
 
-/* The list of words that are passed over has an end, and holds whole words. */
+/* The list of ignored words is bounded, and contains only whole words. */
 static void test_much_foreign(void)
 {
     static char line[2000];
@@ -142,7 +141,7 @@ static void test_foreign_words_are_whole(void)
     }
 }
 
-/* Each known word with one mistake is an error, which names the word that it is close to. */
+/* Each known word with one mistake is an error that names the intended word. */
 static void check_mistyped(const char *key, const char *line)
 {
     char hint[20];

@@ -1,6 +1,6 @@
 /*
- * test/host/test_format.c: lib/format.c against libc's snprintf, over the whole cross product of
- * the flags, widths and lengths that it has, and values; then what only ours promises.
+ * lib/format.c compared with libc's snprintf, over all combinations of flags, widths, lengths and
+ * many values; then the properties that only the kernel's function has.
  *
  * All arguments are passed as 64 bits: on x86-64 a narrower va_arg reads the low part of the same
  * slot, so one call serves every length.
@@ -20,7 +20,10 @@ static const u64 values[] = {
     0x80000000, 0xffffffff, INT64_MAX, 1ul << 63, UINT64_MAX, UINT64_MAX - 41,
 };
 
-/* Formats with both, into size bytes, and compares text, length, and the bytes behind. */
+/*
+ * Format with both functions into size bytes, and compare text, length, and the bytes after the
+ * text.
+ */
 static void compare(size_t size, const char *fmt, ...)
 {
     char want[TEXT_MAX];
@@ -44,14 +47,14 @@ static void compare(size_t size, const char *fmt, ...)
                 size, got_len, TEXT_MAX, got, want_len, TEXT_MAX, want);
 }
 
-/* One specification, once with ample room and once with little. */
+/* Compare one conversion with a large buffer and with a small one. */
 static void compare_sizes(const char *fmt, u64 value)
 {
     compare(TEXT_MAX, fmt, value);
     compare(random_u64() % 32, fmt, value);
 }
 
-/* The flags of one conversion that C defines, in every combination. */
+/* Write the n-th combination of the flags that C defines for a conversion. */
 static void make_flags(char *out, const char *allowed, unsigned combination)
 {
     for (unsigned i = 0; allowed[i]; i++) {
@@ -139,7 +142,10 @@ static void test_ours(void)
     check_ours("    0x7f|", "%8p|", (void *)0x7f);
 }
 
-/* The compiler would refuse such formats, had this the attribute that it has in lib/format.h. */
+/*
+ * A pointer without the format attribute of lib/format.h, because the compiler would reject these
+ * formats.
+ */
 static int (*volatile unchecked)(char *buf, size_t size, const char *fmt, ...) = ksnprintf;
 
 /* Enormous widths take no time and cannot make the length wrap. */

@@ -1,5 +1,4 @@
-/* test/host/test_libc_answers.c: what test/libc/answers.h expects of newlib, asked of this
- * machine's library. */
+/* The expectations that test/libc/answers.h has of newlib, checked with the host's library. */
 #include <ctype.h>
 #include <inttypes.h>
 #include <math.h>

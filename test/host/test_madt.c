@@ -1,4 +1,6 @@
-/* test/host/test_madt.c: what an MADT tells, and that a wrong one tells nothing else. */
+/*
+ * lib/madt.c: CPUs, I/O APICs and overrides of an MADT are read, and invalid entries are ignored.
+ */
 #include "harness.h"
 
 #include "lib/madt.h"
@@ -25,7 +27,7 @@ static void build(void)
     table[40] = 1;
 }
 
-static void tells_what_is_there(void)
+static void reports_all_entries(void)
 {
     build();
     CHECK(parse(sizeof(table)));
@@ -41,7 +43,7 @@ static void tells_what_is_there(void)
     CHECK(!info.has_8259);
 }
 
-static void reads_nothing_behind_the_end(void)
+static void reads_nothing_beyond_the_end(void)
 {
     for (u32 length = 0; length <= sizeof(table); length++) {
         build();
@@ -50,7 +52,7 @@ static void reads_nothing_behind_the_end(void)
         CHECK_EQ(info.isa[0].gsi, length >= 66 ? 2 : 0);
     }
     build();
-    table[45] = 0; /* an entry without a length would be read for ever */
+    table[45] = 0; /* an entry of length 0 must end the loop */
     CHECK(parse(sizeof(table)));
     CHECK_EQ(info.nr_ioapics, 0);
     table[45] = 11;
@@ -117,7 +119,7 @@ static void lists_cpus_in_order(void)
     put_cpu(&at, false, 1, 0); /* disabled */
     put_cpu(&at, false, 2, 2); /* may be plugged in later */
     put_cpu(&at, false, 7, 3);
-    put_cpu(&at, true, 7, 1); /* listed in both ways */
+    put_cpu(&at, true, 7, 1); /* listed as local APIC and as x2APIC */
     put_cpu(&at, true, 300, 1);
     put_cpu(&at, true, 301, 0);
     put_cpu(&at, true, 0x10000, 1);
@@ -142,7 +144,7 @@ static void believes_no_cpu_that_is_cut_off(void)
     }
     CHECK(parse_wide(at - 17));
     CHECK_EQ(info.nr_cpus, 0);
-    wide[45] = 7; /* too short for what it is, and the next one is still found */
+    wide[45] = 7; /* too short for its type; the next one is still found */
     memmove(wide + 44 + 7, wide + 44 + 8, 16);
     CHECK(parse_wide(at - 1));
     CHECK_EQ(info.nr_cpus, 1);
@@ -177,7 +179,7 @@ static void refuses_io_apics_that_cannot_be(void)
 {
     u8 *at = wide + 44;
 
-    put_ioapic(&at, 0, 0);                   /* nowhere */
+    put_ioapic(&at, 0, 0);                   /* no address */
     put_ioapic(&at, 0xfec00004, 0);          /* not aligned */
     put_ioapic(&at, 0xfec00000, 0xfffffff0); /* its GSIs would wrap */
     put_ioapic(&at, 0xfec01010, 48);         /* need not begin a page */
@@ -194,8 +196,8 @@ static void refuses_io_apics_that_cannot_be(void)
 
 int main(void)
 {
-    RUN(tells_what_is_there);
-    RUN(reads_nothing_behind_the_end);
+    RUN(reports_all_entries);
+    RUN(reads_nothing_beyond_the_end);
     RUN(tells_the_four_modes_of_an_interrupt_apart);
     RUN(ignores_an_isa_number_that_there_is_not);
     RUN(lists_cpus_in_order);

@@ -1,7 +1,6 @@
 /*
- * test/host/test_memory.c: lib/memory_map.c and boot/parse.c. The finished memory map is
- * compared with a plain model: an array with one cell for each sixteenth of a page, painted region
- * by region.
+ * lib/memory_map.c and boot/parse.c: the finished memory map is compared with a plain model, an
+ * array with one cell for each sixteenth of a page, painted region by region.
  */
 #include "lib/address_map.h"
 #include "harness.h"
@@ -27,7 +26,7 @@ static void paint(u8 *cells, u64 base, u64 size, u32 type)
         cells[i] = (u8)MAX(cells[i], type);
 }
 
-/* RAM only counts by whole pages. */
+/* Only whole pages of RAM count. */
 static void drop_partial_pages(u8 *cells)
 {
     for (u64 page = 0; page < NR_PAGES; page++) {
@@ -43,7 +42,7 @@ static void drop_partial_pages(u8 *cells)
     }
 }
 
-/* What boot_info.h promises of a finished map. */
+/* Check the properties of a finished map that boot_info.h promises. */
 static void check_form(void)
 {
     u64 end = 0;
@@ -74,7 +73,7 @@ static void one_random_map(void)
         u64 first = random_u64() % NR_CELLS;
         u64 cells = random_u64() % longest;
         u64 size = MIN(cells, NR_CELLS - first) * CELL;
-        /* RAM is as frequent as all the rest; numbers that mean nothing count as reserved. */
+        /* Half of the regions are RAM; undefined types count as reserved. */
         u32 type = random_u64() % 2 ? BOOT_RAM : (u32)(random_u64() % 8);
 
         boot_add_region(&bi, MAP_BASE + first * CELL, size, type);
@@ -123,7 +122,7 @@ static void test_ends(void)
     CHECK_EQ(bi.regions[0].size, BOOT_PA_MAX - PAGE_SIZE);
     CHECK_EQ(bi.regions[1].base, BOOT_PA_MAX - 5);
     CHECK_EQ(bi.regions[1].size, 5);
-    /* Once more changes nothing. */
+    /* Finishing the map a second time changes nothing. */
     CHECK_STR(boot_memory_finish(&bi), NULL);
     CHECK_EQ(bi.nr_regions, 2);
     boot_forget_regions(&bi);
@@ -143,7 +142,7 @@ static void test_modules_outside_of_ram(void)
         {MIB(8) - 4096, 4096, true},
         {MIB(8) - 4096, 4097, false},
         {MIB(16), 4096, false},
-        {MIB(2) - 4096, 4097, false}, /* half of it is a hole */
+        {MIB(2) - 4096, 4097, false}, /* its second half is a hole */
         {BOOT_IMAGE_BASE, 4096, false},
         {MIB(3) - 1, 1, false},
         {0x5000, 4096, true},
@@ -183,7 +182,10 @@ static void test_is_ram(void)
     CHECK(!boot_is_ram(&bi, UINT64_MAX));
 }
 
-/* The platform's devices win over what a loader calls the same addresses, in either order. */
+/*
+ * The platform's devices take precedence over the loader's types of the same addresses, in either
+ * order.
+ */
 static void test_devices(void)
 {
     for (u32 type = 0; type < 9; type++)
@@ -204,7 +206,7 @@ static void test_devices(void)
         }
 }
 
-/* Regions that touch and are alike are one: a map of any length that is one piece has room. */
+/* Adjacent regions of one type are merged, so a map of any length that is one piece fits. */
 static void test_merged(void)
 {
     for (int descending = 0; descending < 2; descending++) {
@@ -225,7 +227,9 @@ static int descending(const void *a, const void *b)
     return x < y ? 1 : x > y ? -1 : 0;
 }
 
-/* Of more pieces of RAM than there is room for, the largest are kept and the rest is counted. */
+/*
+ * If there are more pieces of RAM than entries, the largest ones are kept and the others counted.
+ */
 static void test_largest_kept(void)
 {
     enum { NR = 3 * BOOT_REGIONS_MAX };
@@ -252,8 +256,8 @@ static void test_largest_kept(void)
 }
 
 /*
- * Small pieces of RAM that hold the image, the first MiB after it, or a module are kept: larger
- * ones elsewhere are forgotten.
+ * Small pieces of RAM that contain the image, the first MiB after it, or a module are kept instead
+ * of larger ones elsewhere.
  */
 static void test_loaded_kept(void)
 {
@@ -280,7 +284,7 @@ static void test_loaded_kept(void)
     CHECK_EQ(bi.map.ram_left_out, ((BOOT_REGIONS_MAX + 10) * 8 + 1) * PAGE_SIZE);
 }
 
-/* Where every region holds part of the image, some of them have to go. */
+/* If every region contains a part of the image, some of them are dropped. */
 static void test_too_many_loaded(void)
 {
     memset(&bi, 0, sizeof(bi));
@@ -331,7 +335,9 @@ static void test_joined(void)
 
 #define WIDE_PAGES 16384ul
 
-/* RAM only where the truth has RAM, and of it at least a share; the truth has a cell for each page.
+/*
+ * Check that the map has RAM only where the truth has it, and at least `least` of it; the truth has
+ * a cell for each page.
  */
 static void check_against(const u8 *truth, u64 least)
 {
@@ -375,7 +381,7 @@ static void test_crowded(void)
     }
 }
 
-/* A region that is as large as all others together is kept, whatever comes before and after it. */
+/* A region that is as large as all others together is kept, in any order of the regions. */
 static void test_main_memory_kept(void)
 {
     static u8 truth[WIDE_PAGES];
@@ -408,7 +414,7 @@ static void test_window(void)
     CHECK(phys_window_get(&w, 0x100f, 1) == bytes + 15);
     CHECK(phys_window_get(&w, 0x1010, 0) == bytes + 16);
     CHECK(!phys_window_get(&w, 0x1000, 17));
-    CHECK(!phys_window_get(&(struct phys_window){bytes, 0, 16}, 0, 1)); /* nothing lies there */
+    CHECK(!phys_window_get(&(struct phys_window){bytes, 0, 16}, 0, 1)); /* outside of the window */
     CHECK(phys_window_cut(&w, 0x1001, 15, &part) && part.base == bytes + 1);
     CHECK(phys_window_get(&part, 0x100f, 1) == bytes + 15 && !phys_window_get(&part, 0x1000, 1));
     CHECK(!phys_window_cut(&w, 0x1001, 16, &part));
@@ -435,7 +441,7 @@ static void pass_modules(u64 used_end)
     boot_pass_modules(&bi);
 }
 
-/* Modules packed behind the image count as in use, in whatever order they are named. */
+/* Modules after the image count as used memory, in whatever order they are listed. */
 static void test_first_free(void)
 {
     static const struct phys_window none;

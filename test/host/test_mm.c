@@ -1,5 +1,4 @@
-/* test/host/test_mm.c: mm/frame.c, pagetable.c, space.c, heap.c and vmap.c on the fake machine of
- * fake_mmu.h. */
+/* mm/frame.c, pagetable.c, space.c, heap.c and vmap.c on the fake machine of fake_mmu.h. */
 #include "harness.h"
 #include "mm_steps.h"
 
@@ -85,7 +84,9 @@ static void test_frames_run_out(void)
     CHECK(!vmalloc(1));
 }
 
-/* Memory that was given out frame by frame becomes largest blocks again. */
+/*
+ * Memory that was allocated frame by frame merges into the largest blocks again when it is freed.
+ */
 static void test_frames_merge(void)
 {
     static pfn_t held[FAKE_FRAMES];
@@ -100,7 +101,10 @@ static void test_frames_merge(void)
     CHECK_EQ(frames_largest_order(), FRAME_ORDER_MAX);
 }
 
-/* A frame starts with no entries counted, whatever its last owner left in its struct frame. */
+/*
+ * An allocated frame starts with a count of 0 entries, whatever its last owner left in its struct
+ * frame.
+ */
 static void test_frame_forgets_its_last_owner(void)
 {
     pfn_t pfn;
@@ -199,7 +203,7 @@ static void test_mappings_random(void)
     }
 }
 
-/* Whatever number of frames is left, an error leaves all as it was. */
+/* An error of mm_map changes nothing, for every number of remaining frames. */
 static void test_map_without_memory(void)
 {
     for (u64 left = 0; left < 6; left++) {
@@ -223,8 +227,8 @@ static void test_map_without_memory(void)
 }
 
 /*
- * Memory runs out while new frames are mapped: a block of 64 frames is there, and no frame for the
- * tables that it takes; or the frames run out after some were mapped.
+ * Memory runs out while new frames are mapped: either a block of 64 frames exists and no frame is
+ * left for the tables, or the frames run out after some were mapped.
  */
 static void test_map_new_without_memory(void)
 {
@@ -251,7 +255,7 @@ static void test_map_new_without_memory(void)
     }
 }
 
-/* A range ends inside of its space, also where its start and its length alone would fit. */
+/* A range must end in its space, also if its start and its length alone would be valid. */
 static void test_ranges_end_in_their_space(void)
 {
     steps_begin();

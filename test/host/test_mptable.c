@@ -1,5 +1,7 @@
-/* test/host/test_mptable.c: what an MP table lists, where it is found, and that no wrong one is
- * believed. */
+/*
+ * lib/mptable.c: the entries of an MP table, the places in which it is searched, and invalid
+ * tables, which are ignored.
+ */
 #include "harness.h"
 
 #include "mptable_image.h"
@@ -31,7 +33,7 @@ static void reads_an_intact_table(void)
     CHECK(config.has_8259 && config.has_imcr);
 }
 
-/* In the order in which they are searched; the table before is destroyed each time. */
+/* In the order of the search; the previous table is destroyed each time. */
 static void finds_it_in_each_place(void)
 {
     static const u32 places[] = {0x9f000, 0x7fc10, 0x9fff0, 0xf0000, 0xffff0};
@@ -73,7 +75,7 @@ static void believes_nothing_damaged(void)
     CHECK(!parse());
 }
 
-/* Cut at every length: what is cut off is not read, what precedes it is. */
+/* Truncate at every length: nothing after the end is read, and all before it is. */
 static void reads_nothing_beyond_the_end(void)
 {
     for (u32 size = 0; size <= 44 + 3 * 20; size++) {

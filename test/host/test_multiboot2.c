@@ -1,9 +1,9 @@
-/* test/host/test_multiboot2.c: boot/multiboot2.c on a block as GRUB makes it, and on lies. */
+/* boot/multiboot2.c on a block as GRUB builds it, and on blocks with one wrong field. */
 #include "image.h"
 
 #include "boot/multiboot2.h"
 
-/* A tag with contents, and the padding up to the next. */
+/* A tag with its contents and the padding before the next tag. */
 #define TAG(name, contents) \
     struct __packed { \
         struct multiboot2_tag tag; \
@@ -61,12 +61,12 @@ static const struct lie lies[] = {
     LIE(block, cmdline.tag.size, UINT32_MAX, TAG_BAD),
     LIE(block, cmdline.tag.size, sizeof(struct block), TAG_BAD),
     LIE(block, cmdline.tag.size, sizeof(struct block) - 8, NO_END),
-    LIE(block, loader.tag.size, 8, TAG_BAD),   /* its text is taken for a tag */
-    LIE(block, loader.tag.size, 8 + 9, NULL),  /* for people: it may be cut */
-    LIE(block, near.tag.size, 8 + 7, TAG_BAD), /* its text is taken for a tag */
-    LIE(block, near.tag.size, 8 + 8, TAG_BAD), /* its text is taken for a tag */
-    LIE(block, near.text[3], 'x', NULL),       /* a module's string may be cut */
-    LIE(block, near.m.end, 0x180fff, NULL),    /* a module may be left off */
+    LIE(block, loader.tag.size, 8, TAG_BAD),   /* its text is read as a tag */
+    LIE(block, loader.tag.size, 8 + 9, NULL),  /* only informative: it may be truncated */
+    LIE(block, near.tag.size, 8 + 7, TAG_BAD), /* its text is read as a tag */
+    LIE(block, near.tag.size, 8 + 8, TAG_BAD), /* its text is read as a tag */
+    LIE(block, near.text[3], 'x', NULL),       /* a module's string may be truncated */
+    LIE(block, near.m.end, 0x180fff, NULL),    /* a module may be ignored */
     LIE(block, near.m.end, 0x181000, NULL),
     LIE(block, far.m.start, UINT32_MAX, NULL),
     LIE(block, far.m.end, UINT32_MAX, NULL),
@@ -128,7 +128,7 @@ static void test_address(void)
     CHECK_STR(boot_parse(BOOT_MULTIBOOT2, &w, 0xfffffffffffffff8, IMAGE_END_PA, &bi), UNREADABLE);
 }
 
-/* A block of count tags of one type, all with the same contents, and an end tag. */
+/* Parse a block of count tags of one type with the same contents, and an end tag. */
 static const char *parse_many(u32 count, u32 type, const void *contents, u32 size)
 {
     size_t stride = ALIGN_UP(sizeof(struct multiboot2_tag) + size, 8ul);
@@ -178,7 +178,7 @@ static void test_many(void)
     CHECK_STR(parse_many(1, MULTIBOOT2_TAG_CMDLINE, text, sizeof(text)), TEXT_BAD);
 }
 
-/* A module's tag that is too short for an address: the module is left off. */
+/* A module's tag that is too short for its addresses is ignored. */
 static void test_short_module(void)
 {
     CHECK_STR(parse_many(3, MULTIBOOT2_TAG_MODULE, "1234567", 7), NULL);
@@ -186,7 +186,7 @@ static void test_short_module(void)
     CHECK_EQ(bi.modules_left_off, 3);
 }
 
-/* A module's string of any length: it is cut where it does not fit, and counted. */
+/* A module's string of any length: it is truncated if it does not fit, and counted. */
 static void test_module_string(void)
 {
     static u8 contents[8 + 400];
@@ -205,7 +205,7 @@ static void test_module_string(void)
     }
 }
 
-/* A memory map of as many entries as are read, and of one more. */
+/* A memory map with as many entries as the parser reads, and with one more. */
 static void test_long_map(void)
 {
     enum { HEAD = sizeof(struct multiboot2_mmap), ENTRY = sizeof(struct multiboot2_mmap_entry) };
@@ -219,8 +219,10 @@ static void test_long_map(void)
               "memory map: more than 16384 entries");
 }
 
-/* Entries of any size that the specification allows; all others are refused, whatever the tag's
- * size. */
+/*
+ * Entries of any size that the specification allows are read; all others are refused, whatever the
+ * size of the tag.
+ */
 static void test_entry_size(void)
 {
     enum { HEAD = sizeof(struct multiboot2_mmap), NR = 3 };
@@ -245,7 +247,7 @@ static void test_entry_size(void)
     }
 }
 
-/* A module that ends before it starts is left off; an empty one is a module. */
+/* A module that ends before it starts is ignored; an empty one is a module. */
 static void test_module_ends(void)
 {
     struct block block = good;
@@ -261,7 +263,7 @@ static void test_module_ends(void)
     CHECK_EQ(bi.modules_left_off, 0);
 }
 
-/* Whatever the order of the two ACPI tags, the newer is kept; the old one alone will do. */
+/* The newer of two ACPI tags is used, in either order; the old one alone is sufficient. */
 static void test_rsdp(void)
 {
     struct block block = good;

@@ -1,7 +1,7 @@
 /*
- * test/host/test_native_clock.c: the native clock and timer on a PC whose rates are known: the TSC
- * is measured against each reference clock, alone and at every place where it can wrap, and the
- * timer gets counts of the local APIC's own rate.
+ * pv/native/clock.c and refclock.c on a PC whose rates are known: the TSC is measured against each
+ * reference clock, alone and at every point where it can wrap, and the timer gets counts in the
+ * local APIC's own rate.
  */
 #include "fake_pc.h"
 
@@ -16,14 +16,14 @@ enum { HPET, PM_TIMER, PIT, RTC, NONE };
 #define HPET_PA          0xfed00000u
 #define HPET_PERIOD_FS   10000000ull /* 100 MHz */
 #define PM_PORT          0x608
-#define STALL_NS         60000000ull /* longer than the PIT counts */
+#define STALL_NS         60000000ull /* longer than a full count of the PIT */
 #define CPUID_1_DEADLINE (1u << 24)
 
 static struct {
-    int clock; /* the one that this machine has */
+    int clock; /* the reference clock of this machine */
     u64 tsc_khz, apic_khz;
     u64 pit_start_ns;
-    u32 pit_latch, pit_byte; /* the count that is latched, if any; the next byte to read */
+    u32 pit_latch, pit_byte; /* the latched count, if any; the next byte to read */
     bool pit_latched;
     u8 cmos_index;
     u32 hpet_timer, hpet_config;
@@ -32,7 +32,7 @@ static struct {
     u64 deadline_msr;
     u32 max_leaf;
     struct cpuid_regs leaf1, leaf15;
-    u64 stall_at_ns; /* the host stops this machine's CPU there, and PIT interrupts are lost */
+    u64 stall_at_ns; /* the host stops the CPU at this time, and PIT interrupts are lost */
 } pc;
 
 static u64 ticks(u64 ns, u64 femtoseconds)
@@ -64,7 +64,7 @@ static void wrmsr(u32 index, u64 value)
     pc.deadline_msr = value;
 }
 
-/* One timer, which the firmware has left on in the RTC's place. */
+/* One timer, which the firmware has left enabled as the RTC's replacement. */
 static u32 mmio_read32(u64 pa)
 {
     now_ns += NS_PER_PORT_ACCESS;
@@ -95,7 +95,10 @@ static u32 pit_count(void)
     return 0xffffu - (u32)(ticks(now_ns - pc.pit_start_ns, 838095345) & 0xffff);
 }
 
-/* Low byte, then high byte: of the latched count, or of one that moves in between. */
+/*
+ * Return the low byte, then the high byte: of the latched count, or of a count that changes in
+ * between.
+ */
 static u32 read_pit(void)
 {
     const u32 count = pc.pit_latched ? pc.pit_latch : pit_count();
@@ -106,7 +109,7 @@ static u32 read_pit(void)
     return byte;
 }
 
-/* Its seconds, which are not to be read during an update. */
+/* Return the RTC's seconds, which must not be read during an update. */
 static u32 read_rtc(void)
 {
     const u64 second = now_ns / 1000000000 % 60;
@@ -142,11 +145,11 @@ static void port_write(u16 port, u32 value)
     } else if (port == 0x70) {
         pc.cmos_index = (u8)value;
     } else {
-        CHECK(port != 0x71); /* the RTC is left as it is */
+        CHECK(port != 0x71); /* the RTC must not be written */
     }
 }
 
-/* After a reset the divider is 0, which divides by two. */
+/* After a reset the divide register is 0, which divides by two. */
 u32 native_apic_get(u32 offset)
 {
     const u32 initial = pc.apic[APIC_TIMER_INITIAL / 4];
@@ -228,7 +231,7 @@ static void start_clock(void)
     CHECK_STR(native_time_init(), NULL);
 }
 
-/* By parts per million of the measurement's 10 ms. */
+/* Compare within the error that a measurement of 10 ms allows. */
 static bool is_near(u64 got, u64 want)
 {
     const u64 most = want / 1000000 * 250;
@@ -236,7 +239,7 @@ static bool is_near(u64 got, u64 want)
     return got > want - most && got < want + most;
 }
 
-/* Both factors. */
+/* Compare both conversion factors. */
 static bool is_rate(u64 khz)
 {
     return is_near(scale32(khz * 1000, tsc_to_ns), 1000000000) &&
@@ -253,7 +256,7 @@ static void expect_rate(u64 khz)
         checks++;
 }
 
-/* From moments that differ by less than a measurement, up to where each clock has wrapped. */
+/* Start at times that differ by less than one measurement, up to where each clock has wrapped. */
 static void each_clock_measures_the_tsc(void)
 {
     static const u64 rates[] = {2345678, 800000, 3999999};
@@ -296,8 +299,8 @@ static void without_a_clock_a_rate_is_assumed(void)
     CHECK_EQ(warnings, 1);
 }
 
-/* Leaf 0x15: the crystal's Hz in ecx, times ebx / eax; believed only where the CPU has the leaf. */
-static void cpuid_tells_the_rate(void)
+/* Leaf 0x15: the crystal's frequency in ecx, times ebx / eax; used only if the CPU has the leaf. */
+static void cpuid_reports_the_rate(void)
 {
     make_machine(NONE, 3125000, 1000000000);
     pc.leaf15 = (struct cpuid_regs){.eax = 2, .ebx = 250, .ecx = 25000000};
@@ -310,7 +313,10 @@ static void cpuid_tells_the_rate(void)
     expect_rate(ASSUMED_KHZ);
 }
 
-/* Its address must be whole, that of memory, and such that its registers are in one page. */
+/*
+ * The HPET's address must be aligned, an address of memory, and such that its registers are in one
+ * page.
+ */
 static bool learns_hpet(u32 length, u8 space, u64 pa)
 {
     make_machine(HPET, 2345678, 1000000000);
@@ -348,7 +354,10 @@ static void the_clock_never_goes_back(void)
 /* ---- The timer --------------------------------------------------------------------------------
  */
 
-/* Not before the deadline, and not much after it, as far as the counter reaches. */
+/*
+ * Expect a count that ends not before the deadline, and not much after it unless the counter is too
+ * short.
+ */
 static void expect_count(u64 delta, u64 most)
 {
     const u64 count = pc.apic[APIC_TIMER_INITIAL / 4];
@@ -400,7 +409,7 @@ static void a_deadline_in_the_past_stops_the_timer(void)
     CHECK_EQ(pc.apic[APIC_TIMER_INITIAL / 4], 0);
 }
 
-/* Every CPU's APIC is as after a reset. */
+/* Each CPU's APIC is in its reset state. */
 static void each_cpu_sets_its_timer_up(void)
 {
     make_machine(HPET, 2345678, 1000000000);
@@ -436,7 +445,7 @@ int main(void)
     RUN(a_stopped_host_spoils_no_measurement);
     RUN(the_hpet_interrupts_for_nothing);
     RUN(without_a_clock_a_rate_is_assumed);
-    RUN(cpuid_tells_the_rate);
+    RUN(cpuid_reports_the_rate);
     RUN(a_bad_hpet_is_no_clock);
     RUN(the_clock_never_goes_back);
     RUN(the_timer_counts_at_its_own_rate);

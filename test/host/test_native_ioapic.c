@@ -1,6 +1,6 @@
 /*
- * test/host/test_native_ioapic.c: what the native backend writes into I/O APICs, whose emulations
- * are more lenient than the chips, and into the 8259s.
+ * pv/native/ioapic.c: its writes to I/O APICs, whose emulations are more lenient than the chips,
+ * and to the 8259s.
  */
 #include "fake_pc.h"
 
@@ -13,16 +13,16 @@ enum { CHIPS = 2, PINS = 24, BASE = 0xfec00000, STRIDE = 0x1000 };
 static struct {
     u32 index, version;
     u32 entries[0x100];
-    u32 order[4], writes; /* of entries: their registers, the last ones */
+    u32 order[4], writes; /* registers of the last writes to entries */
 } chips[CHIPS];
 
-/* Each 8259: the initialisation words that are still to come, and what the others were. */
+/* Each 8259: the initialization words that are still expected, and the values of the others. */
 static struct {
     u32 words, vector, cascade, mode, mask;
 } pics[2];
 static u32 imcr_index, imcr;
 
-/* A register that is written by a store is read here by the next access. */
+/* A register that is written by a store takes effect at the next access. */
 static void mmio_write32(u64 pa, u32 value)
 {
     CHECK_EQ(pa % STRIDE, 0);
@@ -59,7 +59,7 @@ static void port_write(u16 port, u32 value)
     } else if (!(port & 1)) {
         CHECK_EQ(value, 0x11);
         pics[n].words = 3;
-        pics[n].mask = 0; /* the initialisation opens all pins */
+        pics[n].mask = 0; /* initialization unmasks all pins */
     } else if (pics[n].words) {
         *(pics[n].words == 3   ? &pics[n].vector
           : pics[n].words == 2 ? &pics[n].cascade
@@ -81,7 +81,7 @@ static void start(u32 version0, u32 version1)
     memset(&config, 0, sizeof(config));
     for (u32 i = 0; i < CHIPS; i++)
         for (u32 pin = 0; pin < PINS; pin++)
-            chips[i].entries[0x10 + 2 * pin] = 0x20 + pin; /* open, as a firmware may leave it */
+            chips[i].entries[0x10 + 2 * pin] = 0x20 + pin; /* unmasked, as firmware may leave it */
     chips[0].version = version0;
     chips[1].version = version1;
     config.has_8259 = config.has_imcr = true;
@@ -129,7 +129,10 @@ static void every_pin_starts_masked(void)
     CHECK_EQ(warnings, 0);
 }
 
-/* Nothing there reads as ones or zeros; one with too many pins for its index is none. */
+/*
+ * An absent I/O APIC reads as ones or zeros; one with more pins than its index can address is
+ * invalid.
+ */
 static void what_does_not_answer_is_left_out(void)
 {
     static const u32 versions[] = {0xffffffff, 0, 0x780011, 0xff0011};
@@ -153,7 +156,8 @@ static void a_pin_gets_what_its_line_is(void)
             native_ioapic_route(gsi, (u8)(0x30 + gsi), level, is_low, gsi + 1);
             CHECK_EQ(low(gsi), (0x30 + gsi) | (level ? 0x18000u : 0) | (is_low ? 0x2000u : 0));
             CHECK_EQ(high(gsi), (gsi + 1) << 24);
-            CHECK_EQ(chips[gsi / PINS].order[2] & 1, 0); /* the half that opens it is the last */
+            CHECK_EQ(chips[gsi / PINS].order[2] & 1,
+                     0); /* the half with the mask bit is written last */
             native_ioapic_mask(gsi, true);
             CHECK_EQ(low(gsi) & 0x1ffff,
                      (0x30 + gsi) | 0x10000 | (level ? 0x8000u : 0) | (is_low ? 0x2000u : 0));

@@ -1,6 +1,6 @@
 /*
- * test/host/test_native_rtc.c: the native wall clock on an RTC that is updated while it is read:
- * each second its registers change one after the other, and hold nothing meanwhile.
+ * pv/native/rtc.c on an RTC that is updated while it is read: each second its registers change one
+ * after the other, and are undefined during the update.
  */
 #include "fake_pc.h"
 
@@ -9,19 +9,19 @@
 #include "lib/time.h"
 #include "pv/native/native.h"
 
-#define UPDATE_NS    1984000ull /* how long the registers are not to be read */
-#define UIP_NS       244000ull  /* and how long before that the flag is set */
+#define UPDATE_NS    1984000ull /* for so long the registers must not be read */
+#define UIP_NS       244000ull  /* so long before it the UIP flag is set */
 #define NS_PER_S     1000000000ull
 #define CENTURY_PORT 0x32
 
-/* The chip. The date is that of base_s and the seconds since; a write changes base_s. */
+/* The chip. Its date is base_s plus the seconds since; a write changes base_s. */
 static struct {
     u8 index, b;
-    u8 written[128]; /* while SET is */
+    u8 written[128]; /* written while SET is set */
     bool absent, has_century, stopped_forever;
     u64 base_s;
-    u32 loose_writes; /* of a date, without SET */
-    u32 stall_after;  /* so many reads of a register the host stops this CPU */
+    u32 loose_writes; /* writes to the date without SET */
+    u32 stall_after;  /* the host stops this CPU after so many reads */
     u64 stall_ns;
 } chip;
 
@@ -94,7 +94,7 @@ static u32 from_bcd(u8 value)
     return (u32)(value >> 4) * 10 + (value & 15);
 }
 
-/* The registers count from here on. */
+/* Start counting from the written date. */
 static void take_date(void)
 {
     const u8 *const w = chip.written;
@@ -112,7 +112,7 @@ static void take_date(void)
 static void port_write(u16 port, u32 value)
 {
     if (port == 0x70) {
-        CHECK(!(value & 0x80)); /* which would mask NMIs */
+        CHECK(!(value & 0x80)); /* bit 7 would mask NMIs */
         chip.index = (u8)value;
     } else if (port == 0x71 && chip.index == 0x0b) {
         if (chip.b & 0x80 && !(value & 0x80))
@@ -154,10 +154,10 @@ static void make_chip(u64 base_s, u64 ns)
     indices[RTC_CENTURY] = CENTURY_USUAL;
 }
 
-/* Just before midnight of a year's, a century's and a month's end. */
+/* Seconds before the end of a year, a century and a month. */
 static const u64 ends[] = {946684799, 4102444799, 1709164799, 1798761599, 1700000000};
 
-/* Read at each phase of a second, an answer is that of the moment, to a second. */
+/* At each phase of a second, a reading is that of the moment, to a second. */
 static void a_read_is_never_torn(void)
 {
     for (u32 end = 0; end < ARRAY_SIZE(ends); end++)
@@ -172,10 +172,11 @@ static void a_read_is_never_torn(void)
         }
 }
 
-/* The flag was clear before the first register was read, and the update came all the same. */
+/* UIP was clear before the first register was read, and the update happened during the reads. */
 static void a_stopped_cpu_reads_no_torn_date(void)
 {
-    static const u64 stalls[] = {UIP_NS + UPDATE_NS, UIP_NS + 2 * UPDATE_NS}; /* into, and across */
+    static const u64 stalls[] = {UIP_NS + UPDATE_NS,
+                                 UIP_NS + 2 * UPDATE_NS}; /* into an update, and across one */
 
     for (u32 run = 0; run < 2 * ARRAY_SIZE(ends); run++)
         for (u32 after = 1; after < 30; after++) {
@@ -223,7 +224,10 @@ static void without_a_clock_nothing_waits(void)
     CHECK(now_ns < 2 * NS_PER_S);
 }
 
-/* The FADT says where the century is, if it is long enough and names a register of the RAM. */
+/*
+ * The FADT has the index of the century register, if it is long enough and the index is one of the
+ * RAM.
+ */
 static void the_century_is_where_the_firmware_says(void)
 {
     static const struct {

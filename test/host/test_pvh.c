@@ -1,4 +1,4 @@
-/* test/host/test_pvh.c: boot/pvh.c on start_info of both versions, and on lies. */
+/* boot/pvh.c on start_info of both versions, and with one wrong field. */
 #include "image.h"
 
 #include <sys/mman.h>
@@ -32,7 +32,7 @@ static const struct lie lies[] = {
     LIE(block, si.version, 0, NULL),
     LIE(block, si.version, UINT32_MAX, NULL), /* newer versions are compatible */
     LIE(block, si.nr_modules, 0, NULL),
-    LIE(block, si.nr_modules, 3, NULL), /* what follows is taken for a module */
+    LIE(block, si.nr_modules, 3, NULL), /* the following bytes are read as a module */
     LIE(block, si.nr_modules, BOOT_MODULES_MAX, LIST_OUTSIDE),
     LIE(block, si.nr_modules, UINT32_MAX, LIST_OUTSIDE),
     LIE(block, si.modlist_paddr, 0, LIST_OUTSIDE),
@@ -87,7 +87,7 @@ static void test_good(void)
     CHECK_EQ(bi.first_free_pa, 0x183000);
 }
 
-/* Version 0 ends before the memory map: what lies there is none of our business. */
+/* Version 0 ends before the memory map: the bytes after it must not be read. */
 static void test_version_0(void)
 {
     struct block block = good;
@@ -133,7 +133,7 @@ static void test_version_2(void)
     CHECK_EQ(bi.nr_regions, 3);
 }
 
-/* More modules and regions than there is room for. */
+/* More modules and regions than the parser can store. */
 static void test_many(void)
 {
     static struct {
@@ -158,8 +158,8 @@ static void test_many(void)
 }
 
 /*
- * Lists of any length that a window of 4 GiB can hold, of which all but the first pages fault when
- * they are read: a parser that reads more than it has room for ends the test.
+ * Lists of any length that a window of 4 GiB can contain, of which all but the first pages fault
+ * when they are read: a parser that reads more than it can store ends the test.
  */
 static void test_endless_lists(void)
 {
@@ -186,7 +186,7 @@ static void test_endless_lists(void)
     munmap(memory, size);
 }
 
-/* A list that is too long and has a module at an impossible address: both kinds are counted. */
+/* A list that is too long and has a module at an invalid address: both kinds are counted. */
 static void test_left_off(void)
 {
     static struct {
@@ -203,7 +203,7 @@ static void test_left_off(void)
     CHECK_EQ(bi.modules_left_off, 2);
 }
 
-/* A memory map of as many entries as are read, and of one more. */
+/* A memory map with as many entries as the parser reads, and with one more. */
 static void test_long_map(void)
 {
     static struct {
@@ -218,7 +218,7 @@ static void test_long_map(void)
     CHECK_STR(parse_bytes(parse, &block, sizeof(block)), "memory map: more than 16384 entries");
 }
 
-/* 0 is no address, even where address 0 can be read. */
+/* Address 0 means "absent", even where address 0 can be read. */
 static void test_absent(void)
 {
     static struct {

@@ -1,4 +1,6 @@
-/* test/host/test_rtc.c: the real-time clock's registers in all four formats, against data sheets.
+/*
+ * lib/rtc.c: dates in all four formats of the real-time clock's registers, compared with data
+ * sheets.
  */
 #include "harness.h"
 
@@ -32,7 +34,7 @@ static void reads_known_registers(void)
     }
 }
 
-static void refuses_what_is_no_date(void)
+static void refuses_invalid_dates(void)
 {
     static const struct {
         u8 format, fields[RTC_FIELDS];
@@ -77,7 +79,7 @@ static void comes_back_from_every_format(void)
 int main(void)
 {
     RUN(reads_known_registers);
-    RUN(refuses_what_is_no_date);
+    RUN(refuses_invalid_dates);
     RUN(comes_back_from_every_format);
     return finish("rtc");
 }

@@ -1,11 +1,13 @@
-/* test/host/test_scale.c: a deadline in TSC ticks, however long the machine has been up. */
+/* Deadlines in TSC ticks are right for every uptime of the machine. */
 #include "harness.h"
 
 #include "lib/scale.h"
 
 #define NS_PER_DAY 86400000000000ull
 
-/* As clock.c and the kernel's timers do: arm, look at the clock when the TSC is there, arm again.
+/*
+ * Do what clock.c and the kernel's timers do: arm the timer, read the clock when it fires, arm
+ * again.
  */
 static u32 times_armed(u64 khz, u64 uptime_ns, u64 ns)
 {

@@ -1,9 +1,8 @@
 /*
- * test/host/test_string.c: lib/string.c, built under the names k_*, and test/harness/text.c,
- * against libc.
+ * lib/string.c, built under the names k_*, and test/harness/text.c, compared with libc.
  *
- * The sanitizers do not see what inline assembler writes: so whole arenas are compared, the bytes
- * around included.
+ * The sanitizers do not check writes of inline assembly, so the test compares whole arenas,
+ * including the bytes around the result.
  */
 #include <fnmatch.h>
 
@@ -62,7 +61,10 @@ static int sign(int n)
     return (n > 0) - (n < 0);
 }
 
-/* Short texts of few letters, so that equal ones come up; the top bit, so that signs matter. */
+/*
+ * Return a short text of few different letters, so that equal texts occur, some with the top bit
+ * set, so that signedness matters.
+ */
 static char *random_text(void)
 {
     size_t len = random_u64() % 6;
@@ -94,7 +96,7 @@ static void test_compare(void)
     }
 }
 
-/* What has a bound may have no end. */
+/* Functions with a bound accept texts without a NUL. */
 static void test_bounds(void)
 {
     char *text = malloc(4);
@@ -122,7 +124,7 @@ static void test_str_copy(void)
     CHECK_EQ(dst[4], 'z');
 }
 
-/* The n-th text over an alphabet, the shortest first. */
+/* Write the n-th text over an alphabet, in order of length. */
 static void nth_text(char *out, unsigned n, const char *alphabet)
 {
     unsigned letters = (unsigned)strlen(alphabet);
@@ -132,7 +134,7 @@ static void nth_text(char *out, unsigned n, const char *alphabet)
     *out = '\0';
 }
 
-/* All patterns of up to five characters on all names of up to six, as fnmatch() has it. */
+/* Compare all patterns of up to five characters and all names of up to six with fnmatch(). */
 static void test_glob(void)
 {
     char pattern[8];
@@ -152,7 +154,6 @@ static void test_glob(void)
     CHECK(glob_match("mmu/*", "mmu/pin/unpin"));
 }
 
-/* Many stars on a long name must not take for ever. */
 static void test_glob_list(void)
 {
     CHECK(glob_list_match("a", "a"));
@@ -168,6 +169,7 @@ static void test_glob_list(void)
     CHECK(!glob_list_match("a,", "b"));
 }
 
+/* Many stars on a long name must not take exponential time. */
 static void test_glob_time(void)
 {
     static char name[10001];

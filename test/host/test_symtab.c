@@ -1,7 +1,6 @@
 /*
- * test/host/test_symtab.c: kernel/symtab.c on tables made here, and on one that
- * tools/build/symtab.py made from symtab.nm and the assembler put into this program as
- * kernel_symtab.
+ * kernel/symtab.c on tables that are built here, and on one that tools/build/symtab.py made from
+ * symtab.nm and that the assembler put into this program as kernel_symtab.
  */
 #include "harness.h"
 
@@ -31,7 +30,7 @@ static void make_table(u32 count, struct symtab *t)
     *t = (struct symtab){BASE, functions, NULL};
 }
 
-/* The plain way: which of starts[] is it? -1 for none. */
+/* Search starts[] linearly; return the index, or -1. */
 static int search(u32 count, u64 addr)
 {
     for (u32 i = 0; i < count; i++)
@@ -72,12 +71,12 @@ static void test_edges(void)
     make_table(COUNT, &t);
     CHECK(!symtab_lookup(&t, 0, name, &offset));
     CHECK(!symtab_lookup(&t, UINT64_MAX, name, &offset));
-    t.base = 0x100000; /* so that nothing wraps: 4 GiB on is not the same as here */
+    t.base = 0x100000; /* so that an address 4 GiB higher does not wrap to the same offset */
     CHECK(!symtab_lookup(&t, t.base + (1ul << 32) + 5, name, &offset));
     CHECK_EQ(offset, 77);
 }
 
-/* "ab", "abab" and so on: each pair is the one before, twice. */
+/* "ab", "abab" and so on: each pair is the previous one twice. */
 static void test_pairs(void)
 {
     static const u8 pairs[][2] = {{'a', 'b'}, {128, 128}, {129, 129}, {130, 130}, {131, 131}};

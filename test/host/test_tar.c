@@ -1,4 +1,4 @@
-/* test/host/test_tar.c: lib/newlib/tar.c: archives as they should be, and as they should not. */
+/* lib/newlib/tar.c on valid and invalid archives. */
 #include "harness.h"
 
 #include "lib/newlib/tar.h"
@@ -42,7 +42,7 @@ static void begin(void)
 
 static enum tar_result find(const char *path)
 {
-    /* Exactly as many bytes as there are, so that the sanitizers see one too many. */
+    /* A copy of exact size, so that the sanitizers detect a read after its end. */
     u8 *copy = malloc(size ? size : 1);
     struct tar archive = {copy, size};
     enum tar_result result;

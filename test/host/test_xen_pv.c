@@ -1,6 +1,6 @@
 /*
- * test/host/test_xen_pv.c: boot/xen_pv.c on start_info as Xen's domain builder fills it (module and
- * P2M packed behind the kernel, or both elsewhere), with a package of modules, and on lies.
+ * boot/xen_pv.c on start_info as Xen's domain builder fills it (module and P2M table directly after
+ * the kernel, or both elsewhere), with a package of modules, and with one wrong field.
  */
 #include "image.h"
 
@@ -18,7 +18,7 @@ struct package {
     struct start_info si;
     struct xen_multiboot_mod_list list[3];
     char text[4];
-    u8 contents[12]; /* up to the very end of the package */
+    u8 contents[12]; /* up to the end of the package */
 };
 
 #define PACKAGE_OFFSET(field) (offsetof(struct package, field) - offsetof(struct package, list))
@@ -95,7 +95,7 @@ static const struct lie package_lies[] = {
     LIE(package, list[0].mod_start, PACKAGE_OFFSET(contents) + 4, LIST_BAD),
     LIE(package, list[0].mod_end, UINT32_MAX, LIST_BAD),
     LIE(package, list[1].mod_start, UINT32_MAX, LIST_BAD),
-    LIE(package, list[0].cmdline, UINT32_MAX, NULL), /* a module's string may be cut */
+    LIE(package, list[0].cmdline, UINT32_MAX, NULL), /* a module's string may be truncated */
     LIE(package, list[1].cmdline, PACKAGE_OFFSET(contents) + 9, NULL),
     LIE(package, list[2].mod_start, 1, LIST_BAD),
 };
@@ -147,7 +147,10 @@ static void test_package(void)
     CHECK_STR(bi.modules[1].cmdline, "");
 }
 
-/* A dom0 whose notes say so has its module and P2M in frames of their own, at the end of memory. */
+/*
+ * A dom0 with the corresponding ELF notes has its module and P2M table in frames of their own, at
+ * the end of memory.
+ */
 static void test_far(void)
 {
     struct packed far = packed;
@@ -185,7 +188,7 @@ static void test_far(void)
     CHECK_STR(parse_bytes(parse, &far, sizeof(far)), MOD_BAD);
 }
 
-/* Whatever lies last, the memory from first_free_pa on is free. */
+/* The memory from first_free_pa on is free, whichever structure is last. */
 static void test_first_free(void)
 {
     struct packed block = packed;

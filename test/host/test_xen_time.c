@@ -1,5 +1,7 @@
-/* test/host/test_xen_time.c: pv/xen/vcpu_time.h, against 128-bit arithmetic and against a writer
- * that changes the record while it is read. */
+/*
+ * pv/xen/vcpu_time.h compared with 128-bit arithmetic, and with a writer that changes the record
+ * while it is read.
+ */
 #include "harness.h"
 
 #include <signal.h>
@@ -9,21 +11,25 @@
 static volatile struct vcpu_time_info record;
 static u32 tsc_reads;
 
-/* Xen updates the record at the reader's second step, and twice is in the middle of its writing. */
+/*
+ * Xen updates the record at the reader's second step, and in two cases is in the middle of an
+ * update.
+ */
 static u64 tsc_while_xen_writes(void)
 {
     switch (tsc_reads++) {
-    case 0: /* the reader has the old version; Xen begins and ends an update */
+    case 0: /* the reader has the old version; Xen makes a whole update */
         record.version += 2;
         record.system_time = 5000;
         return 100;
-    case 1: /* the reader has the new version; Xen begins another one */
+    case 1: /* the reader has the new version; Xen starts another update */
         record.version += 1;
         record.system_time = 1;
         return 100;
-    case 2: /* Xen is still at it: the version is odd before and after, and nothing read counts */
+    case 2: /* Xen is still updating: the version is odd before and after, so the reading is
+               discarded */
         return 100;
-    case 3: /* the version was odd before, and Xen ends */
+    case 3: /* the version was odd before, and Xen ends the update */
         record.version += 1;
         record.system_time = 7000;
         return 100;
@@ -47,7 +53,7 @@ static void read_again_while_xen_writes(void)
     CHECK_EQ(xen_vcpu_time_ns(&record), 7000);
 }
 
-/* The definition: ticks * 2^shift * mul / 2^32, without losing a bit above the result. */
+/* The definition, ticks * 2^shift * mul / 2^32, without losing a bit above the result. */
 static u64 scaled(u64 ticks, u32 mul, int shift)
 {
     const unsigned __int128 shifted =
@@ -98,8 +104,8 @@ static u64 step_through(u64 (*read)(void))
 enum { ROUNDS = 400 };
 
 /*
- * What is read is the record before Xen's change or the record after it, and never some of each. A
- * reader that Xen lets end has fewer instructions than there are rounds.
+ * The reading must be the record before Xen's change or after it, never a mixture. Readers with
+ * fewer instructions than there are rounds end before Xen's write.
  */
 static void write_at_each_step(void (*prepare)(void), void (*write)(void), u64 (*read)(void),
                                u64 before, u64 after)
@@ -162,7 +168,7 @@ static u64 read_steal(void)
     return xen_runstate_steal_ns(&runstate);
 }
 
-/* The times of other states do not count. */
+/* Only the runnable and offline states count as stolen time. */
 static void set_runstate(void)
 {
     runstate.state_entry_time = 1000;
