@@ -86,8 +86,13 @@ void evtchn_deliver(struct trap_frame *frame, u32 port);
  * Return NULL, or what is wrong.
  */
 const char *xen_smp_events_init(void);
-/* smp.c: this CPU is up and its ports are bound. */
-bool xen_cpu_accepts_events(u32 cpu);
+/* smp.c: the CPUs that are up and have their ports bound. Read it by the function below. */
+extern bool xen_accepts_events[PV_CPUS_MAX];
+static inline bool xen_cpu_accepts_events(u32 cpu)
+{
+    return cpu < PV_CPUS_MAX && READ_ONCE(xen_accepts_events[cpu]);
+}
+
 /* smp.c: send an event to the CPU's port of this kind. Return 0, or -EINVAL if it accepts none. */
 int xen_send_event(u32 cpu, enum port_kind kind);
 

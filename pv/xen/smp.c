@@ -31,15 +31,17 @@
 #include "pv/xen/events.h"
 #include "pv/xen/hypercall.h"
 
+/* Per CPU: a flag that this CPU sets, and that it or the CPU that stops it clears. */
+bool xen_accepts_events[PV_CPUS_MAX];
+
 /*
- * Per CPU: written by the CPU that starts this one, while this one is down; accepts_events and left
- * by this CPU itself, and accepts_events also by the CPU that stops it.
+ * Per CPU: written by the CPU that starts this one, while this one is down; left by this CPU
+ * itself.
  */
 static struct vcpu {
     bool has_vcpu_info; /* VCPUOP_register_vcpu_info has been done, which is possible once */
-    bool accepts_events;
-    bool left;     /* it stopped in xen_cpu_leave, so it can start again */
-    u64 stack_top; /* of its last start, as entry is */
+    bool left;          /* it stopped in xen_cpu_leave, so it can start again */
+    u64 stack_top;      /* of its last start, as entry is */
     void (*entry)(void);
 } vcpus[PV_CPUS_MAX];
 
@@ -53,13 +55,8 @@ const char *xen_smp_events_init(void)
         if (!port || (kind != PORT_KICK && evtchn_unmask(port)))
             error = "Xen refuses to bind or unmask an event channel for IPIs or locks";
     }
-    WRITE_ONCE(vcpus[pv_this_cpu()].accepts_events, !error);
+    WRITE_ONCE(xen_accepts_events[pv_this_cpu()], !error);
     return error;
-}
-
-bool xen_cpu_accepts_events(u32 cpu)
-{
-    return cpu < PV_CPUS_MAX && READ_ONCE(vcpus[cpu].accepts_events);
 }
 
 int xen_send_event(u32 cpu, enum port_kind kind)
@@ -133,7 +130,7 @@ void xen_cpu_leave(void)
     const u32 cpu = pv_this_cpu();
     struct vcpu *v = &vcpus[cpu];
 
-    WRITE_ONCE(v->accepts_events, false);
+    WRITE_ONCE(xen_accepts_events[cpu], false);
     xen_timer_stop();
     WRITE_ONCE(v->left, true);
     xen_vcpu_op(VCPUOP_down, cpu, NULL); /* returns after the next VCPUOP_up */
@@ -144,7 +141,7 @@ int xen_cpu_down(u32 cpu)
 {
     if (!can_start_or_stop(cpu))
         return -EINVAL;
-    WRITE_ONCE(vcpus[cpu].accepts_events, false);
+    WRITE_ONCE(xen_accepts_events[cpu], false);
     return xen_cpu_is_up(cpu) && xen_vcpu_op(VCPUOP_down, cpu, NULL) ? -EIO : 0;
 }
 
