@@ -142,6 +142,23 @@ TEST(libc, calloc_and_aligned_memory)
     free(p);
 }
 
+/* The heap grows more than once, and no growth gives memory again that is in use. */
+TEST(libc, heap_grows_again_and_again)
+{
+    enum { COUNT = 3, SIZE = 1 << 20 };
+    u8 *blocks[COUNT];
+
+    for (int i = 0; i < COUNT; i++) {
+        blocks[i] = malloc(SIZE);
+        REQUIRE(blocks[i]);
+        memset(blocks[i], 'a' + i, SIZE);
+    }
+    for (int i = 0; i < COUNT; i++) {
+        EXPECT(is_filled(blocks[i], SIZE, (u8)('a' + i)));
+        free(blocks[i]);
+    }
+}
+
 /* Impossible sizes are refused, and the heap still works. */
 TEST(libc, too_much_memory_is_ENOMEM)
 {

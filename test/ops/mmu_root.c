@@ -295,6 +295,8 @@ TEST(mmu, kernel_tables_protect_the_image, install_tables)
     EXPECT(execute_faults(DIRECT_MAP + (u64)_text_start - VIRT_BASE));
 }
 
+extern const u8 thread_stacks[THREADS_MAX][THREAD_STACK_STRIDE]; /* kernel/switch.S */
+
 TEST(mmu, kernel_tables_map_only_the_declared_ranges, mmu_init, early_map, install_tables)
 {
     struct fault f = {0};
@@ -304,7 +306,9 @@ TEST(mmu, kernel_tables_map_only_the_declared_ranges, mmu_init, early_map, insta
     EXPECT(!try_read(VIRT_BASE, &value, &f));
     EXPECT(!try_read((u64)_image_end + PAGE_SIZE, &value, &f));
     EXPECT(!try_read((u64)boot_stack - 8, &value, &f) && f.vector == VECTOR_PF);
-    EXPECT(_guards_end - _guards_start >= 2);
+    EXPECT(_guards_end - _guards_start >= 3);
+    for (u32 i = 0; i < THREADS_MAX; i++)
+        EXPECT(!try_read((u64)thread_stacks[i], &value, &f));
     for (const struct pv_guards *g = _guards_start; g < _guards_end; g++)
         for (u64 i = 0, guard = g->first; i < g->count; i++, guard += g->stride) {
             EXPECT(!try_read(guard, &value, &f));
