@@ -4,12 +4,8 @@
  */
 #include "kernel/irq.h"
 #include "kernel/time.h"
+#include "pv/apic_regs.h"
 #include "test/bench/bench.h"
-
-enum {
-    APIC_VERSION = 0x30,
-    APIC_TPR = 0x80,
-};
 
 static u64 ns;
 static u32 apic_value;
@@ -23,7 +19,7 @@ static void on_hit(void *data)
 }
 
 /* Return a line of the benchmark, bound on first use and unmasked. */
-static u32 line(void)
+static u32 bench_line(void)
 {
     static bool bound;
     const int got = bound ? 0 : pv_irq_bind(PV_IRQ_SOFT, 0);
@@ -47,15 +43,15 @@ static void bind_loop(u32 count)
 }
 BENCH(op, irq_bind, "ticks with irq_unbind")
 {
-    line(); /* because the number of bound lines is part of the cost */
+    bench_line(); /* because the number of bound lines is part of the cost */
     return bench_per_call(bind_loop);
 }
 
 BENCH_NOT(irq_unbind, "counted with irq_bind");
-BENCH_CALL(op, irq_mask, pv_irq_mask(line()))
-BENCH_CALL(op, irq_unmask, pv_irq_unmask(line()))
+BENCH_CALL(op, irq_mask, pv_irq_mask(bench_line()))
+BENCH_CALL(op, irq_unmask, pv_irq_unmask(bench_line()))
 BENCH_NOT(irq_eoi, "only for an interrupt in service: irq.raise_and_handle");
-BENCH_CALL(op, irq_raise, pv_irq_raise(line()))
+BENCH_CALL(op, irq_raise, pv_irq_raise(bench_line()))
 
 /* Time. */
 static u64 far_deadline(void)
@@ -85,7 +81,7 @@ BENCH_CALL(op, irq_enable, pv_irq_enable())
 static void raise_and_halt(void)
 {
     pv_irq_disable();
-    pv_irq_raise(line());
+    pv_irq_raise(bench_line());
     pv_safe_halt();
 }
 static void safe_halt_loop(u32 count)
@@ -119,7 +115,7 @@ static void raise_and_handle(void)
     const u32 before = READ_ONCE(hits);
 
     pv_irq_enable();
-    pv_irq_raise(line());
+    pv_irq_raise(bench_line());
     while (READ_ONCE(hits) == before)
         barrier();
     pv_irq_disable();

@@ -4,8 +4,6 @@
 #include "pv/spinlock.h"
 
 enum {
-    CMOS_INDEX = 0x70,
-    CMOS_DATA = 0x71,
     RTC_A = 0x0a,
     RTC_A_RATE = 0x0f,
     RTC_B = 0x0b,

@@ -8,6 +8,8 @@
 #include "lib/types.h"
 
 enum {
+    CMOS_INDEX = 0x70, /* ports of the RTC and its RAM */
+    CMOS_DATA = 0x71,
     RTC_IRQ = 8,
     RTC_1024_HZ = 0x06, /* register A's rate */
     RTC_128_HZ = 0x09,

@@ -13,6 +13,7 @@
 #define SANDBOX_CODE  0x00400000ull
 #define SANDBOX_DATA  0x00600000ull
 #define SANDBOX_STACK 0x00800000ull
+#define NON_CANONICAL 0x0000900000000000 /* an address that no mapping can have */
 #define SANDBOX_SP    (SANDBOX_STACK + PAGE_SIZE - 64)
 
 union sandbox_regs {

@@ -5,29 +5,11 @@
 #include "kernel/trap.h"
 #include "lib/string.h"
 #include "kernel/smp.h"
+#include "pv/apic_regs.h"
 #include "test/harness/cpus.h"
 #include "test/harness/lines.h"
 
-enum {
-    CPUID1_ECX_X2APIC = 1 << 21,
-
-    APIC_ID = 0x20,
-    APIC_VERSION = 0x30,
-    APIC_TPR = 0x80,
-    APIC_ISR = 0x100,
-    APIC_IRR = 0x200,
-    APIC_LVT_TIMER = 0x320,
-    APIC_LVT_THERMAL = 0x330,
-    APIC_LVT_PERF = 0x340,
-    APIC_LVT_LINT0 = 0x350,
-    APIC_LVT_LINT1 = 0x360,
-    APIC_LVT_ERROR = 0x370,
-    LVT_MASKED = 0x10000,
-    LVT_MODE = 0x700, /* delivery mode; 0: fixed, at the entry's vector */
-    LVT_NMI = 0x400,
-    ICR_ASSERT = 0x4000,
-    ICR_NMI = 0x4400, /* assert, delivery mode NMI */
-};
+#define CPUID1_ECX_X2APIC (1u << 21)
 
 static bool have_apic(void)
 {
@@ -53,7 +35,7 @@ TEST(apic, all_ops_agree_on_its_presence, apic_read, apic_write, apic_icr, start
         EXPECT((value & 0xff) >= 0x10);
         EXPECT((value & 0xff) < 0x20);
     } else {
-        EXPECT_EQ(pv_apic_icr(0, ICR_NMI), -ENODEV);
+        EXPECT_EQ(pv_apic_icr(0, ICR_ASSERT | ICR_NMI), -ENODEV);
         INTERRUPTS_OFF
         pv_apic_eoi();
     }
@@ -195,7 +177,7 @@ TEST(apic, icr_sends_an_nmi_to_itself, apic_icr, apic_read)
         const u64 end = pv_clock_ns() + 10 * NS_PER_S;
 
         pv_irq_disable();
-        EXPECT_EQ(pv_apic_icr(id, ICR_NMI), 0);
+        EXPECT_EQ(pv_apic_icr(id, ICR_ASSERT | ICR_NMI), 0);
         while (READ_ONCE(nmis) < i && pv_clock_ns() < end)
             barrier();
         pv_irq_enable();

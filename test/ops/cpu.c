@@ -8,10 +8,10 @@
 #include "pv/x86.h"
 #include "test/harness/mm_util.h"
 #include "test/harness/rtc.h"
+#include "test/harness/sandbox.h"
 #include "test/harness/test.h"
 
 #define NO_SUCH_MSR     0xdeadbeef
-#define NON_CANONICAL   0x0000900000000000
 #define RESERVED_CR_BIT (1ull << 62)
 
 TEST(cpu, cpuid_reports_vendor_and_leaves, cpuid)
@@ -372,8 +372,6 @@ TEST(cpu, wbinvd_keeps_memory, wbinvd)
 }
 
 enum {
-    CMOS_INDEX = 0x70,
-    CMOS_DATA = 0x71,
     CMOS_FREE_BYTE = 0x45, /* battery-backed RAM without a standard meaning */
 };
 

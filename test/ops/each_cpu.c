@@ -5,6 +5,7 @@
 #include "kernel/time.h"
 #include "kernel/trap.h"
 #include "lib/string.h"
+#include "pv/apic_regs.h"
 #include "pv/x86.h"
 #include "test/harness/cpus.h"
 
@@ -184,19 +185,6 @@ TEST(each_cpu, fpu_trap_is_its_own, stts, clts, read_cr0)
 
 /* ---- Local APICs -------------------------------------------------------------------------------
  */
-
-enum { /* offsets of registers, and their contents */
-       APIC_ID = 0x20,
-       APIC_TPR = 0x80,
-       APIC_SVR = 0xf0,
-       APIC_LVT_LINT0 = 0x350,
-       APIC_LVT_LINT1 = 0x360,
-       APIC_LVT_ERROR = 0x370,
-       SVR_ENABLE = 0x100,
-       LVT_MASKED = 0x10000,
-       LVT_MODE = 0x700,
-       LVT_NMI = 0x400,
-};
 
 static u32 apic(u32 offset)
 {

@@ -11,8 +11,6 @@
 #include "test/harness/cpus.h"
 #include "test/harness/sandbox.h"
 
-#define NON_CANONICAL 0x0000900000000000
-
 static bool on_xen_pv(void)
 {
     return !strcmp(pv_backend_name(), "xen-pv");

@@ -8,13 +8,9 @@
 #include "lib/madt.h"
 #include "lib/mptable.h"
 #include "lib/string.h"
+#include "pv/apic_regs.h"
 #include "test/harness/cpus.h"
 #include "test/harness/mm_util.h"
-
-enum {
-    APIC_ID = 0x20,   /* as for apic_read */
-    ICR_NMI = 0x4400, /* assert, delivery mode NMI */
-};
 
 TEST(smp, every_listed_cpu_is_up, smp_prepare, cpu_count, cpu_up, cpu_enter, cpu_is_up,
      setup_secondary_clock)
@@ -152,7 +148,7 @@ TEST(smp, exceptions_are_caught_on_every_cpu, load_idt)
 
 static u64 worked[PV_CPUS_MAX];
 
-static void work(void *arg)
+static void count_units(void *arg)
 {
     const u32 cpu = (u32)(u64)arg;
 
@@ -170,7 +166,7 @@ TEST(smp, every_cpu_works, cpu_enter, send_ipi)
     memset(worked, 0, sizeof(worked));
     for (u32 cpu = 0; cpu < PV_CPUS_MAX; cpu++)
         if (smp_is_online(cpu)) {
-            threads[cpu] = thread_start("work", cpu, work, (void *)(u64)cpu);
+            threads[cpu] = thread_start("work", cpu, count_units, (void *)(u64)cpu);
             REQUIRE(threads[cpu]);
         }
     for (u32 cpu = 0; cpu < PV_CPUS_MAX; cpu++)
@@ -358,7 +354,7 @@ TEST(smp, icr_reaches_the_cpu_of_its_apic_id, apic_icr, apic_read)
     EXPECT_EQ(smp_call(1, read_apic_id, &id), 0);
     memset(nmis, 0, sizeof(nmis));
     nmi_hook = count_nmi;
-    EXPECT_EQ(pv_apic_icr(id, ICR_NMI), 0);
+    EXPECT_EQ(pv_apic_icr(id, ICR_ASSERT | ICR_NMI), 0);
     EXPECT(nmi_came(1));
     EXPECT_EQ(nmis[0], 0);
     nmi_hook = NULL;
@@ -378,7 +374,7 @@ TEST(smp, cpu_goes_offline_and_online_again, cpu_leave, cpu_down, cpu_up)
         EXPECT_EQ(pv_send_nmi(cpu), -EINVAL);
         EXPECT_EQ(smp_call(cpu, count_call, counts), -EINVAL);
         EXPECT_EQ(smp_down(cpu), -EINVAL);
-        EXPECT(!thread_start("down", cpu, work, NULL));
+        EXPECT(!thread_start("down", cpu, count_units, NULL));
         REQUIRE(smp_up(cpu) == 0);
         EXPECT_EQ(smp_up(cpu), -EINVAL);
         EXPECT_EQ(cpus[cpu].starts, starts + i);

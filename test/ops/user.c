@@ -10,8 +10,6 @@
 #include "test/harness/sandbox.h"
 #include "test/harness/test.h"
 
-#define NON_CANONICAL 0x0000900000000000
-
 TEST(user, syscall_passes_every_register, iret, syscall_init, load_sp0)
 {
     struct trap_frame to;

@@ -6,6 +6,7 @@
 #include "lib/string.h"
 #include "pv/selectors.h"
 #include "pv/x86.h"
+#include "test/harness/rtc.h"
 #include "test/harness/sandbox.h"
 #include "test/harness/test.h"
 
@@ -55,28 +56,24 @@ TEST(user, int_needs_an_open_gate, write_idt_entry)
     sandbox_leave();
 }
 
-enum {
-    PORT_CMOS = 0x71,
-};
-
 TEST(user, iopl_opens_and_closes_the_ports, set_iopl)
 {
     IN_SANDBOX;
     sandbox_prepare(user_code_in);
     EXPECT_EQ(pv_set_iopl(0), 0);
-    sandbox.frame.rdx = PORT_CMOS;
+    sandbox.frame.rdx = CMOS_DATA;
     sandbox_run(USER_BY_IRET);
     EXPECT_EQ(sandbox.frame.vector, VECTOR_GP);
 
     sandbox_prepare(user_code_in);
     EXPECT_EQ(pv_set_iopl(3), 0);
-    sandbox.frame.rdx = PORT_CMOS;
+    sandbox.frame.rdx = CMOS_DATA;
     sandbox_run(USER_BY_IRET);
     EXPECT_EQ(sandbox.frame.vector, VECTOR_SYSCALL);
 
     sandbox_prepare(user_code_in);
     EXPECT_EQ(pv_set_iopl(0), 0);
-    sandbox.frame.rdx = PORT_CMOS;
+    sandbox.frame.rdx = CMOS_DATA;
     sandbox.frame.rflags |= RFLAGS_IOPL; /* IOPL in the frame has no effect */
     sandbox_run(USER_BY_IRET);
     EXPECT_EQ(sandbox.frame.vector, VECTOR_GP);
@@ -86,26 +83,26 @@ TEST(user, iopl_opens_and_closes_the_ports, set_iopl)
 
 TEST(user, io_bitmap_opens_single_ports, set_io_bitmap)
 {
-    static u8 bitmap[PORT_CMOS / 8 + 1];
+    static u8 bitmap[CMOS_DATA / 8 + 1];
 
     IN_SANDBOX;
     memset(bitmap, 0xff, sizeof(bitmap));
-    bitmap[PORT_CMOS / 8] &= (u8) ~(1 << PORT_CMOS % 8);
-    EXPECT_EQ(pv_set_io_bitmap(bitmap, PORT_CMOS + 1), 0);
-    for (u16 port = PORT_CMOS - 1; port <= PORT_CMOS + 1; port++) {
+    bitmap[CMOS_DATA / 8] &= (u8) ~(1 << CMOS_DATA % 8);
+    EXPECT_EQ(pv_set_io_bitmap(bitmap, CMOS_DATA + 1), 0);
+    for (u16 port = CMOS_DATA - 1; port <= CMOS_DATA + 1; port++) {
         sandbox_prepare(user_code_in);
         sandbox.frame.rdx = port;
         sandbox_run(USER_BY_IRET);
-        EXPECT_EQ(sandbox.frame.vector, port == PORT_CMOS ? VECTOR_SYSCALL : VECTOR_GP);
+        EXPECT_EQ(sandbox.frame.vector, port == CMOS_DATA ? VECTOR_SYSCALL : VECTOR_GP);
     }
     /*
      * A port beyond the count is closed, also if it is in the bitmap's last byte, and so is every
      * port without a bitmap.
      */
     for (int i = 0; i < 2; i++) {
-        EXPECT_EQ(pv_set_io_bitmap(i ? NULL : bitmap, i ? 0 : PORT_CMOS), 0);
+        EXPECT_EQ(pv_set_io_bitmap(i ? NULL : bitmap, i ? 0 : CMOS_DATA), 0);
         sandbox_prepare(user_code_in);
-        sandbox.frame.rdx = PORT_CMOS;
+        sandbox.frame.rdx = CMOS_DATA;
         sandbox_run(USER_BY_IRET);
         EXPECT_EQ(sandbox.frame.vector, VECTOR_GP);
     }

@@ -7,16 +7,9 @@
 #include "lib/address_map.h"
 #include "kernel/registry.h"
 #include "lib/string.h"
+#include "pv/apic_regs.h"
 #include "test/harness/lines.h"
 #include "test/harness/rtc.h"
-
-enum {
-    APIC_ID = 0x20,
-    APIC_PPR = 0xa0,
-    APIC_ISR = 0x100,
-    APIC_IRR = 0x200,
-    ICR_ASSERT = 0x4000,
-};
 
 /* Vectors below 32 are exceptions, but the APIC delivers interrupts from vector 16 on. */
 #define FIRST_ABOVE_EXCEPTIONS 3
@@ -108,9 +101,6 @@ TEST(irq, unowned_vector_blocks_no_other, irq_init, apic_icr, apic_read)
 
 /* A PC's timer through an 8259 and the pin LINT0, as before local APICs. */
 enum {
-    APIC_LVT_LINT0 = 0x350,
-    LVT_MASKED = 0x10000,
-    LVT_EXTINT = 0x700,
     PIC_MASK = 0x21,
     PIC2_MASK = 0xa1,
     ONLY_PIN_0 = 0xfe,
@@ -222,9 +212,7 @@ TEST(irq, interrupt_of_the_second_8259_is_ended_in_both, irq_init, apic_write)
  * mode, whose registers the boot page tables map.
  */
 enum {
-    APIC_SVR = 0xf0,
-    SVR_ENABLE = 0x1ff,
-    APIC_ICR = 0x300,
+    SVR_SPURIOUS_VECTOR = 0xff,
     ICR_SELF = 0x40000,
 };
 #define APIC_PAGE 0xfee00000ull
@@ -237,13 +225,13 @@ static void xapic_write(u32 offset, u32 value)
 static void inject_interrupts_left(void)
 {
     unmask_8259(0xff); /* a PC's firmware leaves the timer enabled, at the vector of #DF */
-    xapic_write(APIC_SVR, SVR_ENABLE);
-    xapic_write(APIC_ICR, ICR_SELF | 0xec);
+    xapic_write(APIC_SVR, SVR_ENABLE | SVR_SPURIOUS_VECTOR);
+    xapic_write(APIC_ICR_LOW, ICR_SELF | 0xec);
     pv_irq_enable();
     pv_io_delay();
     pv_irq_disable();
-    xapic_write(APIC_ICR, ICR_SELF | 0x9c);
-    xapic_write(APIC_ICR, ICR_SELF | 0xed);
+    xapic_write(APIC_ICR_LOW, ICR_SELF | 0x9c);
+    xapic_write(APIC_ICR_LOW, ICR_SELF | 0xed);
 }
 
 INJECT(interrupts_left, INJECT_EARLY, inject_interrupts_left);
