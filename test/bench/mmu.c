@@ -21,26 +21,26 @@ static struct {
     pte_t entry; /* the same as an entry */
     struct mm_space space;
     u64 updates;
-} on;
+} objects;
 
-static bool make(void)
+static bool make_objects(void)
 {
-    if (on.made)
+    if (objects.made)
         return true;
-    on.frame = frame_alloc(0, FRAME_ZEROED, FRAME_KERNEL);
-    on.spare = frame_alloc(0, FRAME_ZEROED, FRAME_KERNEL);
-    if (on.frame.n == NO_PFN || on.spare.n == NO_PFN ||
-        mm_map(&mm_kernel, TEST_VA, on.frame, 1, MM_WRITE) || mm_space_create(&on.space))
+    objects.frame = frame_alloc(0, FRAME_ZEROED, FRAME_KERNEL);
+    objects.spare = frame_alloc(0, FRAME_ZEROED, FRAME_KERNEL);
+    if (objects.frame.n == NO_PFN || objects.spare.n == NO_PFN ||
+        mm_map(&mm_kernel, TEST_VA, objects.frame, 1, MM_WRITE) || mm_space_create(&objects.space))
         return false;
-    on.machine = pv_pfn_to_mfn(on.frame);
-    on.value = pte_value(on.frame, PAGE_FLAGS);
-    on.entry = pv_make_pte(on.value);
-    on.made = true;
+    objects.machine = pv_pfn_to_mfn(objects.frame);
+    objects.value = pte_value(objects.frame, PAGE_FLAGS);
+    objects.entry = pv_make_pte(objects.value);
+    objects.made = true;
     return true;
 }
 
 /* Return the entry of this level that leads to the page. */
-static void *slot(int level)
+static void *slot_of_level(int level)
 {
     return mm_slot(&mm_kernel, TEST_VA, level);
 }
@@ -57,7 +57,7 @@ static void *slot(int level)
     } \
     BENCH(op, ident, unit) \
     { \
-        return make() ? bench_per_call(loop_##ident) : bench_none("no memory"); \
+        return make_objects() ? bench_per_call(loop_##ident) : bench_none("no memory"); \
     }
 #define NOTHING (void)0
 
@@ -66,40 +66,44 @@ BENCH_NOT(early_map, "before the kernel's own tables only");
 BENCH_NOT(install_tables, "once a boot");
 
 /* Numbers and entries. */
-BENCH_MMU(pfn_to_mfn, "ticks", NOTHING, pv_pfn_to_mfn(on.frame))
-BENCH_MMU(mfn_to_pfn, "ticks", NOTHING, pv_mfn_to_pfn(on.machine))
-BENCH_MMU(make_pte, "ticks", NOTHING, pv_make_pte(on.value))
-BENCH_MMU(pte_val, "ticks", NOTHING, pv_pte_val(on.entry))
-BENCH_MMU(make_pmd, "ticks", NOTHING, pv_make_pmd(on.value))
-BENCH_MMU(pmd_val, "ticks", NOTHING, pv_pmd_val((pmd_t){on.entry.raw}))
-BENCH_MMU(make_pud, "ticks", NOTHING, pv_make_pud(on.value))
-BENCH_MMU(pud_val, "ticks", NOTHING, pv_pud_val((pud_t){on.entry.raw}))
-BENCH_MMU(make_pgd, "ticks", NOTHING, pv_make_pgd(on.value))
-BENCH_MMU(pgd_val, "ticks", NOTHING, pv_pgd_val((pgd_t){on.entry.raw}))
+BENCH_MMU(pfn_to_mfn, "ticks", NOTHING, pv_pfn_to_mfn(objects.frame))
+BENCH_MMU(mfn_to_pfn, "ticks", NOTHING, pv_mfn_to_pfn(objects.machine))
+BENCH_MMU(make_pte, "ticks", NOTHING, pv_make_pte(objects.value))
+BENCH_MMU(pte_val, "ticks", NOTHING, pv_pte_val(objects.entry))
+BENCH_MMU(make_pmd, "ticks", NOTHING, pv_make_pmd(objects.value))
+BENCH_MMU(pmd_val, "ticks", NOTHING, pv_pmd_val((pmd_t){objects.entry.raw}))
+BENCH_MMU(make_pud, "ticks", NOTHING, pv_make_pud(objects.value))
+BENCH_MMU(pud_val, "ticks", NOTHING, pv_pud_val((pud_t){objects.entry.raw}))
+BENCH_MMU(make_pgd, "ticks", NOTHING, pv_make_pgd(objects.value))
+BENCH_MMU(pgd_val, "ticks", NOTHING, pv_pgd_val((pgd_t){objects.entry.raw}))
 
 /* Entries of announced tables, overwritten with the value that they have. */
-BENCH_MMU(set_pte, "ticks", pte_t *at = slot(1), pv_set_pte(at, on.entry))
-BENCH_MMU(set_pmd, "ticks", pmd_t *at = slot(2), pv_set_pmd(at, *at))
-BENCH_MMU(set_pud, "ticks", pud_t *at = slot(3), pv_set_pud(at, *at))
-BENCH_MMU(set_pgd, "ticks", pgd_t *at = slot(4), pv_set_pgd(at, *at))
-BENCH_MMU(set_ptes, "ticks for 1 entry", pte_t *at = slot(1), pv_set_ptes(at, on.value, 1))
-BENCH_MMU(init_ptes, "ticks for 1 entry", pte_t *at = pfn_to_va(on.spare),
-          pv_init_ptes(at, on.value, 1);
+BENCH_MMU(set_pte, "ticks", pte_t *at = slot_of_level(1), pv_set_pte(at, objects.entry))
+BENCH_MMU(set_pmd, "ticks", pmd_t *at = slot_of_level(2), pv_set_pmd(at, *at))
+BENCH_MMU(set_pud, "ticks", pud_t *at = slot_of_level(3), pv_set_pud(at, *at))
+BENCH_MMU(set_pgd, "ticks", pgd_t *at = slot_of_level(4), pv_set_pgd(at, *at))
+BENCH_MMU(set_ptes, "ticks for 1 entry", pte_t *at = slot_of_level(1),
+          pv_set_ptes(at, objects.value, 1))
+BENCH_MMU(init_ptes, "ticks for 1 entry", pte_t *at = pfn_to_va(objects.spare),
+          pv_init_ptes(at, objects.value, 1);
           at->raw = 0)
-BENCH_MMU(clear_ptes, "ticks for 1 entry, with set_pte", pte_t *at = slot(1), pv_clear_ptes(at, 1);
-          pv_set_pte(at, on.entry))
-BENCH_MMU(ptep_get_and_clear, "ticks with set_pte", pte_t *at = slot(1), pv_ptep_get_and_clear(at);
-          pv_set_pte(at, on.entry))
-BENCH_MMU(ptep_modify_prot_start, "ticks with ptep_modify_prot_commit", pte_t *at = slot(1),
-          pv_ptep_modify_prot_commit(at, pv_ptep_modify_prot_start(at), on.entry))
+BENCH_MMU(clear_ptes, "ticks for 1 entry, with set_pte", pte_t *at = slot_of_level(1),
+          pv_clear_ptes(at, 1);
+          pv_set_pte(at, objects.entry))
+BENCH_MMU(ptep_get_and_clear, "ticks with set_pte", pte_t *at = slot_of_level(1),
+          pv_ptep_get_and_clear(at);
+          pv_set_pte(at, objects.entry))
+BENCH_MMU(ptep_modify_prot_start, "ticks with ptep_modify_prot_commit",
+          pte_t *at = slot_of_level(1),
+          pv_ptep_modify_prot_commit(at, pv_ptep_modify_prot_start(at), objects.entry))
 BENCH_NOT(ptep_modify_prot_commit, "counted with ptep_modify_prot_start");
 
 /* Tables and roots. */
-BENCH_MMU(announce_table, "ticks with release_table", NOTHING, pv_announce_table(on.spare, 1);
-          pv_release_table(on.spare, 1))
+BENCH_MMU(announce_table, "ticks with release_table", NOTHING, pv_announce_table(objects.spare, 1);
+          pv_release_table(objects.spare, 1))
 BENCH_NOT(release_table, "counted with announce_table");
-BENCH_MMU(pin_root, "ticks with unpin_root", NOTHING, pv_pin_root(on.space.root);
-          pv_unpin_root(on.space.root))
+BENCH_MMU(pin_root, "ticks with unpin_root", NOTHING, pv_pin_root(objects.space.root);
+          pv_unpin_root(objects.space.root))
 BENCH_NOT(unpin_root, "counted with pin_root");
 BENCH_MMU(read_cr3, "ticks", NOTHING, pv_read_cr3())
 BENCH_MMU(write_cr3, "ticks", pfn_t root = pv_read_cr3(), pv_write_cr3(root))
@@ -117,12 +121,12 @@ BENCH_MMU(context_switch_start, "ticks with context_switch_end", NOTHING,
 BENCH_NOT(context_switch_end, "counted with context_switch_start");
 
 /* The rest. */
-BENCH_MMU(set_fixmap, "ticks", NOTHING, pv_set_fixmap(FIX_TEST, on.value))
+BENCH_MMU(set_fixmap, "ticks", NOTHING, pv_set_fixmap(FIX_TEST, objects.value))
 BENCH_MMU(user_access_begin, "ticks with user_access_end", NOTHING, pv_user_access_begin();
           pv_user_access_end())
 BENCH_NOT(user_access_end, "counted with user_access_begin");
 BENCH_MMU(balloon_adjust, "ticks for a frame there and back", NOTHING,
-          pv_balloon_adjust(on.spare, 1, true);
-          pv_balloon_adjust(on.spare, 1, false))
-BENCH_MMU(make_contiguous, "ticks for 1 frame", NOTHING, pv_make_contiguous(on.spare, 0, 40))
-BENCH_MMU(hypercall_count, "ticks", NOTHING, pv_hypercall_count(&on.updates))
+          pv_balloon_adjust(objects.spare, 1, true);
+          pv_balloon_adjust(objects.spare, 1, false))
+BENCH_MMU(make_contiguous, "ticks for 1 frame", NOTHING, pv_make_contiguous(objects.spare, 0, 40))
+BENCH_MMU(hypercall_count, "ticks", NOTHING, pv_hypercall_count(&objects.updates))

@@ -68,7 +68,7 @@ BENCH(smp, cpu_down_and_up, "ticks with all waiting")
 }
 
 /* An IPI to a halted CPU, which replies with an IPI to this CPU, which halts too. */
-static void answer(void)
+static void send_answer(void)
 {
     if (pv_this_cpu() != 0)
         pv_send_ipi(0, PV_IPI_RESCHEDULE);
@@ -91,7 +91,7 @@ BENCH(smp, ipi_and_answer, "ticks")
 {
     u64 ticks;
 
-    irq_set_ipi_handler(PV_IPI_RESCHEDULE, answer);
+    irq_set_ipi_handler(PV_IPI_RESCHEDULE, send_answer);
     ticks = with_cpus(2, ipi_and_answer_loop);
     irq_set_ipi_handler(PV_IPI_RESCHEDULE, NULL);
     return ticks;
@@ -151,7 +151,7 @@ enum {
 
 static struct spinlock lock = SPINLOCK("bench");
 
-static void inside(void)
+static void critical_section(void)
 {
     for (u32 i = 0; i < INSIDE; i++)
         barrier();
@@ -162,7 +162,7 @@ static void take_turns(void *arg)
     (void)arg;
     for (u32 i = 0; i < TURNS; i++) {
         spin_lock(&lock);
-        inside();
+        critical_section();
         spin_unlock(&lock);
     }
 }

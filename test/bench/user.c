@@ -26,7 +26,7 @@ static struct mm_space space;
 static struct trap_frame frame;
 static enum user_entry entry;
 
-static bool make(void)
+static bool make_user_space(void)
 {
     static bool made;
     const pfn_t page = made ? PFN_INVALID : frame_alloc(0, FRAME_ZEROED, FRAME_USER);
@@ -56,7 +56,7 @@ static u64 user_mode(u64 rip, enum user_entry by, u64 vector)
 {
     u64 ticks;
 
-    if (!make() || mm_space_activate(&space))
+    if (!make_user_space() || mm_space_activate(&space))
         return bench_none("no memory");
     frame = (struct trap_frame){
         .rip = rip, .cs = USER_CS, .rflags = RFLAGS_FIXED, .rsp = USER_VA, .ss = USER_DS};

@@ -1,5 +1,4 @@
-/* test/host/test_console.c: what the kernel prints, and how a run ends: kernel/console.c, panic.c
- * and registry.c. */
+/* kernel/console.c, panic.c and registry.c: what the kernel prints, and how a run ends. */
 #include <setjmp.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -113,7 +112,7 @@ void irq_report_nmis(void)
     note('n');
 }
 
-/* 0x100 to 0x1ff is the function f. */
+/* Addresses 0x100 to 0x1ff are the function f. */
 bool name_address(const struct symtab *t, u64 addr, char name[SYMTAB_NAME_MAX], u64 *offset)
 {
     (void)t;
@@ -152,7 +151,7 @@ static void reset(void)
 
 /* ---- Lines ---------------------------------------------------------------------------------- */
 
-/* A line of so many characters, its end included. */
+/* Print a line of this length, including its end, and compare the output. */
 static void check_line(u32 len)
 {
     char text[2 * PRINT_MAX] = "", wanted[2 * PRINT_MAX];

@@ -1,5 +1,7 @@
-/* test/host/test_newlib.c: the parts of lib/newlib/ that ask little of the kernel: time, the heap,
- * paths, arithmetic and the words of main(). */
+/*
+ * lib/newlib/: the parts that need few services of the kernel: time, the heap, paths, arithmetic
+ * and the arguments of main().
+ */
 #include <errno.h>
 #include <setjmp.h>
 #include <stddef.h>
@@ -190,7 +192,7 @@ static bool names(const char *path, enum node_kind kind)
 
 static u8 archive[8 * TAR_BLOCK];
 
-/* A member of the archive, without data. */
+/* Add a member without data to the archive. */
 static void add_member(u32 number, const char *name, char type)
 {
     u8 *block = archive + number * TAR_BLOCK;
@@ -304,7 +306,7 @@ static jmp_buf left_main;
 static int status;
 static char said[4096];
 
-/* exit() of start.c, which is compiled with this name. */
+/* exit() as called by start.c, which is compiled with this name. */
 _Noreturn void port_exit(int value);
 
 void port_exit(int value)

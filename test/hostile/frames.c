@@ -65,7 +65,7 @@ static u64 kernel_selector(struct hostile_random *r, u64 usual)
     return hostile_below(r, 4) || selector >> 3 == USER_CS32 >> 3 ? usual : selector;
 }
 
-static u64 flags(struct hostile_random *r)
+static u64 random_flags(struct hostile_random *r)
 {
     static const u64 bits[] = {RFLAGS_CF,
                                RFLAGS_TF,
@@ -106,7 +106,7 @@ static void make_case(u64 seed, u64 number, struct frame_case *c)
         c->frame.rip = unmapped_or(&r, (u64)hostile_pad);
     c->frame.cs = kernel_selector(&r, pv_kernel_cs());
     c->frame.ss = kernel_selector(&r, pv_kernel_ss());
-    c->frame.rflags = flags(&r);
+    c->frame.rflags = random_flags(&r);
     c->frame.rsp = (u64)stack + STACK_SIZE - hostile_below(&r, 256);
     c->bad_stack = !on_xen_pv() && !hostile_below(&r, 6);
     if (c->bad_stack) {

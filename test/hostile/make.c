@@ -113,7 +113,7 @@ u64 hostile_value(struct hostile_random *r)
     }
 }
 
-static u64 flags(struct hostile_random *r)
+static u64 random_flags(struct hostile_random *r)
 {
     static const u64 bits[] = {
         RFLAGS_CF,  RFLAGS_TF,           RFLAGS_DF,           RFLAGS_NT, RFLAGS_RF,
@@ -155,7 +155,7 @@ static u64 memory_word(struct hostile_random *r)
     case 2:
         return hostile_selector(r) | (u64)hostile_selector(r) << 32;
     case 3:
-        return flags(r);
+        return random_flags(r);
     default:
         return hostile_value(r);
     }
@@ -240,7 +240,7 @@ void hostile_make_case(u64 seed, u64 number, struct hostile_case *c)
     c->frame.rip = c->start;
     c->frame.cs = c->is_32bit ? USER_CS32 : USER_CS;
     c->frame.ss = USER_DS;
-    c->frame.rflags = flags(&r);
+    c->frame.rflags = random_flags(&r);
     c->frame.rsp = stack_pointer(&r);
     c->entry = c->is_32bit || hostile_below(&r, 2) ? USER_BY_IRET : USER_BY_SYSRET;
     if (c->is_32bit)

@@ -362,7 +362,7 @@ static const struct rule rules[] = {
 
 static u64 counts[ARRAY_SIZE(rules)]; /* Atomic: counts */
 
-static u64 mix(u64 hash, u64 value)
+static u64 mix_hash(u64 hash, u64 value)
 {
     hash = (hash ^ value) * 0x9fb21c651e98df25;
     return hash ^ hash >> 28;
@@ -399,19 +399,19 @@ static u64 hash_outcome(const struct hostile_case *c, const struct hostile_outco
     if (!is_64bit)
         hostile_drop_upper_halves(&regs);
     for (u32 i = 0; i < 15; i++)
-        hash = mix(hash, regs.words[i]);
-    hash = mix(hash, o->frame.vector);
-    hash = mix(hash, o->frame.error);
-    hash = mix(hash, o->refused);
+        hash = mix_hash(hash, regs.words[i]);
+    hash = mix_hash(hash, o->frame.vector);
+    hash = mix_hash(hash, o->frame.error);
+    hash = mix_hash(hash, o->refused);
     if (!o->refused) {
-        hash = mix(hash, is_64bit ? o->frame.rip : (u32)o->frame.rip);
-        hash = mix(hash, is_64bit ? o->frame.rsp : (u32)o->frame.rsp);
-        hash = mix(hash, o->frame.rflags & COMPARED_FLAGS);
-        hash = mix(hash, o->frame.cs | o->frame.ss << 16);
-        hash = mix(hash, is_64bit ? o->fault_address : (u32)o->fault_address);
+        hash = mix_hash(hash, is_64bit ? o->frame.rip : (u32)o->frame.rip);
+        hash = mix_hash(hash, is_64bit ? o->frame.rsp : (u32)o->frame.rsp);
+        hash = mix_hash(hash, o->frame.rflags & COMPARED_FLAGS);
+        hash = mix_hash(hash, o->frame.cs | o->frame.ss << 16);
+        hash = mix_hash(hash, is_64bit ? o->fault_address : (u32)o->fault_address);
     }
-    hash = mix(hash, null_without_rpl(o->ds) | null_without_rpl(o->es) << 16 |
-                         null_without_rpl(o->fs) << 32 | null_without_rpl(o->gs) << 48);
+    hash = mix_hash(hash, null_without_rpl(o->ds) | null_without_rpl(o->es) << 16 |
+                              null_without_rpl(o->fs) << 32 | null_without_rpl(o->gs) << 48);
     return hash ? hash : 1;
 }
 

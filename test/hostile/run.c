@@ -146,7 +146,7 @@ static void clean_code(struct stream *s)
 }
 
 /* End a case that has run for too many ticks: replace its code by breakpoints. */
-static void tick(struct timer *timer)
+static void on_tick(struct timer *timer)
 {
     struct stream *const s = this_stream();
 
@@ -157,7 +157,7 @@ static void tick(struct timer *timer)
         s->stopped = true;
         clean_code(s);
     }
-    timer_start(timer, pv_clock_ns() + TICK_NS, tick);
+    timer_start(timer, pv_clock_ns() + TICK_NS, on_tick);
 }
 
 static void record_exit_state(const struct trap_frame *frame)
@@ -215,7 +215,7 @@ void hostile_begin(void)
     EXPECT_EQ(pv_load_tls(tls), 0);
     EXPECT_EQ(pv_load_ldt(ldt, LDT_COUNT), 0);
     user_left_hook = record_exit_state;
-    timer_start(&s->tick_timer, pv_clock_ns() + TICK_NS, tick);
+    timer_start(&s->tick_timer, pv_clock_ns() + TICK_NS, on_tick);
 }
 
 /* Load null into %fs, %gs and the data segments, and set their bases to 0. */
@@ -306,7 +306,7 @@ void hostile_refill(void)
     this_stream()->left_traces = true;
 }
 
-static void prepare(struct stream *s, const struct hostile_case *c)
+static void prepare_case(struct stream *s, const struct hostile_case *c)
 {
     const bool first = c->number % HOSTILE_BLOCK == 0;
 
@@ -388,8 +388,8 @@ static bool registers_are_as_they_were(const struct hostile_case *c, const struc
     return from.frame.rsp == to.frame.rsp;
 }
 
-static void check(const struct stream *s, const struct hostile_case *c,
-                  const struct hostile_outcome *o)
+static void check_kernel(const struct stream *s, const struct hostile_case *c,
+                         const struct hostile_outcome *o)
 {
     const struct trap_frame *const f = &o->frame;
     const bool is_exception = f->vector < 32 && f->vector != VECTOR_NMI && f->vector != VECTOR_DF;
@@ -427,7 +427,7 @@ void hostile_run(const struct hostile_case *c, struct hostile_outcome *o)
     struct stream *const s = this_stream();
     struct user_exit exit;
 
-    prepare(s, c);
+    prepare_case(s, c);
     s->stopped = false;
     s->number++;
     s->left_seen = false;
@@ -441,5 +441,5 @@ void hostile_run(const struct hostile_case *c, struct hostile_outcome *o)
     __asm__ volatile("movw %%ds, %0\n\tmovw %%es, %1\n\tmovw %%fs, %2\n\tmovw %%gs, %3"
                      : "=r"(o->ds), "=r"(o->es), "=r"(o->fs), "=r"(o->gs));
     write_code(s, c, true);
-    check(s, c, o);
+    check_kernel(s, c, o);
 }

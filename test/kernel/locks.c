@@ -283,7 +283,7 @@ static struct wait_queue court = {.lock = SPINLOCK("court")};
 static u32 turn;
 static bool over;
 
-static bool hit(void *arg)
+static bool hit_ball(void *arg)
 {
     const u32 side = (u32)(u64)arg;
     u64 flags;
@@ -298,21 +298,21 @@ static bool hit(void *arg)
     return goes_on;
 }
 
-static void play(void *arg)
+static void play_ball(void *arg)
 {
-    while (hit(arg))
+    while (hit_ball(arg))
         ;
 }
 
-static void serve(void *arg)
+static void serve_ball(void *arg)
 {
     struct stress stress = {.normal = 500};
 
     while (stress_continues(&stress))
-        hit(arg);
+        hit_ball(arg);
     wait_until(&court, turn % 2 == 0);
     over = true;
-    hit(arg);
+    hit_ball(arg);
     EXPECT_EQ(turn, 2 * stress.done);
 }
 
@@ -383,8 +383,8 @@ SOAK_TEST(locks, no_wake_up_is_lost, send_ipi)
 
     turn = 0;
     over = false;
-    a = thread_start("ping", 0, serve, (void *)0);
-    b = thread_start("pong", smp_online_count() - 1, play, (void *)1);
+    a = thread_start("ping", 0, serve_ball, (void *)0);
+    b = thread_start("pong", smp_online_count() - 1, play_ball, (void *)1);
     REQUIRE(a && b);
     thread_join(a);
     thread_join(b);

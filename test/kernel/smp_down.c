@@ -20,7 +20,7 @@ static struct {
 static struct wait_queue queue = {.lock = SPINLOCK("test waiters")};
 static struct timer timer;
 
-static void work(void *arg)
+static void count_rounds(void *arg)
 {
     while (!READ_ONCE(left.stop))
         WRITE_ONCE(*(u64 *)arg, *(u64 *)arg + 1);
@@ -34,7 +34,7 @@ static void wait_for_go(void *arg)
     WRITE_ONCE(left.woken, true);
 }
 
-static void fire(struct timer *t)
+static void record_fired(struct timer *t)
 {
     (void)t;
     WRITE_ONCE(left.fired, true);
@@ -52,8 +52,8 @@ static void start_others(void *arg)
     (void)arg;
     for (left.nr_busy = 0; left.nr_busy < MIN(smp_online_count() + 2, BUSY_MAX); left.nr_busy++)
         left.busy[left.nr_busy] =
-            thread_start("busy", THREAD_ANY_CPU, work, &left.rounds[left.nr_busy]);
-    timer_start(&timer, pv_clock_ns() + 50 * NS_PER_MS, fire);
+            thread_start("busy", THREAD_ANY_CPU, count_rounds, &left.rounds[left.nr_busy]);
+    timer_start(&timer, pv_clock_ns() + 50 * NS_PER_MS, record_fired);
 }
 
 /* Poll without sleeping, because the timer of a sleep would make this CPU check all due timers. */

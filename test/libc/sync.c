@@ -102,7 +102,7 @@ static pthread_cond_t turned = PTHREAD_COND_INITIALIZER;
 static uintptr_t turn, game_over;
 static struct timespec game_end;
 
-static void *play(void *side)
+static void *play_turns(void *side)
 {
     uintptr_t turns = 0;
 
@@ -125,7 +125,7 @@ TEST(libc_sync, no_signal_is_lost)
 {
     turn = game_over = 0;
     game_end = in_ms(CLOCK_MONOTONIC, 2000);
-    EXPECT_EQ(run_all(play), turn);
+    EXPECT_EQ(run_all(play_turns), turn);
     EXPECT(turn > 0);
 }
 

@@ -34,7 +34,7 @@ static void wait_for_workers(u32 count)
         thread_yield();
 }
 
-static struct block swap(u32 i, struct block with)
+static struct block swap_block(u32 i, struct block with)
 {
     struct block was;
 
@@ -45,7 +45,7 @@ static struct block swap(u32 i, struct block with)
     return was;
 }
 
-static void fill(struct block *b)
+static void fill_block(struct block *b)
 {
     for (u64 i = 0; i < b->count; i += STRIDE)
         b->words[i] = b->mark + i;
@@ -64,7 +64,7 @@ static void check_and_free(const struct block *b)
     release(b->words, b->count * 8);
 }
 
-static void work(void *arg)
+static void exchange_blocks(void *arg)
 {
     u64 random = 1 + (u64)arg;
 
@@ -75,8 +75,8 @@ static void work(void *arg)
         b.words = allocate(b.count * 8);
         b.mark = random_next(&random);
         if (b.words)
-            fill(&b);
-        was = swap((u32)(random_next(&random) >> 40) % SLOTS, b);
+            fill_block(&b);
+        was = swap_block((u32)(random_next(&random) >> 40) % SLOTS, b);
         check_and_free(&was);
     }
 }
@@ -94,13 +94,14 @@ static void from_all_cpus(void *(*get)(u64 size), void (*put)(void *p, u64 size)
     end = pv_clock_ns() + 2 * NS_PER_S;
     damaged = here = 0;
     for (u32 i = 0; i < WORKERS; i++) {
-        workers[i] = thread_start("allocator", i % smp_online_count(), work, (void *)(u64)i);
+        workers[i] =
+            thread_start("allocator", i % smp_online_count(), exchange_blocks, (void *)(u64)i);
         REQUIRE(workers[i]);
     }
     for (u32 i = 0; i < WORKERS; i++)
         thread_join(workers[i]);
     for (u32 i = 0; i < SLOTS; i++) {
-        const struct block was = swap(i, (struct block){0});
+        const struct block was = swap_block(i, (struct block){0});
 
         check_and_free(&was);
     }

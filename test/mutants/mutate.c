@@ -69,7 +69,7 @@ static u64 late(ARGUMENTS)
     return first ? 0 : right(x, y, z);
 }
 
-/* set_fixmap, by one who forgets the TLB. */
+/* set_fixmap without a flush of the TLB. */
 static u64 noflush(ARGUMENTS)
 {
     pte_t *slot = &mm_slot(&mm_kernel, (u64)fixmap_va((enum pv_fixmap)a), 1)->pte;

@@ -22,7 +22,7 @@ static void run_broken(const char *op, void (*broken)(void), const char *rule)
     print("# op %s: %s\n", op, caught_panic);
 }
 
-static void prepare(void)
+static void use_real_ops(void)
 {
     if (!cmdline.check[0])
         context_real = pv_ops;
@@ -60,7 +60,7 @@ TEST(context, op_in_a_handler_that_may_not_call_it_is_reported)
     trap_hook *const others = nmi_hook;
     struct test_line line = {.during = in_interrupt};
 
-    prepare();
+    use_real_ops();
     REQUIRE(test_line_open(&line));
     EXPECT_EQ(pv_irq_raise(line.line), 0);
     EXPECT(test_line_hits(&line, 1));
@@ -104,7 +104,7 @@ TEST(context, op_whose_caller_can_be_interrupted_or_moved_is_reported)
 {
     struct thread *thread;
 
-    prepare();
+    use_real_ops();
     run_broken("timer_stop", call_timer_stop, "a caller with interrupts disabled is required");
     run_broken("lazy_enter", call_lazy_enter,
                "a caller with interrupts disabled or a spinlock held is required");
@@ -151,7 +151,7 @@ static int exists_already(u8 vector, u8 dpl)
     return -EEXIST;
 }
 
-static int one(u8 vector, u8 dpl)
+static int return_one(u8 vector, u8 dpl)
 {
     (void)vector, (void)dpl;
     return 1;
@@ -192,7 +192,7 @@ TEST(context, op_that_returns_in_another_state_is_reported)
 {
     struct thread *thread;
 
-    prepare();
+    use_real_ops();
     expect_fault(disable_irqs, "it must return with the interrupt flag as it was");
     pv_irq_enable();
     INTERRUPTS_OFF
@@ -220,7 +220,7 @@ static void expect_status(int (*wrong)(u8 vector, u8 dpl), const char *rule)
 
 TEST(context, status_that_the_contract_does_not_list_is_reported)
 {
-    prepare();
+    use_real_ops();
     expect_status(exists_already, "it must not return -17, which its contract does not list");
-    expect_status(one, "it must not return 1, which its contract does not list");
+    expect_status(return_one, "it must not return 1, which its contract does not list");
 }

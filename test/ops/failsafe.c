@@ -122,9 +122,9 @@ static void wait_in_user_mode(void)
 
 /*
  * Run wait on this CPU while all others are busy. If Xen let another vCPU run on this one's
- * physical CPU in the meantime, the callback has come. Busy vCPUs that share a physical CPU take
- * half of the time from each other at least; without sharing, Xen's own work takes a small part
- * only.
+ * physical CPU in the meantime, the callback has been called. Busy vCPUs that share a physical CPU
+ * take half of the time from each other at least; without sharing, Xen's own work takes a small
+ * part only.
  */
 static void expect_failsafe(void (*wait)(void))
 {

@@ -13,14 +13,14 @@ static struct {
     pte_t *slots;
 } pages;
 
-static u64 flags(void)
+static u64 leaf_flags(void)
 {
     return PTE_PRESENT | PTE_WRITE | nx_bit();
 }
 
 static pte_t new_entry(u32 i)
 {
-    return pv_make_pte(pte_value(pages.new[i], flags()));
+    return pv_make_pte(pte_value(pages.new[i], leaf_flags()));
 }
 
 static u64 mark_at(u32 i)
@@ -46,7 +46,7 @@ static void pages_end(void)
 {
     for (u32 i = 0; i < PAGES; i++) {
         INTERRUPTS_OFF
-        pv_set_pte(&pages.slots[i], pv_make_pte(pte_value(pages.old[i], flags())));
+        pv_set_pte(&pages.slots[i], pv_make_pte(pte_value(pages.old[i], leaf_flags())));
         EXPECT_EQ(mm_unmap(&mm_kernel, TEST_VA + i * PAGE_SIZE, 1), 0);
         frame_free(pages.old[i], 0);
         frame_free(pages.new[i], 0);
@@ -151,10 +151,10 @@ TEST(mmu, page_0_is_flushed_too, flush_tlb_one)
     EXPECT_EQ(mm_map(&space, PAGE_SIZE, pages.old[1], 1, MM_WRITE), 0);
     EXPECT_EQ(mm_space_activate(&space), 0);
     slot = &mm_slot(&space, PAGE_SIZE, 1)->pte - 1;
-    pv_set_pte(slot, pv_make_pte(pte_value(pages.old[0], flags() | PTE_USER)));
+    pv_set_pte(slot, pv_make_pte(pte_value(pages.old[0], leaf_flags() | PTE_USER)));
     pv_user_access_begin();
     EXPECT(try_read(8, &value, &f) && value == 10);
-    pv_set_pte(slot, pv_make_pte(pte_value(pages.new[0], flags() | PTE_USER)));
+    pv_set_pte(slot, pv_make_pte(pte_value(pages.new[0], leaf_flags() | PTE_USER)));
     pv_flush_tlb_one(0);
     EXPECT(try_read(8, &value, &f) && value == 20);
     pv_user_access_end();
@@ -217,13 +217,14 @@ TEST(mmu, long_section_loses_no_change, lazy_enter, set_pte)
         {
             pv_lazy_enter();
             for (u32 i = 0; i < counts[round]; i++)
-                pv_set_pte(&pages.slots[0], pv_make_pte(pte_value(pages.old[i % PAGES], flags())));
+                pv_set_pte(&pages.slots[0],
+                           pv_make_pte(pte_value(pages.old[i % PAGES], leaf_flags())));
             pv_set_pte(&pages.slots[1], new_entry(1));
             pv_flush_tlb_kernel();
             pv_lazy_leave();
             EXPECT_EQ(mark_at(0), 10 + (counts[round] - 1) % PAGES);
             EXPECT_EQ(mark_at(1), 21);
-            pv_set_pte(&pages.slots[1], pv_make_pte(pte_value(pages.old[1], flags())));
+            pv_set_pte(&pages.slots[1], pv_make_pte(pte_value(pages.old[1], leaf_flags())));
             pv_flush_tlb_one(TEST_VA + PAGE_SIZE);
         }
     }
@@ -244,7 +245,7 @@ TEST(mmu, ranges_of_every_length_are_set_and_cleared, set_ptes, clear_ptes, init
             INTERRUPTS_OFF
             {
                 pv_clear_ptes(slot, 16);
-                pv_set_ptes(slot + first, pte_value(run, flags()), count);
+                pv_set_ptes(slot + first, pte_value(run, leaf_flags()), count);
             }
             for (u32 i = 0; i < 16; i++) {
                 const u64 value = pv_pte_val(slot[i]);
@@ -257,7 +258,7 @@ TEST(mmu, ranges_of_every_length_are_set_and_cleared, set_ptes, clear_ptes, init
         }
     INTERRUPTS_OFF
     {
-        pv_set_ptes(slot, pte_value(run, flags()), 16);
+        pv_set_ptes(slot, pte_value(run, leaf_flags()), 16);
         pv_flush_tlb_kernel();
     }
     EXPECT_EQ(mm_unmap(&mm_kernel, TEST_VA, 16), 0);

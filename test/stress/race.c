@@ -68,7 +68,7 @@ static void check_queue_lock(struct steps *steps, struct trap_frame *frame)
     steps->over = !in_space;
 }
 
-static void yield(void *arg)
+static void yield_once(void *arg)
 {
     (void)arg;
     thread_yield();
@@ -85,7 +85,7 @@ static void switch_away(void *arg)
 {
     EXPECT_EQ(mm_space_activate(&space), 0);
     WRITE_ONCE(visitor, this_thread());
-    step_through(arg, yield, NULL);
+    step_through(arg, yield_once, NULL);
 }
 
 TEST(race, thread_can_move_only_after_its_space_was_left, write_cr3, context_switch_start)

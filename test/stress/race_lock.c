@@ -18,7 +18,7 @@ static struct {
     u32 cpu;   /* of the waiter */
     u32 kicks; /* that no wait has consumed yet */
     u32 sleeps, lost;
-} play;
+} lock_race;
 
 static struct pv_lock_ops real; /* the backend's ops, while a race has replaced them */
 
@@ -52,20 +52,20 @@ static void sleep_until_kicked(const u8 *byte, u8 value)
         real.lock_wait(byte, value);
         return;
     }
-    WRITE_ONCE(play.race.hold, true);
+    WRITE_ONCE(lock_race.race.hold, true);
     if (READ_ONCE(*byte) == value) {
-        play.sleeps++;
+        lock_race.sleeps++;
         holder_unlock(lock);
-        play.lost += !play.kicks;
+        lock_race.lost += !lock_race.kicks;
     }
-    play.kicks = 0;
-    WRITE_ONCE(play.race.hold, false);
+    lock_race.kicks = 0;
+    WRITE_ONCE(lock_race.race.hold, false);
 }
 
 static void note_kick(u32 cpu)
 {
-    play.kicks += cpu == play.cpu;
-    if (cpu != play.cpu)
+    lock_race.kicks += cpu == lock_race.cpu;
+    if (cpu != lock_race.cpu)
         real.lock_kick(cpu);
 }
 
@@ -84,11 +84,11 @@ static void wait_for_outer(void *arg)
 
 static void holder_lock_both(void)
 {
-    play.kicks = 0;
-    play.cpu = pv_this_cpu();
-    holder_lock(&outer, (u8)play.race.round);
+    lock_race.kicks = 0;
+    lock_race.cpu = pv_this_cpu();
+    holder_lock(&outer, (u8)lock_race.race.round);
     holder_lock(&inner,
-                (u8)(play.race.round + 100)); /* differs from any ticket of the other lock */
+                (u8)(lock_race.race.round + 100)); /* differs from any ticket of the other lock */
 }
 
 static void expect_free(void)
@@ -116,12 +116,12 @@ static void act_at_each_instruction(void (*act)(struct trap_frame *frame))
 {
     static const struct pv_lock_ops ops = {sleep_until_kicked, note_kick, holder_is_preempted};
 
-    play.race = (struct race){
+    lock_race.race = (struct race){
         .prepare = holder_lock_both, .run = wait_for_outer, .act = act, .check = expect_free};
-    play.sleeps = play.lost = 0;
-    step_with_lock_ops(&play.race, 200, &ops);
-    EXPECT(play.sleeps > 50);
-    EXPECT_EQ(play.lost, 0);
+    lock_race.sleeps = lock_race.lost = 0;
+    step_with_lock_ops(&lock_race.race, 200, &ops);
+    EXPECT(lock_race.sleeps > 50);
+    EXPECT_EQ(lock_race.lost, 0);
 }
 
 static void unlock_outer(struct trap_frame *frame)
