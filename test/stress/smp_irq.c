@@ -199,3 +199,58 @@ TEST(smp, release_waits_for_the_handler_on_another_cpu, irq_mask)
     EXPECT(READ_ONCE(slow.done));
     EXPECT_EQ(pv_irq_unbind((u32)slow.line), 0);
 }
+
+/* ---- An interrupt that is pending at another CPU ------------------------------------------------
+ */
+
+static struct {
+    struct test_line line; /* of CPU 1 */
+    bool is_open, disabled, may_enable;
+    u32 wrong_cpu;
+} pending;
+
+static void count_wrong_cpu(struct test_line *line)
+{
+    (void)line;
+    pending.wrong_cpu += pv_this_cpu() != 1;
+}
+
+static void keep_interrupt_pending(void *arg)
+{
+    (void)arg;
+    pending.is_open = test_line_open(&pending.line);
+    pending.line.during = count_wrong_cpu;
+    INTERRUPTS_OFF
+    {
+        __atomic_store_n(&pending.disabled, true, __ATOMIC_SEQ_CST);
+        while (!__atomic_load_n(&pending.may_enable, __ATOMIC_SEQ_CST))
+            __builtin_ia32_pause();
+    }
+    EXPECT(test_line_hits(&pending.line, 1));
+    if (pending.is_open)
+        test_line_close(&pending.line);
+}
+
+/* CPU 0 handles an interrupt of its own while one of CPU 1's is pending there. */
+TEST(smp, pending_interrupt_is_left_to_its_cpu, irq_raise, irq_bind)
+{
+    struct test_line own = {0};
+    struct thread *other;
+
+    NEEDS_CPUS(2);
+    memset(&pending, 0, sizeof(pending));
+    other = thread_start("pending", 1, keep_interrupt_pending, NULL);
+    REQUIRE(other);
+    while (!__atomic_load_n(&pending.disabled, __ATOMIC_SEQ_CST))
+        __builtin_ia32_pause();
+    if (test_line_open(&own)) {
+        EXPECT_EQ(pv_irq_raise(pending.line.line), 0);
+        EXPECT_EQ(pv_irq_raise(own.line), 0);
+        EXPECT(test_line_hits(&own, 1));
+        test_line_close(&own);
+    }
+    EXPECT_EQ(READ_ONCE(pending.line.hits), 0);
+    __atomic_store_n(&pending.may_enable, true, __ATOMIC_SEQ_CST);
+    thread_join(other);
+    EXPECT_EQ(pending.wrong_cpu, 0);
+}
