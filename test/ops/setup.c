@@ -1,5 +1,6 @@
 /* Setup: the chosen backend, its banner, the console, exceptions and the end of a run. */
 #include "kernel/trap.h"
+#include "lib/format.h"
 #include "lib/string.h"
 #include "pv/pv.h"
 #include "test/harness/test.h"
@@ -25,6 +26,21 @@ TEST(setup, backend_is_the_expected_one, early_init)
     EXPECT(!"platform= names a platform of this test's table");
 }
 
+/* Xen's CPUID leaves report its version as major << 16 | minor (xen/arch-x86/cpuid.h). */
+static void expect_version_of_xen(const char *text)
+{
+    const u32 signature = 0x566e6558; /* "XenV" */
+    struct cpuid_regs r;
+    char wanted[24];
+
+    pv_cpuid(0x40000000, 0, &r);
+    if (r.ebx != signature)
+        return;
+    pv_cpuid(0x40000001, 0, &r);
+    ksnprintf(wanted, sizeof(wanted), "Xen %u.%u", r.eax >> 16, r.eax & 0xffff);
+    EXPECT(!strncmp(text, wanted, strlen(wanted)));
+}
+
 TEST(setup, banner_names_version_and_platform, banner)
 {
     char text[64], cut[6] = "?????";
@@ -36,6 +52,8 @@ TEST(setup, banner_names_version_and_platform, banner)
     EXPECT(!strchr(text, '\n'));
     EXPECT(!strchr(text, '%')); /* an unknown conversion of the kernel's formatter */
     EXPECT_EQ(glob_match("Xen ?*", text), glob_match("xen*", pv_backend_name()));
+    if (glob_match("xen*", pv_backend_name()))
+        expect_version_of_xen(text);
     pv_banner(cut, sizeof(cut) - 1);
     EXPECT(!strncmp(cut, text, 4) && !cut[4]);
 }
