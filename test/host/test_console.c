@@ -15,7 +15,7 @@
 
 enum { ARCH_SET_GS = 0x1001 };
 
-/* ---- The machine, and the rest of the kernel ------------------------------------------------ */
+/* ---- The machine, and the rest of the kernel ----------------------------------------------- */
 
 struct cmdline cmdline;
 struct thread boot_thread = {.name = "boot"};
@@ -149,7 +149,7 @@ static void reset(void)
     pv_ops.cpu.read_tsc = tsc_op;
 }
 
-/* ---- Lines ---------------------------------------------------------------------------------- */
+/* ---- Lines --------------------------------------------------------------------------------- */
 
 /* Print a line of this length, including its end, and compare the output. */
 static void check_line(u32 len)
@@ -199,7 +199,7 @@ static void test_lock(void)
     CHECK(m.writes == 2 && m.locked_writes == 1 && !cpu->area.spinlocks);
 }
 
-/* ---- Ends ----------------------------------------------------------------------------------- */
+/* ---- Ends ---------------------------------------------------------------------------------- */
 
 static void test_verdicts(void)
 {
@@ -317,7 +317,7 @@ static void test_second_panic(void)
     CHECK_EQ(m.order[0], 'o');
 }
 
-/* ---- Backtraces ----------------------------------------------------------------------------- */
+/* ---- Backtraces ---------------------------------------------------------------------------- */
 
 static u64 *frame_at(u32 i)
 {

@@ -8,8 +8,7 @@
 #include "lib/acpi.h"
 #include "pv/native/apic.h"
 
-/* ---- The machine ------------------------------------------------------------------------------
- */
+/* ---- The machine --------------------------------------------------------------------------- */
 
 enum { HPET, PM_TIMER, PIT, RTC, NONE };
 
@@ -193,8 +192,7 @@ void native_apic_eoi(void)
 {
 }
 
-/* ---- Measuring --------------------------------------------------------------------------------
- */
+/* ---- Measuring ----------------------------------------------------------------------------- */
 
 static struct {
     struct acpi_header header;
@@ -351,8 +349,7 @@ static void the_clock_never_goes_back(void)
     CHECK(native_clock_ns() >= first);
 }
 
-/* ---- The timer --------------------------------------------------------------------------------
- */
+/* ---- The timer ----------------------------------------------------------------------------- */
 
 /*
  * Expect a count that ends not before the deadline, and not much after it unless the counter is too

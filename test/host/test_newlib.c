@@ -26,7 +26,7 @@ s128 __divti3(s128 n, s128 d);
 s128 __modti3(s128 n, s128 d);
 int __popcountdi2(u64 x);
 
-/* ---- What the port asks of the kernel ------------------------------------------------------- */
+/* ---- Services that the port calls in the kernel -------------------------------------------- */
 
 static struct {
     u64 now, wallclock, slept_until;
@@ -73,7 +73,7 @@ const void *libc_module(size_t *size)
     return kernel.module;
 }
 
-/* ---- Time ----------------------------------------------------------------------------------- */
+/* ---- Time ---------------------------------------------------------------------------------- */
 
 static int sleep_for(time_t seconds, long ns)
 {
@@ -127,7 +127,7 @@ static void test_clocks(void)
     CHECK(!used.tms_stime && !used.tms_cutime && !used.tms_cstime);
 }
 
-/* ---- The heap ------------------------------------------------------------------------------- */
+/* ---- The heap ------------------------------------------------------------------------------ */
 
 static bool is_refused(ptrdiff_t by)
 {
@@ -175,7 +175,7 @@ static void test_aligned_memory(void)
     CHECK_EQ(errno, 17); /* it returns its errors, and leaves errno alone */
 }
 
-/* ---- Paths ---------------------------------------------------------------------------------- */
+/* ---- Paths --------------------------------------------------------------------------------- */
 
 static struct node node;
 
@@ -239,7 +239,7 @@ static void test_paths_of_the_module(void)
     CHECK_EQ(find("a/"), ENOTDIR);
     CHECK_EQ(find("a/x"), ENOTDIR);
     CHECK_EQ(find("b/x"), ENOENT);
-    /* Numbers tell files, and devices, apart. */
+    /* Inode numbers distinguish files and devices. */
     CHECK(names("a", NODE_FILE));
     file = node.number;
     CHECK(names("b/c", NODE_FILE) && node.number != file);
@@ -259,7 +259,7 @@ static void test_paths_of_the_module(void)
     CHECK(names("/dev/null", NODE_NULL));
 }
 
-/* ---- Arithmetic ----------------------------------------------------------------------------- */
+/* ---- Arithmetic ---------------------------------------------------------------------------- */
 
 static u128 random_u128(void)
 {
@@ -300,7 +300,7 @@ static void test_arithmetic(void)
     CHECK_EQ(__popcountdi2(0), 0);
 }
 
-/* ---- The words of main() -------------------------------------------------------------------- */
+/* ---- The arguments of main() --------------------------------------------------------------- */
 
 static jmp_buf left_main;
 static int status;

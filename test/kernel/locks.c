@@ -316,8 +316,7 @@ static void serve_ball(void *arg)
     EXPECT_EQ(turn, 2 * stress.done);
 }
 
-/* ---- Words of memory that programs wait on (kernel/services.h) ------------------------------
- */
+/* ---- Words of memory that programs wait on (kernel/services.h) ----------------------------- */
 
 enum { WORD_WAITERS = 4 };
 

@@ -111,7 +111,7 @@ static const struct {
     KIND(next1),   KIND(lost1), KIND(lost2), KIND(lost3), KIND(swap12), KIND(swap23),
 };
 
-/* Returns PV_NR_OPS if there is no such op. */
+/* Return the index of the op of this name, or PV_NR_OPS. */
 static u32 find_op(const char *name, size_t len)
 {
     u32 op = 0;

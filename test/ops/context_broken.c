@@ -28,8 +28,7 @@ static void use_real_ops(void)
         context_real = pv_ops;
 }
 
-/* ---- Who calls --------------------------------------------------------------------------------
- */
+/* ---- Callers in a wrong context ------------------------------------------------------------ */
 
 static void call_wbinvd(void)
 {
@@ -71,8 +70,7 @@ TEST(context, op_in_a_handler_that_may_not_call_it_is_reported)
     nmi_hook = others;
 }
 
-/* ---- How it calls -----------------------------------------------------------------------------
- */
+/* ---- Callers in a wrong state -------------------------------------------------------------- */
 
 static void call_timer_stop(void)
 {
@@ -117,8 +115,7 @@ TEST(context, op_whose_caller_can_be_interrupted_or_moved_is_reported)
     thread_join(thread);
 }
 
-/* ---- How it returns ---------------------------------------------------------------------------
- */
+/* ---- Ops that return in a wrong state, or a wrong status ----------------------------------- */
 
 static struct spinlock kept = SPINLOCK("kept");
 

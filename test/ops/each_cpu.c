@@ -20,8 +20,7 @@ static void on_each_cpu(void (*fn)(void *arg), void *arg)
     }
 }
 
-/* ---- Timers ------------------------------------------------------------------------------------
- */
+/* ---- Timers -------------------------------------------------------------------------------- */
 
 /*
  * Return the smallest lateness of several attempts: a busy host delays some of them, while a wrong
@@ -80,8 +79,7 @@ TEST(each_cpu, steal_clock_runs, steal_ns, setup_secondary_clock)
     on_each_cpu(expect_steal_grows_slower_than_time, NULL);
 }
 
-/* ---- Debug registers ---------------------------------------------------------------------------
- */
+/* ---- Debug registers ----------------------------------------------------------------------- */
 
 static u64 watched[PV_CPUS_MAX];
 static u32 hits[PV_CPUS_MAX];
@@ -140,8 +138,7 @@ TEST(each_cpu, breakpoints_are_per_cpu, set_debugreg, get_debugreg)
     debug_hook = NULL;
 }
 
-/* ---- CR0.TS ------------------------------------------------------------------------------------
- */
+/* ---- CR0.TS -------------------------------------------------------------------------------- */
 
 /* CPU 1 sets its TS, and waits until CPU 0 has looked at its own. */
 static struct {
@@ -183,8 +180,7 @@ TEST(each_cpu, fpu_trap_is_its_own, stts, clts, read_cr0)
     thread_join(other);
 }
 
-/* ---- Local APICs -------------------------------------------------------------------------------
- */
+/* ---- Local APICs --------------------------------------------------------------------------- */
 
 static u32 apic(u32 offset)
 {

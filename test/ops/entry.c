@@ -16,8 +16,7 @@ static bool on_xen_pv(void)
     return !strcmp(pv_backend_name(), "xen-pv");
 }
 
-/* ---- System calls with TF set ------------------------------------------------------------------
- */
+/* ---- System calls with TF set -------------------------------------------------------------- */
 
 /* Offsets of the system call's instruction in the 32-bit pieces, which load registers first. */
 enum {
@@ -64,8 +63,7 @@ TEST(entry, system_call_with_a_step_due_is_one, syscall_init, iret)
     sandbox_leave();
 }
 
-/* ---- Frames of the kernel that cannot be loaded ------------------------------------------------
- */
+/* ---- Frames of the kernel that cannot be loaded -------------------------------------------- */
 
 /*
  * pv_iret to kernel mode faults like pv_iret to user mode: one exception, which a PV_TRY block
@@ -111,8 +109,7 @@ TEST(entry, impossible_kernel_frames_end_in_an_exception, iret)
     pv_irq_enable();
 }
 
-/* ---- NMIs ---------------------------------------------------------------------------------------
- */
+/* ---- NMIs ---------------------------------------------------------------------------------- */
 
 /* Firmware, a chipset or a host may send an NMI: the kernel counts it and continues. */
 TEST(entry, unexpected_nmi_is_counted, send_nmi)
@@ -125,8 +122,7 @@ TEST(entry, unexpected_nmi_is_counted, send_nmi)
     EXPECT_EQ(irq_unclaimed_nmis(), before + 1);
 }
 
-/* ---- Flags -------------------------------------------------------------------------------------
- */
+/* ---- Flags --------------------------------------------------------------------------------- */
 
 #define HOSTILE (RFLAGS_AC | RFLAGS_DF | RFLAGS_NT)
 
@@ -233,8 +229,7 @@ TEST(entry, user_memory_access_is_per_thread, user_access_begin, user_access_end
     EXPECT_EQ(kernel_flags & must_be_clear(), 0);
 }
 
-/* ---- Stacks and protection ---------------------------------------------------------------------
- */
+/* ---- Stacks and protection ----------------------------------------------------------------- */
 
 /*
  * With a stack pointer into unmapped memory #PF cannot be pushed, and becomes #DF on an IST stack.
@@ -312,8 +307,7 @@ TEST(entry, every_cpu_is_protected_from_user_memory, install_tables, cpu_up)
     }
 }
 
-/* ---- user_run ----------------------------------------------------------------------------------
- */
+/* ---- user_run ------------------------------------------------------------------------------ */
 
 static u64 storage_base(void)
 {

@@ -18,8 +18,7 @@ static bool on_xen_pv(void)
     return !strcmp(pv_backend_name(), "xen-pv");
 }
 
-/* ---- Nothing that sysret cannot load reaches it ------------------------------------------------
- */
+/* ---- sysret never gets a value that it cannot load ----------------------------------------- */
 
 static struct {
     u32 sysrets, irets, wrong;
@@ -95,8 +94,7 @@ TEST(entry, sysret_is_given_only_what_it_can_load, sysret, set_iopl)
     sandbox_leave();
 }
 
-/* ---- A step after sysret is user mode's first instruction --------------------------------------
- */
+/* ---- A step after sysret is user mode's first instruction ---------------------------------- */
 
 TEST(entry, single_step_traps_after_one_instruction, iret, sysret)
 {
@@ -111,8 +109,7 @@ TEST(entry, single_step_traps_after_one_instruction, iret, sysret)
     sandbox_leave();
 }
 
-/* ---- sysenter of 64-bit code -------------------------------------------------------------------
- */
+/* ---- sysenter of 64-bit code --------------------------------------------------------------- */
 
 /*
  * The frame has the lower halves of rip and rsp, because sysenter is a 32-bit convention of user
@@ -136,8 +133,7 @@ TEST(entry, sysenter_of_64_bit_code_keeps_lower_halves, syscall_init)
     sandbox_leave();
 }
 
-/* ---- Only a page fault has an address ----------------------------------------------------------
- */
+/* ---- Only a page fault has an address ------------------------------------------------------ */
 
 TEST(entry, only_a_page_fault_has_a_fault_address, trap_init)
 {
@@ -154,8 +150,7 @@ TEST(entry, only_a_page_fault_has_a_fault_address, trap_init)
     sandbox_leave();
 }
 
-/* ---- Ports at both ends ------------------------------------------------------------------------
- */
+/* ---- The first and the last port ----------------------------------------------------------- */
 
 static u64 vector_of_port(u32 port)
 {
@@ -183,8 +178,7 @@ TEST(entry, io_bitmap_has_all_ports, set_io_bitmap)
     sandbox_leave();
 }
 
-/* ---- NMIs at each instruction of the way to user mode ------------------------------------------
- */
+/* ---- NMIs at each instruction before user mode --------------------------------------------- */
 
 static u32 nmis;
 
@@ -234,9 +228,7 @@ TEST(entry, nmi_at_each_instruction_keeps_both_gs_bases, iret, sysret, send_nmi,
     sandbox_leave();
 }
 
-/* ---- Vectors with IST stacks
- * --------------------------------------------------------------------------
- */
+/* ---- Vectors with IST stacks --------------------------------------------------------------- */
 
 /*
  * The handlers of #DB, NMI, #DF and #MC find the kernel's %gs base at the top of their IST stack.

@@ -436,8 +436,8 @@ TEST(irq, device_interrupts_at_its_rate, irq_bind, irq_eoi, clock_ns, time_init)
 }
 
 /*
- * The same rules again after the group's first test has bound so many lines that Xen's event ABI
- * has changed.
+ * The same rules in the group "wide", so that a run of this group alone, with either event-channel
+ * ABI, covers them too.
  */
 TEST(wide, lines_obey_the_same_rules, irq_mask, irq_unmask, irq_unbind, irq_eoi)
 {

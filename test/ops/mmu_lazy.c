@@ -167,8 +167,7 @@ TEST(mmu, page_0_is_flushed_too, flush_tlb_one)
     pages_end();
 }
 
-/* ---- Other CPUs --------------------------------------------------------------------------------
- */
+/* ---- Other CPUs ---------------------------------------------------------------------------- */
 
 static u64 seen_there;
 
@@ -203,8 +202,7 @@ TEST(mmu, queued_changes_precede_a_flush_of_others, flush_tlb_others, lazy_enter
     pages_end();
 }
 
-/* ---- Roots -------------------------------------------------------------------------------------
- */
+/* ---- Long sections and ranges -------------------------------------------------------------- */
 
 /* More changes than a section can queue: none is lost, and each reaches its own entry. */
 TEST(mmu, long_section_loses_no_change, lazy_enter, set_pte)

@@ -7,8 +7,7 @@
 #include "test/harness/cpus.h"
 #include "test/harness/step.h"
 
-/* ---- A clock whose factors are those of one CPU ------------------------------------------------
- */
+/* ---- A clock that has factors for each CPU ------------------------------------------------- */
 
 #define OPCODE_RDTSC 0x310f
 #define SITE_PREFIX  0x2e /* prefix that pads an instruction to the length of its call site */
@@ -52,8 +51,7 @@ TEST(nested, clock_reads_the_tsc_of_the_cpu_whose_record_it_has, clock_ns)
     EXPECT_EQ(movable, 0);
 }
 
-/* ---- An IPI that an NMI's handler sends while another is being sent ----------------------------
- */
+/* ---- An IPI that an NMI's handler sends while another is being sent ------------------------ */
 
 static struct {
     u32 at; /* the instruction before which the handler sends */
@@ -121,8 +119,7 @@ TEST(nested, ipi_arrives_although_an_nmi_handler_sends_another, send_ipi, send_n
     irq_set_ipi_handler(PV_IPI_STOP, NULL);
 }
 
-/* ---- A byte that two threads read -------------------------------------------------------------
- */
+/* ---- A byte of the console that two threads read ------------------------------------------- */
 
 enum {
     COM1 = 0x3f8,

@@ -10,8 +10,7 @@
 
 extern const u8 _text_start[], _text_end[];
 
-/* ---- What they do -----------------------------------------------------------------------------
- */
+/* ---- What sites do ------------------------------------------------------------------------- */
 
 #define PV_CLASS_BEGIN(class)
 #define PV_CLASS_END(class)
@@ -118,8 +117,7 @@ TEST(sites, tail_calls_and_calls_in_assembly_are_sites, save_fl, make_pte, irq_d
     set_patched(was);
 }
 
-/* ---- Another function, and none ---------------------------------------------------------------
- */
+/* ---- A replaced function, and a missing one ------------------------------------------------ */
 
 static u64 other_cr2(void)
 {
@@ -167,8 +165,7 @@ TEST(sites, empty_op_becomes_a_trap_that_names_it, wbinvd)
     pv_wbinvd();
 }
 
-/* ---- How they are written ---------------------------------------------------------------------
- */
+/* ---- How sites are written ----------------------------------------------------------------- */
 
 static void (*real_set_fixmap)(enum pv_fixmap index, u64 value);
 static u32 aliases, bad_aliases, left_mapped;
@@ -271,8 +268,7 @@ TEST(sites, modified_site_is_detected, memory_map)
     expect_all_are(was);
 }
 
-/* ---- While others run -------------------------------------------------------------------------
- */
+/* ---- Patching while other CPUs run --------------------------------------------------------- */
 
 enum { PATCHINGS = 6 };
 

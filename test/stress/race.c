@@ -6,8 +6,7 @@
 #include "test/harness/mm_util.h"
 #include "test/harness/step.h"
 
-/* ---- A space is in use until every CPU has left its root ---------------------------------------
- */
+/* ---- A space is in use until every CPU has left its root ----------------------------------- */
 
 static struct mm_space space;
 static u32 exposed; /* instructions at which mm_space_destroy would free a root in use */
@@ -108,8 +107,7 @@ TEST(race, thread_can_move_only_after_its_space_was_left, write_cr3, context_swi
     EXPECT_EQ(mm_space_destroy(&space), 0);
 }
 
-/* ---- A page whose protection changes stays present ----------------------------------------------
- */
+/* ---- A page whose protection changes stays present ----------------------------------------- */
 
 enum { PAGES = 3 };
 
@@ -190,8 +188,7 @@ SOAK_TEST(race, other_cpu_reads_a_page_while_it_is_protected, ptep_modify_prot_s
     mm_unmap_free(&mm_kernel, TEST_VA, PAGES);
 }
 
-/* ---- The owner of a timer may stop it while another CPU migrates it
- * ---------------------------- */
+/* ---- The owner of a timer may stop it while another CPU migrates it ------------------------ */
 
 static struct cpu gone; /* only the fields that timers_take_over uses */
 static struct timer taken_over[2];
@@ -321,8 +318,7 @@ TEST(race, migrated_timers_fire_and_a_slice_does_not, timer_set)
     timer_stop(&taken_over[0]);
 }
 
-/* ---- A CPU that waits for a call halts with interrupts disabled until then
- * ----------------------- */
+/* ---- A CPU that waits for a call halts with interrupts disabled until then ----------------- */
 
 static struct call call;
 static struct timer call_timer;
@@ -372,8 +368,7 @@ TEST(race, waiter_enables_interrupts_by_the_halt_only, safe_halt)
     EXPECT_EQ(open_to_interrupts, 0);
 }
 
-/* ---- A CPU that goes offline waits for CPUs that are about to call it
- * ------------------------------- */
+/* ---- A CPU that goes offline waits for CPUs that are about to call it ---------------------- */
 
 enum { CALLER = 1, LEAVER = 2, PATIENCE_NS = 5 * NS_PER_MS };
 

@@ -8,8 +8,7 @@
 #include "test/harness/mm_util.h"
 #include "test/harness/step.h"
 
-/* ---- A line is masked from its first instruction on --------------------------------------------
- */
+/* ---- A line is masked from its first instruction on ---------------------------------------- */
 
 static struct {
     u32 number, hits, raised;
@@ -78,8 +77,7 @@ SOAK_TEST(race, line_is_masked_from_its_first_instruction_on, irq_bind, irq_rais
     EXPECT_EQ(pv_irq_unbind(line.number), 0);
 }
 
-/* ---- A line changes at each instruction of its interrupt ---------------------------------------
- */
+/* ---- A line changes at each instruction of its interrupt ----------------------------------- */
 
 static struct {
     struct race race;
@@ -187,8 +185,7 @@ SOAK_TEST(race, line_is_raised_at_each_instruction_of_its_interrupt, irq_raise, 
     step_interrupts(false, raise_again);
 }
 
-/* ---- A line ends while another begins -----------------------------------------------------------
- */
+/* ---- A line ends while another begins ------------------------------------------------------ */
 
 static int second_line; /* bound by act; or an error */
 

@@ -155,8 +155,7 @@ SOAK_TEST(race, handler_waits_at_each_instruction_of_a_wait, lock_wait, lock_kic
     act_at_each_instruction(wait_for_inner);
 }
 
-/* ---- The unlocker is slow -----------------------------------------------------------------------
- */
+/* ---- A slow unlock ------------------------------------------------------------------------- */
 
 enum { WAITER = 1 };
 

@@ -8,9 +8,7 @@
 #include "test/harness/mm_util.h"
 #include "test/harness/step.h"
 
-/* ---- Entries, and the bits that the hardware sets in them
- * ----------------------------------------------
- */
+/* ---- Entries, and the bits that the hardware sets in them ---------------------------------- */
 
 /* A page that is written through its mapping at one instruction of the op. */
 static struct {
@@ -115,8 +113,7 @@ SOAK_TEST(race, page_is_written_at_each_instruction_of_a_change, ptep_modify_pro
     write_at_each_instruction(protect);
 }
 
-/* ---- IPIs ---------------------------------------------------------------------------------------
- */
+/* ---- IPIs ---------------------------------------------------------------------------------- */
 
 static struct {
     u32 here, there; /* IPIs received */
@@ -175,18 +172,16 @@ SOAK_TEST(race, ipi_is_sent_at_each_instruction_of_another, send_ipi)
     irq_set_ipi_handler(PV_IPI_STOP, NULL);
 }
 
-/* ---- A shoot-down is done when flush_tlb_others returns
- * --------------------------------------------
- */
+/* ---- A shoot-down is done when flush_tlb_others returns ------------------------------------ */
 
 /* Time in which the other CPU observes a change of this one, also if both share a physical CPU. */
-enum { ASKER = 1, PATIENCE_NS = 20 * NS_PER_MS, DELAY_NS = 5 * NS_PER_MS };
+enum { REQUESTER = 1, PATIENCE_NS = 20 * NS_PER_MS, DELAY_NS = 5 * NS_PER_MS };
 
 /* Guarded by: each field is written by one CPU while the other waits for it. */
 static struct {
     pfn_t old, new;
     pte_t *slot;
-    bool asked, answered; /* ASKER has called flush_tlb_others; the call has returned */
+    bool requested, acknowledged; /* REQUESTER has called flush_tlb_others; the call has returned */
     u32 stale;
 } shoot;
 
@@ -196,24 +191,24 @@ static void count_stale(void)
 }
 
 /*
- * ASKER requests a flush while this CPU waits for one itself. At each instruction ASKER has time to
- * see that its request was acknowledged; from then on this CPU must read the new page.
+ * REQUESTER requests a flush while this CPU waits for one itself. At each instruction REQUESTER has
+ * time to see that its request was acknowledged; from then on this CPU must read the new page.
  */
-static void look_for_answer(struct steps *steps, struct trap_frame *frame)
+static void check_acknowledged(struct steps *steps, struct trap_frame *frame)
 {
     (void)frame;
     spin(PATIENCE_NS);
-    if (!READ_ONCE(shoot.answered))
+    if (!READ_ONCE(shoot.acknowledged))
         return;
     count_stale();
     steps->over = true;
 }
 
-static void ask_asker(void *arg)
+static void flush_requester(void *arg)
 {
     (void)arg;
     INTERRUPTS_OFF
-    EXPECT_EQ(pv_flush_tlb_others(1ull << ASKER, TEST_VA + PAGE_SIZE), 0);
+    EXPECT_EQ(pv_flush_tlb_others(1ull << REQUESTER, TEST_VA + PAGE_SIZE), 0);
 }
 
 static void change_and_flush(void *arg)
@@ -222,9 +217,9 @@ static void change_and_flush(void *arg)
     INTERRUPTS_OFF
     {
         pv_set_pte(shoot.slot, pv_make_pte(pte_value(shoot.new, PTE_PRESENT | nx_bit())));
-        WRITE_ONCE(shoot.asked, true);
+        WRITE_ONCE(shoot.requested, true);
         EXPECT_EQ(pv_flush_tlb_others(1ull << 0, TEST_VA), 0);
-        WRITE_ONCE(shoot.answered, true);
+        WRITE_ONCE(shoot.acknowledged, true);
     }
 }
 
@@ -247,9 +242,9 @@ static void shoot_end(void)
     frame_free(shoot.new, 0);
 }
 
-static void remember_old(void)
+static void cache_old_page(void)
 {
-    shoot.asked = shoot.answered = false;
+    shoot.requested = shoot.acknowledged = false;
     INTERRUPTS_OFF
     {
         pv_set_pte(shoot.slot, pv_make_pte(pte_value(shoot.old, PTE_PRESENT | nx_bit())));
@@ -258,15 +253,15 @@ static void remember_old(void)
     EXPECT_EQ(*(volatile u64 *)TEST_VA, 1);
 }
 
-/* Let ASKER change the page that this CPU has cached, and request a flush. */
-static struct thread *let_asker_ask(void)
+/* Let REQUESTER change the page that this CPU has cached, and request a flush. */
+static struct thread *start_requester(void)
 {
     struct thread *t;
 
-    remember_old();
+    cache_old_page();
     pv_irq_disable();
-    t = thread_start("asker", ASKER, change_and_flush, NULL);
-    while (t && !READ_ONCE(shoot.asked))
+    t = thread_start("requester", REQUESTER, change_and_flush, NULL);
+    while (t && !READ_ONCE(shoot.requested))
         __builtin_ia32_pause();
     spin(PATIENCE_NS);
     return t;
@@ -274,13 +269,13 @@ static struct thread *let_asker_ask(void)
 
 TEST(race, no_stale_translation_is_used_after_an_acknowledged_flush, flush_tlb_others)
 {
-    struct steps steps = {.between = look_for_answer};
+    struct steps steps = {.between = check_acknowledged};
     struct thread *t;
 
     NEEDS_CPUS(2);
     REQUIRE(shoot_begin());
-    t = let_asker_ask();
-    step_through(&steps, ask_asker, NULL);
+    t = start_requester();
+    step_through(&steps, flush_requester, NULL);
     pv_irq_enable();
     if (EXPECT(t))
         thread_join(t);
@@ -299,7 +294,7 @@ static struct {
     bool acted;
 } slow;
 
-static void be_slow(struct steps *steps, struct trap_frame *frame)
+static void delay_requester(struct steps *steps, struct trap_frame *frame)
 {
     (void)frame;
     if (steps->count < slow.start_at)
@@ -310,9 +305,9 @@ static void be_slow(struct steps *steps, struct trap_frame *frame)
     steps->over = steps->count == slow.start_at + 3;
 }
 
-static void step_asker(void *arg)
+static void step_requester(void *arg)
 {
-    struct steps steps = {.between = be_slow};
+    struct steps steps = {.between = delay_requester};
 
     pv_irq_disable();
     step_through(&steps, change_and_flush, arg);
@@ -320,18 +315,18 @@ static void step_asker(void *arg)
     WRITE_ONCE(slow.started, true);
 }
 
-static void ask_slowly(void)
+static void request_slowly(void)
 {
     struct thread *t;
 
-    remember_old();
+    cache_old_page();
     slow.started = slow.acted = false;
-    t = thread_start("asker", ASKER, step_asker, NULL);
+    t = thread_start("requester", REQUESTER, step_requester, NULL);
     REQUIRE(t);
     while (!READ_ONCE(slow.started))
         __builtin_ia32_pause();
-    ask_asker(NULL);
-    while (!READ_ONCE(shoot.answered))
+    flush_requester(NULL);
+    while (!READ_ONCE(shoot.acknowledged))
         __builtin_ia32_pause();
     EXPECT_EQ(*(volatile u64 *)TEST_VA, 2); /* before a switch of threads flushes the TLB */
     thread_join(t);
@@ -346,9 +341,9 @@ SOAK_TEST(race, slow_requester_gets_the_flush_that_it_requested, flush_tlb_other
     slow.start_at = 0;
     slow.acted = true;
     while (slow.acted && stress_continues(&stress)) {
-        ask_slowly();
+        request_slowly();
         slow.start_at++;
     }
-    print("# asked at each of %u instructions\n", slow.start_at);
+    print("# requested at each of %u instructions\n", slow.start_at);
     shoot_end();
 }

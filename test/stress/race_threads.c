@@ -8,8 +8,7 @@
 
 enum { CALLER = 1, LEAVER = 2, TURNS = 50 };
 
-/* ---- A thread that is done is joined when it has left its CPU ----------------------------------
- */
+/* ---- A thread that has ended is joined when it has left its CPU ---------------------------- */
 
 static struct {
     struct thread *thread;
@@ -86,8 +85,7 @@ TEST(race, thread_is_joined_after_it_has_left_its_cpu)
     EXPECT(!ending.too_early);
 }
 
-/* ---- A waiter in a queue is blocked before another CPU can find it there -----------------------
- */
+/* ---- A waiter in a queue is blocked before another CPU can find it there ------------------- */
 
 static struct wait_queue queue = {.lock = SPINLOCK("test waiters")};
 static struct thread *waiter;
@@ -138,8 +136,7 @@ TEST(race, waiter_is_blocked_before_it_can_be_found)
     EXPECT_EQ(seen_ready, 0);
 }
 
-/* ---- A thread is counted as bound before its CPU is looked at ----------------------------------
- */
+/* ---- A thread is counted as bound before its CPU is checked -------------------------------- */
 
 static struct {
     u32 bound;   /* number of bound threads before this one is counted */
@@ -216,8 +213,7 @@ TEST(race, thread_is_not_bound_to_a_leaving_cpu, cpu_leave, cpu_down)
     EXPECT_EQ(smp_up(LEAVER), 0);
 }
 
-/* ---- A call that is done is its caller's -------------------------------------------------------
- */
+/* ---- The caller may reuse a call that is done ---------------------------------------------- */
 
 static struct call calls[2];
 static bool reused;

@@ -21,8 +21,7 @@ static bool poll_again(struct time_limit *limit, u32 *looks)
     return *looks % 64 || !time_limit_reached(limit);
 }
 
-/* ---- Events -----------------------------------------------------------------------------------
- */
+/* ---- Interrupts ---------------------------------------------------------------------------- */
 
 /* A CPU's line. A sender sets its flag and raises the line; the handler clears all flags. */
 static struct owner {
@@ -129,8 +128,7 @@ SOAK_TEST(smp, every_cpu_raises_every_line, irq_raise, irq_mask, irq_unmask, irq
     print("# %llu interrupts between %u CPUs\n", (unsigned long long)sent, workers.count);
 }
 
-/* ---- Timers -----------------------------------------------------------------------------------
- */
+/* ---- Timers -------------------------------------------------------------------------------- */
 
 enum { TIMERS = 8 };
 
