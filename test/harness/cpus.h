@@ -9,7 +9,8 @@
 #include "kernel/thread.h"
 #include "test/harness/lines.h"
 
-/* CPUs that take part in a stress test: each runs a thread, and the number of threads is limited.
+/*
+ * CPUs that take part in a stress test: each runs a thread, and the number of threads is limited.
  */
 #define STRESS_CPUS 8u
 

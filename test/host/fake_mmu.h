@@ -24,7 +24,8 @@ void fake_check(void);
 /* Walk the tables by machine frames, as hardware does; return the leaf's raw entry, or 0. */
 u64 fake_walk(pfn_t root, u64 va);
 
-/* The flushes of the TLB since fake_reset: of single pages (the last one's address), and of more.
+/*
+ * The flushes of the TLB since fake_reset: of single pages (the last one's address), and of more.
  */
 extern struct fake_flushes {
     u32 pages, user, kernel;

@@ -344,7 +344,8 @@ static void map_and_unmap(struct mm_space *s, u64 va, u64 pages)
     CHECK_EQ(mm_unmap(s, va, pages), 0);
 }
 
-/* Up to 16 pages are flushed one by one, more by a flush of all, global ones only for the kernel's.
+/*
+ * Up to 16 pages are flushed one by one, more by a flush of all, global ones only for the kernel's.
  */
 static void test_flushes(void)
 {

@@ -1,4 +1,5 @@
-/* Interrupt lines that one CPU binds and handles while another CPU masks, raises and unmasks them.
+/*
+ * Interrupt lines that one CPU binds and handles while another CPU masks, raises and unmasks them.
  */
 #include "lib/string.h"
 #include "test/harness/cpus.h"
