@@ -42,6 +42,21 @@ void test_skip(const char *fmt, ...)
     va_end(ap);
 }
 
+bool on_bare_metal(void)
+{
+    return !strcmp(pv_backend_name(), "native");
+}
+
+bool on_xen_pv(void)
+{
+    return !strcmp(pv_backend_name(), "xen-pv");
+}
+
+bool on_xen(void)
+{
+    return glob_match("xen*", pv_backend_name());
+}
+
 static struct {
     u32 planned, run, passed, failed, skipped;
 } count;

@@ -97,6 +97,14 @@ void test_skip(const char *fmt, ...) __printf(1, 2);
             return; \
     } while (0)
 
+/*
+ * Return whether the backend is native, xen-pv, or one of Xen's. Ask only where the contract allows
+ * a difference ("Differs:" in pv/ops/).
+ */
+bool on_bare_metal(void);
+bool on_xen_pv(void);
+bool on_xen(void);
+
 /* End the test as not applicable to this platform. The arguments are a format and the reason. */
 #define SKIP(...) \
     do { \

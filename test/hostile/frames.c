@@ -33,11 +33,6 @@ struct frame_case {
     bool bad_stack; /* rsp is not writable memory */
 };
 
-static bool on_xen_pv(void)
-{
-    return !strcmp(pv_backend_name(), "xen-pv");
-}
-
 static u64 unmapped_or(struct hostile_random *r, u64 otherwise)
 {
     static const u64 addresses[] = {0,

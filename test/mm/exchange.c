@@ -72,7 +72,7 @@ static void exchange_memory(bool (*way)(pfn_t first), bool moves)
 
 static bool has_machine_frames(void)
 {
-    return !strcmp(pv_backend_name(), "xen-pv");
+    return on_xen_pv();
 }
 
 TEST(mm_smp, no_cpu_keeps_memory_that_was_exchanged, make_contiguous)

@@ -4,7 +4,6 @@
  */
 #include "kernel/cpu.h"
 #include "kernel/trap.h"
-#include "lib/string.h"
 #include "pv/pv.h"
 #include "pv/selectors.h"
 #include "test/harness/cpus.h"
@@ -92,7 +91,7 @@ TEST(desc, load_gdt_switches_tables, load_gdt, load_tr)
  */
 TEST(desc, task_register_is_the_backends_or_absent, load_tr, store_tr)
 {
-    if (!strcmp(pv_backend_name(), "xen-pv")) {
+    if (on_xen_pv()) {
         EXPECT_EQ(pv_store_tr(), 0);
         SKIP("a Xen PV guest has no task register: store_tr returns 0");
     }
@@ -227,7 +226,7 @@ static void lose_idt(void)
 {
     static const u8 none[10];
 
-    if (strcmp(pv_backend_name(), "xen-pv"))
+    if (!on_xen_pv())
         __asm__ volatile("lidt %0" : : "m"(none));
 }
 

@@ -4,17 +4,11 @@
  */
 #include "kernel/irq.h"
 #include "kernel/trap.h"
-#include "lib/string.h"
 #include "mm/space.h"
 #include "pv/selectors.h"
 #include "pv/x86.h"
 #include "test/harness/cpus.h"
 #include "test/harness/sandbox.h"
-
-static bool on_xen_pv(void)
-{
-    return !strcmp(pv_backend_name(), "xen-pv");
-}
 
 /* ---- System calls with TF set -------------------------------------------------------------- */
 

@@ -13,11 +13,6 @@
 #include "test/harness/step.h"
 #include "test/harness/test.h"
 
-static bool on_xen_pv(void)
-{
-    return !strcmp(pv_backend_name(), "xen-pv");
-}
-
 /* ---- sysret never gets a value that it cannot load ----------------------------------------- */
 
 static struct {

@@ -4,7 +4,6 @@
  * vCPU wants the same physical CPU, so that Xen has to switch away and back.
  */
 #include "kernel/trap.h"
-#include "lib/string.h"
 #include "pv/selectors.h"
 #include "pv/x86.h"
 #include "test/harness/cpus.h"
@@ -131,7 +130,7 @@ static void expect_failsafe(void (*wait)(void))
     const u64 stolen = pv_steal_ns(), begin = pv_clock_ns();
     struct workers workers;
 
-    if (strcmp(pv_backend_name(), "xen-pv"))
+    if (!on_xen_pv())
         SKIP("this backend has no failsafe callback; only Xen PV has");
     NEEDS_CPUS(2);
     failsafes = 0;

@@ -4,7 +4,6 @@
  */
 #include "kernel/thread.h"
 #include "kernel/trap.h"
-#include "lib/string.h"
 #include "test/harness/lines.h"
 #include "test/harness/rtc.h"
 
@@ -415,9 +414,8 @@ TEST(irq, device_interrupts_at_its_rate, irq_bind, irq_eoi, clock_ns, time_init)
     u64 shortest;
 
     if (line == -ENODEV)
-        SKIP("%s", strcmp(pv_backend_name(), "native")
-                       ? "the platform gives this guest no device's interrupt"
-                       : "no I/O APIC receives the RTC's interrupt");
+        SKIP("%s", !on_bare_metal() ? "the platform gives this guest no device's interrupt"
+                                    : "no I/O APIC receives the RTC's interrupt");
     REQUIRE(line >= 0);
     EXPECT_EQ(pv_irq_bind(PV_IRQ_ISA, RTC_IRQ), -EBUSY);
     if (!rtc_exists()) {

@@ -47,7 +47,7 @@ TEST(smp, names_are_those_of_the_platform, cpu_describe)
     char wanted[32] = "vCPU 0", name[32], cut[] = "????";
     u32 id = 0;
 
-    if (!strcmp(pv_backend_name(), "native")) {
+    if (on_bare_metal()) {
         EXPECT_EQ(pv_apic_read(APIC_ID, &id), 0);
         ksnprintf(wanted, sizeof(wanted), "APIC id %u", id);
     }
@@ -75,7 +75,7 @@ TEST(smp, firmware_lists_the_same_number_of_cpus, memory_map, cpu_count)
     static struct apic_config config;
     struct mm_mapping m;
 
-    if (strcmp(pv_backend_name(), "native"))
+    if (!on_bare_metal())
         SKIP("the hypervisor, not the firmware, defines the CPUs");
     if (!boot_info_ptr->rsdp_size && boot_info_ptr->rsdp_pa &&
         !mm_query(&mm_kernel, ALIGN_DOWN(DIRECT_MAP_BASE + boot_info_ptr->rsdp_pa, PAGE_SIZE), &m))

@@ -5,7 +5,6 @@
 #include "kernel/irq.h"
 #include "kernel/time.h"
 #include "kernel/trap.h"
-#include "lib/string.h"
 #include "pv/x86.h"
 #include "test/harness/sandbox.h"
 #include "test/harness/test.h"
@@ -31,7 +30,7 @@ static bool count_stub_hit(struct trap_frame *frame)
  */
 TEST(user, exceptions_inside_the_stubs_are_survived, iret, sysret, syscall_init, set_debugreg)
 {
-    const bool is_xen_pv = !strcmp(pv_backend_name(), "xen-pv");
+    const bool is_xen_pv = on_xen_pv();
     const u64 start = (u64)(is_xen_pv ? xen_pv_entry_start : native_entry_start);
     const u64 end = (u64)(is_xen_pv ? xen_pv_entry_end : native_entry_end);
 

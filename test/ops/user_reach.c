@@ -43,7 +43,7 @@ TEST(user, int_needs_an_open_gate, write_idt_entry)
         print("# int 0x81 was refused with error code %#llx instead of %#x: an emulator's fault\n",
               (unsigned long long)sandbox.frame.error, 0x81 * 8 + 2);
     /* Xen finds the gate by that error code; the CPU does not need it. */
-    if (sandbox.frame.error == 0x81 * 8 + 2 || strcmp(pv_backend_name(), "xen-pv")) {
+    if (sandbox.frame.error == 0x81 * 8 + 2 || !on_xen_pv()) {
         EXPECT_EQ(pv_write_idt_entry(0x81, 3), 0);
         RUN_PIECE(int81, 0, 0, 0x81);
         EXPECT_EQ(pv_write_idt_entry(0x81, 0), 0);

@@ -6,7 +6,6 @@
  */
 #include "lib/address_map.h"
 #include "kernel/registry.h"
-#include "lib/string.h"
 #include "pv/apic_regs.h"
 #include "test/harness/lines.h"
 #include "test/harness/rtc.h"
@@ -86,7 +85,7 @@ static bool is_harmless(u8 vector, u32 apic_id)
 
 TEST(irq, unowned_vector_blocks_no_other, irq_init, apic_icr, apic_read)
 {
-    const bool native = !strcmp(pv_backend_name(), "native");
+    const bool native = on_bare_metal();
     u32 id = 0, i = 0;
 
     if (pv_apic_read(APIC_ID, &id) == -ENODEV)
@@ -169,7 +168,7 @@ TEST(irq, interrupt_of_an_8259_is_ended, irq_init, apic_write)
 {
     const u64 end = pv_clock_ns() + 10 * NS_PER_S, before = irq_unclaimed(VECTOR_8259);
 
-    if (strcmp(pv_backend_name(), "native"))
+    if (!on_bare_metal())
         SKIP("the guest has no 8259");
     if (!pit_counts())
         SKIP("this machine has no 8254 timer");
@@ -190,7 +189,7 @@ TEST(irq, interrupt_of_the_second_8259_is_ended_in_both, irq_init, apic_write)
     const u8 vector = VECTOR_8259 + RTC_IRQ;
     const u64 end = pv_clock_ns() + 10 * NS_PER_S, before = irq_unclaimed(vector);
 
-    if (strcmp(pv_backend_name(), "native"))
+    if (!on_bare_metal())
         SKIP("the guest has no 8259");
     if (!rtc_exists())
         SKIP("this machine has no real-time clock");

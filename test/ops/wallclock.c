@@ -2,7 +2,6 @@
  * The wall clock: it runs, can be set where the platform allows that, and a reader never sees a
  * mixture of two dates while it is set.
  */
-#include "lib/string.h"
 #include "lib/time.h"
 #include "pv/wallclock.h"
 #include "test/harness/cpus.h"
@@ -55,11 +54,6 @@ TEST(time, wallclock_runs_and_does_not_go_back, get_wallclock)
     EXPECT(after - before >= NS_PER_S && after - before <= ns + NS_PER_S);
 }
 
-static bool is_xen(void)
-{
-    return glob_match("xen*", pv_backend_name());
-}
-
 /*
  * Set the clock and, if that succeeded, expect it to read so. Return what set_wallclock returned.
  */
@@ -92,7 +86,7 @@ TEST(time, wallclock_can_be_set, set_wallclock, get_wallclock)
     if (pv_get_wallclock(&right) == -ENODEV)
         SKIP("no wall clock");
     error = set_and_read(LEAP_DAY);
-    EXPECT(error == 0 || (error == -EPERM && is_xen())); /* only Xen can forbid it */
+    EXPECT(error == 0 || (error == -EPERM && on_xen())); /* only Xen can forbid it */
     if (error) {
         EXPECT_EQ(pv_get_wallclock(&now), 0);
         EXPECT(now >= right && now < right + SET_LIMIT);

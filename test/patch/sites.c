@@ -193,7 +193,7 @@ TEST(sites, hot_ops_are_the_instruction_itself)
     const bool was = pv_is_patched();
 
     set_patched(true);
-    if (!strcmp(pv_backend_name(), "xen-pv"))
+    if (on_xen_pv())
         expect_encodings(xen_pv_encodings, ARRAY_SIZE(xen_pv_encodings));
     else
         expect_encodings(native_encodings, ARRAY_SIZE(native_encodings));

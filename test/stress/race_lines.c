@@ -3,7 +3,6 @@
  * test does to the line what an interrupt handler or another CPU could do there.
  */
 #include "kernel/irq.h"
-#include "lib/string.h"
 #include "test/harness/cpus.h"
 #include "test/harness/mm_util.h"
 #include "test/harness/step.h"
@@ -121,7 +120,7 @@ static void expect_hits(void)
  */
 static bool is_delivered_while_masked(void)
 {
-    return !strcmp(pv_backend_name(), "native");
+    return on_bare_metal();
 }
 
 static void step_interrupts(bool masked, void (*act)(struct trap_frame *frame))
