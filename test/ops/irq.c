@@ -7,8 +7,8 @@
 #include "test/harness/lines.h"
 #include "test/harness/rtc.h"
 
-#define QUIET_NS \
-    (200 * NS_PER_US) /* long enough to notice an interrupt that must not be delivered */
+/* Long enough to notice an interrupt that must not be delivered. */
+#define QUIET_NS (200 * NS_PER_US)
 
 TEST(irq, flag_reads_as_it_was_set, save_fl, restore_fl, irq_disable, irq_enable)
 {
@@ -26,8 +26,9 @@ TEST(irq, flag_reads_as_it_was_set, save_fl, restore_fl, irq_disable, irq_enable
 }
 
 /*
- * cli and sti, used directly. Where they work, save_fl shows their effect. On Xen PV they are not
- * the interrupt flag's: they fault or have no effect, and save_fl stays right.
+ * cli and pushf, used instead of the ops. Where cli works, save_fl reports its effect. On Xen PV
+ * RFLAGS.IF is not the guest's interrupt flag: cli faults or has no effect, pushf reads Xen's flag,
+ * and save_fl still returns the guest's.
  */
 TEST(irq, raw_flag_instructions_do_not_mislead, save_fl, irq_enable)
 {
