@@ -213,7 +213,7 @@ u64 hostile_run_frames(u64 seed, u64 first, u64 count)
 }
 
 /* A fixed sample; with soak= a new seed, which is printed. */
-SOAK_TEST(entry, random_kernel_frames, iret)
+SOAK_TEST(entry, random_kernel_frames_end_in_one_exception, iret)
 {
     struct stress stress = {.normal = 64};
     const u64 seed = soak_share_ns ? pv_read_tsc() : 1, failures = hostile_failures;

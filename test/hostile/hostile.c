@@ -219,8 +219,8 @@ static void hostile_payload(void)
 PAYLOAD(hostile, hostile_payload);
 
 /* A fixed sample; with soak= a new seed, which is printed. */
-SOAK_TEST(entry, random_user_code, iret, sysret, syscall_init, load_sp0, write_fs_base,
-          write_user_gs_base, load_gs_index)
+SOAK_TEST(entry, random_user_code_cannot_harm_the_kernel, iret, sysret, syscall_init, load_sp0,
+          write_fs_base, write_user_gs_base, load_gs_index)
 {
     struct stress stress = {.normal = 8192};
     const u64 seed = soak_share_ns ? pv_read_tsc() : 1;
@@ -254,13 +254,14 @@ static void run_sample(bool shared)
     print("# seed %llu\n", (unsigned long long)wanted.seed);
 }
 
-TEST(entry, random_user_code_on_all_cpus, iret, sysret, load_sp0, send_ipi, send_nmi)
+TEST(entry, random_user_code_on_all_cpus_cannot_harm_it, iret, sysret, load_sp0, send_ipi, send_nmi)
 {
     NEEDS_CPUS(2);
     run_sample(false);
 }
 
-TEST(entry, random_user_code_of_all_cpus_in_one_space, iret, sysret, load_sp0, send_ipi, send_nmi)
+TEST(entry, random_user_code_in_one_space_cannot_harm_it, iret, sysret, load_sp0, send_ipi,
+     send_nmi)
 {
     NEEDS_CPUS(2);
     run_sample(true);

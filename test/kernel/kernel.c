@@ -95,7 +95,7 @@ TEST(kernel, backtraces_terminate)
     vfree(page);
 }
 
-TEST(kernel, random_bytes_are_as_many_as_asked)
+TEST(kernel, random_fills_the_given_number_of_bytes)
 {
     enum { MOST = 24, ROOM = 8 };
     u8 bytes[ROOM + MOST + ROOM];

@@ -351,7 +351,7 @@ static void give_up_twice(void *arg)
         EXPECT(!libc_wait(&words[0], 0, pv_clock_ns() + NS_PER_MS));
 }
 
-TEST(locks, words_wake_as_many_as_asked_in_turn)
+TEST(locks, words_wake_the_given_number_of_waiters_in_order)
 {
     struct thread *threads[WORD_WAITERS], *t = thread_start("gives up", 0, give_up_twice, NULL);
 

@@ -41,7 +41,7 @@ static bool module_is_damaged(void)
     return access("/nowhere", R_OK) == -1 && errno == EIO;
 }
 
-TEST(libc_files, reading_from_the_module)
+TEST(libc_files, files_of_the_module_can_be_read)
 {
     char text[64], bytes[2000];
     int fd;
@@ -66,7 +66,7 @@ TEST(libc_files, reading_from_the_module)
     EXPECT_ERRNO(read(fd, text, 1), EBADF);
 }
 
-TEST(libc_files, streams)
+TEST(libc_files, streams_read_and_seek_in_a_file)
 {
     char line[64];
     FILE *file;
@@ -132,7 +132,7 @@ TEST(libc_files, missing_and_forbidden_files_are_refused)
     close(fd);
 }
 
-TEST(libc_files, too_many_files)
+TEST(libc_files, too_many_open_files_are_refused)
 {
     int fds[64], count = 0;
 
@@ -194,7 +194,7 @@ TEST(libc_files, the_only_process_answers_for_itself)
     EXPECT_ERRNO(wait(NULL), ECHILD);
 }
 
-TEST(libc_files, devices)
+TEST(libc_files, zero_null_and_urandom_can_be_read_and_written)
 {
     char zeros[100], random[64] = {0}, again[64] = {0}, most[256];
     int fd = open("/dev/zero", O_RDWR);
@@ -244,7 +244,7 @@ TEST(libc_files, time_advances)
            libc_wallclock_ns() / 1000000000 < (uint64_t)now + 60);
 }
 
-TEST(libc_files, environment)
+TEST(libc_files, environment_can_be_changed)
 {
     EXPECT_EQ(setenv("PARAVANE", "tow", 1), 0);
     EXPECT(getenv("PARAVANE") && !strcmp(getenv("PARAVANE"), "tow"));
@@ -344,7 +344,7 @@ static void move_from_two_threads(const char *path, void (*move)(void))
     print("# moved at each of %u instructions\n", rounds);
 }
 
-TEST(libc_files, two_threads_seek_at_once)
+TEST(libc_files, seeks_of_two_threads_are_not_lost)
 {
     move_from_two_threads("/dev/zero", move_by_lseek);
 }

@@ -24,7 +24,7 @@ static void expect_text(const char *got, const char *wanted, int line)
     test_expect(!strcmp(got, wanted), "test/libc/libc.c", line, "\"%s\" is \"%s\"", got, wanted);
 }
 
-TEST(libc, formats)
+TEST(libc, printf_formats_as_c_defines)
 {
     char text[128];
 
@@ -34,7 +34,7 @@ TEST(libc, formats)
     FORMATS(FORMAT)
 }
 
-TEST(libc, values)
+TEST(libc, functions_return_what_c_defines)
 {
 #define VALUE(expected, expression) \
     test_expect((long long)(expression) == (expected), __FILE__, __LINE__, "%s is %lld", \
@@ -42,7 +42,7 @@ TEST(libc, values)
     VALUES(VALUE)
 }
 
-TEST(libc, scanning)
+TEST(libc, sscanf_reads_what_c_defines)
 {
     char word[16];
     double d;
@@ -66,7 +66,7 @@ static void jump(int value)
         longjmp(where, value);
 }
 
-TEST(libc, setjmp_and_longjmp)
+TEST(libc, longjmp_returns_to_setjmp)
 {
     volatile int times = 0;
     int value = setjmp(where);
@@ -101,7 +101,7 @@ static bool is_filled(const u8 *p, size_t size, u8 with)
  * Allocate and free random sizes in random order; each block keeps its own pattern until it is
  * freed.
  */
-TEST(libc, malloc_stress)
+TEST(libc, malloc_blocks_keep_their_contents)
 {
     static struct {
         u8 *p;
@@ -129,7 +129,7 @@ TEST(libc, malloc_stress)
         free(blocks[i].p);
 }
 
-TEST(libc, calloc_and_aligned_memory)
+TEST(libc, calloc_clears_and_aligned_memory_is_aligned)
 {
     void *p = calloc(1000, 10), *q = NULL;
 
@@ -160,7 +160,7 @@ TEST(libc, heap_grows_again_and_again)
 }
 
 /* Impossible sizes are refused, and the heap still works. */
-TEST(libc, too_much_memory_is_ENOMEM)
+TEST(libc, too_much_memory_fails_with_ENOMEM)
 {
     volatile size_t sizes[] = {SIZE_MAX / 2, (size_t)1 << 42, (size_t)1 << 38};
     void *volatile p; /* volatile, or the compiler removes an unused allocation */
@@ -188,7 +188,7 @@ static int compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-TEST(libc, sorting_and_searching)
+TEST(libc, qsort_sorts_and_bsearch_finds)
 {
     int numbers[200], key = 77;
 
@@ -218,7 +218,7 @@ static bool copies_right(size_t size, size_t from, size_t to)
     return is_filled(b + to, size, 0x5a) && b[to - 1] == 0xee;
 }
 
-TEST(libc, copies_of_every_size_and_alignment)
+TEST(libc, copies_are_right_at_every_size_and_alignment)
 {
     for (size_t size = 0; size < 1100; size += size < 80 ? 1 : 61)
         for (size_t align = 1; align < 10; align += 2)
@@ -229,7 +229,7 @@ TEST(libc, copies_of_every_size_and_alignment)
  * Divisions of 128 bits, which the compiler turns into calls: quotient and remainder must give the
  * dividend again.
  */
-TEST(libc, arithmetic_of_128_bits)
+TEST(libc, division_of_128_bits_is_exact)
 {
     volatile __int128 unit = (__int128)1 << 70;
     unsigned __int128 n = 1;
@@ -253,7 +253,7 @@ TEST(libc, arithmetic_of_128_bits)
     EXPECT_EQ(__builtin_popcountll(lcg(&state) | 1ull << 63) > 1, true);
 }
 
-TEST(libc, complex_numbers)
+TEST(libc, complex_numbers_are_computed)
 {
     volatile double _Complex a = __builtin_complex(3.0, 4.0), b = __builtin_complex(1.0, -2.0);
     double _Complex product = a * b, quotient = product / b;
@@ -263,7 +263,7 @@ TEST(libc, complex_numbers)
 }
 
 /* memmove with every overlap in both directions, compared with a copy byte by byte. */
-TEST(libc, moves_that_overlap)
+TEST(libc, memmove_copies_overlapping_memory)
 {
     static u8 bytes[600], wanted[600];
 

@@ -36,7 +36,7 @@ static void *allocate(void *argument)
     return (void *)wrong;
 }
 
-TEST(libc_shared, malloc_from_all)
+TEST(libc_shared, malloc_serves_all_threads)
 {
     EXPECT_EQ(run_all(allocate), 0);
 }
@@ -52,7 +52,7 @@ static void *write_lines(void *argument)
 }
 
 /* The lines of each thread are whole and in order. */
-TEST(libc_shared, printf_from_all)
+TEST(libc_shared, printf_of_all_threads_keeps_lines_whole)
 {
     int next[THREADS] = {0}, wrong = 0;
     char *text = NULL;
@@ -95,7 +95,7 @@ static void *use_environment(void *argument)
     return (void *)wrong;
 }
 
-TEST(libc_shared, setenv_from_all)
+TEST(libc_shared, setenv_serves_all_threads)
 {
     unsigned found = 0;
     char name[20];
@@ -134,7 +134,7 @@ static void *use_files(void *argument)
 }
 
 /* No descriptor is returned to two threads at once. */
-TEST(libc_shared, open_from_all)
+TEST(libc_shared, open_returns_each_descriptor_once)
 {
     openers = 0;
     files_end = in_ms(CLOCK_MONOTONIC, 2000);

@@ -66,7 +66,7 @@ static bool others_are_excluded(pthread_mutex_t *m)
            result;
 }
 
-TEST(libc_sync, kinds_of_mutexes)
+TEST(libc_sync, each_kind_of_mutex_behaves_as_posix_defines)
 {
     pthread_mutex_t check = mutex_of(PTHREAD_MUTEX_ERRORCHECK);
     pthread_mutex_t again = mutex_of(PTHREAD_MUTEX_RECURSIVE);
@@ -138,7 +138,7 @@ static void *signal_once(void *argument)
     return argument;
 }
 
-TEST(libc_sync, waits_with_a_deadline)
+TEST(libc_sync, timed_waits_end_at_their_deadline)
 {
     const clockid_t clocks[] = {CLOCK_REALTIME, CLOCK_MONOTONIC};
     struct timespec wrong = {.tv_nsec = 1000000000}, far, end;
@@ -186,7 +186,7 @@ static void *do_once(void *argument)
     return (void *)(uintptr_t)initialised;
 }
 
-TEST(libc_sync, once_is_once_and_done_for_all)
+TEST(libc_sync, once_runs_once_and_before_all_return)
 {
     initialised = 0;
     EXPECT_EQ(run_all(do_once), THREADS);

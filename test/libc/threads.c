@@ -87,7 +87,7 @@ TEST(libc_threads, cleanup_is_done_from_the_last_to_the_first)
     EXPECT(!strcmp(cleaned, "dba"));
 }
 
-TEST(libc_threads, create_join_exit)
+TEST(libc_threads, join_returns_the_threads_result)
 {
     pthread_t thread;
     void *result = NULL;
@@ -114,7 +114,7 @@ static void *wait_at_gate(void *argument)
     return argument;
 }
 
-TEST(libc_threads, too_many_is_EAGAIN)
+TEST(libc_threads, too_many_fail_with_EAGAIN)
 {
     static pthread_t threads[200];
     int count = 0, error = 0;
@@ -179,7 +179,7 @@ static void *use_stack(void *size)
     return (void *)(uintptr_t)((uintptr_t)size == 0 ? 0 : (uintptr_t)big[59999]);
 }
 
-TEST(libc_threads, stack_size_is_as_asked_for)
+TEST(libc_threads, stack_has_the_requested_size)
 {
     pthread_attr_t attr;
     pthread_t thread;
@@ -254,7 +254,7 @@ static void *use_storage(void *argument)
 }
 
 /* With one CPU the threads take turns; with several each has its own %fs base at the same time. */
-TEST(libc_threads, thread_variables_and_errno_are_each_threads_own, write_fs_base)
+TEST(libc_threads, thread_variables_and_errno_are_per_thread, write_fs_base)
 {
     EXPECT_EQ(tls_value, 0x1234);
     errno = 77;

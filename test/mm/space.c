@@ -219,7 +219,7 @@ TEST(mm, protection_keeps_accessed_and_dirty_of_every_page)
     frame_free(pfn, 3);
 }
 
-TEST(mm, large_pages_where_the_platform_has_them)
+TEST(mm, large_pages_are_used_where_the_platform_has_them)
 {
     const u64 free = frames_free();
     const pfn_t pfn = frame_alloc(9, 0, FRAME_KERNEL);
@@ -329,7 +329,7 @@ TEST(mm, map_without_memory_is_undone)
     frame_free(run_of, 10);
 }
 
-TEST(mm, demand_mapping_and_copies_to_user_space)
+TEST(mm, pages_are_mapped_on_demand_and_by_copies)
 {
     const u64 free = frames_free(), high = USER_VA + 16 * PAGE_SIZE;
     u8 text[64] = "over the border of two pages", back[64] = {0};

@@ -75,7 +75,7 @@ static void read_line(char *line, size_t cap)
 }
 
 /* With echo=WORD the runner types WORD when the test prints it. */
-TEST(setup, console_round_trip, console_write, console_read)
+TEST(setup, console_reads_what_was_typed, console_write, console_read)
 {
     char line[CMDLINE_VALUE_MAX];
 

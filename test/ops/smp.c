@@ -159,7 +159,7 @@ static void count_units(void *arg)
     }
 }
 
-TEST(smp, every_cpu_works, cpu_enter, send_ipi)
+TEST(smp, every_cpu_runs_threads, cpu_enter, send_ipi)
 {
     static struct thread *threads[PV_CPUS_MAX];
 

@@ -105,7 +105,8 @@ static void send_to_all(void *arg)
     }
 }
 
-SOAK_TEST(smp, every_cpu_raises_every_line, irq_raise, irq_mask, irq_unmask, irq_enable)
+SOAK_TEST(smp, lines_raised_by_all_cpus_lose_no_interrupt, irq_raise, irq_mask, irq_unmask,
+          irq_enable)
 {
     struct sender senders[STRESS_CPUS] = {{0}};
     u64 sent = 0, taken = 0;
