@@ -181,3 +181,33 @@ TEST(nested, byte_of_the_console_is_read_by_one_of_two_threads, console_read)
     EXPECT(reads.at > 3);
     EXPECT_EQ(pv_console_read(), -1);
 }
+
+/* ---- The interrupted selector -------------------------------------------------------------------
+ */
+
+static u64 wrong_cs;
+
+static void compare_cs(struct steps *steps, struct trap_frame *frame)
+{
+    (void)steps;
+    if (frame->cs != pv_kernel_cs())
+        wrong_cs = frame->cs;
+}
+
+static void disable_and_enable(void *arg)
+{
+    (void)arg;
+    pv_irq_disable();
+    pv_irq_enable();
+}
+
+/* Nothing of the interrupt flag, which Xen keeps in the upper half of a frame's cs. */
+TEST(nested, cs_of_a_frame_is_the_selector_alone, irq_disable, irq_enable)
+{
+    struct steps steps = {.between = compare_cs};
+
+    wrong_cs = 0;
+    step_through(&steps, disable_and_enable, NULL);
+    EXPECT(steps.count > 2);
+    EXPECT_EQ(wrong_cs, 0);
+}
