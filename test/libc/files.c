@@ -47,7 +47,7 @@ TEST(libc_files, files_of_the_module_can_be_read)
     int fd;
 
     if (!have_module())
-        SKIP("the loader's module is not the suite's");
+        SKIP("the module is not the suite's");
     fd = open("/folder//./bytes", O_RDONLY);
     REQUIRE(fd >= 3);
     EXPECT_EQ(lseek(fd, 250, SEEK_SET), 250);
@@ -73,7 +73,7 @@ TEST(libc_files, streams_read_and_seek_in_a_file)
     int lines = 0;
 
     if (!have_module())
-        SKIP("the loader's module is not the suite's");
+        SKIP("the module is not the suite's");
     file = fopen("testmodule", "r");
     REQUIRE(file);
     while (fgets(line, sizeof(line), file))
@@ -120,7 +120,7 @@ TEST(libc_files, missing_and_forbidden_files_are_refused)
     EXPECT_ERRNO(read(fd, name, 1), EISDIR);
     close(fd);
     if (!have_module())
-        SKIP("only part of the test ran: the loader's module is not the suite's");
+        SKIP("only part of the test ran: the module is not the suite's");
     EXPECT_ERRNO(open("/testmodule", O_RDWR), EROFS);
     EXPECT_ERRNO(open("/testmodule", O_RDONLY | O_TRUNC), EROFS);
     EXPECT_ERRNO(open("/testmodule", O_RDONLY | O_CREAT | O_EXCL), EEXIST);
@@ -153,7 +153,7 @@ TEST(libc_files, stat_reports_file_types)
     EXPECT(!fstat(1, &s) && S_ISCHR(s.st_mode));
     EXPECT(isatty(1));
     if (!have_module())
-        SKIP("only part of the test ran: the loader's module is not the suite's");
+        SKIP("only part of the test ran: the module is not the suite's");
     EXPECT(!stat("/testmodule", &s) && S_ISREG(s.st_mode) && s.st_size == 6300);
     EXPECT(s.st_blocks == 13 && (s.st_mode & 0777) == 0444);
     EXPECT(!stat("folder/../testmodule", &same) && s.st_ino == same.st_ino);
