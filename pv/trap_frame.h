@@ -39,8 +39,9 @@
 #define VECTOR_EVENT     0x104 /* Xen PV: the event callback */
 
 /* pv/entry/vector_stubs.S: one stub for each vector, and for each of the above. */
-#define VECTOR_STUBS     (VECTOR_EVENT + 1)
-#define VECTOR_STUB_SIZE 16
+#define VECTOR_STUBS       (VECTOR_EVENT + 1)
+#define VECTOR_STUB_SIZE   16
+#define VECTOR_STUB_NATIVE 3 /* the offset at which the CPU enters; Xen PV enters at 0 */
 
 #ifndef __ASSEMBLY__
 #include "lib/types.h"

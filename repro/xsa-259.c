@@ -22,7 +22,7 @@
  * #GP wrong; this one is Xen's own.
  */
 #include "pv/selectors.h"
-#include "pv/xen/pv/stubs.h"
+#include "pv/trap_frame.h"
 #include "repro/kit.h"
 
 #define GP_OF_VECTOR_80 (0x80 << 3 | 2)
@@ -36,7 +36,7 @@ static void register_all_but_80(void)
     for (u32 vector = 0; vector < 256; vector++)
         if (vector != 0x80)
             table[used++] = (struct trap_info){(u8)vector, vector == VECTOR_BP ? 3 | 4 : 4,
-                                               FLAT_KERNEL_CS, (u64)xen_pv_vector_stubs[vector]};
+                                               FLAT_KERNEL_CS, (u64)pv_vector_stubs[vector]};
     MUST(hc_set_trap_table(NULL));
     MUST(hc_set_trap_table(table));
 }

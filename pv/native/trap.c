@@ -102,7 +102,7 @@ void native_vector(struct trap_frame *frame)
 static void set_gate(u32 vector, u8 dpl)
 {
     static const u8 own_stack[PV_EXCEPTION_STACKS] = {VECTOR_DB, VECTOR_NMI, VECTOR_DF, VECTOR_MC};
-    const u64 offset = (u64)pv_vector_stubs[vector];
+    const u64 offset = (u64)&pv_vector_stubs[vector][VECTOR_STUB_NATIVE];
     u8 ist = PV_EXCEPTION_STACKS; /* counted from 1 */
 
     while (ist && own_stack[ist - 1] != vector)

@@ -4,7 +4,7 @@
 #include "mm/space.h"
 #include "pv/selectors.h"
 #include "pv/x86.h"
-#include "pv/xen/pv/stubs.h"
+#include "pv/trap_frame.h"
 #include "repro/kit.h"
 
 static struct mm_space space;
@@ -113,7 +113,7 @@ struct kit_exit kit_user32(const void *code, size_t size, struct kit_regs *regs,
 /* A trap gate for ring 3. Events are masked, as for every other vector of the kernel's. */
 static struct trap_info int_gate(u8 vector)
 {
-    return (struct trap_info){vector, 3 | 4, FLAT_KERNEL_CS, (u64)xen_pv_vector_stubs[vector]};
+    return (struct trap_info){vector, 3 | 4, FLAT_KERNEL_CS, (u64)pv_vector_stubs[vector]};
 }
 
 void kit_int_gate(u8 vector)

@@ -14,7 +14,6 @@
 #include "pv/spinlock.h"
 #include "pv/xen/hypercall.h"
 #include "pv/xen/xen.h"
-#include "pv/xen/pv/stubs.h"
 #include "pv/xen/pv/xen_pv.h"
 #include <xen/callback.h>
 #include <xen/physdev.h>
@@ -213,8 +212,8 @@ void xen_pv_register_callback(u16 type, const u8 *stub)
 
 void xen_pv_syscall_init(void)
 {
-    xen_pv_register_callback(CALLBACKTYPE_syscall, xen_pv_vector_stubs[VECTOR_SYSCALL]);
-    xen_pv_register_callback(CALLBACKTYPE_syscall32, xen_pv_vector_stubs[VECTOR_SYSCALL32]);
-    xen_pv_register_callback(CALLBACKTYPE_sysenter, xen_pv_vector_stubs[VECTOR_SYSENTER]);
+    xen_pv_register_callback(CALLBACKTYPE_syscall, pv_vector_stubs[VECTOR_SYSCALL]);
+    xen_pv_register_callback(CALLBACKTYPE_syscall32, pv_vector_stubs[VECTOR_SYSCALL32]);
+    xen_pv_register_callback(CALLBACKTYPE_sysenter, pv_vector_stubs[VECTOR_SYSENTER]);
     xen_pv_register_callback(CALLBACKTYPE_failsafe, xen_pv_failsafe_stub);
 }

@@ -22,7 +22,6 @@
  * returns there.
  */
 #include "pv/entry/trap_frame.inc"
-#include "pv/xen/pv/stubs.h"
 #include <xen/xen.h>
 
 #define XENVER_version 0			/* xen/version.h has C in it */
@@ -55,22 +54,6 @@
 	.globl	xen_pv_entry_start, xen_pv_entry_end, xen_pv_exception, xen_pv_exception_isolated
 
 /*
- * Where Xen enters: a stub for each vector, and for each callback. Restore rcx and r11; the stack is then as the CPU
- * would leave it, and the vector's own stub does the rest (pv/entry/vector_stubs.S).
- */
-	.balign	XEN_PV_STUB_SIZE
-	.globl	xen_pv_vector_stubs
-xen_pv_vector_stubs:
-	.set	vector, 0
-	.rept	VECTOR_STUBS
-	popq	%rcx
-	popq	%r11
-	jmp	pv_vector_stubs + vector * VECTOR_STUB_SIZE
-	.set	vector, vector + 1
-	.org	xen_pv_vector_stubs + vector * XEN_PV_STUB_SIZE, 0xcc
-	.endr
-
-/*
  * #DB has code of its own. With shared code, a hardware breakpoint there would raise #DB again on the way to the
  * handler that could remove it, without end.
  */
@@ -90,7 +73,7 @@ xen_pv_failsafe_stub:
 	popq	%rcx
 	popq	%r11
 	addq	$32, %rsp
-	jmp	pv_vector_stubs + VECTOR_FAILSAFE * VECTOR_STUB_SIZE
+	jmp	pv_vector_stubs + VECTOR_FAILSAFE * VECTOR_STUB_SIZE + VECTOR_STUB_NATIVE
 
 xen_pv_exception:
 	save_regs

@@ -47,7 +47,6 @@
  */
 #include "pv/xen/hypercall.h"
 #include "pv/xen/xen.h"
-#include "pv/xen/pv/stubs.h"
 #include "pv/xen/pv/xen_pv.h"
 
 /* entry.S: enter Xen, which calls the event callback on the way back. Keeps every register. */
@@ -112,6 +111,6 @@ const struct pv_flag_ops xen_pv_flag_ops = {
 const char *xen_pv_set_event_callback(void)
 {
     xen_pv_cpu_init();
-    xen_pv_register_callback(CALLBACKTYPE_event, xen_pv_vector_stubs[VECTOR_EVENT]);
+    xen_pv_register_callback(CALLBACKTYPE_event, pv_vector_stubs[VECTOR_EVENT]);
     return NULL;
 }

@@ -5,7 +5,6 @@
 #include "pv/x86.h"
 #include "pv/xen/hypercall.h"
 #include "pv/xen/xen.h"
-#include "pv/xen/pv/stubs.h"
 #include "pv/xen/pv/xen_pv.h"
 
 /*
@@ -30,7 +29,7 @@ const void *xen_pv_initial_vcpu_context(u32 cpu, const struct pv_cpu_start *star
     c->kernel_sp = start->stack_top;
     c->gs_base_kernel = (u64)start->area;
     c->ctrlreg[3] = xen_pfn_to_cr3(xen_pv_p2m[xen_pv_kernel_root.n]);
-    c->event_callback_eip = (u64)xen_pv_vector_stubs[VECTOR_EVENT];
+    c->event_callback_eip = (u64)pv_vector_stubs[VECTOR_EVENT];
     xen_pv_fill_trap_table(c->trap_ctxt);
     return c;
 }

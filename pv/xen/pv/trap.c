@@ -10,8 +10,8 @@
  *
  * The other entries are callbacks, registered by CALLBACKOP_register: the event upcall (irq.c),
  * syscall from 64-bit and from 32-bit code and sysenter (desc.c), and failsafe. Each leads to a
- * stub of entry.S, from there to the stub of a vector above 255 (pv/entry/vector_stubs.S), and on
- * to xen_pv_vector, as exceptions do.
+ * stub of a vector above 255 (pv/entry/vector_stubs.S), then to entry.S, and from there to
+ * xen_pv_vector, as exceptions do.
  *
  * Xen builds the frame in the guest's memory: on the stack of load_sp0 if user mode was
  * interrupted, else below the interrupted stack pointer. Xen PV has no IST. So the kernel's stack
@@ -26,7 +26,6 @@
 #include "pv/callbacks.h"
 #include "pv/xen/hypercall.h"
 #include "pv/xen/xen.h"
-#include "pv/xen/pv/stubs.h"
 #include "pv/xen/pv/xen_pv.h"
 
 enum {
@@ -95,7 +94,7 @@ static struct trap_info trap_entry(u8 vector)
         .vector = vector,
         .flags = TRAP_MASK_EVENTS | gate_dpl[vector],
         .cs = FLAT_KERNEL_CS,
-        .address = (u64)xen_pv_vector_stubs[vector],
+        .address = (u64)pv_vector_stubs[vector],
     };
 }
 
