@@ -1,19 +1,18 @@
 #!/usr/bin/env python3
-"""Checks rules of the house on what was really built, and fails the build where one is broken.
+"""Check the rules of the source tree on the objects and the image that were built; fail the build if one is broken.
 
 check_image.py [--objdump PROGRAM] [--nm PROGRAM] IMAGE OBJECT_FOLDER
 
-1. Privileged instructions and hypercalls lie in boot/ and pv/ only: nothing compiled from kernel/, mm/, lib/
-   or app/ holds one. What is compiled from pv/xen/pv/ holds only those that Xen offers no hypercall and no
-   shared memory for: a PV guest's other privileged instructions would fault and be emulated. What templates.S there
-   puts in the place of calls is held to the same.
-2. No include runs upwards: lib -> pv -> mm -> kernel -> boot, test, repro, app, lib/newlib (the runtime of
+1. Only boot/ and pv/ contain privileged instructions and hypercalls: no object of kernel/, mm/, lib/ or app/ has
+   one. Objects of pv/xen/pv/, with the patch templates there, have only those for which Xen offers neither a
+   hypercall nor shared memory: any other would fault in a PV guest, and Xen would emulate it.
+2. No include goes upwards: lib -> pv -> mm -> kernel -> boot, test, repro, app, lib/newlib (the runtime of
    programs); and nothing outside of pv/xen, boot and repro includes a header of Xen's.
 3. Every backend's table is complete: no slot of a NAME_CLASS_ops is empty.
 4. No segment of the image is both writable and executable.
 5. Every variable of pv/, mm/ and kernel/ says why it may be shared (tools/build/shared_state.py).
-6. The op table is used by pv/ and test/ only, because patching does not reach a call through it
-   (tools/build/sites.py sees to all other calls).
+6. Only pv/ and test/ use the op table, because patching does not reach a call through it (tools/build/sites.py
+   finds all other calls).
 """
 
 import argparse
@@ -33,10 +32,10 @@ PRIVILEGED = re.compile(
     r"|iret[lq]?|in[bwl]?|out[bwl]?|ins[bwl]|outs[bwl]|vmcall|vmmcall|syscall|sysenter|xsetbv|str|sgdt|sidt|sldt"
     r"|(wr|rd)(fs|gs)base[lq]?|pushf[lq]?|popf[lq]?|monitor|mwait|stac|clac|cpuid|rdtscp?)$")
 CONTROL_REGISTER = re.compile(r"%(cr[0-8]|dr[0-7]|db[0-7])\b")
-UNPRIVILEGED_FLOORS = ("kernel", "mm", "lib", "app")
+UNPRIVILEGED = ("kernel", "mm", "lib", "app")
 
-# The layer of a folder, and of all in it that has none of its own.
-FLOOR = {"lib": 0, "pv": 1, "mm": 2, "kernel": 3, "boot": 4, "test": 4, "repro": 4, "app": 4, "lib/newlib": 4}
+# The layer of a folder, and of everything in it that is not listed itself.
+LAYER = {"lib": 0, "pv": 1, "mm": 2, "kernel": 3, "boot": 4, "test": 4, "repro": 4, "app": 4, "lib/newlib": 4}
 
 
 def run(*command):
@@ -48,8 +47,8 @@ def privileged(mnemonic, operands):
 
 
 def allowed_in_xen_pv(mnemonic, operands):
-    """cpuid stands behind Xen's prefix, whose letters read as outsb; CR4 has no hypercall; the hypercall page is
-    the way to Xen itself."""
+    """cpuid follows Xen's prefix, whose letters disassemble as outsb; CR4 has no hypercall; the hypercall page is
+    how a guest calls Xen."""
     return mnemonic in ("cpuid", "outsb") or operands.endswith("%cr4") or "hypercall_page" in operands
 
 
@@ -66,7 +65,7 @@ def misplaced_instructions(objdump, objects):
     for path in built_now(objects):
         folder = path.relative_to(objects).parent
         in_xen_pv = folder.as_posix() == "pv/xen/pv"
-        if folder.parts and folder.parts[0] not in UNPRIVILEGED_FLOORS and not in_xen_pv:
+        if folder.parts and folder.parts[0] not in UNPRIVILEGED and not in_xen_pv:
             continue
         sections = ("-D", "-j", ".rodata.pv_code") if path.name == "templates.S.o" else ("-d",)
         for line in run(objdump, *sections, "--no-show-raw-insn", str(path)).splitlines():
@@ -75,9 +74,9 @@ def misplaced_instructions(objdump, objects):
                 yield f"{path.relative_to(objects)}: privileged instruction out of its place: {line.strip()}"
 
 
-def floor_of(path):
+def layer_of(path):
     """The layer of the innermost folder that has one; None outside of the tree."""
-    return next((FLOOR[str(p)] for p in pathlib.PurePosixPath(path).parents if str(p) in FLOOR), None)
+    return next((LAYER[str(p)] for p in pathlib.PurePosixPath(path).parents if str(p) in LAYER), None)
 
 
 def includes_upwards():
@@ -86,11 +85,11 @@ def includes_upwards():
              for p in sorted(pathlib.Path(d).rglob("*"))
              if p.suffix in (".c", ".h", ".S", ".inc") and not str(p).startswith("test/host")]
     for path in files:
-        mine = floor_of(str(path))
+        mine = layer_of(str(path))
         for name in re.findall(r'^\s*#\s*include\s+["<]([^">]+)', path.read_text(), re.M):
-            theirs = floor_of(name)
+            theirs = layer_of(name)
             if theirs is not None and theirs > mine:
-                yield f"{path}: includes {name} from a higher floor"
+                yield f"{path}: includes {name} from a higher layer"
             if name.startswith("xen/") and not str(path).startswith(("pv/xen/", "boot/", "repro/")):
                 yield f"{path}: includes Xen's {name}"
 
@@ -111,7 +110,7 @@ def users_of_the_table(nm, objects):
     """Yields one line for every object that breaks rule 6."""
     for path in built_now(objects):
         parts = path.relative_to(objects).parts
-        if parts[0] in UNPRIVILEGED_FLOORS + ("boot", "repro") and " pv_ops\n" in run(nm, "-u", str(path)):
+        if parts[0] in UNPRIVILEGED + ("boot", "repro") and " pv_ops\n" in run(nm, "-u", str(path)):
             yield f"{path.relative_to(objects)}: refers to pv_ops: calls of ops are pv_NAME(...)"
 
 
