@@ -17,7 +17,7 @@ def _proofs():
         for fault, word in (
             ("fail", r"not ok \d+ fail\b"),
             ("crash", r"CRASH: panic"),
-            ("leaf", r"#0 leaf\+\S*\s+#1 inject_leaf\+\S*\s+#2 run_one\+"),
+            ("leaf", r"#0 leaf\+\S*\s+#1 inject_leaf\+\S*\s+#2 run_test\+"),
             ("divide", r"CRASH: panic"),
             ("stack", r"stack overflow(.|\n)*#0 recurse\+(.|\n)*CRASH: panic"),
             ("early", r"CRASH: panic"),
