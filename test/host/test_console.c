@@ -36,6 +36,7 @@ static struct {
     char console[8 * PRINT_MAX];
     char order[32]; /* one letter for each call: of print, stop, NMIs, shutdown */
     u32 writes, locked_writes;
+    u64 bytes;
     bool alone;
     u32 online;
     int reason, code; /* of shutdown */
@@ -54,6 +55,7 @@ static void console_op(const char *text, u64 len)
 {
     strncat(m.console, text, len);
     m.writes++;
+    m.bytes += len;
     m.locked_writes += cpu->area.spinlocks == 1;
     if (!strchr(m.order, 'p'))
         note('p');
@@ -165,6 +167,7 @@ static void check_line(u32 len)
     reset();
     print("%s\n", text);
     CHECK_STR(m.console, wanted);
+    CHECK_EQ(m.bytes, strlen(wanted));
 }
 
 static void test_long_lines(void)
@@ -350,6 +353,7 @@ static void test_backtraces(void)
     CHECK_STR(trace(0x110, (u64)frame_at(3)), "  #0 f+0x10\n  #1 f+0x60\n");
     link_frames(3, 4, 0); /* the last frame */
     CHECK_STR(trace(0x110, (u64)frame_at(3)), "  #0 f+0x10\n");
+    frame_at(1)[0] = 0x131; /* the return address of a frame that is not aligned */
     CHECK_STR(trace(0x110, first + 8), "  #0 f+0x10\n");
     CHECK_STR(trace(0x110, first - 16), "  #0 f+0x10\n");
     CHECK_STR(trace(0x110, (u64)_image_end), "  #0 f+0x10\n");

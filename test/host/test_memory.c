@@ -145,6 +145,8 @@ static void test_modules_outside_of_ram(void)
         {MIB(2) - 4096, 4097, false}, /* its second half is a hole */
         {BOOT_IMAGE_BASE, 4096, false},
         {MIB(3) - 1, 1, false},
+        {MIB(3), 4096, true}, /* the first byte after the image */
+        {BOOT_IMAGE_BASE - 4096, 4096, true},
         {0x5000, 4096, true},
         {MIB(4), (u64)1 << 51, false},
     };
