@@ -218,8 +218,8 @@ compile_commands.json: | $(BUILD)/include/xen ## write the compilation database 
 	$(Q)$(TOOL)/compile_commands.py $(call quoted,$(CC) $(CPPFLAGS) $(filter-out -pg -mfentry -fno-schedule-insns2,$(CFLAGS))) $(filter %.c,$(SRCS)) > $@
 
 .PHONY: bare
-bare: ## build the kernel without suite and programs (build/bare/paravane.elf)
-	+$(Q)$(MAKE) --no-print-directory WITHOUT="test repro app names" OPT=-Os BUILD=$(BUILD)/bare
+bare: ## build the kernel without suite, programs and stub (build/bare/paravane.elf)
+	+$(Q)$(MAKE) --no-print-directory WITHOUT="test repro app names pv/stub" OPT=-Os BUILD=$(BUILD)/bare
 
 .PHONY: clean distclean help
 clean: ## remove everything that was built

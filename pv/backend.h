@@ -32,7 +32,7 @@ struct pv_backend {
 extern const struct pv_backend pv_backend_native;
 extern const struct pv_backend pv_backend_xen_pv;
 extern const struct pv_backend pv_backend_xen_pvh;
-extern const struct pv_backend pv_backend_stub;
+extern const struct pv_backend pv_backend_stub __weak; /* `make bare` leaves it out */
 
 /*
  * Select the first backend whose probe and early_init succeed, fill pv_ops, and return it. If every

@@ -159,7 +159,7 @@ static const struct pv_backend *backend_named(const char *name)
         if (!strcmp(backends[i]->name, name))
             return backends[i];
     for (size_t i = 0; i < ARRAY_SIZE(by_name_only); i++)
-        if (!strcmp(by_name_only[i]->name, name))
+        if (by_name_only[i] && !strcmp(by_name_only[i]->name, name))
             return by_name_only[i];
     return NULL;
 }
