@@ -3,6 +3,7 @@
  * TLB, lazy mode. Each change is checked by an access, not only by reading the table. Whole tables
  * and roots: test/ops/mmu_root.c.
  */
+#include "test/harness/cpus.h"
 #include "test/harness/mm_util.h"
 
 TEST(mmu, frames_and_machine_frames_are_one_to_one, pfn_to_mfn, mfn_to_pfn)
@@ -165,6 +166,7 @@ TEST(mmu, flush_tlb_others_reports_missing_cpus, flush_tlb_others)
         EXPECT_EQ(pv_flush_tlb_others(0, ~0ull), 0);
         EXPECT_EQ(pv_flush_tlb_others(1ull << 63, TEST_VA), -ENODEV);
         EXPECT_EQ(pv_flush_tlb_others(1ull << 63, ~0ull), -ENODEV);
+        EXPECT_EQ(pv_flush_tlb_others(online_cpus() | 1ull << 63, ~0ull), -ENODEV);
     }
 }
 

@@ -41,6 +41,19 @@ static void expect_version_of_xen(const char *text)
     EXPECT(!strncmp(text, wanted, strlen(wanted)));
 }
 
+/* A native banner begins with the CPU's vendor, whose three registers CPUID has in this order. */
+static void expect_vendor(const char *text)
+{
+    struct cpuid_regs r;
+    u32 vendor[3];
+
+    pv_cpuid(0, 0, &r);
+    vendor[0] = r.ebx;
+    vendor[1] = r.edx;
+    vendor[2] = r.ecx;
+    EXPECT(!strncmp(text, (const char *)vendor, sizeof(vendor)));
+}
+
 TEST(setup, banner_names_version_and_platform, banner)
 {
     char text[64], cut[6] = "?????";
@@ -54,6 +67,8 @@ TEST(setup, banner_names_version_and_platform, banner)
     EXPECT_EQ(glob_match("Xen ?*", text), glob_match("xen*", pv_backend_name()));
     if (glob_match("xen*", pv_backend_name()))
         expect_version_of_xen(text);
+    if (!strcmp(pv_backend_name(), "native"))
+        expect_vendor(text);
     pv_banner(cut, sizeof(cut) - 1);
     EXPECT(!strncmp(cut, text, 4) && !cut[4]);
 }
