@@ -32,7 +32,14 @@ struct pv_backend {
 extern const struct pv_backend pv_backend_native;
 extern const struct pv_backend pv_backend_xen_pv;
 extern const struct pv_backend pv_backend_xen_pvh;
-extern const struct pv_backend pv_backend_stub __weak; /* `make bare` leaves it out */
+
+/*
+ * Register a backend that only pv=NAME selects, for example one under construction (pv/stub/). The
+ * image has it if its folder was built.
+ */
+#define PV_BACKEND_BY_NAME(backend) \
+    static const struct pv_backend *const backend##_entry __used __section(".backends_by_name") = \
+        &(backend)
 
 /*
  * Select the first backend whose probe and early_init succeed, fill pv_ops, and return it. If every

@@ -18,10 +18,8 @@ static const struct pv_backend *const backends[] = {
     &pv_backend_native,
 };
 
-/* Never detected, and selected by pv=NAME only: a backend under construction. */
-static const struct pv_backend *const by_name_only[] = {
-    &pv_backend_stub,
-};
+/* Those that pv=NAME selects and no machine is detected for (PV_BACKEND_BY_NAME). */
+extern const struct pv_backend *const _backends_by_name_start[], *const _backends_by_name_end[];
 
 static const struct pv_backend *selected; /* Written: by pv_select */
 
@@ -158,9 +156,10 @@ static const struct pv_backend *backend_named(const char *name)
     for (size_t i = 0; i < ARRAY_SIZE(backends); i++)
         if (!strcmp(backends[i]->name, name))
             return backends[i];
-    for (size_t i = 0; i < ARRAY_SIZE(by_name_only); i++)
-        if (by_name_only[i] && !strcmp(by_name_only[i]->name, name))
-            return by_name_only[i];
+    for (const struct pv_backend *const *b = _backends_by_name_start; b < _backends_by_name_end;
+         b++)
+        if (!strcmp((*b)->name, name))
+            return *b;
     return NULL;
 }
 
@@ -169,6 +168,6 @@ const char *pv_select_forced(const char *name)
     const struct pv_backend *backend = backend_named(name);
 
     if (!backend)
-        return "no such backend; known are: xen-pv, xen-pvh, native, stub";
+        return "no such backend; known are: xen-pv, xen-pvh, native, stub (not in the bare kernel)";
     return backend == selected ? NULL : try_backend(backend);
 }

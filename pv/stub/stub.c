@@ -44,7 +44,7 @@ static const struct pv_setup_ops stub_setup_ops = {
     .suspend = missing_suspend,
 };
 
-const struct pv_backend pv_backend_stub = {
+static const struct pv_backend pv_backend_stub = {
     .name = "stub",
     .probe = stub_probe,
     .raw_write = native_raw_write,
@@ -62,3 +62,5 @@ const struct pv_backend pv_backend_stub = {
     .lock = &missing_lock_ops,
     .smp = &missing_smp_ops,
 };
+
+PV_BACKEND_BY_NAME(pv_backend_stub);
