@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # Paravane: one image for bare metal and Xen. `make help` lists the targets.
 #
 #   make LLVM=1              clang and lld
@@ -201,6 +202,8 @@ check: ## run the linters: clang-format, cppcheck, shellcheck, flake8, mypy, phr
 	flake8 --config tools/.flake8 tools
 	mypy --no-error-summary --config-file tools/mypy.ini --cache-dir $(BUILD)/mypy tools
 	$(PYTHON) -B tools/build/prose.py
+	@missing=$$(grep -L 'SPDX-License-Identifier: MIT' $(call files,*.c *.h *.S *.inc *.def *.ld *.py *.mk)) || :; \
+		test -z "$$missing" || { echo "no line 'SPDX-License-Identifier: MIT': $$missing" >&2; exit 1; }
 	$(TOOL)/ops_doc.py --check
 
 docs: ## write docs/ops.md from the op table, the tests and docs/ops-2007.tsv

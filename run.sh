@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # The one front door: ./run.sh help
 #
 # Everything else is Python's standard library under tools/; this file only makes sure that

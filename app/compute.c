@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Compute with floating point, libm, qsort and big allocations, and print a checksum of each part.
  * The checksums are the same on any system: cc -o compute app/compute.c -lm && ./compute. Libms may

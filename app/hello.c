@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A program is one C file with a main(): copy this one. Run it by ./run.sh boot --run app:hello */
 #include <stdio.h>
 

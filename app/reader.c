@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Read a file of the boot module, and answer questions about it at the console. Run it by
  * ./run.sh boot --run app:reader, with --module FOLDER --append "-- FILE" for a file of your own.

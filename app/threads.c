@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Threads on several CPUs. A range of numbers is cut into parts; each thread fetches the next part,
  * and adds the squares of its primes to a common checksum, which is the same however the parts were

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The hand-over from the loader to the kernel: where all boot paths meet.
  *

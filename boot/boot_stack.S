@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The stack of the first CPU: every entry (entry32.S, entry_xen_pv.S) begins on it, and kernel_main never leaves it.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The size of the stack that every entry begins on, in bytes (boot_stack.S). */
 #ifndef BOOT_BOOT_STACK_H
 #define BOOT_BOOT_STACK_H

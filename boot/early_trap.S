@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Exceptions between the entry to 64-bit mode and trap_init (kernel/trap.c). None is expected there, so one means that
  * the CPU, the hypervisor or the loader does not behave as this kernel assumes: print one line and end the machine. An

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The two 32-bit entries: multiboot2 (GRUB) and PVH (QEMU, Xen).
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * How assembly in boot/ ends a machine that it cannot start: by QEMU's isa-debug-exit device, as
  * pv/native/shutdown.c does. Without that device the CPU halts.

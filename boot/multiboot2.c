@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The parser of a Multiboot2 loader's (GRUB's) info block: specification 2.0, section 3.6.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The parts of the Multiboot2 specification, version 2.0, that Paravane uses.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * What all loaders' parsers share: the choice of the parser, and the collection of the modules.
  */

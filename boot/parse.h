@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The parsers of what a loader leaves: one for each protocol, all of which fill struct boot_info.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The parser of struct hvm_start_info, whose address a PVH loader (Xen, QEMU) passes in ebx
  * (xen/arch-x86/hvm/start_info.h).

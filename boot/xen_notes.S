@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The ELF notes by which loaders find out how to start this image. xen/elfnote.h describes each.
  *

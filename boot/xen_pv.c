@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The parser of struct start_info, whose address Xen's domain builder passes to a PV guest in rsi
  * (xen/xen.h, "Start-of-day memory layout").

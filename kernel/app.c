@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The payload "app": run=app:NAME runs a program of the image, a unikernel. Also the services that
  * newlib's port needs of the kernel (kernel/services.h), each a few lines on the kernel's own

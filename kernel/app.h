@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Programs on newlib: kernel/app.c, and kernel/app_wait.c for their threads. */
 #ifndef KERNEL_APP_H
 #define KERNEL_APP_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * How threads of programs wait for each other (kernel/services.h, libc_wait and libc_wake): on
  * a word of memory, as by a futex. All waiters are in one list, in the order in which they came,

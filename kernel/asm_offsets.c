@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The offsets that lib/registers.inc uses (pv/asm_offsets.h). */
 #include "lib/registers.h"
 #include "pv/asm_offsets.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The parser of the command line (kernel/cmdline.h). One table of words drives both the parser and
  * the text that lists the known words, so they cannot disagree. The line is untrusted: it may

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The command line selects all that an image does: words separated by blanks, each KEY=VALUE or a
  * bare KEY. kernel/cmdline.c has the table of words.

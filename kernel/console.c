@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Text on the console (kernel/console.h): formatting, levels, and lines that CPUs do not tear. */
 #include "kernel/console.h"
 #include "kernel/kernel.h"

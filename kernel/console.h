@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Text on the console. print() is for lines that a program parses (KTAP, verdicts, panics); the
  * log_ functions write one line each, whose newline they add, if log= selects its level.

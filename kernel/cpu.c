@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A CPU's own tables and its FPU (kernel/cpu.h). */
 #include "kernel/cpu.h"
 #include "kernel/panic.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * What each CPU has of its own: struct cpu, found by %gs; its descriptor tables, task state and
  * system-call entries; its FPU.

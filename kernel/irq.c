@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Interrupts: from the backend's callbacks to the handlers of lines.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Interrupt handlers for lines (pv/ops/irq.def, irq_bind), on every platform alike. Handlers run
  * with interrupts disabled, on the stack of the interrupted thread, and MUST leave interrupts

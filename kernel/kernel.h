@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* How boot/ enters the kernel, what all of the kernel may read of the boot, and payloads. */
 #ifndef KERNEL_KERNEL_H
 #define KERNEL_KERNEL_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The end of a run: verdicts, panics and their backtraces (kernel/panic.h). */
 #include "kernel/panic.h"
 #include "kernel/console.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * How a run ends: with a verdict on its last line, which finish() prints; or with a panic, which
  * prints what the kernel can still find out first.

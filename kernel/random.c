@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Random bytes from rdrand, or a fallback that is only hard to predict (kernel/random.h). */
 #include "kernel/random.h"
 #include "kernel/console.h"

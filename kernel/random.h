@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Random bytes. */
 #ifndef KERNEL_RANDOM_H
 #define KERNEL_RANDOM_H

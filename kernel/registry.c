@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Finding by name what the image contains (kernel/registry.h). */
 #include "kernel/registry.h"
 #include "kernel/console.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Registries: PAYLOAD, INJECT and the like put a struct into a section of its kind, wherever in the
  * tree they are used, and the linker makes an array of each section. So the kernel finds the parts

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * How a program reaches the kernel: all that lib/newlib, the runtime of programs, may call.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Patch the call sites of ops at boot, and list them for pv.sites (kernel/sites.h). */
 #include "kernel/sites.h"
 #include "kernel/console.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The call sites of ops (pv/patch/patch.h): patched at boot, and described for people. */
 #ifndef KERNEL_SITES_H
 #define KERNEL_SITES_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * How CPUs come online, go offline, and are stopped for a panic.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The other CPUs: to start them and take them offline (kernel/smp.c, kernel/smp_boot.c), to call
  * functions on them (kernel/smp_call.c), to stop them for a panic (kernel/smp.c).

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Start the CPUs that the platform lists, at boot. A CPU that does not start is left off with a
  * warning, and the kernel works without it. Firmware may list many CPUs that do not exist, so each

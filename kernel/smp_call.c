@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Calls of functions on other CPUs (kernel/smp.h, struct call).
  *

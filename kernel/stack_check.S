@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Stack overflow, detected before it happens. With -mfentry the compiler puts a call of __fentry__ at the start of
  * every C function, before its prologue. __fentry__ compares %rsp with the limit of the current stack, which is in

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * thread_switch(&old->sp, new->sp, &old->fpu, &new->fpu): save the registers that a C function preserves on the old
  * stack (struct switch_frame), and the FPU's in old->fpu; then load the new thread's, and return on its stack from

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * From a code address to the name of its function, for backtraces. Runs in panics, so it takes no
  * lock, changes no state and reads only the table, which tools/build/symtab.py has sorted by

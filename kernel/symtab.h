@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Names for code addresses. tools/build/symtab.py makes the table from the linked image; the table
  * is after the text, so that linking it in does not move a function.

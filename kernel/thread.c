@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * How threads begin and end. Threads and their stacks are two static arrays; the index of a thread
  * is that of its stack. A new thread's stack is prepared as if thread_switch had left it, so that

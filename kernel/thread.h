@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Kernel threads, wait queues and mutexes. A thread has a stack and runs on one CPU at a time. Each
  * CPU runs its ready threads in turn, SLICE_NS each, and halts when it has none (kernel/sched.c). A

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Timers: any number of deadlines for each CPU, on the one deadline that its hardware has.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Timers, sleeping, and limits for waits. Times are in nanoseconds, deadlines on the clock of the
  * op clock_ns.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * How exceptions, NMIs and system calls reach the kernel, and what becomes of them.
  *

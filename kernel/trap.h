@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Exceptions and system calls, and how to survive one on purpose. */
 #ifndef KERNEL_TRAP_H
 #define KERNEL_TRAP_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * User mode as a call. user_run saves its own registers in a recovery point (kernel/trap.h), then
  * enters user mode by iret or sysret and does not return there: the trap that leaves user mode

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * User mode, as a call: user_run enters it with given registers, and returns when a system call, an
  * exception or int leaves it. The current address space decides what the code there can access.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Wait queues, and the mutex that is built on one (kernel/thread.h). */
 #include "kernel/panic.h"
 #include "kernel/thread.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The search for tables, and the soft-off registers, of lib/acpi.h. */
 #include "lib/acpi.h"
 #include "lib/string.h"

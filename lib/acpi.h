@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The part of ACPI that this kernel uses: finding a table, and the registers that turn the machine
  * off (ACPI specification 6.4, chapters 4 and 5). Pure functions over a window of physical memory;

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The address map: every fixed address of the kernel, for C, assembly and the linker script.
  *

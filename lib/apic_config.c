@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The list of CPUs and interrupt controllers that lib/apic_config.h describes. */
 #include "lib/apic_config.h"
 #include "lib/string.h"

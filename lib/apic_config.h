@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The CPUs and interrupt controllers that the firmware lists. It does so in one of two tables, and
  * both parsers fill the same struct: ACPI's MADT (lib/madt.h), or on older machines the MP table

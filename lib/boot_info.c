@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What the entries and the first exception handlers leave for C: two variables. */
 #include "lib/boot_info.h"
 

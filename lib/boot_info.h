@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * struct boot_info: what the loader reported, in one form for every loader.
  *

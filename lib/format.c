@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * printf's formatting into a bounded buffer (lib/format.h).
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * printf for the kernel: %c %s %d %u %x %p %%, with l ll z, a width, '0' and '#'. A width above
  * 65535 counts as 65535. Any other conversion is printed unchanged, without an argument. The names

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The parser of the MADT (lib/madt.h). */
 #include "lib/madt.h"
 #include "lib/string.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * ACPI's Multiple APIC Description Table: the CPUs, the interrupt controllers, and where the ISA
  * interrupts arrive (ACPI specification 6.4, section 5.2.12). A pure function; it uses an entry

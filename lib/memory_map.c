@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The memory map (lib/memory_map.h): from a loader's list of regions, in any order and overlapping,
  * to a list that the kernel can rely on.

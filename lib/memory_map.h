@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The memory map in struct boot_info: regions that a loader, a hypervisor and the platform name are
  * added in any order, then finished into a list that the kernel can rely on.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The search for the MP table and its parser (lib/mptable.h). */
 #include "lib/mptable.h"
 #include "lib/string.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The MP table, by which firmware without ACPI lists CPUs and interrupt controllers (Intel
  * MultiProcessor Specification 1.4, chapters 4 and 5). A pure function; it uses an entry only if

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The bounded view of physical memory that lib/phys_window.h describes. */
 #include "lib/phys_window.h"
 

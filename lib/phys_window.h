@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A bounded view of physical memory, through which every parser of a loader's or of firmware's
  * tables reads.

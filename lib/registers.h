@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The registers that a function preserves for its caller (System V ABI), as saved for a later
  * return. */
 #ifndef LIB_REGISTERS_H

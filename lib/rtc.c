@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The decoding and encoding of a clock's registers that lib/rtc.h describes. */
 #include "lib/rtc.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The registers of a PC's real-time clock, to and from dates (Motorola MC146818A data sheet). Pure
  * functions: a backend reads and writes the registers.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Rates of clocks: convert ticks of one into ticks of another by one multiplication. */
 #ifndef LIB_SCALE_H
 #define LIB_SCALE_H

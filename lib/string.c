@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The memory and string functions that the compiler expects and the kernel uses.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The part of <string.h> that a kernel needs, with the meaning of C11, section 7.24. */
 #ifndef LIB_STRING_H
 #define LIB_STRING_H

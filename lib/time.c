@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The calendar arithmetic of lib/time.h. */
 #include "lib/time.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Dates of the Gregorian calendar, to and from seconds since 1970-01-01 00:00:00 UTC. */
 #ifndef LIB_TIME_H
 #define LIB_TIME_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The fixed-width types and the few macros that every layer uses. */
 #ifndef LIB_TYPES_H
 #define LIB_TYPES_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The balloon of mm/balloon.h, on the op balloon_adjust: a list of the frames that were given. */
 #include "mm/balloon.h"
 #include "mm/frame.h"

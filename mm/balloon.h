@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The balloon: frames that this kernel gives to the hypervisor, and takes back.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Frames of RAM: the allocator, and a table that records what each frame is used for. frame.c opens
  * with how it works.

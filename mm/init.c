@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The start of memory management (mm_init). Before the allocator exists, frames are taken from the
  * top of RAM, because the boot's own mappings are at its bottom:

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Memory management: how it starts, and what its files share. What it offers is in frame.h
  * (frames), space.h (address spaces, mappings), vmap.h and heap.h (kernel memory), and balloon.h.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Page tables: the walk to an address, and the calls of mm/space.h that change what is mapped.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A slot of a page table whose level is known only at run time: where a level becomes a type.
  *

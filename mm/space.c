@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Address spaces: which tables a CPU uses, who flushes its TLB, and what a page fault maps.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Address spaces, and the mappings in them: the kernel's space, and one for each user program.
  *

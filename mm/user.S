@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * user_copy(to, from, count): copy bytes, and return how many are left.
  *

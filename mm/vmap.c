@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * vmalloc and vmap (mm/vmap.h). The areas in use are a list in the order of their addresses; a new
  * one goes into the first gap that has room for it and its guard pages.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Kernel mappings made at run time, between VMAP_BASE and PROGRAM_HEAP_BASE. Each has an unmapped
  * page below and above it, so that an access beyond either end is a page fault.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Registers of the local APIC and their bits, as used by the ops of class apic (pv/ops/apic.def),
  * by the native backend and by tests.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The offsets that assembly of every backend uses (pv/asm_offsets.h). */
 #include "pv/asm_offsets.h"
 #include "pv/cpu_area.h"

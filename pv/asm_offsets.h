@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * How assembly learns the offsets and sizes of C structs. Each asm_offsets.c is compiled to
  * assembly text in which ASM_OFFSET has left a line; the Makefile turns each into a #define of

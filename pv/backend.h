@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A backend, and how one is selected (pv/pv.c). */
 #ifndef PV_BACKEND_H
 #define PV_BACKEND_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Callbacks: everything that a backend calls in the kernel. pv/ops.def is the other direction. The
  * kernel passes one table, with pv_set_callbacks, before it enables traps (kernel/trap.c).

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The per-CPU area at the kernel's %gs base. It is the first member of struct cpu (kernel/cpu.h),
  * and the part of it that assembly and backends use. %gs is valid before the first C function runs

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* How a CPU starts (op cpu_up). */
 #ifndef PV_CPU_START_H
 #define PV_CPU_START_H

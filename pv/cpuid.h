@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The CPUID instruction's registers and the leaves that pv/ reads (Intel SDM vol. 2, CPUID). */
 #ifndef PV_CPUID_H
 #define PV_CPUID_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Reports before a backend works. No op can be called then, so a panic or an exception is reported
  * by the raw functions of struct pv_backend, and ends the machine.

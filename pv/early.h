@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Reports before a backend works (early.c), for pv.c. */
 #ifndef PV_EARLY_H
 #define PV_EARLY_H

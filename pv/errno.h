@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The error numbers that ops return, negated. The values are POSIX's and Xen's (xen/errno.h). */
 #ifndef PV_ERRNO_H
 #define PV_ERRNO_H

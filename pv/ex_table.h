@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The exception table, for single instructions that may fault. If the instruction at `from` faults,
  * execution continues at `to`, and no register has changed. kernel/trap.c searches this table

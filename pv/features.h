@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The CPU features that the kernel may use on this platform: the CPU's own, without those that the
  * hypervisor reserves for itself. The kernel reads this list instead of CPUID, because a

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Frames and page-table entries, in types that the compiler does not mix.
  *

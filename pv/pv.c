@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The selection of a backend: the kernel's first act. Each backend is asked whether it can run on
  * this machine; the first that can has its class tables copied into pv_ops. From then on ops work.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The op table, and the calls that go through it.
  *

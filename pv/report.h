@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* How pv/ and mm/, which are below the kernel's console, report faults. */
 #ifndef PV_REPORT_H
 #define PV_REPORT_H

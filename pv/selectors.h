@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The layout of every GDT (op load_gdt), and the selectors that follow from it. It is the same on
  * every backend. Only the kernel's own selectors differ on Xen PV, where the kernel uses Xen's flat

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Spinlocks. CPUs get a lock in the order in which they ask for it. A CPU that waits for long gives
  * its time to the hypervisor (op lock_wait), because the holder's vCPU may need it. spinlock.c

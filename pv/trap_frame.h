@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The trap frame: the registers of the code that an exception, an interrupt or a system call has
  * interrupted. It is the same on every backend, and kernel/ reads and changes it. From the highest

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The range of the wall clock (ops get_wallclock, set_wallclock). */
 #ifndef PV_WALLCLOCK_H
 #define PV_WALLCLOCK_H

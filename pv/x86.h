@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Bits of x86 registers by the manuals' names (Intel SDM vol. 3, chapter 2; vol. 4), for C and for
  * assembly.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The privilege level that a PV kernel sees of itself.
  *

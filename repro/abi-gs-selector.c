@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A GS selector that cannot be loaded, by hypercall.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A multicall of a PVH guest.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * CR0.TS when #NM arrives at a PV kernel.
  *

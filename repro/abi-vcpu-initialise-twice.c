@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * VCPUOP_initialise of a vCPU that was initialised, and what is said of one that runs.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The local APIC's error status register is a latch: a write shows what has been gathered.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A page moved to where it is: XENMAPSPACE_gmfn onto itself.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Pages moved to where some of them are now: XENMAPSPACE_gmfn_range with overlap.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A grant copy of no bytes, with references that do not exist.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * int with an operand-size or repeat prefix, from user mode.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * int with a REX prefix, from user mode.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A PV guest's I/O permission bitmap that is not mapped.
  *

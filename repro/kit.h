@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The kit: everything that a reproduction of a hypervisor bug needs. A repro is one file,
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The number of calls of a multicall, more than 32 bits wide.
  *

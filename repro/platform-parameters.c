@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Where Xen's part of a guest's addresses begins, for a guest that does not share its addresses.
  *

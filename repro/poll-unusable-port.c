@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * SCHEDOP_poll on a port that no event can come from.
  *

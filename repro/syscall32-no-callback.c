@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * SYSCALL from 32-bit user mode, if the kernel has registered no callback for it.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * SYSENTER of 64-bit user mode with the nested-task flag set.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The vector of the event upcall, and a local APIC that software has switched off.
  *

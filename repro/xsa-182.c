@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * XSA-182 (CVE-2016-6258): the fast path for small changes of a page-table entry.
  *

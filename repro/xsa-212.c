@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * XSA-212 (CVE-2017-7228): memory_exchange and the start of its lists.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * XSA-213 (CVE-2017-8903): a multicall that continues after iret.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * XSA-227 (CVE-2017-12137): a grant mapped through an unaligned page-table entry.
  *

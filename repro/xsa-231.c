@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * XSA-231 (CVE-2017-14316): the number of a NUMA node, unchecked.
  *

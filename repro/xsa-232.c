@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * XSA-232 (CVE-2017-14318): a cache flush of a frame whose owner has no grant table.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * XSA-255 (CVE-2018-7541): from grant table version 2 back to version 1 while a status frame is
  * mapped.

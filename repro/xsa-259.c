@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * XSA-259 (CVE-2018-10471): int 0x80 without a handler.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * XSA-277 (CVE-2018-19964): a lock that stays held when a page cannot be given back.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * XSA-286 (CVE-2020-27674): Xen's own translations of page tables, stale.
  *

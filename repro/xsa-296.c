@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * XSA-296 (CVE-2019-18420): VCPUOP_initialise, interrupted.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * XSA-454 (CVE-2023-46842): a 32-bit hypercall of an HVM guest with high register halves set.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * XSA-462 (CVE-2024-45817): an APIC error reported by an illegal vector.
  *

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Entry of the host-side tools: checks the Python version, then hands over to paravane.cli."""
 
 import signal

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The functions that compilers call for arithmetic without an instruction: 128-bit division,
  * counting bits, complex multiplication and division. The names are libgcc's. The distribution's

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* POSIX's clocks and sleeps, on the two clocks of the kernel. */
 #include <errno.h>
 #include <sys/time.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The entry of one program in the image's list of programs (section .apps). Compiled once for each
  * program, with APP_NAME and APP_MAIN: tools/build/programs.mk renames the program's main to

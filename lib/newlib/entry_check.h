@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The stack check at the entry of each function of the port and of programs, with gcc.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * File descriptors: open, read, write and the like. Descriptors 0, 1 and 2 are the console from the
  * start. Files are those of the boot module and of /dev (paths.h). The file system is read-only,

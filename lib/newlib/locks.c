@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The locks that newlib uses itself (--enable-newlib-retargetable-locking; sys/lock.h). newlib
  * wants all of these functions or none. It has plain and recursive locks; here all are recursive.

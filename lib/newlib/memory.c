@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The memory of newlib's malloc: sbrk, on the one range of addresses that the kernel gives. */
 #include <errno.h>
 #include <malloc.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * memcpy, memmove and memset in place of newlib's. Those copy byte by byte (rep movsb) if an address is not aligned, for
  * few bytes, and for the rest; and they bypass the cache for many. Here up to 64 bytes are copied by a few moves that may

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Mutexes, condition variables and once (IEEE Std 1003.1-2017, pthread.h).
  *

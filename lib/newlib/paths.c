@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The path look-up of paths.h. Without a boot module, or if it is not an archive, the root is
  * empty. */
 #include "lib/newlib/paths.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Path look-up: the boot module's files, and the devices of /dev. */
 #ifndef LIB_NEWLIB_PATHS_H
 #define LIB_NEWLIB_PATHS_H

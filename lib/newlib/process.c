@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The functions of POSIX that concern processes. There is one process, the program. */
 #include <errno.h>
 #include <signal.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The way from the kernel to main(): split the command line's words into environment and arguments
  * as env(1) does, NAME=VALUE words first. argv[0] is the program's name.

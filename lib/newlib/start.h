@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* How the kernel starts a program of the image. */
 #ifndef LIB_NEWLIB_START_H
 #define LIB_NEWLIB_START_H

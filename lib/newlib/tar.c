@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The reader of tar archives that tar.h describes. */
 #include "lib/newlib/tar.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Reading a tar archive in memory (IEEE Std 1003.1-2017, pax, "ustar Interchange Format"), with
  * GNU's long names. Pure and bounded: reads nothing but the archive's bytes, and trusts none.

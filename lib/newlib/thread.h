@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Threads of programs (lib/newlib/threads.c): what the rest of the port uses of them. */
 #ifndef LIB_NEWLIB_THREAD_H
 #define LIB_NEWLIB_THREAD_H

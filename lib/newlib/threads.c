@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * POSIX threads (IEEE Std 1003.1-2017, pthread.h) on the kernel's threads: how they start and end,
  * and what each has of its own.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The stubs: the first instructions of every exception and interrupt. The CPU gives a handler no vector, so each
  * vector has a stub of its own, which completes the upper part of a struct trap_frame: it pushes 0 for the error code

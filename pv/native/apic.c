@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The local APIC: this CPU's interrupt controller (Intel SDM vol. 3, chapter 11; irq.c explains its
  * part). Its registers are a page of memory, or in x2APIC mode an MSR for each 16 bytes of that

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The local APIC, for the other files of the native backend (and for PVH's event vector). */
 #ifndef PV_NATIVE_APIC_H
 #define PV_NATIVE_APIC_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The offsets that the native backend's assembly uses (pv/asm_offsets.h). */
 #include "pv/asm_offsets.h"
 #include "pv/native/native.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The tables on which a native CPU enters 64-bit mode: the first page tables, a GDT, and EFER's value.
  *

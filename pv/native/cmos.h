@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The CMOS of a PC: registers of the real-time clock and battery-backed RAM, reached through an
  * index and a data port (Motorola MC146818A data sheet). Bit 7 of the index port masks NMIs, so it

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The native console writes to each output that the machine has: a 16550 UART, polled at 115200
  * baud (National PC16550D data sheet), at the first of a PC's four addresses that answers; Bochs's

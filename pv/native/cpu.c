@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Native registers and ports (pv/ops/cpu.def). Each op is the instruction of its name. An
  * instruction that may fault has an entry in the exception table (pv/ex_table.h), by which the op

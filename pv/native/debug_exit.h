@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * QEMU's isa-debug-exit device, for C and assembly: a byte written to its port ends QEMU with the
  * exit status byte << 1 | 1. Without the device the write has no effect.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Native descriptor tables, task state and I/O rights (pv/ops/desc.def). The IDT is in
  * trap.c, the entries of system calls in syscall.c.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Native entry and exit: how the CPU comes into the kernel, and how it leaves.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The stacks of #DB, NMI, #DF and #MC, which can be delivered where rsp is not a valid kernel stack
  * (entry.S). The CPU switches to one by the IST of its task state segment (Intel SDM vol. 3,

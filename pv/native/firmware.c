@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The firmware's list of CPUs and interrupt controllers: ACPI's MADT or, if it is missing, the MP
  * table. A machine with neither has one CPU for this kernel, and no device's interrupt reaches it.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The native interrupt flag: RFLAGS.IF, read by pushf and changed by popf, cli and sti. The fifth
  * op of the class, safe_halt, is in entry.S.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The x86 instructions of the native backend, one typed inline function each (Intel SDM vol. 2). */
 #ifndef PV_NATIVE_IO_H
 #define PV_NATIVE_IO_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * I/O APICs (Intel 82093AA data sheet, chapter 3): each pin has a 64-bit entry with the vector and
  * the CPU to which its interrupt is sent. Registers are reached through an index and a window.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The controllers between devices and the local APIC: I/O APICs, and the PC's 8259s. */
 #ifndef PV_NATIVE_IOAPIC_H
 #define PV_NATIVE_IOAPIC_H

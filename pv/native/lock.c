@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The native side of a spinlock's wait (pv/spinlock.c). The lock's holder runs on a CPU of its own,
  * so a wait is one PAUSE, which marks a spinning loop for the CPU (Intel SDM vol. 2).

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Device registers in memory. They are mapped by the direct map; only mmio_at depends on that. */
 #ifndef PV_NATIVE_MMIO_H
 #define PV_NATIVE_MMIO_H

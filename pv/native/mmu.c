@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Native page tables: the hardware walks what the kernel stores (Intel SDM vol. 3, chapter 4). A
  * frame is its own machine frame and an entry its own value, and announcing or pinning a table has

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What the files of the native backend share. PVH uses most of it, PV and the stub some. */
 #ifndef PV_NATIVE_NATIVE_H
 #define PV_NATIVE_NATIVE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A lock for a device's registers, with interrupts disabled. Ops that may be called by handlers of
  * interrupts use it instead of a spinlock, because the release of a spinlock may switch threads.

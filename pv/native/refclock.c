@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Reference clocks: those whose frequency is known. The HPET (IA-PC HPET specification 1.0a,
  * section 2.3.4), ACPI's power management timer (ACPI 6.4, section 4.8.3.3), channel 2 of the 8254

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A clock of known frequency, by which others are measured. */
 #ifndef PV_NATIVE_REFERENCE_H
 #define PV_NATIVE_REFERENCE_H

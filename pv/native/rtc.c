@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The native wall clock: the real-time clock (RTC) in the CMOS (pv/native/cmos.h).
  *

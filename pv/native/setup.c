@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The native backend: bare metal, an emulator of it, or a hypervisor that no other backend is for.
  * It is last in the list of pv/pv.c, so it is selected only if no other backend accepts the

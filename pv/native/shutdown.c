@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * How a native machine ends. QEMU's isa-debug-exit device ends it with a status; ACPI turns the
  * power off; a machine that has neither is halted. Only PV_REBOOT resets it, because a reset

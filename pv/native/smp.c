@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Native CPUs (pv/ops/smp.def). The firmware lists them (firmware.c); each starts on an INIT
  * and two start-up IPIs (Intel SDM vol. 3, section 9.4.4), and stops for good on an INIT alone.

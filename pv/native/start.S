@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * How a CPU other than the first starts. A start-up IPI puts it in real mode at the beginning of a page below 1 MiB
  * (Intel SDM vol. 3, section 9.4.4), to which smp.c has copied native_trampoline. From there it takes the

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Native system calls: where syscall, from 64-bit and from compatibility mode, and sysenter enter
  * the kernel. Their entries are in entry.S, and end in native_syscall.

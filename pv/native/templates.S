@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Patch templates of native ops that are one instruction or two (Intel SDM vol. 2): what takes the
  * place of a call when sites are patched (pv/patch/templates.inc). Each names the function that it

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The TLB shoot-down: how a CPU makes others forget translations (Intel SDM vol. 3, section
  * 4.10.5).

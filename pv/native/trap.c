@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Native exceptions and interrupts (Intel SDM vol. 3, chapter 6). The IDT's 256 gates lead to the
  * stubs of their vectors (pv/entry/vector_stubs.S), these to entry.S, and that to native_vector,

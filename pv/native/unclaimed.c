@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Interrupts at vectors without an owner. They exist: firmware or an earlier kernel may have left
  * one pending or in service; a device may send a message that no driver has set up; and the

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The use of each vector of the IDT from 32 on. The local APIC delivers a higher vector first; 16
  * vectors are one priority class (Intel SDM vol. 3, section 11.8.3.1). Vectors 32 to 47 are set in

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The text screen of a VGA: 80 by 25 cells of a character and its colours, in memory at 0xb8000 of
  * the machine's own bus (IBM VGA technical reference; FreeVGA project, "Accessing the VGA

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The text screen of a VGA, for the native console. */
 #ifndef PV_NATIVE_VGA_H
 #define PV_NATIVE_VGA_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Page tables on a CPU without NX (Intel SDM vol. 3, section 4.1.4). There bit 63 of an entry is
  * reserved, and an access through an entry that has it faults. The ops below drop the bit and

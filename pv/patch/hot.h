@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The calls of hot ops, as inline assembly. It is a call of pv_hot_NAME, lengthened by prefixes to
  * the site's length (lengths.h); one instruction has 15 bytes at most, so no-ops before it make up

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Lengths in bytes of everything that patching moves around, for C and assembly.
  * tools/build/sites.py gets its share by symbols of pv/patch/thunks.S.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Patching of call sites: rewrite each call of an op to what the op is on this backend.
  *

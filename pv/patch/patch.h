@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Call sites: every call of an op in the image, and what it becomes. patch.c explains how it works,
  * docs/patching.md how to look at it.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * What call sites call before they are patched (patch.c).
  *

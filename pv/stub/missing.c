@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* missing_NAME of each op, which ends the run, and the tables of these functions. */
 #include "pv/stub/missing.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Placeholders for a backend under construction (docs/backend.md): a function missing_NAME for each
  * op, which ends the run and names the op, and a table missing_CLASS_ops of each class.

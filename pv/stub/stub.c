@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The stub: an unfinished backend, and the pattern for a new one (docs/backend.md).
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The Xen console. dom0 reads and writes Xen's own console by hypercall (xen/xen.h, CONSOLEIO_*). A
  * domU has a ring that it shares with the toolstack (xen/io/console.h), which is not implemented

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Event channels inside the Xen backends: ports of this domain, who handles the events of each, and
  * the two ABIs by which Xen reports that a port is pending. events.c explains all of it.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The 2-level ABI of event channels (xen/xen.h, struct shared_info): two arrays of 64 words with
  * one bit a port, evtchn_pending and evtchn_mask, which all vCPUs of the domain share, and for each

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The FIFO ABI of event channels (xen/event_channel.h; Xen 4.4's design "FIFO-based event channel
  * ABI"). Each port has a 32-bit event word: PENDING, MASKED, LINKED, and LINK, the number of the

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The hypercall page, and a function for each hypercall of hypercall.h.
  *

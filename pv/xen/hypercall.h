@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Xen's hypercalls, with the names and arguments of Xen's public headers (hypercall.S). They return
  * 0 or more for success, else a negative error number of xen/errno.h. Where a hypercall takes a

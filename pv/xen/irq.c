@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The interrupt ops of both Xen backends. An interrupt line is an event channel port of kind
  * PORT_LINE (events.c). A guest without devices has no other lines: ISA interrupts and GSIs do not

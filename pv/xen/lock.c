@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The slow path of spinlocks on Xen: a vCPU that waits for a lock gives its physical CPU away by
  * SCHEDOP_poll (xen/sched.h), which blocks it until one of the given ports is pending. The holder

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * What PV and PVH ask of Xen in the same way: the shared pages, the memory map, the number of
  * vCPUs, the banner, and the end of the domain.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Virtual CPUs of both Xen backends: start and stop them, and send them IPIs.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Suspend. Xen stops the domain when each of its vCPUs has asked for it; a toolstack saves its
  * memory and later builds a new domain from it. SCHEDOP_shutdown returns 0 in that new domain, and

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Time on Xen. System time, in ns since Xen started, is a linear function of the TSC; Xen keeps its
  * parameters in each vCPU's vcpu_info. The wall clock is system time plus an offset in shared_info

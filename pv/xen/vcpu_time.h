@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Read the three records by which Xen reports time. Xen may write a record between any two
  * instructions of its reader. It makes the version odd before it writes and even afterwards, so a

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What the two Xen backends, PV and PVH, share. */
 #ifndef PV_XEN_XEN_H
 #define PV_XEN_XEN_H

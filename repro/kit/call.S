@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Calls in which every register counts. These macros use the layout of struct kit_regs (repro/kit.h);
  * the stack pointer stays the kernel's.

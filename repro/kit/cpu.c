@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Hypercalls with every register, and code bytes in ring 0: see repro/kit.h. */
 #include "repro/kit.h"
 #include "lib/address_map.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The kernel's other CPUs, for a repro: see repro/kit.h. */
 #include "kernel/smp.h"
 #include "kernel/time.h"

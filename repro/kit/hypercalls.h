@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Every hypercall that Xen has for guests, with the types of Xen's public headers. The result is 0
  * or more, or a negative error number of xen/errno.h. hypercall() takes any number at all.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * void kit_iret_by_multicall(const struct trap_frame *frame, struct multicall_entry *calls, u64 count): one
  * of the calls is iret, which takes its frame from the stack as it is at the hypercall

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The frame of a run: which repro, its verdict, and the three lines by which the host knows it. */
 #include "repro/kit.h"
 #include "kernel/kernel.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Pages and frames, the grant table, ports, time: see repro/kit.h. */
 #include "lib/address_map.h"
 #include "pv/xen/xen.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* How a repro registers itself. */
 #ifndef REPRO_KIT_REPRO_H
 #define REPRO_KIT_REPRO_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Raw edits of the page tables in use: see repro/kit.h. What mm/ and the op table would check is
  * not checked; what Xen thinks of an edit is its hypercall's result.

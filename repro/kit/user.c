@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Code bytes in ring 3: see repro/kit.h. */
 #include "kernel/user.h"
 #include "lib/format.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A second vCPU, raw, and a deadline: see repro/kit.h. */
 #include "kernel/thread.h"
 #include "kernel/time.h"

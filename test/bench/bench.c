@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The payload "bench": run every measurement that matches test=GLOB[,GLOB...] and print a line for
  * each. The measurements are in the other files of this folder; ./run.sh bench compares the lines

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * How to write a measurement for the payload "bench" (test/bench/bench.c).
  *

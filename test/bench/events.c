@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Costs of the ops of interrupts, time and locks, and of a whole interrupt. Part of the payload
  * "bench" (test/bench/bench.h). Measurements are called with interrupts disabled.

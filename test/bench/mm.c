@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Costs of mappings and allocations. Under -icount a tick is one instruction, Xen's included; a
  * hypercall is one entry into the hypervisor, and a batch counts as one.

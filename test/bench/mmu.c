@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Cost of each op of page tables and the TLB. Part of the payload "bench" (test/bench/bench.h). The
  * ops work on one page of the kernel's mappings and on a user space that is never activated. In a

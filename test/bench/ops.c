@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Cost of each op, the group "op" of the payload "bench" (test/bench/bench.h): setup, registers,
  * descriptors and user mode. Every such op is here, measured or with the reason why it cannot be

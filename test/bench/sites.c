@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Check of what patching promises: on bare metal a hot op costs what its instruction costs. The
  * group "bare" of the payload "bench" prints by how many ticks a thousand calls of an op take

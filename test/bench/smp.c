@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Costs between CPUs: IPIs, calls, flushes, and contended locks. Part of the payload "bench"
  * (test/bench/bench.h). CPU 0 measures; the others are idle and halted. Each entry states how many

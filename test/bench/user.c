@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Costs of user mode: enter one page of code in an address space of its own, and leave it. Part of
  * the payload "bench" (test/bench/bench.h).

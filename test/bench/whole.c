@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Whole operations: booting, mappings, address spaces, faults, timers, threads. Part of the payload
  * "bench" (test/bench/bench.h).

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Make an op without a test a link error: refer here to one symbol for each op of pv/ops.def. TEST
  * defines the symbol of each op that it cites (test/harness/test.h). The section is not loaded.

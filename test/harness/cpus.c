@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Threads on several CPUs: see test/harness/cpus.h. */
 #include "test/harness/cpus.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Helpers for tests on several CPUs: NEEDS_CPUS skips a test on a smaller machine, struct workers
  * runs one thread on each CPU.

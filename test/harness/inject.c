@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Injected faults (inject=NAME, kernel/inject.c). Each causes a failure that must be reported; the
  * steps of ./run.sh test boot them and check the report.

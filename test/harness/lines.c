@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Lines, rounds and waiting: see test/harness/lines.h. */
 #include "test/harness/lines.h"
 

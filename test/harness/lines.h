@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Interrupt lines that a test raises itself, repeated rounds (struct stress), and small helpers for
  * timers and waiting.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Accesses, marked frames and caught panics: see test/harness/mm_util.h. */
 #include "test/harness/mm_util.h"
 #include "lib/format.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Helpers for tests of page-table ops and of mm/: accesses that may fault, frames with a mark, and
  * panics that are caught.

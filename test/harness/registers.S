@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * u64 wait_with_patterns(const bool *flag): load a pattern into every register but %rsp, spin until
  * *flag is set, and return how many registers have changed. Interrupts

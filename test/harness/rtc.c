@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The real-time clock's periodic interrupt: see test/harness/rtc.h. */
 #include "test/harness/rtc.h"
 #include "pv/pv.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The real-time clock as a device that interrupts periodically (MC146818A data sheet, registers A
  * to C). A "beat" is one periodic interrupt.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The user address space of tests: see test/harness/sandbox.h. */
 #include "test/harness/sandbox.h"
 #include "lib/string.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A small user address space for tests that enter ring 3: one page of code
  * (test/harness/user_code.S), one of data and one of stack, all below 4 GiB so that 32-bit code can

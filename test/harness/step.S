@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * step_detour, for test/harness/step.c: the debug exception returns here instead of to the
  * instruction at step_return. Call thread_yield, then jump to that instruction with every register

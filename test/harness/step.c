@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Stepping by RFLAGS.TF and by breakpoints: see test/harness/step.h. */
 #include "test/harness/step.h"
 #include "kernel/thread.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Stepping: run code one instruction at a time and do something between two of them. A race between
  * two CPUs, or between a thread and an interrupt, has a window of a few instructions. Stepping

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The payload "suite": run every test that matches test=GLOB[,GLOB...] and report in KTAP
  * (docs.kernel.org/dev-tools/ktap.html). The verdict is PASS if at least one test passed and none

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * How to write a test. A test is a function that calls ops and compares what happens with the
  * contract in pv/ops.def:

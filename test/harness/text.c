@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Globs and numbers of the command line: see test/harness/text.h. */
 #include "lib/string.h"
 #include "test/harness/text.h"

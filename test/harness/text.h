@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Parsing of the command-line words of the suite and the benchmark. */
 #ifndef TEST_TEXT_H
 #define TEST_TEXT_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The code that tests run in ring 3 (test/harness/sandbox.h): one short piece a test, copied to
  * SANDBOX_CODE. It is position-independent. Each piece ends in a system call unless it is there to

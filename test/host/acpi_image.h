@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A small set of ACPI tables in a buffer that represents the physical memory from ACPI_PA on. */
 #ifndef TEST_HOST_ACPI_IMAGE_H
 #define TEST_HOST_ACPI_IMAGE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A machine for mm/ on the host: RAM, and a strict implementation of the page-table ops. See
  * fake_mmu.h.

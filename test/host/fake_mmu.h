@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A machine for mm/ on the host: RAM at DIRECT_MAP, and page-table ops that behave like Xen PV's.
  * Machine frame numbers differ from pfns; in lazy mode changes are delayed; a plain store to an

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A PC for host tests of pv/native: the functions of pv/native/io.h, mmio.h and cmos.h call
  * functions of the test instead of executing instructions, and time advances with each access. A

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Helpers of the fuzzers. A fuzzer passes bytes to one subject and REQUIREs what its header
  * promises; the sanitizers check every access. The input of the boot parsers is the memory from

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Fuzzer: any bytes as ACPI tables. Checksums are corrected first, because otherwise they would
  * reject almost all inputs; the tables are at the addresses of the good image.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Fuzzer: any bytes as the entries of an MADT and of an MP table. Lengths and checksums are
  * corrected first, because otherwise they would reject almost all inputs.

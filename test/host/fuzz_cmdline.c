@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Fuzzer: any bytes as a command line. If it is accepted, the result written as a command line must
  * parse to the same result; if not, the error must be one printable line.

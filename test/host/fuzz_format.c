@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Fuzzer: the bytes select a format of conversions that C defines, and its arguments. libc must
  * print the same, for every size of the buffer.

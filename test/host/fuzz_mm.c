@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Fuzzer: each four bytes are one step (mm_steps.h) of using an address space, on a machine that
  * checks every write to page tables.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Fuzzer: any bytes as a Multiboot2 information block. */
 #include "fuzz.h"
 

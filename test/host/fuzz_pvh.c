@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Fuzzer: any bytes as a PVH start_info and the structures that it points to. */
 #include "fuzz.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Fuzzer: any bytes as an archive. The checksum of each block is corrected first, because otherwise
  * only the checksum would be tested.

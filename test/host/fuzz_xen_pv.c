@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Fuzzer: any bytes as a Xen PV start_info, followed by a package of modules. */
 #include "fuzz.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * How to write a host test: one program with functions of CHECKs, and a main() that RUNs them and
  * returns finish(). A CHECK that fails is printed and counted; the function continues.

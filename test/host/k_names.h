@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Included before lib/string.c when it is built for the host, whose libc has these names. */
 #define memcpy  k_memcpy
 #define memmove k_memmove

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * One random step in the use of mm/, for a test and a fuzzer. One byte selects the action, two the
  * address; a plain model is compared with mm/'s walker and with a hardware walk.

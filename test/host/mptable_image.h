@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * An MP table of two CPUs in a buffer that represents the first MiB of memory, built after the
  * MultiProcessor Specification 1.4, chapter 4.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Included ahead of what is compiled of lib/newlib/ for this machine, and of its test: the
  * machine's libc and the compiler's library have these names.

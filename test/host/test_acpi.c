@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * lib/acpi.c: finding tables and the registers that turn the machine off; invalid tables are
  * ignored.

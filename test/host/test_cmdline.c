@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* kernel/cmdline.c: the words that it accepts, and its errors for those that it rejects. */
 #include "harness.h"
 

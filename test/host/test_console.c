@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* kernel/console.c, panic.c and registry.c: what the kernel prints, and how a run ends. */
 #include <setjmp.h>
 #include <sys/syscall.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * lib/format.c compared with libc's snprintf, over all combinations of flags, widths, lengths and
  * many values; then the properties that only the kernel's function has.

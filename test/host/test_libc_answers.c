@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The expectations that test/libc/answers.h has of newlib, checked with the host's library. */
 #include <ctype.h>
 #include <inttypes.h>

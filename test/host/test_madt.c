@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * lib/madt.c: CPUs, I/O APICs and overrides of an MADT are read, and invalid entries are ignored.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * lib/memory_map.c and boot/parse.c: the finished memory map is compared with a plain model, an
  * array with one cell for each sixteenth of a page, painted region by region.

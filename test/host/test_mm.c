@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* mm/frame.c, pagetable.c, space.c, heap.c and vmap.c on the fake machine of fake_mmu.h. */
 #include "harness.h"
 #include "mm_steps.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * lib/mptable.c: the entries of an MP table, the places in which it is searched, and invalid
  * tables, which are ignored.

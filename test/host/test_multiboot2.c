@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* boot/multiboot2.c on a block as GRUB builds it, and on blocks with one wrong field. */
 #include "image.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * pv/native/clock.c and refclock.c on a PC whose rates are known: the TSC is measured against each
  * reference clock, alone and at every point where it can wrap, and the timer gets counts in the

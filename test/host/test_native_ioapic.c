@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * pv/native/ioapic.c: its writes to I/O APICs, whose emulations are more lenient than the chips,
  * and to the 8259s.

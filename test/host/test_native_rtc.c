@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * pv/native/rtc.c on an RTC that is updated while it is read: each second its registers change one
  * after the other, and are undefined during the update.

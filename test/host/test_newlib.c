@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * lib/newlib/: the parts that need few services of the kernel: time, the heap, paths, arithmetic
  * and the arguments of main().

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* boot/pvh.c on start_info of both versions, and with one wrong field. */
 #include "image.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * lib/rtc.c: dates in all four formats of the real-time clock's registers, compared with data
  * sheets.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Deadlines in TSC ticks are right for every uptime of the machine. */
 #include "harness.h"
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
 """tools/build/sites.py from outside: the sites that it finds in small images, and what it refuses."""
 
 import os

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * lib/string.c, built under the names k_*, and test/harness/text.c, compared with libc.
  *

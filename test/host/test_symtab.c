@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * kernel/symtab.c on tables that are built here, and on one that tools/build/symtab.py made from
  * symtab.nm and that the assembler put into this program as kernel_symtab.

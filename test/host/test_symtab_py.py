@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
 """tools/build/symtab.py from outside: what it answers, and how it refuses. test_symtab.c reads its table."""
 
 import os

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* lib/newlib/tar.c on valid and invalid archives. */
 #include "harness.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* lib/time.c compared with libc's timegm, for each day of two centuries, and invalid dates. */
 #include "harness.h"
 

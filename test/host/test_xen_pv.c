@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * boot/xen_pv.c on start_info as Xen's domain builder fills it (module and P2M table directly after
  * the kernel, or both elsewhere), with a package of modules, and with one wrong field.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * pv/xen/vcpu_time.h compared with 128-bit arithmetic, and with a writer that changes the record
  * while it is read.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The instructions of a case: one of a table of instructions that may enter the kernel or must not,
  * with random prefixes and operands, after a random preamble. See test/hostile/hostile.h.

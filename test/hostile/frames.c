@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Random frames of the kernel itself for iret: selectors of RPL 0 to 2, any flags, unmapped
  * addresses, stacks that cannot be written. Each case must end in one exception, with the kernel

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The payload run=hostile:seed=N,first=N,cases=N,show,shared,frames and the suite's sample of it.
  * Without arguments a fixed sample runs. `show` prints a line for each case's outcome, and decodes

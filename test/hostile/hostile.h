@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Hostile user mode: millions of random cases. A case enters user mode with registers, selectors,
  * memory and instructions that are derived from two numbers, the seed and the case's number.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Build the case of a seed and a number: registers, selectors, memory and the position of its code.
  * See test/hostile/hostile.h.

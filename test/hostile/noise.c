@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Disturbances of CPUs that run cases. On each CPU a timer fires at random intervals: it makes the
  * scheduler switch threads, and sends IPIs, calls and NMIs to other CPUs. A second thread changes

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Outcomes in which platforms may differ. Each rule has a name and a reason; the outcomes that it
  * normalizes or drops are counted, and a difference that no rule covers is a finding. See

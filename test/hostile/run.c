@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Run a case in its space, and check the kernel afterwards: its state must not depend on what user
  * mode did. See test/hostile/hostile.h.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What the boot paths pass to the kernel: the same facts from every loader. */
 #include "lib/address_map.h"
 #include "lib/acpi.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Basic services of the kernel: its sections, symbols, backtraces, formatting and random bytes. */
 #include "boot/boot_stack.h"
 #include "kernel/panic.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Spinlocks, mutexes and wake-ups between threads of all CPUs: they exclude, serve waiters in
  * order, and lose no wake-up.

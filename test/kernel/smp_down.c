@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A CPU that goes offline: its running, waiting and sleeping threads and its timers move to other
  * CPUs; a CPU with bound threads refuses.

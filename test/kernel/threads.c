@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Kernel threads: they share a CPU, sleep, keep their FPU state and migrate. */
 #include "kernel/thread.h"
 #include "kernel/trap.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Results that a C library must produce: ANSWER(function call that fills text[], expected text).
  * The suite checks newlib (test/libc/libc.c), and test/host/test_libc_answers.c checks the host's

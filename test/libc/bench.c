@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Benchmark of libc's most used functions: copying, filling, allocating and freeing memory. */
 #include "test/bench/bench.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Files, devices and time of newlib's port, and the errors that POSIX gives them. */
 #include "kernel/services.h"
 #include "test/harness/step.h"

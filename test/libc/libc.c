@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The C library of programs: newlib on the port in lib/newlib/. These tests are built with the
  * programs, not with the kernel (tools/build/programs.mk).

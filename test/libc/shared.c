@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What the threads of a program share in newlib: the heap, streams, the environment, files. */
 #include "test/harness/test.h"
 #include "test/libc/threads.h"

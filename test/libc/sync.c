@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Synchronization of a program's threads: mutexes, condition variables, pthread_once. */
 #include "test/harness/test.h"
 #include "test/libc/threads.h"

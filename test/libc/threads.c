@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Threads of programs, on newlib: creation, end and stacks as POSIX defines them, and each thread's
  * own data.

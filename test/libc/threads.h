@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Helpers for tests of libc's threads. Include test/harness/test.h first. */
 #ifndef TEST_LIBC_THREADS_H
 #define TEST_LIBC_THREADS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The allocators of frames, heap objects and vmalloc ranges, and the balloon: nothing overlaps,
  * everything can be freed, and wrong frees are detected.

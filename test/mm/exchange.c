@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Memory that is returned to the hypervisor, or exchanged, while another CPU has its translation.
  */

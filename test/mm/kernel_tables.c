@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Walk the kernel's page tables and check every leaf: no page is writable and executable. */
 #include "test/harness/mm_util.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Memory management from all CPUs at once: nothing is lost, and nothing is allocated twice. */
 #include "kernel/smp.h"
 #include "kernel/thread.h"

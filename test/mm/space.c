@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Mappings and address spaces. The main test is a property test: after any sequence of map, unmap
  * and protect from a seeded generator, a plain model, the page-table walker and real accesses agree

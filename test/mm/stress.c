@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Stress of page tables that all CPUs change at once: lazy batches in one shared table, and spaces
  * that each CPU creates and destroys.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Threads of one CPU that change page tables and may be preempted between any two instructions. */
 #include "mm/vmap.h"
 #include "test/harness/cpus.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Mutants: mutate=OP:KIND replaces one op of the table by a wrong one, which the suite must detect.
  * tools/paravane/mutants/mutations.py lists the pairs that make sense. Every op takes at most three

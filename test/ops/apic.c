@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The local APIC, on platforms that give the guest one, and the set-up of a CPU's clock. Every
  * access to its registers goes through an op, which must refuse what would break the backend.

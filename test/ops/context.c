@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * check=context: wrap every op, before its call sites are patched, in a function that compares the
  * caller's context, the state in which the op returns, and the status that it returns with the

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The op tables of check=context (test/ops/context.c), for the test that breaks each rule of
  * pv/ops.def once.

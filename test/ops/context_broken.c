@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Proof that check=context (test/ops/context.c) can fail: break each rule of pv/ops.def once, and
  * return from an op in each state that its contract excludes. The tests call the wrappers through

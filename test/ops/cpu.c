@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Registers: each op does what its instruction does, or returns what it refused. Where an op and
  * the instruction can both be used, the test compares them.

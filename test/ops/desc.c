@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Descriptor tables: a loaded segment has the attributes of its entry, and a refused change has no
  * effect.

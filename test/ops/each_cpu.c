@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * State that each CPU has of its own: timer, debug registers, local APIC, steal time. The tests run
  * on every CPU in turn, because a backend may set up CPU 0 and the others by different code.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Entries into the kernel and exits from it: which state the kernel runs with after each, whatever
  * user mode had, and what happens with frames that cannot be loaded.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The last instructions before user mode and the first ones after it, one by one: what sysret and
  * iret are executed with, also where an emulator is more lenient than a CPU, and what happens on an

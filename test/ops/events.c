@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Delivery under stress: no interrupt is lost, and none is delivered while interrupts are disabled,
  * at whatever point of disabling, enabling, unmasking and halting it is raised. Then IPIs and the

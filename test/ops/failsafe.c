@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Xen PV's failsafe callback: Xen calls it if it cannot load a segment register when a vCPU
  * continues. The tests cause that by removing the descriptor of a loaded selector while another

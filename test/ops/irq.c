@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Interrupt lines and the interrupt flag: an interrupt is pending while its line is masked or the
  * flag is clear, is delivered exactly once afterwards, and never after its line is unbound.

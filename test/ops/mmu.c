@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Page-table ops one by one: conversion of values and entries, changes of announced tables, the
  * TLB, lazy mode. Each change is checked by an access, not only by reading the table. Whole tables

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Lazy sections: every op keeps its contract there too. The backend may queue changes in a section;
  * an op that reads an entry, or that depends on earlier changes, must apply them first.

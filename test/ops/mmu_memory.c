@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Ops that change the machine memory of frames: the balloon gives frames to the hypervisor and
  * takes them back, and make_contiguous exchanges frames for contiguous ones.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Page-table ops for whole tables and roots: announcing, pinning and switching, and what the
  * kernel's own tables protect.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Ops that a handler may call, and ops whose caller may be preempted and migrate (pv/ops.def). The
  * test steps through the op (test/harness/step.h) and at each instruction lets a handler call an op

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Setup: the chosen backend, its banner, the console, exceptions and the end of a run. */
 #include "kernel/trap.h"
 #include "lib/format.h"

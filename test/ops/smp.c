@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * CPUs go online and offline, run threads, and call each other: each call runs once, on its CPU.
  * The same under stress: test/stress/smp_stress.c.

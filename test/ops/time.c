@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The clocks and the timer: the clock is monotonic and runs while the CPU is halted, a deadline
  * fires once and not early, and a past deadline is refused.

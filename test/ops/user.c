@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * User mode: system calls and exceptions bring every register to the kernel and back, and nothing
  * that user mode or its frame contains harms the kernel. The code in ring 3 is

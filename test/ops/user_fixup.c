@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The exception table (pv/ex_table.h) applies only to faults of kernel code. */
 #include "kernel/trap.h"
 #include "mm/space.h"

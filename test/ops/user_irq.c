@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Interrupts, NMIs and debug exceptions that are taken in user mode, or in the first and last
  * instructions of the kernel, where the stack or %gs is not yet the kernel's.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * What user mode may reach: neither kernel memory nor a closed gate, and only those I/O ports that
  * IOPL or the bitmap opens.

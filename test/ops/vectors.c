@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Interrupts at vectors without an owner, that is without a line, IPI or timer: left pending by the
  * firmware or by an earlier kernel, sent by a device whose message was not set up, or spurious.

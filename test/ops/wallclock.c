@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The wall clock: it runs, can be set where the platform allows that, and a reader never sees a
  * mixture of two dates while it is set.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Very many lines: more than Xen's 2-level event-channel ABI can hold. */
 #include "test/harness/cpus.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * For test/patch/sites.c.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Call sites after patching: each has the bytes that its record promises, and a hot op's site is
  * the instruction itself. How patching works: pv/patch/patch.c.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Helpers for tests of call sites, which change sites while no other CPU executes one. */
 #ifndef TEST_SITES_H
 #define TEST_SITES_H

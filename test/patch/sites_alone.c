@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Changing call sites while all other CPUs spin: see test/patch/sites.h. */
 #include "test/patch/sites.h"
 #include "kernel/irq.h"

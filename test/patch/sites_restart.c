@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Call sites that are interrupted in the middle: pv_restart_site moves the interrupted rip back to
  * the start of the site, whose new code then runs with the registers and the stack pointer that the

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Call sites in use: patched code does the same as unpatched code; text is written through an
  * alias; a replaced or missing function of the table is called or reported.

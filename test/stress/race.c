@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Races inside the kernel, each checked or provoked at every instruction of the code in question
  * (test/harness/step.h). Random races between several CPUs are in test/stress/smp_stress.c.

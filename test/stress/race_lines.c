@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Races of interrupt lines, provoked at each instruction (test/harness/step.h): at each of them the
  * test does to the line what an interrupt handler or another CPU could do there.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Races of spinlocks, provoked at each instruction of a wait (test/harness/step.h). One CPU plays
  * both sides: the test replaces the ops that block and kick a waiter, so that a wait without a kick

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Races of the ops, provoked at each instruction (test/harness/step.h): the test does there what an
  * interrupt, another CPU or the hardware could do.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Races between the end of an object's use and the start of its next use: threads that are joined,
  * woken or bound, and calls that have completed. Each is held at the instruction in question

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Interrupt lines that one CPU binds and handles while another CPU masks, raises and unmasks them.
  */

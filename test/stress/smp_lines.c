@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Interrupts and timers while all CPUs work against each other: each CPU's line is raised by all of
  * them, and each CPU's timers are stopped by another one.

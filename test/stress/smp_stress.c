@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * CPUs under stress: no call between CPUs is lost, the clock is monotonic across them, no CPU uses
  * a flushed translation, also while a CPU goes offline and online, and no interrupt line is bound

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
 """Check the rules of the source tree on the objects and the image that were built; fail the build if one is broken.
 
 check_image.py [--objdump PROGRAM] [--nm PROGRAM] IMAGE OBJECT_FOLDER

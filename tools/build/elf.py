@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """As much of a 64-bit little-endian ELF file as the tools that look into the kernel's image want (System V ABI)."""
 
 import struct

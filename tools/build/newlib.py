@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
 """Builds newlib from the distribution's source package, once, outside of the tree.
 
     tools/build/newlib.py path [--cc CC]      where it lies or will lie; nothing if there is no source

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # Programs: newlib, its port (lib/newlib/), app/, test/libc/ and a program named by APP=.
 #
 # All of it is linked into one object, world.o, in which every name is local: libc's memcpy does not meet

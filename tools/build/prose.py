@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
 """Reject the phrases that docs/style.md replaces, in comments, messages, docs and names of tests.
 
 prose.py [PATH...]   print each line with such a phrase, and what to write instead; status 1 if there is one.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Every variable of pv/, mm/ and kernel/ that outlives a call says why several CPUs, threads and interrupts may use it.
 
 The argument is in the comment above the variable, or above the group of variables (no empty line in between) to which it

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
 """Finds every call site of an op in the linked kernel (pv/patch/patch.h), by the linker's relocations.
 
     tools/build/sites.py > sites.S                       an empty table

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
 """Makes the kernel's symbol table from the linked kernel's symbols (kernel/symtab.h).
 
     nm kernel.elf | tools/build/symtab.py > symtab.S             the table of that image

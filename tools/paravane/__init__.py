@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The host side of Paravane: boots the image on every platform and judges what it prints.
 
 The modules of a command are in a folder of its name, those that several commands share in run/ and here. In reading

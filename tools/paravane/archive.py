@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The distribution's archive: packages of its other releases, fetched and unpacked in the user's cache.
 
 Nothing of this machine's own packages or sources is touched: apt-get gets a list of sources, and

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The commands of run.sh: reads what was asked, and calls the module that does it."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The options of run.sh's commands, and what boot, suite, bench and the like make of those that they share."""
 
 import argparse

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What every module shares: where things lie, exit codes, and the one kind of expected error."""
 
 import contextlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The text of the contract (pv/ops.def, pv/ops/): the labels of an op's comment, and what is wrong with them.
 
 An op's comment begins with what the op does; the rest is under LABELS. What can be compared is compared: Context with

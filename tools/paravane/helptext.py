@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What `./run.sh help` prints; {platforms} becomes the list of platforms."""
 
 HELP = """\

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """`./run.sh hostile`: random user code (test/hostile/hostile.h) on several platforms, whose outcomes must be the same.
 
 With several CPUs each runs a share of the cases. Of cases in one space (shared), and of frames of the kernel's own

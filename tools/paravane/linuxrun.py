@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A program's instructions as a unikernel beside those of the same program as a Linux process, both counted
 by the same QEMU (-icount, one CPU): a factor that no load of this computer changes (docs/apps.md).
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Reads the op table out of the sources: the contract, the backends that fulfil it, the tests that cite it.
 
 pv/ops.def and the files that it includes define the ops, `const struct pv_CLASS_ops` in pv/ (or a PV_OP that makes all of

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What an image built from this tree can run, for `list`: read from the sources, since the image's own registry
 (PAYLOAD) is made from them. The reproductions are listed by repros.py."""
 

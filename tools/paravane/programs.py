@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Real programs that are not part of this project, from the distribution's source packages: built for the guest
 and for this machine, run on the same files, and compared line by line (docs/apps.md).
 

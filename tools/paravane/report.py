@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Results for other programs: JSON, and JUnit XML as CI systems read it."""
 
 import json

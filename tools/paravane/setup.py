@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What this computer must have, and how it gets it: from the distribution's packages only.
 
 tools/packages.txt is the list. On Debian 12 what is missing is installed, if that is allowed; a

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Which machine a command wants: --qemu, --cpu and --machine. Only the emulator knows which models and options it
 has, so it is asked before anything runs: what it refuses is a mistake of the caller's, not a failure of the image.
 """

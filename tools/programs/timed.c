@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * main() of a program that is timed; the program's own is called program_main() then. It writes to
  * /dev/null: a console is slow, and not the same on Linux. With QEMU's -icount a nanosecond is an

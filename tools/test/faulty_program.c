@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A program that ends as its argument says: none of these is a good end but "memory". */
 #include <errno.h>
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* For tools/paravane/selftest/programs.py: threads that do what they should not, and what became of
  * them. */
 #include <pthread.h>

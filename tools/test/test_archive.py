@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The distribution's archive, and the QEMUs and other versions that come from it."""
 
 import tempfile

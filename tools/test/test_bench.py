@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The benchmark: its lines, what two runs must agree on, the tables, the file, the comparison, the chart."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Bochs: its configuration file and command line, what is refused, and what the program around it makes of its words."""
 
 import io

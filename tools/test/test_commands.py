@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Words, platforms, images and hypervisors: what is refused, and what is passed on."""
 
 import gzip

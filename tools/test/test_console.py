@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Lines out of raw serial bytes."""
 
 import random

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Positive controls: the edits that break a hypervisor, and the list of them."""
 
 import dataclasses

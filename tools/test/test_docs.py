@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Lists in docs/ that must name every op."""
 
 import re

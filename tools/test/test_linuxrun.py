@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A program beside Linux: the archive that Linux unpacks, and what is believed of what a program says."""
 
 import tempfile

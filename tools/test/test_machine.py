@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The machine, with a program in QEMU's place that does what a bad guest would."""
 
 import sys

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The sweep: what a row expects, what is believed of a run, and what the launcher hands over."""
 
 import struct

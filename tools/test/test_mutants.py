@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Mutants: which there are, which change nothing, how long one is waited for, and what may survive."""
 
 import unittest

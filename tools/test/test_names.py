@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Names for a backtrace's addresses (tools/paravane/run/names.py)."""
 
 import tempfile

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The op table read from sources, the mapping of 2007, and the report by op."""
 
 import tempfile

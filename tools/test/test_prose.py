@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The phrases that make check rejects."""
 
 import unittest

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The matrix, the exit code, JUnit and JSON."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The command repro: what it takes, what it writes, and how a debugger gets in."""
 
 import contextlib

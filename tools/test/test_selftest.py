@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """./run.sh test: steps side by side, and what no step may do to the others."""
 
 import io

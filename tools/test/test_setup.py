@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Setting up a computer, with another program in apt-get's place."""
 
 import contextlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The check that each variable says why it may be shared: it finds the variable, and the comment that counts."""
 
 import unittest

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Source mutants: the committed list applies to the tree, and what is wrong with an entry is named."""
 
 import contextlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """docs/tour.md: what it sends its reader to exists, and is short enough to be read."""
 
 import re

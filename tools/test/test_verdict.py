@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What is believed of a transcript: one table, each row a way to lie or to break."""
 
 import unittest

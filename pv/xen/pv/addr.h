@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Addresses and frame numbers of a Xen PV guest. Three of them name the same memory: a virtual
  * address, a pfn (the guest's own number of a page frame) and an mfn (the machine's number, which

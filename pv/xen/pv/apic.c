@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The APIC ops of a Xen PV guest, which has no local APIC: interrupts are events, and CPUs start by
  * hypercall. (dom0's ACPI tables describe the host's local APIC, but Xen maps its page to no

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The offsets that the Xen PV backend's assembly uses (pv/asm_offsets.h). */
 #include "pv/asm_offsets.h"
 #include "pv/cpu_area.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The CPU's registers on Xen PV. Where Xen offers a register by hypercall or in shared memory, the
  * op uses that. A privileged instruction faults at CPL 3, and Xen emulates it, which is slow; the

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Descriptor tables, the kernel stack, I/O rights and system calls on Xen PV (xen/xen.h: set_gdt,
  * update_descriptor; xen/physdev.h; xen/callback.h). The TSS and the IDT are Xen's. The GDT is

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Entry and exit of a Xen PV guest's kernel.
  *

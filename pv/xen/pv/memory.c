@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Which machine frames a Xen PV guest has (xen/memory.h): the balloon, and exchange for contiguous
  * ones. Xen takes a frame back only if nothing maps it, so the direct map's entry is cleared first,

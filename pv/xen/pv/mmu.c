@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Page tables of a Xen PV guest: translation of entries, changes of entries, TLB flushes.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * What the three files of Xen PV's page table ops share: mmu.c (entries, the queue of changes, TLB
  * flushes), tables.c (whole tables and roots), memory.c (which machine frames we have).

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The Xen PV backend. The kernel runs at CPL 3, page tables hold machine frames, and every
  * privileged operation is a hypercall or an access to memory that Xen shares. This file has its

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The first state of a Xen PV vCPU (xen/arch-x86/xen.h, struct vcpu_guest_context). pv/xen/smp.c
  * passes it to VCPUOP_initialise.

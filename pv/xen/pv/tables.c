@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Whole page tables on Xen PV: announce and release a table, pin and load a root, and replace the
  * tables of Xen's domain builder at boot. mmu.c explains why tables are read-only and what pinning

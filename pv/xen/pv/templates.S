@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Patch templates of Xen PV: the code that a call site of an op becomes. Each is the C function that it names, by other
  * means; irq.c explains the interrupt flag and why the order of its instructions matters, cpu.c has the others. Change

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What the files of the Xen PV backend share. */
 #ifndef PV_XEN_PV_XEN_PV_H
 #define PV_XEN_PV_XEN_PV_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Interrupts of a PVH guest. The interrupt flag is RFLAGS.IF of the CPU, so the flag ops are the
  * native ones, and the event upcall is an ordinary interrupt at a vector of the IDT. Xen has two

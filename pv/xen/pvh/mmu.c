@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The memory ops of a PVH guest that differ from the native ones. The hardware translates the
  * guest's frame numbers (nested paging), so page tables are native; only Xen can change which

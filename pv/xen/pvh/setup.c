@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The Xen PVH backend. A PVH guest runs under hardware virtualization, so the ops of the CPU, of
  * the interrupt flag and of page tables are the native ones. Hypercalls take the place of the

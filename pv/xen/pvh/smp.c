@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The first state of a PVH vCPU (xen/hvm/hvm_vcpu.h, struct vcpu_hvm_context). pv/xen/smp.c passes
  * it to VCPUOP_initialise. The vCPU begins in 64-bit mode at native_ap_entry64 with this CPU's

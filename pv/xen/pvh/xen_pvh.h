@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What the files of the Xen PVH backend share. */
 #ifndef PV_XEN_PVH_XEN_PVH_H
 #define PV_XEN_PVH_XEN_PVH_H

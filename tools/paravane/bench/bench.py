@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """How long things take: instructions for a comparison, wall-clock and cycles for a feeling.
 
 With QEMU's -icount the TSC counts instructions, one a tick, and two runs give the same figure; it

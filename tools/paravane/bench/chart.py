@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What each op costs on each backend, as a picture: one line an op, one mark a platform, on a scale that
 is logarithmic. It brings its own background, light or dark as the reader's screen is.
 """

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Two benchmarks compared: ratios of what was counted, new to old, and what is over the limit."""
 
 from dataclasses import dataclass

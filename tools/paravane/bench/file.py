@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What a benchmark has measured, as a document: written to a file, read again, compared with another.
 
 The format is stable, and described in docs/bench.md. One line a measurement, so that two files can be

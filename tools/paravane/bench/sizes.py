@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """How big the image is, stripped, with more and with less in it."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A benchmark's Document as text, at most WIDTH columns wide: what was counted, what is noisy, and how
 it compares with an earlier one."""
 

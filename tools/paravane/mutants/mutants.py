@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Does the suite notice a wrong op? Each op of each backend is replaced by wrong ones (mutate=OP:KIND,
 test/mutants/mutate.c), and the suite must fail; a survivor shows a missing test, or is listed in
 test/mutants/survivors.txt with the reason why no test can notice it.

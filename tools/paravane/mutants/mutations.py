@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Which wrong versions of an op make sense (the kinds of test/mutants/mutate.c), by its signature, and which of
 them a backend's own function makes equivalent: those change nothing, and are left out with the reason.
 """

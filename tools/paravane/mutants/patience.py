@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """When to give up on a machine, however busy this computer is: measured is not the time that passes but what
 the machine made of it, the seconds in which it computed and those in which it waited for nothing."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The list of source mutants, test/mutants/source/*.toml: small wrong edits, each with the test that notices it.
 
 An entry is a table [[mutant]] with these keys:

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Does the suite notice a wrong line? `./run.sh mutants --source` makes each edit of test/mutants/source/ in a copy of
 the tree, builds it, and runs the test that the entry names: that test must fail. A mutant that survives is a missing
 test; an edit that no longer applies, or does not build, fails the run too.

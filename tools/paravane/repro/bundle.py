@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """All that someone else needs to see a verdict again, in one file to attach to a report."""
 
 import hashlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The command `./run.sh repro`: from what was asked to the tables, files and the status."""
 
 import dataclasses

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Known-bad hypervisors: positive controls, without which "good" may only mean that a repro looks the wrong way.
 
 repro/controls.ini lists them. Each is the Xen of the distribution's source package, built after one named

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What proves that a repro can say bad, and that it can say good.
 
 Either the head promises the verdict of a packaged hypervisor, or of bare metal, which `repro --all --xen …` checks;

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """`./run.sh repro`: one suspicion, on every hypervisor that is asked for.
 
 A verdict is good, bad or cannot-tell. It is the guest's own if the run ended well; a hypervisor

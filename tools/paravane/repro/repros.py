@@ -1,6 +1,7 @@
+# SPDX-License-Identifier: MIT
 """What repros there are, by the heads of their files.
 
-A head is the first comment of the file. Of it, the lines that begin with @ are for us:
+A head is the first comment of the file, after the line of the licence. Of it, the lines that begin with @ are for us:
 
     @title     one line
     @advisory  the address of the published advisory
@@ -27,7 +28,7 @@ from ..run import platforms
 
 VERDICTS = ("good", "bad", "cannot-tell")
 _DIRECTORY = ROOT / "repro"
-_COMMENT = re.compile(r"\s*/\*(.*?)\*/", re.S)
+_COMMENT = re.compile(r"(?:\s*/\* SPDX-\S+ \S+ \*/)?\s*/\*(.*?)\*/", re.S)
 _KEY = re.compile(r"^[ \t]*\*[ \t]*@(\w+)[ \t]+(\S.*?)[ \t]*$", re.M)
 _REGISTERED = re.compile(r'^REPRO\("([^"]*)"\)', re.M)
 _NEEDS = ("mem", "smp", "pcpus", "timeout", "cpu")

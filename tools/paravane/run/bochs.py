@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Bochs: the machine of a platform as its configuration file and command line.
 
 Bochs is an interpreter with a CPU model of its own, so a run there checks what QEMU's model may have wrong.

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
 """Run Bochs with the guest's serial port COM1 as standard input and output: bochs_machine.py CONFIGURATION
 
 COM1 is a TCP connection from Bochs to this program, because the other kinds of ports that Bochs has lose bytes while

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """From raw serial bytes to lines.
 
 A serial console is not a clean channel: firmware and GRUB move the cursor, Xen's own lines fall

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """QEMUs to boot on: the installed one, files, and those of the distribution's other releases.
 
 A packaged QEMU is kept with everything that it needs, its C library included, because this machine's own

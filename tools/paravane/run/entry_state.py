@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """QEMU with registers changed at an address: how a machine looks that a loader or firmware left in another state.
 
 entry_state.py ADDRESS REGISTER=VALUE... -- QEMU ARGUMENT...

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Looks at an ELF before a machine is started with it: a file that cannot boot gets one clear line
 here, and not a silent machine later."""
 

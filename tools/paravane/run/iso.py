@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Makes the ISO images that GRUB boots, for BIOS and UEFI alike.
 
 The command line is part of grub.cfg, so every set of words has an ISO of its own; ISOs are cached

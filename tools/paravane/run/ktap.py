@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What the guest said: its KTAP results, its verdict, its panic, and what the hypervisor said of it.
 
 A Transcript is fed line by line and keeps bounded state. It records, and notes what is malformed

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """An ELF file that stands between QEMU's PVH loader and the image: it hands over a struct hvm_start_info
 (xen/arch-x86/hvm/start_info.h) that no loader here would make, and ACPI tables that no firmware here has.
 

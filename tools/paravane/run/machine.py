@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """One QEMU from start to end: pump its console, type for the guest, end it in time.
 
 Invariants: no QEMU outlives the call of run() (nor, by its parent-death signal, this process); a

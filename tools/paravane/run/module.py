@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The boot module: a tar archive, which is the file system of programs (lib/newlib/tar.h)."""
 
 import io

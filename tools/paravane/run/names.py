@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Names for a backtrace's addresses, where the image itself has none (make WITHOUT=names): its unstripped twin,
 NAME.debug.elf beside NAME.elf, knows them."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What this computer must have for a platform. Each function returns what is missing, or ""."""
 
 import glob

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The time that a process had for its work: the time that passes, without that in which its threads waited for a CPU of
 this computer. A limit of own time does not depend on what else this computer runs."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Hypervisors of the distribution's other releases, each kept by the full version of its package."""
 
 import gzip

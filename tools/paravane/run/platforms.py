@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The platforms: what each one boots, on which emulator, and what this computer must have for it.
 
 The modules qemu and bochs turn a Platform and a Boot into a command line.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """QEMU: the machine of a platform as its command line.
 
 Everything is emulated in software (-accel tcg), so that a run means the same everywhere.

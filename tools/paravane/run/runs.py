@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """One run of the image on one platform, and the directory under build/runs/ where all that is
 needed to look at it again, or to do it again by hand, is kept."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """QEMU on a busy computer: it is stopped and continued again and again.
 
 stutter.py RUN STOP SECONDS -- QEMU ARGUMENT...

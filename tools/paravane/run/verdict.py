@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What we believe of a run. The console is not trusted: a PASS has to be earned.
 
 The guest passes only if it said so, its results agree with that, the machine ended the way that

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Finds a Xen to boot: QEMU and GRUB want the uncompressed ELF, distributions ship it compressed."""
 
 import glob

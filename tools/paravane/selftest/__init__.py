@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """`./run.sh test`: all that CI runs, one line a step, and a closing line with the counts."""
 
 import fnmatch

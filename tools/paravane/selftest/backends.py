@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Steps of `./run.sh test`: backends that the command line chooses, and the one that is not written yet."""
 
 from ..common import EXIT_FAIL, EXIT_USAGE

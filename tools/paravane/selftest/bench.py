@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Steps of `./run.sh test`: the benchmark."""
 
 import re

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Steps of `./run.sh test`: what is built and checked without booting it, and the bare kernel."""
 
 import sys

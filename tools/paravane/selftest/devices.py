@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Steps of `./run.sh test`: machines whose devices are missing, stuck, or left in a state that another kernel chose."""
 
 import json

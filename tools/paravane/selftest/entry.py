@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Steps of `./run.sh test`: what other loaders, firmware and VMMs leave to the kernel: CPU state, words on the
 command line."""
 

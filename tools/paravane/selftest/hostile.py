@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Steps of `./run.sh test`: random user code."""
 
 from .step import RUN, RUN_LIMIT, Step

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Steps of `./run.sh test`: mistakes. Each gets one clear line and a status that is not 0."""
 
 import re

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What `./run.sh test` prints: a line a step, with the output of those that failed, and the times at the end."""
 
 import re

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Steps of `./run.sh test`: machines with more and less memory, with other clocks, and a few of the sweep."""
 
 import sys

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Steps of `./run.sh test`: programs. Those of the tree, one from outside that does what it should not, and real ones."""
 
 import shutil

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Steps of `./run.sh test`: what shows that the other steps notice a fault: injected faults, wrong ops, wrong lines."""
 
 import re

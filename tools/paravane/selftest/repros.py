@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Steps of `./run.sh test`: the repros, and the verdicts of broken ones."""
 
 from ..common import EXIT_FAIL, EXIT_USAGE

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Runs steps side by side, as many as keep this computer's CPUs busy, each after those that it needs."""
 
 import queue

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Steps of `./run.sh test --soak`: what takes too long for every change. --hours limits those that have no
 end of their own; those of random cases have another seed each day, which their line names."""
 

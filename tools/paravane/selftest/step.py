@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """One step of `./run.sh test`: a command, what it must end with and what it must say. It runs from outside: exit codes
 and words are what is checked."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Steps of `./run.sh test`: the runner is stopped in the middle, and leaves nothing behind."""
 
 import shutil

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Steps of `./run.sh test`: the suite as a whole."""
 
 from ..common import EXIT_FAIL, build_dir, short

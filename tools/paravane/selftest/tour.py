@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Steps of `./run.sh test`: every command of docs/tour.md prints what the page says."""
 
 import re

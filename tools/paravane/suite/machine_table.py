@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The machines of `./run.sh suite --machines`: CPUs, machine types, devices, memory, tables and command lines that
 other people have. machines.py says what a row means; launcher.py makes what no loader here would hand over.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The matrix: rows are groups of tests (or tests), columns are platforms, every cell is a pass, a
 failure, or a skip whose reason stands below, found by a letter. All platforms fit in WIDTH columns.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What a run of the suite says of each op: op by platform, for programs (JSON) and for people (Markdown).
 
 A cell is one op on one platform: the outcomes of the tests that cite the op. It is a hole if none of

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The suite on several platforms at once, and the exit code that comes of it."""
 
 import concurrent.futures

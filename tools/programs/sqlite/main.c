@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Runs a file of SQL on a database in memory and prints each row. Without an operating system
  * (SQLITE_OS_OTHER) SQLite has no files at all; it still needs a source of time and of
