@@ -238,7 +238,7 @@ def _refusals(scratch):
         ("xen-pv", "xen_pv_early_init", "xen-pv"),
     ):
         # lea 1(%rip),%rax; ret; the reason
-        refuses = _patched(scratch, function, b"\x48\x8d\x05\1\0\0\0\xc3planted\0")
+        refuses = _patched(scratch, function, b"\x48\x8d\x05\1\0\0\0\xc3injected\0")
         words = rf"backend {backend} refuses: injected(.|\n)*verdict ERROR: no backend can run"
         more = ["--image", str(refuses)]
         yield boot("a backend that refuses is named", platform, *more, status=EXIT_USAGE, words=words)
