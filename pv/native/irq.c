@@ -249,16 +249,28 @@ int native_irq_mask(u32 line)
     return 0;
 }
 
+/* Unmask a line whose pending interrupt this kernel keeps. If its CPU is offline, keep both. */
+static int unmask_kept(struct line *l, u32 vector)
+{
+    int error;
+
+    if (!(__atomic_exchange_n(&l->state, 0, __ATOMIC_SEQ_CST) & LINE_PENDING))
+        return 0;
+    error = native_send_vector(l->cpu, vector);
+    if (error)
+        __atomic_fetch_or(&l->state, LINE_MASKED | LINE_PENDING, __ATOMIC_SEQ_CST);
+    return error;
+}
+
 int native_irq_unmask(u32 line)
 {
     struct line *l = line_of(line);
 
     if (!l)
         return -EINVAL;
-    if (l->kind == LINE_LEVEL)
-        line_mask_level(l, false);
-    else if (__atomic_exchange_n(&l->state, 0, __ATOMIC_SEQ_CST) & LINE_PENDING)
-        return native_send_vector(l->cpu, VECTOR_LINES + line);
+    if (l->kind != LINE_LEVEL)
+        return unmask_kept(l, VECTOR_LINES + line);
+    line_mask_level(l, false);
     return 0;
 }
 

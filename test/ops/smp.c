@@ -383,3 +383,29 @@ TEST(smp, cpu_goes_offline_and_online_again, cpu_leave, cpu_down, cpu_up)
         EXPECT_EQ(counts[cpu], i);
     }
 }
+
+static void open_line(void *line)
+{
+    test_line_open(line);
+}
+
+/* The CPU that bound a line is offline when its pending interrupt is unmasked. */
+TEST(smp, interrupt_of_an_offline_cpu_stays_pending, irq_mask, irq_raise, irq_unmask)
+{
+    const u32 cpu = smp_online_count() - 1;
+    struct test_line line = {0};
+    int status;
+
+    NEEDS_CPUS(2);
+    run_on_cpu(cpu, open_line, &line);
+    EXPECT_EQ(pv_irq_mask(line.line), 0);
+    EXPECT_EQ(pv_irq_raise(line.line), 0);
+    REQUIRE(smp_down(cpu) == 0);
+    status = pv_irq_unmask(line.line);
+    EXPECT(!status || status == -EINVAL);
+    REQUIRE(smp_up(cpu) == 0);
+    if (status)
+        EXPECT_EQ(pv_irq_unmask(line.line), 0);
+    EXPECT(test_line_hits(&line, 1));
+    test_line_close(&line);
+}
