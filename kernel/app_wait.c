@@ -6,8 +6,8 @@
  * holds both locks until it does not touch the waiter any more, because the waiter is on the stack
  * of its thread.
  */
-#include "kernel/thread.h"
 #include "kernel/services.h"
+#include "kernel/thread.h"
 
 struct waiter {
     struct timer timer; /* its deadline */

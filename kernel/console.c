@@ -2,10 +2,10 @@
 /* Text on the console (kernel/console.h): formatting, levels, and lines that CPUs do not tear. */
 #include "kernel/console.h"
 #include "kernel/kernel.h"
-#include "pv/spinlock.h"
 #include "lib/format.h"
 #include "lib/string.h"
 #include "pv/pv.h"
+#include "pv/spinlock.h"
 
 /* The CPU that writes without the lock, plus 1; 0: none. Atomic: one word, stored once. */
 static u32 seizer;

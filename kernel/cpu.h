@@ -6,10 +6,10 @@
 #ifndef KERNEL_CPU_H
 #define KERNEL_CPU_H
 
-#include "pv/spinlock.h"
 #include "kernel/time.h"
 #include "pv/pv.h"
 #include "pv/selectors.h"
+#include "pv/spinlock.h"
 
 /* Control words of the FPU and of SSE after a reset: all exceptions masked, round to nearest. */
 #define FCW_DEFAULT   0x37f

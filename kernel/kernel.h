@@ -3,8 +3,8 @@
 #ifndef KERNEL_KERNEL_H
 #define KERNEL_KERNEL_H
 
-#include "lib/boot_info.h"
 #include "kernel/cmdline.h"
+#include "lib/boot_info.h"
 #include "lib/named.h"
 #include "pv/pv.h"
 

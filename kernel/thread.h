@@ -15,8 +15,8 @@
 
 #ifndef __ASSEMBLY__
 #include "kernel/cpu.h"
-#include "pv/spinlock.h"
 #include "kernel/time.h"
+#include "pv/spinlock.h"
 
 /*
  * Bytes of stack that must be free at the entry of a function (kernel/stack_check.S): for its own

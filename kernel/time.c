@@ -19,8 +19,8 @@
  */
 #include "kernel/time.h"
 #include "kernel/console.h"
-#include "kernel/thread.h"
 #include "kernel/panic.h"
+#include "kernel/thread.h"
 
 /* The next functions up to timer_remove need the list's lock. */
 static void timer_insert(struct cpu *c, struct timer *timer)

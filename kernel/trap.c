@@ -38,9 +38,9 @@
 #include "kernel/panic.h"
 #include "kernel/smp.h"
 #include "kernel/thread.h"
-#include "pv/ex_table.h"
 #include "lib/string.h"
 #include "mm/space.h"
+#include "pv/ex_table.h"
 #include "pv/patch/patch.h"
 #include "pv/x86.h"
 

@@ -14,8 +14,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "lib/newlib/paths.h"
 #include "kernel/services.h"
+#include "lib/newlib/paths.h"
 #include "lib/newlib/thread.h"
 
 #define FILES_MAX 32

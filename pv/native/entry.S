@@ -34,8 +34,8 @@
  * does not load. native_exception recognises it by its address.
  */
 #include <asm-offsets.h>
-#include "pv/selectors.h"
 #include "pv/entry/trap_frame.inc"
+#include "pv/selectors.h"
 #include "pv/x86.h"
 
 #define IRET_CS 8			/* offset in what iretq loads: rip, cs, rflags, rsp, ss */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Hypercalls with every register, and code bytes in ring 0: see repro/kit.h. */
 #include "repro/kit.h"
-#include "lib/address_map.h"
 #include "kernel/cpu.h"
+#include "lib/address_map.h"
 #include "pv/selectors.h"
 
 #define COMPAT_ENTRY      (KIT_GDT_FREE + 8)

@@ -2,8 +2,8 @@
 /* The frame of a run: which repro, its verdict, and the three lines by which the host knows it. */
 #include "repro/kit.h"
 #include "kernel/kernel.h"
-#include "kernel/registry.h"
 #include "kernel/panic.h"
+#include "kernel/registry.h"
 #include "lib/format.h"
 #include "repro/kit/repro.h"
 

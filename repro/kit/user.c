@@ -4,8 +4,8 @@
 #include "lib/format.h"
 #include "mm/space.h"
 #include "pv/selectors.h"
-#include "pv/x86.h"
 #include "pv/trap_frame.h"
+#include "pv/x86.h"
 #include "repro/kit.h"
 
 static struct mm_space space;

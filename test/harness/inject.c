@@ -3,10 +3,10 @@
  * Injected faults (inject=NAME, kernel/inject.c). Each causes a failure that must be reported; the
  * steps of ./run.sh test boot them and check the report.
  */
-#include "lib/address_map.h"
 #include "kernel/panic.h"
 #include "kernel/registry.h"
 #include "lib/acpi.h"
+#include "lib/address_map.h"
 #include "lib/string.h"
 #include "test/harness/cpus.h"
 

@@ -5,9 +5,9 @@
  * failed, SKIP if all were skipped. How to write a test: test/harness/test.h.
  */
 #include "kernel/app.h"
+#include "kernel/panic.h"
 #include "kernel/registry.h"
 #include "kernel/time.h"
-#include "kernel/panic.h"
 #include "lib/format.h"
 #include "lib/string.h"
 #include "pv/pv.h"

@@ -10,9 +10,9 @@
 #include "mm/space.h"
 #include "pv/selectors.h"
 #include "pv/x86.h"
-#include "test/hostile/hostile.h"
 #include "test/harness/lines.h"
 #include "test/harness/test.h"
+#include "test/hostile/hostile.h"
 
 #define STACK_SIZE   0x4000
 #define FAILURES_MAX 10 /* so many are printed */

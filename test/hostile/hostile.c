@@ -11,15 +11,15 @@
  */
 #include "kernel/app.h"
 #include "kernel/kernel.h"
+#include "kernel/panic.h"
 #include "kernel/time.h"
 #include "kernel/trap.h"
-#include "kernel/panic.h"
 #include "lib/format.h"
 #include "lib/string.h"
 #include "test/harness/cpus.h"
-#include "test/hostile/hostile.h"
 #include "test/harness/lines.h"
 #include "test/harness/test.h"
+#include "test/hostile/hostile.h"
 
 #define GROUP 1024
 

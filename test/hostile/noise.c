@@ -10,8 +10,8 @@
 #include "mm/frame.h"
 #include "mm/space.h"
 #include "test/harness/cpus.h"
-#include "test/hostile/hostile.h"
 #include "test/harness/test.h"
+#include "test/hostile/hostile.h"
 
 #define PAUSE_MIN_NS (20 * NS_PER_US)
 #define PAUSE_MAX_NS (600 * NS_PER_US)

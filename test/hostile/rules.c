@@ -8,8 +8,8 @@
 #include "lib/string.h"
 #include "pv/selectors.h"
 #include "pv/x86.h"
-#include "test/hostile/hostile.h"
 #include "test/harness/test.h"
+#include "test/hostile/hostile.h"
 
 /* xen/arch-x86/xen.h: FIRST_RESERVED_GDT_BYTE, and the page that it begins. */
 #define XEN_FIRST_SELECTOR 0xe000ull

@@ -12,8 +12,8 @@
 #include "pv/selectors.h"
 #include "pv/x86.h"
 #include "test/harness/cpus.h"
-#include "test/hostile/hostile.h"
 #include "test/harness/test.h"
+#include "test/hostile/hostile.h"
 
 #define INT3         0xcc /* fills all code pages, so that a case ends wherever it jumps */
 #define TICK_NS      NS_PER_MS

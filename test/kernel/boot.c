@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What the boot paths pass to the kernel: the same facts from every loader. */
-#include "lib/address_map.h"
 #include "lib/acpi.h"
+#include "lib/address_map.h"
 #include "lib/string.h"
 #include "mm/mm.h"
 #include "pv/pv.h"

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Files, devices and time of newlib's port, and the errors that POSIX gives them. */
 #include "kernel/services.h"
+#include "test/harness/cpus.h"
 #include "test/harness/step.h"
 #include "test/harness/test.h"
-#include "test/harness/cpus.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -3,9 +3,9 @@
  * The allocators of frames, heap objects and vmalloc ranges, and the balloon: nothing overlaps,
  * everything can be freed, and wrong frees are detected.
  */
+#include "lib/format.h"
 #include "mm/balloon.h"
 #include "mm/heap.h"
-#include "lib/format.h"
 #include "mm/vmap.h"
 #include "test/harness/mm_util.h"
 

@@ -3,8 +3,8 @@
  * The local APIC, on platforms that give the guest one, and the set-up of a CPU's clock. Every
  * access to its registers goes through an op, which must refuse what would break the backend.
  */
-#include "kernel/trap.h"
 #include "kernel/smp.h"
+#include "kernel/trap.h"
 #include "pv/apic_regs.h"
 #include "test/harness/cpus.h"
 #include "test/harness/lines.h"

@@ -7,9 +7,9 @@
 #include "kernel/trap.h"
 #include "lib/format.h"
 #include "lib/string.h"
-#include "test/ops/context.h"
 #include "test/harness/cpus.h"
 #include "test/harness/mm_util.h"
+#include "test/ops/context.h"
 
 static void run_broken(const char *op, void (*broken)(void), const char *rule)
 {

@@ -4,8 +4,8 @@
  * iret are executed with, also where an emulator is more lenient than a CPU, and what happens on an
  * NMI there.
  */
-#include "lib/address_map.h"
 #include "kernel/trap.h"
+#include "lib/address_map.h"
 #include "lib/string.h"
 #include "mm/space.h"
 #include "pv/selectors.h"

@@ -3,8 +3,8 @@
  * CPUs go online and offline, run threads, and call each other: each call runs once, on its CPU.
  * The same under stress: test/stress/smp_stress.c.
  */
-#include "lib/address_map.h"
 #include "kernel/trap.h"
+#include "lib/address_map.h"
 #include "lib/format.h"
 #include "lib/madt.h"
 #include "lib/mptable.h"

@@ -5,8 +5,8 @@
  * Until it gets an EOI, the local APIC keeps such an interrupt in service and blocks its priority
  * class and all lower ones (Intel SDM vol. 3, section 11.8.5).
  */
-#include "lib/address_map.h"
 #include "kernel/registry.h"
+#include "lib/address_map.h"
 #include "pv/apic_regs.h"
 #include "test/harness/lines.h"
 #include "test/harness/rtc.h"

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Changing call sites while all other CPUs spin: see test/patch/sites.h. */
-#include "test/patch/sites.h"
 #include "kernel/irq.h"
 #include "kernel/smp.h"
 #include "test/harness/cpus.h"
+#include "test/patch/sites.h"
 
 static struct spinlock alone = SPINLOCK("alone");
 static struct call holds[PV_CPUS_MAX];

@@ -4,9 +4,9 @@
  * the start of the site, whose new code then runs with the registers and the stack pointer that the
  * old code started with.
  */
-#include "test/patch/sites.h"
 #include "test/harness/step.h"
 #include "test/harness/test.h"
+#include "test/patch/sites.h"
 
 u64 sites_tail_save_fl(void);
 

@@ -3,11 +3,11 @@
  * Call sites in use: patched code does the same as unpatched code; text is written through an
  * alias; a replaced or missing function of the table is called or reported.
  */
-#include "test/patch/sites.h"
 #include "mm/vmap.h"
 #include "test/harness/cpus.h"
 #include "test/harness/mm_util.h"
 #include "test/harness/test.h"
+#include "test/patch/sites.h"
 
 extern const u8 _text_start[], _text_end[];
 

@@ -6,8 +6,8 @@
  */
 #include "lib/string.h"
 #include "test/harness/cpus.h"
-#include "test/patch/sites.h"
 #include "test/harness/step.h"
+#include "test/patch/sites.h"
 
 enum { HOLDER = PV_CPUS_MAX - 1 }; /* a number that no CPU of a test has */
 

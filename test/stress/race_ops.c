@@ -3,8 +3,8 @@
  * Races of the ops, provoked at each instruction (test/harness/step.h): the test does there what an
  * interrupt, another CPU or the hardware could do.
  */
-#include "pv/x86.h"
 #include "kernel/irq.h"
+#include "pv/x86.h"
 #include "test/harness/cpus.h"
 #include "test/harness/mm_util.h"
 #include "test/harness/step.h"

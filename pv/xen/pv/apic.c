@@ -4,8 +4,8 @@
  * hypercall. (dom0's ACPI tables describe the host's local APIC, but Xen maps its page to no
  * guest.)
  */
-#include "pv/xen/pv/xen_pv.h"
 #include "pv/xen/xen.h"
+#include "pv/xen/pv/xen_pv.h"
 
 int xen_pv_apic_read(u32 offset, u32 *value)
 {

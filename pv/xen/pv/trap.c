@@ -23,8 +23,8 @@
  * because another vCPU has changed its descriptor. Xen then loads null, and enters the guest at the
  * failsafe callback instead of at the interrupted instruction (load_segments in Xen's domain.c).
  */
-#include "pv/selectors.h"
 #include "pv/callbacks.h"
+#include "pv/selectors.h"
 #include "pv/xen/hypercall.h"
 #include "pv/xen/xen.h"
 #include "pv/xen/pv/xen_pv.h"

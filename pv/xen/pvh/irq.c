@@ -12,11 +12,11 @@
 #include "pv/native/apic.h"
 #include "pv/native/native.h"
 #include "pv/native/vectors.h"
+#include "pv/x86.h"
 #include "pv/xen/events.h"
 #include "pv/xen/hypercall.h"
 #include "pv/xen/xen.h"
 #include "pv/xen/pvh/xen_pvh.h"
-#include "pv/x86.h"
 #include <xen/hvm/hvm_op.h>
 #include <xen/hvm/params.h>
 

@@ -5,8 +5,8 @@
  * memory a frame has, and flush the TLBs of other vCPUs without an IPI.
  */
 #include "pv/xen/hypercall.h"
-#include "pv/xen/pvh/xen_pvh.h"
 #include "pv/xen/xen.h"
+#include "pv/xen/pvh/xen_pvh.h"
 #include <xen/hvm/hvm_op.h>
 
 /*

@@ -5,6 +5,7 @@
  * devices that a PVH guest lacks: console, timer, interrupt controllers, power, start of other
  * CPUs.
  */
+#include "lib/address_map.h"
 #include "pv/backend.h"
 #include "pv/cpuid.h"
 #include "pv/native/apic.h"
@@ -14,7 +15,6 @@
 #include "pv/xen/hypercall.h"
 #include "pv/xen/xen.h"
 #include "pv/xen/pvh/xen_pvh.h"
-#include "lib/address_map.h"
 #include <xen/arch-x86/cpuid.h>
 
 /*
