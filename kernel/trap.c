@@ -38,7 +38,6 @@
 #include "kernel/panic.h"
 #include "kernel/smp.h"
 #include "kernel/thread.h"
-#include "lib/string.h"
 #include "mm/space.h"
 #include "pv/ex_table.h"
 #include "pv/patch/patch.h"

@@ -12,7 +12,6 @@
  * Next: frame.c for frames, pagetable.c for mappings.
  */
 #include "lib/phys_window.h"
-#include "lib/string.h"
 #include "mm/frame.h"
 #include "mm/mm.h"
 #include "mm/space.h"

@@ -20,7 +20,6 @@
  *
  * Cannot tell: where SYSENTER does not exist in 64-bit mode (AMD): #UD. XSA-339 itself.
  */
-#include "pv/x86.h"
 #include "repro/kit.h"
 
 REPRO("sysenter-nt")

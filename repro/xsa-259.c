@@ -22,7 +22,6 @@
  * Cannot tell: on a Xen that was built without XPTI. QEMU before 8.0 makes the error code of such a
  * #GP wrong; this one is Xen's own.
  */
-#include "pv/selectors.h"
 #include "pv/trap_frame.h"
 #include "repro/kit.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A clock of known frequency, by which others are measured. */
-#ifndef PV_NATIVE_REFERENCE_H
-#define PV_NATIVE_REFERENCE_H
+#ifndef PV_NATIVE_REFCLOCK_H
+#define PV_NATIVE_REFCLOCK_H
 
 #include "lib/acpi.h"
 

@@ -11,8 +11,8 @@
  * The stack pointer is an operand, so that the compiler makes the function's frame before the call.
  * Only pv/pv.h includes this file.
  */
-#ifndef PV_HOT_H
-#define PV_HOT_H
+#ifndef PV_PATCH_HOT_H
+#define PV_PATCH_HOT_H
 
 #include "pv/patch/lengths.h"
 

@@ -3,8 +3,8 @@
  * Call sites: every call of an op in the image, and what it becomes. patch.c explains how it works,
  * docs/patching.md how to look at it.
  */
-#ifndef PV_PATCH_H
-#define PV_PATCH_H
+#ifndef PV_PATCH_PATCH_H
+#define PV_PATCH_PATCH_H
 
 #include "pv/patch/lengths.h"
 

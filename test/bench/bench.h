@@ -8,8 +8,8 @@
  * hypercalls GROUP.NAME N of 100 calls`. Under QEMU's -icount a tick of the TSC is one instruction,
  * the hypervisor's included, and two runs print the same numbers.
  */
-#ifndef TEST_BENCH_H
-#define TEST_BENCH_H
+#ifndef TEST_BENCH_BENCH_H
+#define TEST_BENCH_BENCH_H
 
 #include "lib/types.h"
 

@@ -3,8 +3,8 @@
  * Helpers for tests on several CPUs: NEEDS_CPUS skips a test on a smaller machine, struct workers
  * runs one thread on each CPU.
  */
-#ifndef TEST_CPUS_H
-#define TEST_CPUS_H
+#ifndef TEST_HARNESS_CPUS_H
+#define TEST_HARNESS_CPUS_H
 
 #include "kernel/smp.h"
 #include "kernel/thread.h"

@@ -3,8 +3,8 @@
  * Interrupt lines that a test raises itself, repeated rounds (struct stress), and small helpers for
  * timers and waiting.
  */
-#ifndef TEST_LINES_H
-#define TEST_LINES_H
+#ifndef TEST_HARNESS_LINES_H
+#define TEST_HARNESS_LINES_H
 
 #include "kernel/irq.h"
 #include "kernel/time.h"

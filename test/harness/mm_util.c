@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Accesses, marked frames and caught panics: see test/harness/mm_util.h. */
 #include "test/harness/mm_util.h"
-#include "lib/format.h"
 
 bool try_read(u64 va, u64 *value, struct fault *f)
 {

@@ -3,8 +3,8 @@
  * Helpers for tests of page-table ops and of mm/: accesses that may fault, frames with a mark, and
  * panics that are caught.
  */
-#ifndef TEST_MM_UTIL_H
-#define TEST_MM_UTIL_H
+#ifndef TEST_HARNESS_MM_UTIL_H
+#define TEST_HARNESS_MM_UTIL_H
 
 #include "kernel/trap.h"
 #include "lib/string.h"

@@ -3,8 +3,8 @@
  * The real-time clock as a device that interrupts periodically (MC146818A data sheet, registers A
  * to C). A "beat" is one periodic interrupt.
  */
-#ifndef TEST_RTC_H
-#define TEST_RTC_H
+#ifndef TEST_HARNESS_RTC_H
+#define TEST_HARNESS_RTC_H
 
 #include "lib/types.h"
 

@@ -5,8 +5,8 @@
  * use them. A test calls sandbox_enter, then for each piece sandbox_prepare and sandbox_run, which
  * returns when the piece raises an exception or makes a system call, and at the end sandbox_leave.
  */
-#ifndef TEST_SANDBOX_H
-#define TEST_SANDBOX_H
+#ifndef TEST_HARNESS_SANDBOX_H
+#define TEST_HARNESS_SANDBOX_H
 
 #include "kernel/user.h"
 #include "pv/pv.h"

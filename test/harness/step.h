@@ -22,8 +22,8 @@
  * when it delivers the interrupt; step_through_interrupt starts inside the handler with a
  * breakpoint.
  */
-#ifndef TEST_STEP_H
-#define TEST_STEP_H
+#ifndef TEST_HARNESS_STEP_H
+#define TEST_HARNESS_STEP_H
 
 #include "kernel/trap.h"
 #include "test/harness/test.h"

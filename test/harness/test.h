@@ -32,8 +32,8 @@
  * Helpers: lines.h (interrupt lines, timers), cpus.h (several CPUs), step.h (act at each
  * instruction of an op), sandbox.h (ring 3), mm_util.h (page tables, caught panics).
  */
-#ifndef TEST_TEST_H
-#define TEST_TEST_H
+#ifndef TEST_HARNESS_TEST_H
+#define TEST_HARNESS_TEST_H
 
 #include "kernel/console.h"
 #include "kernel/kernel.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Parsing of the command-line words of the suite and the benchmark. */
-#ifndef TEST_TEXT_H
-#define TEST_TEXT_H
+#ifndef TEST_HARNESS_TEXT_H
+#define TEST_HARNESS_TEXT_H
 
 #include "lib/types.h"
 

@@ -19,8 +19,8 @@
  * a space of its own; or all run them in one space, where they overwrite each other's code and
  * data: then only the kernel is checked.
  */
-#ifndef TEST_HOSTILE_H
-#define TEST_HOSTILE_H
+#ifndef TEST_HOSTILE_HOSTILE_H
+#define TEST_HOSTILE_HOSTILE_H
 
 #include "test/harness/sandbox.h"
 

@@ -3,8 +3,8 @@
  * The op tables of check=context (test/ops/context.c), for the test that breaks each rule of
  * pv/ops.def once.
  */
-#ifndef TEST_CONTEXT_H
-#define TEST_CONTEXT_H
+#ifndef TEST_OPS_CONTEXT_H
+#define TEST_OPS_CONTEXT_H
 
 #include "pv/pv.h"
 

@@ -6,7 +6,6 @@
  */
 #include "kernel/trap.h"
 #include "lib/format.h"
-#include "lib/string.h"
 #include "test/harness/cpus.h"
 #include "test/harness/mm_util.h"
 #include "test/ops/context.h"

@@ -8,7 +8,6 @@
 #include "lib/address_map.h"
 #include "lib/string.h"
 #include "mm/space.h"
-#include "pv/selectors.h"
 #include "pv/x86.h"
 #include "test/harness/sandbox.h"
 #include "test/harness/step.h"

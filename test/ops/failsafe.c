@@ -6,7 +6,6 @@
  */
 #include "kernel/trap.h"
 #include "pv/selectors.h"
-#include "pv/x86.h"
 #include "test/harness/cpus.h"
 #include "test/harness/sandbox.h"
 

@@ -4,7 +4,6 @@
  * takes them back, and make_contiguous exchanges frames for contiguous ones.
  */
 #include "kernel/time.h"
-#include "lib/address_map.h"
 #include "test/harness/mm_util.h"
 
 static s64 adjust_balloon(pfn_t first, u64 count, bool give)

@@ -5,7 +5,6 @@
  * test/harness/user_code.S. What user mode may reach: user_reach.c; what interrupts it: user_irq.c.
  */
 #include "kernel/trap.h"
-#include "lib/string.h"
 #include "pv/selectors.h"
 #include "pv/x86.h"
 #include "test/harness/sandbox.h"

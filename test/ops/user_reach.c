@@ -5,7 +5,6 @@
  */
 #include "kernel/trap.h"
 #include "lib/string.h"
-#include "pv/selectors.h"
 #include "pv/x86.h"
 #include "test/harness/rtc.h"
 #include "test/harness/sandbox.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Helpers for tests of call sites, which change sites while no other CPU executes one. */
-#ifndef TEST_SITES_H
-#define TEST_SITES_H
+#ifndef TEST_PATCH_SITES_H
+#define TEST_PATCH_SITES_H
 
 #include "pv/patch/patch.h"
 

@@ -4,7 +4,6 @@
  * interrupt, another CPU or the hardware could do.
  */
 #include "kernel/irq.h"
-#include "pv/x86.h"
 #include "test/harness/cpus.h"
 #include "test/harness/mm_util.h"
 #include "test/harness/step.h"

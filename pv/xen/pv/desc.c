@@ -9,7 +9,6 @@
  * not be mapped writable, and Xen changes its entries by update_descriptor. So load makes a table
  * read-only before it gives the table to Xen, and writable again after its last user.
  */
-#include "lib/string.h"
 #include "pv/ex_table.h"
 #include "pv/selectors.h"
 #include "pv/spinlock.h"
