@@ -4,12 +4,13 @@
  *
  * What they map (lib/address_map.h has the addresses):
  *
- *   the image's text        read, execute
- *   its constants           read
- *   its data                read, write; the page below each stack is not mapped (struct pv_guards)
- *   direct map: RAM         read, write; the frames of the image's text and constants: read
- *   direct map, below 4 GiB ACPI's tables: read; devices and reserved regions: read, write,
- * uncached vmap, fixmap            nothing yet, but the tables to start with
+ *   the image's text          read, execute
+ *   its constants             read
+ *   its data                  read, write; not the page below each stack (struct pv_guards)
+ *   direct map, RAM           read, write; the frames of the image's text and constants: read
+ *   direct map, below 4 GiB   ACPI's tables: read
+ *                             devices and reserved regions: read, write, uncached
+ *   vmap, fixmap              nothing yet, but the tables to start with
  *
  * W^X: no page is writable and executable. Text is the only thing that is executable, and because
  * its frames are in the direct map too, they are read-only there. There is no identity map, so a

@@ -4,8 +4,8 @@
  *
  * Three kinds of controllers are on the way:
  *
- *     device --- pin ---> I/O APIC --- vector, APIC id ---> local APIC of one CPU --- gate --->
- * stub 8259 pair (off)
+ *   device --- pin ---> I/O APIC --- vector, APIC id ---> local APIC of one CPU --- gate ---> stub
+ *          --- pin ---> 8259 pair (off)
  *
  * - The local APIC (apic.c) belongs to a CPU. It receives vectors from I/O APICs, from other CPUs
  *   (IPIs) and from its own sources (timer, LINT0, LINT1). It delivers the highest one that is
@@ -42,7 +42,6 @@
  * A level-triggered line's state and pin change together under the lock, so that one CPU's mask and
  * another's unmask cannot leave an unmasked line with a masked pin.
  */
-#include "lib/string.h"
 #include "pv/native/apic.h"
 #include "pv/native/io.h"
 #include "pv/native/ioapic.h"
