@@ -22,7 +22,7 @@
 #include <xen/hvm/hvm_op.h>
 #include <xen/hvm/params.h>
 
-/* The numbers of xen/errno.h, where pv/pv.h has none. */
+/* The error numbers that a hypercall returns negated, by the names of xen/errno.h. */
 enum {
     XEN_ESRCH = 3,
     XEN_EFAULT = 14,

@@ -113,7 +113,7 @@ static void run_bench(const struct bench *b)
               (unsigned long long)hypercalls_of_100);
 }
 
-/* One line: "# site OP FORM COUNT CODE". */
+/* One line: "# site OP KIND COUNT CODE". */
 static void print_sites_of(u32 op, u32 state)
 {
     struct pv_site_code code, last;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Injected faults (inject=NAME, kernel/inject.c). Each causes a failure that must be reported; the
+ * Injected faults (inject=NAME, kernel/registry.h). Each causes a failure that must be reported; the
  * steps of ./run.sh test boot them and check the report.
  */
 #include "kernel/panic.h"

@@ -275,7 +275,7 @@ enum { PATCHINGS = 6 };
 
 static u32 done;
 
-/* Use ops that have an inline form on some backend; count wrong results in *arg. */
+/* Use ops that have a patch template on some backend; count wrong results in *arg. */
 static void use_ops(void *arg)
 {
     const u64 value = pte_value(PFN(0x200), PTE_PRESENT | PTE_WRITE);
