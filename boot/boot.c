@@ -2,7 +2,7 @@
 /*
  * The hand-over from the loader to the kernel: where all boot paths meet.
  *
- * Four entries, one image. Who enters where, in which mode, with what in registers:
+ * The image has four entries. Each loader uses one, and leaves the CPU in this state:
  *
  *   loader              entry               CPU                        registers
  *   GRUB, multiboot2    multiboot2_entry    32-bit protected mode,     eax: the loader's magic
@@ -40,8 +40,8 @@ extern const char _image_end[];
 void boot_main(enum boot_protocol protocol, u64 info);
 
 /*
- * The window of memory that the parsers may read is what is mapped: by the 32-bit entries' tables
- * the first 4 GiB, by Xen's for certain only what is up to the end of the start_info page.
+ * Give the parsers a window of the memory that is mapped. The 32-bit entries' tables map the first
+ * 4 GiB; Xen's are certain to map only what is before the end of the start_info page.
  */
 void boot_main(enum boot_protocol protocol, u64 info)
 {

@@ -21,7 +21,7 @@ struct waiter {
 static struct spinlock waiters_lock = SPINLOCK("waiters");
 static struct waiter *first_waiter;
 
-/* why: the waiter's woken or late, which is set. */
+/* Wake the waiter, and set *why, which is its field woken or late. */
 static void wake_waiter(struct waiter *w, bool *why)
 {
     const u64 flags = spin_lock_irqsave(&w->queue.lock);

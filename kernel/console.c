@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Text on the console (kernel/console.h): formatting, levels, and lines that CPUs do not tear. */
+/* Text on the console (kernel/console.h): formatting, levels, and a lock for whole lines. */
 #include "kernel/console.h"
 #include "kernel/kernel.h"
 #include "lib/format.h"

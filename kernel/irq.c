@@ -65,7 +65,7 @@ static void check_interrupts_disabled(const struct trap_frame *frame, const char
         panic_frame(frame, "interrupts are enabled %s", when);
 }
 
-/* A backend that interrupts code with interrupts disabled, or an interrupt handler, is broken. */
+/* A backend is broken if it interrupts a handler, or code that has interrupts disabled. */
 static struct cpu *interrupt_begin(const struct trap_frame *frame)
 {
     struct cpu *c = this_cpu();

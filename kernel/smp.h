@@ -11,7 +11,7 @@
 /* A CPU that has not answered within this time_limit (kernel/time.h) is taken to be stuck. */
 #define ANSWER_LIMIT_NS (10 * NS_PER_S)
 
-/* Start every CPU that the platform lists. Warn about those that do not start, and do without. */
+/* Start every CPU that the platform lists. Warn about each that does not, and continue. */
 void smp_init(void);
 
 /* Return why the platform offers only CPU 0 although more may exist; NULL if that is not so. */

@@ -20,7 +20,7 @@ enum user_entry {
 struct user_exit {
     u64 fault_address; /* of a page fault */
     u64 stack;         /* top of the kernel stack on which the trap arrived */
-    u64 sp0;           /* the stack that load_sp0 had been given: what stack should be */
+    u64 sp0;           /* what stack should be: the argument of the last load_sp0 */
     bool refused;      /* iret or sysret faulted in the kernel: the frame was invalid */
 };
 
@@ -33,7 +33,7 @@ struct user_exit {
  */
 struct user_exit user_run(struct trap_frame *frame, enum user_entry entry);
 
-/* If set, a test's look at the kernel's state in each callback that ends a user_run. */
+/* A test's function, or NULL: each callback that ends a user_run calls it. */
 extern void (*user_left_hook)(const struct trap_frame *frame);
 
 /* A user_run in progress, on the stack of its thread. */

@@ -2,8 +2,8 @@
 /*
  * The balloon: frames that this kernel gives to the hypervisor, and takes back.
  *
- * A given frame keeps its pfn and stays allocated (FRAME_BALLOON), so no one else gets it, but it
- * has no memory until it is taken back. Context: thread, no spinlock held.
+ * A given frame keeps its pfn and stays allocated (FRAME_BALLOON), so the allocator does not hand
+ * it out, but it has no memory until it is taken back. Context: thread, no spinlock held.
  */
 #ifndef MM_BALLOON_H
 #define MM_BALLOON_H

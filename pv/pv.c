@@ -124,7 +124,7 @@ static const char *try_backend(const struct pv_backend *backend)
     return why_not;
 }
 
-/* Report by the first backend that accepts this machine, before any has been initialised. */
+/* Have early reports written by the first backend whose probe accepts this machine. */
 static void find_raw_console(void)
 {
     for (size_t i = 0; i < ARRAY_SIZE(backends); i++)

@@ -91,9 +91,9 @@ native_iret_instruction:
 	iretq
 
 /*
- * #DB, NMI, #DF, #MC. If the kernel was interrupted, %gs has either base, and r12 and r13 keep it. It is put back if the
- * handler leaves the frame's rip alone, that is, if the interrupted code continues. If the handler leads the frame
- * elsewhere, the kernel's base stays, and a user's goes to where the next swapgs exchanges it.
+ * #DB, NMI, #DF, #MC. If the kernel was interrupted, %gs has either base, and r12 and r13 keep it. It is restored if
+ * the handler does not change the frame's rip, so that the interrupted code continues. If the handler changes rip, the
+ * kernel's base stays, and a user's base is put where the next swapgs loads it from.
  *
  * The stack limit in the CPU's area (kernel/stack_check.S) is that of the interrupted stack, so it is 0 in the
  * meantime. Each stack of its own has an unmapped page below, so an overflow is found all the same.
