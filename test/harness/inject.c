@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Injected faults (inject=NAME, kernel/registry.h). Each causes a failure that must be reported; the
- * steps of ./run.sh test boot them and check the report.
+ * Injected faults (inject=NAME, kernel/registry.h). Each causes a failure that must be reported;
+ * the steps of ./run.sh test boot them and check the report.
  */
 #include "kernel/panic.h"
 #include "kernel/registry.h"
