@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""The distribution's archive: packages of its other releases, fetched and unpacked in the user's cache.
+"""The distribution's archive: fetch packages of its other releases, and unpack them in the user's cache.
 
-Nothing of this machine's own packages or sources is touched: apt-get gets a list of sources, and
-folders for everything it writes, of its own. The mirror is the one that the machine's sources name,
-and apt-get checks every index by the archive keyring that the machine has. Unpacking needs no
-root. `clean` leaves the cache alone.
+The machine's own packages and sources do not change: apt-get runs with a list of sources and with folders of this
+module. The mirror is the one in the machine's sources, and apt-get checks every index by the machine's archive
+keyring. Unpacking does not need root. `clean` does not remove the cache.
 """
 
 import os

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The commands of run.sh: reads what was asked, and calls the module that does it."""
+"""The commands of run.sh: parse the command line, and call the module of the command."""
 
 import os
 import shutil
@@ -58,7 +58,7 @@ def main(args):
 
 
 def _status_of_trouble(args, status):
-    """Of repro, status 1 says "bad" to a bisection: an error is none of the hypervisor's."""
+    """Return 125 for an error of repro: status 1 would mean "bad" to a bisection, and the error is the runner's."""
     return EXIT_SKIP if args[:1] == ["repro"] and status == EXIT_FAIL else status
 
 

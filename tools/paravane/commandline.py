@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The options of run.sh's commands, and what boot, suite, bench and the like make of those that they share."""
+"""The options of run.sh's commands, and the checks of those that several commands share."""
 
 import argparse
 import os

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What every module shares: where things lie, exit codes, and the one kind of expected error."""
+"""What every module shares: the paths of the tree, exit codes, and the class of expected errors."""
 
 import contextlib
 import fcntl
@@ -36,7 +36,7 @@ def build_dir():
 
 
 def make_dirs(path):
-    """Creates a directory below the build directory, or says that it cannot."""
+    """Create a directory below the build directory; raise Trouble if that fails."""
     try:
         path.mkdir(parents=True, exist_ok=True)
         return path

@@ -20,22 +20,22 @@ Paravane: one kernel image, every platform, one suite.
 ./run.sh repro   NAME|FILE.c|FOLDER...|--all [--on P,P...] [--xen FILE|VERSION]...  is the bug there?
                  [--json FILE] [--junit FILE] [--xen-append WORDS] [--gdb]
                  [--bundle FILE.tar.gz]: source, image, logs, commands, hashes and versions, for a report
-                 --controls [NAME...]: do the repros say bad of the Xens that setup --controls built?
-                 --skipped: do the repros say "cannot tell" when the step under suspicion is left out?
+                 --controls [NAME...]: do the repros report bad on the Xens that setup --controls built?
+                 --skipped: do the repros report "cannot tell" when the step under suspicion is left out?
 ./run.sh bench   [--on P,P...] [--counted] [--json FILE] [--svg FILE] [--against FILE [--limit RATIO]]
                  instructions of each op, counted without noise, and times, which are noisy
                  --linux: Lua's and SQLite's instructions, as a unikernel and as a Linux process in QEMU
                  --sizes: how big the image is, stripped, with more and with less in it
 ./run.sh programs [NAME,NAME...] [--on P,P...]  Lua and SQLite, guest against host
-./run.sh hostile [--on P,P...] [--cases N] [--seed N] [--case K]  random user code: does the kernel stand it, and is
-                 what becomes of it the same on each platform? --case decodes one
+./run.sh hostile [--on P,P...] [--cases N] [--seed N] [--case K]  random user code: does the kernel survive it, and
+                 is the outcome the same on each platform? --case decodes one
                  --smp N: on each CPU its share, while interrupts, switches and shoot-downs arrive;
                  --shared: in one space;  --frames: random frames of the kernel's own instead
 ./run.sh mutants [--on P,P...] [--ops REGEX] [--filter GLOB[,GLOB...]] [--jobs N] [--json FILE] ...
                  make each op wrong: the suite, or these tests, must fail
                  --source [--files GLOB]  make the wrong edits of test/mutants/source/, whose tests must fail
 ./run.sh iso     make build/paravane.iso, which GRUB boots by BIOS or UEFI
-./run.sh list    what there is: platforms, hypervisors, payloads; --repros: the bugs
+./run.sh list    platforms, hypervisors and payloads; --repros: the bugs
 ./run.sh setup   install the distribution's packages that are missing; --xen VERSION... --qemu VERSION...:
                  get those of other releases of the distribution, for --xen and --qemu (nothing is installed);
                  --controls [NAME...]: build known-bad Xens from the distribution's source (minutes)
@@ -43,7 +43,7 @@ Paravane: one kernel image, every platform, one suite.
 ./run.sh help    this text
 
 Also for boot, suite, repro and bench:
-  --smp N             virtual CPUs (default 1); the image uses 64 at most, and says what it leaves off
+  --smp N             virtual CPUs (default 1); the image uses 64 at most, and reports what it leaves off
   --pcpus N           physical CPUs below Xen (default: as --smp, a virtual CPU each); with 1 the virtual CPUs take turns
   --mem MIB           the guest's memory (default 256; on Xen this is dom0_mem)
   --xen FILE|VERSION  which Xen: a file (ELF or gzip) or an installed version such as 4.17

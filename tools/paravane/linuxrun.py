@@ -107,7 +107,7 @@ def _counted(where, text):
 
 
 def _on_linux(linux, arguments, initial, directory):
-    """What the console of a Linux that runs /init of the archive initial says."""
+    """Return the console's text of a Linux that runs /init of the archive initial."""
     packed = directory / "initramfs"
     packed.write_bytes(initial)
     boot = platforms.Boot(

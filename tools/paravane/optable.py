@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""Reads the op table out of the sources: the contract, the backends that fulfil it, the tests that cite it.
+"""Read the op table from the sources: the contract, the functions of each backend, the tests that cite each op.
 
 pv/ops.def and the files that it includes define the ops, `const struct pv_CLASS_ops` in pv/ (or a PV_OP that makes all of
 a backend's) names the function that each backend has for them, TEST(group, name, op...) in test/ the tests that cite
-them. Everything that lists ops on the host (docs/ops.md, the report by op, the benchmark) reads them here only. What these
-expressions cannot read is an OpTableError, never left out in silence.
+them. Everything that lists ops on the host (docs/ops.md, the report by op, the benchmark) reads them here only. Text that these
+expressions cannot read raises an OpTableError; it is never ignored.
 """
 
 import re
@@ -30,7 +30,7 @@ _DEFINITION = re.compile(r"^(?:[A-Za-z_][\w *]*?[ *])?(\w+)\([^;{}]*\)\s*(?:\{|_
 
 
 class OpTableError(Exception):
-    """The sources say something that cannot be, or that this reader does not understand."""
+    """The sources contradict themselves, or this reader cannot parse them."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ class OpTable:
 
 
 def read(root):
-    """The OpTable of the tree at root. The stub's tables say nothing about ops."""
+    """The OpTable of the tree at root. The stub's tables are left out, because they list every op."""
     code = {path: text for path, text in _texts(root, "pv") if path.endswith((".c", ".S")) and not path.startswith(STUB)}
     ops = read_ops(root)
     tests = [t for path, text in _texts(root, "test", ".c") for t in parse_tests(text, path)]

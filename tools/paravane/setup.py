@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""What this computer must have, and how it gets it: from the distribution's packages only.
+"""Install what this computer lacks, from the distribution's packages only.
 
-tools/packages.txt is the list. On Debian 12 what is missing is installed, if that is allowed; a
-computer that is set up already costs one look at dpkg's data. Optional packages are installed along with others
+tools/packages.txt is the list. On Debian 12 missing packages are installed, if that is allowed; on a
+computer that has them all, setup only reads dpkg's data. Optional packages are installed along with others
 or by ./run.sh setup, and nothing fails without them.
 """
 

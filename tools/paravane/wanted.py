@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Which machine a command wants: --qemu, --cpu and --machine. Only the emulator knows which models and options it
-has, so it is asked before anything runs: what it refuses is a mistake of the caller's, not a failure of the image.
+"""The machine of a command: --qemu, --cpu and --machine. Only the emulator can list its models and options, so it is
+asked before anything runs: what it refuses is a mistake of the caller, not a failure of the image.
 """
 
 import dataclasses

@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""How long things take: instructions for a comparison, wall-clock and cycles for a feeling.
+"""Measure costs: count instructions, which can be compared, and measure seconds and cycles, which are noisy.
 
-With QEMU's -icount the TSC counts instructions, one a tick, and two runs give the same figure; it
-leaves out what caches and TLBs cost. That two runs do agree is checked: a difference fails the
-command. What the clock on the wall says is noisy (a factor of two on a busy computer), and no test
-may depend on it. Everything measured goes into a Document (file.py); docs/bench.md says how
-to read it.
+With QEMU's -icount the TSC counts instructions, one a tick, and two runs give the same figure; the costs of caches
+and TLBs are not in it. The command runs each measurement twice and fails if the figures differ. Wall-clock times
+vary by a factor of two on a busy computer, and no test may depend on them. All results go into a Document
+(file.py); docs/bench.md explains how to read it.
 """
 
 import dataclasses

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What each op costs on each backend, as a picture: one line an op, one mark a platform, on a scale that
-is logarithmic. It brings its own background, light or dark as the reader's screen is.
+"""Draw what each op costs on each backend: one line for each op, one mark for each platform, on a logarithmic
+scale. The picture has a background of its own, light or dark as the reader's screen is.
 """
 
 import math

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Two benchmarks compared: ratios of what was counted, new to old, and what is over the limit."""
+"""Compare two benchmarks: the ratios of the counts, new to old, and those that exceed the limit."""
 
 from dataclasses import dataclass
 
@@ -39,7 +39,7 @@ class Pair:
 
 
 def check_names(old, ops):
-    """An earlier benchmark of ops that there are not says nothing of today's."""
+    """A benchmark of ops that do not exist any more cannot be compared with one of today's ops."""
     unknown = [n for n in old.measurements if n.startswith("op.") and n[3:] not in ops]
     if unknown:
         raise Trouble(f"--against: {old.path} names an op that there is not: {unknown[0][3:]}; write a new one", EXIT_USAGE)

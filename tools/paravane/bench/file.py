@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""What a benchmark has measured, as a document: written to a file, read again, compared with another.
+"""The results of a benchmark as a document, which can be written to a file and read again.
 
-The format is stable, and described in docs/bench.md. One line a measurement, so that two files can be
-compared by eye and by git too.
+The format is stable, and described in docs/bench.md. Each measurement is one line, so that git shows the
+difference between two files.
 """
 
 import json
@@ -104,7 +104,7 @@ def _without_empty(found):
 
 
 def read(path):
-    """The Document of a file; raises Trouble, EXIT_USAGE, with one line that says what is wrong."""
+    """The Document of a file; raises Trouble, EXIT_USAGE, with one line that names the fault."""
     try:
         text = path.read_text()
     except OSError as error:

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""When to give up on a machine, however busy this computer is: measured is not the time that passes but what
-the machine made of it, the seconds in which it computed and those in which it waited for nothing."""
+"""Decide when a machine's time is over, independent of the load of this computer: count the seconds in which the
+machine computed and those in which it was idle, and leave out those in which it waited for a CPU."""
 
 import time
 

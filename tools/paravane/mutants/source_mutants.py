@@ -214,7 +214,7 @@ def _tried(directory, options, tree, mutant, stop):
 
 
 def guest_options(options, mutant, image):
-    """How the guest is run: the options, but for what the entry says."""
+    """The options with which the guest runs, except those of the entry."""
     changed = options.with_words(mutant.test, *mutant.append.split())
     return dataclasses.replace(
         changed, image=image, smp=mutant.smp, pcpus=mutant.pcpus, mem=mutant.mem, machine=mutant.machine, cpu=mutant.cpu

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""All that someone else needs to see a verdict again, in one file to attach to a report."""
+"""Pack what another person needs to reproduce a verdict into one file, to attach to a report."""
 
 import hashlib
 import io

@@ -11,7 +11,7 @@ from . import bundle, controls, proofs, repro, repros
 
 
 def run(asked, caller):
-    """Status: of one repro its verdict; of several, whether all is as their heads say."""
+    """Status: of one repro its verdict; of several, whether each verdict is the one that the repro's head expects."""
     if bool(asked.names) == asked.all:
         raise usage("repro: name repros, files or folders, or say --all")
     chosen = list(repros.all_repros().values()) if asked.all else _named(asked.names, caller)
@@ -45,7 +45,7 @@ def run(asked, caller):
 
 
 def _run_skipped(asked, chosen, on, xens, options):
-    """Status: whether each repro says that it cannot tell when its step is left out."""
+    """Status: whether each repro reports "cannot tell" when its step is left out."""
     listed = repro.skipped_cases(chosen, on, xens, options)
     directory = repro.run(listed, asked.jobs)
     repro.print_results(listed, directory)
@@ -53,7 +53,7 @@ def _run_skipped(asked, chosen, on, xens, options):
 
 
 def run_controls(asked):
-    """Status: whether each repro says bad of its broken Xen, and good of the repaired one."""
+    """Status: whether each repro reports bad on its broken Xen, and good on the repaired one."""
     if asked.all or asked.xen or asked.image or asked.gdb or asked.skipped:
         raise usage("repro --controls has Xens of its own: no --all, --xen, --image, --gdb or --skipped beside it")
     chosen = controls.choose(asked.names)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Known-bad hypervisors: positive controls, without which "good" may only mean that a repro looks the wrong way.
+"""Known-bad hypervisors: positive controls, which show that a repro can report "bad".
 
 repro/controls.ini lists them. Each is the Xen of the distribution's source package, built after one named
 edit, beside "repaired", which is the same without it, and "debug", the same with Xen's assertions. All share
@@ -92,7 +92,7 @@ class Control:
 
     @property
     def verdict(self):
-        """What the repro has to say of the build."""
+        """The verdict that the repro has to report on the build."""
         return "good" if self.repairs else "bad"
 
     @property

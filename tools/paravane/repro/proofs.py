@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What proves that a repro can say bad, and that it can say good.
+"""The proofs that a repro can report bad, and that it can report good.
 
 Either the head promises the verdict of a packaged hypervisor, or of bare metal, which `repro --all --xen …` checks;
 or a control does (controls.py). A repro of the tree without one of the two proofs is an error, unless its head says

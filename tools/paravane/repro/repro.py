@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""`./run.sh repro`: one suspicion, on every hypervisor that is asked for.
+"""`./run.sh repro`: run one repro on each hypervisor of the command line.
 
-A verdict is good, bad or cannot-tell. It is the guest's own if the run ended well; a hypervisor
-that crashed or hangs is bad, a guest that did is cannot-tell.
+A verdict is good, bad or cannot-tell. If the run ended normally it is the guest's own. If the hypervisor crashed or
+hangs it is bad; if the guest did, it is cannot-tell.
 """
 
 import dataclasses
@@ -199,7 +199,7 @@ def control_cases(chosen, known, on, options):
 
 
 def skipped_cases(chosen, on, xens, options):
-    """The Cases of these repros with their steps left out: each has to say that it cannot tell."""
+    """The Cases of these repros with their steps left out: each has to report "cannot tell"."""
     listed = cases(chosen, on, xens, dataclasses.replace(options, append=(*options.append, "inject=skip_step")), True)
     for case in listed:
         case.promised, case.skipped = "cannot-tell", True
@@ -296,7 +296,7 @@ def judge(result):
 
 
 def _did_not_start(result):
-    """What to say of a machine on which neither a hypervisor nor the guest said anything."""
+    """The reason to report for a machine on which neither a hypervisor nor the guest printed anything."""
     if result.reason.startswith("the emulator did not start") or not result.platform.startswith("xen"):
         return result.reason
     return f"the hypervisor did not start: {result.reason}"

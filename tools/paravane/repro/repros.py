@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""What repros there are, by the heads of their files.
+"""List the repros, and read the heads of their files.
 
-A head is the first comment of the file, after the line of the licence. Of it, the lines that begin with @ are for us:
+A head is the first comment of the file, after the line of the licence. Its lines that begin with @ are for the runner:
 
     @title     one line
     @advisory  the address of the published advisory
@@ -13,8 +13,8 @@ A head is the first comment of the file, after the line of the licence. Of it, t
                far as it is given (4.14 is also 4.14.6, but not 4.1), or 4.8.2+: that one and all later ones
     @control   none: why no Xen can be bad (proofs.py)
 
-The more is said, the stronger: 4.14/xen-pv goes before 4.14, and that before xen-pv. A VERSION+ is the
-weakest of the versions.
+The most specific WHERE wins: 4.14/xen-pv before 4.14, and that before xen-pv. VERSION+ is the least specific
+of the versions.
 """
 
 import re

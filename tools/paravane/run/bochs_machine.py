@@ -30,7 +30,7 @@ _ENVIRONMENT = {"SDL_VIDEODRIVER": "dummy", "SDL_AUDIODRIVER": "dummy", "TZ": _Z
 
 
 class Said:
-    """What Bochs says: kept in a log, and searched for its reason to end and for resets of the machine."""
+    """What Bochs prints: kept in a log, and searched for its reason to end and for resets of the machine."""
 
     def __init__(self, log):
         self.reason = ""

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""From raw serial bytes to lines.
+"""Turn the bytes of a serial console into lines.
 
-A serial console is not a clean channel: firmware and GRUB move the cursor, Xen's own lines fall
-into the middle of the guest's, a broken guest prints without end. Both classes keep bounded
-state whatever they are fed.
+A serial console carries more than lines: firmware and GRUB move the cursor, Xen prints its own lines in
+the middle of the guest's, and a broken guest prints without end. Both classes keep bounded state,
+whatever the input is.
 """
 
 import re

@@ -37,7 +37,7 @@ _LIBRARIES = ("usr/lib/x86_64-linux-gnu", "lib/x86_64-linux-gnu")
 
 @dataclass(frozen=True)
 class Emulator:
-    """A QEMU: its program, and its version as it says it."""
+    """A QEMU: its program, and the version that it reports."""
 
     path: str
     version: str
@@ -80,7 +80,7 @@ def find(wanted, base=Path(".")):
 
 
 def version_of(program):
-    """Return the version that a QEMU says it has; "" if the program does not run or is not one."""
+    """Return the version that a QEMU reports; "" if the program does not run or is not one."""
     try:
         done = subprocess.run(
             [program, "--version"], stdin=subprocess.DEVNULL, capture_output=True, text=True,

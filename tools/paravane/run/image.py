@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Looks at an ELF before a machine is started with it: a file that cannot boot gets one clear line
-here, and not a silent machine later."""
+"""Check an ELF file before a machine boots it: a file that cannot boot is refused with one line, because the
+machine would print nothing."""
 
 import struct
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Makes the ISO images that GRUB boots, for BIOS and UEFI alike.
+"""Make the ISO images that GRUB boots, with BIOS or UEFI.
 
-The command line is part of grub.cfg, so every set of words has an ISO of its own; ISOs are cached
-by what is in them, because making one costs as much as booting it.
+The kernel's command line is part of grub.cfg, so each command line has an ISO of its own. ISOs are cached by a
+hash of their content, because making one takes as long as booting it.
 """
 
 import hashlib

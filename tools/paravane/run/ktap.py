@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""What the guest said: its KTAP results, its verdict, its panic, and what the hypervisor said of it.
+"""Parse the console's lines: the guest's KTAP results, its verdict, its panic, and the hypervisor's messages.
 
-A Transcript is fed line by line and keeps bounded state. It records, and notes what is malformed
-(problems); what to believe of it is decided in verdict.py.
+A Transcript gets one line at a time and keeps bounded state. It records results, and what is malformed
+(problems); verdict.py decides what the run's result is.
 """
 
 import re

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""An ELF file that stands between QEMU's PVH loader and the image: it hands over a struct hvm_start_info
-(xen/arch-x86/hvm/start_info.h) that no loader here would make, and ACPI tables that no firmware here has.
+"""Make a launcher: an ELF file that QEMU's PVH loader boots in place of the image. It passes the image a struct
+hvm_start_info (xen/arch-x86/hvm/start_info.h) and ACPI tables that no loader or firmware here produces.
 
 QEMU boots the launcher and loads the image beside it (its device "loader"). The launcher's few
 instructions may first leave a CPU or a local APIC as some firmware does. They run in 32-bit protected
@@ -167,7 +167,7 @@ def table(signature, body, wrong=0):
 
 
 def madt(*entries, flags=1, apic=0xFEE00000, wrong=0):
-    """A MADT; flags: 1 says that there are 8259s."""
+    """A MADT; flags: 1 if the machine has 8259s."""
     return table(b"APIC", struct.pack("<II", apic, flags) + b"".join(entries), wrong)
 
 

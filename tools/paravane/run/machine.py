@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""One QEMU from start to end: pump its console, type for the guest, end it in time.
+"""Run one QEMU from start to end: read its console, type for the guest, and end it at its time limit.
 
-Invariants: no QEMU outlives the call of run() (nor, by its parent-death signal, this process); a
-log never grows beyond LOG_MAX; only the process started here is ever signalled, by its pid.
+Invariants: QEMU has ended when run() returns, and ends with this process (by its parent-death signal); a log never
+grows beyond LOG_MAX; only the process started here is signalled, by its pid.
 """
 
 import os

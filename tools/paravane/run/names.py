@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Names for a backtrace's addresses, where the image itself has none (make WITHOUT=names): its unstripped twin,
-NAME.debug.elf beside NAME.elf, knows them."""
+"""Find the names of a backtrace's addresses if the image itself has none (make WITHOUT=names): read them from the
+unstripped NAME.debug.elf beside NAME.elf."""
 
 import bisect
 import re

@@ -110,7 +110,7 @@ class Platform:
         return self.emulator.command(self, boot)
 
     def refusal(self, boot):
-        """Return why that program does not make the machine, as it says it; "" if it does."""
+        """Return the program's reason for not making the machine; "" if it makes it."""
         return self.emulator.refusal(self, boot)
 
 

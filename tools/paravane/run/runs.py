@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""One run of the image on one platform, and the directory under build/runs/ where all that is
-needed to look at it again, or to do it again by hand, is kept."""
+"""One run of the image on one platform, and its directory under build/runs/, which keeps what is needed to read the
+log later or to repeat the run by hand."""
 
 import copy
 import dataclasses

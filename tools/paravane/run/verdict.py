@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""What we believe of a run. The console is not trusted: a PASS has to be earned.
+"""Decide the result of a run. The guest's own verdict is not sufficient.
 
-The guest passes only if it said so, its results agree with that, the machine ended the way that
-says the same, and nothing crashed. Every other case is named.
+A run passes only if the guest printed PASS, its results agree with that, the machine's exit status agrees too, and
+nothing crashed. Each other case has a name.
 """
 
 from dataclasses import dataclass

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Steps of `./run.sh test`: mistakes. Each gets one clear line and a status that is not 0."""
+"""Steps of `./run.sh test`: wrong input. Each is answered by one clear line and a status other than 0."""
 
 import re
 import shutil

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Steps of `./run.sh test`: what shows that the other steps notice a fault: injected faults, wrong ops, wrong lines."""
+"""Steps of `./run.sh test`: proofs that the other steps notice a fault: injected faults, wrong ops, wrong lines."""
 
 import re
 

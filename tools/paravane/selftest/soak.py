@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Steps of `./run.sh test --soak`: what takes too long for every change. --hours limits those that have no
-end of their own; those of random cases have another seed each day, which their line names."""
+"""Steps of `./run.sh test --soak`, which take too long to run for every change. --hours limits those that do not end by
+themselves; those of random cases have another seed each day, which their line names."""
 
 import time
 from dataclasses import dataclass

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""One step of `./run.sh test`: a command, what it must end with and what it must say. It runs from outside: exit codes
-and words are what is checked."""
+"""One step of `./run.sh test`: a command, the exit code that it must end with, and the text that it must print. Only
+these two are checked."""
 
 import os
 import re

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """`./run.sh suite --machines`: the suite on many machines, each a row of machine_table.py with what should happen there.
 
-A row fails if anything else happens, however it ends; the console of each is kept like that of any other run.
+A row fails if its machine does anything else. The console of each is kept like that of any other run.
 """
 
 import dataclasses

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """The matrix: rows are groups of tests (or tests), columns are platforms, every cell is a pass, a
-failure, or a skip whose reason stands below, found by a letter. All platforms fit in WIDTH columns.
+failure, or a skip, whose letter leads to its reason below the matrix. All platforms fit in WIDTH columns.
 
 A test that ran on one platform must have a result on every platform that ran: where it is missing,
-the cell says so and the matrix fails.
+the cell shows that, and the matrix fails.
 """
 
 import string

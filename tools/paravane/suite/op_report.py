@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""What a run of the suite says of each op: op by platform, for programs (JSON) and for people (Markdown).
+"""Report the outcome of a run of the suite for each op and platform, for programs (JSON) and for people (Markdown).
 
-A cell is one op on one platform: the outcomes of the tests that cite the op. It is a hole if none of
-them passed and nothing says in words why: a report with holes is not a report, and the command fails.
+A cell is one op on one platform: the outcomes of the tests that cite the op. It is a hole if none of them passed and
+no skip has a reason; a report with a hole fails the command.
 """
 
 import subprocess

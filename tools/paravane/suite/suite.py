@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The suite on several platforms at once, and the exit code that comes of it."""
+"""Run the suite on several platforms at once, and compute the exit code."""
 
 import concurrent.futures
 import dataclasses
