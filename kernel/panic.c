@@ -168,6 +168,9 @@ void panic_frame(const struct trap_frame *frame, const char *fmt, ...)
 
 void stack_overflow(const struct trap_frame *frame)
 {
-    panic_frame(frame, "stack overflow in thread %s: too little is left at the entry of a function",
-                this_thread()->name);
+    const bool open = pv_save_fl() & PV_FLAG_IF;
+
+    panic_frame(frame,
+                "stack overflow in thread %s: too little is left at the entry of a function%s",
+                this_thread()->name, open ? ", and interrupts are enabled" : "");
 }

@@ -9,6 +9,7 @@
  */
 #include <asm-offsets.h>
 #include "pv/entry/trap_frame.inc"
+#include "pv/patch/lengths.h"
 
 #define OVERFLOW_STACK_SIZE 8192
 
@@ -22,8 +23,16 @@ __fentry__:
 	cmpq	%gs:CPU_AREA_STACK_LIMIT, %rsp
 	jb	1f
 	ret
-/* Report it on a stack of its own, with a struct trap_frame of the function's first instruction. */
+/*
+ * Report it on a stack of its own, with a struct trap_frame of the function's first instruction. Interrupts are disabled
+ * first (the site of pv_irq_disable, which keeps the registers): a thread that was preempted with the stack would never
+ * continue, if the next thread on its CPU overflowed in the scheduler and waited for the stack. A thread that is
+ * preempted before that gets its limit back, so the limit is lifted again.
+ */
 1:	movq	$0, %gs:CPU_AREA_STACK_LIMIT
+	.fill	PV_LENGTH_irq_disable - PV_BRANCH_LENGTH, 1, 0x2e
+	call	pv_hot_irq_disable
+	movq	$0, %gs:CPU_AREA_STACK_LIMIT
 	lock btsl $0, taken(%rip)
 2:	pause
 	jc	2b				/* another CPU uses the stack, and ends the run */

@@ -20,7 +20,7 @@ def _proofs():
             ("crash", r"CRASH: panic"),
             ("leaf", r"#0 leaf\+\S*\s+#1 inject_leaf\+\S*\s+#2 run_test\+"),
             ("divide", r"CRASH: panic"),
-            ("stack", r"stack overflow(.|\n)*#0 recurse\+(.|\n)*CRASH: panic"),
+            ("stack", r"stack overflow in thread \S+: too little is left at the entry of a function\n(.|\n)*#0 recurse\+(.|\n)*CRASH"),
             ("early", r"CRASH: panic"),
             ("loop", r"TIMEOUT after"),
             ("silent", r"CRASH \("),
