@@ -103,7 +103,7 @@ include tools/build/programs.mk
 $(if $(BUILDS),$(shell echo '$(CC) $(LD) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS)' | cmp -s - $(FLAGS_FILE) || echo '$(CC) $(LD) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS)' > $(FLAGS_FILE)))
 
 $(BUILD)/include/xen:
-	@test -d $(XEN_HEADERS) || { echo "make: no Xen headers in $(XEN_HEADERS): install libxen-dev, or say XEN_HEADERS=DIR" >&2; exit 1; }
+	@test -d $(XEN_HEADERS) || { echo "make: no Xen headers in $(XEN_HEADERS): install libxen-dev, or pass XEN_HEADERS=DIR" >&2; exit 1; }
 	@mkdir -p $(@D) && ln -sfn $(XEN_HEADERS) $@
 
 $(BUILD)/obj/%.c.o: %.c $(FLAGS_FILE) | $(BUILD)/include/xen
@@ -183,7 +183,7 @@ $(IMAGE).elf: $(IMAGE).debug.elf
 	$(call say,STRIP)
 	$(Q)$(OBJCOPY) --strip-all --remove-section=.coverage $< $@
 
-# Tests run in the order in which a file has them: clang keeps it, gcc wants to be told.
+# Tests run in the order in which a file has them: clang keeps it, and gcc needs an option.
 $(BUILD)/obj/test/%.c.o: CFLAGS += $(if $(filter 0,$(IS_CLANG)),-fno-toplevel-reorder)
 
 -include $(OBJS:.o=.d) $(OFFSETS:%.c=$(BUILD)/obj/%.d) $(WORLD_OBJS:.o=.d)
@@ -228,7 +228,7 @@ bare: ## build the kernel without suite, programs and stub (build/bare/paravane.
 clean: ## remove everything that was built
 	rm -rf $(BUILD)/obj $(BUILD)/host $(BUILD)/include $(BUILD)/bare $(BUILD)/*.elf compile_commands.json
 
-distclean: clean ## and newlib too, which lies outside of the tree and takes a minute to build
+distclean: clean ## and newlib too, which is outside of the tree and takes a minute to build
 	$(TOOL)/newlib.py clean
 
 help: ## this text

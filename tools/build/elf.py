@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""As much of a 64-bit little-endian ELF file as the tools that look into the kernel's image want (System V ABI)."""
+"""Read the parts of a 64-bit little-endian ELF file that the tools for the kernel's image need (System V ABI)."""
 
 import struct
 from pathlib import Path

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Writes docs/ops.md: every op with its class, backends and tests, and what became of the 89 calls of 2007.
+"""Write docs/ops.md: every op with its class, backends and tests, and what became of the 89 calls of 2007.
 
 ops_doc.py            write docs/ops.md; ops that docs/ops-2007.tsv only planned and that exist by now lose the word
 ops_doc.py --check    fail, with a line for each reason, if the contract's comments do not agree with the definitions

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""Every variable of pv/, mm/ and kernel/ that outlives a call says why several CPUs, threads and interrupts may use it.
+"""Check that each variable of pv/, mm/ and kernel/ that outlives a call has a comment on who may use it when.
 
-The argument is in the comment above the variable, or above the group of variables (no empty line in between) to which it
-belongs, or beside it. It has one of these labels:
+Several CPUs, threads and interrupts may use such a variable. The reason why that is safe is in the comment above
+the variable, above the group of variables (no empty line in between) to which it belongs, or beside it. The comment
+has one of these labels:
 
     Written:     when, and by which context; after that it is only read, or used by that context only
     Guarded by:  the lock, or the rule that lets one context at a time in
-    Per CPU:     each CPU uses its own element; who else looks, and why that is safe
+    Per CPU:     each CPU uses its own element; which other CPU reads it, and why that is safe
     Atomic:      one word, read and written whole; why no more is needed
 """
 

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Finds every call site of an op in the linked kernel (pv/patch/patch.h), by the linker's relocations.
+"""Find every call site of an op in the linked kernel (pv/patch/patch.h), by the linker's relocations.
 
     tools/build/sites.py > sites.S                       an empty table
     tools/build/sites.py kernel.elf > sites.S            the table of an image that was linked with --emit-relocs
     tools/build/sites.py --check sites.S kernel.elf      is this the image's table? (no relocations needed)
 
-A site is a call or jump to pv_NAME, or, of a hot op, a call to pv_hot_NAME that is lengthened. Whatever
-else refers to one of these names, so that patching would not reach it, is an error. The table is found in the
+A site is a call or jump to pv_NAME, or, of a hot op, a call to pv_hot_NAME that is lengthened. Any
+other reference to one of these names is an error, because patching would not reach it. The table is found in the
 first of two links and linked in after the text, so that the sites do not move; --check proves it.
 """
 

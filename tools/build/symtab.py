@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Makes the kernel's symbol table from the linked kernel's symbols (kernel/symtab.h).
+"""Make the kernel's symbol table from the linked kernel's symbols (kernel/symtab.h).
 
     nm kernel.elf | tools/build/symtab.py > symtab.S             the table of that image
     tools/build/symtab.py < /dev/null > symtab.S                 an empty one

@@ -18,7 +18,7 @@ EXIT_INTERRUPTED = 130
 
 
 class Trouble(Exception):
-    """An expected error: one line that says what is wrong and what to do, and an exit code."""
+    """An expected error: one line, which states what is wrong and what to do, and an exit code."""
 
     def __init__(self, message, status=EXIT_FAIL):
         super().__init__(message)
@@ -26,7 +26,7 @@ class Trouble(Exception):
 
 
 def usage(message):
-    """The error of someone who asked for something that cannot be."""
+    """Return the error for a wrong command line."""
     return Trouble(message + " (see ./run.sh help)", EXIT_USAGE)
 
 

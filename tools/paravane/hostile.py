@@ -32,7 +32,7 @@ class Wanted:
 
 
 class _Log:
-    """What a run has said."""
+    """The output of a run."""
 
     def __init__(self, result):
         self.result = result

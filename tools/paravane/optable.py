@@ -279,7 +279,7 @@ def _definitions(code):
 
 
 def _parenthesised(text, start):
-    """What stands between the parenthesis at start and its partner."""
+    """Return the text between the parenthesis at start and the one that closes it."""
     depth = 0
     for i in range(start, len(text)):
         depth += {"(": 1, ")": -1}.get(text[i], 0)

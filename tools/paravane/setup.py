@@ -54,7 +54,7 @@ def _proved(proof):
 
 
 def ensure():
-    """Installs what is missing, or says what to do; returns if nothing is missing any more."""
+    """Install what is missing, or raise an error that states what to do. On return nothing is missing."""
     absent = missing()
     if not absent:
         return
@@ -71,7 +71,7 @@ def ensure():
 
 
 def ensure_optional():
-    """Installs the optional packages that are missing, or says why it does not."""
+    """Install the optional packages that are missing, or print why not."""
     absent = missing(optional=True)
     if not absent:
         return

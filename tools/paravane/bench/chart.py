@@ -61,7 +61,7 @@ def render(document):
 
 
 class _Scale:
-    """Where a count lies: 1 at the left edge, a power of ten at the right one."""
+    """The position of a count: 1 at the left edge, a power of ten at the right one."""
 
     def __init__(self, decades):
         self.decades = decades

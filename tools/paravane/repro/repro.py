@@ -58,7 +58,7 @@ class Case:
 
     @property
     def expected(self):
-        """The head's word. A file that is not a package has the version that it said of itself."""
+        """Return the head's word. A file that is not a package has the version that it reported."""
         if self.promised:
             return self.promised
         version = self.version
@@ -96,7 +96,7 @@ def build(repro):
 
 
 def _make(words):
-    """(status, output) of make, whose output is cut to what a reader wants of it."""
+    """(status, output) of make, whose output is cut to its useful part."""
     command = ["make", "-s", f"-j{os.cpu_count() or 1}", *words]
     with build_lock(), tempfile.TemporaryFile() as output:
         done = subprocess.run(
@@ -110,7 +110,7 @@ def _make(words):
 
 
 def _why(said):
-    """What is to be said of a build that ended by _bound."""
+    """Return the message for a build that ended by _bound."""
     signs = ("(and more lines)", "signal terminated", "out of memory", "limit exceeded")
     ended = any(sign in said for sign in signs)
     return f"; it may have reached a limit, {_CPU_SECONDS} s of CPU time or {_OUTPUT >> 20} MiB" if ended else ""
@@ -330,7 +330,7 @@ def render(listed):
 
 
 def print_results(listed, directory):
-    """What the console said where something died, the table, and where the logs are."""
+    """Print the console's lines around a crash, the table, and where the logs are."""
     for case in listed:
         if case.result.ran and case.result.culprit:
             print(f"\n{name_of(case)}: {case.reason}")

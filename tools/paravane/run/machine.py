@@ -33,7 +33,7 @@ _TICK = 0.2  # how often a wish to stop is looked for
 
 @dataclass
 class Ending:
-    """How a run ended. how: exit (by itself), over (the machine stands still and QEMU was ended), enough
+    """How a run ended. how: exit (by itself), over (the machine is halted and QEMU was ended), enough
     (who watches has seen what he wanted), timeout, flood, interrupted. limit is the bound that was hit, in words."""
 
     how: str
@@ -75,7 +75,7 @@ class Machine:
         self._first_line = self._verdict_at = 0.0
 
     def run(self):
-        """Returns the Ending; what was said is in self.said."""
+        """Return the Ending; the console's text is in self.said."""
         self._start = time.monotonic()
         self._deadline = self.timeout or None
         errors = self.directory / "qemu.err"

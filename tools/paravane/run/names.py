@@ -22,7 +22,7 @@ def _lacks_name(line):
 
 
 def named(lines, image):
-    """(the lines, with names as far as the twin knows them; where these are from, or None)."""
+    """Return (the lines, with the names that the twin has; the file of these names, or None)."""
     twin = image.with_suffix(".debug.elf")
     if not any(_lacks_name(line) for line in lines) or not _is_twin(image, twin):
         return lines, None

@@ -247,7 +247,7 @@ def parse(text):
 
 
 def command_words(platform, run, pattern="", extra=(), promise=True):
-    """The image's command line: what the runner has to say, unless extra says it already. A program's words
+    """Return the image's command line: the runner's words, unless extra has them already. A program's words
     are closed by "--", since loaders append words of their own. promise: the runner will type at the console."""
     ours = [f"run={run}", f"platform={platform.name}"]
     if promise:

@@ -56,7 +56,7 @@ def _cpu_model(own, asked):
 
 
 def refusal(platform, boot):
-    """Return why QEMU does not make the machine, as it says it; "" if it does."""
+    """Return QEMU's reason for not making the machine; "" if it makes it."""
     argv = machine(platform, boot)
     argv[argv.index("-serial") + 1] = "null"
     done = subprocess.run(

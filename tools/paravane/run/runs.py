@@ -171,7 +171,7 @@ def find_xen(wanted, base=Path(".")):
 
 
 def _promise(words):
-    """The token that the command line says will be typed at the console."""
+    """Return the token of the command line that the runner will type at the console."""
     return next((word[len("echo=") :] for word in words if word.startswith("echo=")), "")
 
 

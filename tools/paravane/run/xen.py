@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Finds a Xen to boot: QEMU and GRUB want the uncompressed ELF, distributions ship it compressed."""
+"""Find a Xen to boot, and uncompress it: QEMU and GRUB need the plain ELF, and distributions compress it."""
 
 import glob
 import gzip

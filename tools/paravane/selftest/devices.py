@@ -86,7 +86,7 @@ def _machine(scratch, platform, options, words="test=boot.*", exit_device=True, 
 
 
 def _ends_well(scratch, platform, options, words, tests="test=boot.*"):
-    """Ends with the status PASS, having said words."""
+    """The run prints words and ends with the status PASS."""
     qemu = start(_machine(scratch, platform, options, tests))
     try:
         said = communicate(qemu, _LIMIT)

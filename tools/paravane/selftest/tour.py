@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Steps of `./run.sh test`: every command of docs/tour.md prints what the page says."""
+"""Steps of `./run.sh test`: every command of docs/tour.md prints what the page shows."""
 
 import re
 import shlex
@@ -25,6 +25,6 @@ def commands(text):
 
 
 def pattern(lines):
-    """A regular expression for these lines in this order, others between them. … stands for anything on a line."""
+    """A regular expression for these lines in this order, others between them. … matches anything on a line."""
     whole = (".*".join(re.escape(part) for part in line.split("…")) for line in lines)
     return r"(?m)" + r"(?:.|\n)*?".join(f"^(?:\\(d0\\) \\[[^]]*\\] )?{line}$" for line in whole)
