@@ -96,7 +96,7 @@ def build(repro):
 
 
 def _make(words):
-    """(status, output) of make, whose output is cut to its useful part."""
+    """Return (status, output) of make: the first lines of the output, without the notes on who includes a file."""
     command = ["make", "-s", f"-j{os.cpu_count() or 1}", *words]
     with build_lock(), tempfile.TemporaryFile() as output:
         done = subprocess.run(
