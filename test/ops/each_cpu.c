@@ -146,7 +146,7 @@ static struct {
     bool is_set, seen;
 } fpu_trap;
 
-static void set_fpu_trap(void *arg)
+static void set_ts(void *arg)
 {
     (void)arg;
     INTERRUPTS_OFF
@@ -167,7 +167,7 @@ TEST(each_cpu, fpu_trap_is_its_own, stts, clts, read_cr0)
 
     NEEDS_CPUS(2);
     fpu_trap.is_set = fpu_trap.seen = false;
-    other = thread_start("fpu", 1, set_fpu_trap, NULL);
+    other = thread_start("fpu", 1, set_ts, NULL);
     REQUIRE(other);
     while (!__atomic_load_n(&fpu_trap.is_set, __ATOMIC_SEQ_CST))
         __builtin_ia32_pause();

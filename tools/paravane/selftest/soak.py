@@ -35,6 +35,8 @@ SOAKS = (
     *(_suite(f"turns-{p}", "--on", p, "--smp", "4", "--pcpus", "1") for p in ("xen-pv", "xen-pvh")),
     Soak("hostile", (*RUN, "hostile", *RUN_LIMIT, "--cases", "{cases}", "--seed", "{seed}"),
          r"qemu: PASS(.|\n)*xen-pv: PASS(.|\n)*xen-pvh: PASS"),
+    Soak("hostile-smp", (*RUN, "hostile", *RUN_LIMIT, "--smp", "2", "--cases", "{cases}", "--seed", "{seed}"),
+         r"qemu: PASS(.|\n)*xen-pv: PASS(.|\n)*xen-pvh: PASS"),
     Soak("fuzz", ("make", "{jobs}", "fuzz", "{build}", "FUZZ_RUNS={fuzz}", "RUNS_mm={fuzz_mm}", "FUZZ_SEED={seed}")),
     Soak("machines", (*RUN, "suite", *RUN_LIMIT, "--machines"), r"machines as expected, 0 not", has_end=True),
     Soak("mutants", (*RUN, "mutants"), r"(score 100.0 %(.|\n)*){3}", has_end=True),
