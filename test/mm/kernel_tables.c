@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Walk the kernel's page tables and check every leaf: no page is writable and executable. */
+#include "mm/pt_slot.h"
 #include "test/harness/mm_util.h"
 
 extern const u8 _text_start[], _text_end[];
@@ -10,20 +11,6 @@ static struct {
         executable_elsewhere; /* how many, and the address of the last one */
     u64 wrong_va;
 } seen;
-
-static u64 value_of(int level, u64 raw)
-{
-    switch (level) {
-    case 1:
-        return pv_pte_val((pte_t){raw});
-    case 2:
-        return pv_pmd_val((pmd_t){raw});
-    case 3:
-        return pv_pud_val((pud_t){raw});
-    default:
-        return pv_pgd_val((pgd_t){raw});
-    }
-}
 
 static void check_leaf(u64 va, u64 value, u64 span)
 {
@@ -49,7 +36,7 @@ static void check_table(pfn_t table, int level, u64 base, u32 first)
     const u64 *entries = pfn_to_va(table);
 
     for (u32 i = first; i < PT_ENTRIES; i++) {
-        const u64 value = value_of(level, READ_ONCE(entries[i]));
+        const u64 value = slot_value(level, READ_ONCE(entries[i]));
         const u64 va = base + i * pt_span(level);
 
         if (!(value & PTE_PRESENT) || (level > 1 && value & PTE_FOREIGN))
