@@ -45,6 +45,7 @@
 #include "pv/native/apic.h"
 #include "pv/native/io.h"
 #include "pv/native/ioapic.h"
+#include "pv/native/ipi.h"
 #include "pv/native/native.h"
 #include "pv/native/raw_lock.h"
 #include "pv/native/vectors.h"
@@ -135,7 +136,7 @@ const char *native_irq_init(const char *abi)
     native_ioapic_init(native_apic_config());
     if (!native_apic_init())
         return "the CPU has no local APIC";
-    native_smp_init(native_apic_config());
+    native_ipi_init(native_apic_config());
     for (u32 i = 0; i < NR_LINES; i++)
         native_set_vector_handler((u8)(VECTOR_LINES + i), on_line);
     native_set_vector_handler(VECTOR_FLUSH, native_on_flush);

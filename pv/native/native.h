@@ -102,8 +102,7 @@ void native_shutdown_init(struct boot_info *info);
 void native_raw_end(u8 status) __noreturn; /* see struct pv_backend */
 
 /* smp.c */
-void native_smp_init(const struct apic_config *config);
-int native_send_vector(u32 cpu, u32 vector);
+/* Choose the page in which other CPUs start, from the memory map. */
 void native_smp_init_memory(const struct boot_info *info);
 
 /* smp.c: what start.S loads on a CPU that starts. */

@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Native CPUs (pv/ops/smp.def). The firmware lists them (firmware.c); each starts on an INIT
- * and two start-up IPIs (Intel SDM vol. 3, section 9.4.4), and stops for good on an INIT alone.
- * IPIs are interrupts of the local APIC at fixed vectors.
+ * Starting and stopping native CPUs (pv/ops/smp.def). A CPU starts on an INIT and two start-up IPIs
+ * (Intel SDM vol. 3, section 9.4.4) in 16-bit mode, in the trampoline of start.S, and stops for
+ * good on an INIT alone. ipi.c numbers the CPUs and sends the IPIs.
  */
 #include "lib/address_map.h"
-#include "lib/format.h"
 #include "lib/string.h"
 #include "pv/native/apic.h"
 #include "pv/native/io.h"
+#include "pv/native/ipi.h"
 #include "pv/native/native.h"
-#include "pv/native/vectors.h"
 
 #define INIT_WAIT_NS     10000000ull
 #define START_UP_WAIT_NS 200000ull
@@ -24,23 +23,7 @@ extern const char native_trampoline[], native_trampoline_end[];
 
 struct native_start native_start; /* Guarded by: the contract of cpu_up, one call at a time */
 
-/* Written: by platform_init and smp_prepare, on one CPU. */
-static u32 apic_ids[APIC_CPUS_MAX + 1], nr_cpus;
-static u32 trampoline_pa;
-
-/* Atomic: flags. A CPU sets and clears its own; cpu_down, on another CPU, clears it, too. */
-static bool up[PV_CPUS_MAX];
-
-/* Number the CPUs: 0 is the one that runs this, the others are in the firmware's order. */
-void native_smp_init(const struct apic_config *config)
-{
-    apic_ids[0] = native_apic_own_id();
-    nr_cpus = 1;
-    up[0] = true;
-    for (u32 i = 0; i < config->nr_cpus; i++)
-        if (config->apic_ids[i] != apic_ids[0])
-            apic_ids[nr_cpus++] = config->apic_ids[i];
-}
+static u32 trampoline_pa; /* Written: by platform_init, on one CPU */
 
 static bool is_ram(const struct boot_info *info, u64 pa)
 {
@@ -68,7 +51,7 @@ const char *native_smp_prepare(void)
 {
     const size_t size = (size_t)(native_trampoline_end - native_trampoline);
 
-    if (nr_cpus == 1)
+    if (native_cpu_count() == 1)
         return native_why_one_cpu();
     if (!trampoline_pa)
         return "no page of RAM below 640 KiB for other CPUs to start in";
@@ -76,30 +59,12 @@ const char *native_smp_prepare(void)
     return NULL;
 }
 
-u32 native_cpu_count(void)
-{
-    return nr_cpus;
-}
-
-void native_cpu_describe(u32 cpu, char *text, size_t size)
-{
-    if (cpu < nr_cpus)
-        ksnprintf(text, size, "APIC id %u", apic_ids[cpu]);
-    else
-        ksnprintf(text, size, "no such CPU");
-}
-
-bool native_cpu_is_up(u32 cpu)
-{
-    return cpu < PV_CPUS_MAX && READ_ONCE(up[cpu]);
-}
-
 /* Return 0, -EINVAL, or -EIO if an INIT cannot address this CPU alone: it might reset CPU 0. */
 static int check_init_target(u32 cpu)
 {
-    if (cpu >= nr_cpus || cpu >= PV_CPUS_MAX || cpu == pv_this_cpu())
+    if (cpu >= native_cpu_count() || cpu >= PV_CPUS_MAX || cpu == pv_this_cpu())
         return -EINVAL;
-    return native_apic_can_address(apic_ids[cpu]) ? 0 : -EIO;
+    return native_apic_can_address(native_apic_id(cpu)) ? 0 : -EIO;
 }
 
 static void wait_ns(u64 ns)
@@ -133,18 +98,20 @@ int native_startup_ipi_hook(u32 apic_id, u64 entry, u64 stack)
 int native_cpu_up(u32 cpu, const struct pv_cpu_start *start)
 {
     int hooked, error = check_init_target(cpu);
+    u32 apic_id;
 
     if (!error && native_cpu_is_up(cpu))
         error = -EINVAL;
     if (error)
         return error;
+    apic_id = native_apic_id(cpu);
     native_set_exception_stacks(cpu, start);
     native_start = (struct native_start){read_cr3(), read_cr4(), *start};
-    hooked = pv_startup_ipi_hook(apic_ids[cpu], (u64)start->entry, start->stack_top);
+    hooked = pv_startup_ipi_hook(apic_id, (u64)start->entry, start->stack_top);
     if (hooked < 0)
         return -EIO;
     if (!hooked)
-        send_start_up(apic_ids[cpu]);
+        send_start_up(apic_id);
     return 0;
 }
 
@@ -152,13 +119,13 @@ void native_cpu_enter(void)
 {
     if (!native_apic_init())
         pv_panic("cpu_enter", "CPU %u has no local APIC", pv_this_cpu());
-    __atomic_store_n(&up[pv_this_cpu()], true, __ATOMIC_SEQ_CST);
+    native_set_cpu_up(pv_this_cpu(), true);
     native_tlb_flush_if_requested(); /* the INIT dropped an IPI that was sent before it left */
 }
 
 void native_cpu_leave(void)
 {
-    WRITE_ONCE(up[pv_this_cpu()], false);
+    native_set_cpu_up(pv_this_cpu(), false);
     native_halt();
     __builtin_unreachable();
 }
@@ -170,26 +137,6 @@ int native_cpu_down(u32 cpu)
 
     if (error)
         return error;
-    WRITE_ONCE(up[cpu], false);
-    return native_apic_icr(apic_ids[cpu], ICR_ASSERT | ICR_INIT) ? -EIO : 0;
-}
-
-static int send_to_cpu(u32 cpu, u32 command)
-{
-    return native_cpu_is_up(cpu) ? native_apic_icr(apic_ids[cpu], ICR_ASSERT | command) : -EINVAL;
-}
-
-int native_send_vector(u32 cpu, u32 vector)
-{
-    return send_to_cpu(cpu, vector);
-}
-
-int native_send_ipi(u32 cpu, enum pv_ipi kind)
-{
-    return kind < PV_NR_IPIS ? send_to_cpu(cpu, VECTOR_IPIS + kind) : -EINVAL;
-}
-
-int native_send_nmi(u32 cpu)
-{
-    return send_to_cpu(cpu, ICR_NMI);
+    native_set_cpu_up(cpu, false);
+    return native_apic_icr(native_apic_id(cpu), ICR_ASSERT | ICR_INIT) ? -EIO : 0;
 }

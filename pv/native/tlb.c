@@ -37,6 +37,7 @@
  */
 #include "pv/native/apic.h"
 #include "pv/native/io.h"
+#include "pv/native/ipi.h"
 #include "pv/native/native.h"
 #include "pv/native/vectors.h"
 
