@@ -8,8 +8,10 @@
  *                                        Xen's own in a PV guest
  *  ffff880000000000   ffff887fffffffff   slot 272: the direct map,         boot/entry32.S, then
  *    DIRECT_MAP_BASE                     physical address 0 and up         mm/kernel_tables.c
- *  ffff888000000000   ffff88dbffffffff   slot 273, 368 GiB: mappings made  mm/vmap.c
+ *  ffff888000000000   ffff88d7ffffffff   slot 273, 352 GiB: mappings made  mm/vmap.c
  *    VMAP_BASE                           at run time, and their guards
+ *  ffff88d800000000   ffff88dbffffffff   slot 273, 16 GiB: pages whose     repro/kit/tables.c
+ *    REPRO_AREA_BASE                     tables a repro edits
  *  ffff88dc00000000   ffff88fbffffffff   slot 273, 128 GiB: the heap of    kernel/app.c
  *    PROGRAM_HEAP_BASE                   the program on newlib
  *  ffff88fc00000000   ffff88ffffffffff   slot 273, the last 16 GiB: left   test/
@@ -40,6 +42,7 @@
 #define BOOT_MAP_SIZE 0x100000000
 
 #define VMAP_BASE         0xffff888000000000
+#define REPRO_AREA_BASE   0xffff88d800000000
 #define PROGRAM_HEAP_BASE 0xffff88dc00000000
 #define TEST_AREA_BASE    0xffff88fc00000000
 #define VMAP_END          0xffff890000000000

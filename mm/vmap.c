@@ -30,7 +30,7 @@ static bool area_place(struct area *new)
 
     for (; *link && (*link)->start - start < (new->pages + 1) * PAGE_SIZE; link = &(*link)->next)
         start = (*link)->start + ((*link)->pages + 1) * PAGE_SIZE;
-    if (!new->pages || new->pages >= (PROGRAM_HEAP_BASE - start) >> PAGE_SHIFT)
+    if (!new->pages || new->pages >= (REPRO_AREA_BASE - start) >> PAGE_SHIFT)
         return false;
     new->start = start;
     new->next = *link;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Kernel mappings made at run time, between VMAP_BASE and PROGRAM_HEAP_BASE. Each has an unmapped
+ * Kernel mappings made at run time, between VMAP_BASE and REPRO_AREA_BASE. Each has an unmapped
  * page below and above it, so that an access beyond either end is a page fault.
  *
  * Context: thread, no spinlock held.

@@ -206,7 +206,10 @@ long kit_set_entry(u64 va, int level, u64 raw);
 long kit_set_descriptor(u32 index, u64 descriptor);
 u64 kit_descriptor(u32 index);
 
-/* Return 2 MiB of addresses with their own level 1 table; the first page is mapped writable. */
+/*
+ * Return 2 MiB of addresses with their own level 1 table; the first page is mapped writable. They
+ * are in the repros' area of lib/address_map.h, so no mapping of mm/ can collide with them.
+ */
 u64 kit_region(void);
 
 /* Return the mapping of a device's registers below 4 GiB. Not on Xen PV. */

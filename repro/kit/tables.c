@@ -3,11 +3,10 @@
  * Raw edits of the page tables in use: see repro/kit.h. What mm/ and the op table would check is
  * not checked; what Xen thinks of an edit is its hypercall's result.
  */
+#include "lib/address_map.h"
 #include "mm/frame.h"
 #include "mm/space.h"
 #include "repro/kit.h"
-
-#define KIT_VA (VMAP_BASE + GIB(64))
 
 /* Return the table of this level that translates va, in the direct map, or NULL. */
 static u64 *table_of(u64 va, int level)
@@ -61,7 +60,7 @@ long kit_set_entry(u64 va, int level, u64 raw)
 
 u64 kit_region(void)
 {
-    static u64 next = KIT_VA;
+    static u64 next = REPRO_AREA_BASE;
     const u64 va = next;
 
     next += MIB(2);
