@@ -3,8 +3,18 @@
  * Callbacks: everything that a backend calls in the kernel. pv/ops.def is the other direction. The
  * kernel passes one table, with pv_set_callbacks, before it enables traps (kernel/trap.c).
  *
- * The labels are those of pv/ops.def, with the two sides exchanged: Context is where the backend
- * calls from, Must and Must not are about the backend or, where the text says so, about the kernel.
+ * The labels are those of pv/ops.def, with the two sides exchanged: Must and Must not are about the
+ * backend or, where the text says so, about the kernel. Context is where the backend calls from:
+ *
+ *     any              at any instruction, also inside an op or another callback
+ *     interrupts off   an exception or a system call: interrupts are off until the kernel enables
+ *                      them
+ *     an interrupt     interrupts are off before and after, on the interrupted stack
+ *     thread           a thread, which may sleep
+ *     as NAME          that of another callback
+ *     as the op NAME   inside that op, in the context of its caller
+ *
+ * `make check` compares the labels with the declarations (tools/paravane/contract.py).
  */
 #ifndef PV_CALLBACKS_H
 #define PV_CALLBACKS_H
@@ -84,9 +94,7 @@ struct pv_callbacks {
     /*
      * Handle an interrupt of a line.
      *
-     * Context:  an interrupt: interrupts off before and after, on the interrupted stack. The same
-     *           holds for timer, ipi and interrupts_done. One interrupt may lead to several
-     *           callbacks.
+     * Context:  an interrupt. One interrupt may lead to several callbacks.
      * Takes:    frame, of the interrupted code, which had interrupts enabled; line, as in irq_bind.
      * Must:     the kernel calls irq_eoi as its last act.
      */
@@ -134,14 +142,14 @@ struct pv_callbacks {
      * Switch threads if another one is due: this CPU has released its last spinlock
      * (pv/spinlock.h).
      *
-     * Context:  of the release, interrupts enabled. The thread may continue on another CPU.
+     * Context:  thread. Interrupts are enabled. The thread may continue on another CPU.
      */
     void (*reschedule)(void);
 
     /*
      * Prepare the kernel for a suspend. The last callback before the machine stops.
      *
-     * Context:  of the op suspend.
+     * Context:  as the op suspend.
      */
     void (*suspend)(void);
 
@@ -149,7 +157,7 @@ struct pv_callbacks {
      * Continue after a suspend. The first callback after the machine runs again. clock_ns may or
      * may not include the time in between.
      *
-     * Context:  of the op suspend.
+     * Context:  as the op suspend.
      * Takes:    cancelled, true if the machine never stopped.
      */
     void (*resume)(bool cancelled);

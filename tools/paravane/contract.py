@@ -3,12 +3,13 @@
 
 An op's comment begins with what the op does; the rest is under LABELS. What can be compared is compared: Context with
 PV_CONTEXT, Takes with the parameters, Returns with the return type and the errors of PV_STATUS, "Used by" with the calls
-in the source tree, the names of Xen under See with its headers.
+in the source tree, the names of Xen under See with its headers. The comments of pv/callbacks.h have the same labels.
 """
 
 import re
 
 INDEX, FOLDER = "pv/ops.def", "pv/ops"
+CALLBACKS = "pv/callbacks.h"
 LABELS = ("Context", "Takes", "Returns", "Must", "Must not", "Differs", "Used by", "See")
 WIDTH = 100
 
@@ -21,6 +22,7 @@ HOW = {
     "IRQS_OFF": "interrupts off",
     "IRQS_ON": "interrupts on",
 }
+CALLBACK_CONTEXTS = ("any", "interrupts off", "an interrupt", "thread")  # pv/callbacks.h explains them
 SILENT = ("SETS_IF",)  # what the op does, not what it needs
 
 # Whose call of an op counts for what. The first is not said; test/host has no ops.
@@ -34,6 +36,7 @@ SUFFIXES = (".c", ".h", ".S", ".inc")
 _LABEL = re.compile(rf"({'|'.join(LABELS)}): +(\S.*)")
 _COMMENT = re.compile(r"/\*.*?\*/", re.S)
 _CALL = re.compile(r"\b(?:pv_|setup->)(\w+)\s*\(|\b(?:call|jmp)\s+pv_(\w+)")
+_CALLBACK = re.compile(r"(?P<comment>/\*(?:(?!\*/).)*\*/)?\s*(?P<returns>\w[\w ]*?)\s*\(\*(?P<name>\w+)\)\((?P<params>[^()]*)\);", re.S)
 _DEFINITION = re.compile(r"^static inline .*$", re.M)  # pv/patch/hot.h: the calls themselves
 _XEN_HEADER = re.compile(r"\bxen/([\w/-]+\.h)\b")
 _XEN_NAME = re.compile(r"\b[A-Za-z]\w*_\w+")
@@ -84,29 +87,76 @@ def used_by(who):
 
 
 def op_faults(op, who):
-    """Each thing that is wrong with the comment of one Op."""
-    labels = op.labels
+    """Yield each thing that is wrong with the comment of one Op, which the users `who` call."""
     if not op.does:
         yield "has no comment of its own"
         return
-    if list(labels) != [label for label in LABELS if label in labels]:
-        yield f"its labels are not in the order {', '.join(LABELS)}"
-    if not re.match(r"[A-Z].*\.$", op.does):
-        yield "its comment does not begin with a sentence"
+    labels = op.labels
     wanted = {"Context": True, "Takes": op.params != "void", "Returns": op.returns != "void", "See": True}
-    for label, is_wanted in wanted.items():
-        if (label in labels) != is_wanted:
-            yield f"its comment has a label {label}, and nothing for it" if label in labels else f"no label {label}"
+    yield from _comment_faults(op.does, labels, op.params, wanted)
     words = context_words(op.rules)
     if not re.match(rf"{words}(?:[.,;:]|$)", labels.get("Context", "")):
         yield f"Context does not begin with {words!r}, as PV_CONTEXT has it"
-    for name in _parameters(op.params):
-        if "Takes" in labels and not re.search(rf"\b{name}\b", labels["Takes"]):
-            yield f"Takes does not name {name}"
     if op.errors and "Returns" in labels and set(_errors(labels["Returns"])) != set(op.errors):
         yield f"Returns has other errors than PV_STATUS: {', '.join(op.errors)}"
     if labels.get("Used by", "") != used_by(who):
         yield f"'Used by' should be {used_by(who)!r}" if used_by(who) else "'Used by', but the kernel calls it"
+
+
+def _comment_faults(does, labels, params, wanted):
+    """Yield what is wrong with a comment; wanted says of a label whether it must be there (True) or must not."""
+    if list(labels) != [label for label in LABELS if label in labels]:
+        yield f"its labels are not in the order {', '.join(LABELS)}"
+    if not re.match(r"[A-Z].*\.$", does):
+        yield "its comment does not begin with a sentence"
+    for label, is_wanted in wanted.items():
+        if is_wanted and label not in labels:
+            yield f"no label {label}"
+        elif not is_wanted and label in labels:
+            yield f"its comment has a label {label}, and nothing for it"
+    for name in _parameters(params):
+        if "Takes" in labels and not re.search(rf"\b{name}\b", labels["Takes"]):
+            yield f"Takes does not name {name}"
+
+
+def callback_faults(text, ops, xen):
+    """Yield (name, fault) for each fault of the comments in pv/callbacks.h's text. ops has the names of all ops."""
+    table = re.search(r"^struct pv_callbacks \{$(.*?)^\};$", text, re.M | re.S)
+    found = list(_CALLBACK.finditer(table[1])) if table else []
+    if not found:
+        yield "struct pv_callbacks", "no callback found"
+    for match in found:
+        others = {other["name"] for other in found} - {match["name"]}
+        for fault in _one_callback_faults(match, others, ops, xen):
+            yield match["name"], fault
+
+
+def _one_callback_faults(match, others, ops, xen):
+    """Yield what is wrong with the comment of one match of _CALLBACK."""
+    comment, params = match["comment"] or "/**/", " ".join(match["params"].split())
+    try:
+        does, labels = parse_comment(comment)
+    except ValueError as error:
+        yield str(error)
+        return
+    if not does:
+        yield "has no comment of its own"
+        return
+    wanted = {"Context": True, "Takes": params != "void", "Returns": match["returns"] != "void", "Used by": False}
+    yield from _comment_faults(does, labels, params, wanted)
+    if "Context" in labels:
+        yield from _callback_context_faults(labels["Context"], others)
+    yield from see_faults(labels.get("See", ""), xen)
+    for op in re.findall(r"\bthe op (\w+)", comment):
+        if op not in ops:
+            yield f"its comment names the op {op}, which does not exist"
+
+
+def _callback_context_faults(context, others):
+    """Yield what is wrong with a callback's Context, which begins with a word of CALLBACK_CONTEXTS or `as NAME`."""
+    words = (*CALLBACK_CONTEXTS, r"as the op \w+", *(f"as {name}" for name in others))
+    if not re.match(rf"(?:{'|'.join(words)})(?:[.,;:]|$)", context):
+        yield f"Context begins with none of: {', '.join(CALLBACK_CONTEXTS)}, as CALLBACK, as the op NAME"
 
 
 def _parameters(params):
@@ -150,6 +200,8 @@ def faults(root, ops, xen):
     for op in ops.values():
         for fault in (*op_faults(op, who[op.name]), *see_faults(op.labels.get("See", ""), xen)):
             yield f"{op.where}: {op.name}: {fault}"
+    for name, fault in callback_faults((root / CALLBACKS).read_text(), ops, xen):
+        yield f"{CALLBACKS}: {name}: {fault}"
     for path in (root / INDEX, *sorted((root / FOLDER).glob("*.def"))):
         for number, fault in line_faults(path.read_text()):
             yield f"{path.relative_to(root).as_posix()}:{number}: {fault}"

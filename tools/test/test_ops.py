@@ -80,6 +80,27 @@ const struct pv_backend pv_backend_native = {
     .cs = 1,
 };
 """
+CALLBACKS = """
+struct pv_callbacks {
+    /*
+     * Handle it (the op wait).
+     *
+     * Context:  interrupts off.
+     * Takes:    frame, of the interrupted code; line.
+     * See:      xen/sched.h, SCHEDOP_poll
+     */
+    void (*handle)(struct trap_frame *frame,
+                   u32 line);
+
+    /*
+     * Continue.
+     *
+     * Context:  as handle.
+     */
+    void (*done)(void);
+};
+"""
+DONE = CALLBACKS[CALLBACKS.index("    /*\n     * Continue.") : CALLBACKS.index("    void (*done)")]
 TESTS = """
 TEST(cpu, it_is_read, read_it,
      write_it)
@@ -100,11 +121,13 @@ def tree(**changes):
 
 def write_tree(root, **changes):
     """root, where the tree is now."""
-    texts = {"def": OPS_DEF, "cpu": CPU_DEF, "lock": LOCK_DEF, "native": NATIVE, "tests": TESTS, "kernel": KERNEL, **changes}
+    texts = {"def": OPS_DEF, "cpu": CPU_DEF, "lock": LOCK_DEF, "native": NATIVE, "tests": TESTS, "kernel": KERNEL,
+             "callbacks": CALLBACKS, **changes}
     for name, text in (
         ("pv/ops.def", texts["def"]),
         ("pv/ops/cpu.def", texts["cpu"]),
         ("pv/ops/lock.def", texts["lock"]),
+        ("pv/callbacks.h", texts["callbacks"]),
         ("kernel/main.c", texts["kernel"]),
         ("pv/native/cpu.c", texts["native"]),
         ("pv/native/entry.S", "native_wait:\n\tret\n"),
@@ -220,6 +243,25 @@ class ContractTest(unittest.TestCase):
         self.assertEqual(self.faults(lock=see("xen/sched.h, SCHEDOP_poll")), [])
         self.finds("See: SCHEDOP_pol is not in xen/sched.h", lock=see("xen/sched.h, SCHEDOP_poll and SCHEDOP_pol"))
         self.finds("See: .*/xen has no vcpu.h", lock=see("xen/vcpu.h, VCPUOP_up"))
+
+    def test_every_callback_has_its_own_comment_and_labels(self):
+        def finds(fault, old, new):
+            self.assertIn(old, CALLBACKS)
+            self.finds(fault, callbacks=CALLBACKS.replace(old, new))
+
+        finds("callbacks.h: done: has no comment of its own", DONE, "")
+        finds("callbacks.h: handle: no label Takes", "     * Takes:    frame, of the interrupted code; line.\n", "")
+        finds("handle: Takes does not name line", "; line.", ".")
+        finds("done: its comment has a label Takes", "handle.\n", "handle.\n     * Takes:    nothing.\n")
+        finds("done: its comment has a label Used by", "handle.\n", "handle.\n     * Used by:  suite\n")
+        finds("done: no label Context", "     * Context:  as handle.\n", "")
+        finds("done: Context begins with none of: any", "as handle", "as hand")
+        finds("done: its comment names the op kick, which", "as handle", "as the op kick")
+        finds("done: Context begins with none of: any", "as handle", "interruptible")
+        finds("handle: its comment names the op kick, which", "the op wait", "the op kick")
+        finds("handle: See: SCHEDOP_pol is not", "SCHEDOP_poll", "SCHEDOP_pol")
+        finds("done: not a label: 'Calls:", "handle.\n", "handle.\n     * Calls:    done.\n")
+        finds("struct pv_callbacks: no callback found", "struct pv_callbacks {", "struct other {")
 
     def test_lines(self):
         self.finds(r"lock.def:10: 101 columns", lock=LOCK_DEF + "/*" + " " * 97 + "*/\n")
