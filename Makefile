@@ -12,7 +12,9 @@
 ifeq ($(strip $(BUILD)),)
 override BUILD := build
 endif
-VERSION := 0.1
+# The version is that of CHANGELOG.md's first entry.
+VERSION := $(shell sed -n '/^## /{s/^## \([0-9.]*\).*/\1/p;q}' CHANGELOG.md)
+$(if $(VERSION),,$(error CHANGELOG.md: the first heading of the form '## VERSION' is missing))
 
 ifdef LLVM
 CC := clang
