@@ -7,6 +7,7 @@
 #   make BUILD=dir           somewhere else than build/
 #   make V=1                 show the commands
 #   make APP=prog.c|folder   also a program from outside of the tree: build/prog.elf, run=app:prog
+#   make IMAGE_ONLY=1        leave out the checks of each object (tools/build/check_image.py)
 #   make WITHOUT="test app"  leave parts out of the image; "names": those of functions
 
 ifeq ($(strip $(BUILD)),)
@@ -178,7 +179,7 @@ $(IMAGE).debug.elf: $(LINKED) $(WORLD) $(call TABLES,$(notdir $(IMAGE)),$(NAMES)
 	$(if $(NAMES),,$(Q)$(NM) $@.tmp | $(TOOL)/symtab.py --check $(BUILD)/obj/symtab-$(notdir $(IMAGE)).S)
 	$(Q)$(TOOL)/sites.py --check $(BUILD)/obj/sites-$(notdir $(IMAGE)).S $@.tmp
 	$(Q)$(TOOL)/check_image.py --objdump $(OBJDUMP) --nm $(NM) \
-		$(if $(REPRO),--image-only) $@.tmp $(BUILD)/obj
+		$(if $(REPRO)$(IMAGE_ONLY),--image-only) $@.tmp $(BUILD)/obj
 	$(Q)mv $@.tmp $@
 
 $(IMAGE).elf: $(IMAGE).debug.elf

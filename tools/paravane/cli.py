@@ -236,9 +236,11 @@ def _hostile(args, caller):
 
 
 def _mutants(args, caller):
-    asked = parse("mutants", args, ("--jobs", "--ops", "--filter", "--json", "--source", "--files"))
+    asked = parse("mutants", args, ("--jobs", "--ops", "--filter", "--json", "--source", "--files", "--resume"))
     if asked.files and not asked.source:
         raise usage("--files names the source mutants of --source")
+    if asked.resume and not (asked.source and asked.json):
+        raise usage("--resume continues a run of --source from its --json FILE")
     if asked.source:
         return _source_mutants(asked, caller)
     chosen = platforms.parse(asked.on or "qemu,xen-pv,xen-pvh")
@@ -254,7 +256,7 @@ def _source_mutants(asked, caller):
             raise usage(f"mutants --source: each mutant says what it runs on, so --{option} has no meaning")
     options = run_options(asked, caller, platforms.parse("qemu,xen-pv,xen-pvh"))
     path = caller / asked.json if asked.json else None
-    return source_mutants.run(options, asked.jobs, asked.files or "*", path)
+    return source_mutants.run(options, asked.jobs, asked.files or "*", path, asked.resume)
 
 
 def _programs(args, caller):

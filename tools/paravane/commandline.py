@@ -86,7 +86,7 @@ _MORE = {
     "--cases": {"type": number("cases", 1, 1 << 48), "default": 100000},
     "--seed": {"type": number("seed", 0, 1 << 48), "default": 1},
     "--case": {"type": number("case", 0, 1 << 48)}, "--shared": _FLAG, "--frames": _FLAG,
-    "--source": _FLAG, "--files": _TEXT,
+    "--source": _FLAG, "--files": _TEXT, "--resume": _FLAG,
 }  # fmt: skip
 
 

@@ -33,7 +33,8 @@ Paravane: one kernel image, every platform, one suite.
                  --shared: in one space;  --frames: random frames of the kernel's own instead
 ./run.sh mutants [--on P,P...] [--ops REGEX] [--filter GLOB[,GLOB...]] [--jobs N] [--json FILE] ...
                  make each op wrong: the suite, or these tests, must fail
-                 --source [--files GLOB]  make the wrong edits of test/mutants/source/, whose tests must fail
+                 --source [--files GLOB] [--json FILE [--resume]]  make the wrong edits of test/mutants/source/, whose
+                 tests must fail; --resume continues an interrupted run
 ./run.sh iso     make build/paravane.iso, which GRUB boots by BIOS or UEFI
 ./run.sh list    platforms, hypervisors and payloads; --repros: the bugs
 ./run.sh setup   install the distribution's packages that are missing; --xen VERSION... --qemu VERSION...:

@@ -9,7 +9,7 @@ import unittest
 from pathlib import Path
 
 from paravane.common import EXIT_FAIL, EXIT_PASS, ROOT, Trouble
-from paravane.mutants import source_list, source_mutants
+from paravane.mutants import baseline, journal, source_list, source_mutants
 from paravane.run import runs
 
 ENTRY = """[[mutant]]
@@ -110,5 +110,60 @@ class ScoreTest(unittest.TestCase):
         for status, code in (("FAIL", EXIT_PASS), ("HOST", EXIT_PASS), ("SURVIVED", EXIT_FAIL), ("ERROR", EXIT_FAIL)):
             outcomes = [source_mutants.Outcome(mutant, "FAIL", ""), source_mutants.Outcome(mutant, status, "why")]
             with contextlib.redirect_stdout(io.StringIO()) as printed:
-                self.assertEqual(source_mutants._conclude(outcomes, 0, None), code)
+                self.assertEqual(source_mutants._conclude(outcomes, 0), code)
             self.assertEqual("why" in printed.getvalue(), code == EXIT_FAIL)
+
+
+class BaselineTest(unittest.TestCase):
+    KNOWN = ["mm.all", "mm.all_more", "mm.other", "smp.one"]
+
+    def probes(self, *entries):
+        made = [read(ENTRY.replace("group.test", test) + more)[0] for test, more in entries]
+        return baseline.probes(made, self.KNOWN)
+
+    def test_a_name_is_shortened_to_what_no_other_begins_with(self):
+        short = [baseline.shortened(test, self.KNOWN) for test in self.KNOWN]
+        self.assertEqual(short, ["mm.all", "mm.all_*", "mm.o*", "s*"])
+
+    def test_tests_of_one_machine_share_a_boot(self):
+        found = self.probes(("mm.all", ""), ("smp.one", ""), ("mm.other", "smp = 2\n"), ("host mm", ""), ("build", ""))
+        tests = [(probe.mutant.test, probe.mutant.smp, probe.tests) for probe in found]
+        self.assertCountEqual(
+            tests,
+            [("mm.all,s*", 1, ("mm.all", "smp.one")), ("mm.o*", 2, ("mm.other",)), ("host mm", 1, ("host mm",))],
+        )
+
+    def test_a_pattern_fits_into_the_command_line(self):
+        tests = [f"group.{n:02}_" + "x" * 20 for n in range(30)]
+        for pattern, _ in baseline._packed(tests, tests):
+            self.assertLess(len(pattern), 64)
+
+    def test_many_tests_of_one_machine_are_run_as_the_suite(self):
+        tests = [f"group.{n:02}_test" for n in range(60)]
+        found = baseline.probes([read(ENTRY.replace("group.test", test))[0] for test in tests], tests)
+        self.assertEqual([(probe.mutant.test, len(probe.tests)) for probe in found], [("", 60)])
+        self.assertEqual([probe.mutant.test for probe in found[0].alone()], tests)
+
+
+class JournalTest(unittest.TestCase):
+    def resumed(self, path, tree="t", entry=ENTRY):
+        return journal.Journal(path, 0, True, tree).known(read(entry)[0])
+
+    def test_a_killed_mutant_is_known_to_the_next_run(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "f.json"
+            self.assertIsNone(self.resumed(path))
+            journal.Journal(path, 0, False, "t").add(read(ENTRY)[0], "FAIL", "why", 1.5)
+            self.assertEqual(self.resumed(path), {"status": "FAIL", "reason": "why", "seconds": 1.5})
+            self.assertIsNone(self.resumed(path, entry=ENTRY.replace('after = "2"', 'after = "3"')))
+            with self.assertRaisesRegex(Trouble, "of other sources"):
+                self.resumed(path, "u")
+            path.write_text("[]")
+            with self.assertRaisesRegex(Trouble, "is not a result of"):
+                self.resumed(path)
+
+    def test_a_survivor_is_tried_again(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "f.json"
+            journal.Journal(path, 0, False, "t").add(read(ENTRY)[0], "SURVIVED", "", 1)
+            self.assertIsNone(self.resumed(path))

@@ -54,6 +54,11 @@ class SourceMutant:
         """The key of a run of a test: an unchanged tree is tried once for each."""
         return self.test, self.on, self.smp, self.mem, self.append, self.pcpus, self.machine, self.cpu
 
+    @property
+    def is_guest(self):
+        """The test is one of the suite."""
+        return self.test != "build" and not self.test.startswith(("host ", "step "))
+
     def apply(self, text):
         """Return the file's text with the edit made; Trouble if it does not apply."""
         start, end = _region(text, self)

@@ -13,13 +13,13 @@ import shutil
 import signal
 import subprocess
 
-from .. import report
+from .. import optable
 from ..common import EXIT_FAIL, EXIT_INTERRUPTED, EXIT_PASS, ROOT, Trouble, build_dir, make_dirs, usage
 from ..run import platforms, runs
 from ..suite import suite
-from . import source_list
+from . import baseline, journal, source_list
 
-_KILLED = ("FAIL", "CRASH", "TIMEOUT", "BUILD", "HOST", "STEP")
+_KILLED = journal.KILLED
 _BUILD_LIMIT = 600  # seconds
 _HOST_LIMIT = 60  # seconds of processor time
 _STEP_LIMIT = 3600  # for a step that does not keep its own limit
@@ -35,25 +35,38 @@ class Outcome:
     seconds: float = 0.0
 
 
-def run(options, jobs, pattern, json_path=None):
-    """Run the mutants whose file or name matches the glob; print score and survivors; return the exit code."""
+def run(options, jobs, pattern, json_path=None, resume=False):
+    """Run the mutants whose file or name matches the glob; print score and survivors; return the exit code. The results
+    are in the JSON file after each mutant; resume: what it has of the same tree counts, unless it survived."""
     chosen = [m for m in source_list.read() if _matches(m, pattern)]
     if not chosen:
         raise usage(f"no source mutant matches {pattern!r}")
     for mutant in chosen:
         mutant.apply((ROOT / mutant.file).read_text())
     live = [m for m in chosen if not m.equivalent]
-    jobs = min(jobs, len(live)) or 1
+    record = journal.Journal(json_path, len(chosen) - len(live), resume)
+    known = [Outcome(m, **record.known(m)) for m in live if record.known(m)]
+    left = [m for m in live if not record.known(m)]
+    if known:
+        print(f"  {len(known)} of {len(live)} are in {json_path}")
+    outcomes = known + _run_all(options, jobs, left, record)
+    if any(outcome.status == "INTERRUPTED" for outcome in outcomes):
+        return EXIT_INTERRUPTED
+    return _conclude(outcomes, len(chosen) - len(live))
+
+
+def _run_all(options, jobs, mutants, record):
+    """Run these mutants, after their tests on the unchanged tree; return the Outcomes."""
+    jobs = min(jobs, len(mutants)) or 1
     trees = queue.Queue()
     for number in range(jobs):
         trees.put(_Tree(number))
     directory = runs.RunDirectory(options.image)
-    _check_baseline(directory, options, jobs, trees, live)
-    tasks = [(m.name, _task(directory, options, trees, m)) for m in live]
-    outcomes = suite.run_all(tasks, jobs, _line)
-    if any(outcome.status == "INTERRUPTED" for outcome in outcomes):
-        return EXIT_INTERRUPTED
-    return _conclude(outcomes, len(chosen) - len(live), json_path)
+    _check_baseline(directory, options, jobs, trees, mutants)
+    width = len(str(len(mutants)))
+    names = [f"{number:{width}}/{len(mutants)} {m.name}" for number, m in enumerate(mutants, 1)]
+    tasks = [(name, _task(directory, options, trees, m, record)) for name, m in zip(names, mutants)]
+    return suite.run_all(tasks, jobs, _line)
 
 
 def _matches(mutant, pattern):
@@ -69,8 +82,7 @@ class _Tree:
 
     def _sync(self):
         """Copy what differs, and seed the build with this tree's objects. Times are kept so that make trusts them."""
-        listed = subprocess.run(["git", "ls-files", "-coz", "--exclude-standard"], cwd=ROOT, stdout=subprocess.PIPE, check=True).stdout
-        wanted = [name for name in listed.decode().split("\0") if name and (ROOT / name).is_file()]
+        wanted = journal.source_files()
         for name in wanted:
             source, target = ROOT / name, self.path / name
             if not target.exists():
@@ -148,34 +160,51 @@ def _tail(output):
 
 
 def _check_baseline(directory, options, jobs, trees, mutants):
-    """Run each wanted test on the unchanged tree: a test that fails or skips there proves nothing about a mutant."""
-    wanted = {m.how: dataclasses.replace(m, name="unchanged") for m in mutants if m.test != "build"}
+    """Run each wanted test on the unchanged tree (baseline.py), and a test that did not pass with others alone."""
+    known = [test.name for test in optable.read(ROOT).tests]
+    missed = _run_probes(directory, options, jobs, trees, baseline.probes(mutants, known))
+    alone = [one for probe, tests, _ in missed for one in probe.alone() if one.tests[0] in tests]
+    for probe, _, why in _run_probes(directory, options, jobs, trees, alone):
+        raise Trouble(f"{probe.name[len('unchanged: '):]} does not pass without a mutant: {why}")
+
+
+def _run_probes(directory, options, jobs, trees, probes):
+    """Return [(probe, the tests that did not pass, why)]."""
 
     def task(probe):
-        more = " ".join(word for word in (probe.append, probe.machine, probe.cpu) if word)
-        more = f"{more} on {probe.pcpus} of Xen's" if probe.pcpus else more
-        where = f" on {probe.on} with {probe.smp} CPU and {probe.mem} MiB {more}".rstrip()
-        where = "" if probe.test.startswith(("host ", "step ")) else where
-
         def one(stop):
             tree = trees.get()
             try:
-                return _tried(directory, options, tree, probe, stop)
+                return _missed(directory, options, tree, probe, stop)
             finally:
                 trees.put(tree)
 
-        return f"unchanged: {probe.test}{where}", one
+        return probe.name, one
 
-    keys = sorted(wanted)
-    for key, outcome in zip(keys, suite.run_all([task(wanted[key]) for key in keys], jobs, _baseline_line)):
-        if outcome.status == "INTERRUPTED":
-            raise suite.Interrupted
-        if outcome.status != "SURVIVED":
-            raise Trouble(f"{key[0]} on {key[1]} does not pass without a mutant: {outcome.reason}")
+    outcomes = suite.run_all([task(probe) for probe in probes], min(jobs, len(probes)), _baseline_line)
+    if any(why == "INTERRUPTED" for _, why in outcomes):
+        raise suite.Interrupted
+    return [(probe, tests, why) for probe, (tests, why) in zip(probes, outcomes) if tests]
 
 
-def _task(directory, options, trees, mutant):
-    """A function of a stop event that returns the mutant's Outcome."""
+def _missed(directory, options, tree, probe, stop):
+    """Run a probe; return (its tests that did not pass, why)."""
+    if not probe.mutant.is_guest:
+        outcome = _tried(directory, options, tree, probe.mutant, stop)
+        return ((), "") if outcome.status == "SURVIVED" else (probe.tests, outcome.reason or outcome.status)
+    failed = "" if not stop.is_set() else "INTERRUPTED"
+    failed = failed or tree.make("IMAGE_ONLY=1")
+    if failed:
+        return probe.tests, failed
+    result = _boot(directory, options, tree, probe.mutant, stop)
+    if result.status == "INTERRUPTED":
+        return probe.tests, result.status
+    passed = {test.name for test in result.tests if test.status == "pass"}
+    return tuple(test for test in probe.tests if test not in passed), result.reason or "it was skipped"
+
+
+def _task(directory, options, trees, mutant, record):
+    """A function of a stop event that returns the mutant's Outcome, and records it."""
 
     def task(stop):
         tree = trees.get()
@@ -183,7 +212,9 @@ def _task(directory, options, trees, mutant):
         original = path.read_text()
         try:
             path.write_text(mutant.apply(original))
-            return _tried(directory, options, tree, mutant, stop)
+            outcome = _tried(directory, options, tree, mutant, stop)
+            record.add(mutant, outcome.status, outcome.reason, outcome.seconds)
+            return outcome
         finally:
             path.write_text(original)
             trees.put(tree)
@@ -200,7 +231,7 @@ def _tried(directory, options, tree, mutant, stop):
         if not built:
             return Outcome(mutant, "ERROR", f"does not build: {failed}")
         return Outcome(mutant, "HOST" if failed else "SURVIVED", failed)
-    failed = tree.make()
+    failed = tree.make(*([] if mutant.test == "build" else ["IMAGE_ONLY=1"]))
     if mutant.test == "build":
         return Outcome(mutant, "BUILD" if failed else "SURVIVED", failed)
     if failed:
@@ -221,11 +252,15 @@ def guest_options(options, mutant, image):
     )
 
 
-def _run_guest(directory, options, tree, mutant, stop):
+def _boot(directory, options, tree, mutant, stop):
+    """Boot the tree's image as the entry says, and return the Result of its test."""
     platform = platforms.parse(mutant.on)[0]
     image = directory.with_image(tree.image, tree.path.name)
-    words = guest_options(options, mutant, tree.image)
-    result = image.run(platform, words, stop=stop, label="-" + mutant.name)
+    return image.run(platform, guest_options(options, mutant, tree.image), stop=stop, label="-" + mutant.name)
+
+
+def _run_guest(directory, options, tree, mutant, stop):
+    result = _boot(directory, options, tree, mutant, stop)
     if result.status == "INTERRUPTED":
         return Outcome(mutant, "INTERRUPTED", "")
     if result.status in ("SKIP", "ERROR"):
@@ -236,15 +271,16 @@ def _run_guest(directory, options, tree, mutant, stop):
     return Outcome(mutant, word, result.reason, result.seconds)
 
 
-def _baseline_line(outcome):
-    return "pass" if outcome.status == "SURVIVED" else _line(outcome)
+def _baseline_line(missed):
+    tests, why = missed
+    return f"{', '.join(tests)}: {why}"[:100] if tests else "pass"
 
 
 def _line(outcome):
     return f"{outcome.status:8} {outcome.reason}"[:100]
 
 
-def _conclude(outcomes, equivalent, json_path):
+def _conclude(outcomes, equivalent):
     """Print the score, and each mutant that was not killed; return the exit code."""
     count = {s: sum(o.status == s for o in outcomes) for s in (*_KILLED, "SURVIVED", "ERROR")}
     killed = sum(count[s] for s in _KILLED)
@@ -258,12 +294,4 @@ def _conclude(outcomes, equivalent, json_path):
     for outcome in wrong:
         where = f"{outcome.mutant.file} {outcome.mutant.function}".strip()
         print(f"  {outcome.status.lower()}: {outcome.mutant.name} ({where}), {outcome.mutant.test}: {outcome.reason}")
-    if json_path:
-        report.write_json(json_path, {"equivalent": equivalent, "mutants": [_plain(o) for o in outcomes]})
     return EXIT_FAIL if wrong else EXIT_PASS
-
-
-def _plain(outcome):
-    mutant = outcome.mutant
-    where = {"name": mutant.name, "file": mutant.file, "function": mutant.function, "test": mutant.test}
-    return {**where, "status": outcome.status, "reason": outcome.reason, "seconds": outcome.seconds}

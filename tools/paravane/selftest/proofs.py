@@ -53,6 +53,7 @@ def _mutants():
         ("of no file", ["--source", "--files", "nowhere/*"], "no source mutant matches"),
         ("on a platform", ["--source", "--on", "qemu"], "each mutant says what it runs on"),
         ("without --source", ["--files", "mm/*"], "--files names the source mutants of --source"),
+        ("resumed without a file", ["--source", "--resume"], "--resume continues a run of --source from its --json FILE"),
     ):
         yield Step(f"bad input: source mutants {name}", RUN + ["mutants", *args], EXIT_USAGE, re.escape(words))
     yield boot("a wrong op that there is not", "qemu", "--append", "mutate=halt:x", status=EXIT_USAGE, words="KIND")
