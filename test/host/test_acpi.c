@@ -72,6 +72,15 @@ static void refuses_what_is_broken(void)
     CHECK(!find("FACP"));
 }
 
+/* A table whose length is less than its header, with a checksum that is right for that length. */
+static void refuses_a_table_shorter_than_its_header(void)
+{
+    acpi_build(&m);
+    acpi_store(m.fadt + 4, 10, 4);
+    acpi_checksum(m.fadt, 10, 9);
+    CHECK(!find("FACP"));
+}
+
 /* If the XSDT is invalid or contains only invalid addresses, the RSDT is used. */
 static void falls_back_to_the_rsdt(void)
 {
@@ -139,6 +148,27 @@ static void reads_a_package_of_one_sleep_type(void)
     CHECK_EQ(soft_off().pm1b_value, 1 << 13 | 5 << 10);
 }
 
+/* Bits 7 and 6 of the first byte of a package's length count the bytes that follow it. */
+static void reads_a_package_with_a_length_of_two_bytes(void)
+{
+    static const u8 s5[] = {'_', 'S', '5', '_', 0x12, 0x47, 0x00, 0x02, 0x0a, 0x05, 0x0a, 0x06};
+
+    acpi_build(&m);
+    memcpy(m.dsdt + 41, s5, sizeof(s5));
+    acpi_table(m.dsdt, "DSDT", sizeof(m.dsdt));
+    CHECK_EQ(soft_off().pm1a_value, 1 << 13 | 5 << 10);
+    CHECK_EQ(soft_off().pm1b_value, 1 << 13 | 6 << 10);
+}
+
+/* The FADT of ACPI 1.0 ends before X_DSDT; what follows it in memory is not an address. */
+static void reads_a_short_fadt(void)
+{
+    acpi_build(&m);
+    acpi_store(m.fadt + 140, ACPI_PA_OF(rsdt), 8);
+    acpi_table(m.fadt, "FACP", 116);
+    CHECK_EQ(soft_off().pm1a_port, 0x604);
+}
+
 static void survives_a_dsdt_without_s5(void)
 {
     acpi_build(&m);
@@ -159,10 +189,13 @@ int main(void)
 {
     RUN(finds_tables);
     RUN(refuses_what_is_broken);
+    RUN(refuses_a_table_shorter_than_its_header);
     RUN(falls_back_to_the_rsdt);
     RUN(reads_soft_off);
     RUN(reads_soft_off_of_reduced_hardware);
     RUN(reads_a_package_of_one_sleep_type);
+    RUN(reads_a_package_with_a_length_of_two_bytes);
+    RUN(reads_a_short_fadt);
     RUN(survives_a_dsdt_without_s5);
     return finish("acpi");
 }

@@ -229,6 +229,7 @@ static const struct {
     {"run=x -- -- run=y", "given twice: \"run=y\""},
     {"pv=", "no value in \"pv=\""},
     {"run=a run=a", "given twice: \"run=a\""},
+    {"run=a log=info run=a", "given twice: \"run=a\""},
     {"log=info log=info", "given twice: \"log=info\""},
     {"log=loud", "wanted error, warn, info or debug in \"log=loud\""},
     {"log=inf", "wanted error, warn, info or debug in \"log=inf\""},
@@ -258,6 +259,8 @@ static void test_long_word(void)
     memcpy(line, "-- yyyyy", 8);
     CHECK(!cmdline_parse(line, &parsed, error));
     CHECK_STR(error, "too many words after \"--\"");
+    line[3 + CMDLINE_ARGUMENTS_MAX - 1] = '\0';
+    CHECK(!cmdline_parse(line, &parsed, error));
     line[3 + CMDLINE_ARGUMENTS_MAX - 2] = '\0';
     CHECK(cmdline_parse(line, &parsed, error));
     CHECK_EQ(strlen(parsed.arguments), CMDLINE_ARGUMENTS_MAX - 1);

@@ -9,10 +9,17 @@
 static u8 table[44 + 12 + 10 + 10];
 static struct apic_config info;
 
+/* Parse a copy that ends where the table does, so that the sanitizer notices a read beyond it. */
 static bool parse(u32 length)
 {
-    memcpy(table + 4, &length, 4);
-    return madt_parse((const struct acpi_header *)(const void *)table, &info);
+    u8 *copy = malloc(MAX(length, 44));
+    bool parsed;
+
+    memcpy(copy, table, MAX(length, 44));
+    memcpy(copy + 4, &length, 4);
+    parsed = madt_parse((const struct acpi_header *)(const void *)copy, &info);
+    free(copy);
+    return parsed;
 }
 
 static void build(void)
@@ -60,6 +67,7 @@ static void reads_nothing_beyond_the_end(void)
     parse(sizeof(table));
     CHECK_EQ(info.nr_ioapics, 0);
     CHECK(!madt_parse(NULL, &info));
+    CHECK(info.has_8259);
     CHECK_EQ(info.isa[15].gsi, 15);
 }
 

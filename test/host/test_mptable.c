@@ -99,6 +99,8 @@ static void ignores_what_is_not_listed(void)
 {
     static const u8 bus[] = {3, 0, 0, 0, 7, 5, 8, 5}, ioapic[] = {3, 0, 0, 0, 1, 6, 77, 6};
     static const u8 irq[] = {3, 0, 0, 0, 1, 16, 8, 7}, broadcast[20] = {0, 0xff, 0x14, 1};
+    static const u8 similar[] = {1, 4, 'I', 'S', 'P', ' ', ' ', ' '}; /* a bus that is not ISA */
+    static const u8 its_irq[] = {3, 0, 0, 0, 4, 11, 8, 7};
     static const u8 disabled[] = {2, 10, 0x11, 0, 0, 0x20, 0xc0, 0xfe};
 
     mp_build();
@@ -107,11 +109,14 @@ static void ignores_what_is_not_listed(void)
     mp_put(irq, sizeof(irq));
     mp_put(broadcast, sizeof(broadcast));
     mp_put(disabled, sizeof(disabled));
+    mp_put(similar, sizeof(similar));
+    mp_put(its_irq, sizeof(its_irq));
     mp_finish();
     CHECK(parse());
     CHECK_EQ(config.nr_ioapics, 2);
     CHECK_EQ(config.isa[5].gsi, GSI_NONE);
     CHECK_EQ(config.isa[6].gsi, GSI_NONE);
+    CHECK_EQ(config.isa[11].gsi, GSI_NONE);
     CHECK_EQ(config.isa[0].gsi, 2);
     CHECK_EQ(config.nr_cpus, 2);
 }

@@ -179,6 +179,8 @@ static void test_endless_lists(void)
     CHECK_EQ(bi.modules_left_off, (1 << 20) - BOOT_MODULES_MAX);
     si->nr_modules = UINT32_MAX;
     CHECK_STR(parse(&w, &bi), LIST_OUTSIDE);
+    si->nr_modules = (1 << 27) + 1; /* 4 GiB and 32 bytes, which are 32 in a u32 */
+    CHECK_STR(parse(&w, &bi), LIST_OUTSIDE);
     si->nr_modules = 0;
     si->memmap_entries = 1 << 20;
     CHECK_STR(parse(&w, &bi), "memory map: more than 16384 entries");

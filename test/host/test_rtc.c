@@ -77,10 +77,23 @@ static void comes_back_from_every_format(void)
         }
 }
 
+/* A clock without a century has the years 1970 to 2069. */
+static void refuses_years_without_a_place(void)
+{
+    struct civil_time t = {1969, 12, 31, 23, 59, 59};
+    u8 fields[RTC_FIELDS];
+
+    CHECK(!rtc_encode(&t, BCD_24, false, fields));
+    CHECK(rtc_encode(&t, BCD_24, true, fields));
+    t.year = 2070;
+    CHECK(!rtc_encode(&t, BCD_24, false, fields));
+}
+
 int main(void)
 {
     RUN(reads_known_registers);
     RUN(refuses_invalid_dates);
     RUN(comes_back_from_every_format);
+    RUN(refuses_years_without_a_place);
     return finish("rtc");
 }

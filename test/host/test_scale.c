@@ -37,6 +37,14 @@ static void deadlines_come_once_at_any_uptime(void)
                 CHECK_EQ(times_armed(khz[i], days[j] * NS_PER_DAY + 12345, ns), 1);
 }
 
+/* A factor that is rounded up would make a deadline's conversion and back gain time. */
+static void factors_are_rounded_down(void)
+{
+    CHECK_EQ(scale32_factor(3, 1), 0x55555555);
+    CHECK_EQ(scale32_factor(2596124, 1000000), (1000000ull << 32) / 2596124);
+    CHECK_EQ(scale32_factor(1, 1), 1ull << 32);
+}
+
 /* Two callers that both saw 0 agree on a value. */
 static void first_value_stays(void)
 {
@@ -61,6 +69,7 @@ static void clock_does_not_go_back(void)
 int main(void)
 {
     RUN(deadlines_come_once_at_any_uptime);
+    RUN(factors_are_rounded_down);
     RUN(first_value_stays);
     RUN(clock_does_not_go_back);
     return finish("scale");
