@@ -34,11 +34,16 @@ TEST(user, syscall_passes_every_register, iret, syscall_init, load_sp0)
     sandbox_leave();
 }
 
-/* iret loads rcx and r11 from the frame; sysret replaces them by rip and rflags. */
+/*
+ * iret loads rcx and r11 from the frame; sysret replaces them by rip and rflags. The frame may be
+ * one of an exception, with any error code in it: Xen's iret has flags in its place, among them the
+ * one that makes it return by sysret (VGCF_in_syscall, bit 8).
+ */
 TEST(user, iret_keeps_rcx_and_r11_and_sysret_replaces_them, iret, sysret)
 {
     IN_SANDBOX;
     sandbox_prepare(user_code_syscall_arrival);
+    sandbox.frame.error = 1 << 8;
     sandbox.frame.rcx = 0x1111222233334444;
     sandbox.frame.r11 = 0x5555666677778888;
     sandbox_run(USER_BY_IRET);
