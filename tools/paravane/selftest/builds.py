@@ -5,7 +5,7 @@ import sys
 
 from ..bench import sizes
 from ..common import EXIT_FAIL, build_dir, short
-from .step import ALL, BARE, CLANG, GCC, Step, boot, check
+from .step import ALL, BARE, BARE_CLANG, CLANG, GCC, Step, boot, check
 
 
 def steps(_scratch, cpus):
@@ -18,7 +18,7 @@ def steps(_scratch, cpus):
     yield Step(GCC, ["make", jobs, build], quick=True, **alone)
     yield Step(CLANG, ["make", jobs, "LLVM=1", llvm], **alone)
     yield Step(BARE, ["make", jobs, "bare", build], **alone)
-    yield Step("make bare, by clang", ["make", jobs, "bare", "LLVM=1", llvm], **alone)
+    yield Step(BARE_CLANG, ["make", jobs, "bare", "LLVM=1", llvm], **alone)
     yield Step("host tests", ["make", jobs, "host-test", build], quick=True, **alone)
     yield Step("fuzzing, bounded", ["make", jobs, "fuzz", build], **alone)
     yield Step("unit tests of the runner", [sys.executable, *unit_tests], needs=(), quick=True)
@@ -34,8 +34,12 @@ def _loaders_accept():
 
 
 def _bare():
-    """Without the suite the kernel still boots, is small, and its backtraces get their functions' names from its twin."""
-    yield check("the bare kernel takes at most 96 KiB", _bare_is_small, needs=(BARE,))
+    """Yield the steps on the kernel without the suite: it boots, is small, and names the functions of a backtrace.
+
+    The image has no names. The runner takes them from the unstripped twin beside it.
+    """
+    yield check("the bare kernel takes at most 96 KiB", lambda: _size_fault("bare"), needs=(BARE,))
+    yield check("the bare kernel by clang takes at most 96 KiB", lambda: _size_fault("llvm/bare"), needs=(BARE_CLANG,))
     image = ["--image", short(build_dir() / "bare" / "paravane.elf")]
     names = r"functions by \S*debug\.elf:[^$]*#0 inject_wild_write\+[^$]* boot_main\+"
     for platform in ("qemu", "xen-pv", "xen-pvh"):
@@ -43,6 +47,7 @@ def _bare():
         yield boot("the bare kernel panics", platform, *more, status=EXIT_FAIL, words=names, needs=(BARE,))
 
 
-def _bare_is_small():
-    size = (build_dir() / "bare" / "paravane.elf").stat().st_size
+def _size_fault(folder):
+    """Return (what is wrong with the size of the bare image in a folder of the build directory, "")."""
+    size = (build_dir() / folder / "paravane.elf").stat().st_size
     return (f"it takes {size} bytes" if size > sizes.BARE_MAX else ""), ""

@@ -24,6 +24,7 @@ ALL = 1 << 16  # of Step.cpus: as many as there are
 GCC = "build with gcc"
 CLANG = "build with clang and lld"
 BARE = "make bare"
+BARE_CLANG = "make bare, by clang"
 
 _LOOK = 1.0  # seconds between two looks at a running command
 _GRACE = 30  # seconds in which an interrupted command ends its machines
