@@ -196,7 +196,7 @@ files = $(sort $(shell git ls-files -- $(1:%='%') 2>/dev/null | grep . || find .
 	-o -type f \( -false $(1:%=-o -path './%') \) -printf '%P\n'))
 
 .PHONY: check docs
-check: ## run the linters: clang-format, cppcheck, shellcheck, flake8, mypy, phrases (docs/style.md); is docs/ops.md up to date?
+check: ## run the linters: clang-format, cppcheck, shellcheck, flake8, mypy, phrases and columns (docs/style.md); is docs/ops.md up to date?
 	clang-format --dry-run -Werror $(call files,*.c *.h)
 	cppcheck -q --std=c11 --error-exitcode=1 --inline-suppr --enable=warning,portability,performance \
 		--suppress=missingInclude --suppress=comparePointers --suppress=va_end_missing:kernel/panic.c --suppress=va_end_missing:repro/kit/kit.c \
@@ -205,6 +205,7 @@ check: ## run the linters: clang-format, cppcheck, shellcheck, flake8, mypy, phr
 	flake8 --config tools/.flake8 tools
 	mypy --no-error-summary --config-file tools/mypy.ini --cache-dir $(BUILD)/mypy tools
 	$(PYTHON) -B tools/build/prose.py
+	$(PYTHON) -B tools/build/columns.py
 	@missing=$$(grep -L 'SPDX-License-Identifier: MIT' $(call files,*.c *.h *.S *.inc *.def *.ld *.py *.mk)) || :; \
 		test -z "$$missing" || { echo "no line 'SPDX-License-Identifier: MIT': $$missing" >&2; exit 1; }
 	$(TOOL)/ops_doc.py --check

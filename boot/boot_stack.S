@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The stack of the first CPU: every entry (entry32.S, entry_xen_pv.S) begins on it, and kernel_main never leaves it.
+ * The stack of the first CPU: every entry (entry32.S, entry_xen_pv.S) begins on it, and kernel_main
+ * never leaves it.
  *
- * The page below it is a guard: the page tables that mm/ builds do not map it, so an overflow is a page fault.
+ * The page below it is a guard: the page tables that mm/ builds do not map it, so an overflow is a
+ * page fault.
  */
 #include "boot/boot_stack.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Exceptions between the entry to 64-bit mode and trap_init (kernel/trap.c). None is expected there, so one means that
- * the CPU, the hypervisor or the loader does not behave as this kernel assumes: print one line and end the machine. An
- * NMI is counted instead.
+ * Exceptions between the entry to 64-bit mode and trap_init (kernel/trap.c). None is expected
+ * there, so one means that the CPU, the hypervisor or the loader does not behave as this kernel
+ * assumes: print one line and end the machine. An NMI is counted instead.
  */
 #include "boot/early_text.inc"
 #include "boot/machine_end.h"
@@ -13,12 +13,16 @@
 #define NR_EXCEPTIONS   32
 #define STUB_SIZE       8
 #define GATE_SIZE       16
-#define GATE_INTERRUPT  0x8e00		/* present, privilege level 0 (Intel SDM vol. 3, section 6.14.1) */
+/* Present, privilege level 0 (Intel SDM vol. 3, section 6.14.1). */
+#define GATE_INTERRUPT	0x8e00
 
 	.section .boot.text, "ax"
 	.code64
 	.globl	early_trap_init
-/* void early_trap_init(void): load a table that sends all exceptions to the stubs. Clobbers %rax, %rcx, %rdx, %rdi. */
+/*
+ * void early_trap_init(void): load a table that sends all exceptions to the stubs. Clobbers %rax,
+ * %rcx, %rdx, %rdi.
+ */
 early_trap_init:
 	movq	$early_stubs, %rax
 	movq	$early_idt, %rdi
@@ -49,11 +53,13 @@ early_stubs:
 	.endr
 
 /*
- * The stub has pushed the vector. Count an NMI and return, because firmware may have left a source of NMIs enabled.
+ * The stub has pushed the vector. Count an NMI and return, because firmware may have left a source
+ * of NMIs enabled.
  *
- * For other vectors report the vector, RIP and CR2. The CPU has aligned the stack pointer to 16 bytes and pushed five
- * words, and for some vectors an error code after them (Intel SDM vol. 3, section 6.14.2). Whether there is an error
- * code follows from the pointer: with the vector popped it is a multiple of 16 only if there is one.
+ * For other vectors report the vector, RIP and CR2. The CPU has aligned the stack pointer to 16
+ * bytes and pushed five words, and for some vectors an error code after them (Intel SDM vol. 3,
+ * section 6.14.2). Whether there is an error code follows from the pointer: with the vector popped
+ * it is a multiple of 16 only if there is one.
  */
 early_trap:
 	cmpb	$VECTOR_NMI, (%rsp)
@@ -84,7 +90,10 @@ early_trap:
 	hlt
 	jmp	2b
 
-/* Write the low %ecx hexadecimal digits of %rax so that they end before %rdi. Clobbers %rax, %rcx, %rdx, %rdi. */
+/*
+ * Write the low %ecx hexadecimal digits of %rax so that they end before %rdi. Clobbers %rax, %rcx,
+ * %rdx, %rdi.
+ */
 write_hex:
 	movl	%eax, %edx
 	andl	$15, %edx
@@ -113,7 +122,8 @@ panic_vector_end:
 panic_rip_end:
 	.ascii	", CR2 0x................"
 panic_cr2_end:
-	.asciz	", before the kernel handles exceptions\r\nparavane: verdict FAIL: panic: early exception\r\n"
+	.ascii	", before the kernel handles exceptions\r\n"
+	.asciz	"paravane: verdict FAIL: panic: early exception\r\n"
 
 	.section .bss
 	.balign	16

@@ -2,15 +2,18 @@
 /*
  * The two 32-bit entries: multiboot2 (GRUB) and PVH (QEMU, Xen).
  *
- * Both are entered in 32-bit protected mode with paging off and the address of the loader's information in %ebx
- * (Multiboot2 specification 2.0, section 3.3; Xen docs/misc/pvh.pandoc). All other state is unspecified. They
+ * Both are entered in 32-bit protected mode with paging off and the address of the loader's
+ * information in %ebx (Multiboot2 specification 2.0, section 3.3; Xen docs/misc/pvh.pandoc). All
+ * other state is unspecified. They
  *
- *   1. check that the CPU has what this kernel needs, and end with one line on all outputs if not (early_text.inc),
+ *   1. check that the CPU has what this kernel needs, and end with one line on all outputs if not
+ *      (early_text.inc),
  *   2. reset the state that a loader may have left: flags, breakpoints, the global interrupt flag,
  *   3. build page tables for the first 4 GiB (pv/native/boot_tables.S) and go to 64-bit mode,
  *   4. set the stack and the base of %gs, store the TSC, and call boot_main(protocol, info).
  *
- * An exception in 32-bit mode resets the machine. From start64 to trap_init it is reported (early_trap.S).
+ * An exception in 32-bit mode resets the machine. From start64 to trap_init it is reported
+ * (early_trap.S).
  */
 #include "boot/early_text.inc"
 #include "boot/machine_end.h"
@@ -18,7 +21,9 @@
 #include "lib/boot_info.h"
 #include "pv/native/long_mode.inc"
 
-/* CPUID leaf 1, EDX: what compilers for x86-64 assume (System V ABI, micro-architecture level 1). */
+/*
+ * CPUID leaf 1, EDX: what compilers for x86-64 assume (System V ABI, micro-architecture level 1).
+ */
 #define CPUID1_CMOV (1 << 15)
 #define CPUID1_FXSR (1 << 24)
 #define CPUID1_SSE  (1 << 25)
@@ -31,7 +36,10 @@
 #define CPUID_LM    (1 << 29)
 #define CPUID_NX    (1 << 20)
 
-/* Entries of the first page tables (Intel SDM vol. 3, section 4.5): present and writable; with PSE a page of 2 MiB. */
+/*
+ * Entries of the first page tables (Intel SDM vol. 3, section 4.5): present and writable; with PSE
+ * a page of 2 MiB.
+ */
 #define ENTRY_TABLE      0x003
 #define ENTRY_LARGE_PAGE 0x083
 
@@ -104,7 +112,8 @@ start32:
 	jz	refuse32
 	testl	$CPUID_NX, %edx
 	jnz	1f
-	andl	$~EFER_NXE, PHYS(boot_efer)	/* page tables then have no NX bit: pv/native/without_nx.c */
+	/* Page tables then have no NX bit: pv/native/without_nx.c. */
+	andl	$~EFER_NXE, PHYS(boot_efer)
 1:	movl	$PHYS(no_base), %esi
 	movl	$1, %eax
 	cpuid
@@ -115,10 +124,14 @@ start32:
 	rdmsr
 	testl	$EFER_SVME, %eax
 	jz	1f
-	stgi					/* a hypervisor may have left GIF clear (AMD APM vol. 2, 15.17) */
+	/* A hypervisor may have left GIF clear (AMD APM vol. 2, 15.17). */
+	stgi
 1:	movl	%edi, %esi
 
-	/* The first 4 GiB in pages of 2 MiB, and the tables above them: see pv/native/boot_tables.S. */
+	/*
+	 * The first 4 GiB in pages of 2 MiB, and the tables above them: see
+	 * pv/native/boot_tables.S.
+	 */
 	movl	$PHYS(boot_pd), %edi
 	movl	$ENTRY_LARGE_PAGE, %eax
 	xorl	%ecx, %ecx
@@ -168,8 +181,11 @@ start64:
 
 	.section .rodata
 bad_magic:
-	.asciz	"\r\nparavane: verdict ERROR: the loader is not a Multiboot2 loader (wrong number in eax); use GRUB's multiboot2 command\r\n"
+	.ascii	"\r\nparavane: verdict ERROR: the loader is not a Multiboot2 loader "
+	.asciz	"(wrong number in eax); use GRUB's multiboot2 command\r\n"
 no_base:
-	.asciz	"\r\nparavane: verdict ERROR: this CPU lacks CMOV, FXSAVE (FXSR), SSE or SSE2, which 64-bit code needs\r\n"
+	.ascii	"\r\nparavane: verdict ERROR: this CPU lacks "
+	.asciz	"CMOV, FXSAVE (FXSR), SSE or SSE2, which 64-bit code needs\r\n"
 no_long_mode:
-	.asciz	"\r\nparavane: verdict ERROR: this CPU has no 64-bit mode (long mode), which this kernel needs\r\n"
+	.ascii	"\r\nparavane: verdict ERROR: this CPU has no "
+	.asciz	"64-bit mode (long mode), which this kernel needs\r\n"

@@ -2,10 +2,10 @@
 /*
  * The entry of a Xen PV guest.
  *
- * Xen's domain builder enters at xen_pv_entry in 64-bit mode at CPL 3, with paging on, the virtual address of the
- * start_info page in %rsi, and a small stack in the last page that it mapped (xen/xen.h, "Start-of-day memory layout").
- * %gs has no base yet, and C code needs one (the stack check at each function's entry reads %gs), so set that first, by
- * a hypercall.
+ * Xen's domain builder enters at xen_pv_entry in 64-bit mode at CPL 3, with paging on, the virtual
+ * address of the start_info page in %rsi, and a small stack in the last page that it mapped
+ * (xen/xen.h, "Start-of-day memory layout"). %gs has no base yet, and C code needs one (the stack
+ * check at each function's entry reads %gs), so set that first, by a hypercall.
  */
 #include "lib/boot_info.h"
 #include <xen/xen.h>

@@ -2,8 +2,8 @@
 /*
  * The ELF notes by which loaders find out how to start this image. xen/elfnote.h describes each.
  *
- * Xen reads them for a PV guest and for a PVH guest, and QEMU reads PHYS32_ENTRY for PVH too. The entry addresses are
- * those of xen_pv_entry (entry_xen_pv.S) and pvh_entry (entry32.S).
+ * Xen reads them for a PV guest and for a PVH guest, and QEMU reads PHYS32_ENTRY for PVH too. The
+ * entry addresses are those of xen_pv_entry (entry_xen_pv.S) and pvh_entry (entry32.S).
  */
 #include "lib/address_map.h"
 #include <xen/elfnote.h>

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Stack overflow, detected before it happens. With -mfentry the compiler puts a call of __fentry__ at the start of
- * every C function, before its prologue. __fentry__ compares %rsp with the limit of the current stack, which is in
- * the CPU's area (pv/cpu_area.h, stack_limit; 0 allows any %rsp), and may change nothing but the flags.
+ * Stack overflow, detected before it happens. With -mfentry the compiler puts a call of __fentry__
+ * at the start of every C function, before its prologue. __fentry__ compares %rsp with the limit of
+ * the current stack, which is in the CPU's area (pv/cpu_area.h, stack_limit; 0 allows any %rsp),
+ * and may change nothing but the flags.
  *
- * A guard page alone is not enough: a Xen PV guest has no IST, so the page fault could not be delivered, and Xen
- * ends a domain silently when it cannot push an exception frame onto the guest's kernel stack.
+ * A guard page alone is not enough: a Xen PV guest has no IST, so the page fault could not be
+ * delivered, and Xen ends a domain silently when it cannot push an exception frame onto the guest's
+ * kernel stack.
  */
 #include <asm-offsets.h>
 #include "pv/entry/trap_frame.inc"
@@ -24,10 +26,11 @@ __fentry__:
 	jb	1f
 	ret
 /*
- * Report it on a stack of its own, with a struct trap_frame of the function's first instruction. Interrupts are disabled
- * first (the site of pv_irq_disable, which keeps the registers): a thread that was preempted with the stack would never
- * continue, if the next thread on its CPU overflowed in the scheduler and waited for the stack. A thread that is
- * preempted before that gets its limit back, so the limit is lifted again.
+ * Report it on a stack of its own, with a struct trap_frame of the function's first instruction.
+ * Interrupts are disabled first (the site of pv_irq_disable, which keeps the registers): a thread
+ * that was preempted with the stack would never continue, if the next thread on its CPU overflowed
+ * in the scheduler and waited for the stack. A thread that is preempted before that gets its limit
+ * back, so the limit is lifted again.
  */
 1:	movq	$0, %gs:CPU_AREA_STACK_LIMIT
 	.fill	PV_LENGTH_irq_disable - PV_BRANCH_LENGTH, 1, 0x2e

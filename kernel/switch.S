@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * thread_switch(&old->sp, new->sp, &old->fpu, &new->fpu): save the registers that a C function preserves on the old
- * stack (struct switch_frame), and the FPU's in old->fpu; then load the new thread's, and return on its stack from
- * the thread_switch that it called when it was switched away from. A new thread's stack is prepared to look the
- * same (kernel/thread.c, init_stack), and returns to thread_first.
+ * thread_switch(&old->sp, new->sp, &old->fpu, &new->fpu): save the registers that a C function
+ * preserves on the old stack (struct switch_frame), and the FPU's in old->fpu; then load the new
+ * thread's, and return on its stack from the thread_switch that it called when it was switched away
+ * from. A new thread's stack is prepared to look the same (kernel/thread.c, init_stack), and
+ * returns to thread_first.
  */
 #include "kernel/thread.h"
 #include "lib/registers.inc"

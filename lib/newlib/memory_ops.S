@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * memcpy, memmove and memset in place of newlib's. Those copy byte by byte (rep movsb) if an address is not aligned,
- * if there are few bytes, and for the rest; for many bytes they bypass the cache. Here up to 64 bytes are copied by a
- * few moves that may overlap, all loaded before the first is stored, so that memmove can share them; more bytes are
- * copied by a loop of 64 each.
+ * memcpy, memmove and memset in place of newlib's. Those copy byte by byte (rep movsb) if an
+ * address is not aligned, if there are few bytes, and for the rest; for many bytes they bypass the
+ * cache. Here up to 64 bytes are copied by a few moves that may overlap, all loaded before the
+ * first is stored, so that memmove can share them; more bytes are copied by a loop of 64 each.
  */
 	.text
 	.globl	memmove

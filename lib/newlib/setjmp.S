@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * setjmp and longjmp in place of newlib's for x86-64, where longjmp(env, 0) makes setjmp return 0 instead of 1
- * (C11, 7.13.2.1). jmp_buf holds a struct callee_saved (lib/registers.h).
+ * setjmp and longjmp in place of newlib's for x86-64, where longjmp(env, 0) makes setjmp return 0
+ * instead of 1 (C11, 7.13.2.1). jmp_buf holds a struct callee_saved (lib/registers.h).
  */
 #include "lib/registers.inc"
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The tables on which a native CPU enters 64-bit mode: the first page tables, a GDT, and EFER's value.
+ * The tables on which a native CPU enters 64-bit mode: the first page tables, a GDT, and EFER's
+ * value.
  *
- * boot/entry32.S fills the page tables on the first CPU. Every other CPU passes through them again on its way to the
- * kernel's own tables (long_mode.inc, start.S), so they are never freed.
+ * boot/entry32.S fills the page tables on the first CPU. Every other CPU passes through them again
+ * on its way to the kernel's own tables (long_mode.inc, start.S), so they are never freed.
  *
  * Three slots of the root lead to the same table of level 3:
  *
@@ -11,9 +12,9 @@
  *   slot DIRECT_MAP_SLOT    the direct map
  *   slot 511                the kernel's window: VIRT_BASE is 2 GiB before its end
  *
- * That table's slots 0 to 3 lead to the four tables of level 2, for the first 4 GiB, and its slots 510 and 511 to the
- * first two of them again, for the kernel's window. So the other two areas show the first 2 GiB at their end too, which
- * is not used.
+ * That table's slots 0 to 3 lead to the four tables of level 2, for the first 4 GiB, and its slots
+ * 510 and 511 to the first two of them again, for the kernel's window. So the other two areas show
+ * the first 2 GiB at their end too, which is not used.
  */
 #include "pv/native/long_mode.inc"
 

@@ -2,36 +2,41 @@
 /*
  * Native entry and exit: how the CPU comes into the kernel, and how it leaves.
  *
- * How a trap frame is built. An exception or interrupt is delivered through a gate of the IDT (trap.c). The CPU
- * pushes five words, and for some exceptions an error code; the vector's stub completes them (vector_stubs.S); the
- * code here pushes the general registers below, and calls C with the frame's address:
+ * How a trap frame is built. An exception or interrupt is delivered through a gate of the IDT
+ * (trap.c). The CPU pushes five words, and for some exceptions an error code; the vector's stub
+ * completes them (vector_stubs.S); the code here pushes the general registers below, and calls C
+ * with the frame's address:
  *
- *     interrupted code    CPU                     stub                  here                      C
- *                         ss rsp rflags cs rip    [error] vector        rdi ... r15, swapgs, clac native_vector(frame)
+ *     CPU                   stub            here                       C
+ *     ss rsp rflags cs rip  [error] vector  rdi ... r15, swapgs, clac  native_vector(frame)
  *
- * On the way back the same in reverse order ends in iretq. C may change the frame, so what is loaded is what the frame
- * holds then: another thread's code, the second return of fault_try, user mode.
+ * On the way back the same in reverse order ends in iretq. C may change the frame, so what is
+ * loaded is what the frame holds then: another thread's code, the second return of fault_try, user
+ * mode.
  *
  * What is switched when. Three things belong to user mode at first, and the order counts:
  *
- * - The stack. The CPU itself loads rsp from the task state when it comes from user mode (load_sp0); from the
- *   kernel it stays on the interrupted stack. syscall and sysenter switch nothing, so their entries do.
- * - %gs. In the kernel its base is the CPU's area, which C cannot do without. swapgs exchanges it for the user's:
- *   first on the way in, last on the way out, and only if the frame says user mode. Interrupts are disabled
- *   whenever the two disagree.
- * - The flags. A gate clears IF, TF, NT, RF and VM, and leaves DF and AC as user mode set them (Intel SDM vol. 3,
- *   section 6.12.1.3). The kernel needs both clear: DF for C code, AC because SMAP does not hold while it is set.
- *   save_regs clears DF, begin_frame AC. SFMASK does it for syscall.
+ * - The stack. The CPU itself loads rsp from the task state when it comes from user mode
+ *   (load_sp0); from the kernel it stays on the interrupted stack. syscall and sysenter switch
+ *   nothing, so their entries do.
+ * - %gs. In the kernel its base is the CPU's area, which C cannot do without. swapgs exchanges it
+ *   for the user's: first on the way in, last on the way out, and only if the frame says user mode.
+ *   Interrupts are disabled whenever the two disagree.
+ * - The flags. A gate clears IF, TF, NT, RF and VM, and leaves DF and AC as user mode set them
+ *   (Intel SDM vol. 3, section 6.12.1.3). The kernel needs both clear: DF for C code, AC because
+ *   SMAP does not hold while it is set. save_regs clears DF, begin_frame AC. SFMASK does it for
+ *   syscall.
  *
- * The entries that cannot trust the frame. #DB, NMI, #DF and #MC are delivered while interrupts are disabled, too:
- * between a swapgs and the change of privilege, where the frame says kernel but %gs is the user's, and where rsp is
- * not a stack. So they have stacks of their own (IST), and do not swap: they read %gs's base from its MSR, load the
- * kernel's, which is stored on top of their stack, and put back what they read. Linux calls such entries paranoid.
- * They stay on these stacks if they interrupted the kernel. From user mode %gs is certain, so they continue on the
- * stack of load_sp0, where the kernel may switch threads.
+ * The entries that cannot trust the frame. #DB, NMI, #DF and #MC are delivered while interrupts are
+ * disabled, too: between a swapgs and the change of privilege, where the frame says kernel but %gs
+ * is the user's, and where rsp is not a stack. So they have stacks of their own (IST), and do not
+ * swap: they read %gs's base from its MSR, load the kernel's, which is stored on top of their
+ * stack, and put back what they read. Linux calls such entries paranoid. They stay on these stacks
+ * if they interrupted the kernel. From user mode %gs is certain, so they continue on the stack of
+ * load_sp0, where the kernel may switch threads.
  *
- * One exception remains: iretq to user mode faults after swapgs, in the kernel, if the frame holds what the CPU
- * does not load. native_exception recognises it by its address.
+ * One exception remains: iretq to user mode faults after swapgs, in the kernel, if the frame holds
+ * what the CPU does not load. native_exception recognises it by its address.
  */
 #include <asm-offsets.h>
 #include "pv/entry/trap_frame.inc"
@@ -41,8 +46,8 @@
 #define IRET_CS 8			/* offset in what iretq loads: rip, cs, rflags, rsp, ss */
 
 /*
- * After a stub (pv/entry/vector_stubs.S): complete the frame and leave its address in %rdi and %rbx. The zero flag is
- * set if the kernel was interrupted.
+ * After a stub (pv/entry/vector_stubs.S): complete the frame and leave its address in %rdi and
+ * %rbx. The zero flag is set if the kernel was interrupted.
  */
 	.macro	begin_frame
 	save_regs
@@ -51,7 +56,8 @@
 	clac
 1:	testl	$RFLAGS_VM, TRAP_FRAME_RFLAGS(%rbx)
 	jz	1f
-	orb	$3, TRAP_FRAME_CS(%rbx)		/* a selector of virtual-8086 mode has no RPL, and is user mode's */
+	/* A selector of virtual-8086 mode has no RPL, and is user mode's. */
+	orb	$3, TRAP_FRAME_CS(%rbx)
 1:	testb	$3, TRAP_FRAME_CS(%rbx)
 	.endm
 
@@ -71,7 +77,8 @@ native_exception:
 	jnz	1f
 	cmpq	$native_iret_instruction, TRAP_FRAME_RIP(%rbx)
 	jne	2f
-	movq	TRAP_FRAME_RSP(%rbx), %rax	/* iretq faulted: rsp still points at what it was to load */
+	/* iretq faulted: rsp still points at what it was to load. */
+	movq	TRAP_FRAME_RSP(%rbx), %rax
 	testb	$3, IRET_CS(%rax)
 	jz	2f				/* it leads to the kernel: %gs is the kernel's */
 1:	swapgs
@@ -91,15 +98,17 @@ native_iret_instruction:
 	iretq
 
 /*
- * #DB, NMI, #DF, #MC. If the kernel was interrupted, %gs has either base, and r12 and r13 keep it. It is restored if
- * the handler does not change the frame's rip, so that the interrupted code continues. If the handler changes rip, the
- * kernel's base stays, and a user's base is put where the next swapgs loads it from.
+ * #DB, NMI, #DF, #MC. If the kernel was interrupted, %gs has either base, and r12 and r13 keep it.
+ * It is restored if the handler does not change the frame's rip, so that the interrupted code
+ * continues. If the handler changes rip, the kernel's base stays, and a user's base is put where
+ * the next swapgs loads it from.
  *
- * The stack limit in the CPU's area (kernel/stack_check.S) is that of the interrupted stack, so it is 0 in the
- * meantime. Each stack of its own has an unmapped page below, so an overflow is found all the same.
+ * The stack limit in the CPU's area (kernel/stack_check.S) is that of the interrupted stack, so it
+ * is 0 in the meantime. Each stack of its own has an unmapped page below, so an overflow is found
+ * all the same.
  *
- * The way back to the interrupted code shares no instruction with the other ways: a breakpoint on a shared one would
- * raise #DB on the stack that this code is about to leave.
+ * The way back to the interrupted code shares no instruction with the other ways: a breakpoint on a
+ * shared one would raise #DB on the stack that this code is about to leave.
  */
 native_exception_own_stack:
 	begin_frame
@@ -148,8 +157,9 @@ own_stack_from_user:
 	jmp	frame_return
 
 /*
- * syscall leaves rip in rcx and rflags in r11, and clears the flags that SFMASK names: IF, DF, TF, NT and AC (Intel
- * SDM vol. 2). rsp and gs are still the user's. From the kernel's stack on, the frame is built as the CPU would.
+ * syscall leaves rip in rcx and rflags in r11, and clears the flags that SFMASK names: IF, DF, TF,
+ * NT and AC (Intel SDM vol. 2). rsp and gs are still the user's. From the kernel's stack on, the
+ * frame is built as the CPU would.
  */
 	.macro	syscall_stub name, cs, vector
 	.globl	\name
@@ -171,9 +181,10 @@ own_stack_from_user:
 	syscall_stub native_syscall32_entry, USER_CS32, VECTOR_SYSCALL32
 
 /*
- * sysenter saves neither the user's rip nor its rsp: by Paravane's convention they are in edx and ecx. It clears IF
- * only. The frame receives the other flags as they were; then the kernel loads its own, because NT would
- * make iretq fault. With TF set, #DB follows each instruction up to native_sysenter_flags_saved (trap.c).
+ * sysenter saves neither the user's rip nor its rsp: by Paravane's convention they are in edx and
+ * ecx. It clears IF only. The frame receives the other flags as they were; then the kernel loads
+ * its own, because NT would make iretq fault. With TF set, #DB follows each instruction up to
+ * native_sysenter_flags_saved (trap.c).
  */
 	.globl	native_sysenter_entry, native_sysenter_flags_saved
 native_sysenter_entry:
@@ -203,9 +214,11 @@ native_iret:
 	jmp	frame_return
 
 /*
- * sysretq loads rip from rcx and rflags from r11. It is not for every frame; iretq loads the others:
+ * sysretq loads rip from rcx and rflags from r11. It is not for every frame; iretq loads the
+ * others:
  *
- * - A rip that is not canonical raises #GP in ring 0 with the user's rsp on Intel's CPUs. Bits 63 to 47 must be 0.
+ * - A rip that is not canonical raises #GP in ring 0 with the user's rsp on Intel's CPUs. Bits 63
+ *   to 47 must be 0.
  * - sysretq clears RF.
  * - With TF set, it is stepped itself.
  */
@@ -228,9 +241,10 @@ native_sysret:
 native_entry_end:
 
 /*
- * sti takes effect after the next instruction, so that an interrupt cannot be delivered between it and hlt, and the CPU
- * cannot sleep through it. If one is delivered there (after a debug exception, or where an emulator has
- * lost sti's shadow: docs/facts.md), interrupt() in trap.c lets it return past the hlt.
+ * sti takes effect after the next instruction, so that an interrupt cannot be delivered between it
+ * and hlt, and the CPU cannot sleep through it. If one is delivered there (after a debug exception,
+ * or where an emulator has lost sti's shadow: docs/facts.md), interrupt() in trap.c lets it return
+ * past the hlt.
  */
 	.globl	native_safe_halt, native_hlt
 native_safe_halt:

@@ -8,7 +8,8 @@
 #include "pv/pv.h"
 
 /* The class tables, and the function of each op, native_NAME. */
-#define PV_CLASS_BEGIN(class)                 extern const struct pv_##class##_ops native_##class##_ops;
+#define PV_CLASS_BEGIN(class) extern const struct pv_##class##_ops native_##class##_ops;
+
 #define PV_OP(class, ret, name, params, args) ret native_##name params;
 #define PV_CLASS_END(class)
 #include "pv/ops.def"

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How a CPU other than the first starts. A start-up IPI puts it in real mode at the beginning of a page below 1 MiB
- * (Intel SDM vol. 3, section 9.4.4), to which smp.c has copied native_trampoline. From there it takes the
- * steps of boot/entry32.S: protected mode, the boot's page tables, long mode. Then it loads what cpu_up has put
- * into native_start: the kernel's page tables, its area, its stack and where to continue.
+ * How a CPU other than the first starts. A start-up IPI puts it in real mode at the beginning of a
+ * page below 1 MiB (Intel SDM vol. 3, section 9.4.4), to which smp.c has copied native_trampoline.
+ * From there it takes the steps of boot/entry32.S: protected mode, the boot's page tables, long
+ * mode. Then it loads what cpu_up has put into native_start: the kernel's page tables, its area,
+ * its stack and where to continue.
  */
 #include <asm-offsets.h>
 #include "pv/native/long_mode.inc"
@@ -43,7 +44,10 @@ start32:
 	movq	native_start + NATIVE_START_STACK_TOP(%rip), %rsp
 	movq	native_start + NATIVE_START_ENTRY(%rip), %rsi
 
-/* In 64-bit mode, on the kernel's tables: %rdi = area, %rsp = top of the stack, %rsi = entry. PVH starts here. */
+/*
+ * In 64-bit mode, on the kernel's tables: %rdi = area, %rsp = top of the stack, %rsi = entry. PVH
+ * starts here.
+ */
 	.globl	native_ap_entry64
 native_ap_entry64:
 	xorl	%eax, %eax
@@ -54,7 +58,10 @@ native_ap_entry64:
 	pushq	$0
 	jmp	*%rsi
 
-/* void native_restart_on_stack(u64 stack_top, void (*entry)(void)): not privileged, so Xen PV uses it, too. */
+/*
+ * void native_restart_on_stack(u64 stack_top, void (*entry)(void)): not privileged, so Xen PV uses
+ * it, too.
+ */
 	.globl	native_restart_on_stack
 native_restart_on_stack:
 	movq	%rdi, %rsp

@@ -9,15 +9,18 @@
 #include "pv/patch/templates.inc"
 
 /*
- * flag.c. popfq has four prefixes of its own, because the site is longer than one instruction can be.
- * safe_halt has no template: its hlt is at one address, which the interrupt entry checks (entry.S).
+ * flag.c. popfq has four prefixes of its own, because the site is longer than one instruction can
+ * be. safe_halt has no template: its hlt is at one address, which the interrupt entry checks
+ * (entry.S).
  */
 	template_push native_save_fl, "pushfq", "popq %rax"
 	template_push native_restore_fl, "pushq %rdi", "cs; cs; cs; cs; popfq"
 	template native_irq_disable, "cli"
 	template native_irq_enable, "sti"
 
-/* cpu.c. rdtsc leaves the upper half of its result in %rdx; the site's inline assembly joins them. */
+/*
+ * cpu.c. rdtsc leaves the upper half of its result in %rdx; the site's inline assembly joins them.
+ */
 	template native_read_cr0, "movq %cr0, %rax"
 	template native_read_cr2, "movq %cr2, %rax"
 	template native_write_cr2, "movq %rdi, %cr2"
@@ -27,7 +30,10 @@
 	template native_wbinvd, "wbinvd"
 	template native_swapgs, "swapgs"
 
-/* mmu.c. Sites of read_cr3 and write_cr3 hold the address that CR3 does, and the ops a frame's number. */
+/*
+ * mmu.c. Sites of read_cr3 and write_cr3 hold the address that CR3 does, and the ops a frame's
+ * number.
+ */
 	template native_read_cr3, "movq %cr3, %rax"
 	template native_write_cr3, "movq %rdi, %cr3"
 	template native_flush_tlb_one, "invlpg (%rdi)"

@@ -2,11 +2,16 @@
 /*
  * What call sites call before they are patched (patch.c).
  *
- *   pv_NAME          for every op of the contract, in its order, so that an op's number gives the address: a jump
- *                    through the op's slot of the table. With "nopatch" all calls stay calls of these.
- *   pv_hot_NAME      for every hot op: what the sites of hot.h call. It saves the registers that a C function may
- *                    change, calls the op, and restores them. Its own call of pv_NAME is a site like others.
- *   pv_keep_NAME     another name of pv_hot_NAME for tests that compare its address, because tools/build/sites.py
+ *   pv_NAME          for every op of the contract, in its order, so that an op's number gives the
+ *   address: a jump
+ *                    through the op's slot of the table. With "nopatch" all calls stay calls of
+ *                    these.
+ *   pv_hot_NAME      for every hot op: what the sites of hot.h call. It saves the registers that a
+ *   C function may
+ *                    change, calls the op, and restores them. Its own call of pv_NAME is a site
+ *                    like others.
+ *   pv_keep_NAME     another name of pv_hot_NAME for tests that compare its address, because
+ *   tools/build/sites.py
  *                    accepts no reference to pv_hot_NAME other than a site's call.
  */
 #include "pv/patch/templates.inc"
@@ -37,9 +42,10 @@ pv_thunks_end:
 	.text
 
 /*
- * A function that begins with "call routine" has its rest executed with the registers saved: routine pushes them, calls
- * the code after that call, restores them, and returns to the function's own caller. Only the result changes: rax, or
- * its halves in rax and rdx. kept is the number of registers pushed.
+ * A function that begins with "call routine" has its rest executed with the registers saved:
+ * routine pushes them, calls the code after that call, restores them, and returns to the function's
+ * own caller. Only the result changes: rax, or its halves in rax and rdx. kept is the number of
+ * registers pushed.
  */
 	.macro	keep routine, kept, in_rax, in_rdx
 \routine:
@@ -82,9 +88,9 @@ pv_thunks_end:
 	keep	keep_for_halves, 7, result, result
 
 /*
- * Arguments and result are those of the op's C function, except for three ops whose sites have the operands of the
- * instruction: read_tsc returns half of its result in each of eax and edx, and read_cr3 and write_cr3 have the address
- * that CR3 holds where the op has a pfn.
+ * Arguments and result are those of the op's C function, except for three ops whose sites have the
+ * operands of the instruction: read_tsc returns half of its result in each of eax and edx, and
+ * read_cr3 and write_cr3 have the address that CR3 holds where the op has a pfn.
  */
 	.macro hot name, ret, length
 	.globl	pv_hot_\name, pv_keep_\name, pv_length_\name
@@ -112,7 +118,10 @@ pv_keep_\name:
 	.org	pv_hot_\name + PV_HOT_SIZE, 0xcc	/* an error if it is larger */
 	.endm
 
-/* For tools/build/sites.py: the size of a thunk, and for each hot op that may have a tail, the tail's size. */
+/*
+ * For tools/build/sites.py: the size of a thunk, and for each hot op that may have a tail, the
+ * tail's size.
+ */
 	.globl	pv_thunk_size
 	.set	pv_thunk_size, PV_THUNK_SIZE
 	.macro tail_size name

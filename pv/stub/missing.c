@@ -31,7 +31,8 @@ static __noreturn void report_missing(const char *op, const char *file, u32 line
 #undef PV_OP
 #undef PV_CLASS_END
 
-#define PV_CLASS_BEGIN(class)                 const struct pv_##class##_ops missing_##class##_ops = {
+#define PV_CLASS_BEGIN(class) const struct pv_##class##_ops missing_##class##_ops = {
+
 #define PV_OP(class, ret, name, params, args) .name = missing_##name,
 #define PV_CLASS_END(class) \
     } \

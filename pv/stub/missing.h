@@ -8,7 +8,8 @@
 
 #include "pv/backend.h"
 
-#define PV_CLASS_BEGIN(class)                 extern const struct pv_##class##_ops missing_##class##_ops;
+#define PV_CLASS_BEGIN(class) extern const struct pv_##class##_ops missing_##class##_ops;
+
 #define PV_OP(class, ret, name, params, args) ret missing_##name params;
 #define PV_CLASS_END(class)
 #include "pv/ops.def"

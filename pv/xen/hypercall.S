@@ -2,9 +2,10 @@
 /*
  * The hypercall page, and a function for each hypercall of hypercall.h.
  *
- * Xen fills the page with one entry of 32 bytes a hypercall (xen/xen.h), because the instruction differs: syscall for
- * a PV guest, vmcall or vmmcall for a PVH guest. A PV guest names the page by an ELF note, and Xen fills it before it
- * enters the kernel; a PVH guest writes the page's address to an MSR (pvh/setup.c).
+ * Xen fills the page with one entry of 32 bytes a hypercall (xen/xen.h), because the instruction
+ * differs: syscall for a PV guest, vmcall or vmmcall for a PVH guest. A PV guest names the page by
+ * an ELF note, and Xen fills it before it enters the kernel; a PVH guest writes the page's address
+ * to an MSR (pvh/setup.c).
  */
 #include <xen/xen.h>
 
@@ -15,10 +16,10 @@ hypercall_page:
 	.skip	4096
 
 /*
- * A hypercall takes its arguments and returns its result in the registers of a C function, except for the fourth
- * argument, which is in r10 instead of rcx. domain is the fourth argument of the hypercalls that have one. Callers
- * rely on callee-saved registers only, because a debug build of Xen overwrites the argument registers
- * (xen/arch-x86/xen-x86_64.h).
+ * A hypercall takes its arguments and returns its result in the registers of a C function, except
+ * for the fourth argument, which is in r10 instead of rcx. domain is the fourth argument of the
+ * hypercalls that have one. Callers rely on callee-saved registers only, because a debug build of
+ * Xen overwrites the argument registers (xen/arch-x86/xen-x86_64.h).
  */
 	.macro	hypercall name, number, domain
 	.section .text.\name, "ax", @progbits

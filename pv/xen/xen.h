@@ -34,7 +34,8 @@ static inline struct vcpu_info *xen_vcpu_info(void)
  * The class tables that PV and PVH share, and xen_NAME for each op: a function where both backends
  * have the same one, else a prototype without a function.
  */
-#define PV_CLASS_BEGIN(class)                 extern const struct pv_##class##_ops xen_##class##_ops;
+#define PV_CLASS_BEGIN(class) extern const struct pv_##class##_ops xen_##class##_ops;
+
 #define PV_OP(class, ret, name, params, args) ret xen_##name params;
 #define PV_CLASS_END(class)
 #include "pv/ops.def"

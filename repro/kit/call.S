@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Calls in which every register counts. These macros use the layout of struct kit_regs (repro/kit.h);
- * the stack pointer stays the kernel's.
+ * Calls in which every register counts. These macros use the layout of struct kit_regs
+ * (repro/kit.h); the stack pointer stays the kernel's.
  */
 #include "lib/address_map.h"
 #include "lib/registers.inc"
@@ -25,7 +25,8 @@
 	movq	40(%rdi), %rdi
 	.endm
 
-	.macro	store_kit_regs regs	/* to the address in memory at \regs, which pushq %rdi moves by 8 */
+	/* Store the registers to the address in memory at \regs. pushq %rdi moves it by 8. */
+	.macro	store_kit_regs regs
 	pushq	%rdi
 	movq	\regs, %rdi
 	movq	%rax, 0(%rdi)
@@ -71,9 +72,9 @@ kit_do_vmmcall:
 	ret
 
 /*
- * void kit_call_compat(struct kit_regs *regs): to kit_compat_target, in compatibility mode, which ends by a far
- * jump to kit_compat_back, at its low address. From there on all is 64-bit code again, but the upper half of
- * %rsp may be lost.
+ * void kit_call_compat(struct kit_regs *regs): to kit_compat_target, in compatibility mode, which
+ * ends by a far jump to kit_compat_back, at its low address. From there on all is 64-bit code
+ * again, but the upper half of %rsp may be lost.
  */
 	.globl	kit_call_compat, kit_compat_back, kit_compat_target
 kit_call_compat:

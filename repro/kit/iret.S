@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * void kit_iret_by_multicall(const struct trap_frame *frame, struct multicall_entry *calls, u64 count): one
- * of the calls is iret, which takes its frame from the stack as it is at the hypercall
+ * void kit_iret_by_multicall(const struct trap_frame *frame, struct multicall_entry *calls, u64
+ * count): one of the calls is iret, which takes its frame from the stack as it is at the hypercall
  * (xen/arch-x86/xen-x86_64.h, struct iret_context). Does not return.
  */
 #include <asm-offsets.h>

@@ -65,8 +65,10 @@ extern u64 soak_share_ns;
 #define FOR_EACH_8(m, a, ...) m(a) FOR_EACH_7(m, __VA_ARGS__)
 #define FOR_EACH_0(m)
 #define FOR_EACH_PICK(e0, e1, e2, e3, e4, e5, e6, e7, e8, n, ...) FOR_EACH_##n
-#define FOR_EACH_N(...)                                           FOR_EACH_PICK(0, ##__VA_ARGS__, 8, 7, 6, 5, 4, 3, 2, 1, 0)
-#define FOR_EACH(m, ...)                                          FOR_EACH_N(__VA_ARGS__)(m, ##__VA_ARGS__)
+
+#define FOR_EACH_N(...) FOR_EACH_PICK(0, ##__VA_ARGS__, 8, 7, 6, 5, 4, 3, 2, 1, 0)
+
+#define FOR_EACH(m, ...) FOR_EACH_N(__VA_ARGS__)(m, ##__VA_ARGS__)
 
 #define TEST(group, ident, ...)      TEST_OF_KIND(group, ident, false, ##__VA_ARGS__)
 #define SOAK_TEST(group, ident, ...) TEST_OF_KIND(group, ident, true, ##__VA_ARGS__)

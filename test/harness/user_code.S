@@ -82,7 +82,8 @@ user_code_\name:
 	piece	sgdt				/* to rdi */
 	sgdt	(%rdi)
 	syscall
-	piece	spin_with_es			/* load the selector in edx, report it in the second word at rdi, then spin */
+	/* Load the selector in edx, report it in the second word at rdi, then spin. */
+	piece	spin_with_es
 	movl	%edx, %es
 	movq	%rdi, 8(%rdi)
 1:	cmpq	%rsi, (%rdi)

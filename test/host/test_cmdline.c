@@ -212,7 +212,8 @@ static void test_all_words(void)
 }
 
 #define KNOWN \
-    "; known: run= pv= test= inject= platform= echo= log= evtchn= soak= mutate= check= nopatch pv.sites"
+    "; known: run= pv= test= inject= platform= echo= log= " \
+    "evtchn= soak= mutate= check= nopatch pv.sites"
 
 static const struct {
     const char *line;

@@ -195,10 +195,10 @@ static void hostile_payload(void)
     wanted.cases = 100000;
     if (!parse_argument(payload_argument) || !wanted.cases || wanted.first > 1ull << 60 ||
         wanted.cases > 1ull << 60)
-        finish(
-            VERDICT_ERROR,
-            "run=hostile:%s: wants seed=N,first=N,cases=N,show,shared,frames, each optional, with commas",
-            payload_argument);
+        finish(VERDICT_ERROR,
+               "run=hostile:%s: takes seed=N,first=N,cases=N,show,shared,frames, "
+               "each optional, with commas between",
+               payload_argument);
     start_ns = pv_clock_ns();
     if (wanted.frames)
         print("# hostile frames loaded: %llu\n",

@@ -2,8 +2,9 @@
 /*
  * For test/patch/sites.c.
  *
- * u64 sites_keep_NAME(u64 first, u64 second), one for each hot op: every register but %rsp holds a pattern when
- * the op is called with these arguments; returns how many registers the op changed that it must not.
+ * u64 sites_keep_NAME(u64 first, u64 second), one for each hot op: every register but %rsp holds a
+ * pattern when the op is called with these arguments; returns how many registers the op changed
+ * that it must not.
  */
 #include "lib/registers.inc"
 #include "pv/patch/lengths.h"
@@ -74,7 +75,8 @@ sites_keep_\name:
 
 /* Calls as assembly makes them: from the end of a function, and not lengthened. */
 	.text
-	.globl	sites_tail_save_fl, sites_tail_make_pte, sites_tail_irq_disable, sites_tail_flush_tlb_one
+	.globl	sites_tail_save_fl, sites_tail_make_pte
+	.globl	sites_tail_irq_disable, sites_tail_flush_tlb_one
 sites_tail_save_fl:
 	jmp	pv_save_fl
 sites_tail_make_pte:

@@ -11,7 +11,6 @@ import re
 INDEX, FOLDER = "pv/ops.def", "pv/ops"
 CALLBACKS = "pv/callbacks.h"
 LABELS = ("Context", "Takes", "Returns", "Must", "Must not", "Differs", "Used by", "See")
-WIDTH = 100
 
 # The words of PV_CONTEXT, as Context begins with them.
 WHO = {"ANY": "any", "NOT_NMI": "any but NMI", "THREAD": "thread"}
@@ -188,8 +187,6 @@ def see_faults(see, xen):
 def line_faults(text):
     """(line number, what is wrong) of the lines of one file."""
     for number, line in enumerate(text.splitlines(), 1):
-        if len(line) > WIDTH:
-            yield number, f"{len(line)} columns, more than {WIDTH}"
         if line.startswith(("PV_", "  ")) and _PRODUCT.search(line):
             yield number, "a pointer's star belongs to its name"
 

@@ -264,7 +264,6 @@ class ContractTest(unittest.TestCase):
         finds("struct pv_callbacks: no callback found", "struct pv_callbacks {", "struct other {")
 
     def test_lines(self):
-        self.finds(r"lock.def:10: 101 columns", lock=LOCK_DEF + "/*" + " " * 97 + "*/\n")
         self.finds(r"cpu.def:26: a pointer's star", cpu=CPU_DEF.replace("u64 *it", "u64 * it"))
 
 

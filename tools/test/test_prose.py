@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""The phrases that make check rejects."""
+"""The phrases and the widths that make check rejects."""
 
 import unittest
 
-from build import prose
+from build import columns, prose
 
 
 class ProseTest(unittest.TestCase):
@@ -26,6 +26,12 @@ class ProseTest(unittest.TestCase):
 
     def test_allowed(self):
         self.assertEqual(self.found('"in vain" # prose: allow'), [])
+
+
+class ColumnsTest(unittest.TestCase):
+    def test_widths(self):
+        text = "x" * 100 + "\n" + "x" * 101 + "\n\t" + "x" * 92 + "\n\t" + "x" * 93 + "\n" + "…" * 100
+        self.assertEqual(list(columns.wide_lines(text)), [(2, 101), (4, 101)])
 
 
 if __name__ == "__main__":

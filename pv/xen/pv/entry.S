@@ -2,9 +2,10 @@
 /*
  * Entry and exit of a Xen PV guest's kernel.
  *
- * Entry. Xen leaves this on the stack (create_bounce_frame in Xen's entry.S; xen/arch-x86/xen-x86_64.h). If user mode
- * was interrupted it has also exchanged the %gs bases and switched to the kernel's root page table. It has masked
- * events if the trap table or the callback asks for it. It aligned the stack pointer to 16 bytes before the first push.
+ * Entry. Xen leaves this on the stack (create_bounce_frame in Xen's entry.S;
+ * xen/arch-x86/xen-x86_64.h). If user mode was interrupted it has also exchanged the %gs bases and
+ * switched to the kernel's root page table. It has masked events if the trap table or the callback
+ * asks for it. It aligned the stack pointer to 16 bytes before the first push.
  *
  *	ss
  *	rsp
@@ -17,10 +18,10 @@
  *
  * r11 and rcx are there because Xen enters the guest by sysret, which needs these registers.
  *
- * Exit. The kernel runs at CPL 3, where iretq can neither enter user mode with its own page tables nor clear the
- * event mask in the same step. The hypercall iret does all of it: it takes a frame from the stack (struct
- * iret_context), makes the event mask from IF of rflags, exchanges the %gs bases and the root if cs has RPL 3, and
- * returns there.
+ * Exit. The kernel runs at CPL 3, where iretq can neither enter user mode with its own page tables
+ * nor clear the event mask in the same step. The hypercall iret does all of it: it takes a frame
+ * from the stack (struct iret_context), makes the event mask from IF of rflags, exchanges the %gs
+ * bases and the root if cs has RPL 3, and returns there.
  */
 #include "pv/entry/trap_frame.inc"
 #include <xen/xen.h>
@@ -31,12 +32,13 @@
 #define IRET_SS 40
 
 /*
- * Return to the frame at %rbx, of kernel or user mode. struct iret_context begins with rax, r11 and rcx, which the iret
- * entry of the hypercall page pushes; then comes a flags word, at which the stack pointer is here, in the place of the
- * error code: 0. Then come rip, cs, rflags, rsp and ss.
+ * Return to the frame at %rbx, of kernel or user mode. struct iret_context begins with rax, r11 and
+ * rcx, which the iret entry of the hypercall page pushes; then comes a flags word, at which the
+ * stack pointer is here, in the place of the error code: 0. Then come rip, cs, rflags, rsp and ss.
  *
- * A frame of user mode with a null ss must fail as iretq fails natively: #GP with error code 0, at the instruction that
- * returns, with all registers unchanged. Xen would accept it, so read an address that is not canonical instead.
+ * A frame of user mode with a null ss must fail as iretq fails natively: #GP with error code 0, at
+ * the instruction that returns, with all registers unchanged. Xen would accept it, so read an
+ * address that is not canonical instead.
  */
 	.macro	return_to_frame
 	restore_regs
@@ -55,8 +57,8 @@
 	.globl	xen_pv_entry_start, xen_pv_entry_end, xen_pv_exception, xen_pv_exception_isolated
 
 /*
- * #DB has code of its own. With shared code, a hardware breakpoint there would raise #DB again on the way to the
- * handler that could remove it, without end.
+ * #DB has code of its own. With shared code, a hardware breakpoint there would raise #DB again on
+ * the way to the handler that could remove it, without end.
  */
 xen_pv_exception_isolated:
 	save_regs
@@ -66,8 +68,8 @@ xen_pv_exception_isolated:
 xen_pv_entry_start:
 
 /*
- * The failsafe callback's frame has four words more between r11 and rip: ds, es, fs and gs as they were. Drop them,
- * which leaves a frame without an error code.
+ * The failsafe callback's frame has four words more between r11 and rip: ds, es, fs and gs as they
+ * were. Drop them, which leaves a frame without an error code.
  */
 	.globl	xen_pv_failsafe_stub
 xen_pv_failsafe_stub:
@@ -89,9 +91,9 @@ xen_pv_iret:
 	jmp	frame_return
 
 /*
- * Return from a system call. Do not set VGCF_in_syscall in the flags word, by which Xen would return by sysret: user
- * mode would get Xen's own selectors in cs and ss, and, whenever an event is pending, in rcx and r11 what the hypercall
- * left there, among it an address of the kernel.
+ * Return from a system call. Do not set VGCF_in_syscall in the flags word, by which Xen would
+ * return by sysret: user mode would get Xen's own selectors in cs and ss, and, whenever an event is
+ * pending, in rcx and r11 what the hypercall left there, among it an address of the kernel.
  */
 	.globl	xen_pv_sysret
 xen_pv_sysret:
@@ -104,9 +106,9 @@ xen_pv_sysret:
 xen_pv_entry_end:
 
 /*
- * Enter Xen by a hypercall that does nothing else, so that Xen calls the event callback on the way back if an event is
- * pending. Keep every register: patched sites (templates.S) call this from the middle of C code, without the compiler's
- * knowledge.
+ * Enter Xen by a hypercall that does nothing else, so that Xen calls the event callback on the way
+ * back if an event is pending. Keep every register: patched sites (templates.S) call this from the
+ * middle of C code, without the compiler's knowledge.
  */
 	.globl	xen_pv_force_upcall
 xen_pv_force_upcall:

@@ -7,7 +7,8 @@
 #include "pv/xen/pv/addr.h"
 
 /* The class tables, and xen_pv_NAME for each op: a function where this backend has its own. */
-#define PV_CLASS_BEGIN(class)                 extern const struct pv_##class##_ops xen_pv_##class##_ops;
+#define PV_CLASS_BEGIN(class) extern const struct pv_##class##_ops xen_pv_##class##_ops;
+
 #define PV_OP(class, ret, name, params, args) ret xen_pv_##name params;
 #define PV_CLASS_END(class)
 #include "pv/ops.def"
