@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Entry of the host-side tools: checks the Python version, then hands over to paravane.cli."""
+"""The entry of the host-side tools: check the Python version, then call paravane.cli."""
 
 import signal
 import sys

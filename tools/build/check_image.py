@@ -48,8 +48,9 @@ def privileged(mnemonic, operands):
 
 
 def allowed_in_xen_pv(mnemonic, operands):
-    """cpuid follows Xen's prefix, whose letters disassemble as outsb; CR4 has no hypercall; the hypercall page is
-    how a guest calls Xen."""
+    """Return whether rule 1 allows an instruction in pv/xen/pv/. cpuid follows Xen's prefix, whose
+    letters disassemble as outsb; CR4 has no hypercall; and the hypercall page is how a guest calls
+    Xen."""
     return mnemonic in ("cpuid", "outsb") or operands.endswith("%cr4") or "hypercall_page" in operands
 
 
@@ -62,7 +63,7 @@ def built_now(objects):
 
 
 def misplaced_instructions(objdump, objects):
-    """Yields one line for every privileged instruction that rule 1 does not let be there."""
+    """Yield one line for each privileged instruction that breaks rule 1."""
     for path in built_now(objects):
         folder = path.relative_to(objects).parent
         in_xen_pv = folder.as_posix() == "pv/xen/pv"
@@ -76,12 +77,12 @@ def misplaced_instructions(objdump, objects):
 
 
 def layer_of(path):
-    """The layer of the innermost folder that has one; None outside of the tree."""
+    """Return the layer of the innermost folder that has one; None outside of the tree."""
     return next((LAYER[str(p)] for p in pathlib.PurePosixPath(path).parents if str(p) in LAYER), None)
 
 
 def includes_upwards():
-    """Yields one line for every include that breaks rule 2."""
+    """Yield one line for each include that breaks rule 2."""
     files = [p for d in ("lib", "boot", "pv", "mm", "kernel", "test", "repro", "app")
              for p in sorted(pathlib.Path(d).rglob("*"))
              if p.suffix in (".c", ".h", ".S", ".inc") and not str(p).startswith("test/host")]
@@ -96,7 +97,7 @@ def includes_upwards():
 
 
 def empty_slots(elf):
-    """Yields one line for every empty slot of a class table, which breaks rule 3."""
+    """Yield one line for each empty slot of a class table, which breaks rule 3."""
     classes = optable.classes(optable.read_ops(pathlib.Path(".")))
     for symbol in elf.symbols:
         match = optable.CLASS_TABLE.fullmatch(symbol.name)
@@ -108,7 +109,7 @@ def empty_slots(elf):
 
 
 def users_of_the_table(nm, objects):
-    """Yields one line for every object that breaks rule 6."""
+    """Yield one line for each object that breaks rule 6."""
     for path in built_now(objects):
         parts = path.relative_to(objects).parts
         if parts[0] in UNPRIVILEGED + ("boot", "repro") and " pv_ops\n" in run(nm, "-u", str(path)):
@@ -116,7 +117,7 @@ def users_of_the_table(nm, objects):
 
 
 def unexplained_state(nm, objects):
-    """Yields one line for every variable that breaks rule 5."""
+    """Yield one line for each variable that breaks rule 5."""
     built = {path.relative_to(objects).with_suffix(""): path for path in built_now(objects)}
     return shared_state.unexplained(nm, built, sorted(built))
 

@@ -16,7 +16,7 @@ class Symbol(NamedTuple):
 
 
 class Relocation(NamedTuple):
-    """where: what it is applied to, an address or an offset in its section."""
+    """One relocation. where: an address, or an offset in the section that it is applied to."""
 
     where: int
     kind: int
@@ -24,8 +24,8 @@ class Relocation(NamedTuple):
 
 
 class Elf:
-    """data: the file's bytes; sections, segments: headers, as in the file; symbols: in the table's order. Raises
-    ValueError if the file is not such an ELF."""
+    """An ELF file. data: its bytes; sections, segments: the headers, as in the file; symbols: in
+    the order of the table. Raise ValueError if the file is not a 64-bit little-endian ELF."""
 
     def __init__(self, path):
         self.data = bytearray(Path(path).read_bytes())
@@ -49,7 +49,7 @@ class Elf:
                 yield Symbol(text, value, length, info >> 4 != 0)
 
     def relocations(self):
-        """All of what is loaded."""
+        """Yield the Relocations of all that is loaded."""
         for _, kind, _, _, offset, size, _, target, *_ in self.sections:
             if kind != SHT_RELA or not self.sections[target][2] & SHF_ALLOC:
                 continue
@@ -58,7 +58,8 @@ class Elf:
                 yield Relocation(where, info & 0xFFFFFFFF, self.symbols[info >> 32])
 
     def bytes_at(self, address, count):
-        """What is loaded there from the file; b"" if that is not all in one section."""
+        """Return the bytes that are loaded at an address from the file; b"" unless all are in one
+        section."""
         for _, kind, flags, start, offset, size, *_ in self.sections:
             inside = start <= address and address + count <= start + size
             if flags & SHF_ALLOC and kind != SHT_NOBITS and inside:

@@ -65,7 +65,7 @@ class Call:
 
 
 def parse_mapping(text):
-    """The Calls of ops-2007.tsv's text."""
+    """Return the Calls of ops-2007.tsv's text."""
     calls = []
     for number, line in enumerate(text.splitlines(), 1):
         if not line or line.startswith("#"):
@@ -79,7 +79,7 @@ def parse_mapping(text):
 
 
 def check_mapping(calls, ops):
-    """Raises OpTableError unless the mapping is complete and true of these ops."""
+    """Raise OpTableError unless the mapping has all calls and agrees with these ops."""
     names = [call.name for call in calls]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
@@ -98,12 +98,12 @@ def check_mapping(calls, ops):
 
 
 def promote(text, ops):
-    """The mapping's text without `planned:` before what exists."""
+    """Return the mapping's text without `planned:` before ops that exist."""
     return re.sub(PLANNED + r"(\w+)", lambda m: m[1] if m[1] in ops else m[0], text)
 
 
 def render(table, calls):
-    """docs/ops.md."""
+    """Return the text of docs/ops.md."""
     check_mapping(calls, table.ops)
     return "\n".join([_HEAD, *_then(calls), "", *_new(table, calls), "", *_now(table)]) + "\n"
 
@@ -126,7 +126,7 @@ def _targets(call):
 
 
 def _new(table, calls):
-    """The ops that none of the calls leads to."""
+    """Return the lines on the ops that none of the calls leads to."""
     known = {target for call in calls for target in call.targets}
     lines = ["## Ops that 2007 did not have", ""]
     for group, names in optable.groups(table.ops).items():
@@ -166,7 +166,7 @@ def _table(head, rows):
 
 
 def check_pitfalls(text, tests):
-    """Every `group.test` that the text names is a test of the suite."""
+    """Raise OpTableError unless every `group.test` that the text names is a test of the suite."""
     for name in re.findall(r"`([a-z]+\.[a-z0-9_]+)`", text):
         if name not in tests:
             raise OpTableError(f"{PITFALLS} names the test {name}, which does not exist")

@@ -47,7 +47,7 @@ RULES.append((re.compile(NAMES), "a test's name is written like a sentence"))
 
 
 def faults(text):
-    """(line number, phrase, what to write instead) of each phrase in the text."""
+    """Yield (line number, phrase, what to write instead) for each phrase in the text."""
     for number, line in enumerate(text.splitlines(), 1):
         if ALLOW in line:
             continue

@@ -33,7 +33,8 @@ def unexplained(nm, objects, sources):
 
 
 def variables(nm, path):
-    """The names of what an object has in writable sections, without the numbers of function-local ones."""
+    """Return the names of the variables in an object's writable sections, without the numbers that
+    the compiler adds to function-local ones."""
     listed = subprocess.run([nm, str(path)], check=True, capture_output=True, text=True).stdout
     for line in listed.splitlines():
         match = re.match(r"[0-9a-f]+ [bBdD] ([A-Za-z_]\w*)(?:\.\d+)?$", line)
@@ -42,7 +43,8 @@ def variables(nm, path):
 
 
 def declaration(lines, name):
-    """The index of the line that defines the variable: at column 0, after the brace of its struct, or static in a function."""
+    """Return the index of the line that defines a variable: at column 0, after the brace of its
+    struct, or static in a function."""
     word = re.compile(rf"(?<![\w.>\"]){re.escape(name)}\b(?!\s*\()")
     starts = re.compile(r"(?!extern|typedef|return|#|/\*| \*)([A-Za-z_]\w*|\})\s|\s+static\s")
     continued = False  # a declaration that goes over several lines
@@ -57,13 +59,15 @@ def declaration(lines, name):
 
 
 def _is_constant_or_parameter(before):
-    """Whether a name is a constant object's, a type's or a parameter's, by what precedes it in its line."""
+    """Return whether a name is a constant object's, a type's or a parameter's, judged by what
+    precedes it in its line."""
     before = re.sub(r"\([^()]*\)", "", before)
     return bool(re.search(r"\bconst\b[^*]*$|\b(struct|enum|union) $|\((?!\*)", before))
 
 
 def comment_of(lines, at):
-    """The text of the group of declarations around a line, up to an empty line before and after it."""
+    """Return the text of the group of declarations around a line, up to an empty line before and
+    after it."""
     first, last = at, at
     while first > 0 and lines[first - 1].strip() and not re.match(r"[{}]\s*$", lines[first - 1]):
         first -= 1

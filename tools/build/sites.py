@@ -41,7 +41,7 @@ def fail(message):
 
 
 class Image(Elf):
-    """A linked kernel."""
+    """A linked kernel: its ELF file and its symbols."""
 
     def __init__(self, path):
         try:
@@ -56,15 +56,16 @@ class Image(Elf):
                 fail(f"{path}: no symbol {name}")
 
     def where(self, address):
-        """The function that an address is in, for people."""
+        """Return the name of the function that an address is in, for messages."""
         below = [(symbol.value, symbol.name) for symbol in self.symbols if symbol.name and symbol.value <= address]
         value, name = max(below, default=(0, "?"))
         return f"{name}+{address - value:#x}"
 
 
 class Ops:
-    """Names of calls: {symbol: (op, its number, its site's length)} for pv_NAME and pv_hot_NAME; the thunks' size, and
-    {op: its tails' size} of the hot ops whose sites have one. The sizes are symbols of pv/patch/thunks.S."""
+    """The symbols by which ops are called: {symbol: (op, its number, its site's length)} for
+    pv_NAME and pv_hot_NAME; the size of a thunk; {op: its tail's size} for the hot ops whose sites
+    have a tail. The sizes are symbols of pv/patch/thunks.S."""
 
     def __init__(self, image):
         lengths = {n[10:]: v for n, v in image.address.items() if n.startswith("pv_length_")}
@@ -88,13 +89,15 @@ class Ops:
 
 
 def lengthened(length, opcode):
-    """The bytes of a lengthened call before its distance: no-ops beyond the longest instruction, then prefixes."""
+    """Return the bytes of a lengthened call before its distance: no-ops for what exceeds the
+    longest instruction, then prefixes."""
     nops = max(length - INSTRUCTION_MAX, 0)
     return bytes([NOP] * nops + [PREFIX] * (length - BRANCH_LENGTH - nops) + [opcode])
 
 
 def find(image):
-    """[(address, op, number, kind)] of all sites, in order. Fails if an op's name is used in another way."""
+    """Return [(address, op, number, kind)] of all sites, in order of address. Raise an error if an
+    op's name is used in another way."""
     table, sites, odd = Ops(image), [], []
     ops = table.by_symbol
     for where, kind, (name, _, _, is_global) in image.relocations():
@@ -118,7 +121,8 @@ def find(image):
 
 
 def render(image, sites):
-    """The assembler file: struct pv_site of each, and the names of the ops that have one, by number."""
+    """Return the assembler file: a struct pv_site for each site, and by number the names of the ops
+    that have one."""
     table, text, lines = Ops(image), image.address["_text_start"], []
     for address, op, number, kind in sites:
         if address - text >= 1 << 22:
@@ -135,7 +139,7 @@ def render(image, sites):
 
 
 def check(path, image):
-    """Does the image have a site wherever the table says so, and has the table all of them?"""
+    """Raise an error unless the table lists exactly the sites that the image has."""
     line = re.compile(r"\.long (\d+) \| (\d) << 8 \| (0x[0-9a-f]+) << 10 /\* (\w+)")
     ops, text = Ops(image).by_symbol, image.address["_text_start"]
     found = line.findall(Path(path).read_text(encoding="ascii"))

@@ -38,7 +38,7 @@ def fail(message):
 
 
 def read_symbols(lines):
-    """The (address, type, name) of every defined symbol in nm's output."""
+    """Yield the (address, type, name) of every defined symbol in nm's output."""
     for line in lines:
         fields = line.split()
         if len(fields) == 2 and fields[0] in "UwvV":  # undefined: no address
@@ -52,7 +52,7 @@ def read_symbols(lines):
 
 
 def functions(symbols):
-    """The text's size, and its functions as [(offset, name)], one name an offset."""
+    """Return the text's size, and its functions as [(offset, name)], one name for each offset."""
     borders = {name: addr for addr, _, name in symbols if name in (TEXT_START, TEXT_END)}
     if len(borders) != 2:
         fail(f"the image does not define {TEXT_START} and {TEXT_END}")
@@ -71,8 +71,8 @@ def functions(symbols):
 
 
 def pack(names):
-    """The names with their most frequent pair of bytes replaced by one byte, as often as there are
-    bytes for it; and the pairs."""
+    """Return the names with their most frequent pair of bytes replaced by one unused byte, repeated
+    as long as such bytes are left; and the pairs."""
     text, pairs = "\0".join(names), []
     while len(pairs) < PAIRS:
         counts = collections.Counter(zip(text, text[1:]))
@@ -89,7 +89,7 @@ def ascii_string(text):
 
 
 def render(size, table):
-    """The assembler file."""
+    """Return the assembler file."""
     packed, pairs = pack([name for _, name in table])
     out, last = [HEAD, ".Lfunctions:\n"], 0
     for (offset, name), text in zip(table, packed):

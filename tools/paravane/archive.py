@@ -26,7 +26,7 @@ _TOOLS = ("apt-get", "apt-cache", "dpkg-deb")
 
 @dataclass(frozen=True)
 class Package:
-    """One version of a package that some archive has."""
+    """One version of a package in one of the archives."""
 
     name: str
     version: str
@@ -34,7 +34,7 @@ class Package:
 
 
 class Unavailable(Exception):
-    """The archive cannot be read from here, with the reason."""
+    """The archive cannot be read from this computer, for the given reason."""
 
 
 def cache_dir():
@@ -53,7 +53,8 @@ def open_archive():
 
 
 def names(wanted, version):
-    """Is wanted this version, or a beginning of it that ends where a number or a word of it ends?"""
+    """Return whether `wanted` is this version, or a beginning of it that ends at the end of a
+    number or word."""
     return version.startswith(wanted) and not (wanted[-1:].isalnum() and version[len(wanted) :][:1].isalnum())
 
 
@@ -66,8 +67,9 @@ def fetch_source(name, release, folder):
 
 
 def choose(what, wanted, packages):
-    """Return the Package that wanted names; what: Xen or QEMU. Where it names several, a release's main
-    archive goes before its security archive, which has to be named by more of its version."""
+    """Return the Package that `wanted` names. If several match, take a release's main archive
+    before its security archive, which the caller has to name by more of its version. what: "Xen" or
+    "QEMU", for messages."""
     matching = [p for p in packages if names(wanted, p.version)]
     exact = [p for p in matching if p.version == wanted]
     main = [p for p in matching if "-security/" not in p.archive]
@@ -80,7 +82,7 @@ def choose(what, wanted, packages):
 
 
 class Archive:
-    """apt-get and apt-cache with all their folders in one of ours."""
+    """apt-get and apt-cache, with all their folders below one of this program's."""
 
     def __init__(self, folder, sources=None):
         self.folder = folder
@@ -99,7 +101,7 @@ class Archive:
             self._options += ["-o", f"{key}={value}"]
 
     def update(self):
-        """Read the archives' indices, unless a day has not passed since."""
+        """Read the archives' indices, unless that was done within the last day."""
         stamp = self.folder / "updated"
         sources = "".join(f"{line}\n" for line in self._sources())
         if not sources:
@@ -176,8 +178,8 @@ class Archive:
 
 
 def _sources():
-    """Lines of a sources.list: the releases at the places where this machine's own release, and its
-    security updates, come from."""
+    """Return the lines of a sources.list: the releases at the mirrors from which this machine takes
+    its own release and its security updates."""
     codename = _os_release("VERSION_CODENAME")
     done = subprocess.run(
         ["apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE)", "Created-By: Packages"],

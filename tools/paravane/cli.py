@@ -25,7 +25,7 @@ from .suite import machine_table, machines, op_report, suite
 
 
 def main(args):
-    """Runs one command; returns the exit code."""
+    """Run one command; return the exit code."""
     for which in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(which, _interrupt)
     caller = Path.cwd()
@@ -133,7 +133,7 @@ def _suite(args, caller):
 
 
 def _machines(asked, caller):
-    """The suite on the machines of machine_table.py."""
+    """Run the suite on the machines of machine_table.py; return the exit code."""
     if asked.ops or asked.soak or asked.cpu or asked.machine or asked.smp != 1 or asked.mem != platforms.DEFAULT_MEM:
         raise usage("--machines: each machine has its own CPUs, memory and tests; no --smp, --mem, --cpu, --machine, --soak")
     names = [platform.name for platform in platforms.parse(asked.on)]
@@ -154,7 +154,7 @@ def _machines(asked, caller):
 
 
 def _report_ops(path, table, results):
-    """Writes the report by op; EXIT_FAIL, with a line for each, if it has holes."""
+    """Write the report by op; return EXIT_FAIL, with a line for each hole, if it has any."""
     report.write_text(path, op_report.render(table, results))
     holes = op_report.holes(table, results)
     for hole in holes:

@@ -17,7 +17,7 @@ SOAK_MAX = 7 * 24 * 3600
 
 
 class Parser(argparse.ArgumentParser):
-    """Answers bad options with one line."""
+    """An argument parser that reports wrong options in one line."""
 
     def __init__(self, name):
         super().__init__(prog=f"run.sh {name}", add_help=False, allow_abbrev=False)
@@ -101,7 +101,8 @@ def parse(name, args, more=(), machine=False):
 
 
 def parse_repro(args, more):
-    """Those of repro: it takes names, several Xens, and a time limit that depends on the case."""
+    """Parse the options of repro: names, several Xens, and a time limit whose default depends on
+    the repro."""
     parser = Parser("repro")
     parser.add_argument("names", nargs="*")
     add(parser, {**_COMMON, "--xen": {**_TEXT, "action": "append"}, "--timeout": {"type": seconds}})
@@ -111,13 +112,14 @@ def parse_repro(args, more):
 
 
 def add(parser, options):
-    """Add {option: how argparse takes it} to a parser."""
+    """Add {option: its arguments for argparse} to a parser."""
     for option, how in options.items():
         parser.add_argument(option, **how)
 
 
 def joined(parser, args):
-    """Make --append -x one word, --append=-x: a value may begin with a dash."""
+    """Return the words with --append -x as one word, --append=-x, because a value may begin with a
+    dash."""
     valued = {word for action in parser._actions if action.nargs is None for word in action.option_strings}
     args, words = list(args), []
     while args:
@@ -144,7 +146,8 @@ def run_options(asked, caller, chosen):
 
 
 def build_app(asked, caller):
-    """Builds an image with a program from outside of the tree; returns its path and the payload."""
+    """Build an image with a program from outside of the tree; return its path and the payload's
+    name."""
     path = (caller / asked.app).resolve()
     if asked.image or asked.run:
         raise usage("--app says what to build and to run: no --image or --run beside it")
@@ -156,7 +159,7 @@ def build_app(asked, caller):
 
 
 def build(*words):
-    """Builds the image; Make's output is shown only if it fails."""
+    """Build the image; print make's output only if it fails."""
     make_dirs(build_dir())
     if not shutil.which("make"):
         raise Trouble("make is not installed; ./run.sh setup installs it")

@@ -31,7 +31,7 @@ def usage(message):
 
 
 def build_dir():
-    """The build directory, as Make's BUILD: relative to the tree, `build` by default."""
+    """Return the build directory: BUILD as for make, relative to the tree; `build` by default."""
     return ROOT / (os.environ.get("BUILD") or "build")
 
 
@@ -56,7 +56,8 @@ def build_lock():
 
 
 def short(path):
-    """A path as it is shown and given to QEMU, which runs in ROOT: relative when inside of it."""
+    """Return a path as messages show it and as QEMU gets it, which runs in ROOT: relative if it is
+    inside."""
     try:
         return str(Path(path).relative_to(ROOT))
     except ValueError:
@@ -64,5 +65,5 @@ def short(path):
 
 
 def shell_line(argv):
-    """A command as one line to paste into a shell, wherever that shell is."""
+    """Return a command as one line to paste into a shell, in whichever folder that is."""
     return f"cd {shlex.quote(str(ROOT))} && " + " ".join(shlex.quote(str(a)) for a in argv)

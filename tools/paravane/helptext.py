@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What `./run.sh help` prints; {platforms} becomes the list of platforms."""
+"""The text that `./run.sh help` prints; {platforms} becomes the list of platforms."""
 
 HELP = """\
 Paravane: one kernel image, every platform, one suite.

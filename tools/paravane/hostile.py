@@ -23,7 +23,7 @@ _CASES_A_SECOND = 1000  # of the slowest platform on a busy computer: for the ti
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which cases: so many of a seed from the first on; kind: "", "shared" or "frames"."""
+    """The cases to run: `cases` of a seed, from `first` on; kind: "", "shared" or "frames"."""
 
     seed: int
     first: int
@@ -32,7 +32,7 @@ class Wanted:
 
 
 class _Log:
-    """The output of a run."""
+    """The console's output of one run."""
 
     def __init__(self, result):
         self.result = result
@@ -47,7 +47,7 @@ class _Log:
 
 
 def _run(directory, options, chosen, label, words, jobs):
-    """The logs of these platforms, by name."""
+    """Return {platform: the _Log of its run}."""
     options = options.with_words("")
     options.run = "hostile:" + words
 
@@ -59,7 +59,7 @@ def _run(directory, options, chosen, label, words, jobs):
 
 
 def run(directory, chosen, options, wanted, jobs):
-    """Runs and compares; returns the exit code."""
+    """Run the cases and compare the platforms; return the exit code."""
     seed, first, cases = wanted.seed, wanted.first, wanted.cases
     if options.timeout:
         options.timeout += cases / _CASES_A_SECOND

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""A program's instructions as a unikernel beside those of the same program as a Linux process, both counted
-by the same QEMU (-icount, one CPU): a factor that no load of this computer changes (docs/apps.md).
+"""Count a program's instructions as a unikernel, and as a Linux process (docs/apps.md).
 
-Linux is the distribution's own kernel package, fetched and unpacked in the user's cache, nothing installed.
-Its initramfs holds the program, linked statically, as /init and the files that it reads.
+The same QEMU counts both (-icount, one CPU), so the ratio does not depend on the load of this
+computer. Linux is the distribution's kernel package, fetched and unpacked in the user's cache;
+nothing is installed. Its initramfs holds the program, linked statically, as /init, and the files
+that it reads.
 """
 
 import re
@@ -23,7 +24,7 @@ _SAID = re.compile(r"^timed: (\d+) ns, returned 0\b", re.MULTILINE)
 
 
 def kernel():
-    """The path of a Linux kernel; fetched if it is not there."""
+    """Return the path of a Linux kernel, which is fetched on first use."""
     cache = archive.cache_dir() / "linux"
     for found in sorted(cache.glob("boot/vmlinuz-*")):
         return found
@@ -57,8 +58,8 @@ def _output(argv, folder):
 
 
 def initramfs(binary, files):
-    """Bytes of a cpio archive ("newc", the kernel's Documentation/driver-api/early-userspace/buffer-format.rst)
-    with the program as /init and the folder's files."""
+    """Return the bytes of a cpio archive with the program as /init and the folder's files: format
+    "newc", in the kernel's Documentation/driver-api/early-userspace/buffer-format.rst."""
     entries = [
         ("dev", 0o40755, b"", 0, 0),
         ("dev/console", 0o20600, b"", 5, 1),
@@ -81,7 +82,7 @@ def _padded(data):
 
 
 def compare(name, arguments, image, binary, files):
-    """Runs both, and prints what they took; returns the exit code."""
+    """Run both, and print their instructions; return the exit code."""
     linux = kernel()
     directory = runs.RunDirectory(image, module.read(files))
     options = runs.Options(

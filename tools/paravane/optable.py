@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""Read the op table from the sources: the contract, the functions of each backend, the tests that cite each op.
+"""Read the op table from the sources: the contract, each backend's functions, the tests of each op.
 
-pv/ops.def and the files that it includes define the ops, `const struct pv_CLASS_ops` in pv/ (or a PV_OP that makes all of
-a backend's) names the function that each backend has for them, TEST(group, name, op...) in test/ the tests that cite
-them. Everything that lists ops on the host (docs/ops.md, the report by op, the benchmark) reads them here only. Text that these
-expressions cannot read raises an OpTableError; it is never ignored.
+pv/ops.def and the files that it includes define the ops. `const struct pv_CLASS_ops` in pv/, or a
+PV_OP that makes all of a backend's, names the function of each backend. TEST(group, name, op...) in
+test/ cites the ops that a test covers.
+
+Everything on the host that lists ops (docs/ops.md, the report by op, the benchmark) reads them here
+only. Text that these expressions cannot read raises an OpTableError; it is never ignored.
 """
 
 import re
@@ -53,12 +55,12 @@ class Op:
 
     @property
     def summary(self):
-        """The first sentence of the comment."""
+        """Return the first sentence of the comment."""
         return _SENTENCE_END.split(self.does, maxsplit=1)[0]
 
     @property
     def used_by(self):
-        """Its callers, where the kernel is not one."""
+        """Return the callers, if the kernel is not one of them; else ""."""
         return self.labels.get("Used by", "")
 
     @property
@@ -68,14 +70,14 @@ class Op:
 
     @property
     def statuses(self):
-        """What an op with a status may return, in words; else nothing."""
+        """Return in words what an op with a status may return; else ""."""
         good = {"": [], "0": ["0"], "PV_COUNT": ["0 or more"]}.get(self.most, [f"0 to {self.most}"])
         return ", ".join(good + [f"-{error}" for error in self.errors])
 
 
 @dataclass
 class Backend:
-    """A backend, and for each of its ops the function that fulfils it."""
+    """A backend, and {op: the function that implements it}."""
 
     name: str
     functions: dict = field(default_factory=dict)
@@ -83,7 +85,8 @@ class Backend:
 
 @dataclass(frozen=True)
 class CitingTest:
-    """One TEST of the suite: group.name, the ops it cites, its file relative to the tree."""
+    """One TEST of the suite: its name, group.name; the ops that it cites; its file, relative to the
+    tree."""
 
     name: str
     ops: tuple
@@ -92,7 +95,7 @@ class CitingTest:
 
 @dataclass
 class OpTable:
-    """All of it. ops: {name: Op} in the contract's order; files: {function: its file}."""
+    """The whole table. ops: {name: Op}, in the contract's order; files: {function: its file}."""
 
     ops: dict
     backends: list
@@ -104,7 +107,8 @@ class OpTable:
 
 
 def read(root):
-    """The OpTable of the tree at root. The stub's tables are left out, because they list every op."""
+    """Return the OpTable of the tree at root, without the stub's tables, because those list every
+    op."""
     code = {path: text for path, text in _texts(root, "pv") if path.endswith((".c", ".S")) and not path.startswith(STUB)}
     ops = read_ops(root)
     tests = [t for path, text in _texts(root, "test", ".c") for t in parse_tests(text, path)]
@@ -113,7 +117,7 @@ def read(root):
 
 
 def _texts(root, folder, suffix=""):
-    """(path relative to root, text) of the folder's files, sorted; test/host is another matter."""
+    """Yield (path relative to root, text) of the folder's files, sorted, without test/host."""
     for path in sorted((root / folder).rglob(f"*{suffix}")):
         name = path.relative_to(root).as_posix()
         if path.is_file() and not name.startswith("test/host/"):
@@ -121,12 +125,13 @@ def _texts(root, folder, suffix=""):
 
 
 def read_ops(root):
-    """{name: Op} of the tree at root."""
+    """Return {name: Op} of the tree at root."""
     return parse_ops((root / contract.INDEX).read_text(), lambda path: (root / path).read_text())
 
 
 def parse_ops(index, read_file=None):
-    """{name: Op} of pv/ops.def's text; read_file returns the text of a file that it includes."""
+    """Return {name: Op} of pv/ops.def's text; read_file returns the text of a file that it
+    includes."""
     ops, rules, table, group = {}, {}, "", ""
     for path, line, text in _pieces(index, read_file):
         comment, end = "", 0
@@ -162,7 +167,8 @@ def parse_ops(index, read_file=None):
 
 
 def _pieces(index, read_file):
-    """(path, its first line's number, text) of pv/ops.def between its includes, and of each included file."""
+    """Yield (path, number of the first line, text) of pv/ops.def between its includes, and of each
+    included file."""
     start = 0
     for match in _INCLUDE.finditer(index):
         yield contract.INDEX, 1 + index.count("\n", 0, start), _without_directives(index[start : match.start()])
@@ -186,7 +192,7 @@ def _with_comment(op, comment):
 
 
 def groups(ops):
-    """{group: its ops' names}, in the order of the contract."""
+    """Return {group: names of its ops}, in the order of the contract."""
     found = {}
     for op in ops.values():
         found.setdefault(op.group, []).append(op.name)
@@ -194,7 +200,7 @@ def groups(ops):
 
 
 def classes(ops):
-    """{table: its ops' names, in the order of its slots}."""
+    """Return {table: names of its ops, in the order of its slots}."""
     found = {}
     for op in ops.values():
         found.setdefault(op.table, []).append(op.name)
@@ -213,7 +219,7 @@ def _op(inside, table, group, word):
 
 
 def parse_tests(text, path):
-    """The CitingTests of one file of the suite."""
+    """Return the CitingTests of one file of the suite."""
     for match in _TEST.finditer(text):
         words = [word.strip() for word in _split(_parenthesised(text, match.end() - 1))]
         if len(words) < 2 or not all(re.fullmatch(r"\w+", word) for word in words):
@@ -222,7 +228,7 @@ def parse_tests(text, path):
 
 
 def parse_backends(code, ops):
-    """The Backends that the files {path: text} define, by name, the native one first."""
+    """Return the Backends that the files {path: text} define, by name, the native one first."""
     tables = {}
     for path, text in code.items():
         for kind, name, body in _TABLE.findall(_COMMENT.sub("", text)):
@@ -270,7 +276,7 @@ def _check_citations(ops, tests):
 
 
 def _definitions(code):
-    """{function: path} of all functions and assembly labels that the files define."""
+    """Return {function: path} of all functions and assembly labels that the files define."""
     found = {}
     for path, text in code.items():
         for match in _DEFINITION.finditer(text):
@@ -289,7 +295,7 @@ def _parenthesised(text, start):
 
 
 def _split(text):
-    """text at its outermost commas."""
+    """Return the parts of a text between its outermost commas."""
     parts, depth = [""], 0
     for char in text:
         depth += {"(": 1, ")": -1}.get(char, 0)

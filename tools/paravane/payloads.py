@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""What an image built from this tree can run, for `list`: read from the sources, since the image's own registry
-(PAYLOAD) is made from them. The reproductions are listed by repros.py."""
+"""List what an image of this tree can run, for `./run.sh list`.
+
+The values come from the sources, because the image's own registry (PAYLOAD) is made from them.
+repros.py lists the repros.
+"""
 
 import re
 
@@ -11,7 +14,7 @@ _WITH_ARGUMENT = {"app", "repro"}  # run=NAME:ARGUMENT
 
 
 def names(root=ROOT):
-    """The values that run= takes, without the reproductions."""
+    """Return the values that run= takes, without the repros."""
     found = set()
     for folder in ("kernel", "test"):
         for path in (root / folder).rglob("*.c"):

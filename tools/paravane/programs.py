@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""Real programs that are not part of this project, from the distribution's source packages: built for the guest
-and for this machine, run on the same files, and compared line by line (docs/apps.md).
+"""Build real programs for the guest and for this machine, run both on the same files, and compare
+every line of output (docs/apps.md).
 
-The sources are fetched by apt-get with lists and folders of its own, so it checks them by the archive's
-signature and leaves this machine's packages alone. They are kept in the user's cache.
+The programs are not part of this project: they come from the distribution's source packages.
+apt-get fetches them with lists and folders of its own, so it checks the archive's signature and
+leaves this machine's packages alone. The sources are kept in the user's cache.
 """
 
 import fcntl
@@ -28,7 +29,8 @@ _TIMEOUT = 180
 
 @dataclass(frozen=True)
 class Program:
-    """prepare(tree, folder) copies what is to be compiled from the unpacked sources to folder."""
+    """One program. prepare(tree, folder) copies what is to be compiled from the unpacked sources to
+    folder."""
 
     name: str
     package: str
@@ -45,7 +47,7 @@ def _prepare_lua(tree, folder):
 
 
 def _prepare_sqlite(tree, folder):
-    """The amalgamation, made by the package's own rules; they need Tcl."""
+    """Make the amalgamation by the package's own rules, which need Tcl."""
     if not shutil.which("tclsh"):
         raise Trouble("SQLite's sources are put together by tclsh: install tcl", EXIT_SKIP)
     made = tree / "made"
@@ -70,7 +72,7 @@ PROGRAMS = {
 
 
 def run(names, chosen, found_xen):
-    """Builds, runs and compares what the programs print; returns the exit code."""
+    """Build and run the programs, and compare their output; return the exit code."""
     unknown = [name for name in names if name not in PROGRAMS]
     if unknown:
         raise usage(f"programs: unknown program {unknown[0]!r}; known: {', '.join(PROGRAMS)}")
@@ -78,7 +80,8 @@ def run(names, chosen, found_xen):
 
 
 def beside_linux():
-    """Counts each program's instructions as the unikernel and as a Linux process; returns the exit code."""
+    """Count each program's instructions as the unikernel and as a Linux process; return the exit
+    code."""
     return _worst(_count(program) for program in PROGRAMS.values())
 
 
@@ -112,7 +115,8 @@ def _run_one(program, chosen, found_xen):
 
 
 def _count(program):
-    """The program as the unikernel and as a Linux process, of the same files with the same flags."""
+    """Count the program as the unikernel and as a Linux process, from the same files with the same
+    flags."""
     try:
         linuxrun.kernel()
         folder = _timed(program, sources(program))
@@ -128,7 +132,7 @@ def _count(program):
 
 
 def _timed(program, folder):
-    """A copy of the folder, under the program's name, with tools/programs/timed.c."""
+    """Return a copy of the folder, under the program's name, with tools/programs/timed.c."""
     copy = build_dir() / "programs" / "timed" / program.name
     copy.mkdir(parents=True, exist_ok=True)
     for path in (*folder.glob("*.[ch]"), _HERE / "timed.c"):
@@ -148,7 +152,7 @@ def _difference(result, expected):
 
 
 def sources(program):
-    """The folder with what is to be compiled; fetched and unpacked if it is not there."""
+    """Return the folder with what is to be compiled, fetched and unpacked on first use."""
     cache = archive.cache_dir() / "programs"
     cache.mkdir(parents=True, exist_ok=True)
     with open(cache / "lock", "w", encoding="ascii") as lock:
@@ -176,7 +180,7 @@ def _fetch(program, scratch, cache):
 
 
 def _apt_source(package, folder, state):
-    """Downloads a source package to folder; apt-get checks it."""
+    """Download a source package to folder; apt-get checks its signature."""
     lines = _source_lines()
     if not shutil.which("apt-get") or not lines:
         raise Trouble(f"cannot fetch {package}: no apt-get here that knows a Debian mirror", EXIT_SKIP)
@@ -206,7 +210,7 @@ def _apt_source(package, folder, state):
 
 
 def _source_lines():
-    """Where this machine's packages come from, as places of sources."""
+    """Return where this machine's packages come from, as lines of a sources.list for sources."""
     done = subprocess.run(
         ["apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE) $(COMPONENT) $(ORIGIN)",
          "Created-By: Packages"],
@@ -221,7 +225,7 @@ def _source_lines():
 
 
 def _on_host(program, folder):
-    """The lines that this machine's own build of the same files prints."""
+    """Return the lines that this machine's own build of the same files prints."""
     done = subprocess.run(
         [_host_build(program, folder), *program.arguments], cwd=_HERE / program.name / "module", check=True,
         stdin=subprocess.DEVNULL, capture_output=True, env={},
@@ -230,7 +234,7 @@ def _on_host(program, folder):
 
 
 def _host_build(program, folder, more=()):
-    """This machine's build, kept beside the folder."""
+    """Return this machine's build, which is kept beside the folder."""
     binary = folder.parent / f"{program.name}-host"
     inputs = [path.stat().st_mtime for path in folder.iterdir()]
     if not binary.exists() or binary.stat().st_mtime < max(inputs):
@@ -242,7 +246,7 @@ def _host_build(program, folder, more=()):
 
 
 def _for_guest(program, folder):
-    """The image that holds the program."""
+    """Return the image that holds the program."""
     flags = " ".join(program.flags + program.guest_flags)
     jobs, build = f"-j{os.cpu_count() or 1}", f"BUILD={short(build_dir())}"
     with build_lock():

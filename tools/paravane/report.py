@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Results for other programs: JSON, and JUnit XML as CI systems read it."""
+"""Write results for other programs: JSON, and JUnit XML, which CI systems read."""
 
 import json
 import re
@@ -21,7 +21,7 @@ def write_text(path, text):
 
 
 def write_between(path, name, lines):
-    """Replaces what a Markdown file has between its comments "NAME begins" and "NAME ends"."""
+    """Replace the text of a Markdown file between its comments "NAME begins" and "NAME ends"."""
     begins, ends = f"<!-- {name} begins -->\n", f"<!-- {name} ends -->"
     head, _, rest = path.read_text().partition(begins)
     _, found, tail = rest.partition(ends)
@@ -35,7 +35,8 @@ def suite_document(results, status):
 
 
 def write_junit(path, results):
-    """One testsuite a platform; its last testcase, "verdict", stands for the run as a whole."""
+    """Write one testsuite for each platform; its last testcase, "verdict", is the run as a
+    whole."""
     root = ET.Element("testsuites", name="paravane")
     for result in results:
         _platform(root, result)
@@ -44,8 +45,9 @@ def write_junit(path, results):
 
 
 def write_repro_junit(path, cases):
-    """One testsuite a platform, one testcase a repro and hypervisor: bad is a failure unless a head expects it,
-    and so is every other surprise; cannot tell is skipped."""
+    """Write one testsuite for each platform, with one testcase for each repro and hypervisor. A
+    verdict of bad is a failure unless a head expects it; so is every other surprise. Cannot-tell is
+    skipped."""
     root = ET.Element("testsuites", name="paravane repro")
     for name in dict.fromkeys(case.platform.name for case in cases):
         suite = ET.SubElement(root, "testsuite", name=name)
@@ -64,7 +66,7 @@ def write_repro_junit(path, cases):
 
 
 def write_steps_junit(path, outcomes):
-    """One testcase a step of ./run.sh test."""
+    """Write one testcase for each step of ./run.sh test."""
     root = ET.Element("testsuites", name="paravane test")
     suite = ET.SubElement(root, "testsuite", name="test", time=f"{sum(o.seconds for o in outcomes):.3f}")
     for outcome in outcomes:

@@ -17,8 +17,8 @@ _LIST = ROOT / "tools" / "packages.txt"
 
 
 def packages(optional=False):
-    """[(package, proof, why)], without or only the optional ones: proof is a command, or a path pattern, that the
-    package brings."""
+    """Return [(package, proof, why)]: without the optional ones, or only those. proof is a command
+    or a path pattern that the package brings."""
     required, _, more = _LIST.read_text().partition("\n[optional]\n")
     lines = [line.strip() for line in (more if optional else required).splitlines()]
     return [tuple(line.split(None, 2)) for line in lines if line and line[0] != "#"]
@@ -34,7 +34,7 @@ def is_debian_12():
 
 
 def missing(optional=False):
-    """The packages that are not there."""
+    """Return the packages that are not installed."""
     listed = packages(optional)
     if not is_debian_12():
         return [name for name, proof, _ in listed if not _proved(proof)]
@@ -102,7 +102,7 @@ def _install(absent, listed):
 
 
 def _allowed(as_root):
-    """Whether commands can be run as root, without a question."""
+    """Return whether commands can be run as root without a question."""
     if not shutil.which("apt-get"):
         return False
     if not as_root:

@@ -29,8 +29,8 @@ def check_words(asked):
 
 
 def variants(asked, caller, chosen, options):
-    """[(label, Options)], one for each --qemu; chosen: the platforms. A label follows the platform's name
-    where several QEMUs run."""
+    """Return [(label, Options)], one for each --qemu. chosen: the platforms. If several QEMUs run,
+    a label follows the platform's name."""
     check_words(asked)
     options = dataclasses.replace(options, cpu=asked.cpu, machine=asked.machine)
     found = [emulators.find(wanted, caller) for wanted in asked.qemu]
@@ -46,8 +46,8 @@ def variants(asked, caller, chosen, options):
 
 
 def one(asked, caller, chosen, options, missing=EXIT_USAGE):
-    """The Options of a command that runs on one QEMU; missing: the status if it is a file that is missing
-    or not a QEMU."""
+    """Return the Options of a command that runs on one QEMU. missing: the status if --qemu names a
+    file that is missing or is not a QEMU."""
     if len(asked.qemu) > 1:
         raise usage("several --qemu are for the suite; this command takes one")
     try:

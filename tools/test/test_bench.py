@@ -145,7 +145,7 @@ class FileTest(unittest.TestCase):
             self.assertEqual(caught.exception.status, EXIT_USAGE)
 
     def test_unknown_op(self):
-        with self.assertRaisesRegex(Trouble, "names an op that there is not: frob"):
+        with self.assertRaisesRegex(Trouble, "names an op that does not exist: frob"):
             comparison.check_names(document(qemu=("bench op.frob 1 ticks",)), OPS)
         comparison.check_names(document(qemu=("bench op.a 1 ticks", "bench mm.x 1 ticks")), OPS)
 

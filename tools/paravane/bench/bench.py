@@ -31,7 +31,7 @@ KINDS = {
 
 
 def run(directory, platforms, options, only_counted=False):
-    """Measures, prints the tables, and returns the Document."""
+    """Measure, print the tables, and return the Document."""
     ops = read_table().ops
     document = file.Document.new(options.image)
     options = dataclasses.replace(options, run="bench", pattern="")
@@ -52,14 +52,14 @@ def run(directory, platforms, options, only_counted=False):
 
 
 def earlier(path):
-    """The Document of an earlier benchmark, to compare with."""
+    """Return the Document of an earlier benchmark, to compare with."""
     old = file.read(path)
     comparison.check_names(old, read_table().ops)
     return old
 
 
 def compare(old, new, limit):
-    """Prints what is different; returns whether nothing is worse than the limit allows (None: the
+    """Print the differences; return whether nothing exceeds the limit (a ratio; None: the
     default)."""
     lines, fine = comparison.compare(old, new, limit or comparison.LIMIT)
     print("\n".join(lines))
@@ -67,7 +67,7 @@ def compare(old, new, limit):
 
 
 def _time(directory, platform, options, document):
-    """Boots some times, one after another, and notes the medians of the seconds."""
+    """Boot several times, one run after another, and note the medians of the seconds."""
     options = dataclasses.replace(options, pattern=KINDS["boot"][0])
     timed = [directory.run(platform, options, label=f"-{i}") for i in range(RUNS)]
     if not timed[0].ran:
@@ -86,9 +86,9 @@ def _median(results, name):
 
 
 def _count(directory, names, options, document, kinds):
-    """Runs each kind twice on each platform, and notes what was counted. What is counted does not
-    depend on what else the computer does, so the runs go in parallel; they are slow, so they may take
-    longer. Returns {platform: why it cannot be run}."""
+    """Run each kind twice on each platform, and note the counts. A count does not depend on the
+    load of this computer, so the runs go in parallel; they are slow, so they have a longer limit.
+    Return {platform: why it cannot be run}."""
 
     def task(name, kind, number):
         pattern, smp, words = KINDS[kind]
@@ -112,7 +112,7 @@ def _count(directory, names, options, document, kinds):
 
 
 def _note_counts(document, name, results):
-    """results: {kind: the two Results}."""
+    """Note the counts of {kind: the two Results} in the document."""
     if results["boot"][0].hypervisor:
         document.made_by["xen"] = results["boot"][0].hypervisor
     for pair in results.values():
@@ -133,7 +133,8 @@ EMULATED, EMULATED_RATIO = 500, 1.25
 
 
 def _note_unpatched(document, name, both):
-    """Patched, no op may cost more than a call through the table."""
+    """Note what each op costs through the table, and report each op that costs more when
+    patched."""
     document.problems += [f"{name}, nopatch: {line}" for line in differences(*both)]
     for measured, figure in both[0].items():
         found = document.measurement(measured)
@@ -148,8 +149,8 @@ def _note_unpatched(document, name, both):
 
 
 def _figures(results):
-    """All that one run of each kind has counted. CPUs among each other are measured where there are
-    some."""
+    """Return all that one run of each kind has counted. Figures between CPUs come from the run with
+    several."""
     figures = {n: f for n, f in results["bench"].bench.items() if not n.startswith("smp.")}
     figures.update(results["smp"].bench)
     if results["boot"].ticks is not None:
@@ -158,14 +159,15 @@ def _figures(results):
 
 
 def dearer_than_bare(platform, figures):
-    """Natively a hot op costs what its instruction costs, not one instruction more (test/bench/sites.c)."""
+    """Yield a line for each hot op that natively costs more than its instruction
+    (test/bench/sites.c)."""
     for name, figure in figures.items() if platform == "qemu" else ():
         if name.startswith("bare.") and figure.get("value") != 0:
             yield f"{name}: 1000 ops cost {figure.get('value')} instructions more than 1000 bare ones"
 
 
 def differences(first, second):
-    """What two runs did not agree on, in words."""
+    """Return a line for each figure in which two runs differ."""
     odd = [name for name in first | second if first.get(name) != second.get(name)]
     return [f"{name}: {first.get(name)} in one run, {second.get(name)} in another" for name in odd]
 
@@ -179,7 +181,7 @@ def _failures(results):
 
 
 def _cycles(directory, names, options, document):
-    """The same measurements without counting: the TSC is then that of this computer."""
+    """Note the same measurements without counting: cycles of this computer's TSC."""
     patient = dataclasses.replace(options, timeout=options.timeout * 5)
     for name in names:
         runs = [directory.run(PLATFORMS[name], patient, label=f"-cycles{i}") for i in range(RUNS)]
@@ -192,7 +194,7 @@ def _cycles(directory, names, options, document):
 
 
 def _check_complete(document, ops, platforms):
-    """Every op has a figure, or a reason why it has none."""
+    """Report each op that has neither a figure nor a reason why it has none."""
     for op in ops:
         found = document.measurements.get(f"op.{op}")
         for name in platforms:

@@ -34,7 +34,7 @@ _STYLE = """
 
 
 def render(document):
-    """The SVG, as text."""
+    """Return the SVG, as text."""
     platforms, groups = document.counted(), _groups(document)
     rows = sum(len(names) + 2 for _, names in groups)
     height = _TOP + rows * _ROW + 30
@@ -61,7 +61,8 @@ def render(document):
 
 
 class _Scale:
-    """The position of a count: 1 at the left edge, a power of ten at the right one."""
+    """The position of a count on the logarithmic axis: 1 at the left edge, a power of ten at the
+    right one."""
 
     def __init__(self, decades):
         self.decades = decades
@@ -71,7 +72,7 @@ class _Scale:
 
 
 def _groups(document):
-    """[(class, names of its ops that were measured, the dearest first)]."""
+    """Return [(class, names of its measured ops, the dearest first)]."""
     found = []
     for group, members in optable.groups(read_table().ops).items():
         names = [f"op.{op}" for op in members]
@@ -102,8 +103,8 @@ def _grid(scale, height):
 
 
 def _row(name, count, platforms, scale, y):
-    """One op: its name, a line from the least to the most, and the marks, where they fall together the
-    later one smaller on top."""
+    """Return the elements of one op: its name, a line from its least to its largest count, and the
+    marks. Where two marks coincide, the later one is smaller and on top."""
     parts = [_text(_LEFT - 10, y + 4, name.removeprefix("op."), "", "end")]
     ends = [scale(value) for value in count.values()]
     if max(ends) > min(ends):

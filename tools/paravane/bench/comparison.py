@@ -16,7 +16,7 @@ LAYOUT = {("op.apic_", "xen-pvh"): 1.8}
 
 @dataclass(frozen=True)
 class Pair:
-    """One figure then and now."""
+    """One figure, before and now."""
 
     name: str
     platform: str
@@ -39,14 +39,16 @@ class Pair:
 
 
 def check_names(old, ops):
-    """A benchmark of ops that do not exist any more cannot be compared with one of today's ops."""
+    """Raise Trouble if a document has ops that do not exist any more, because it cannot be
+    compared."""
     unknown = [n for n in old.measurements if n.startswith("op.") and n[3:] not in ops]
     if unknown:
-        raise Trouble(f"--against: {old.path} names an op that there is not: {unknown[0][3:]}; write a new one", EXIT_USAGE)
+        raise Trouble(f"--against: {old.path} names an op that does not exist: {unknown[0][3:]}; write a new one", EXIT_USAGE)
 
 
 def compare(old, new, limit):
-    """Returns (lines, whether all is well) for the platforms on which something was counted now."""
+    """Return (lines, whether all is within the limit) for the platforms of which this run has
+    counts."""
     platforms = new.counted()
     pairs = list(_pairs(old, new, platforms))
     over = [pair for pair in pairs if pair.is_over(limit)]
@@ -78,7 +80,7 @@ def _pairs(old, new, platforms):
 
 
 def _gone(old, new, platforms):
-    """What was measured before and is not measured now."""
+    """Return the names that were measured before and are not measured now."""
     for name, then in old.measurements.items():
         now = new.measurements.get(name)
         for platform in platforms:

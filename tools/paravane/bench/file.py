@@ -35,8 +35,8 @@ class Measurement:
 
 @dataclass
 class Document:
-    """All that one command has measured. made_by: the versions that a count depends on; path: where
-    it was read from."""
+    """All that one command has measured. made_by: the versions that a count depends on; path: the
+    file from which it was read."""
 
     path: str = ""
     made_by: dict = field(default_factory=dict)
@@ -50,14 +50,14 @@ class Document:
         return Document(made_by=_versions(image))
 
     def counted(self):
-        """The platforms on which something was counted."""
+        """Return the platforms of which something was counted."""
         return list(dict.fromkeys(p for one in self.measurements.values() for p in one.count))
 
     def measurement(self, name):
         return self.measurements.setdefault(name, Measurement())
 
     def add_counts(self, platform, figures):
-        """figures: ktap.Transcript.bench."""
+        """Add one platform's figures, as ktap.Transcript.bench has them."""
         for name, figure in figures.items():
             found = self.measurement(name)
             if "value" not in figure:
@@ -70,7 +70,7 @@ class Document:
 
 
 def _versions(image):
-    """The compiler that made the image and the emulator, as they call themselves."""
+    """Return the versions of the image's compiler and of the emulator, as they report them."""
     debug = image.with_name(image.stem + ".debug.elf")
     compiler = _COMPILER.search(debug.read_bytes()) if debug.exists() else None
     try:
@@ -86,7 +86,7 @@ def _versions(image):
 
 
 def write(path, document):
-    """Writes the document; raises Trouble if it cannot."""
+    """Write the document to a file; raise Trouble if that fails."""
     head = {"format": FORMAT, "version": VERSION, **asdict(document)}
     measurements = head.pop("measurements")
     del head["path"]
@@ -104,7 +104,8 @@ def _without_empty(found):
 
 
 def read(path):
-    """The Document of a file; raises Trouble, EXIT_USAGE, with one line that names the fault."""
+    """Return the Document of a file. Raise Trouble (EXIT_USAGE) with one line that names the
+    fault."""
     try:
         text = path.read_text()
     except OSError as error:

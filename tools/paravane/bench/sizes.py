@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How big the image is, stripped, with more and with less in it."""
+"""Measure the size of the stripped image, with more and with fewer parts in it."""
 
 import os
 import subprocess
@@ -22,7 +22,8 @@ BARE_MAX = 96 << 10  # bytes of the last
 
 
 def run():
-    """Builds each variant in a folder of its own and prints a table; returns whether the last is small enough."""
+    """Build each variant in a folder of its own and print a table; return whether the bare kernel
+    is small enough."""
     print(f"{'stripped image':36}  {'KiB':>6}  {'text':>6}  {'data':>6}  of it names")
     with tempfile.TemporaryDirectory(dir=build_dir()) as scratch:
         for number, (what, words, name) in enumerate(_VARIANTS):
@@ -54,7 +55,7 @@ def _output(*argv):
 
 
 def _segments(image):
-    """(bytes of code, bytes of all else) that are loaded from the file."""
+    """Return (bytes of code, bytes of all else) that are loaded from the file."""
     text = data = 0
     for line in _output("readelf", "-lW", image).splitlines():
         fields = line.split()
@@ -65,6 +66,6 @@ def _segments(image):
 
 
 def _names(folder, name):
-    """The table of function names, for backtraces."""
+    """Return the bytes of the table of function names, which backtraces use."""
     table = folder / "obj" / f"symtab-{name}.o"
     return int(_output("size", table).splitlines()[1].split()[0]) if table.exists() else 0

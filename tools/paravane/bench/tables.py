@@ -26,7 +26,7 @@ REFERENCE = {
 
 
 def render(document, ops, platforms):
-    """All tables; platforms: those on which something was counted."""
+    """Return the lines of all tables. platforms: those of which something was counted."""
     lines = [f"{name}: not run: {reason}" for name, reason in document.skipped.items()]
     if platforms:
         lines += ["", "counted (-icount: two runs give the same), the hypervisor's instructions included;",
@@ -42,7 +42,7 @@ def render(document, ops, platforms):
 
 
 def _groups(document, ops):
-    """[(title, names)]: the ops by class, then whatever else was measured."""
+    """Return [(title, names)]: the ops by class, then all other measurements."""
     others = [name for name in document.measurements if not name.startswith("op.")]
     groups = [(group, [f"op.{op}" for op in names]) for group, names in optable.groups(ops).items()]
     return [group for group in [*groups, (_WHOLE, others)] if group[1]]
@@ -71,7 +71,8 @@ def _head(title, kinds):
 
 
 def _platforms_with(document, kind, platforms):
-    """Those that have figures of this kind; of hypercalls, any at all."""
+    """Return the platforms that have figures of this kind (for hypercalls: figures other than
+    0)."""
     tables = [getattr(one, kind) for one in document.measurements.values()]
     return [name for name in platforms if any(table.get(name) for table in tables)]
 
@@ -99,7 +100,7 @@ def _cell(kind, value):
 
 
 def _not_measured(found):
-    """The ops of a group that have no figure, by reason."""
+    """Return the lines on a group's ops that have no figure, by reason."""
     by_reason = {}
     for name, one in found.items():
         if not one.count:
@@ -119,7 +120,8 @@ def _line(group, name, cells):
 
 
 def _unpatched(document, ops, platforms):
-    """What the same call costs through the op table, beside what it costs now."""
+    """Return the lines that compare the cost of a call through the op table with that of a patched
+    one."""
     rows = []
     for op in ops:
         found = document.measurements.get(f"op.{op}")
@@ -135,7 +137,7 @@ def _unpatched(document, ops, platforms):
 
 
 def _cycles(document, ops, platforms):
-    """One column a platform."""
+    """Return the lines of the table of cycles, one column for each platform."""
     if not any(one.cycles for one in document.measurements.values()):
         return []
     lines = ["", "cycles a call by this computer's TSC, median of some runs",

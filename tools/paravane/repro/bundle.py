@@ -15,7 +15,8 @@ from . import repro
 
 
 def write(path, listed, directory):
-    """Packs the run's directory, the repros' sources and the hypervisors, with a list of hashes and versions."""
+    """Pack the run's directory, the repros' sources and the hypervisors, with a list of hashes and
+    versions."""
     top = path.name.split(".")[0] or "bundle"
     files = {f"run/{found.relative_to(directory.path)}": found for found in _files(directory.path)}
     for case in listed:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The command `./run.sh repro`: from what was asked to the tables, files and the status."""
+"""The command `./run.sh repro`: from its options to the tables, the files and the status."""
 
 import dataclasses
 import sys
@@ -11,7 +11,8 @@ from . import bundle, controls, proofs, repro, repros
 
 
 def run(asked, caller):
-    """Status: of one repro its verdict; of several, whether each verdict is the one that the repro's head expects."""
+    """Run the repros; return the status: of one repro its verdict; of several, whether each verdict
+    is the one that the repro's head expects."""
     if bool(asked.names) == asked.all:
         raise usage("repro: name repros, files or folders, or say --all")
     chosen = list(repros.all_repros().values()) if asked.all else _named(asked.names, caller)
@@ -45,7 +46,7 @@ def run(asked, caller):
 
 
 def _run_skipped(asked, chosen, on, xens, options):
-    """Status: whether each repro reports "cannot tell" when its step is left out."""
+    """Run the repros without their steps; return the status, 0 if each reports "cannot tell"."""
     listed = repro.skipped_cases(chosen, on, xens, options)
     directory = repro.run(listed, asked.jobs)
     repro.print_results(listed, directory)
@@ -53,7 +54,8 @@ def _run_skipped(asked, chosen, on, xens, options):
 
 
 def run_controls(asked):
-    """Status: whether each repro reports bad on its broken Xen, and good on the repaired one."""
+    """Run the repros on their controls; return the status, 0 if each reports bad on its broken Xen
+    and good on the repaired one."""
     if asked.all or asked.xen or asked.image or asked.gdb or asked.skipped:
         raise usage("repro --controls has Xens of its own: no --all, --xen, --image, --gdb or --skipped beside it")
     chosen = controls.choose(asked.names)
@@ -77,7 +79,7 @@ def run_controls(asked):
 
 
 def _named(names, caller):
-    """The Repros of these names, files, and files of folders."""
+    """Return the Repros of these names, files, and files of folders."""
     chosen = []
     for name in names:
         if (caller / name).is_dir():
@@ -103,7 +105,8 @@ def _wait_for_gdb(listed, asked, caller):
 
 
 def print_gdb(image, function, xen_path):
-    """Prints the command that connects gdb, with the symbols of the image and of a Xen built beside them."""
+    """Print the command that connects gdb, with the symbols of the image and of a Xen built beside
+    them."""
     twin = image.with_suffix(".debug.elf")
     words = [f"gdb {short(twin if twin.exists() else image)}"]
     if xen_path:
@@ -114,19 +117,20 @@ def print_gdb(image, function, xen_path):
 
 
 def is_file(payload):
-    """Does run=PAYLOAD name a file with a repro?"""
+    """Return whether run=PAYLOAD names a file with a repro."""
     name = (payload or "").removeprefix("repro:")
     return name != payload and (name.endswith(".c") or "/" in name)
 
 
 def build_payload(payload, caller):
-    """(image, payload) of a file with a repro."""
+    """Build the image for a file with a repro; return (image, payload)."""
     one = repros.find(payload.removeprefix("repro:"), caller)
     return repro.build(one), f"repro:{one.name}"
 
 
 def check_payload(payload, outside):
-    """Says what to do about a repro that the tree's image does not have."""
+    """Raise Trouble, with the remedy, if the payload is a repro that the tree's image does not
+    have."""
     name = payload.removeprefix("repro:")
     if name != payload and not outside and name not in repros.all_repros():
         raise usage(f"--run: no repro is called {name!r}; one in a file: --run repro:path/to/{name or 'my'}.c")

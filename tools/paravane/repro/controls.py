@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""Known-bad hypervisors: positive controls, which show that a repro can report "bad".
+"""Build the positive controls: hypervisors known to be bad, which show that a repro can report
+"bad".
 
-repro/controls.ini lists them. Each is the Xen of the distribution's source package, built after one named
-edit, beside "repaired", which is the same without it, and "debug", the same with Xen's assertions. All share
-one source tree for each configuration in the user's cache; make recompiles only the edited file. A build is
-kept under a name that holds the hash of all that went into it.
+repro/controls.ini lists them. Each is the Xen of the distribution's source package, built after one
+named edit. Beside them are "repaired", the same without an edit, and "debug", the same with Xen's
+assertions.
+
+All controls of one configuration share a source tree in the user's cache, so make recompiles the
+edited file only. A build is kept under a name that contains the hash of all its inputs.
 """
 
 import configparser
@@ -43,7 +46,7 @@ class Edit:
     by: str = ""
 
     def apply(self, source):
-        """The source with the edit; ValueError if there is nothing to edit."""
+        """Return the source with the edit made; raise ValueError if there is nothing to edit."""
         start, end = _extent(source, self.function)
         body = source[start:end]
         edited = {"never": self._never, "drop": self._drop, "replace": self._replace}[self.kind](body)
@@ -76,8 +79,8 @@ class Edit:
 
 @dataclass(frozen=True)
 class Control:
-    """name: the section; repro: whose control it is; effect: what is wrong then, in words, or right, if it
-    repairs; config: of the build."""
+    """One section of the list. name: the section's; repro: the one that it proves; effect: in
+    words, what is wrong on this build (or right, if the edit repairs); config: of the build."""
 
     name: str
     effect: str
@@ -92,12 +95,12 @@ class Control:
 
     @property
     def verdict(self):
-        """The verdict that the repro has to report on the build."""
+        """Return the verdict that the repro has to report on the build."""
         return "good" if self.repairs else "bad"
 
     @property
     def unedited(self):
-        """The Control that has no edit, with the same configuration."""
+        """Return the Control without an edit, of the same configuration."""
         return PLAIN[self.config]
 
 
@@ -105,7 +108,7 @@ PLAIN = {"": Control(REPAIRED, "", ()), DEBUG: Control(DEBUG, "", (), config=DEB
 
 
 def load(path=FILE):
-    """{name: Control} of the list."""
+    """Return {name: Control} of the list."""
     parser = configparser.ConfigParser(interpolation=None, delimiters=("=",), comment_prefixes=("#",))
     try:
         parser.read_string(path.read_text())
@@ -131,7 +134,7 @@ def _control(name, section):
 
 
 def parse_edit(line):
-    """The Edit of one line of the list."""
+    """Return the Edit of one line of the list."""
     words = line.split(None, 3)
     if len(words) == 4 and words[2] in ("never", "drop"):
         return Edit(*words)
@@ -141,7 +144,7 @@ def parse_edit(line):
 
 
 def choose(names, known=None):
-    """The Controls of these names, or of these repros; all of them without a name."""
+    """Return the Controls of these names, or of these repros; all of them if no name is given."""
     known = load() if known is None else known
     for name in names:
         if name != DEBUG and not any(name in (one.name, one.repro) for one in known.values()):
@@ -150,8 +153,8 @@ def choose(names, known=None):
 
 
 def _extent(source, function):
-    """(start, end) of a function of C, from its name to its last brace, or of a label of assembly, up to
-    the next one."""
+    """Return (start, end) of a C function, from its name to its last brace, or of an assembly
+    label, up to the next one."""
     name = re.escape(function)
     label = re.search(rf"^(?:ENTRY\({name}\)|{name}:)", source, re.M)
     if label:
@@ -165,7 +168,7 @@ def _extent(source, function):
 
 
 def _closing(text, start):
-    """The place after the parenthesis that closes the one at start."""
+    """Return the place after the parenthesis that closes the one at start."""
     depth = 0
     for at in range(start, len(text)):
         depth += {"(": 1, ")": -1}.get(text[at], 0)
@@ -186,7 +189,7 @@ def _version_file():
 
 
 def version():
-    """The version of the source package that the cache has, or an empty string."""
+    """Return the version of the source package in the cache; "" if it was not fetched."""
     try:
         return _version_file().read_text().strip()
     except OSError:
@@ -194,7 +197,8 @@ def version():
 
 
 def path_of(control):
-    """Where the build of a Control is kept. That with assertions is also a hypervisor to choose, by --xen."""
+    """Return where the build of a Control is kept. A build with assertions can also be chosen by
+    --xen."""
     if control == PLAIN[DEBUG]:
         return packaged.cache_dir() / f"xen-{version()}{packaged.DEBUG}.elf"
     parts = (version(), control.edits, control.config) if control.config else (version(), control.edits)
@@ -203,7 +207,7 @@ def path_of(control):
 
 
 def built(control):
-    """The path of a build; Trouble if it was not made yet."""
+    """Return the path of a build; raise Trouble if it does not exist."""
     path = path_of(control)
     if not version() or not path.exists():
         what = "./run.sh setup --controls" + ("" if control.name == REPAIRED else f" {control.name}")
@@ -212,7 +216,7 @@ def built(control):
 
 
 def setup(names, say=print):
-    """Makes the builds that are missing."""
+    """Make the builds that are missing."""
     chosen = choose(names)
     missing = [tool for tool in _TOOLS if not shutil.which(tool)]
     if missing:
@@ -234,7 +238,7 @@ def setup(names, say=print):
 
 @contextlib.contextmanager
 def _locked():
-    """One build at a time in the shared tree."""
+    """Hold the lock of the shared tree, in which one build runs at a time."""
     _folder().mkdir(parents=True, exist_ok=True)
     with open(_folder() / "lock", "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -242,7 +246,7 @@ def _locked():
 
 
 def _source_tree(say):
-    """The unpacked source package, fetched at the first use."""
+    """Return the folder of the unpacked source package, fetched on first use."""
     tree = _folder() / "tree"
     if version() and (tree / "xen" / "Makefile").exists():
         return tree
@@ -258,7 +262,7 @@ def _source_tree(say):
 
 
 def _tree_of(config):
-    """The source tree of a configuration, a copy of the first one with a .config of its own."""
+    """Return the source tree of a configuration: a copy of the first one, with its own .config."""
     first = _folder() / "tree"
     tree = _folder() / f"tree-{config}" if config else first
     if not (tree / "complete").exists() and config:
@@ -271,7 +275,7 @@ def _tree_of(config):
 
 
 def _build(tree, control):
-    """Builds a Control, and puts the tree back as it was."""
+    """Build a Control, and undo its edit."""
     originals = {}
     try:
         for edit in control.edits:
@@ -294,7 +298,8 @@ def _build(tree, control):
 
 
 def _make(tree):
-    """make xen/xen. Of the image for UEFI, whose link takes as long again, there is no use."""
+    """Make xen/xen. Leave out the image for UEFI, because its link takes as long again and nothing
+    uses it."""
     jobs = f"-j{os.cpu_count() or 1}"
     # The variables of a build of our own would be taken for Xen's.
     env = {key: value for key, value in os.environ.items() if key not in ("MAKEFLAGS", "BUILD", "LLVM", "V")}

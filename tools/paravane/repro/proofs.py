@@ -14,7 +14,7 @@ PACKAGED = ("4.14.6", "4.17.5+72", "4.17.7", "4.20.4")
 
 
 def of(repro, listed):
-    """{verdict: [proofs, in words]} for bad and good; listed: the Controls."""
+    """Return {verdict: [its proofs, in words]} for bad and good. listed: the Controls."""
     own = [control for control in listed if control.repro == repro.name]
     return {verdict: _of(repro, own, verdict) for verdict in ("bad", "good")}
 
@@ -31,7 +31,7 @@ def _of(repro, own, verdict):
 
 
 def lacking(known, listed):
-    """A line for each proof that a Repro of known should have and has not."""
+    """Yield a line for each proof that a Repro of `known` should have and does not have."""
     for repro in known:
         proofs = of(repro, listed)
         if not proofs["bad"] and not repro.control:
@@ -44,7 +44,7 @@ def lacking(known, listed):
 
 
 def rows(known, listed):
-    """The table of docs/repro.md, as lines of Markdown."""
+    """Yield the table of docs/repro.md, as lines of Markdown."""
     yield "| repro | platforms | proof of bad | proof of good |"
     yield "|---|---|---|---|"
     for repro in known:
@@ -55,5 +55,5 @@ def rows(known, listed):
 
 
 def check():
-    """The lines of lacking for the tree."""
+    """Return the lines of lacking() for the tree."""
     return list(lacking(repros.all_repros().values(), controls.load().values()))

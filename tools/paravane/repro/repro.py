@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""`./run.sh repro`: run one repro on each hypervisor of the command line.
+"""Run repros on the hypervisors of the command line (`./run.sh repro`), and decide their verdicts.
 
-A verdict is good, bad or cannot-tell. If the run ended normally it is the guest's own. If the hypervisor crashed or
-hangs it is bad; if the guest did, it is cannot-tell.
+A verdict is good, bad or cannot-tell. If the run ended normally, it is the one that the guest
+printed. If the hypervisor crashed or hangs, it is bad. If the guest crashed, it is cannot-tell,
+unless the repro has declared such a death to be bad.
 """
 
 import dataclasses
@@ -58,7 +59,8 @@ class Case:
 
     @property
     def expected(self):
-        """Return the head's word. A file that is not a package has the version that it reported."""
+        """Return the verdict that this case should have: the promised one, or that of the repro's
+        head. A Xen that is not a package has the version that it reported."""
         if self.promised:
             return self.promised
         version = self.version
@@ -76,7 +78,8 @@ class Case:
 
 
 def build(repro):
-    """The image that holds a repro. A file that does not compile gives no answer: status 125."""
+    """Build the image that holds a repro; return its path. Raise Trouble with status 125 if the
+    file does not compile, so that a bisection skips it."""
     target, words = "paravane", []
     if repro and repro.outside:
         # Files of one name in several folders are not each other's.
@@ -96,7 +99,8 @@ def build(repro):
 
 
 def _make(words):
-    """Return (status, output) of make: the first lines of the output, without the notes on who includes a file."""
+    """Run make; return (status, output): the output's first lines, without the notes on which file
+    includes which."""
     command = ["make", "-s", f"-j{os.cpu_count() or 1}", *words]
     with build_lock(), tempfile.TemporaryFile() as output:
         done = subprocess.run(
@@ -110,22 +114,24 @@ def _make(words):
 
 
 def _why(said):
-    """Return the message for a build that ended by _bound."""
+    """Return "", or a note for a build that one of the limits of _bound may have ended."""
     signs = ("(and more lines)", "signal terminated", "out of memory", "limit exceeded")
     ended = any(sign in said for sign in signs)
     return f"; it may have reached a limit, {_CPU_SECONDS} s of CPU time or {_OUTPUT >> 20} MiB" if ended else ""
 
 
 def _bound():
-    """In the child: no compiler may run without a limit, or take all memory or disk, whatever it is given."""
+    """Limit CPU time, memory and file size of this child process, because a draft may make the
+    compiler run or write without end."""
     resource.setrlimit(resource.RLIMIT_CPU, (_CPU_SECONDS, _CPU_SECONDS))
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
     resource.setrlimit(resource.RLIMIT_FSIZE, (_OUTPUT, _OUTPUT))
 
 
 def hypervisors(wanted, caller):
-    """[(version, prepared file)] of what --xen named, or the installed one. A file that is missing,
-    or no Xen, is what a failed build looks like to a bisection: status 125."""
+    """Return [(version, prepared file)] of the --xen options, or of the installed Xen. A file that
+    is missing or is not a Xen raises Trouble with status 125: to a bisection it is a failed
+    build."""
     found = []
     for text in wanted or [None]:
         try:
@@ -141,8 +147,8 @@ def hypervisors(wanted, caller):
 
 
 def cases(chosen, on, xens, options, skip_others=False):
-    """Every Case of these repros. on: the platforms asked for, or None for each repro's own; of those
-    that a repro does not name, skip_others leaves out."""
+    """Return every Case of these repros. on: the platforms asked for, or None for each repro's own.
+    skip_others leaves out the platforms that a repro does not name."""
     listed = []
     for repro in chosen:
         wanted = on or [platforms.PLATFORMS[name] for name in repro.platforms]
@@ -181,7 +187,8 @@ def is_debug(version):
 
 
 def control_cases(chosen, known, on, options):
-    """The Cases of these Controls: each on the build that is bad and on the one that is not."""
+    """Return the Cases of these Controls: each on the build that is bad and on the one that is
+    good."""
     listed = []
     for control in chosen:
         one = known.get(control.repro)
@@ -199,7 +206,8 @@ def control_cases(chosen, known, on, options):
 
 
 def skipped_cases(chosen, on, xens, options):
-    """The Cases of these repros with their steps left out: each has to report "cannot tell"."""
+    """Return the Cases of these repros with their steps left out: each has to report "cannot
+    tell"."""
     listed = cases(chosen, on, xens, dataclasses.replace(options, append=(*options.append, "inject=skip_step")), True)
     for case in listed:
         case.promised, case.skipped = "cannot-tell", True
@@ -207,7 +215,7 @@ def skipped_cases(chosen, on, xens, options):
 
 
 def control_rows(chosen, listed):
-    """The table of docs/repro.md, as lines of Markdown."""
+    """Yield the controls' table of docs/repro.md, as lines of Markdown."""
     yield f"Xen {controls.version()}, built from the distribution's source, each edited as repro/controls.ini says;"
     qemus = sorted({emulators.version_of(case.options.emulator or emulators.default()) for case in listed})
     yield f"QEMU {', '.join(qemus)}; {time.strftime('%Y-%m-%d')}:"
@@ -229,7 +237,8 @@ def _brief(version):
 
 
 def _labels(versions):
-    """{full version: what comes before its + or -}, or whole where that would not tell it."""
+    """Return {full version: a label for it}: what precedes the first + or -, or the whole version
+    if that would be ambiguous."""
     brief = {version: _brief(version) for version in versions}
     brief.update({version: version.removeprefix(FILE_PREFIX) for version in versions if not version[:1].isdigit()})
     unique = {v: list(brief.values()).count(short_one) == 1 for v, short_one in brief.items()}
@@ -237,7 +246,7 @@ def _labels(versions):
 
 
 def run(listed, jobs):
-    """Runs all cases; fills in their results."""
+    """Run all cases and fill in their results; return the run's directory."""
     directory, of_image = _directories(listed)
 
     def task(case):
@@ -258,7 +267,7 @@ def run(listed, jobs):
 
 
 def _directories(listed):
-    """The run's directory, and {image: the same for its runs}."""
+    """Return the run's directory, and {image: the directory for its runs}."""
     first, *others = dict.fromkeys(case.options.image for case in listed)
     directory = runs.RunDirectory(first)
     named = {path: directory.with_image(path, f"{path.stem}-{i}") for i, path in enumerate(others, 2)}
@@ -266,7 +275,7 @@ def _directories(listed):
 
 
 def judge(result):
-    """(verdict, reason) of a Result."""
+    """Return (verdict, reason) of a Result."""
     if result.status == "INTERRUPTED":
         raise suite.Interrupted
     if result.status == "ERROR" and not result.banner:
@@ -296,14 +305,15 @@ def judge(result):
 
 
 def _did_not_start(result):
-    """The reason to report for a machine on which neither a hypervisor nor the guest printed anything."""
+    """Return the reason to report for a machine on which neither a hypervisor nor the guest printed
+    anything."""
     if result.reason.startswith("the emulator did not start") or not result.platform.startswith("xen"):
         return result.reason
     return f"the hypervisor did not start: {result.reason}"
 
 
 def name_of(case):
-    """What a line of progress begins with."""
+    """Return the words with which a case's line of progress begins."""
     return " ".join(word for word in (case.name, case.platform.name, case.label) if word)
 
 
@@ -318,7 +328,7 @@ def one_line(case):
 
 
 def render(listed):
-    """The table: a row for each repro and platform, a column for each hypervisor."""
+    """Return the table: a row for each repro and platform, a column for each hypervisor."""
     versions = list(dict.fromkeys(case.label for case in listed))
     rows = {}
     for case in listed:
@@ -345,7 +355,7 @@ def print_results(listed, directory):
 
 
 def document(listed, status):
-    """The results as JSON can hold them."""
+    """Return the results in a form that JSON can hold."""
     return {
         "status": status,
         "cases": [
@@ -366,8 +376,9 @@ def document(listed, status):
 
 
 def exit_code(listed, against_heads):
-    """One repro: bad before good before cannot tell. Many: 1 if a verdict of good or bad is unexpected, 125 if
-    one of cannot tell is or if there is no other, else 0."""
+    """Return the status. Of one repro: bad before good before cannot-tell. Of several
+    (against_heads): 1 if a good or bad is unexpected, 125 if a cannot-tell is or if there is no
+    other verdict, else 0."""
     verdicts = {case.verdict for case in listed}
     if against_heads:
         wrong = {case.verdict for case in listed if case.surprise}

@@ -40,7 +40,7 @@ _WHERE = re.compile(r"[0-9]+(\.[0-9]+)*\+?|[0-9]+\.[0-9][0-9a-z.+~-]*")
 
 @dataclass
 class Repro:
-    """One file. outside: it is not part of the tree and gets an image of its own."""
+    """One file. outside: the file is not part of the tree, so it gets an image of its own."""
 
     name: str
     path: Path
@@ -56,7 +56,7 @@ class Repro:
     image: Optional[Path] = None  # which holds it, once that is built
 
     def expected(self, platform, version):
-        """The verdict that the head promises, or an empty string."""
+        """Return the verdict that the head promises for a platform and a version of Xen, or ""."""
         best, found = (), ""
         for where, verdict in self.expect.items():
             wanted_version, _, wanted_platform = where.partition("/")
@@ -72,25 +72,27 @@ class Repro:
 
 
 def is_version(wanted, version):
-    """Does wanted ("", a version as far as it is given, or one with +) name this version of Xen?"""
+    """Return whether `wanted` matches this version of Xen: "" matches any, 4.17 also 4.17.5, 4.17+
+    also later ones."""
     if wanted.endswith("+"):
         return bool(version) and _numbers(version) >= _numbers(wanted)
     return not wanted or archive.names(wanted, version)
 
 
 def _numbers(version):
-    """4.17.5+72 as (4, 17, 5), 4.9-unstable and 4.9 as (4, 9)."""
+    """Return a version's leading numbers: (4, 17, 5) for 4.17.5+72, (4, 9) for 4.9-unstable and for
+    4.9."""
     found = re.match(r"[0-9]+(?:\.[0-9]+)*", version)
     return tuple(int(number) for number in found[0].split(".")) if found else ()
 
 
 def all_repros():
-    """{name: Repro} of the tree, by name."""
+    """Return {name: Repro} of the tree, in the order of the names."""
     return {path.stem: load(path) for path in sorted(_DIRECTORY.glob("*.c"))}
 
 
 def find(wanted, caller):
-    """The Repro of a name, or of a file as seen from caller."""
+    """Return the Repro of a name, or of a file as seen from the folder `caller`."""
     if wanted.endswith(".c") or "/" in wanted:
         try:
             path = (caller / wanted).resolve()
@@ -108,8 +110,8 @@ def find(wanted, caller):
 
 
 def load(path):
-    """Reads a file's head. A file that is not C at all is a mistake of the caller's (status 2); a file that is not yet,
-    or no longer, a repro is what a bisection may come by (125)."""
+    """Return the Repro of a file, from its head. A file that is not C is a usage error (status 2).
+    A C file that is not a repro is what a bisection may find at an old commit: status 125."""
     text = _text_of(path)
     registered = _REGISTERED.search(text)
     if not registered:
@@ -188,7 +190,7 @@ def _wrong(path, what):
 
 
 def listing(repros, proofs):
-    """Lines for list --repros; proofs: as proofs.of."""
+    """Yield the lines for list --repros. proofs: a function like proofs.of."""
     for repro in repros.values():
         yield f"{repro.name}"
         needs = " ".join(f"{name}={number}" for name, number in repro.needs.items())

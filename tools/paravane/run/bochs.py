@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Bochs: the machine of a platform as its configuration file and command line.
+"""Make a platform's configuration file and command line for Bochs.
 
-Bochs is an interpreter with a CPU model of its own, so a run there checks what QEMU's model may have wrong.
-tools/paravane/run/bochs_machine.py runs it, with the guest's serial port as standard input and output.
+Bochs is an interpreter with a CPU model of its own, so a run there checks what QEMU's model may
+have wrong. bochs_machine.py runs it, with the guest's serial port as standard input and output.
 """
 
 import os
@@ -85,7 +85,7 @@ def refusal(platform, boot):
 
 
 def _models():
-    """The CPU models that this Bochs has, by its own list."""
+    """Return the CPU models that this Bochs lists."""
     done = subprocess.run(
         [_BINARY, "--help", "cpu"], stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace",
         timeout=_LOOK_LIMIT, check=False,

@@ -30,7 +30,8 @@ _ENVIRONMENT = {"SDL_VIDEODRIVER": "dummy", "SDL_AUDIODRIVER": "dummy", "TZ": _Z
 
 
 class Said:
-    """What Bochs prints: kept in a log, and searched for its reason to end and for resets of the machine."""
+    """The output of Bochs: kept in a log, and searched for the reason of its end and for resets of
+    the machine."""
 
     def __init__(self, log):
         self.reason = ""
@@ -62,7 +63,8 @@ class Said:
 
 
 class Relay:
-    """Moves bytes between Bochs, the guest's serial port, and this program's standard input and output."""
+    """Copy bytes between Bochs, the guest's serial port, and this program's standard input and
+    output."""
 
     def __init__(self, bochs, listener, said):
         self._bochs = bochs

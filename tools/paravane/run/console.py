@@ -17,7 +17,8 @@ _XEN = "(XEN) "
 
 
 class Cleaner:
-    """Removes terminal control from a byte stream; what moved the cursor becomes a line break."""
+    """Remove terminal control sequences from a byte stream. A sequence that moves the cursor
+    becomes a line break."""
 
     def __init__(self):
         self._carry = b""
@@ -38,28 +39,29 @@ class Cleaner:
 
 
 class Lines:
-    """Splits a cleaned stream into lines, and takes Xen's lines out of the middle of others."""
+    """Split a cleaned stream into lines, and move Xen's lines out of the middle of others."""
 
     def __init__(self):
         self._partial = b""
         self._held = ""
 
     def feed(self, data):
-        """Yields every line that data completes, without its line end."""
+        """Yield every line that data completes, without its line end."""
         parts = (self._partial + data).split(b"\n")
         self._partial = parts.pop()[:LINE_MAX]
         for part in parts:
             yield from self._line(part[:LINE_MAX].decode("utf-8", "replace"))
 
     def flush(self):
-        """Yields what is left when the stream has ended."""
+        """Yield what is left at the end of the stream."""
         rest, self._partial = self._partial, b""
         if rest or self._held:
             yield self._held + rest.decode("utf-8", "replace")
         self._held = ""
 
     def _line(self, text):
-        """A line "abc(XEN) def", then a line "ghi", were "(XEN) def" and "abcghi"."""
+        """Return the lines of one line: "abc(XEN) def" followed by "ghi" was "(XEN) def" and
+        "abcghi"."""
         at = text.find(_XEN)
         if at < 0:
             yield self._held + text

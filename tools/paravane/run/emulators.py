@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""QEMUs to boot on: the installed one, files, and those of the distribution's other releases.
+"""Find QEMUs to boot on: the installed one, files, and those of the distribution's other releases.
 
-A packaged QEMU is kept with everything that it needs, its C library included, because this machine's own
-libraries may be older; a script beside it starts it with them and with its own firmware.
+A packaged QEMU is kept with everything that it needs, its C library included, because this
+machine's own libraries may be older. A script beside it starts it with those and with its own
+firmware.
 """
 
 import os
@@ -44,7 +45,7 @@ class Emulator:
 
     @property
     def brief(self):
-        """The version's first two numbers."""
+        """Return the version's first two numbers."""
         return ".".join(self.version.split(".")[:2])
 
 
@@ -54,7 +55,8 @@ def default():
 
 
 def cached():
-    """{full package version: path of the script that starts it} of what was fetched before."""
+    """Return {full package version: path of the script that starts it} of the QEMUs fetched so
+    far."""
     found = sorted((archive.cache_dir() / "qemu").glob(f"qemu-*/{_BINARY}"))
     return {path.parent.name[len("qemu-") :]: path for path in found}
 
@@ -107,8 +109,8 @@ def _checked(program, wanted):
 
 
 def labels(chosen):
-    """{Emulator: what follows the platform's name where several run}: the shortest version that distinguishes
-    it from the others, "" for a single one."""
+    """Return {Emulator: a label after the platform's name}: the shortest version that distinguishes
+    it from the others; "" for a single one."""
     if len(chosen) < 2:
         return {one: "" for one in chosen}
     for name in (lambda one: one.brief, lambda one: one.version, lambda one: one.path.replace("/", "_")):

@@ -50,7 +50,7 @@ class Stub:
         self._socket.sendall(b"$" + data + b"#%02x" % (sum(data) % 256))
 
     def ask(self, text):
-        """Sends a packet; returns the answer's text."""
+        """Send a packet; return the answer's text."""
         self.send(text)
         while True:
             byte = self._read.read(1)
@@ -83,7 +83,7 @@ class Stub:
             self.must(f"M{address + at:x},{len(part):x}:{part.hex()}")
 
     def set_register(self, name, value):
-        """Writes as many bytes as a read returns."""
+        """Write a register, as many bytes as a read of it returns."""
         size = len(self.ask(f"p{_NUMBERS[name]:x}")) // 2
         self.must(f"P{_NUMBERS[name]:x}={struct.pack('<Q', value)[:size].hex()}")
         if self.register(name) != value:

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Check an ELF file before a machine boots it: a file that cannot boot is refused with one line, because the
-machine would print nothing."""
+"""Check an ELF file before a machine boots it.
+
+A machine with a file that cannot boot would print nothing. So refuse it here, with one line.
+"""
 
 import struct
 
@@ -11,7 +13,7 @@ _NOTE_PHYS32_ENTRY = 18  # xen/elfnote.h
 
 
 def check(path):
-    """Returns if path is an image that Paravane's platforms can load."""
+    """Raise Trouble unless path is an image that Paravane's platforms can load."""
     wrong = _wrong_with(_read(path))
     if wrong:
         raise Trouble(f"{short(path)} cannot be booted: {wrong}; build it with make", EXIT_USAGE)

@@ -31,13 +31,13 @@ fi
 
 
 def quote(words):
-    """Words for grub.cfg, each one exactly as it is."""
+    """Return the words for grub.cfg, each quoted so that GRUB passes it on unchanged."""
     return " ".join("'" + word.replace("'", "'\\''") + "'" for word in words)
 
 
 def entry(lines):
-    """grub.cfg commands that load one kernel and its modules and start them; if that fails, the
-    machine ends at once instead of waiting at a prompt."""
+    """Return the grub.cfg commands that load one kernel and its modules and start them. If that
+    fails, the machine ends at once instead of waiting at a prompt."""
     tries = "".join(f"if {line}; then\n" for line in lines)
     return tries + "boot\n" + "fi\n" * len(lines) + "echo grub: cannot boot\nreboot\n"
 
@@ -47,8 +47,8 @@ def menu(title, lines):
 
 
 def cached(config, files):
-    """The path of an ISO with this grub.cfg (without its head) and these files in /boot, given as
-    {name: path}."""
+    """Return the path of an ISO with this grub.cfg (without its head) and these files, {name:
+    path}, in /boot."""
     digest = hashlib.sha256((_HEAD + _MODULES + config).encode())
     for name in sorted(files):
         digest.update(name.encode() + b"\0" + hashlib.sha256(files[name].read_bytes()).digest())
@@ -63,7 +63,7 @@ def cached(config, files):
 
 
 def make(target, config, files):
-    """Makes an ISO at target."""
+    """Make an ISO at target."""
     with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
         grub = Path(scratch, "tree", "boot", "grub")
         grub.mkdir(parents=True)
@@ -87,7 +87,7 @@ def make(target, config, files):
 
 
 def _prune(cache, keep):
-    """Removes all but the newest ISOs; one in use stays in its run's directory by its hard link."""
+    """Remove all but the newest ISOs. One in use stays in its run's directory by its hard link."""
     isos = sorted(cache.glob("grub-*.iso"), key=lambda path: path.stat().st_mtime, reverse=True)
     for path in isos[_CACHE_MAX:]:
         if path != keep:

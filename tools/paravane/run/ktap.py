@@ -56,7 +56,7 @@ _XEN_ENDS = (
 
 @dataclass
 class Test:
-    """One result line and the diagnostics that came before it."""
+    """One result line, and the diagnostics before it."""
 
     name: str
     status: str  # pass, fail or skip
@@ -65,7 +65,7 @@ class Test:
 
 
 class Transcript:
-    """Everything worth knowing of one console, whatever was printed on it."""
+    """All that the rest of the runner needs of one console, whatever was printed on it."""
 
     def __init__(self):
         self.banner = ""  # "native", "xen-pv ...": what follows "Paravane VERSION on"
@@ -98,7 +98,7 @@ class Transcript:
         self._diagnostics = []
 
     def feed(self, line):
-        """Takes one line of the console."""
+        """Parse one line of the console."""
         if line.startswith("(XEN) "):
             self._hypervisor_line(line)
         elif line.startswith("paravane: "):

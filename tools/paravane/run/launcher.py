@@ -60,7 +60,8 @@ def write_dr(number, value):
 
 
 def break_on_gdt(boot):
-    """A breakpoint on data, each access to the descriptor of 64-bit code in the image's first GDT."""
+    """Set a breakpoint on data: each access to the descriptor of 64-bit code in the image's first
+    GDT."""
     data = boot.image.read_bytes()
     at = data.index(struct.pack("<QQ", 0x00AF9B000000FFFF, 0x00CF93000000FFFF))
     (start,), (size, count) = struct.unpack_from("<Q", data, 32), struct.unpack_from("<HH", data, 54)
@@ -138,14 +139,15 @@ def _start_info(info):
 
 
 def _entry_of(image):
-    """The image's PVH entry, which its note names."""
+    """Return the image's PVH entry, from its ELF note."""
     data = image.read_bytes()
     head = struct.pack("<I4s", _PVH_NOTE, b"Xen\0")
     return struct.unpack_from("<I", data, data.index(head) + len(head))[0]
 
 
 def _elf(data, entry):
-    """A file for QEMU: one segment, and the note that names the entry (QEMU reads 8 bytes of it)."""
+    """Return an ELF file for QEMU: one segment, and the note that names the entry, of which QEMU
+    reads 8 bytes."""
     note = struct.pack("<III4sQ", 4, 8, _PVH_NOTE, b"Xen\0", entry)
     start = _PAGE
     head = b"\x7fELF\x02\x01\x01" + bytes(9)
@@ -159,7 +161,7 @@ def _elf(data, entry):
 
 
 def table(signature, body, wrong=0):
-    """An ACPI table with its checksum; wrong: what is added to it."""
+    """Return an ACPI table with its checksum. wrong: a number added to the checksum."""
     head = signature + struct.pack("<IBB6s8sI4sI", 36 + len(body), 3, 0, b"PARAVN", b"MACHINES", 1, b"PRVN", 1)
     data = bytearray(head + body)
     data[9] = (-sum(data) + wrong) & 0xFF
@@ -167,7 +169,7 @@ def table(signature, body, wrong=0):
 
 
 def madt(*entries, flags=1, apic=0xFEE00000, wrong=0):
-    """A MADT; flags: 1 if the machine has 8259s."""
+    """Return a MADT. flags: 1 if the machine has 8259s."""
     return table(b"APIC", struct.pack("<II", apic, flags) + b"".join(entries), wrong)
 
 
@@ -192,7 +194,7 @@ IOAPIC = (ioapic(), override(0, 2), override(5, 5, 13), override(9, 9, 13), over
 
 
 def hpet(address, space=0):
-    """An HPET's table; space 0: its registers are in memory."""
+    """Return an HPET's table. space: 0 if its registers are in memory."""
     return table(b"HPET", struct.pack("<IBBBBQBHB", 0x8086A201, space, 64, 0, 0, address, 0, 100, 0))
 
 

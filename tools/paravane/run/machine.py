@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Run one QEMU from start to end: read its console, type for the guest, and end it at its time limit.
+"""Run one QEMU from start to end: read its console, type for the guest, and end it at its time
+limit.
 
-Invariants: QEMU has ended when run() returns, and ends with this process (by its parent-death signal); a log never
-grows beyond LOG_MAX; only the process started here is signalled, by its pid.
+Invariants: QEMU has ended when run() returns, and ends with this process (by its parent-death
+signal); a log never grows beyond LOG_MAX; only the process started here is signalled, by its pid.
 """
 
 import os
@@ -33,8 +34,12 @@ _TICK = 0.2  # how often a wish to stop is looked for
 
 @dataclass
 class Ending:
-    """How a run ended. how: exit (by itself), over (the machine is halted and QEMU was ended), enough
-    (who watches has seen what he wanted), timeout, flood, interrupted. limit is the bound that was hit, in words."""
+    """How a run ended.
+
+    how: "exit" (QEMU ended by itself), "over" (the machine had halted, and QEMU was ended),
+    "enough" (`watch` ended the run), "timeout", "flood" or "interrupted". limit: the bound that was
+    exceeded, in words.
+    """
 
     how: str
     code: int = 0
@@ -113,7 +118,7 @@ class Machine:
             raise Trouble(f"cannot run {self.argv[0]}: {error.strerror}") from error
 
     def _pump(self, qemu, log):
-        """Moves bytes until the console closes or there is a reason to end (self._ending)."""
+        """Copy bytes until the console closes or there is a reason to end (self._ending)."""
         cleaner, lines = Cleaner(), Lines()
         console = qemu.stdout.fileno()
         room = LOG_MAX
@@ -136,7 +141,12 @@ class Machine:
         self._take(qemu, lines.flush())
 
     def _sources(self, console, qemu):
-        """What is redirected to us is kept for the program, since who boots would throw it away."""
+        """Return the file descriptors to read: the console, and the keyboard while the guest takes
+        input.
+
+        Input that is redirected to us is kept until the program runs, because GRUB or the boot
+        would discard it.
+        """
         if self.terminal is None or self.terminal.keyboard is None:
             return [console]
         if not self.terminal.is_tty and not self.said.in_program:
@@ -168,7 +178,7 @@ class Machine:
                     _type(qemu, self.promise.encode() + b"\n")
 
     def _bring_forward(self, seconds):
-        """End the run after so many seconds, if not sooner."""
+        """End the run after so many seconds of own time, if it does not end earlier."""
         if self.timeout:
             self._deadline = min(self._deadline, self._clock.seconds() + seconds)
 
@@ -209,7 +219,7 @@ class Machine:
 
 
 class Terminal:
-    """The user's terminal: the console is shown on it, and its lines go to the guest."""
+    """The user's terminal: it shows the console, and its lines go to the guest."""
 
     def __init__(self):
         self.keyboard = sys.stdin.fileno() if sys.stdin else None
@@ -221,7 +231,8 @@ class Terminal:
 
 
 def _type(qemu, data):
-    """Types data at the console; a guest that has just ended reads nothing, and that is fine."""
+    """Type data at the console. A guest that has just ended does not read it, which is not an
+    error."""
     try:
         qemu.stdin.write(data)
     except BrokenPipeError:
@@ -236,7 +247,7 @@ def _wait(qemu, seconds):
 
 
 def _end(qemu):
-    """Ends a QEMU that still runs; it has nothing worth saving."""
+    """Kill a QEMU that still runs; it has no state to save."""
     if qemu.poll() is None:
         qemu.kill()
     qemu.wait()
@@ -245,7 +256,7 @@ def _end(qemu):
 
 
 def _last_error(path):
-    """QEMU's last error in a text file, of which the end is read."""
+    """Return QEMU's last error in a text file, of which only the end is read."""
     with open(path, "rb") as file:
         file.seek(max(0, os.path.getsize(path) - 2000))
         return emulators.error_of(file.read().decode("utf-8", "replace"))

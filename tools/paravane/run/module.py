@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The boot module: a tar archive, which is the file system of programs (lib/newlib/tar.h)."""
+"""Make the boot module: a tar archive, which is the file system of programs (lib/newlib/tar.h)."""
 
 import io
 import tarfile
@@ -20,12 +20,12 @@ _MTIME = 1700000000
 
 
 def test_module():
-    """The archive that every run gets that names no other."""
+    """Return the archive for a run that names no other."""
     return _archive(_TEST_FILES.items())
 
 
 def read(path):
-    """The archive for --module: a folder's files, or a file as it is."""
+    """Return the archive for --module: of a folder's files, or a file as it is."""
     path = Path(path)
     if path.is_dir():
         files = sorted(found for found in path.rglob("*") if found.is_file())
@@ -37,7 +37,7 @@ def read(path):
 
 
 def _archive(files):
-    """The same bytes for the same files, independent of user and time."""
+    """Return a tar archive: the same bytes for the same files, independent of user and time."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.GNU_FORMAT) as archive:
         for name, data in files:

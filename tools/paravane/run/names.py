@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Find the names of a backtrace's addresses if the image itself has none (make WITHOUT=names): read them from the
-unstripped NAME.debug.elf beside NAME.elf."""
+"""Find the names of a backtrace's addresses, for an image without names (make WITHOUT=names).
+
+The names come from NAME.debug.elf, the unstripped twin beside NAME.elf.
+"""
 
 import bisect
 import re
@@ -13,7 +15,7 @@ _ADDRESS = re.compile(r"(?<= )[0-9a-f]{16}$")
 
 
 def is_frame(line):
-    """Is it a backtrace's line?"""
+    """Return whether a line is one of a backtrace."""
     return bool(_FRAME.match(line))
 
 
@@ -22,7 +24,7 @@ def _lacks_name(line):
 
 
 def named(lines, image):
-    """Return (the lines, with the names that the twin has; the file of these names, or None)."""
+    """Return (the lines, with the names that the twin has; the twin's path, or None)."""
     twin = image.with_suffix(".debug.elf")
     if not any(_lacks_name(line) for line in lines) or not _is_twin(image, twin):
         return lines, None
@@ -33,7 +35,7 @@ def named(lines, image):
 
 
 def _is_twin(image, twin):
-    """Is the code the same? It begins after the headers, and a loader's header is early in it."""
+    """Return whether two files have the same code. Compare it from after the headers on."""
     start, size = 0x200, 0x4000
     return twin.exists() and image.read_bytes()[start:size] == twin.read_bytes()[start:size]
 
@@ -45,7 +47,7 @@ def _functions(twin):
 
 
 def _name(functions, digits):
-    """name+0xoffset, or the digits again where no function is."""
+    """Return name+0xoffset for an address, or its digits if no function is there."""
     address = int(digits, 16)
     at = bisect.bisect(functions, (address, "\x7f")) - 1
     if at < 0 or at == len(functions) - 1:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What this computer must have for a platform. Each function returns what is missing, or ""."""
+"""Find what this computer lacks for a platform. Each function returns what is missing, or ""."""
 
 import glob
 import shutil

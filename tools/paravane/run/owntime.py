@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""The time that a process had for its work: the time that passes, without that in which its threads waited for a CPU of
-this computer. A limit of own time does not depend on what else this computer runs."""
+"""Measure a process's own time: the time that passes, less that in which its threads wait for a CPU
+of this computer.
+
+A limit of own time does not depend on what else this computer runs.
+"""
 
 import os
 import time
@@ -19,7 +22,7 @@ def of_threads(pid):
 
 
 def of_tree(pid):
-    """The same, of a process and of all below it."""
+    """Return the same for a process and all its descendants."""
     children = {}
     for process in filter(str.isdecimal, _listed("/proc")):
         words = _read(f"/proc/{process}/stat").rpartition(")")[2].split()
@@ -34,7 +37,7 @@ def of_tree(pid):
 
 
 def _listed(folder):
-    """The names in a folder of /proc; none if its process has ended."""
+    """Return the names in a folder of /proc; none if its process has ended."""
     try:
         return os.listdir(folder)
     except OSError:
@@ -42,7 +45,7 @@ def _listed(folder):
 
 
 def _read(path):
-    """A file of /proc; empty if its process has ended."""
+    """Return the text of a file of /proc; "" if its process has ended."""
     try:
         with open(path, encoding="ascii", errors="replace") as file:
             return file.read()
@@ -51,7 +54,7 @@ def _read(path):
 
 
 class OwnTime:
-    """Counts a process's own time from now on; tree: that of all processes below it too."""
+    """Count a process's own time from now on. tree: count its descendants', too."""
 
     def __init__(self, pid, tree=False):
         self._read = lambda: (of_tree if tree else of_threads)(pid)
@@ -76,6 +79,6 @@ class OwnTime:
 
 
 def own(passed, waited):
-    """Return how much of the time that passed was own time, if the threads waited for a CPU so long: what the most
-    delayed one had. An idle thread waits for none."""
+    """Return how much of the passed time was own time, given how long each thread waited for a CPU:
+    the longest wait counts. An idle thread does not wait."""
     return max(0.0, passed - max(waited, default=0.0))

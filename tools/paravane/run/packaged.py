@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Hypervisors of the distribution's other releases, each kept by the full version of its package."""
+"""Fetch hypervisors of the distribution's other releases. Each is kept by the full version of its
+package."""
 
 import gzip
 import os
@@ -19,7 +20,8 @@ def cache_dir():
 
 
 def cached():
-    """{full package version: path of the uncompressed hypervisor} of what was fetched before."""
+    """Return {full package version: path of the uncompressed hypervisor} of those fetched so
+    far."""
     return {path.stem[len("xen-") :]: path for path in sorted(cache_dir().glob("xen-*.elf"))}
 
 

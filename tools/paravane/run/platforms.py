@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The platforms: what each one boots, on which emulator, and what this computer must have for it.
 
-The modules qemu and bochs turn a Platform and a Boot into a command line.
+The modules qemu and bochs make a command line of a Platform and a Boot.
 """
 
 import os
@@ -53,7 +53,7 @@ class Feed:
 
 @dataclass
 class Boot:
-    """One boot that is wanted. All paths exist and are in directory or the build cache."""
+    """One boot. All paths exist, in its directory or in the build cache."""
 
     image: Path
     module: Path
@@ -72,11 +72,13 @@ class Boot:
     feed: Feed = Feed()
 
     def physical_cpus(self):
-        """With -icount QEMU runs all CPUs in one thread, and what is counted must not depend on theirs."""
+        """Return the number of physical CPUs. With -icount it is 1, because a count must not depend
+        on how QEMU's CPUs take turns."""
         return 1 if self.icount else self.pcpus or self.smp
 
     def xen_words(self, *more):
-        """With enough physical CPUs each virtual one has its own, so that they run in parallel."""
+        """Return the words for Xen's command line. With enough physical CPUs each virtual one has
+        its own, so that they run in parallel."""
         words = [f"dom0_mem={self.mem}M,max:{self.mem}M", f"dom0_max_vcpus={self.smp}"]
         if 1 < self.smp <= self.physical_cpus():
             words.append("dom0_vcpus_pin")
@@ -149,7 +151,8 @@ def grub_xen_commands(xen_words, words):
 
 
 def iso_menu(with_xen):
-    """grub.cfg of an ISO for people: a menu, and no promises about who types at the console."""
+    """Return the grub.cfg of an ISO for people: a menu, without the words that announce the
+    runner."""
     words, head = ["run=suite"], "set timeout=3\n"
     entries = iso.menu("Paravane", grub_commands(words))
     if with_xen:
@@ -183,7 +186,8 @@ def _uefi(boot):
 
 
 def _xen_kernel(boot, xen_words):
-    """QEMU's multiboot loader: modules are separated by commas, a comma is written twice."""
+    """Return the options for QEMU's multiboot loader, which separates modules by commas and takes
+    two for one."""
     dom0 = " ".join([short(boot.image)] + boot.words).replace(",", ",,")
     modules = f"{dom0},{short(boot.module)} testmodule"
     return ["-kernel", short(boot.xen), "-append", " ".join(xen_words), "-initrd", modules]
@@ -224,7 +228,7 @@ PLATFORMS = {
 
 
 def lacking(platform, mem=DEFAULT_MEM, xen_given=False, qemu_given=False):
-    """Why a platform cannot run here, with the remedy, or an empty string."""
+    """Return why a platform cannot run here, with the remedy; "" if it can."""
     given = {needs.lacks_xen: xen_given, needs.lacks_qemu: qemu_given}
     if mem < platform.min_mem:
         return f"its firmware needs {platform.min_mem} MiB; give it more with --mem"
@@ -236,7 +240,8 @@ def lacking(platform, mem=DEFAULT_MEM, xen_given=False, qemu_given=False):
 
 
 def parse(text):
-    """The platforms named by a list like qemu,xen-pv, in the order of the table; None: all that need not be named."""
+    """Return the platforms of a list like qemu,xen-pv, in the table's order. None: all but those
+    that have to be named."""
     if text is None:
         return [platform for platform in PLATFORMS.values() if not platform.on_demand]
     names = [name.strip() for name in text.split(",")]
@@ -267,15 +272,15 @@ def command_words(platform, run, pattern="", extra=(), promise=True):
 
 
 def split_words(text):
-    """The words of a text; what no loader could pass on is refused here."""
+    """Return the words of a text. Raise Trouble for a word that no loader could pass on."""
     if any(not " " <= char <= "~" for char in text):
         raise Trouble("--append: only printable ASCII is allowed on a command line", EXIT_USAGE)
     return text.split()
 
 
 def append_words(text):
-    """--append's words. Words that the image does not know are refused: it would pass them over with a warning, as
-    those of a loader."""
+    """Return --append's words. Raise Trouble for a word that the image does not know, because the
+    image would ignore it with a warning, as it does a loader's."""
     words = split_words(text)
     for word in words[: words.index("--")] if "--" in words else words:
         key, equals, _ = word.partition("=")

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""QEMU: the machine of a platform as its command line.
+"""Make a platform's command line for QEMU.
 
-Everything is emulated in software (-accel tcg), so that a run means the same everywhere.
+Everything is emulated in software (-accel tcg), so that a run means the same on every computer.
 """
 
 import subprocess

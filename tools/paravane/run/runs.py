@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""One run of the image on one platform, and its directory under build/runs/, which keeps what is needed to read the
-log later or to repeat the run by hand."""
+"""Run the image once on one platform, and keep the run's directory under build/runs/.
+
+The directory has what a reader of the log needs later, and what it takes to repeat the run by hand.
+"""
 
 import copy
 import dataclasses
@@ -30,8 +32,8 @@ _CALLERS_MAX = 6
 
 @dataclasses.dataclass
 class Options:
-    """What is asked of a run, the same for every platform. xen: as prepared, None if there is
-    none; timeout: seconds, 0 for no limit."""
+    """The options of a run, the same for every platform. xen: a prepared file, or None; timeout:
+    seconds, 0 for no limit."""
 
     image: Path
     run: str = "suite"
@@ -51,26 +53,26 @@ class Options:
     feed: platforms.Feed = platforms.Feed()
 
     def with_words(self, pattern, *words):
-        """The same, for these tests and with more words on the command line."""
+        """Return the same Options for these tests, with more words on the command line."""
         return dataclasses.replace(self, pattern=pattern, append=tuple(self.append) + words)
 
     def boot(self, image_path, module_path, directory, words):
-        """The boot of these files, with these words."""
+        """Return the Boot of these files, with these words."""
         same = {name: getattr(self, name) for name in _OF_BOOT}
         return platforms.Boot(image_path, module_path, directory, words, **same)
 
     def on_cpus(self, count):
-        """The same, with so many CPUs."""
+        """Return the same Options with so many CPUs."""
         return dataclasses.replace(self, smp=count)
 
     def with_memory(self, mib):
-        """The same, with so much memory."""
+        """Return the same Options with so much memory, in MiB."""
         return dataclasses.replace(self, mem=mib)
 
 
 @dataclasses.dataclass
 class Result:
-    """What came of one platform. status: PASS, FAIL, SKIP, ERROR or INTERRUPTED."""
+    """The result of one platform. status: PASS, FAIL, SKIP, ERROR or INTERRUPTED."""
 
     platform: str
     status: str
@@ -97,11 +99,12 @@ class Result:
     dying_is_bad: str = ""  # ktap.Transcript's, if the guest died then
 
     def plain(self):
-        """As JSON can hold it."""
+        """Return the result in a form that JSON can hold."""
         return dataclasses.asdict(self)
 
     def tail(self, count=24):
-        """The last lines of the console, without the words of stacks and with few callers of a backtrace."""
+        """Return the last lines of the console, without the words of stacks and with few callers of
+        a backtrace."""
         kept, callers = [], 0
         for line in self._end_of_log():
             callers = callers + 1 if _CALLER.match(line) else 0
@@ -119,7 +122,7 @@ class Result:
 
 
 class RunDirectory:
-    """build/runs/STAMP: a copy of the image, and one directory a platform."""
+    """One directory build/runs/STAMP: a copy of the image, and a folder for each platform."""
 
     def __init__(self, image_path, module_bytes=None):
         image.check(image_path)
@@ -132,7 +135,8 @@ class RunDirectory:
         _prune(runs)
 
     def with_image(self, image_path, name):
-        """The same directory for runs of another image, kept in it as paravane-NAME.elf."""
+        """Return the same directory for runs of another image, which it keeps as
+        paravane-NAME.elf."""
         image.check(image_path)
         other = copy.copy(self)
         other.image = self.path / f"paravane-{name}.elf"
@@ -140,7 +144,8 @@ class RunDirectory:
         return other
 
     def run(self, platform, options, terminal=None, stop=None, label="", watch=None):
-        """Runs one platform; label distinguishes several runs of the same one; watch: as Machine's."""
+        """Run one platform; return the Result. label distinguishes several runs of one platform;
+        watch: as for Machine."""
         reason = platforms.lacking(platform, options.mem, options.xen is not None, bool(options.emulator))
         if reason:
             return Result(platform.name, "SKIP", reason)
@@ -165,7 +170,7 @@ class RunDirectory:
 
 
 def find_xen(wanted, base=Path(".")):
-    """The prepared Xen that was asked for, or the installed one, or None."""
+    """Return the prepared Xen of --xen, or the installed one, or None."""
     path = xen.find(wanted, base)
     return xen.prepare(path) if path else None
 
@@ -197,8 +202,9 @@ def _result(platform, directory, said, ending, options):
 
 
 def _culprit(platform, said, ending):
-    """Who is to blame for a run that did not end by itself. A hypervisor that no longer answers its
-    own console hangs; else it is the guest that never ends."""
+    """Return "hypervisor", "guest" or "": the part that is at fault if a run did not end by itself.
+    A hypervisor that does not answer its own console hangs; otherwise the guest is what never
+    ends."""
     if said.crash:
         return said.crash
     if said.panic is not None:
@@ -231,7 +237,7 @@ def _prune(runs):
 
 
 def _is_used(path):
-    """Does the process run that made runs/STAMP-PID?"""
+    """Return whether the process that made runs/STAMP-PID still runs."""
     pid = (path.name.split("-") + ["", "", ""])[2]
     return pid.isdecimal() and Path(f"/proc/{pid}").exists()
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Decide the result of a run. The guest's own verdict is not sufficient.
 
-A run passes only if the guest printed PASS, its results agree with that, the machine's exit status agrees too, and
-nothing crashed. Each other case has a name.
+A run passes only if the guest printed PASS, its results and the machine's exit status agree with
+that, and nothing crashed. Each other case has a name.
 """
 
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class Verdict:
 
 
 def judge(said, ending, wants_ktap):
-    """The verdict on a Transcript and the machine's Ending; wants_ktap: a suite ran."""
+    """Return the Verdict on a Transcript and the machine's Ending. wants_ktap: a suite ran."""
     if ending.how == "exit" and ending.code == _REFUSES and ending.message and not said.banner:
         return Verdict("ERROR", f"the emulator did not start the machine: {ending.message}")
     broken = _crash(said, ending)
@@ -54,7 +54,8 @@ def _crash(said, ending):
 
 
 def _remedy(crash_line):
-    """What to do about it, where the hypervisor's last words are known to say so."""
+    """Return what the user can do about a reason that the hypervisor printed; "" if that is not
+    known."""
     too_small = "allocation is too small" in crash_line
     return " (too little memory for dom0: give it more with --mem)" if too_small else ""
 
@@ -75,7 +76,7 @@ def _no_verdict(said, ending):
 
 
 def _inconsistency(said, ending, wants_ktap):
-    """What contradicts the guest's verdict, or an empty string."""
+    """Return what contradicts the guest's verdict, or ""."""
     if said.problems:
         return "; ".join(said.problems)
     passed = [test for test in said.tests if test.status == "pass"]

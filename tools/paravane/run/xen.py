@@ -21,7 +21,8 @@ _GZIP_MAGIC = b"\x1f\x8b"
 
 
 def installed():
-    """The installed hypervisors, newest version first: {name: path}, name like 4.17-amd64."""
+    """Return {name: path} of the installed hypervisors, newest version first. A name is like
+    4.17-amd64."""
     found = {path[len("/boot/xen-") : -len(".gz")]: Path(path) for path in glob.glob(_PATTERN)}
     return {name: found[name] for name in sorted(found, key=_version_key, reverse=True)}
 
@@ -31,8 +32,8 @@ def _version_key(name):
 
 
 def find(wanted, base=Path(".")):
-    """The path of the Xen that --xen asked for (a file, seen from base, or a version), or of the
-    newest one; or None if no version was requested and none is installed."""
+    """Return the path of the Xen of --xen (a file, seen from base, or a version), or of the newest
+    one. Return None if no version was requested and none is installed."""
     have = installed()
     if not wanted:
         return next(iter(have.values()), None)
@@ -45,7 +46,8 @@ def find(wanted, base=Path(".")):
 
 
 def _by_version(wanted, have):
-    """The installed Xen whose file or package is so called, else the one in the cache."""
+    """Return the installed Xen whose file or package has this version, or else the one in the
+    cache."""
     kept = packaged.cached()
     by_name = [path for name, path in have.items() if _names(wanted, name)]
     by_package = [path for path in have.values() if _names(wanted, version_of(path))]
@@ -65,14 +67,14 @@ def _by_version(wanted, have):
 
 
 def _names(wanted, version):
-    """Is wanted this version, as far as it is given? 4.17-debug is a debug build's, which 4.17 is not."""
+    """Return whether `wanted` matches this version. 4.17 matches 4.17.5, and not 4.17-debug."""
     if wanted.endswith(packaged.DEBUG) != version.endswith(packaged.DEBUG):
         return False
     return archive.names(wanted.removesuffix(packaged.DEBUG), version.removesuffix(packaged.DEBUG))
 
 
 def version_of(path):
-    """The full version of a Xen's package, as far as it is known; else the file's name."""
+    """Return the full version of a Xen's package; if it is not known, the file's name."""
     for version, kept in packaged.cached().items():
         if kept == path:
             return version
@@ -88,7 +90,8 @@ def version_of(path):
 
 
 def prepare(path):
-    """An uncompressed copy of a Xen below the build directory, checked to be one."""
+    """Return an uncompressed copy of a Xen below the build directory. Raise Trouble if it is not a
+    Xen."""
     try:
         data = path.read_bytes()
         if data[:2] == _GZIP_MAGIC:
@@ -115,7 +118,8 @@ def prepare(path):
 
 
 def _is_cut_short(data):
-    """Has an ELF file, of 32 or 64 bits, a segment that reaches beyond its end?"""
+    """Return whether an ELF file, of 32 or 64 bits, has a segment that reaches beyond the file's
+    end."""
     try:
         if data[4] == 1:
             start, (size, count) = struct.unpack_from("<I", data, 28)[0], struct.unpack_from("<HH", data, 42)

@@ -24,8 +24,8 @@ SUBJECTS = (suites, proofs, cpus, hostile, bench, programs, repros, machines, de
 
 @dataclass
 class Asked:
-    """What ./run.sh test is asked for. only: patterns of names; soak: None, or names of soaks, of which none means all;
-    junit: a path, or None."""
+    """The options of ./run.sh test. only: patterns of names; soak: None, or names of soaks ([]: all
+    of them); junit: a path, or None."""
 
     cpus: int
     quick: bool = False

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Steps of `./run.sh test`: backends that the command line chooses, and the one that is not written yet."""
+"""Steps of `./run.sh test`: backends that the command line selects, and the stub."""
 
 from ..common import EXIT_FAIL, EXIT_USAGE
 from .step import boot

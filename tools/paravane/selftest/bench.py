@@ -12,7 +12,8 @@ def steps(scratch):
 
 
 def _bench(scratch):
-    """What is counted: twice the same, not much more than in the baseline, and a limit that bites."""
+    """Yield the steps on the counts: they are the same twice, not much above the baseline, and the
+    limit is enforced."""
     baseline = ["--counted", "--on", "qemu,xen-pv,xen-pvh", "--against", "test/bench-baseline.json"]
     yield Step("bench: every figure twice, against the baseline", RUN + ["bench", *RUN_LIMIT, *baseline],
                words=r"two runs counted the same on qemu(.|\n)* 0 over the limit, 0 gone", cpus=ALL)  # fmt: skip
@@ -29,7 +30,7 @@ def _bench(scratch):
         ("no file", ["--against", "/nowhere.json"], "cannot be read"),
         ("no JSON", ["--against", "README.md"], "is not JSON"),
         ("old file", ["--against", str(old)], "has version 0 of the format"),
-        ("unknown op", ["--against", str(unknown)], "an op that there is not: frob"),
+        ("unknown op", ["--against", str(unknown)], "an op that does not exist: frob"),
         ("limit", ["--against", str(cheap), "--limit", "0.5"], "not a ratio"),
         ("limit of nothing", ["--limit", "2"], "--against"),
         ("unwritable file", ["--svg", "/proc/nowhere/bench.svg"], "cannot write /proc/nowhere/bench.svg"),

@@ -9,7 +9,7 @@ from .step import ALL, BARE, BARE_CLANG, CLANG, GCC, Step, boot, check
 
 
 def steps(_scratch, cpus):
-    """These come first, since the others boot what they build."""
+    """Yield the steps of this file. They are first, because the others boot what they build."""
     build = f"BUILD={short(build_dir())}"
     jobs = f"-j{cpus}"
     llvm = f"{build}/llvm"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Steps of `./run.sh test`: more CPUs than one."""
+"""Steps of `./run.sh test`: several CPUs."""
 
 import re
 
@@ -14,13 +14,15 @@ def steps(scratch):
 
 
 def _turns(platform):
-    """With more virtual CPUs than this computer has CPUs, those under Xen take turns on one."""
+    """Yield the steps in which Xen's virtual CPUs take turns on one physical CPU, whatever this
+    computer has."""
     return ["--pcpus", "1"] if platform.startswith("xen") else []
 
 
 def _cpus(scratch):
-    """More CPUs than one: each says what it did; one that does not come is an error. Xen's virtual CPUs run in parallel;
-    where they take turns, the tests of several CPUs run a second time."""
+    """Yield the steps with several CPUs. Each CPU reports its work, and one that does not start is
+    an error. Xen's virtual CPUs run in parallel; the tests of several CPUs run a second time where
+    they take turns."""
     verdict = r"paravane: verdict PASS"
     for cpus in ("4", "2"):
         yield suite(f"suite with {cpus} CPUs on qemu", "--smp", cpus, "--on", "qemu", cpus=2)
@@ -73,7 +75,7 @@ def _cpus(scratch):
 
 
 def _chorus():
-    """Four CPUs print 100 lines each, all at once."""
+    """Yield the steps in which four CPUs print 100 lines each at the same time."""
     argv = [*RUN, "boot", "--on", "qemu", *RUN_LIMIT, "--smp", "4", "--append", "inject=chorus test=boot.c*"]
     _, output = output_of(argv)
     song = re.compile(r"# CPU \d sings do re mi fa so la ti do re mi fa so la ti do")

@@ -34,7 +34,7 @@ def steps(scratch):
 
 
 def _clocks(scratch):
-    """The real-time clock may be missing, and may believe that it is any year."""
+    """Yield the steps on the real-time clock: it is missing, or it has any year."""
     serial = ["-serial", "stdio"]
     absent = rf"SKIP this machine has no real-time clock(.|\n)*SKIP no wall clock(.|\n)*{_VERDICT}"
     yield check("microvm: no real-time clock", _ends_well, scratch, "microvm", [*serial, "-machine", "rtc=off"],
@@ -47,7 +47,8 @@ def _clocks(scratch):
 
 
 def _consoles(scratch):
-    """The verdict comes out of every output that a machine has; without one it is QEMU's status."""
+    """Yield the steps on outputs: the verdict is on every output that a machine has; without one it
+    is QEMU's status."""
     com2 = ["-chardev", "stdio,id=com2", "-device", "isa-serial,index=1,chardev=com2"]
     both = ["-debugcon", "stdio", "-serial", "null"]
     for name, platform, options, words in (
@@ -66,7 +67,8 @@ def _consoles(scratch):
 
 
 def _machine(scratch, platform, options, words="test=boot.*", exit_device=True, icount=False):
-    """A platform's command line with options in place of the serial port, and the limit that it lasts."""
+    """Return a platform's command line with other options in place of the serial port, and its time
+    limit in seconds."""
     reason = platforms.lacking(platforms.PLATFORMS[platform])
     if reason:
         raise Skipped(reason)
@@ -86,7 +88,8 @@ def _machine(scratch, platform, options, words="test=boot.*", exit_device=True, 
 
 
 def _ends_well(scratch, platform, options, words, tests="test=boot.*"):
-    """The run prints words and ends with the status PASS."""
+    """Run a machine; return what is wrong unless it prints the words and ends with the verdict
+    PASS, and its output."""
     qemu = start(_machine(scratch, platform, options, tests))
     try:
         said = communicate(qemu, _LIMIT)
@@ -101,7 +104,8 @@ def _ends_well(scratch, platform, options, words, tests="test=boot.*"):
 
 
 def _stuck_port(scratch):
-    """The port's other end is a pipe that is full and that nothing reads: it costs one wait, not one a byte."""
+    """Check a port whose other end is a full pipe that is not read: it delays the kernel once, not
+    for each byte."""
     end, full = os.pipe()
     os.set_blocking(full, False)
     try:
@@ -121,7 +125,8 @@ def _stuck_port(scratch):
 
 
 def _ticks(scratch, options, stdout):
-    """How long the guest ran, by its own clock, which counts instructions; 0 if it did not pass."""
+    """Return how long the guest ran by its own clock, which counts instructions; 0 if it did not
+    pass."""
     log = Path(scratch) / "debug-port"
     options = [*options, "-debugcon", f"file:{log.absolute()}"]
     qemu = start(_machine(scratch, "qemu", options, icount=True), stdout=stdout)
@@ -144,7 +149,8 @@ def _qmp(qemu, command, **arguments):
 
 
 def _screen(scratch):
-    """Turns itself off by ACPI; QEMU then keeps the memory for a look at the screen's."""
+    """Check the screen's text after the guest has turned the machine off by ACPI: QEMU keeps the
+    memory then."""
     options = ["-vga", "std", "-no-shutdown", "-qmp", "stdio"]
     argv = _machine(scratch, "qemu", options)
     at = argv.index("isa-debug-exit,iobase=0xf4,iosize=0x4")
@@ -178,7 +184,8 @@ def _text_of(dump):
 
 
 def _early_screen(scratch):
-    """What the entry prints before the kernel runs is on the screen's last line. The machine then halts."""
+    """Check that the screen's last line is what the entry prints before the kernel runs. The
+    machine halts after it."""
     argv = _machine(scratch, "qemu", ["-vga", "std", "-qmp", "stdio"], exit_device=False)
     argv[argv.index("-cpu") + 1] = "n270"
     qemu = start(argv, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL)
@@ -218,7 +225,8 @@ def _halts(scratch):
 
 
 def _refusals(scratch):
-    """What stops the kernel before it has a backend is named on the console."""
+    """Yield the steps in which the kernel stops before it has a backend: the console names the
+    reason."""
     no_nx = Path(scratch) / "qemu-without-nx"
     no_nx.write_text(f'#!/bin/sh\nexec {emulators.default()} "$@" -cpu qemu64,-nx\n')
     no_nx.chmod(0o755)
@@ -245,7 +253,7 @@ def _refusals(scratch):
 
 
 def _patched(scratch, function, code):
-    """A copy of the image in which a function begins with other code."""
+    """Return a copy of the image in which a function begins with other code."""
     whole, image = Elf(build_dir() / "paravane.debug.elf"), Elf(build_dir() / "paravane.elf")
     data = bytearray(image.data)
     address = next(symbol.value for symbol in whole.symbols if symbol.name == function)

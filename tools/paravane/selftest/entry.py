@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Steps of `./run.sh test`: what other loaders, firmware and VMMs leave to the kernel: CPU state, words on the
-command line."""
+"""Steps of `./run.sh test`: the state in which other loaders, firmware and VMMs enter the kernel,
+and the words that they put on its command line."""
 
 import re
 import subprocess
@@ -26,7 +26,8 @@ def steps(scratch):
 
 
 def _registers(scratch):
-    """Registers that the boot protocols leave open; each name of a step says what is left on."""
+    """Yield the steps on registers that the boot protocols leave open. Each step's name has what is
+    left on."""
     some = ["--append", "test=cpu.*"]
     left = {
         "5-level paging": ["cr4=0x1000"],
@@ -51,7 +52,8 @@ def _registers(scratch):
 
 
 def _set_breakpoint():
-    """Code for pvh_entry: break at a write of the root table (Intel SDM vol. 3, section 17.2.4), then continue there."""
+    """Return code for pvh_entry that sets a breakpoint on writes of the root table (Intel SDM vol.
+    3, section 17.2.4), and then continues there."""
     to_eax, dr0_eax, dr7_eax, jump_eax = b"\xb8", b"\x0f\x23\xc0", b"\x0f\x23\xf8", b"\xff\xe0"
     root, entry = _physical("boot_pml4") & 0x7FFFFFFF, _physical("pvh_entry")
     code = to_eax + root.to_bytes(4, "little") + dr0_eax
@@ -60,7 +62,8 @@ def _set_breakpoint():
 
 
 def _lacking_cpus(scratch):
-    """CPUs that miss what the kernel needs: one line, on the serial port and on the debug port."""
+    """Yield the steps on CPUs that lack what the kernel needs: one line, on the serial port and on
+    the debug port."""
     env = _qemu(scratch, "no-nx", f'exec {emulators.default()} "$@" -cpu qemu64,-nx')
     words = rf"this CPU has no NX(.|\n)*{_PASS}"
     yield boot("CPU without NX", "qemu", "--append", "test=boot.*,cpu.*,kernel.*,mm*,user.*,libc*", words=words, env=env)
@@ -74,7 +77,8 @@ def _lacking_cpus(scratch):
 
 
 def _words(scratch):
-    """Words that are not this kernel's: those that a VMM appends, and those that the runner would refuse."""
+    """Yield the steps on words that are not this kernel's: those that a VMM appends, and those that
+    the runner would refuse."""
     foreign = ("placeholder", "root=/dev/sda", "console=hvc0")
     for platform in ("qemu", "grub", "xen-pv", "xen-pvh"):
         yield _with_words(platform, (*foreign, "test=boot.c*"), "PASS",
@@ -97,7 +101,7 @@ def _words(scratch):
 
 
 def _with_words(name, words, status, said):
-    """A step that boots a platform with words that --append would refuse."""
+    """Return a step that boots a platform with words that --append would refuse."""
     return check(f"{name}: words {' '.join(words)}", _boot_with_words, name, words, status, said)
 
 
@@ -116,7 +120,8 @@ def _boot_with_words(name, words, status, said):
 
 
 def _memory(scratch):
-    """Memory maps that no machine here has: each adds regions, (base, size, type of e820), to QEMU's."""
+    """Yield the steps on memory maps that no machine here has. Each adds regions, (base, size, type
+    of e820), to QEMU's."""
     holes = [(0x7000000 + i * 0x3000, 0x1000, 2) for i in range(3000)]
     far_pieces = [(0x100000000 + i * 0x4000000, 0x4000, 1) for i in range(900)]
     absurd = [
@@ -154,7 +159,8 @@ def _memory(scratch):
 
 
 def _modules(scratch):
-    """More modules than there is room for, and modules that are not the suite's, by hand."""
+    """Yield the steps on boot modules: more than there is room for, and modules that are not the
+    suite's."""
     more = ["--append", "test=boot.f*"]
     words = rf"6 are left off: more than 64(.|\n)*strings of 64 are cut(.|\n)*{_PASS}"
     yield _boot(scratch, "70 modules with long strings", "qemu", "pvh_entry", ["modules=70", "strings=300"], *more,
@@ -175,7 +181,8 @@ def _modules(scratch):
 
 
 def _boot(scratch, name, platform, symbol, changes, *more, qemu_words="", **expected):
-    """A boot on a QEMU whose state is changed where symbol's code is about to run (entry_state.py)."""
+    """Return a step that boots on a QEMU whose state is changed before symbol's code runs
+    (entry_state.py)."""
     tool = ROOT / "tools/paravane/run/entry_state.py"
     words = " ".join([f"{_physical(symbol):#x}", *changes])
     script = f'exec {sys.executable} -B {tool} {words} -- {emulators.default()} "$@" {qemu_words}'
@@ -184,7 +191,7 @@ def _boot(scratch, name, platform, symbol, changes, *more, qemu_words="", **expe
 
 
 def _qemu(scratch, name, command):
-    """The environment in which the runner's QEMU is a shell command."""
+    """Return the environment in which the runner's QEMU is a shell command."""
     path = scratch / f"qemu-{name}"
     path.write_text(f"#!/bin/sh\n{command}\n")
     path.chmod(0o755)
@@ -192,7 +199,8 @@ def _qemu(scratch, name, command):
 
 
 def _physical(symbol):
-    """The address at which the CPU executes symbol: entries in 32-bit code run at their physical address."""
+    """Return the address at which the CPU executes symbol. Entries in 32-bit code run at their
+    physical address."""
     names = subprocess.run(
         ["nm", build_dir() / "paravane.debug.elf"], capture_output=True, text=True, check=True
     ).stdout

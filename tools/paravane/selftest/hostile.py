@@ -9,7 +9,8 @@ def steps(_scratch):
 
 
 def _hostile():
-    """Random user code on three backends, the same outcome on each; and one case, decoded."""
+    """Yield the steps of random user code: the same outcome on three backends; and one case,
+    decoded."""
     argv = RUN + ["hostile", *RUN_LIMIT, "--jobs", "1", "--cases", "20000"]
     yield Step("random user code, compared", argv, words=r"qemu: PASS(.|\n)*xen-pv: PASS(.|\n)*xen-pvh: PASS")
     intel = ["--on", "qemu", "--cpu", "max,vendor=GenuineIntel", "--cases", "20000", "--seed", "2"]

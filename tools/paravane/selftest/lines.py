@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What `./run.sh test` prints: a line a step, with the output of those that failed, and the times at the end."""
+"""Print the progress of `./run.sh test`: a line for each step, the output of those that failed, and
+the times at the end."""
 
 import re
 import resource
@@ -10,7 +11,7 @@ from ..common import build_dir, short
 
 @dataclass
 class Report:
-    """Prints what came of each step, and keeps it for the end. total: of the steps."""
+    """Print the outcome of each step, and keep it for the end. total: the number of steps."""
 
     total: int = 0  # not known yet
     outcomes: list = field(default_factory=list)
@@ -50,7 +51,8 @@ class Report:
 
 
 def telling(lines, tail=60, context=12):
-    """Of a failed step's output: each failed test with the diagnostics before it, and the end."""
+    """Return the part of a failed step's output to show: each failed test with the diagnostics
+    before it, and the end."""
     shown = set(range(max(0, len(lines) - tail), len(lines)))
     for at in (i for i, line in enumerate(lines) if re.match(r"\s*not ok\b", line)):
         shown.update(range(max(0, at - context), at + 1))

@@ -20,7 +20,7 @@ def steps(scratch):
 
 
 def _sizes():
-    """Memory from little to much."""
+    """Yield the steps with little and much memory."""
     verdict = r"paravane: verdict PASS"
     for mem in (32, 64, 4096):
         yield boot(f"{mem} MiB", "qemu", "--mem", str(mem), *_OF_MEMORY, words=verdict)
@@ -30,8 +30,8 @@ def _sizes():
 
 
 def _clocks(scratch):
-    """Each clock of known frequency is used where the better ones are missing. Where the machine has an RTC, the test
-    compares the rate with it."""
+    """Yield the steps on clocks: each one of known frequency is used if the better ones are
+    missing. If the machine has an RTC, the test compares the rate with it."""
     for number, (platform, machine, words) in enumerate((
         ("qemu", "hpet=on", "measured against HPET"),
         ("qemu", "hpet=off", "measured against ACPI PM timer"),
@@ -49,7 +49,8 @@ def _clocks(scratch):
 
 
 def _on_a_busy_computer(scratch):
-    """While QEMU does not run, the RTC's flags are set once, however often they should have been."""
+    """Yield the steps in which QEMU stops for a while, as on a busy computer: the RTC's flags are
+    then set once instead of many times."""
     qemu = scratch / "qemu-stutters"
     stutter = f"{sys.executable} -B {ROOT / 'tools/paravane/run/stutter.py'} 4 4 3"
     qemu.write_text(f'#!/bin/sh\nexec {stutter} -- {emulators.default()} "$@" -machine pit=off\n')

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Steps of `./run.sh test`: programs. Those of the tree, one from outside that does what it should not, and real ones."""
+"""Steps of `./run.sh test`: programs of the tree, one from outside that misbehaves, and real
+ones."""
 
 import shutil
 
@@ -42,7 +43,8 @@ def steps(scratch):
 
 
 def _threads():
-    """Programs with threads on 4 CPUs: what they do, and how they end. A busy computer may run one CPU only."""
+    """Yield the steps on programs with threads on 4 CPUs: their output, and how they end. On a busy
+    computer one CPU may do all the work."""
     for platform in ("qemu", "xen-pv", "xen-pvh"):
         shared = r"256 parts by 8 threads on [1-4] of 4 CPUs, checksum 0015bd9815d0116a"
         yield boot("threads on 4 CPUs", platform, "--smp", "4", "--run", "app:threads", words=shared)

@@ -13,7 +13,8 @@ def steps(_scratch):
 
 
 def _proofs():
-    """The runner believes a good run, and no bad one: each injected fault ends in its own word."""
+    """Yield the steps that show that the runner accepts a good run and no bad one: each injected
+    fault has its own result."""
     for platform in ("qemu", "xen-pv"):
         for fault, word in (
             ("fail", r"not ok \d+ fail\b"),
@@ -41,7 +42,8 @@ def _proofs():
 
 
 def _mutants():
-    """A sample of wrong ops, of which one survives as test/mutants/survivors.txt says; --soak tries them all."""
+    """Yield the steps on a sample of wrong ops, one of which survives as test/mutants/survivors.txt
+    lists it. --soak tries all."""
     few = r"set_pte:.*|irq_unmask:late|write_cr3:nop"
     for platform, sample in (("qemu", few + r"|cpu_up:more1|halt:nop"), ("xen-pv", few), ("xen-pvh", few)):
         argv = [*RUN, "mutants", "--jobs", "1", "--on", platform, "--ops", sample, "--filter", "boot.*,irq.*,mm*,smp.*"]
@@ -56,4 +58,4 @@ def _mutants():
         ("resumed without a file", ["--source", "--resume"], "--resume continues a run of --source from its --json FILE"),
     ):
         yield Step(f"bad input: source mutants {name}", RUN + ["mutants", *args], EXIT_USAGE, re.escape(words))
-    yield boot("a wrong op that there is not", "qemu", "--append", "mutate=halt:x", status=EXIT_USAGE, words="KIND")
+    yield boot("a wrong op of an unknown kind", "qemu", "--append", "mutate=halt:x", status=EXIT_USAGE, words="KIND")

@@ -13,7 +13,8 @@ def steps(scratch):
 
 
 def _repros(scratch):
-    """The repros, and those that are broken: the report distinguishes a crash of guest and hypervisor, and a hang."""
+    """Yield the steps on repros, some of them broken: the report distinguishes a crash of the
+    guest, a crash of the hypervisor, and a hang."""
     good = "    exercised();\n    good(\"fine\");"
     table = [
         ("outside", good, 0, r"good .*fine \(exercised\)"),

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Runs steps side by side, as many as keep this computer's CPUs busy, each after those that it needs."""
+"""Run steps side by side, as many as keep this computer's CPUs busy, each after those that it
+needs."""
 
 import queue
 import threading
@@ -13,7 +14,7 @@ _TICK = 0.2  # seconds between two looks for a signal
 
 @dataclass
 class Outcome:
-    """What came of a step: passed, failed or skipped, and why."""
+    """The outcome of a step: passed, failed or skipped, and why."""
 
     step: steps.Step
     status: str
@@ -36,7 +37,7 @@ class Scheduler:
         self._ended = queue.Queue()
 
     def run(self):
-        """Run every step. If the caller is interrupted, end those that run first."""
+        """Run every step. If the caller is interrupted, end the running ones first."""
         try:
             while self._todo or self._threads:
                 self._give_up()
@@ -50,7 +51,7 @@ class Scheduler:
                 thread.join()
 
     def _give_up(self):
-        """A step whose needs failed fails without a run."""
+        """Let each step whose needs failed fail without a run."""
         for step in list(self._todo):
             broken = next((name for name in step.needs if not self._may_pass(name)), None)
             if broken:
@@ -61,7 +62,7 @@ class Scheduler:
         return self._status.get(name) == "passed" or (name not in self._status and name in self._names)
 
     def _start_what_fits(self):
-        """Start the first step that fits, again and again. A wide step waits until enough CPUs are idle; at
+        """Start steps that fit, until none fits. A wide step waits until enough CPUs are idle, at
         the latest when no narrower step is left."""
         for step in list(self._todo):
             width = min(step.cpus, self._cpus)

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Steps of `./run.sh test --soak`, which take too long to run for every change. --hours limits those that do not end by
-themselves; those of random cases have another seed each day, which their line names."""
+"""Steps of `./run.sh test --soak`, which take too long to run for every change.
+
+--hours limits those that would not end by themselves. Those of random cases have another seed each
+day, which their line names.
+"""
 
 import time
 from dataclasses import dataclass
@@ -15,8 +18,8 @@ _NIGHT = 16 * 3600  # seconds that the longest list may take: it has an end of i
 
 @dataclass(frozen=True)
 class Soak:
-    """name: what --soak NAME takes. argv: the command, in which {…} stands for a value of _values(). has_end: it takes
-    as long as it takes, whatever --hours says."""
+    """One soak. name: for --soak NAME; argv: the command, in which {…} stands for a value of
+    _values(); has_end: the command ends by itself, so --hours does not limit it."""
 
     name: str
     argv: tuple
@@ -25,7 +28,8 @@ class Soak:
     may_skip: bool = False
 
 def _suite(name, *more):
-    """The suite, in which the tests that can repeat what they do share the time."""
+    """Return the soak of the suite, in which the tests that can repeat their work share the
+    time."""
     return Soak(name, (*RUN, "suite", *RUN_LIMIT, "--soak", "{seconds}", *more), r"\b0 fail")
 
 SOAKS = (

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""One step of `./run.sh test`: a command, the exit code that it must end with, and the text that it must print. Only
-these two are checked."""
+"""One step of `./run.sh test`: a command, the status that it must end with, and the text that it
+must print.
+
+Only these two are checked.
+"""
 
 import os
 import re
@@ -60,18 +63,18 @@ class Interrupted(Exception):
 
 
 def boot(name, platform, *more, **expected):
-    """A boot of the image that the first step built."""
+    """Return a step that boots the image that the first step built."""
     argv = RUN + ["boot", "--on", platform, *RUN_LIMIT, *more]
     return Step(f"{platform}: {name}", argv, platform=platform, **expected)
 
 
 def check(name, function, *args, **more):
-    """A step that calls function(*args)."""
+    """Return a step that calls function(*args)."""
     return Step(name, function=lambda: function(*args), **more)
 
 
 def as_step(item):
-    """A bare function is a step too, which has its name in its docstring."""
+    """Return a step for a bare function, whose docstring is the step's name."""
     return item if isinstance(item, Step) else check(item.__doc__.strip(), item)
 
 
@@ -79,7 +82,7 @@ def as_step(item):
 
 
 class _Running:
-    """The processes of all steps that run."""
+    """The processes of all running steps."""
 
     def __init__(self):
         self.stop = threading.Event()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Steps of `./run.sh test`: the runner is stopped in the middle, and leaves nothing behind."""
+"""Steps of `./run.sh test`: the runner is stopped during a run, and leaves no process."""
 
 import shutil
 import signal
@@ -25,7 +25,8 @@ def steps(_scratch):
 
 
 def _stop(argv, count, number, status):
-    """Start a command whose guests never end, send it a signal, look for machines left over."""
+    """Start a command whose guests never end, send it a signal, and look for machines that still
+    run."""
     if not shutil.which(emulators.default()):
         raise Skipped("QEMU is not installed")
     runner = start(RUN + argv)
@@ -71,7 +72,7 @@ def _alive(pid):
 
 
 def _descendants(ancestor, name):
-    """The pids below a process whose command's name starts with name."""
+    """Return the pids below a process whose command's name starts with name."""
     parents = {int(path.name): _stat(int(path.name)) for path in Path("/proc").glob("[0-9]*")}
     found = []
     for pid, stat in parents.items():
@@ -84,7 +85,7 @@ def _descendants(ancestor, name):
 
 
 def _stat(pid):
-    """(name, state, parent) of a process, or None."""
+    """Return (name, state, parent) of a process, or None."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
     except OSError:

@@ -21,11 +21,12 @@ def steps(scratch):
 
 
 def suite(name, *more, **expected):
-    """The suite on several platforms, one after the other: other steps run beside it."""
+    """Return the step that runs the suite on several platforms, one after the other, because other
+    steps run beside it."""
     return Step(name, [*RUN, "suite", *RUN_LIMIT, "--jobs", "1", *more], words=r"\b0 fail", **expected)
 
 
 def in_short(_scratch):
-    """What ./run.sh test --quick has in place of the suite on every platform."""
+    """Yield the steps that ./run.sh test --quick runs instead of the suite on every platform."""
     for platform in ("qemu", "xen-pv"):
         yield suite(f"suite on {platform}", "--on", platform, quick=True)

@@ -18,13 +18,14 @@ def steps(_scratch):
 
 
 def commands(text):
-    """Yield (command, the lines that it prints) of each block that begins with a prompt."""
+    """Yield (command, the lines that it prints) for each block that begins with a prompt."""
     for block in re.findall(r"(?ms)^```\n\$ (.*?)^```$", text):
         command, *lines = block.splitlines()
         yield command, lines
 
 
 def pattern(lines):
-    """A regular expression for these lines in this order, others between them. … matches anything on a line."""
+    """Return a regular expression for these lines in this order, with other lines between them. …
+    matches anything on a line."""
     whole = (".*".join(re.escape(part) for part in line.split("…")) for line in lines)
     return r"(?m)" + r"(?:.|\n)*?".join(f"^(?:\\(d0\\) \\[[^]]*\\] )?{line}$" for line in whole)

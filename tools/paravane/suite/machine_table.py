@@ -22,7 +22,7 @@ def _made(**more):
 
 
 def rows():
-    """Every row, in the order in which they are shown."""
+    """Return every row, in the order in which they are shown."""
     groups = (_cpus, _machines, _devices, _memory, _maps, _modules, _tables, _left, _words, _xen)
     return [row for group in groups for row in group()]
 

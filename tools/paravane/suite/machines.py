@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""`./run.sh suite --machines`: the suite on many machines, each a row of machine_table.py with what should happen there.
+"""`./run.sh suite --machines`: run the suite on many machines, each a row of machine_table.py with
+the expected outcome.
 
-A row fails if its machine does anything else. The console of each is kept like that of any other run.
+A row fails if its machine does anything else. The console of each is kept like that of any other
+run.
 """
 
 import dataclasses
@@ -58,13 +60,13 @@ class Row:
 
     @property
     def expected(self):
-        """The outcome in words."""
+        """Return the expected outcome, in words."""
         how = {"PASS": "passes", "ERROR": "refuses", "HALT": "halts", "STANDS": "passes, starts once"}
         how["MUTE"] = "passes without a console"
         return how[self.status] + "".join(f', says "{_plain(words)}"' for words in self.says)
 
     def options(self, base):
-        """base for this machine."""
+        """Return the Options `base` with what this row adds."""
         feed = platforms.Feed(
             self.more, self.without, self.grub, self.grub_words, self.grub_modules, self.files, self.launcher, self.deaf,
             self.by_hand,
@@ -76,7 +78,7 @@ class Row:
 
 
 def _plain(expression):
-    """An expression as a reader wants it."""
+    """Return a regular expression as a message shows it."""
     for written, shown in (("(?i)", ""), (r"\b", ""), (r"\d+", "N"), ("(.|\n)*", "…"), (".*", "…")):
         expression = expression.replace(written, shown)
     return re.sub(r"\\(.)", r"\1", expression)
@@ -97,7 +99,8 @@ class Case:
 
 
 def sweep(rows, image, variants, jobs, verbose):
-    """Run all rows on each QEMU of [(label, version, Options)] and print what came of it; return the Results."""
+    """Run all rows on each QEMU of [(label, version, Options)] and print the outcomes; return the
+    Results."""
     directory = runs.RunDirectory(image)
     listed = cases(rows, variants)
     results = run(directory, listed, jobs)
@@ -106,7 +109,8 @@ def sweep(rows, image, variants, jobs, verbose):
 
 
 def choose(rows, which, pattern, names):
-    """The rows whose name matches pattern, if there is one, on these platforms; which: all or sample."""
+    """Return the rows on these platforms whose name matches pattern, if one is given. which: "all"
+    or "sample"."""
     found = [
         row for row in rows
         if row.platform in names and fnmatch.fnmatchcase(row.name, pattern or "*") and (row.sample or which == "all")
@@ -117,14 +121,15 @@ def choose(rows, which, pattern, names):
 
 
 def cases(rows, variants):
-    """Every Case; variants: [(label, QEMU's version, Options)]."""
+    """Return every Case. variants: [(label, QEMU's version, Options)]."""
     return [
         Case(row, label, version, row.options(options)) for row in rows for label, version, options in variants
     ]
 
 
 def run(directory, listed, jobs):
-    """Run all cases; return a Result for each, whose status reports whether all was as expected."""
+    """Run all cases; return a Result for each, whose status reports whether the outcome was the
+    expected one."""
 
     def task(case):
         def one(stop):
@@ -162,7 +167,7 @@ def _console(folder):
 
 
 def judge(row, result, console):
-    """Return what is not as the row expects, or ""."""
+    """Return what differs from the outcome that the row expects, or ""."""
     status = "PASS" if row.status == "STANDS" else row.status
     reason = result.reason or f"verdict {result.status}"
     if status == "MUTE":
@@ -185,7 +190,8 @@ def judge(row, result, console):
 
 
 def _watch(row, folder):
-    """A watch for a Machine that does not end by itself: it is over when a while has passed after its last words."""
+    """Return a watch for a Machine that does not end by itself: it ends the run a while after the
+    machine's last words."""
     if row.status not in ("HALT", "STANDS"):
         return None
     seen = []
@@ -200,7 +206,7 @@ def _watch(row, folder):
 
 
 def print_results(listed, results, directory, verbose):
-    """A line for each machine, what failed and why, and the one line that sums it up."""
+    """Print a line for each machine, each failure with its reason, and a line with the counts."""
     rows = {}
     for case, result in zip(listed, results):
         rows.setdefault(case.row, {})[case.label] = result

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""The matrix: rows are groups of tests (or tests), columns are platforms, every cell is a pass, a
-failure, or a skip, whose letter leads to its reason below the matrix. All platforms fit in WIDTH columns.
+"""Render the matrix of results, at most WIDTH columns wide.
 
-A test that ran on one platform must have a result on every platform that ran: where it is missing,
-the cell shows that, and the matrix fails.
+Rows are groups of tests (or tests), columns are platforms. Every cell is a pass, a failure, or a
+skip, whose letter leads to its reason below the matrix.
+
+A test that ran on one platform must have a result on every platform that ran. Where the result is
+missing, the cell shows that, and the matrix fails.
 """
 
 import string
@@ -13,8 +15,8 @@ WIDTH = 100
 
 
 def missing_tests(results):
-    """{platform: [names]} of tests that other platforms have and that one has not, with nothing
-    that explains it."""
+    """Return {platform: [names]} of the tests that other platforms have and that platform does not,
+    with no crash or time-out that explains it."""
     names = _names(results)
     missing = {}
     for result in results:
@@ -27,7 +29,7 @@ def missing_tests(results):
 
 
 def render(results, verbose=False):
-    """The matrix as a list of lines."""
+    """Return the lines of the matrix."""
     notes = Letters()
     names = _names(results)
     rows = []
@@ -45,7 +47,7 @@ def render(results, verbose=False):
 
 
 def _folded(head, rows):
-    """Rows whose name leaves no room for the cells get a line of their own for it."""
+    """Return the rows, with a line of its own for each name that leaves no room for the cells."""
     cells = sum(2 + max(len(row[i]) for row in [head, *rows]) for i in range(1, len(head)))
     room = max(WIDTH - cells, max(len(row[0]) for row in [head, *rows] if row[0][0] != " "))
     for row in rows:
@@ -56,7 +58,7 @@ def _folded(head, rows):
 
 
 class Notes:
-    """Numbers reasons in the order of their first use."""
+    """Number reasons in the order of their first use."""
 
     def __init__(self):
         self._numbers = {}
@@ -77,7 +79,7 @@ class Notes:
 
 
 class Letters(Notes):
-    """The same with a letter each, which take less room; numbers again if there are too many."""
+    """The same with a letter each, which takes less room; with numbers if there are too many."""
 
     def _joined(self, numbers):
         known = string.ascii_letters
@@ -95,7 +97,7 @@ def _unique(items):
 
 
 def find(result, name):
-    """The Test of this name in a Result, or None."""
+    """Return the Test of this name in a Result, or None."""
     return next((test for test in result.tests if test.name == name), None)
 
 
@@ -126,7 +128,8 @@ def _test_cell(result, name, notes):
 
 
 def _absent(result):
-    """A crash or a time-out explains what is not there after it; nothing else does."""
+    """Return the cell of a test without a result: "-" if a crash or a time-out explains it, else
+    MISSING."""
     return "-" if _stopped_early(result) else MISSING
 
 
@@ -146,7 +149,8 @@ def _verdict_cell(result, notes):
 
 
 def table(head, rows):
-    """Columns as wide as their widest cell, a rule below the head; a row of one cell is a line."""
+    """Return the lines of a table: each column as wide as its widest cell, and a rule below the
+    head. A row of one cell is a line of its own."""
     rows = list(rows)
     full = [head, *(row for row in rows if len(row) > 1)]
     widths = [max(len(row[i]) for row in full) for i in range(len(head))]

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Report the outcome of a run of the suite for each op and platform, for programs (JSON) and for people (Markdown).
+"""Report the outcome of a run of the suite by op and platform, for programs (JSON) and for people
+(Markdown).
 
-A cell is one op on one platform: the outcomes of the tests that cite the op. It is a hole if none of them passed and
-no skip has a reason; a report with a hole fails the command.
+A cell is one op on one platform: the outcomes of the tests that cite the op. It is a hole if none
+of them passed and no skip has a reason. A report with a hole fails the command.
 """
 
 import subprocess
@@ -22,7 +23,7 @@ below. What the ops promise and which tests cite them: [ops.md](ops.md).
 
 
 def read_table():
-    """The OpTable of this tree."""
+    """Return the OpTable of this tree."""
     try:
         return optable.read(ROOT)
     except optable.OpTableError as error:
@@ -30,7 +31,8 @@ def read_table():
 
 
 def document(table, results):
-    """{op: its class, and for each platform the outcome of each test that cites it}, as JSON can hold it."""
+    """Return {op: its class, and for each platform the outcome of each test that cites it}, in a
+    form that JSON can hold."""
     return {
         op.name: {
             "class": op.group,
@@ -56,7 +58,7 @@ def _why_absent(result):
 
 
 def holes(table, results):
-    """What the report does not say: one line for each empty cell."""
+    """Return one line for each empty cell."""
     found = []
     for op in table.ops.values():
         for result in results:
@@ -73,7 +75,7 @@ def _explains(result, outcome):
 
 
 def render(table, results):
-    """docs/ops-results.md."""
+    """Return the text of docs/ops-results.md."""
     notes = matrix.Notes()
     lines = [_HEAD, *_where(results)]
     for group, names in optable.groups(table.ops).items():
@@ -83,7 +85,7 @@ def render(table, results):
 
 
 def _where(results):
-    """Who the platforms were: QEMU, and the hypervisor on each."""
+    """Return the lines that describe the platforms: QEMU, and the hypervisor on each."""
     lines = [f"Run with {_qemu_version()}:", ""]
     for result in results:
         if result.ran:

@@ -13,12 +13,13 @@ from . import matrix
 
 
 class Interrupted(Exception):
-    """Ctrl-C or SIGTERM; every machine of ours has been ended."""
+    """Ctrl-C or SIGTERM. Every machine of this process has been ended."""
 
 
 @dataclasses.dataclass
 class Column:
-    """A column of the matrix: a platform, what is asked of it, and a name that begins with the platform's."""
+    """A column of the matrix: a platform, its Options, and a name that begins with the
+    platform's."""
 
     name: str
     platform: platforms.Platform
@@ -26,8 +27,9 @@ class Column:
 
 
 def run_all(tasks, jobs, line=None):
-    """Runs tasks, [(name, function of a stop event)], jobs at a time; returns their values in the
-    same order. Shows progress on a terminal, and a line for each that ends, by line(value)."""
+    """Run tasks, [(name, function of a stop event)], `jobs` at a time; return their values in the
+    same order. Show progress on a terminal, and a line for each task that ends, made by
+    line(value)."""
     stop = threading.Event()
     progress = _Progress([name for name, _ in tasks], line or one_line)
 
@@ -53,7 +55,7 @@ def run_all(tasks, jobs, line=None):
 
 
 def run_suite(directory, columns, jobs):
-    """The Results of the suite in these columns."""
+    """Return the Results of the suite in these columns."""
 
     def task(column):
         def run(stop):
@@ -80,7 +82,8 @@ def run_suite(directory, columns, jobs):
 
 
 def exit_code(results):
-    """0 if all passed or were skipped with a reason, but something passed."""
+    """Return 0 if at least one platform passed and none failed. Platforms that were skipped do not
+    count."""
     states = {result.status for result in results}
     if "INTERRUPTED" in states:
         return EXIT_INTERRUPTED
@@ -92,7 +95,7 @@ def exit_code(results):
 
 
 def print_suite(results, directory, verbose):
-    """The matrix, what failed and why, and the one line that sums it up."""
+    """Print the matrix, the failures with their reasons, and a line with the counts."""
     print()
     print("\n".join(matrix.render(results, verbose)))
     for result in results:
@@ -107,7 +110,7 @@ def print_suite(results, directory, verbose):
 
 
 def print_failure(result):
-    """What there is to know of a failure before opening its log."""
+    """Print what a reader needs of a failure before opening its log."""
     print(f"\n{result.platform}: {result.status}: {result.reason}")
     failed = [test for test in result.tests if test.status == "fail"]
     for test in failed[:10]:
@@ -123,7 +126,8 @@ def print_failure(result):
 
 
 class _Progress:
-    """A line a finished task; on a terminal also one line that is rewritten, with what runs."""
+    """Print a line for each finished task; on a terminal also one line, rewritten in place, of the
+    running ones."""
 
     def __init__(self, names, line):
         self._line = line
@@ -164,7 +168,7 @@ class _Progress:
 
 
 def one_line(result):
-    """A Result in one line."""
+    """Return a Result in one line."""
     if not result.ran:
         return f"{result.status}  {result.reason}"
     counts = {s: sum(t.status == s for t in result.tests) for s in ("pass", "fail", "skip")}
