@@ -62,7 +62,9 @@ enum boot_region_type {
     BOOT_ACPI = 3,
     BOOT_NVS = 4,
     BOOT_UNUSABLE = 5,
-    BOOT_DEVICES = 6, /* of the platform, which no loader's map has to name: boot_add_devices */
+    /* Of the platform, which no loader's map has to name: boot_add_shared, boot_add_devices. */
+    BOOT_SHARED = 6,
+    BOOT_DEVICES = 7,
 };
 
 /* [base, base + size) in bytes of (pseudo-)physical memory. */

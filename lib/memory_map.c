@@ -187,6 +187,11 @@ void boot_add_region(struct boot_info *bi, u64 base, u64 size, u32 type)
     raise_types(bi, base, size, type);
 }
 
+void boot_add_shared(struct boot_info *bi, u64 base, u64 size)
+{
+    raise_types(bi, base, size, BOOT_SHARED);
+}
+
 void boot_add_devices(struct boot_info *bi, u64 base, u64 size)
 {
     raise_types(bi, base, size, BOOT_DEVICES);

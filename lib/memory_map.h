@@ -25,6 +25,12 @@ bool boot_has_regions(const struct boot_info *bi);
  */
 void boot_add_region(struct boot_info *bi, u64 base, u64 size, u32 type);
 
+/*
+ * Add memory that a hypervisor's toolstack shares with this kernel: it is mapped as RAM is, and not
+ * allocated. It wins over all regions of the loader's map.
+ */
+void boot_add_shared(struct boot_info *bi, u64 base, u64 size);
+
 /* Add the registers of a platform's device. They win over all regions of the loader's map. */
 void boot_add_devices(struct boot_info *bi, u64 base, u64 size);
 

@@ -9,6 +9,7 @@
  *   its data                  read, write; not the page below each stack (struct pv_guards)
  *   direct map, RAM           read, write; the frames of the image's text and constants: read
  *   direct map, below 4 GiB   ACPI's tables: read
+ *                             pages that the toolstack shares: read, write
  *                             devices and reserved regions: read, write, uncached
  *   vmap, fixmap              nothing yet, but the tables to start with
  *
@@ -74,6 +75,7 @@ static u64 region_flags(const struct boot_region *r)
 {
     switch (r->type) {
     case BOOT_RAM:
+    case BOOT_SHARED:
         return LEAF | PTE_NX | PTE_WRITE;
     case BOOT_ACPI:
     case BOOT_NVS:

@@ -108,6 +108,7 @@ void xen_end(enum pv_shutdown_reason reason)
 void xen_shutdown(enum pv_shutdown_reason reason, u8 status)
 {
     (void)status;
+    xen_console_drain();
     xen_end(reason);
     pv_halt();
 }

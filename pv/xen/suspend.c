@@ -12,6 +12,7 @@ static void restore_after_suspend(void)
 {
     if (xen_share_pages() || xen_irq_init(evtchn_ops->name))
         xen_shutdown(PV_CRASH, 0);
+    xen_console_init();
     xen_setup_clock();
 }
 

@@ -46,6 +46,12 @@ static inline struct vcpu_info *xen_vcpu_info(void)
 /* Do nothing. For ops without arguments that have nothing to do under Xen. */
 void xen_nop(void);
 
+/* The pages through which a domU talks to daemons of the toolstack. dom0 has neither. */
+enum xen_page {
+    XEN_PAGE_CONSOLE, /* struct xencons_interface */
+    XEN_PAGE_STORE,   /* struct xenstore_domain_interface */
+};
+
 /* Where PV and PVH differ in what they share. Set by each backend's early_init. */
 struct xen_variant {
     const char *name;
@@ -64,6 +70,13 @@ struct xen_variant {
      * as its third argument: the frame of start_info on PV, 0 on PVH.
      */
     u64 (*prepare_suspend)(void);
+    /*
+     * Return the address of a page of the toolstack's, and its event channel in *port; NULL if the
+     * toolstack has given none. The address is valid until the kernel installs its own page tables,
+     * and one that was returned after that remains so. Works in early_init; again after a restore,
+     * when the port is another.
+     */
+    void *(*toolstack_page)(enum xen_page which, u32 *port);
     /* Make Xen interrupt this vCPU so that xen_event_upcall runs. Return NULL, or what is wrong. */
     const char *(*set_event_callback)(void);
     /*
@@ -95,6 +108,15 @@ void xen_end(enum pv_shutdown_reason reason);
  * (XENMEM_populate_physmap). Return how many of them Xen has done.
  */
 u64 xen_memory_reservation(unsigned int cmd, u64 *frames, u64 count);
+
+/*
+ * console.c: find the console. Called in early_init, as soon as hypercalls work; when the kernel's
+ * page tables are installed; and after a restore.
+ */
+void xen_console_init(void);
+bool xen_console_has_ring(void);
+/* console.c: wait, for a bounded time, until the daemon has taken all output. */
+void xen_console_drain(void);
 
 /* events.c: handle all pending events. Called by each backend's entry, interrupts disabled. */
 void xen_event_upcall(struct trap_frame *frame);

@@ -186,18 +186,19 @@ static void test_is_ram(void)
 }
 
 /*
- * The platform's devices take precedence over the loader's types of the same addresses, in either
- * order.
+ * The platform's own regions, devices and shared pages, take precedence over the loader's types of
+ * the same addresses, in either order.
  */
-static void test_devices(void)
+static void check_platform_region(void (*add)(struct boot_info *bi, u64 base, u64 size),
+                                  enum boot_region_type platform_type)
 {
     for (u32 type = 0; type < 9; type++)
-        for (int devices_first = 0; devices_first < 2; devices_first++) {
+        for (int platform_first = 0; platform_first < 2; platform_first++) {
             memset(&bi, 0, sizeof(bi));
             boot_add_region(&bi, 0, MIB(1), BOOT_RAM);
             for (int i = 0; i < 2; i++)
-                if (i == devices_first)
-                    boot_add_devices(&bi, 0xfe000000, MIB(32));
+                if (i == platform_first)
+                    add(&bi, 0xfe000000, MIB(32));
                 else
                     boot_add_region(&bi, 0xfd000000, GIB(1), type);
             CHECK_STR(boot_memory_finish(&bi), NULL);
@@ -205,8 +206,14 @@ static void test_devices(void)
             CHECK_EQ(bi.nr_regions, 4);
             CHECK_EQ(bi.regions[2].base, 0xfe000000);
             CHECK_EQ(bi.regions[2].size, MIB(32));
-            CHECK_EQ(bi.regions[2].type, BOOT_DEVICES);
+            CHECK_EQ(bi.regions[2].type, platform_type);
         }
+}
+
+static void test_devices(void)
+{
+    check_platform_region(boot_add_devices, BOOT_DEVICES);
+    check_platform_region(boot_add_shared, BOOT_SHARED);
 }
 
 /* Adjacent regions of one type are merged, so a map of any length that is one piece fits. */

@@ -16,6 +16,8 @@ enum {
     CPUID_NX = 1 << 20, /* edx */
 };
 
+#define BUILDERS_PAGES_MAX 16 /* after start_info: xenstore's, the console's, and some to spare */
+
 /* A writable leaf for a frame that is not ours, so that the entry holds its mfn. */
 #define PTE_FOREIGN_DATA (PTE_PRESENT | PTE_WRITE | PTE_ACCESSED | PTE_DIRTY | PTE_FOREIGN | PTE_NX)
 
@@ -30,6 +32,37 @@ static struct start_info
 void xen_pv_move_start_info(void)
 {
     start_info = xen_pv_direct_va(start_info);
+    xen_console_init();
+}
+
+/*
+ * Return the page of this machine frame, or NULL. The domain builder puts such pages between
+ * start_info and the first page tables (boot/xen_pv.c), where they are mapped from the start and
+ * the kernel allocates nothing; a frame anywhere else is refused.
+ */
+static void *builders_page(u64 mfn)
+{
+    const void *const end = xen_pv_direct_va((const void *)start_info->pt_base);
+
+    for (u64 i = 1; i <= BUILDERS_PAGES_MAX; i++) {
+        void *const page = (u8 *)start_info + i * PAGE_SIZE;
+
+        if (xen_pv_direct_va(page) >= end)
+            break;
+        if (xen_pv_virt_to_mfn(page) == mfn)
+            return page;
+    }
+    return NULL;
+}
+
+static void *xen_pv_toolstack_page(enum xen_page which, u32 *port)
+{
+    if (which == XEN_PAGE_STORE) {
+        *port = start_info->store_evtchn;
+        return builders_page(start_info->store_mfn);
+    }
+    *port = start_info->console.domU.evtchn;
+    return builders_page(start_info->console.domU.mfn);
 }
 
 static bool xen_pv_map_shared_info(void)
@@ -62,6 +95,7 @@ static const struct xen_variant pv_variant = {
     .virt_to_gfn = xen_pv_virt_to_mfn,
     .map_shared_info = xen_pv_map_shared_info,
     .prepare_suspend = xen_pv_prepare_suspend,
+    .toolstack_page = xen_pv_toolstack_page,
     .set_event_callback = xen_pv_set_event_callback,
     .initial_vcpu_context = xen_pv_initial_vcpu_context,
     .send_nmi = xen_pv_send_nmi,
@@ -93,9 +127,10 @@ const char *xen_pv_early_init(u64 loader_info)
     xen_variant = &pv_variant;
     if (memcmp(start_info->magic, "xen-", 4))
         return "the start_info page does not begin with \"xen-\"";
+    xen_pv_p2m = (u64 *)start_info->mfn_list;
+    xen_console_init();
     if (!has_nx())
         return "this CPU cannot make pages non-executable (NX), which this kernel requires";
-    xen_pv_p2m = (u64 *)start_info->mfn_list;
     error = xen_share_pages();
     if (error)
         return error;

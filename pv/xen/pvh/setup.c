@@ -6,6 +6,7 @@
  * CPUs.
  */
 #include "lib/address_map.h"
+#include "lib/memory_map.h"
 #include "pv/backend.h"
 #include "pv/cpuid.h"
 #include "pv/native/apic.h"
@@ -16,6 +17,8 @@
 #include "pv/xen/xen.h"
 #include "pv/xen/pvh/xen_pvh.h"
 #include <xen/arch-x86/cpuid.h>
+#include <xen/hvm/hvm_op.h>
+#include <xen/hvm/params.h>
 
 /*
  * Return Xen's first CPUID leaf, or 0. It is at 0x40000000 or a multiple of 0x100 above, since Xen
@@ -63,21 +66,51 @@ static u64 xen_pvh_prepare_suspend(void)
     return 0;
 }
 
+static bool get_param(u32 index, u64 *value)
+{
+    struct xen_hvm_param param = {.domid = DOMID_SELF, .index = index};
+
+    if (xen_hvm_op(HVMOP_get_param, &param))
+        return false;
+    *value = param.value;
+    return true;
+}
+
+/* These pages are below 4 GiB, which the direct map has from the start (xen_pvh_memory_map). */
+static void *xen_pvh_toolstack_page(enum xen_page which, u32 *port)
+{
+    const bool store = which == XEN_PAGE_STORE;
+    u64 pfn, evtchn;
+
+    if (!get_param(store ? HVM_PARAM_STORE_PFN : HVM_PARAM_CONSOLE_PFN, &pfn) ||
+        !get_param(store ? HVM_PARAM_STORE_EVTCHN : HVM_PARAM_CONSOLE_EVTCHN, &evtchn) || !pfn ||
+        pfn >= BOOT_MAP_SIZE / PAGE_SIZE)
+        return NULL;
+    *port = (u32)evtchn;
+    return (void *)(DIRECT_MAP_BASE + pfn * PAGE_SIZE);
+}
+
 static const struct xen_variant pvh_variant = {
     .name = "PVH",
     .virt_to_gfn = xen_pvh_virt_to_gfn,
     .map_shared_info = xen_pvh_map_shared_info,
     .prepare_suspend = xen_pvh_prepare_suspend,
+    .toolstack_page = xen_pvh_toolstack_page,
     .set_event_callback = xen_pvh_set_event_callback,
     .initial_vcpu_context = xen_pvh_initial_vcpu_context,
     .send_nmi = xen_pvh_send_nmi,
 };
 
-/* Xen logs what a guest writes to Bochs's debug port. No hypercall works before early_init. */
+/*
+ * Xen logs what a guest writes to Bochs's debug port. No hypercall works before early_init; the
+ * console of a domU does not work before it either, and is where a user looks.
+ */
 static void xen_pvh_raw_write(const char *text, size_t len)
 {
     for (size_t i = 0; i < len; i++)
         outb(XEN_HVM_DEBUGCONS_IOPORT, (u8)text[i]);
+    if (xen_console_has_ring())
+        xen_console_write(text, len);
 }
 
 /* Xen ends a domain whose last vCPU halts with interrupts disabled. */
@@ -93,15 +126,30 @@ static const char *xen_pvh_early_init(u64 loader_info)
     (void)loader_info;
     xen_variant = &pvh_variant;
     wrmsr(cpuid(xen_cpuid_base() + 2, 0).ebx, (u64)hypercall_page - VIRT_BASE);
+    xen_console_init();
     return xen_share_pages();
 }
 
-/* Add the local APIC's page, which a guest without x2APIC accesses and Xen's map may lack. */
+static void add_toolstack_page(struct boot_info *info, enum xen_page which)
+{
+    u32 port;
+    const void *page = xen_is_dom0() ? NULL : xen_pvh_toolstack_page(which, &port);
+
+    if (page)
+        boot_add_shared(info, (u64)page - DIRECT_MAP_BASE, PAGE_SIZE);
+}
+
+/*
+ * Add the local APIC's page, which a guest without x2APIC accesses and Xen's map may lack, and the
+ * toolstack's pages, which the map of a domU lacks.
+ */
 static const char *xen_pvh_memory_map(struct boot_info *info)
 {
     const char *error = xen_memory_map(info);
 
     native_map_apic(info);
+    add_toolstack_page(info, XEN_PAGE_CONSOLE);
+    add_toolstack_page(info, XEN_PAGE_STORE);
     return error;
 }
 
