@@ -67,7 +67,7 @@ def main(paths):
                     print(f"{path}:{number}: '{phrase}': write {instead} (docs/style.md)")
                     count += 1
     if count:
-        print(f"prose: {count} phrases to replace; a line that needs one says '{ALLOW}'", file=sys.stderr)
+        print(f"prose: {count} phrases to replace; a line that needs one has '{ALLOW}' in a comment", file=sys.stderr)
     return count > 0
 
 

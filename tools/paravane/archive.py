@@ -30,7 +30,7 @@ class Package:
 
     name: str
     version: str
-    archive: str  # "bullseye/main" and the like, as apt says it
+    archive: str  # "bullseye/main" and the like, in apt's words
 
 
 class Unavailable(Exception):

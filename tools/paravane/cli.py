@@ -103,7 +103,7 @@ def _suite(args, caller):
     if asked.machines:
         return _machines(asked, caller)
     if asked.ops and (asked.filter or asked.qemu or asked.cpu or asked.machine):
-        raise usage("--ops wants the whole suite on the platforms as they are: no --filter, --qemu, --cpu, --machine")
+        raise usage("--ops needs the whole suite on the platforms as they are: no --filter, --qemu, --cpu, --machine")
     chosen = platforms.parse(asked.on)
     table = op_report.read_table() if asked.ops or asked.json else None
     options = run_options(asked, caller, chosen)
@@ -210,7 +210,7 @@ def _bench(args, caller):
         raise usage("--limit is the ratio that --against allows")
     for path in filter(None, (asked.json, asked.svg)):
         if not os.access((caller / path).parent, os.W_OK):
-            raise usage(f"cannot write {path}")  # said now, and not after minutes
+            raise usage(f"cannot write {path}")  # reported now, not after minutes
     chosen = platforms.parse(asked.on)
     old = bench.earlier(caller / asked.against) if asked.against else None
     options = run_options(asked, caller, chosen)
@@ -253,7 +253,7 @@ def _mutants(args, caller):
 def _source_mutants(asked, caller):
     for option in ("on", "ops", "filter", "image"):
         if getattr(asked, option):
-            raise usage(f"mutants --source: each mutant says what it runs on, so --{option} has no meaning")
+            raise usage(f"mutants --source: each mutant has its own, so --{option} has no meaning")
     options = run_options(asked, caller, platforms.parse("qemu,xen-pv,xen-pvh"))
     path = caller / asked.json if asked.json else None
     return source_mutants.run(options, asked.jobs, asked.files or "*", path, asked.resume)

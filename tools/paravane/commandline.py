@@ -133,7 +133,7 @@ def run_options(asked, caller, chosen):
     if asked.xen and not any(p.on_xen for p in chosen):
         raise usage("--xen chooses the Xen to boot, but no platform of --on is one of Xen's")
     if asked.pcpus and not any(p.on_xen for p in chosen):
-        raise usage("--pcpus says how many CPUs Xen has, but no platform of --on is one of Xen's")
+        raise usage("--pcpus is the number of Xen's CPUs, but no platform of --on is one of Xen's")
     append = tuple(platforms.append_words(asked.append))
     found = None
     if any(p.on_xen for p in chosen):
@@ -150,7 +150,7 @@ def build_app(asked, caller):
     name."""
     path = (caller / asked.app).resolve()
     if asked.image or asked.run:
-        raise usage("--app says what to build and to run: no --image or --run beside it")
+        raise usage("--app selects what to build and to run: no --image or --run beside it")
     if not path.exists() or not (path.is_dir() or path.suffix == ".c"):
         raise usage(f"--app: {asked.app} is neither a C file nor a folder")
     name = path.name.removesuffix(".c")

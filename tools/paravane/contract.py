@@ -24,7 +24,7 @@ HOW = {
 CALLBACK_CONTEXTS = ("any", "interrupts off", "an interrupt", "thread")  # pv/callbacks.h explains them
 SILENT = ("SETS_IF",)  # what the op does, not what it needs
 
-# Whose call of an op counts for what. The first is not said; test/host has no ops.
+# {user: the folders whose calls of an op are its}. "Used by" leaves out the kernel; test/host has no ops.
 USERS = {
     "kernel": ("boot", "pv", "mm", "kernel", "lib", "drivers", "app"),
     "suite": ("test",),
@@ -103,7 +103,7 @@ def op_faults(op, who):
 
 
 def _comment_faults(does, labels, params, wanted):
-    """Yield what is wrong with a comment; wanted says of a label whether it must be there (True) or must not."""
+    """Yield what is wrong with a comment; wanted: {label: whether it must be there (True) or must not}."""
     if list(labels) != [label for label in LABELS if label in labels]:
         yield f"its labels are not in the order {', '.join(LABELS)}"
     if not re.match(r"[A-Z].*\.$", does):

@@ -28,7 +28,7 @@ class TableTest(unittest.TestCase):
             machines.choose(rows, "all", "cpu z", ["qemu"])
 
     def test_expected_in_words(self):
-        self.assertEqual(Row("a", says=(r"(?i)no \d+ of.*\bx",)).expected, 'passes, says "no N of…x"')
+        self.assertEqual(Row("a", prints=(r"(?i)no \d+ of.*\bx",)).expected, 'passes, prints "no N of…x"')
         self.assertEqual(Row("a", status="MUTE").expected, "passes without a console")
 
 
@@ -44,17 +44,17 @@ class JudgeTest(unittest.TestCase):
         self.assertIn("INCON", self.judge(Row("a", status="STANDS"), "FAIL", reason="INCONSISTENT: more than once"))
 
     def test_words(self):
-        row = Row("a", says=("left off",), never=("left off(.|\n)*left off",))
+        row = Row("a", prints=("left off",), never=("left off(.|\n)*left off",))
         self.assertEqual(self.judge(row, "PASS", "1 left off\n"), "")
-        self.assertEqual(self.judge(row, "PASS", "nothing"), 'nothing says "left off"')
-        self.assertIn("says", self.judge(row, "PASS", "left off\nleft off"))
+        self.assertEqual(self.judge(row, "PASS", "nothing"), 'no line has "left off"')
+        self.assertIn("prints", self.judge(row, "PASS", "left off\nleft off"))
 
     def test_no_console(self):
         self.assertEqual(self.judge(Row("a", status="MUTE"), "FAIL", code=33), "")
         self.assertIn("status 35 instead of 33", self.judge(Row("a", status="MUTE"), "FAIL", code=35))
 
     def test_halts(self):
-        row = Row("a", status="HALT", says=("no long mode",))
+        row = Row("a", status="HALT", prints=("no long mode",))
         self.assertEqual(self.judge(row, "FAIL", "no long mode\n"), "")
         self.assertIn("more than once", self.judge(row, "FAIL", "no long mode\nno long mode\n"))
         self.assertIn("does not halt", self.judge(row, "FAIL", "", reason="TIMEOUT after 9 s"))

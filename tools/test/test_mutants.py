@@ -81,7 +81,7 @@ class SurvivorsTest(unittest.TestCase):
         self.assertEqual(list(mutants._surprises(survives, explained)), [])
         self.assertEqual(
             list(mutants._surprises([outcome("nop", "FAIL"), outcome("more", "SURVIVED")], explained)),
-            ["killed, yet test/mutants/survivors.txt says it survives: qemu op:nop: why", "survived: qemu op:more"],
+            ["killed, yet test/mutants/survivors.txt lists it as a survivor: qemu op:nop: why", "survived: qemu op:more"],
         )
 
     def test_how_it_died(self):

@@ -80,7 +80,7 @@ class DebuggerTest(unittest.TestCase):
 
     def test_one_machine(self):
         asked = mock.Mock(xen=None)
-        with self.assertRaisesRegex(Trouble, "--gdb wants one repro, one platform"):
+        with self.assertRaisesRegex(Trouble, "--gdb takes one repro, one platform"):
             repro_command._wait_for_gdb([case("good"), case("good")], asked, Path("."))
 
 

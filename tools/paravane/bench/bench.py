@@ -21,7 +21,7 @@ COUNTED = ("qemu", "xen-pv", "xen-pvh")
 CPUS = 4  # where CPUs are measured against each other
 
 # What is run, each with a pattern of measurements, a number of CPUs and more words. "boot" is an empty
-# run: from entry to verdict with as good as nothing in between. "nopatch" says what patching saves.
+# run: from entry to verdict with as good as nothing in between. "nopatch" shows what patching saves.
 KINDS = {
     "boot": ("boot.*", 1, ()),
     "bench": ("*", 1, ()),

@@ -16,7 +16,7 @@ _PLOT = 640
 _WIDTH = _LEFT + _PLOT + _RIGHT
 _DECADES_MAX = 9
 
-# By platform: a colour that a colour-blind reader can tell from the others, and a shape.
+# By platform: a colour that a colour-blind reader can distinguish, and a shape.
 _MARKS = (("a", "circle"), ("b", "square"), ("c", "diamond"), ("d", "triangle"))
 
 _STYLE = """

@@ -199,4 +199,4 @@ def _surprises(outcomes, explained):
         if outcome.status == "SURVIVED" and not why:
             yield f"survived: {name}"
         elif outcome.status in ("FAIL", "CRASH") and why:
-            yield f"killed, yet test/mutants/survivors.txt says it survives: {name}: {outcome.reason}"
+            yield f"killed, yet test/mutants/survivors.txt lists it as a survivor: {name}: {outcome.reason}"

@@ -111,7 +111,7 @@ def _equal_by_body(body, kind):
     if kind == "nop" and _is_empty(body):
         return "the function does nothing"
     if kind == "stale" and _says_the_same(body):
-        return "the function says the same always"
+        return "the function always returns the same"
     if kind == "late" and body.code in _DOES_NOTHING | {"return -ENODEV;"}:
         return "the function does nothing"
     used = [number for number, name in enumerate(body.params, 1) if name not in body.unused]

@@ -111,7 +111,7 @@ def _checked(where, entry):
         words += [f"has unknown keys {', '.join(sorted(unknown))}"] if unknown else []
         raise Trouble(f"{where}: source mutant {name} {' and '.join(words)}")
     if bool(entry.get("test")) == bool(entry.get("equivalent")):
-        raise Trouble(f"{where}: source mutant {name} wants either test or equivalent")
+        raise Trouble(f"{where}: source mutant {name} needs either test or equivalent")
     if entry.get("pcpus") and not entry.get("on", "").startswith("xen"):
         raise Trouble(f"{where}: source mutant {name} has physical CPUs (pcpus), but does not run on Xen")
     if entry["before"] == entry["after"]:

@@ -14,7 +14,7 @@ def run(asked, caller):
     """Run the repros; return the status: of one repro its verdict; of several, whether each verdict
     is the one that the repro's head expects."""
     if bool(asked.names) == asked.all:
-        raise usage("repro: name repros, files or folders, or say --all")
+        raise usage("repro: name repros, files or folders, or use --all")
     chosen = list(repros.all_repros().values()) if asked.all else _named(asked.names, caller)
     on = platforms.parse(asked.on) if asked.on else None
     xens = repro.hypervisors(asked.xen, caller)
@@ -97,7 +97,7 @@ def _named(names, caller):
 
 def _wait_for_gdb(listed, asked, caller):
     if len(listed) != 1:
-        raise usage("repro: --gdb wants one repro, one platform (--on) and one hypervisor (--xen)")
+        raise usage("repro: --gdb takes one repro, one platform (--on) and one hypervisor (--xen)")
     case = listed[0]
     case.options = dataclasses.replace(case.options, gdb=True, timeout=0)
     found = xen.find(asked.xen[0], caller) if asked.xen and case.platform.on_xen else None

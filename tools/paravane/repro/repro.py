@@ -23,7 +23,7 @@ from ..suite import suite
 from ..suite.matrix import table
 from . import controls, repros
 
-_TIMEOUT = 30  # seconds, if neither the caller nor the repro says otherwise
+_TIMEOUT = 30  # seconds, unless the caller or the repro sets another limit
 _CPU_SECONDS = 20  # of each process of a build; the slowest takes two
 _MEMORY = 4 << 30
 _OUTPUT = 64 << 20  # bytes of each file that is written, the compiler's messages among them
@@ -216,7 +216,7 @@ def skipped_cases(chosen, on, xens, options):
 
 def control_rows(chosen, listed):
     """Yield the controls' table of docs/repro.md, as lines of Markdown."""
-    yield f"Xen {controls.version()}, built from the distribution's source, each edited as repro/controls.ini says;"
+    yield f"Xen {controls.version()}, built from the distribution's source, each with its edit of repro/controls.ini;"
     qemus = sorted({emulators.version_of(case.options.emulator or emulators.default()) for case in listed})
     yield f"QEMU {', '.join(qemus)}; {time.strftime('%Y-%m-%d')}:"
     yield ""

@@ -104,7 +104,7 @@ def error_of(text):
 def _checked(program, wanted):
     version = version_of(program)
     if not version:
-        raise Trouble(f"--qemu: {wanted} is not a QEMU: {program} --version does not say so", EXIT_USAGE)
+        raise Trouble(f"--qemu: {wanted} is not a QEMU: {program} --version does not report one", EXIT_USAGE)
     return Emulator(program, version)
 
 
@@ -175,5 +175,5 @@ def _by_hand(wanted, why):
     known = ", ".join(f"{version} of {name}" for name, version in _VERSIONS.items())
     return (
         f"cannot get QEMU {wanted}: {why}. By hand: get {_PACKAGE} ({known}) or build it from source, "
-        "and say --qemu FILE"
+        "and use --qemu FILE"
     )

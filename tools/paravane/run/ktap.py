@@ -40,7 +40,7 @@ _XEN_CRASHES = (
     ("Hardware Dom0 crashed", "guest"),
     ("crashed on cpu#", "guest"),
 )
-# What Xen says of a guest before it ends it, apart from what it prints each time.
+# The lines that Xen prints about a guest that it is about to end, apart from those that it always prints.
 _XEN_REASON = re.compile(r"d\[?\d+[vd]|Triple fault|domain_crash|Unhandled|Bad |Failed |Invalid |Hit ")
 _XEN_ANSWERS = re.compile(r"\(XEN\).*'[0h]' pressed")
 
@@ -86,10 +86,10 @@ class Transcript:
         self.xen_reason = ""  # the hypervisor's last line about what the guest did wrong
         self.machine_over = False
         self.restarts = False  # the hypervisor was asked to start the machine again
-        self.repro = None  # name, verdict, reason, exercised: what a repro says of itself
-        self.exercised = False  # it said so on the way
-        self.step_left_out = False  # as inject=skip_step asks
-        self.dying_is_bad = ""  # why the guest's death would be the bug, as the repro says
+        self.repro = None  # what a repro reports: name, verdict, reason, exercised
+        self.exercised = False  # it has reached the path in question
+        self.step_left_out = False  # because of inject=skip_step
+        self.dying_is_bad = ""  # the repro's reason why the guest's death is the bug
         self.hypervisor_answers = False  # a debug key was seen by the hypervisor
         self.echo_wanted = []  # tokens asked for, not yet typed
         self.program = None  # name of the program that runs or ran

@@ -189,7 +189,7 @@ def override(irq, gsi, flags=0):
     return struct.pack("<BBBBIH", 2, 10, 0, irq, gsi, flags)
 
 
-# What a q35's own tables say of its I/O APIC.
+# The I/O APIC as a q35's own tables describe it.
 IOAPIC = (ioapic(), override(0, 2), override(5, 5, 13), override(9, 9, 13), override(10, 10, 13), override(11, 11, 13))
 
 

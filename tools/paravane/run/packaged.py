@@ -61,5 +61,5 @@ def _by_hand(wanted, why):
     known = ", ".join(f"xen-hypervisor-{xen}-amd64 of {name}" for name, xen in _VERSIONS.items())
     return (
         f"cannot get Xen {wanted}: {why}. By hand: download the package of that version ({known}), "
-        "unpack it with dpkg-deb -x PACKAGE.deb DIR, and say --xen DIR/boot/xen-VERSION.gz"
+        "unpack it with dpkg-deb -x PACKAGE.deb DIR, and use --xen DIR/boot/xen-VERSION.gz"
     )

@@ -24,7 +24,7 @@ RUNS_MAX = 50
 # What a Boot takes from the Options, under the same name.
 _OF_BOOT = "mem smp xen gdb icount cpu xen_append pcpus emulator machine feed".split()
 _TAIL_BYTES = 16000
-# Of a dump by Xen, lines of stack words, which tell little and hide the line that gives the reason.
+# In a dump by Xen: lines of stack words, which would hide the line with the reason.
 _STACK_WORDS = re.compile(r"^\(XEN\) (\[[ \d.]+\])?(\s+[0-9a-f]{16})*\s*$|\(XEN\).*(Guest|Xen) stack trace")
 _CALLER = re.compile(r"^\(XEN\).*<[0-9a-f]{16}>\] [RSF] ")
 _CALLERS_MAX = 6

@@ -200,7 +200,7 @@ def _early_screen(scratch):
     finally:
         end(qemu)
     right = shown.splitlines()[-1].startswith("paravane: verdict ERROR: this CPU has no 64-bit mode (long mode)")
-    return ("" if right else "the screen's last line does not say why"), shown
+    return ("" if right else "the screen's last line does not give the reason"), shown
 
 
 def _halts(scratch):

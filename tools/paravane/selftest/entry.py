@@ -116,7 +116,7 @@ def _boot_with_words(name, words, status, said):
     output = (ROOT / result.directory / "console.log").read_text(errors="replace")
     if result.status != status:
         return f"{result.status} instead of {status}: {result.reason}", output
-    return ("" if said in output else f"nothing says {said!r}"), output
+    return ("" if said in output else f"the output lacks {said!r}"), output
 
 
 def _memory(scratch):

@@ -53,7 +53,7 @@ def _mutants():
     yield Step("wrong lines are noticed", sample, words=r"source mutants: (\d+) of \1 killed")
     for name, args, words in (
         ("of no file", ["--source", "--files", "nowhere/*"], "no source mutant matches"),
-        ("on a platform", ["--source", "--on", "qemu"], "each mutant says what it runs on"),
+        ("on a platform", ["--source", "--on", "qemu"], "each mutant has its own"),
         ("without --source", ["--files", "mm/*"], "--files names the source mutants of --source"),
         ("resumed without a file", ["--source", "--resume"], "--resume continues a run of --source from its --json FILE"),
     ):

@@ -49,7 +49,7 @@ def _stop_runner(runner, count, number, status):
     if runner.returncode != status:
         return f"status {runner.returncode} instead of {status}", output
     if status == 130 and output.count("interrupted") != 1:
-        return "not exactly one line says that it was interrupted", output
+        return "not exactly one line reports the interruption", output
     return "", output
 
 

@@ -13,7 +13,7 @@ from ..run import launcher
 from ..run.launcher import RAM, RESERVED
 from .machines import Row
 
-_SMALL = {"tests": "boot.*"}  # where the rest of the suite would only repeat what another row asks
+_SMALL = {"tests": "boot.*"}  # where the rest of the suite would repeat what another row covers
 
 
 def _made(**more):
@@ -34,12 +34,12 @@ def _cpus():
         yield Row(f"cpu {model}", cpu=model)
     yield Row("cpu SapphireRapids", cpu="SapphireRapids", qemu=(8, 0))
     for model in ("n270", "max,-lm", "qemu64,-lm"):
-        yield Row(f"cpu {model}", cpu=model, status="ERROR", says=("no 64-bit mode",), sample=model == "n270")
+        yield Row(f"cpu {model}", cpu=model, status="ERROR", prints=("no 64-bit mode",), sample=model == "n270")
     without = "nx x2apic smap smep umip pge rdtscp fsgsbase la57 xsave invpcid erms pat mtrr mce sep pdpe1gb avx pcid"
     for feature in (*without.split(), "tsc", "tsc-deadline", "arat", "hypervisor", "smap,-smep,-umip,-fsgsbase,-rdtscp"):
         yield Row(f"cpu -{feature}", cpu=f"-{feature}")
     for feature in ("syscall", "fxsr", "apic", "cmov", "sse2"):
-        yield Row(f"cpu -{feature}", cpu=f"max,-{feature}", status="ERROR", says=(_LACKS[feature],))
+        yield Row(f"cpu -{feature}", cpu=f"max,-{feature}", status="ERROR", prints=(_LACKS[feature],))
     for model in ("+la57", "+x2apic", "vendor=GenuineIntel", "phys-bits=36", "phys-bits=52", "level=2"):
         yield Row(f"cpu {model}", cpu=model if model[0] == "+" else f"max,{model}", sample=model == "+la57")
     for cpus in (2, 4):
@@ -49,7 +49,7 @@ def _cpus():
     yield Row("3 cores of 2 threads", more=("-smp", "6,sockets=1,cores=3,threads=2"), **_SMALL)
     yield Row("room for 8 more CPUs", more=("-smp", "2,maxcpus=10"), **_SMALL)
     yield Row("64 CPUs", smp=64, tests="smp.c*")
-    yield Row("255 CPUs", smp=255, tests="boot.*", says=(r"191",), never=(r"left off(.|\n)*left off",))
+    yield Row("255 CPUs", smp=255, tests="boot.*", prints=(r"191",), never=(r"left off(.|\n)*left off",))
 
 
 # What a CPU without a feature is refused with.
@@ -90,11 +90,11 @@ def _devices():
                   without=("-device", "-no-reboot"), status="STANDS", sample=machine == "q35,acpi=off", **_SMALL)  # fmt: skip
     many = ("virtio-rng-device",) * 4
     yield Row("microvm without ACPI, 4 virtio devices", "microvm", machine="acpi=off",
-              more=tuple(word for device in many for word in ("-device", device)), says=("virtio_mmio.device",), **_SMALL)  # fmt: skip
+              more=tuple(word for device in many for word in ("-device", device)), prints=("virtio_mmio.device",), **_SMALL)  # fmt: skip
 
 
 def _memory():
-    yield Row("16 MiB", mem=16, status="ERROR", says=("too little memory",))
+    yield Row("16 MiB", mem=16, status="ERROR", prints=("too little memory",))
     for mem in (25, 32, 48, 1024, 3072, 4096, 16384):
         yield Row(f"{mem} MiB", mem=mem, **({} if mem < 1024 else _SMALL))
     yield Row("32 MiB, 4 CPUs", mem=32, smp=4)
@@ -102,7 +102,7 @@ def _memory():
     for low, mem in ((512, 1024), (32, 256), (2048, 3072)):
         yield Row(f"RAM above a hole of 1 TiB, {low} MiB below", machine=f"max-ram-below-4g={low}M", mem=mem,
                   cpu="max,phys-bits=42", more=hole, **_SMALL)  # fmt: skip
-    yield Row("600 GiB", mem=600 * 1024, cpu="max,phys-bits=42", says=(r"(?i)memory.*(left|unused|not used)",), **_SMALL)
+    yield Row("600 GiB", mem=600 * 1024, cpu="max,phys-bits=42", prints=(r"(?i)memory.*(left|unused|not used)",), **_SMALL)
     yield Row("2 NUMA nodes", smp=2, without=("-m",), more=(
         "-m", "256M", "-object", "memory-backend-ram,id=a,size=128M", "-object", "memory-backend-ram,id=b,size=128M",
         "-numa", "node,memdev=a,cpus=0", "-numa", "node,memdev=b,cpus=1"), **_SMALL)  # fmt: skip
@@ -131,7 +131,7 @@ def _maps():
         yield Row(f"memory map: {count} regions, overlapping, in no order", launcher=_made(memory=_many_regions(count)),
                   tests="mm*", sample=count == 60)  # fmt: skip
     yield Row("memory map: 6000 regions", launcher=_made(memory=_many_regions(6000)), tests="boot.*",
-              says=(r"more than \d+ regions",))  # fmt: skip
+              prints=(r"more than \d+ regions",))  # fmt: skip
     yield with_map("reserved up to 4 GiB and beyond", (0xFEC00000, 0x2400000, RESERVED))
     yield with_map("reserved, all below 4 GiB that is not RAM", (0x10000000, 0xF0000000, RESERVED))
     yield with_map("empty regions", (0, 0, RAM), (0x5000000, 0, RESERVED), (1 << 40, 0, RAM))
@@ -142,17 +142,17 @@ def _maps():
     for name, regions, starts in (("no RAM", (), False), ("one page", ((0x7F000, 0x1000, RAM),), True),
                                   ("RAM from 512 KiB on", ((0x80000, 0x10000, RAM),), True)):  # fmt: skip
         yield Row(f"memory map: {name} below 1 MiB", smp=2, launcher=_made(memory=(*regions, *rest)), tests="smp.c*",
-                  says=(r"CPUs: 2 up",) if starts else ("no page of RAM below 640 KiB",))  # fmt: skip
+                  prints=(r"CPUs: 2 up",) if starts else ("no page of RAM below 640 KiB",))  # fmt: skip
     everywhere = (*launcher.MEMORY, (0xFE000000, 0x2000000, RAM))
     yield Row("memory map: RAM where the devices are", launcher=_made(memory=everywhere), tests="irq.*")
     yield with_map("persistent memory at 1 TiB", (1 << 40, 1 << 38, 7))
     yield with_map("the image's own memory is reserved", (0x100000, 0x800000, RESERVED), tests="cpu.*")
     yield Row("memory map: unreadable", launcher=_made(fields={"memmap_paddr": (1 << 64) - 4096}), status="ERROR",
-              says=("memory map",))  # fmt: skip
-    yield Row("memory map: none", launcher=_made(memory=None), status="ERROR", says=("(?i)memory",))
+              prints=("memory map",))  # fmt: skip
+    yield Row("memory map: none", launcher=_made(memory=None), status="ERROR", prints=("(?i)memory",))
     yield Row("memory map: only reserved", launcher=_made(memory=((0, 1 << 32, RESERVED),)), status="ERROR",
-              says=("(?i)memory",))  # fmt: skip
-    yield Row("start_info: wrong magic", launcher=_made(fields={"magic": 0x12345678}), status="ERROR", says=("magic",))
+              prints=("(?i)memory",))  # fmt: skip
+    yield Row("start_info: wrong magic", launcher=_made(fields={"magic": 0x12345678}), status="ERROR", prints=("magic",))
     yield Row("start_info: version 7", launcher=_made(fields={"version": 7}))
 
 
@@ -165,19 +165,19 @@ def _modules():
         return Row(f"modules: {name}", launcher=make, by_hand=True, **_SMALL, **more)
 
     for count in (9, 40):
-        yield with_modules(f"{count}", *((b"x" * 100, b"more"),) * (count - 1), says=("(?i)module",))
+        yield with_modules(f"{count}", *((b"x" * 100, b"more"),) * (count - 1), prints=("(?i)module",))
     yield with_modules("a string of 300 characters", (b"x", b"y" * 300))
     yield with_modules("a string that is not ASCII", (b"x", b"\xff\xfe\x01 \xc3\xa4"))
     for name, *entries in (("beyond RAM", (0x20000000, 4096)), ("half in RAM", (0xFDFF000, 0x100000)), ("in the image", (0x180000, 4096)),
                            ("in a device", (0xFEC00000, 4096)), ("of 2 PiB", (0x5000000, 1 << 51))):  # fmt: skip
-        yield Row(f"modules: one {name}", launcher=_made(placed=entries), by_hand=True, says=("modules: 1 are left off",), **_SMALL)
+        yield Row(f"modules: one {name}", launcher=_made(placed=entries), by_hand=True, prints=("modules: 1 are left off",), **_SMALL)
     odd = [(0x5000123, 0x777), (0x5000123, 0x777), (0x5000800, 0x10000), (0, 0), (0x7F000, 0x1000)]
     yield Row("modules: off boundaries, overlapping, below 1 MiB", launcher=_made(placed=odd), by_hand=True, **_SMALL)
     yield with_modules("an empty one", (b"", b"empty"))
     unreadable = {"modlist_paddr": 1 << 62}
     # A list that cannot be read is refused: what it would have held is not known.
-    yield with_modules("an unreadable list", fields=unreadable, status="ERROR", says=("module list",))
-    yield with_modules("a count of 4 billion", fields={"nr_modules": 0xFFFFFFFF}, status="ERROR", says=("module list",))
+    yield with_modules("an unreadable list", fields=unreadable, status="ERROR", prints=("module list",))
+    yield with_modules("a count of 4 billion", fields={"nr_modules": 0xFFFFFFFF}, status="ERROR", prints=("module list",))
     yield Row("modules: none", by_hand=True, without=("-initrd",))
     yield Row("modules: an initrd that is not the suite's", without=("-initrd",), more=("-initrd", "README.md"), by_hand=True, **_SMALL)
     chars = "z" * 200
@@ -195,8 +195,8 @@ def _tables():
     yield with_madt("as it is", *cpus)
     # A listed CPU that does not start fails smp.every_listed_cpu_is_up, as it should: other tests are run there.
     ghosts = {"tests": "smp.c*"}
-    yield with_madt("a CPU that does not exist", *cpus, launcher.cpu(9), **ghosts, says=(r"\b9\b.*(does not|left off)",))
-    yield with_madt("ids of 255 and 300", *cpus, launcher.x2apic_cpu(255), launcher.x2apic_cpu(300), **ghosts, says=("300",))
+    yield with_madt("a CPU that does not exist", *cpus, launcher.cpu(9), **ghosts, prints=(r"\b9\b.*(does not|left off)",))
+    yield with_madt("ids of 255 and 300", *cpus, launcher.x2apic_cpu(255), launcher.x2apic_cpu(300), **ghosts, prints=("300",))
     yield with_madt("a CPU twice", *cpus, *cpus, sample=True)
     yield with_madt("the boot CPU last", *cpus[::-1])
     yield with_madt("200 disabled CPUs", *cpus, *(launcher.cpu(i, 0) for i in range(2, 202)))
@@ -209,9 +209,9 @@ def _tables():
               launcher=_made(tables=(launcher.madt(*launcher.IOAPIC, launcher.ioapic(0xFEC80000, 24, 1), *cpus),)))  # fmt: skip
     for name, address in (("RAM", 0x5000000), ("the image", 0x110000)):
         yield with_madt(f"an I/O APIC in {name}", launcher.ioapic(address, 24, 1), *launcher.IOAPIC, *cpus,
-                        says=(f"I/O APIC at {address:#x} is ignored: RAM is there",), tests="irq.*")  # fmt: skip
+                        prints=(f"I/O APIC at {address:#x} is ignored: RAM is there",), tests="irq.*")  # fmt: skip
     yield with_madt("an I/O APIC where messages go", launcher.ioapic(0xFEE00000, 24, 1), *launcher.IOAPIC, *cpus,
-                    says=("interrupt messages go there",), tests="irq.*")  # fmt: skip
+                    prints=("interrupt messages go there",), tests="irq.*")  # fmt: skip
     yield Row("MADT: denies the 8259s", launcher=_made(tables=(launcher.madt(*launcher.IOAPIC, *cpus, flags=0),)), tests="irq.*",
               sample=True)  # fmt: skip
     strange = (b"\x7f\x10" + bytes(14), struct.pack("<BBBHB", 4, 6, 0xFF, 0xFFFF, 7), struct.pack("<BBHI", 3, 8, 0xF, 5),
@@ -227,15 +227,15 @@ def _tables():
     for name, address, space in (("RAM", 0x5000000, 0), ("the image", 0x110000, 0), ("a hole", 0xD0000000, 0),
                                  ("I/O ports", 0x600, 1), ("no boundary", 0xFED00004, 0), ("1 EiB", 1 << 60, 0)):  # fmt: skip
         yield Row(f"HPET: in {name}", launcher=_made(tables=(*listed, launcher.hpet(address, space))), tests="time.*",
-                  says=() if name == "a hole" else ("HPET at .* is ignored",))  # fmt: skip
+                  prints=() if name == "a hole" else ("HPET at .* is ignored",))  # fmt: skip
     wrong = launcher.madt(*launcher.IOAPIC, *cpus, wrong=1)
-    no_table = {"tests": "irq.*"}  # boot.rsdp_is_acpi wants one
+    no_table = {"tests": "irq.*"}  # boot.rsdp_is_acpi needs one
     yield Row("MADT: wrong checksum", smp=2, launcher=_made(tables=(wrong,)), **no_table)
     yield Row("ACPI: no table", launcher=_made(tables=()), **no_table)
     yield Row("ACPI: the RSDP points nowhere", launcher=_made(tables=(), fields={"rsdp_paddr": 1 << 50}), **no_table)
     ghost = launcher.madt(*launcher.IOAPIC, *cpus, launcher.cpu(9))
     yield Row("GRUB, a MADT with a CPU that does not exist", "grub", smp=2, grub=("acpi --exclude=APIC /boot/madt",), **ghosts,
-              files=(("madt", ghost),), says=(r"\b9\b.*(does not|left off)",))  # fmt: skip
+              files=(("madt", ghost),), prints=(r"\b9\b.*(does not|left off)",))  # fmt: skip
 
 
 def _left():
@@ -279,7 +279,7 @@ def _left():
                tests="irq.*", sample=True)  # fmt: skip
     for name, index, value in (("to be set", 0xB, 0x82), ("without a divider", 0xA, 0x70)):
         yield left(f"the RTC stopped, {name}", launcher.out(0x70, index) + launcher.out(0x71, value), tests="time.*",
-                   says=("RTC was stopped",))  # fmt: skip
+                   prints=("RTC was stopped",))  # fmt: skip
     timer = enabled + launcher.store(0xFEE003E0, 0xB) + launcher.store(0xFEE00320, 0x200A5) + launcher.store(0xFEE00380, 10000)
     yield left("the local APIC's timer", timer)
     yield left("the 8259s at vectors of exceptions",
@@ -293,7 +293,7 @@ _FOREIGN = ("placeholder", "root=/dev/sda1", "console=ttyS0,115200", "quiet", "a
 def _words():
     passed = "passed over: placeholder root=/dev/sda1"
     for platform in ("qemu", "microvm", "grub", "uefi"):
-        yield Row(f"foreign words, {platform}", platform, words=_FOREIGN, says=(passed,), sample=platform == "qemu", **_SMALL)
+        yield Row(f"foreign words, {platform}", platform, words=_FOREIGN, prints=(passed,), sample=platform == "qemu", **_SMALL)
     yield Row("an empty command line", without=("-append",))
     for length in (1500, 2040, 5000):
         def make(boot, length=length):
@@ -302,7 +302,7 @@ def _words():
 
         yield Row(f"a command line of {length} characters", launcher=make,
                   status="PASS" if length < 2048 else "ERROR",
-                  says=() if length < 2048 else ("command line: too long",), **_SMALL)  # fmt: skip
+                  prints=() if length < 2048 else ("command line: too long",), **_SMALL)  # fmt: skip
     yield Row("GRUB, a command line of 1500 characters", "grub", tests="boot.*",
               grub_words=("x=" + "y" * 1300,))  # fmt: skip
     for name, line in (
@@ -318,20 +318,20 @@ def _words():
 
         yield Row(f"words: {name}", launcher=make, **_SMALL)
     bad = {"cmdline_paddr": (1 << 64) - 16}
-    yield Row("words: an unreadable line", launcher=_made(fields=bad), status="ERROR", says=("command line",))
+    yield Row("words: an unreadable line", launcher=_made(fields=bad), status="ERROR", prints=("command line",))
 
 
 def _xen():
     for model in ("qemu64", "Nehalem", "phenom", "Haswell"):
         yield Row(f"Xen, cpu {model}", "xen-pv", cpu=model)
-    yield Row("Xen, cpu -nx", "xen-pv", cpu="-nx", status="ERROR", says=("refuses.*NX", "no backend can run"))
+    yield Row("Xen, cpu -nx", "xen-pv", cpu="-nx", status="ERROR", prints=("refuses.*NX", "no backend can run"))
     yield Row("Xen, PVH, cpu phenom", "xen-pvh", cpu="phenom,+svm,+npt")
     yield Row("Xen, PVH, cpu -x2apic", "xen-pvh", cpu="-x2apic", smp=2)
     for cpus in (1, 2):
         yield Row(f"Xen, PVH, a guest without x2APIC, {cpus} CPUs", "xen-pvh", xen=("dom0-cpuid=no-x2apic",), smp=cpus,
-                  says=("CPUID offers no x2APIC",))  # fmt: skip
+                  prints=("CPUID offers no x2APIC",))  # fmt: skip
     for platform in ("xen-pv", "xen-pvh"):
         passed = f"passed over: {re.escape(' '.join(_FOREIGN))}"
-        yield Row(f"foreign words, {platform}", platform, words=_FOREIGN, says=(passed,), **_SMALL)
+        yield Row(f"foreign words, {platform}", platform, words=_FOREIGN, prints=(passed,), **_SMALL)
         yield Row(f"32 MiB, {platform}", platform, mem=32, **_SMALL)
         yield Row(f"{platform}, q35", platform, machine="q35")

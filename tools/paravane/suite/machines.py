@@ -28,10 +28,10 @@ class Row:
     names the platform's options that are left out, the others are platforms.Feed's. The outcome:
 
     status PASS or ERROR: the verdict, with QEMU's exit status to it;
-           HALT: the machine says its line and stands still, without a verdict;
+           HALT: the machine prints its line and halts, without a verdict;
            STANDS: the verdict is PASS, and the machine does not start again after it;
            MUTE: the verdict is PASS by QEMU's exit status alone, for the machine has no console.
-    says: expressions that lines of the console match; never: those that none does.
+    prints: expressions that lines of the console match; never: those that none does.
     """
 
     name: str
@@ -53,7 +53,7 @@ class Row:
     deaf: bool = False
     by_hand: bool = False
     status: str = "PASS"
-    says: tuple = ()
+    prints: tuple = ()
     never: tuple = ()
     qemu: tuple = ()  # the first version that has such a machine, as numbers
     sample: bool = False  # one of the few that ./run.sh test boots
@@ -63,7 +63,7 @@ class Row:
         """Return the expected outcome, in words."""
         how = {"PASS": "passes", "ERROR": "refuses", "HALT": "halts", "STANDS": "passes, starts once"}
         how["MUTE"] = "passes without a console"
-        return how[self.status] + "".join(f', says "{_plain(words)}"' for words in self.says)
+        return how[self.status] + "".join(f', prints "{_plain(words)}"' for words in self.prints)
 
     def options(self, base):
         """Return the Options `base` with what this row adds."""
@@ -178,14 +178,14 @@ def judge(row, result, console):
             return f"does not halt with its line: {reason}"
     elif result.status != status:
         return reason
-    for expression in row.says:
+    for expression in row.prints:
         if not re.search(expression, console, re.MULTILINE):
-            return f'nothing says "{_plain(expression)}"' + (f": {result.reason}" if result.reason else "")
+            return f'no line has "{_plain(expression)}"' + (f": {result.reason}" if result.reason else "")
     for expression in row.never:
         if re.search(expression, console, re.MULTILINE):
-            return f'says "{_plain(expression)}"'
-    if status == "HALT" and len(re.findall(row.says[0], console, re.MULTILINE)) > 1:
-        return "says its line more than once"
+            return f'prints "{_plain(expression)}"'
+    if status == "HALT" and len(re.findall(row.prints[0], console, re.MULTILINE)) > 1:
+        return "prints its line more than once"
     return ""
 
 
@@ -197,7 +197,7 @@ def _watch(row, folder):
     seen = []
 
     def watch(said, _pid):
-        over = said.verdict if row.status == "STANDS" else re.search(row.says[0], _console(folder), re.MULTILINE)
+        over = said.verdict if row.status == "STANDS" else re.search(row.prints[0], _console(folder), re.MULTILINE)
         if over and not seen:
             seen.append(time.monotonic())
         return Ending("over") if seen and time.monotonic() > seen[0] + _PAUSE else None
