@@ -1,19 +1,21 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Check the rules of the source tree on the objects and the image that were built; fail the build if one is broken.
+"""Check the rules of the source tree on the objects and the image that were built; fail the build
+if one is broken.
 
 check_image.py [--objdump PROGRAM] [--nm PROGRAM] IMAGE OBJECT_FOLDER
 
-1. Only boot/ and pv/ contain privileged instructions and hypercalls: no object of kernel/, mm/, lib/ or app/ has
-   one. Objects of pv/xen/pv/, with the patch templates there, have only those for which Xen offers neither a
-   hypercall nor shared memory: any other would fault in a PV guest, and Xen would emulate it.
-2. No include goes upwards: lib -> pv -> mm -> kernel -> boot, test, repro, app, lib/newlib (the runtime of
-   programs); and nothing outside of pv/xen, boot and repro includes a header of Xen's.
+1. Only boot/ and pv/ contain privileged instructions and hypercalls: no object of kernel/, mm/,
+   lib/ or app/ has one. Objects of pv/xen/pv/, with the patch templates there, have only those for
+   which Xen offers neither a hypercall nor shared memory: any other would fault in a PV guest, and
+   Xen would emulate it.
+2. No include goes upwards: lib -> pv -> mm -> kernel -> boot, test, repro, app, lib/newlib (the
+   runtime of programs); and no file outside of pv/xen, boot and repro includes a header of Xen's.
 3. Every backend's table is complete: no slot of a NAME_CLASS_ops is empty.
 4. No segment of the image is both writable and executable.
 5. Every variable of pv/, mm/ and kernel/ says why it may be shared (tools/build/shared_state.py).
-6. Only pv/ and test/ use the op table, because patching does not reach a call through it (tools/build/sites.py
-   finds all other calls).
+6. Only pv/ and test/ use the op table, because patching does not reach a call through it
+   (tools/build/sites.py finds all other calls).
 """
 
 import argparse
@@ -29,14 +31,17 @@ from paravane import optable
 
 # Intel SDM vol. 3, section 5.9, and what a hypervisor intercepts or a PV guest must ask for.
 PRIVILEGED = re.compile(
-    r"^(cli|sti|hlt|lgdt|lidt|lldt|ltr|lmsw|clts|invd|wbinvd|invlpg|invpcid|wrmsr|rdmsr|rdpmc|swapgs|sysret[lq]?"
-    r"|iret[lq]?|in[bwl]?|out[bwl]?|ins[bwl]|outs[bwl]|vmcall|vmmcall|syscall|sysenter|xsetbv|str|sgdt|sidt|sldt"
-    r"|(wr|rd)(fs|gs)base[lq]?|pushf[lq]?|popf[lq]?|monitor|mwait|stac|clac|cpuid|rdtscp?)$")
+    r"^(cli|sti|hlt|lgdt|lidt|lldt|ltr|lmsw|clts|invd|wbinvd|invlpg|invpcid|wrmsr|rdmsr|rdpmc"
+    r"|swapgs|sysret[lq]?|iret[lq]?|in[bwl]?|out[bwl]?|ins[bwl]|outs[bwl]|vmcall|vmmcall|syscall"
+    r"|sysenter|xsetbv|str|sgdt|sidt|sldt"
+    r"|(wr|rd)(fs|gs)base[lq]?|pushf[lq]?|popf[lq]?|monitor|mwait|stac|clac|cpuid|rdtscp?)$"
+)
 CONTROL_REGISTER = re.compile(r"%(cr[0-8]|dr[0-7]|db[0-7])\b")
 UNPRIVILEGED = ("kernel", "mm", "lib", "app")
 
 # The layer of a folder, and of everything in it that is not listed itself.
-LAYER = {"lib": 0, "pv": 1, "mm": 2, "kernel": 3, "boot": 4, "test": 4, "repro": 4, "app": 4, "lib/newlib": 4}
+LAYER = {"lib": 0, "pv": 1, "mm": 2, "kernel": 3, "boot": 4, "test": 4, "repro": 4, "app": 4,
+         "lib/newlib": 4}
 
 
 def run(*command):
@@ -44,14 +49,17 @@ def run(*command):
 
 
 def privileged(mnemonic, operands):
-    return bool(PRIVILEGED.match(mnemonic) or CONTROL_REGISTER.search(operands) or "hypercall_page" in operands)
+    return bool(PRIVILEGED.match(mnemonic) or CONTROL_REGISTER.search(operands)
+                or "hypercall_page" in operands)
 
 
 def allowed_in_xen_pv(mnemonic, operands):
     """Return whether rule 1 allows an instruction in pv/xen/pv/. cpuid follows Xen's prefix, whose
     letters disassemble as outsb; CR4 has no hypercall; and the hypercall page is how a guest calls
     Xen."""
-    return mnemonic in ("cpuid", "outsb") or operands.endswith("%cr4") or "hypercall_page" in operands
+    return (
+        mnemonic in ("cpuid", "outsb") or operands.endswith("%cr4") or "hypercall_page" in operands
+    )
 
 
 def built_now(objects):
@@ -71,14 +79,25 @@ def misplaced_instructions(objdump, objects):
             continue
         sections = ("-D", "-j", ".rodata.pv_code") if path.name == "templates.S.o" else ("-d",)
         for line in run(objdump, *sections, "--no-show-raw-insn", str(path)).splitlines():
-            match = re.match(r"\s*[0-9a-f]+:\s+(?:(?:rep\w*|lock|data16|cs|ds|es|fs|gs|ss)\s+)*([a-z0-9]+)\s*(.*?)\s*$", line)
-            if match and privileged(*match.groups()) and not (in_xen_pv and allowed_in_xen_pv(*match.groups())):
-                yield f"{path.relative_to(objects)}: privileged instruction out of its place: {line.strip()}"
+            match = re.match(
+                r"\s*[0-9a-f]+:\s+(?:(?:rep\w*|lock|data16|cs|ds|es|fs|gs|ss)\s+)*"
+                r"([a-z0-9]+)\s*(.*?)\s*$",
+                line,
+            )
+            if (
+                match
+                and privileged(*match.groups())
+                and not (in_xen_pv and allowed_in_xen_pv(*match.groups()))
+            ):
+                name = path.relative_to(objects)
+                yield f"{name}: privileged instruction out of its place: {line.strip()}"
 
 
 def layer_of(path):
     """Return the layer of the innermost folder that has one; None outside of the tree."""
-    return next((LAYER[str(p)] for p in pathlib.PurePosixPath(path).parents if str(p) in LAYER), None)
+    return next(
+        (LAYER[str(p)] for p in pathlib.PurePosixPath(path).parents if str(p) in LAYER), None
+    )
 
 
 def includes_upwards():
@@ -132,7 +151,9 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--objdump", default="objdump")
     parser.add_argument("--nm", default="nm")
-    parser.add_argument("--image-only", action="store_true", help="the objects were checked with another image")
+    parser.add_argument(
+        "--image-only", action="store_true", help="the objects were checked with another image"
+    )
     parser.add_argument("image")
     parser.add_argument("objects", type=pathlib.Path)
     args = parser.parse_args()

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Write a compilation database: compile_commands.py 'COMPILER FLAGS' FILE… > compile_commands.json"""
+"""Write a compilation database: compile_commands.py 'COMPILER FLAGS' FILE… >
+compile_commands.json"""
 
 import json
 import os

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Read the parts of a 64-bit little-endian ELF file that the tools for the kernel's image need (System V ABI)."""
+"""Read the parts of a 64-bit little-endian ELF file that the tools for the kernel's image need
+(System V ABI)."""
 
 import struct
 from pathlib import Path

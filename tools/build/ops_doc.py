@@ -1,14 +1,16 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Write docs/ops.md: every op with its class, backends and tests, and what became of the 89 calls of 2007.
+"""Write docs/ops.md: every op with its class, backends and tests, and what became of the 89 calls
+of 2007.
 
-ops_doc.py            write docs/ops.md; ops that docs/ops-2007.tsv only planned and that exist by now lose the word
-ops_doc.py --check    fail, with a line for each reason, if the contract's comments do not agree with the definitions
-                      and the callers (paravane/contract.py), if docs/ops.md is not what would be written, or if
-                      docs/pitfalls.md names a test that does not exist
+ops_doc.py            write docs/ops.md; in docs/ops-2007.tsv remove `planned:` before existing ops
+ops_doc.py --check    fail, with a line for each reason, if the contract's comments do not agree
+                      with the definitions and the callers (paravane/contract.py), if docs/ops.md
+                      is not what would be written, or if docs/pitfalls.md names a test that does
+                      not exist
 
-The mapping must account for exactly 89 calls: each by ops of pv/ops.def, by `planned:NAME` as long as (and
-only as long as) pv/ops.def has no NAME, or by a reason.
+The mapping must account for exactly 89 calls: each by ops of pv/ops.def, by `planned:NAME` as long
+as (and only as long as) pv/ops.def has no NAME, or by a reason.
 """
 
 import argparse
@@ -32,32 +34,36 @@ XEN_HEADERS = os.environ.get("XEN_HEADERS", "/usr/include/xen")  # as in the Mak
 _HEAD = """\
 # The ops
 
-Written by `make docs` from the contract (`pv/ops.def` and the files in `pv/ops/`), the tables in `pv/`, the suite in
-`test/` and `docs/ops-2007.tsv`; `make check` fails where it differs from them. [ops-results.md](ops-results.md) has the
-results of a run of the suite, by op.
+Written by `make docs` from the contract (`pv/ops.def` and the files in `pv/ops/`), the tables in
+`pv/`, the suite in `test/` and `docs/ops-2007.tsv`; `make check` fails where it differs from them.
+[ops-results.md](ops-results.md) has the results of a run of the suite, by op.
 """
 
 _THEN = """\
 ## The {calls} calls of 2007
 
-Linux 2.6.23 had one flat `struct paravirt_ops` for 32-bit x86: with PAE and the local APIC {but_one} function pointers, and
-one more with page tables in high memory (`CONFIG_HIGHPTE`). Here they are in its order. Of the {calls}, **{here}** are
-here, **{planned}** are planned and not there yet, **{none}** have no place in this kernel.
+Linux 2.6.23 had one flat `struct paravirt_ops` for 32-bit x86: {but_one} function pointers with PAE
+and the local APIC, and one more with page tables in high memory (`CONFIG_HIGHPTE`). The table has
+them in its order. Of the {calls}, **{here}** exist here, **{planned}** are planned, and
+**{none}** have no place in this kernel.
 """
 
 _NOW = """\
 ## The {count} ops of Paravane
 
-The first sentence of each op's contract; the op's name leads to the rest. A function is named as its backend's table
-names it; a backend without one of its own shares another's. A test is named under every op that it cites (`TEST` in
-`test/harness/test.h`). `check=context` checks the context of every call, and the status that an op returns, against the list
-here; the head of `pv/ops.def` defines the words. The kernel or a program calls an op, unless "used by" names others.
+- *what* is the first sentence of the op's contract. The op's name leads to the rest.
+- *context* and *status* are what `check=context` compares with every call and with what the op
+  returns. The head of `pv/ops.def` defines the words.
+- *used by* names the callers, if neither the kernel nor a program calls the op.
+- A backend's column has the function in its table. A backend without its own shares another's.
+- A test is listed under every op that it cites (`TEST` in `test/harness/test.h`).
 """
 
 
 @dataclass(frozen=True)
 class Call:
-    """One call of 2007. targets: ops, or planned:NAME; empty if it has no place, for the reason in remark."""
+    """One call of 2007. targets: ops, or planned:NAME; empty if it has no place, for the reason in
+    remark."""
 
     name: str
     targets: tuple
@@ -94,7 +100,9 @@ def check_mapping(calls, ops):
             if target == name and name not in ops:
                 raise OpTableError(f"{MAPPING}: {call.name}: pv/ops.def has no op {name}")
             if target != name and name in ops:
-                raise OpTableError(f"{MAPPING}: {call.name}: {name} is not planned any more: it exists")
+                raise OpTableError(
+                    f"{MAPPING}: {call.name}: {name} is not planned any more: it exists"
+                )
 
 
 def promote(text, ops):
@@ -151,7 +159,8 @@ def _row(table, op):
     tests = [f"[{test.name}](../{test.file})" for test in table.citing(op.name)]
     name = f"[`{op.signature}`](../{op.where.split(':')[0]})"
     what = op.summary.replace("*", "\\*")
-    return (name, what, ", ".join(op.rules), op.statuses, op.used_by, *functions, "<br>".join(tests))
+    return (name, what, ", ".join(op.rules), op.statuses, op.used_by, *functions,
+            "<br>".join(tests))
 
 
 def _function(table, name):

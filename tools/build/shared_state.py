@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""Check that each variable of pv/, mm/ and kernel/ that outlives a call has a comment on who may use it when.
+"""Check that each variable of pv/, mm/ and kernel/ that outlives a call has a comment on who may
+use it when.
 
-Several CPUs, threads and interrupts may use such a variable. The reason why that is safe is in the comment above
-the variable, above the group of variables (no empty line in between) to which it belongs, or beside it. The comment
-has one of these labels:
+Several CPUs, threads and interrupts may use such a variable. The reason why that is safe is in the
+comment above the variable, above the group of variables (no empty line in between) to which it
+belongs, or beside it. The comment has one of these labels:
 
-    Written:     when, and by which context; after that it is only read, or used by that context only
+    Written:     when, and by which context; after that it is only read, or used by that
+                 context only
     Guarded by:  the lock, or the rule that lets one context at a time in
     Per CPU:     each CPU uses its own element; which other CPU reads it, and why that is safe
     Atomic:      one word, read and written whole; why no more is needed
@@ -19,7 +21,8 @@ FOLDERS = ("pv", "mm", "kernel")
 
 
 def unexplained(nm, objects, sources):
-    """Yield one line for each writable variable without an argument. objects: {source path: object path}."""
+    """Yield one line for each writable variable without an argument. objects: {source path: object
+    path}."""
     for source in sources:
         if source.suffix != ".c" or source.parts[0] not in FOLDERS:
             continue
@@ -29,7 +32,8 @@ def unexplained(nm, objects, sources):
             if at is None:
                 yield f"{source}: cannot find the declaration of {name}"
             elif not LABEL.search(comment_of(lines, at)):
-                yield f"{source}:{at + 1}: {name}: no argument why it may be shared (tools/build/shared_state.py has the labels)"
+                yield (f"{source}:{at + 1}: {name}: no argument why it may be shared "
+                       "(tools/build/shared_state.py has the labels)")
 
 
 def variables(nm, path):
@@ -71,6 +75,7 @@ def comment_of(lines, at):
     first, last = at, at
     while first > 0 and lines[first - 1].strip() and not re.match(r"[{}]\s*$", lines[first - 1]):
         first -= 1
-    while last + 1 < len(lines) and lines[last + 1].strip() and not re.match(r"[{}]\s*$", lines[last + 1]):
+    while last + 1 < len(lines) and lines[last + 1].strip() and not re.match(r"[{}]\s*$",
+                                                                             lines[last + 1]):
         last += 1
     return re.sub(r"\n\s*\*?\s*", " ", "\n".join(lines[first : last + 1]))

@@ -1,14 +1,16 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Find every call site of an op in the linked kernel (pv/patch/patch.h), by the linker's relocations.
+"""Find every call site of an op in the linked kernel (pv/patch/patch.h), by the linker's
+relocations.
 
-    tools/build/sites.py > sites.S                       an empty table
-    tools/build/sites.py kernel.elf > sites.S            the table of an image that was linked with --emit-relocs
-    tools/build/sites.py --check sites.S kernel.elf      is this the image's table? (no relocations needed)
+    sites.py > sites.S                      an empty table
+    sites.py kernel.elf > sites.S           the table of an image linked with --emit-relocs
+    sites.py --check sites.S kernel.elf     is this the image's table?
 
 A site is a call or jump to pv_NAME, or, of a hot op, a call to pv_hot_NAME that is lengthened. Any
-other reference to one of these names is an error, because patching would not reach it. The table is found in the
-first of two links and linked in after the text, so that the sites do not move; --check proves it.
+other reference to one of these names is an error, because patching would not reach it. The table is
+found in the first of two links and linked in after the text, so that the sites do not move; --check
+proves it.
 """
 
 import argparse
@@ -51,13 +53,18 @@ class Image(Elf):
         except ValueError as error:
             fail(str(error))
         self.address = {symbol.name: symbol.value for symbol in self.symbols if symbol.is_global}
-        for name in ("_text_start", "_text_end", "pv_thunks", "pv_thunks_end", "pv_thunk_size", "_pv_tails", "_pv_tails_end"):
+        for name in ("_text_start", "_text_end", "pv_thunks", "pv_thunks_end", "pv_thunk_size",
+                     "_pv_tails", "_pv_tails_end"):
             if name not in self.address:
                 fail(f"{path}: no symbol {name}")
 
     def where(self, address):
         """Return the name of the function that an address is in, for messages."""
-        below = [(symbol.value, symbol.name) for symbol in self.symbols if symbol.name and symbol.value <= address]
+        below = [
+            (symbol.value, symbol.name)
+            for symbol in self.symbols
+            if symbol.name and symbol.value <= address
+        ]
         value, name = max(below, default=(0, "?"))
         return f"{name}+{address - value:#x}"
 

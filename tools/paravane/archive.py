@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""The distribution's archive: fetch packages of its other releases, and unpack them in the user's cache.
+"""The distribution's archive: fetch packages of its other releases, and unpack them in the user's
+cache.
 
-The machine's own packages and sources do not change: apt-get runs with a list of sources and with folders of this
-module. The mirror is the one in the machine's sources, and apt-get checks every index by the machine's archive
-keyring. Unpacking does not need root. `clean` does not remove the cache.
+The machine's own packages and sources do not change: apt-get runs with a list of sources and with
+folders of this module. The mirror is the one in the machine's sources, and apt-get checks every
+index by the machine's archive keyring. Unpacking does not need root. `clean` does not remove the
+cache.
 """
 
 import os
@@ -55,12 +57,15 @@ def open_archive():
 def names(wanted, version):
     """Return whether `wanted` is this version, or a beginning of it that ends at the end of a
     number or word."""
-    return version.startswith(wanted) and not (wanted[-1:].isalnum() and version[len(wanted) :][:1].isalnum())
+    return version.startswith(wanted) and not (
+        wanted[-1:].isalnum() and version[len(wanted) :][:1].isalnum()
+    )
 
 
 def fetch_source(name, release, folder):
     """Download a source package of a release's main archive; return the path of its .dsc file."""
-    lines = [line.replace("deb ", "deb-src ", 1) for line in _sources() if line.endswith(f" {release} main")]
+    lines = [line.replace("deb ", "deb-src ",
+                          1) for line in _sources() if line.endswith(f" {release} main")]
     archive = Archive(cache_dir() / "apt-source", lambda: lines)
     archive.update()
     return archive.download_source(name, folder)
@@ -128,8 +133,8 @@ class Archive:
         return found
 
     def needs(self, package):
-        """Return [NAME=VERSION] of a package and of all that it depends on, down to the C library, in the
-        release that has it."""
+        """Return [NAME=VERSION] of a package and of all that it depends on, down to the C library,
+        in the release that has it."""
         release = package.archive.split("/")[0]
         done = self._run(
             "apt-get", "--simulate", "--no-install-recommends", "--target-release", release,
@@ -137,12 +142,14 @@ class Archive:
         )  # fmt: skip
         found = re.findall(r"^Inst (\S+) \((\S+) ", done.stdout, re.M)
         if done.returncode != 0 or not found:
-            raise Trouble(f"cannot resolve what {package.name} {package.version} needs: {_last(done.stderr)}")
+            raise Trouble(
+                f"cannot resolve what {package.name} {package.version} needs: {_last(done.stderr)}"
+            )
         return [f"{name}={version}" for name, version in found]
 
     def unpack(self, *names):
-        """Download packages given as NAME=VERSION and unpack them; return the folder, which holds them as
-        if it were / and which the caller removes."""
+        """Download packages given as NAME=VERSION and unpack them; return the folder, which holds
+        them as if it were / and which the caller removes."""
         folder = Path(tempfile.mkdtemp(dir=self.folder))
         try:
             done = self._run("apt-get", "download", *names, cwd=folder)
@@ -161,7 +168,8 @@ class Archive:
         return folder / "root"
 
     def download_source(self, name, folder):
-        """Return the .dsc file of a source package's newest version, with the files that it lists beside it."""
+        """Return the .dsc file of a source package's newest version, with the files that it lists
+        beside it."""
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         done = self._run("apt-get", "source", "--download-only", "-q", name, cwd=folder)

@@ -11,9 +11,14 @@ from pathlib import Path
 
 from . import hostile, payloads, programs, report, selftest, setup, wanted
 from .bench import bench, chart as bench_chart, file as bench_file, sizes
-from .commandline import Parser, add, build, build_app, hours, joined, not_empty, number, parse, parse_repro
+from .commandline import (
+    Parser, add, build, build_app, hours, joined, not_empty, number, parse, parse_repro
+)
 from .commandline import run_options
-from .common import EXIT_FAIL, EXIT_INTERRUPTED, EXIT_PASS, EXIT_SKIP, EXIT_USAGE, ROOT, Trouble, build_dir, make_dirs
+from .common import (
+    EXIT_FAIL, EXIT_INTERRUPTED, EXIT_PASS, EXIT_SKIP, EXIT_USAGE, ROOT, Trouble, build_dir,
+    make_dirs
+)
 from .common import short, usage
 from .helptext import HELP
 from .mutants import mutants, source_mutants
@@ -58,7 +63,8 @@ def main(args):
 
 
 def _status_of_trouble(args, status):
-    """Return 125 for an error of repro: status 1 would mean "bad" to a bisection, and the error is the runner's."""
+    """Return 125 for an error of repro: status 1 would mean "bad" to a bisection, and the error is
+    the runner's."""
     return EXIT_SKIP if args[:1] == ["repro"] and status == EXIT_FAIL else status
 
 
@@ -103,7 +109,10 @@ def _suite(args, caller):
     if asked.machines:
         return _machines(asked, caller)
     if asked.ops and (asked.filter or asked.qemu or asked.cpu or asked.machine):
-        raise usage("--ops needs the whole suite on the platforms as they are: no --filter, --qemu, --cpu, --machine")
+        raise usage(
+            "--ops needs the whole suite on the platforms as they are: no --filter, --qemu, --cpu, "
+            "--machine"
+        )
     chosen = platforms.parse(asked.on)
     table = op_report.read_table() if asked.ops or asked.json else None
     options = run_options(asked, caller, chosen)
@@ -134,8 +143,18 @@ def _suite(args, caller):
 
 def _machines(asked, caller):
     """Run the suite on the machines of machine_table.py; return the exit code."""
-    if asked.ops or asked.soak or asked.cpu or asked.machine or asked.smp != 1 or asked.mem != platforms.DEFAULT_MEM:
-        raise usage("--machines: each machine has its own CPUs, memory and tests; no --smp, --mem, --cpu, --machine, --soak")
+    if (
+        asked.ops
+        or asked.soak
+        or asked.cpu
+        or asked.machine
+        or asked.smp != 1
+        or asked.mem != platforms.DEFAULT_MEM
+    ):
+        raise usage(
+            "--machines: each machine has its own CPUs, memory and tests; no --smp, --mem, --cpu, "
+            "--machine, --soak"
+        )
     names = [platform.name for platform in platforms.parse(asked.on)]
     rows = machines.choose(machine_table.rows(), asked.machines, asked.filter, names)
     chosen = platforms.parse(",".join(row.platform for row in rows))
@@ -180,7 +199,9 @@ def _boot(args, caller):
         if not chosen[0].emulator.HAS_GDB_STUB:
             raise usage(f"--gdb: {chosen[0].emulator.NAME} has no stub for gdb")
         options.gdb, options.timeout = True, 0
-        repro_command.print_gdb(options.image, "kernel_main", xen.find(asked.xen, caller) if asked.xen else None)
+        repro_command.print_gdb(
+            options.image, "kernel_main", xen.find(asked.xen, caller) if asked.xen else None
+        )
     files = module.read(caller / asked.module) if asked.module else None
     directory = runs.RunDirectory(options.image, files)
     result = directory.run(chosen[0], options, terminal=Terminal())
@@ -200,7 +221,8 @@ def _repro(args, caller):
 
 
 def _bench(args, caller):
-    asked = parse("bench", args, ("--json", "--sizes", "--linux", "--counted", "--against", "--limit", "--svg"))
+    asked = parse("bench", args,
+                  ("--json", "--sizes", "--linux", "--counted", "--against", "--limit", "--svg"))
     if asked.linux:
         return programs.beside_linux()
     if asked.sizes:
@@ -224,7 +246,8 @@ def _bench(args, caller):
 
 
 def _hostile(args, caller):
-    asked = parse("hostile", args, ("--jobs", "--cases", "--seed", "--case", "--shared", "--frames"), machine=True)
+    asked = parse("hostile", args,
+                  ("--jobs", "--cases", "--seed", "--case", "--shared", "--frames"), machine=True)
     if asked.case is not None and (asked.shared or asked.frames):
         raise usage("--case decodes one case of user mode; not with --shared or --frames")
     chosen = platforms.parse(asked.on or "qemu,xen-pv,xen-pvh")
@@ -232,11 +255,14 @@ def _hostile(args, caller):
     first, cases = (0, asked.cases) if asked.case is None else (asked.case, 1)
     directory = runs.RunDirectory(options.image)
     kind = "shared" if asked.shared else "frames" if asked.frames else ""
-    return hostile.run(directory, chosen, options, hostile.Wanted(asked.seed, first, cases, kind), asked.jobs)
+    return hostile.run(
+        directory, chosen, options, hostile.Wanted(asked.seed, first, cases, kind), asked.jobs
+    )
 
 
 def _mutants(args, caller):
-    asked = parse("mutants", args, ("--jobs", "--ops", "--filter", "--json", "--source", "--files", "--resume"))
+    asked = parse("mutants", args,
+                  ("--jobs", "--ops", "--filter", "--json", "--source", "--files", "--resume"))
     if asked.files and not asked.source:
         raise usage("--files names the source mutants of --source")
     if asked.resume and not (asked.source and asked.json):
@@ -247,7 +273,9 @@ def _mutants(args, caller):
     options = run_options(asked, caller, chosen)
     options.pattern = asked.filter or ""
     path = caller / asked.json if asked.json else None
-    return mutants.run(runs.RunDirectory(options.image), chosen, options, asked.jobs, asked.ops or ".*", path)
+    return mutants.run(
+        runs.RunDirectory(options.image), chosen, options, asked.jobs, asked.ops or ".*", path
+    )
 
 
 def _source_mutants(asked, caller):
@@ -310,7 +338,8 @@ def _list(args, _caller):
         print("  none; ./run.sh setup installs one")
     print("emulators:")
     own = emulators.version_of(emulators.default())
-    print(f"  QEMU {own:12} {shutil.which(emulators.default())}" if own else "  none; ./run.sh setup installs one")
+    print(f"  QEMU {own:12} {shutil.which(emulators.default())}" if own
+          else "  none; ./run.sh setup installs one")
     for version, path in emulators.cached().items():
         print(f"  QEMU {version:12} {path}")
     print("payloads:")
@@ -326,7 +355,10 @@ def _setup(args, _caller):
     parser.add_argument("--qemu", nargs="+", action="extend", default=[])
     parser.add_argument("--controls", nargs="*")
     asked = parser.parse_args(args)
-    for what, fetch, versions in (("Xen", packaged.fetch, asked.xen), ("QEMU", emulators.fetch, asked.qemu)):
+    for what, fetch, versions in (
+        ("Xen", packaged.fetch, asked.xen),
+        ("QEMU", emulators.fetch, asked.qemu),
+    ):
         for wish in versions:
             version, path = fetch(wish)
             print(f"{what} {version}: {path}", flush=True)
@@ -344,7 +376,8 @@ def _test(args, caller):
     parser = Parser("test")
     add(parser, {
         "--only": {"type": not_empty, "action": "append"}, "--quick": {"action": "store_true"},
-        "--soak": {"nargs": "*"}, "--hours": {"type": hours, "default": 1}, "--junit": {"type": not_empty},
+        "--soak": {"nargs": "*"}, "--hours": {"type": hours, "default": 1},
+        "--junit": {"type": not_empty},
         "--jobs": {"type": number("jobs", 1, 64), "default": len(os.sched_getaffinity(0))},
     })  # fmt: skip
     asked = parser.parse_args(joined(parser, args))
@@ -353,7 +386,9 @@ def _test(args, caller):
         raise usage("test: --quick and --soak exclude each other")
     junit = caller / asked.junit if asked.junit else None
     only = tuple(asked.only or ())
-    return selftest.run(selftest.Asked(asked.jobs, asked.quick, only, asked.soak, asked.hours, junit))
+    return selftest.run(
+        selftest.Asked(asked.jobs, asked.quick, only, asked.soak, asked.hours, junit)
+    )
 
 
 def _clean(args, _caller):
@@ -366,7 +401,8 @@ def _clean(args, _caller):
 
 
 def _help(_args, _caller):
-    print(HELP.format(platforms=", ".join(platforms.PLATFORMS), soaks=" ".join(soak.name for soak in SOAKS)), end="")
+    print(HELP.format(platforms=", ".join(platforms.PLATFORMS),
+                      soaks=" ".join(soak.name for soak in SOAKS)), end="")
     return EXIT_PASS
 
 

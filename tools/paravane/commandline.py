@@ -82,7 +82,8 @@ _MORE = {
     "--machines": {"nargs": "?", "const": "all", "choices": ("all", "sample")},
     "--jobs": {"type": number("jobs", 1, 64), "default": os.cpu_count() or 1},
     "--all": _FLAG, "--controls": _FLAG, "--skipped": _FLAG, "--xen-append": _TEXT,
-    "--counted": _FLAG, "--linux": _FLAG, "--sizes": _FLAG, "--against": _TEXT, "--limit": {"type": ratio},
+    "--counted": _FLAG, "--linux": _FLAG, "--sizes": _FLAG, "--against": _TEXT,
+    "--limit": {"type": ratio},
     "--cases": {"type": number("cases", 1, 1 << 48), "default": 100000},
     "--seed": {"type": number("seed", 0, 1 << 48), "default": 1},
     "--case": {"type": number("case", 0, 1 << 48)}, "--shared": _FLAG, "--frames": _FLAG,
@@ -91,7 +92,8 @@ _MORE = {
 
 
 def parse(name, args, more=(), machine=False):
-    """Parse a command's options: the common ones, those in more, and --qemu and the like if it takes a machine."""
+    """Parse a command's options: the common ones, those in more, and --qemu and the like if it
+    takes a machine."""
     parser = Parser(name)
     add(parser, _COMMON)
     add(parser, {option: _MORE[option] for option in more})
@@ -120,7 +122,9 @@ def add(parser, options):
 def joined(parser, args):
     """Return the words with --append -x as one word, --append=-x, because a value may begin with a
     dash."""
-    valued = {word for action in parser._actions if action.nargs is None for word in action.option_strings}
+    valued = {
+        word for action in parser._actions if action.nargs is None for word in action.option_strings
+    }
     args, words = list(args), []
     while args:
         word = args.pop(0)
@@ -167,7 +171,8 @@ def build(*words):
     command = ["make", f"-j{os.cpu_count() or 1}", f"BUILD={short(build_dir())}", *words]
     with build_lock():
         done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            check=False
         )
     if done.returncode != 0:
         sys.stdout.write(done.stdout.decode("utf-8", "replace"))

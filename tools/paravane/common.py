@@ -49,7 +49,8 @@ def make_dirs(path):
 
 @contextlib.contextmanager
 def build_lock():
-    """Hold the build directory's lock: one make at a time builds in it, however many commands run."""
+    """Hold the build directory's lock: one make at a time builds in it, however many commands
+    run."""
     with open(make_dirs(build_dir()) / "lock", "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

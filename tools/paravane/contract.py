@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""The text of the contract (pv/ops.def, pv/ops/): the labels of an op's comment, and what is wrong with them.
+"""The text of the contract (pv/ops.def, pv/ops/): the labels of an op's comment, and what is wrong
+with them.
 
-An op's comment begins with what the op does; the rest is under LABELS. What can be compared is compared: Context with
-PV_CONTEXT, Takes with the parameters, Returns with the return type and the errors of PV_STATUS, "Used by" with the calls
-in the source tree, the names of Xen under See with its headers. The comments of pv/callbacks.h have the same labels.
+An op's comment begins with what the op does; the rest is under LABELS. What can be compared is
+compared: Context with PV_CONTEXT, Takes with the parameters, Returns with the return type and the
+errors of PV_STATUS, "Used by" with the calls in the source tree, the names of Xen under See with
+its headers. The comments of pv/callbacks.h have the same labels.
 """
 
 import re
@@ -21,10 +23,12 @@ HOW = {
     "IRQS_OFF": "interrupts off",
     "IRQS_ON": "interrupts on",
 }
-CALLBACK_CONTEXTS = ("any", "interrupts off", "an interrupt", "thread")  # pv/callbacks.h explains them
+# Pv/callbacks.h explains them
+CALLBACK_CONTEXTS = ("any", "interrupts off", "an interrupt", "thread")
 SILENT = ("SETS_IF",)  # what the op does, not what it needs
 
-# {user: the folders whose calls of an op are its}. "Used by" leaves out the kernel; test/host has no ops.
+# {user: the folders whose calls of an op are its}. "Used by" leaves out the kernel; test/host has
+# no ops.
 USERS = {
     "kernel": ("boot", "pv", "mm", "kernel", "lib", "drivers", "app"),
     "suite": ("test",),
@@ -35,7 +39,11 @@ SUFFIXES = (".c", ".h", ".S", ".inc")
 _LABEL = re.compile(rf"({'|'.join(LABELS)}): +(\S.*)")
 _COMMENT = re.compile(r"/\*.*?\*/", re.S)
 _CALL = re.compile(r"\b(?:pv_|setup->)(\w+)\s*\(|\b(?:call|jmp)\s+pv_(\w+)")
-_CALLBACK = re.compile(r"(?P<comment>/\*(?:(?!\*/).)*\*/)?\s*(?P<returns>\w[\w ]*?)\s*\(\*(?P<name>\w+)\)\((?P<params>[^()]*)\);", re.S)
+_CALLBACK = re.compile(
+    r"(?P<comment>/\*(?:(?!\*/).)*\*/)?\s*"
+    r"(?P<returns>\w[\w ]*?)\s*\(\*(?P<name>\w+)\)\((?P<params>[^()]*)\);",
+    re.S,
+)
 _DEFINITION = re.compile(r"^static inline .*$", re.M)  # pv/patch/hot.h: the calls themselves
 _XEN_HEADER = re.compile(r"\bxen/([\w/-]+\.h)\b")
 _XEN_NAME = re.compile(r"\b[A-Za-z]\w*_\w+")
@@ -56,7 +64,9 @@ def parse_comment(comment):
         elif current is not None and text and not text.startswith(" "):
             raise ValueError(f"not a label: {text!r}")
         (does if current is None else current).append(text)
-    return " ".join(" ".join(does).split()), {name: " ".join(" ".join(lines).split()) for name, lines in labels.items()}
+    return " ".join(" ".join(does).split()), {
+        name: " ".join(" ".join(lines).split()) for name, lines in labels.items()
+    }
 
 
 def context_words(rules):
@@ -71,7 +81,9 @@ def users(root, ops):
     found = {op: set() for op in ops}
     for user, folders in USERS.items():
         for path in (p for folder in folders for p in sorted((root / folder).rglob("*"))):
-            if path.suffix in SUFFIXES and not path.relative_to(root).as_posix().startswith("test/host/"):
+            if path.suffix in SUFFIXES and not path.relative_to(root).as_posix().startswith(
+                "test/host/"
+            ):
                 text = _DEFINITION.sub("", _COMMENT.sub("", path.read_text(errors="replace")))
                 for match in _CALL.finditer(text):
                     op = match[1] or match[2]
@@ -91,7 +103,8 @@ def op_faults(op, who):
         yield "has no comment of its own"
         return
     labels = op.labels
-    wanted = {"Context": True, "Takes": op.params != "void", "Returns": op.returns != "void", "See": True}
+    wanted = {"Context": True, "Takes": op.params != "void", "Returns": op.returns != "void",
+              "See": True}
     yield from _comment_faults(op.does, labels, op.params, wanted)
     words = context_words(op.rules)
     if not re.match(rf"{words}(?:[.,;:]|$)", labels.get("Context", "")):
@@ -99,11 +112,14 @@ def op_faults(op, who):
     if op.errors and "Returns" in labels and set(_errors(labels["Returns"])) != set(op.errors):
         yield f"Returns has other errors than PV_STATUS: {', '.join(op.errors)}"
     if labels.get("Used by", "") != used_by(who):
-        yield f"'Used by' should be {used_by(who)!r}" if used_by(who) else "'Used by', but the kernel calls it"
+        yield f"'Used by' should be {used_by(who)!r}" if used_by(
+            who
+        ) else "'Used by', but the kernel calls it"
 
 
 def _comment_faults(does, labels, params, wanted):
-    """Yield what is wrong with a comment; wanted: {label: whether it must be there (True) or must not}."""
+    """Yield what is wrong with a comment; wanted: {label: whether it must be there (True) or must
+    not}."""
     if list(labels) != [label for label in LABELS if label in labels]:
         yield f"its labels are not in the order {', '.join(LABELS)}"
     if not re.match(r"[A-Z].*\.$", does):
@@ -119,7 +135,8 @@ def _comment_faults(does, labels, params, wanted):
 
 
 def callback_faults(text, ops, xen):
-    """Yield (name, fault) for each fault of the comments in pv/callbacks.h's text. ops has the names of all ops."""
+    """Yield (name, fault) for each fault of the comments in pv/callbacks.h's text. ops has the
+    names of all ops."""
     table = re.search(r"^struct pv_callbacks \{$(.*?)^\};$", text, re.M | re.S)
     found = list(_CALLBACK.finditer(table[1])) if table else []
     if not found:
@@ -141,7 +158,8 @@ def _one_callback_faults(match, others, ops, xen):
     if not does:
         yield "has no comment of its own"
         return
-    wanted = {"Context": True, "Takes": params != "void", "Returns": match["returns"] != "void", "Used by": False}
+    wanted = {"Context": True, "Takes": params != "void", "Returns": match["returns"] != "void",
+              "Used by": False}
     yield from _comment_faults(does, labels, params, wanted)
     if "Context" in labels:
         yield from _callback_context_faults(labels["Context"], others)
@@ -152,10 +170,12 @@ def _one_callback_faults(match, others, ops, xen):
 
 
 def _callback_context_faults(context, others):
-    """Yield what is wrong with a callback's Context, which begins with a word of CALLBACK_CONTEXTS or `as NAME`."""
+    """Yield what is wrong with a callback's Context, which begins with a word of CALLBACK_CONTEXTS
+    or `as NAME`."""
     words = (*CALLBACK_CONTEXTS, r"as the op \w+", *(f"as {name}" for name in others))
     if not re.match(rf"(?:{'|'.join(words)})(?:[.,;:]|$)", context):
-        yield f"Context begins with none of: {', '.join(CALLBACK_CONTEXTS)}, as CALLBACK, as the op NAME"
+        known = ", ".join((*CALLBACK_CONTEXTS, "as CALLBACK", "as the op NAME"))
+        yield f"Context begins with none of: {known}"
 
 
 def _parameters(params):
@@ -171,7 +191,8 @@ def _errors(text):
 
 
 def see_faults(see, xen):
-    """Each name of Xen in the text of See that is not in the header named with it; xen is the folder of xen.h."""
+    """Each name of Xen in the text of See that is not in the header named with it; xen is the
+    folder of xen.h."""
     for part in see.split("; "):
         headers = [] if part.startswith("Linux:") else _XEN_HEADER.findall(part)
         missing = [header for header in headers if not (xen / header).is_file()]
@@ -192,7 +213,8 @@ def line_faults(text):
 
 
 def faults(root, ops, xen):
-    """One line for each thing that is wrong with the contract of the tree at root; xen has Xen's public headers."""
+    """One line for each thing that is wrong with the contract of the tree at root; xen has Xen's
+    public headers."""
     who = users(root, ops)
     for op in ops.values():
         for fault in (*op_faults(op, who[op.name]), *see_faults(op.labels.get("See", ""), xen)):

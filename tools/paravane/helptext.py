@@ -64,4 +64,4 @@ Exit codes: 0 pass; 1 fail, also a crash or a time-out; 125 skipped or cannot te
 130 interrupted. Environment: BUILD=DIR (build directory), QEMU=FILE (which QEMU).
 Platforms: {platforms}
 (bochs: an interpreter with a CPU model of its own, only where --on names it)
-"""
+"""  # noqa: E501 (as wide as it is printed)

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""`./run.sh hostile`: random user code (test/hostile/hostile.h) on several platforms, whose outcomes must be the same.
+"""`./run.sh hostile`: random user code (test/hostile/hostile.h) on several platforms, whose
+outcomes must be the same.
 
-With several CPUs each runs a share of the cases. Of cases in one space (shared), and of frames of the kernel's own
-(frames, test/hostile/frames.c), only the kernel's state is checked. Of all others each platform prints a digest of every
-group of cases. If two digests differ, the group runs once more on both with each case's own digest, and the first case
-that differs there is run alone and printed, decoded."""
+With several CPUs each runs a share of the cases. Of cases in one space (shared), and of frames of
+the kernel's own (frames, test/hostile/frames.c), only the kernel's state is checked. Of all others
+each platform prints a digest of every group of cases. If two digests differ, the group runs once
+more on both with each case's own digest, and the first case that differs there is run alone and
+printed, decoded."""
 
 import re
 from dataclasses import dataclass
@@ -95,7 +97,9 @@ def _explain(directory, options, pair, seed, first, end, jobs):
     if case is None:
         print("not so when they ran again: the difference does not follow from the cases")
         return
-    logs = _run(directory, options, pair, f"-case-{case}", f"seed={seed},first={case},cases=1,show", jobs)
+    logs = _run(
+        directory, options, pair, f"-case-{case}", f"seed={seed},first={case},cases=1,show", jobs
+    )
     for name, log in logs.items():
         _print_summary(name, log, decoded=True)
     print(f"again: ./run.sh hostile --on {','.join(logs)} --seed {seed} --case {case}")
@@ -103,7 +107,11 @@ def _explain(directory, options, pair, seed, first, end, jobs):
 
 def _print_summary(name, log, decoded):
     end = log.found(_END)
-    rate = f"{int(end[0][1]) * 10**9 // max(1, int(end[0][2]))} cases/s, {end[0][3]} failures" if end else ""
+    rate = (
+        f"{int(end[0][1]) * 10**9 // max(1, int(end[0][2]))} cases/s, {end[0][3]} failures"
+        if end
+        else ""
+    )
     print(f"  {name}: {one_line(log.result) if not end else log.result.status}  {rate}")
     wanted = [line for line in log.lines if "# hostile: seed=" in line]
     if decoded:

@@ -18,7 +18,8 @@ from .run import module, platforms, runs
 LIMIT = 1.1
 _TIMEOUT = 600
 _PACKAGES = "linux-image-6.1.0-*-cloud-amd64-unsigned"
-# QEMU counts an instruction for every byte of a "rep stosb", by which Linux clears pages where the CPU has ERMS.
+# QEMU counts an instruction for every byte of a "rep stosb", by which Linux clears pages where the
+# CPU has ERMS.
 _CPU = "max,-erms,-fsrm"
 _SAID = re.compile(r"^timed: (\d+) ns, returned 0\b", re.MULTILINE)
 
@@ -93,10 +94,16 @@ def compare(name, arguments, image, binary, files):
         print(f"{name} on qemu: {result.status}: {result.reason}")
         return EXIT_FAIL
     ours = _counted("Paravane", "\n".join(result.output))
-    theirs = _counted("Linux", _on_linux(linux, arguments, initramfs(binary, files), directory.path))
+    theirs = _counted(
+        "Linux", _on_linux(linux, arguments, initramfs(binary, files), directory.path)
+    )
     ratio = ours / theirs
-    print(f"{name}: {ours} instructions on Paravane, {theirs} on {linux.name.replace('vmlinuz-', 'Linux ')}:"
-          f" {ratio:.3f} (at most {LIMIT})", flush=True)  # fmt: skip
+    print(
+        f"{name}: {ours} instructions on Paravane, {theirs} on "
+        f"{linux.name.replace('vmlinuz-', 'Linux ')}:"
+        f" {ratio:.3f} (at most {LIMIT})",
+        flush=True,
+    )
     return EXIT_PASS if ratio <= LIMIT else EXIT_FAIL
 
 
@@ -118,7 +125,8 @@ def _on_linux(linux, arguments, initial, directory):
     argv = platforms.PLATFORMS["qemu"].command(boot)
     try:
         done = subprocess.run(
-            argv, stdin=subprocess.DEVNULL, capture_output=True, timeout=_TIMEOUT, cwd=ROOT, check=False
+            argv, stdin=subprocess.DEVNULL, capture_output=True, timeout=_TIMEOUT, cwd=ROOT,
+            check=False
         )
     except subprocess.TimeoutExpired as error:
         raise Trouble(f"Linux did not end in {_TIMEOUT} s") from error

@@ -23,12 +23,15 @@ _INCLUDE = re.compile(r'^#include "(pv/ops/[\w.]+)"\n', re.M)
 _HEADING = re.compile(r"/\* -+ ([^-:]+?) -+ \*/")
 _TOKEN = re.compile(r"/\*.*?\*/|\bPV_(?:CLASS_BEGIN|CLASS_END|CONTEXT|OP|HOT|STATUS)\s*\(", re.S)
 _TABLE = re.compile(r"^(?:static )?const struct pv_(\w+)_ops (\w+) = \{(.*?)^\};", re.S | re.M)
-_ALL_TABLES = re.compile(r"^#define PV_OP\(.*\)\s+\.name = (\w+)_##name,$", re.M)  # of all classes at once
+# Of all classes at once
+_ALL_TABLES = re.compile(r"^#define PV_OP\(.*\)\s+\.name = (\w+)_##name,$", re.M)
 _BACKEND = re.compile(r"^const struct pv_backend \w+ = \{(.*?)^\};", re.S | re.M)
 _FIELD = re.compile(r"\.(\w+)\s*=\s*(?:\(void \*\))?([^,]+?)\s*(?:,|$)")
 _TEST = re.compile(r"^(?:SOAK_)?TEST\(", re.M)
 _SENTENCE_END = re.compile(r"(?<=[.?])(?<!vol\.)(?<!e\.g\.)(?<!i\.e\.)\s+")
-_DEFINITION = re.compile(r"^(?:[A-Za-z_][\w *]*?[ *])?(\w+)\([^;{}]*\)\s*(?:\{|__attribute__\(\(alias)|^(\w+):", re.M)
+_DEFINITION = re.compile(
+    r"^(?:[A-Za-z_][\w *]*?[ *])?(\w+)\([^;{}]*\)\s*(?:\{|__attribute__\(\(alias)|^(\w+):", re.M
+)
 
 
 class OpTableError(Exception):
@@ -37,9 +40,10 @@ class OpTableError(Exception):
 
 @dataclass(frozen=True)
 class Op:
-    """One PV_OP, PV_HOT or PV_STATUS. table: its struct, as in pv_TABLE_ops; group: the heading in pv/ops.def that its
-    class is under; where: file:line; does, labels: of the comment above it (contract.py); rules: PV_CONTEXT's, without
-    PV_; most, errors: the last arguments of PV_STATUS, or nothing."""
+    """One PV_OP, PV_HOT or PV_STATUS. table: its struct, as in pv_TABLE_ops; group: the heading in
+    pv/ops.def that its class is under; where: file:line; does, labels: of the comment above it
+    (contract.py); rules: PV_CONTEXT's, without PV_; most, errors: the last arguments of PV_STATUS,
+    or nothing."""
 
     name: str
     table: str
@@ -109,7 +113,11 @@ class OpTable:
 def read(root):
     """Return the OpTable of the tree at root, without the stub's tables, because those list every
     op."""
-    code = {path: text for path, text in _texts(root, "pv") if path.endswith((".c", ".S")) and not path.startswith(STUB)}
+    code = {
+        path: text
+        for path, text in _texts(root, "pv")
+        if path.endswith((".c", ".S")) and not path.startswith(STUB)
+    }
     ops = read_ops(root)
     tests = [t for path, text in _texts(root, "test", ".c") for t in parse_tests(text, path)]
     _check_citations(ops, tests)
@@ -151,7 +159,9 @@ def parse_ops(index, read_file=None):
                 if text[end : match.start()] != "\n":
                     comment = ""
                 name, flags = inside.split(",")
-                rules[name.strip()] = tuple(flag.strip().removeprefix("PV_") for flag in flags.split("|"))
+                rules[name.strip()] = tuple(
+                    flag.strip().removeprefix("PV_") for flag in flags.split("|")
+                )
             else:
                 op = _op(inside, table, group, word)
                 op = _with_comment(replace(op, where=where, rules=rules.pop(op.name, ())), comment)
@@ -171,7 +181,9 @@ def _pieces(index, read_file):
     included file."""
     start = 0
     for match in _INCLUDE.finditer(index):
-        yield contract.INDEX, 1 + index.count("\n", 0, start), _without_directives(index[start : match.start()])
+        yield contract.INDEX, 1 + index.count("\n", 0, start), _without_directives(
+            index[start : match.start()]
+        )
         yield match[1], 1, _without_directives(read_file(match[1]))
         start = match.end()
     yield contract.INDEX, 1 + index.count("\n", 0, start), _without_directives(index[start:])
@@ -211,9 +223,14 @@ def _op(inside, table, group, word):
     parts = [" ".join(part.split()) for part in _split(inside)]
     least, most = (7, 20) if "STATUS" in word else (5, 5)
     if not least <= len(parts) <= most or parts[0] != table or not group:
-        raise OpTableError(f"pv/ops.def: cannot read {word}{inside}) in table {table!r} of group {group!r}")
+        raise OpTableError(
+            f"pv/ops.def: cannot read {word}{inside}) in table {table!r} of group {group!r}"
+        )
     if ("STATUS" in word) != (parts[1] in ("int", "s64")):
-        raise OpTableError(f"pv/ops.def: {parts[2]} returns {parts[1]}: a PV_STATUS returns int or s64, all others not")
+        raise OpTableError(
+            f"pv/ops.def: {parts[2]} returns {parts[1]}: a PV_STATUS returns int or s64, all "
+            "others not"
+        )
     op = Op(parts[2], table, group, parts[1], parts[3][1:-1])
     return replace(op, most=parts[5], errors=tuple(parts[6:])) if "STATUS" in word else op
 
@@ -232,7 +249,9 @@ def parse_backends(code, ops):
     tables = {}
     for path, text in code.items():
         for kind, name, body in _TABLE.findall(_COMMENT.sub("", text)):
-            tables[name] = _fields(body, f"{path}: {name}", {o for o in ops if ops[o].table == kind})
+            tables[name] = _fields(
+                body, f"{path}: {name}", {o for o in ops if ops[o].table == kind}
+            )
         for prefix in _ALL_TABLES.findall(text):
             for kind, names in classes(ops).items():
                 tables[f"{prefix}_{kind}_ops"] = {name: f"{prefix}_{name}" for name in names}

@@ -18,7 +18,9 @@ from pathlib import Path
 from typing import Callable
 
 from . import archive, linuxrun
-from .common import EXIT_FAIL, EXIT_PASS, EXIT_SKIP, ROOT, Trouble, build_dir, build_lock, short, usage
+from .common import (
+    EXIT_FAIL, EXIT_PASS, EXIT_SKIP, ROOT, Trouble, build_dir, build_lock, short, usage
+)
 from .run import module, runs
 
 _HERE = ROOT / "tools" / "programs"
@@ -52,7 +54,8 @@ def _prepare_sqlite(tree, folder):
         raise Trouble("SQLite's sources are put together by tclsh: install tcl", EXIT_SKIP)
     made = tree / "made"
     made.mkdir()
-    _command(["make", "-f", "../main.mk", "TOP=..", "TCC=gcc", "BCC=gcc", "NAWK=awk", "OPTS=", "sqlite3.c"], made)
+    _command(["make", "-f", "../main.mk", "TOP=..", "TCC=gcc", "BCC=gcc", "NAWK=awk", "OPTS=",
+              "sqlite3.c"], made)
     for name in ("sqlite3.c", "sqlite3.h"):
         shutil.copyfile(made / name, folder / name)
     shutil.copyfile(_HERE / "sqlite" / "main.c", folder / "main.c")
@@ -64,7 +67,8 @@ PROGRAMS = {
         Program("lua", "lua5.4", _prepare_lua, ("script.lua", "one", "two")),
         Program(
             "sqlite", "sqlite3", _prepare_sqlite, ("script.sql",),
-            ("-O1", "-DSQLITE_THREADSAFE=0", "-DSQLITE_OMIT_LOAD_EXTENSION", "-DSQLITE_TEMP_STORE=3"),
+            ("-O1", "-DSQLITE_THREADSAFE=0", "-DSQLITE_OMIT_LOAD_EXTENSION",
+             "-DSQLITE_TEMP_STORE=3"),
             ("-DSQLITE_OS_OTHER=1",),
         ),
     )
@@ -128,7 +132,9 @@ def _count(program):
     program = replace(program, flags=(*program.flags, *program.guest_flags, "-Dmain=program_main"))
     binary = _host_build(program, folder, ("-static",))
     files = _HERE / program.name / "module"
-    return linuxrun.compare(program.name, program.arguments, _for_guest(program, folder), binary, files)
+    return linuxrun.compare(
+        program.name, program.arguments, _for_guest(program, folder), binary, files
+    )
 
 
 def _timed(program, folder):
@@ -183,7 +189,9 @@ def _apt_source(package, folder, state):
     """Download a source package to folder; apt-get checks its signature."""
     lines = _source_lines()
     if not shutil.which("apt-get") or not lines:
-        raise Trouble(f"cannot fetch {package}: no apt-get here that knows a Debian mirror", EXIT_SKIP)
+        raise Trouble(
+            f"cannot fetch {package}: no apt-get here that knows a Debian mirror", EXIT_SKIP
+        )
     for name in ("lists/partial", "cache/archives/partial"):
         (state / name).mkdir(parents=True, exist_ok=True)
     (state / "status").touch()
@@ -227,7 +235,8 @@ def _source_lines():
 def _on_host(program, folder):
     """Return the lines that this machine's own build of the same files prints."""
     done = subprocess.run(
-        [_host_build(program, folder), *program.arguments], cwd=_HERE / program.name / "module", check=True,
+        [_host_build(program, folder), *program.arguments], cwd=_HERE / program.name / "module",
+        check=True,
         stdin=subprocess.DEVNULL, capture_output=True, env={},
     )  # fmt: skip
     return [line.rstrip() for line in done.stdout.decode().splitlines()]
@@ -240,7 +249,10 @@ def _host_build(program, folder, more=()):
     if not binary.exists() or binary.stat().st_mtime < max(inputs):
         sources_ = sorted(str(path) for path in folder.glob("*.c"))
         partial = binary.with_suffix(f".{os.getpid()}")
-        _command(["gcc", "-O2", "-w", *more, *program.flags, "-o", str(partial), *sources_, "-lm"], folder)
+        _command(
+            ["gcc", "-O2", "-w", *more, *program.flags, "-o", str(partial), *sources_, "-lm"],
+            folder,
+        )
         partial.rename(binary)
     return binary
 
@@ -256,7 +268,8 @@ def _for_guest(program, folder):
 
 def _command(argv, cwd):
     done = subprocess.run(
-        argv, cwd=cwd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
+        argv, cwd=cwd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        check=False
     )
     if done.returncode != 0:
         print(done.stdout.decode("utf-8", "replace")[-4000:])

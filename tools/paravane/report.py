@@ -56,9 +56,13 @@ def write_repro_junit(path, cases):
             words = (case.repro.name, case.label, f"#{case.number}" if case.number > 1 else "")
             status = {"good": "pass", "cannot-tell": "skip"}.get(case.verdict, "fail")
             if case.expected:
-                status = "fail" if case.surprise else "skip" if case.verdict == "cannot-tell" else "pass"
+                status = (
+                    "fail" if case.surprise else "skip" if case.verdict == "cannot-tell" else "pass"
+                )
             reason = f"{case.verdict}: {case.reason}"
-            _case(suite, " ".join(filter(None, words)), status, reason, "\n".join(case.result.tail()))
+            _case(
+                suite, " ".join(filter(None, words)), status, reason, "\n".join(case.result.tail())
+            )
         suite.set("time", f"{sum(case.result.seconds for case in mine):.3f}")
         _count(suite)
     ET.indent(root)
@@ -68,7 +72,9 @@ def write_repro_junit(path, cases):
 def write_steps_junit(path, outcomes):
     """Write one testcase for each step of ./run.sh test."""
     root = ET.Element("testsuites", name="paravane test")
-    suite = ET.SubElement(root, "testsuite", name="test", time=f"{sum(o.seconds for o in outcomes):.3f}")
+    suite = ET.SubElement(
+        root, "testsuite", name="test", time=f"{sum(o.seconds for o in outcomes):.3f}"
+    )
     for outcome in outcomes:
         status = {"passed": "pass", "skipped": "skip"}.get(outcome.status, "fail")
         _case(suite, outcome.step.name, status, outcome.problem, outcome.output[-_JUNIT_OUTPUT:])

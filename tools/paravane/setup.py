@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Install what this computer lacks, from the distribution's packages only.
 
-tools/packages.txt is the list. On Debian 12 missing packages are installed, if that is allowed; on a
-computer that has them all, setup only reads dpkg's data. Optional packages are installed along with others
-or by ./run.sh setup, and nothing fails without them.
+tools/packages.txt is the list. On Debian 12 missing packages are installed, if that is allowed; on
+a computer that has them all, setup only reads dpkg's data. Optional packages are installed along
+with others or by ./run.sh setup, and nothing fails without them.
 """
 
 import glob
@@ -54,7 +54,8 @@ def _proved(proof):
 
 
 def ensure():
-    """Install what is missing, or raise an error that states what to do. On return nothing is missing."""
+    """Install what is missing, or raise an error that states what to do. On return nothing is
+    missing."""
     absent = missing()
     if not absent:
         return

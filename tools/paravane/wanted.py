@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""The machine of a command: --qemu, --cpu and --machine. Only the emulator can list its models and options, so it is
-asked before anything runs: what it refuses is a mistake of the caller, not a failure of the image.
+"""The machine of a command: --qemu, --cpu and --machine. Only the emulator can list its models and
+options, so it is asked before anything runs: what it refuses is a mistake of the caller, not a
+failure of the image.
 """
 
 import dataclasses
@@ -25,7 +26,9 @@ def check_words(asked):
         if value != value.strip() or any(not "!" <= char <= "~" for char in value):
             raise usage(f"{option}: {value!r} has a blank or a character that is not ASCII")
         if value in ("help", "?"):
-            raise usage(f"{option} {value}: QEMU prints its list: {emulators.default()} {option[1:]} help")
+            raise usage(
+                f"{option} {value}: QEMU prints its list: {emulators.default()} {option[1:]} help"
+            )
 
 
 def variants(asked, caller, chosen, options):
@@ -63,5 +66,9 @@ def _ask(platform, options, asked):
         return
     refusal = platform.refusal(options.boot(None, None, None, []))
     if refusal:
-        said = "".join(f" {option} {getattr(asked, option[2:])}" for option in OPTIONS[1:] if getattr(asked, option[2:]))
-        raise usage(f"{platform.name}: {platform.emulator.NAME} does not make a machine{said and ' with' + said}: {refusal}")
+        said = "".join(f" {option} {getattr(asked, option[2:])}" for option in OPTIONS[1:]
+                       if getattr(asked, option[2:]))
+        raise usage(
+            f"{platform.name}: {platform.emulator.NAME} does not make a "
+            f"machine{said and ' with' + said}: {refusal}"
+        )

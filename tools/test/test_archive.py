@@ -27,7 +27,8 @@ class ArchiveTest(unittest.TestCase):
                 self.assertEqual(archive._sources(), [])
 
     def test_what_a_package_needs(self):
-        said = "Inst libc6 (2.41-12 Debian:13.8/stable [amd64]) []\nInst one (1:2 Debian:13.8/stable [all])\nConf one\n"
+        said = ("Inst libc6 (2.41-12 Debian:13.8/stable [amd64]) []\nInst one (1:2 "
+                "Debian:13.8/stable [all])\nConf one\n")
         debian = archive.Archive(Path("/nowhere"))
         package = archive.Package("one", "1:2", "trixie/main")
         for status, words in ((0, ""), (100, "E: held broken packages.")):
@@ -38,7 +39,9 @@ class ArchiveTest(unittest.TestCase):
                     argv = run.call_args[0][0]
                     self.assertEqual(argv[argv.index("--target-release") + 1], "trixie")
                 else:
-                    with self.assertRaisesRegex(Trouble, "what one 1:2 needs: E: held broken packages$"):
+                    with self.assertRaisesRegex(
+                        Trouble, "what one 1:2 needs: E: held broken packages$"
+                    ):
                         debian.needs(package)
 
 
@@ -61,7 +64,9 @@ class EmulatorTest(unittest.TestCase):
         return path
 
     def keep(self, version, says):
-        self.program(f"paravane/qemu/qemu-{version}/qemu-system-x86_64", f"QEMU emulator version {says}")
+        self.program(
+            f"paravane/qemu/qemu-{version}/qemu-system-x86_64", f"QEMU emulator version {says}"
+        )
 
     def test_versions_and_files(self):
         self.keep("10.0.13+ds-0", "10.0.13")
@@ -92,7 +97,9 @@ class EmulatorTest(unittest.TestCase):
 
     def test_by_hand(self):
         with mock.patch.object(archive.shutil, "which", lambda _: None):
-            with self.assertRaisesRegex(Trouble, "no apt-get here. By hand: get qemu-system-x86 .*--qemu FILE"):
+            with self.assertRaisesRegex(
+                Trouble, "no apt-get here. By hand: get qemu-system-x86 .*--qemu FILE"
+            ):
                 emulators.fetch("10")
 
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The benchmark: its lines, what two runs must agree on, the tables, the file, the comparison, the chart."""
+"""The benchmark: its lines, what two runs must agree on, the tables, the file, the comparison, the
+chart."""
 
 import json
 import tempfile
@@ -34,16 +35,24 @@ def document(**platforms):
 class LinesTest(unittest.TestCase):
     def test_lines(self):
         guest = said(
-            "bench op.read_cr0 10 ticks", "# hypercalls op.read_cr0 150 of 100 calls", "bench op.halt - ends the run"
+            "bench op.read_cr0 10 ticks",
+            "# hypercalls op.read_cr0 150 of 100 calls",
+            "bench op.halt - ends the run",
         )
-        figure, reason = {"value": 10, "unit": "ticks", "hypercalls": 1.5}, {"reason": "ends the run"}
+        figure, reason = {"value": 10, "unit": "ticks", "hypercalls": 1.5}, {
+            "reason": "ends the run"
+        }
         self.assertEqual(guest.bench, {"op.read_cr0": figure, "op.halt": reason})
         self.assertEqual(guest.problems, [])
 
     def test_sites(self):
-        guest = said("# site read_cr0 inline 11 movq %cr0, %rax", "# site read_cr0 direct 2 native_read_cr0",
-                     "# site 123 somewhere", "# site x frob 3 y", "# site wbinvd nothing 2")  # fmt: skip
-        self.assertEqual(guest.sites, {"read_cr0": {"inline": 11, "direct": 2}, "wbinvd": {"nothing": 2}})
+        guest = said("# site read_cr0 inline 11 movq %cr0, %rax",
+                     "# site read_cr0 direct 2 native_read_cr0",
+                     "# site 123 somewhere", "# site x frob 3 y",
+                     "# site wbinvd nothing 2")  # fmt: skip
+        self.assertEqual(
+            guest.sites, {"read_cr0": {"inline": 11, "direct": 2}, "wbinvd": {"nothing": 2}}
+        )
 
     def test_lines_that_lie(self):
         for line in ("bench op.a", "bench op.a -", "bench op.a ten ticks", "bench a 1 ticks"):
@@ -65,7 +74,8 @@ class TableTest(unittest.TestCase):
     def test_table(self):
         made = document(
             qemu=("bench op.a 12 ticks", "bench op.b - why not", "bench op.c 40 ticks with d"),
-            xen_pv=("bench op.a 7 ticks", "# hypercalls op.a 150 of 100 calls", "bench mm.x 3 calls"),
+            xen_pv=("bench op.a 7 ticks", "# hypercalls op.a 150 of 100 calls",
+                    "bench mm.x 3 calls"),
         )
         table = [line.split() for line in tables.render(made, OPS, ["qemu", "xen-pv"])]
         title = "Hardware analogues instructions hypercalls"
@@ -82,14 +92,18 @@ class TableTest(unittest.TestCase):
         bare = [f"bench op.{'a' * 21} 12345678 ticks with much else"]
         lines = [*bare, f"# hypercalls op.{'a' * 21} 99999 of 100 calls"]
         made = document(qemu=bare, xen_pv=lines, xen_pvh=lines)
-        made.measurements["op." + "a" * 21].sites.update({p: {"nothing": 3, "direct": 1} for p in platforms})
+        made.measurements["op." + "a" * 21].sites.update(
+            {p: {"nothing": 3, "direct": 1} for p in platforms}
+        )
         ops = {"a" * 21: Op("a" * 21, "cpu", "Hardware analogues", "void", "")}
         widest = max(map(len, tables.render(made, ops, platforms)))
         self.assertLessEqual(widest, tables.WIDTH)
 
     def test_what_patching_saves(self):
         made = document(qemu=("bench op.a 12 ticks", "bench op.b 5 ticks"))
-        bench._note_unpatched(made, "qemu", [said("bench op.a 14 ticks", "bench op.b 5 ticks").bench] * 2)
+        bench._note_unpatched(
+            made, "qemu", [said("bench op.a 14 ticks", "bench op.b 5 ticks").bench] * 2
+        )
         self.assertEqual(made.problems, [])
         table = [line.split() for line in tables.render(made, OPS, ["qemu"])]
         self.assertIn(["a", "14", "12"], table)
@@ -114,7 +128,9 @@ class FileTest(unittest.TestCase):
         self.path = Path(folder.name) / "bench.json"
 
     def test_written_and_read(self):
-        made = document(qemu=("bench op.a 12 ticks", "# hypercalls op.a 50 of 100 calls", "bench op.b - why"))
+        made = document(
+            qemu=("bench op.a 12 ticks", "# hypercalls op.a 50 of 100 calls", "bench op.b - why")
+        )
         made.made_by = {"qemu": "7.2"}
         file.write(self.path, made)
         again = file.read(self.path)
@@ -133,9 +149,11 @@ class FileTest(unittest.TestCase):
             (json.dumps({**good, "version": 2}).encode(), "version 2 of the format, not 1"),
             (json.dumps({**good, "measurements": []}).encode(), "a measurement that is none"),
             (json.dumps({**good, "measurements": {"op.a": {"count": 3}}}).encode(), "that is none"),
-            (json.dumps({**good, "measurements": {"op.a": {"count": {"qemu": "x"}}}}).encode(), "that is none"),
+            (json.dumps({**good, "measurements": {"op.a": {"count": {"qemu": "x"}}}}).encode(),
+             "that is none"),
             (json.dumps({**good, "measurements": {"op.a": {"sites": 3}}}).encode(), "that is none"),
-            (json.dumps({**good, "measurements": {"op.a": {"colour": {}}}}).encode(), "that is none"),
+            (json.dumps({**good, "measurements": {"op.a": {"colour": {}}}}).encode(),
+             "that is none"),
         ):
             if text is not None:
                 self.path.write_bytes(text)
@@ -156,20 +174,29 @@ class CompareTest(unittest.TestCase):
         return "\n".join(lines), fine
 
     def test_within_the_limit(self):
-        text, fine = self.compare({"qemu": ["bench op.a 100 ticks"]}, {"qemu": ["bench op.a 125 ticks"]})
+        text, fine = self.compare(
+            {"qemu": ["bench op.a 100 ticks"]}, {"qemu": ["bench op.a 125 ticks"]}
+        )
         self.assertTrue(fine)
         self.assertIn("1.25  op.a on qemu: 100 to 125 ticks", text)
         self.assertIn("1 figures compared: 0 the same within 0.5 %, 0 over the limit, 0 gone", text)
 
     def test_over_the_limit(self):
-        text, fine = self.compare({"qemu": ["bench op.a 100 ticks"]}, {"qemu": ["bench op.a 126 ticks"]})
+        text, fine = self.compare(
+            {"qemu": ["bench op.a 100 ticks"]}, {"qemu": ["bench op.a 126 ticks"]}
+        )
         self.assertFalse(fine)
         self.assertIn("OVER", text)
-        self.assertTrue(self.compare({"qemu": ["bench op.a 100 ticks"]}, {"qemu": ["bench op.a 126 ticks"]}, 1.3)[1])
+        self.assertTrue(self.compare({"qemu": ["bench op.a 100 ticks"]},
+                                     {"qemu": ["bench op.a 126 ticks"]}, 1.3)[1])
 
     def test_a_few_instructions_are_no_matter(self):
-        self.assertTrue(self.compare({"qemu": ["bench op.a 1 ticks"]}, {"qemu": ["bench op.a 5 ticks"]})[1])
-        self.assertFalse(self.compare({"qemu": ["bench op.a 1 ticks"]}, {"qemu": ["bench op.a 6 ticks"]})[1])
+        self.assertTrue(
+            self.compare({"qemu": ["bench op.a 1 ticks"]}, {"qemu": ["bench op.a 5 ticks"]})[1]
+        )
+        self.assertFalse(
+            self.compare({"qemu": ["bench op.a 1 ticks"]}, {"qemu": ["bench op.a 6 ticks"]})[1]
+        )
 
     def test_a_hypercall_is(self):
         line = "bench op.a 100 ticks"
@@ -180,14 +207,18 @@ class CompareTest(unittest.TestCase):
 
     def test_layout(self):
         for platform, fine in (("xen_pvh", True), ("xen_pv", False)):
-            old, new = {platform: ["bench op.apic_read 6000 ticks"]}, {platform: ["bench op.apic_read 11000 ticks"]}
+            old, new = {platform: ["bench op.apic_read 6000 ticks"]}, {
+                platform: ["bench op.apic_read 11000 ticks"]
+            }
             self.assertEqual(self.compare(old, new)[1], fine)
         worse = {"xen_pvh": ["bench op.apic_read 17000 ticks"]}
         self.assertFalse(self.compare({"xen_pvh": ["bench op.apic_read 6000 ticks"]}, worse)[1])
 
     def test_gone(self):
         for new in (["bench op.b 1 ticks"], ["bench op.b 1 ticks", "bench op.a - too shy"]):
-            text, fine = self.compare({"qemu": ["bench op.a 1 ticks", "bench op.b 1 ticks"]}, {"qemu": new})
+            text, fine = self.compare(
+                {"qemu": ["bench op.a 1 ticks", "bench op.b 1 ticks"]}, {"qemu": new}
+            )
             self.assertFalse(fine)
             self.assertRegex(text, "GONE +op.a on qemu: (no such measurement|too shy)")
 

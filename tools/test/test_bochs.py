@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Bochs: its configuration file and command line, what is refused, and what the program around it makes of its words."""
+"""Bochs: its configuration file and command line, what is refused, and what the program around it
+makes of its words."""
 
 import io
 import tempfile
@@ -10,13 +11,17 @@ from unittest import mock
 from paravane.common import ROOT, Trouble
 from paravane.run import bochs, bochs_machine, platforms
 
-_MODELS = "Supported CPU models:\n\npentium\nryzen\ncorei7_haswell_4770\n\n00000i[SIM   ] quit_sim called\n"
+_MODELS = ("Supported CPU models:\n\npentium\nryzen\ncorei7_haswell_4770\n\n00000i[SIM   ] "
+           "quit_sim "
+           "called\n")
 
 
 def platform():
     """The platform, whose ISO is a name."""
     real = platforms.PLATFORMS["bochs"]
-    return mock.Mock(wraps=real, load=lambda boot: "runs/boot.iso", cpu=real.cpu, min_mem=2, **{"name": "bochs"})
+    return mock.Mock(
+        wraps=real, load=lambda boot: "runs/boot.iso", cpu=real.cpu, min_mem=2, **{"name": "bochs"}
+    )
 
 
 class BochsTest(unittest.TestCase):
@@ -45,13 +50,20 @@ class BochsTest(unittest.TestCase):
         ):
             self.assertIn(line, lines)
         self.assertIn("model=ryzen,", bochs.configuration(platform(), self.boot(cpu="ryzen")))
-        self.assertFalse([line for line in lines if line.startswith("com1")], "the port is chosen when Bochs starts")
+        self.assertFalse(
+            [line for line in lines if line.startswith("com1")],
+            "the port is chosen when Bochs starts",
+        )
 
     def test_command_line(self):
         argv = bochs.command(platform(), self.boot())
-        self.assertEqual(argv[1:], ["-B", "tools/paravane/run/bochs_machine.py", str(self.scratch / "bochsrc")])
+        self.assertEqual(
+            argv[1:], ["-B", "tools/paravane/run/bochs_machine.py", str(self.scratch / "bochsrc")]
+        )
         self.assertTrue((ROOT / argv[2]).exists())
-        self.assertEqual((self.scratch / "bochsrc").read_text(), bochs.configuration(platform(), self.boot()))
+        self.assertEqual(
+            (self.scratch / "bochsrc").read_text(), bochs.configuration(platform(), self.boot())
+        )
 
     def test_what_bochs_cannot_do_is_refused(self):
         for more, words in (
@@ -59,7 +71,10 @@ class BochsTest(unittest.TestCase):
             ({"machine": "q35"}, "--machine has no meaning"),
             ({"icount": True}, "does not count instructions"),
             ({"mem": 4096}, "at most 2048 MiB"),
-            ({"cpu": "+nx"}, "+nx is not one of its CPU models: pentium, ryzen, corei7_haswell_4770"),
+            (
+                {"cpu": "+nx"},
+                "+nx is not one of its CPU models: pentium, ryzen, corei7_haswell_4770",
+            ),
         ):
             self.assertIn(words, bochs.refusal(platform(), self.boot(**more)))
             with self.assertRaises(Trouble) as caught:
@@ -78,7 +93,10 @@ class BochsTest(unittest.TestCase):
                     return platforms.lacking(platforms.PLATFORMS["bochs"])
 
         self.assertEqual(lacking(None, True), "bochs is not installed; ./run.sh setup installs it")
-        self.assertEqual(lacking("/usr/bin/bochs", False), "bochs-sdl is not installed; ./run.sh setup installs it")
+        self.assertEqual(
+            lacking("/usr/bin/bochs", False),
+            "bochs-sdl is not installed; ./run.sh setup installs it",
+        )
 
 
 class SaidTest(unittest.TestCase):
@@ -91,7 +109,11 @@ class SaidTest(unittest.TestCase):
         return said
 
     def test_soft_off(self):
-        said = self.said(b"====\nBochs is exi", b"ting with the following message:\n[ACPI  ] ACPI control: soft ", b"power off\n===\n")
+        said = self.said(
+            b"====\nBochs is exi",
+            b"ting with the following message:\n[ACPI  ] ACPI control: soft ",
+            b"power off\n===\n",
+        )
         self.assertEqual(said.ending(connected=True), bochs_machine.DONE)
 
     def test_panics(self):

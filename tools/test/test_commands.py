@@ -84,7 +84,9 @@ class CommandTest(unittest.TestCase):
         self.assertEqual(platforms.WORDS, re.findall(r'WORD\("([^"]+)"', table))
         for word in ("frobnicate=1", "run", "nopatch=1", "TEST=x", "=", "rnu=suite"):
             self.refuses("unknown word", platforms.append_words, f"log=info {word}")
-        self.assertEqual(platforms.append_words("run=a=b nopatch -- c=d"), ["run=a=b", "nopatch", "--", "c=d"])
+        self.assertEqual(
+            platforms.append_words("run=a=b nopatch -- c=d"), ["run=a=b", "nopatch", "--", "c=d"]
+        )
 
     def test_platform_lists(self):
         names = [platform.name for platform in platforms.parse("xen-pv, qemu")]
@@ -101,7 +103,8 @@ class CommandTest(unittest.TestCase):
         """The value of -smp, and Xen's words."""
         boot = platforms.Boot(Path("/i"), Path("/m"), self.scratch, xen=Path("/x"), **more)
         argv = platforms.PLATFORMS["xen-pv"].command(boot)
-        return int(argv[argv.index("-smp") + 1]), argv[argv.index("-append") + 1].split(), argv[argv.index("-accel") + 1]
+        return int(argv[argv.index("-smp") + 1]), argv[argv.index("-append")
+                                                       + 1].split(), argv[argv.index("-accel") + 1]
 
     def test_each_virtual_cpu_has_a_physical_one(self):
         cpus, words, accel = self._xen_machine(smp=4)

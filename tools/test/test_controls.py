@@ -45,7 +45,9 @@ class EditTest(unittest.TestCase):
 
     def test_never(self):
         edited = self.edit("f.c work never n > (1")
-        self.assertIn("if ( 0 && ( !aligned(t, 8) ||\n         n > (1 + 2) ) )\n        return -1;", edited)
+        self.assertIn(
+            "if ( 0 && ( !aligned(t, 8) ||\n         n > (1 + 2) ) )\n        return -1;", edited
+        )
         self.assertEqual(edited.count("0 &&"), 1)
 
     def test_drop(self):
@@ -59,7 +61,8 @@ class EditTest(unittest.TestCase):
         self.assertEqual(edited, "ENTRY(one)\n    nop\n.Lhere:\n1:  nop\ntwo:\n    popfq\n")
 
     def test_nothing_to_edit(self):
-        for line in ("f.c helper never n ==", "f.c work drop lock(t)", "f.c helper replace 2 by 3", "f.c none drop x"):
+        for line in ("f.c helper never n ==", "f.c work drop lock(t)", "f.c helper replace 2 by 3",
+                     "f.c none drop x"):
             with self.subTest(line), self.assertRaises(ValueError):
                 self.edit(line)
 
@@ -71,7 +74,8 @@ class EditTest(unittest.TestCase):
 
 class ListTest(unittest.TestCase):
     def test_the_tree(self):
-        """Every control is that of a repro, and every repro can be seen to say bad and to say good."""
+        """Every control is that of a repro, and every repro can be seen to say bad and to say
+        good."""
         known = repros.all_repros()
         listed = controls.load()
         for control in listed.values():
@@ -80,12 +84,17 @@ class ListTest(unittest.TestCase):
         self.assertEqual(proofs.check(), [])
 
     def test_proofs(self):
-        """Of packaged hypervisors by the head, of bare metal, of controls; or the reason in the head."""
+        """Of packaged hypervisors by the head, of bare metal, of controls; or the reason in the
+        head."""
         edit = (controls.parse_edit("f.c g drop h"),)
-        breaks, repairs = controls.Control("one", "x", edit), controls.Control("one", "x", edit, repairs=True)
+        breaks, repairs = controls.Control("one", "x", edit), controls.Control(
+            "one", "x", edit, repairs=True
+        )
 
         def lacking(expect, *listed, control=""):
-            one = repros.Repro("one", Path("one.c"), platforms=["xen-pv", "qemu"], expect=expect, control=control)
+            one = repros.Repro(
+                "one", Path("one.c"), platforms=["xen-pv", "qemu"], expect=expect, control=control
+            )
             return [line.partition(": one")[0] for line in proofs.lacking([one], listed)]
 
         self.assertEqual(lacking({"4": "good"}), ["no proof of bad"])
@@ -95,7 +104,8 @@ class ListTest(unittest.TestCase):
         self.assertEqual(lacking({"4": "bad"}, repairs), [])
         self.assertEqual(lacking({"4": "bad", "qemu": "good"}), [])
         self.assertEqual(lacking({"4": "good"}, control="why"), [])
-        self.assertEqual(lacking({"4.1": "bad", "4.20": "good"}), ["no proof of bad"])  # 4.1 is not packaged
+        # 4.1 is not packaged
+        self.assertEqual(lacking({"4.1": "bad", "4.20": "good"}), ["no proof of bad"])
         self.assertEqual(lacking({}), ["no proof of bad", "no proof of good"])
         self.assertEqual(lacking({}, breaks), [])
 
@@ -103,22 +113,31 @@ class ListTest(unittest.TestCase):
         """A control with assertions differs from the same one without, and so are their builds."""
         one = controls.Control("one", "x", (controls.parse_edit("f.c g drop h"),))
         debug = dataclasses.replace(one, name="one:debug", config="debug")
-        self.assertEqual((debug.repro, debug.unedited.name, one.unedited.name), ("one", "debug", "repaired"))
+        self.assertEqual(
+            (debug.repro, debug.unedited.name, one.unedited.name), ("one", "debug", "repaired")
+        )
         with mock.patch.object(controls, "version", return_value="4.17.5-1"):
-            self.assertEqual(controls.path_of(debug.unedited), packaged.cache_dir() / "xen-4.17.5-1-debug.elf")
-            self.assertNotEqual(controls.path_of(debug).name[-16:], controls.path_of(one).name[-16:])
+            self.assertEqual(
+                controls.path_of(debug.unedited), packaged.cache_dir() / "xen-4.17.5-1-debug.elf"
+            )
+            self.assertNotEqual(
+                controls.path_of(debug).name[-16:], controls.path_of(one).name[-16:]
+            )
 
     def test_choose(self):
         known = controls.load()
         self.assertEqual([one.name for one in controls.choose(["xsa-213"], known)], ["xsa-213"])
         self.assertEqual(len(controls.choose([], known)), len(known))
-        with self.assertRaisesRegex(Trouble, "no control is called 'xsa-1'; known: xsa-182") as caught:
+        with self.assertRaisesRegex(
+            Trouble, "no control is called 'xsa-1'; known: xsa-182"
+        ) as caught:
             controls.choose(["xsa-1"], known)
         self.assertEqual(caught.exception.status, 2)
 
     def test_a_wrong_list(self):
         with tempfile.TemporaryDirectory() as scratch:
-            for text in ("[a]\nbreaks = x\n", "[a]\nbreaks = x\nedit = f.c g sometimes h\n", "breaks = x\n",
+            for text in ("[a]\nbreaks = x\n", "[a]\nbreaks = x\nedit = f.c g sometimes h\n",
+                         "breaks = x\n",
                          "[a]\nbreaks = x\nedit = f.c g drop h\nplatform = xen-pv\n",
                          "[a]\nbreaks = x\nrepairs = y\nedit = f.c g drop h\n",
                          "[a]\nbreaks = x\nedit = f.c g drop h\nconfig = fast\n"):  # fmt: skip

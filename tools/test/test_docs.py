@@ -17,7 +17,9 @@ class Backend(unittest.TestCase):
         named = [op for row in table for op in re.findall(r"`(\w+)`", row.split("|")[2])]
         ops = optable.read(ROOT).ops
         wanted = [name for name, op in ops.items() if op.table not in WRITTEN]
-        self.assertEqual(sorted(name for name in named if not name.startswith("raw_")), sorted(wanted))
+        self.assertEqual(
+            sorted(name for name in named if not name.startswith("raw_")), sorted(wanted)
+        )
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""A program beside Linux: the archive that Linux unpacks, and what is believed of what a program says."""
+"""A program beside Linux: the archive that Linux unpacks, and what is believed of what a program
+says."""
 
 import tempfile
 import unittest

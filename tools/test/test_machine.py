@@ -30,7 +30,9 @@ class MachineTest(unittest.TestCase):
         self.assertEqual((ending.code, ending.message), (1, "no such machine"))
 
     def test_the_error_itself_is_kept(self):
-        errors = "qemu-x: warning: slow\\nqemu-x: no machine\\nUse -machine help\\nqemu-x: warning: old"
+        errors = (
+            "qemu-x: warning: slow\\nqemu-x: no machine\\nUse -machine help\\nqemu-x: warning: old"
+        )
         _, ending = self.run_program(f"import sys; sys.exit('{errors}')")
         self.assertEqual(ending.message, "no machine")
 

@@ -28,7 +28,9 @@ class TableTest(unittest.TestCase):
             machines.choose(rows, "all", "cpu z", ["qemu"])
 
     def test_expected_in_words(self):
-        self.assertEqual(Row("a", prints=(r"(?i)no \d+ of.*\bx",)).expected, 'passes, prints "no N of…x"')
+        self.assertEqual(
+            Row("a", prints=(r"(?i)no \d+ of.*\bx",)).expected, 'passes, prints "no N of…x"'
+        )
         self.assertEqual(Row("a", status="MUTE").expected, "passes without a console")
 
 
@@ -41,7 +43,10 @@ class JudgeTest(unittest.TestCase):
         self.assertEqual(self.judge(Row("a"), "FAIL", reason="oh"), "oh")
         self.assertEqual(self.judge(Row("a", status="ERROR"), "PASS"), "verdict PASS")
         self.assertEqual(self.judge(Row("a", status="STANDS"), "PASS"), "")
-        self.assertIn("INCON", self.judge(Row("a", status="STANDS"), "FAIL", reason="INCONSISTENT: more than once"))
+        self.assertIn(
+            "INCON",
+            self.judge(Row("a", status="STANDS"), "FAIL", reason="INCONSISTENT: more than once"),
+        )
 
     def test_words(self):
         row = Row("a", prints=("left off",), never=("left off(.|\n)*left off",))
@@ -51,7 +56,9 @@ class JudgeTest(unittest.TestCase):
 
     def test_no_console(self):
         self.assertEqual(self.judge(Row("a", status="MUTE"), "FAIL", code=33), "")
-        self.assertIn("status 35 instead of 33", self.judge(Row("a", status="MUTE"), "FAIL", code=35))
+        self.assertIn(
+            "status 35 instead of 33", self.judge(Row("a", status="MUTE"), "FAIL", code=35)
+        )
 
     def test_halts(self):
         row = Row("a", status="HALT", prints=("no long mode",))
@@ -62,13 +69,17 @@ class JudgeTest(unittest.TestCase):
     def test_a_machine_that_this_qemu_lacks(self):
         case = machines.Case(Row("a", qemu=(9, 0)), "", "7.2.22", None)
         result = machines._run(None, case, None)
-        self.assertEqual((result.status, result.reason), ("SKIP", "QEMU 7.2.22 has no such machine, 9.0 has"))
+        self.assertEqual(
+            (result.status, result.reason), ("SKIP", "QEMU 7.2.22 has no such machine, 9.0 has")
+        )
 
 
 class LauncherTest(unittest.TestCase):
     def boot(self, scratch):
         image, module = Path(scratch, "image"), Path(scratch, "module")
-        image.write_bytes(b"\x7fELF" + bytes(60) + struct.pack("<III4sQ", 4, 8, 18, b"Xen\0", 0x100123))
+        image.write_bytes(
+            b"\x7fELF" + bytes(60) + struct.pack("<III4sQ", 4, 8, 18, b"Xen\0", 0x100123)
+        )
         module.write_bytes(b"files")
         return platforms.Boot(image, module, Path(scratch), ["a", "b=c"])
 
@@ -91,7 +102,9 @@ class LauncherTest(unittest.TestCase):
         self.assertEqual(info[:4], (0x336EC578, 1, 0, 1))
         line = blob[info[5] - launcher.BASE :]
         self.assertTrue(line.startswith(b"a b=c\0"))
-        self.assertEqual(struct.unpack_from("<QQII", blob, info[7] - launcher.BASE + 24), (4, 5, 6, 0))
+        self.assertEqual(
+            struct.unpack_from("<QQII", blob, info[7] - launcher.BASE + 24), (4, 5, 6, 0)
+        )
         start, size = struct.unpack_from("<QQ", blob, info[4] - launcher.BASE)
         self.assertEqual(blob[start - launcher.BASE :][:size], b"files")
 
@@ -102,7 +115,9 @@ class LauncherTest(unittest.TestCase):
         rsdt = blob[struct.unpack_from("<I", rsdp, 16)[0] - launcher.BASE :]
         madt = blob[struct.unpack_from("<I", rsdt, 36)[0] - launcher.BASE :]
         length = struct.unpack_from("<I", madt, 4)[0]
-        self.assertEqual((madt[:4], sum(madt[:length]) & 0xFF, madt[44:52]), (b"APIC", 0, launcher.cpu(3)))
+        self.assertEqual(
+            (madt[:4], sum(madt[:length]) & 0xFF, madt[44:52]), (b"APIC", 0, launcher.cpu(3))
+        )
 
     def test_overridden_fields(self):
         _, info = self.parts(memory=None, fields={"magic": 7, "nr_modules": 9})

@@ -121,7 +121,8 @@ def tree(**changes):
 
 def write_tree(root, **changes):
     """root, where the tree is now."""
-    texts = {"def": OPS_DEF, "cpu": CPU_DEF, "lock": LOCK_DEF, "native": NATIVE, "tests": TESTS, "kernel": KERNEL,
+    texts = {"def": OPS_DEF, "cpu": CPU_DEF, "lock": LOCK_DEF, "native": NATIVE, "tests": TESTS,
+             "kernel": KERNEL,
              "callbacks": CALLBACKS, **changes}
     for name, text in (
         ("pv/ops.def", texts["def"]),
@@ -151,7 +152,9 @@ class TableTest(unittest.TestCase):
     def test_ops(self):
         ops = tree().ops
         self.assertEqual(list(ops), ["read_it", "write_it", "wait"])
-        self.assertEqual(optable.groups(ops), {"Hardware": ["read_it", "write_it"], "Corners": ["wait"]})
+        self.assertEqual(
+            optable.groups(ops), {"Hardware": ["read_it", "write_it"], "Corners": ["wait"]}
+        )
         self.assertEqual(ops["write_it"].where, "pv/ops/cpu.def:26")
         self.assertEqual(ops["read_it"].rules, ("NOT_NMI", "IRQS_OFF"))
         self.assertEqual(ops["read_it"].statuses, "")
@@ -160,7 +163,9 @@ class TableTest(unittest.TestCase):
             ops["write_it"].signature, "int write_it(u64 *it, void (*done)(int))"
         )
         self.assertEqual(ops["read_it"].summary, "Read it (Intel SDM vol. 3, section 2).")
-        self.assertEqual(ops["read_it"].does, "Read it (Intel SDM vol. 3, section 2). Never wait; see below.")
+        self.assertEqual(
+            ops["read_it"].does, "Read it (Intel SDM vol. 3, section 2). Never wait; see below."
+        )
         self.assertEqual(ops["read_it"].labels["Returns"], "it, in units.")
         self.assertEqual(ops["write_it"].used_by, "suite")
 
@@ -182,16 +187,28 @@ class TableTest(unittest.TestCase):
 
     def test_what_cannot_be_is_refused(self):
         self.refuses("PV_CONTEXT.*nothing", cpu=CPU_DEF + "PV_CONTEXT(nothing, PV_ANY)\n")
-        self.refuses("lock.def:9: the op read_it is there twice", lock=LOCK_DEF.replace("lock, void, wait", "lock, void, read_it"))
+        self.refuses(
+            "lock.def:9: the op read_it is there twice",
+            lock=LOCK_DEF.replace("lock, void, wait", "lock, void, read_it"),
+        )
         self.refuses("no PV_OP", **{"def": ""})
         self.refuses("cannot read PV_OP", cpu=CPU_DEF.replace(", ())", ")", 1))
         self.refuses("cannot read PV_STATUS", cpu=CPU_DEF.replace(", 1, EIO, EINVAL", ""))
         self.refuses("of group ''", **{"def": OPS_DEF.replace("---- Hardware ----", "Hardware")})
-        self.refuses("write_it returns u64: a PV_STATUS", cpu=CPU_DEF.replace("int, write_it", "u64, write_it"))
-        self.refuses("read_it returns int: a PV_STATUS", cpu=CPU_DEF.replace("u64, read_it", "int, read_it"))
-        self.refuses("the label Context is there twice", cpu=CPU_DEF.replace("Returns:", "Context:", 1))
+        self.refuses(
+            "write_it returns u64: a PV_STATUS",
+            cpu=CPU_DEF.replace("int, write_it", "u64, write_it"),
+        )
+        self.refuses(
+            "read_it returns int: a PV_STATUS", cpu=CPU_DEF.replace("u64, read_it", "int, read_it")
+        )
+        self.refuses(
+            "the label Context is there twice", cpu=CPU_DEF.replace("Returns:", "Context:", 1)
+        )
         self.refuses("not a label: 'Gives:", cpu=CPU_DEF.replace("Returns:", "Gives:  ", 1))
-        self.refuses("not the ops of its class: write_it", native=NATIVE.replace(".write_it = write_it,", ""))
+        self.refuses(
+            "not the ops of its class: write_it", native=NATIVE.replace(".write_it = write_it,", "")
+        )
         self.refuses("no function for wait", native=NATIVE.replace(".lock = &native_lock_ops,", ""))
         self.refuses("not found", native=NATIVE.replace("&native_cpu_ops", "&other_ops"))
         self.refuses("no struct pv_backend", native="")
@@ -200,7 +217,8 @@ class TableTest(unittest.TestCase):
 
 
 class ContractTest(unittest.TestCase):
-    """Each thing that the check of the contract compares, and that it does not complain without a reason."""
+    """Each thing that the check of the contract compares, and that it does not complain without a
+    reason."""
 
     def faults(self, **changes):
         with tempfile.TemporaryDirectory() as scratch:
@@ -218,30 +236,51 @@ class ContractTest(unittest.TestCase):
         self.assertEqual(self.faults(), [])
 
     def test_every_op_has_its_own_comment_and_labels(self):
-        shared = LOCK_DEF + "PV_CONTEXT(kick, PV_ANY | PV_MIGRATABLE)\nPV_OP(lock, void, kick, (void), ())\n"
+        shared = (
+            LOCK_DEF
+            + "PV_CONTEXT(kick, PV_ANY | PV_MIGRATABLE)\nPV_OP(lock, void, kick, (void), ())\n"
+        )
         self.finds(r"lock.def:11: kick: has no comment of its own", lock=shared)
-        self.finds("wait: no label See", lock=LOCK_DEF.replace(" * See:      SDM vol. 2, PAUSE\n", ""))
-        self.finds("write_it: no label Returns", cpu=CPU_DEF.replace(" * Returns:  0; 1; -EIO if it breaks; -EINVAL.\n", ""))
-        self.finds("wait: .* a label Takes, and nothing", lock=LOCK_DEF.replace(" * See", " * Takes:    time.\n * See"))
+        self.finds(
+            "wait: no label See", lock=LOCK_DEF.replace(" * See:      SDM vol. 2, PAUSE\n", "")
+        )
+        self.finds(
+            "write_it: no label Returns",
+            cpu=CPU_DEF.replace(" * Returns:  0; 1; -EIO if it breaks; -EINVAL.\n", ""),
+        )
+        self.finds(
+            "wait: .* a label Takes, and nothing",
+            lock=LOCK_DEF.replace(" * See", " * Takes:    time.\n * See"),
+        )
         self.finds("not in the order", lock=LOCK_DEF.replace(" */", " * Must:     wait.\n */"))
         self.finds("does not begin with a sentence", lock=LOCK_DEF.replace("* Wait.", "* Wait"))
 
     def test_labels_agree_with_the_definition(self):
-        self.finds("Context does not begin with 'any; bound'", lock=LOCK_DEF.replace("PV_MIGRATABLE", "PV_BOUND"))
+        self.finds(
+            "Context does not begin with 'any; bound'",
+            lock=LOCK_DEF.replace("PV_MIGRATABLE", "PV_BOUND"),
+        )
         self.finds("Takes does not name done", cpu=CPU_DEF.replace("it; done.", "it."))
         self.finds("other errors than PV_STATUS: EIO", cpu=CPU_DEF.replace("EIO, EINVAL)", "EIO)"))
 
     def test_used_by_agrees_with_the_callers(self):
-        self.finds("write_it: 'Used by', but the kernel calls it", kernel=KERNEL + "void g(void) { pv_write_it(); }\n")
+        self.finds(
+            "write_it: 'Used by', but the kernel calls it",
+            kernel=KERNEL + "void g(void) { pv_write_it(); }\n",
+        )
         uncalled = KERNEL.replace("pv_read_it", "f")
-        self.finds("read_it: 'Used by' should be 'suite'", kernel=uncalled, tests=TESTS + "u64 g = pv_read_it();\n")
+        self.finds("read_it: 'Used by' should be 'suite'", kernel=uncalled,
+                   tests=TESTS + "u64 g = pv_read_it();\n")
 
     def test_see_names_what_xen_has(self):
         def see(text):
             return LOCK_DEF.replace("PAUSE", f"PAUSE; {text}; Linux: pv_wait")
 
         self.assertEqual(self.faults(lock=see("xen/sched.h, SCHEDOP_poll")), [])
-        self.finds("See: SCHEDOP_pol is not in xen/sched.h", lock=see("xen/sched.h, SCHEDOP_poll and SCHEDOP_pol"))
+        self.finds(
+            "See: SCHEDOP_pol is not in xen/sched.h",
+            lock=see("xen/sched.h, SCHEDOP_poll and SCHEDOP_pol"),
+        )
         self.finds("See: .*/xen has no vcpu.h", lock=see("xen/vcpu.h, VCPUOP_up"))
 
     def test_every_callback_has_its_own_comment_and_labels(self):
@@ -250,10 +289,13 @@ class ContractTest(unittest.TestCase):
             self.finds(fault, callbacks=CALLBACKS.replace(old, new))
 
         finds("callbacks.h: done: has no comment of its own", DONE, "")
-        finds("callbacks.h: handle: no label Takes", "     * Takes:    frame, of the interrupted code; line.\n", "")
+        finds("callbacks.h: handle: no label Takes",
+              "     * Takes:    frame, of the interrupted code; line.\n", "")
         finds("handle: Takes does not name line", "; line.", ".")
-        finds("done: its comment has a label Takes", "handle.\n", "handle.\n     * Takes:    nothing.\n")
-        finds("done: its comment has a label Used by", "handle.\n", "handle.\n     * Used by:  suite\n")
+        finds("done: its comment has a label Takes", "handle.\n",
+              "handle.\n     * Takes:    nothing.\n")
+        finds("done: its comment has a label Used by", "handle.\n",
+              "handle.\n     * Used by:  suite\n")
         finds("done: no label Context", "     * Context:  as handle.\n", "")
         finds("done: Context begins with none of: any", "as handle", "as hand")
         finds("done: its comment names the op kick, which", "as handle", "as the op kick")
@@ -303,7 +345,7 @@ class MappingTest(unittest.TestCase):
     def test_document(self):
         text = ops_doc.render(tree(), calls(Call("then", ("read_it", "planned:b"), "a | b")))
         self.assertIn(r"| 1 | `then` | `read_it`, planned: `b` | a \| b |", text)
-        self.assertIn("**0** are\nhere, **1** are planned", text)
+        self.assertIn("**0** exist here, **1** are planned", text)
         self.assertIn("- Hardware: `write_it`", text)
         self.assertIn("| THREAD, MIGRATABLE | 0 to 1, -EIO, -EINVAL | suite |", text)
         self.assertIn("[`native_wait`](../pv/native/entry.S)", text)

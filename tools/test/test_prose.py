@@ -21,7 +21,8 @@ class ProseTest(unittest.TestCase):
             self.assertEqual(self.found(line)[:1], [phrase], line)
 
     def test_words_within_words(self):
-        for line in ("brainstorming", "there is no frame", "left behind", "stands on its own", "goes on to the next"):
+        for line in ("brainstorming", "there is no frame", "left behind", "stands on its own",
+                     "goes on to the next"):
             self.assertEqual(self.found(line), [], line)
 
     def test_allowed(self):
@@ -30,7 +31,7 @@ class ProseTest(unittest.TestCase):
 
 class ColumnsTest(unittest.TestCase):
     def test_widths(self):
-        text = "x" * 100 + "\n" + "x" * 101 + "\n\t" + "x" * 92 + "\n\t" + "x" * 93 + "\n" + "…" * 100
+        text = "\n".join(["x" * 100, "x" * 101, "\t" + "x" * 92, "\t" + "x" * 93, "…" * 100])
         self.assertEqual(list(columns.wide_lines(text)), [(2, 101), (4, 101)])
 
 

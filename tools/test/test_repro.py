@@ -58,10 +58,14 @@ class HeadTest(unittest.TestCase):
         self.assertEqual(one.expected("xen-pv", "3.0"), "")
 
     def test_versions(self):
-        """A version is meant as far as it is given, to the end of a number; with + also what came later."""
-        one = self.load(HEAD.replace("4.14=bad 4.14/xen-pv=cannot-tell 4=good", "4.1=bad 4.14.1+=good"))
+        """A version is meant as far as it is given, to the end of a number; with + also what came
+        later."""
+        one = self.load(
+            HEAD.replace("4.14=bad 4.14/xen-pv=cannot-tell 4=good", "4.1=bad 4.14.1+=good")
+        )
         for version, expected in (
-            ("4.1.6", "bad"), ("4.17.5+72-1", "good"), ("4.14.1", "good"), ("4.14.0", ""), ("4.9-unstable", ""),
+            ("4.1.6", "bad"), ("4.17.5+72-1", "good"), ("4.14.1", "good"), ("4.14.0", ""),
+            ("4.9-unstable", ""),
             ("4.20-rc", "good"), ("4.14.10", "good"), ("", ""),
         ):  # fmt: skip
             self.assertEqual(one.expected("xen-pv", version), expected, version)
@@ -72,7 +76,9 @@ class HeadTest(unittest.TestCase):
     def test_wrong_heads(self):
         self.refuses("registers nothing", "/* nothing */")
         self.refuses("unknown platform 'vax'", HEAD.replace("qemu\n", "vax\n"))
-        self.refuses("unknown @titel; the tags: @title, @advisory", HEAD.replace("@title", "@titel"))
+        self.refuses(
+            "unknown @titel; the tags: @title, @advisory", HEAD.replace("@title", "@titel")
+        )
         self.refuses("a tag and its value", HEAD.replace("@needs     mem=512 smp=2", "@needs"))
         self.refuses("a tag and its value", HEAD.replace("@title     a title", "@ title a title"))
         self.refuses("two lines of @title", HEAD.replace("@needs     mem=512 smp=2", "@title b"))
@@ -92,7 +98,9 @@ class HeadTest(unittest.TestCase):
         """The head of a repro of an advisory has the advisory's address."""
         for name, one in repros.all_repros().items():
             number = name.removeprefix("xsa-")
-            expected = f"https://xenbits.xen.org/xsa/advisory-{number}.html" if number != name else ""
+            expected = (
+                f"https://xenbits.xen.org/xsa/advisory-{number}.html" if number != name else ""
+            )
             self.assertEqual(one.advisory, expected, name)
 
     def test_every_step_can_be_left_out(self):
@@ -106,7 +114,9 @@ class HeadTest(unittest.TestCase):
             if repaired:
                 before = repaired[1].rpartition(".")[0] + f".{int(repaired[2]) - 1}"
                 for platform in one.platforms:
-                    self.assertNotEqual(one.expected(platform, before), "good", f"{one.name} {before}")
+                    self.assertNotEqual(
+                        one.expected(platform, before), "good", f"{one.name} {before}"
+                    )
 
 
 class BadFileTest(unittest.TestCase):
@@ -153,7 +163,9 @@ class BadFileTest(unittest.TestCase):
     def test_not_readable(self):
         path = self.folder / "secret.c"
         path.write_text('REPRO("secret")')
-        with mock.patch.object(Path, "read_bytes", side_effect=PermissionError(13, "Permission denied")):
+        with mock.patch.object(
+            Path, "read_bytes", side_effect=PermissionError(13, "Permission denied")
+        ):
             self.refuses("secret.c", "Permission denied")
 
     def test_a_folder(self):
@@ -164,7 +176,9 @@ class BadFileTest(unittest.TestCase):
             (self.folder / folder / "one.c").write_text('REPRO("one") {}')
         chosen = repro_command._named(["a", "b"], self.folder)
         self.assertEqual([one.name for one in chosen], ["one", "one"])
-        with mock.patch.object(repro, "_make", side_effect=lambda command: words.append(command) or (0, "")):
+        with mock.patch.object(
+            repro, "_make", side_effect=lambda command: words.append(command) or (0, "")
+        ):
             self.assertEqual(len({repro.build(one) for one in chosen}), 2)
         self.assertNotEqual(words[0][-1], words[1][-1])
 
@@ -205,14 +219,18 @@ class JudgeTest(unittest.TestCase):
             said.append(f"paravane: verdict {word}: why")
             with self.subTest(said=said):
                 self.assertEqual(self.judge(said)[0], expected)
-        self.assertEqual(self.judge(begin + ["ok 1 one", "paravane: verdict PASS"])[0], "cannot-tell")
+        self.assertEqual(
+            self.judge(begin + ["ok 1 one", "paravane: verdict PASS"])[0], "cannot-tell"
+        )
 
     def test_who_died(self):
         banner = "paravane: Paravane 0.1 on xen-pv"
         verdict, reason = self.judge([banner, "(XEN) Xen BUG at x.c:1"], "over")
         self.assertEqual((verdict, reason), ("bad", "CRASH (hypervisor): Xen BUG at x.c:1"))
         self.assertEqual(self.judge([banner, "paravane: PANIC: oh"])[0], "cannot-tell")
-        self.assertEqual(self.judge([banner, "(XEN) Hardware Dom0 crashed"], "over")[0], "cannot-tell")
+        self.assertEqual(
+            self.judge([banner, "(XEN) Hardware Dom0 crashed"], "over")[0], "cannot-tell"
+        )
 
     def test_a_death_that_is_the_bug(self):
         banner = "paravane: Paravane 0.1 on xen-pv"
@@ -228,11 +246,14 @@ class JudgeTest(unittest.TestCase):
         self.assertEqual(self.judge([banner, *killed, dying], "timeout")[0], "cannot-tell")
 
     def test_left_out(self):
-        """A case whose step is left out is as it should be only if it came by the step and cannot tell."""
+        """A case whose step is left out is as it should be only if it came by the step and cannot
+        tell."""
         one = repros.Repro("one", Path("one.c"))
         left_out = ["paravane: repro one step-left-out"]
-        for said, verdict, surprise in ((left_out, "cannot-tell", False), ([], "cannot-tell", True), (left_out, "good", True)):
-            case = repro.Case(one, PLATFORMS["xen-pv"], "4.1", None, self.result(said), verdict, promised="cannot-tell", skipped=True)
+        for said, verdict, surprise in ((left_out, "cannot-tell", False), ([], "cannot-tell", True),
+                                        (left_out, "good", True)):
+            case = repro.Case(one, PLATFORMS["xen-pv"], "4.1", None, self.result(said), verdict,
+                              promised="cannot-tell", skipped=True)
             self.assertEqual(case.surprise, surprise)
 
     def test_exercised_before_the_end(self):
@@ -254,7 +275,9 @@ class JudgeTest(unittest.TestCase):
             listed = []
             for verdict in verdicts:
                 one = repros.Repro("one", Path("one.c"), expect={"4": expected} if expected else {})
-                case = repro.Case(one, PLATFORMS["xen-pv"], "4.1", None, verdict=verdict, among_others=heads)
+                case = repro.Case(
+                    one, PLATFORMS["xen-pv"], "4.1", None, verdict=verdict, among_others=heads
+                )
                 listed.append(case)
             return repro.exit_code(listed, heads)
 
@@ -282,7 +305,8 @@ class JudgeTest(unittest.TestCase):
         one = repros.Repro("one", Path("one.c"), platforms=["xen-pv"])
         options = runs.Options(Path("image"), timeout=9)
         files = [("file a/xen.gz", Path("a")), ("file b/xen.gz", Path("b"))]
-        for chosen, xens in (([one, one], [("4.14.6-1", Path("x"))]), ([one], [("4.14.6-1", Path("x"))] * 2), ([one], files)):
+        for chosen, xens in (([one, one], [("4.14.6-1", Path("x"))]),
+                             ([one], [("4.14.6-1", Path("x"))] * 2), ([one], files)):
             listed = repro.cases(chosen, None, xens, options)
             self.assertEqual(len({repro.name_of(case) for case in listed}), 2)
         self.assertEqual([case.label for case in listed], ["a/xen.gz", "b/xen.gz"])
@@ -302,10 +326,13 @@ class JudgeTest(unittest.TestCase):
             self.assertEqual(said.getvalue().count("\n"), 1)
 
     def test_what_did_not_start(self):
-        """Neither a QEMU that refuses the machine nor a Xen that prints nothing is the guest's fault."""
+        """Neither a QEMU that refuses the machine nor a Xen that prints nothing is the guest's
+        fault."""
         verdict, reason = self.judge([], "exit", 1, message="unable to find CPU model 'x'")
         self.assertEqual(verdict, "cannot-tell")
-        self.assertEqual(reason, "the emulator did not start the machine: unable to find CPU model 'x'")
+        self.assertEqual(
+            reason, "the emulator did not start the machine: unable to find CPU model 'x'"
+        )
         verdict, reason = self.judge([])
         self.assertEqual(verdict, "cannot-tell")
         self.assertIn("the hypervisor did not start", reason)
@@ -315,7 +342,8 @@ class JudgeTest(unittest.TestCase):
         lines = [
             "(XEN) [ 0.1] Xen version 4.17.5 (x)",
             "paravane: Paravane 0.1 on xen-pv",
-            "(XEN) [ 2.3] d0v0 Bad hypercall continuation format 'domain_crash called from hypercall.c:109",
+            "(XEN) [ 2.3] d0v0 Bad hypercall continuation format 'domain_crash called from "
+            "hypercall.c:109",
             "(XEN) [ 2.3] Domain 0 (vcpu#0) crashed on cpu#0:",
             "(XEN) [ 2.3] ----[ Xen-4.17.5  x86_64  debug=n  Not tainted ]----",
             "(XEN) [ 2.4] Hardware Dom0 crashed: 'noreboot' set - not rebooting.",
@@ -327,7 +355,8 @@ class JudgeTest(unittest.TestCase):
     def test_tail(self):
         """Stack words do not push the registers and the reason out of the end of the log."""
         words = "(XEN) [    2.376071]    " + "ffffffff8019df10 " * 4
-        lines = ["(XEN) [    2.3] RIP:    e033:[<ffffffff80117788>]", *[words] * 40, "(XEN) [  2.4] Hardware Dom0 crashed"]
+        lines = ["(XEN) [    2.3] RIP:    e033:[<ffffffff80117788>]", *[words] * 40,
+                 "(XEN) [  2.4] Hardware Dom0 crashed"]
         with tempfile.TemporaryDirectory() as scratch:
             Path(scratch, "console.log").write_text("\n".join(lines))
             result = runs.Result("xen-pv", "FAIL", directory=scratch)
@@ -368,7 +397,8 @@ class VersionTest(unittest.TestCase):
             ("4.14", "4.14.6-1"),
         ):
             self.assertEqual(archive.choose("Xen", wanted, self.PACKAGES).version, version)
-        for wanted, words in (("4", "more than one"), ("4.1", "not a Xen of the archive"), ("9", "not a Xen of the archive")):
+        for wanted, words in (("4", "more than one"), ("4.1", "not a Xen of the archive"),
+                              ("9", "not a Xen of the archive")):
             with self.assertRaisesRegex(Trouble, words):
                 archive.choose("Xen", wanted, self.PACKAGES)
 
@@ -404,7 +434,9 @@ class VersionTest(unittest.TestCase):
     def test_debug(self):
         """A build with assertions has to be named as one, and is not what a version alone names."""
         kept = {"4.17.5+72-1": Path("a"), "4.17.5+72-1-debug": Path("b")}
-        with mock.patch.object(packaged, "cached", lambda: kept), mock.patch.object(xen, "installed", dict):
+        with mock.patch.object(packaged, "cached", lambda: kept), mock.patch.object(
+            xen, "installed", dict
+        ):
             self.assertEqual(xen.find("4.17"), Path("a"))
             for wanted in ("4.17-debug", "4.17.5-debug", "4.17.5+72-1-debug"):
                 self.assertEqual(xen.find(wanted), Path("b"))

@@ -23,7 +23,9 @@ def case(verdict, expected="", name="one"):
     one = repros.Repro(name, Path(f"{name}.c"), expect={"4": expected} if expected else {})
     result = runs.Result("xen-pv", "PASS", hypervisor="4.17.5", seconds=1.0, directory="/nowhere")
     options = runs.Options(Path("image"))
-    return repro.Case(one, platforms.PLATFORMS["xen-pv"], "4.17.5-1", options, result, verdict, "why", "4.17.5")
+    return repro.Case(
+        one, platforms.PLATFORMS["xen-pv"], "4.17.5-1", options, result, verdict, "why", "4.17.5"
+    )
 
 
 class NamedTest(unittest.TestCase):
@@ -41,10 +43,13 @@ class NamedTest(unittest.TestCase):
 
     def test_payload_of_boot(self):
         self.assertTrue(repro_command.is_file("repro:a/b.c") and repro_command.is_file("repro:b.c"))
-        self.assertFalse(repro_command.is_file("repro:b") or repro_command.is_file("suite") or repro_command.is_file(None))
+        self.assertFalse(repro_command.is_file("repro:b") or repro_command.is_file("suite")
+                         or repro_command.is_file(None))
         repro_command.check_payload("repro:xsa-213", outside=False)
         repro_command.check_payload("repro:mine", outside=True)
-        with self.assertRaisesRegex(Trouble, "no repro is called 'mine'; one in a file: --run repro:path/to/mine.c"):
+        with self.assertRaisesRegex(
+            Trouble, "no repro is called 'mine'; one in a file: --run repro:path/to/mine.c"
+        ):
             repro_command.check_payload("repro:mine", outside=False)
 
 
@@ -55,7 +60,8 @@ class DebuggerTest(unittest.TestCase):
         return said.getvalue()
 
     def test_symbols(self):
-        """The symbols are those of the image that boots, and of a Xen that was built beside them."""
+        """The symbols are those of the image that boots, and of a Xen that was built beside
+        them."""
         with tempfile.TemporaryDirectory() as scratch:
             image, xen = Path(scratch, "mine.elf"), Path(scratch, "xen.gz")
             for path in (image, image.with_suffix(".debug.elf")):
@@ -68,7 +74,9 @@ class DebuggerTest(unittest.TestCase):
             self.assertNotIn("add-symbol-file", self.said(image, kept))
             kept.parent.mkdir()
             kept.with_suffix(".syms").touch()
-            self.assertIn(f"add-symbol-file {scratch}/kept/xen-4.17.5-1-debug.syms", self.said(image, kept))
+            self.assertIn(
+                f"add-symbol-file {scratch}/kept/xen-4.17.5-1-debug.syms", self.said(image, kept)
+            )
             image.with_suffix(".debug.elf").unlink()
             self.assertIn(f"gdb {scratch}/mine.elf -ex", self.said(image))
 
@@ -88,7 +96,8 @@ class FilesTest(unittest.TestCase):
     def test_junit(self):
         with tempfile.TemporaryDirectory() as scratch:
             path = Path(scratch, "j.xml")
-            cases = [case("good"), case("bad"), case("bad", "bad"), case("cannot-tell"), case("good", "bad"),
+            cases = [case("good"), case("bad"), case("bad", "bad"), case("cannot-tell"),
+                     case("good", "bad"),
                      case("cannot-tell", "good")]  # fmt: skip
             report.write_repro_junit(path, cases)
             suite = ET.parse(path).getroot()[0]
@@ -102,14 +111,17 @@ class FilesTest(unittest.TestCase):
             run = Path(scratch, "run")
             (run / "xen-pv-one").mkdir(parents=True)
             (run / "xen-pv-one" / "console.log").write_text("said")
-            source, xen, path = Path(scratch, "one.c"), Path(scratch, "xen-1.elf"), Path(scratch, "b.tar.gz")
+            source, xen, path = Path(scratch, "one.c"), Path(scratch, "xen-1.elf"), Path(scratch,
+                                                                                         "b.tar.gz")
             source.write_text(ONE)
             xen.write_text("Xen")
             one = case("bad")
             one.repro.path, one.options.xen = source, xen
             bundle.write(path, [one], mock.Mock(path=run))
             with tarfile.open(path) as archive:
-                read = {name: archive.extractfile(name).read().decode() for name in archive.getnames()}
+                read = {
+                    name: archive.extractfile(name).read().decode() for name in archive.getnames()
+                }
             self.assertEqual(read["b/run/xen-pv-one/console.log"], "said")
             self.assertEqual(read["b/source/one.c"], ONE)
             self.assertIn(f"{hashlib.sha256(b'Xen').hexdigest()}  xen/xen-1.elf", read["b/sha256"])
@@ -121,18 +133,23 @@ class FilesTest(unittest.TestCase):
     def test_words_for_xen(self):
         """--xen-append comes after the words of the head."""
         one = repros.Repro("one", Path("one.c"), platforms=["xen-pv"], xen="xpti=dom0")
-        listed = repro.cases([one], None, [], runs.Options(Path("i"), timeout=9, xen_append=("pv=no-32",)))
+        listed = repro.cases(
+            [one], None, [], runs.Options(Path("i"), timeout=9, xen_append=("pv=no-32",))
+        )
         self.assertEqual(listed[0].options.xen_append, ("xpti=dom0", "pv=no-32"))
 
     def test_parse(self):
         more = "--jobs --all --json --junit --bundle --xen-append --gdb --controls".split()
-        asked = commandline.parse_repro(["one", "--xen-append", "-a b", "--bundle", "x.tar.gz", "--gdb"], more)
+        asked = commandline.parse_repro(
+            ["one", "--xen-append", "-a b", "--bundle", "x.tar.gz", "--gdb"], more
+        )
         self.assertEqual((asked.xen_append, asked.bundle, asked.gdb), ("-a b", "x.tar.gz", True))
 
 
 class ImagesTest(unittest.TestCase):
     def test_each_file_has_its_image(self):
-        """A run takes the image that its options name, also if the directory was made for another one."""
+        """A run takes the image that its options name, also if the directory was made for another
+        one."""
         with tempfile.TemporaryDirectory() as scratch, mock.patch.object(
             runs.image, "check"
         ), mock.patch.object(runs, "build_dir", lambda: Path(scratch)):

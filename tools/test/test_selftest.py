@@ -87,7 +87,10 @@ class Side(unittest.TestCase):
         self.assertIn("needs 'nothing'", found["unknown"].problem)
 
     def test_a_need_of_an_earlier_run(self):
-        self.assertEqual(_run([check("later", _passes, needs=("first",))], passed=["first"])["later"].status, "passed")
+        self.assertEqual(
+            _run([check("later", _passes, needs=("first",))], passed=["first"])["later"].status,
+            "passed",
+        )
 
 
 class Robust(unittest.TestCase):
@@ -107,7 +110,9 @@ class Robust(unittest.TestCase):
             self.check_no_bare_kernel(bare)
 
     def check_no_bare_kernel(self, bare):
-        with tempfile.TemporaryDirectory() as empty, mock.patch.object(builds, "build_dir", return_value=Path(empty)):
+        with tempfile.TemporaryDirectory() as empty, mock.patch.object(
+            builds, "build_dir", return_value=Path(empty)
+        ):
             status, problem, _ = step.run(bare)
         self.assertEqual(status, "failed")
         self.assertIn("No such file", problem)
@@ -120,7 +125,9 @@ class Robust(unittest.TestCase):
             yield check("one", _passes)
             raise OSError("no image")
 
-        with mock.patch.object(selftest, "SUBJECTS", (mock.Mock(steps=steps), mock.Mock(steps=lambda _: [_named]))):
+        with mock.patch.object(
+            selftest, "SUBJECTS", (mock.Mock(steps=steps), mock.Mock(steps=lambda _: [_named]))
+        ):
             found, broken = selftest.listed(Path("/nowhere"), quick=False)
         self.assertEqual([item.name for item in found], ["one", "named"])
         self.assertIn("no image", step.run(broken[0])[1])
@@ -128,7 +135,9 @@ class Robust(unittest.TestCase):
     def test_no_build_no_steps(self):
         """If the first step fails, the others are not run, and the run fails."""
         broken = [check(step.GCC, lambda: ("broken", ""), needs=()), check("other", _passes)]
-        with mock.patch.object(builds, "steps", return_value=broken), redirect_stdout(io.StringIO()) as said:
+        with mock.patch.object(builds, "steps", return_value=broken), redirect_stdout(
+            io.StringIO()
+        ) as said:
             self.assertEqual(selftest.run(selftest.Asked(2)), 1)
         self.assertRegex(said.getvalue(), r"failed +2/2 +other .*needs 'build with gcc'")
         self.assertRegex(said.getvalue(), r"(?m)^0 passed, 2 failed$")
@@ -150,7 +159,10 @@ class Commands(unittest.TestCase):
         self.assertEqual(self._python("raise SystemExit(2)", status=2)[0], "passed")
         self.assertIn("status 2 instead of 0", self._python("raise SystemExit(2)")[1])
         self.assertIn("traceback", self._python("print('Traceback (most recent call last)')")[1])
-        self.assertEqual(self._python("print('why'); raise SystemExit(125)", may_skip=True)[:2], ("skipped", "why"))
+        self.assertEqual(
+            self._python("print('why'); raise SystemExit(125)", may_skip=True)[:2],
+            ("skipped", "why"),
+        )
 
     def test_output_that_goes_elsewhere(self):
         with open(os.devnull, "wb") as elsewhere:
@@ -164,9 +176,13 @@ class Commands(unittest.TestCase):
 
     def test_interrupted(self):
         """Interrupted, the scheduler ends the commands, and no other step starts."""
-        with tempfile.TemporaryDirectory() as scratch, mock.patch.object(step, "RUNNING", step._Running()):
+        with tempfile.TemporaryDirectory() as scratch, mock.patch.object(
+            step, "RUNNING", step._Running()
+        ):
             pid, never = Path(scratch, "pid"), mock.Mock(return_value=("", ""))
-            code = f"import os, time; open({str(pid)!r}, 'w').write(str(os.getpid())); time.sleep(600)"
+            code = (
+                f"import os, time; open({str(pid)!r}, 'w').write(str(os.getpid())); time.sleep(600)"
+            )
             long = Step("long", [sys.executable, "-c", code], needs=())
             scheduler = Scheduler([long, check("never", never, needs=())], 1, lambda outcome: None)
             previous = signal.signal(signal.SIGALRM, self._interrupt)
@@ -205,8 +221,13 @@ class Written(unittest.TestCase):
     """What is kept of a run."""
 
     def test_times_and_junit(self):
-        steps = [check("good", _passes, needs=()), check("bad & <ugly>", lambda: ("broken", "not ok 1 x"), needs=())]
-        with tempfile.TemporaryDirectory() as folder, mock.patch.object(lines, "build_dir", return_value=Path(folder)):
+        steps = [
+            check("good", _passes, needs=()),
+            check("bad & <ugly>", lambda: ("broken", "not ok 1 x"), needs=()),
+        ]
+        with tempfile.TemporaryDirectory() as folder, mock.patch.object(
+            lines, "build_dir", return_value=Path(folder)
+        ):
             report = lines.Report(2)
             with redirect_stdout(io.StringIO()) as said:
                 Scheduler(steps, 1, report).run()
@@ -214,7 +235,10 @@ class Written(unittest.TestCase):
             times = Path(folder, "test-times.txt").read_text()
             write_steps_junit(Path(folder, "x.xml"), report.outcomes)
             suite = ElementTree.parse(Path(folder, "x.xml")).getroot().find("testsuite")
-        self.assertRegex(said.getvalue(), r"(?m)^failed +2/2  bad & <ugly>  \(\d\.\d s\): broken\n    \| not ok 1 x$")
+        self.assertRegex(
+            said.getvalue(),
+            r"(?m)^failed +2/2  bad & <ugly>  \(\d\.\d s\): broken\n    \| not ok 1 x$",
+        )
         self.assertRegex(said.getvalue(), r"(?m)^failed: bad & <ugly>: broken$")
         self.assertRegex(said.getvalue(), r"\n1 passed, 1 failed\n$")
         self.assertRegex(times, r"s  passed   good\n")
@@ -237,7 +261,8 @@ class OwnTime(unittest.TestCase):
         self.assertEqual(owntime.own(10, []), 10)  # it has ended, or this kernel does not count
         self.assertEqual(owntime.own(10, [0, 0]), 10)
         self.assertEqual(owntime.own(10, [8]), 2)
-        self.assertEqual(owntime.own(10, [8, 5, 0]), 2)  # a virtual CPU, and the thread that serves its devices
+        # A virtual CPU, and the thread that serves its devices
+        self.assertEqual(owntime.own(10, [8, 5, 0]), 2)
         self.assertEqual(owntime.own(10, [11]), 0)  # the clocks differ a bit
 
     def test_of_a_process(self):

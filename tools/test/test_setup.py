@@ -15,8 +15,8 @@ from paravane.common import Trouble
 
 class SetupTest(unittest.TestCase):
     def ensure(self, absent, **patches):
-        """setup.ensure() on a Debian 12 where these packages are missing, each time it looks: first for those that
-        are required, and for the optional ones after an installation."""
+        """setup.ensure() on a Debian 12 where these packages are missing, each time it looks: first
+        for those that are required, and for the optional ones after an installation."""
         with contextlib.ExitStack() as stack:
             stack.enter_context(mock.patch.object(setup, "missing", mock.Mock(side_effect=absent)))
             for name, value in {"is_debian_12": True, **patches}.items():
@@ -73,7 +73,9 @@ class SetupTest(unittest.TestCase):
     def test_list(self):
         listed = setup.packages() + setup.packages(optional=True)
         self.assertEqual(len({name for name, _, _ in listed}), len(listed))
-        self.assertEqual([name for name, _, _ in setup.packages(optional=True)], ["bochs", "bochs-sdl"])
+        self.assertEqual(
+            [name for name, _, _ in setup.packages(optional=True)], ["bochs", "bochs-sdl"]
+        )
         self.assertTrue(all(why for _, _, why in listed))
 
     @unittest.skipUnless(setup.is_debian_12() and not setup.missing(), "not a set-up Debian 12")

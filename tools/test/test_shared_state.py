@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The check that each variable says why it may be shared: it finds the variable, and the comment that counts."""
+"""The check that each variable says why it may be shared: it finds the variable, and the comment
+that counts."""
 
 import unittest
 

@@ -20,7 +20,8 @@ def functions(text):
 
 
 def length(path, name):
-    """Return how many lines the function has, from its comment to its last line; 0 if there is no such function."""
+    """Return how many lines the function has, from its comment to its last line; 0 if there is no
+    such function."""
     body = rf"(?m)(?:^/\*(?:(?!\*/).|\n)*\*/\n)?^\w[^;\n]*\b{name}\([^;]*?\)\n\{{\n(?:.*\n)*?\}}$"
     found = re.search(body, (ROOT / path).read_text())
     return found[0].count("\n") + 1 if found else 0
@@ -42,7 +43,8 @@ class Tour(unittest.TestCase):
         pattern = tour.pattern(lines)
         self.assertRegex("x\n[info] clock: TSC, 5 kHz\nmore\nok 1 a.b\n", pattern)
         self.assertRegex("(d0) [    2.1] [info] clock: TSC, 5\n(d0) [    2.2] ok 1 a.b\n", pattern)
-        for printed in ("ok 1 a.b\n[info] clock: TSC, 5\n", "[info] clock: TSC, 5\nok 1 a.bc\n", "[info] clock: HPET, 5\nok 1 a.b\n"):
+        for printed in ("ok 1 a.b\n[info] clock: TSC, 5\n", "[info] clock: TSC, 5\nok 1 a.bc\n",
+                        "[info] clock: HPET, 5\nok 1 a.b\n"):
             self.assertNotRegex(printed, pattern)
 
     def test_reading_set_exists_and_is_short(self):

@@ -58,7 +58,8 @@ class VerdictTest(unittest.TestCase):
     def test_status_of_qemu(self):
         self.expect("FAIL", "the emulator ended with status 35", GOOD, Ending("exit", 35))
         self.expect("FAIL", "the emulator ended with status -11", GOOD, Ending("exit", -11))
-        self.expect("FAIL", "the emulator ended with status 0", GOOD, Ending("exit", 0, reports_verdict=True))
+        self.expect("FAIL", "the emulator ended with status 0", GOOD,
+                    Ending("exit", 0, reports_verdict=True))
         self.expect("PASS", "", GOOD, Ending("exit", 33, reports_verdict=True))
 
     def test_a_machine_that_starts_again(self):

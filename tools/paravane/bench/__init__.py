@@ -1,2 +1,3 @@
 # SPDX-License-Identifier: MIT
-"""`./run.sh bench`: what is counted and timed, its file format, tables, chart and comparison; and the image's size."""
+"""`./run.sh bench`: what is counted and timed, its file format, tables, chart and comparison; and
+the image's size."""

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""Measure costs: count instructions, which can be compared, and measure seconds and cycles, which are noisy.
+"""Measure costs: count instructions, which can be compared, and measure seconds and cycles, which
+are noisy.
 
-With QEMU's -icount the TSC counts instructions, one a tick, and two runs give the same figure; the costs of caches
-and TLBs are not in it. The command runs each measurement twice and fails if the figures differ. Wall-clock times
-vary by a factor of two on a busy computer, and no test may depend on them. All results go into a Document
-(file.py); docs/bench.md explains how to read it.
+With QEMU's -icount the TSC counts instructions, one a tick, and two runs give the same figure; the
+costs of caches and TLBs are not in it. The command runs each measurement twice and fails if the
+figures differ. Wall-clock times vary by a factor of two on a busy computer, and no test may depend
+on them. All results go into a Document (file.py); docs/bench.md explains how to read it.
 """
 
 import dataclasses
@@ -20,8 +21,10 @@ RUNS = 3  # of what is noisy: the median counts
 COUNTED = ("qemu", "xen-pv", "xen-pvh")
 CPUS = 4  # where CPUs are measured against each other
 
-# What is run, each with a pattern of measurements, a number of CPUs and more words. "boot" is an empty
-# run: from entry to verdict with as good as nothing in between. "nopatch" shows what patching saves.
+# What is run, each with a pattern of measurements, a number of CPUs and more words. "boot" is an
+# empty
+# run: from entry to verdict with as good as nothing in between. "nopatch" shows what patching
+# saves.
 KINDS = {
     "boot": ("boot.*", 1, ()),
     "bench": ("*", 1, ()),
@@ -117,7 +120,9 @@ def _note_counts(document, name, results):
         document.made_by["xen"] = results["boot"][0].hypervisor
     for pair in results.values():
         document.problems += _failures(pair)
-    document.problems += [f"{name}: {line}" for line in dearer_than_bare(name, results["bench"][0].bench)]
+    document.problems += [
+        f"{name}: {line}" for line in dearer_than_bare(name, results["bench"][0].bench)
+    ]
     both = [_figures({kind: pair[i] for kind, pair in results.items()}) for i in (0, 1)]
     document.problems += [f"{name}: {line}" for line in differences(*both)]
     document.add_counts(name, both[0])
@@ -127,7 +132,8 @@ def _note_counts(document, name, results):
         _note_unpatched(document, name, [result.bench for result in results["nopatch"]])
 
 
-# What takes so many instructions is emulated by a hypervisor, and that costs more or less by where the
+# What takes so many instructions is emulated by a hypervisor, and that costs more or less by where
+# the
 # instruction lies and by the prefixes that fill its site.
 EMULATED, EMULATED_RATIO = 500, 1.25
 
@@ -144,7 +150,8 @@ def _note_unpatched(document, name, both):
         ratio = EMULATED_RATIO if figure["value"] >= EMULATED else 1
         if found.count[name] > figure["value"] * ratio:
             document.problems.append(
-                f"{name}: {measured} costs {found.count[name]} patched, {figure['value']} not patched"
+                f"{name}: {measured} costs {found.count[name]} patched, {figure['value']} not "
+                "patched"
             )
 
 
@@ -163,7 +170,8 @@ def dearer_than_bare(platform, figures):
     (test/bench/sites.c)."""
     for name, figure in figures.items() if platform == "qemu" else ():
         if name.startswith("bare.") and figure.get("value") != 0:
-            yield f"{name}: 1000 ops cost {figure.get('value')} instructions more than 1000 bare ones"
+            yield (f"{name}: 1000 ops cost {figure.get('value')} instructions more than 1000 bare "
+                   "ones")
 
 
 def differences(first, second):
@@ -199,4 +207,6 @@ def _check_complete(document, ops, platforms):
         found = document.measurements.get(f"op.{op}")
         for name in platforms:
             if not found or name not in found.count.keys() | found.reason.keys():
-                document.problems.append(f"{name}: op {op} is not in the benchmark (test/bench/*.c)")
+                document.problems.append(
+                    f"{name}: op {op} is not in the benchmark (test/bench/*.c)"
+                )

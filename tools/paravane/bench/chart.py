@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Draw what each op costs on each backend: one line for each op, one mark for each platform, on a logarithmic
-scale. The picture has a background of its own, light or dark as the reader's screen is.
+"""Draw what each op costs on each backend: one line for each op, one mark for each platform, on a
+logarithmic scale. The picture has a background of its own, light or dark as the reader's screen is.
 """
 
 import math
@@ -38,15 +38,19 @@ def render(document):
     platforms, groups = document.counted(), _groups(document)
     rows = sum(len(names) + 2 for _, names in groups)
     height = _TOP + rows * _ROW + 30
-    top = max((n for _, names in groups for name in names for n in document.measurements[name].count.values()), default=1)
+    top = max((n for _, names in groups for name in names
+               for n in document.measurements[name].count.values()), default=1)
     scale = _Scale(min(_DECADES_MAX, max(1, math.ceil(math.log10(max(top, 2))))))
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}" height="{height}" '
-        f'viewBox="0 0 {_WIDTH} {height}" role="img" aria-label="Instructions per op and platform">',
+        f'viewBox="0 0 {_WIDTH} {height}" role="img" aria-label="Instructions per op and '
+        f'platform">',
         f"<style>{_STYLE}</style>",
         f'<rect class="ground" width="{_WIDTH}" height="{height}"/>',
         _text(16, 28, "What each op costs", "title"),
-        _text(16, 46, "instructions a call, the hypervisor's included, on a logarithmic scale", "soft"),
+        _text(
+            16, 46, "instructions a call, the hypervisor's included, on a logarithmic scale", "soft"
+        ),
     ]
     parts += _legend(platforms) + _grid(scale, height)
     y = _TOP
@@ -96,7 +100,9 @@ def _grid(scale, height):
     parts = []
     for decade in range(scale.decades + 1):
         x = scale(10**decade)
-        parts.append(f'<line class="grid" x1="{x:.1f}" y1="{_TOP}" x2="{x:.1f}" y2="{height - 20}"/>')
+        parts.append(
+            f'<line class="grid" x1="{x:.1f}" y1="{_TOP}" x2="{x:.1f}" y2="{height - 20}"/>'
+        )
         for y in (_TOP - 6, height - 6):
             parts.append(_text(x, y, f"{10**decade:,}".replace(",", " "), "soft", "middle"))
     return parts
@@ -108,7 +114,9 @@ def _row(name, count, platforms, scale, y):
     parts = [_text(_LEFT - 10, y + 4, name.removeprefix("op."), "", "end")]
     ends = [scale(value) for value in count.values()]
     if max(ends) > min(ends):
-        parts.append(f'<line class="span" x1="{min(ends):.1f}" y1="{y}" x2="{max(ends):.1f}" y2="{y}"/>')
+        parts.append(
+            f'<line class="span" x1="{min(ends):.1f}" y1="{y}" x2="{max(ends):.1f}" y2="{y}"/>'
+        )
     for number, ((css, shape), platform) in enumerate(zip(_MARKS, platforms)):
         if platform in count:
             words = f"{name.removeprefix('op.')} on {platform}: {count[platform]}"

@@ -8,8 +8,10 @@ from ..common import EXIT_USAGE, Trouble
 LIMIT = 1.5  # honest small changes stay below
 SLACK = {"count": 4, "hypercalls": 0.1}  # and so much more is never too much, whatever the ratio
 
-# What depends on where the linker put the code: Xen emulates the access of a PVH guest to the APIC, and
-# reads the instruction from two pages if it lies near the end of one. (start of the name, platform): the
+# What depends on where the linker put the code: Xen emulates the access of a PVH guest to the APIC,
+# and
+# reads the instruction from two pages if it lies near the end of one. (start of the name,
+# platform): the
 # factor between both.
 LAYOUT = {("op.apic_", "xen-pvh"): 1.8}
 
@@ -30,8 +32,12 @@ class Pair:
         return self.new / self.old if self.old else float("inf") if self.new else 1.0
 
     def is_over(self, limit):
-        layout = (f for (start, on), f in LAYOUT.items() if self.name.startswith(start) and self.platform == on)
-        return self.new > self.old * limit * max(layout, default=1) and self.new - self.old > SLACK[self.kind]
+        layout = (f for (start, on), f in LAYOUT.items() if self.name.startswith(start)
+                  and self.platform == on)
+        return (
+            self.new > self.old * limit * max(layout, default=1)
+            and self.new - self.old > SLACK[self.kind]
+        )
 
     def __str__(self):
         what = "hypercalls" if self.kind == "hypercalls" else self.unit
@@ -43,7 +49,11 @@ def check_names(old, ops):
     compared."""
     unknown = [n for n in old.measurements if n.startswith("op.") and n[3:] not in ops]
     if unknown:
-        raise Trouble(f"--against: {old.path} names an op that does not exist: {unknown[0][3:]}; write a new one", EXIT_USAGE)
+        raise Trouble(
+            f"--against: {old.path} names an op that does not exist: {unknown[0][3:]}; write a new "
+            "one",
+            EXIT_USAGE,
+        )
 
 
 def compare(old, new, limit):
@@ -54,8 +64,11 @@ def compare(old, new, limit):
     over = [pair for pair in pairs if pair.is_over(limit)]
     gone = list(_gone(old, new, platforms))
     lines = ["", f"against {old.path}, limit {limit:g}"]
-    lines += [f"  made by {key} {value}, this by {new.made_by.get(key)}: that alone changes counts"
-              for key, value in old.made_by.items() if new.made_by.get(key, value) != value]  # fmt: skip
+    lines += [
+        f"  made by {key} {value}, this by {new.made_by.get(key)}: that alone changes counts"
+        for key, value in old.made_by.items()
+        if new.made_by.get(key, value) != value
+    ]
     changed = [pair for pair in pairs if abs(pair.ratio - 1) >= 0.005]
     for pair in sorted(changed, key=lambda p: -p.ratio):
         mark = "OVER" if pair in over else "    "
@@ -65,7 +78,9 @@ def compare(old, new, limit):
         gone.append(f"{old.path} has nothing to compare with on {', '.join(platforms)}")
         lines.append("  " + gone[0])
     same = f"{len(pairs) - len(changed)} the same within 0.5 %"
-    lines.append(f"{len(pairs)} figures compared: {same}, {len(over)} over the limit, {len(gone)} gone")
+    lines.append(
+        f"{len(pairs)} figures compared: {same}, {len(over)} over the limit, {len(gone)} gone"
+    )
     return lines, not over and not gone
 
 

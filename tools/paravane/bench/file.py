@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The results of a benchmark as a document, which can be written to a file and read again.
 
-The format is stable, and described in docs/bench.md. Each measurement is one line, so that git shows the
-difference between two files.
+The format is stable, and described in docs/bench.md. Each measurement is one line, so that git
+shows the difference between two files.
 """
 
 import json
@@ -20,9 +20,9 @@ _COMPILER = re.compile(rb"\b(GNU C\d+ [\d.]+|clang version [\w.]+)")  # in the d
 
 @dataclass
 class Measurement:
-    """One measurement; each dictionary is by platform. count, in units, hypercalls and unpatched, the
-    count of a call through the table, are deterministic; cycles are noisy; sites: how many of the op's
-    call sites became what; reason: why nothing was measured."""
+    """One measurement; each dictionary is by platform. count, in units, hypercalls and unpatched,
+    the count of a call through the table, are deterministic; cycles are noisy; sites: how many of
+    the op's call sites became what; reason: why nothing was measured."""
 
     unit: str = ""
     count: dict = field(default_factory=dict)
@@ -91,7 +91,10 @@ def write(path, document):
     measurements = head.pop("measurements")
     del head["path"]
     lines = [f" {json.dumps(key)}: {json.dumps(value)}" for key, value in head.items()]
-    rows = [f"  {json.dumps(name)}: {json.dumps(_without_empty(measurements[name]))}" for name in sorted(measurements)]
+    rows = [
+        f"  {json.dumps(name)}: {json.dumps(_without_empty(measurements[name]))}"
+        for name in sorted(measurements)
+    ]
     lines.append(' "measurements": {\n' + ",\n".join(rows) + "\n }")
     try:
         path.write_text("{\n" + ",\n".join(lines) + "\n}\n")
@@ -119,7 +122,10 @@ def read(path):
     if not isinstance(said, dict) or said.get("format") != FORMAT:
         raise _bad(path, "was not written by ./run.sh bench --json")
     if said.get("version") != VERSION:
-        raise _bad(path, f"has version {said.get('version')!r} of the format, not {VERSION}; write a new one")
+        raise _bad(
+            path,
+            f"has version {said.get('version')!r} of the format, not {VERSION}; write a new one",
+        )
     found = said.get("measurements")
     if not isinstance(found, dict) or not all(_is_measurement(one) for one in found.values()):
         raise _bad(path, "holds a measurement that is none")
@@ -135,9 +141,12 @@ def _is_measurement(one):
     if not isinstance(one, dict) or not one.keys() <= Measurement.__dataclass_fields__.keys():
         return False
     tables = {key: value for key, value in one.items() if key != "unit"}
-    if not isinstance(one.get("unit", ""), str) or not all(isinstance(t, dict) for t in tables.values()):
+    if not isinstance(one.get("unit", ""), str) or not all(
+        isinstance(t, dict) for t in tables.values()
+    ):
         return False
-    numbers = [n for key in ("count", "hypercalls", "unpatched", "cycles") for n in tables.get(key, {}).values()]
+    numbers = [n for key in ("count", "hypercalls", "unpatched",
+                             "cycles") for n in tables.get(key, {}).values()]
     return all(_is_number(n) for n in numbers)
 
 

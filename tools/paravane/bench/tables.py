@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""A benchmark's Document as text, at most WIDTH columns wide: what was counted, what is noisy, and how
-it compares with an earlier one."""
+"""A benchmark's Document as text, at most WIDTH columns wide: what was counted, what is noisy, and
+how it compares with an earlier one."""
 
 import textwrap
 
@@ -29,8 +29,11 @@ def render(document, ops, platforms):
     """Return the lines of all tables. platforms: those of which something was counted."""
     lines = [f"{name}: not run: {reason}" for name, reason in document.skipped.items()]
     if platforms:
-        lines += ["", "counted (-icount: two runs give the same), the hypervisor's instructions included;",
-                  "the dearest op first"]  # fmt: skip
+        lines += [
+            "",
+            "counted (-icount: two runs give the same), the hypervisor's instructions included;",
+            "the dearest op first",
+        ]
         lines += _counted(document, ops, platforms)
         lines += _unpatched(document, ops, platforms)
         lines += _cycles(document, ops, platforms)
@@ -53,7 +56,9 @@ def _counted(document, ops, platforms):
     notes = matrix.Notes()
     lines = []
     for title, names in _groups(document, ops):
-        found = {name: document.measurements[name] for name in names if name in document.measurements}
+        found = {
+            name: document.measurements[name] for name in names if name in document.measurements
+        }
         measured = sorted(name for name in found if found[name].count)
         if title != _WHOLE:
             measured.sort(key=lambda name: -max(found[name].count.values()))
@@ -107,7 +112,8 @@ def _not_measured(found):
             reason = "; ".join(dict.fromkeys(one.reason.values()))
             by_reason.setdefault(reason, []).append(name.removeprefix("op."))
     text = "; ".join(f"{', '.join(names)} ({reason})" for reason, names in by_reason.items())
-    return textwrap.wrap(f"not measured: {text}", WIDTH, initial_indent="  ", subsequent_indent="    ") if text else []
+    return textwrap.wrap(f"not measured: {text}", WIDTH, initial_indent="  ",
+                         subsequent_indent="    ") if text else []
 
 
 def _line(group, name, cells):
@@ -126,13 +132,16 @@ def _unpatched(document, ops, platforms):
     for op in ops:
         found = document.measurements.get(f"op.{op}")
         if found and found.unpatched:
-            both = [table.get(p, "-") for table in (found.unpatched, found.count) for p in platforms]
+            both = [
+                table.get(p, "-") for table in (found.unpatched, found.count) for p in platforms
+            ]
             rows.append(_line("", f"  {op}", [(str(value), _COLUMNS["count"]) for value in both]))
     if not rows:
         return []
     width = len(platforms) * _COLUMNS["count"]
     names = [(name, _COLUMNS["count"]) for name in platforms]
-    return ["", _line("", "what patching saves", [("through the table", width), ("patched", width)]),
+    return ["",
+            _line("", "what patching saves", [("through the table", width), ("patched", width)]),
             _line("", "", names * 2), *rows]  # fmt: skip
 
 
@@ -140,8 +149,11 @@ def _cycles(document, ops, platforms):
     """Return the lines of the table of cycles, one column for each platform."""
     if not any(one.cycles for one in document.measurements.values()):
         return []
-    lines = ["", "cycles a call by this computer's TSC, median of some runs",
-             "(noisy: this is an emulator's time, and whatever else runs here takes its share)"]  # fmt: skip
+    lines = [
+        "",
+        "cycles a call by this computer's TSC, median of some runs",
+        "(noisy: this is an emulator's time, and whatever else runs here takes its share)",
+    ]
     for title, names in _groups(document, ops):
         found = {n: document.measurements[n].cycles for n in names if n in document.measurements}
         measured = sorted(name for name in found if found[name])
@@ -157,8 +169,12 @@ def _cycles(document, ops, platforms):
 def _seconds(document):
     if not document.seconds:
         return []
-    lines = ["", "seconds of an empty run, median of some (noisy: up to 2x); reference: a bare image to its first line",
-             f"{'':9}  {'first line':>10}  {'reference':>10}  {'to verdict':>10}  {'process':>8}"]  # fmt: skip
+    lines = [
+        "",
+        "seconds of an empty run, median of some (noisy: up to 2x); reference: a bare image to its "
+        "first line",
+        f"{'':9}  {'first line':>10}  {'reference':>10}  {'to verdict':>10}  {'process':>8}",
+    ]
     for name, row in document.seconds.items():
         lines.append(
             f"{name:9}  {row['first_line']:10.3f}  {REFERENCE[name]:>10}  "

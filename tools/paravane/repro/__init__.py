@@ -1,2 +1,3 @@
 # SPDX-License-Identifier: MIT
-"""`./run.sh repro`: suspected hypervisor bugs, the heads of their files, and the known-bad hypervisors."""
+"""`./run.sh repro`: suspected hypervisor bugs, the heads of their files, and the known-bad
+hypervisors."""

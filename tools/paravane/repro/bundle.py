@@ -62,7 +62,8 @@ def _versions(listed):
 def _first_line(*command):
     try:
         done = subprocess.run(
-            [str(word) for word in command], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+            [str(word) for word in command], stdin=subprocess.DEVNULL, capture_output=True,
+            text=True, check=False
         )
     except OSError:
         return "unknown"

@@ -22,7 +22,8 @@ def run(asked, caller):
         one.image = caller / asked.image if asked.image else repro.build(one)
     append = tuple(platforms.append_words(asked.append))
     options = runs.Options(
-        chosen[0].image, append=append, mem=asked.mem, smp=asked.smp, timeout=asked.timeout, pcpus=asked.pcpus,
+        chosen[0].image, append=append, mem=asked.mem, smp=asked.smp, timeout=asked.timeout,
+        pcpus=asked.pcpus,
         xen_append=tuple(platforms.split_words(asked.xen_append or "")),
     )  # fmt: skip
     own = platforms.parse(",".join(name for one in chosen for name in one.platforms))
@@ -50,14 +51,19 @@ def _run_skipped(asked, chosen, on, xens, options):
     listed = repro.skipped_cases(chosen, on, xens, options)
     directory = repro.run(listed, asked.jobs)
     repro.print_results(listed, directory)
-    return EXIT_FAIL if any(case.surprise for case in listed) else EXIT_PASS if listed else EXIT_SKIP
+    return (
+        EXIT_FAIL if any(case.surprise for case in listed) else EXIT_PASS if listed else EXIT_SKIP
+    )
 
 
 def run_controls(asked):
     """Run the repros on their controls; return the status, 0 if each reports bad on its broken Xen
     and good on the repaired one."""
     if asked.all or asked.xen or asked.image or asked.gdb or asked.skipped:
-        raise usage("repro --controls has Xens of its own: no --all, --xen, --image, --gdb or --skipped beside it")
+        raise usage(
+            "repro --controls has Xens of its own: no --all, --xen, --image, --gdb or --skipped "
+            "beside it"
+        )
     chosen = controls.choose(asked.names)
     on = platforms.parse(asked.on) if asked.on else None
     options = runs.Options(
@@ -72,7 +78,9 @@ def run_controls(asked):
     if not asked.names and not asked.on:
         guide = ROOT / "docs" / "repro.md"
         report.write_between(guide, "controls", repro.control_rows(chosen, listed))
-        report.write_between(guide, "proofs", proofs.rows(repros.all_repros().values(), controls.load().values()))
+        report.write_between(
+            guide, "proofs", proofs.rows(repros.all_repros().values(), controls.load().values())
+        )
     if lacking or any(case.surprise for case in listed):
         return EXIT_FAIL
     return EXIT_PASS if listed else EXIT_SKIP
@@ -112,8 +120,10 @@ def print_gdb(image, function, xen_path):
     if xen_path:
         beside = (xen_path.parent / "xen-syms", xen_path.with_suffix(controls.SYMBOLS))
         words += [f"-ex 'add-symbol-file {path}'" for path in beside if path.exists()][:1]
-    words += [f"-ex 'target remote 127.0.0.1:{qemu.GDB_PORT}'", f"-ex 'hbreak {function}'", "-ex continue"]
-    print(f"waiting for a debugger, in another terminal (in {ROOT}):", " ".join(words), sep="\n  ", flush=True)
+    words += [f"-ex 'target remote 127.0.0.1:{qemu.GDB_PORT}'", f"-ex 'hbreak {function}'",
+              "-ex continue"]
+    print(f"waiting for a debugger, in another terminal (in {ROOT}):", " ".join(words), sep="\n  ",
+          flush=True)
 
 
 def is_file(payload):
@@ -133,4 +143,7 @@ def check_payload(payload, outside):
     have."""
     name = payload.removeprefix("repro:")
     if name != payload and not outside and name not in repros.all_repros():
-        raise usage(f"--run: no repro is called {name!r}; one in a file: --run repro:path/to/{name or 'my'}.c")
+        raise usage(
+            f"--run: no repro is called {name!r}; one in a file: --run "
+            f"repro:path/to/{name or 'my'}.c"
+        )

@@ -49,9 +49,13 @@ class Edit:
         """Return the source with the edit made; raise ValueError if there is nothing to edit."""
         start, end = _extent(source, self.function)
         body = source[start:end]
-        edited = {"never": self._never, "drop": self._drop, "replace": self._replace}[self.kind](body)
+        edited = {"never": self._never, "drop": self._drop, "replace": self._replace}[self.kind](
+            body
+        )
         if edited == body:
-            raise ValueError(f"{self.function} of {self.file} has nothing to edit: {self.kind} {self.text}")
+            raise ValueError(
+                f"{self.function} of {self.file} has nothing to edit: {self.kind} {self.text}"
+            )
         return source[:start] + edited + source[end:]
 
     def _never(self, body):
@@ -109,7 +113,9 @@ PLAIN = {"": Control(REPAIRED, "", ()), DEBUG: Control(DEBUG, "", (), config=DEB
 
 def load(path=FILE):
     """Return {name: Control} of the list."""
-    parser = configparser.ConfigParser(interpolation=None, delimiters=("=",), comment_prefixes=("#",))
+    parser = configparser.ConfigParser(
+        interpolation=None, delimiters=("=",), comment_prefixes=("#",)
+    )
     try:
         parser.read_string(path.read_text())
         return {name: _control(name, parser[name]) for name in parser.sections()}
@@ -119,9 +125,14 @@ def load(path=FILE):
 
 def _control(name, section):
     unknown = set(section) - {"breaks", "repairs", "edit", "platforms", "config"}
-    if unknown or bool(section.get("breaks")) == bool(section.get("repairs")) or not section.get("edit"):
+    if (
+        unknown
+        or bool(section.get("breaks")) == bool(section.get("repairs"))
+        or not section.get("edit")
+    ):
         raise ValueError(
-            f"[{name}] has breaks or repairs, edit and perhaps platforms and config; unknown: {sorted(unknown)}"
+            f"[{name}] has breaks or repairs, edit and perhaps platforms and config; unknown: "
+            f"{sorted(unknown)}"
         )
     where = tuple(section.get("platforms", "").split())
     if not set(where) <= set(platforms.PLATFORMS):
@@ -148,7 +159,9 @@ def choose(names, known=None):
     known = load() if known is None else known
     for name in names:
         if name != DEBUG and not any(name in (one.name, one.repro) for one in known.values()):
-            raise Trouble(f"no control is called {name!r}; known: {', '.join([*known, DEBUG])}", EXIT_USAGE)
+            raise Trouble(
+                f"no control is called {name!r}; known: {', '.join([*known, DEBUG])}", EXIT_USAGE
+            )
     return [one for one in known.values() if not names or one.name in names or one.repro in names]
 
 
@@ -201,7 +214,9 @@ def path_of(control):
     --xen."""
     if control == PLAIN[DEBUG]:
         return packaged.cache_dir() / f"xen-{version()}{packaged.DEBUG}.elf"
-    parts = (version(), control.edits, control.config) if control.config else (version(), control.edits)
+    parts = (
+        (version(), control.edits, control.config) if control.config else (version(), control.edits)
+    )
     digest = hashlib.sha256(repr(parts).encode()).hexdigest()[:12]
     return _folder() / f"xen-{control.name.replace(':', '-')}-{digest}.elf"
 
@@ -210,8 +225,12 @@ def built(control):
     """Return the path of a build; raise Trouble if it does not exist."""
     path = path_of(control)
     if not version() or not path.exists():
-        what = "./run.sh setup --controls" + ("" if control.name == REPAIRED else f" {control.name}")
-        raise Trouble(f"there is no build of the control {control.name}; {what} makes it", EXIT_SKIP)
+        what = "./run.sh setup --controls" + (
+            "" if control.name == REPAIRED else f" {control.name}"
+        )
+        raise Trouble(
+            f"there is no build of the control {control.name}; {what} makes it", EXIT_SKIP
+        )
     return path
 
 
@@ -224,7 +243,8 @@ def setup(names, say=print):
             f"--controls builds Xen, which needs {' '.join(missing)}; "
             "as root: apt-get install --no-install-recommends flex bison make gcc dpkg-dev"
         )
-    wanted = [one.unedited for one in chosen] + ([PLAIN[DEBUG]] if not names or DEBUG in names else []) + chosen
+    wanted = [one.unedited for one in chosen] + ([PLAIN[DEBUG]] if not names or DEBUG in names
+                                                 else []) + chosen
     with _locked():
         _source_tree(say)
         for control in dict.fromkeys(wanted):
@@ -233,7 +253,10 @@ def setup(names, say=print):
             started = time.monotonic()
             _build(_tree_of(control.config), control)
             of = "" if control.edits else f" of Xen {version()}"
-            say(f"built {control.name}{of} in {time.monotonic() - started:.0f} s: {path_of(control)}")
+            say(
+                f"built {control.name}{of} in {time.monotonic() - started:.0f} s: "
+                f"{path_of(control)}"
+            )
 
 
 @contextlib.contextmanager
@@ -302,7 +325,8 @@ def _make(tree):
     uses it."""
     jobs = f"-j{os.cpu_count() or 1}"
     # The variables of a build of our own would be taken for Xen's.
-    env = {key: value for key, value in os.environ.items() if key not in ("MAKEFLAGS", "BUILD", "LLVM", "V")}
+    env = {key: value for key, value in os.environ.items() if key not in ("MAKEFLAGS", "BUILD",
+                                                                          "LLVM", "V")}
     _run(["make", "-s", "-C", "xen", "olddefconfig"], tree, "configure Xen", env)
     _run(["make", "-s", jobs, "-C", "xen", "build", "XEN_BUILD_PE="], tree, "build Xen", env)
 
@@ -313,5 +337,7 @@ def _run(command, cwd, what, env=None):
         capture_output=True, text=True, errors="replace", check=False,
     )  # fmt: skip
     if done.returncode != 0:
-        lines = [line for line in (done.stderr + done.stdout).splitlines() if "error" in line.lower()]
+        lines = [
+            line for line in (done.stderr + done.stdout).splitlines() if "error" in line.lower()
+        ]
         raise Trouble(f"cannot {what}: {(lines or ['no reason given'])[0].strip()}")

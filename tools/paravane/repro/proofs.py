@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""The proofs that a repro can report bad, and that it can report good.
+"""List the proofs that a repro can report bad, and that it can report good.
 
-Either the head promises the verdict of a packaged hypervisor, or of bare metal, which `repro --all --xen …` checks;
-or a control does (controls.py). A repro of the tree without one of the two proofs is an error, unless its head says
-why it cannot have the proof of bad: `@control none: reason`.
+A proof is a verdict that the head promises for a packaged hypervisor or for bare metal, which
+`repro --all --xen …` checks; or a control (controls.py). A repro of the tree without one of the two
+proofs is an error, unless its head gives the reason: `@control none: reason`.
 """
 
 from ..run import platforms
@@ -22,12 +22,17 @@ def of(repro, listed):
 def _of(repro, own, verdict):
     on_xen = [name for name in repro.platforms if platforms.PLATFORMS[name].on_xen]
     versions = [v for v in PACKAGED if any(repro.expected(name, v) == verdict for name in on_xen)]
-    found = ["Xen " + ", ".join(version.partition("+")[0] for version in versions)] if versions else []
+    found = (
+        ["Xen " + ", ".join(version.partition("+")[0] for version in versions)] if versions else []
+    )
     if any(repro.expected(name, "") == verdict for name in repro.platforms if name not in on_xen):
         found.append("bare metal")
     edited = [control.name for control in own if control.verdict == verdict]
-    unedited = [controls.PLAIN[control.config].name for control in own if control.verdict != verdict]
-    return found + [f"control {name}" for name in edited] + [f"build {name}" for name in dict.fromkeys(unedited)]
+    unedited = [
+        controls.PLAIN[control.config].name for control in own if control.verdict != verdict
+    ]
+    return found + [f"control {name}" for name in edited] + [f"build {name}"
+                                                             for name in dict.fromkeys(unedited)]
 
 
 def lacking(known, listed):
@@ -36,11 +41,14 @@ def lacking(known, listed):
         proofs = of(repro, listed)
         if not proofs["bad"] and not repro.control:
             yield (
-                f"no proof of bad: {repro.name}: no packaged Xen is expected to be bad and no control breaks it; "
-                f"give {controls.FILE.name} a section [{repro.name}], or its head a line '@control none: why'"
+                f"no proof of bad: {repro.name}: no packaged Xen is expected to be bad and no "
+                "control breaks it; "
+                f"give {controls.FILE.name} a section [{repro.name}], or its head a line '@control "
+                "none: why'"
             )
         if not proofs["good"]:
-            yield f"no proof of good: {repro.name}: give {controls.FILE.name} a section [{repro.name}] that repairs it"
+            yield (f"no proof of good: {repro.name}: give {controls.FILE.name} a section "
+                   f"[{repro.name}] that repairs it")
 
 
 def rows(known, listed):

@@ -17,7 +17,10 @@ import tempfile
 import time
 from typing import Optional
 
-from ..common import EXIT_FAIL, EXIT_PASS, EXIT_SKIP, EXIT_USAGE, Trouble, build_dir, build_lock, make_dirs, short
+from ..common import (
+    EXIT_FAIL, EXIT_PASS, EXIT_SKIP, EXIT_USAGE, Trouble, build_dir, build_lock, make_dirs,
+    short
+)
 from ..run import emulators, packaged, platforms, runs, xen
 from ..suite import suite
 from ..suite.matrix import table
@@ -49,7 +52,8 @@ class Case:
     label: str = ""  # the shortest version that distinguishes it from the others
     promised: str = ""  # the verdict that this case must have, whatever the head expects
     number: int = 1  # of the cases that would have this name
-    among_others: bool = False  # several repros run: what a head does not expect is expected to be good
+    # Several repros run: what a head does not expect is expected to be good
+    among_others: bool = False
     skipped: bool = False  # its step is left out
     called: str = ""  # in place of the repro's name: by which control it is
 
@@ -94,7 +98,10 @@ def build(repro):
         what = short(repro.path) if repro else "the image"
         raise Trouble(f"{what} does not build{_why(said)}:\n{said}", EXIT_SKIP)
     if "warning:" in said:
-        print("\n".join(line for line in said.splitlines() if not re.match(r"  [A-Z]+\t", line)), flush=True)
+        print(
+            "\n".join(line for line in said.splitlines() if not re.match(r"  [A-Z]+\t", line)),
+            flush=True,
+        )
     return build_dir() / f"{target}.elf"
 
 
@@ -104,7 +111,8 @@ def _make(words):
     command = ["make", "-s", f"-j{os.cpu_count() or 1}", *words]
     with build_lock(), tempfile.TemporaryFile() as output:
         done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, check=False, preexec_fn=_bound
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, check=False,
+            preexec_fn=_bound
         )  # fmt: skip
         output.seek(0)
         lines = output.read(_OUTPUT_READ).decode("utf-8", "replace").rstrip().splitlines()
@@ -117,7 +125,11 @@ def _why(said):
     """Return "", or a note for a build that one of the limits of _bound may have ended."""
     signs = ("(and more lines)", "signal terminated", "out of memory", "limit exceeded")
     ended = any(sign in said for sign in signs)
-    return f"; it may have reached a limit, {_CPU_SECONDS} s of CPU time or {_OUTPUT >> 20} MiB" if ended else ""
+    return (
+        f"; it may have reached a limit, {_CPU_SECONDS} s of CPU time or {_OUTPUT >> 20} MiB"
+        if ended
+        else ""
+    )
 
 
 def _bound():
@@ -138,7 +150,11 @@ def hypervisors(wanted, caller):
             path = xen.find(text, caller)
             if path:
                 version = xen.version_of(path)
-                version = version if version[:1].isdigit() and version != path.name else FILE_PREFIX + str(text or path)
+                version = (
+                    version
+                    if version[:1].isdigit() and version != path.name
+                    else FILE_PREFIX + str(text or path)
+                )
                 found.append((version, xen.prepare(path)))
         except Trouble as trouble:
             as_file = text and ("/" in text or (caller / text).exists())
@@ -193,14 +209,26 @@ def control_cases(chosen, known, on, options):
     for control in chosen:
         one = known.get(control.repro)
         if not one:
-            raise Trouble(f"{controls.FILE.name}: [{control.name}] is the control of no repro", EXIT_SKIP)
-        where = [name for name in one.platforms if not control.platforms or name in control.platforms]
-        asked = [platforms.PLATFORMS[name] for name in where if not on or platforms.PLATFORMS[name] in on]
+            raise Trouble(
+                f"{controls.FILE.name}: [{control.name}] is the control of no repro", EXIT_SKIP
+            )
+        where = [
+            name for name in one.platforms if not control.platforms or name in control.platforms
+        ]
+        asked = [
+            platforms.PLATFORMS[name] for name in where if not on or platforms.PLATFORMS[name] in on
+        ]
         opposite = {"good": "bad", "bad": "good"}[control.verdict]
         for build_of, promised in ((control, control.verdict), (control.unedited, opposite)):
             version = f"{promised}:{control.name}" + (packaged.DEBUG if control.config else "")
-            for case in cases([one], asked, [(version, xen.prepare(controls.built(build_of)))], options):
-                case.promised, case.label, case.called = promised, _CONTROL_LABELS[promised], control.name
+            for case in cases(
+                [one], asked, [(version, xen.prepare(controls.built(build_of)))], options
+            ):
+                case.promised, case.label, case.called = (
+                    promised,
+                    _CONTROL_LABELS[promised],
+                    control.name,
+                )
                 listed.append(case)
     return listed
 
@@ -208,7 +236,8 @@ def control_cases(chosen, known, on, options):
 def skipped_cases(chosen, on, xens, options):
     """Return the Cases of these repros with their steps left out: each has to report "cannot
     tell"."""
-    listed = cases(chosen, on, xens, dataclasses.replace(options, append=(*options.append, "inject=skip_step")), True)
+    listed = cases(chosen, on, xens,
+                   dataclasses.replace(options, append=(*options.append, "inject=skip_step")), True)
     for case in listed:
         case.promised, case.skipped = "cannot-tell", True
     return listed
@@ -216,8 +245,11 @@ def skipped_cases(chosen, on, xens, options):
 
 def control_rows(chosen, listed):
     """Yield the controls' table of docs/repro.md, as lines of Markdown."""
-    yield f"Xen {controls.version()}, built from the distribution's source, each with its edit of repro/controls.ini;"
-    qemus = sorted({emulators.version_of(case.options.emulator or emulators.default()) for case in listed})
+    yield (f"Xen {controls.version()}, built from the distribution's source, each with its edit of "
+           "repro/controls.ini;")
+    qemus = sorted(
+        {emulators.version_of(case.options.emulator or emulators.default()) for case in listed}
+    )
     yield f"QEMU {', '.join(qemus)}; {time.strftime('%Y-%m-%d')}:"
     yield ""
     yield "| control | platform | what the edit breaks, or repairs | broken | repaired |"
@@ -229,7 +261,8 @@ def control_rows(chosen, listed):
                 said.setdefault(case.platform.name, {})[case.promised] = case.verdict
         for platform, verdicts in said.items():
             effect = ("repairs: " if control.repairs else "") + control.effect
-            yield f"| {control.name} | {platform} | {effect} | {verdicts['bad']} | {verdicts['good']} |"
+            yield (f"| {control.name} | {platform} | {effect} | {verdicts['bad']} | "
+                   f"{verdicts['good']} |")
 
 
 def _brief(version):
@@ -240,7 +273,8 @@ def _labels(versions):
     """Return {full version: a label for it}: what precedes the first + or -, or the whole version
     if that would be ambiguous."""
     brief = {version: _brief(version) for version in versions}
-    brief.update({version: version.removeprefix(FILE_PREFIX) for version in versions if not version[:1].isdigit()})
+    brief.update({version: version.removeprefix(FILE_PREFIX) for version in versions
+                  if not version[:1].isdigit()})
     unique = {v: list(brief.values()).count(short_one) == 1 for v, short_one in brief.items()}
     return {version: brief[version] if unique[version] else version for version in versions}
 
@@ -270,7 +304,9 @@ def _directories(listed):
     """Return the run's directory, and {image: the directory for its runs}."""
     first, *others = dict.fromkeys(case.options.image for case in listed)
     directory = runs.RunDirectory(first)
-    named = {path: directory.with_image(path, f"{path.stem}-{i}") for i, path in enumerate(others, 2)}
+    named = {
+        path: directory.with_image(path, f"{path.stem}-{i}") for i, path in enumerate(others, 2)
+    }
     return directory, {first: directory, **named}
 
 
@@ -307,7 +343,9 @@ def judge(result):
 def _did_not_start(result):
     """Return the reason to report for a machine on which neither a hypervisor nor the guest printed
     anything."""
-    if result.reason.startswith("the emulator did not start") or not result.platform.startswith("xen"):
+    if result.reason.startswith("the emulator did not start") or not result.platform.startswith(
+        "xen"
+    ):
         return result.reason
     return f"the hypervisor did not start: {result.reason}"
 

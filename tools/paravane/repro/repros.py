@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """List the repros, and read the heads of their files.
 
-A head is the first comment of the file, after the line of the licence. Its lines that begin with @ are for the runner:
+A head is the first comment of the file, after the line of the licence. Its lines that begin with @
+are for the runner:
 
     @title     one line
     @advisory  the address of the published advisory
@@ -9,12 +10,13 @@ A head is the first comment of the file, after the line of the licence. Its line
     @platforms where it can tell: names of platforms (default: xen-pv xen-pvh)
     @needs     mem=MIB smp=N pcpus=N timeout=S cpu=MODEL (default: none)
     @xen       words for the command line of Xen
-    @expect    WHERE=VERDICT …; WHERE is VERSION, PLATFORM, or VERSION/PLATFORM; VERSION is one of Xen's, as
-               far as it is given (4.14 is also 4.14.6, but not 4.1), or 4.8.2+: that one and all later ones
+    @expect    WHERE=VERDICT …; WHERE is VERSION, PLATFORM, or VERSION/PLATFORM. VERSION is one of
+               Xen's, as far as it is given (4.14 is also 4.14.6, but not 4.1), or 4.8.2+: that one
+               and all later ones
     @control   none: why no Xen can be bad (proofs.py)
 
-The most specific WHERE wins: 4.14/xen-pv before 4.14, and that before xen-pv. VERSION+ is the least specific
-of the versions.
+The most specific WHERE wins: 4.14/xen-pv before 4.14, and that before xen-pv. VERSION+ is the least
+specific of the versions.
 """
 
 import re
@@ -115,10 +117,14 @@ def load(path):
     text = _text_of(path)
     registered = _REGISTERED.search(text)
     if not registered:
-        raise Trouble(f'{path.name} registers nothing: it wants REPRO("{path.stem}") {{ … }}', EXIT_SKIP)
+        raise Trouble(
+            f'{path.name} registers nothing: it wants REPRO("{path.stem}") {{ … }}', EXIT_SKIP
+        )
     repro = Repro(registered.group(1), path, outside=path.parent != _DIRECTORY)
     if not re.fullmatch(r"[a-z0-9][a-z0-9._-]{0,50}", repro.name):
-        raise _wrong(path, f"the name {repro.name!r} is not one of small letters, digits and dashes")
+        raise _wrong(
+            path, f"the name {repro.name!r} is not one of small letters, digits and dashes"
+        )
     if not repro.outside and repro.name != path.stem:
         raise _wrong(path, f"it registers {repro.name!r}, which is not its own name")
     head = _COMMENT.match(text)
@@ -141,7 +147,10 @@ def _text_of(path):
     if b"\0" in data:
         raise usage(f"repro: {path} is not C: it has bytes that are not text")
     if not _MAKES_PATH.fullmatch(str(path)):
-        raise usage(f"repro: make cannot take a path like {str(path)!r}; letters, digits and /.+,@_=~- are fine")
+        raise usage(
+            f"repro: make cannot take a path like {str(path)!r}; letters, digits and /.+,@_=~- are "
+            "fine"
+        )
     return data.decode("utf-8", "replace")
 
 
@@ -164,7 +173,9 @@ def _take(repro, key, value):
         for word in value.split():
             name, _, number = word.partition("=")
             if name not in _NEEDS or (name != "cpu" and not number.isdecimal()):
-                raise _wrong(repro.path, f"@needs: {word!r} is not one of {'=, '.join(_NEEDS)}= and a number")
+                raise _wrong(
+                    repro.path, f"@needs: {word!r} is not one of {'=, '.join(_NEEDS)}= and a number"
+                )
             repro.needs[name] = number if name == "cpu" else int(number)
     elif key == "expect":
         for word in value.split():
@@ -175,7 +186,9 @@ def _take(repro, key, value):
             if version in platforms.PLATFORMS and not platform:
                 version, platform = "", version
             if not _WHERE.fullmatch(version or "0") or platform not in ("", *platforms.PLATFORMS):
-                raise _wrong(repro.path, f"@expect: {where!r} is neither a version of Xen nor a platform")
+                raise _wrong(
+                    repro.path, f"@expect: {where!r} is neither a version of Xen nor a platform"
+                )
             repro.expect[where] = verdict
     else:
         raise _wrong(repro.path, f"unknown @{key}; the tags: {_tags()}")

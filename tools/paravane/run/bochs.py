@@ -17,7 +17,8 @@ NAME = "Bochs"
 HAS_GDB_STUB = False
 RUNS_BELOW = True  # in a process below that of the command line
 _BINARY = "bochs"
-_PLUGIN = "/usr/lib/x86_64-linux-gnu/bochs/plugins/libbx_sdl2_gui.so"  # configured below neither to draw nor to listen
+# Configured below neither to draw nor to listen
+_PLUGIN = "/usr/lib/x86_64-linux-gnu/bochs/plugins/libbx_sdl2_gui.so"
 _BIOS = "/usr/share/bochs/BIOS-bochs-latest"
 _VGA_BIOS = "/usr/share/bochs/VGABIOS-lgpl-latest"
 _IPS = 50_000_000  # instructions in a second of the guest's time
@@ -44,7 +45,10 @@ debugger_log: -
 
 def missing():
     """Return what Bochs lacks on this computer, or ""."""
-    for there, package in ((shutil.which(_BINARY), "bochs"), (os.path.exists(_PLUGIN), "bochs-sdl")):
+    for there, package in (
+        (shutil.which(_BINARY), "bochs"),
+        (os.path.exists(_PLUGIN), "bochs-sdl"),
+    ):
         if not there:
             return f"{package} is not installed"
     return ""
@@ -53,7 +57,8 @@ def missing():
 def configuration(platform, boot):
     """Return the text of the configuration file."""
     return _CONFIGURATION.format(
-        bios=_BIOS, vga_bios=_VGA_BIOS, mem=boot.mem, cpu=boot.cpu or platform.cpu, smp=boot.smp, ips=_IPS,
+        bios=_BIOS, vga_bios=_VGA_BIOS, mem=boot.mem, cpu=boot.cpu or platform.cpu, smp=boot.smp,
+        ips=_IPS,
         iso=platform.load(boot),
     )  # fmt: skip
 
@@ -87,7 +92,8 @@ def refusal(platform, boot):
 def _models():
     """Return the CPU models that this Bochs lists."""
     done = subprocess.run(
-        [_BINARY, "--help", "cpu"], stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace",
+        [_BINARY, "--help", "cpu"], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+        errors="replace",
         timeout=_LOOK_LIMIT, check=False,
     )  # fmt: skip
     listed = (done.stdout + done.stderr).partition("Supported CPU models:")[2]

@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Run Bochs with the guest's serial port COM1 as standard input and output: bochs_machine.py CONFIGURATION
+"""Run Bochs with the guest's serial port COM1 as standard input and output: bochs_machine.py
+CONFIGURATION
 
-COM1 is a TCP connection from Bochs to this program, because the other kinds of ports that Bochs has lose bytes while
-the reader is late, or take no input. What Bochs itself says goes to bochs.log beside the configuration file.
+COM1 is a TCP connection from Bochs to this program, because the other kinds of ports that Bochs has
+lose bytes while the reader is late, or take no input. What Bochs itself says goes to bochs.log
+beside the configuration file.
 
-Exit status: 0 if the guest turned the machine off or reset it; 1 if Bochs did not start the machine; 2 if Bochs gave it
-up. For 1 and 2 the reason is the last line of standard error.
+Exit status: 0 if the guest turned the machine off or reset it; 1 if Bochs did not start the
+machine; 2 if Bochs gave it up. For 1 and 2 the reason is the last line of standard error.
 """
 
 import os
@@ -22,7 +24,8 @@ _LOG_MAX = 8 << 20
 _LINE_MAX = 4096
 _DRAIN_LIMIT = 5.0  # seconds for what is on its way when Bochs has ended
 _SOFT_OFF = "ACPI control: soft power off"
-# UTC with a daylight saving time that differs by nothing: Bochs leaves tm_isdst at random when the guest sets the
+# UTC with a daylight saving time that differs by nothing: Bochs leaves tm_isdst at random when the
+# guest sets the
 # clock, and mktime() would be an hour off then.
 _ZONE = "UTC0DST0,M3.2.0,M11.1.0"
 # No window and no sound.
@@ -96,7 +99,8 @@ class Relay:
             self._print()
 
     def _sources(self):
-        port = [self._guest, *self._input] if self._guest else [] if self.connected else [self._listener]
+        port = [self._guest,
+                *self._input] if self._guest else [] if self.connected else [self._listener]
         return [self._bochs, *port]
 
     def _connect(self):
@@ -135,8 +139,11 @@ def main(path):
         said = Said(log)
         bochs = subprocess.Popen(
             [*guard, "bochs", "-q", "-f", str(path), "-rc", str(commands), port],
-            env={**os.environ, **_ENVIRONMENT}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        )  # fmt: skip
+            env={**os.environ, **_ENVIRONMENT},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
         relay = Relay(bochs.stdout, listener, said)
         try:
             relay.run()

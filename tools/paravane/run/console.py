@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Turn the bytes of a serial console into lines.
 
-A serial console carries more than lines: firmware and GRUB move the cursor, Xen prints its own lines in
-the middle of the guest's, and a broken guest prints without end. Both classes keep bounded state,
-whatever the input is.
+A serial console carries more than lines: firmware and GRUB move the cursor, Xen prints its own
+lines in the middle of the guest's, and a broken guest prints without end. Both classes keep bounded
+state, whatever the input is.
 """
 
 import re

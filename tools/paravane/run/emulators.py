@@ -95,16 +95,20 @@ def version_of(program):
 
 
 def error_of(text):
-    """Return the last error of those that a QEMU printed, without its name: not a warning, nor a hint below."""
+    """Return the last error of those that a QEMU printed, without its name: not a warning, nor a
+    hint below."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    errors = [line for line in lines if line.startswith("qemu") and ": " in line and ": warning: " not in line]
+    errors = [line for line in lines if line.startswith("qemu") and ": " in line
+              and ": warning: " not in line]
     return (errors or lines or [""])[-1].split(": ", 1)[-1]
 
 
 def _checked(program, wanted):
     version = version_of(program)
     if not version:
-        raise Trouble(f"--qemu: {wanted} is not a QEMU: {program} --version does not report one", EXIT_USAGE)
+        raise Trouble(
+            f"--qemu: {wanted} is not a QEMU: {program} --version does not report one", EXIT_USAGE
+        )
     return Emulator(program, version)
 
 
@@ -113,7 +117,8 @@ def labels(chosen):
     it from the others; "" for a single one."""
     if len(chosen) < 2:
         return {one: "" for one in chosen}
-    for name in (lambda one: one.brief, lambda one: one.version, lambda one: one.path.replace("/", "_")):
+    for name in (lambda one: one.brief, lambda one: one.version,
+                 lambda one: one.path.replace("/", "_")):
         if len({name(one) for one in chosen}) == len(chosen):
             return {one: f"@{name(one)}" for one in chosen}
     raise Trouble("--qemu: the same QEMU twice", EXIT_USAGE)
@@ -160,7 +165,9 @@ def _keep(root, package):
 
 
 def _script(root):
-    loaders = [path for name in _LIBRARIES for path in root.glob(f"{name}/ld-*.so*") if path.is_file()]
+    loaders = [
+        path for name in _LIBRARIES for path in root.glob(f"{name}/ld-*.so*") if path.is_file()
+    ]
     if not loaders:
         raise Trouble("the package's C library has no ld.so")
     return _SCRIPT.format(
@@ -174,6 +181,7 @@ def _script(root):
 def _by_hand(wanted, why):
     known = ", ".join(f"{version} of {name}" for name, version in _VERSIONS.items())
     return (
-        f"cannot get QEMU {wanted}: {why}. By hand: get {_PACKAGE} ({known}) or build it from source, "
+        f"cannot get QEMU {wanted}: {why}. By hand: get {_PACKAGE} ({known}) or build it from "
+        "source, "
         "and use --qemu FILE"
     )

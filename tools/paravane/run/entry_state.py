@@ -1,16 +1,18 @@
 # SPDX-License-Identifier: MIT
-"""QEMU with registers changed at an address: how a machine looks that a loader or firmware left in another state.
+"""QEMU with registers changed at an address: how a machine looks that a loader or firmware left in
+another state.
 
 entry_state.py ADDRESS REGISTER=VALUE... -- QEMU ARGUMENT...
 
-A word map=FILE adds regions to the memory map of a PVH loader, one for each line "BASE SIZE TYPE" of FILE; modules=N
-repeats its first module N times, each with a string of strings=LENGTH characters; at=PA puts these lists elsewhere in
-RAM. A word code=HEX makes the CPU execute these bytes first, where 32-bit and early 64-bit code reach them alike.
+A word map=FILE adds regions to the memory map of a PVH loader, one for each line "BASE SIZE TYPE"
+of FILE; modules=N repeats its first module N times, each with a string of strings=LENGTH
+characters; at=PA puts these lists elsewhere in RAM. A word code=HEX makes the CPU execute these
+bytes first, where 32-bit and early 64-bit code reach them alike.
 
-Becomes QEMU, whose gdb stub a child process serves: it waits until the CPU is about to execute the instruction at
-ADDRESS, in the state that "eax==VALUE" words ask for, sets the registers, and lets the machine run. If that fails it
-says so and ends QEMU. The protocol is GDB's (Remote Serial Protocol); the numbers of the registers are those of
-QEMU's description i386-64bit.xml.
+Becomes QEMU, whose gdb stub a child process serves: it waits until the CPU is about to execute the
+instruction at ADDRESS, in the state that "eax==VALUE" words ask for, sets the registers, and lets
+the machine run. If that fails it says so and ends QEMU. The protocol is GDB's (Remote Serial
+Protocol); the numbers of the registers are those of QEMU's description i386-64bit.xml.
 """
 
 import os
@@ -20,8 +22,10 @@ import sys
 import tempfile
 import time
 
-_NUMBERS = {"eax": 0, "ebx": 1, "ecx": 2, "edx": 3, "rip": 16, "eflags": 17, "cr0": 27, "cr4": 30, "efer": 32}
-# Where the new lists are written: RAM that neither the kernel's image nor QEMU's loader uses, in 256 MiB.
+_NUMBERS = {"eax": 0, "ebx": 1, "ecx": 2, "edx": 3, "rip": 16, "eflags": 17, "cr0": 27, "cr4": 30,
+            "efer": 32}
+# Where the new lists are written: RAM that neither the kernel's image nor QEMU's loader uses, in
+# 256 MiB.
 _LISTS = 0x6000000
 _MAP, _MODULES, _STRING = 0, 0x100000, 0x200000  # from there on
 CODE = 0x6300000
@@ -125,7 +129,8 @@ class StartInfo:
 
 def _change(path, address, words):
     stub = Stub(path)
-    stub.ask("qXfer:features:read:target.xml:0,ffb")  # until it is read QEMU takes no register by number
+    # Until it is read QEMU takes no register by number
+    stub.ask("qXfer:features:read:target.xml:0,ffb")
     wanted = [word.split("==") for word in words if "==" in word]
     changed = [word.split("=") for word in words if "==" not in word]
     stub.must(f"Z1,{address:x},1")

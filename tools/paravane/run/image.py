@@ -23,7 +23,9 @@ def _read(path):
     try:
         return path.read_bytes()
     except OSError as error:
-        raise Trouble(f"cannot read the image {short(path)}: {error.strerror}", EXIT_USAGE) from error
+        raise Trouble(
+            f"cannot read the image {short(path)}: {error.strerror}", EXIT_USAGE
+        ) from error
 
 
 def _wrong_with(data):

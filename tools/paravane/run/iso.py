@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Make the ISO images that GRUB boots, with BIOS or UEFI.
 
-The kernel's command line is part of grub.cfg, so each command line has an ISO of its own. ISOs are cached by a
-hash of their content, because making one takes as long as booting it.
+The kernel's command line is part of grub.cfg, so each command line has an ISO of its own. ISOs are
+cached by a hash of their content, because making one takes as long as booting it.
 """
 
 import hashlib
@@ -16,7 +16,8 @@ from ..common import Trouble, build_dir, make_dirs
 
 _CACHE_MAX = 16
 _MODULES = (
-    "normal acpi mmap multiboot2 serial terminal echo test reboot halt sleep configfile iso9660 fat search "
+    "normal acpi mmap multiboot2 serial terminal echo test reboot halt sleep configfile iso9660 "
+    "fat search "
     "all_video part_acorn part_amiga part_apple part_bsd part_dfly part_dvh part_gpt part_msdos "
     "part_plan part_sun part_sunpc"
 )
@@ -82,7 +83,9 @@ def make(target, config, files):
         )
         if done.returncode != 0 or not partial.exists():
             said = done.stdout.decode("utf-8", "replace").strip().splitlines() or ["nothing"]
-            raise Trouble(f"grub-mkrescue failed: {said[-1]}; ./run.sh setup installs what it needs")
+            raise Trouble(
+                f"grub-mkrescue failed: {said[-1]}; ./run.sh setup installs what it needs"
+            )
         partial.rename(target)
 
 

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Parse the console's lines: the guest's KTAP results, its verdict, its panic, and the hypervisor's messages.
+"""Parse the console's lines: the guest's KTAP results, its verdict, its panic, and the hypervisor's
+messages.
 
-A Transcript gets one line at a time and keeps bounded state. It records results, and what is malformed
-(problems); verdict.py decides what the run's result is.
+A Transcript gets one line at a time and keeps bounded state. It records results, and what is
+malformed (problems); verdict.py decides what the run's result is.
 """
 
 import re
@@ -25,7 +26,9 @@ _HYPERCALLS = re.compile(r"# hypercalls (\w+\.\w+) (\d{1,20}) of 100 calls$")
 _SITE = re.compile(r"# site (\w+) (indirect|direct|inline|nothing|trap) (\d{1,6})(?: |$)")
 _PROGRAM = re.compile(r"paravane: program (\S+) (starts|exits)")
 _REPRO = re.compile(r"paravane: repro (\S+) (good|bad|cannot-tell): (.*?)( \(exercised\))?$")
-_REPRO_STEP = re.compile(r"paravane: repro (\S+) (exercised|step-left-out|dying-is-(?:bad|unclear): ?(.*))$")
+_REPRO_STEP = re.compile(
+    r"paravane: repro (\S+) (exercised|step-left-out|dying-is-(?:bad|unclear): ?(.*))$"
+)
 _TICKS = re.compile(r"# tsc (\d+) ticks from entry to verdict$")
 
 _XEN_PREFIX = re.compile(r"\(XEN\) (?:\[[ \d.]+\] ?)?")
@@ -40,8 +43,11 @@ _XEN_CRASHES = (
     ("Hardware Dom0 crashed", "guest"),
     ("crashed on cpu#", "guest"),
 )
-# The lines that Xen prints about a guest that it is about to end, apart from those that it always prints.
-_XEN_REASON = re.compile(r"d\[?\d+[vd]|Triple fault|domain_crash|Unhandled|Bad |Failed |Invalid |Hit ")
+# The lines that Xen prints about a guest that it is about to end, apart from those that it always
+# prints.
+_XEN_REASON = re.compile(
+    r"d\[?\d+[vd]|Triple fault|domain_crash|Unhandled|Bad |Failed |Invalid |Hit "
+)
 _XEN_ANSWERS = re.compile(r"\(XEN\).*'[0h]' pressed")
 
 # After one of these lines nothing more will happen on the machine.
@@ -153,7 +159,9 @@ class Transcript:
             elif step == "step-left-out":
                 self.step_left_out = True
             else:
-                self.dying_is_bad = (why or "the guest died") if step.startswith("dying-is-bad") else ""
+                self.dying_is_bad = (
+                    (why or "the guest died") if step.startswith("dying-is-bad") else ""
+                )
         elif line.startswith("paravane: PANIC: "):
             if self.panic is None:
                 self.panic = line[len("paravane: PANIC: ") :]
@@ -200,7 +208,9 @@ class Transcript:
         elif said[1] in self.bench:
             self._problem(f"two figures named {said[1]}")
         elif len(self.bench) < BENCH_MAX:
-            value = {"reason": said[3]} if said[2] is None else {"value": int(said[2]), "unit": said[3]}
+            value = (
+                {"reason": said[3]} if said[2] is None else {"value": int(said[2]), "unit": said[3]}
+            )
             self.bench[said[1]] = value
 
     def _hypercalls_line(self, name, number):

@@ -48,19 +48,20 @@ class Ending:
     seconds: float = 0.0  # of the whole process
     first_seconds: float = 0.0  # from the start to the guest's first line
     guest_seconds: float = 0.0  # from there to its verdict
-    reports_verdict: bool = False  # QEMU ends with the verdict as its status, if the guest's end is that of a verdict
+    # QEMU ends with the verdict as its status, if the guest's end is that of a verdict
+    reports_verdict: bool = False
 
 
 class Machine:
     """A QEMU command line to run, once.
 
-    timeout: seconds of the process's own time (owntime.py), or 0.
-    promise: the one token that may be typed when the guest asks (see echo= of the command line).
-    terminal: where to show the console live, and what to read the user's lines from (or None).
-    stop: a threading.Event that ends the run early.
-    probe: at a time-out, ask the hypervisor whether it still lives (said.hypervisor_answers).
-    tree: the command line starts the emulator in a process below it, whose time counts too.
-    watch: called again and again with the transcript and QEMU's pid; an Ending that it returns ends the run.
+    timeout: seconds of the process's own time (owntime.py), or 0. promise: the one token that may
+    be typed when the guest asks (see echo= of the command line). terminal: where to show the
+    console live, and what to read the user's lines from (or None). stop: a threading.Event that
+    ends the run early. probe: at a time-out, ask the hypervisor whether it still lives
+    (said.hypervisor_answers). tree: the command line starts the emulator in a process below it,
+    whose time counts too. watch: called again and again with the transcript and QEMU's pid; an
+    Ending that it returns ends the run.
     """
 
     def __init__(self, argv, directory, timeout, promise="", terminal=None, stop=None,

@@ -33,7 +33,9 @@ def read(path):
     try:
         return path.read_bytes()
     except OSError as error:
-        raise Trouble(f"cannot read the module {short(path)}: {error.strerror}", EXIT_USAGE) from error
+        raise Trouble(
+            f"cannot read the module {short(path)}: {error.strerror}", EXIT_USAGE
+        ) from error
 
 
 def _archive(files):

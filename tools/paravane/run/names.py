@@ -30,7 +30,8 @@ def named(lines, image):
         return lines, None
     functions = _functions(twin)
     return [
-        _ADDRESS.sub(lambda m: _name(functions, m[0]), line) if _lacks_name(line) else line for line in lines
+        _ADDRESS.sub(lambda m: _name(functions, m[0]), line) if _lacks_name(line) else line
+        for line in lines
     ], short(twin)
 
 

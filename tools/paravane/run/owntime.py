@@ -69,7 +69,9 @@ class OwnTime:
             return self._seconds
         seen = self._read()
         passed = now - self._looked
-        self._seconds += own(passed, [self._waited(thread, spent) for thread, spent in seen.items()])
+        self._seconds += own(
+            passed, [self._waited(thread, spent) for thread, spent in seen.items()]
+        )
         self._seen, self._looked = seen, now
         return self._seconds
 

@@ -12,7 +12,8 @@ from ..common import Trouble
 
 # The Xen that each release packages.
 _VERSIONS = dict(zip(RELEASES, ("4.14", "4.17", "4.20")))
-DEBUG = "-debug"  # ends the version of a build with Xen's assertions (controls.py), kept beside the packages
+# Ends the version of a build with Xen's assertions (controls.py), kept beside the packages
+DEBUG = "-debug"
 
 
 def cache_dir():
@@ -41,7 +42,8 @@ def fetch(wanted):
 
 
 def _keep(root, package):
-    """Keep the hypervisor of an unpacked package, uncompressed, and the configuration it was built with."""
+    """Keep the hypervisor of an unpacked package, uncompressed, and the configuration it was built
+    with."""
     target = cache_dir() / f"xen-{package.version}.elf"
     target.parent.mkdir(parents=True, exist_ok=True)
     try:

@@ -16,9 +16,12 @@ from . import bochs, iso, needs, qemu
 
 DEFAULT_MEM = 256  # MiB for the guest
 ECHO_TOKEN = "sesame"
-_COMMAND_LINE_MAX = 1024  # with a longer one QEMU's loader overwrites its own data; also Xen PV's limit
+# With a longer one QEMU's loader overwrites its own data; also Xen PV's limit
+_COMMAND_LINE_MAX = 1024
 # kernel/cmdline.c, words
-WORDS = "run= pv= test= inject= platform= echo= log= evtchn= soak= mutate= check= nopatch pv.sites".split()
+WORDS = (
+    "run= pv= test= inject= platform= echo= log= evtchn= soak= mutate= check= nopatch pv.sites"
+).split()
 
 _XEN_WORDS = [
     "console=com1",
@@ -33,12 +36,13 @@ _XEN_WORDS = [
 
 @dataclass(frozen=True)
 class Feed:
-    """What one machine of the sweep has that the platforms do not (machines.py). qemu: more options;
-    without: options of the platform that are left out, with their values; grub: GRUB's commands before it
-    loads the kernel; grub_words: more words for the image, which GRUB passes on however many they are;
-    grub_modules: its commands after that; files: (name, bytes) of the ISO's /boot; deaf: nothing can be typed at
-    the console; by_hand: the image is not told that the runner boots it, because it wants the runner's module then;
-    launcher: makes of a Boot the ELF file that QEMU boots in the image's place, with the image in memory."""
+    """What one machine of the sweep has that the platforms do not (machines.py). qemu: more
+    options; without: options of the platform that are left out, with their values; grub: GRUB's
+    commands before it loads the kernel; grub_words: more words for the image, which GRUB passes on
+    however many they are; grub_modules: its commands after that; files: (name, bytes) of the ISO's
+    /boot; deaf: nothing can be typed at the console; by_hand: the image is not told that the runner
+    boots it, because it wants the runner's module then; launcher: makes of a Boot the ELF file that
+    QEMU boots in the image's place, with the image in memory."""
 
     qemu: tuple = ()
     without: tuple = ()
@@ -68,7 +72,8 @@ class Boot:
     xen_append: tuple = ()  # more words for Xen
     pcpus: int = 0  # physical CPUs below Xen; 0: as many as the guest has virtual ones
     emulator: str = ""  # which QEMU, if not the default
-    machine: str = ""  # more options for QEMU's -machine; what they repeat of the platform's own, they replace
+    # More options for QEMU's -machine; what they repeat of the platform's own, they replace
+    machine: str = ""
     feed: Feed = Feed()
 
     def physical_cpus(self):
@@ -87,10 +92,10 @@ class Boot:
 
 @dataclass(frozen=True)
 class Platform:
-    """Where the image can run. backend: what it must find there, if not told otherwise; machine, cpu:
-    QEMU's -machine and -cpu, or the model of Bochs's CPU; load: the options that boot the image; min_mem:
-    with less its firmware does not start; emulator: the module that makes the command line; on_demand: only
-    a command that names the platform runs it."""
+    """Where the image can run. backend: what it must find there, if not told otherwise; machine,
+    cpu: QEMU's -machine and -cpu, or the model of Bochs's CPU; load: the options that boot the
+    image; min_mem: with less its firmware does not start; emulator: the module that makes the
+    command line; on_demand: only a command that names the platform runs it."""
 
     name: str
     backend: str
@@ -214,13 +219,18 @@ PLATFORMS = {
     platform.name: platform
     for platform in (
         Platform("qemu", "native", "QEMU's PVH loader, q35", (needs.lacks_qemu,), "q35", _kernel),
-        Platform("microvm", "native", "QEMU's PVH loader, microvm", (needs.lacks_qemu,), "microvm", _kernel),
+        Platform("microvm", "native", "QEMU's PVH loader, microvm", (needs.lacks_qemu,), "microvm",
+                 _kernel),
         Platform("grub", "native", "GRUB from an ISO, BIOS", _BIOS_ISO, "pc", _grub),
-        Platform("uefi", "native", "GRUB from an ISO, UEFI (OVMF)", _UEFI_ISO, "q35", _uefi, min_mem=64),
-        Platform("xen-pv", "xen-pv", "dom0 of Xen, PV", (needs.lacks_qemu, needs.lacks_xen), "pc", _xen_pv),
-        Platform("xen-pvh", "xen-pvh", "dom0 of Xen, PVH", (needs.lacks_qemu, needs.lacks_xen), "pc", _xen_pvh,
+        Platform("uefi", "native", "GRUB from an ISO, UEFI (OVMF)", _UEFI_ISO, "q35", _uefi,
+                 min_mem=64),
+        Platform("xen-pv", "xen-pv", "dom0 of Xen, PV", (needs.lacks_qemu, needs.lacks_xen), "pc",
+                 _xen_pv),
+        Platform("xen-pvh", "xen-pvh", "dom0 of Xen, PVH", (needs.lacks_qemu, needs.lacks_xen),
+                 "pc", _xen_pvh,
                  cpu="max,+svm,+npt"),
-        Platform("xen-grub", "xen-pv", "GRUB, Xen, dom0 PV", _BIOS_ISO + (needs.lacks_xen,), "pc", _xen_grub),
+        Platform("xen-grub", "xen-pv", "GRUB, Xen, dom0 PV", _BIOS_ISO + (needs.lacks_xen,), "pc",
+                 _xen_grub),
         Platform("bochs", "native", "GRUB from an ISO, BIOS, on Bochs", _BOCHS_ISO, "", _grub_iso,
                  cpu="corei7_haswell_4770", emulator=bochs, on_demand=True),
     )
@@ -252,8 +262,9 @@ def parse(text):
 
 
 def command_words(platform, run, pattern="", extra=(), promise=True):
-    """Return the image's command line: the runner's words, unless extra has them already. A program's words
-    are closed by "--", since loaders append words of their own. promise: the runner will type at the console."""
+    """Return the image's command line: the runner's words, unless extra has them already. A
+    program's words are closed by "--", since loaders append words of their own. promise: the runner
+    will type at the console."""
     ours = [f"run={run}", f"platform={platform.name}"]
     if promise:
         ours.append(f"echo={ECHO_TOKEN}")
@@ -266,7 +277,8 @@ def command_words(platform, run, pattern="", extra=(), promise=True):
     length = len(" ".join(words))
     if length >= _COMMAND_LINE_MAX:
         raise usage(
-            f"--append: a command line of {length} characters; the image takes at most {_COMMAND_LINE_MAX - 1}"
+            f"--append: a command line of {length} characters; the image takes at most "
+            f"{_COMMAND_LINE_MAX - 1}"
         )
     return words
 

@@ -33,7 +33,8 @@ def machine(platform, boot):
     mem, cpus = boot.mem, boot.smp
     if platform.on_xen:
         mem, cpus = mem + XEN_MEM, boot.physical_cpus()
-    accel = "tcg" if boot.icount else "tcg,thread=multi"  # each CPU a thread of its own: they run in parallel
+    # Each CPU a thread of its own: they run in parallel
+    accel = "tcg" if boot.icount else "tcg,thread=multi"
     argv = [boot.emulator or emulators.default(), "-accel", accel, "-machine", platform.machine]
     if boot.machine:
         argv += ["-machine", boot.machine]  # QEMU merges the two, the later one wins
@@ -51,7 +52,8 @@ def machine(platform, boot):
 
 
 def _cpu_model(own, asked):
-    """Return -cpu: the model that was asked for, or the platform's own one with features added or removed."""
+    """Return -cpu: the model that was asked for, or the platform's own one with features added or
+    removed."""
     return f"{own},{asked}" if asked[:1] in ("+", "-") else asked or own
 
 
@@ -60,6 +62,7 @@ def refusal(platform, boot):
     argv = machine(platform, boot)
     argv[argv.index("-serial") + 1] = "null"
     done = subprocess.run(
-        [*argv, "-S", "-monitor", "stdio"], input=b"quit\n", capture_output=True, timeout=_REFUSAL_LIMIT, check=False
+        [*argv, "-S", "-monitor", "stdio"], input=b"quit\n", capture_output=True,
+        timeout=_REFUSAL_LIMIT, check=False
     )  # fmt: skip
     return emulators.error_of(done.stderr.decode("utf-8", "replace")) if done.returncode else ""

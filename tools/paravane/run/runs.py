@@ -25,7 +25,9 @@ RUNS_MAX = 50
 _OF_BOOT = "mem smp xen gdb icount cpu xen_append pcpus emulator machine feed".split()
 _TAIL_BYTES = 16000
 # In a dump by Xen: lines of stack words, which would hide the line with the reason.
-_STACK_WORDS = re.compile(r"^\(XEN\) (\[[ \d.]+\])?(\s+[0-9a-f]{16})*\s*$|\(XEN\).*(Guest|Xen) stack trace")
+_STACK_WORDS = re.compile(
+    r"^\(XEN\) (\[[ \d.]+\])?(\s+[0-9a-f]{16})*\s*$|\(XEN\).*(Guest|Xen) stack trace"
+)
 _CALLER = re.compile(r"^\(XEN\).*<[0-9a-f]{16}>\] [RSF] ")
 _CALLERS_MAX = 6
 
@@ -146,12 +148,15 @@ class RunDirectory:
     def run(self, platform, options, terminal=None, stop=None, label="", watch=None):
         """Run one platform; return the Result. label distinguishes several runs of one platform;
         watch: as for Machine."""
-        reason = platforms.lacking(platform, options.mem, options.xen is not None, bool(options.emulator))
+        reason = platforms.lacking(
+            platform, options.mem, options.xen is not None, bool(options.emulator)
+        )
         if reason:
             return Result(platform.name, "SKIP", reason)
         directory = make_dirs(self.path / (platform.name + label))
         words = platforms.command_words(
-            platform, options.run, options.pattern, options.append, promise=not (options.icount or options.feed.deaf)
+            platform, options.run, options.pattern, options.append,
+            promise=not (options.icount or options.feed.deaf)
         )
         if options.feed.by_hand:
             words = [word for word in words if not word.startswith("platform=")]
@@ -162,7 +167,9 @@ class RunDirectory:
         (directory / "command").write_text(hint + shell_line(argv) + "\n")
         probe = options.run.startswith("repro:") and options.xen is not None
         below = platform.emulator.RUNS_BELOW
-        machine = Machine(argv, directory, options.timeout, promise, terminal, stop, probe, watch, below)
+        machine = Machine(
+            argv, directory, options.timeout, promise, terminal, stop, probe, watch, below
+        )
         ending = machine.run()
         result = _result(platform, directory, machine.said, ending, options)
         (directory / "result.json").write_text(json.dumps(result.plain(), indent=1) + "\n")
@@ -188,7 +195,9 @@ def _result(platform, directory, said, ending, options):
     result.culprit, result.repro = _culprit(platform, said, ending), said.repro
     result.exercised = said.exercised or bool(said.repro and said.repro["exercised"])
     result.step_left_out = said.step_left_out
-    result.dying_is_bad = said.dying_is_bad if result.culprit == "guest" and ending.how != "timeout" else ""
+    result.dying_is_bad = (
+        said.dying_is_bad if result.culprit == "guest" and ending.how != "timeout" else ""
+    )
     result.banner, result.hypervisor = said.banner, said.hypervisor
     result.tests, result.ticks = said.tests, said.ticks
     result.panic, result.names = names.named(said.panic_lines, options.image)
@@ -228,12 +237,17 @@ def _new_directory(runs):
 
 def _prune(runs):
     """Keep the newest runs, and those of processes that still run."""
-    found = sorted((path for path in runs.iterdir() if path.is_dir() and not _is_used(path)), key=_age)
+    found = sorted(
+        (path for path in runs.iterdir() if path.is_dir() and not _is_used(path)), key=_age
+    )
     old = found[:-RUNS_MAX]
     for path in old:
         shutil.rmtree(path, ignore_errors=True)
     if old:
-        print(f"removed the logs of {len(old)} runs before the last {RUNS_MAX}: {old[0].name} to {old[-1].name}")
+        print(
+            f"removed the logs of {len(old)} runs before the last {RUNS_MAX}: {old[0].name} to "
+            f"{old[-1].name}"
+        )
 
 
 def _is_used(path):

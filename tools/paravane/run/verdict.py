@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 # The status QEMU ends with when a guest writes its verdict to isa-debug-exit: 2 * code + 1.
 DEBUG_EXIT = {"PASS": 33, "FAIL": 35, "SKIP": 37, "ERROR": 39}
-_REFUSES = 1  # the status an emulator ends with if it does not make the machine; no verdict gives it
+# The status an emulator ends with if it does not make the machine; no verdict gives it
+_REFUSES = 1
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,10 @@ def _inconsistency(said, ending, wants_ktap):
                 return "verdict PASS, but no test passed"
     if ending.how == "timeout":
         return f"verdict {said.verdict}, but the machine did not shut down within {ending.limit}"
-    if ending.how == "exit" and ending.code not in (DEBUG_EXIT[said.verdict], 0)[: 1 if ending.reports_verdict else 2]:
+    if (
+        ending.how == "exit"
+        and ending.code not in (DEBUG_EXIT[said.verdict], 0)[: 1 if ending.reports_verdict else 2]
+    ):
         return f"verdict {said.verdict}, but the emulator ended with status {ending.code}"
     if said.restarts:
         return f"verdict {said.verdict}, but the machine is to start again"

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Find a Xen to boot, and uncompress it: QEMU and GRUB need the plain ELF, and distributions compress it."""
+"""Find a Xen to boot, and uncompress it: QEMU and GRUB need the plain ELF, and distributions
+compress it."""
 
 import glob
 import gzip
@@ -62,7 +63,8 @@ def _by_version(wanted, have):
         what = "names more than one Xen"
     remedy = f"./run.sh setup --xen {wanted} looks for it in the archive"
     if wanted.endswith(packaged.DEBUG):
-        remedy = f"./run.sh setup --controls {packaged.DEBUG[1:]} builds the one of the distribution's source"
+        remedy = (f"./run.sh setup --controls {packaged.DEBUG[1:]} builds the one of the "
+                  "distribution's source")
     raise Trouble(f"--xen: {wanted} {what}; there are: {listing}; {remedy}", EXIT_USAGE)
 
 
@@ -97,11 +99,15 @@ def prepare(path):
         if data[:2] == _GZIP_MAGIC:
             data = gzip.decompress(data)
     except OSError as error:
-        raise Trouble(f"--xen: cannot read {path}: {error.strerror or error}", EXIT_USAGE) from error
+        raise Trouble(
+            f"--xen: cannot read {path}: {error.strerror or error}", EXIT_USAGE
+        ) from error
     except (EOFError, zlib.error) as error:
         raise Trouble(f"--xen: {path} is a damaged gzip file: {error}", EXIT_USAGE) from error
     if data[:4] == b"\x7fELF" and _is_cut_short(data):
-        raise Trouble(f"--xen: {path} is cut short: it has less than its program headers name", EXIT_USAGE)
+        raise Trouble(
+            f"--xen: {path} is cut short: it has less than its program headers name", EXIT_USAGE
+        )
     if data[:4] != b"\x7fELF" or _MULTIBOOT_MAGIC not in data[:8192] or b"(XEN) " not in data:
         raise Trouble(
             f"--xen: {path} is not a Xen hypervisor (an ELF file that speaks multiboot, plain or "
@@ -122,10 +128,14 @@ def _is_cut_short(data):
     end."""
     try:
         if data[4] == 1:
-            start, (size, count) = struct.unpack_from("<I", data, 28)[0], struct.unpack_from("<HH", data, 42)
+            start, (size, count) = struct.unpack_from("<I", data, 28)[0], struct.unpack_from(
+                "<HH", data, 42
+            )
             layout, fields = "<8I", (1, 4)
         else:
-            start, (size, count) = struct.unpack_from("<Q", data, 32)[0], struct.unpack_from("<HH", data, 54)
+            start, (size, count) = struct.unpack_from("<Q", data, 32)[0], struct.unpack_from(
+                "<HH", data, 54
+            )
             layout, fields = "<2I6Q", (2, 5)
         headers = [struct.unpack_from(layout, data, start + i * size) for i in range(count)]
     except struct.error:

@@ -10,7 +10,10 @@ from typing import Optional
 
 from ..common import EXIT_FAIL, EXIT_PASS, EXIT_SKIP, build_dir, make_dirs, usage
 from ..report import write_steps_junit
-from . import backends, bench, builds, cpus, devices, entry, hostile, machines, proofs, programs, repros, soak, stop
+from . import (
+    backends, bench, builds, cpus, devices, entry, hostile, machines, proofs, programs, repros,
+    soak, stop
+)
 from . import suites, tour
 from . import input as bad_input
 from .lines import Report
@@ -18,7 +21,8 @@ from .scheduler import Scheduler
 from .step import GCC, as_step, check
 
 # Where steps come from, those that take long first. Each has steps(scratch).
-SUBJECTS = (suites, proofs, cpus, hostile, bench, programs, repros, machines, devices, entry, backends, tour,
+SUBJECTS = (suites, proofs, cpus, hostile, bench, programs, repros, machines, devices, entry,
+            backends, tour,
             bad_input, stop)
 
 
@@ -58,7 +62,9 @@ def run(asked):
         write_steps_junit(asked.junit, report.outcomes)
     if report.of("failed"):
         return EXIT_FAIL
-    return EXIT_PASS if any(outcome.step in wanted for outcome in report.of("passed")) else EXIT_SKIP
+    return (
+        EXIT_PASS if any(outcome.step in wanted for outcome in report.of("passed")) else EXIT_SKIP
+    )
 
 
 def _is_wanted(step, asked):

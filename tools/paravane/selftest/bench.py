@@ -15,15 +15,25 @@ def _bench(scratch):
     """Yield the steps on the counts: they are the same twice, not much above the baseline, and the
     limit is enforced."""
     baseline = ["--counted", "--on", "qemu,xen-pv,xen-pvh", "--against", "test/bench-baseline.json"]
-    yield Step("bench: every figure twice, against the baseline", RUN + ["bench", *RUN_LIMIT, *baseline],
-               words=r"two runs counted the same on qemu(.|\n)* 0 over the limit, 0 gone", cpus=ALL)  # fmt: skip
-    yield Step("bench: all of it", RUN + ["bench", *RUN_LIMIT, "--on", "qemu", "--append", "test=op.cpu_*"],
-               words=r"through the table(.|\n)*cycles(.|\n)*seconds(.|\n)*two runs counted the same on qemu")  # fmt: skip
+    yield Step(
+        "bench: every figure twice, against the baseline",
+        RUN + ["bench", *RUN_LIMIT, *baseline],
+        words=r"two runs counted the same on qemu(.|\n)* 0 over the limit, 0 gone",
+        cpus=ALL,
+    )
+    yield Step(
+        "bench: all of it",
+        RUN + ["bench", *RUN_LIMIT, "--on", "qemu", "--append", "test=op.cpu_*"],
+        words=r"through the table(.|\n)*cycles(.|\n)*seconds(.|\n)*two runs counted the same on "
+              r"qemu",
+    )
     cheap, old, unknown = (scratch / f"{name}.json" for name in ("cheap", "old", "unknown"))
     head = '{"format": "paravane-bench", "version": '
     cheap.write_text(head + '1, "measurements": {"op.cpu_features": {"count": {"qemu": 10}}}}')
-    more = ["--counted", "--on", "qemu", *RUN_LIMIT, "--append", "test=op.cpu_*", "--against", str(cheap)]
-    yield Step("bench: an op that got dearer", RUN + ["bench", *more], EXIT_FAIL, r"OVER .*op.cpu_features on qemu")
+    more = ["--counted", "--on", "qemu", *RUN_LIMIT, "--append", "test=op.cpu_*", "--against",
+            str(cheap)]
+    yield Step("bench: an op that got dearer", RUN + ["bench", *more], EXIT_FAIL,
+               r"OVER .*op.cpu_features on qemu")
     old.write_text(head + '0, "measurements": {}}')
     unknown.write_text(head + '1, "measurements": {"op.frob": {"count": {"qemu": 1}}}}')
     for name, args, words in (
@@ -33,6 +43,9 @@ def _bench(scratch):
         ("unknown op", ["--against", str(unknown)], "an op that does not exist: frob"),
         ("limit", ["--against", str(cheap), "--limit", "0.5"], "not a ratio"),
         ("limit of nothing", ["--limit", "2"], "--against"),
-        ("unwritable file", ["--svg", "/proc/nowhere/bench.svg"], "cannot write /proc/nowhere/bench.svg"),
+        ("unwritable file", ["--svg", "/proc/nowhere/bench.svg"],
+         "cannot write /proc/nowhere/bench.svg"),
     ):
-        yield Step(f"bad input: bench, {name}", RUN + ["bench", *args], EXIT_USAGE, re.escape(words))
+        yield Step(
+            f"bad input: bench, {name}", RUN + ["bench", *args], EXIT_USAGE, re.escape(words)
+        )

@@ -34,20 +34,25 @@ def _loaders_accept():
 
 
 def _bare():
-    """Yield the steps on the kernel without the suite: it boots, is small, and names the functions of a backtrace.
+    """Yield the steps on the kernel without the suite: it boots, is small, and names the functions
+    of a backtrace.
 
     The image has no names. The runner takes them from the unstripped twin beside it.
     """
     yield check("the bare kernel takes at most 96 KiB", lambda: _size_fault("bare"), needs=(BARE,))
-    yield check("the bare kernel by clang takes at most 96 KiB", lambda: _size_fault("llvm/bare"), needs=(BARE_CLANG,))
+    yield check("the bare kernel by clang takes at most 96 KiB", lambda: _size_fault("llvm/bare"),
+                needs=(BARE_CLANG,))
     image = ["--image", short(build_dir() / "bare" / "paravane.elf")]
     names = r"functions by \S*debug\.elf:[^$]*#0 inject_wild_write\+[^$]* boot_main\+"
     for platform in ("qemu", "xen-pv", "xen-pvh"):
         more = [*image, "--append", "inject=early"]
-        yield boot("the bare kernel panics", platform, *more, status=EXIT_FAIL, words=names, needs=(BARE,))
+        yield boot(
+            "the bare kernel panics", platform, *more, status=EXIT_FAIL, words=names, needs=(BARE,)
+        )
 
 
 def _size_fault(folder):
-    """Return (what is wrong with the size of the bare image in a folder of the build directory, "")."""
+    """Return (what is wrong with the size of the bare image in a folder of the build directory,
+    "")."""
     size = (build_dir() / folder / "paravane.elf").stat().st_size
     return (f"it takes {size} bytes" if size > sizes.BARE_MAX else ""), ""

@@ -26,17 +26,22 @@ def _cpus(scratch):
     verdict = r"paravane: verdict PASS"
     for cpus in ("4", "2"):
         yield suite(f"suite with {cpus} CPUs on qemu", "--smp", cpus, "--on", "qemu", cpus=2)
-    # GRUB and UEFI leave other tables and other free memory below 1 MiB, with which the CPUs are started.
-    loaded = ["--smp", "4", "--on", "grub,uefi", "--filter", "boot.*,apic.*,irq.*,kernel.*,smp.*,mm_smp.*,threads.*"]
+    # GRUB and UEFI leave other tables and other free memory below 1 MiB, with which the CPUs are
+    # started.
+    loaded = ["--smp", "4", "--on", "grub,uefi", "--filter",
+              "boot.*,apic.*,irq.*,kernel.*,smp.*,mm_smp.*,threads.*"]
     yield suite("4 CPUs on grub,uefi", *loaded, cpus=2)
-    # On xen-pvh QEMU 7.2 is at fault now and then (docs/facts.md): that form is a soak, smp-xen-pvh.
-    yield suite("suite with 4 CPUs on xen-pv, each on a CPU of its own", "--smp", "4", "--on", "xen-pv", cpus=2)
+    # On xen-pvh QEMU 7.2 is at fault now and then (docs/facts.md): that form is a soak,
+    # smp-xen-pvh.
+    yield suite("suite with 4 CPUs on xen-pv, each on a CPU of its own", "--smp", "4", "--on",
+                "xen-pv", cpus=2)
     on_xen = ["--smp", "4", "--on", "xen-pv,xen-pvh"]
     turns = ["--pcpus", "1", "--filter", "failsafe.*,locks.*,smp.*,mm_smp.*,threads.*,race.*"]
     yield suite("4 CPUs that take turns on one", *on_xen, *turns)
     # Without this word the kernel uses the fifo ABI, as in the steps before.
     for abi in ("2l", "fifo"):
-        chosen = ["--append", f"evtchn={abi}", "--filter", "irq.*,events.*,time.*,smp.*,wide.*,locks.*,threads.*"]
+        chosen = ["--append", f"evtchn={abi}", "--filter",
+                  "irq.*,events.*,time.*,smp.*,wide.*,locks.*,threads.*"]
         yield suite(f"4 CPUs, event channels of the {abi} ABI", *on_xen, "--pcpus", "1", *chosen)
     for platform in ("qemu", "xen-pv"):
         for cpus in (33, 64):
@@ -48,10 +53,13 @@ def _cpus(scratch):
         more = ["--smp", "4", "--append", "inject=crash test=smp.cpus*"]
         others = r"CPU 1, thread idle:\s[^$]*CPU 3, thread idle:"
         yield boot("a panic stops 4 CPUs", platform, *more, status=EXIT_FAIL, words=others)
-    left_off = rf"8 CPUs, 64 \(APIC id 64\) to 71 \(APIC id 71\), are left off: this kernel uses at most 64\n(.|\n)*{verdict}"
+    left_off = (rf"8 CPUs, 64 \(APIC id 64\) to 71 \(APIC id 71\), are left off: this kernel uses "
+                rf"at most 64\n(.|\n)*{verdict}")
     yield boot("72 CPUs", "qemu", "--smp", "72", "--append", "test=smp.e*", words=left_off)
     gaps = scratch / "qemu-with-gaps"
-    gaps.write_text(f'#!/bin/sh\nexec {emulators.default()} "$@" -smp 6,sockets=2,cores=3,threads=1\n')
+    gaps.write_text(
+        f'#!/bin/sh\nexec {emulators.default()} "$@" -smp 6,sockets=2,cores=3,threads=1\n'
+    )
     gaps.chmod(0o755)
     more = ["--smp", "6", "--append", "test=smp.c*"]
     named = rf"CPU 2: APIC id 2\n# CPU 3: APIC id 4\n(.|\n)*{verdict}"
@@ -61,11 +69,14 @@ def _cpus(scratch):
         ("xen-pv", "mutate=cpu_up:nop", r"1 \(vCPU 1\)"),
     ):
         more = ["--smp", "2", "--append", f"{word} test=boot.*,smp.every_l*"]
-        words = rf"(?s)CPU {name} is left off: no answer to the start\n(?=.*\nok \d boot\.)(?=.*\nnot ok \d smp.every_listed_cpu_is_up)"
+        words = (rf"(?s)CPU {name} is left off: no answer to the start\n(?=.*\nok \d "
+                 rf"boot\.)(?=.*\nnot ok \d smp.every_listed_cpu_is_up)")
         words += r".*verdict FAIL: 1 of \d tests failed"
-        yield boot("a CPU that never answers is left off, and one test fails", platform, *more, status=EXIT_FAIL, words=words)
+        yield boot("a CPU that never answers is left off, and one test fails", platform, *more,
+                   status=EXIT_FAIL, words=words)
     yield check("qemu: lines of 4 CPUs stay whole", _chorus)
-    ring = r"PANIC: .*CPU (\d) waits for lock (\w+), held by CPU \d, which waits for lock \w+, held by CPU \1\n"
+    ring = (r"PANIC: .*CPU (\d) waits for lock (\w+), held by CPU \d, which waits for lock \w+, "
+            r"held by CPU \1\n")
     for platform in ("qemu", "xen-pv", "xen-pvh"):
         more = ["--smp", "2", "--append", "inject=deadlock test=boot.*"]
         words = ring + r"(?=.*\n  #0 on_pv_panic\+)(.|\n)*CPU \d, thread other:(.|\n)*spin_lock"
@@ -76,7 +87,8 @@ def _cpus(scratch):
 
 def _chorus():
     """Yield the steps in which four CPUs print 100 lines each at the same time."""
-    argv = [*RUN, "boot", "--on", "qemu", *RUN_LIMIT, "--smp", "4", "--append", "inject=chorus test=boot.c*"]
+    argv = [*RUN, "boot", "--on", "qemu", *RUN_LIMIT, "--smp", "4", "--append",
+            "inject=chorus test=boot.c*"]
     _, output = output_of(argv)
     song = re.compile(r"# CPU \d sings do re mi fa so la ti do re mi fa so la ti do")
     sung = [line for line in output.splitlines() if "sings" in line or "re mi" in line]

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Steps of `./run.sh test`: machines whose devices are missing, stuck, or left in a state that another kernel chose."""
+"""Steps of `./run.sh test`: machines whose devices are missing, stuck, or left in a state that
+another kernel chose."""
 
 import json
 import os
@@ -24,7 +25,8 @@ _VERDICT = r"paravane: verdict PASS"
 
 
 def steps(scratch):
-    left = r"unexpected interrupt at vector 0xec(.|\n)*unexpected interrupt at vector 0x9c(.|\n)*verdict PASS"
+    left = (r"unexpected interrupt at vector 0xec(.|\n)*unexpected interrupt at vector 0x9c(.|\n)*"
+            r"verdict PASS")
     for platform in ("qemu", "grub"):
         more = ["--append", "inject=interrupts_left test=irq.*"]
         yield boot("interrupts that an earlier kernel left", platform, *more, words=left)
@@ -37,13 +39,15 @@ def _clocks(scratch):
     """Yield the steps on the real-time clock: it is missing, or it has any year."""
     serial = ["-serial", "stdio"]
     absent = rf"SKIP this machine has no real-time clock(.|\n)*SKIP no wall clock(.|\n)*{_VERDICT}"
-    yield check("microvm: no real-time clock", _ends_well, scratch, "microvm", [*serial, "-machine", "rtc=off"],
+    yield check("microvm: no real-time clock", _ends_well, scratch, "microvm",
+                [*serial, "-machine", "rtc=off"],
                 absent, "test=irq.*,time.*")  # fmt: skip
     for year in (1999, 2024, 2037):
         options = [*serial, "-rtc", f"base={year}-12-31T23:00:00"]
         for platform in ("qemu", "grub"):
             words = rf"# wall clock: {year}-12-31 23:(.|\n)*{_VERDICT}"
-            yield check(f"{platform}: the year {year}", _ends_well, scratch, platform, options, words, "test=time.wall*")
+            yield check(f"{platform}: the year {year}", _ends_well, scratch, platform, options,
+                        words, "test=time.wall*")
 
 
 def _consoles(scratch):
@@ -55,7 +59,8 @@ def _consoles(scratch):
         ("no console at all", "qemu", [], ""),
         ("no console at all", "microvm", ["-machine", "isa-serial=off"], ""),
         ("the debug port only", "qemu", ["-debugcon", "stdio"], _VERDICT),
-        ("the debug port only", "microvm", ["-machine", "isa-serial=off", "-debugcon", "stdio"], _VERDICT),
+        ("the debug port only", "microvm", ["-machine", "isa-serial=off", "-debugcon", "stdio"],
+         _VERDICT),
         ("the debug port beside COM1", "qemu", both, _VERDICT),
         ("COM2 only", "qemu", com2, _VERDICT),
     ):
@@ -63,7 +68,9 @@ def _consoles(scratch):
     yield check("qemu: a serial port that nothing reads is not waited for", _stuck_port, scratch)
     yield check("qemu: the screen shows the verdict", _screen, scratch)
     yield check("qemu: the screen shows why a CPU is refused", _early_screen, scratch)
-    yield check("qemu: without ACPI and exit device the machine halts after its verdict", _halts, scratch)
+    yield check(
+        "qemu: without ACPI and exit device the machine halts after its verdict", _halts, scratch
+    )
 
 
 def _machine(scratch, platform, options, words="test=boot.*", exit_device=True, icount=False):
@@ -76,8 +83,12 @@ def _machine(scratch, platform, options, words="test=boot.*", exit_device=True, 
     given = directory / "testmodule"
     given.write_bytes(module.test_module())
     image = build_dir() / "paravane.elf"
-    told = platforms.command_words(platforms.PLATFORMS[platform], "suite", extra=(words,), promise=False)
-    argv = platforms.PLATFORMS[platform].command(platforms.Boot(image, given, directory, told, icount=icount))
+    told = platforms.command_words(
+        platforms.PLATFORMS[platform], "suite", extra=(words,), promise=False
+    )
+    argv = platforms.PLATFORMS[platform].command(
+        platforms.Boot(image, given, directory, told, icount=icount)
+    )
     at = argv.index("-serial")
     argv[at : at + 2] = options
     if not exit_device:
@@ -115,7 +126,9 @@ def _stuck_port(scratch):
         pass
     os.set_blocking(full, True)
     try:
-        stuck, free = _ticks(scratch, ["-serial", "stdio"], full), _ticks(scratch, ["-serial", "null"], full)
+        stuck, free = _ticks(scratch, ["-serial", "stdio"], full), _ticks(
+            scratch, ["-serial", "null"], full
+        )
     finally:
         os.close(end)
         os.close(full)
@@ -135,7 +148,9 @@ def _ticks(scratch, options, stdout):
             return 0
     finally:
         end(qemu)
-    said = re.search(r"# tsc (\d+) ticks from entry to verdict\s+" + _VERDICT, log.read_text(errors="replace"))
+    said = re.search(
+        r"# tsc (\d+) ticks from entry to verdict\s+" + _VERDICT, log.read_text(errors="replace")
+    )
     return int(said[1]) if said else 0
 
 
@@ -199,12 +214,16 @@ def _early_screen(scratch):
             shown = _text_of(dump)
     finally:
         end(qemu)
-    right = shown.splitlines()[-1].startswith("paravane: verdict ERROR: this CPU has no 64-bit mode (long mode)")
+    right = shown.splitlines()[-1].startswith(
+        "paravane: verdict ERROR: this CPU has no 64-bit mode (long mode)"
+    )
     return ("" if right else "the screen's last line does not give the reason"), shown
 
 
 def _halts(scratch):
-    argv = _machine(scratch, "grub", ["-serial", "stdio", "-machine", "acpi=off"], exit_device=False)
+    argv = _machine(
+        scratch, "grub", ["-serial", "stdio", "-machine", "acpi=off"], exit_device=False
+    )
     qemu = start(argv)
     os.set_blocking(qemu.stdout.fileno(), False)
     output, quiet_until, deadline = b"", None, time.monotonic() + _LIMIT
@@ -231,7 +250,9 @@ def _refusals(scratch):
     no_nx.write_text(f'#!/bin/sh\nexec {emulators.default()} "$@" -cpu qemu64,-nx\n')
     no_nx.chmod(0o755)
     words = r"backend xen-pv refuses: this CPU .*NX(.|\n)*verdict ERROR: no backend can run"
-    yield boot("a CPU without NX", "xen-pv", status=EXIT_USAGE, words=words, env=(("QEMU", str(no_nx)),))
+    yield boot(
+        "a CPU without NX", "xen-pv", status=EXIT_USAGE, words=words, env=(("QEMU", str(no_nx)),)
+    )
     for platform, function in (
         ("qemu", "native_early_init"),
         ("xen-pv", "xen_pv_early_init"),
@@ -240,7 +261,9 @@ def _refusals(scratch):
         faults = _patched(scratch, function, b"\x0f\x0b")  # ud2
         words = r"PANIC: exception \(vector 6\)(.|\n)*verdict FAIL: panic before a backend"
         more = ["--image", str(faults)]
-        yield boot("an exception before a backend works", platform, *more, status=EXIT_FAIL, words=words)
+        yield boot(
+            "an exception before a backend works", platform, *more, status=EXIT_FAIL, words=words
+        )
     for platform, function, backend in (
         ("qemu", "native_early_init", "native"),
         ("xen-pv", "xen_pv_early_init", "xen-pv"),
@@ -249,7 +272,9 @@ def _refusals(scratch):
         refuses = _patched(scratch, function, b"\x48\x8d\x05\1\0\0\0\xc3injected\0")
         words = rf"backend {backend} refuses: injected(.|\n)*verdict ERROR: no backend can run"
         more = ["--image", str(refuses)]
-        yield boot("a backend that refuses is named", platform, *more, status=EXIT_USAGE, words=words)
+        yield boot(
+            "a backend that refuses is named", platform, *more, status=EXIT_USAGE, words=words
+        )
 
 
 def _patched(scratch, function, code):

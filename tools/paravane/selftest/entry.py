@@ -39,16 +39,29 @@ def _registers(scratch):
     for name, words in left.items():
         yield _boot(scratch, f"left on: {name}", "qemu", "pvh_entry", words, *some, words=_PASS)
         words = [_MULTIBOOT2, *words]
-        yield _boot(scratch, f"left on: {name}", "grub", "multiboot2_entry", words, *some, words=_PASS)
+        yield _boot(
+            scratch, f"left on: {name}", "grub", "multiboot2_entry", words, *some, words=_PASS
+        )
     yield _boot(scratch, "left on: 5-level paging, 2 CPUs", "qemu", "pvh_entry", ["cr4=0x1000"],
                 "--smp", "2", "--append", "test=smp.c*", words=_PASS)  # fmt: skip
-    yield _boot(scratch, "not a Multiboot2 loader", "grub", "multiboot2_entry", [_MULTIBOOT2, "eax=0x2badb002"],
+    yield _boot(scratch, "not a Multiboot2 loader", "grub", "multiboot2_entry",
+                [_MULTIBOOT2, "eax=0x2badb002"],
                 status=EXIT_USAGE, words="the loader is not a Multiboot2 loader")  # fmt: skip
-    yield _boot(scratch, "an exception before the kernel handles any", "qemu", "boot_main", ["rip=0x5000000000"],
-                status=EXIT_FAIL, words=r"PANIC: exception 0x0e at 0x0000005000000000, CR2 0x0000005000000000")  # fmt: skip
-    yield _boot(scratch, "an invalid opcode before the kernel handles any", "qemu", "boot_main", ["code=0f0b"],
-                status=EXIT_FAIL, words=rf"PANIC: exception 0x06 at 0x{CODE:016x}, CR2 0x0{{16}},")  # fmt: skip
-    yield _boot(scratch, "left on: a breakpoint", "qemu", "pvh_entry", [_set_breakpoint()], *some, words=_PASS)
+    yield _boot(
+        scratch,
+        "an exception before the kernel handles any",
+        "qemu",
+        "boot_main",
+        ["rip=0x5000000000"],
+        status=EXIT_FAIL,
+        words=r"PANIC: exception 0x0e at 0x0000005000000000, CR2 0x0000005000000000",
+    )
+    yield _boot(scratch, "an invalid opcode before the kernel handles any", "qemu", "boot_main",
+                ["code=0f0b"],
+                status=EXIT_FAIL,
+                words=rf"PANIC: exception 0x06 at 0x{CODE:016x}, CR2 0x0{{16}},")  # fmt: skip
+    yield _boot(scratch, "left on: a breakpoint", "qemu", "pvh_entry", [_set_breakpoint()], *some,
+                words=_PASS)
 
 
 def _set_breakpoint():
@@ -66,13 +79,19 @@ def _lacking_cpus(scratch):
     the debug port."""
     env = _qemu(scratch, "no-nx", f'exec {emulators.default()} "$@" -cpu qemu64,-nx')
     words = rf"this CPU has no NX(.|\n)*{_PASS}"
-    yield boot("CPU without NX", "qemu", "--append", "test=boot.*,cpu.*,kernel.*,mm*,user.*,libc*", words=words, env=env)
-    yield boot("CPU without NX, two of them", "qemu", "--smp", "2", "--append", "test=smp.*", words=words, env=env)
+    yield boot("CPU without NX", "qemu", "--append", "test=boot.*,cpu.*,kernel.*,mm*,user.*,libc*",
+               words=words, env=env)
+    yield boot("CPU without NX, two of them", "qemu", "--smp", "2", "--append", "test=smp.*",
+               words=words, env=env)
     for cpu, words in (("n270", "no 64-bit mode"), ("qemu64,-lm", "no 64-bit mode")):
         env = _qemu(scratch, cpu, f'exec {emulators.default()} "$@" -cpu {cpu}')
         yield boot(f"CPU {cpu}", "qemu", status=EXIT_USAGE, words=words, env=env)
-        swap = 'for word do shift; [ "$word" = -serial ] && word=-debugcon; set -- "$@" "$word"; done'
-        env = _qemu(scratch, f"{cpu}-debug-port", f'{swap}; exec {emulators.default()} "$@" -cpu {cpu}')
+        swap = (
+            'for word do shift; [ "$word" = -serial ] && word=-debugcon; set -- "$@" "$word"; done'
+        )
+        env = _qemu(
+            scratch, f"{cpu}-debug-port", f'{swap}; exec {emulators.default()} "$@" -cpu {cpu}'
+        )
         yield boot(f"CPU {cpu}, debug port", "qemu", status=EXIT_USAGE, words=words, env=env)
 
 
@@ -81,22 +100,32 @@ def _words(scratch):
     the runner would refuse."""
     foreign = ("placeholder", "root=/dev/sda", "console=hvc0")
     for platform in ("qemu", "grub", "xen-pv", "xen-pvh"):
-        yield _with_words(platform, (*foreign, "test=boot.c*"), "PASS",
-                          "3 words are not this kernel's and are passed over: placeholder root=/dev/sda console=hvc0")  # fmt: skip
+        yield _with_words(
+            platform,
+            (*foreign, "test=boot.c*"),
+            "PASS",
+            "3 words are not this kernel's and are passed over: placeholder root=/dev/sda "
+            "console=hvc0",
+        )
     yield _with_words("qemu", ("tset=boot.*",), "ERROR", 'mistyped word "tset=boot.*" (test=?)')
     # Without ACPI QEMU appends a word for each virtio device, after the program's.
     command = f'exec {emulators.default()} "$@" -machine acpi=off -device virtio-rng-device'
     env = _qemu(scratch, "virtio-words", command)
-    words = r"passed over: (virtio_mmio.device=\S+ ?)+\n(.|\n)*argument 1: x\n(?!argument)(.|\n)*verdict PASS"
-    yield boot("words appended after the program's", "microvm", "--run", "app:hello", "--append", "-- x",
+    words = (r"passed over: (virtio_mmio.device=\S+ ?)+\n(.|\n)*argument 1: x\n(?!argument)(.|\n)*"
+             r"verdict PASS")
+    yield boot("words appended after the program's", "microvm", "--run", "app:hello", "--append",
+               "-- x",
                words=words, env=env)  # fmt: skip
     # Xen appends what follows " -- " on its own line to dom0's.
     ours = 'case $word in console=com1*) word="$word -- root=/dev/xvda" ;; esac'
-    command = f'for word do shift; {ours}; set -- "$@" "$word"; done; exec {emulators.default()} "$@"'
+    command = (
+        f'for word do shift; {ours}; set -- "$@" "$word"; done; exec {emulators.default()} "$@"'
+    )
     env = _qemu(scratch, "xen-words", command)
     words = r"passed over: root=/dev/xvda\n(.|\n)*argument 1: x\n(?!argument)(.|\n)*verdict PASS"
     for platform in ("xen-pv", "xen-pvh"):
-        yield boot("words that follow -- on Xen's line", platform, "--run", "app:hello", "--append", "-- x",
+        yield boot("words that follow -- on Xen's line", platform, "--run", "app:hello", "--append",
+                   "-- x",
                    words=words, env=env)  # fmt: skip
 
 
@@ -125,9 +154,12 @@ def _memory(scratch):
     holes = [(0x7000000 + i * 0x3000, 0x1000, 2) for i in range(3000)]
     far_pieces = [(0x100000000 + i * 0x4000000, 0x4000, 1) for i in range(900)]
     absurd = [
-        (0x8000000000, 1 << 60, 1), (0, 0, 1), (1 << 52, 1 << 52, 1), ((1 << 64) - 1, (1 << 64) - 1, 2),
-        (0xFE000000, 0x2000000, 1), (0xFEC00000, 0x1000, 4), (0xFEE00000, 0x1000, 5), (0x7800800, 0x900, 0),
-        (0x7900000, 0x100000, 0xFFFFFFFF), (0xC0000000, 0x3E000000, 3), (0x4000000000, 0x3FFFFFFFFF, 3),
+        (0x8000000000, 1 << 60, 1), (0, 0, 1), (1 << 52, 1 << 52, 1),
+        ((1 << 64) - 1, (1 << 64) - 1, 2),
+        (0xFE000000, 0x2000000, 1), (0xFEC00000, 0x1000, 4), (0xFEE00000, 0x1000, 5),
+        (0x7800800, 0x900, 0),
+        (0x7900000, 0x100000, 0xFFFFFFFF), (0xC0000000, 0x3E000000, 3),
+        (0x4000000000, 0x3FFFFFFFFF, 3),
         (1 << 51, 1 << 51, 4), (0x7000000, 0x1000, 3), (0x7000000, 0x2000, 1),
     ]  # fmt: skip
     for name, regions, words in (
@@ -141,18 +173,24 @@ def _memory(scratch):
     ):
         path = scratch / (name.replace(" ", "-").replace("'", "") + ".map")
         path.write_text("".join(f"{base:#x} {size:#x} {kind}\n" for base, size, kind in regions))
-        yield _boot(scratch, f"memory map: {name}", "qemu", "pvh_entry", [f"map={path}"], "--append", "test=boot.*",
+        yield _boot(scratch, f"memory map: {name}", "qemu", "pvh_entry", [f"map={path}"],
+                    "--append", "test=boot.*",
                     words=words + _PASS)  # fmt: skip
-    dimm = "-m 256,slots=1,maxmem=200G -object memory-backend-ram,id=d,size=256M -device pc-dimm,memdev=d,addr=0x1900000000"
+    dimm = ("-m 256,slots=1,maxmem=200G -object memory-backend-ram,id=d,size=256M -device "
+            "pc-dimm,memdev=d,addr=0x1900000000")
     path = scratch / "dimm.map"
     path.write_text("0x1900000000 0x10000000 1\n")
-    yield _boot(scratch, "256 MiB at 100 GiB", "qemu", "pvh_entry", [f"map={path}"], "--append", "test=mm*",
-                words=rf"memory: 5\d\d of 5\d\d MiB free(.|\n)*{_PASS}", qemu_words=dimm)  # fmt: skip
+    yield _boot(scratch, "256 MiB at 100 GiB", "qemu", "pvh_entry", [f"map={path}"], "--append",
+                "test=mm*",
+                words=rf"memory: 5\d\d of 5\d\d MiB free(.|\n)*{_PASS}",
+                qemu_words=dimm)  # fmt: skip
     for low, mem, left in (("512M", 1024, 512), ("32M", 1024, 992), ("2G", 3072, 1024)):
-        far = f"-machine max-ram-below-4g={low} -cpu max,phys-bits=42 -global q35-pcihost.pci-hole64-size=1T"
+        far = (f"-machine max-ram-below-4g={low} -cpu max,phys-bits=42 -global "
+               "q35-pcihost.pci-hole64-size=1T")
         env = _qemu(scratch, f"far-{low}", f'exec {emulators.default()} "$@" {far}')
         words = rf"{left} MiB of RAM are left unused: they are above 512 GiB(.|\n)*{_PASS}"
-        yield boot(f"{low} of RAM, the rest at 1 TiB", "qemu", "--mem", str(mem), "--append", "test=boot.*",
+        yield boot(f"{low} of RAM, the rest at 1 TiB", "qemu", "--mem", str(mem), "--append",
+                   "test=boot.*",
                    words=words, env=env)  # fmt: skip
     words = rf"92160 MiB of RAM are left unused: they are above 512 GiB(.|\n)*{_PASS}"
     yield boot("600 GiB", "qemu", "--mem", str(600 << 10), "--append", "test=boot.*", words=words)
@@ -163,19 +201,24 @@ def _modules(scratch):
     suite's."""
     more = ["--append", "test=boot.f*"]
     words = rf"6 are left off: more than 64(.|\n)*strings of 64 are cut(.|\n)*{_PASS}"
-    yield _boot(scratch, "70 modules with long strings", "qemu", "pvh_entry", ["modules=70", "strings=300"], *more,
+    yield _boot(scratch, "70 modules with long strings", "qemu", "pvh_entry",
+                ["modules=70", "strings=300"], *more,
                 words=words)  # fmt: skip
     words = rf"strings of 2 are cut(.|\n)*{_PASS}"
     yield _boot(scratch, "the loader's lists above 2 GiB", "qemu", "pvh_entry",
-                ["modules=2", "strings=300", "at=0x90000000"], "--mem", "2700", *more, words=words)  # fmt: skip
+                ["modules=2", "strings=300", "at=0x90000000"], "--mem", "2700", *more,
+                words=words)  # fmt: skip
     archive = scratch / "other.tar"
     with tarfile.open(archive, "w") as tar:
         tar.add(ROOT / "README.md", "README.md")
     for name, path in (("not an archive", ROOT / "README.md"), ("an archive", archive)):
         for tests in ("boot.m*", "libc_files.*"):
-            argv = ["timeout", "300", emulators.default(), "-accel", "tcg", "-m", "256", "-cpu", "max", "-nodefaults"]
-            argv += ["-display", "none", "-serial", "stdio", "-device", "isa-debug-exit,iobase=0xf4,iosize=0x4"]
-            argv += ["-kernel", build_dir() / "paravane.elf", "-initrd", path, "-append", f"test={tests}"]
+            argv = ["timeout", "300", emulators.default(), "-accel", "tcg", "-m", "256", "-cpu",
+                    "max", "-nodefaults"]
+            argv += ["-display", "none", "-serial", "stdio", "-device",
+                     "isa-debug-exit,iobase=0xf4,iosize=0x4"]
+            argv += ["-kernel", build_dir() / "paravane.elf", "-initrd", path, "-append",
+                     f"test={tests}"]
             yield Step(f"qemu: {tests} with another module, {name}", argv, DEBUG_EXIT["PASS"],
                        "SKIP .*the module is not the suite's", platform="qemu")  # fmt: skip
 

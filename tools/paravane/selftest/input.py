@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Steps of `./run.sh test`: wrong input. Each is answered by one clear line and a status other than 0."""
+"""Steps of `./run.sh test`: wrong input. Each is answered by one clear line and a status other than
+0."""
 
 import re
 import shutil
@@ -24,11 +25,14 @@ def steps(scratch):
         ("memory", ["boot", "--mem", "lots"], "not a number of MiB"),
         ("no CPU", ["boot", "--smp", "0"], "not a number of virtual CPUs, 1 to 255"),
         ("CPUs", ["suite", "--smp", "x"], "not a number of virtual CPUs"),
-        ("no physical CPU", ["suite", "--on", "xen-pv", "--pcpus", "0"], "not a number of physical CPUs, 1 to 255"),
-        ("physical CPUs without Xen", ["boot", "--pcpus", "2"], "no platform of --on is one of Xen's"),
+        ("no physical CPU", ["suite", "--on", "xen-pv", "--pcpus", "0"],
+         "not a number of physical CPUs, 1 to 255"),
+        ("physical CPUs without Xen", ["boot", "--pcpus", "2"],
+         "no platform of --on is one of Xen's"),
         ("too many CPUs", ["suite", "--smp", "1000"], "not a number of virtual CPUs, 1 to 255"),
         ("no soak", ["suite", "--soak", "0"], "not a number of seconds"),
-        ("soak of nothing", ["suite", "--on", "qemu", "--soak", "1", "--filter", "boot.*"], "repeats what it does"),
+        ("soak of nothing", ["suite", "--on", "qemu", "--soak", "1", "--filter", "boot.*"],
+         "repeats what it does"),
         ("time limit", ["boot", "--timeout", "soon"], "not a number of seconds"),
         ("missing value", ["boot", "--mem"], "expected one argument"),
         ("Xen file", ["suite", "--on", "xen-pv", "--xen", "/nowhere/xen.gz"], "there is no file"),
@@ -37,9 +41,11 @@ def steps(scratch):
         ("bad gzip", ["boot", "--on", "xen-pv", "--xen", str(gzipped)], "damaged gzip"),
         ("Xen without Xen", ["boot", "--on", "qemu", "--xen", "4.17"], "no platform of --on"),
         ("CPU model", ["boot", "--cpu", "vax"], "with --cpu vax: unable to find CPU model 'vax'"),
-        ("CPU feature", ["suite", "--on", "qemu,xen-pv", "--cpu", "+vax"], "qemu: QEMU does not make a machine with --cpu +vax"),
+        ("CPU feature", ["suite", "--on", "qemu,xen-pv", "--cpu", "+vax"],
+         "qemu: QEMU does not make a machine with --cpu +vax"),
         ("machine", ["boot", "--machine", "vax"], "with --machine vax: unsupported machine type"),
-        ("machine option", ["boot", "--on", "xen-pv", "--machine", "hpet=maybe"], "'hpet' expects 'on' or 'off'"),
+        ("machine option", ["boot", "--on", "xen-pv", "--machine", "hpet=maybe"],
+         "'hpet' expects 'on' or 'off'"),
         ("list of machines", ["boot", "--machine", "help"], "QEMU prints its list"),
         ("QEMU file", ["boot", "--qemu", "/nowhere/qemu"], "there is no file /nowhere/qemu"),
         ("wrong QEMU", ["boot", "--qemu", "README.md"], "is not a QEMU"),
@@ -51,10 +57,13 @@ def steps(scratch):
         ("truncated image", ["boot", "--image", str(cut)], "cut off"),
         ("no platform", ["boot", "--on", ""], "an empty value"),
         ("too long a line", ["suite", "--append", "test=" + "x" * 5000], "the image takes at most"),
-        ("too long a program's line", ["boot", "--append", "-- " + "x" * 5000], "the image takes at most"),
+        ("too long a program's line", ["boot", "--append", "-- " + "x" * 5000],
+         "the image takes at most"),
         ("unprintable word", ["boot", "--append", "a\tb\n"], "printable ASCII"),
-        ("unknown word", ["boot", "--append", "frobnicate=1"], "unknown word 'frobnicate=1'; known: run="),
-        ("mistyped word", ["suite", "--append", "rnu=suite"], "unknown word 'rnu=suite'; known: run="),
+        ("unknown word", ["boot", "--append", "frobnicate=1"],
+         "unknown word 'frobnicate=1'; known: run="),
+        ("mistyped word", ["suite", "--append", "rnu=suite"],
+         "unknown word 'rnu=suite'; known: run="),
         ("word without value", ["suite", "--append", "run"], "unknown word 'run'; known: run="),
     ]
     for name, args, words in table:
@@ -72,7 +81,8 @@ def steps(scratch):
     nowhere = (("BUILD", "/proc/nowhere"),)
     yield Step("bad input: unwritable build directory", RUN + ["suite"], EXIT_FAIL,
                "cannot write to the build directory", nowhere)  # fmt: skip
-    yield Step("bad input: make, unwritable build directory", ["make", "BUILD=/proc/nowhere"], EXIT_USAGE,
+    yield Step("bad input: make, unwritable build directory", ["make", "BUILD=/proc/nowhere"],
+               EXIT_USAGE,
                "cannot write to the build directory")  # fmt: skip
     no_qemu = (("QEMU", "/nowhere/qemu"),)
     yield Step("no QEMU", RUN + ["suite"], 125, "not installed", no_qemu)

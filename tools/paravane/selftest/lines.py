@@ -30,7 +30,8 @@ class Report:
         return [outcome for outcome in self.outcomes if outcome.status == status]
 
     def close(self, seconds, cpus, name):
-        """Print the failed steps once more, where the time went, and the counts; keep each step's time in a file."""
+        """Print the failed steps once more, where the time went, and the counts; keep each step's
+        time in a file."""
         for outcome in self.of("failed"):
             print(f"failed: {outcome.step.name}: {outcome.problem}")
         times = build_dir() / f"{name}-times.txt"
@@ -42,7 +43,8 @@ class Report:
         used = resource.getrusage(resource.RUSAGE_CHILDREN)
         total = sum(outcome.seconds for outcome in self.outcomes)
         print(
-            f"{seconds:.0f} s on {cpus} CPUs: {total:.0f} s of steps, {used.ru_utime + used.ru_stime:.0f} s of CPU time; "
+            f"{seconds:.0f} s on {cpus} CPUs: {total:.0f} s of steps, "
+            f"{used.ru_utime + used.ru_stime:.0f} s of CPU time; "
             f"each step's time is in {short(times)}"
         )
         counts = {status: len(self.of(status)) for status in ("passed", "failed", "skipped")}

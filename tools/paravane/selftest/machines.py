@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Steps of `./run.sh test`: machines with more and less memory, with other clocks, and a few of the sweep."""
+"""Steps of `./run.sh test`: machines with more and less memory, with other clocks, and a few of the
+sweep."""
 
 import sys
 
@@ -14,7 +15,8 @@ _OF_MEMORY = ["--append", "test=boot.*,kernel.*,mm*,threads.*,libc*"]
 def steps(scratch):
     yield from _sizes()
     yield from _clocks(scratch)
-    yield boot("an independent model of the CPU", "bochs", "--append", "test=irq.*", words=r"paravane: verdict PASS\n")
+    yield boot("an independent model of the CPU", "bochs", "--append", "test=irq.*",
+               words=r"paravane: verdict PASS\n")
     sample = ["suite", *RUN_LIMIT, "--jobs", "1", "--machines", "sample"]
     yield Step("a few of the sweep's machines", RUN + sample, words=r"machines as expected, 0 not")
 
@@ -37,14 +39,17 @@ def _clocks(scratch):
         ("qemu", "hpet=off", "measured against ACPI PM timer"),
         ("microvm", "pit=on", "measured against PIT"),
         ("microvm", "pit=off", "measured against RTC"),
-        ("microvm", "pit=off,rtc=off", r"warn\] no HPET, ACPI PM timer, PIT or RTC, and no TSC rate by CPUID: \d+ kHz"),
+        ("microvm", "pit=off,rtc=off",
+         r"warn\] no HPET, ACPI PM timer, PIT or RTC, and no TSC rate by CPUID: \d+ kHz"),
     )):  # fmt: skip
         qemu = scratch / f"qemu-clock-{number}"
         qemu.write_text(f'#!/bin/sh\nexec {emulators.default()} "$@" -machine {machine}\n')
         qemu.chmod(0o755)
         more = ["--append", "test=irq.*"]
         words += r"(.|\n)*verdict PASS"
-        yield boot(f"clock with {machine}", platform, *more, words=words, env=(("QEMU", str(qemu)),))
+        yield boot(
+            f"clock with {machine}", platform, *more, words=words, env=(("QEMU", str(qemu)),)
+        )
     yield _on_a_busy_computer(scratch)
 
 
@@ -57,4 +62,5 @@ def _on_a_busy_computer(scratch):
     qemu.chmod(0o755)
     words = r"measured against RTC(.|\n)*verdict PASS"
     more = ["--append", "test=irq.device_interrupts_at_its_rate"]
-    return boot("clock with pit=off on a computer that stutters", "microvm", *more, words=words, env=(("QEMU", str(qemu)),))
+    return boot("clock with pit=off on a computer that stutters", "microvm", *more, words=words,
+                env=(("QEMU", str(qemu)),))

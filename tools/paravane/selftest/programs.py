@@ -18,7 +18,8 @@ def steps(scratch):
     for platform in ("qemu", "xen-pv"):
         for what, status, words in (
             ("", EXIT_FAIL, r"FAIL.*app:faulty_program exited with code 3"),
-            ("crash", EXIT_FAIL, r"page fault(.|\n)*#\d crash_here\+(.|\n)*#\d app_faulty_program_main"),
+            ("crash", EXIT_FAIL,
+             r"page fault(.|\n)*#\d crash_here\+(.|\n)*#\d app_faulty_program_main"),
             ("deep", EXIT_FAIL, r"stack overflow(.|\n)*#\d deep\+"),
             ("abort", EXIT_FAIL, r"app:faulty_program was killed by signal 6(.|\n)*#\d abort\+"),
             ("memory", EXIT_PASS, r"Not enough space after \d+ MiB(.|\n)*verdict PASS"),
@@ -28,7 +29,8 @@ def steps(scratch):
         reader = ["--run", "app:reader"]
         yield boot("reader, no input", platform, *reader, words=r"has 2 lines(.|\n)*bye")
         damaged = r"/reader/questions: I/O error"
-        yield boot("reader, archive cut off", platform, *reader, "--module", str(cut), status=1, words=damaged)
+        yield boot("reader, archive cut off", platform, *reader, "--module", str(cut), status=1,
+                   words=damaged)
         missing = [*reader, "--append", "-- /nowhere"]
         words = "/nowhere: No such file"
         yield boot("reader, no such file", platform, *missing, status=1, words=words)
@@ -47,9 +49,12 @@ def _threads():
     computer one CPU may do all the work."""
     for platform in ("qemu", "xen-pv", "xen-pvh"):
         shared = r"256 parts by 8 threads on [1-4] of 4 CPUs, checksum 0015bd9815d0116a"
-        yield boot("threads on 4 CPUs", platform, "--smp", "4", "--run", "app:threads", words=shared)
+        yield boot(
+            "threads on 4 CPUs", platform, "--smp", "4", "--run", "app:threads", words=shared
+        )
     for platform in ("xen-pv", "xen-pvh"):  # on qemu the whole suite runs on 4 CPUs
-        yield boot("libc and memory on 4 CPUs", platform, "--smp", "4", "--append", "test=libc*,mm*", words="verdict PASS", cpus=2)
+        yield boot("libc and memory on 4 CPUs", platform, "--smp", "4", "--append",
+                   "test=libc*,mm*", words="verdict PASS", cpus=2)
     overflow = r"PANIC: stack overflow in thread pthread \d"
     for platform in ("qemu", "xen-pv"):
         for what, status, words in (

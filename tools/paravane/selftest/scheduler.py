@@ -24,7 +24,8 @@ class Outcome:
 
 
 class Scheduler:
-    """Runs a list of steps on a number of CPUs. done(outcome) is called after each, in the caller's thread."""
+    """Runs a list of steps on a number of CPUs. done(outcome) is called after each, in the caller's
+    thread."""
 
     def __init__(self, todo, cpus, done, passed=()):
         self._todo = list(todo)
@@ -56,17 +57,22 @@ class Scheduler:
             broken = next((name for name in step.needs if not self._may_pass(name)), None)
             if broken:
                 self._todo.remove(step)
-                self._report(Outcome(step, "failed", f"not run, because it needs {broken!r}, which did not pass"))
+                self._report(Outcome(step, "failed",
+                                     f"not run, because it needs {broken!r}, which did not pass"))
 
     def _may_pass(self, name):
-        return self._status.get(name) == "passed" or (name not in self._status and name in self._names)
+        return self._status.get(name) == "passed" or (
+            name not in self._status and name in self._names
+        )
 
     def _start_what_fits(self):
         """Start steps that fit, until none fits. A wide step waits until enough CPUs are idle, at
         the latest when no narrower step is left."""
         for step in list(self._todo):
             width = min(step.cpus, self._cpus)
-            if self._busy + width <= self._cpus and all(self._status.get(name) == "passed" for name in step.needs):
+            if self._busy + width <= self._cpus and all(
+                self._status.get(name) == "passed" for name in step.needs
+            ):
                 self._todo.remove(step)
                 self._busy += width
                 thread = threading.Thread(target=self._one, args=(step,))

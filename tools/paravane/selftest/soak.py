@@ -39,14 +39,21 @@ SOAKS = (
     *(_suite(f"turns-{p}", "--on", p, "--smp", "4", "--pcpus", "1") for p in ("xen-pv", "xen-pvh")),
     Soak("hostile", (*RUN, "hostile", *RUN_LIMIT, "--cases", "{cases}", "--seed", "{seed}"),
          r"qemu: PASS(.|\n)*xen-pv: PASS(.|\n)*xen-pvh: PASS"),
-    Soak("hostile-smp", (*RUN, "hostile", *RUN_LIMIT, "--smp", "2", "--cases", "{cases}", "--seed", "{seed}"),
+    Soak("hostile-smp",
+         (*RUN, "hostile", *RUN_LIMIT, "--smp", "2", "--cases", "{cases}", "--seed", "{seed}"),
          r"qemu: PASS(.|\n)*xen-pv: PASS(.|\n)*xen-pvh: PASS"),
-    Soak("fuzz", ("make", "{jobs}", "fuzz", "{build}", "FUZZ_RUNS={fuzz}", "RUNS_mm={fuzz_mm}", "FUZZ_SEED={seed}")),
-    Soak("machines", (*RUN, "suite", *RUN_LIMIT, "--machines"), r"machines as expected, 0 not", has_end=True),
+    Soak("fuzz",
+         ("make", "{jobs}", "fuzz", "{build}", "FUZZ_RUNS={fuzz}", "RUNS_mm={fuzz_mm}",
+          "FUZZ_SEED={seed}")),
+    Soak("machines", (*RUN, "suite", *RUN_LIMIT, "--machines"), r"machines as expected, 0 not",
+         has_end=True),
     Soak("mutants", (*RUN, "mutants"), r"(score 100.0 %(.|\n)*){3}", has_end=True),
-    Soak("source-mutants", (*RUN, "mutants", "--source"), r"source mutants: (\d+) of \1 killed", has_end=True),
-    Soak("controls", (*RUN, "repro", *RUN_LIMIT, "--controls", "--on", "xen-pv,xen-pvh"), has_end=True, may_skip=True),
-    Soak("skipped", (*RUN, "repro", *RUN_LIMIT, "--skipped", "--all"), r"\b0 good, 0 bad, .* 0 unexpected", has_end=True),
+    Soak("source-mutants", (*RUN, "mutants", "--source"), r"source mutants: (\d+) of \1 killed",
+         has_end=True),
+    Soak("controls", (*RUN, "repro", *RUN_LIMIT, "--controls", "--on", "xen-pv,xen-pvh"),
+         has_end=True, may_skip=True),
+    Soak("skipped", (*RUN, "repro", *RUN_LIMIT, "--skipped", "--all"),
+         r"\b0 good, 0 bad, .* 0 unexpected", has_end=True),
     Soak("linux", (*RUN, "bench", *RUN_LIMIT, "--linux"), has_end=True, may_skip=True),
 )  # fmt: skip
 
@@ -72,6 +79,10 @@ def _values(hours, cpus):
 
 def _step(soak, values, hours):
     argv = [word.format(**values) for word in soak.argv]
-    name = f"soak {soak.name}" + (f", seed {values['seed']}" if any("{seed}" in word for word in soak.argv) else "")
+    name = f"soak {soak.name}" + (
+        f", seed {values['seed']}" if any("{seed}" in word for word in soak.argv) else ""
+    )
     limit = _NIGHT if soak.has_end else 1800 + 4 * 3600 * hours
-    return Step(name, argv, words=soak.words, may_skip=soak.may_skip, cpus=ALL, limit=limit, needs=(GCC,))
+    return Step(
+        name, argv, words=soak.words, may_skip=soak.may_skip, cpus=ALL, limit=limit, needs=(GCC,)
+    )

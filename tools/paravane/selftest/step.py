@@ -20,7 +20,8 @@ from ..run.owntime import OwnTime
 
 RUN = ["./run.sh"]
 RUN_LIMIT = ["--timeout", "300"]  # of a machine that ends by itself
-STEP_LIMIT = 1800  # seconds of a step's own time (owntime.py), so it does not depend on what runs beside it
+# Seconds of a step's own time (owntime.py), so it does not depend on what runs beside it
+STEP_LIMIT = 1800
 ALL = 1 << 16  # of Step.cpus: as many as there are
 
 # Names of the steps that build what others boot.
@@ -113,7 +114,8 @@ RUNNING = _Running()
 def start(argv, **how):
     """Start a step's process in a process group of its own, which ends with this process."""
     guard = ["setpriv", "--pdeathsig", "TERM"] if shutil.which("setpriv") else []
-    how = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, **how}
+    how = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT,
+           **how}
     process = subprocess.Popen([*guard, *map(str, argv)], cwd=ROOT, start_new_session=True, **how)
     RUNNING.add(process)
     return process
@@ -138,7 +140,8 @@ def _signal_group(process, number):
 
 
 def communicate(process, limit):
-    """Return the output of a process, or None if it is still running after limit seconds of its own time."""
+    """Return the output of a process, or None if it is still running after limit seconds of its own
+    time."""
     clock, grace = OwnTime(process.pid, tree=True), None
     while True:
         try:
@@ -170,7 +173,8 @@ def run(step):
 
 
 def output_of(argv, limit=STEP_LIMIT, **how):
-    """Run a command; return (its status, its output), or (None, "") if it was still running after limit seconds."""
+    """Run a command; return (its status, its output), or (None, "") if it was still running after
+    limit seconds."""
     process = start(argv, **how)
     try:
         output = communicate(process, limit)

@@ -17,8 +17,10 @@ _TEST = ["test", "--jobs", "1", "--only", "qemu: injected loop"]
 def steps(_scratch):
     for what, argv, machines in (("suite", _SUITE, 2), ("test", _TEST, 1)):
         for name, number, status in (
-            (f"{what}, Ctrl-C in the middle: status 130, one line, no machine left", signal.SIGINT, 130),
-            (f"{what}, SIGTERM in the middle: status 130, one line, no machine left", signal.SIGTERM, 130),
+            (f"{what}, Ctrl-C in the middle: status 130, one line, no machine left", signal.SIGINT,
+             130),
+            (f"{what}, SIGTERM in the middle: status 130, one line, no machine left",
+             signal.SIGTERM, 130),
             (f"{what}, killed in the middle: no machine left", signal.SIGKILL, -signal.SIGKILL),
         ):
             yield check(name, _stop, argv, machines, number, status)
@@ -37,7 +39,9 @@ def _stop(argv, count, number, status):
 
 
 def _stop_runner(runner, count, number, status):
-    machines = _wait_for(lambda: _descendants(runner.pid, "qemu"), lambda found: len(found) == count)
+    machines = _wait_for(
+        lambda: _descendants(runner.pid, "qemu"), lambda found: len(found) == count
+    )
     if len(machines) != count:
         runner.kill()
         return f"{len(machines)} machines instead of {count} after {_PATIENCE} s", _drain(runner)

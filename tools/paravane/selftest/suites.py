@@ -10,12 +10,18 @@ def steps(scratch):
     llvm = short(build_dir() / "llvm" / "paravane.elf")
     yield suite("suite, built by clang", "--on", "qemu,xen-pv", "--image", llvm, needs=(GCC, CLANG))
     checked = ["--append", "nopatch check=context"]
-    yield suite("suite, no call site patched, each op in its context", "--on", "xen-pv,xen-pvh", *checked)
-    yield suite("suite with 2 CPUs, not patched, each op in its context", "--on", "qemu", "--smp", "2", *checked)
+    yield suite(
+        "suite, no call site patched, each op in its context", "--on", "xen-pv,xen-pvh", *checked
+    )
+    yield suite("suite with 2 CPUs, not patched, each op in its context", "--on", "qemu", "--smp",
+                "2", *checked)
     several = ["--smp", "4", "--append", "pv.sites test=sites.*"]
-    yield boot("call sites, listed", "qemu", *several, words=r"(?m)^# \d+ call sites of ops, 0 indirect")
+    yield boot(
+        "call sites, listed", "qemu", *several, words=r"(?m)^# \d+ call sites of ops, 0 indirect"
+    )
     for platform in ("qemu", "xen-pv", "xen-pvh"):
-        broken = r"op safe_halt of backend \S+: context: a caller with interrupts disabled is required; called from inject_context"
+        broken = (r"op safe_halt of backend \S+: context: a caller with interrupts disabled is "
+                  r"required; called from inject_context")
         more = ["--append", "check=context inject=context test=boot.*"]
         yield boot("an op out of its context", platform, *more, status=EXIT_FAIL, words=broken)
 
@@ -23,7 +29,9 @@ def steps(scratch):
 def suite(name, *more, **expected):
     """Return the step that runs the suite on several platforms, one after the other, because other
     steps run beside it."""
-    return Step(name, [*RUN, "suite", *RUN_LIMIT, "--jobs", "1", *more], words=r"\b0 fail", **expected)
+    return Step(
+        name, [*RUN, "suite", *RUN_LIMIT, "--jobs", "1", *more], words=r"\b0 fail", **expected
+    )
 
 
 def in_short(_scratch):

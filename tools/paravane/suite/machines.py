@@ -24,8 +24,9 @@ _PAUSE = 3.0  # seconds in which a machine that should stand still could start a
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """One machine. The runner's own options for it are named as run.sh's; xen is more words for Xen; more goes to QEMU as it is, without
-    names the platform's options that are left out, the others are platforms.Feed's. The outcome:
+    """One machine. The runner's own options for it are named as run.sh's; xen is more words for
+    Xen; more goes to QEMU as it is, without names the platform's options that are left out, the
+    others are platforms.Feed's. The outcome:
 
     status PASS or ERROR: the verdict, with QEMU's exit status to it;
            HALT: the machine prints its line and halts, without a verdict;
@@ -61,25 +62,29 @@ class Row:
     @property
     def expected(self):
         """Return the expected outcome, in words."""
-        how = {"PASS": "passes", "ERROR": "refuses", "HALT": "halts", "STANDS": "passes, starts once"}
+        how = {"PASS": "passes", "ERROR": "refuses", "HALT": "halts",
+               "STANDS": "passes, starts once"}
         how["MUTE"] = "passes without a console"
         return how[self.status] + "".join(f', prints "{_plain(words)}"' for words in self.prints)
 
     def options(self, base):
         """Return the Options `base` with what this row adds."""
         feed = platforms.Feed(
-            self.more, self.without, self.grub, self.grub_words, self.grub_modules, self.files, self.launcher, self.deaf,
+            self.more, self.without, self.grub, self.grub_words, self.grub_modules, self.files,
+            self.launcher, self.deaf,
             self.by_hand,
         )
         return dataclasses.replace(
-            base, cpu=self.cpu, machine=self.machine, smp=self.smp, mem=self.mem, pattern=self.tests,
+            base, cpu=self.cpu, machine=self.machine, smp=self.smp, mem=self.mem,
+            pattern=self.tests,
             append=(*base.append, *self.words), xen_append=(*base.xen_append, *self.xen), feed=feed,
         )  # fmt: skip
 
 
 def _plain(expression):
     """Return a regular expression as a message shows it."""
-    for written, shown in (("(?i)", ""), (r"\b", ""), (r"\d+", "N"), ("(.|\n)*", "…"), (".*", "…")):
+    for written, shown in (("(?i)", ""), (r"\b", ""), (r"\d+", "N"),
+                           ("(.|\n)*", "…"), (".*", "…")):
         expression = expression.replace(written, shown)
     return re.sub(r"\\(.)", r"\1", expression)
 
@@ -112,18 +117,24 @@ def choose(rows, which, pattern, names):
     """Return the rows on these platforms whose name matches pattern, if one is given. which: "all"
     or "sample"."""
     found = [
-        row for row in rows
-        if row.platform in names and fnmatch.fnmatchcase(row.name, pattern or "*") and (row.sample or which == "all")
-    ]  # fmt: skip
+        row
+        for row in rows
+        if row.platform in names
+        and fnmatch.fnmatchcase(row.name, pattern or "*")
+        and (row.sample or which == "all")
+    ]
     if not found:
-        raise usage(f"--filter: no machine is called {pattern}" if pattern else "no machine is on these platforms")
+        raise usage(f"--filter: no machine is called {pattern}" if pattern
+                    else "no machine is on these platforms")
     return found
 
 
 def cases(rows, variants):
     """Return every Case. variants: [(label, QEMU's version, Options)]."""
     return [
-        Case(row, label, version, row.options(options)) for row in rows for label, version, options in variants
+        Case(row, label, version, row.options(options))
+        for row in rows
+        for label, version, options in variants
     ]
 
 
@@ -145,11 +156,16 @@ def _run(directory, case, stop):
     wanted = [int(number) for number in re.findall(r"\d+", case.version)]
     if tuple(wanted) < row.qemu:
         least = ".".join(str(number) for number in row.qemu)
-        return runs.Result(case.name, "SKIP", f"QEMU {case.version} has no such machine, {least} has")
-    label = "-" + re.sub(r"[^\w.+=@-]+", "_", case.name)  # QEMU takes a comma in a file's name for its own
+        return runs.Result(
+            case.name, "SKIP", f"QEMU {case.version} has no such machine, {least} has"
+        )
+    # QEMU takes a comma in a file's name for its own
+    label = "-" + re.sub(r"[^\w.+=@-]+", "_", case.name)
     folder = directory.path / (row.platform + label)
     platform = platforms.PLATFORMS[row.platform]
-    result = directory.run(platform, case.options, stop=stop, label=label, watch=_watch(row, folder))
+    result = directory.run(
+        platform, case.options, stop=stop, label=label, watch=_watch(row, folder)
+    )
     result.platform = case.name
     if result.ran and result.status != "INTERRUPTED":
         problem = judge(row, result, _console(folder))
@@ -174,13 +190,19 @@ def judge(row, result, console):
         if result.code != DEBUG_EXIT["PASS"]:
             return f"QEMU ended with status {result.code} instead of {DEBUG_EXIT['PASS']}: {reason}"
     elif status == "HALT":
-        if result.status == "PASS" or result.reason.startswith("TIMEOUT") or result.culprit == "hypervisor":
+        if (
+            result.status == "PASS"
+            or result.reason.startswith("TIMEOUT")
+            or result.culprit == "hypervisor"
+        ):
             return f"does not halt with its line: {reason}"
     elif result.status != status:
         return reason
     for expression in row.prints:
         if not re.search(expression, console, re.MULTILINE):
-            return f'no line has "{_plain(expression)}"' + (f": {result.reason}" if result.reason else "")
+            return f'no line has "{_plain(expression)}"' + (
+                f": {result.reason}" if result.reason else ""
+            )
     for expression in row.never:
         if re.search(expression, console, re.MULTILINE):
             return f'prints "{_plain(expression)}"'
@@ -197,7 +219,8 @@ def _watch(row, folder):
     seen = []
 
     def watch(said, _pid):
-        over = said.verdict if row.status == "STANDS" else re.search(row.prints[0], _console(folder), re.MULTILINE)
+        over = said.verdict if row.status == "STANDS" else re.search(row.prints[0],
+                                                                     _console(folder), re.MULTILINE)
         if over and not seen:
             seen.append(time.monotonic())
         return Ending("over") if seen and time.monotonic() > seen[0] + _PAUSE else None
@@ -211,7 +234,8 @@ def print_results(listed, results, directory, verbose):
     for case, result in zip(listed, results):
         rows.setdefault(case.row, {})[case.label] = result
     labels = list(dict.fromkeys(case.label for case in listed))
-    head = ["machine", "platform", "expected", *(label.lstrip("@") or "result" for label in labels), "seconds"]
+    head = ["machine", "platform", "expected", *(label.lstrip("@") or "result" for label in labels),
+            "seconds"]
     body = [
         [row.name, row.platform, row.expected, *(_cell(found.get(label)) for label in labels),
          " ".join(f"{found[label].seconds:.1f}" for label in labels if label in found)]
@@ -223,11 +247,18 @@ def print_results(listed, results, directory, verbose):
         if result.status == "FAIL":
             suite.print_failure(result)
         elif result.status == "SKIP" or verbose:
-            print(f"\n{result.platform}: {result.status}" + (f": {result.reason}" if result.reason else ""))
+            print(
+                f"\n{result.platform}: {result.status}"
+                + (f": {result.reason}" if result.reason else "")
+            )
     counts = Counter(result.status for result in results)
-    print(f"\n{counts['PASS']} of {len(results)} machines as expected, {counts['FAIL']} not, {counts['SKIP']} skipped; "
-          f"logs and command lines in {short(directory.path)}/")  # fmt: skip
+    print(
+        f"\n{counts['PASS']} of {len(results)} machines as expected, {counts['FAIL']} not, "
+        f"{counts['SKIP']} skipped; "
+        f"logs and command lines in {short(directory.path)}/"
+    )
 
 
 def _cell(result):
-    return {"PASS": "ok", "FAIL": "FAIL", "SKIP": "skip"}.get(result.status, "stopped") if result else "-"
+    return {"PASS": "ok", "FAIL": "FAIL", "SKIP": "skip"}.get(result.status,
+                                                              "stopped") if result else "-"

@@ -16,9 +16,10 @@ from . import matrix
 _HEAD = """\
 # The ops in a run of the suite
 
-Written by `./run.sh suite --ops docs/ops-results.md`. A cell says how many of the tests that cite the op passed on this
-platform (`passed/citing`); a number in brackets is the reason why others, or all (`skip`), were not applicable there,
-below. What the ops promise and which tests cite them: [ops.md](ops.md).
+Written by `./run.sh suite --ops docs/ops-results.md`. A cell is `passed/citing`: how many of the
+tests that cite the op passed on this platform. A number in brackets leads to the reason, below the
+table, why others, or all (`skip`), were not applicable. [ops.md](ops.md) has each op's contract and
+the tests that cite it.
 """
 
 
@@ -64,7 +65,9 @@ def holes(table, results):
         for result in results:
             outcomes = _outcomes(table, op, result).values()
             if not any(_explains(result, outcome) for outcome in outcomes):
-                found.append(f"{op.name} on {result.platform}: nothing passed, and no reason is given")
+                found.append(
+                    f"{op.name} on {result.platform}: nothing passed, and no reason is given"
+                )
     return found
 
 
@@ -124,4 +127,5 @@ def _cell(table, op, result, notes):
 
 def _reasons(notes):
     legend = notes.legend()
-    return ["", "## Not applicable", "", *("- " + line.strip() for line in legend[2:])] if legend else []
+    return ["", "## Not applicable", "",
+            *("- " + line.strip() for line in legend[2:])] if legend else []

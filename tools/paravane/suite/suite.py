@@ -73,7 +73,9 @@ def run_suite(directory, columns, jobs):
 
     # The slowest first, so that it does not run alone at the end.
     order = sorted(columns, key=lambda column: column.platform.name != "uefi")
-    by_name = {result.platform: result for result in run_all([task(column) for column in order], jobs)}
+    by_name = {
+        result.platform: result for result in run_all([task(column) for column in order], jobs)
+    }
     results = [by_name[column.name] for column in columns]
     for name, absent in matrix.missing_tests(results).items():
         by_name[name].status = "FAIL"
