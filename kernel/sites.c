@@ -31,8 +31,10 @@ static void print_site(const struct pv_site *site, const struct pv_site_code *co
     print("# site %016llx", (unsigned long long)address);
     if (symtab_lookup(&kernel_symtab, address, name, &offset))
         print(" %s+%#llx", name, (unsigned long long)offset);
-    print(" %s %s %s\n", pv_op_name(site->op), sites_states[code->state],
-          sites_code_text(code, name));
+    print(" %s %s ", pv_op_name(site->op), sites_states[code->state]);
+    for (u32 i = 0; i < pv_site_length(site); i++)
+        print("%02x", ((const u8 *)address)[i]);
+    print(" %s\n", sites_code_text(code, name));
 }
 
 static void print_sites(void)

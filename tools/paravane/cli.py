@@ -22,6 +22,7 @@ from .common import (
 from .common import short, usage
 from .helptext import HELP
 from .mutants import mutants, source_mutants
+from .op import command as op_command
 from .repro import command as repro_command, controls, proofs, repros
 from .run import emulators, iso, module, names, packaged, platforms, runs, xen
 from .run.machine import Terminal
@@ -84,6 +85,7 @@ def _dispatch(args, caller):
         "programs": _programs,
         "iso": _iso,
         "list": _list,
+        "op": op_command.run,
         "setup": _setup,
         "clean": _clean,
         "help": _help,

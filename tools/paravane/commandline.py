@@ -113,6 +113,14 @@ def parse_repro(args, more):
     return parser.parse_args(joined(parser, args))
 
 
+def parse_op(args):
+    """Those of op: it takes one name, or none."""
+    parser = Parser("op")
+    parser.add_argument("name", nargs="?", default="")
+    add(parser, _COMMON)
+    return parser.parse_args(joined(parser, args))
+
+
 def add(parser, options):
     """Add {option: its arguments for argparse} to a parser."""
     for option, how in options.items():

@@ -17,6 +17,8 @@ Paravane: one kernel image, every platform, one suite.
                  several --qemu: a column for each
                  --machines [sample]  on many CPUs and machines, or a few, each with what should happen there;
                  --filter picks them by name
+./run.sh op      [NAME] [--on P,P...]  one op: contract, backends, a call site before and after patching, cost, tests,
+                 mutants, repros; without NAME the list of all
 ./run.sh repro   NAME|FILE.c|FOLDER...|--all [--on P,P...] [--xen FILE|VERSION]...  is the bug there?
                  [--json FILE] [--junit FILE] [--xen-append WORDS] [--gdb]
                  [--bundle FILE.tar.gz]: source, image, logs, commands, hashes and versions, for a report

@@ -30,7 +30,9 @@ _FIELD = re.compile(r"\.(\w+)\s*=\s*(?:\(void \*\))?([^,]+?)\s*(?:,|$)")
 _TEST = re.compile(r"^(?:SOAK_)?TEST\(", re.M)
 _SENTENCE_END = re.compile(r"(?<=[.?])(?<!vol\.)(?<!e\.g\.)(?<!i\.e\.)\s+")
 _DEFINITION = re.compile(
-    r"^(?:[A-Za-z_][\w *]*?[ *])?(\w+)\([^;{}]*\)\s*(?:\{|__attribute__\(\(alias)|^(\w+):", re.M
+    r"^(?:__attribute__\(\(\w+\)\) )?(?:[A-Za-z_][\w *]*?[ *])?(\w+)\([^;{}]*\)"
+    r"\s*(?:\{|__attribute__\(\(alias)|^(\w+):",
+    re.M,
 )
 
 

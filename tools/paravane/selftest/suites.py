@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Steps of `./run.sh test`: the suite as a whole."""
 
-from ..common import EXIT_FAIL, build_dir, short
+from ..common import EXIT_FAIL, EXIT_USAGE, build_dir, short
 from .step import CLANG, GCC, RUN, RUN_LIMIT, Step, boot
 
 
@@ -19,6 +19,10 @@ def steps(scratch):
     yield boot(
         "call sites, listed", "qemu", *several, words=r"(?m)^# \d+ call sites of ops, 0 indirect"
     )
+    shown = r"linked .* call .*through the table: set_pte>\n +executed .* mov %rsi,\(%rdi\)"
+    one = [*RUN, "op", "set_pte", "--on", "qemu"]
+    yield Step("op: one op, to the bytes of a call", one, words=shown)
+    yield Step("op: no such op", [*RUN, "op", "set_pt"], EXIT_USAGE, words="similar: set_pte")
     for platform in ("qemu", "xen-pv", "xen-pvh"):
         broken = (r"op safe_halt of backend \S+: context: a caller with interrupts disabled is "
                   r"required; called from inject_context")

@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: MIT
+"""The call sites of ops in a run: boot with pv.sites, read what each site became, and disassemble
+it."""
+
+import concurrent.futures
+import re
+import subprocess
+import tempfile
+from dataclasses import dataclass
+
+from build.elf import Elf
+
+from ..common import Trouble, build_dir
+
+# kernel/sites.c
+_SITE = re.compile(r"# site ([0-9a-f]{16}) (\w+)\+(0x[0-9a-f]+|0) (\w+) (\w+) ([0-9a-f]+) (.*)")
+_INSTRUCTION = re.compile(r"^\s*[0-9a-f]+:\t(?:[0-9a-f]{2} )+\s*\t(.*)$", re.M)
+_SHORT_TEST = "boot.command_line*"  # the sites are listed before the first test
+
+
+@dataclass(frozen=True)
+class Site:
+    """One call of an op. before, after: its bytes as linked, and as executed in the run; code: what
+    the image prints."""
+
+    address: int
+    function: str
+    offset: str
+    op: str
+    state: str
+    before: bytes
+    after: bytes
+    code: str
+
+
+def boot_all(directory, chosen, options, jobs):
+    """{platform's name: its Sites by op, or the reason for none}, from one boot each."""
+    image = Elf(directory.image)
+    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+        runs = {
+            platform.name: pool.submit(_boot, directory, platform, options) for platform in chosen
+        }
+        return {name: _sites(run.result(), image) for name, run in runs.items()}
+
+
+def _boot(directory, platform, options):
+    return directory.run(platform, options.with_words(_SHORT_TEST, "pv.sites"))
+
+
+def _sites(result, image):
+    if not result.ran or result.status != "PASS":
+        return f"{result.status}: {result.reason}"
+    found = {}
+    for site in parse(_console(result), image):
+        found.setdefault(site.op, []).append(site)
+    return found
+
+
+def _console(result):
+    path = build_dir().parent / result.directory / "console.log"
+    try:
+        return path.read_text(errors="replace")
+    except OSError as error:
+        raise Trouble(f"{path}: {error.strerror}") from error
+
+
+def parse(text, image):
+    """The Sites that a console lists; image: the Elf that was booted."""
+    for match in _SITE.finditer(text):
+        address, after = int(match[1], 16), bytes.fromhex(match[6])
+        before = image.bytes_at(address, len(after))
+        yield Site(
+            address, match[2], match[3], match[4], match[5], before, after, match[7].rstrip("\r")
+        )
+
+
+def disassemble(code, address):
+    """Return the instructions of these bytes, executed at this address, one a line, by objdump."""
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(code)
+        file.flush()
+        command = [
+            "objdump",
+            "-D",
+            "-b",
+            "binary",
+            "-m",
+            "i386:x86-64",
+            f"--adjust-vma={address:#x}",
+            file.name,
+        ]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise Trouble(f"objdump failed: {done.stderr.strip()}")
+    return [" ".join(text.split()) for text in _INSTRUCTION.findall(done.stdout)]
