@@ -17,6 +17,11 @@ extern const char _data_start[], _image_end[];
 
 static bool panicking; /* a CPU panics. Atomic: set once, never cleared */
 
+static bool is_failure(enum verdict verdict)
+{
+    return verdict == VERDICT_FAIL || verdict == VERDICT_ERROR;
+}
+
 void finish(enum verdict verdict, const char *fmt, ...)
 {
     static const char names[][6] = {"PASS", "FAIL", "SKIP", "ERROR"};
@@ -31,7 +36,7 @@ void finish(enum verdict verdict, const char *fmt, ...)
     print("# tsc %llu ticks from entry to verdict\n",
           (unsigned long long)(pv_read_tsc() - boot_entry_tsc));
     print("paravane: verdict %s%s%s\n", names[verdict], reason[0] ? ": " : "", reason);
-    pv_shutdown(PV_POWEROFF, (u8)verdict);
+    pv_shutdown(is_failure(verdict) ? PV_CRASH : PV_POWEROFF, (u8)verdict);
     pv_halt();
     __builtin_unreachable();
 }

@@ -18,8 +18,8 @@ enum verdict {
 
 /*
  * Stop the other CPUs, print "paravane: verdict PASS" (or another), with ": " and the reason if fmt
- * is not "", and end the machine with the verdict as its exit status. The machine is powered off,
- * not reported as crashed, whatever the verdict: the last line holds the result. Context: any.
+ * is not "", and end the machine with the verdict as its exit status. FAIL and ERROR end it as a
+ * crash, which only a supervisor distinguishes from a power-off (the op shutdown). Context: any.
  */
 void finish(enum verdict verdict, const char *fmt, ...) __printf(2, 3) __noreturn;
 

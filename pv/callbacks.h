@@ -25,7 +25,7 @@
 enum pv_shutdown_reason {
     PV_POWEROFF,
     PV_REBOOT,
-    PV_CRASH,
+    PV_CRASH, /* power it off, and report to its supervisor, if it has one, that it failed */
 };
 
 /* The kinds of IPIs (the op send_ipi). kernel/ defines what each one means. */

@@ -77,11 +77,11 @@ void native_raw_end(u8 status)
 void native_shutdown(enum pv_shutdown_reason reason, u8 status)
 {
     native_console_drain();
-    if (reason == PV_REBOOT)
+    if (reason == PV_REBOOT) {
         reset_machine();
-    else
+    } else {
         outb(DEBUG_EXIT_PORT, DEBUG_EXIT_BASE + status);
-    if (reason == PV_POWEROFF)
         acpi_power_off();
+    }
     halt_cpu();
 }

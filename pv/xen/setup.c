@@ -92,6 +92,7 @@ void xen_banner(char *text, size_t cap)
               xen_variant->name, xen_is_dom0() ? "dom0" : "domU");
 }
 
+/* Xen reboots the machine when dom0 crashes, and the kernel has not asked for that. */
 void xen_end(enum pv_shutdown_reason reason)
 {
     static const unsigned int reasons[] = {
@@ -101,6 +102,8 @@ void xen_end(enum pv_shutdown_reason reason)
     };
     struct sched_shutdown shutdown = {.reason = reasons[reason]};
 
+    if (reason == PV_CRASH && xen_is_dom0())
+        shutdown.reason = SHUTDOWN_poweroff;
     xen_sched_op(SCHEDOP_shutdown, &shutdown, 0);
 }
 

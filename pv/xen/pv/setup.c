@@ -105,7 +105,8 @@ static const struct xen_variant pv_variant = {
 static __noreturn void xen_pv_raw_end(u8 status)
 {
     (void)status;
-    xen_end(PV_POWEROFF);
+    xen_console_drain();
+    xen_end(PV_CRASH);
     for (;;)
         xen_vcpu_op(VCPUOP_down, 0, NULL);
 }

@@ -113,10 +113,14 @@ static void xen_pvh_raw_write(const char *text, size_t len)
         xen_console_write(text, len);
 }
 
-/* Xen ends a domain whose last vCPU halts with interrupts disabled. */
+/*
+ * Xen ends a domain whose last vCPU halts with interrupts disabled, which a toolstack takes for a
+ * power-off; the hypercall reports a crash, if early_init has come as far as the console.
+ */
 static __noreturn void xen_pvh_raw_end(u8 status)
 {
-    (void)status;
+    if (xen_console_has_ring())
+        xen_shutdown(PV_CRASH, status);
     for (;;)
         native_halt();
 }
