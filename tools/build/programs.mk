@@ -65,7 +65,8 @@ $(call keep,$(WORLD_LIST),$(PROGRAMS) $(OUTSIDE_OBJ) $(LIBC_TESTS) $(NEWLIB))
 $(call keep,$(OUTSIDE_FLAGS),$(APP_CFLAGS))
 
 $(WORLD_OBJS): $(WORLD_FLAGS) | $(NEWLIB)/lib/libc.a $(BUILD)/include/xen
-$(PORT_OBJS): | $(ASM_OFFSETS)
+# The compiler's list of what an object includes has no system header, and asm-offsets.h is included as one.
+$(filter %.S.o,$(PORT_OBJS)): $(ASM_OFFSETS)
 $(PORT_OBJS): $(BUILD)/obj/%.o: %
 	@mkdir -p $(@D)
 	$(call say,CC)
