@@ -91,6 +91,7 @@ static void ignores_an_isa_number_that_there_is_not(void)
     table[44 + 12 + 3] = 16;
     CHECK(parse(sizeof(table)));
     CHECK_EQ(info.isa[0].gsi, 0);
+    CHECK_EQ(info.nr_cpus, 0); /* what follows the array */
 }
 
 /* flags: bit 0 enabled, bit 1 may be enabled later (ACPI 6.4, table 5.22). */

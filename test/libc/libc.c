@@ -83,6 +83,31 @@ TEST(libc, longjmp_returns_to_setjmp)
         EXPECT(true); /* longjmp turns 0 into 1 */
 }
 
+/* The registers that a function preserves for its caller have values that no two of them share. */
+TEST(libc, longjmp_restores_each_register_of_the_caller)
+{
+    u64 wrong;
+
+    __asm__ volatile(
+        "pushq %%rbx; pushq %%rbp; pushq %%r12; pushq %%r13; pushq %%r14; pushq %%r15\n\t"
+        "movl $1, %%ebx; movl $2, %%ebp; movl $4, %%r12d\n\t"
+        "movl $8, %%r13d; movl $16, %%r14d; movl $32, %%r15d\n\t"
+        "call setjmp\n\t"
+        "testl %%eax, %%eax; jnz 1f\n\t"
+        "xorl %%ebx, %%ebx; xorl %%ebp, %%ebp; xorl %%r12d, %%r12d\n\t"
+        "xorl %%r13d, %%r13d; xorl %%r14d, %%r14d; xorl %%r15d, %%r15d\n\t"
+        "movl $1, %%esi; call longjmp\n"
+        "1: xorq $1, %%rbx; xorq $2, %%rbp; xorq $4, %%r12\n\t"
+        "xorq $8, %%r13; xorq $16, %%r14; xorq $32, %%r15\n\t"
+        "orq %%rbp, %%rbx; orq %%r12, %%rbx; orq %%r13, %%rbx\n\t"
+        "orq %%r14, %%rbx; orq %%r15, %%rbx; movq %%rbx, %%rax\n\t"
+        "popq %%r15; popq %%r14; popq %%r13; popq %%r12; popq %%rbp; popq %%rbx"
+        : "=a"(wrong)
+        : "D"(where)
+        : "rcx", "rdx", "rsi", "r8", "r9", "r10", "r11", "memory", "cc");
+    EXPECT_EQ(wrong, 0);
+}
+
 #define BLOCKS 64
 
 static u32 lcg(u32 *state)

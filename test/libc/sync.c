@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <string.h>
+#include <sys/lock.h>
 #include <time.h>
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
@@ -33,6 +34,43 @@ TEST(libc_sync, mutex_excludes)
     run_all(count_up);
     EXPECT_EQ(counter, THREADS * 1000);
     EXPECT_EQ(intrusions, 0);
+}
+
+static _LOCK_T library_lock;
+
+static void *try_library_lock(void *result)
+{
+    *(int *)result = __lock_try_acquire_recursive(library_lock);
+    if (*(int *)result)
+        __lock_release_recursive(library_lock);
+    return NULL;
+}
+
+static bool another_thread_can_take_it(void)
+{
+    pthread_t thread;
+    int taken = -1;
+
+    if (!EXPECT_EQ(pthread_create(&thread, NULL, try_library_lock, &taken), 0))
+        return false;
+    pthread_join(thread, NULL);
+    return taken;
+}
+
+/* newlib's own locks: those of its streams are taken again by the thread that holds them. */
+TEST(libc_sync, lock_of_the_library_is_free_after_as_many_releases)
+{
+    __lock_init_recursive(library_lock);
+    __lock_acquire_recursive(library_lock);
+    __lock_acquire_recursive(library_lock);
+    EXPECT_EQ(__lock_try_acquire_recursive(library_lock), 3);
+    EXPECT(!another_thread_can_take_it());
+    __lock_release_recursive(library_lock);
+    __lock_release_recursive(library_lock);
+    EXPECT(!another_thread_can_take_it());
+    __lock_release_recursive(library_lock);
+    EXPECT(another_thread_can_take_it());
+    __lock_close_recursive(library_lock);
 }
 
 static pthread_mutex_t mutex_of(int kind)

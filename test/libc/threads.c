@@ -105,6 +105,19 @@ TEST(libc_threads, join_returns_the_threads_result)
     EXPECT_EQ(pthread_create(&thread, NULL, NULL, NULL), EINVAL);
 }
 
+/* A thread in the place of one that has ended has another id, so the old id names no thread. */
+TEST(libc_threads, ids_are_not_used_again)
+{
+    pthread_t first, second;
+
+    REQUIRE(pthread_create(&first, NULL, end_deep, NULL) == 0);
+    EXPECT_EQ(pthread_join(first, NULL), 0);
+    REQUIRE(pthread_create(&second, NULL, end_deep, NULL) == 0);
+    EXPECT(!pthread_equal(first, second));
+    EXPECT_EQ(pthread_detach(first), ESRCH);
+    EXPECT_EQ(pthread_join(second, NULL), 0);
+}
+
 /* Create as many threads as the kernel allows; after they have ended it allows as many again. */
 static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
 

@@ -9,6 +9,7 @@
 #include "lib/string.h"
 #include "mm/space.h"
 #include "pv/x86.h"
+#include "test/harness/cpus.h"
 #include "test/harness/sandbox.h"
 #include "test/harness/step.h"
 #include "test/harness/test.h"
@@ -227,38 +228,89 @@ TEST(entry, nmi_at_each_instruction_keeps_both_gs_bases, iret, sysret, send_nmi,
 
 /*
  * The handlers of #DB, NMI, #DF and #MC find the kernel's %gs base at the top of their IST stack.
+ * Each vector has a stack of its own on each CPU, because one of them can interrupt another.
  */
+enum { IST_VECTORS = 4 };
+
+static const u8 ist_vectors[IST_VECTORS] = {VECTOR_DB, VECTOR_NMI, VECTOR_DF, VECTOR_MC};
+static u64 ist_frames[IST_VECTORS]; /* where the handlers' frames are */
+static u32 ist_current;
+static void (*end_of_block)(struct trap_handler *, struct trap_frame *, u64);
+
+static void note_frame_and_end(struct trap_handler *handler, struct trap_frame *frame, u64 address)
+{
+    ist_frames[ist_current] = (u64)frame;
+    end_of_block(handler, frame, address);
+}
+
+static bool note_nmi_frame(struct trap_frame *frame)
+{
+    WRITE_ONCE(ist_frames[ist_current], (u64)frame);
+    return true;
+}
+
 static void raise_on_ist_stack(u32 which, struct fault *f)
 {
     PV_TRY(*f)
-    switch (which) {
-    case 1:
-        __asm__ volatile("int $1");
-        break;
-    case 8:
-        __asm__ volatile("int $8");
-        break;
-    case 18:
-        __asm__ volatile("int $18");
-        break;
+    {
+        end_of_block = f->handler.handle;
+        f->handler.handle = note_frame_and_end;
+        switch (which) {
+        case VECTOR_DB:
+            __asm__ volatile("int $1");
+            break;
+        case VECTOR_DF:
+            __asm__ volatile("int $8");
+            break;
+        case VECTOR_MC:
+            __asm__ volatile("int $18");
+            break;
+        }
     }
+}
+
+static void raise_nmi(void)
+{
+    const u64 end = pv_clock_ns() + 10 * NS_PER_S;
+
+    nmi_hook = note_nmi_frame;
+    EXPECT_EQ(pv_send_nmi(pv_this_cpu()), 0);
+    while (!READ_ONCE(ist_frames[ist_current]) && pv_clock_ns() < end)
+        barrier();
+    nmi_hook = NULL;
+}
+
+static void expect_ist_stacks(void *arg)
+{
+    struct pv_cpu_area *const area = pv_this_area();
+
+    (void)arg;
+    for (u32 i = 0; i < IST_VECTORS; i++) {
+        struct fault f = {0};
+
+        ist_current = i;
+        ist_frames[i] = 0;
+        if (ist_vectors[i] == VECTOR_NMI) {
+            raise_nmi();
+            continue;
+        }
+        pv_irq_disable();
+        raise_on_ist_stack(ist_vectors[i], &f);
+        pv_irq_enable();
+        EXPECT(f.caught);
+        EXPECT_EQ(f.vector, ist_vectors[i]);
+        EXPECT(pv_this_area() == area);
+    }
+    for (u32 i = 0; i < IST_VECTORS; i++)
+        for (u32 j = 0; j < i; j++)
+            EXPECT(MAX(ist_frames[i], ist_frames[j]) - MIN(ist_frames[i], ist_frames[j]) >
+                   PAGE_SIZE);
 }
 
 TEST(entry, every_ist_stack_has_the_kernels_gs_base, write_kernel_gs_base, trap_init)
 {
-    static const u32 vectors[] = {1, 8, 18};
-    struct pv_cpu_area *const area = pv_this_area();
-
     if (on_xen_pv())
         SKIP("a Xen PV guest has one stack, and its gates are Xen's");
-    for (u32 i = 0; i < ARRAY_SIZE(vectors); i++) {
-        struct fault f = {0};
-
-        pv_irq_disable();
-        raise_on_ist_stack(vectors[i], &f);
-        pv_irq_enable();
-        EXPECT(f.caught);
-        EXPECT_EQ(f.vector, vectors[i]);
-        EXPECT(pv_this_area() == area);
-    }
+    for_each_online_cpu (c)
+        run_on_cpu(c->area.number, expect_ist_stacks, NULL);
 }

@@ -120,7 +120,7 @@ TEST(nested, ipi_arrives_although_an_nmi_handler_sends_another, send_ipi, send_n
     irq_set_ipi_handler(PV_IPI_STOP, NULL);
 }
 
-/* ---- A byte of the console that two threads read ------------------------------------------- */
+/* ---- A byte of the console that two threads, or two CPUs, read ------------------------------- */
 
 enum {
     COM1 = 0x3f8,
@@ -148,16 +148,23 @@ static void read_byte(void *arg)
     reads.first = pv_console_read();
 }
 
+static struct {
+    struct call call; /* of CPU 1 */
+    bool asked, entered;
+} other;
+
 /* Print nothing until loopback mode is off. */
-static u32 step_a_read(u8 byte)
+static u32 step_a_read(u8 byte, void (*between)(struct steps *, struct trap_frame *))
 {
-    struct steps steps = {.between = read_in_other_thread};
+    struct steps steps = {.between = between};
 
     reads.first = reads.second = -2;
     pv_port_out(UART_MCR, 1, MCR_DTR_RTS | MCR_OUT2 | MCR_LOOP);
     pv_port_out(COM1, 1, byte);
     step_through(&steps, read_byte, NULL);
-    if (reads.second == -2)
+    if (other.asked)
+        smp_call_wait(&other.call);
+    else if (reads.second == -2)
         reads.second = pv_console_read();
     pv_port_out(UART_MCR, 1, MCR_DTR_RTS | MCR_OUT2);
     return steps.count;
@@ -173,8 +180,55 @@ TEST(nested, byte_of_the_console_is_read_by_one_of_two_threads, console_read)
         SKIP("no UART at COM1");
     EXPECT_EQ(pv_console_read(), -1);
     reads.at = 0;
+    other.asked = false;
     do {
-        count = step_a_read((u8)('A' + reads.at % 26));
+        count = step_a_read((u8)('A' + reads.at % 26), read_in_other_thread);
+        EXPECT_EQ(MIN(reads.first, reads.second), -1);
+        EXPECT_EQ(MAX(reads.first, reads.second), 'A' + reads.at % 26);
+        reads.at++;
+    } while (count >= reads.at);
+    EXPECT(reads.at > 3);
+    EXPECT_EQ(pv_console_read(), -1);
+}
+
+static void read_on_cpu_1(void *arg)
+{
+    (void)arg;
+    WRITE_ONCE(other.entered, true);
+    WRITE_ONCE(reads.second, pv_console_read());
+}
+
+/* CPU 1 reads here, unless it has to wait for this CPU: then it reads at a later instruction. */
+static void let_cpu_1_read(struct steps *steps, struct trap_frame *frame)
+{
+    u64 end = pv_clock_ns() + 10 * NS_PER_S;
+
+    (void)frame;
+    if (steps->count != reads.at)
+        return;
+    other.asked = !smp_call_async(1, &other.call);
+    while (other.asked && !READ_ONCE(other.entered) && pv_clock_ns() < end)
+        barrier();
+    end = pv_clock_ns() + 2 * NS_PER_MS;
+    while (READ_ONCE(reads.second) == -2 && pv_clock_ns() < end)
+        barrier();
+}
+
+TEST(nested, byte_of_the_console_is_read_by_one_of_two_cpus, console_read)
+{
+    u32 status = 0, count;
+
+    if (!on_bare_metal())
+        SKIP("the console is the hypervisor's, not a UART");
+    if (pv_port_in(UART_LSR, 1, &status) || status == 0xff)
+        SKIP("no UART at COM1");
+    NEEDS_CPUS(2);
+    EXPECT_EQ(pv_console_read(), -1);
+    reads.at = 0;
+    do {
+        other.call = (struct call){.fn = read_on_cpu_1};
+        other.asked = other.entered = false;
+        count = step_a_read((u8)('A' + reads.at % 26), let_cpu_1_read);
         EXPECT_EQ(MIN(reads.first, reads.second), -1);
         EXPECT_EQ(MAX(reads.first, reads.second), 'A' + reads.at % 26);
         reads.at++;
