@@ -263,7 +263,7 @@ def _run_guest(directory, options, tree, mutant, stop):
     result = _boot(directory, options, tree, mutant, stop)
     if result.status == "INTERRUPTED":
         return Outcome(mutant, "INTERRUPTED", "")
-    if result.status in ("SKIP", "ERROR"):
+    if result.status in ("SKIP", "ERROR") and not result.ran:
         return Outcome(mutant, "ERROR", f"was not tried: {result.reason}")
     if result.status == "PASS":
         return Outcome(mutant, "SURVIVED", "", result.seconds)
