@@ -223,6 +223,7 @@ static void flush_tlb_one(u64 va)
     if (!fake_flushes.pages++)
         fake_flushes.first = va;
     fake_flushes.last = va;
+    fake_flushes.free_frames = frames_free();
 }
 
 static void flush_tlb_user(void)
@@ -247,10 +248,12 @@ static s64 balloon_adjust(pfn_t first, u64 count, bool give)
     return (s64)count;
 }
 
+bool fake_refuses_contiguous;
+
 static int make_contiguous(pfn_t first, u32 order, u32 bits)
 {
     (void)first, (void)order, (void)bits;
-    return 0;
+    return fake_refuses_contiguous ? -ENOMEM : 0;
 }
 
 static const struct pv_mmu_ops ops = {
@@ -340,6 +343,7 @@ void fake_reset(void)
     queued = depth = 0;
     fake_flushes = (struct fake_flushes){0};
     fake_balloon_room = FAKE_FRAMES;
+    fake_refuses_contiguous = false;
     FAKE_REQUIRE(!syscall(SYS_arch_prctl, ARCH_SET_GS, &area), "no GS base");
     area.spinlocks = 0;
     pv_ops.mmu = ops;

@@ -27,14 +27,18 @@ u64 fake_walk(pfn_t root, u64 va);
 
 /*
  * The flushes of the TLB since fake_reset: of single pages (the last one's address), and of more.
+ * free_frames: how many frames were free at the last flush of a page.
  */
 extern struct fake_flushes {
     u32 pages, user, kernel;
-    u64 first, last;
+    u64 first, last, free_frames;
 } fake_flushes;
 
 /* How many frames the hypervisor still takes for the balloon. */
 extern u32 fake_balloon_room;
+
+/* make_contiguous returns -ENOMEM. */
+extern bool fake_refuses_contiguous;
 
 /*
  * Count of calls of pv_panic, which jumps to fake_panic_return if that is armed, and otherwise

@@ -67,6 +67,7 @@ static void test_query_opens_no_section(void)
     CHECK(frame_get(PFN(20)) && frame_get(PFN(20))->state == FRAME_BOOT);
     CHECK(frame_get(PFN(40)) && frame_get(PFN(40))->state == FRAME_FREE);
     CHECK(!frames_open_mappable(PFN(20), 13)); /* the last one is free */
+    CHECK(!frames_open_mappable(PFN(20), ~0ull));
     CHECK(frame_open(PFN(40)) == frame_get(PFN(40)));
     CHECK(!frame_open(PFN(FAKE_FRAMES)));
 }
@@ -153,6 +154,11 @@ static void test_bad_frees(void)
         kfree((char *)q + 1);
     CHECK(said("is not an object"));
     kfree(q);
+    p = kmalloc(2 * PAGE_SIZE);
+    if (!PANICS("kfree"))
+        kfree((char *)p + 16);
+    CHECK(said("is not from the heap"));
+    kfree(p);
 }
 
 static void test_heap_random(void)
@@ -331,6 +337,8 @@ static void test_balloon(void)
     CHECK_EQ(mm_balloon_give(5), 3);
     CHECK_EQ(frames_free(), free - 3);
     CHECK_EQ(mm_balloon_give(1), -ENOMEM);
+    for (u64 n = 16; n < FAKE_FRAMES; n++)
+        CHECK(frame_get(PFN(n))->state != FRAME_BALLOON || !frames_open_mappable(PFN(n), 1));
     CHECK_EQ(frames_free(), free - 3); /* what was refused is free again */
     CHECK_EQ(mm_balloon_take(2), 2);
     CHECK_EQ(mm_balloon_take(9), 1);
@@ -350,6 +358,8 @@ static void map_and_unmap(struct mm_space *s, u64 va, u64 pages)
  */
 static void test_flushes(void)
 {
+    u64 free;
+
     steps_begin();
     CHECK_EQ(mm_space_activate(&step_space), 0);
     for (u64 pages = 1; pages <= 16; pages++) {
@@ -360,6 +370,15 @@ static void test_flushes(void)
     }
     map_and_unmap(&step_space, STEP_VA, 17);
     CHECK(!fake_flushes.pages && fake_flushes.user == 1 && !fake_flushes.kernel);
+    CHECK_EQ(mm_populate(&step_space, STEP_VA, 3, MM_WRITE), 0);
+    free = frames_free();
+    fake_flushes = (struct fake_flushes){0};
+    CHECK_EQ(mm_protect(&step_space, STEP_VA, 3, 0), 0);
+    CHECK_EQ(fake_flushes.pages, 3);
+    mm_unmap_free(&step_space, STEP_VA, 3); /* the frames are free after the flush */
+    CHECK_EQ(fake_flushes.pages, 6);
+    CHECK_EQ(fake_flushes.free_frames, free);
+    CHECK(frames_free() >= free + 3);
     CHECK_EQ(mm_space_activate(&mm_kernel), 0);
     map_and_unmap(&step_space, STEP_VA, 17); /* no CPU uses it */
     CHECK(!fake_flushes.pages && !fake_flushes.user && !fake_flushes.kernel);
