@@ -45,8 +45,10 @@ static void test_poison_ends_with_debug_mode(void)
     frame_debug = false;
     memset(pfn_to_va(pfn), 1, PAGE_SIZE);
     frame_free(pfn, 0);
+    frame_debug = true;
     while (frames_free())
         CHECK(frame_alloc(0, 0, FRAME_KERNEL).n != PFN_INVALID.n);
+    frame_debug = false;
 }
 
 static void test_kzalloc_clears_all(void)
