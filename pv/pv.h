@@ -20,6 +20,7 @@
 #include "pv/cpuid.h"
 #include "pv/errno.h"
 #include "pv/features.h"
+#include "pv/grant.h"
 #include "pv/mmu_types.h"
 #include "pv/report.h"
 

@@ -111,4 +111,5 @@ const struct pv_backend pv_backend_native = {
     .apic = &native_apic_ops,
     .lock = &native_lock_ops,
     .smp = &native_smp_ops,
+    .domain = &native_domain_ops,
 };

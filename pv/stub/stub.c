@@ -62,6 +62,7 @@ static const struct pv_backend pv_backend_stub = {
     .apic = &missing_apic_ops,
     .lock = &missing_lock_ops,
     .smp = &missing_smp_ops,
+    .domain = &native_domain_ops,
 };
 
 PV_BACKEND_BY_NAME(pv_backend_stub);

@@ -80,7 +80,7 @@ void evtchn_deliver(struct trap_frame *frame, u32 port)
     if (port_owners[port] != pv_this_cpu() || evtchn_ops->is_masked(port) ||
         !evtchn_ops->clear_pending(port))
         return;
-    if (kind == PORT_LINE)
+    if (kind == PORT_LINE || kind == PORT_CHANNEL)
         pv_callbacks->interrupt(frame, port);
     else if (kind == PORT_TIMER)
         pv_callbacks->timer(frame);
@@ -127,14 +127,9 @@ static long evtchn_bind_ipi(u32 vcpu, u32 *port)
     return error;
 }
 
-/* A line is an IPI port too: irq_raise sends to it. -ENOSPC stands for every error of Xen's. */
-int evtchn_bind_port(enum port_kind kind)
+/* Record who handles a new port, and mask it. Close it if its number is too high. */
+static int evtchn_record_port(u32 port, u32 cpu, enum port_kind kind)
 {
-    const u32 cpu = pv_this_cpu();
-    u32 port;
-
-    if (kind == PORT_TIMER ? evtchn_bind_timer(cpu, &port) : evtchn_bind_ipi(cpu, &port))
-        return -ENOSPC;
     if (port >= evtchn_ops->nr_ports) {
         evtchn_close(port);
         return -ENOSPC;
@@ -145,6 +140,30 @@ int evtchn_bind_port(enum port_kind kind)
     return (int)port;
 }
 
+/* A line is an IPI port too: irq_raise sends to it. -ENOSPC stands for every error of Xen's. */
+int evtchn_bind_port(enum port_kind kind)
+{
+    const u32 cpu = pv_this_cpu();
+    u32 port;
+
+    if (kind == PORT_TIMER ? evtchn_bind_timer(cpu, &port) : evtchn_bind_ipi(cpu, &port))
+        return -ENOSPC;
+    return evtchn_record_port(port, cpu, kind);
+}
+
+/* Xen notifies vCPU 0 of such a port until another vCPU is bound. */
+int evtchn_adopt_port(u32 port)
+{
+    const u32 cpu = pv_this_cpu();
+    struct evtchn_bind_vcpu op = {.port = port, .vcpu = cpu};
+
+    if (xen_event_channel_op(EVTCHNOP_bind_vcpu, &op)) {
+        evtchn_close(port);
+        return -ENOSPC;
+    }
+    return evtchn_record_port(port, cpu, PORT_CHANNEL);
+}
+
 void evtchn_close_port(u32 port)
 {
     evtchn_ops->mask(port);
@@ -152,9 +171,19 @@ void evtchn_close_port(u32 port)
     evtchn_close(port);
 }
 
-bool evtchn_is_line(u32 port)
+bool evtchn_is_soft_line(u32 port)
 {
     return port < XEN_PORTS_MAX && port_kinds[port] == PORT_LINE;
+}
+
+bool evtchn_is_channel(u32 port)
+{
+    return port < XEN_PORTS_MAX && port_kinds[port] == PORT_CHANNEL;
+}
+
+bool evtchn_is_line(u32 port)
+{
+    return evtchn_is_soft_line(port) || evtchn_is_channel(port);
 }
 
 u32 xen_own_port(enum port_kind kind)

@@ -4,7 +4,7 @@
  * the two ABIs by which Xen reports that a port is pending. events.c explains all of it.
  *
  * Layers, each of which calls only those before it: events_2l.c and events_fifo.c (the ABIs),
- * events.c (ports), time.c (the timer's port), smp.c (IPIs), then irq.c and lock.c.
+ * events.c (ports), time.c (the timer's port), smp.c (IPIs), then irq.c, peer.c and lock.c.
  */
 #ifndef PV_XEN_EVENTS_H
 #define PV_XEN_EVENTS_H
@@ -44,7 +44,8 @@ long evtchn_fifo_init(void);
 /* Which callback of the kernel handles the events of a port. */
 enum port_kind {
     PORT_FREE,
-    PORT_LINE, /* an interrupt line of irq_bind */
+    PORT_LINE,    /* an interrupt line of irq_bind */
+    PORT_CHANNEL, /* one to another domain, of evtchn_alloc and evtchn_bind (peer.c) */
     PORT_TIMER,
     PORT_IPI,                          /* the first of PV_NR_IPIS kinds, one for each enum pv_ipi */
     PORT_KICK = PORT_IPI + PV_NR_IPIS, /* lock_kick; stays masked, because lock_wait polls it */
@@ -65,8 +66,16 @@ const char *evtchn_init(const char *abi);
 
 /* Bind a new port of this kind to this vCPU, masked. Return the port, or -ENOSPC. */
 int evtchn_bind_port(enum port_kind kind);
+/*
+ * Make a port that Xen has allocated a line of kind PORT_CHANNEL that notifies this vCPU, masked.
+ * Return the port; or -ENOSPC, with the port closed, if it cannot be used.
+ */
+int evtchn_adopt_port(u32 port);
 /* Mask a port, so that no handler of it starts any more, and give it back to Xen. */
 void evtchn_close_port(u32 port);
+/* Return whether irq_bind bound the port; whether peer.c did; whether one of the two did. */
+bool evtchn_is_soft_line(u32 port);
+bool evtchn_is_channel(u32 port);
 bool evtchn_is_line(u32 port);
 
 /* Return this CPU's port of this kind, binding it (masked) on first use; 0 if Xen refuses. */

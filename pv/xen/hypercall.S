@@ -39,6 +39,7 @@ hypercall_page:
 	hypercall xen_memory_op, __HYPERVISOR_memory_op
 	hypercall xen_sched_op, __HYPERVISOR_sched_op
 	hypercall xen_event_channel_op, __HYPERVISOR_event_channel_op
+	hypercall xen_grant_table_op, __HYPERVISOR_grant_table_op
 	hypercall xen_callback_op, __HYPERVISOR_callback_op
 	hypercall xen_hvm_op, __HYPERVISOR_hvm_op
 	hypercall xen_platform_op, __HYPERVISOR_platform_op

@@ -15,6 +15,7 @@
 #include <xen/callback.h>
 #include <xen/event_channel.h>
 #include <xen/features.h>
+#include <xen/grant_table.h>
 #include <xen/platform.h>
 #include <xen/version.h>
 
@@ -30,6 +31,7 @@ long xen_memory_op(unsigned int cmd, void *arg);
 long xen_sched_op(unsigned int cmd, void *arg,
                   u64 start_info); /* start_info: 0 except to suspend */
 long xen_event_channel_op(unsigned int cmd, void *arg);
+long xen_grant_table_op(unsigned int cmd, void *ops, unsigned int count);
 long xen_callback_op(unsigned int cmd, const void *arg);
 long xen_hvm_op(unsigned int cmd, void *arg);
 long xen_platform_op(struct xen_platform_op *op);

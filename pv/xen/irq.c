@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The interrupt ops of both Xen backends. An interrupt line is an event channel port of kind
- * PORT_LINE (events.c). A guest without devices has no other lines: ISA interrupts and GSIs do not
- * exist here.
+ * PORT_LINE, or of kind PORT_CHANNEL, which peer.c binds (events.c). A guest without devices has no
+ * other lines: ISA interrupts and GSIs do not exist here.
  */
 #include "pv/xen/events.h"
 
@@ -44,7 +44,7 @@ int xen_irq_unmask(u32 line)
 
 int xen_irq_raise(u32 line)
 {
-    return evtchn_is_line(line) && !evtchn_send(line) ? 0 : -EINVAL;
+    return evtchn_is_soft_line(line) && !evtchn_send(line) ? 0 : -EINVAL;
 }
 
 /*

@@ -5,6 +5,7 @@
  * 1 in this one if the save was cancelled (xen/sched.h, SHUTDOWN_suspend).
  */
 #include "pv/xen/events.h"
+#include "pv/xen/grant.h"
 #include "pv/xen/hypercall.h"
 
 /* Set up again what the new domain lacks: shared pages, event channels, the timer. */
@@ -34,9 +35,11 @@ int xen_suspend(void)
         return -EPERM;
     start_info = xen_variant->prepare_suspend();
     pv_callbacks->suspend();
+    xen_grant_suspend();
     cancelled = xen_sched_op(SCHEDOP_shutdown, &shutdown, start_info);
     if (!cancelled)
         restore_after_suspend();
+    xen_grant_resume(cancelled);
     pv_callbacks->resume(cancelled);
     return cancelled ? 1 : 0;
 }

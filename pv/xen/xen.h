@@ -77,6 +77,14 @@ struct xen_variant {
      * when the port is another.
      */
     void *(*toolstack_page)(enum xen_page which, u32 *port);
+    /*
+     * Map frame number index of the grant table, which Xen calls gfn, at a page of the image, and
+     * unmap it there. map returns false if Xen refuses.
+     */
+    bool (*map_grant_frame)(u32 index, u64 gfn, void *page);
+    void (*unmap_grant_frame)(void *page);
+    /* Return the address by which Xen maps a grant at this frame, or 0 if the frame has memory. */
+    u64 (*grant_host_addr)(pfn_t pfn);
     /* Make Xen interrupt this vCPU so that xen_event_upcall runs. Return NULL, or what is wrong. */
     const char *(*set_event_callback)(void);
     /*

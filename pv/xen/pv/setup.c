@@ -90,12 +90,36 @@ static u64 xen_pv_prepare_suspend(void)
     return xen_pv_virt_to_mfn(start_info);
 }
 
+/* Flush the TLB of every vCPU, which may have the page's old translation. */
+static bool xen_pv_map_grant_frame(u32 index, u64 gfn, void *page)
+{
+    (void)index;
+    return !xen_update_va_mapping((u64)page, gfn << PAGE_SHIFT | PTE_FOREIGN_DATA,
+                                  UVMF_INVLPG | UVMF_ALL);
+}
+
+static void xen_pv_unmap_grant_frame(void *page)
+{
+    xen_update_va_mapping((u64)page, 0, UVMF_INVLPG | UVMF_ALL);
+}
+
+/* The direct map's page, whose entry balloon_adjust has cleared. */
+static u64 xen_pv_grant_host_addr(pfn_t pfn)
+{
+    const bool is_empty = pfn.n < xen_pv_nr_pages && xen_pv_p2m[pfn.n] == INVALID_P2M_ENTRY;
+
+    return is_empty ? (u64)pfn_to_va(pfn) : 0;
+}
+
 static const struct xen_variant pv_variant = {
     .name = "PV",
     .virt_to_gfn = xen_pv_virt_to_mfn,
     .map_shared_info = xen_pv_map_shared_info,
     .prepare_suspend = xen_pv_prepare_suspend,
     .toolstack_page = xen_pv_toolstack_page,
+    .map_grant_frame = xen_pv_map_grant_frame,
+    .unmap_grant_frame = xen_pv_unmap_grant_frame,
+    .grant_host_addr = xen_pv_grant_host_addr,
     .set_event_callback = xen_pv_set_event_callback,
     .initial_vcpu_context = xen_pv_initial_vcpu_context,
     .send_nmi = xen_pv_send_nmi,
@@ -182,4 +206,5 @@ const struct pv_backend pv_backend_xen_pv = {
     .apic = &xen_pv_apic_ops,
     .lock = &xen_lock_ops,
     .smp = &xen_smp_ops,
+    .domain = &xen_domain_ops,
 };

@@ -48,16 +48,40 @@ static u64 xen_pvh_virt_to_gfn(const void *va)
     return ((u64)va - VIRT_BASE) >> PAGE_SHIFT;
 }
 
-static bool xen_pvh_map_shared_info(void)
+/* Have Xen put one of its own frames in place of the frame that holds this page of the image. */
+static bool xen_pvh_map_xen_frame(unsigned int space, u32 index, const void *page)
 {
     struct xen_add_to_physmap map = {
         .domid = DOMID_SELF,
-        .space = XENMAPSPACE_shared_info,
-        .idx = 0,
-        .gpfn = xen_pvh_virt_to_gfn(xen_shared_info_page),
+        .space = space,
+        .idx = index,
+        .gpfn = xen_pvh_virt_to_gfn(page),
     };
 
     return !xen_memory_op(XENMEM_add_to_physmap, &map);
+}
+
+static bool xen_pvh_map_shared_info(void)
+{
+    return xen_pvh_map_xen_frame(XENMAPSPACE_shared_info, 0, xen_shared_info_page);
+}
+
+static bool xen_pvh_map_grant_frame(u32 index, u64 gfn, void *page)
+{
+    (void)gfn;
+    return xen_pvh_map_xen_frame(XENMAPSPACE_grant_table, index, page);
+}
+
+/* The toolstack of a PVH guest recognizes Xen's frames and does not save them. */
+static void xen_pvh_unmap_grant_frame(void *page)
+{
+    (void)page;
+}
+
+/* The frame's physical address, at which the direct map has the frame in any case. */
+static u64 xen_pvh_grant_host_addr(pfn_t pfn)
+{
+    return pfn.n >> (52 - PAGE_SHIFT) ? 0 : pfn.n << PAGE_SHIFT;
 }
 
 /* Xen itself has the guest's frame table, and a PVH guest has no start_info page to update. */
@@ -96,6 +120,9 @@ static const struct xen_variant pvh_variant = {
     .map_shared_info = xen_pvh_map_shared_info,
     .prepare_suspend = xen_pvh_prepare_suspend,
     .toolstack_page = xen_pvh_toolstack_page,
+    .map_grant_frame = xen_pvh_map_grant_frame,
+    .unmap_grant_frame = xen_pvh_unmap_grant_frame,
+    .grant_host_addr = xen_pvh_grant_host_addr,
     .set_event_callback = xen_pvh_set_event_callback,
     .initial_vcpu_context = xen_pvh_initial_vcpu_context,
     .send_nmi = xen_pvh_send_nmi,
@@ -186,4 +213,5 @@ const struct pv_backend pv_backend_xen_pvh = {
     .apic = &xen_pvh_apic_ops,
     .lock = &xen_lock_ops,
     .smp = &xen_smp_ops,
+    .domain = &xen_domain_ops,
 };

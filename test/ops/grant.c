@@ -1,0 +1,495 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Grants: a granted frame is reached by a mapping and by a copy, by the domain and in the way for
+ * which it was granted, until the grant ends; and it does not end while the frame is in use.
+ */
+#include "test/harness/grants.h"
+
+/* A frame of this guest, its grant to this guest itself, and a place to map it. */
+struct loan {
+    pfn_t frame, place;
+    int ref, handle;
+    bool moved; /* the frame has no memory any more */
+};
+
+static bool loan_open(struct loan *l, enum pv_grant_kind kind)
+{
+    l->frame = marked_frame(0x1234);
+    l->moved = false;
+    if (!EXPECT(l->frame.n != NO_PFN))
+        return false;
+    l->place = grant_place_open();
+    l->ref = grant_to_self(l->frame, kind);
+    return l->place.n != NO_PFN && l->ref >= 0;
+}
+
+static bool loan_map(struct loan *l, bool readonly)
+{
+    l->handle = grant_map_own(l->ref, readonly, l->place);
+    l->moved = l->handle >= 0 && grant_map_moves();
+    return EXPECT(l->handle >= 0);
+}
+
+static bool loan_open_mapped(struct loan *l, enum pv_grant_kind kind, bool readonly)
+{
+    if (!loan_open(l, kind))
+        return false;
+    return loan_map(l, readonly);
+}
+
+static void loan_close(struct loan *l)
+{
+    EXPECT_EQ(pv_grant_end((u32)l->ref), 0);
+    grant_place_close(l->place);
+    if (!l->moved) /* else its memory is lost: the frame stays allocated */
+        frame_free(l->frame, 0);
+}
+
+/* Expect what was written to the mapping in the granted frame. */
+static void expect_in_frame(const struct loan *l, u64 value)
+{
+    EXPECT_EQ(*frame_word(l->moved ? l->place : l->frame), value);
+}
+
+static void loan_unmap_and_close(struct loan *l)
+{
+    EXPECT_EQ(pv_grant_unmap((u32)l->handle, l->place), 0);
+    loan_close(l);
+}
+
+TEST(grant, platform_without_other_guests_says_so, grant_access, grant_end, grant_map, grant_unmap,
+     grant_copy)
+{
+    const struct pv_grant_map map = {0};
+    struct pv_grant_copy copy = {.status = 77};
+
+    if (on_xen())
+        SKIP("this hypervisor has grant tables");
+    EXPECT_EQ(pv_grant_access(0, PFN(1), PV_GRANT_WRITE), -ENODEV);
+    EXPECT_EQ(pv_grant_end(8), -ENODEV);
+    EXPECT_EQ(pv_grant_map(&map), -ENODEV);
+    EXPECT_EQ(pv_grant_unmap(0, PFN(1)), -ENODEV);
+    EXPECT_EQ(pv_grant_copy(&copy, 1), -ENODEV);
+    EXPECT_EQ(copy.status, 77);
+}
+
+TEST(grant, mapped_grant_is_the_granted_frame, grant_access, grant_map, grant_unmap, grant_end)
+{
+    struct loan l;
+
+    NEEDS_GRANTS
+    REQUIRE(loan_open_mapped(&l, PV_GRANT_WRITE, false));
+    EXPECT_EQ(*frame_word(l.place), 0x1234);
+    *frame_word(l.place) = 0x5678;
+    expect_in_frame(&l, 0x5678);
+    if (!l.moved) {
+        *frame_word(l.frame) = 0x9abc;
+        EXPECT_EQ(*frame_word(l.place), 0x9abc);
+    }
+    loan_unmap_and_close(&l);
+}
+
+/* Two loans at once, so that a mix-up of references, handles or places is seen. */
+TEST(grant, each_reference_is_of_its_own_frame, grant_access, grant_map, grant_unmap)
+{
+    struct loan one, other;
+
+    NEEDS_GRANTS
+    REQUIRE(loan_open(&one, PV_GRANT_WRITE) && loan_open(&other, PV_GRANT_WRITE));
+    EXPECT(one.ref != other.ref);
+    *frame_word(one.frame) = 1;
+    *frame_word(other.frame) = 2;
+    REQUIRE(loan_map(&one, false) && loan_map(&other, false));
+    EXPECT(one.handle != other.handle);
+    EXPECT_EQ(*frame_word(one.place), 1);
+    EXPECT_EQ(*frame_word(other.place), 2);
+    EXPECT_EQ(pv_grant_unmap((u32)one.handle, other.place), -EINVAL);
+    EXPECT_EQ(pv_grant_unmap((u32)one.handle, one.frame), -EINVAL);
+    EXPECT_EQ(pv_grant_unmap((u32)one.handle, PFN(0)), -EINVAL);
+    EXPECT_EQ(pv_grant_unmap((u32)one.handle, PFN(NO_PFN)), -EINVAL);
+    EXPECT_EQ(*frame_word(one.place), 1);
+    EXPECT_EQ(*frame_word(other.place), 2);
+    EXPECT_EQ(pv_grant_unmap((u32)one.handle, one.place), 0);
+    EXPECT_EQ(pv_grant_unmap((u32)one.handle, one.place), -EINVAL);
+    EXPECT_EQ(pv_grant_unmap(~0u, one.place), -EINVAL);
+    EXPECT_EQ(*frame_word(other.place), 2);
+    loan_close(&one);
+    loan_unmap_and_close(&other);
+}
+
+/* After the unmap the place has no memory: #PF on PV, all ones on PVH, never the granted frame. */
+TEST(grant, unmapped_grant_is_not_reached, grant_unmap)
+{
+    struct fault fault = {0};
+    struct loan l;
+    u64 value = 0;
+
+    NEEDS_GRANTS
+    REQUIRE(loan_open_mapped(&l, PV_GRANT_WRITE, false));
+    EXPECT_EQ(*frame_word(l.place), 0x1234);
+    EXPECT_EQ(pv_grant_unmap((u32)l.handle, l.place), 0);
+    EXPECT_EQ(try_read((u64)pfn_to_va(l.place), &value, &fault), !on_xen_pv());
+    EXPECT_EQ(value, on_xen_pv() ? 0 : ~0ull);
+    loan_close(&l);
+}
+
+/* The write raises #PF on PV. On PVH Xen drops it. */
+static void expect_write_refused(const struct loan *l)
+{
+    struct fault fault = {0};
+
+    EXPECT_EQ(*frame_word(l->place), 0x1234);
+    EXPECT_EQ(try_write((u64)pfn_to_va(l->place), 1, &fault), !on_xen_pv());
+    EXPECT_EQ(fault.caught ? fault.vector : 0, on_xen_pv() ? VECTOR_PF : 0);
+    expect_in_frame(l, 0x1234);
+}
+
+TEST(grant, frame_granted_for_reading_is_not_written, grant_access, grant_map)
+{
+    struct loan l;
+
+    NEEDS_GRANTS
+    REQUIRE(loan_open(&l, PV_GRANT_READ));
+    EXPECT_EQ(grant_map_own(l.ref, false, l.place), -EPERM);
+    REQUIRE(loan_map(&l, true));
+    expect_write_refused(&l);
+    loan_unmap_and_close(&l);
+}
+
+TEST(grant, mapping_for_reading_is_not_written, grant_map)
+{
+    struct loan l;
+
+    NEEDS_GRANTS
+    REQUIRE(loan_open_mapped(&l, PV_GRANT_WRITE, true));
+    expect_write_refused(&l);
+    loan_unmap_and_close(&l);
+}
+
+TEST(grant, mapped_grant_is_not_executable, grant_map)
+{
+    const u8 ret = 0xc3;
+    struct fault fault = {0};
+    struct loan l;
+
+    NEEDS_GRANTS
+    REQUIRE(loan_open_mapped(&l, PV_GRANT_WRITE, false));
+    *(volatile u8 *)frame_word(l.place) = ret;
+    PV_TRY(fault)
+    __asm__ volatile("call *%0" : : "r"(pfn_to_va(l.place)) : "memory");
+    EXPECT(fault.caught);
+    EXPECT_EQ(fault.vector, VECTOR_PF);
+    loan_unmap_and_close(&l);
+}
+
+/* The reference stays in use after the refusal: no other grant gets it, and it can be ended. */
+TEST(grant, grant_in_use_is_not_ended, grant_end, grant_access)
+{
+    struct loan l, other;
+
+    NEEDS_GRANTS
+    REQUIRE(loan_open_mapped(&l, PV_GRANT_WRITE, false));
+    EXPECT_EQ(pv_grant_end((u32)l.ref), -EBUSY);
+    EXPECT_EQ(pv_grant_end((u32)l.ref), -EBUSY);
+    *frame_word(l.place) = 7;
+    expect_in_frame(&l, 7);
+    REQUIRE(loan_open(&other, PV_GRANT_WRITE));
+    EXPECT(other.ref != l.ref);
+    loan_close(&other);
+    loan_unmap_and_close(&l);
+}
+
+TEST(grant, grant_in_use_for_reading_is_not_ended, grant_end)
+{
+    struct loan l;
+
+    NEEDS_GRANTS
+    REQUIRE(loan_open_mapped(&l, PV_GRANT_READ, true));
+    EXPECT_EQ(pv_grant_end((u32)l.ref), -EBUSY);
+    loan_unmap_and_close(&l);
+}
+
+TEST(grant, ended_grant_gives_no_access, grant_end, grant_map)
+{
+    struct loan l;
+
+    NEEDS_GRANTS
+    REQUIRE(loan_open(&l, PV_GRANT_WRITE));
+    EXPECT_EQ(pv_grant_end((u32)l.ref), 0);
+    EXPECT_EQ(grant_map_own(l.ref, true, l.place), -EPERM);
+    EXPECT_EQ(pv_grant_end((u32)l.ref), -EINVAL);
+    grant_place_close(l.place);
+    frame_free(l.frame, 0);
+}
+
+TEST(grant, grant_to_another_domain_gives_this_one_no_access, grant_access)
+{
+    struct loan l;
+    int ref;
+
+    NEEDS_GRANTS
+    REQUIRE(loan_open(&l, PV_GRANT_WRITE));
+    ref = pv_grant_access(77, l.frame, PV_GRANT_WRITE);
+    REQUIRE(ref >= 8);
+    EXPECT_EQ(grant_map_own(ref, true, l.place), -EPERM);
+    EXPECT_EQ(pv_grant_end((u32)ref), 0);
+    loan_close(&l);
+}
+
+TEST(grant, bad_grants_are_refused, grant_access)
+{
+    struct loan l;
+
+    NEEDS_GRANTS
+    REQUIRE(loan_open(&l, PV_GRANT_WRITE));
+    EXPECT_EQ(pv_grant_access(0x7ff0, l.frame, PV_GRANT_WRITE), -EINVAL);
+    EXPECT_EQ(pv_grant_access(0x10000, l.frame, PV_GRANT_WRITE), -EINVAL);
+    EXPECT_EQ(pv_grant_access(PV_DOMAIN_SELF, l.frame, (enum pv_grant_kind)3), -EINVAL);
+    EXPECT_EQ(pv_grant_access(PV_DOMAIN_SELF, PFN(1ull << 32), PV_GRANT_WRITE), -EINVAL);
+    EXPECT_EQ(pv_grant_access(PV_DOMAIN_SELF, PFN_INVALID, PV_GRANT_WRITE), -EINVAL);
+    if (on_xen_pv())
+        EXPECT_EQ(pv_grant_access(PV_DOMAIN_SELF, l.place, PV_GRANT_WRITE), -EINVAL);
+    EXPECT_EQ(pv_grant_access(PV_DOMAIN_SELF, l.frame, PV_GRANT_TRANSFER), -EOPNOTSUPP);
+    loan_close(&l);
+}
+
+TEST(grant, references_of_no_grant_are_refused, grant_end)
+{
+    const u32 bad[] = {0, 1, 7, 1u << 20, ~0u};
+
+    NEEDS_GRANTS
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+        EXPECT_EQ(pv_grant_end(bad[i]), -EINVAL);
+}
+
+TEST(grant, bad_maps_are_refused, grant_map)
+{
+    struct pv_grant_map map = {.domain = PV_DOMAIN_SELF};
+    struct loan l;
+
+    NEEDS_GRANTS
+    REQUIRE(loan_open(&l, PV_GRANT_WRITE));
+    map.ref = (u32)l.ref;
+    map.pfn = PFN(0);
+    EXPECT_EQ(pv_grant_map(&map), -EINVAL);
+    map.pfn = PFN_INVALID;
+    EXPECT_EQ(pv_grant_map(&map), -EINVAL);
+    map.pfn = l.frame;
+    if (on_xen_pv()) /* where it is not refused, the memory would be lost */
+        EXPECT_EQ(pv_grant_map(&map), -EINVAL);
+    map.pfn = l.place;
+    map.ref = 1u << 24;
+    EXPECT_EQ(pv_grant_map(&map), -EINVAL);
+    map.ref = (u32)l.ref;
+    map.domain = 0x7fef; /* the highest number, of a domain that does not exist */
+    EXPECT_EQ(pv_grant_map(&map), -EINVAL);
+    map.domain = 0x7ff0;
+    EXPECT_EQ(pv_grant_map(&map), -EINVAL);
+    EXPECT_EQ(*frame_word(l.frame), 0x1234);
+    loan_close(&l);
+}
+
+/* ---- All entries ---------------------------------------------------------------------------- */
+
+enum { MANY = 20000 };
+static u32 many[MANY];
+
+/* Grant the frame until the table is full. Return how many grants there are. */
+static u32 grant_all(pfn_t frame)
+{
+    u32 count = 0;
+    int ref = 0;
+
+    while (count < MANY && ref >= 0) {
+        ref = pv_grant_access(PV_DOMAIN_SELF, frame, PV_GRANT_READ);
+        if (ref >= 0)
+            many[count++] = (u32)ref;
+    }
+    EXPECT_EQ(ref, -ENOSPC);
+    return count;
+}
+
+/* Return how many of the references are reserved, too high, or there twice. */
+static u32 bad_references(u32 count)
+{
+    static u8 seen[MANY];
+    u32 bad = 0;
+
+    memset(seen, 0, sizeof(seen));
+    for (u32 i = 0; i < count; i++)
+        bad += many[i] < 8 || many[i] >= MANY || seen[many[i]]++;
+    return bad;
+}
+
+static u32 end_all(u32 count)
+{
+    u32 refused = 0;
+
+    while (count)
+        refused += pv_grant_end(many[--count]) != 0;
+    return refused;
+}
+
+/* Copy the first word of a granted frame to a frame, and return it; 0 if that fails. */
+static u64 word_by_copy(u32 ref, pfn_t to)
+{
+    struct pv_grant_copy copy = {
+        .from = {.is_grant = true, .domain = PV_DOMAIN_SELF, .ref = ref},
+        .to = {.pfn = to},
+        .len = sizeof(u64),
+    };
+
+    *frame_word(to) = 0;
+    EXPECT_EQ(pv_grant_copy(&copy, 1), 1);
+    return *frame_word(to);
+}
+
+TEST(grant, table_grows_until_it_is_full_and_loses_no_entry, grant_access, grant_end)
+{
+    pfn_t frame, to;
+    u32 count;
+
+    NEEDS_GRANTS
+    frame = marked_frame(1);
+    to = marked_frame(0);
+    REQUIRE(frame.n != NO_PFN && to.n != NO_PFN);
+    count = grant_all(frame);
+    EXPECT(count > 2 * PAGE_SIZE / 8); /* more than two frames of entries of 8 bytes */
+    EXPECT_EQ(bad_references(count), 0);
+    EXPECT_EQ(pv_grant_access(PV_DOMAIN_SELF, frame, PV_GRANT_TRANSFER), -EOPNOTSUPP);
+    EXPECT_EQ(end_all(count), 0);
+    EXPECT_EQ(grant_all(frame), count);
+    EXPECT_EQ(bad_references(count), 0);
+    print("# %u grants fill the table\n", count);
+    /* Entries of every frame of the table work. */
+    for (u32 i = 0; i < count; i += 512)
+        EXPECT_EQ(word_by_copy(many[i], to), 1);
+    EXPECT_EQ(end_all(count), 0);
+    frame_free(frame, 0);
+    frame_free(to, 0);
+}
+
+/* ---- Copies --------------------------------------------------------------------------------- */
+
+static void fill(pfn_t pfn, u8 first)
+{
+    u8 *bytes = pfn_to_va(pfn);
+
+    for (u32 i = 0; i < PAGE_SIZE; i++)
+        bytes[i] = (u8)(first + i);
+}
+
+static struct pv_grant_place own(pfn_t pfn, u32 offset)
+{
+    return (struct pv_grant_place){.pfn = pfn, .offset = offset};
+}
+
+static struct pv_grant_place granted(int ref, u32 offset)
+{
+    return (struct pv_grant_place){
+        .is_grant = true, .domain = PV_DOMAIN_SELF, .ref = (u32)ref, .offset = offset};
+}
+
+/* Return whether exactly these bytes were copied from a page of fill(0) into one of fill(100). */
+static bool only_copied(pfn_t pfn, u32 from, u32 to, u32 len)
+{
+    const u8 *bytes = pfn_to_va(pfn);
+    bool right = true;
+
+    for (u32 i = 0; i < PAGE_SIZE; i++)
+        right &= bytes[i] == (i >= to && i - to < len ? (u8)(from + i - to) : (u8)(100 + i));
+    return right;
+}
+
+/* Two frames and their grants. */
+struct copying {
+    pfn_t from, to;
+    int from_ref, to_ref;
+};
+
+static bool copying_open(struct copying *c, enum pv_grant_kind to)
+{
+    c->from = marked_frame(0);
+    c->to = marked_frame(0);
+    if (!EXPECT(c->from.n != NO_PFN && c->to.n != NO_PFN))
+        return false;
+    fill(c->from, 0);
+    fill(c->to, 100);
+    c->from_ref = grant_to_self(c->from, PV_GRANT_READ);
+    c->to_ref = grant_to_self(c->to, to);
+    return c->from_ref >= 0 && c->to_ref >= 0;
+}
+
+static void copying_close(const struct copying *c)
+{
+    EXPECT_EQ(pv_grant_end((u32)c->from_ref), 0);
+    EXPECT_EQ(pv_grant_end((u32)c->to_ref), 0);
+    frame_free(c->from, 0);
+    frame_free(c->to, 0);
+}
+
+TEST(grant, copies_exactly_the_bytes_of_the_segment, grant_copy)
+{
+    struct copying c;
+
+    NEEDS_GRANTS
+    REQUIRE(copying_open(&c, PV_GRANT_WRITE));
+    for (u32 ends = 0; ends < 4; ends++) {
+        struct pv_grant_copy copy = {
+            .from = ends & 1 ? granted(c.from_ref, 40) : own(c.from, 40),
+            .to = ends & 2 ? granted(c.to_ref, 3000) : own(c.to, 3000),
+            .len = 1096,
+            .status = 77,
+        };
+
+        fill(c.to, 100);
+        EXPECT_EQ(pv_grant_copy(&copy, 1), 1);
+        EXPECT_EQ(copy.status, 0);
+        EXPECT(only_copied(c.to, 40, 3000, 1096));
+    }
+    copying_close(&c);
+}
+
+TEST(grant, bad_segments_are_refused_and_the_others_copied, grant_copy)
+{
+    static struct pv_grant_copy copies[20];
+    struct copying c;
+
+    NEEDS_GRANTS
+    REQUIRE(copying_open(&c, PV_GRANT_WRITE));
+    for (u32 i = 0; i < ARRAY_SIZE(copies); i++)
+        copies[i] = (struct pv_grant_copy){
+            .from = granted(c.from_ref, 8 * i), .to = own(c.to, 8 * i), .len = 8, .status = 77};
+    copies[3].len = PAGE_SIZE;           /* beyond the end of both pages */
+    copies[4].from.offset = PAGE_SIZE;   /* no such byte */
+    copies[5].to.offset = (1 << 16) + 8; /* 8 if it is cut to 16 bits */
+    copies[6].len = (1 << 16) + 8;       /* the same */
+    copies[7].to.pfn = PFN_INVALID;      /* no memory */
+    copies[8].from.ref = 1u << 24;       /* beyond the table */
+    copies[9].from.domain = 0x10000;     /* not a domain's number */
+    EXPECT_EQ(pv_grant_copy(copies, ARRAY_SIZE(copies)), 13);
+    for (u32 i = 0; i < ARRAY_SIZE(copies); i++)
+        EXPECT_EQ(copies[i].status, i >= 3 && i <= 9 ? -EINVAL : 0);
+    for (u32 i = 0; i < 8 * ARRAY_SIZE(copies); i++) {
+        const bool copied = i < 24 || i >= 80;
+
+        EXPECT_EQ(((const u8 *)pfn_to_va(c.to))[i], (u8)(copied ? i : 100 + i));
+    }
+    EXPECT_EQ(pv_grant_copy(copies, 0), 0);
+    copying_close(&c);
+}
+
+TEST(grant, copy_into_a_grant_for_reading_is_refused, grant_copy)
+{
+    struct copying c;
+    struct pv_grant_copy copy;
+
+    NEEDS_GRANTS
+    REQUIRE(copying_open(&c, PV_GRANT_READ));
+    copy = (struct pv_grant_copy){
+        .from = own(c.from, 0), .to = granted(c.to_ref, 0), .len = 16, .status = 77};
+    EXPECT_EQ(pv_grant_copy(&copy, 1), 0);
+    EXPECT_EQ(copy.status, -EPERM);
+    EXPECT(only_copied(c.to, 0, 0, 0));
+    copying_close(&c);
+}
