@@ -20,7 +20,7 @@
 
 #define NOT_READ ~0ull
 
-static u64 read(void)
+static u64 read_cr4_raw(void)
 {
     u64 value;
 
@@ -28,7 +28,7 @@ static u64 read(void)
     return value;
 }
 
-static void write(u64 value)
+static void write_cr4_raw(u64 value)
 {
     __asm__ volatile("mov %0, %%cr4" : : "r"(value));
 }
@@ -41,14 +41,14 @@ REPRO("abi-cr4")
     kit_needs(KIT_XEN_PV);
     PV_TRY(fault)
     {
-        before = read();
+        before = read_cr4_raw();
         STEP
         {
-            write(before ^ CR4_TSD);
-            own = read();
-            write(before);
-            write(before ^ (CR4_PGE | CR4_PSE));
-            others = read();
+            write_cr4_raw(before ^ CR4_TSD);
+            own = read_cr4_raw();
+            write_cr4_raw(before);
+            write_cr4_raw(before ^ (CR4_PGE | CR4_PSE));
+            others = read_cr4_raw();
         }
     }
     if (fault.caught)

@@ -9,11 +9,16 @@
  *
  * Background: a multicall is one hypercall that makes a list of hypercalls.
  *
- * Mechanism: up to 4.14 guests with hardware virtualization did not have this hypercall.
+ * Mechanism: each kind of guest has its own table of hypercalls in Xen. That of guests with
+ * hardware virtualization (hvm_hypercall_table[] in arch/x86/hvm/hypercall.c) had no entry for a
+ * multicall up to 4.14, so the call ended with -ENOSYS. 198a2bc6f1 added it for 4.15. The repro
+ * makes a list of one call, xen_version.
  *
- * Verdicts: good: as this version does. bad: the other way round.
+ * Verdicts: good if 4.14 refuses the multicall, or if a later version makes it and its call returns
+ * Xen's version. bad if a version does what the other one should, or if the multicall succeeds and
+ * its call does not.
  *
- * Cannot tell: which calls a multicall may hold there.
+ * Cannot tell: which hypercalls a multicall may contain there.
  */
 #include "repro/kit.h"
 

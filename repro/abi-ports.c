@@ -7,15 +7,18 @@
  * @platforms xen-pv xen-pvh
  * @expect    4=good
  *
- * Background: a dom0 has the machine's ports, but for some that Xen needs itself. By 0x92 and 0xcf9
- * software resets the machine; 0x4d0 selects which interrupts are level-triggered.
+ * Background: a dom0 may access the machine's I/O ports, except for those that Xen uses itself.
+ * Software resets the machine by ports 0x92 and 0xcf9. Port 0x4d0 is the 8259s' register that
+ * selects which interrupts are level-triggered.
  *
- * Mechanism: in 4.19 Xen added these three to the ports that it keeps. A read of such a port is
- * answered with all ones instead of #GP.
+ * Mechanism: dom0_setup_permissions() in Xen (arch/x86/dom0_build.c) lists the ports that a dom0
+ * does not have, and 4.19 added these three. Xen emulates dom0's access to such a port: a read
+ * returns all ones and a write has no effect, without #GP. The repro reads one byte of each port.
  *
- * Verdicts: good: as this version does, without a fault. bad: the other way round, or a fault.
+ * Verdicts: good if 4.19 and later return all ones, and if older versions return the device's
+ * value. bad if a version does what the other one should, or if a read faults.
  *
- * Cannot tell: on a machine whose device answers with all ones: port 0xf0 here.
+ * Cannot tell: on a machine whose device itself returns all ones, where both cases look the same.
  */
 #include "repro/kit.h"
 

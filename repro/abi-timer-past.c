@@ -18,7 +18,7 @@
  */
 #include "repro/kit.h"
 
-static long set(u32 flags)
+static long set_timer(u32 flags)
 {
     struct vcpu_set_singleshot_timer timer = {.timeout_abs_ns = kit_now() - 1000000,
                                               .flags = flags};
@@ -38,8 +38,8 @@ REPRO("abi-timer-past")
     wanted = version < XEN_VERSION(4, 17) ? -XEN_ETIME : 0;
     STEP
     {
-        with = set(VCPU_SSHOTTMR_future);
-        without = set(0);
+        with = set_timer(VCPU_SSHOTTMR_future);
+        without = set_timer(0);
     }
     EVIDENCE(with != KIT_NOT_MADE && without != KIT_NOT_MADE);
     if (with == wanted && !without)

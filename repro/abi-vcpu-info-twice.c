@@ -21,7 +21,7 @@
  */
 #include "repro/kit.h"
 
-static long add(const void *page, u32 offset)
+static long register_vcpu_info(const void *page, u32 offset)
 {
     struct vcpu_register_vcpu_info info = {
         .mfn = kit_place() == KIT_XEN_PV ? kit_mfn(page) : kit_gfn(page), .offset = offset};
@@ -37,10 +37,10 @@ REPRO("abi-vcpu-info-twice")
     kit_needs(KIT_XEN);
     pv_irq_disable(); /* from now on the kernel looks for events in the wrong place */
     page = kit_page();
-    first = add(page, 0);
+    first = register_vcpu_info(page, 0);
     if (first && first != -EINVAL && first != -XEN_EBUSY)
         cannot_tell("the first registration: %ld", first);
-    STEP second = add(page, 256);
+    STEP second = register_vcpu_info(page, 256);
     expect("the second registration", second,
            kit_xen_version() < XEN_VERSION(4, 18) ? -EINVAL : -XEN_EBUSY);
 }

@@ -37,12 +37,12 @@
 /* The registers are in memory or, in x2APIC mode, MSRs; NULL then. */
 static volatile u32 *apic;
 
-static u32 get(u32 offset)
+static u32 apic_get(u32 offset)
 {
     return apic ? apic[offset / 4] : (u32)pv_read_msr(MSR_X2APIC + offset / 16);
 }
 
-static void set(u32 offset, u32 value)
+static void apic_set(u32 offset, u32 value)
 {
     if (apic)
         apic[offset / 4] = value;
@@ -57,17 +57,17 @@ REPRO("apic-esr")
     kit_needs(KIT_XEN_PVH | KIT_NATIVE);
     apic = pv_read_msr(MSR_APIC_BASE) & X2APIC ? NULL : kit_device(APIC);
     __asm__ volatile("cli"); /* QEMU's APIC delivers what is illegal */
-    set(SPURIOUS, APIC_ENABLED);
-    set(LVT_ERROR, LVT_MASKED | 0xfe);
-    set(ERROR_STATUS, 0);
-    set(ERROR_STATUS, 0);
-    STEP set(COMMAND, SELF_FIXED | ILLEGAL_VECTOR);
+    apic_set(SPURIOUS, APIC_ENABLED);
+    apic_set(LVT_ERROR, LVT_MASKED | 0xfe);
+    apic_set(ERROR_STATUS, 0);
+    apic_set(ERROR_STATUS, 0);
+    STEP apic_set(COMMAND, SELF_FIXED | ILLEGAL_VECTOR);
 
-    before = get(ERROR_STATUS);
-    set(ERROR_STATUS, 0);
-    first = get(ERROR_STATUS);
-    set(ERROR_STATUS, 0);
-    second = get(ERROR_STATUS);
+    before = apic_get(ERROR_STATUS);
+    apic_set(ERROR_STATUS, 0);
+    first = apic_get(ERROR_STATUS);
+    apic_set(ERROR_STATUS, 0);
+    second = apic_get(ERROR_STATUS);
     if (!before && !first && !second)
         cannot_tell("this APIC reports no illegal vector");
     exercised();

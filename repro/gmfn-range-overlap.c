@@ -7,17 +7,18 @@
  * @platforms xen-pvh
  * @expect    4.14=bad 4.17.5=bad 4.17.7=bad 4.20=good
  *
- * Background: XENMEM_add_to_physmap with gmfn_range moves a range of the guest's own frames to
- * another place in its address space. What was there is freed.
+ * Background: XENMEM_add_to_physmap with XENMAPSPACE_gmfn_range moves a range of the guest's frames
+ * to another place in its address space. The frames that were at the target are freed.
  *
- * Mechanism: a loop from the first page up. To move three pages up by one it moves the first onto
- * the second, which is freed before it could be moved; then the first again, and so on. The result
- * of the call is 0 in any case, so contents are compared. Down by one and without overlap the same
- * loop is right, which is looked at first.
+ * Mechanism: xenmem_add_to_physmap() in Xen (common/memory.c) moves frame after frame, upwards. If
+ * the target overlaps the source and is above it, the first move frees a frame that is still to be
+ * moved, and moves the first one there; the next step moves that one again. The call returns 0, so
+ * the repro compares contents. It moves three pages by one page: down first, which the same loop
+ * does correctly, then up.
  *
- * Verdicts: good: after the move up all three pages have their contents. bad: they do not.
+ * Verdicts: good if all three pages have their contents after the move up. bad if one does not.
  *
- * Cannot tell: what happens if the call is preempted in the middle.
+ * Cannot tell: if the move down loses a page. Not tried: a call that Xen preempts and continues.
  */
 #include "repro/kit.h"
 

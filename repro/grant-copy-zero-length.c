@@ -23,7 +23,7 @@
 #define NO_SUCH_REF 0xffffff
 #define NO_STATUS   0x5eed
 
-static int16_t copy(u16 length)
+static int16_t grant_copy(u16 length)
 {
     struct gnttab_copy op = {
         .source = {.u.ref = NO_SUCH_REF, .domid = DOMID_SELF},
@@ -42,8 +42,8 @@ REPRO("grant-copy-zero-length")
     int16_t one, none;
 
     kit_needs(KIT_XEN);
-    one = copy(1);
-    none = copy(0);
+    one = grant_copy(1);
+    none = grant_copy(0);
     if (one == GNTST_okay)
         cannot_tell("a copy of one byte by a bad reference succeeded");
     EVIDENCE(one != NO_STATUS && none != NO_STATUS);

@@ -31,7 +31,7 @@ static const struct code {
     {{0x2e, INT}, 3}, {{0x66, 0xf3, INT}, 4}, {{0x67, 0x66, 0xf3, INT}, 5},
 };
 
-static struct kit_exit run(const struct code *code)
+static struct kit_exit run_int(const struct code *code)
 {
     struct kit_regs regs = {0};
 
@@ -45,13 +45,13 @@ REPRO("int-prefix")
 
     kit_needs(KIT_XEN_PV);
     kit_int_gate(VECTOR);
-    left = run(&plain);
+    left = run_int(&plain);
     if (!kit_is_int(&left, VECTOR) || left.offset != plain.length)
         cannot_tell("int without a prefix: %s at offset %lld", kit_exit_text(&left),
                     (long long)left.offset);
     for (u32 i = 0; i < ARRAY_SIZE(codes); i++) {
         left = KIT_NOT_RUN;
-        STEP left = run(&codes[i]);
+        STEP left = run_int(&codes[i]);
         EVIDENCE(left.vector != KIT_NOT_RUN.vector);
         if (!kit_is_int(&left, VECTOR) || left.offset != codes[i].length)
             bad("first byte 0x%x, %u bytes: %s at offset %lld", codes[i].bytes[0], codes[i].length,

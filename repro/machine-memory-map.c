@@ -7,16 +7,17 @@
  * @platforms xen-pvh
  * @expect    4.14=bad 4.17=bad 4.20=good
  *
- * Background: the control domain asks for the host's memory map, to give it to a guest whose
- * devices are the host's (e820_host). A PV dom0 is answered.
+ * Background: a control domain asks for the host's memory map when it builds a guest that is to
+ * have the same one, because the host's devices are passed through to it (e820_host of xl.cfg).
  *
- * Mechanism: the call was refused to all guests with hardware virtualization, also if such a guest
- * is the control domain.
+ * Mechanism: hvm_memory_op() in Xen (arch/x86/hvm/hypercall.c) refused XENMEM_machine_memory_map
+ * with -ENOSYS to every guest with hardware virtualization, also to a PVH dom0. A PV dom0 was never
+ * refused.
  *
- * Verdicts: good: a map with entries. bad: -ENOSYS. The guest's own map (XENMEM_memory_map), which
- * is the same call otherwise, must be had.
+ * Verdicts: good if the call returns 0 and a map with entries. bad if it returns anything else. The
+ * guest's own map, by XENMEM_memory_map, has to be available on every version.
  *
- * Cannot tell: in a guest that is not the control domain, which is refused rightly.
+ * Cannot tell: in a domU, to which Xen refuses the host's map for good reason.
  */
 #include "repro/kit.h"
 

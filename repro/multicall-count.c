@@ -7,18 +7,18 @@
  * @platforms xen-pv
  * @expect    4.14=bad 4.17=bad 4.20=good
  *
- * Background: the second argument of a multicall is how many calls the list has. It is a register
- * of 64 bits for a 64-bit guest.
+ * Background: a multicall is one hypercall that makes a list of hypercalls. Its second argument,
+ * the number of calls, is a register of 64 bits for a 64-bit guest.
  *
- * Mechanism: Xen took it as 32 bits, so that of 2^32 + 1 calls one was made, and success returned.
+ * Mechanism: do_multicall() in Xen (common/multicall.c) took the number as a uint32_t, which drops
+ * the upper half: of 2^32 + 1 calls Xen made one, and returned success. The list of the repro has
+ * one call, and the rest of its page is zero. No such list has 2^32 + 1 calls: Xen has to reach an
+ * address that it cannot read, or to refuse the number.
  *
- * Here the list has one call and the rest of its page is zero, which no list of 2^32 + 1 calls ends
- * with: Xen has to reach an address that it cannot read, or refuse the count.
+ * Verdicts: good if the call returns an error, whatever it did before. bad if it returns 0. A
+ * multicall with a count of 1 has to succeed on every version.
  *
- * Verdicts: good: an error, whatever was made before it. bad: 0, after one call. A count of 1 has
- * to make the call.
- *
- * Cannot tell: where the count of 1 is refused.
+ * Cannot tell: if the count of 1 is refused.
  */
 #include "repro/kit.h"
 

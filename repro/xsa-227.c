@@ -23,7 +23,7 @@
 
 #define REF 8 /* the first ones are reserved */
 
-static int map(u64 entry, grant_handle_t *handle)
+static int map_grant(u64 entry, grant_handle_t *handle)
 {
     struct gnttab_map_grant_ref op = {
         .host_addr = entry, .flags = GNTMAP_host_map | GNTMAP_contains_pte, .ref = REF, .dom = 0};
@@ -33,7 +33,7 @@ static int map(u64 entry, grant_handle_t *handle)
     return op.status;
 }
 
-static int unmap(u64 entry, grant_handle_t handle)
+static int unmap_grant(u64 entry, grant_handle_t handle)
 {
     struct gnttab_unmap_grant_ref op = {.host_addr = entry, .handle = handle};
 
@@ -51,11 +51,11 @@ REPRO("xsa-227")
     kit_needs(KIT_XEN_PV);
     entry = kit_entry_address(kit_region() + 16 * PAGE_SIZE, 1);
     kit_grant(REF, kit_frame(), 0);
-    aligned = map(entry, &handle);
-    unmapped = aligned == GNTST_okay ? unmap(entry, handle) : 0;
+    aligned = map_grant(entry, &handle);
+    unmapped = aligned == GNTST_okay ? unmap_grant(entry, handle) : 0;
     if (aligned != GNTST_okay || unmapped != GNTST_okay)
         cannot_tell("at the proper address: map %d, unmap %d", aligned, unmapped);
-    STEP unaligned = map(entry + 4, &handle);
+    STEP unaligned = map_grant(entry + 4, &handle);
     EVIDENCE(unaligned != KIT_NOT_MADE);
     if (unaligned != GNTST_okay)
         good("an unaligned entry: status %ld", unaligned);

@@ -74,7 +74,8 @@ static void from_frame(const struct trap_frame *f, struct kit_regs *r)
                            .r15 = f->r15};
 }
 
-static struct kit_exit run(const void *code, size_t size, struct kit_regs *regs, u64 rflags, u16 cs)
+static struct kit_exit run_user_code(const void *code, size_t size, struct kit_regs *regs,
+                                     u64 rflags, u16 cs)
 {
     struct trap_frame frame;
     struct user_exit left;
@@ -103,12 +104,12 @@ static struct kit_exit run(const void *code, size_t size, struct kit_regs *regs,
 
 struct kit_exit kit_user64(const void *code, size_t size, struct kit_regs *regs, u64 rflags)
 {
-    return run(code, size, regs, rflags, USER_CS);
+    return run_user_code(code, size, regs, rflags, USER_CS);
 }
 
 struct kit_exit kit_user32(const void *code, size_t size, struct kit_regs *regs, u64 rflags)
 {
-    return run(code, size, regs, rflags, USER_CS32);
+    return run_user_code(code, size, regs, rflags, USER_CS32);
 }
 
 /* A trap gate for ring 3. Events are masked, as for every other vector of the kernel's. */
