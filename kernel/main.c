@@ -94,7 +94,7 @@ void kernel_early(enum boot_protocol protocol, u64 loader_info)
 }
 
 /* If a step of the boot has returned an error, end the run with "WHATVALUE: ERROR". */
-static void check(const char *what, const char *value, const char *error)
+static void end_if_error(const char *what, const char *value, const char *error)
 {
     if (error)
         finish(VERDICT_ERROR, "%s%s: %s", what, value, error);
@@ -113,7 +113,7 @@ static void read_boot_info(const struct boot_info *info, const char *boot_error)
 {
     static const char protocols[][11] = {"", "multiboot2", "pvh", "xen pv"};
 
-    check(protocols[info->protocol], "", boot_error);
+    end_if_error(protocols[info->protocol], "", boot_error);
     boot_info_ptr = info;
 }
 
@@ -121,7 +121,7 @@ static void read_command_line(const char *line)
 {
     char error[CMDLINE_ERROR_MAX];
 
-    check("command line", "", cmdline_parse(line, &cmdline, error) ? NULL : error);
+    end_if_error("command line", "", cmdline_parse(line, &cmdline, error) ? NULL : error);
     if (cmdline.nr_foreign)
         log_warn("command line: %u words are not this kernel's and are passed over: %s",
                  cmdline.nr_foreign, cmdline.foreign);
@@ -135,7 +135,7 @@ static void force_backend(void)
 
     if (!cmdline.pv[0])
         return;
-    check("pv=", cmdline.pv, pv_select_forced(cmdline.pv));
+    end_if_error("pv=", cmdline.pv, pv_select_forced(cmdline.pv));
     trap_init();
     pv_banner(platform, sizeof(platform));
     log_info("pv=%s: backend %s (%s) instead of %s", cmdline.pv, pv_backend_name(), platform,
@@ -149,9 +149,9 @@ static void apply_test_options(void)
 
     force_backend();
     if (cmdline.mutate[0])
-        check("mutate=", cmdline.mutate, apply_op_change("mutate", cmdline.mutate));
+        end_if_error("mutate=", cmdline.mutate, apply_op_change("mutate", cmdline.mutate));
     if (cmdline.check[0])
-        check("check=", cmdline.check, apply_op_change("check", cmdline.check));
+        end_if_error("check=", cmdline.check, apply_op_change("check", cmdline.check));
     fault = inject_wanted(INJECT_EARLY);
     if (fault)
         fault->run();
@@ -172,8 +172,8 @@ static void memory_map_init(struct boot_info *info)
 {
     const struct boot_map *map = &info->map;
 
-    check("memory map", "", pv_memory_map(info));
-    check("memory map", "", boot_memory_finish(info));
+    end_if_error("memory map", "", pv_memory_map(info));
+    end_if_error("memory map", "", boot_memory_finish(info));
     boot_drop_modules(info, (u64)_image_end - VIRT_BASE);
     if (map->ram_left_out || map->joined)
         log_warn("memory map: more than %u regions: %llu KiB of RAM are left unused, %u regions "
@@ -208,7 +208,7 @@ static void memory_init(const struct boot_info *info)
 {
     struct pv_features features;
 
-    check("memory", "", mm_init(info));
+    end_if_error("memory", "", mm_init(info));
     pv_cpu_features(&features);
     if (!features.nx)
         log_warn("memory: this CPU has no NX: all that is mapped can be executed");

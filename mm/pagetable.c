@@ -12,8 +12,8 @@
  *   +-------------+--------+--------+--------+--------+------------+
  *     one entry maps 512 GiB    1 GiB    2 MiB    4 KiB
  *
- * A walk (walk()) starts at the space's root and follows entries down. It ends at the wanted level,
- * at an entry that is not present, or at a large page (a leaf of level 2 or 3, PTE_PSE).
+ * A walk (table_walk()) starts at the space's root and follows entries down. It ends at the wanted
+ * level, at an entry that is not present, or at a large page (a leaf of level 2 or 3, PTE_PSE).
  *
  * Value and entry. mm/ computes with values: a pfn and flags (pv/mmu_types.h). A table holds raw
  * entries, which on Xen PV contain machine frame numbers. The ops pv_make_pXX and pv_pXX_val turn
@@ -55,7 +55,7 @@ struct path {
  * Walk from the root towards va, down to the level wanted at most. With the space's lock held, or
  * without it if a change on another CPU may be seen or not.
  */
-static void walk(const struct mm_space *s, u64 va, int wanted, struct path *p)
+static void table_walk(const struct mm_space *s, u64 va, int wanted, struct path *p)
 {
     pfn_t table = s->root;
 
@@ -169,7 +169,7 @@ static int check_pages(const struct mm_space *s, u64 va, u64 count, bool present
 
     for (u32 n; count; va += n * PAGE_SIZE, count -= n) {
         n = in_table(va, count);
-        walk(s, va, 1, &p);
+        table_walk(s, va, 1, &p);
         if (p.value & PTE_PRESENT) /* a large page */
             return present ? -EINVAL : -EEXIST;
         if (present && (p.level > 1 || !all_present(p.slot[1], n)))
@@ -211,7 +211,7 @@ static int map_run(const struct mm_space *s, u64 va, int level, u64 value, u32 n
 {
     struct path p;
 
-    walk(s, va, level, &p);
+    table_walk(s, va, level, &p);
     if (!extend(&p, va, level))
         return -ENOMEM;
     for (int l = level; l < p.level; l++) {
@@ -343,7 +343,7 @@ static u64 unmap_run(const struct mm_space *s, u64 va, u64 end, bool and_free, u
     u32 n = in_table(va, (end - va) >> PAGE_SHIFT);
     struct path p;
 
-    walk(s, va, 1, &p);
+    table_walk(s, va, 1, &p);
     if (p.level > 1)
         n = 1;
     for (u32 i = 0; and_free && p.level == 1 && i < n; i++)
@@ -358,12 +358,12 @@ static bool is_large(const struct mm_space *s, u64 va, u64 count)
 {
     struct path p;
 
-    walk(s, va, 1, &p);
+    table_walk(s, va, 1, &p);
     return p.value & PTE_PSE && va % pt_span(p.level) == 0 &&
            count == pt_span(p.level) >> PAGE_SHIFT;
 }
 
-static int unmap(struct mm_space *s, u64 va, u64 count, bool and_free)
+static int unmap_range(struct mm_space *s, u64 va, u64 count, bool and_free)
 {
     const u64 end = va + count * PAGE_SIZE;
     u32 list = 0;
@@ -387,12 +387,12 @@ static int unmap(struct mm_space *s, u64 va, u64 count, bool and_free)
 
 int mm_unmap(struct mm_space *s, u64 va, u64 count)
 {
-    return unmap(s, va, count, false);
+    return unmap_range(s, va, count, false);
 }
 
 void mm_unmap_free(struct mm_space *s, u64 va, u64 count)
 {
-    unmap(s, va, count, true);
+    unmap_range(s, va, count, true);
 }
 
 /* ---- Protection ----------------------------------------------------------------------------- */
@@ -424,7 +424,7 @@ int mm_protect(struct mm_space *s, u64 va, u64 count, u32 prot)
     space_lock(s);
     error = check_pages(s, va, count, true);
     for (u64 at = va; !error && at < end; at += PAGE_SIZE) {
-        walk(s, at, 1, &p);
+        table_walk(s, at, 1, &p);
         protect_page(s, p.slot[1], leaf_flags(s, prot));
     }
     space_unlock(s);
@@ -440,7 +440,7 @@ bool mm_query(const struct mm_space *s, u64 va, struct mm_mapping *m)
     struct path p;
     u64 value;
 
-    walk(s, va, 1, &p);
+    table_walk(s, va, 1, &p);
     value = p.level == 1 ? slot_value(1, READ_ONCE(p.slot[1]->raw)) : p.value;
     if (!(value & PTE_PRESENT))
         return false;
@@ -456,7 +456,7 @@ union pt_slot *mm_slot(const struct mm_space *s, u64 va, int level)
 {
     struct path p;
 
-    walk(s, va, level, &p);
+    table_walk(s, va, level, &p);
     return p.level == level ? p.slot[level] : NULL;
 }
 
