@@ -9,7 +9,7 @@ import sys
 import traceback
 from pathlib import Path
 
-from . import hostile, payloads, programs, report, selftest, setup, wanted
+from . import doctor, hostile, payloads, programs, report, selftest, setup, wanted
 from .bench import bench, chart as bench_chart, file as bench_file, sizes
 from .commandline import (
     Parser, add, build, build_app, hours, joined, not_empty, number, parse, parse_repro
@@ -86,6 +86,7 @@ def _dispatch(args, caller):
         "iso": _iso,
         "list": _list,
         "op": op_command.run,
+        "doctor": _doctor,
         "setup": _setup,
         "clean": _clean,
         "help": _help,
@@ -372,6 +373,11 @@ def _setup(args, _caller):
     setup.ensure_optional()
     print("everything that Paravane needs is installed")
     return EXIT_PASS
+
+
+def _doctor(args, _caller):
+    _nothing_more("doctor", args)
+    return doctor.run()
 
 
 def _test(args, caller):

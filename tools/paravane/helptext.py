@@ -39,6 +39,7 @@ Paravane: one kernel image, every platform, one suite.
                  tests must fail; --resume continues an interrupted run
 ./run.sh iso     make build/paravane.iso, which GRUB boots by BIOS or UEFI
 ./run.sh list    platforms, hypervisors and payloads; --repros: the bugs
+./run.sh doctor  what this computer has, what it lacks, which versions have known problems, and what to do
 ./run.sh setup   install the distribution's packages that are missing; --xen VERSION... --qemu VERSION...:
                  get those of other releases of the distribution, for --xen and --qemu (nothing is installed);
                  --controls [NAME...]: build known-bad Xens from the distribution's source (minutes)
