@@ -11,7 +11,7 @@ import re
 import shutil
 import subprocess
 
-from . import archive
+from . import archive, cpio
 from .common import EXIT_FAIL, EXIT_PASS, EXIT_SKIP, ROOT, Trouble
 from .run import module, platforms, runs
 
@@ -59,27 +59,14 @@ def _output(argv, folder):
 
 
 def initramfs(binary, files):
-    """Return the bytes of a cpio archive with the program as /init and the folder's files: format
-    "newc", in the kernel's Documentation/driver-api/early-userspace/buffer-format.rst."""
-    entries = [
-        ("dev", 0o40755, b"", 0, 0),
-        ("dev/console", 0o20600, b"", 5, 1),
+    """Return the bytes of an archive with the program as /init and the folder's files."""
+    return cpio.archive([
+        ("dev", cpio.DIRECTORY, b""),
+        ("dev/console", cpio.DEVICE, b"", 5, 1),
         ("dev/null", 0o20666, b"", 1, 3),
-        ("init", 0o100755, binary.read_bytes(), 0, 0),
-        *((path.name, 0o100644, path.read_bytes(), 0, 0) for path in sorted(files.iterdir())),
-        ("TRAILER!!!", 0, b"", 0, 0),
-    ]
-    return b"".join(_entry(number + 1, *entry) for number, entry in enumerate(entries))
-
-
-def _entry(number, name, mode, data, major, minor):
-    fields = (number, mode, 0, 0, 1, 0, len(data), 0, 0, major, minor, len(name) + 1, 0)
-    head = b"070701" + b"".join(b"%08x" % field for field in fields) + name.encode() + b"\0"
-    return _padded(head) + _padded(data)
-
-
-def _padded(data):
-    return data + b"\0" * (-len(data) % 4)
+        ("init", cpio.PROGRAM, binary.read_bytes()),
+        *((path.name, cpio.FILE, path.read_bytes()) for path in sorted(files.iterdir())),
+    ])  # fmt: skip
 
 
 def compare(name, arguments, image, binary, files):
