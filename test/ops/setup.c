@@ -11,8 +11,9 @@ TEST(setup, backend_is_the_expected_one, early_init)
     static const struct {
         const char *platform, *backend;
     } expected[] = {
-        {"qemu", "native"},   {"microvm", "native"},  {"grub", "native"},     {"uefi", "native"},
-        {"xen-pv", "xen-pv"}, {"xen-grub", "xen-pv"}, {"xen-pvh", "xen-pvh"}, {"bochs", "native"},
+        {"qemu", "native"},    {"microvm", "native"},   {"grub", "native"},     {"uefi", "native"},
+        {"xen-pv", "xen-pv"},  {"xen-grub", "xen-pv"},  {"xen-pvh", "xen-pvh"}, {"bochs", "native"},
+        {"domu-pv", "xen-pv"}, {"domu-pvh", "xen-pvh"},
     };
 
     if (!cmdline.platform[0])

@@ -62,6 +62,18 @@ def names(wanted, version):
     )
 
 
+def open_release(release):
+    """Return the archive of one release and its security updates, with its indices read."""
+    for tool in _TOOLS:
+        if not shutil.which(tool):
+            raise Unavailable(f"{tool} is not installed")
+    names = (f" {release} ", f" {release}-security ")
+    lines = [line for line in _sources() if any(name in line for name in names)]
+    archive = Archive(cache_dir() / f"apt-{release}", lambda: lines)
+    archive.update()
+    return archive
+
+
 def fetch_source(name, release, folder):
     """Download a source package of a release's main archive; return the path of its .dsc file."""
     lines = [line.replace("deb ", "deb-src ",
@@ -136,15 +148,17 @@ class Archive:
         """Return [NAME=VERSION] of a package and of all that it depends on, down to the C library,
         in the release that has it."""
         release = package.archive.split("/")[0]
-        done = self._run(
-            "apt-get", "--simulate", "--no-install-recommends", "--target-release", release,
-            "install", f"{package.name}={package.version}",
-        )  # fmt: skip
+        target = ("--target-release", release)
+        return self.resolve(f"{package.name}={package.version}", options=target)
+
+    def resolve(self, *names, options=()):
+        """Return [NAME=VERSION] of packages and of all that they depend on."""
+        command = ("apt-get", "--simulate", "--no-install-recommends", *options, "install", *names)
+        done = self._run(*command)
         found = re.findall(r"^Inst (\S+) \((\S+) ", done.stdout, re.M)
         if done.returncode != 0 or not found:
-            raise Trouble(
-                f"cannot resolve what {package.name} {package.version} needs: {_last(done.stderr)}"
-            )
+            said = _last(done.stderr)
+            raise Trouble(f"cannot resolve what {' '.join(names[:3])} needs: {said}")
         return [f"{name}={version}" for name, version in found]
 
     def unpack(self, *names):

@@ -20,6 +20,7 @@ from .common import (
     make_dirs
 )
 from .common import short, usage
+from .dom0 import image as dom0_image, saved
 from .helptext import HELP
 from .mutants import mutants, source_mutants
 from .op import command as op_command
@@ -371,6 +372,7 @@ def _setup(args, _caller):
         return EXIT_PASS
     setup.ensure()
     setup.ensure_optional()
+    _setup_dom0()
     print("everything that Paravane needs is installed")
     return EXIT_PASS
 
@@ -378,6 +380,16 @@ def _setup(args, _caller):
 def _doctor(args, _caller):
     _nothing_more("doctor", args)
     return doctor.run()
+
+
+def _setup_dom0():
+    """Assemble the dom0 of domU guests, boot it and save it, or print why not."""
+    try:
+        dom0 = dom0_image.setup()
+        saved.folder(saved.Shape.of(platforms.DEFAULT_MEM))
+        print(f"dom0 for domU guests: {dom0.kernel.parent}", flush=True)
+    except Trouble as trouble:
+        print(f"optional and not there: a dom0 for domU guests: {trouble}", flush=True)
 
 
 def _test(args, caller):

@@ -10,7 +10,7 @@ import time
 
 from . import wanted
 from .common import Trouble, build_dir, build_lock, make_dirs, short, usage
-from .run import platforms, runs
+from .run import domu, platforms, runs
 
 CPUS_MAX = 255  # more than the image uses, as many as xAPIC ids name
 SOAK_MAX = 7 * 24 * 3600
@@ -67,6 +67,8 @@ _COMMON = {
     "--smp": {"type": number("virtual CPUs", 1, CPUS_MAX), "default": 1},
     "--pcpus": {"type": number("physical CPUs", 1, CPUS_MAX), "default": 0},
     "--mem": {"type": number("MiB", 4, 1 << 20), "default": platforms.DEFAULT_MEM},
+    "--maxmem": {"type": number("MiB", 4, 1 << 20), "default": 0},
+    "--xl": {"type": not_empty, "action": "append", "default": []},
     "--xen": _TEXT,
     "--append": {"default": ""},
     "--timeout": {"type": seconds, "default": 60},
@@ -146,6 +148,7 @@ def run_options(asked, caller, chosen):
         raise usage("--xen chooses the Xen to boot, but no platform of --on is one of Xen's")
     if asked.pcpus and not any(p.on_xen for p in chosen):
         raise usage("--pcpus is the number of Xen's CPUs, but no platform of --on is one of Xen's")
+    check_domu(asked, chosen)
     append = tuple(platforms.append_words(asked.append))
     found = None
     if any(p.on_xen for p in chosen):
@@ -153,8 +156,15 @@ def run_options(asked, caller, chosen):
     elf = caller / asked.image if asked.image else build()
     return runs.Options(
         elf, append=append, mem=asked.mem, smp=asked.smp, xen=found, timeout=asked.timeout,
-        pcpus=asked.pcpus,
-    )
+        pcpus=asked.pcpus, xen_asked=bool(asked.xen), maxmem=asked.maxmem, xl=tuple(asked.xl),
+    )  # fmt: skip
+
+
+def check_domu(asked, chosen):
+    """Refuse what only a toolstack understands where no platform has one."""
+    for option in ("maxmem", "xl"):
+        if getattr(asked, option) and not any(p.emulator is domu for p in chosen):
+            raise usage(f"--{option} is for a domU, but no platform of --on is one")
 
 
 def build_app(asked, caller):

@@ -40,7 +40,7 @@ class ArchiveTest(unittest.TestCase):
                     self.assertEqual(argv[argv.index("--target-release") + 1], "trixie")
                 else:
                     with self.assertRaisesRegex(
-                        Trouble, "what one 1:2 needs: E: held broken packages$"
+                        Trouble, "what one=1:2 needs: E: held broken packages$"
                     ):
                         debian.needs(package)
 

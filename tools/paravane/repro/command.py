@@ -5,6 +5,7 @@ import dataclasses
 import sys
 
 from .. import report, wanted
+from ..commandline import check_domu
 from ..common import EXIT_FAIL, EXIT_PASS, EXIT_SKIP, ROOT, short, usage
 from ..run import platforms, qemu, runs, xen
 from . import bundle, controls, proofs, repro, repros
@@ -23,10 +24,11 @@ def run(asked, caller):
     append = tuple(platforms.append_words(asked.append))
     options = runs.Options(
         chosen[0].image, append=append, mem=asked.mem, smp=asked.smp, timeout=asked.timeout,
-        pcpus=asked.pcpus,
+        pcpus=asked.pcpus, xen_asked=bool(asked.xen), maxmem=asked.maxmem, xl=tuple(asked.xl),
         xen_append=tuple(platforms.split_words(asked.xen_append or "")),
     )  # fmt: skip
     own = platforms.parse(",".join(name for one in chosen for name in one.platforms))
+    check_domu(asked, on or own)
     options = wanted.one(asked, caller, on or own, options, missing=EXIT_SKIP)
     if asked.skipped:
         return _run_skipped(asked, chosen, on, xens, options)

@@ -31,6 +31,10 @@ _REPRO_STEP = re.compile(
 )
 _TICKS = re.compile(r"# tsc (\d+) ticks from entry to verdict$")
 
+# What domu_machine.py prints last.
+_DOMAIN_END = re.compile(r"domu: the domain ended by (.*)")
+_DOM0_FAILED = re.compile(r"domu: failed: (.*)")
+
 _XEN_PREFIX = re.compile(r"\(XEN\) (?:\[[ \d.]+\] ?)?")
 
 # The hypervisor's own last words: (what its line holds, what happened).
@@ -91,13 +95,14 @@ class Transcript:
         self.crash_line = ""
         self.xen_reason = ""  # the hypervisor's last line about what the guest did wrong
         self.machine_over = False
+        self.domain_end = ""  # of a domU, as the toolstack saw it: poweroff, reboot, crash
+        self.failed = ""  # why the dom0 or its toolstack failed
         self.restarts = False  # the hypervisor was asked to start the machine again
         self.repro = None  # what a repro reports: name, verdict, reason, exercised
         self.exercised = False  # it has reached the path in question
         self.step_left_out = False  # because of inject=skip_step
         self.dying_is_bad = ""  # the repro's reason why the guest's death is the bug
         self.hypervisor_answers = False  # a debug key was seen by the hypervisor
-        self.input_to_hypervisor = False  # it reads the console's input itself, until three Ctrl-A
         self.echo_wanted = []  # tokens asked for, not yet typed
         self.program = None  # name of the program that runs or ran
         self.in_program = False
@@ -110,6 +115,8 @@ class Transcript:
             self._hypervisor_line(line)
         elif line.startswith("paravane: "):
             self._own_line(line.rstrip())
+        elif line.startswith("domu: "):
+            self._toolstack_line(line.rstrip())
         elif self.panic is not None and self.verdict is None:
             self._panic_line(line)
         elif self.in_program:
@@ -134,8 +141,6 @@ class Transcript:
             self.hypervisor_answers = True
         if any(words in line for words in _XEN_ENDS):
             self.machine_over = True
-        if "*** Serial input to " in line:
-            self.input_to_hypervisor = "*** Serial input to Xen" in line
         if "Hardware Dom0 shutdown: rebooting" in line:
             self.restarts = True
 
@@ -176,6 +181,13 @@ class Transcript:
             if self.banner:
                 self._problem("the guest started more than once")
             self.banner = _BANNER.match(line).group(1) or "?"
+
+    def _toolstack_line(self, line):
+        ended, failed = _DOMAIN_END.match(line), _DOM0_FAILED.match(line)
+        if ended:
+            self.domain_end = ended[1]
+        elif failed:
+            self.failed = failed[1]
 
     def _panic_line(self, line):
         if len(self.panic_lines) < PANIC_LINES_MAX:

@@ -5,7 +5,7 @@ import glob
 import shutil
 from pathlib import Path
 
-from . import bochs, emulators, xen
+from . import bochs, domu, emulators, xen
 
 OVMF_CODE = Path("/usr/share/OVMF/OVMF_CODE_4M.fd")
 OVMF_VARS = Path("/usr/share/OVMF/OVMF_VARS_4M.fd")
@@ -38,3 +38,7 @@ def lacks_grub_efi():
 
 def lacks_bochs():
     return bochs.missing()
+
+
+def lacks_dom0():
+    return domu.missing()

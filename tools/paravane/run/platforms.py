@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import Callable, Optional
 
 from ..common import EXIT_USAGE, Trouble, short, usage
-from . import bochs, iso, needs, qemu
+from . import bochs, domu, iso, needs, qemu
 
 DEFAULT_MEM = 256  # MiB for the guest
 ECHO_TOKEN = "sesame"
@@ -20,8 +20,7 @@ ECHO_TOKEN = "sesame"
 _COMMAND_LINE_MAX = 1024
 # kernel/cmdline.c, words
 WORDS = (
-    "run= pv= test= inject= platform= echo= input= log= evtchn= soak= mutate= check= nopatch"
-    " pv.sites"
+    "run= pv= test= inject= platform= echo= log= evtchn= soak= mutate= check= nopatch pv.sites"
 ).split()
 
 _XEN_WORDS = [
@@ -76,6 +75,9 @@ class Boot:
     # More options for QEMU's -machine; what they repeat of the platform's own, they replace
     machine: str = ""
     feed: Feed = Feed()
+    xen_asked: bool = False  # --xen named xen: it replaces the Xen of a platform that has its own
+    maxmem: int = 0  # MiB up to which a domU may grow; 0: its mem
+    xl: tuple = ()  # more lines of a domU's xl configuration
 
     def physical_cpus(self):
         """Return the number of physical CPUs. With -icount it is 1, because a count must not depend
@@ -212,8 +214,17 @@ def _xen_grub(boot):
     return ["-cdrom", _iso(boot, config, _files(boot, **{"xen.elf": boot.xen}))]
 
 
+def _type_pv(_boot):
+    return "pv"
+
+
+def _type_pvh(_boot):
+    return "pvh"
+
+
 _BIOS_ISO = (needs.lacks_qemu, needs.lacks_grub, needs.lacks_grub_pc)
 _BOCHS_ISO = (needs.lacks_bochs, needs.lacks_grub, needs.lacks_grub_pc)
+_DOM0 = (needs.lacks_qemu, needs.lacks_dom0)
 _UEFI_ISO = (needs.lacks_qemu, needs.lacks_grub, needs.lacks_grub_efi, needs.lacks_ovmf)
 
 PLATFORMS = {
@@ -232,6 +243,10 @@ PLATFORMS = {
                  cpu="max,+svm,+npt"),
         Platform("xen-grub", "xen-pv", "GRUB, Xen, dom0 PV", _BIOS_ISO + (needs.lacks_xen,), "pc",
                  _xen_grub),
+        Platform("domu-pv", "xen-pv", "domU of a Linux dom0, PV", _DOM0, "pc", _type_pv,
+                 emulator=domu, on_demand=True),
+        Platform("domu-pvh", "xen-pvh", "domU of a Linux dom0, PVH", _DOM0, "pc", _type_pvh,
+                 emulator=domu, on_demand=True),
         Platform("bochs", "native", "GRUB from an ISO, BIOS, on Bochs", _BOCHS_ISO, "", _grub_iso,
                  cpu="corei7_haswell_4770", emulator=bochs, on_demand=True),
     )
@@ -262,17 +277,15 @@ def parse(text):
     return [platform for platform in PLATFORMS.values() if platform.name in names]
 
 
-def command_words(platform, run, pattern="", extra=(), promise=True, kind=""):
+def command_words(platform, run, pattern="", extra=(), promise=True):
     """Return the image's command line: the runner's words, unless extra has them already. A
     program's words are closed by "--", since loaders append words of their own. promise: the runner
-    will type at the console. kind: what sends a program's input there, "pipe" or "terminal"."""
+    will type at the console."""
     ours = [f"run={run}", f"platform={platform.name}"]
     if promise:
         ours.append(f"echo={ECHO_TOKEN}")
     if pattern:
         ours.append(f"test={pattern}")
-    if kind:
-        ours.append(f"input={kind}")
     said = extra[: extra.index("--")] if "--" in extra else extra
     given = {word.split("=", 1)[0] for word in said}
     words = [word for word in ours if word.split("=", 1)[0] not in given] + list(extra)

@@ -22,7 +22,9 @@ from .verdict import judge
 
 RUNS_MAX = 50
 # What a Boot takes from the Options, under the same name.
-_OF_BOOT = "mem smp xen gdb icount cpu xen_append pcpus emulator machine feed".split()
+_OF_BOOT = (
+    "mem smp xen gdb icount cpu xen_append pcpus emulator machine feed xen_asked maxmem xl".split()
+)
 _TAIL_BYTES = 16000
 # In a dump by Xen: lines of stack words, which would hide the line with the reason.
 _STACK_WORDS = re.compile(
@@ -53,6 +55,9 @@ class Options:
     emulator: str = ""
     machine: str = ""
     feed: platforms.Feed = platforms.Feed()
+    xen_asked: bool = False
+    maxmem: int = 0
+    xl: tuple = ()
 
     def with_words(self, pattern, *words):
         """Return the same Options for these tests, with more words on the command line."""
@@ -154,12 +159,10 @@ class RunDirectory:
         if reason:
             return Result(platform.name, "SKIP", reason)
         directory = make_dirs(self.path / (platform.name + label))
-        hears = not (options.icount or options.feed.deaf)
-        kind = input_kind(terminal) if hears and options.run.startswith("app:") else ""
         words = platforms.command_words(
-            platform, options.run, options.pattern, options.append, hears, kind
+            platform, options.run, options.pattern, options.append,
+            promise=not (options.icount or options.feed.deaf)
         )
-        framed = f"input={kind}" in words
         if options.feed.by_hand:
             words = [word for word in words if not word.startswith("platform=")]
         boot = options.boot(self.image, self.module, directory, words)
@@ -170,7 +173,7 @@ class RunDirectory:
         probe = options.run.startswith("repro:") and options.xen is not None
         below = platform.emulator.RUNS_BELOW
         machine = Machine(
-            argv, directory, options.timeout, promise, terminal, stop, probe, watch, below, framed
+            argv, directory, options.timeout, promise, terminal, stop, probe, watch, below
         )
         ending = machine.run()
         result = _result(platform, directory, machine.said, ending, options)
@@ -182,11 +185,6 @@ def find_xen(wanted, base=Path(".")):
     """Return the prepared Xen of --xen, or the installed one, or None."""
     path = xen.find(wanted, base)
     return xen.prepare(path) if path else None
-
-
-def input_kind(terminal):
-    """Return the value of input= for a program with this Terminal; None: it gets no input."""
-    return "terminal" if terminal is not None and terminal.is_tty else "pipe"
 
 
 def _promise(words):
@@ -221,6 +219,8 @@ def _culprit(platform, said, ending):
     """Return "hypervisor", "guest" or "": the part that is at fault if a run did not end by itself.
     A hypervisor that does not answer its own console hangs; otherwise the guest is what never
     ends."""
+    if said.failed:
+        return ""
     if said.crash:
         return said.crash
     if said.panic is not None:

@@ -26,6 +26,8 @@ def judge(said, ending, wants_ktap):
     if ending.how == "exit" and ending.code == _REFUSES and ending.message and not said.banner:
         return Verdict("ERROR", f"the emulator did not start the machine: {ending.message}")
     broken = _crash(said, ending)
+    if said.failed and said.crash != "hypervisor":
+        return Verdict("ERROR", said.failed)
     if broken:
         return Verdict("FAIL", broken)
     if ending.how == "enough":
@@ -71,6 +73,8 @@ def _no_verdict(said, ending):
     reason = "CRASH (the machine reset or the emulator ended without a verdict"
     if ending.how == "over":
         reason = "CRASH (the machine halted without a verdict"
+    if said.domain_end:
+        reason = f"CRASH (the domain ended by {said.domain_end} without a verdict"
     reason += ")" if said.banner else ", before the guest's first line)"
     why = said.xen_reason or (ending.how == "exit" and ending.code and ending.message)
     return reason + (f": {why}" if why else "")
@@ -99,6 +103,8 @@ def _inconsistency(said, ending, wants_ktap):
         and ending.code not in (DEBUG_EXIT[said.verdict], 0)[: 1 if ending.reports_verdict else 2]
     ):
         return f"verdict {said.verdict}, but the emulator ended with status {ending.code}"
+    if said.domain_end not in ("", "poweroff") and said.verdict in ("PASS", "SKIP"):
+        return f"verdict {said.verdict}, but the domain ended by {said.domain_end}"
     if said.restarts:
         return f"verdict {said.verdict}, but the machine is to start again"
     return ""

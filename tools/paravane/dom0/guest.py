@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: MIT
+"""A guest of a dom0: its xl configuration, its console, and how its domain ends."""
+
+import base64
+import re
+from dataclasses import dataclass
+
+from . import running
+
+TYPES = ("pv", "pvh")
+ENDS = (
+    "poweroff",
+    "reboot",
+    "suspend",
+    "crash",
+    "watchdog",
+    "soft reset",
+)  # SHUTDOWN_* of xen/sched.h
+_SHUT_DOWN = re.compile(r"has shut down, reason code (\d+)")
+_GONE = re.compile(r"Domain \d+ has (?:been destroyed|died)")
+_CREATED = "Waiting for domain"  # what xl prints when the domain runs
+_KILLED = range(129, 160)  # a shell's status for a program that a signal ended
+_TRIES = 2
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A guest as it is wanted. image, ramdisk: names of files in /run/in; more: more lines of its
+    configuration."""
+
+    type: str
+    words: str = ""
+    mem: int = 256
+    maxmem: int = 0
+    smp: int = 1
+    image: str = "image"
+    ramdisk: str = "module"
+    more: str = ""
+
+    def config(self, name):
+        """Return the configuration, as xl.cfg(5) has it. A domain that ends is preserved, so that
+        it can be looked at."""
+        lines = [
+            f'name = "{name}"',
+            f'type = "{self.type}"',
+            f'kernel = "/run/in/{self.image}"',
+            *([f'ramdisk = "/run/in/{self.ramdisk}"'] if self.ramdisk else []),
+            f"cmdline = {quoted(self.words)}",
+            f"memory = {self.mem}",
+            *([f"maxmem = {self.maxmem}"] if self.maxmem else []),
+            f"vcpus = {self.smp}",
+            *(
+                f'{event} = "preserve"'
+                for event in ("on_poweroff", "on_reboot", "on_watchdog", "on_crash")
+            ),
+            *self.more.splitlines(),
+        ]
+        return "\n".join(lines) + "\n"
+
+
+def quoted(text):
+    """Return a text as a string of xl's configuration, which has escapes as C has."""
+    return '"' + text.replace("\\", "\\\\").replace('"', "\\x22") + '"'
+
+
+class Guest:
+    """One domain, created when the object is made. number: which of dom0's guests, from 1 on."""
+
+    def __init__(self, dom0, wanted, number=1, say=print):
+        self.name = f"guest{number}"
+        self.end = None  # a word of ENDS or "destroyed", once the domain has ended
+        self.console = dom0.console(number)
+        self._dom0, self._say = dom0, say
+        self._tries = 0
+        self._script = (
+            f"ln -sf /dev/port{number + 1} /var/log/xen/console/guest-{self.name}.log\n"
+            f"cat >/run/in/{self.name}.cfg <<'END'\n{wanted.config(self.name)}END\n"
+            f"exec xl create -F /run/in/{self.name}.cfg"
+        )
+        self._create()
+
+    def _create(self):
+        self._tries += 1
+        self._number = self._dom0.start(self._script)
+
+    def poll(self):
+        """Return how the domain ended, or None if it has not. Raise Failed if xl did not create
+        it."""
+        result = None if self.end else self._dom0.result(self._number)
+        if result is None:
+            return self.end
+        status, output = result
+        self.end = end_of(output)
+        if self.end:
+            return self.end
+        if (
+            status in _KILLED
+            and _CREATED not in output
+            and not self.console.data
+            and self._tries < _TRIES
+        ):
+            self._say(
+                f"domu: signal {status - 128} ended xl create before the guest ran: its own fault,"
+                " so again"
+            )
+            self._dom0.sh(f"xl destroy {self.name}; true")
+            self._create()
+            return None
+        raise running.Failed(f"xl create ended with status {status}: {error_of(output)}")
+
+    def wait(self, limit=running.LIMIT):
+        """Return how the domain ended."""
+        found = self._dom0.wait_for(self.poll, limit)
+        if found is None:
+            raise running.Failed(f"{self.name} still runs after {limit:g} s")
+        return found
+
+    def expect(self, pattern, limit=running.LIMIT, start=0):
+        """Return the match of a pattern in what the console has printed from the offset start
+        on."""
+
+        def look():
+            found = re.search(pattern, self.console.text(start), re.M)
+            return found or (False if self.poll() and not found else None)
+
+        found = self._dom0.wait_for(look, limit)
+        if not found:
+            ended = f"; the domain ended by {self.end}" if self.end else ""
+            raise running.Failed(
+                f"{self.name} did not print {pattern!r} within {limit:g} s{ended}:"
+                f" ...{self.console.text()[-300:]!r}"
+            )
+        return found
+
+    def type(self, data):
+        """Type bytes at the guest's console."""
+        text = base64.b64encode(data).decode()
+        self._dom0.start(
+            f"tty=$(xenstore-read /local/domain/$(xl domid {self.name})/console/tty)\n"
+            f"echo {text} | base64 -d >$tty"
+        )
+
+    def sh(self, script, limit=running.LIMIT):
+        """Run a script in dom0 with this domain's id in $D; return what it prints. Raise Failed if
+        its status is not 0."""
+        status, output = self._dom0.sh(f"D=$(xl domid {self.name}) || exit 1\n{script}", limit)
+        if status:
+            raise running.Failed(f"{script!r} ended with status {status}: {error_of(output)}")
+        return output
+
+    def was_created(self):
+        """Has xl created the domain? None if dom0 does not answer within LIMIT."""
+        number = self._dom0.start(f"grep -q '{_CREATED}' /run/output.{self._number}")
+        found = self._dom0.wait_for(lambda: self._dom0.result(number), running.LIMIT)
+        return None if found is None else found[0] == 0
+
+
+def end_of(output):
+    """Return how a domain ended by what xl create -F printed, or None."""
+    found = _SHUT_DOWN.search(output)
+    if found:
+        code = int(found[1])
+        return ENDS[code] if code < len(ENDS) else f"reason {code}"
+    return "destroyed" if _GONE.search(output) else None
+
+
+def error_of(output):
+    """Return the first error that a tool printed, or its last line."""
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    errors = [line for line in lines if re.search(r"\berror\b", line, re.I)]
+    return (errors or lines[-1:] or ["it printed nothing"])[0]

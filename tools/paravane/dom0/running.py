@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: MIT
+"""A restored dom0: shell scripts run in it, what it prints, and the consoles of its guests.
+
+One thread reads all that the machine sends. Waiting callers are notified under one condition
+variable. Trouble of the dom0 itself (a panic, a crash by Xen, the end of QEMU) ends every wait with
+a Failed.
+"""
+
+import base64
+import io
+import os
+import re
+import select
+import shutil
+import tarfile
+import tempfile
+import threading
+from pathlib import Path
+
+from ..common import Trouble
+from ..run import emulators
+from ..run.console import Lines
+from ..run.owntime import OwnTime
+from . import saved
+
+LIMIT = 60  # seconds of QEMU's own time for a command of the toolstack
+_TEXT_MAX = 8 << 20  # bytes kept of a console
+_LOOK = 0.2
+# What Xen and dom0's kernel print when dom0 is over, and what has happened then.
+_OVER = (
+    (re.compile(r"Kernel panic - not syncing: (.*)"), "the dom0 panicked: {}"),
+    (re.compile(r"Hardware Dom0 (crashed|halted|shutdown.*)"), "the dom0 is over: Xen says {}"),
+    (re.compile(re.escape(saved.FAILED) + "(.*)"), "the dom0 failed: {}"),
+)
+
+
+class Failed(Trouble):
+    """The dom0 or its toolstack failed: nothing is known of the guest."""
+
+
+class Dom0:
+    """A restored dom0, as a context manager. files: {name: bytes}, which dom0 has in /run/in."""
+
+    def __init__(self, shape, files, say=print):
+        self.problem = ""  # why the dom0 is over
+        self.log = []  # lines of the serial console
+        self.changed = threading.Condition()
+        self.on_line = lambda line: None  # called with each line of the serial console
+        self._folder = Path(tempfile.mkdtemp(prefix="paravane-dom0-"))
+        self._answers = {}
+        self._sent = 0
+        self._lines, self._agent = Lines(), b""
+        self._consoles = {}
+        try:
+            path = saved.folder(shape, say)
+            self.hypervisor = saved.hypervisor(path)  # Xen's line about itself
+            data = _tar(files)
+            with open(self._folder / "errors", "wb") as errors:
+                self._machine = saved.restore(shape, path, (self._folder / "disk", data), errors)
+        except BaseException:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            raise
+        self.clock = OwnTime(self._machine.process.pid)
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        self._unpack(len(data))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.end()
+
+    def end(self):
+        """End the machine, and remove its files."""
+        self._machine.process.kill()
+        self._reader.join()
+        self._machine.end()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _unpack(self, size):
+        blocks = -(-size >> 20)
+        status, output = self.sh(
+            f"dd if=/dev/vda bs=1M count={blocks} 2>/dev/null | tar x -C /run/in"
+        )
+        if status:
+            raise Failed(f"the dom0 cannot read its files: {output.strip()}")
+
+    # ---- Scripts ----
+
+    def start(self, script):
+        """Start a shell script in dom0; return its number."""
+        with self.changed:
+            self._sent += 1
+            number = self._sent
+        line = f"{number} {base64.b64encode(script.encode()).decode()}\n"
+        self._machine.ports[saved.AGENT].sendall(line.encode())
+        return number
+
+    def result(self, number):
+        """Return (status, output) of a script that has ended, or None."""
+        with self.changed:
+            return self._answers.pop(number, None)
+
+    def sh(self, script, limit=LIMIT):
+        """Run a shell script in dom0; return (status, output)."""
+        number = self.start(script)
+        found = self.wait_for(lambda: self.result(number), limit)
+        if found is None:
+            raise Failed(f"the dom0 did not end {script.split()[0]!r} within {limit:g} s")
+        return found
+
+    def wait_for(self, condition, limit=LIMIT):
+        """Return condition() as soon as it is not None, or None after limit seconds of QEMU's own
+        time. With a problem of dom0 raise Failed, but for what is there already."""
+        start = self.clock.seconds()
+        with self.changed:
+            while True:
+                problem = self.problem
+                found = condition()
+                if found is not None:
+                    return found
+                if problem:
+                    raise Failed(problem)
+                if self.clock.seconds() - start > limit:
+                    return None
+                self.changed.wait(_LOOK)
+
+    # ---- Consoles ----
+
+    def console(self, number):
+        """Return the Console of the guest with this number, from 1 on."""
+        with self.changed:
+            return self._consoles.setdefault(number, Console())
+
+    def type_to_xen(self, data):
+        """Type at the console of Xen itself."""
+        self._machine.process.stdin.write(data)
+
+    # ---- The reading thread ----
+
+    def _read(self):
+        serial, ports = self._machine.serial, self._machine.ports
+        sources = {serial: self._serial_data, ports[saved.AGENT]: self._agent_data}
+        for number in range(1, saved.GUESTS_MAX + 1):
+            sources[ports[number + 1]] = self.console(number).feed
+        while serial in sources:
+            for source in select.select(list(sources), [], [])[0]:
+                data = os.read(source.fileno(), 65536)
+                with self.changed:
+                    sources[source](data)
+                    if not data:
+                        del sources[source]
+                    self.changed.notify_all()
+
+    def _serial_data(self, data):
+        for line in self._lines.feed(data.replace(b"\r", b"")) if data else self._lines.flush():
+            self.log.append(line)
+            self.on_line(line)
+            for pattern, words in _OVER:
+                found = pattern.search(line)
+                if found and not self.problem:
+                    self.problem = words.format(found[1].strip())
+        if not data and not self.problem:
+            errors = (self._folder / "errors").read_text(errors="replace")
+            self.problem = f"QEMU ended: {emulators.error_of(errors) or 'without a reason'}"
+
+    def _agent_data(self, data):
+        *lines, self._agent = (self._agent + data).split(b"\n")
+        for line in lines:
+            number, status, output = (line.decode("ascii", "replace").split(" ") + ["", ""])[:3]
+            if number.isdecimal() and status.isdecimal():
+                self._answers[int(number)] = (
+                    int(status),
+                    base64.b64decode(output).decode("utf-8", "replace"),
+                )
+
+
+class Console:
+    """The bytes that a guest's console has printed."""
+
+    def __init__(self):
+        self.data = bytearray()
+        self.on_data = lambda data: None  # called with each piece
+
+    def feed(self, data):
+        if len(self.data) < _TEXT_MAX:
+            self.data += data
+        self.on_data(data)
+
+    def text(self, start=0):
+        return self.data[start:].decode("utf-8", "replace").replace("\r", "")
+
+
+def _tar(files):
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+        for name, data in files.items():
+            info = tarfile.TarInfo(name)
+            info.size, info.mode = len(data), 0o755
+            tar.addfile(info, io.BytesIO(data))
+    return packed.getvalue()

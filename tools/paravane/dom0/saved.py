@@ -1,0 +1,343 @@
+# SPDX-License-Identifier: MIT
+"""Boot the dom0 once in QEMU, save the machine when its toolstack is ready, and restore it for each
+run.
+
+The RAM is a file, which a restored machine maps privately; the rest of the state is QEMU's
+migration stream. Both hold for one machine only: the key of a saved state is a digest of the dom0,
+the Xen, the QEMU and its options.
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+import select
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Optional
+
+from .. import archive
+from ..common import EXIT_SKIP, EXIT_USAGE, Trouble
+from ..run import emulators
+from ..run.owntime import OwnTime
+from . import image
+
+GUESTS_MAX = 8  # of one dom0
+PORTS = 1 + GUESTS_MAX  # of the virtio console: the agent's, and a guest's console at GUEST + 1
+_DISK = 1 << 30  # bytes, of a sparse file that hands files to dom0
+_DOM0_MEM = 384  # MiB
+_XEN_MEM = 128  # MiB that Xen itself needs, generously
+_MEM_MIN = 2048  # MiB of the usual machine: four guests of the usual size fit
+_BOOT_LIMIT = 300  # seconds of QEMU's own time for a boot
+_MOVE_LIMIT = 120  # seconds for the migration stream
+_UNUSED_DAYS = 14  # after which a saved state is removed
+# With XSAVE, xl crashes now and then under QEMU 7.2; with SMAP, a Linux PV dom0 does not boot
+# there.
+_CPU = "max,+svm,-smap,-xsave"
+_XEN_WORDS = (
+    "console=com1 com1=115200,8n1 loglvl=warning guest_loglvl=all conring_size=256k noreboot "
+    f"dom0_mem={_DOM0_MEM}M,max:{_DOM0_MEM}M dom0_max_vcpus=1 dom0_vcpus_pin "
+    "spec-ctrl=no smep=0 smap=0 bootscrub=0 console_timestamps=boot"
+)
+_LINUX_WORDS = "console=hvc0 quiet rodata=off mitigations=off swiotlb=1024 init_on_alloc=0"
+AGENT = 1  # its port
+FAILED = "dom0: failed: "
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A machine for dom0. mem: MiB; xen: a hypervisor in place of the image's own, or None."""
+
+    mem: int = _MEM_MIN
+    cpus: int = 1
+    emulator: str = ""
+    cpu: str = ""
+    xen: Optional[Path] = None
+    xen_append: tuple = ()
+
+    @classmethod
+    def of(cls, guests_mem, **more):
+        """Return the machine in which guests with so many MiB altogether fit."""
+        wanted, mem = guests_mem + _DOM0_MEM + _XEN_MEM + guests_mem // 32, _MEM_MIN
+        while mem < wanted:
+            mem *= 2
+        return cls(mem, **more)
+
+
+@dataclass
+class Machine:
+    """A QEMU process and the sockets that lead into it. serial: what Xen and dom0's kernel
+    print."""
+
+    process: subprocess.Popen
+    monitor: "Monitor"
+    ports: dict = field(default_factory=dict)
+
+    @property
+    def serial(self):
+        return self.process.stdout
+
+    def end(self):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        for stream in (self.process.stdin, self.process.stdout, self.monitor, *self.ports.values()):
+            stream.close()
+
+
+class Monitor:
+    """QEMU's monitor protocol (QMP) on a socket."""
+
+    def __init__(self, connection):
+        connection.settimeout(_MOVE_LIMIT)
+        self._connection = connection
+        self._file = connection.makefile("rw", encoding="utf-8")
+        self._file.readline()  # the greeting
+        self.ask("qmp_capabilities")
+
+    def ask(self, command, **arguments):
+        """Return the answer to a command; events in between are of no interest."""
+        self._file.write(json.dumps({"execute": command, "arguments": arguments}) + "\n")
+        self._file.flush()
+        for line in self._file:
+            answer = json.loads(line)
+            if "error" in answer:
+                raise Trouble(f"QEMU refuses {command}: {answer['error']['desc']}")
+            if "return" in answer:
+                return answer["return"]
+        raise Trouble(f"QEMU ended at {command}")
+
+    def move(self, command, uri):
+        """Save or load the state without the RAM, which is in its own file."""
+        self.ask(
+            "migrate-set-capabilities",
+            capabilities=[{"capability": "x-ignore-shared", "state": True}],
+        )
+        self.ask(command, uri=uri)
+        end = time.monotonic() + _MOVE_LIMIT
+        while time.monotonic() < end:
+            status = self.ask("query-migrate").get("status")
+            if status == "completed":
+                return
+            if status == "failed":
+                raise Trouble(f"QEMU's {command} failed")
+            time.sleep(0.005)
+        raise Trouble(f"QEMU's {command} took more than {_MOVE_LIMIT} s")
+
+    def close(self):
+        self._file.close()
+        self._connection.close()
+
+
+def command_line(shape, dom0, ram, private, disk, fds):
+    """Return QEMU's command line; fds: the descriptors of the monitor and of the ports, in this
+    order."""
+    kernel = f"{dom0.kernel} {_LINUX_WORDS}".replace(",", ",,")
+    argv = [
+        shape.emulator or emulators.default(),
+        "-accel",
+        "tcg,thread=multi",
+        "-machine",
+        "pc,memory-backend=ram",
+    ]
+    argv += [
+        "-cpu",
+        f"{_CPU},{shape.cpu}" if shape.cpu else _CPU,
+        "-m",
+        str(shape.mem),
+        "-smp",
+        str(shape.cpus),
+    ]
+    shared = "off" if private else "on"
+    argv += [
+        "-object",
+        f"memory-backend-file,id=ram,size={shape.mem}M,mem-path={ram},share={shared}",
+    ]
+    argv += ["-nodefaults", "-no-user-config", "-no-reboot", "-display", "none", "-serial", "stdio"]
+    argv += [
+        "-kernel",
+        str(shape.xen or dom0.xen),
+        "-append",
+        " ".join([_XEN_WORDS, *shape.xen_append]),
+    ]
+    argv += ["-initrd", f"{kernel},{dom0.initramfs}"]
+    argv += [
+        "-drive",
+        f"if=none,id=disk,file={disk},format=raw,readonly=on",
+        "-device",
+        "virtio-blk-pci,drive=disk",
+    ]
+    argv += ["-chardev", f"socket,id=monitor,fd={fds[0]}", "-mon", "chardev=monitor,mode=control"]
+    argv += ["-device", f"virtio-serial-pci,max_ports={PORTS + 1}"]
+    for number, fd in enumerate(fds[1:], 1):
+        argv += [
+            "-chardev",
+            f"socket,id=port{number},fd={fd}",
+            "-device",
+            f"virtserialport,chardev=port{number},nr={number}",
+        ]
+    return argv + (["-incoming", "defer"] if private else [])
+
+
+def _start(shape, dom0, ram, private, disk, errors):
+    """Start QEMU; return the Machine."""
+    pairs = [socket.socketpair() for _ in range(1 + PORTS)]
+    fds = [theirs.fileno() for _, theirs in pairs]
+    guard = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
+    try:
+        process = subprocess.Popen(
+            [*guard, *command_line(shape, dom0, ram, private, disk, fds)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            pass_fds=fds,
+            bufsize=0,
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise Trouble(
+            f"cannot run {shape.emulator or emulators.default()}: {error.strerror}"
+        ) from error
+    finally:
+        for _, theirs in pairs:
+            theirs.close()
+    ours = [mine for mine, _ in pairs]
+    return Machine(process, Monitor(ours[0]), dict(enumerate(ours[1:], 1)))
+
+
+def _disk(path, data=b""):
+    """Make the disk: data, then a hole."""
+    with open(path, "wb") as file:
+        file.write(data)
+        file.truncate(_DISK)
+
+
+# ---- Saving ----
+
+
+def folder(shape, say=print):
+    """Return the folder of the saved machine; boot and save it if the cache lacks it."""
+    dom0 = image.find()
+    if dom0 is None:
+        raise Trouble(
+            "no dom0 is assembled for domU guests; ./run.sh setup assembles it", EXIT_SKIP
+        )
+    path = archive.cache_dir() / "dom0" / f"saved-{_key(shape, dom0)}"
+    with _lock(path):
+        if not path.exists():
+            say(f"booting a dom0 with {shape.cpus} CPUs and {shape.mem} MiB, to restore it later")
+            _save(shape, dom0, path)
+            _prune(path.parent)
+        os.utime(path)
+    return path
+
+
+def _key(shape, dom0):
+    emulator = shutil.which(shape.emulator or emulators.default()) or ""
+    stat = os.stat(emulator) if emulator else None
+    parts = [
+        dom0.key,
+        command_line(shape, dom0, "", False, "", [0] * (1 + PORTS)),
+        emulators.version_of(emulator),
+        stat and (stat.st_size, stat.st_mtime_ns),
+        shape.xen and hashlib.sha256(shape.xen.read_bytes()).hexdigest(),
+    ]
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
+
+
+@contextmanager
+def _lock(path):
+    with open(path.with_suffix(".lock"), "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _save(shape, dom0, path):
+    scratch = Path(tempfile.mkdtemp(prefix="saving-", dir=path.parent))
+    try:
+        _disk(scratch / "disk")
+        with open(scratch / "errors", "wb") as errors:
+            machine = _start(shape, dom0, scratch / "ram-whole", False, scratch / "disk", errors)
+            try:
+                (scratch / "log").write_bytes(_wait_until_ready(machine, shape))
+                machine.monitor.move("migrate", f"exec:cat >{scratch}/state")
+            finally:
+                machine.end()
+        sparse = ["cp", "--sparse=always", scratch / "ram-whole", scratch / "ram"]
+        subprocess.run(sparse, check=True, stdin=subprocess.DEVNULL)
+        for name in ("ram-whole", "disk"):
+            (scratch / name).unlink()
+        scratch.rename(path)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _wait_until_ready(machine, shape):
+    """Return what the serial console has printed when the agent of dom0 greets."""
+    clock, said = OwnTime(machine.process.pid), b""
+    while clock.seconds() < _BOOT_LIMIT:
+        ready = select.select([machine.serial, machine.ports[AGENT]], [], [], 1)[0]
+        if machine.ports[AGENT] in ready and machine.ports[AGENT].recv(4096):
+            return said
+        if machine.serial in ready:
+            data = os.read(machine.serial.fileno(), 65536)
+            said += data
+            text = said.decode("utf-8", "replace")
+            if FAILED in text:
+                _refuse(shape, text)
+            if not data:
+                raise Trouble(f"the dom0 ended while it booted: {_last_line(text)}")
+    raise Trouble(
+        f"the dom0 was not ready after {_BOOT_LIMIT} s; its last line:"
+        f" {_last_line(said.decode('utf-8', 'replace'))}"
+    )
+
+
+def _refuse(shape, text):
+    reason = text.split(FAILED, 1)[1].splitlines()[0]
+    if shape.xen and reason.startswith("xen-init-dom0"):
+        raise Trouble(
+            f"--xen: the toolstack of Xen {image.XEN} does not control this Xen: {reason}",
+            EXIT_USAGE,
+        )
+    raise Trouble(f"the dom0 did not start: {reason}")
+
+
+def _last_line(text):
+    return (text.strip().splitlines() or ["it printed nothing"])[-1]
+
+
+def _prune(cache):
+    """Remove what was not used for some time: saved states, and parts of other package versions."""
+    for path in [*cache.glob("saved-*[0-9a-f]"), *cache.glob("parts-*"), *cache.glob("saving-*")]:
+        if time.time() - path.stat().st_mtime > _UNUSED_DAYS * 86400:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+# ---- Restoring ----
+
+
+def hypervisor(path):
+    """Return the line in which the Xen of a saved state says its version."""
+    lines = (path / "log").read_text(errors="replace").splitlines()
+    return next((line for line in lines if " Xen version " in line), "(XEN) its version is unknown")
+
+
+def restore(shape, path, disk, errors):
+    """Start a machine from the saved state in the folder path, with data on its disk; disk: (path,
+    data)."""
+    dom0 = image.find()
+    _disk(*disk)
+    machine = _start(shape, dom0, path / "ram", True, disk[0], errors)
+    try:
+        machine.monitor.move("migrate-incoming", f"exec:cat {path}/state")
+    except BaseException:
+        machine.end()
+        raise
+    return machine

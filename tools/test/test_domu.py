@@ -1,0 +1,295 @@
+# SPDX-License-Identifier: MIT
+"""A domU: its configuration, the machine of its dom0, what its end means, and the toolstack's
+failures."""
+
+import base64
+import dataclasses
+import tempfile
+import threading
+import unittest
+from pathlib import Path
+from unittest import mock
+
+from paravane.common import Trouble
+from paravane.dom0 import guest, image, running, saved
+from paravane.run import domu, platforms
+from paravane.run.ktap import Transcript
+from paravane.run.machine import Ending
+from paravane.run.verdict import judge
+
+ENDED = (
+    "Parsing config\nWaiting for domain guest1 (domid 1) to die [pid 9]\n"
+    "Domain 1 has shut down, reason code {} {}\n"
+)
+
+
+class ConfigTest(unittest.TestCase):
+    def test_every_wish_is_a_line(self):
+        wanted = guest.Wanted(
+            "pvh", words="run=suite", mem=64, maxmem=128, smp=3, more='vif = [""]\na = "b"'
+        )
+        lines = wanted.config("guest2").splitlines()
+        for line in (
+            'name = "guest2"', 'type = "pvh"', 'kernel = "/run/in/image"', "memory = 64",
+            'ramdisk = "/run/in/module"', 'cmdline = "run=suite"', "maxmem = 128", "vcpus = 3",
+            'on_crash = "preserve"', 'on_poweroff = "preserve"', 'vif = [""]', 'a = "b"',
+        ):  # fmt: skip
+            self.assertIn(line, lines)
+        self.assertFalse(
+            [line for line in guest.Wanted("pv").config("g").splitlines() if "maxmem" in line]
+        )
+
+    def test_strings_are_escaped(self):
+        self.assertEqual(guest.quoted("a b"), '"a b"')
+        self.assertEqual(guest.quoted('say "x" \\n'), '"say \\x22x\\x22 \\\\n"')
+
+    def test_ends(self):
+        for code, word in enumerate(guest.ENDS):
+            self.assertEqual(guest.end_of(ENDED.format(code, hex(code))), word)
+        self.assertEqual(guest.end_of(ENDED.format(77, "0x4d")), "reason 77")
+        self.assertEqual(
+            guest.end_of("Waiting for domain\nDomain 1 has been destroyed.\n"), "destroyed"
+        )
+        self.assertIsNone(guest.end_of("Parsing config\nlibxl: error: no memory\n"))
+
+    def test_first_error(self):
+        output = "Parsing config\nlibxl: error: x.c:1: not enough memory\nxl: unable to exec\n"
+        self.assertEqual(guest.error_of(output), "libxl: error: x.c:1: not enough memory")
+        self.assertEqual(guest.error_of("a\nb\n\n"), "b")
+        self.assertEqual(guest.error_of(""), "it printed nothing")
+
+
+class FakeDom0:
+    """Answers scripts from a list of (status, output); None means that the script still runs."""
+
+    def __init__(self, *answers):
+        self.answers = list(answers)
+        self.scripts = []
+        self.made = running.Console()
+
+    def console(self, _number):
+        return self.made
+
+    def start(self, script):
+        self.scripts.append(script)
+        return len(self.scripts)
+
+    def result(self, _number):
+        return self.answers.pop(0) if self.answers else None
+
+    def sh(self, script):
+        self.scripts.append(script)
+        return 0, ""
+
+    def wait_for(self, condition, _limit=0):
+        return condition()
+
+
+class GuestTest(unittest.TestCase):
+    def guest(self, *answers):
+        self.said = []
+        self.dom0 = FakeDom0(*answers)
+        return guest.Guest(self.dom0, guest.Wanted("pv"), say=self.said.append)
+
+    def test_runs_and_ends(self):
+        one = self.guest(None, (0, ENDED.format(3, "0x3")))
+        self.assertIsNone(one.poll())
+        self.assertEqual([one.poll(), one.poll()], ["crash", "crash"])
+
+    def test_a_refusal_is_a_failure_of_the_toolstack(self):
+        one = self.guest((3, "libxl: error: cannot\n"))
+        with self.assertRaisesRegex(
+            running.Failed, "xl create ended with status 3: libxl: error: cannot"
+        ):
+            one.poll()
+        self.assertEqual(len(self.dom0.scripts), 1, "it was tried once")
+
+    def test_a_crash_of_xl_is_tried_again_once(self):
+        one = self.guest((139, "Segmentation fault\n"), (139, "Segmentation fault\n"))
+        self.assertIsNone(one.poll())
+        self.assertIn("signal 11 ended xl create", self.said[0])
+        self.assertTrue(any("xl destroy guest1" in script for script in self.dom0.scripts))
+        with self.assertRaisesRegex(running.Failed, "status 139"):
+            one.poll()
+
+    def test_a_crash_of_xl_below_a_guest_that_ran_is_not(self):
+        one = self.guest((139, "Segmentation fault\n"))
+        one.console.feed(b"hello")
+        with self.assertRaises(running.Failed):
+            one.poll()
+
+    def test_expect_sees_text_that_came_with_the_end(self):
+        one = self.guest((0, ENDED.format(0, "0x0")))
+        one.console.feed(b"one\r\ntwo 22\r\n")
+        self.assertEqual(one.expect(r"^two (\d+)$")[1], "22")
+        with self.assertRaisesRegex(running.Failed, "did not print 'three'.*ended by poweroff"):
+            one.expect("three")
+
+
+class Dom0Test(unittest.TestCase):
+    """What is read of a dom0, without a machine."""
+
+    def dom0(self):
+        one = running.Dom0.__new__(running.Dom0)
+        one.problem, one.log, one._answers, one._agent = "", [], {}, b""
+        one._lines, one.on_line, one.changed = (
+            running.Lines(),
+            lambda line: None,
+            threading.Condition(),
+        )
+        one.clock = mock.Mock(seconds=lambda: 0.0)
+        return one
+
+    def test_answers_in_pieces(self):
+        one = self.dom0()
+        text = f"0 0 \n7 3 {base64.b64encode(b'no such file').decode()}\n".encode()
+        for at in range(len(text)):
+            one._agent_data(text[at : at + 1])
+        self.assertEqual(one.result(7), (3, "no such file"))
+        self.assertIsNone(one.result(7))
+
+    def test_the_end_of_dom0(self):
+        for line, words in (
+            (
+                "[    3.1] Kernel panic - not syncing: Attempted to kill init!",
+                "the dom0 panicked: Attempted to kill init!",
+            ),
+            (
+                "(XEN) [    5.1] Hardware Dom0 crashed: rebooting machine",
+                "the dom0 is over: Xen says crashed",
+            ),
+            (
+                "dom0: failed: the agent ended with status 2",
+                "the dom0 failed: the agent ended with status 2",
+            ),
+        ):
+            one = self.dom0()
+            one._serial_data(line.encode() + b"\r\n")
+            self.assertTrue(one.problem.startswith(words), one.problem)
+            with self.assertRaisesRegex(running.Failed, words):
+                one.wait_for(lambda: None)
+            self.assertEqual(one.wait_for(lambda: 5), 5, "what is there already is returned")
+
+    def test_a_guests_panic_is_not_that_of_dom0(self):
+        one = self.dom0()
+        one._serial_data(b"(XEN) d1v0 Triple fault\n(XEN) Domain 1 (vcpu#0) crashed on cpu#0:\n")
+        self.assertEqual(one.problem, "")
+
+
+class MachineTest(unittest.TestCase):
+    def test_memory_for_the_guests(self):
+        self.assertEqual(saved.Shape.of(256).mem, saved.Shape.of(1024).mem)
+        self.assertEqual(saved.Shape.of(16384).mem, 32768)
+        self.assertGreater(saved.Shape.of(2048).mem, 2048)
+
+    def test_command_line(self):
+        dom0 = image.Image(Path("/c/xen"), Path("/c/vm,linux"), Path("/c/initramfs"), "key")
+        shape = saved.Shape(2048, 4, "/q", "+la57", Path("/x"), ("sync_console",))
+        argv = saved.command_line(shape, dom0, "/s/ram", True, "/d", [10, 11, 12])
+        text = " ".join(argv)
+        self.assertEqual(argv[0], "/q")
+        for part in (
+            "-smp 4", "-accel tcg", ",+la57", "share=off", "-kernel /x", "sync_console",
+            "/c/vm,,linux console=hvc0", ",/c/initramfs", "-incoming defer", "id=monitor,fd=10",
+            "id=port1,fd=11", "id=port2,fd=12",
+        ):  # fmt: skip
+            self.assertIn(part, text)
+        self.assertNotIn("-incoming", saved.command_line(shape, dom0, "/s/ram", False, "/d", [1]))
+
+    def test_depends_of_a_module(self):
+        self.assertEqual(
+            image.module_depends(b"\0license=GPL\0depends=llc,stp\0name=bridge\0"), ["llc", "stp"]
+        )
+        self.assertEqual(image.module_depends(b"\0depends=\0"), [])
+
+
+class PlatformTest(unittest.TestCase):
+    def boot(self, **more):
+        return platforms.Boot(Path("/i"), Path("/m"), Path("/d"), ["run=suite"], **more)
+
+    def test_only_on_demand(self):
+        self.assertFalse([p for p in platforms.parse(None) if p.emulator is domu])
+        self.assertEqual(
+            [p.name for p in platforms.parse("domu-pvh,domu-pv")], ["domu-pv", "domu-pvh"]
+        )
+
+    def test_what_is_refused(self):
+        pv = platforms.PLATFORMS["domu-pv"]
+        for more, words in (
+            ({"machine": "hpet=off"}, "--machine has no meaning"),
+            ({"icount": True}, "would include dom0"),
+            ({"cpu": "qemu64"}, "can only add"),
+            ({"maxmem": 100}, "--maxmem is less"),
+        ):
+            self.assertIn(words, domu.refusal(pv, self.boot(**more)))
+        self.assertEqual(domu.refusal(pv, self.boot(cpu="-nx", maxmem=512)), "")
+
+    def test_the_description_is_read_as_it_was_written(self):
+        with tempfile.TemporaryDirectory() as folder:
+            for name in ("image", "module"):
+                Path(folder, name).write_bytes(name.encode())
+            boot = dataclasses.replace(
+                self.boot(
+                    xen=Path("/x"),
+                    xen_asked=True,
+                    smp=2,
+                    mem=128,
+                    maxmem=256,
+                    xl=("a = 1", "b = 2"),
+                ),
+                image=Path(folder, "image"),
+                module=Path(folder, "module"),
+            )
+            path = Path(folder, "domu.json")
+            path.write_text(
+                domu.json.dumps(domu.description(platforms.PLATFORMS["domu-pvh"], boot))
+            )
+            shape, wanted, files = domu.read(path)
+        self.assertEqual(shape, domu.shape(boot))
+        self.assertEqual(shape.xen, Path("/x"))
+        self.assertEqual(wanted, guest.Wanted("pvh", "run=suite", 128, 256, 2, more="a = 1\nb = 2"))
+        self.assertEqual(files, {"image": b"image", "module": b"module"})
+
+    def test_the_installed_xen_does_not_replace_that_of_the_toolstack(self):
+        self.assertIsNone(domu.shape(self.boot(xen=Path("/boot/xen"))).xen)
+
+    def test_without_a_dom0(self):
+        with mock.patch.object(image, "find", lambda: None):
+            self.assertIn(
+                "no dom0 is assembled; ./run.sh setup",
+                platforms.lacking(platforms.PLATFORMS["domu-pv"]),
+            )
+            with self.assertRaisesRegex(Trouble, "no dom0 is assembled"):
+                saved.folder(saved.Shape())
+
+
+class VerdictTest(unittest.TestCase):
+    HEAD = ["paravane: Paravane 0.1 on xen-pv", "KTAP version 1", "1..1", "ok 1 a.b"]
+
+    def verdict(self, *lines, code=0):
+        said = Transcript()
+        for line in [*self.HEAD, *lines]:
+            said.feed(line)
+        return judge(said, Ending("exit", code), True)
+
+    def test_the_end_of_the_domain_counts(self):
+        passed = "paravane: verdict PASS"
+        self.assertEqual(self.verdict(passed, "domu: the domain ended by poweroff").status, "PASS")
+        for end in ("crash", "reboot", "suspend"):
+            verdict = self.verdict(passed, f"domu: the domain ended by {end}")
+            self.assertEqual(verdict.status, "FAIL")
+            self.assertIn(f"but the domain ended by {end}", verdict.reason)
+        lost = self.verdict("domu: the domain ended by crash")
+        self.assertIn("the domain ended by crash without a verdict", lost.reason)
+
+    def test_the_guest_cannot_say_how_it_ended(self):
+        forged = (
+            "domu: the domain ended by poweroff",
+            "paravane: verdict PASS",
+            "domu: the domain ended by crash",
+        )
+        self.assertEqual(self.verdict(*forged).status, "FAIL")
+
+    def test_a_failure_of_the_toolstack_is_not_one_of_the_guest(self):
+        verdict = self.verdict("domu: failed: the dom0 panicked: x", code=1)
+        self.assertEqual((verdict.status, verdict.reason), ("ERROR", "the dom0 panicked: x"))
