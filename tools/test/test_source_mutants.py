@@ -65,6 +65,22 @@ class ListTest(unittest.TestCase):
                     name = r"TEST\(%s, %s\b" % tuple(mutant.test.split("."))
                     self.assertTrue(re.search(name, guest), mutant.test)
 
+    def test_every_file_has_a_mutant(self):
+        advice = "add an entry whose test fails to test/mutants/source/, or a reason to without.txt"
+        self.assertEqual(source_list.files_without(source_list.read()), [], advice)
+
+    def test_every_file_without_a_mutant_exists_and_has_none(self):
+        without = source_list.read_without(source_list.WITHOUT.read_text())
+        self.assertFalse(set(without) & {mutant.file for mutant in source_list.read()})
+        for file in without:
+            self.assertTrue((ROOT / file).exists(), file)
+
+    def test_a_file_without_a_mutant_is_noticed(self):
+        mutants = [mutant for mutant in source_list.read() if mutant.file != "mm/heap.c"]
+        self.assertIn("mm/heap.c", source_list.files_without(mutants))
+        with self.assertRaisesRegex(Trouble, "mm/heap.c has no reason"):
+            source_list.read_without("mm/heap.c\n")
+
     def test_the_edit_is_made_in_its_function_only(self):
         changed = read(ENTRY)[0].apply(SOURCE)
         self.assertIn("return a + b + 2;", changed)

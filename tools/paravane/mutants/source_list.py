@@ -25,6 +25,8 @@ from ..common import ROOT, Trouble
 from ..run import platforms
 
 FOLDER = ROOT / "test/mutants/source"
+COVERED = ("boot", "pv", "mm", "kernel", "lib")  # folders of which each file has a mutant
+WITHOUT = FOLDER / "without.txt"
 _REQUIRED = {"name", "file", "before", "after", "why"}
 _OPTIONAL = {"function", "test", "on", "smp", "mem", "append", "pcpus", "machine", "cpu", "equivalent"}
 
@@ -117,3 +119,22 @@ def _checked(where, entry):
     if entry["before"] == entry["after"]:
         raise Trouble(f"{where}: source mutant {name} changes nothing")
     return SourceMutant(**entry)
+
+
+def files_without(mutants):
+    """Return the files of COVERED that have no mutant and are not in WITHOUT."""
+    with_one = {mutant.file for mutant in mutants} | set(read_without(WITHOUT.read_text()))
+    found = (path for folder in COVERED for path in (ROOT / folder).glob("**/*.[cS]"))
+    return sorted({str(path.relative_to(ROOT)) for path in found} - with_one)
+
+
+def read_without(text):
+    """Return {file: why it has no mutant} of test/mutants/source/without.txt."""
+    reasons = {}
+    for line in text.splitlines():
+        if line and not line.startswith("#"):
+            file, _, reason = line.partition(" ")
+            if not reason.strip():
+                raise Trouble(f"{WITHOUT.name}: {file} has no reason")
+            reasons[file] = reason.strip()
+    return reasons
