@@ -1,50 +1,145 @@
 /* SPDX-License-Identifier: MIT */
-/* The balloon of mm/balloon.h, on the op balloon_adjust: a list of the frames that were given. */
+/*
+ * The balloon of mm/balloon.h, on the op balloon_adjust: a list of the frames that were given.
+ *
+ * Frames are given and taken in runs of contiguous frames, because a hypercall costs more than what
+ * it does for a frame. A run is short enough for the spinlock, which the op requires.
+ */
 #include "mm/balloon.h"
 #include "mm/frame.h"
+#include "mm/mm.h"
 #include "pv/pv.h"
 #include "pv/spinlock.h"
 
+enum {
+    RUN_ORDER = 6, /* frames in a run, as an order of frame_alloc */
+    RUN_FRAMES = 1 << RUN_ORDER,
+};
+
 static struct spinlock lock = SPINLOCK("balloon");
 static u32 ballooned; /* list of frames (frame_push). Guarded by: lock */
+static u64 given;     /* how many frames have no memory. Guarded by: lock */
 
+/* The frames are put on the list so that frame_pop returns them in ascending order. */
+static void push_run(pfn_t first, u64 count)
+{
+    for (u64 i = count; i-- > 0;) {
+        const pfn_t pfn = PFN(first.n + i);
+
+        frame_get(pfn)->state = FRAME_BALLOON;
+        frame_push(&ballooned, pfn);
+    }
+    WRITE_ONCE(given, given + count);
+}
+
+/* Free frames that have memory, and are allocated one by one. */
+static void free_run(pfn_t first, u64 count)
+{
+    for (u64 i = 0; i < count; i++)
+        frame_free(PFN(first.n + i), 0);
+}
+
+/* Give 2^order frames. Return how many were given, or the op's error; -ENOSPC: none is free. */
+static s64 give_run(u32 order)
+{
+    const pfn_t first = frame_alloc(order, FRAME_SINGLE, FRAME_KERNEL);
+    const u64 count = 1ull << order;
+    s64 done;
+
+    if (first.n == PFN_INVALID.n)
+        return -ENOSPC;
+    done = pv_balloon_adjust(first, count, true);
+    push_run(first, (u64)MAX(done, 0));
+    free_run(PFN(first.n + (u64)MAX(done, 0)), count - (u64)MAX(done, 0));
+    return done;
+}
+
+/*
+ * Use smaller runs where memory is fragmented, and where the hypervisor does not take a whole run:
+ * a single frame shows whether it takes any.
+ */
 s64 mm_balloon_give(u64 count)
 {
-    s64 done = 0, given = 1;
+    s64 done = 0, run = 0;
+    u32 order = RUN_ORDER;
 
     spin_lock(&lock);
-    while (given == 1 && (u64)done < count) {
-        const pfn_t pfn = frame_alloc(0, 0, FRAME_KERNEL);
-
-        if (pfn.n == PFN_INVALID.n)
+    while ((u64)done < count) {
+        while (1ull << order > count - (u64)done)
+            order--;
+        run = give_run(order);
+        if (run == 1ll << order)
+            done += run;
+        else if (order)
+            done += MAX(run, 0), order = 0;
+        else
             break;
-        given = pv_balloon_adjust(pfn, 1, true);
-        if (given == 1) {
-            frame_get(pfn)->state = FRAME_BALLOON;
-            frame_push(&ballooned, pfn);
-            done++;
-        } else {
-            frame_free(pfn, 0);
-        }
     }
     spin_unlock(&lock);
-    return given < 0 && !done ? given : done;
+    return run < 0 && run != -ENOSPC && !done ? run : done;
+}
+
+/* Remove up to most contiguous frames from the list. Return the first, or PFN_INVALID. */
+static pfn_t pop_run(u64 most, u64 *count)
+{
+    pfn_t first = PFN_INVALID;
+
+    for (*count = 0; *count < most && ballooned; ++*count) {
+        if (*count && ballooned != first.n + *count)
+            break;
+        if (!*count)
+            first = PFN(ballooned);
+        frame_pop(&ballooned);
+    }
+    return first;
+}
+
+/* Take up to most frames back. Return how many the hypervisor has given memory. */
+static u64 take_run(u64 most)
+{
+    u64 count;
+    const pfn_t first = pop_run(most, &count);
+    const s64 done = count ? pv_balloon_adjust(first, count, false) : 0;
+    const u64 taken = (u64)MAX(done, 0);
+
+    WRITE_ONCE(given, given - count);
+    push_run(PFN(first.n + taken), count - taken);
+    for (u64 i = 0; i < taken; i++)
+        frame_get(PFN(first.n + i))->state = FRAME_KERNEL;
+    free_run(first, taken);
+    return taken;
 }
 
 s64 mm_balloon_take(u64 count)
 {
-    s64 done = 0;
+    u64 done = 0, run = 1;
 
     spin_lock(&lock);
-    for (; (u64)done < count && ballooned; done++) {
-        const pfn_t pfn = PFN(ballooned);
-
-        if (pv_balloon_adjust(pfn, 1, false) != 1)
-            break;
-        frame_pop(&ballooned);
-        frame_get(pfn)->state = FRAME_KERNEL;
-        frame_free(pfn, 0);
+    while (done < count && run) {
+        run = take_run(MIN(count - done, (u64)RUN_FRAMES));
+        done += run;
     }
     spin_unlock(&lock);
-    return done;
+    return (s64)done;
+}
+
+/* The op fails for no frames as it fails for one, if the platform has no balloon. */
+bool mm_balloon_exists(void)
+{
+    s64 result;
+
+    spin_lock(&lock);
+    result = pv_balloon_adjust(PFN(0), 0, true);
+    spin_unlock(&lock);
+    return result >= 0;
+}
+
+u64 mm_balloon_pages(void)
+{
+    return mm_ram_frames - READ_ONCE(given);
+}
+
+u64 mm_balloon_most(void)
+{
+    return mm_ram_frames;
 }

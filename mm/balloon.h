@@ -19,4 +19,11 @@
 s64 mm_balloon_give(u64 count);
 s64 mm_balloon_take(u64 count);
 
+/* Return whether the platform has a balloon. */
+bool mm_balloon_exists(void);
+
+/* Return how many frames of RAM have memory, and how many there are: in use, free, or given. */
+u64 mm_balloon_pages(void);
+u64 mm_balloon_most(void);
+
 #endif

@@ -22,6 +22,7 @@
 /* Written: by mm_init, on one CPU; so are those below. */
 struct pv_mmu_traits mm_traits;
 struct mm_left_out mm_left_out;
+u64 mm_ram_frames;
 
 /* Written: by mm_init. */
 static struct frame_range ram[BOOT_REGIONS_MAX];
@@ -50,6 +51,7 @@ static void find_ram(const struct boot_info *boot)
         if (start >= end)
             continue;
         ram[nr_ram++] = (struct frame_range){start, end};
+        mm_ram_frames += end - start;
         add_unused(start, end);
     }
 }

@@ -36,6 +36,9 @@ extern struct mm_left_out {
     u64 scattered; /* in pieces smaller than their bookkeeping, or beyond the most that fit it */
 } mm_left_out;
 
+/* Written by mm_init: how many frames of RAM there are, with memory or without (mm/balloon.h). */
+extern u64 mm_ram_frames;
+
 /* What the platform's page tables can do. */
 extern struct pv_mmu_traits mm_traits;
 

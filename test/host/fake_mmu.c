@@ -18,6 +18,7 @@
 
 struct pv_ops pv_ops;
 struct pv_mmu_traits mm_traits;
+u64 mm_ram_frames = FAKE_FRAMES;
 const struct pv_callbacks *pv_callbacks; /* needed by the spinlocks, which never wait here */
 jmp_buf fake_panic_return;
 bool fake_panic_armed;

@@ -336,6 +336,7 @@ static void test_balloon(void)
     fake_balloon_room = 3;
     CHECK_EQ(mm_balloon_give(5), 3);
     CHECK_EQ(frames_free(), free - 3);
+    CHECK_EQ(mm_balloon_pages(), mm_balloon_most() - 3);
     CHECK_EQ(mm_balloon_give(1), -ENOMEM);
     for (u64 n = 16; n < FAKE_FRAMES; n++)
         CHECK(frame_get(PFN(n))->state != FRAME_BALLOON || !frames_open_mappable(PFN(n), 1));
@@ -343,6 +344,19 @@ static void test_balloon(void)
     CHECK_EQ(mm_balloon_take(2), 2);
     CHECK_EQ(mm_balloon_take(9), 1);
     CHECK_EQ(mm_balloon_take(9), 0);
+    CHECK_EQ(frames_free(), free);
+    CHECK_EQ(mm_balloon_pages(), mm_balloon_most());
+    fake_balloon_room = 200; /* more than a run, and not a whole number of runs */
+    CHECK_EQ(mm_balloon_give(150), 150);
+    CHECK_EQ(frames_free(), free - 150);
+    CHECK_EQ(mm_balloon_pages(), mm_balloon_most() - 150);
+    CHECK_EQ(mm_balloon_take(149), 149);
+    CHECK_EQ(mm_balloon_take(149), 1);
+    CHECK_EQ(frames_free(), free);
+    fake_balloon_room = FAKE_FRAMES;
+    CHECK_EQ((u64)mm_balloon_give(2 * FAKE_FRAMES), free); /* all that are free */
+    CHECK_EQ(frames_free(), 0);
+    CHECK_EQ((u64)mm_balloon_take(2 * FAKE_FRAMES), free);
     CHECK_EQ(frames_free(), free);
 }
 

@@ -10,20 +10,21 @@
 #include <xen/hvm/hvm_op.h>
 
 /*
- * Xen takes the guest's own frame numbers here, one at a time. The direct map keeps its entries; a
- * read of a frame that was given back returns ones.
+ * Xen takes a list of the guest's own frame numbers here. The direct map keeps its entries; a read
+ * of a frame that was given back returns ones.
  */
 static s64 xen_pvh_balloon_adjust(pfn_t first, u64 count, bool away)
 {
     const unsigned int cmd = away ? XENMEM_decrease_reservation : XENMEM_populate_physmap;
-    u64 done;
+    u64 frames[32], done = 0, wanted, changed;
 
-    for (done = 0; done < count; done++) {
-        u64 frame = first.n + done;
-
-        if (!xen_memory_reservation(cmd, &frame, 1))
-            break;
-    }
+    do {
+        wanted = MIN(count - done, ARRAY_SIZE(frames));
+        for (u64 i = 0; i < wanted; i++)
+            frames[i] = first.n + done + i;
+        changed = xen_memory_reservation(cmd, frames, wanted);
+        done += changed;
+    } while (done < count && changed == wanted);
     return (s64)done;
 }
 
