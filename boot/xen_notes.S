@@ -31,4 +31,5 @@
 	note	XEN_ELFNOTE_HV_START_LOW, .quad 0xffff800000000000
 	note	XEN_ELFNOTE_PHYS32_ENTRY, .quad pvh_entry - VIRT_BASE
 	note	XEN_ELFNOTE_FEATURES, .asciz "!writable_page_tables|pae_pgdir_above_4gb"
+	note	XEN_ELFNOTE_SUSPEND_CANCEL, .long 1
 	note	XEN_ELFNOTE_SUPPORTED_FEATURES, .long 1 << XENFEAT_dom0

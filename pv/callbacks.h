@@ -154,8 +154,9 @@ struct pv_callbacks {
     void (*suspend)(void);
 
     /*
-     * Continue after a suspend. The first callback after the machine runs again. clock_ns may or
-     * may not include the time in between.
+     * Continue after a suspend. The first callback after the machine runs again. The kernel arms
+     * its timer again, and forgets the lines that it had bound if cancelled is false. clock_ns
+     * includes the time in between only if cancelled is true.
      *
      * Context:  as the op suspend.
      * Takes:    cancelled, true if the machine never stopped.

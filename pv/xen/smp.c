@@ -28,6 +28,7 @@
  * An IPI is an event channel that each vCPU binds to itself; other vCPUs send to its port.
  */
 #include "lib/format.h"
+#include "lib/string.h"
 #include "pv/native/native.h"
 #include "pv/xen/events.h"
 #include "pv/xen/hypercall.h"
@@ -37,7 +38,7 @@ bool xen_accepts_events[PV_CPUS_MAX];
 
 /*
  * Per CPU: written by the CPU that starts this one, while this one is down; left by this CPU
- * itself.
+ * itself. Cleared after a restore, while one CPU is up.
  */
 static struct vcpu {
     bool has_vcpu_info; /* VCPUOP_register_vcpu_info has been done, which is possible once */
@@ -84,6 +85,12 @@ void xen_cpu_describe(u32 cpu, char *text, size_t size)
 const char *xen_smp_prepare(void)
 {
     return NULL;
+}
+
+void xen_forget_vcpus(void)
+{
+    memset(vcpus, 0, sizeof(vcpus));
+    memset(xen_accepts_events, 0, sizeof(xen_accepts_events));
 }
 
 bool xen_cpu_is_up(u32 cpu)

@@ -5,38 +5,61 @@
  * (wc_*). Xen writes both while the guest runs: vcpu_time.h reads them. The timer is one hypercall
  * that sets a deadline in system time, and VIRQ_TIMER, an event channel.
  */
+#include "lib/string.h"
 #include "pv/wallclock.h"
 #include "pv/xen/events.h"
 #include "pv/xen/hypercall.h"
 #include "pv/xen/vcpu_time.h"
 
 static u64 last_ns; /* Atomic: monotonic() exchanges it */
+/*
+ * What clock_ns adds to Xen's system time, modulo 2^64: 0 in the domain that booted, so that a
+ * restore on a host with another uptime does not show. Written: after a restore, while one CPU is
+ * up.
+ */
+static u64 clock_offset;
+/* Steal time in earlier domains. Written: as clock_offset. */
+static u64 earlier_steal[PV_CPUS_MAX];
 /* Per CPU: Xen writes a vCPU's record when its state changes, and only while it does not run. */
 static struct vcpu_runstate_info runstates[PV_CPUS_MAX];
 
 /*
- * Return the ns since Xen started, and never less than before, because the clocks of two vCPUs may
- * differ a little. Interrupts are disabled in between: a thread that migrated after it read one
- * CPU's parameters would apply them to another CPU's TSC, which may have another origin.
+ * Return the ns since Xen started. Interrupts are disabled in between: a thread that migrated after
+ * it read one CPU's parameters would apply them to another CPU's TSC, which may have another
+ * origin.
  */
-u64 xen_clock_ns(void)
+static u64 system_time_ns(void)
 {
     const u64 flags = pv_irq_save(), ns = xen_vcpu_time_ns(&xen_vcpu_info()->time);
 
     pv_restore_fl(flags);
-    return monotonic(&last_ns, ns);
+    return ns;
+}
+
+/* Never return less than before, because the clocks of two vCPUs may differ a little. */
+u64 xen_clock_ns(void)
+{
+    return monotonic(&last_ns, system_time_ns() + clock_offset);
+}
+
+void xen_restore_clock(void)
+{
+    clock_offset = last_ns - system_time_ns();
+    for (u32 cpu = 0; cpu < PV_CPUS_MAX; cpu++)
+        earlier_steal[cpu] += xen_runstate_steal_ns(&runstates[cpu]);
+    memset(runstates, 0, sizeof(runstates));
 }
 
 int xen_get_wallclock(u64 *ns)
 {
-    *ns = xen_wallclock_base_ns(xen_shared_info) + xen_clock_ns();
+    *ns = xen_wallclock_base_ns(xen_shared_info) + xen_clock_ns() - clock_offset;
     return 0;
 }
 
 /* XENPF_settime64 takes the time of day together with the system time at which it holds. */
 int xen_set_wallclock(u64 ns)
 {
-    const u64 now = xen_clock_ns();
+    const u64 now = xen_clock_ns() - clock_offset;
     struct xen_platform_op op = {
         .cmd = XENPF_settime64,
         .interface_version = XENPF_INTERFACE_VERSION,
@@ -84,6 +107,9 @@ const char *xen_clock_source(void)
     return "Xen's system time, TSC scaled as vcpu_info says";
 }
 
+/* The most that a deadline may be ahead: 73 years, which no sum with a system time overflows. */
+#define TIMER_MOST_NS (1ull << 61)
+
 /*
  * VCPU_SSHOTTMR_future asks Xen to refuse a deadline that has passed. Xen may ignore the flag
  * (xen/vcpu.h), and 4.17 does, so compare with the clock first. A deadline that passes after the
@@ -91,10 +117,13 @@ const char *xen_clock_source(void)
  */
 int xen_timer_set(u64 deadline)
 {
-    struct vcpu_set_singleshot_timer timer = {.timeout_abs_ns = MIN(deadline, 1ull << 62),
-                                              .flags = VCPU_SSHOTTMR_future};
+    const u64 now = xen_clock_ns();
+    struct vcpu_set_singleshot_timer timer = {
+        .timeout_abs_ns = now - clock_offset + MIN(deadline - now, TIMER_MOST_NS),
+        .flags = VCPU_SSHOTTMR_future,
+    };
 
-    if (deadline > xen_clock_ns() && !timer_op(VCPUOP_set_singleshot_timer, &timer))
+    if (deadline > now && !timer_op(VCPUOP_set_singleshot_timer, &timer))
         return 0;
     xen_timer_stop();
     return -ETIME;
@@ -107,7 +136,9 @@ bool xen_vcpu_is_runnable(u32 cpu)
 
 u64 xen_steal_ns(void)
 {
-    return xen_runstate_steal_ns(&runstates[pv_this_cpu()]);
+    const u32 cpu = pv_this_cpu();
+
+    return earlier_steal[cpu] + xen_runstate_steal_ns(&runstates[cpu]);
 }
 
 const struct pv_time_ops xen_time_ops = {

@@ -66,10 +66,16 @@ struct xen_variant {
      */
     bool (*map_shared_info)(void);
     /*
-     * Write what a toolstack needs in order to save this domain. Return what SCHEDOP_shutdown takes
-     * as its third argument: the frame of start_info on PV, 0 on PVH.
+     * Prepare for SCHEDOP_shutdown: unmap what a toolstack cannot save. Return the call's third
+     * argument: the frame of start_info on PV, 0 on PVH. Interrupts stay disabled until
+     * after_suspend.
      */
-    u64 (*prepare_suspend)(void);
+    u64 (*before_suspend)(void);
+    /*
+     * Undo before_suspend, and after a restore (not cancelled) also write what the domain builder
+     * and the boot had written into the old domain's pages. Return NULL, or what is wrong.
+     */
+    const char *(*after_suspend)(bool cancelled);
     /*
      * Return the address of a page of the toolstack's, and its event channel in *port; NULL if the
      * toolstack has given none. The address is valid until the kernel installs its own page tables,
@@ -131,6 +137,13 @@ void xen_event_upcall(struct trap_frame *frame);
 
 /* time.c: set up this vCPU's timer and runstate record, after a restore too. */
 void xen_setup_clock(void);
+/*
+ * time.c: after a restore, let clock_ns and the steal times continue from where they were. Call it
+ * with this vCPU's vcpu_info registered and before xen_setup_clock.
+ */
+void xen_restore_clock(void);
+/* smp.c: after a restore, forget what the old domain's Xen had of the vCPUs that are down. */
+void xen_forget_vcpus(void);
 /* time.c: this vCPU wants to run and waits for a physical CPU (RUNSTATE_runnable). */
 bool xen_vcpu_is_runnable(u32 cpu);
 

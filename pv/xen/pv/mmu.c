@@ -95,10 +95,15 @@ static struct batch *this_batch(void)
     return &batches[pv_this_cpu()];
 }
 
+void xen_pv_read_max_mfn(void)
+{
+    max_mfn = (u64)xen_memory_op(XENMEM_maximum_ram_page, NULL);
+}
+
 void xen_pv_mmu_init(const struct boot_info *info, struct pv_mmu_traits *traits)
 {
     xen_pv_nr_pages = info->xen_pv.nr_pages;
-    max_mfn = (u64)xen_memory_op(XENMEM_maximum_ram_page, NULL);
+    xen_pv_read_max_mfn();
     xen_pv_tables_init(&info->xen_pv);
     *traits = (struct pv_mmu_traits){
         .leaf_levels = 1 << 1, /* Xen offers no large pages to PV guests */

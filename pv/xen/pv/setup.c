@@ -72,22 +72,64 @@ static bool xen_pv_map_shared_info(void)
 }
 
 /*
- * Write down what a toolstack needs: the P2M, by which it finds the domain's frames and which
- * shared_info points to; and, in pfns instead of mfns, which will change, the frames of the rings
- * of xenstore and console (xen/xen.h, struct start_info; xen/arch-x86/xen.h, struct
- * arch_shared_info).
+ * A toolstack reads the P2M from boot on, while the domain runs: a save begins with it. It walks
+ * the page tables of p2m_cr3 from p2m_vaddr (since Xen 4.6; SIF_VIRT_P2M_4TOOLS in start_info says
+ * that it does), so the older tree of frame lists, pfn_to_mfn_frame_list_list, is not needed.
+ * p2m_generation changes only with these page tables, and they stay.
  */
-static u64 xen_pv_prepare_suspend(void)
+void xen_pv_publish_p2m(void)
 {
     struct arch_shared_info *arch = &xen_shared_info->arch;
 
-    start_info->store_mfn = machine_to_phys_mapping[start_info->store_mfn];
-    start_info->console.domU.mfn = machine_to_phys_mapping[start_info->console.domU.mfn];
     arch->max_pfn = xen_pv_nr_pages;
-    arch->p2m_generation = 0;
     arch->p2m_vaddr = (u64)xen_pv_p2m;
     arch->p2m_cr3 = xen_pfn_to_cr3(xen_pv_p2m[xen_pv_kernel_root.n]);
+}
+
+/*
+ * The frames of the rings of xenstore and console, as start_info has them while this domain runs:
+ * mfns. A toolstack that saves wants pfns there, and writes the mfns of the new domain when it
+ * restores. Written: by suspend, on the only CPU that is up.
+ */
+static u64 store_mfn, console_mfn;
+
+/* Return the pfn, or the mfn itself if the frame is not this domain's: there is no such ring. */
+static u64 pfn_of_ring(u64 mfn)
+{
+    const pfn_t pfn = xen_pv_mfn_to_pfn(MFN(mfn));
+
+    return pfn.n == PFN_INVALID.n ? mfn : pfn.n;
+}
+
+/*
+ * shared_info is a frame of Xen's. A toolstack drops the page table that maps such a frame, so map
+ * the image's own frame of that page instead.
+ */
+static u64 xen_pv_before_suspend(void)
+{
+    store_mfn = start_info->store_mfn;
+    console_mfn = start_info->console.domU.mfn;
+    start_info->store_mfn = pfn_of_ring(store_mfn);
+    start_info->console.domU.mfn = pfn_of_ring(console_mfn);
+    if (xen_pv_set_writable(xen_shared_info_page, true))
+        pv_panic("suspend", "Xen refuses to unmap the shared_info page");
     return xen_pv_virt_to_mfn(start_info);
+}
+
+static const char *xen_pv_after_suspend(bool cancelled)
+{
+    const char *error = xen_map_shared_info();
+
+    if (error)
+        return error;
+    if (cancelled) {
+        start_info->store_mfn = store_mfn;
+        start_info->console.domU.mfn = console_mfn;
+    } else {
+        xen_pv_read_max_mfn();
+        xen_pv_publish_p2m();
+    }
+    return NULL;
 }
 
 /* Flush the TLB of every vCPU, which may have the page's old translation. */
@@ -115,7 +157,8 @@ static const struct xen_variant pv_variant = {
     .name = "PV",
     .virt_to_gfn = xen_pv_virt_to_mfn,
     .map_shared_info = xen_pv_map_shared_info,
-    .prepare_suspend = xen_pv_prepare_suspend,
+    .before_suspend = xen_pv_before_suspend,
+    .after_suspend = xen_pv_after_suspend,
     .toolstack_page = xen_pv_toolstack_page,
     .map_grant_frame = xen_pv_map_grant_frame,
     .unmap_grant_frame = xen_pv_unmap_grant_frame,
@@ -165,13 +208,12 @@ const char *xen_pv_early_init(u64 loader_info)
 }
 
 /*
- * A PV guest's memory is pfn 0 to nr_pages - 1. Only the toolstack of a domU supplies a memory map
- * in addition, and Xen returns an error without one.
+ * A PV guest's memory is pfn 0 to nr_pages - 1, all of it, so no map is needed. The toolstack of a
+ * domU supplies one (XENMEM_memory_map), which does not describe that memory: it ends at maxmem,
+ * and with e820_host=1 it has the host's holes.
  */
 const char *xen_pv_memory_map(struct boot_info *info)
 {
-    if (!xen_memory_map(info))
-        return NULL;
     boot_forget_regions(info);
     boot_add_region(info, 0, info->xen_pv.nr_pages * PAGE_SIZE, BOOT_RAM);
     return NULL;

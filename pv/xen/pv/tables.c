@@ -137,6 +137,7 @@ const char *xen_pv_install_tables(struct pv_kernel_tables *t)
 {
     const u64 mfn = xen_pv_p2m[t->root.n];
     const pfn_t old_root = xen_pv_kernel_root;
+    const char *error;
 
     t->nr_freed = 0;
     make_tables_readonly(t);
@@ -150,7 +151,10 @@ const char *xen_pv_install_tables(struct pv_kernel_tables *t)
                                         : xen_pv_direct_va(xen_pv_p2m);
     xen_pv_move_start_info();
     free_old_tables(t, old_root);
-    return xen_map_shared_info();
+    error = xen_map_shared_info();
+    if (!error)
+        xen_pv_publish_p2m();
+    return error;
 }
 
 void xen_pv_announce_table(pfn_t pfn, int level)

@@ -22,6 +22,12 @@
  */
 void xen_pv_move_start_info(void);
 
+/* setup.c: let a toolstack find the P2M. Call it when the P2M or its page tables have moved. */
+void xen_pv_publish_p2m(void);
+
+/* mmu.c: read the highest mfn of this machine, at boot and after a restore. */
+void xen_pv_read_max_mfn(void);
+
 /* mmu.c: perform one mmuext_op with the arguments that xen/xen.h has for cmd; 0 or -EINVAL. */
 int xen_pv_mmuext(unsigned int cmd, u64 arg1, u64 arg2);
 

@@ -44,15 +44,30 @@ static long set_vector_of_vcpu(void)
     return xen_hvm_op(HVMOP_set_evtchn_upcall_vector, &op);
 }
 
-static long set_vector_of_domain(void)
+static long set_callback_irq(u64 value)
 {
     struct xen_hvm_param param = {
         .domid = DOMID_SELF,
         .index = HVM_PARAM_CALLBACK_IRQ,
-        .value = (u64)HVM_PARAM_CALLBACK_TYPE_VECTOR << 56 | VECTOR_XEN_EVENT,
+        .value = value,
     };
 
     return xen_hvm_op(HVMOP_set_param, &param);
+}
+
+static long set_vector_of_domain(void)
+{
+    return set_callback_irq((u64)HVM_PARAM_CALLBACK_TYPE_VECTOR << 56 | VECTOR_XEN_EVENT);
+}
+
+/*
+ * Set HVM_PARAM_CALLBACK_IRQ, to GSI 1, which a PVH guest does not have, for two effects beside
+ * delivery. A toolstack that cancels a suspend lets SCHEDOP_shutdown return 1 only if the parameter
+ * is set. And Xen writes the wall clock to shared_info: a restored PVH domain's is 0 until then.
+ */
+static long announce_callback(void)
+{
+    return set_callback_irq(1);
 }
 
 const char *xen_pvh_set_event_callback(void)
@@ -61,6 +76,8 @@ const char *xen_pvh_set_event_callback(void)
         return "the CPU has no local APIC";
     apic_ids[pv_this_cpu()] = native_apic_own_id();
     native_set_vector_handler(VECTOR_XEN_EVENT, on_event_vector);
+    if (!pv_this_cpu() && announce_callback())
+        return "Xen refuses HVM_PARAM_CALLBACK_IRQ";
     WRITE_ONCE(through_apic, !set_vector_of_vcpu());
     if (!through_apic && set_vector_of_domain())
         return "Xen refuses both ways to set a vector for events";

@@ -84,10 +84,25 @@ static u64 xen_pvh_grant_host_addr(pfn_t pfn)
     return pfn.n >> (52 - PAGE_SHIFT) ? 0 : pfn.n << PAGE_SHIFT;
 }
 
+/* Have Xen fill the hypercall page; the kind of its instruction depends on the host's CPU. */
+static void enable_hypercalls(void)
+{
+    wrmsr(cpuid(xen_cpuid_base() + 2, 0).ebx, (u64)hypercall_page - VIRT_BASE);
+}
+
 /* Xen itself has the guest's frame table, and a PVH guest has no start_info page to update. */
-static u64 xen_pvh_prepare_suspend(void)
+static u64 xen_pvh_before_suspend(void)
 {
     return 0;
+}
+
+/* In the new domain an ordinary page is where shared_info was. */
+static const char *xen_pvh_after_suspend(bool cancelled)
+{
+    if (cancelled)
+        return NULL;
+    enable_hypercalls();
+    return xen_map_shared_info();
 }
 
 static bool get_param(u32 index, u64 *value)
@@ -118,7 +133,8 @@ static const struct xen_variant pvh_variant = {
     .name = "PVH",
     .virt_to_gfn = xen_pvh_virt_to_gfn,
     .map_shared_info = xen_pvh_map_shared_info,
-    .prepare_suspend = xen_pvh_prepare_suspend,
+    .before_suspend = xen_pvh_before_suspend,
+    .after_suspend = xen_pvh_after_suspend,
     .toolstack_page = xen_pvh_toolstack_page,
     .map_grant_frame = xen_pvh_map_grant_frame,
     .unmap_grant_frame = xen_pvh_unmap_grant_frame,
@@ -156,7 +172,7 @@ static const char *xen_pvh_early_init(u64 loader_info)
 {
     (void)loader_info;
     xen_variant = &pvh_variant;
-    wrmsr(cpuid(xen_cpuid_base() + 2, 0).ebx, (u64)hypercall_page - VIRT_BASE);
+    enable_hypercalls();
     xen_console_init();
     return xen_share_pages();
 }
