@@ -51,6 +51,7 @@ struct cpu {
     bool closing;      /* smp_down is waiting: no thread may be bound to this CPU */
     bool start_wanted; /* smp_up has started the CPU, and it has not arrived */
     bool leave_wanted; /* smp_down asks the idle thread to take the CPU offline */
+    bool keep_bound;   /* it may leave although threads are bound to it */
     u32 starts;        /* how often it came online */
     struct pv_cpu_start start;
     struct call *calls; /* that it is to run, the newest first */

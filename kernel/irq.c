@@ -211,6 +211,12 @@ int irq_release(u32 line)
     return 0;
 }
 
+void irq_forget_lines(void)
+{
+    for (u32 line = 0; line < LINES_MAX; line++)
+        lines[line].handler = NULL;
+}
+
 void irq_init(void)
 {
     const char *error;

@@ -26,6 +26,12 @@ int irq_request(u32 line, void (*handler)(void *data), void *data);
 int irq_release(u32 line);
 
 /*
+ * Remove the handlers of all lines, which a restore has unbound (the op suspend). Context: on the
+ * only CPU that is up, interrupts disabled.
+ */
+void irq_forget_lines(void);
+
+/*
  * Set a function to be called for each IPI of a kind, on the CPU that receives it, after the
  * kernel's own work for that kind; NULL for none.
  */

@@ -40,16 +40,4 @@ struct payload {
     static const struct payload payload_##ident __used __section(".payloads." #ident) \
         __aligned(8) = {{#ident}, fn, alone}
 
-/* What the hypervisor's administrator has requested by callbacks so far (pv/callbacks.h). */
-struct lifecycle {
-    u32 suspends, resumes, cancelled;
-    u64 memory_target; /* bytes; 0: none requested */
-};
-extern struct lifecycle lifecycle;
-
-void lifecycle_suspend(void);
-void lifecycle_resume(bool was_cancelled);
-void lifecycle_shutdown_request(enum pv_shutdown_reason reason);
-void lifecycle_memory_target(u64 bytes);
-
 #endif

@@ -59,9 +59,6 @@ struct cmdline cmdline;
 const char *payload_argument;
 u64 boot_first_line_tsc;
 
-/* Written: by callbacks on CPU 0, the only CPU that is up during a suspend. */
-struct lifecycle lifecycle;
-
 static void __noreturn on_pv_panic(const char *op, const char *what)
 {
     panic("op %s of backend %s: %s", op, pv_backend_name(), what);
@@ -265,31 +262,4 @@ void kernel_main(struct boot_info *info, const char *boot_error)
     if (!payload->alone)
         smp_init();
     run_payload(payload);
-}
-
-/* ---- Requests of the hypervisor's administrator, by callbacks */
-
-void lifecycle_suspend(void)
-{
-    lifecycle.suspends++;
-}
-
-void lifecycle_resume(bool was_cancelled)
-{
-    lifecycle.resumes++;
-    lifecycle.cancelled += was_cancelled;
-}
-
-/* The kernel keeps nothing that would be lost, so it obeys at once. */
-void lifecycle_shutdown_request(enum pv_shutdown_reason reason)
-{
-    log_info("shutdown requested");
-    pv_shutdown(reason, 0);
-}
-
-/* Only recorded: the kernel does not balloon on its own. */
-void lifecycle_memory_target(u64 bytes)
-{
-    lifecycle.memory_target = bytes;
-    log_info("memory target of %llu KiB requested", (unsigned long long)(bytes >> 10));
 }

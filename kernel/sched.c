@@ -112,7 +112,7 @@ static void wake_idle_cpu(void)
  * Enqueue t on its home CPU, or else on c, whose queue_lock the caller holds and this function
  * releases. If c is offline, take this CPU instead. A CPU that goes offline clears online first and
  * empties its queue after that, so to test online under the lock is enough. A home CPU stays
- * online. Interrupts disabled.
+ * online, or comes back (smp_down_keeping_threads). Interrupts disabled.
  */
 static void enqueue_and_unlock(struct cpu *c, struct thread *t)
 {
@@ -330,16 +330,22 @@ static void idle_thread_begin(struct thread *thread)
     sched_idle_loop();
 }
 
-/* A CPU that was online before keeps its idle thread; its queue is empty and its locks are free. */
+/*
+ * A CPU that was online before keeps its idle thread, and in its queue the threads that are bound
+ * to it (smp_down_keeping_threads). Those may wake while it is offline, so the queue is initialised
+ * the first time only.
+ */
 bool sched_init_cpu(struct cpu *c)
 {
     struct thread *t = c->idle ? c->idle : thread_new("idle", idle_thread_begin);
 
     if (!t)
         return false;
-    c->queue_lock.name = "run queue";
-    c->timer_lock.name = "timers";
-    c->end = &c->first;
+    if (!c->idle) {
+        c->queue_lock.name = "run queue";
+        c->timer_lock.name = "timers";
+        c->end = &c->first;
+    }
     c->idle = t;
     c->area.need_switch = false;
     t->home = c;

@@ -17,6 +17,9 @@
  * a refusal. Otherwise it exchanges leave_wanted; that fails if smp_down has given up, and then it
  * refuses too. Now it runs the calls that are left, gives its threads away, and leaves by the op
  * cpu_leave. smp_down waits until the backend reports that it has left, and takes over its timers.
+ * smp_down_keeping_threads is the same with keep_bound: the CPU leaves although threads are bound
+ * to it. Those stay in its queue, or are enqueued there when they wake, and run when it is up
+ * again.
  *
  * Why this does not deadlock: smp_down waits asleep and without a lock, so its own CPU keeps
  * answering calls; smp_leave waits only for callers that are between counting themselves and adding
@@ -160,7 +163,7 @@ void smp_leave(void)
     struct cpu *c = this_cpu();
 
     __atomic_store_n(&c->online, false, __ATOMIC_SEQ_CST);
-    if (__atomic_load_n(&c->bound, __ATOMIC_SEQ_CST) ||
+    if ((__atomic_load_n(&c->bound, __ATOMIC_SEQ_CST) && !READ_ONCE(c->keep_bound)) ||
         !__atomic_exchange_n(&c->leave_wanted, false, __ATOMIC_SEQ_CST)) {
         __atomic_store_n(&c->online, true, __ATOMIC_SEQ_CST);
         __atomic_store_n(&c->leave_wanted, false, __ATOMIC_SEQ_CST);
@@ -215,18 +218,36 @@ static int ask_until_unbound(struct cpu *c)
     return error;
 }
 
+static bool can_go_down(u32 cpu)
+{
+    return cpu && cpu != pv_this_cpu() && smp_is_online(cpu);
+}
+
+/* The CPU is offline or has refused, as error says. */
+static int finish_down(struct cpu *c, int error)
+{
+    if (error)
+        return error;
+    error = wait_until_left(c->area.number);
+    timers_take_over(c);
+    return error;
+}
+
 int smp_down(u32 cpu)
+{
+    return can_go_down(cpu) ? finish_down(&cpus[cpu], ask_until_unbound(&cpus[cpu])) : -EINVAL;
+}
+
+int smp_down_keeping_threads(u32 cpu)
 {
     struct cpu *c = &cpus[cpu];
     int error;
 
-    if (!cpu || cpu == pv_this_cpu() || !smp_is_online(cpu))
+    if (!can_go_down(cpu))
         return -EINVAL;
-    error = ask_until_unbound(c);
-    if (error)
-        return error;
-    error = wait_until_left(cpu);
-    timers_take_over(c);
+    WRITE_ONCE(c->keep_bound, true);
+    error = finish_down(c, ask_to_leave(c));
+    WRITE_ONCE(c->keep_bound, false);
     return error;
 }
 

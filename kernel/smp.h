@@ -29,9 +29,16 @@ u32 smp_online_count(void);
  *   -EBUSY   a thread is still bound to it after 100 ms, in which no thread could be bound to it
  *            (thread_start and thread_bind refuse);
  *   -ETIME   it did not answer within ANSWER_LIMIT_NS, and stays online.
- * Context: thread, no spinlock held. Calls of smp_up and smp_down MUST NOT overlap.
+ * Context: thread, no spinlock held. Calls of smp_up and smp_down MUST NOT overlap: a caller beside
+ * which smp_set_available or machine_suspend may run holds cpu_mutex (kernel/hotplug.h).
  */
 int smp_down(u32 cpu);
+
+/*
+ * The same for a short time, after which the caller starts the CPU again: threads that are bound to
+ * the CPU do not prevent it, and stop until then. Never returns -EBUSY.
+ */
+int smp_down_keeping_threads(u32 cpu);
 
 /*
  * Start a CPU, the first time or again. Return 0; -EINVAL for a CPU that does not exist or is

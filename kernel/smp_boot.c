@@ -5,6 +5,7 @@
  * one that does not answer halves the time that the next one gets.
  */
 #include "kernel/console.h"
+#include "kernel/hotplug.h"
 #include "kernel/smp.h"
 #include "lib/format.h"
 
@@ -72,7 +73,7 @@ void smp_init(void)
         return;
     }
     for (u32 cpu = 1; cpu < count; cpu++) {
-        const int error = smp_up_within(cpu, limit);
+        const int error = smp_is_available(cpu) ? smp_up_within(cpu, limit) : 0;
 
         if (error)
             note_cpu_left_off(&left_off, cpu, error);
@@ -81,5 +82,7 @@ void smp_init(void)
     }
     report_left_off(&left_off);
     if (count > 1)
-        log_info("CPUs: %u up", smp_online_count());
+        log_info("CPUs: %u up%s", smp_online_count(),
+                 smp_unavailable_count() ? ", others are not available to this machine" : "");
+    hotplug_init();
 }

@@ -35,6 +35,7 @@
 #include "kernel/trap.h"
 #include "kernel/irq.h"
 #include "kernel/kernel.h"
+#include "kernel/lifecycle.h"
 #include "kernel/panic.h"
 #include "kernel/smp.h"
 #include "kernel/thread.h"

@@ -58,6 +58,14 @@ bool on_xen(void)
     return glob_match("xen*", pv_backend_name());
 }
 
+bool on_domu(void)
+{
+    char banner[64];
+
+    pv_banner(banner, sizeof(banner));
+    return on_xen() && glob_match("*domU", banner);
+}
+
 static struct {
     u32 planned, run, passed, failed, skipped;
 } count;

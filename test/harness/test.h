@@ -107,6 +107,8 @@ void test_skip(const char *fmt, ...) __printf(1, 2);
 bool on_bare_metal(void);
 bool on_xen_pv(void);
 bool on_xen(void);
+/* Return whether this is a guest of Xen without privileges, by the banner. */
+bool on_domu(void);
 
 /* End the test as not applicable to this platform. The arguments are a format and the reason. */
 #define SKIP(...) \

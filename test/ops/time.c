@@ -5,6 +5,7 @@
  */
 #include "kernel/irq.h"
 #include "kernel/kernel.h"
+#include "kernel/lifecycle.h"
 #include "kernel/smp.h"
 #include "kernel/time.h"
 #include "lib/string.h"
@@ -415,14 +416,11 @@ TEST(time, suspend_is_refused_where_it_cannot_be, suspend)
     const u64 flags = pv_save_fl();
     int error;
 
+    if (on_domu() && smp_online_count() == 1)
+        SKIP("the suspend would succeed, and last until a toolstack restores it (run=suspend)");
     pv_irq_disable();
     error = pv_suspend();
     pv_restore_fl(flags);
-    if (error >= 0) {
-        EXPECT_EQ(lifecycle.suspends, before.suspends + 1);
-        EXPECT_EQ(lifecycle.resumes, before.resumes + 1);
-        return;
-    }
     EXPECT_EQ(error, !on_xen() ? -ENODEV : smp_online_count() > 1 ? -EBUSY : -EPERM);
     EXPECT_EQ(lifecycle.suspends, before.suspends);
     EXPECT_EQ(lifecycle.resumes, before.resumes);

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A load for tests that change the machine under running threads: on each CPU one bound thread, and
+ * as many free ones, that allocate frames, fill and check them, sleep, and count their rounds.
+ */
+#ifndef TEST_HARNESS_LOAD_H
+#define TEST_HARNESS_LOAD_H
+
+#include "test/harness/cpus.h"
+
+/* Start the threads; bound: those that are bound to a CPU too. Return false if one cannot start. */
+bool load_start(bool bound);
+
+/* Wait until each thread has ended another round. Return false if one does not within 20 s. */
+bool load_continues(void);
+
+/* End the threads. Return how many frames held something else than was written to them. */
+u64 load_stop(void);
+
+/* Sleep until *flag-like cond holds, for 20 s at most. Return whether it holds. */
+#define SLEEP_UNTIL(cond) \
+    ({ \
+        struct time_limit limit_ = time_limit(20 * NS_PER_S); \
+        while (!(cond) && !time_limit_reached(&limit_)) \
+            sleep_until(pv_clock_ns() + NS_PER_MS); \
+        (cond); \
+    })
+
+#endif

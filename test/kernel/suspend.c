@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Suspend under load. A suite cannot restore itself, so its test is that of a suspend that the
+ * platform refuses after all CPUs but one went offline. The payload suspend suspends a domU for
+ * real, as often as run=suspend:N says, while a toolstack saves and restores it, and checks after
+ * each time that nothing was lost.
+ */
+#include "kernel/lifecycle.h"
+#include "kernel/panic.h"
+#include "test/harness/load.h"
+
+TEST(suspend, refused_one_leaves_cpus_and_threads_as_they_were, suspend)
+{
+    const u32 online = smp_online_count();
+    const u64 starts = cpus[online - 1].starts;
+    const struct lifecycle before = lifecycle;
+    bool working;
+
+    if (on_domu())
+        SKIP("the suspend would succeed, and last until a toolstack restores it (run=suspend)");
+    REQUIRE(load_start(true));
+    EXPECT_EQ(machine_suspend(), on_xen() ? -EPERM : -ENODEV);
+    working = load_continues();
+    EXPECT_EQ(load_stop(), 0);
+    EXPECT(working);
+    EXPECT_EQ(smp_online_count(), online);
+    EXPECT_EQ(cpus[online - 1].starts, starts + (online > 1));
+    EXPECT_EQ(lifecycle.suspends, before.suspends);
+    EXPECT_EQ(lifecycle.resumes, before.resumes);
+}
+
+/* ---- The payload ---- */
+
+/* The host's time may pass, but not so long; and the wall clock must not fall back to 1970. */
+#define CYCLE_MOST_NS (3600 * NS_PER_S)
+
+#define CHECK(cond) \
+    do { \
+        if (!(cond)) \
+            finish(VERDICT_FAIL, "suspend: cycle %u: %s", cycle, #cond); \
+    } while (0)
+
+static bool line_works(void)
+{
+    struct test_line line = {0};
+    bool hit;
+
+    if (!test_line_open(&line))
+        return false;
+    hit = !pv_irq_raise(line.line) && test_line_hits(&line, 1);
+    test_line_close(&line);
+    return hit;
+}
+
+static void count_call(void *arg)
+{
+    __atomic_fetch_add((u32 *)arg, 1, __ATOMIC_SEQ_CST);
+}
+
+static void one_cycle(u32 cycle)
+{
+    const u32 online = smp_online_count();
+    const u64 clock = pv_clock_ns();
+    u64 wall = 0, wall_after = 0, clock_after;
+    u32 called = 0;
+    int result;
+
+    pv_get_wallclock(&wall);
+    print("suspend: cycle %u: suspending\n", cycle);
+    result = machine_suspend();
+    clock_after = pv_clock_ns();
+    pv_get_wallclock(&wall_after);
+    print("suspend: cycle %u: %s, clock +%llu us, wall clock +%lld us\n", cycle,
+          result ? "cancelled" : "restored", (unsigned long long)(clock_after - clock) / 1000,
+          (long long)(wall_after - wall) / 1000);
+    CHECK(result == 0 || result == 1);
+    CHECK(clock_after >= clock && clock_after - clock < CYCLE_MOST_NS);
+    CHECK(wall_after + NS_PER_S > wall && wall_after - wall + NS_PER_S < CYCLE_MOST_NS);
+    CHECK(smp_online_count() == online);
+    CHECK(smp_call_many(online_cpus(), count_call, &called) == online && called == online);
+    CHECK(line_works());
+    CHECK(load_continues());
+}
+
+static u32 number_of_cycles(const char *text)
+{
+    u32 cycles = 0;
+
+    for (const char *c = text; *c; c++) {
+        if (*c < '0' || *c > '9' || cycles > 100000)
+            finish(VERDICT_ERROR, "run=suspend:%s: not a number of cycles", text);
+        cycles = cycles * 10 + (u32)(*c - '0');
+    }
+    return *text ? cycles : 1;
+}
+
+static void suspend_payload(void)
+{
+    const u32 cycles = number_of_cycles(payload_argument);
+
+    if (!on_domu())
+        finish(VERDICT_SKIP, "suspend: not a domU, which a toolstack can save");
+    if (!load_start(true))
+        finish(VERDICT_FAIL, "suspend: the load does not start");
+    for (u32 i = 1; i <= cycles; i++)
+        one_cycle(i);
+    if (load_stop())
+        finish(VERDICT_FAIL, "suspend: memory has changed");
+    finish(VERDICT_PASS, "suspend: %u cycles", cycles);
+}
+PAYLOAD(suspend, suspend_payload);
