@@ -70,7 +70,7 @@ TEST(evtchn, each_notification_is_one_interrupt_of_the_other_end, evtchn_alloc, 
 {
     struct channel c = {0};
 
-    NEEDS_GRANTS
+    NEEDS_GRANTS;
     REQUIRE(channel_open(&c));
     for (u32 i = 1; i <= 3; i++) {
         EXPECT_EQ(pv_evtchn_notify(c.offer.line), 0);
@@ -90,7 +90,7 @@ TEST(evtchn, new_end_starts_masked_with_one_interrupt_pending, evtchn_bind, evtc
     struct channel c = {0};
     int bound;
 
-    NEEDS_GRANTS
+    NEEDS_GRANTS;
     REQUIRE(end_open(&c.offer, pv_evtchn_alloc(PV_DOMAIN_SELF)));
     EXPECT_EQ(pv_evtchn_notify(c.offer.line), 0);
     bound = pv_evtchn_bind(PV_DOMAIN_SELF, (u32)pv_evtchn_port(c.offer.line));
@@ -109,7 +109,7 @@ TEST(evtchn, offered_end_starts_masked, evtchn_alloc)
     struct test_line peer = {0};
     int offer;
 
-    NEEDS_GRANTS
+    NEEDS_GRANTS;
     offer = pv_evtchn_alloc(PV_DOMAIN_SELF);
     REQUIRE(offer >= 0);
     REQUIRE(end_open(&peer, pv_evtchn_bind(PV_DOMAIN_SELF, (u32)pv_evtchn_port((u32)offer))));
@@ -127,7 +127,7 @@ TEST(evtchn, masked_end_keeps_its_interrupt_pending, evtchn_notify, irq_mask, ir
 {
     struct channel c = {0};
 
-    NEEDS_GRANTS
+    NEEDS_GRANTS;
     REQUIRE(channel_open(&c));
     EXPECT_EQ(pv_irq_mask(c.peer.line), 0);
     for (u32 i = 0; i < 3; i++)
@@ -150,7 +150,7 @@ TEST(evtchn, handlers_may_notify, evtchn_notify, irq_eoi)
 {
     struct channel c = {.offer.during = notify_back, .peer.during = NULL};
 
-    NEEDS_GRANTS
+    NEEDS_GRANTS;
     REQUIRE(channel_open(&c));
     c.peer.during = notify_back;
     EXPECT_EQ(pv_evtchn_notify(c.offer.line), 0);
@@ -164,7 +164,7 @@ TEST(evtchn, closed_channel_delivers_nothing, irq_unbind, evtchn_notify)
     struct channel c = {0};
     int port;
 
-    NEEDS_GRANTS
+    NEEDS_GRANTS;
     REQUIRE(channel_open(&c));
     port = pv_evtchn_port(c.offer.line);
     test_line_close(&c.peer);
@@ -185,7 +185,7 @@ TEST(evtchn, bad_channels_are_refused, evtchn_alloc, evtchn_bind)
     struct channel c = {0};
     int port, foreign;
 
-    NEEDS_GRANTS
+    NEEDS_GRANTS;
     REQUIRE(channel_open(&c));
     port = pv_evtchn_port(c.offer.line);
     REQUIRE(port >= 0);
@@ -210,7 +210,7 @@ TEST(evtchn, channels_and_soft_lines_are_not_mixed_up, evtchn_port, evtchn_notif
     struct test_line soft = {0};
     struct channel c = {0};
 
-    NEEDS_GRANTS
+    NEEDS_GRANTS;
     REQUIRE(channel_open(&c));
     REQUIRE(test_line_open(&soft));
     EXPECT_EQ(pv_irq_raise(c.offer.line), -EINVAL);
@@ -231,7 +231,7 @@ TEST(evtchn, each_end_has_its_own_partner, evtchn_bind, evtchn_port, evtchn_noti
 {
     struct channel one = {0}, other = {0};
 
-    NEEDS_GRANTS
+    NEEDS_GRANTS;
     REQUIRE(channel_open(&one) && channel_open(&other));
     EXPECT(pv_evtchn_port(one.offer.line) != pv_evtchn_port(other.offer.line));
     EXPECT_EQ(pv_evtchn_notify(one.offer.line), 0);
@@ -248,7 +248,7 @@ TEST(evtchn, channels_run_out_by_name_and_none_is_lost, evtchn_alloc, irq_unbind
 {
     static u32 lines[9000];
 
-    NEEDS_GRANTS
+    NEEDS_GRANTS;
     for (u32 round = 0, first = 0; round < 2; round++) {
         u32 count = 0;
         int line = 0;
@@ -288,7 +288,7 @@ static void open_between(void *arg)
 
 TEST(evtchn, interrupt_is_delivered_on_the_cpu_that_bound_the_line, evtchn_alloc, evtchn_bind)
 {
-    NEEDS_GRANTS
+    NEEDS_GRANTS;
     NEEDS_CPUS(2);
     for (u32 cpu = 0; cpu < 2; cpu++) {
         run_on_cpu(cpu, open_between, NULL);

@@ -77,7 +77,7 @@ TEST(grant, mapped_grant_is_the_granted_frame, grant_access, grant_map, grant_un
 {
     struct loan l;
 
-    NEEDS_GRANTS
+    NEEDS_GRANTS;
     REQUIRE(loan_open_mapped(&l, PV_GRANT_WRITE, false));
     EXPECT_EQ(*frame_word(l.place), 0x1234);
     *frame_word(l.place) = 0x5678;
@@ -94,7 +94,7 @@ TEST(grant, each_reference_is_of_its_own_frame, grant_access, grant_map, grant_u
 {
     struct loan one, other;
 
-    NEEDS_GRANTS
+    NEEDS_GRANTS;
     REQUIRE(loan_open(&one, PV_GRANT_WRITE) && loan_open(&other, PV_GRANT_WRITE));
     EXPECT(one.ref != other.ref);
     *frame_word(one.frame) = 1;
@@ -124,7 +124,7 @@ TEST(grant, unmapped_grant_is_not_reached, grant_unmap)
     struct loan l;
     u64 value = 0;
 
-    NEEDS_GRANTS
+    NEEDS_GRANTS;
     REQUIRE(loan_open_mapped(&l, PV_GRANT_WRITE, false));
     EXPECT_EQ(*frame_word(l.place), 0x1234);
     EXPECT_EQ(pv_grant_unmap((u32)l.handle, l.place), 0);
@@ -148,7 +148,7 @@ TEST(grant, frame_granted_for_reading_is_not_written, grant_access, grant_map)
 {
     struct loan l;
 
-    NEEDS_GRANTS
+    NEEDS_GRANTS;
     REQUIRE(loan_open(&l, PV_GRANT_READ));
     EXPECT_EQ(grant_map_own(l.ref, false, l.place), -EPERM);
     REQUIRE(loan_map(&l, true));
@@ -160,7 +160,7 @@ TEST(grant, mapping_for_reading_is_not_written, grant_map)
 {
     struct loan l;
 
-    NEEDS_GRANTS
+    NEEDS_GRANTS;
     REQUIRE(loan_open_mapped(&l, PV_GRANT_WRITE, true));
     expect_write_refused(&l);
     loan_unmap_and_close(&l);
@@ -172,7 +172,7 @@ TEST(grant, mapped_grant_is_not_executable, grant_map)
     struct fault fault = {0};
     struct loan l;
 
-    NEEDS_GRANTS
+    NEEDS_GRANTS;
     REQUIRE(loan_open_mapped(&l, PV_GRANT_WRITE, false));
     *(volatile u8 *)frame_word(l.place) = ret;
     PV_TRY(fault)
@@ -187,7 +187,7 @@ TEST(grant, grant_in_use_is_not_ended, grant_end, grant_access)
 {
     struct loan l, other;
 
-    NEEDS_GRANTS
+    NEEDS_GRANTS;
     REQUIRE(loan_open_mapped(&l, PV_GRANT_WRITE, false));
     EXPECT_EQ(pv_grant_end((u32)l.ref), -EBUSY);
     EXPECT_EQ(pv_grant_end((u32)l.ref), -EBUSY);
@@ -203,7 +203,7 @@ TEST(grant, grant_in_use_for_reading_is_not_ended, grant_end)
 {
     struct loan l;
 
-    NEEDS_GRANTS
+    NEEDS_GRANTS;
     REQUIRE(loan_open_mapped(&l, PV_GRANT_READ, true));
     EXPECT_EQ(pv_grant_end((u32)l.ref), -EBUSY);
     loan_unmap_and_close(&l);
@@ -213,7 +213,7 @@ TEST(grant, ended_grant_gives_no_access, grant_end, grant_map)
 {
     struct loan l;
 
-    NEEDS_GRANTS
+    NEEDS_GRANTS;
     REQUIRE(loan_open(&l, PV_GRANT_WRITE));
     EXPECT_EQ(pv_grant_end((u32)l.ref), 0);
     EXPECT_EQ(grant_map_own(l.ref, true, l.place), -EPERM);
@@ -227,7 +227,7 @@ TEST(grant, grant_to_another_domain_gives_this_one_no_access, grant_access)
     struct loan l;
     int ref;
 
-    NEEDS_GRANTS
+    NEEDS_GRANTS;
     REQUIRE(loan_open(&l, PV_GRANT_WRITE));
     ref = pv_grant_access(77, l.frame, PV_GRANT_WRITE);
     REQUIRE(ref >= 8);
@@ -240,7 +240,7 @@ TEST(grant, bad_grants_are_refused, grant_access)
 {
     struct loan l;
 
-    NEEDS_GRANTS
+    NEEDS_GRANTS;
     REQUIRE(loan_open(&l, PV_GRANT_WRITE));
     EXPECT_EQ(pv_grant_access(0x7ff0, l.frame, PV_GRANT_WRITE), -EINVAL);
     EXPECT_EQ(pv_grant_access(0x10000, l.frame, PV_GRANT_WRITE), -EINVAL);
@@ -257,7 +257,7 @@ TEST(grant, references_of_no_grant_are_refused, grant_end)
 {
     const u32 bad[] = {0, 1, 7, 1u << 20, ~0u};
 
-    NEEDS_GRANTS
+    NEEDS_GRANTS;
     for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
         EXPECT_EQ(pv_grant_end(bad[i]), -EINVAL);
 }
@@ -267,7 +267,7 @@ TEST(grant, bad_maps_are_refused, grant_map)
     struct pv_grant_map map = {.domain = PV_DOMAIN_SELF};
     struct loan l;
 
-    NEEDS_GRANTS
+    NEEDS_GRANTS;
     REQUIRE(loan_open(&l, PV_GRANT_WRITE));
     map.ref = (u32)l.ref;
     map.pfn = PFN(0);
@@ -349,7 +349,7 @@ TEST(grant, table_grows_until_it_is_full_and_loses_no_entry, grant_access, grant
     pfn_t frame, to;
     u32 count;
 
-    NEEDS_GRANTS
+    NEEDS_GRANTS;
     frame = marked_frame(1);
     to = marked_frame(0);
     REQUIRE(frame.n != NO_PFN && to.n != NO_PFN);
@@ -432,7 +432,7 @@ TEST(grant, copies_exactly_the_bytes_of_the_segment, grant_copy)
 {
     struct copying c;
 
-    NEEDS_GRANTS
+    NEEDS_GRANTS;
     REQUIRE(copying_open(&c, PV_GRANT_WRITE));
     for (u32 ends = 0; ends < 4; ends++) {
         struct pv_grant_copy copy = {
@@ -455,7 +455,7 @@ TEST(grant, bad_segments_are_refused_and_the_others_copied, grant_copy)
     static struct pv_grant_copy copies[20];
     struct copying c;
 
-    NEEDS_GRANTS
+    NEEDS_GRANTS;
     REQUIRE(copying_open(&c, PV_GRANT_WRITE));
     for (u32 i = 0; i < ARRAY_SIZE(copies); i++)
         copies[i] = (struct pv_grant_copy){
@@ -484,7 +484,7 @@ TEST(grant, copy_into_a_grant_for_reading_is_refused, grant_copy)
     struct copying c;
     struct pv_grant_copy copy;
 
-    NEEDS_GRANTS
+    NEEDS_GRANTS;
     REQUIRE(copying_open(&c, PV_GRANT_READ));
     copy = (struct pv_grant_copy){
         .from = own(c.from, 0), .to = granted(c.to_ref, 0), .len = 16, .status = 77};
