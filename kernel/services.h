@@ -33,6 +33,13 @@
 
 /* ---- Programs ------------------------------------------------------------------------------- */
 
+typedef void libc_function(void);
+
+/* A program's constructors or destructors, in the order in which constructors run. */
+struct libc_functions {
+    libc_function *const *first, *const *end;
+};
+
 /* A program in the image; lib/newlib/entry.c is compiled once for each. */
 struct libc_app {
     struct named named;
@@ -41,6 +48,7 @@ struct libc_app {
     void (*start)(const struct libc_app *app, const char *words);
     /* libc_enter: this reference is what makes the linker include the services in the image. */
     void (*enter)(const struct libc_app *app);
+    struct libc_functions constructors, destructors;
 };
 
 /* Call app->start on a stack of the program's own. Never returns. */

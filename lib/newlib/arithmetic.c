@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The functions that compilers call for arithmetic without an instruction: 128-bit division,
- * counting bits, complex multiplication and division. The names are libgcc's. The distribution's
- * libgcc cannot be linked, because it uses the red zone, which an interrupt overwrites.
+ * Functions that compilers call for arithmetic without an instruction, by libgcc's names. An
+ * interrupt overwrites the red zone, which the distribution's libgcc uses in these.
+ * tools/build/newlib.py keeps those of its objects that do not.
  */
-#include <complex.h>
 #include <stdint.h>
 
 typedef unsigned __int128 u128;
@@ -12,12 +11,15 @@ typedef __int128 s128;
 
 u128 __udivti3(u128 n, u128 d);
 u128 __umodti3(u128 n, u128 d);
+u128 __udivmodti4(u128 n, u128 d, u128 *remainder);
 s128 __divti3(s128 n, s128 d);
 s128 __modti3(s128 n, s128 d);
-int __popcountdi2(uint64_t x);
+s128 __divmodti4(s128 n, s128 d, s128 *remainder);
+long double __floatuntixf(u128 x);
+long double __floattixf(s128 x);
 double _Complex __muldc3(double a, double b, double c, double d);
-float _Complex __mulsc3(float a, float b, float c, float d);
 double _Complex __divdc3(double a, double b, double c, double d);
+float _Complex __mulsc3(float a, float b, float c, float d);
 float _Complex __divsc3(float a, float b, float c, float d);
 
 /* Divide bit by bit. A division by 0 is undefined; it faults in the 64-bit case. */
@@ -57,6 +59,11 @@ u128 __umodti3(u128 n, u128 d)
     return rest;
 }
 
+u128 __udivmodti4(u128 n, u128 d, u128 *remainder)
+{
+    return divide(n, d, remainder);
+}
+
 static u128 magnitude(s128 x)
 {
     return x < 0 ? -(u128)x : (u128)x;
@@ -78,26 +85,30 @@ s128 __modti3(s128 n, s128 d)
     return (s128)(n < 0 ? -rest : rest);
 }
 
-int __popcountdi2(uint64_t x)
+s128 __divmodti4(s128 n, s128 d, s128 *remainder)
 {
-    int count = 0;
-
-    for (; x; x &= x - 1)
-        count++;
-    return count;
+    *remainder = __modti3(n, d);
+    return __divti3(n, d);
 }
 
-/* The plain formulas: C11's Annex G, which treats infinities and NaNs specially, is optional. */
-#define COMPLEX(type, suffix) \
-    type _Complex __mul##suffix##3(type a, type b, type c, type d) \
-    { \
-        return __builtin_complex(a * c - b * d, a * d + b * c); \
-    } \
-    type _Complex __div##suffix##3(type a, type b, type c, type d) \
-    { \
-        const type square = c * c + d * d; \
-        return __builtin_complex((a * c + b * d) / square, (b * c - a * d) / square); \
-    }
+/* Both halves are exact, so the sum is rounded once. */
+long double __floatuntixf(u128 x)
+{
+    return (long double)(uint64_t)(x >> 64) * 0x1p64L + (long double)(uint64_t)x;
+}
 
-COMPLEX(double, dc)
-COMPLEX(float, sc)
+long double __floattixf(s128 x)
+{
+    return (long double)(int64_t)(x >> 64) * 0x1p64L + (long double)(uint64_t)x;
+}
+
+/* A double has more bits and a larger exponent than a float needs. libgcc has these two. */
+float _Complex __mulsc3(float a, float b, float c, float d)
+{
+    return (float _Complex)__muldc3(a, b, c, d);
+}
+
+float _Complex __divsc3(float a, float b, float c, float d)
+{
+    return (float _Complex)__divdc3(a, b, c, d);
+}

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The way from the kernel to main(): split the command line's words into environment and arguments
- * as env(1) does, NAME=VALUE words first. argv[0] is the program's name.
+ * as env(1) does, NAME=VALUE words first, and run the program's constructors. argv[0] is the
+ * program's name.
  */
 #include "lib/newlib/start.h"
 
@@ -12,6 +13,23 @@
 #define TEXT_MAX  2048 /* CMDLINE_ARGUMENTS_MAX */
 
 extern char **environ;
+
+static struct libc_functions destructors;
+
+/* Run by exit() after all that the program gave to atexit(), because it was given first. */
+static void run_destructors(void)
+{
+    for (libc_function *const *end = destructors.end; end > destructors.first; end--)
+        end[-1]();
+}
+
+static void run_constructors(const struct libc_app *app)
+{
+    destructors = app->destructors;
+    atexit(run_destructors);
+    for (libc_function *const *f = app->constructors.first; f < app->constructors.end; f++)
+        (*f)();
+}
 
 void libc_start(const struct libc_app *app, const char *words)
 {
@@ -29,5 +47,6 @@ void libc_start(const struct libc_app *app, const char *words)
             arguments[argc++] = word;
     }
     environ = variables;
+    run_constructors(app);
     exit(app->main(argc, arguments, environ));
 }

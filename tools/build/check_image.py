@@ -3,12 +3,13 @@
 """Check the rules of the source tree on the objects and the image that were built; fail the build
 if one is broken.
 
-check_image.py [--objdump PROGRAM] [--nm PROGRAM] IMAGE OBJECT_FOLDER
+check_image.py [--objdump PROGRAM] [--nm PROGRAM] [--world OBJECT] IMAGE OBJECT_FOLDER
 
 1. Only boot/ and pv/ contain privileged instructions and hypercalls: no object of kernel/, mm/,
-   lib/ or app/ has one. Objects of pv/xen/pv/, with the patch templates there, have only those for
-   which Xen offers neither a hypercall nor shared memory: any other would fault in a PV guest, and
-   Xen would emulate it.
+   lib/ or app/ has one. Programs, newlib and its port, which are linked into the world, may have
+   those that a process may have, such as cpuid and rdtsc. Objects of pv/xen/pv/, with the patch
+   templates there, have only those for which Xen offers neither a hypercall nor shared memory: any
+   other would fault in a PV guest, and Xen would emulate it.
 2. No include goes upwards: lib -> pv -> mm -> kernel -> boot, test, repro, app, lib/newlib (the
    runtime of programs); and no file outside of pv/xen, boot and repro includes a header of Xen's.
 3. Every backend's table is complete: no slot of a NAME_CLASS_ops is empty.
@@ -36,6 +37,9 @@ PRIVILEGED = re.compile(
     r"|sysenter|xsetbv|str|sgdt|sidt|sldt"
     r"|(wr|rd)(fs|gs)base[lq]?|pushf[lq]?|popf[lq]?|monitor|mwait|stac|clac|cpuid|rdtscp?)$"
 )
+# Of these, what any process may execute. popf is not among them: a process cannot disable
+# interrupts by it, and code at the kernel's privilege can. syscall and sysenter lead to no kernel.
+OF_PROCESSES = re.compile(r"^(cpuid|rdtscp?|pushf[lq]?|sgdt|sidt|sldt|str)$")
 CONTROL_REGISTER = re.compile(r"%(cr[0-8]|dr[0-7]|db[0-7])\b")
 UNPRIVILEGED = ("kernel", "mm", "lib", "app")
 
@@ -48,7 +52,9 @@ def run(*command):
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
-def privileged(mnemonic, operands):
+def privileged(mnemonic, operands, in_world=False):
+    if in_world and OF_PROCESSES.match(mnemonic):
+        return False
     return bool(PRIVILEGED.match(mnemonic) or CONTROL_REGISTER.search(operands)
                 or "hypercall_page" in operands)
 
@@ -70,27 +76,40 @@ def built_now(objects):
             yield path
 
 
-def misplaced_instructions(objdump, objects):
+def instructions(objdump, path):
+    """Yield (function, mnemonic, operands) of each instruction of an object. In the patch templates
+    the code is data."""
+    sections = ("-D", "-j", ".rodata.pv_code") if path.name == "templates.S.o" else ("-d",)
+    function = ""
+    for line in run(objdump, *sections, "--no-show-raw-insn", str(path)).splitlines():
+        label = re.match(r"[0-9a-f]+ <(.*)>:$", line)
+        match = re.match(
+            r"\s*[0-9a-f]+:\s+(?:(?:rep\w*|lock|data16|cs|ds|es|fs|gs|ss)\s+)*"
+            r"([a-z0-9]+)\s*(.*?)\s*$",
+            line,
+        )
+        if label:
+            function = label[1]
+        elif match:
+            yield function, *match.groups()
+
+
+def misplaced_instructions(objdump, objects, world):
     """Yield one line for each privileged instruction that breaks rule 1."""
     for path in built_now(objects):
         folder = path.relative_to(objects).parent
         in_xen_pv = folder.as_posix() == "pv/xen/pv"
-        if folder.parts and folder.parts[0] not in UNPRIVILEGED and not in_xen_pv:
+        in_world = folder.as_posix() in ("app", "lib/newlib")
+        if not folder.parts or (folder.parts[0] not in UNPRIVILEGED and not in_xen_pv):
             continue
-        sections = ("-D", "-j", ".rodata.pv_code") if path.name == "templates.S.o" else ("-d",)
-        for line in run(objdump, *sections, "--no-show-raw-insn", str(path)).splitlines():
-            match = re.match(
-                r"\s*[0-9a-f]+:\s+(?:(?:rep\w*|lock|data16|cs|ds|es|fs|gs|ss)\s+)*"
-                r"([a-z0-9]+)\s*(.*?)\s*$",
-                line,
-            )
-            if (
-                match
-                and privileged(*match.groups())
-                and not (in_xen_pv and allowed_in_xen_pv(*match.groups()))
-            ):
+        for function, *code in instructions(objdump, path):
+            if privileged(*code, in_world) and not (in_xen_pv and allowed_in_xen_pv(*code)):
                 name = path.relative_to(objects)
-                yield f"{name}: privileged instruction out of its place: {line.strip()}"
+                yield f"{name}: privileged instruction in {function}: {' '.join(code).strip()}"
+    for function, *code in instructions(objdump, world) if world else ():
+        if privileged(*code, in_world=True):
+            what = " ".join(code).strip()
+            yield f"a program or libc has a privileged instruction in {function}: {what}"
 
 
 def layer_of(path):
@@ -154,6 +173,7 @@ def main():
     parser.add_argument(
         "--image-only", action="store_true", help="the objects were checked with another image"
     )
+    parser.add_argument("--world", type=pathlib.Path, help="programs, newlib and its port")
     parser.add_argument("image")
     parser.add_argument("objects", type=pathlib.Path)
     args = parser.parse_args()
@@ -161,7 +181,7 @@ def main():
     elf = Elf(args.image)
     faults = list(empty_slots(elf)) + list(writable_and_executable(elf))
     if not args.image_only:
-        faults += misplaced_instructions(args.objdump, args.objects)
+        faults += misplaced_instructions(args.objdump, args.objects, args.world)
         faults += includes_upwards()
         faults += users_of_the_table(args.nm, args.objects)
         faults += unexplained_state(args.nm, args.objects)

@@ -14,6 +14,8 @@ NEWLIB := $(shell $(TOOL)/newlib.py path --cc $(NEWLIB_CC))
 endif
 
 ifneq ($(NEWLIB),)
+# Without musl's sources: no long double functions, and newlib 3.3.0 in place of 4.5.
+IS_PLAIN := $(filter %-plain,$(NEWLIB))
 OUTSIDE := $(patsubst %/,%,$(APP))
 OUTSIDE_NAME := $(basename $(notdir $(OUTSIDE)))
 # An image with a program from outside has a world of its own, so building it leaves the plain image as it is.
@@ -21,17 +23,21 @@ WORLD_NAME := $(BUILD)/obj/world$(if $(OUTSIDE),-$(OUTSIDE_NAME))
 WORLD := $(WORLD_NAME).o
 # By its place too: another program of the same name is another one.
 OUTSIDE_OBJ := $(BUILD)/obj/outside/$(OUTSIDE_NAME)-$(firstword $(shell echo '$(abspath $(OUTSIDE))' | cksum))
-OUTSIDE_SRCS := $(if $(OUTSIDE),$(if $(filter %.c,$(OUTSIDE)),$(OUTSIDE),$(wildcard $(OUTSIDE)/*.c)))
+# One file, or the sources of a folder and of its subfolders, without hidden ones.
+OUTSIDE_FOLDER := $(patsubst %/,%,$(if $(wildcard $(OUTSIDE)/.),$(OUTSIDE),$(dir $(OUTSIDE))))
+OUTSIDE_SRCS := $(if $(OUTSIDE),$(sort $(shell find -L $(OUTSIDE) -name '.?*' -prune -o -type f \( -name '*.c' -o -name '*.[sS]' \) -print)))
+OUTSIDE_CXX := $(if $(OUTSIDE),$(shell find -L $(OUTSIDE) -name '.?*' -prune -o -type f \( -name '*.cc' -o -name '*.cpp' -o -name '*.cxx' -o -name '*.C' \) -print))
+ifneq ($(and $(BUILDS),$(OUTSIDE_CXX)),)
+$(error programs are in C and assembly: $(firstword $(OUTSIDE_CXX)) is in C++)
+endif
 APPS ?= $(patsubst app/%.c,%,$(wildcard app/*.c))
 PROGRAMS := $(sort $(APPS) $(OUTSIDE_NAME))
 
-# The compiler's own headers, then newlib's, and no others. The macros make newlib's headers declare what
-# the port has.
+# The compiler's own headers, then the port's and newlib's, and no others.
 COMPILER_HEADERS := $(if $(filter 0,$(IS_CLANG)),$(shell $(CC) -print-file-name=include),$(shell $(CC) -print-resource-dir)/include)
 # $(BUILD)/include: for asm-offsets.h.
-WORLD_CPPFLAGS := -I. -nostdinc -isystem $(COMPILER_HEADERS) -isystem $(NEWLIB)/include -isystem $(BUILD)/include \
-	-D__DYNAMIC_REENT__ -D_POSIX_THREADS=200809L -D_POSIX_TIMEOUTS=200809L -D_UNIX98_THREAD_MUTEX_ATTRIBUTES=1 \
-	-DPTHREAD_STACK_MIN=32768 -D_POSIX_TIMERS=1 -D_POSIX_MONOTONIC_CLOCK=200112L -D_POSIX_CPUTIME=1 -D__paravane__ \
+WORLD_CPPFLAGS := -I. -nostdinc -Ilib/newlib/include -isystem $(COMPILER_HEADERS) -isystem $(NEWLIB)/include \
+	-isystem $(BUILD)/include -imacros lib/newlib/config.h -imacros lib/newlib/posix.h $(if $(IS_PLAIN),,-imacros lib/newlib/musl.h) -D__paravane__ \
 	-Ulinux -Uunix -U__linux -U__unix -U__linux__ -U__unix__ -U__gnu_linux__
 # Programs may use the FPU.
 WORLD_CODEGEN := $(filter-out -mgeneral-regs-only -ffreestanding,$(CODEGEN)) \
@@ -39,18 +45,29 @@ WORLD_CODEGEN := $(filter-out -mgeneral-regs-only -ffreestanding,$(CODEGEN)) \
 WORLD_WARNINGS := $(filter-out -Wframe-larger-than=%,$(WARNINGS))
 APP_CFLAGS ?=
 
-LIBC_TESTS := $(if $(filter test,$(WITHOUT)),,$(wildcard test/libc/*.c))
-PORT_SRCS := $(filter-out lib/newlib/entry.c,$(wildcard lib/newlib/*.c lib/newlib/*.S)) $(LIBC_TESTS)
+LIBC_TESTS := $(if $(filter test,$(WITHOUT)),,$(filter-out $(if $(IS_PLAIN),test/libc/math.c),$(wildcard test/libc/*.c)))
+PORT_SRCS := $(filter-out lib/newlib/entry.c $(if $(IS_PLAIN),lib/newlib/complex.c),$(wildcard lib/newlib/*.c lib/newlib/*.S)) $(LIBC_TESTS)
 PORT_OBJS := $(PORT_SRCS:%=$(BUILD)/obj/%.o)
 ENTRY_OBJS := $(PROGRAMS:%=$(BUILD)/obj/entry/%.o)
 PROGRAM_OBJS := $(patsubst %,$(BUILD)/obj/program/%.o,$(filter-out $(OUTSIDE_NAME),$(PROGRAMS))) \
 	$(if $(OUTSIDE),$(OUTSIDE_OBJ)/program.o)
-OUTSIDE_OBJS := $(foreach s,$(OUTSIDE_SRCS),$(OUTSIDE_OBJ)/$(notdir $(s)).o)
+outside_object = $(OUTSIDE_OBJ)/$(1:$(OUTSIDE_FOLDER)/%=%).o
+OUTSIDE_OBJS := $(foreach s,$(OUTSIDE_SRCS),$(call outside_object,$(s)))
 WORLD_OBJS := $(PORT_OBJS) $(patsubst %,$(BUILD)/obj/%.o,$(wildcard app/*.c)) $(OUTSIDE_OBJS)
 
 # A program's name as a part of a symbol's.
-symbol = app_$(subst -,_,$(subst .,_,$(1)))_main
-LOCAL_BUT = $(OBJCOPY) --keep-global-symbol=$(1)
+prefix = app_$(subst -,_,$(subst .,_,$(1)))
+symbol = $(prefix)_$(2)
+ENDS := constructors constructors_end destructors destructors_end
+# Make one object $(2) of the objects $(3) of program $(1). Only what lib/newlib/entry.c names stays global.
+define link_program
+$(Q)$(LD) -r -T tools/build/program.ld -o $(2).link $(3)
+$(Q)$(OBJCOPY) --redefine-sym main=$(call symbol,$(1),main) \
+	$(foreach e,$(ENDS),--redefine-sym program_$(e)=$(call symbol,$(1),$(e))) $(2).link $(2).tmp
+$(Q)$(OBJCOPY) $(foreach e,main $(ENDS),--keep-global-symbol=$(call symbol,$(1),$(e))) $(2).tmp $(2) && rm $(2).link $(2).tmp
+endef
+# List what a program's objects and the world do not define, each once.
+SYMBOLS = $(Q)$(TOOL)/program_symbols.py --nm $(NM) --program $(OUTSIDE)
 
 $(NEWLIB)/lib/libc.a:
 	$(Q)$(TOOL)/newlib.py build --cc $(NEWLIB_CC)
@@ -80,35 +97,37 @@ $(BUILD)/obj/app/%.c.o: app/%.c
 # Code of other projects is compiled without our warnings.
 .SECONDARY: $(WORLD_OBJS)
 define outside_rule
-$(OUTSIDE_OBJ)/$(notdir $(1)).o: $(1)
+$(call outside_object,$(1)): $(1)
 	@mkdir -p $$(@D)
-	$$(call say,CC)
-	$$(Q)$$(CC) $$(filter-out -I.,$$(WORLD_CPPFLAGS)) $$(WORLD_CODEGEN) -w $$(APP_CFLAGS) -MMD -MP -c -o $$@ $$<
+	$$(call say,$(if $(filter %.c,$(1)),CC,AS))
+	$$(Q)$$(CC) $$(filter-out -I.,$$(WORLD_CPPFLAGS)) -I$(OUTSIDE_FOLDER) $$(WORLD_CODEGEN) -w $$(APP_CFLAGS) -MMD -MP -c -o $$@ $$<
 endef
 $(foreach s,$(OUTSIDE_SRCS),$(eval $(call outside_rule,$(s))))
 
-$(BUILD)/obj/program/%.o: $(BUILD)/obj/app/%.c.o
+$(BUILD)/obj/program/%.o: $(BUILD)/obj/app/%.c.o tools/build/program.ld
 	@mkdir -p $(@D)
-	$(Q)$(OBJCOPY) --redefine-sym main=$(call symbol,$*) $< $@.tmp
-	$(Q)$(call LOCAL_BUT,$(call symbol,$*)) $@.tmp $@ && rm $@.tmp
+	$(call link_program,$*,$@,$<)
 
 ifneq ($(OUTSIDE_NAME),)
-$(OUTSIDE_OBJ)/program.o: $(OUTSIDE_OBJS) $(OUTSIDE_FLAGS)
+$(OUTSIDE_OBJ)/program.o: $(OUTSIDE_OBJS) $(OUTSIDE_FLAGS) tools/build/program.ld
 	@mkdir -p $(@D)
-	$(Q)$(LD) -r -o $@.link $(OUTSIDE_OBJS)
-	$(Q)$(OBJCOPY) --redefine-sym main=$(call symbol,$(OUTSIDE_NAME)) $@.link $@.tmp
-	$(Q)$(call LOCAL_BUT,$(call symbol,$(OUTSIDE_NAME))) $@.tmp $@ && rm $@.link $@.tmp
+	$(SYMBOLS) --main $(OUTSIDE_OBJS)
+	$(call link_program,$(OUTSIDE_NAME),$@,$(OUTSIDE_OBJS))
 endif
 
 $(BUILD)/obj/entry/%.o: lib/newlib/entry.c lib/newlib/start.h kernel/services.h $(WORLD_FLAGS) | $(NEWLIB)/lib/libc.a
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(WORLD_CPPFLAGS) $(WORLD_CODEGEN) $(WORLD_WARNINGS) -DAPP_NAME='"$*"' -DAPP_MAIN=$(call symbol,$*) -c -o $@ $<
+	$(Q)$(CC) $(WORLD_CPPFLAGS) $(WORLD_CODEGEN) $(WORLD_WARNINGS) -DAPP_NAME='"$*"' \
+		-DAPP_PREFIX=$(call prefix,$*) -c -o $@ $<
 
 $(OUTSIDE_OBJS): $(OUTSIDE_FLAGS)
+# musl's functions come before newlib's, which has some of them too.
+LIBRARIES := $(if $(IS_PLAIN),,$(NEWLIB)/lib/libmath.a) $(NEWLIB)/lib/libc.a $(NEWLIB)/lib/libm.a $(NEWLIB)/lib/libgcc.a
 $(WORLD): $(PORT_OBJS) $(PROGRAM_OBJS) $(ENTRY_OBJS) $(WORLD_LIST)
 	$(call say,LD)
-	$(Q)$(LD) -r -z noexecstack -o $@.tmp $(filter %.o,$^) --start-group $(NEWLIB)/lib/libc.a $(NEWLIB)/lib/libm.a --end-group
-	$(Q)$(call LOCAL_BUT,nothing) $@.tmp $@ && rm $@.tmp
+	$(Q)$(LD) -r -z noexecstack -o $@.tmp $(filter %.o,$^) --start-group $(LIBRARIES) --end-group
+	$(if $(OUTSIDE),$(SYMBOLS) --world $@.tmp --port $(PORT_OBJS) -- $(OUTSIDE_OBJS))
+	$(Q)$(OBJCOPY) --keep-global-symbol=nothing $@.tmp $@ && rm $@.tmp
 
 # It is the library that is asked, not what the compiler knows of it.
 $(LIBC_TESTS:%=$(BUILD)/obj/%.o): EXTRA := -fno-builtin $(if $(filter 0,$(IS_CLANG)),-fno-toplevel-reorder)

@@ -9,7 +9,7 @@ import sys
 import traceback
 from pathlib import Path
 
-from . import doctor, hostile, payloads, programs, report, selftest, setup, wanted
+from . import doctor, hostile, libc_sources, payloads, programs, report, selftest, setup, wanted
 from .bench import bench, chart as bench_chart, file as bench_file, sizes
 from .commandline import (
     Parser, add, build, build_app, hours, joined, not_empty, number, parse, parse_repro
@@ -372,6 +372,7 @@ def _setup(args, _caller):
         return EXIT_PASS
     setup.ensure()
     setup.ensure_optional()
+    libc_sources.ensure(retry=True)
     _setup_dom0()
     print("everything that Paravane needs is installed")
     return EXIT_PASS

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Install what this computer lacks, from the distribution's packages only.
+"""Install what this computer lacks, from the distribution's packages only, and fetch the sources of
+programs' C library.
 
 tools/packages.txt is the list. On Debian 12 missing packages are installed, if that is allowed; on
 a computer that has them all, setup only reads dpkg's data. Optional packages are installed along
@@ -11,6 +12,7 @@ import os
 import shutil
 import subprocess
 
+from . import libc_sources
 from .common import ROOT, Trouble
 
 _LIST = ROOT / "tools" / "packages.txt"
@@ -56,6 +58,11 @@ def _proved(proof):
 def ensure():
     """Install what is missing, or raise an error that states what to do. On return nothing is
     missing."""
+    _ensure_packages()
+    libc_sources.ensure()
+
+
+def _ensure_packages():
     absent = missing()
     if not absent:
         return

@@ -9,7 +9,7 @@ import unittest
 from pathlib import Path
 from unittest import mock
 
-from paravane import setup
+from paravane import libc_sources, setup
 from paravane.common import Trouble
 
 
@@ -19,6 +19,7 @@ class SetupTest(unittest.TestCase):
         for those that are required, and for the optional ones after an installation."""
         with contextlib.ExitStack() as stack:
             stack.enter_context(mock.patch.object(setup, "missing", mock.Mock(side_effect=absent)))
+            stack.enter_context(mock.patch.object(libc_sources, "ensure"))
             for name, value in {"is_debian_12": True, **patches}.items():
                 stack.enter_context(mock.patch.object(setup, name, lambda *_, v=value: v))
             shown = stack.enter_context(contextlib.redirect_stdout(io.StringIO()))

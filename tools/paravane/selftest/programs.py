@@ -34,7 +34,16 @@ def steps(scratch):
         missing = [*reader, "--append", "-- /nowhere"]
         words = "/nowhere: No such file"
         yield boot("reader, no such file", platform, *missing, status=1, words=words)
+        kinds = (
+            r"constructor 101\n.*constructor 200\n.*constructor without"
+            r"(.|\n)*returns 40, its assembly 44\n"
+            r".*cpuid has SSE2\n.*rdtsc advances\n.*fenv has the division"
+            r"(.|\n)*at exit\n.*destructor without.*\n.*destructor 101"
+        )
+        more = ["--app", "tools/test/kinds_program"]
+        yield boot("program of C and assembly in folders", platform, *more, words=kinds)
     yield from _threads()
+    yield from _refused()
     none = ["--run", "app:nothing"]
     yield boot("no such program", "qemu", *none, status=EXIT_USAGE, words="no program is called")
     argv = RUN + ["boot", "--app", "/nowhere.c"]
@@ -42,6 +51,28 @@ def steps(scratch):
     yield _same_sums
     for name, program in (("lua", "Lua"), ("sqlite", "SQLite")):
         yield Step(f"{program}, compared with the host's", RUN + ["programs", name], may_skip=True)
+
+
+def _refused():
+    """Programs that the build refuses, with what they lack."""
+    boot_app = [*RUN, "boot", "--app"]
+    needs = (
+        r"program {}: nowhere is missing, which lacking_program.c needs: define it"
+        r"(.|\n)*nowhere_either is missing"
+    )
+    privileged = r"a program or libc has a privileged instruction in app_lacking_program_main: hlt"
+    for what, flags, words in (
+        ("a function", "", needs),
+        ("main()", "-DNO_MAIN", r"program {}: it has no main\(\): one of its files must define"),
+        ("privileges", "-DHLT", privileged),
+    ):
+        program = "tools/test/lacking_program.c"
+        env = (("APP_CFLAGS", flags),)
+        words = words.format(".*" + program)
+        name = f"bad input: a program without {what}"
+        yield Step(name, [*boot_app, program], EXIT_FAIL, words, env=env)
+    cxx = [*boot_app, "tools/test/lacking_cxx"]
+    yield Step("bad input: a program in C++", cxx, EXIT_FAIL, r"lacking_cxx/main.cc is in C\+\+")
 
 
 def _threads():

@@ -1,0 +1,6 @@
+/* SPDX-License-Identifier: MIT */
+    .text
+    .globl from_assembly
+from_assembly:
+    leal (%rdi, %rdi), %eax
+    ret

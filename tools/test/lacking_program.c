@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * For tools/paravane/selftest/programs.py: a program that lacks what APP_CFLAGS names.
+ * -DNO_MAIN: main(); -DHLT: privileges; otherwise two functions, one of them needed twice.
+ */
+int nowhere(int n);
+int nowhere_either(int n);
+
+#ifdef NO_MAIN
+#define main not_main
+#endif
+
+int main(void)
+{
+#ifdef HLT
+    __asm__ volatile("hlt");
+    return 0;
+#else
+    return nowhere(1) + nowhere_either(2) + nowhere(3);
+#endif
+}
