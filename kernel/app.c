@@ -82,11 +82,6 @@ uint64_t libc_wallclock_ns(void)
     return pv_clock_ns() + known;
 }
 
-void libc_sleep_until(uint64_t deadline)
-{
-    sleep_until(deadline);
-}
-
 void libc_random(void *to, size_t len)
 {
     random_fill(to, len);

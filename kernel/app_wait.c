@@ -11,7 +11,7 @@
 
 struct waiter {
     struct timer timer; /* its deadline */
-    const u32 *word;
+    const u32 *word, *interrupt;
     struct waiter *next;
     struct wait_queue queue;
     bool woken, late;
@@ -38,14 +38,22 @@ static void waiter_deadline(struct timer *timer)
     wake_waiter(w, &w->late);
 }
 
-/* Append the waiter to the list. Return false if its word does not have the value any more. */
+static bool is_interrupted(const struct waiter *w)
+{
+    return w->interrupt && __atomic_load_n(w->interrupt, __ATOMIC_SEQ_CST);
+}
+
+/*
+ * Append the waiter to the list. Return false if its word does not have the value any more or it is
+ * interrupted.
+ */
 static bool waiter_add(struct waiter *w, u32 value)
 {
     struct waiter **at = &first_waiter;
     bool same;
 
     spin_lock(&waiters_lock);
-    same = __atomic_load_n(w->word, __ATOMIC_SEQ_CST) == value;
+    same = __atomic_load_n(w->word, __ATOMIC_SEQ_CST) == value && !is_interrupted(w);
     while (*at)
         at = &(*at)->next;
     if (same)
@@ -67,9 +75,10 @@ static void waiter_remove(struct waiter *w)
     spin_unlock(&waiters_lock);
 }
 
-bool libc_wait(const uint32_t *word, uint32_t value, uint64_t deadline)
+bool libc_wait_interruptible(const uint32_t *word, uint32_t value, const uint32_t *interrupt,
+                             uint64_t deadline)
 {
-    struct waiter w = {.word = word, .queue = {.lock = SPINLOCK("waiter")}};
+    struct waiter w = {.word = word, .interrupt = interrupt, .queue = {.lock = SPINLOCK("waiter")}};
 
     if (!waiter_add(&w, value))
         return true;
@@ -82,13 +91,18 @@ bool libc_wait(const uint32_t *word, uint32_t value, uint64_t deadline)
     return w.woken;
 }
 
+bool libc_wait(const uint32_t *word, uint32_t value, uint64_t deadline)
+{
+    return libc_wait_interruptible(word, value, NULL, deadline);
+}
+
 void libc_wake(const uint32_t *word, unsigned count)
 {
     struct waiter **at = &first_waiter, *w;
 
     spin_lock(&waiters_lock);
     while ((w = *at) && count) {
-        if (w->word != word) {
+        if (w->word != word && w->interrupt != word) {
             at = &w->next;
             continue;
         }

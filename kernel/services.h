@@ -78,9 +78,6 @@ int libc_console_read(void);
 uint64_t libc_clock_ns(void);
 uint64_t libc_wallclock_ns(void);
 
-/* Sleep until libc_clock_ns has reached the deadline. */
-void libc_sleep_until(uint64_t deadline);
-
 /* Fill len bytes with random ones (kernel/random.h specifies their quality). */
 void libc_random(void *to, size_t len);
 
@@ -131,6 +128,13 @@ unsigned libc_cpu(void);
  * if the deadline passed. libc_wake wakes up to count waiters, the longest waiting first.
  */
 bool libc_wait(const uint32_t *word, uint32_t value, uint64_t deadline);
+
+/*
+ * As libc_wait, but sleep only while *interrupt is 0, too. libc_wake of either address wakes the
+ * thread, so it does not miss a store to either word that is followed by libc_wake.
+ */
+bool libc_wait_interruptible(const uint32_t *word, uint32_t value, const uint32_t *interrupt,
+                             uint64_t deadline);
 void libc_wake(const uint32_t *word, unsigned count);
 
 #endif

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "kernel/services.h"
+#include "lib/newlib/cancel.h"
 
 #define NS_PER_S 1000000000u
 
@@ -72,19 +73,52 @@ clock_t times(struct tms *used)
     return now;
 }
 
-/* No signal interrupts a sleep, so the time left is always 0. */
+/* The machine's clock is not the program's to set. */
+int clock_settime(clockid_t clock, const struct timespec *time)
+{
+    uint64_t ns;
+
+    if (!read_clock(clock, &ns))
+        return -1;
+    errno = time->tv_nsec < 0 || time->tv_nsec >= NS_PER_S ? EINVAL : EPERM;
+    return -1;
+}
+
+/*
+ * No signal interrupts a sleep, so the time left is not stored. A cancellation point. Returns the
+ * error instead of setting errno.
+ */
+int clock_nanosleep(clockid_t clock, int flags, const struct timespec *wanted,
+                    struct timespec *left)
+{
+    const uint64_t now = libc_clock_ns();
+    uint64_t ns, base = now;
+
+    (void)left;
+    if (wanted->tv_nsec < 0 || wanted->tv_nsec >= NS_PER_S || wanted->tv_sec < 0)
+        return EINVAL;
+    if (clock == CLOCK_PROCESS_CPUTIME_ID || !read_clock(clock, &ns))
+        return clock == CLOCK_PROCESS_CPUTIME_ID ? ENOTSUP : EINVAL;
+    if (flags & TIMER_ABSTIME)
+        base = now - ns; /* the clock's zero, in terms of libc_clock_ns; it may be below 0 */
+    if (__builtin_mul_overflow((uint64_t)wanted->tv_sec, NS_PER_S, &ns) ||
+        __builtin_add_overflow(ns, (uint64_t)wanted->tv_nsec, &ns) ||
+        (!(flags & TIMER_ABSTIME) && __builtin_add_overflow(ns, base, &ns)))
+        ns = UINT64_MAX;
+    else if (flags & TIMER_ABSTIME)
+        ns = (int64_t)(ns + base) < 0 ? 0 : ns + base;
+    sleep_cancellable(ns);
+    return 0;
+}
+
 int nanosleep(const struct timespec *wanted, struct timespec *left)
 {
-    uint64_t now = libc_clock_ns(), ns;
+    const int error = clock_nanosleep(CLOCK_MONOTONIC, 0, wanted, left);
 
-    if (wanted->tv_nsec < 0 || wanted->tv_nsec >= NS_PER_S || wanted->tv_sec < 0) {
-        errno = EINVAL;
+    if (error) {
+        errno = error;
         return -1;
     }
-    if (__builtin_mul_overflow((uint64_t)wanted->tv_sec, NS_PER_S, &ns) ||
-        __builtin_add_overflow(ns, wanted->tv_nsec + now, &ns))
-        ns = UINT64_MAX;
-    libc_sleep_until(ns);
     if (left)
         *left = (struct timespec){0};
     return 0;

@@ -23,6 +23,8 @@
  * A condition variable is a count of signals. pthread_cond_wait reads it while the caller holds the
  * mutex, unlocks, and sleeps while the count is unchanged, so a signal in between is not lost.
  */
+#define _GNU_SOURCE /* newlib declares the newest functions only then */
+
 #include <errno.h>
 #include <limits.h>
 #include <time.h>
@@ -157,14 +159,19 @@ bool deadline_of(clockid_t clock, const struct timespec *time, uint64_t *deadlin
     return true;
 }
 
-int pthread_mutex_timedlock(pthread_mutex_t *mutex, const struct timespec *time)
+int pthread_mutex_clocklock(pthread_mutex_t *mutex, clockid_t clock, const struct timespec *time)
 {
     uint64_t deadline;
     int error = pthread_mutex_trylock(mutex);
 
     if (error != EBUSY)
         return error;
-    return deadline_of(CLOCK_REALTIME, time, &deadline) ? mutex_acquire(mutex, deadline) : EINVAL;
+    return deadline_of(clock, time, &deadline) ? mutex_acquire(mutex, deadline) : EINVAL;
+}
+
+int pthread_mutex_timedlock(pthread_mutex_t *mutex, const struct timespec *time)
+{
+    return pthread_mutex_clocklock(mutex, CLOCK_REALTIME, time);
 }
 
 int pthread_mutex_unlock(pthread_mutex_t *mutex)
@@ -229,7 +236,7 @@ int pthread_cond_destroy(pthread_cond_t *cond)
     return 0;
 }
 
-/* Unlock, wait for a signal after this moment, lock. */
+/* Unlock, wait for a signal after this moment, lock. A cancellation point. */
 static int cond_wait_until(pthread_cond_t *cond, pthread_mutex_t *mutex, uint64_t deadline)
 {
     const uint32_t before = __atomic_load_n(cond, __ATOMIC_SEQ_CST);
@@ -238,8 +245,11 @@ static int cond_wait_until(pthread_cond_t *cond, pthread_mutex_t *mutex, uint64_
 
     if (error)
         return error;
-    in_time = libc_wait(cond, before, deadline);
+    in_time = wait_cancellable(cond, before, deadline);
     error = pthread_mutex_lock(mutex);
+    if (is_cancelled())
+        pthread_cond_signal(cond); /* pass on the signal that may have woken this thread */
+    pthread_testcancel();
     return error ? error : in_time ? 0 : ETIMEDOUT;
 }
 
@@ -248,13 +258,20 @@ int pthread_cond_wait(pthread_cond_t *cond, pthread_mutex_t *mutex)
     return cond_wait_until(cond, mutex, UINT64_MAX);
 }
 
+int pthread_cond_clockwait(pthread_cond_t *cond, pthread_mutex_t *mutex, clockid_t clock,
+                           const struct timespec *time)
+{
+    uint64_t deadline;
+
+    return deadline_of(clock, time, &deadline) ? cond_wait_until(cond, mutex, deadline) : EINVAL;
+}
+
 int pthread_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *mutex,
                            const struct timespec *time)
 {
     const clockid_t clock = *cond & COND_REALTIME ? CLOCK_REALTIME : CLOCK_MONOTONIC;
-    uint64_t deadline;
 
-    return deadline_of(clock, time, &deadline) ? cond_wait_until(cond, mutex, deadline) : EINVAL;
+    return pthread_cond_clockwait(cond, mutex, clock, time);
 }
 
 int pthread_cond_signal(pthread_cond_t *cond)
@@ -301,20 +318,36 @@ int pthread_condattr_setclock(pthread_condattr_t *attr, clockid_t clock)
 
 enum { ONCE_NEW, ONCE_RUNNING, ONCE_DONE };
 
+static void once_set(uint32_t *state, uint32_t value)
+{
+    __atomic_store_n(state, value, __ATOMIC_SEQ_CST);
+    libc_wake(state, UINT_MAX);
+}
+
+/* The routine was cancelled: the next thread runs it again. */
+static void once_undo(void *state)
+{
+    once_set(state, ONCE_NEW);
+}
+
 int pthread_once(pthread_once_t *once, void (*routine)(void))
 {
-    uint32_t *state = (uint32_t *)&once->init_executed, was = ONCE_NEW;
+    uint32_t *state = (uint32_t *)&once->init_executed, was;
 
     if (!once->is_initialized)
         return EINVAL;
-    if (__atomic_compare_exchange_n(state, &was, ONCE_RUNNING, false, __ATOMIC_ACQUIRE,
-                                    __ATOMIC_ACQUIRE)) {
-        routine();
-        __atomic_store_n(state, ONCE_DONE, __ATOMIC_SEQ_CST);
-        libc_wake(state, UINT_MAX);
-        return 0;
-    }
-    while (__atomic_load_n(state, __ATOMIC_ACQUIRE) != ONCE_DONE)
+    for (;;) {
+        was = ONCE_NEW;
+        if (__atomic_compare_exchange_n(state, &was, ONCE_RUNNING, false, __ATOMIC_SEQ_CST,
+                                        __ATOMIC_SEQ_CST))
+            break;
+        if (was == ONCE_DONE)
+            return 0;
         libc_wait(state, ONCE_RUNNING, UINT64_MAX);
+    }
+    pthread_cleanup_push(once_undo, state);
+    routine();
+    pthread_cleanup_pop(0);
+    once_set(state, ONCE_DONE);
     return 0;
 }

@@ -10,18 +10,6 @@
 
 #define SELF 1
 
-/* newlib calls these for global constructors and destructors, which C does not have. */
-void _init(void);
-void _fini(void);
-
-void _init(void)
-{
-}
-
-void _fini(void)
-{
-}
-
 void _exit(int status)
 {
     libc_exit(status & 0xff); /* as waitpid() shows it */
@@ -81,20 +69,6 @@ pid_t wait(int *status)
     (void)status;
     errno = ECHILD;
     return -1;
-}
-
-long sysconf(int name)
-{
-    switch (name) {
-    case _SC_NPROCESSORS_CONF:
-    case _SC_NPROCESSORS_ONLN:
-        return libc_cpus();
-    case _SC_PAGESIZE:
-        return 4096;
-    default:
-        errno = EINVAL;
-        return -1;
-    }
 }
 
 /* At most 256 bytes at a time: getentropy(3). */

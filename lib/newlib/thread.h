@@ -7,6 +7,7 @@
 #include <reent.h>
 
 #include "kernel/services.h"
+#include "lib/newlib/cancel.h"
 
 #define THREADS_MAX        100 /* of a program; the kernel has 128 in all, its own included */
 #define KEYS_MAX           128 /* what POSIX asks for */
@@ -25,6 +26,9 @@ struct pthread {
     void *(*run)(void *argument);
     void *argument, *result;
     struct _pthread_cleanup_context *cleanup;
+    int cancel_state, cancel_type; /* PTHREAD_CANCEL_...; written by the thread itself */
+    uint32_t cancelled;            /* pthread_cancel was called; it interrupts libc_wait */
+    bool exiting;                  /* pthread_exit has started: it is not cancelled again */
     const void *values[KEYS_MAX];
     struct _reent own_reent;
 };
@@ -52,5 +56,13 @@ struct __lock {
  * tv_nsec is not below 10^9.
  */
 bool deadline_of(clockid_t clock, const struct timespec *time, uint64_t *deadline);
+
+/* Return the thread with this id, or NULL. thread_put() ends its use, until which it is not freed.
+ */
+struct pthread *thread_get(pthread_t id);
+void thread_put(void);
+
+/* Whether pthread_attr_init was called and pthread_attr_destroy was not. */
+bool is_attr(const pthread_attr_t *attr);
 
 #endif

@@ -98,6 +98,17 @@ static struct pthread *table_find(pthread_t id)
     return t && t->id == id ? t : NULL;
 }
 
+struct pthread *thread_get(pthread_t id)
+{
+    __retarget_lock_acquire(&table_lock);
+    return table_find(id);
+}
+
+void thread_put(void)
+{
+    __retarget_lock_release(&table_lock);
+}
+
 /* Make main()'s thread a struct pthread. Called by the kernel's thread that runs the program. */
 static void attach(void)
 {
@@ -151,6 +162,7 @@ void pthread_exit(void *result)
 {
     struct pthread *t = this_pthread();
 
+    t->exiting = true;
     while (t->cleanup) {
         struct _pthread_cleanup_context *c = t->cleanup;
 
@@ -204,7 +216,7 @@ static void threads_reap(void)
 /* ---- How a thread starts -------------------------------------------------------------------- */
 
 /* Add a thread to the table and start it. Return 0 or EAGAIN. The lock is held. */
-static int thread_start(struct pthread *t, size_t stack_size, pthread_t *id)
+static int thread_start(struct pthread *t, void *stack, size_t size, pthread_t *id)
 {
     char name[16];
 
@@ -213,8 +225,7 @@ static int thread_start(struct pthread *t, size_t stack_size, pthread_t *id)
     snprintf(name, sizeof(name), "pthread %u", (unsigned)(t->id % THREADS_MAX));
     *id = t->id;
     __atomic_add_fetch(&running, 1, __ATOMIC_SEQ_CST);
-    t->kernel =
-        libc_thread_start(&(struct libc_thread){name, t->pages, stack_size, t, thread_main, t});
+    t->kernel = libc_thread_start(&(struct libc_thread){name, stack, size, t, thread_main, t});
     if (t->kernel)
         return 0;
     __atomic_sub_fetch(&running, 1, __ATOMIC_SEQ_CST);
@@ -222,15 +233,32 @@ static int thread_start(struct pthread *t, size_t stack_size, pthread_t *id)
     return EAGAIN;
 }
 
+/* Set *stack and *size to what the attributes ask for; *stack is NULL for one of the port's. */
+static int stack_of(const pthread_attr_t *attr, void **stack, size_t *size)
+{
+    *stack = NULL;
+    *size = STACK_SIZE_DEFAULT;
+    if (!attr)
+        return 0;
+    if (!is_attr(attr))
+        return EINVAL;
+    if (attr->inheritsched == PTHREAD_EXPLICIT_SCHED && attr->schedpolicy != SCHED_OTHER)
+        return EPERM; /* no thread has a priority */
+    *stack = attr->stackaddr;
+    *size = (size_t)attr->stacksize;
+    return 0;
+}
+
 int pthread_create(pthread_t *id, const pthread_attr_t *attr, void *(*run)(void *), void *argument)
 {
-    const size_t stack_size = attr ? (size_t)attr->stacksize : STACK_SIZE_DEFAULT;
     struct pthread *t;
-    int error;
+    size_t size;
+    void *stack;
+    int error = run ? stack_of(attr, &stack, &size) : EINVAL;
 
-    if (!run || (attr && !attr->is_initialized))
-        return EINVAL;
-    t = thread_create(stack_size);
+    if (error)
+        return error;
+    t = thread_create(stack ? 0 : size);
     if (!t)
         return EAGAIN;
     t->run = run;
@@ -241,7 +269,7 @@ int pthread_create(pthread_t *id, const pthread_attr_t *attr, void *(*run)(void 
     threads_started = true;
     __retarget_lock_acquire(&table_lock);
     threads_reap();
-    error = thread_start(t, stack_size, id);
+    error = thread_start(t, stack ? stack : t->pages, size, id);
     __retarget_lock_release(&table_lock);
     if (error)
         libc_pages_free(t->pages);
@@ -273,12 +301,19 @@ static int thread_claim(pthread_t id, uint32_t state, struct pthread **thread)
 int pthread_join(pthread_t id, void **result)
 {
     struct pthread *t;
-    int error = thread_claim(id, JOINED, &t);
+    int error;
 
+    pthread_testcancel();
+    error = thread_claim(id, JOINED, &t);
     if (error)
         return error;
-    while (!__atomic_load_n(&t->done, __ATOMIC_SEQ_CST))
-        libc_wait(&t->done, 0, UINT64_MAX);
+    while (!__atomic_load_n(&t->done, __ATOMIC_SEQ_CST)) {
+        if (is_cancelled())
+            __atomic_store_n(&t->state, JOINABLE,
+                             __ATOMIC_SEQ_CST); /* another thread may join it */
+        pthread_testcancel();
+        wait_cancellable(&t->done, 0, UINT64_MAX);
+    }
     if (result)
         *result = t->result;
     thread_release(t);
@@ -313,65 +348,6 @@ int sched_getcpu(void);
 int sched_getcpu(void)
 {
     return (int)libc_cpu();
-}
-
-void _pthread_cleanup_push(struct _pthread_cleanup_context *c, void (*routine)(void *), void *arg)
-{
-    struct pthread *t = this_pthread();
-
-    *c = (struct _pthread_cleanup_context){routine, arg, 0, t->cleanup};
-    t->cleanup = c;
-}
-
-void _pthread_cleanup_pop(struct _pthread_cleanup_context *c, int execute)
-{
-    this_pthread()->cleanup = c->_previous;
-    if (execute)
-        c->_routine(c->_arg);
-}
-
-/* ---- Attributes ----------------------------------------------------------------------------- */
-
-int pthread_attr_init(pthread_attr_t *attr)
-{
-    *attr = (pthread_attr_t){.is_initialized = 1,
-                             .stacksize = STACK_SIZE_DEFAULT,
-                             .detachstate = PTHREAD_CREATE_JOINABLE};
-    return 0;
-}
-
-int pthread_attr_destroy(pthread_attr_t *attr)
-{
-    attr->is_initialized = 0;
-    return 0;
-}
-
-int pthread_attr_getstacksize(const pthread_attr_t *attr, size_t *size)
-{
-    *size = (size_t)attr->stacksize;
-    return 0;
-}
-
-int pthread_attr_setstacksize(pthread_attr_t *attr, size_t size)
-{
-    if (size < STACK_SIZE_MIN || size > INT_MAX / 2)
-        return EINVAL;
-    attr->stacksize = (int)((size + 4095) & ~(size_t)4095);
-    return 0;
-}
-
-int pthread_attr_getdetachstate(const pthread_attr_t *attr, int *state)
-{
-    *state = attr->detachstate;
-    return 0;
-}
-
-int pthread_attr_setdetachstate(pthread_attr_t *attr, int state)
-{
-    if (state != PTHREAD_CREATE_DETACHED && state != PTHREAD_CREATE_JOINABLE)
-        return EINVAL;
-    attr->detachstate = state;
-    return 0;
 }
 
 /* ---- Thread-specific data ------------------------------------------------------------------- */
