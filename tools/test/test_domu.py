@@ -96,6 +96,15 @@ class GuestTest(unittest.TestCase):
         self.assertIsNone(one.poll())
         self.assertEqual([one.poll(), one.poll()], ["crash", "crash"])
 
+    def test_a_suspend_is_cancelled_where_nothing_saves_the_domain(self):
+        suspended, off = ENDED.format(2, "0x2"), "Domain 1 has shut down, reason code 0\n"
+        self.assertEqual(self.guest((0, suspended)).poll(), "suspend")
+        one = self.guest((0, suspended), (0, off))
+        one._resumes = True
+        self.assertIsNone(one.poll())
+        self.assertIn("/domain_end -r $D", self.dom0.scripts[-1])
+        self.assertEqual(one.poll(), "poweroff")
+
     def test_a_refusal_is_a_failure_of_the_toolstack(self):
         one = self.guest((3, "libxl: error: cannot\n"))
         with self.assertRaisesRegex(

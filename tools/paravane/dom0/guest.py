@@ -64,14 +64,16 @@ def quoted(text):
 
 
 class Guest:
-    """One domain, created when the object is made. number: which of dom0's guests, from 1 on."""
+    """One domain, created when the object is made. number: which of dom0's guests, from 1 on;
+    resumes: cancel each suspend, because no step of the test saves the domain."""
 
-    def __init__(self, dom0, wanted, number=1, say=print):
+    def __init__(self, dom0, wanted, number=1, say=print, resumes=False):
         self.name = f"guest{number}"
         self.end = None  # a word of ENDS or "destroyed", once the domain has ended
         self.console = dom0.console(number)
         self._dom0, self._say = dom0, say
         self._tries = 0
+        self._resumes = resumes
         self._script = (
             f"ln -sf /dev/port{number + 1} /var/log/xen/console/guest-{self.name}.log\n"
             f"cat >/run/in/{self.name}.cfg <<'END'\n{wanted.config(self.name)}END\n"
@@ -83,6 +85,15 @@ class Guest:
         self._tries += 1
         self._number = self._dom0.start(self._script)
 
+    def watch(self):
+        """Wait for another end of the domain, after one by a suspend from which it continues."""
+        self.end = None
+        self._watch()
+
+    def _watch(self, option=""):
+        script = f"D=$(xl domid {self.name}) || exit 1\nexec /domain_end {option} $D"
+        self._number = self._dom0.start(script)
+
     def poll(self):
         """Return how the domain ended, or None if it has not. Raise Failed if xl did not create
         it."""
@@ -91,6 +102,11 @@ class Guest:
             return self.end
         status, output = result
         self.end = end_of(output)
+        if self.end == "suspend" and self._resumes:
+            self.end = None
+            self._say("domu: the domain suspended itself; the suspend is cancelled")
+            self._watch("-r")
+            return None
         if self.end:
             return self.end
         if (

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .. import archive, cpio
-from ..common import Trouble
+from ..common import Trouble, short
 
 XEN = "4.17"  # the toolstack's release: it controls a Xen of that release only
 _RELEASE = "bookworm"
@@ -55,6 +55,8 @@ _FOLDERS = (
     "dev proc root run sys tmp var/lib/xen/dump var/lib/xenstored var/log/xen/console".split()
 )
 _FILES = Path(__file__).parent / "files"
+_SOURCE = Path(__file__).parent / "domain_end.c"
+_LINKED = ("libxenctrl.so", "libxenguest.so")
 # Where xl looks for the hotplug scripts that it is not told of.
 _SCRIPTS = ("etc/xen/scripts/block", "etc/xen/scripts/vif-bridge")
 
@@ -243,6 +245,7 @@ def _copy(source, target):
 def _image(parts):
     """Return the Image of kept parts with this tree's recipe."""
     os.utime(parts)
+    _compile(parts)
     packed = cpio.archive(_entries(parts))
     initramfs = parts / f"initramfs-{_digest(packed)}"
     if not initramfs.exists():
@@ -257,6 +260,24 @@ def _image(parts):
     )
 
 
+def _compile(parts):
+    """Compile this tree's own program, unless the parts have it."""
+    program = _program(parts)
+    if program.exists():
+        return
+    libraries = [parts / "root" / _LIBRARIES[0] / f"{name}.{XEN}" for name in _LINKED]
+    partial = program.with_suffix(f".{os.getpid()}")
+    command = ["gcc", "-O2", "-Wl,--allow-shlib-undefined", "-o", partial, _SOURCE, *libraries]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise Trouble(f"cannot compile {short(_SOURCE)}: {(done.stderr.splitlines() or [''])[0]}")
+    partial.rename(program)
+
+
+def _program(parts):
+    return parts / f"domain_end-{_digest(_SOURCE.read_bytes())}"
+
+
 def _entries(parts):
     """Return what is in the initramfs, folders first."""
     files = {
@@ -269,6 +290,7 @@ def _entries(parts):
     files.update(
         {path.name: (cpio.PROGRAM, path.read_bytes()) for path in sorted(_FILES.iterdir())}
     )
+    files["domain_end"] = (cpio.PROGRAM, _program(parts).read_bytes())
     files.update({name: (cpio.LINK, b"/hotplug") for name in _SCRIPTS})
     files.update({f"usr/bin/xenstore-{name}": (cpio.LINK, b"xenstore") for name in _XENSTORE})
     for folder, target in ((parts / "root", ""), (parts / "modules", "modules/")):

@@ -40,7 +40,7 @@ class Relay:
         dom0.on_line = self._xen_line
         dom0.console(1).on_data = self._print
         self._say(dom0.hypervisor)
-        self._guest = guest.Guest(dom0, wanted, say=self._say)
+        self._guest = guest.Guest(dom0, wanted, say=self._say, resumes=True)
         self._input = [0]
 
     def run(self):
