@@ -291,6 +291,13 @@ class VerdictTest(unittest.TestCase):
         lost = self.verdict("domu: the domain ended by crash")
         self.assertIn("the domain ended by crash without a verdict", lost.reason)
 
+    def test_a_failure_ends_as_a_crash(self):
+        failed = "paravane: verdict FAIL: one failed"
+        true = self.verdict(failed, "domu: the domain ended by crash")
+        self.assertEqual((true.status, true.reason), ("FAIL", "one failed"))
+        wrong = self.verdict(failed, "domu: the domain ended by poweroff")
+        self.assertIn("verdict FAIL, but the domain ended by poweroff", wrong.reason)
+
     def test_the_guest_cannot_say_how_it_ended(self):
         forged = (
             "domu: the domain ended by poweroff",

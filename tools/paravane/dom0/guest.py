@@ -164,6 +164,25 @@ class Guest:
             raise running.Failed(f"{script!r} ended with status {status}: {error_of(output)}")
         return output
 
+    def save(self, path):
+        """Save a domain that has suspended itself in a file of dom0, and destroy it. xl asks for
+        the suspend in xenstore and waits for the answer, which is given for the guest here."""
+        self.sh(
+            f"xl save $D {path} & save=$!\n"
+            "tries=0; control=/local/domain/$D/control/shutdown\n"
+            'until [ "$(xenstore-read $control)" = suspend ]; do\n'
+            "    tries=$((tries + 1)); [ $tries -lt 200 ] || exit 1; usleep 50000\n"
+            "done\n"
+            'xenstore-write $control ""; wait $save'
+        )
+
+    def restore(self, path):
+        """Make the domain again from a file of dom0; it continues under its name."""
+        status, output = self._dom0.sh(f"xl restore -e {path} && rm {path}")
+        if status:
+            raise running.Failed(f"xl restore ended with status {status}: {error_of(output)}")
+        self.watch()
+
     def was_created(self):
         """Has xl created the domain? None if dom0 does not answer within LIMIT."""
         number = self._dom0.start(f"grep -q '{_CREATED}' /run/output.{self._number}")

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 # The status QEMU ends with when a guest writes its verdict to isa-debug-exit: 2 * code + 1.
 DEBUG_EXIT = {"PASS": 33, "FAIL": 35, "SKIP": 37, "ERROR": 39}
 # The status an emulator ends with if it does not make the machine; no verdict gives it
+# How the kernel ends the domain after a verdict, where there is a toolstack.
+_END_OF_DOMAIN = {"PASS": "poweroff", "SKIP": "poweroff", "FAIL": "crash", "ERROR": "crash"}
 _REFUSES = 1
 
 
@@ -103,7 +105,7 @@ def _inconsistency(said, ending, wants_ktap):
         and ending.code not in (DEBUG_EXIT[said.verdict], 0)[: 1 if ending.reports_verdict else 2]
     ):
         return f"verdict {said.verdict}, but the emulator ended with status {ending.code}"
-    if said.domain_end not in ("", "poweroff") and said.verdict in ("PASS", "SKIP"):
+    if said.domain_end not in ("", _END_OF_DOMAIN[said.verdict]):
         return f"verdict {said.verdict}, but the domain ended by {said.domain_end}"
     if said.restarts:
         return f"verdict {said.verdict}, but the machine is to start again"

@@ -11,8 +11,8 @@ from typing import Optional
 from ..common import EXIT_FAIL, EXIT_PASS, EXIT_SKIP, build_dir, make_dirs, usage
 from ..report import write_steps_junit
 from . import (
-    backends, bench, builds, cpus, devices, entry, hostile, machines, proofs, programs, repros,
-    soak, stop
+    backends, bench, builds, cpus, devices, domu, entry, hostile, machines, proofs, programs,
+    repros, soak, stop
 )
 from . import suites, tour
 from . import input as bad_input
@@ -21,8 +21,8 @@ from .scheduler import Scheduler
 from .step import GCC, as_step, check
 
 # Where steps come from, those that take long first. Each has steps(scratch).
-SUBJECTS = (suites, proofs, cpus, hostile, bench, programs, repros, machines, devices, entry,
-            backends, tour,
+SUBJECTS = (suites, proofs, cpus, hostile, bench, programs, repros, machines, devices, domu,
+            entry, backends, tour,
             bad_input, stop)
 
 

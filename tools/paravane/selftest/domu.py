@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: MIT
+"""Steps of `./run.sh test`: domains below a real toolstack, and failures of that toolstack."""
+
+from contextlib import contextmanager
+
+from ..common import EXIT_FAIL, EXIT_USAGE, build_dir
+from ..dom0 import guest, running, saved
+from ..run import module, platforms
+from .step import Skipped, boot, check
+
+_TYPES = ("pv", "pvh")
+_SHORT = ["--append", "test=boot.*,cpu.*,setup.*"]
+
+
+def steps(_scratch):
+    for kind in _TYPES:
+        name = f"domu-{kind}"
+        off = r"paravane: verdict PASS\n(.|\n)*domu: the domain ended by poweroff\n"
+        yield boot("boot", name, *_SHORT, words=off)
+        broken = ["--append", "inject=panic test=boot.*"]
+        died = r"domu: the domain ended by crash\n(.|\n)*CRASH: panic"
+        yield boot("a panic ends as a crash", name, *broken, status=EXIT_FAIL, words=died)
+        yield check(f"{name}: saved and restored", _save_and_restore, kind, cpus=2)
+    wrong = ["--xl", 'kernel = "/run/in/none"', *_SHORT]
+    refused = r"ERROR.*xl create ended with status \d+: .*none"
+    yield boot(
+        "a configuration that xl refuses", "domu-pv", *wrong, status=EXIT_USAGE, words=refused
+    )
+    yield check("domu: two guests in one dom0", _two_guests, cpus=2)
+    yield check("domu: a dom0 that panics is named", _dom0_panics)
+
+
+@contextmanager
+def dom0_with_guests(*wanted):
+    """Restore a dom0 with the built image, and create these guests in it; yield (dom0, guests)."""
+    for one in wanted or [guest.Wanted("pv")]:
+        reason = platforms.lacking(platforms.PLATFORMS[f"domu-{one.type}"])
+        if reason:
+            raise Skipped(reason)
+    image = (build_dir() / "paravane.elf").read_bytes()
+    files = {"image": image, "module": module.test_module()}
+    shape = saved.Shape.of(sum(one.mem for one in wanted))
+    with running.Dom0(shape, files, say=lambda line: None) as dom0:
+        yield dom0, [guest.Guest(dom0, one, number) for number, one in enumerate(wanted, 1)]
+
+
+def _two_guests():
+    """Guests of both types run beside each other; one is paused and continues."""
+    words = "run=suite test=time.*,boot.*"
+    listed = [guest.Wanted(kind, words, mem=64) for kind in _TYPES]
+    with dom0_with_guests(*listed) as (_, (first, second)):
+        first.expect("^KTAP version 1$")
+        first.sh("xl pause $D; xl unpause $D")
+        for one in (first, second):
+            one.expect("^paravane: verdict PASS$", limit=200)
+            if one.wait() != "poweroff":
+                return f"{one.name} ended by {one.end}", one.console.text()
+        return "", second.console.text()
+
+
+def _save_and_restore(kind):
+    """A guest under load that suspends itself is saved, and continues in a new domain."""
+    wanted = guest.Wanted(kind, "run=suspend:2", mem=64)
+    with dom0_with_guests(wanted) as (_, (one,)):
+        for cycle in (1, 2):
+            if one.wait(200) != "suspend":
+                return f"the domain ended by {one.end} in cycle {cycle}", one.console.text()
+            one.save("/run/state")
+            one.restore("/run/state")
+            one.expect(f"^suspend: cycle {cycle}: restored, ")
+        one.expect("^paravane: verdict PASS: suspend: 2 cycles$")
+        end = one.wait()
+        return "" if end == "poweroff" else f"the domain ended by {end}", one.console.text()
+
+
+def _dom0_panics():
+    """The panic of the dom0's kernel ends each wait with a Failed that names it."""
+    with dom0_with_guests() as (dom0, _):
+        try:
+            dom0.sh("echo 1 >/proc/sys/kernel/sysrq; echo c >/proc/sysrq-trigger")
+        except running.Failed as failed:
+            said = str(failed)
+            return "" if "the dom0 panicked: sysrq triggered crash" in said else said, said
+        return "the dom0 did not panic", ""
