@@ -206,6 +206,31 @@ bool boot_is_ram(const struct boot_info *bi, u64 pa)
     return i && bi->map.marks[i - 1].type == BOOT_RAM;
 }
 
+/* Return the whole frames of RAM of the region at mark i: [*first, *end), which may be empty. */
+static u64 ram_frames_of_mark(const struct boot_map *map, u32 i, u64 *first, u64 *end)
+{
+    *first = ALIGN_UP(map->marks[i].base, PAGE_SIZE) / PAGE_SIZE;
+    *end = end_of_mark(map, i) / PAGE_SIZE;
+    return map->marks[i].type == BOOT_RAM && *end > *first ? *end - *first : 0;
+}
+
+u64 boot_ram_frames(const struct boot_info *bi)
+{
+    u64 first, end, sum = 0;
+
+    for (u32 i = 0; i < bi->map.nr_marks; i++)
+        sum += ram_frames_of_mark(&bi->map, i, &first, &end);
+    return sum;
+}
+
+bool boot_top_ram(const struct boot_info *bi, u64 *first, u64 *end)
+{
+    for (u32 i = bi->map.nr_marks; i-- > 0;)
+        if (ram_frames_of_mark(&bi->map, i, first, end))
+            return true;
+    return false;
+}
+
 bool boot_has_regions(const struct boot_info *bi)
 {
     return bi->map.nr_marks > 0;

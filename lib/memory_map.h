@@ -34,6 +34,15 @@ void boot_add_shared(struct boot_info *bi, u64 base, u64 size);
 /* Add the registers of a platform's device. They win over all regions of the loader's map. */
 void boot_add_devices(struct boot_info *bi, u64 base, u64 size);
 
+/* Return how many whole frames of RAM the unfinished map has. */
+u64 boot_ram_frames(const struct boot_info *bi);
+
+/*
+ * Find the highest region of RAM in the unfinished map: frames [*first, *end). Return false if the
+ * map has no whole frame of RAM.
+ */
+bool boot_top_ram(const struct boot_info *bi, u64 *first, u64 *end);
+
 /* Return whether the map, finished or not, calls the byte at pa RAM. */
 bool boot_is_ram(const struct boot_info *bi, u64 pa);
 

@@ -210,6 +210,32 @@ static void check_platform_region(void (*add)(struct boot_info *bi, u64 base, u6
         }
 }
 
+/* The RAM of an unfinished map: whole frames only, and the highest region first. */
+static void test_top_of_ram(void)
+{
+    u64 first, end;
+
+    memset(&bi, 0, sizeof(bi));
+    CHECK_EQ(boot_ram_frames(&bi), 0);
+    CHECK(!boot_top_ram(&bi, &first, &end));
+    boot_add_region(&bi, 0x1000, 0xfff, BOOT_RAM); /* less than a frame */
+    CHECK_EQ(boot_ram_frames(&bi), 0);
+    CHECK(!boot_top_ram(&bi, &first, &end));
+    boot_add_region(&bi, MIB(1) + 1, MIB(2), BOOT_RAM);
+    boot_add_region(&bi, MIB(8), MIB(1), BOOT_RESERVED);
+    CHECK_EQ(boot_ram_frames(&bi), MIB(2) / PAGE_SIZE - 1);
+    CHECK(boot_top_ram(&bi, &first, &end));
+    CHECK_EQ(first, MIB(1) / PAGE_SIZE + 1);
+    CHECK_EQ(end, MIB(3) / PAGE_SIZE);
+    boot_add_region(&bi, GIB(4), PAGE_SIZE, BOOT_RAM);
+    CHECK_EQ(boot_ram_frames(&bi), MIB(2) / PAGE_SIZE);
+    CHECK(boot_top_ram(&bi, &first, &end));
+    CHECK_EQ(first, GIB(4) / PAGE_SIZE);
+    boot_add_region(&bi, GIB(4), PAGE_SIZE, BOOT_UNUSABLE);
+    CHECK(boot_top_ram(&bi, &first, &end));
+    CHECK_EQ(end, MIB(3) / PAGE_SIZE);
+}
+
 static void test_devices(void)
 {
     check_platform_region(boot_add_devices, BOOT_DEVICES);
@@ -482,6 +508,7 @@ int main(void)
     RUN(test_is_ram);
     RUN(test_modules_outside_of_ram);
     RUN(test_devices);
+    RUN(test_top_of_ram);
     RUN(test_merged);
     RUN(test_largest_kept);
     RUN(test_loaded_kept);

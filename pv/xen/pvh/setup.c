@@ -197,6 +197,8 @@ static const char *xen_pvh_memory_map(struct boot_info *info)
     native_map_apic(info);
     add_toolstack_page(info, XEN_PAGE_CONSOLE);
     add_toolstack_page(info, XEN_PAGE_STORE);
+    if (!error && !xen_is_dom0())
+        xen_pvh_give_back_missing(info);
     return error;
 }
 

@@ -10,6 +10,9 @@ const void *xen_pvh_initial_vcpu_context(u32 cpu, const struct pv_cpu_start *sta
 const char *xen_pvh_set_event_callback(void);
 int xen_pvh_send_nmi(u32 cpu);
 
+/* populate.c: give back the memory that Xen has not set aside, and remove it from the map. */
+void xen_pvh_give_back_missing(struct boot_info *info);
+
 extern const struct pv_apic_ops xen_pvh_apic_ops;
 extern const struct pv_host_ops xen_pvh_host_ops;
 
