@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "test/harness/load.h"
+#include "kernel/panic.h"
 #include "mm/frame.h"
 
 enum { THREADS = 2 * STRESS_CPUS, FRAMES = 8 };
@@ -104,4 +105,16 @@ u64 load_stop(void)
         wrong += workers[i].wrong;
     }
     return wrong;
+}
+
+u32 payload_number(const char *name, u32 other)
+{
+    u32 number = 0;
+
+    for (const char *c = payload_argument; *c; c++) {
+        if (*c < '0' || *c > '9' || number > 1000000)
+            finish(VERDICT_ERROR, "run=%s:%s: not a number", name, payload_argument);
+        number = number * 10 + (u32)(*c - '0');
+    }
+    return *payload_argument ? number : other;
 }

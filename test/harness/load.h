@@ -17,7 +17,10 @@ bool load_continues(void);
 /* End the threads. Return how many frames held something else than was written to them. */
 u64 load_stop(void);
 
-/* Sleep until *flag-like cond holds, for 20 s at most. Return whether it holds. */
+/* Return the number in run=NAME:NUMBER, or other without one; end the run if it is not a number. */
+u32 payload_number(const char *name, u32 other);
+
+/* Sleep until cond holds, for 20 s at most. Return whether it holds. */
 #define SLEEP_UNTIL(cond) \
     ({ \
         struct time_limit limit_ = time_limit(20 * NS_PER_S); \

@@ -9,6 +9,7 @@ import time
 from dataclasses import dataclass
 
 from ..common import build_dir, short, usage
+from . import lifecycle
 from .step import ALL, GCC, RUN, RUN_LIMIT, Step
 
 _HOSTILE_CASES = 3_600_000  # an hour's, at a thousand in a second
@@ -55,6 +56,7 @@ SOAKS = (
     Soak("skipped", (*RUN, "repro", *RUN_LIMIT, "--skipped", "--all"),
          r"\b0 good, 0 bad, .* 0 unexpected", has_end=True),
     Soak("linux", (*RUN, "bench", *RUN_LIMIT, "--linux"), has_end=True, may_skip=True),
+    *lifecycle.soaks(lambda name, argv, words: Soak(name, argv, words, has_end=True)),
 )  # fmt: skip
 
 def steps(names, hours, cpus):

@@ -1,0 +1,108 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Save and restore a guest, while its payload suspend checks that nothing is lost:
+cycles.py TYPE CPUS CANCELLED RESTORED [MIGRATED [MOVED]]
+
+Of so many suspends, the first are cancelled (xl save -c), the next are restored from the file, the
+next are migrations to the same host, and the last (MOVED: 0 or 1) is restored on another host,
+which booted later. The exit status is 0 if the guest's verdict is PASS.
+"""
+
+import base64
+import re
+import sys
+from pathlib import Path
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from paravane.common import Trouble, build_dir
+from paravane.dom0 import guest, running, saved
+
+_MEM = 64
+_NAME = "guest1"
+_SAVED = "/run/saved"
+_AGE = 15  # seconds by which the other host is younger
+# Seconds of QEMU's own time. The toolstack looks at 4 GiB of frame numbers of a PVH guest.
+_LIMIT = {"pv": 120, "pvh": 600}
+_VERDICT = re.compile(r"paravane: verdict (\w+)(.*)")
+# The guest suspends itself and has no part in the toolstack's request: answer that in its place.
+_ANSWER = f"""
+while ! [ -e /run/stop ]; do
+  path=/local/domain/$(xl domid {_NAME} 2>/dev/null)/control/shutdown
+  [ "$(xenstore-read $path 2>/dev/null)" = suspend ] && xenstore-write $path ""
+  usleep 50000
+done
+"""
+_SAVE = f"xl save {_NAME} {_SAVED} 2>&1"
+_RESTORE = f"xl restore {_SAVED} 2>&1"
+_CANCEL = f"xl save -c {_NAME} {_SAVED} 2>&1"
+_MIGRATE = f'xl migrate -s "" {_NAME} "xl migrate-receive" 2>&1'
+_PACK = f"sleep {_AGE}; {_SAVE} >/run/said || {{ cat /run/said; exit 1; }}; gzip -c {_SAVED}|base64"
+_UNPACK = (
+    f"ln -sf /dev/port2 /var/log/xen/console/guest-{_NAME}.log; gunzip -c /run/in/saved >{_SAVED}"
+)
+
+
+class Cycles:
+    """The suspends of one guest. kind: "pv" or "pvh"."""
+
+    def __init__(self, kind, smp, say=print):
+        self._kind, self._smp, self._say = kind, smp, say
+        self._shape = saved.Shape.of(_MEM * 3)
+        self._image = {"image": (build_dir() / "paravane.elf").read_bytes()}
+        self._done = 0
+
+    def run(self, scripts, moved):
+        """Run one of xl's scripts for each suspend, and move the guest if moved; return its
+        verdict, as a match."""
+        words = f"run=suspend:{len(scripts) + moved}"
+        wanted = guest.Wanted(self._kind, words=words, mem=_MEM, smp=self._smp, ramdisk="")
+        with running.Dom0(self._shape, self._image, self._say) as dom0:
+            one = guest.Guest(dom0, wanted, say=self._say)
+            one.expect(r"cycle 1: suspending")
+            dom0.start(_ANSWER)
+            for script in scripts:
+                self._xl(dom0, f"{script}; s=$?; rm -f {_SAVED}; exit $s")
+            packed = self._xl(dom0, _PACK) if moved else ""
+            if not moved:
+                return self._verdict(dom0)
+            self._say(one.console.text().strip())
+        with running.Dom0(self._shape, {"saved": base64.b64decode(packed)}, self._say) as dom0:
+            self._xl(dom0, f"{_UNPACK} && {_RESTORE}")
+            return self._verdict(dom0)
+
+    def _xl(self, dom0, script):
+        """Run a script in dom0; return what it prints."""
+        status, output = dom0.sh(script, _LIMIT[self._kind])
+        self._done += 1
+        if status:
+            raise running.Failed(f"{script!r}: {guest.error_of(output)}")
+        self._say(f"cycles: {self._done} done")
+        return output
+
+    def _verdict(self, dom0):
+        found = dom0.wait_for(lambda: _VERDICT.search(dom0.console(1).text()), running.LIMIT)
+        self._say(dom0.console(1).text().strip())
+        if not found:
+            raise running.Failed("the guest printed no verdict after the last cycle")
+        return found
+
+
+def main(kind, smp, cancelled, restored, migrated="0", moved="0"):
+    """Return the exit status."""
+    scripts = [_CANCEL] * int(cancelled) + [f"{_SAVE} && {_RESTORE}"] * int(restored)
+    scripts += [_MIGRATE] * int(migrated)
+    try:
+        verdict = Cycles(kind, int(smp)).run(scripts, int(moved))
+    except Trouble as trouble:
+        print(f"cycles: {trouble}")
+        return 1
+    print(f"cycles: {kind}, {smp} CPUs: {verdict[1]}{verdict[2]}")
+    return 0 if verdict[1] == "PASS" else 1
+
+
+if __name__ == "__main__":
+    if len(sys.argv) not in range(5, 8):
+        sys.exit(__doc__.splitlines()[0])
+    sys.exit(main(*sys.argv[1:]))

@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: MIT
+"""Steps of `./run.sh test`: what the host asks of a machine: memory, CPUs and suspends."""
+
+from .step import RUN, RUN_LIMIT, Step, boot
+
+CYCLES = ("python3", "-B", "tools/paravane/dom0/cycles.py")
+
+
+def steps(_scratch):
+    for platform in ("domu-pv", "domu-pvh"):
+        less = ["--mem", "64", "--maxmem", "256", "--append", "test=mm.all*"]
+        yield boot("maxmem above memory", platform, *less, words="memory: 64 MiB of RAM")
+    yield Step(
+        "domu-pv: a cancelled suspend, then a restore on a younger host, 2 CPUs",
+        (*CYCLES, "pv", "2", "1", "0", "0", "1"),
+        words="cycles: pv, 2 CPUs: PASS",
+        platform="domu-pv",
+    )
+    # As fast as the requests are made, and with CPUs that leave: the tests make a few.
+    many = ["--smp", "2", "--run", "requests:20"]
+    for platform in ("qemu", "xen-pv"):
+        yield boot("the host requests CPUs and memory", platform, *many, words="requests: 20 for")
+
+
+def soaks(make):
+    """Yield the soaks of this subject; make(name, argv, words) makes one."""
+    for kind, smp in (("pv", "1"), ("pv", "4"), ("pvh", "1"), ("pvh", "4")):
+        migrated = "20" if kind == "pvh" else "0"  # docs/facts.md: not for PV with Debian's Xen
+        argv = (*CYCLES, kind, smp, "50", "50", migrated, "1")
+        yield make(f"cycles-{kind}-{smp}", argv, rf"cycles: {kind}, {smp} CPUs: PASS")
+    for platform in ("qemu", "xen-pv", "xen-pvh", "domu-pv", "domu-pvh"):
+        more = ("--smp", "4", "--run", "requests:400")
+        argv = (*RUN, "boot", "--on", platform, *RUN_LIMIT, *more)
+        yield make(f"requests-{platform}", argv, "requests: 400 for CPUs")
