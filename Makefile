@@ -93,7 +93,7 @@ CPPFLAGS += $(if $(NAMES),-DWITHOUT_NAMES)
 all: $(IMAGE).elf ## build the image (build/paravane.elf) and its unstripped twin
 
 # Goals that only remove or print need no build directory; all others report in one line that they cannot create it.
-BUILDS := $(if $(MAKECMDGOALS),$(filter-out clean distclean help check docs,$(MAKECMDGOALS)),all)
+BUILDS := $(if $(MAKECMDGOALS),$(filter-out clean distclean help check docs quotes,$(MAKECMDGOALS)),all)
 ifneq ($(BUILDS),)
 ifneq ($(shell mkdir -p '$(BUILD)/obj' 2>/dev/null && test -w '$(BUILD)/obj' && echo writable),writable)
 $(error cannot write to the build directory $(BUILD); make it writable or choose another with BUILD=DIR)
@@ -195,8 +195,8 @@ $(BUILD)/obj/test/%.c.o: CFLAGS += $(if $(filter 0,$(IS_CLANG)),-fno-toplevel-re
 files = $(sort $(shell git ls-files -- $(1:%='%') 2>/dev/null | grep . || find . \( -path ./build -o -path './$(BUILD)' \) -prune \
 	-o -type f \( -false $(1:%=-o -path './%') \) -printf '%P\n'))
 
-.PHONY: check docs
-check: ## run the linters: clang-format, cppcheck, shellcheck, flake8, mypy, phrases and columns (docs/style.md); is docs/ops.md up to date?
+.PHONY: check docs quotes
+check: ## run the linters: clang-format, cppcheck, shellcheck, flake8, mypy, phrases and columns (docs/style.md); are docs/ops.md and the code that docs/ quotes up to date?
 	clang-format --dry-run -Werror $(call files,*.c *.h)
 	cppcheck -q --std=c11 --error-exitcode=1 --inline-suppr --enable=warning,portability,performance \
 		--suppress=missingInclude --suppress=comparePointers --suppress=va_end_missing:kernel/panic.c --suppress=va_end_missing:repro/kit/kit.c \
@@ -209,9 +209,13 @@ check: ## run the linters: clang-format, cppcheck, shellcheck, flake8, mypy, phr
 	@missing=$$(grep -L 'SPDX-License-Identifier: MIT' $(call files,*.c *.h *.S *.inc *.def *.ld *.py *.mk)) || :; \
 		test -z "$$missing" || { echo "no line 'SPDX-License-Identifier: MIT': $$missing" >&2; exit 1; }
 	$(TOOL)/ops_doc.py --check
+	$(TOOL)/quotes.py --check
 
 docs: ## write docs/ops.md from the op table, the tests and docs/ops-2007.tsv
 	$(TOOL)/ops_doc.py
+
+quotes: ## write the code that docs/ quotes from the source; read the text around it first
+	$(TOOL)/quotes.py
 
 .PHONY: host-test fuzz
 host-test: $(BUILD)/include/xen ## run the pure code's tests on this machine, with sanitizers
