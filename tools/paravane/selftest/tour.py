@@ -1,20 +1,40 @@
 # SPDX-License-Identifier: MIT
-"""Steps of `./run.sh test`: every command of docs/tour.md prints what the page shows."""
+"""Steps of `./run.sh test`: every command of docs/tour.md and of the guide's chapters prints what
+the page shows."""
 
 import re
 import shlex
 
-from ..common import EXIT_FAIL, EXIT_PASS, ROOT
+from ..common import EXIT_FAIL, EXIT_PASS, EXIT_USAGE, ROOT
 from .step import RUN_LIMIT, Step
 
-PAGE = ROOT / "docs" / "tour.md"
+DOCS = ROOT / "docs"
+
+
+def pages(docs=DOCS):
+    """Yield (name, path) of each page whose commands are run: the tour, then the guide's pages."""
+    yield "tour", docs / "tour.md"
+    for path in sorted((docs / "guide").glob("*.md")):
+        yield f"guide {path.stem}", path
 
 
 def steps(_scratch):
-    for command, lines in commands(PAGE.read_text()):
-        failing = any(line.startswith("not ok") for line in lines)
-        argv = [*shlex.split(command), *RUN_LIMIT]
-        yield Step(f"tour: {command}", argv, EXIT_FAIL if failing else EXIT_PASS, pattern(lines))
+    seen = set()
+    for name, path in pages():
+        for command, lines in commands(path.read_text()):
+            if (command, *lines) in seen:
+                continue
+            seen.add((command, *lines))
+            argv = [*shlex.split(command), *RUN_LIMIT]
+            yield Step(f"{name}: {command}", argv, status(lines), pattern(lines))
+
+
+def status(lines):
+    """Return the status that a command ends with if it prints these lines."""
+    shown = "\n".join(lines)
+    if re.search(r"(?m)^(not ok|paravane: verdict FAIL)", shown):
+        return EXIT_FAIL
+    return EXIT_USAGE if re.search(r"(?m)^paravane: verdict ERROR", shown) else EXIT_PASS
 
 
 def commands(text):
