@@ -62,8 +62,8 @@ LDFLAGS := -nostdlib -static --build-id=none -z max-page-size=0x1000 -z noexecst
 	--gc-sections --fatal-warnings
 LDFLAGS += $(if $(findstring lld,$(LD)),,--no-warn-rwx-segments)
 
-DIRS := boot kernel lib mm pv pv/entry pv/patch pv/native pv/xen pv/xen/pv pv/xen/pvh pv/stub repro repro/kit \
-	$(addprefix test/,harness ops kernel mm stress hostile patch bench mutants)
+DIRS := boot kernel lib mm drivers pv pv/entry pv/patch pv/native pv/xen pv/xen/pv pv/xen/pvh pv/stub repro repro/kit \
+	$(addprefix test/,harness ops kernel mm drivers stress hostile patch bench mutants)
 DIRS := $(filter-out $(WITHOUT) $(addsuffix /%,$(WITHOUT)),$(DIRS))
 # test/libc/ is part of the programs' world, because it needs newlib (tools/build/programs.mk).
 SRCS := $(sort $(filter-out $(if $(filter names,$(WITHOUT)),kernel/symtab.c),$(wildcard $(addsuffix /*.c,$(DIRS)) $(addsuffix /*.S,$(DIRS)))))
@@ -200,7 +200,7 @@ check: ## run the linters: clang-format, cppcheck, shellcheck, flake8, mypy, phr
 	clang-format --dry-run -Werror $(call files,*.c *.h)
 	cppcheck -q --std=c11 --error-exitcode=1 --inline-suppr --enable=warning,portability,performance \
 		--suppress=missingInclude --suppress=comparePointers --suppress=va_end_missing:kernel/panic.c --suppress=va_end_missing:repro/kit/kit.c \
-		-I. -DPARAVANE_VERSION='"x"' -Dbool=_Bool -DPV_NO_SITES $(call files,boot/*.c kernel/*.c lib/*.c mm/*.c pv/*.c pv/patch/*.c test/*.c repro/*.c)
+		-I. -DPARAVANE_VERSION='"x"' -Dbool=_Bool -DPV_NO_SITES $(call files,boot/*.c drivers/*.c kernel/*.c lib/*.c mm/*.c pv/*.c pv/patch/*.c test/*.c repro/*.c)
 	shellcheck run.sh .ci/run
 	flake8 --config tools/.flake8 tools
 	mypy --no-error-summary --config-file tools/mypy.ini --cache-dir $(BUILD)/mypy tools

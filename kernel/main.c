@@ -24,6 +24,7 @@
  *     irq_init          lines can be bound; interrupts are still disabled
  *     time_init         the clock and timers; interrupts are enabled
  *     thread_init       sleeping, threads, mutexes
+ *     drivers_start     what the host offers: xenstore, and what it describes
  *     smp_init          the other CPUs, unless the payload wants to be alone
  *
  * The payload that run= names then runs in the boot thread: by default the suite
@@ -31,6 +32,7 @@
  */
 #include "kernel/console.h"
 #include "kernel/cpu.h"
+#include "kernel/driver.h"
 #include "kernel/irq.h"
 #include "kernel/kernel.h"
 #include "kernel/panic.h"
@@ -258,6 +260,7 @@ void kernel_main(struct boot_info *info, const char *boot_error)
     irq_init();
     time_init();
     thread_init();
+    drivers_start();
     payload = find_payload(cmdline.run);
     if (!payload->alone)
         smp_init();

@@ -345,6 +345,7 @@ int xen_grant_copy(struct pv_grant_copy *segments, u32 count)
 }
 
 const struct pv_domain_ops xen_domain_ops = {
+    .xenstore_bind = xen_xenstore_bind,
     .grant_access = xen_grant_access,
     .grant_end = xen_grant_end,
     .grant_map = xen_grant_map,

@@ -6,15 +6,17 @@ if one is broken.
 check_image.py [--objdump PROGRAM] [--nm PROGRAM] [--world OBJECT] IMAGE OBJECT_FOLDER
 
 1. Only boot/ and pv/ contain privileged instructions and hypercalls: no object of kernel/, mm/,
-   lib/ or app/ has one. Programs, newlib and its port, which are linked into the world, may have
-   those that a process may have, such as cpuid and rdtsc. Objects of pv/xen/pv/, with the patch
-   templates there, have only those for which Xen offers neither a hypercall nor shared memory: any
-   other would fault in a PV guest, and Xen would emulate it.
-2. No include goes upwards: lib -> pv -> mm -> kernel -> boot, test, repro, app, lib/newlib (the
-   runtime of programs); and no file outside of pv/xen, boot and repro includes a header of Xen's.
+   lib/, drivers/ or app/ has one. Programs, newlib and its port, which are linked into the world,
+   may have those that a process may have, such as cpuid and rdtsc. Objects of pv/xen/pv/, with the
+   patch templates there, have only those for which Xen offers neither a hypercall nor shared
+   memory: any other would fault in a PV guest, and Xen would emulate it.
+2. No include goes upwards: lib -> pv -> mm -> kernel -> drivers -> boot, test, repro, app,
+   lib/newlib (the runtime of programs); and no file outside of pv/xen, boot and repro includes a
+   header of Xen's.
 3. Every backend's table is complete: no slot of a NAME_CLASS_ops is empty.
 4. No segment of the image is both writable and executable.
-5. Every variable of pv/, mm/ and kernel/ says why it may be shared (tools/build/shared_state.py).
+5. Every variable of pv/, mm/, kernel/ and drivers/ says why it may be shared
+   (tools/build/shared_state.py).
 6. Only pv/ and test/ use the op table, because patching does not reach a call through it
    (tools/build/sites.py finds all other calls).
 """
@@ -41,11 +43,11 @@ PRIVILEGED = re.compile(
 # interrupts by it, and code at the kernel's privilege can. syscall and sysenter lead to no kernel.
 OF_PROCESSES = re.compile(r"^(cpuid|rdtscp?|pushf[lq]?|sgdt|sidt|sldt|str)$")
 CONTROL_REGISTER = re.compile(r"%(cr[0-8]|dr[0-7]|db[0-7])\b")
-UNPRIVILEGED = ("kernel", "mm", "lib", "app")
+UNPRIVILEGED = ("kernel", "mm", "lib", "drivers", "app")
 
 # The layer of a folder, and of everything in it that is not listed itself.
-LAYER = {"lib": 0, "pv": 1, "mm": 2, "kernel": 3, "boot": 4, "test": 4, "repro": 4, "app": 4,
-         "lib/newlib": 4}
+LAYER = {"lib": 0, "pv": 1, "mm": 2, "kernel": 3, "drivers": 4, "boot": 5, "test": 5, "repro": 5,
+         "app": 5, "lib/newlib": 5}
 
 
 def run(*command):
@@ -121,7 +123,7 @@ def layer_of(path):
 
 def includes_upwards():
     """Yield one line for each include that breaks rule 2."""
-    files = [p for d in ("lib", "boot", "pv", "mm", "kernel", "test", "repro", "app")
+    files = [p for d in ("lib", "boot", "pv", "mm", "kernel", "drivers", "test", "repro", "app")
              for p in sorted(pathlib.Path(d).rglob("*"))
              if p.suffix in (".c", ".h", ".S", ".inc") and not str(p).startswith("test/host")]
     for path in files:

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Check that each variable of pv/, mm/ and kernel/ that outlives a call has a comment on who may
-use it when.
+"""Check that each variable of pv/, mm/, kernel/ and drivers/ that outlives a call has a comment on
+who may use it when.
 
 Several CPUs, threads and interrupts may use such a variable. The reason why that is safe is in the
 comment above the variable, above the group of variables (no empty line in between) to which it
@@ -17,7 +17,7 @@ import re
 import subprocess
 
 LABEL = re.compile(r"\b(Written|Guarded by|Per CPU|Atomic): \S")
-FOLDERS = ("pv", "mm", "kernel")
+FOLDERS = ("pv", "mm", "kernel", "drivers")
 
 
 def unexplained(nm, objects, sources):
