@@ -5,6 +5,7 @@
  *   control/shutdown      "poweroff", "halt", "reboot", "suspend" or "crash". The guest takes the
  *                         request by writing "" in the same transaction, then obeys.
  *   memory/target         KiB of RAM that the machine is to use in all
+ *   cpu/N/availability    "online" or "offline"
  *
  * The guest announces what it understands as control/feature-NAME. Each request is read again when
  * its watch fires, so requests that come together with others are not lost, and one that is
@@ -13,6 +14,9 @@
 #include "drivers/xenstore.h"
 #include "kernel/console.h"
 #include "kernel/driver.h"
+#include "kernel/hotplug.h"
+#include "kernel/lifecycle.h"
+#include "lib/format.h"
 #include "lib/string.h"
 #include "pv/pv.h"
 
@@ -48,6 +52,18 @@ static bool request_pending(struct request *r, const char *path)
     return result > 0;
 }
 
+/* The toolstack waits until the domain has suspended, so a refusal is seen there, too. */
+static void suspend(void)
+{
+    const int result = machine_suspend();
+
+    if (result < 0)
+        log_warn("control: suspend: %s", xs_error_name(-result));
+    else
+        log_info("control: the machine %s",
+                 result ? "continues: the suspend was cancelled" : "was restored");
+}
+
 static void shutdown_changed(struct xenstore_watch *watch)
 {
     static const struct {
@@ -62,6 +78,10 @@ static void shutdown_changed(struct xenstore_watch *watch)
     if (!request_pending(&r, watch->path))
         return;
     log_info("control: %s is requested", r.text);
+    if (!strcmp(r.text, "suspend")) {
+        suspend();
+        return;
+    }
     for (u32 i = 0; i < ARRAY_SIZE(ends); i++)
         if (!strcmp(r.text, ends[i].name))
             pv_callbacks->shutdown_request(ends[i].reason);
@@ -82,10 +102,45 @@ static void target_changed(struct xenstore_watch *watch)
         pv_callbacks->memory_target(kib << 10);
 }
 
+static void read_availability(u32 cpu)
+{
+    char path[32], value[REQUEST_MAX];
+    s64 len;
+    int error;
+
+    ksnprintf(path, sizeof(path), "cpu/%u/availability", cpu);
+    len = xenstore_read(XENSTORE_NO_TRANSACTION, path, value, sizeof(value));
+    if (len == -ENOENT)
+        return;
+    if (len < 0 || (strcmp(value, "online") && strcmp(value, "offline"))) {
+        log_warn("control: %s is neither online nor offline", path);
+        return;
+    }
+    error = smp_set_available(cpu, !strcmp(value, "online"));
+    if (error)
+        log_warn("control: CPU %u: %s", cpu, xs_error_name(-error));
+}
+
+/* CPU 0 stays online, whatever its node has. */
+static void read_all_availabilities(void)
+{
+    const u32 count = MIN(pv_cpu_count(), (u32)PV_CPUS_MAX);
+
+    for (u32 cpu = 1; cpu < count; cpu++)
+        read_availability(cpu);
+}
+
+static void cpus_changed(struct xenstore_watch *watch)
+{
+    (void)watch;
+    read_all_availabilities();
+}
+
 /* Written: by control_start. Guarded by: xenstore, after that. */
 static struct xenstore_watch watches[] = {
     {.path = "control/shutdown", .changed = shutdown_changed},
     {.path = "memory/target", .changed = target_changed},
+    {.path = "cpu", .changed = cpus_changed},
 };
 
 static void announce(const char *path)
@@ -96,12 +151,20 @@ static void announce(const char *path)
         log_warn("control: %s cannot be written: %s", path, xs_error_name(-error));
 }
 
+static void announce_all(void)
+{
+    announce("control/feature-poweroff");
+    announce("control/feature-reboot");
+    announce("control/feature-suspend");
+}
+
+/* The availabilities are read at once, too, because smp_init is next and starts the CPUs. */
 static const char *control_start(void)
 {
     if (xenstore_absence())
         return xenstore_absence();
-    announce("control/feature-poweroff");
-    announce("control/feature-reboot");
+    announce_all();
+    read_all_availabilities();
     for (u32 i = 0; i < ARRAY_SIZE(watches); i++) {
         const int error = xenstore_watch(&watches[i]);
 
@@ -112,3 +175,16 @@ static const char *control_start(void)
 }
 
 DRIVER(control, DRIVER_DEVICE, control_start);
+
+static void before_suspend(void)
+{
+}
+
+/* A restored domain has a folder of its own, without what the old one has written. */
+static void after_suspend(bool cancelled)
+{
+    if (!cancelled && !xenstore_absence())
+        announce_all();
+}
+
+SUSPEND_HOOK(control, before_suspend, after_suspend);

@@ -25,6 +25,7 @@
 #include "kernel/console.h"
 #include "kernel/driver.h"
 #include "kernel/irq.h"
+#include "kernel/lifecycle.h"
 #include "lib/format.h"
 #include "lib/string.h"
 #include "pv/pv.h"
@@ -489,3 +490,60 @@ static const char *xenstore_start(void)
 }
 
 DRIVER(xenstore, DRIVER_BUS, xenstore_start);
+
+static void before_suspend(void)
+{
+    struct deadline d;
+    bool quiet;
+    u64 flags;
+
+    if (absence)
+        return;
+    deadline_start(&d);
+    flags = xs_lock();
+    suspending = true;
+    while (users && !d.passed)
+        flags = wait_on(&xenstore_queue, flags);
+    quiet = !users;
+    xs_unlock(flags);
+    deadline_stop(&d);
+    if (!quiet)
+        log_warn("xenstore: requests are outstanding, and fail if the machine is restored");
+}
+
+/* Connect to another daemon. Return 0 or an error. */
+static int connect_again(void)
+{
+    const u64 flags = xs_lock();
+    int error;
+
+    for (struct call *c = calls; c; c = c->next)
+        if (!c->done)
+            call_finish(c, -EIO);
+    error = connect();
+    xs_unlock(flags);
+    return error;
+}
+
+static void after_suspend(bool cancelled)
+{
+    int error = 0;
+    u64 flags;
+
+    if (absence)
+        return;
+    if (!cancelled)
+        error = connect_again();
+    if (error) {
+        absence = "the new host has no xenstore for this machine";
+        log_warn("xenstore: not connected again: %s", xs_error_name(-error));
+    } else if (!cancelled) {
+        xenstore_watches_renew();
+    }
+    flags = xs_lock();
+    suspending = false;
+    wake_all_locked(&xenstore_queue);
+    xs_unlock(flags);
+}
+
+SUSPEND_HOOK(xenstore, before_suspend, after_suspend);

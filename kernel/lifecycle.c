@@ -117,5 +117,6 @@ void lifecycle_resume(bool was_cancelled)
 void lifecycle_shutdown_request(enum pv_shutdown_reason reason)
 {
     log_info("shutdown requested");
+    smp_stop_others();
     pv_shutdown(reason, 0);
 }
