@@ -41,7 +41,7 @@ static struct {
     bool alone;
     u32 online;
     int reason, code; /* of shutdown */
-} m;
+} machine;
 
 const struct symtab kernel_symtab;
 
@@ -49,24 +49,24 @@ static jmp_buf ended;
 
 static void note(char letter)
 {
-    m.order[strlen(m.order)] = letter;
+    machine.order[strlen(machine.order)] = letter;
 }
 
 static void console_op(const char *text, u64 len)
 {
-    strncat(m.console, text, len);
-    m.writes++;
-    m.bytes += len;
-    m.locked_writes += cpu->area.spinlocks == 1;
-    if (!strchr(m.order, 'p'))
+    strncat(machine.console, text, len);
+    machine.writes++;
+    machine.bytes += len;
+    machine.locked_writes += cpu->area.spinlocks == 1;
+    if (!strchr(machine.order, 'p'))
         note('p');
 }
 
 static void shutdown_op(enum pv_shutdown_reason reason, u8 code)
 {
     note('s');
-    m.reason = reason;
-    m.code = code;
+    machine.reason = reason;
+    machine.code = code;
 }
 
 static void __noreturn halt_op(void)
@@ -95,19 +95,19 @@ static void restore_fl_op(u64 flags)
 
 bool smp_is_alone(void)
 {
-    return m.alone;
+    return machine.alone;
 }
 
 void smp_stop_others(void)
 {
     note('o');
-    m.alone = true;
+    machine.alone = true;
     console_seize();
 }
 
 u32 smp_online_count(void)
 {
-    return m.online;
+    return machine.online;
 }
 
 void irq_report_nmis(void)
@@ -131,13 +131,13 @@ const char *pv_backend_name(void)
 
 static void reset(void)
 {
-    memset(&m, 0, sizeof(m));
+    memset(&machine, 0, sizeof(machine));
     memset(cpus, 0, sizeof(cpus));
     memset(&cmdline, 0, sizeof(cmdline));
     cpu->area.self = cpu;
     cpu->online = true;
     cpu->thread = &boot_thread;
-    m.online = 1;
+    machine.online = 1;
     panicking = false;
     seizer = 0;
     mm_kernel.live = false;
@@ -167,8 +167,8 @@ static void check_line(u32 len)
         strcpy(wanted + PRINT_MAX - sizeof("...\n"), "...\n");
     reset();
     print("%s\n", text);
-    CHECK_STR(m.console, wanted);
-    CHECK_EQ(m.bytes, strlen(wanted));
+    CHECK_STR(machine.console, wanted);
+    CHECK_EQ(machine.bytes, strlen(wanted));
 }
 
 static void test_long_lines(void)
@@ -188,7 +188,7 @@ static void test_levels(void)
             reset();
             cmdline.log = (enum log_level)most;
             log_line((enum log_level)level, "%u", level);
-            CHECK_STR(m.console, level <= most ? wanted[level] : "");
+            CHECK_STR(machine.console, level <= most ? wanted[level] : "");
         }
 }
 
@@ -197,10 +197,10 @@ static void test_lock(void)
 {
     reset();
     print("one");
-    CHECK(m.writes == 1 && m.locked_writes == 1 && !cpu->area.spinlocks);
+    CHECK(machine.writes == 1 && machine.locked_writes == 1 && !cpu->area.spinlocks);
     console_seize();
     print("two");
-    CHECK(m.writes == 2 && m.locked_writes == 1 && !cpu->area.spinlocks);
+    CHECK(machine.writes == 2 && machine.locked_writes == 1 && !cpu->area.spinlocks);
 }
 
 /* ---- Ends ---------------------------------------------------------------------------------- */
@@ -219,10 +219,11 @@ static void test_verdicts(void)
             snprintf(wanted, sizeof(wanted),
                      "# tsc 4000 ticks from entry to verdict\nparavane: verdict %s%s\n",
                      words[verdict], with_reason ? ": the reason" : "");
-            CHECK_STR(m.console, wanted);
-            CHECK_STR(m.order, "nops"); /* others may neither print nor run after the verdict */
-            CHECK(m.code == verdict);
-            CHECK_EQ(m.reason,
+            CHECK_STR(machine.console, wanted);
+            CHECK_STR(machine.order,
+                      "nops"); /* others may neither print nor run after the verdict */
+            CHECK(machine.code == verdict);
+            CHECK_EQ(machine.reason,
                      verdict == VERDICT_FAIL || verdict == VERDICT_ERROR ? PV_CRASH : PV_POWEROFF);
         }
 }
@@ -240,11 +241,11 @@ static void test_names(void)
     CHECK(find_named("thing", all, all + 3, size, "one") == &all[0]);
     CHECK(find_named("thing", all, all + 3, size, "two") == &all[1]);
     CHECK(find_named("thing", all, all + 3, size, "twos") == &all[2]);
-    CHECK_STR(m.console, "");
+    CHECK_STR(machine.console, "");
     if (!setjmp(ended))
         found = find_named("thing", all, all + 2, size, "twos");
-    CHECK(!found && strstr(m.console, "# known: one two\n"));
-    CHECK(strstr(m.console, "verdict ERROR: no thing is called \"twos\"\n"));
+    CHECK(!found && strstr(machine.console, "# known: one two\n"));
+    CHECK(strstr(machine.console, "verdict ERROR: no thing is called \"twos\"\n"));
 }
 
 static void panic_with(const struct trap_frame *frame)
@@ -280,15 +281,16 @@ static void test_panic(void)
     reset();
     cpu->area.stack_limit = 77;
     panic_with(&frame);
-    CHECK(strstr(m.console, "\nparavane: PANIC: the cause\n  r15 00000000000000a0"));
-    CHECK(strstr(m.console, "rbp 00000000000000a4  rbx 00000000000000a5\n"));
-    CHECK(strstr(m.console, "rsi 00000000000000ad  rdi 00000000000000ae\n"));
-    CHECK(strstr(m.console, "rip 0000000000000111  rsp 0000000000000222  efl 0000000000000333\n"));
-    CHECK(strstr(m.console, "cs 0044  ss 0055  error 66  backend fake\n  #0 f+0x11\n"));
-    CHECK(strstr(m.console, "verdict FAIL: panic: the cause\n"));
-    CHECK(!strstr(m.console, "thread")); /* one CPU in its boot thread is not named */
-    CHECK_STR(m.order, "opnos");
-    CHECK(m.code == VERDICT_FAIL && panic_is_on());
+    CHECK(strstr(machine.console, "\nparavane: PANIC: the cause\n  r15 00000000000000a0"));
+    CHECK(strstr(machine.console, "rbp 00000000000000a4  rbx 00000000000000a5\n"));
+    CHECK(strstr(machine.console, "rsi 00000000000000ad  rdi 00000000000000ae\n"));
+    CHECK(strstr(machine.console,
+                 "rip 0000000000000111  rsp 0000000000000222  efl 0000000000000333\n"));
+    CHECK(strstr(machine.console, "cs 0044  ss 0055  error 66  backend fake\n  #0 f+0x11\n"));
+    CHECK(strstr(machine.console, "verdict FAIL: panic: the cause\n"));
+    CHECK(!strstr(machine.console, "thread")); /* one CPU in its boot thread is not named */
+    CHECK_STR(machine.order, "opnos");
+    CHECK(machine.code == VERDICT_FAIL && panic_is_on());
     CHECK_EQ(cpu->area.stack_limit, 0);
 }
 
@@ -300,11 +302,11 @@ static void test_panic_of_a_thread(void)
     CHECK(!panic_is_on());
     cpu->thread = &other;
     panic_with(NULL);
-    CHECK(strstr(m.console, "PANIC: the cause\nCPU 0, thread other:\n  #0 "));
+    CHECK(strstr(machine.console, "PANIC: the cause\nCPU 0, thread other:\n  #0 "));
     reset();
-    m.online = 2;
+    machine.online = 2;
     panic_with(NULL);
-    CHECK(strstr(m.console, "PANIC: the cause\nCPU 0, thread boot:\n  #0 "));
+    CHECK(strstr(machine.console, "PANIC: the cause\nCPU 0, thread boot:\n  #0 "));
 }
 
 /* A panic of the CPU that prints one ends the run; one of another CPU waits to be stopped. */
@@ -312,15 +314,15 @@ static void test_second_panic(void)
 {
     reset();
     panicking = true;
-    m.alone = true;
+    machine.alone = true;
     panic_with(NULL);
-    CHECK(
-        strstr(m.console, "verdict FAIL: panic: another panic while the first one was printed\n"));
-    CHECK(!strstr(m.console, "PANIC"));
+    CHECK(strstr(machine.console,
+                 "verdict FAIL: panic: another panic while the first one was printed\n"));
+    CHECK(!strstr(machine.console, "PANIC"));
     reset();
     panicking = true;
     panic_with(NULL);
-    CHECK_EQ(m.order[0], 'o');
+    CHECK_EQ(machine.order[0], 'o');
 }
 
 /* ---- Backtraces ---------------------------------------------------------------------------- */
@@ -340,7 +342,7 @@ static const char *trace(u64 rip, u64 rbp)
 {
     reset();
     backtrace_print(rip, rbp);
-    return m.console;
+    return machine.console;
 }
 
 static void test_backtraces(void)
