@@ -6,6 +6,7 @@
  * which calls main().
  */
 #include "kernel/app.h"
+#include "kernel/app_input.h"
 #include "kernel/console.h"
 #include "kernel/kernel.h"
 #include "kernel/panic.h"
@@ -15,6 +16,7 @@
 #include "kernel/smp.h"
 #include "kernel/thread.h"
 #include "kernel/time.h"
+#include "lib/input_frame.h"
 #include "lib/scale.h"
 #include "mm/frame.h"
 #include "mm/mm.h"
@@ -39,28 +41,38 @@ extern libc_attach_fn *const _libc_start[], *const _libc_end[];
  */
 static bool in_line;
 
+/*
+ * With input= the program's output must not contain the byte that starts a request for input
+ * (lib/input_frame.h). It is left out; terminals ignore it, too.
+ */
+static size_t length_to_request_start(const char *bytes, size_t len)
+{
+    size_t n = 0;
+
+    if (libc_console_kind() == LIBC_CONSOLE_KEYS)
+        return len;
+    while (n < len && bytes[n] != INPUT_REQUEST_START)
+        n++;
+    return n;
+}
+
 void libc_console_write(const void *bytes, size_t len)
 {
+    const char *text = bytes;
+
     if (!len)
         return;
-    console_write(bytes, len);
-    in_line = ((const char *)bytes)[len - 1] != '\n';
+    in_line = text[len - 1] != '\n';
+    for (size_t n; len; text += n, len -= n) {
+        n = length_to_request_start(text, len);
+        console_write(text, n);
+        n += n < len;
+    }
 }
 
 static const char *line_break(void)
 {
     return in_line ? "\n" : "";
-}
-
-int libc_console_read(void)
-{
-    for (;;) {
-        int c = pv_console_read();
-
-        if (c >= 0)
-            return c;
-        sleep_until(pv_clock_ns() + NS_PER_MS);
-    }
 }
 
 uint64_t libc_clock_ns(void)
@@ -253,6 +265,7 @@ void libc_enter(const struct libc_app *app)
 
     if (!main_thread.stack)
         finish(VERDICT_ERROR, "no memory for the stack of program %s", app->named.name);
+    app_input_init();
     print("paravane: program %s starts\n", payload_argument);
     app_attach_libc();
     switch_stack(copy_to_stack(&main_thread));

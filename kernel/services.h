@@ -71,8 +71,19 @@ const void *libc_module(size_t *size);
 /* Write len bytes to the console. */
 void libc_console_write(const void *bytes, size_t len);
 
-/* Wait for a byte of console input, and return it. */
-int libc_console_read(void);
+/* What is at the other end of the console's input: input= of the command line. */
+enum libc_console {
+    LIBC_CONSOLE_KEYS,  /* a person: each byte as it is typed, Ctrl-D included */
+    LIBC_CONSOLE_LINES, /* ./run.sh at a terminal: edited lines, and the end of input */
+    LIBC_CONSOLE_PIPE,  /* ./run.sh with a file or a pipe as its standard input: any bytes */
+};
+enum libc_console libc_console_kind(void);
+
+/*
+ * Wait for console input, and return how many bytes were read, 1 to len; 0 at the end of the input;
+ * -1 if the other end does not answer, which is reported once. One thread at a time.
+ */
+int libc_console_read(void *to, size_t len);
 
 /* Return nanoseconds: of a monotonic clock, and since 1970-01-01 00:00:00 UTC. */
 uint64_t libc_clock_ns(void);

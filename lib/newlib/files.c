@@ -19,6 +19,7 @@
 #include "lib/newlib/thread.h"
 
 #define FILES_MAX 32
+#define CTRL_D    4
 
 struct file {
     struct node node;
@@ -27,13 +28,16 @@ struct file {
 };
 
 static struct file files[FILES_MAX] = {
-    {.node.kind = NODE_CONSOLE, .flags = O_RDWR},
+    {.node.kind = NODE_INPUT, .flags = O_RDWR},
     {.node.kind = NODE_CONSOLE, .flags = O_RDWR},
     {.node.kind = NODE_CONSOLE, .flags = O_RDWR},
 };
 
 /* Guards which descriptors are in use, and their positions. */
 static struct __lock lock;
+
+/* Held while a thread waits for console input. */
+static struct __lock console_lock;
 
 static int fail(int error)
 {
@@ -48,6 +52,11 @@ static struct file *file_of(int fd)
         return NULL;
     }
     return &files[fd];
+}
+
+static bool is_console(const struct node *node)
+{
+    return node->kind == NODE_CONSOLE || node->kind == NODE_INPUT;
 }
 
 static bool for_writing(int flags)
@@ -108,21 +117,35 @@ int close(int fd)
     return 0;
 }
 
-/* Read up to the end of a line. Ctrl-D at its beginning is the end of the file. */
-static int read_console(char *to, size_t len)
+/* Read up to the end of a line. If a person types, Ctrl-D ends it too, or the file if it is first.
+ */
+static int read_line(char *to, size_t len)
 {
+    const bool typed = libc_console_kind() == LIBC_CONSOLE_KEYS;
     size_t n = 0;
+    int got;
 
-    while (n < len) {
-        int c = libc_console_read();
-
-        if (c == 4)
+    while (n < len && (got = libc_console_read(to + n, 1)) > 0) {
+        if (typed && to[n] == CTRL_D)
             break;
-        to[n++] = c == '\r' ? '\n' : (char)c;
-        if (to[n - 1] == '\n')
+        if (typed && to[n] == '\r')
+            to[n] = '\n';
+        if (to[n++] == '\n')
             break;
     }
-    return (int)n;
+    return n || got >= 0 ? (int)n : -1;
+}
+
+static int read_console(char *to, size_t len)
+{
+    int n;
+
+    if (!len)
+        return 0;
+    __retarget_lock_acquire(&console_lock);
+    n = libc_console_kind() == LIBC_CONSOLE_PIPE ? libc_console_read(to, len) : read_line(to, len);
+    __retarget_lock_release(&console_lock);
+    return n < 0 ? fail(EIO) : n;
 }
 
 static int read_file(struct file *f, void *to, size_t len)
@@ -154,6 +177,7 @@ int read(int fd, void *to, size_t len)
         return read_file(f, to, len);
     case NODE_DIRECTORY:
         return fail(EISDIR);
+    case NODE_INPUT:
     case NODE_CONSOLE:
         return read_console(to, len);
     case NODE_ZERO:
@@ -177,7 +201,7 @@ int write(int fd, const void *from, size_t len)
         return fail(EBADF);
     if (len > INT_MAX)
         len = INT_MAX;
-    if (f->node.kind == NODE_CONSOLE)
+    if (is_console(&f->node))
         libc_console_write(from, len);
     return (int)len;
 }
@@ -216,7 +240,7 @@ off_t lseek(int fd, off_t by, int origin)
 
     if (!f)
         return -1;
-    if (f->node.kind == NODE_CONSOLE)
+    if (is_console(&f->node))
         return fail(ESPIPE);
     __retarget_lock_acquire(&lock);
     error = seek_locked(f, by, origin, &position);
@@ -231,6 +255,8 @@ static mode_t mode_of(enum node_kind kind)
         return S_IFREG | 0444;
     case NODE_DIRECTORY:
         return S_IFDIR | 0555;
+    case NODE_INPUT:
+        return libc_console_kind() == LIBC_CONSOLE_PIPE ? S_IFIFO | 0600 : S_IFCHR | 0666;
     default:
         return S_IFCHR | 0666;
     }
@@ -284,7 +310,8 @@ int isatty(int fd)
 
     if (!f)
         return 0;
-    if (f->node.kind == NODE_CONSOLE)
+    if (f->node.kind == NODE_CONSOLE ||
+        (f->node.kind == NODE_INPUT && libc_console_kind() != LIBC_CONSOLE_PIPE))
         return 1;
     errno = ENOTTY;
     return 0;

@@ -12,6 +12,7 @@ enum node_kind {
     NODE_FILE,
     NODE_DIRECTORY,
     NODE_CONSOLE,
+    NODE_INPUT, /* the standard input: the console, or what ./run.sh sends over it */
     NODE_NULL,
     NODE_ZERO,
     NODE_RANDOM,

@@ -21,6 +21,8 @@ enum {
     UART_SCRATCH = 7,
 
     FCR_ENABLE_AND_CLEAR = 0x07,
+    FCR_TRIGGER_14 =
+        0xc0, /* receive 14 bytes between two interrupts; QEMU passes so many at once */
     LCR_8N1 = 0x03,
     LCR_DLAB = 0x80,
     MCR_DTR_RTS = 0x03,
@@ -68,7 +70,7 @@ static void uart_init(void)
         u8 offset, value;
     } steps[] = {{UART_IER, 0},          {UART_LCR, LCR_DLAB | LCR_8N1},
                  {UART_DATA, 1},         {UART_IER, 0},
-                 {UART_LCR, LCR_8N1},    {UART_FCR, FCR_ENABLE_AND_CLEAR},
+                 {UART_LCR, LCR_8N1},    {UART_FCR, FCR_ENABLE_AND_CLEAR | FCR_TRIGGER_14},
                  {UART_MCR, MCR_DTR_RTS}};
 
     for (u32 i = 0; i < ARRAY_SIZE(steps); i++)

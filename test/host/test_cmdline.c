@@ -212,7 +212,7 @@ static void test_all_words(void)
 }
 
 #define KNOWN \
-    "; known: run= pv= test= inject= platform= echo= log= " \
+    "; known: run= pv= test= inject= platform= echo= input= log= " \
     "evtchn= soak= mutate= check= nopatch pv.sites"
 
 static const struct {

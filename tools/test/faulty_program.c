@@ -40,6 +40,8 @@ int main(int argc, char **argv)
         return deep(0);
     if (!strcmp(what, "abort"))
         abort();
+    while (!strcmp(what, "spin"))
+        ;
     if (!strcmp(what, "memory"))
         return use_up();
     return panic;

@@ -8,8 +8,20 @@ import time
 import unittest
 from pathlib import Path
 
-from paravane.run import machine
+from paravane.run import feeder, machine
 from paravane.run.machine import Machine
+
+
+class Redirected:
+    """What machine.Terminal is if the standard input is a file; it shows nothing."""
+
+    is_tty = False
+
+    def __init__(self, file):
+        self.keyboard = file.fileno()
+
+    def show(self, text):
+        """Show nothing."""
 
 
 class MachineTest(unittest.TestCase):
@@ -78,6 +90,46 @@ print('got ' + input())
 """
         self.run_program(program, promise="sesame")
         self.assertIn(b"got sesame\n", self.log)
+
+    def test_input_is_sent_as_it_is_asked_for(self):
+        program = """
+import sys
+print('paravane: program x starts')
+print('before\\x050000after')
+sys.stdout.flush()
+text = ''
+while not text.endswith('}'):
+    text += sys.stdin.read(1)
+print('got', text.strip('.'))
+"""
+        wanted = feeder.frame(0, b"hello\n")
+        with tempfile.TemporaryFile() as source:
+            source.write(b"hello\n")
+            source.seek(0)
+            self.run_program(program, terminal=Redirected(source), framed=True)
+        self.assertIn(b"beforeafter\n", self.log)
+        self.assertIn(b"got " + wanted + b"\n", self.log)
+
+    def test_end_of_input_without_a_terminal(self):
+        wanted = feeder.frame(0, b"")
+        program = f"""
+import sys
+print('\\x050000')
+sys.stdout.flush()
+print('got', sys.stdin.read({len(wanted)}))
+"""
+        self.run_program(program, framed=True)
+        self.assertIn(b"got " + wanted, self.log)
+
+    def test_unread_input_is_named(self):
+        with tempfile.TemporaryFile() as source:
+            source.write(b"hello\n")
+            source.seek(0)
+            program = "print('paravane: program x starts')\nwhile True: pass"
+            how = {"terminal": Redirected(source), "framed": True}
+            _, ending = self.run_program(program, timeout=1.0, **how)
+        left = "the program has read 0 bytes of its input, and not all"
+        self.assertEqual(ending.limit, f"1 s ({left})")
 
     def test_stop(self):
         stop = threading.Event()

@@ -103,6 +103,7 @@ class Transcript:
         self.step_left_out = False  # because of inject=skip_step
         self.dying_is_bad = ""  # the repro's reason why the guest's death is the bug
         self.hypervisor_answers = False  # a debug key was seen by the hypervisor
+        self.input_to_hypervisor = False  # it reads the console's input itself, until three Ctrl-A
         self.echo_wanted = []  # tokens asked for, not yet typed
         self.program = None  # name of the program that runs or ran
         self.in_program = False
@@ -141,6 +142,8 @@ class Transcript:
             self.hypervisor_answers = True
         if any(words in line for words in _XEN_ENDS):
             self.machine_over = True
+        if "*** Serial input to " in line:
+            self.input_to_hypervisor = "*** Serial input to Xen" in line
         if "Hardware Dom0 shutdown: rebooting" in line:
             self.restarts = True
 

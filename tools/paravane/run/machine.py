@@ -17,13 +17,16 @@ from dataclasses import dataclass
 from ..common import ROOT, Trouble
 from . import emulators
 from .console import Cleaner, Lines
+from .feeder import Feeder
 from .ktap import Transcript
 from .owntime import OwnTime
 
 LOG_MAX = 8 << 20
 SHUTDOWN_GRACE = 20.0  # seconds between the verdict and the machine's end
 CRASH_GRACE = 0.5  # seconds for the rest of a dying hypervisor's words
-_TYPED_MAX = 1024  # bytes at a time: a pipe that can be written to takes as much without waiting
+_TYPED_MAX = 1024  # bytes read at a time from the user
+# Bytes that may wait for QEMU to take them; the guest asks again for a frame that does not fit.
+_QUEUE_MAX = 1 << 16
 _END_OF_INPUT = b"\x04"  # Ctrl-D
 PROBE_GRACE = 10.0  # seconds in which a living hypervisor answers a debug key
 DUMP_GRACE = 1.5  # seconds from its answer, for what it prints then
@@ -60,12 +63,13 @@ class Machine:
     console live, and what to read the user's lines from (or None). stop: a threading.Event that
     ends the run early. probe: at a time-out, ask the hypervisor whether it still lives
     (said.hypervisor_answers). tree: the command line starts the emulator in a process below it,
-    whose time counts too. watch: called again and again with the transcript and QEMU's pid; an
+    whose time counts too. framed: the program's input goes through a Feeder, because the guest was
+    started with input=. watch: called again and again with the transcript and QEMU's pid; an
     Ending that it returns ends the run.
     """
 
     def __init__(self, argv, directory, timeout, promise="", terminal=None, stop=None,
-                 probe=False, watch=None, tree=False):  # fmt: skip
+                 probe=False, watch=None, tree=False, framed=False):  # fmt: skip
         self.argv = argv
         self.directory = directory
         self.timeout = timeout
@@ -76,6 +80,10 @@ class Machine:
         self.watch = watch
         self.tree = tree
         self.said = Transcript()
+        self.feeder = Feeder(self._type) if framed else None
+        if framed and (terminal is None or terminal.keyboard is None):
+            self.feeder.add(b"")
+        self._queue = b""
         self._ending = None
         self._answered = False
         self._first_line = self._verdict_at = 0.0
@@ -106,7 +114,7 @@ class Machine:
     def _spawn(self, err):
         guard = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
         try:
-            return subprocess.Popen(
+            qemu = subprocess.Popen(
                 guard + [str(word) for word in self.argv],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -117,6 +125,8 @@ class Machine:
             )
         except OSError as error:
             raise Trouble(f"cannot run {self.argv[0]}: {error.strerror}") from error
+        os.set_blocking(qemu.stdin.fileno(), False)
+        return qemu
 
     def _pump(self, qemu, log):
         """Copy bytes until the console closes or there is a reason to end (self._ending)."""
@@ -124,16 +134,21 @@ class Machine:
         console = qemu.stdout.fileno()
         room = LOG_MAX
         while self._ending is None:
-            for fd in select.select(self._sources(console, qemu), [], [], _TICK)[0]:
-                data = os.read(fd, 65536 if fd == console else _TYPED_MAX)
+            queued = [qemu.stdin] if self._queue else []
+            readable, writable, _ = select.select(self._sources(console), queued, [], _TICK)
+            if writable:
+                self._write_queue(qemu)
+            for fd in readable:
+                data = os.read(fd, 65536 if fd == console or self.feeder else _TYPED_MAX)
                 if fd != console:
-                    self._type_for_user(qemu, data)
+                    self._type_for_user(data)
                     continue
                 if not data:
                     self._take(qemu, lines.flush())
                     _wait(qemu, SHUTDOWN_GRACE)
                     return
-                text = cleaner.feed(data)
+                text = cleaner.feed(self.feeder.strip(data) if self.feeder else data)
+                self._write_queue(qemu)
                 log.write(text[:room])
                 room -= len(text)
                 self._show(text)
@@ -141,18 +156,18 @@ class Machine:
             self._check_limits(room, qemu)
         self._take(qemu, lines.flush())
 
-    def _sources(self, console, qemu):
+    def _sources(self, console):
         """Return the file descriptors to read: the console, and the keyboard while the guest takes
         input.
 
         Input that is redirected to us is kept until the program runs, because GRUB or the boot
         would discard it.
         """
-        if self.terminal is None or self.terminal.keyboard is None:
+        if self.terminal is None or self.terminal.keyboard is None or self._queue:
             return [console]
         if not self.terminal.is_tty and not self.said.in_program:
             return [console]
-        if not select.select([], [qemu.stdin], [], 0)[1]:
+        if self.feeder and not self.feeder.wants_more():
             return [console]
         return [console, self.terminal.keyboard]
 
@@ -176,7 +191,8 @@ class Machine:
                     self._bring_forward(CRASH_GRACE)
             while self.said.echo_wanted:
                 if self.said.echo_wanted.pop() == self.promise:
-                    _type(qemu, self.promise.encode() + b"\n")
+                    self._type(self.promise.encode() + b"\n")
+                    self._write_queue(qemu)
 
     def _bring_forward(self, seconds):
         """End the run after so many seconds of own time, if it does not end earlier."""
@@ -201,22 +217,50 @@ class Machine:
         if self.probe and not self.said.verdict:
             self.probe = False
             self._deadline += PROBE_GRACE
-            _type(qemu, _PROBE)
+            self._type(_PROBE)
             return None
         if self.said.verdict:
             return Ending("timeout", limit=f"{SHUTDOWN_GRACE:.0f} s")
-        return Ending("timeout", limit=f"{self.timeout:g} s")
+        return Ending("timeout", limit=f"{self.timeout:g} s{self._unread()}")
+
+    def _unread(self):
+        """What the program has left of its input, for a message."""
+        if not self.feeder or not self.feeder.unread():
+            return ""
+        received = self.feeder.received()
+        return f" (the program has read {received} bytes of its input, and not all)"
 
     def _show(self, text):
         if self.terminal is not None:
             self.terminal.show(text)
 
-    def _type_for_user(self, qemu, data):
-        if data:
-            _type(qemu, data)
-        else:
+    def _type_for_user(self, data):
+        """Pass on what the user typed. Ctrl-A is for the hypervisor, and so is what is typed while
+        it listens."""
+        if not data:
             self.terminal.keyboard = None
-            _type(qemu, _END_OF_INPUT)
+        if not self.feeder or (data and self._is_raw(data)):
+            self._type(data or _END_OF_INPUT)
+        else:
+            self.feeder.add(data)
+
+    def _is_raw(self, data):
+        """Return whether data, from a terminal, is to be typed as it is and not in frames."""
+        return self.terminal.is_tty and (b"\x01" in data or self.said.input_to_hypervisor)
+
+    def _type(self, data):
+        """Queue bytes for the console."""
+        if len(self._queue) + len(data) <= _QUEUE_MAX:
+            self._queue += data
+
+    def _write_queue(self, qemu):
+        """Write what QEMU takes of the queue. A guest that has just ended does not read it, which
+        is not an error."""
+        try:
+            written = qemu.stdin.write(self._queue) if self._queue else 0
+            self._queue = self._queue[written or 0 :]
+        except BrokenPipeError:
+            self._queue = b""
 
 
 class Terminal:
@@ -229,15 +273,6 @@ class Terminal:
     def show(self, text):
         sys.stdout.buffer.write(text)
         sys.stdout.buffer.flush()
-
-
-def _type(qemu, data):
-    """Type data at the console. A guest that has just ended does not read it, which is not an
-    error."""
-    try:
-        qemu.stdin.write(data)
-    except BrokenPipeError:
-        pass
 
 
 def _wait(qemu, seconds):

@@ -20,7 +20,8 @@ ECHO_TOKEN = "sesame"
 _COMMAND_LINE_MAX = 1024
 # kernel/cmdline.c, words
 WORDS = (
-    "run= pv= test= inject= platform= echo= log= evtchn= soak= mutate= check= nopatch pv.sites"
+    "run= pv= test= inject= platform= echo= input= log= evtchn= soak= mutate= check= nopatch"
+    " pv.sites"
 ).split()
 
 _XEN_WORDS = [
@@ -277,15 +278,17 @@ def parse(text):
     return [platform for platform in PLATFORMS.values() if platform.name in names]
 
 
-def command_words(platform, run, pattern="", extra=(), promise=True):
+def command_words(platform, run, pattern="", extra=(), promise=True, kind=""):
     """Return the image's command line: the runner's words, unless extra has them already. A
     program's words are closed by "--", since loaders append words of their own. promise: the runner
-    will type at the console."""
+    will type at the console. kind: what sends a program's input there, "pipe" or "terminal"."""
     ours = [f"run={run}", f"platform={platform.name}"]
     if promise:
         ours.append(f"echo={ECHO_TOKEN}")
     if pattern:
         ours.append(f"test={pattern}")
+    if kind:
+        ours.append(f"input={kind}")
     said = extra[: extra.index("--")] if "--" in extra else extra
     given = {word.split("=", 1)[0] for word in said}
     words = [word for word in ours if word.split("=", 1)[0] not in given] + list(extra)

@@ -159,10 +159,12 @@ class RunDirectory:
         if reason:
             return Result(platform.name, "SKIP", reason)
         directory = make_dirs(self.path / (platform.name + label))
+        hears = not (options.icount or options.feed.deaf)
+        kind = input_kind(terminal) if hears and options.run.startswith("app:") else ""
         words = platforms.command_words(
-            platform, options.run, options.pattern, options.append,
-            promise=not (options.icount or options.feed.deaf)
+            platform, options.run, options.pattern, options.append, hears, kind
         )
+        framed = f"input={kind}" in words
         if options.feed.by_hand:
             words = [word for word in words if not word.startswith("platform=")]
         boot = options.boot(self.image, self.module, directory, words)
@@ -173,7 +175,7 @@ class RunDirectory:
         probe = options.run.startswith("repro:") and options.xen is not None
         below = platform.emulator.RUNS_BELOW
         machine = Machine(
-            argv, directory, options.timeout, promise, terminal, stop, probe, watch, below
+            argv, directory, options.timeout, promise, terminal, stop, probe, watch, below, framed
         )
         ending = machine.run()
         result = _result(platform, directory, machine.said, ending, options)
@@ -185,6 +187,11 @@ def find_xen(wanted, base=Path(".")):
     """Return the prepared Xen of --xen, or the installed one, or None."""
     path = xen.find(wanted, base)
     return xen.prepare(path) if path else None
+
+
+def input_kind(terminal):
+    """Return the value of input= for a program with this Terminal; None: it gets no input."""
+    return "terminal" if terminal is not None and terminal.is_tty else "pipe"
 
 
 def _promise(words):

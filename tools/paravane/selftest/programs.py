@@ -2,11 +2,15 @@
 """Steps of `./run.sh test`: programs of the tree, one from outside that misbehaves, and real
 ones."""
 
+import os
+import pty
+import random
 import shutil
+import tempfile
 
 from ..common import EXIT_FAIL, EXIT_PASS, EXIT_USAGE, build_dir
-from ..run import module
-from .step import RUN, RUN_LIMIT, Skipped, Step, boot, output_of
+from ..run import module, platforms
+from .step import RUN, RUN_LIMIT, Skipped, Step, boot, check, output_of
 
 
 def steps(scratch):
@@ -44,6 +48,14 @@ def steps(scratch):
         yield boot("program of C and assembly in folders", platform, *more, words=kinds)
     yield from _threads()
     yield from _refused()
+    for platform in ("qemu", "microvm", "grub", "uefi", "xen-pv", "xen-pvh"):
+        name = f"{platform}: input of all byte values arrives"
+        yield check(name, _input_arrives, platform)
+    yield check("qemu: input from a terminal", _input_of_terminal)
+    late = r"TIMEOUT after 5 s \(the program has read 0 bytes of its input, and not all\)"
+    spin = "./run.sh boot --timeout 5 --app tools/test/faulty_program.c --append '-- spin'"
+    argv = ["sh", "-c", f"seq 1 9 | {spin}"]
+    yield Step("qemu: program that leaves its input", argv, EXIT_FAIL, late)
     none = ["--run", "app:nothing"]
     yield boot("no such program", "qemu", *none, status=EXIT_USAGE, words="no program is called")
     argv = RUN + ["boot", "--app", "/nowhere.c"]
@@ -99,6 +111,37 @@ def _threads():
         ):
             more = ["--app", "tools/test/faulty_threads.c", "--smp", "4", "--append", f"-- {what}"]
             yield boot(f"threads: {what}", platform, *more, status=status, words=words)
+
+
+def _input_arrives(platform):
+    reason = platforms.lacking(platforms.PLATFORMS[platform])
+    if reason:
+        raise Skipped(reason)
+    data = b"\x01\x01\x01\x04\r\n" + random.Random(1).randbytes(3000) + b"one line of text\n" * 200
+    with tempfile.TemporaryFile() as file:
+        file.write(data)
+        file.seek(0)
+        _, wanted = output_of(["cksum"], stdin=file)
+        file.seek(0)
+        argv = [*RUN, "boot", "--on", platform, *RUN_LIMIT, "--run", "app:cksum"]
+        status, output = output_of(argv, stdin=file)
+    right = wanted in output and "Ctrl-D" not in output and status == EXIT_PASS
+    return ("" if right else f"the guest's checksum is not {wanted!r}"), output
+
+
+def _input_of_terminal():
+    ours, theirs = pty.openpty()
+    try:
+        os.write(ours, b"first line\nsecond line\n\x04")
+        argv = [*RUN, "boot", "--on", "qemu", *RUN_LIMIT, "--run", "app:cksum"]
+        status, output = output_of(argv, stdin=theirs)
+    finally:
+        os.close(ours)
+        os.close(theirs)
+    _, wanted = output_of(["sh", "-c", "printf 'first line\\nsecond line\\n' | cksum"])
+    right = wanted in output and "end them by Ctrl-D" in output and status == EXIT_PASS
+    wrong = f"the guest does not detect a terminal, or its checksum is not {wanted!r}"
+    return ("" if right else wrong), output
 
 
 def _same_sums():
