@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * File descriptors: open, read, write and the like. Descriptors 0, 1 and 2 are the console from the
- * start. Files are those of the boot module and of /dev (paths.h). The file system is read-only,
- * and errors are those of POSIX (IEEE Std 1003.1-2017).
+ * File descriptors: open, read, write and the like (IEEE Std 1003.1-2017). Descriptors 0, 1 and 2
+ * are the console from the start. A descriptor is an index into fds[], which refers to an open
+ * file; dup makes two descriptors refer to one. Files are those of fs/fs.h.
+ *
+ * Everything here is done under one lock, except reading and writing a device, which may sleep: an
+ * open file that is in use has its users counted, and is closed by the last of them.
  */
+#include "lib/newlib/files.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -11,33 +16,25 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/lock.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "kernel/services.h"
-#include "lib/newlib/paths.h"
+#include "lib/newlib/fs/devices.h"
 #include "lib/newlib/thread.h"
 
-#define FILES_MAX 32
-#define CTRL_D    4
+#define FILES_MAX 128
 
-struct file {
-    struct node node;
+struct open_file {
+    unsigned users; /* descriptors, and calls that read or write a device; 0: free */
+    struct fs_node *node;
     int flags; /* of open() */
     off_t position;
 };
 
-static struct file files[FILES_MAX] = {
-    {.node.kind = NODE_INPUT, .flags = O_RDWR},
-    {.node.kind = NODE_CONSOLE, .flags = O_RDWR},
-    {.node.kind = NODE_CONSOLE, .flags = O_RDWR},
-};
-
-/* Guards which descriptors are in use, and their positions. */
+/* Guards all of the file system and the two tables. */
 static struct __lock lock;
-
-/* Held while a thread waits for console input. */
-static struct __lock console_lock;
+static struct open_file open_files[FILES_MAX];
+static struct open_file *fds[FILES_MAX];
 
 static int fail(int error)
 {
@@ -45,320 +42,490 @@ static int fail(int error)
     return -1;
 }
 
-static struct file *file_of(int fd)
+static time_t seconds_now(void)
 {
-    if (fd < 0 || fd >= FILES_MAX || files[fd].node.kind == NODE_NONE) {
-        errno = EBADF;
-        return NULL;
-    }
-    return &files[fd];
+    return (time_t)(libc_wallclock_ns() / 1000000000);
 }
 
-static bool is_console(const struct node *node)
+/* Return a free open file, or NULL. */
+static struct open_file *open_file_find_free(void)
 {
-    return node->kind == NODE_CONSOLE || node->kind == NODE_INPUT;
+    for (int i = 0; i < FILES_MAX; i++)
+        if (!open_files[i].users)
+            return &open_files[i];
+    return NULL;
 }
 
-static bool for_writing(int flags)
+/* Return the lowest free descriptor that is not below min, or -1. */
+static int descriptor_find_free(int min)
 {
-    return (flags & O_ACCMODE) == O_WRONLY || (flags & O_ACCMODE) == O_RDWR;
+    while (min < FILES_MAX && fds[min])
+        min++;
+    return min < FILES_MAX ? min : -1;
 }
 
-static int may_open(const struct node *node, int flags)
+/* Open a path, and return its descriptor or a negated errno. */
+static int open_descriptor(const char *path, int flags, mode_t mode)
 {
-    if ((flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL))
-        return EEXIST;
-    if (node->kind != NODE_DIRECTORY && flags & O_DIRECTORY)
-        return ENOTDIR;
-    if (node->kind == NODE_DIRECTORY && (for_writing(flags) || flags & O_CREAT))
-        return EISDIR;
-    if (node->kind == NODE_FILE && (for_writing(flags) || flags & O_TRUNC))
-        return EROFS;
-    return 0;
+    struct open_file *file = open_file_find_free();
+    const int fd = descriptor_find_free(0);
+    struct fs_node *node;
+    int error;
+
+    if (!file || fd < 0)
+        return -EMFILE;
+    error = fs_open(path, flags, mode, &node);
+    if (error)
+        return -error;
+    *file = (struct open_file){.users = 1, .node = node, .flags = flags};
+    fds[fd] = file;
+    return fd;
 }
 
-/* Return the lowest free descriptor, now in use for this file, or -1. */
-static int new_descriptor(struct file file)
+static void files_start(void)
 {
-    int fd = 0;
+    size_t size;
+    const void *module = libc_module(&size);
+
+    if (fs_start(module, size, seconds_now) || devices_add() ||
+        open_descriptor("/dev/stdin", O_RDWR, 0) != STDIN_FILENO ||
+        open_descriptor("/dev/console", O_RDWR, 0) != STDOUT_FILENO ||
+        open_descriptor("/dev/console", O_RDWR, 0) != STDERR_FILENO)
+        libc_killed("lack of memory for its file system");
+}
+
+void fs_enter(void)
+{
+    static bool started;
 
     __retarget_lock_acquire(&lock);
-    while (fd < FILES_MAX && files[fd].node.kind != NODE_NONE)
-        fd++;
-    if (fd < FILES_MAX)
-        files[fd] = file;
+    if (!started) {
+        started = true;
+        files_start();
+    }
+}
+
+void fs_leave(void)
+{
     __retarget_lock_release(&lock);
-    return fd < FILES_MAX ? fd : -1;
+}
+
+int fs_leave_with(int error)
+{
+    fs_leave();
+    return error ? fail(error) : 0;
+}
+
+/* Return the open file of a descriptor, or NULL. */
+static struct open_file *file_of(int fd)
+{
+    return fd >= 0 && fd < FILES_MAX ? fds[fd] : NULL;
+}
+
+struct fs_node *fs_node_of(int fd)
+{
+    const struct open_file *file = file_of(fd);
+
+    return file ? file->node : NULL;
+}
+
+off_t *fs_position_of(int fd)
+{
+    struct open_file *file = file_of(fd);
+
+    return file ? &file->position : NULL;
+}
+
+/* End a use of an open file. */
+static void file_put(struct open_file *file)
+{
+    if (!--file->users)
+        fs_close(file->node);
+}
+
+/* As file_of, and count a use, which file_put ends. */
+static struct open_file *file_get(int fd)
+{
+    struct open_file *file = file_of(fd);
+
+    if (file)
+        file->users++;
+    return file;
+}
+
+static mode_t mask = 022;
+
+mode_t fs_masked(mode_t mode)
+{
+    return mode & ~mask;
+}
+
+mode_t umask(mode_t wanted)
+{
+    mode_t old;
+
+    fs_enter();
+    old = mask;
+    mask = wanted & 0777;
+    fs_leave();
+    return old;
 }
 
 int open(const char *path, int flags, ...)
 {
-    struct node node;
-    int fd = -1, error = path_find(path, &node);
+    mode_t mode = 0;
+    va_list arguments;
+    int fd;
 
-    if (error == ENOENT && flags & O_CREAT)
-        error = EROFS;
-    if (!error)
-        error = may_open(&node, flags);
-    if (!error)
-        fd = new_descriptor((struct file){.node = node, .flags = flags});
-    if (!error && fd < 0)
-        error = EMFILE;
-    return error ? fail(error) : fd;
+    if (flags & O_CREAT) {
+        va_start(arguments, flags);
+        mode = va_arg(arguments, mode_t);
+        va_end(arguments);
+    }
+    fs_enter();
+    fd = open_descriptor(path, flags, fs_masked(mode));
+    fs_leave();
+    return fd < 0 ? fail(-fd) : fd;
 }
 
 int close(int fd)
 {
-    struct file *f = file_of(fd);
+    struct open_file *file;
 
-    if (!f)
-        return -1;
-    f->node.kind = NODE_NONE;
-    return 0;
-}
-
-/* Read up to the end of a line. If a person types, Ctrl-D ends it too, or the file if it is first.
- */
-static int read_line(char *to, size_t len)
-{
-    const bool typed = libc_console_kind() == LIBC_CONSOLE_KEYS;
-    size_t n = 0;
-    int got;
-
-    while (n < len && (got = libc_console_read(to + n, 1)) > 0) {
-        if (typed && to[n] == CTRL_D)
-            break;
-        if (typed && to[n] == '\r')
-            to[n] = '\n';
-        if (to[n++] == '\n')
-            break;
+    fs_enter();
+    file = file_of(fd);
+    if (file) {
+        fds[fd] = NULL;
+        file_put(file);
     }
-    return n || got >= 0 ? (int)n : -1;
+    return fs_leave_with(file ? 0 : EBADF);
 }
 
-static int read_console(char *to, size_t len)
+/* Make the lowest free descriptor from min on refer to fd's open file. */
+static int duplicate(int fd, int min)
+{
+    struct open_file *file;
+    int copy = -1, error = 0;
+
+    fs_enter();
+    file = file_of(fd);
+    if (!file)
+        error = EBADF;
+    else if (min < 0 || min >= FILES_MAX)
+        error = EINVAL;
+    else if ((copy = descriptor_find_free(min)) < 0)
+        error = EMFILE;
+    else {
+        file->users++;
+        fds[copy] = file;
+    }
+    return fs_leave_with(error) ? -1 : copy;
+}
+
+int dup(int fd)
+{
+    return duplicate(fd, 0);
+}
+
+int dup2(int fd, int to)
+{
+    struct open_file *file;
+
+    fs_enter();
+    file = file_of(fd);
+    if (!file || to < 0 || to >= FILES_MAX) {
+        fs_leave();
+        return fail(EBADF);
+    }
+    if (fd != to) {
+        file->users++;
+        if (fds[to])
+            file_put(fds[to]);
+        fds[to] = file;
+    }
+    fs_leave();
+    return to;
+}
+
+static bool may_read(const struct open_file *file)
+{
+    return (file->flags & O_ACCMODE) != O_WRONLY;
+}
+
+static bool may_write(const struct open_file *file)
+{
+    return (file->flags & O_ACCMODE) != O_RDONLY;
+}
+
+/* Read or write a device without the lock, which is held before and after. */
+static int device_transfer(const struct fs_device *device, off_t at, void *to, const void *from,
+                           size_t len)
 {
     int n;
 
-    if (!len)
-        return 0;
-    __retarget_lock_acquire(&console_lock);
-    n = libc_console_kind() == LIBC_CONSOLE_PIPE ? libc_console_read(to, len) : read_line(to, len);
-    __retarget_lock_release(&console_lock);
-    return n < 0 ? fail(EIO) : n;
+    fs_leave();
+    n = to ? device->read(device, at, to, len) : device->write(device, at, from, len);
+    fs_enter();
+    return n;
 }
 
-static int read_file(struct file *f, void *to, size_t len)
+/* Read at a position; return the count or a negated errno. */
+static int read_at(struct open_file *file, off_t at, void *to, size_t len)
 {
-    size_t at, left, n;
+    if (!may_read(file))
+        return -EBADF;
+    if (fs_is_directory(file->node))
+        return -EISDIR;
+    if (len > INT_MAX) /* newlib's read and write return an int */
+        len = INT_MAX;
+    if (!len)
+        return 0;
+    if (file->node->device)
+        return device_transfer(file->node->device, at, to, NULL, len);
+    return (int)fs_read(file->node, at, to, len);
+}
 
-    __retarget_lock_acquire(&lock);
-    at = (size_t)f->position;
-    left = at < f->node.size ? f->node.size - at : 0;
-    n = len < left ? len : left;
-    f->position += (off_t)n;
-    __retarget_lock_release(&lock);
-    memcpy(to, f->node.data + (n ? at : 0), n);
-    return (int)n;
+static int write_at(struct open_file *file, off_t at, const void *from, size_t len)
+{
+    size_t written;
+    int error;
+
+    if (!may_write(file))
+        return -EBADF;
+    if (len > INT_MAX)
+        len = INT_MAX;
+    if (!len)
+        return 0;
+    if (file->node->device)
+        return device_transfer(file->node->device, at, NULL, from, len);
+    error = fs_write(file->node, at, from, len, &written);
+    return error ? -error : (int)written;
 }
 
 int read(int fd, void *to, size_t len)
 {
-    struct file *f = file_of(fd);
+    struct open_file *file;
+    int n = -EBADF;
 
-    if (!f)
-        return -1;
-    if ((f->flags & O_ACCMODE) == O_WRONLY)
-        return fail(EBADF);
-    if (len > INT_MAX) /* newlib's read and write return an int */
-        len = INT_MAX;
-    switch (f->node.kind) {
-    case NODE_FILE:
-        return read_file(f, to, len);
-    case NODE_DIRECTORY:
-        return fail(EISDIR);
-    case NODE_INPUT:
-    case NODE_CONSOLE:
-        return read_console(to, len);
-    case NODE_ZERO:
-        memset(to, 0, len);
-        return (int)len;
-    case NODE_RANDOM:
-        libc_random(to, len);
-        return (int)len;
-    default:
-        return 0;
+    fs_enter();
+    file = file_get(fd);
+    if (file) {
+        n = read_at(file, file->position, to, len);
+        file->position += n > 0 ? n : 0;
+        file_put(file);
     }
+    fs_leave();
+    return n < 0 ? fail(-n) : n;
 }
 
 int write(int fd, const void *from, size_t len)
 {
-    struct file *f = file_of(fd);
+    struct open_file *file;
+    int n = -EBADF;
 
-    if (!f)
-        return -1;
-    if (!for_writing(f->flags))
-        return fail(EBADF);
-    if (len > INT_MAX)
-        len = INT_MAX;
-    if (is_console(&f->node))
-        libc_console_write(from, len);
-    return (int)len;
+    fs_enter();
+    file = file_get(fd);
+    if (file) {
+        if (file->flags & O_APPEND && !file->node->device)
+            file->position = file->node->size;
+        n = write_at(file, file->position, from, len);
+        file->position += n > 0 ? n : 0;
+        file_put(file);
+    }
+    fs_leave();
+    return n < 0 ? fail(-n) : n;
 }
 
-/* Return 0 and move the position, or return an error number. The lock is held. */
-static int seek_locked(struct file *f, off_t by, int origin, off_t *position)
+/* Return 0, or the error of a transfer at a position of the caller's. */
+static int may_seek(const struct open_file *file, off_t at)
+{
+    if (!file)
+        return EBADF;
+    if (device_is_console(file->node->device))
+        return ESPIPE;
+    return at < 0 ? EINVAL : 0;
+}
+
+ssize_t pread(int fd, void *to, size_t len, off_t at)
+{
+    struct open_file *file;
+    int n;
+
+    fs_enter();
+    file = file_get(fd);
+    n = -may_seek(file, at);
+    if (!n)
+        n = read_at(file, at, to, len);
+    if (file)
+        file_put(file);
+    fs_leave();
+    return n < 0 ? fail(-n) : n;
+}
+
+ssize_t pwrite(int fd, const void *from, size_t len, off_t at)
+{
+    struct open_file *file;
+    int n;
+
+    fs_enter();
+    file = file_get(fd);
+    n = -may_seek(file, at);
+    if (!n)
+        n = write_at(file, at, from, len);
+    if (file)
+        file_put(file);
+    fs_leave();
+    return n < 0 ? fail(-n) : n;
+}
+
+static off_t size_of(const struct fs_node *node)
+{
+    return node->device ? node->device->size : node->size;
+}
+
+/* Move the position. Return 0 or an errno. */
+static int seek_locked(struct open_file *file, off_t by, int origin, off_t *position)
 {
     off_t from, to;
 
-    switch (origin) {
-    case SEEK_SET:
-        from = 0;
-        break;
-    case SEEK_CUR:
-        from = f->position;
-        break;
-    case SEEK_END:
-        from = (off_t)f->node.size;
-        break;
-    default:
+    if (origin != SEEK_SET && origin != SEEK_CUR && origin != SEEK_END)
         return EINVAL;
-    }
+    from = origin == SEEK_CUR ? file->position : origin == SEEK_END ? size_of(file->node) : 0;
     if (__builtin_add_overflow(from, by, &to))
         return EOVERFLOW;
     if (to < 0)
         return EINVAL;
-    *position = f->position = to;
+    *position = file->position = to;
     return 0;
 }
 
 off_t lseek(int fd, off_t by, int origin)
 {
-    struct file *f = file_of(fd);
-    off_t position = 0;
+    off_t position = -1;
     int error;
 
-    if (!f)
-        return -1;
-    if (is_console(&f->node))
-        return fail(ESPIPE);
-    __retarget_lock_acquire(&lock);
-    error = seek_locked(f, by, origin, &position);
-    __retarget_lock_release(&lock);
-    return error ? fail(error) : position;
+    fs_enter();
+    error = may_seek(file_of(fd), 0);
+    if (!error)
+        error = seek_locked(file_of(fd), by, origin, &position);
+    return fs_leave_with(error) ? -1 : position;
 }
 
-static mode_t mode_of(enum node_kind kind)
+int ftruncate(int fd, off_t size)
 {
-    switch (kind) {
-    case NODE_FILE:
-        return S_IFREG | 0444;
-    case NODE_DIRECTORY:
-        return S_IFDIR | 0555;
-    case NODE_INPUT:
-        return libc_console_kind() == LIBC_CONSOLE_PIPE ? S_IFIFO | 0600 : S_IFCHR | 0666;
-    default:
-        return S_IFCHR | 0666;
-    }
+    const struct open_file *file;
+    int error;
+
+    fs_enter();
+    file = file_of(fd);
+    error = !file                                            ? EBADF
+            : !may_write(file) || !S_ISREG(file->node->mode) ? EINVAL
+                                                             : fs_resize(file->node, size);
+    return fs_leave_with(error);
 }
 
-static void fill_stat(const struct node *node, struct stat *s)
+/* Files are in memory, so there is nothing to write back. */
+int fsync(int fd)
 {
-    *s = (struct stat){.st_mode = mode_of(node->kind), .st_nlink = 1, .st_ino = node->number};
-    s->st_size = (off_t)node->size;
-    s->st_blksize = 4096;
-    s->st_blocks = (blkcnt_t)((node->size + 511) / 512);
-    s->st_mtime = s->st_ctime = s->st_atime = node->mtime;
+    int error;
+
+    fs_enter();
+    error = file_of(fd) ? 0 : EBADF;
+    return fs_leave_with(error);
+}
+
+int fdatasync(int fd)
+{
+    return fsync(fd);
 }
 
 int fstat(int fd, struct stat *s)
 {
-    const struct file *f = file_of(fd);
+    const struct fs_node *node;
 
-    if (!f)
-        return -1;
-    fill_stat(&f->node, s);
-    return 0;
+    fs_enter();
+    node = fs_node_of(fd);
+    if (node) {
+        fs_stat(node, s);
+        if (device_is_pipe(node->device))
+            s->st_mode = S_IFIFO | 0600;
+    }
+    return fs_leave_with(node ? 0 : EBADF);
 }
 
-int stat(const char *restrict path, struct stat *restrict s)
+int fchmod(int fd, mode_t mode)
 {
-    struct node node;
-    int error = path_find(path, &node);
+    struct fs_node *node;
 
-    if (error)
-        return fail(error);
-    fill_stat(&node, s);
-    return 0;
-}
-
-int access(const char *path, int mode)
-{
-    struct node node;
-    int error = path_find(path, &node);
-
-    if (!error && mode & W_OK && (node.kind == NODE_FILE || node.kind == NODE_DIRECTORY))
-        error = EROFS;
-    if (!error && mode & X_OK && node.kind != NODE_DIRECTORY)
-        error = EACCES;
-    return error ? fail(error) : 0;
+    fs_enter();
+    node = fs_node_of(fd);
+    if (node)
+        node->mode = (node->mode & S_IFMT) | (mode & 07777);
+    return fs_leave_with(node ? 0 : EBADF);
 }
 
 int isatty(int fd)
 {
-    const struct file *f = file_of(fd);
+    const struct fs_node *node;
+    int error = EBADF;
 
-    if (!f)
-        return 0;
-    if (f->node.kind == NODE_CONSOLE ||
-        (f->node.kind == NODE_INPUT && libc_console_kind() != LIBC_CONSOLE_PIPE))
-        return 1;
-    errno = ENOTTY;
+    fs_enter();
+    node = fs_node_of(fd);
+    if (node)
+        error = device_is_console(node->device) && !device_is_pipe(node->device) ? 0 : ENOTTY;
+    return fs_leave_with(error) ? 0 : 1;
+}
+
+/* There is one process, so each lock that it asks for is free. */
+static int lock_file(const struct open_file *file, int command, struct flock *wanted)
+{
+    if (wanted->l_type == F_RDLCK && !may_read(file))
+        return EBADF;
+    if (wanted->l_type == F_WRLCK && !may_write(file))
+        return EBADF;
+    if (command == F_GETLK)
+        wanted->l_type = F_UNLCK;
     return 0;
+}
+
+static int control_locked(struct open_file *file, int command, va_list arguments, int *result)
+{
+    *result = 0;
+    switch (command) {
+    case F_GETFL:
+        *result = file->flags;
+        return 0;
+    case F_SETFL:
+        file->flags = (file->flags & ~O_APPEND) | (va_arg(arguments, int) & O_APPEND);
+        return 0;
+    case F_GETFD:
+    case F_SETFD: /* close-on-exec has no effect, because exec always fails */
+        return 0;
+    case F_GETLK:
+    case F_SETLK:
+    case F_SETLKW:
+        return lock_file(file, command, va_arg(arguments, struct flock *));
+    default:
+        return EINVAL;
+    }
 }
 
 int fcntl(int fd, int command, ...)
 {
-    const struct file *f = file_of(fd);
+    struct open_file *file;
+    int error = EBADF, result = -1;
+    va_list arguments;
 
-    if (!f)
-        return -1;
-    switch (command) {
-    case F_GETFL:
-        return f->flags;
-    case F_GETFD:
-    case F_SETFD: /* close-on-exec has no effect, because exec always fails */
-        return 0;
-    default:
-        return fail(EINVAL);
+    va_start(arguments, command);
+    if (command == F_DUPFD) {
+        result = duplicate(fd, va_arg(arguments, int));
+        va_end(arguments);
+        return result;
     }
-}
-
-/* Fail a change of the file system: ENOENT without such a file, else EROFS. */
-static int refuse_change(const char *path)
-{
-    struct node node;
-    int error = path_find(path, &node);
-
-    return fail(error ? error : EROFS);
-}
-
-int unlink(const char *path)
-{
-    return refuse_change(path);
-}
-
-int link(const char *from, const char *to)
-{
-    (void)to;
-    return refuse_change(from);
-}
-
-int mkdir(const char *path, mode_t mode)
-{
-    struct node node;
-    int error = path_find(path, &node);
-
-    (void)mode;
-    return fail(!error ? EEXIST : error == ENOENT ? EROFS : error);
+    fs_enter();
+    file = file_of(fd);
+    if (file)
+        error = control_locked(file, command, arguments, &result);
+    va_end(arguments);
+    return fs_leave_with(error) ? -1 : result;
 }

@@ -1,115 +1,223 @@
 /* SPDX-License-Identifier: MIT */
-/* The path look-up of paths.h. Without a boot module, or if it is not an archive, the root is
- * empty. */
-#include "lib/newlib/paths.h"
-
+/* The functions of POSIX that take paths, and those that list directories. */
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-#include "kernel/services.h"
+#include "lib/newlib/files.h"
 
-static const struct {
-    const char *path;
-    enum node_kind kind;
-} devices[] = {
-    {"dev", NODE_DIRECTORY},     {"dev/console", NODE_CONSOLE}, {"dev/tty", NODE_CONSOLE},
-    {"dev/null", NODE_NULL},     {"dev/zero", NODE_ZERO},       {"dev/urandom", NODE_RANDOM},
-    {"dev/random", NODE_RANDOM},
-};
-
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-
-/* Copy path to clean, without ".", "..", empty components and a '/' at either end. */
-static int clean_path(const char *path, char *clean, bool *wants_directory)
+int stat(const char *restrict path, struct stat *restrict s)
 {
-    size_t len = 0;
-
-    *wants_directory = false;
-    while (*path) {
-        size_t part = strcspn(path, "/");
-        bool dots = part == 2 && path[0] == '.' && path[1] == '.';
-
-        *wants_directory = path[part] == '/' || dots || (part == 1 && path[0] == '.');
-        if (dots) {
-            while (len > 0 && clean[--len] != '/')
-                ;
-        } else if (part > 0 && !(part == 1 && path[0] == '.')) {
-            if (len + part + 2 > TAR_PATH_MAX)
-                return ENAMETOOLONG;
-            if (len > 0)
-                clean[len++] = '/';
-            memcpy(clean + len, path, part);
-            len += part;
-        }
-        path += part + (path[part] == '/');
-    }
-    clean[len] = '\0';
-    return 0;
-}
-
-static int find_in_module(const char *path, struct node *node)
-{
-    struct tar archive;
-    struct tar_entry e;
-
-    archive.bytes = libc_module(&archive.size);
-    if (!archive.bytes) {
-        *node = (struct node){.kind = NODE_DIRECTORY, .number = 1};
-        return *path ? ENOENT : 0;
-    }
-    switch (tar_find(&archive, path, &e)) {
-    case TAR_END:
-        return ENOENT;
-    case TAR_DAMAGED:
-        return EIO;
-    case TAR_ENTRY:
-        break;
-    }
-    *node = (struct node){e.is_directory ? NODE_DIRECTORY : NODE_FILE, e.data, e.size,
-                          (time_t)e.mtime, (ino_t)(e.number + COUNT(devices) + 1)};
-    return 0;
-}
-
-static int find_clean(const char *path, struct node *node)
-{
-    for (size_t i = 0; i < COUNT(devices); i++)
-        if (!strcmp(path, devices[i].path)) {
-            *node = (struct node){.kind = devices[i].kind, .number = (ino_t)(i + 1)};
-            return 0;
-        }
-    return find_in_module(path, node);
-}
-
-/* Return whether a component of path before the last is a file. */
-static bool leads_through_file(char *path)
-{
-    struct node node;
-
-    for (char *slash = strchr(path, '/'); slash; slash = strchr(slash + 1, '/')) {
-        int error;
-
-        *slash = '\0';
-        error = find_clean(path, &node);
-        *slash = '/';
-        if (!error && node.kind != NODE_DIRECTORY)
-            return true;
-    }
-    return false;
-}
-
-int path_find(const char *path, struct node *node)
-{
-    char clean[TAR_PATH_MAX];
-    bool wants_directory;
+    struct fs_node *node;
     int error;
 
-    if (!*path)
-        return ENOENT;
-    error = clean_path(path, clean, &wants_directory);
-    if (error)
-        return error;
-    error = find_clean(clean, node);
-    if (error)
-        return leads_through_file(clean) ? ENOTDIR : error;
-    return wants_directory && node->kind != NODE_DIRECTORY ? ENOTDIR : 0;
+    fs_enter();
+    error = fs_find(path, &node);
+    if (!error)
+        fs_stat(node, s);
+    return fs_leave_with(error);
+}
+
+/* newlib's headers declare it for some systems only. */
+int lstat(const char *restrict path, struct stat *restrict s);
+
+/* Symbolic links do not exist. */
+int lstat(const char *restrict path, struct stat *restrict s)
+{
+    return stat(path, s);
+}
+
+ssize_t readlink(const char *restrict path, char *restrict to, size_t size)
+{
+    struct fs_node *node;
+    int error;
+
+    (void)to, (void)size;
+    fs_enter();
+    error = fs_find(path, &node);
+    return fs_leave_with(error ? error : EINVAL);
+}
+
+int symlink(const char *target, const char *path)
+{
+    (void)target, (void)path;
+    errno = EPERM;
+    return -1;
+}
+
+/* Permissions are kept and not checked, except that a file without an x bit is not executable. */
+int access(const char *path, int mode)
+{
+    struct fs_node *node;
+    int error;
+
+    fs_enter();
+    error = fs_find(path, &node);
+    if (!error && mode & X_OK && !fs_is_directory(node) && !(node->mode & 0111))
+        error = EACCES;
+    return fs_leave_with(error);
+}
+
+int chmod(const char *path, mode_t mode)
+{
+    struct fs_node *node;
+    int error;
+
+    fs_enter();
+    error = fs_find(path, &node);
+    if (!error)
+        node->mode = (node->mode & S_IFMT) | (mode & 07777);
+    return fs_leave_with(error);
+}
+
+int truncate(const char *path, off_t size)
+{
+    struct fs_node *node;
+    int error;
+
+    fs_enter();
+    error = fs_find(path, &node);
+    if (!error)
+        error = fs_is_directory(node)  ? EISDIR
+                : !S_ISREG(node->mode) ? EINVAL
+                                       : fs_resize(node, size);
+    return fs_leave_with(error);
+}
+
+int unlink(const char *path)
+{
+    fs_enter();
+    return fs_leave_with(fs_unlink(path));
+}
+
+int rmdir(const char *path)
+{
+    fs_enter();
+    return fs_leave_with(fs_rmdir(path));
+}
+
+/* newlib's own removes files only. */
+int remove(const char *path)
+{
+    struct stat s;
+
+    if (stat(path, &s))
+        return -1;
+    return S_ISDIR(s.st_mode) ? rmdir(path) : unlink(path);
+}
+
+/* newlib calls it by this name. */
+int _remove_r(struct _reent *reent, const char *path)
+{
+    (void)reent;
+    return remove(path);
+}
+
+int link(const char *from, const char *to)
+{
+    fs_enter();
+    return fs_leave_with(fs_link(from, to));
+}
+
+/* newlib's own is not atomic: it links and unlinks. */
+int rename(const char *from, const char *to)
+{
+    fs_enter();
+    return fs_leave_with(fs_rename(from, to));
+}
+
+int mkdir(const char *path, mode_t mode)
+{
+    fs_enter();
+    return fs_leave_with(fs_mkdir(path, fs_masked(mode)));
+}
+
+int chdir(const char *path)
+{
+    struct fs_node *node;
+    int error;
+
+    fs_enter();
+    error = fs_find(path, &node);
+    if (!error)
+        error = fs_chdir(node);
+    return fs_leave_with(error);
+}
+
+/* With a NULL path the result is from malloc, as in glibc. */
+char *getcwd(char *path, size_t size)
+{
+    char *to = path;
+    int error;
+
+    if (!path && !size)
+        size = FS_PATH_MAX;
+    if (!path)
+        to = malloc(size);
+    if (!to)
+        return NULL;
+    fs_enter();
+    error = fs_leave_with(fs_getcwd(to, size));
+    if (error && !path)
+        free(to);
+    return error ? NULL : to;
+}
+
+/* ---- Listing -------------------------------------------------------------------------------- */
+
+/* The cookies of "." and "..", which are below those of entries (FS_COOKIE_MIN). */
+enum { COOKIE_START, COOKIE_DOT, COOKIE_DOT_DOT };
+
+/*
+ * Fill an entry with the one after the cookie, and return its own cookie; 0 at the end. The cookie
+ * is the directory's position, so lseek and newlib's seekdir work.
+ */
+static uint64_t next_entry(const struct fs_node *node, uint64_t after, struct dirent *to)
+{
+    const struct fs_entry *e;
+
+    *to = (struct dirent){.d_ino = node->number, .d_type = DT_DIR, .d_reclen = sizeof(*to)};
+    if (after < COOKIE_DOT_DOT) {
+        strcpy(to->d_name, after == COOKIE_START ? "." : "..");
+        if (after == COOKIE_DOT && node->parent)
+            to->d_ino = node->parent->number;
+        return after + 1;
+    }
+    e = fs_list(node, after);
+    if (!e)
+        return 0;
+    to->d_ino = e->node->number;
+    to->d_type = S_ISREG(e->node->mode)   ? DT_REG
+                 : S_ISDIR(e->node->mode) ? DT_DIR
+                 : S_ISCHR(e->node->mode) ? DT_CHR
+                                          : DT_UNKNOWN;
+    strcpy(to->d_name, e->name);
+    return e->cookie;
+}
+
+/* newlib's readdir calls it; it returns bytes of whole entries, 0 at the end. */
+int getdents(int fd, void *to, int size);
+
+int getdents(int fd, void *to, int size)
+{
+    struct dirent *entries = to;
+    const int room = size / (int)sizeof(*entries);
+    const struct fs_node *node;
+    off_t *position;
+    int n = 0, error;
+    uint64_t next;
+
+    fs_enter();
+    node = fs_node_of(fd);
+    position = fs_position_of(fd);
+    error = !node ? EBADF : !fs_is_directory(node) ? ENOTDIR : room < 1 ? EINVAL : 0;
+    while (!error && n < room && (next = next_entry(node, (uint64_t)*position, &entries[n]))) {
+        entries[n++].d_off = (off_t)next;
+        *position = (off_t)next;
+    }
+    return fs_leave_with(error) ? -1 : n * (int)sizeof(*entries);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * lib/newlib/: the parts that need few services of the kernel: time, the heap, paths, arithmetic
+ * lib/newlib/: the parts that need few services of the kernel: time, the heap, arithmetic
  * and the arguments of main().
  */
 #include <errno.h>
@@ -14,7 +14,6 @@
 #include "harness.h"
 
 #include "lib/newlib/cancel.h"
-#include "lib/newlib/paths.h"
 #include "lib/newlib/start.h"
 
 #define S 1000000000ull /* nanoseconds */
@@ -36,8 +35,6 @@ static struct {
     u8 *heap;
     size_t most, committed, refused_above;
     u32 commits;
-    const u8 *module;
-    size_t module_size;
 } kernel;
 
 uint64_t libc_clock_ns(void)
@@ -68,12 +65,6 @@ bool libc_heap_commit(size_t size)
         return false;
     kernel.committed = MAX(kernel.committed, size);
     return true;
-}
-
-const void *libc_module(size_t *size)
-{
-    *size = kernel.module_size;
-    return kernel.module;
 }
 
 /* ---- Time ---------------------------------------------------------------------------------- */
@@ -178,90 +169,6 @@ static void test_aligned_memory(void)
     CHECK_EQ(errno, 17); /* it returns its errors, and leaves errno alone */
 }
 
-/* ---- Paths --------------------------------------------------------------------------------- */
-
-static struct node node;
-
-static int find(const char *path)
-{
-    memset(&node, 0, sizeof(node));
-    return path_find(path, &node);
-}
-
-static bool names(const char *path, enum node_kind kind)
-{
-    return find(path) == 0 && node.kind == kind;
-}
-
-static u8 archive[8 * TAR_BLOCK];
-
-/* Add a member without data to the archive. */
-static void add_member(u32 number, const char *name, char type)
-{
-    u8 *block = archive + number * TAR_BLOCK;
-    unsigned sum = 0;
-
-    snprintf((char *)block, 100, "%s", name);
-    memcpy(block + 124, "00000000000", 12);
-    memcpy(block + 136, "14524770400", 12);
-    memset(block + 148, ' ', 8);
-    block[156] = (u8)type;
-    memcpy(block + 257, "ustar\00000", 8);
-    for (int i = 0; i < TAR_BLOCK; i++)
-        sum += block[i];
-    snprintf((char *)block + 148, 8, "%06o", sum);
-}
-
-static void test_paths_without_module(void)
-{
-    kernel.module = NULL;
-    CHECK(names("/", NODE_DIRECTORY) && names(".", NODE_DIRECTORY) && names("..", NODE_DIRECTORY));
-    CHECK(names("/dev/null", NODE_NULL) && names("dev//zero", NODE_ZERO));
-    CHECK(names("/../dev/../../dev/./tty", NODE_CONSOLE) && names("/dev/", NODE_DIRECTORY));
-    CHECK(names("/dev/random", NODE_RANDOM) && names("/dev/..", NODE_DIRECTORY));
-    CHECK_EQ(find(""), ENOENT);
-    CHECK_EQ(find("/nowhere"), ENOENT);
-    CHECK_EQ(find("/dev/null/"), ENOTDIR);
-    CHECK_EQ(find("/dev/null/."), ENOTDIR);
-    CHECK_EQ(find("/dev/null/x"), ENOTDIR);
-    CHECK_EQ(find("/dev/nul"), ENOENT);
-}
-
-static void test_paths_of_the_module(void)
-{
-    char path[2 * TAR_PATH_MAX];
-    ino_t file, other;
-
-    add_member(0, "a", '0');
-    add_member(1, "b/c", '0');
-    kernel.module = archive;
-    kernel.module_size = sizeof(archive);
-    CHECK(names("a", NODE_FILE) && names("/b", NODE_DIRECTORY) && names("b//../b/c", NODE_FILE));
-    CHECK_EQ(node.mtime, 014524770400);
-    CHECK(names("/", NODE_DIRECTORY));
-    CHECK_EQ(find("a/"), ENOTDIR);
-    CHECK_EQ(find("a/x"), ENOTDIR);
-    CHECK_EQ(find("b/x"), ENOENT);
-    /* Inode numbers distinguish files and devices. */
-    CHECK(names("a", NODE_FILE));
-    file = node.number;
-    CHECK(names("b/c", NODE_FILE) && node.number != file);
-    other = node.number;
-    for (const char *const *device =
-             (const char *const[]){"dev", "dev/console", "dev/tty", "dev/null", "dev/zero",
-                                   "dev/urandom", "dev/random", NULL};
-         *device; device++)
-        CHECK(!find(*device) && node.number != file && node.number != other);
-    memset(path, 'x', sizeof(path));
-    path[TAR_PATH_MAX - 1] = '\0';
-    CHECK_EQ(find(path), ENAMETOOLONG);
-    path[TAR_PATH_MAX - 2] = '\0';
-    CHECK_EQ(find(path), ENOENT);
-    archive[0] ^= 1; /* a damaged header: what follows cannot be looked for */
-    CHECK_EQ(find("a"), EIO);
-    CHECK(names("/dev/null", NODE_NULL));
-}
-
 /* ---- Arithmetic ---------------------------------------------------------------------------- */
 
 static u128 random_u128(void)
@@ -363,8 +270,6 @@ int main(void)
     RUN(test_clocks);
     RUN(test_heap);
     RUN(test_aligned_memory);
-    RUN(test_paths_without_module);
-    RUN(test_paths_of_the_module);
     RUN(test_arithmetic);
     RUN(test_words);
     return finish("newlib");

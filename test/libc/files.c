@@ -106,28 +106,24 @@ TEST(libc_files, missing_and_forbidden_files_are_refused)
     EXPECT_ERRNO(open("/nowhere", O_RDONLY), ENOENT);
     EXPECT_ERRNO(open("", O_RDONLY), ENOENT);
     EXPECT_ERRNO(open(name, O_RDONLY), ENAMETOOLONG);
-    EXPECT_ERRNO(open("/new", O_WRONLY | O_CREAT, 0666), EROFS);
     EXPECT_ERRNO(open("/dev", O_WRONLY), EISDIR);
     EXPECT_ERRNO(open("/dev/null", O_RDONLY | O_DIRECTORY), ENOTDIR);
     EXPECT_ERRNO(open("/dev/null/x", O_RDONLY), ENOTDIR);
     EXPECT_ERRNO(stat("/dev/null/", &s), ENOTDIR);
     EXPECT_ERRNO(stat("/nowhere/at/all", &s), ENOENT);
     EXPECT_ERRNO(mkdir("/dev", 0777), EEXIST);
-    EXPECT_ERRNO(mkdir("/new", 0777), EROFS);
+    EXPECT_ERRNO(mkdir("/nowhere/new", 0777), ENOENT);
     EXPECT_ERRNO(unlink("/nowhere"), ENOENT);
-    EXPECT_ERRNO(fstat(31, &s), EBADF);
+    EXPECT_ERRNO(fstat(99, &s), EBADF);
     EXPECT_ERRNO(write(-1, "x", 1), EBADF);
     fd = open("/dev", O_RDONLY);
     EXPECT_ERRNO(read(fd, name, 1), EISDIR);
     close(fd);
     if (!have_module())
         SKIP("only part of the test ran: the module is not the suite's");
-    EXPECT_ERRNO(open("/testmodule", O_RDWR), EROFS);
-    EXPECT_ERRNO(open("/testmodule", O_RDONLY | O_TRUNC), EROFS);
     EXPECT_ERRNO(open("/testmodule", O_RDONLY | O_CREAT | O_EXCL), EEXIST);
     EXPECT_ERRNO(open("/testmodule/x", O_RDONLY), ENOTDIR);
-    EXPECT_ERRNO(unlink("/testmodule"), EROFS);
-    EXPECT_ERRNO(access("/testmodule", W_OK), EROFS);
+    EXPECT_ERRNO(rmdir("/testmodule"), ENOTDIR);
     fd = open("/testmodule", O_RDONLY);
     EXPECT_ERRNO(write(fd, "x", 1), EBADF);
     close(fd);
@@ -135,12 +131,13 @@ TEST(libc_files, missing_and_forbidden_files_are_refused)
 
 TEST(libc_files, too_many_open_files_are_refused)
 {
-    int fds[64], count = 0;
+    int fds[256], count = 0;
 
-    while (count < 64 && (fds[count] = open("/dev/null", O_RDWR)) >= 0)
+    while (count < 256 && (fds[count] = open("/dev/null", O_RDWR)) >= 0)
         count++;
     EXPECT_EQ(errno, EMFILE);
-    EXPECT(count > 8 && count < 64);
+    EXPECT(count > 100 && count < 256);
+    EXPECT_ERRNO(dup(fds[0]), EMFILE);
     while (count > 0)
         close(fds[--count]);
 }
@@ -149,14 +146,14 @@ TEST(libc_files, stat_reports_file_types)
 {
     struct stat s, same;
 
-    EXPECT(!stat("/", &s) && S_ISDIR(s.st_mode) && (s.st_mode & 0777) == 0555);
+    EXPECT(!stat("/", &s) && S_ISDIR(s.st_mode) && (s.st_mode & 0777) == 0755);
     EXPECT(!stat("/dev/zero", &s) && S_ISCHR(s.st_mode));
     EXPECT(!fstat(1, &s) && S_ISCHR(s.st_mode));
     EXPECT(isatty(1));
     if (!have_module())
         SKIP("only part of the test ran: the module is not the suite's");
     EXPECT(!stat("/testmodule", &s) && S_ISREG(s.st_mode) && s.st_size == 6300);
-    EXPECT(s.st_blocks == 13 && (s.st_mode & 0777) == 0444);
+    EXPECT(s.st_blocks == 13 && (s.st_mode & 0777) == 0644);
     EXPECT(!stat("folder/../testmodule", &same) && s.st_ino == same.st_ino);
     EXPECT(!stat("/folder", &s) && S_ISDIR(s.st_mode));
     EXPECT(!stat("/empty", &s) && s.st_size == 0);
@@ -176,7 +173,7 @@ TEST(libc_files, descriptors_report_how_they_were_opened)
     EXPECT_ERRNO(fcntl(fd, F_GETFL), EBADF);
     EXPECT_ERRNO(lseek(1, 0, SEEK_SET), ESPIPE);
     EXPECT_EQ(access("/dev", R_OK | X_OK), 0);
-    EXPECT_ERRNO(access("/dev", W_OK), EROFS);
+    EXPECT_EQ(access("/dev", W_OK), 0);
     EXPECT_EQ(access("/dev/null", R_OK | W_OK), 0);
     EXPECT_ERRNO(access("/dev/null", X_OK), EACCES);
 }

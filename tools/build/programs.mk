@@ -46,7 +46,7 @@ WORLD_WARNINGS := $(filter-out -Wframe-larger-than=%,$(WARNINGS))
 APP_CFLAGS ?=
 
 LIBC_TESTS := $(if $(filter test,$(WITHOUT)),,$(filter-out $(if $(IS_PLAIN),test/libc/math.c),$(wildcard test/libc/*.c)))
-PORT_SRCS := $(filter-out lib/newlib/entry.c $(if $(IS_PLAIN),lib/newlib/complex.c),$(wildcard lib/newlib/*.c lib/newlib/*.S)) $(LIBC_TESTS)
+PORT_SRCS := $(filter-out lib/newlib/entry.c $(if $(IS_PLAIN),lib/newlib/complex.c),$(wildcard lib/newlib/*.c lib/newlib/*.S lib/newlib/fs/*.c)) $(LIBC_TESTS)
 PORT_OBJS := $(PORT_SRCS:%=$(BUILD)/obj/%.o)
 ENTRY_OBJS := $(PROGRAMS:%=$(BUILD)/obj/entry/%.o)
 PROGRAM_OBJS := $(patsubst %,$(BUILD)/obj/program/%.o,$(filter-out $(OUTSIDE_NAME),$(PROGRAMS))) \

@@ -30,6 +30,34 @@ static int use_up(void)
     return 0;
 }
 
+/* Fill the file system, and show that removing the file makes room again. */
+static int fill_files(void)
+{
+    static char block[1 << 16];
+    FILE *file = fopen("/tmp/big", "w");
+    size_t n = 0;
+
+    while (fwrite(block, sizeof(block), 1, file) == 1)
+        n++;
+    printf("%s after %zu blocks\n", strerror(errno), n);
+    fclose(file);
+    if (remove("/tmp/big"))
+        return 1;
+    file = fopen("/tmp/again", "w");
+    return !file || fwrite(block, sizeof(block), 1, file) != 1 || fclose(file);
+}
+
+/* Open files until that is refused. */
+static int open_many(void)
+{
+    int n = 0;
+
+    while (fopen("/dev/null", "r"))
+        n++;
+    printf("%s after %d files\n", strerror(errno), n);
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     const char *what = argc > 1 ? argv[1] : "";
@@ -40,6 +68,10 @@ int main(int argc, char **argv)
         return deep(0);
     if (!strcmp(what, "abort"))
         abort();
+    if (!strcmp(what, "files"))
+        return fill_files();
+    if (!strcmp(what, "descriptors"))
+        return open_many();
     while (!strcmp(what, "spin"))
         ;
     if (!strcmp(what, "memory"))

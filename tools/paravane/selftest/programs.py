@@ -27,6 +27,8 @@ def steps(scratch):
             ("deep", EXIT_FAIL, r"stack overflow(.|\n)*#\d deep\+"),
             ("abort", EXIT_FAIL, r"app:faulty_program was killed by signal 6(.|\n)*#\d abort\+"),
             ("memory", EXIT_PASS, r"Not enough space after \d+ MiB(.|\n)*verdict PASS"),
+            ("files", EXIT_PASS, r"No space left on device after \d+ blocks(.|\n)*PASS"),
+            ("descriptors", EXIT_PASS, r"value too large after 125 files(.|\n)*verdict PASS"),
         ):
             more = ["--app", "tools/test/faulty_program.c", "--append", f"-- {what}"]
             yield boot(f"program: {what or 'code 3'}", platform, *more, status=status, words=words)
