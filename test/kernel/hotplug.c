@@ -47,7 +47,9 @@ TEST(hotplug, cpu_waits_for_its_bound_threads_to_end, cpu_down)
     bound = thread_start("bound", cpu, run_until, &stop);
     REQUIRE(bound);
     EXPECT_EQ(smp_set_available(cpu, false), 0);
-    sleep_until(pv_clock_ns() + 200 * NS_PER_MS);
+    /* The first attempt begins, and ends in a refusal. */
+    EXPECT(SLEEP_UNTIL(READ_ONCE(cpus[cpu].closing)));
+    EXPECT(SLEEP_UNTIL(!READ_ONCE(cpus[cpu].closing)));
     EXPECT(smp_is_online(cpu));
     WRITE_ONCE(stop, true);
     thread_join(bound);

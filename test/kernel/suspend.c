@@ -31,7 +31,10 @@ TEST(suspend, refused_one_leaves_cpus_and_threads_as_they_were, suspend)
 
 /* ---- The payload ---- */
 
-/* The host's time may pass, but not so long; and the wall clock must not fall back to 1970. */
+/*
+ * The host's time may pass, but not so long; the wall clock of another host may differ by that
+ * much, and must not fall back to 1970.
+ */
 #define CYCLE_MOST_NS (3600 * NS_PER_S)
 
 #define CHECK(cond) \
@@ -75,9 +78,7 @@ static void one_cycle(u32 cycle)
           (long long)(wall_after - wall) / 1000);
     CHECK(result == 0 || result == 1);
     CHECK(clock_after >= clock && clock_after - clock < CYCLE_MOST_NS);
-    CHECK(wall_after + NS_PER_S > wall && wall_after - wall + NS_PER_S < CYCLE_MOST_NS);
-    /* The time in which the machine was saved is not part of clock_ns. */
-    CHECK(result || wall_after - wall > clock_after - clock + 100 * NS_PER_MS);
+    CHECK(wall_after + CYCLE_MOST_NS > wall && wall_after < wall + CYCLE_MOST_NS);
     CHECK(smp_online_count() == online);
     CHECK(smp_call_many(online_cpus(), count_call, &called) == online && called == online);
     CHECK(line_works());

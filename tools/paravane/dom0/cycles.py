@@ -9,6 +9,7 @@ which booted later. The exit status is 0 if the guest's verdict is PASS.
 """
 
 import base64
+import functools
 import re
 import sys
 from pathlib import Path
@@ -22,7 +23,7 @@ from paravane.dom0 import guest, running, saved
 _MEM = 64
 _NAME = "guest1"
 _SAVED = "/run/saved"
-_AGE = 15  # seconds by which the other host is younger
+_AGE = 5  # seconds by which, at least, the other host is younger
 # Seconds of QEMU's own time. The toolstack looks at 4 GiB of frame numbers of a PVH guest.
 _LIMIT = {"pv": 120, "pvh": 600}
 _VERDICT = re.compile(r"paravane: verdict (\w+)(.*)")
@@ -38,7 +39,10 @@ _SAVE = f"xl save {_NAME} {_SAVED} 2>&1"
 _RESTORE = f"xl restore {_SAVED} 2>&1"
 _CANCEL = f"xl save -c {_NAME} {_SAVED} 2>&1"
 _MIGRATE = f'xl migrate -s "" {_NAME} "xl migrate-receive" 2>&1'
-_PACK = f"sleep {_AGE}; {_SAVE} >/run/said || {{ cat /run/said; exit 1; }}; gzip -c {_SAVED}|base64"
+_PACK = f"""sleep {_AGE}
+({_SAVE}) >/run/said || {{ cat /run/said; exit 1; }}
+gzip -c {_SAVED} | base64
+"""
 _UNPACK = (
     f"ln -sf /dev/port2 /var/log/xen/console/guest-{_NAME}.log; gunzip -c /run/in/saved >{_SAVED}"
 )
@@ -47,7 +51,7 @@ _UNPACK = (
 class Cycles:
     """The suspends of one guest. kind: "pv" or "pvh"."""
 
-    def __init__(self, kind, smp, say=print):
+    def __init__(self, kind, smp, say=functools.partial(print, flush=True)):
         self._kind, self._smp, self._say = kind, smp, say
         self._shape = saved.Shape.of(_MEM * 3)
         self._image = {"image": (build_dir() / "paravane.elf").read_bytes()}
