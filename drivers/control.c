@@ -4,6 +4,7 @@
  *
  *   control/shutdown      "poweroff", "halt", "reboot", "suspend" or "crash". The guest takes the
  *                         request by writing "" in the same transaction, then obeys.
+ *   control/sysrq         a letter: report the machine's state on the console
  *   memory/target         KiB of RAM that the machine is to use in all
  *   cpu/N/availability    "online" or "offline"
  *
@@ -16,6 +17,7 @@
 #include "kernel/driver.h"
 #include "kernel/hotplug.h"
 #include "kernel/lifecycle.h"
+#include "kernel/report.h"
 #include "lib/format.h"
 #include "lib/string.h"
 #include "pv/pv.h"
@@ -88,6 +90,19 @@ static void shutdown_changed(struct xenstore_watch *watch)
     log_warn("control: %s is not a request that this kernel knows", r.text);
 }
 
+/* The letters are those of Linux's keyboard; here each asks for all that there is to report. */
+static void sysrq_changed(struct xenstore_watch *watch)
+{
+    struct request r;
+
+    if (!request_pending(&r, watch->path))
+        return;
+    log_info("control: sysrq %s: the state of this machine:", r.text);
+    report_cpus();
+    report_memory();
+    report_interrupts();
+}
+
 static void target_changed(struct xenstore_watch *watch)
 {
     u64 kib;
@@ -139,6 +154,7 @@ static void cpus_changed(struct xenstore_watch *watch)
 /* Written: by control_start. Guarded by: xenstore, after that. */
 static struct xenstore_watch watches[] = {
     {.path = "control/shutdown", .changed = shutdown_changed},
+    {.path = "control/sysrq", .changed = sysrq_changed},
     {.path = "memory/target", .changed = target_changed},
     {.path = "cpu", .changed = cpus_changed},
 };

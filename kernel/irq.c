@@ -24,13 +24,16 @@
  * either the CPU reads NULL, or irq_release sees the runner and waits. A handler may release its
  * own line; then the runner is this CPU, and waiting would not end.
  *
- * Interrupts at vectors that no line uses, and NMIs that the kernel did not send, are counted and
- * reported once: firmware and devices may raise them, and the kernel can continue.
+ * Interrupts at vectors that no line uses are counted and reported once: firmware and devices may
+ * raise them, and the kernel can continue. An NMI that the kernel did not send is counted, too, and
+ * the state of all CPUs is printed by the next interrupt or idle loop of any CPU, once a second at
+ * most.
  */
 #include "kernel/irq.h"
 #include "kernel/console.h"
 #include "kernel/kernel.h"
 #include "kernel/panic.h"
+#include "kernel/report.h"
 #include "kernel/smp.h"
 #include "kernel/thread.h"
 #include "kernel/time.h"
@@ -53,6 +56,7 @@ static struct line {
 static void (*ipi_handlers[PV_NR_IPIS])(void);
 static u64 unclaimed[NR_VECTORS]; /* Atomic: counts, added to by atomic instructions */
 static u64 unclaimed_nmis;        /* Atomic: a count, added to by atomic instructions */
+bool state_wanted;                /* an unexpected NMI asks for a report. Atomic: a flag */
 
 const struct trap_frame *irq_frame(void)
 {
@@ -116,6 +120,7 @@ void irq_on_interrupt(struct trap_frame *frame, u32 line)
     c->irqs.interrupts++;
     if (line >= LINES_MAX || !line_run_handler(&lines[line]))
         c->irqs.unexpected++;
+    irq_report_state_if_wanted();
     interrupt_end(c);
     pv_irq_eoi(line);
 }
@@ -126,7 +131,7 @@ void irq_on_timer(struct trap_frame *frame)
 
     c->irqs.timers++;
     timer_fire_due();
-    irq_report_nmis();
+    irq_report_state_if_wanted();
     interrupt_end(c);
 }
 
@@ -142,6 +147,7 @@ void irq_on_ipi(struct trap_frame *frame, enum pv_ipi kind)
         smp_on_call();
     if (handler)
         handler();
+    irq_report_state_if_wanted();
     interrupt_end(c);
 }
 
@@ -159,10 +165,15 @@ u64 irq_unclaimed(u8 vector)
     return __atomic_load_n(&unclaimed[vector], __ATOMIC_RELAXED);
 }
 
-/* A chipset reports errors by NMI, and a host's user may send one: count it, and continue. */
-void irq_on_unclaimed_nmi(void)
+/*
+ * A chipset reports errors by NMI, and a host's user may send one in order to see what the machine
+ * does: count it, note what it has interrupted, and continue.
+ */
+void irq_on_unclaimed_nmi(const struct trap_frame *frame)
 {
     __atomic_fetch_add(&unclaimed_nmis, 1, __ATOMIC_RELAXED);
+    report_note(frame);
+    __atomic_store_n(&state_wanted, true, __ATOMIC_RELEASE);
 }
 
 u64 irq_unclaimed_nmis(void)
@@ -178,6 +189,19 @@ void irq_report_nmis(void)
         !__atomic_exchange_n(&reported, true, __ATOMIC_RELAXED))
         log_warn("unexpected NMI: counted, %llu so far; CPU %u",
                  (unsigned long long)irq_unclaimed_nmis(), pv_this_cpu());
+}
+
+void irq_report_state(void)
+{
+    static u64 next_ns; /* Atomic: one word; a report more or less does no harm */
+    const u64 now = pv_clock_ns();
+
+    if (!__atomic_exchange_n(&state_wanted, false, __ATOMIC_ACQUIRE) || now < READ_ONCE(next_ns))
+        return;
+    WRITE_ONCE(next_ns, now + NS_PER_S);
+    log_warn("unexpected NMI: %llu so far; the state of all CPUs:",
+             (unsigned long long)irq_unclaimed_nmis());
+    report_cpus();
 }
 
 void irq_set_ipi_handler(enum pv_ipi kind, void (*handler)(void))

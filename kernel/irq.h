@@ -47,13 +47,25 @@ void irq_on_unclaimed(u8 vector);
 u64 irq_unclaimed(u8 vector);
 
 /* Count an NMI that the kernel did not send. Context: NMI. */
-void irq_on_unclaimed_nmi(void);
+void irq_on_unclaimed_nmi(const struct trap_frame *frame);
 
 /* Return how many there were, those before trap_init included. */
 u64 irq_unclaimed_nmis(void);
 
 /* Warn about them, once. Not done in the NMI, which may have interrupted the console's lock. */
 void irq_report_nmis(void);
+
+/*
+ * Print the state of all CPUs if there was such an NMI since the last call. Context: any but NMI,
+ * no spinlock held.
+ */
+void irq_report_state(void);
+extern bool state_wanted;
+static inline void irq_report_state_if_wanted(void)
+{
+    if (READ_ONCE(state_wanted))
+        irq_report_state();
+}
 
 /* Return the frame of the interrupt that is being handled on this CPU; NULL outside of handlers. */
 const struct trap_frame *irq_frame(void);

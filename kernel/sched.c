@@ -28,6 +28,7 @@
  * enqueueing it: sched_switch finds it ready and appends or keeps it. Both look under queue_lock,
  * so the waker sees either the thread running or its registers saved, and no wake-up is lost.
  */
+#include "kernel/irq.h"
 #include "kernel/panic.h"
 #include "kernel/smp.h"
 #include "kernel/thread.h"
@@ -311,6 +312,7 @@ void sched_idle_loop(void)
 
     for (;;) {
         pv_irq_disable();
+        irq_report_state_if_wanted();
         if (READ_ONCE(c->leave_wanted))
             smp_leave();
         if (READ_ONCE(c->first) || steal_thread(c)) {

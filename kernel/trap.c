@@ -25,9 +25,9 @@
  * thread's recovery points while it runs.
  *
  * NMIs arrive anywhere, inside a spinlock or another callback too. on_nmi therefore takes no lock
- * and prints nothing: it stops this CPU if a panicking CPU has asked for that (smp.c), lets a test
- * look, and otherwise counts; irq.c reports the count later. c->in_nmi shows check=context
- * (test/ops/context.c) that ops are called from an NMI.
+ * and prints nothing: it stops this CPU if a panicking CPU has asked for that (smp.c), notes its
+ * state if a report has (report.c), lets a test look, and otherwise counts; irq.c reports later.
+ * c->in_nmi shows check=context (test/ops/context.c) that ops are called from an NMI.
  *
  * System calls come from user mode only, so user_run's recovery point is always there: the kernel
  * has no system calls of its own, and its caller decides what one means.
@@ -37,6 +37,7 @@
 #include "kernel/kernel.h"
 #include "kernel/lifecycle.h"
 #include "kernel/panic.h"
+#include "kernel/report.h"
 #include "kernel/smp.h"
 #include "kernel/thread.h"
 #include "mm/space.h"
@@ -202,8 +203,10 @@ static void handle_nmi(struct trap_frame *frame)
 {
     if (smp_stop_nmi(frame))
         return;
+    if (report_on_nmi(frame))
+        return;
     if (!nmi_hook || !nmi_hook(frame))
-        irq_on_unclaimed_nmi();
+        irq_on_unclaimed_nmi(frame);
 }
 
 /* An NMI does not switch threads, so c stays this CPU. */

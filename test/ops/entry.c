@@ -4,6 +4,8 @@
  * user mode had, and what happens with frames that cannot be loaded.
  */
 #include "kernel/irq.h"
+#include "kernel/report.h"
+#include "kernel/smp.h"
 #include "kernel/trap.h"
 #include "mm/space.h"
 #include "pv/selectors.h"
@@ -115,6 +117,26 @@ TEST(entry, unexpected_nmi_is_counted, send_nmi)
     while (irq_unclaimed_nmis() == before && pv_clock_ns() < end)
         barrier();
     EXPECT_EQ(irq_unclaimed_nmis(), before + 1);
+}
+
+/*
+ * The report names what each CPU does, and the machine continues. The NMI's own CPU spins in this
+ * test; its report is printed by any CPU.
+ */
+TEST(entry, unexpected_nmi_reports_every_cpu, send_nmi)
+{
+    const u32 before = __atomic_load_n(&report_count, __ATOMIC_SEQ_CST),
+              online = smp_online_count();
+    u64 end = pv_clock_ns() + NS_PER_S + NS_PER_MS; /* the last report may be less than 1 s ago */
+
+    while (pv_clock_ns() < end)
+        sleep_until(end);
+    EXPECT_EQ(pv_send_nmi(pv_this_cpu()), 0);
+    end = pv_clock_ns() + 10 * NS_PER_S;
+    while (__atomic_load_n(&report_count, __ATOMIC_SEQ_CST) < before + online &&
+           pv_clock_ns() < end)
+        sleep_until(pv_clock_ns() + NS_PER_MS);
+    EXPECT_EQ(__atomic_load_n(&report_count, __ATOMIC_SEQ_CST), before + online);
 }
 
 /* ---- Flags --------------------------------------------------------------------------------- */
