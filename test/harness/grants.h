@@ -35,6 +35,14 @@ static inline bool grant_map_moves(void)
     return !on_xen_pv();
 }
 
+/*
+ * Grants and a channel that are held across a suspend: more grants than one frame of the table has.
+ * begin makes them; check returns whether they are as the contract says, after a suspend that was
+ * cancelled (all work) or a restore (all are gone, and new ones work), and ends them.
+ */
+bool held_grants_begin(void);
+bool held_grants_check(bool cancelled);
+
 static inline volatile u64 *frame_word(pfn_t pfn)
 {
     return pfn_to_va(pfn);

@@ -7,6 +7,7 @@
  */
 #include "kernel/lifecycle.h"
 #include "kernel/panic.h"
+#include "test/harness/grants.h"
 #include "test/harness/load.h"
 
 TEST(suspend, refused_one_leaves_cpus_and_threads_as_they_were, suspend)
@@ -69,6 +70,7 @@ static void one_cycle(u32 cycle)
     int result;
 
     pv_get_wallclock(&wall);
+    CHECK(held_grants_begin());
     print("suspend: cycle %u: suspending\n", cycle);
     result = machine_suspend();
     clock_after = pv_clock_ns();
@@ -82,6 +84,7 @@ static void one_cycle(u32 cycle)
     CHECK(smp_online_count() == online);
     CHECK(smp_call_many(online_cpus(), count_call, &called) == online && called == online);
     CHECK(line_works());
+    CHECK(held_grants_check(result));
     CHECK(load_continues());
 }
 
