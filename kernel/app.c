@@ -24,7 +24,10 @@
 #include "mm/vmap.h"
 #include "pv/pv.h"
 
+/* The stack of main(), unless stack= gives another size. */
 #define APP_STACK_SIZE KIB(256)
+#define APP_STACK_MIN  KIB(64)
+#define APP_STACK_MAX  GIB(1)
 
 /* libc is built without the check of stack_check.S, so this much of the stack is left to it. */
 #define APP_STACK_RESERVE KIB(16)
@@ -255,16 +258,42 @@ static void run_main(void *arg)
     app->start(app, cmdline.arguments);
 }
 
+/* Return how often a size's unit is counted by its letter, or 0. */
+static u64 unit_of(const char *letter)
+{
+    if (!*letter)
+        return 1;
+    return letter[1] ? 0 : *letter == 'K' ? KIB(1) : *letter == 'M' ? MIB(1) : 0;
+}
+
+/* Return the size of main()'s stack in bytes, as stack= gives it: digits, and K or M. */
+static u64 stack_size(void)
+{
+    const char *c = cmdline.stack;
+    u64 size = 0;
+
+    if (!*c)
+        return APP_STACK_SIZE;
+    for (; *c >= '0' && *c <= '9' && size < APP_STACK_MAX; c++)
+        size = size * 10 + (u64)(*c - '0');
+    size = size > APP_STACK_MAX ? 0 : size * unit_of(c);
+    if (size < APP_STACK_MIN || size > APP_STACK_MAX)
+        finish(VERDICT_ERROR, "stack=%s: the value must be 64K to 1024M", cmdline.stack);
+    return ALIGN_UP(size, PAGE_SIZE);
+}
+
 void libc_enter(const struct libc_app *app)
 {
+    const u64 size = stack_size();
     const struct libc_thread main_thread = {.name = app->named.name,
-                                            .stack = vmalloc(APP_STACK_SIZE),
-                                            .stack_size = APP_STACK_SIZE,
+                                            .stack = vmalloc(size),
+                                            .stack_size = size,
                                             .run = run_main,
                                             .arg = (void *)(u64)app};
 
     if (!main_thread.stack)
-        finish(VERDICT_ERROR, "no memory for the stack of program %s", app->named.name);
+        finish(VERDICT_ERROR, "no memory for a stack of %llu KiB for program %s",
+               (unsigned long long)(size / KIB(1)), app->named.name);
     app_input_init();
     print("paravane: program %s starts\n", payload_argument);
     app_attach_libc();

@@ -31,9 +31,10 @@ static const struct word words[] = {
     WORD("test=", test),         WORD("inject=", inject),
     WORD("platform=", platform), WORD("echo=", echo),
     WORD("input=", input),       WORD("log=", log),
-    WORD("evtchn=", evtchn),     WORD("soak=", soak),
-    WORD("mutate=", mutate),     WORD("check=", check),
-    WORD("nopatch", nopatch),    WORD("pv.sites", sites),
+    WORD("stack=", stack),       WORD("evtchn=", evtchn),
+    WORD("soak=", soak),         WORD("mutate=", mutate),
+    WORD("check=", check),       WORD("nopatch", nopatch),
+    WORD("pv.sites", sites),
 };
 
 const char log_levels[][6] = {

@@ -36,6 +36,7 @@ static void require_round_trip(const struct cmdline *parsed)
     add_word(line, "run", parsed->run);
     add_word(line, "evtchn", parsed->evtchn);
     add_word(line, "input", parsed->input);
+    add_word(line, "stack", parsed->stack);
     add_word(line, "soak", parsed->soak);
     add_word(line, "mutate", parsed->mutate);
     add_word(line, "check", parsed->check);

@@ -20,6 +20,15 @@ static int deep(int n)
     return deep(n + 1) + fill[0];
 }
 
+/* Use 6 MiB of stack, and return. */
+static int deep_enough(int n)
+{
+    volatile char fill[1024];
+
+    fill[n & 1023] = (char)n;
+    return n ? deep_enough(n - 1) + fill[n & 1023] - (char)n : 0;
+}
+
 static int use_up(void)
 {
     size_t n = 0;
@@ -68,6 +77,8 @@ int main(int argc, char **argv)
         return deep(0);
     if (!strcmp(what, "abort"))
         abort();
+    if (!strcmp(what, "recursion"))
+        return deep_enough(5500);
     if (!strcmp(what, "files"))
         return fill_files();
     if (!strcmp(what, "descriptors"))

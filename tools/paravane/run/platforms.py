@@ -20,7 +20,7 @@ ECHO_TOKEN = "sesame"
 _COMMAND_LINE_MAX = 1024
 # kernel/cmdline.c, words
 WORDS = (
-    "run= pv= test= inject= platform= echo= input= log= evtchn= soak= mutate= check= nopatch"
+    "run= pv= test= inject= platform= echo= input= log= stack= evtchn= soak= mutate= check= nopatch"
     " pv.sites"
 ).split()
 

@@ -32,6 +32,7 @@ def steps(scratch):
         ):
             more = ["--app", "tools/test/faulty_program.c", "--append", f"-- {what}"]
             yield boot(f"program: {what or 'code 3'}", platform, *more, status=status, words=words)
+        yield from _stacks(platform)
         reader = ["--run", "app:reader"]
         yield boot("reader, no input", platform, *reader, words=r"has 2 lines(.|\n)*bye")
         damaged = r"/reader/questions: I/O error"
@@ -87,6 +88,20 @@ def _refused():
         yield Step(name, [*boot_app, program], EXIT_FAIL, words, env=env)
     cxx = [*boot_app, "tools/test/lacking_cxx"]
     yield Step("bad input: a program in C++", cxx, EXIT_FAIL, r"lacking_cxx/main.cc is in C\+\+")
+
+
+def _stacks(platform):
+    """Stacks of main by stack=: one that is large enough, one that is not, and wrong sizes."""
+    overflow = r"stack overflow(.|\n)*#\d deep_enough\+"
+    for size, status, words in (
+        ("8M", EXIT_PASS, "verdict PASS"),
+        ("256K", EXIT_FAIL, overflow),
+        ("900M", EXIT_USAGE, "no memory for a stack of 921600 KiB"),
+        ("8X", EXIT_USAGE, "stack=8X: the value must be 64K to 1024M"),
+        ("1025M", EXIT_USAGE, "stack=1025M: the value must be 64K to 1024M"),
+    ):
+        more = ["--app", "tools/test/faulty_program.c", "--append", f"stack={size} -- recursion"]
+        yield boot(f"stack of {size}", platform, *more, status=status, words=words)
 
 
 def _threads():
