@@ -162,8 +162,9 @@ class Dom0:
                 if found and not self.problem:
                     self.problem = words.format(found[1].strip())
         if not data and not self.problem:
-            errors = (self._folder / "errors").read_text(errors="replace")
-            self.problem = f"QEMU ended: {emulators.error_of(errors) or 'without a reason'}"
+            status = self._machine.process.wait()
+            error = emulators.error_of((self._folder / "errors").read_text(errors="replace"))
+            self.problem = f"QEMU ended with status {status}: {error or _without_error(status)}"
 
     def _agent_data(self, data):
         *lines, self._agent = (self._agent + data).split(b"\n")
@@ -174,6 +175,10 @@ class Dom0:
                     int(status),
                     base64.b64decode(output).decode("utf-8", "replace"),
                 )
+
+
+def _without_error(status):
+    return "a signal ended it" if status < 0 else "the machine was reset"
 
 
 class Console:

@@ -300,12 +300,9 @@ def _wait_until_ready(machine, shape):
 
 
 def _refuse(shape, text):
-    reason = text.split(FAILED, 1)[1].splitlines()[0]
-    if shape.xen and reason.startswith("xen-init-dom0"):
-        raise Trouble(
-            f"--xen: the toolstack of Xen {image.XEN} does not control this Xen: {reason}",
-            EXIT_USAGE,
-        )
+    reason = text.split(FAILED, 1)[1].splitlines()[0].strip()
+    if shape.xen and "toolstack" in reason:
+        raise Trouble(f"--xen: {reason}; a domU wants a Xen {image.XEN}", EXIT_USAGE)
     raise Trouble(f"the dom0 did not start: {reason}")
 
 

@@ -7,6 +7,7 @@ from ..common import EXIT_FAIL, EXIT_USAGE, build_dir
 from ..dom0 import guest, running, saved
 from ..run import module, platforms
 from .step import Skipped, boot, check
+from .suites import suite
 
 _TYPES = ("pv", "pvh")
 _SHORT = ["--append", "test=boot.*,cpu.*,setup.*"]
@@ -21,6 +22,7 @@ def steps(_scratch):
         died = r"domu: the domain ended by crash\n(.|\n)*CRASH: panic"
         yield boot("a panic ends as a crash", name, *broken, status=EXIT_FAIL, words=died)
         yield check(f"{name}: saved and restored", _save_and_restore, kind, cpus=2)
+    yield suite("suite below a toolstack", "--on", "domu-pv,domu-pvh", platform="domu-pv")
     wrong = ["--xl", 'kernel = "/run/in/none"', *_SHORT]
     refused = r"ERROR.*xl create ended with status \d+: .*none"
     yield boot(

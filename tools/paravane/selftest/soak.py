@@ -38,6 +38,7 @@ SOAKS = (
     # On a physical CPU each, and taking turns on one.
     *(_suite(f"smp-{p}", "--on", p, "--smp", "4", "--pcpus", "4") for p in ("xen-pv", "xen-pvh")),
     *(_suite(f"turns-{p}", "--on", p, "--smp", "4", "--pcpus", "1") for p in ("xen-pv", "xen-pvh")),
+    _suite("smp-domu-pv", "--on", "domu-pv", "--smp", "4"),
     Soak("hostile", (*RUN, "hostile", *RUN_LIMIT, "--cases", "{cases}", "--seed", "{seed}"),
          r"qemu: PASS(.|\n)*xen-pv: PASS(.|\n)*xen-pvh: PASS"),
     Soak("hostile-smp",
