@@ -65,4 +65,13 @@ void thread_put(void);
 /* Whether pthread_attr_init was called and pthread_attr_destroy was not. */
 bool is_attr(const pthread_attr_t *attr);
 
+/* newlib 3.3.0 does not declare these. */
+int pthread_mutex_clocklock(pthread_mutex_t *mutex, clockid_t clock, const struct timespec *time);
+int pthread_cond_clockwait(pthread_cond_t *cond, pthread_mutex_t *mutex, clockid_t clock,
+                           const struct timespec *time);
+int pthread_rwlock_clockrdlock(pthread_rwlock_t *lock, clockid_t clock,
+                               const struct timespec *time);
+int pthread_rwlock_clockwrlock(pthread_rwlock_t *lock, clockid_t clock,
+                               const struct timespec *time);
+
 #endif

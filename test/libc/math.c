@@ -10,6 +10,8 @@
 #include <fenv.h>
 #include <limits.h>
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 
 /* Volatile, so that the compiler computes nothing. */
 static volatile double infinite = INFINITY, not_a_number = NAN, zero = 0, one = 1;
@@ -50,6 +52,16 @@ TEST(libc_math, long_double_functions_use_all_64_bits)
     EXPECT(frexpl(twol * 5, &exponent) == 0.625L && exponent == 4);
     EXPECT(scalbnl(onel, -16400) > 0 && ldexpl(onel, 16000) == 0x1p16000L);
     EXPECT(nextafterl(onel, twol) == 1 + 0x1p-63L);
+}
+
+/* newlib 3.3.0 prints them with a double's bits. */
+TEST(libc_math, long_doubles_are_printed_and_read_in_hexadecimal)
+{
+    const long double third = onel / 3;
+    char text[40];
+
+    snprintf(text, sizeof(text), "%La", third);
+    EXPECT(strtold(text, NULL) == third);
 }
 
 TEST(libc_math, fma_rounds_once)
