@@ -15,6 +15,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/lock.h>
 #include <unistd.h>
 
@@ -462,6 +463,16 @@ int fchmod(int fd, mode_t mode)
     if (node)
         node->mode = (node->mode & S_IFMT) | (mode & 07777);
     return fs_leave_with(node ? 0 : EBADF);
+}
+
+int ioctl(int fd, unsigned long request, ...)
+{
+    int error;
+
+    (void)request;
+    fs_enter();
+    error = file_of(fd) ? ENOTTY : EBADF;
+    return fs_leave_with(error);
 }
 
 int isatty(int fd)

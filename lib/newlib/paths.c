@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/time.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "lib/newlib/files.h"
@@ -21,9 +23,6 @@ int stat(const char *restrict path, struct stat *restrict s)
         fs_stat(node, s);
     return fs_leave_with(error);
 }
-
-/* newlib's headers declare it for some systems only. */
-int lstat(const char *restrict path, struct stat *restrict s);
 
 /* Symbolic links do not exist. */
 int lstat(const char *restrict path, struct stat *restrict s)
@@ -62,6 +61,19 @@ int access(const char *path, int mode)
     return fs_leave_with(error);
 }
 
+/* There is one time for access and change: the second. */
+int utimes(const char *path, const struct timeval times[2])
+{
+    struct fs_node *node;
+    int error;
+
+    fs_enter();
+    error = fs_find(path, &node);
+    if (!error)
+        node->changed = times ? times[1].tv_sec : time(NULL);
+    return fs_leave_with(error);
+}
+
 int chmod(const char *path, mode_t mode)
 {
     struct fs_node *node;
@@ -73,6 +85,56 @@ int chmod(const char *path, mode_t mode)
         node->mode = (node->mode & S_IFMT) | (mode & 07777);
     return fs_leave_with(error);
 }
+
+/* ---- Users: there is one, number 0, and files are its own. ------------------------------------
+ */
+
+uid_t getuid(void)
+{
+    return 0;
+}
+
+uid_t geteuid(void)
+{
+    return 0;
+}
+
+gid_t getgid(void)
+{
+    return 0;
+}
+
+gid_t getegid(void)
+{
+    return 0;
+}
+
+/* Return 0 for the user and the group that a file has, or -1 of them (no change); else EPERM. */
+static int owner_error(uid_t user, gid_t group)
+{
+    return (user && user != (uid_t)-1) || (group && group != (gid_t)-1) ? EPERM : 0;
+}
+
+int chown(const char *path, uid_t user, gid_t group)
+{
+    struct fs_node *node;
+    int error;
+
+    fs_enter();
+    error = fs_find(path, &node);
+    return fs_leave_with(error ? error : owner_error(user, group));
+}
+
+int fchown(int fd, uid_t user, gid_t group)
+{
+    int error;
+
+    fs_enter();
+    error = fs_node_of(fd) ? owner_error(user, group) : EBADF;
+    return fs_leave_with(error);
+}
+
+/* ---- Names ---------------------------------------------------------------------------------- */
 
 int truncate(const char *path, off_t size)
 {

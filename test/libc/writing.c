@@ -11,7 +11,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #define EXPECT_ERRNO(call, error) \
@@ -181,6 +183,23 @@ TEST(libc_writing, threads_write_one_file)
     EXPECT_EQ(whole, THREADS * TURNS);
     close(fd);
     EXPECT_EQ(unlink("/tmp/turns"), 0);
+}
+
+TEST(libc_writing, times_can_be_set_and_devices_have_no_controls)
+{
+    const struct timeval times[2] = {{.tv_sec = 5}, {.tv_sec = 77}};
+    struct stat s;
+
+    close(open("/tmp/timed", O_CREAT | O_WRONLY, 0600));
+    EXPECT(!utimes("/tmp/timed", times) && !lstat("/tmp/timed", &s) && s.st_mtime == 77);
+    EXPECT(!utimes("/tmp/timed", NULL) && !stat("/tmp/timed", &s) && s.st_mtime > 77);
+    EXPECT_ERRNO(utimes("/tmp/missing", NULL), ENOENT);
+    EXPECT(!chown("/tmp/timed", geteuid(), getegid()) && !fchown(1, (uid_t)-1, (gid_t)-1));
+    EXPECT_ERRNO(chown("/tmp/timed", 5, 0), EPERM);
+    EXPECT_ERRNO(fchown(99, 0, 0), EBADF);
+    EXPECT_ERRNO(ioctl(1, 0), ENOTTY);
+    EXPECT_ERRNO(ioctl(99, 0), EBADF);
+    unlink("/tmp/timed");
 }
 
 TEST(libc_writing, locks_of_the_only_process_are_free)
