@@ -23,7 +23,7 @@ from paravane.dom0 import guest, running, saved
 _MEM = 64
 _NAME = "guest1"
 _SAVED = "/run/saved"
-_AGE = 5  # seconds by which, at least, the other host is younger
+_AGE = 30  # seconds that the first host gets older before the save, so that the other is younger
 # Seconds of QEMU's own time. The toolstack looks at 4 GiB of frame numbers of a PVH guest.
 _LIMIT = {"pv": 120, "pvh": 600}
 _VERDICT = re.compile(r"paravane: verdict (\w+)(.*)")
