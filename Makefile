@@ -231,8 +231,8 @@ compile_commands.json: | $(BUILD)/include/xen ## write the compilation database 
 # Both compilers' level for the smallest code. clang's -Os keeps more of -O2 than gcc's, so its counterpart is -Oz.
 SMALLEST := $(if $(filter 0,$(IS_CLANG)),-Os,-Oz)
 .PHONY: bare
-bare: ## build the kernel without suite, programs and stub (build/bare/paravane.elf)
-	+$(Q)$(MAKE) --no-print-directory WITHOUT="test repro app names pv/stub" OPT=$(SMALLEST) BUILD=$(BUILD)/bare
+bare: ## build the kernel without suite, programs, drivers and stub (build/bare/paravane.elf)
+	+$(Q)$(MAKE) --no-print-directory WITHOUT="test repro app drivers names pv/stub" OPT=$(SMALLEST) BUILD=$(BUILD)/bare
 
 .PHONY: clean distclean help
 clean: ## remove everything that was built

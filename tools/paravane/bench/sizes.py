@@ -16,8 +16,8 @@ _VARIANTS = (
                                              "APP_CFLAGS=-Dprintf=iprintf"), "hello"),
     ("kernel and hello", ("WITHOUT=test repro", "APPS=hello"), "paravane"),
     ("kernel alone", ("WITHOUT=test repro app",), "paravane"),
-    ("kernel alone, for size (make bare)", ("WITHOUT=test repro app names pv/stub", "OPT=-Os"),
-     "paravane"),
+    ("kernel alone, for size (make bare)",
+     ("WITHOUT=test repro app drivers names pv/stub", "OPT=-Os"), "paravane"),
 )  # fmt: skip
 BARE_MAX = 96 << 10  # bytes of the last
 
