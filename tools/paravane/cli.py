@@ -28,6 +28,7 @@ from .repro import command as repro_command, controls, proofs, repros
 from .run import emulators, iso, module, names, packaged, platforms, runs, xen
 from .run.machine import Terminal
 from .selftest.soak import SOAKS
+from .site import command as site_command
 from .suite import machine_table, machines, op_report, suite
 
 
@@ -87,6 +88,7 @@ def _dispatch(args, caller):
         "iso": _iso,
         "list": _list,
         "op": op_command.run,
+        "docs": site_command.run,
         "doctor": _doctor,
         "setup": _setup,
         "clean": _clean,

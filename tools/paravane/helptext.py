@@ -39,6 +39,7 @@ Paravane: one kernel image, every platform, one suite.
                  tests must fail; --resume continues an interrupted run
 ./run.sh iso     make build/paravane.iso, which GRUB boots by BIOS or UEFI
 ./run.sh list    platforms, hypervisors and payloads; --repros: the bugs
+./run.sh docs    build and check the web site build/site/, to be read offline: the documents, a page for each op
 ./run.sh doctor  what this computer has, what it lacks, which versions have known problems, and what to do
 ./run.sh setup   install the distribution's packages that are missing, assemble the dom0 of domu-pv and domu-pvh;
                  --xen VERSION... --qemu VERSION...:

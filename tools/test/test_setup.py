@@ -75,7 +75,8 @@ class SetupTest(unittest.TestCase):
         listed = setup.packages() + setup.packages(optional=True)
         self.assertEqual(len({name for name, _, _ in listed}), len(listed))
         self.assertEqual(
-            [name for name, _, _ in setup.packages(optional=True)], ["bochs", "bochs-sdl"]
+            [name for name, _, _ in setup.packages(optional=True)],
+            ["bochs", "bochs-sdl", "python3-sphinx", "python3-myst-parser", "furo"],
         )
         self.assertTrue(all(why for _, _, why in listed))
 

@@ -74,6 +74,13 @@ def parse(text, image):
         )
 
 
+def example(listed):
+    """Return a site in the kernel itself rather than one in the suite or in the op's own helper,
+    where there is one."""
+    plain = [one for one in listed if not one.function.startswith(("pv_", "test", "bench"))]
+    return (plain or listed)[0]
+
+
 def disassemble(code, address):
     """Return the instructions of these bytes, executed at this address, one a line, by objdump."""
     with tempfile.NamedTemporaryFile() as file:
@@ -93,3 +100,17 @@ def disassemble(code, address):
     if done.returncode != 0:
         raise Trouble(f"objdump failed: {done.stderr.strip()}")
     return [" ".join(text.split()) for text in _INSTRUCTION.findall(done.stdout)]
+
+
+def named(instruction, site, label):
+    """Return the instruction with repeated prefixes counted, and with where a call or jump leads
+    to."""
+    words = instruction.split()
+    prefixes = len(words) - len([word for word in words if word != "cs"])
+    plain = " ".join(words[prefixes:])
+    text = f"{prefixes} cs prefixes, {plain}" if prefixes > 1 else instruction
+    if not plain.startswith(("call", "jmp")):
+        return text
+    if label == "linked":
+        return f"{text} <through the table: {site.op}>"
+    return f"{text} <{site.code if site.state == 'direct' else 'the tail of this site'}>"

@@ -107,7 +107,7 @@ def _call_sites(found):
     _heading("A call site, before and after patching")
     example = next(
         (
-            _example(listed).address
+            sites.example(listed).address
             for listed in found.values()
             if isinstance(listed, list) and listed
         ),
@@ -121,18 +121,11 @@ def _call_sites(found):
         else:
             _site(
                 platform,
-                next((one for one in listed if one.address == example), _example(listed)),
+                next((one for one in listed if one.address == example), sites.example(listed)),
                 listed,
             )
     if not found:
         print(f"{_INDENT}no platform was run (--on)")
-
-
-def _example(listed):
-    """Return a site in the kernel itself rather than one in the suite or in the op's own helper,
-    where there is one."""
-    plain = [one for one in listed if not one.function.startswith(("pv_", "test", "bench"))]
-    return (plain or listed)[0]
 
 
 def _site(platform, site, listed):
@@ -144,21 +137,8 @@ def _site(platform, site, listed):
     for label, code in (("linked", site.before), ("executed", site.after)):
         shown = label
         for instruction in sites.disassemble(code, site.address):
-            print(f"{_INDENT}{shown:9} {code.hex(' '):44} {_named(instruction, site, label)}")
+            print(f"{_INDENT}{shown:9} {code.hex(' '):44} {sites.named(instruction, site, label)}")
             shown, code = "", b""
-
-
-def _named(instruction, site, label):
-    """The instruction, with repeated prefixes counted, and with where a call or jump leads to."""
-    words = instruction.split()
-    prefixes = len(words) - len([word for word in words if word != "cs"])
-    plain = " ".join(words[prefixes:])
-    text = f"{prefixes} cs prefixes, {plain}" if prefixes > 1 else instruction
-    if not plain.startswith(("call", "jmp")):
-        return text
-    if label == "linked":
-        return f"{text} <through the table: {site.op}>"
-    return f"{text} <{site.code if site.state == 'direct' else 'the tail of this site'}>"
 
 
 def _costs(costs):

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: MIT
+"""Tests of paravane.site: links of documents, pages about ops, charts, and the check of a site."""
+
+import tempfile
+import unittest
+from pathlib import Path
+
+from paravane import optable
+from paravane.common import Trouble
+from paravane.op import dossier
+from paravane.site import build, chart, check, pages
+
+
+class Links(unittest.TestCase):
+    def test_link_to_a_source_file_leads_to_its_copy(self):
+        copied = set()
+        text = build.with_links("docs/x.md", "see [`f(u8 a[2])`](../pv/native/mmu.c)", copied)
+        self.assertEqual(
+            text, 'see <a href="../source/pv/native/mmu.c.txt"><code>f(u8 a[2])</code></a>')
+        self.assertEqual(copied, {"pv/native/mmu.c"})
+
+    def test_links_to_pages_and_elsewhere_stay(self):
+        text = "[a](tour.md#x) [b](../README.md) [c](https://example.org) ![d](boot.svg) [e](#f)"
+        self.assertEqual(build.with_links("docs/x.md", text, set()), text)
+
+    def test_missing_target(self):
+        with self.assertRaisesRegex(Trouble, "docs/x.md links to ../nowhere.c"):
+            build.with_links("docs/x.md", "[a](../nowhere.c)", set())
+
+
+class Pages(unittest.TestCase):
+    def test_every_op_and_class_has_a_page(self):
+        library = dossier.Library()
+        found = dict(pages.Pages(library, {"qemu": "SKIP: none"}, pages.source_link("../")).all())
+        for name, op in library.table.ops.items():
+            self.assertIn(op.signature, found[name])
+            self.assertIn("qemu: SKIP: none", found[name])
+            self.assertIn(f"]({name}.md)", found[f"class-{op.table}"])
+        for kind in optable.classes(library.table.ops):
+            self.assertIn(f"](class-{kind}.md)", found["index"])
+
+
+class Charts(unittest.TestCase):
+    def test_bars_grow_with_the_logarithm(self):
+        one, thousand, million = map(chart.length_of, (1, 1000, 1_000_000))
+        self.assertEqual(one, 2)
+        self.assertAlmostEqual(thousand * 2, million)
+        self.assertEqual(chart.length_of(10**9), million)
+
+    def test_nothing_measured(self):
+        self.assertEqual(chart.render([dossier.Cost("qemu", reason="not here")]), "")
+
+
+class Check(unittest.TestCase):
+    def faults(self, **files):
+        with tempfile.TemporaryDirectory() as folder:
+            for name, text in files.items():
+                Path(folder, name + ".html").write_text(text)
+            return check.faults(Path(folder).resolve())
+
+    def test_good_site(self):
+        page = '<a href="b.html#x">b</a><a href="https://example.org">out</a>'
+        self.assertEqual(self.faults(a=page, b='<p id="x">'), [])
+
+    def test_faults(self):
+        for page, fault in (
+            ('<a href="c.html">', "a link to c.html, which does not exist"),
+            ('<a href="b.html#y">', "a link to b.html#y, whose page has no such place"),
+            ('<script src="https://x.org/a.js"></script>', "loads https://x.org/a.js"),
+            ('<img src="none.svg">', "a link to none.svg, which does not exist"),
+        ):
+            (found,) = self.faults(a=page, b='<p id="x">')
+            self.assertIn(fault, found)
+
+
+if __name__ == "__main__":
+    unittest.main()
