@@ -19,7 +19,9 @@ _VARIANTS = (
     ("kernel alone, for size (make bare)",
      ("WITHOUT=test repro app drivers names pv/stub", "OPT=-Os"), "paravane"),
 )  # fmt: skip
-BARE_MAX = 96 << 10  # bytes of the last
+# Bytes of the last. 12 KiB of them are what a guest of a toolstack needs: grants and event channels
+# of other domains, the console ring, the balloon's target, hotplug of CPUs, the suspend.
+BARE_MAX = 108 << 10
 
 
 def run():
