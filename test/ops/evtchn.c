@@ -205,6 +205,20 @@ TEST(evtchn, bad_channels_are_refused, evtchn_alloc, evtchn_bind)
     channel_close(&c);
 }
 
+/* dom0 has number 0, so it can offer and bind by that, too. */
+TEST(evtchn, channel_is_offered_to_the_domain_of_that_number, evtchn_alloc, evtchn_bind)
+{
+    struct channel c = {0};
+
+    NEEDS_GRANTS;
+    if (on_domu())
+        SKIP("a domU cannot find its own number");
+    REQUIRE(end_open(&c.offer, pv_evtchn_alloc(0)));
+    REQUIRE(end_open(&c.peer, pv_evtchn_bind(0, (u32)pv_evtchn_port(c.offer.line))));
+    EXPECT(test_line_hits(&c.peer, 1));
+    channel_close(&c);
+}
+
 TEST(evtchn, channels_and_soft_lines_are_not_mixed_up, evtchn_port, evtchn_notify, irq_raise)
 {
     struct test_line soft = {0};

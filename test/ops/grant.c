@@ -236,6 +236,24 @@ TEST(grant, grant_to_another_domain_gives_this_one_no_access, grant_access)
     loan_close(&l);
 }
 
+/* dom0 has number 0, so it can name itself by that, too. */
+TEST(grant, grant_to_a_number_is_for_that_domain, grant_access)
+{
+    struct loan l;
+    int ref;
+
+    NEEDS_GRANTS;
+    if (on_domu())
+        SKIP("a domU cannot find its own number");
+    REQUIRE(loan_open(&l, PV_GRANT_WRITE));
+    ref = pv_grant_access(0, l.frame, PV_GRANT_WRITE);
+    REQUIRE(ref >= 8);
+    EXPECT_EQ(pv_grant_end((u32)l.ref), 0);
+    l.ref = ref;
+    EXPECT(loan_map(&l, false));
+    loan_unmap_and_close(&l);
+}
+
 TEST(grant, bad_grants_are_refused, grant_access)
 {
     struct loan l;
