@@ -46,6 +46,7 @@ class Dom0:
         self.log = []  # lines of the serial console
         self.changed = threading.Condition()
         self.on_line = lambda line: None  # called with each line of the serial console
+        self._errors = tempfile.TemporaryFile()
         self._folder = Path(tempfile.mkdtemp(prefix="paravane-dom0-"))
         self._answers = {}
         self._sent = 0
@@ -55,11 +56,10 @@ class Dom0:
             path = saved.folder(shape, say)
             self.hypervisor = saved.hypervisor(path)  # Xen's line about itself
             data = _tar(files)
-            with open(self._folder / "errors", "wb") as errors:
-                self._machine = saved.restore(shape, path, (self._folder / "disk", data), errors)
-        except BaseException:
-            shutil.rmtree(self._folder, ignore_errors=True)
-            raise
+            disk = (self._folder / "disk", data)
+            self._machine = saved.restore(shape, path, disk, self._errors)
+        finally:
+            shutil.rmtree(self._folder, ignore_errors=True)  # QEMU has its files open
         self.clock = OwnTime(self._machine.process.pid)
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -76,7 +76,7 @@ class Dom0:
         self._machine.process.kill()
         self._reader.join()
         self._machine.end()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._errors.close()
 
     def _unpack(self, size):
         blocks = -(-size >> 20)
@@ -163,7 +163,8 @@ class Dom0:
                     self.problem = words.format(found[1].strip())
         if not data and not self.problem:
             status = self._machine.process.wait()
-            error = emulators.error_of((self._folder / "errors").read_text(errors="replace"))
+            self._errors.seek(0)
+            error = emulators.error_of(self._errors.read().decode("utf-8", "replace"))
             self.problem = f"QEMU ended with status {status}: {error or _without_error(status)}"
 
     def _agent_data(self, data):
