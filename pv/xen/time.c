@@ -28,7 +28,7 @@ static struct vcpu_runstate_info runstates[PV_CPUS_MAX];
  * it read one CPU's parameters would apply them to another CPU's TSC, which may have another
  * origin.
  */
-static u64 system_time_ns(void)
+static inline u64 system_time_ns(void)
 {
     const u64 flags = pv_irq_save(), ns = xen_vcpu_time_ns(&xen_vcpu_info()->time);
 
