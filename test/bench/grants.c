@@ -6,6 +6,7 @@
 #include "mm/frame.h"
 #include "pv/pv.h"
 #include "test/bench/bench.h"
+#include "test/harness/grants.h"
 
 #define NO_GUESTS "the platform has no other guests"
 
@@ -54,7 +55,7 @@ BENCH(op, grant_map, "ticks with grant_unmap")
 
     if (!bench_frames())
         return bench_none(NO_GUESTS);
-    if (!(pv_kernel_cs() & 3))
+    if (grant_map_moves())
         return bench_none("Xen moves a PVH guest's own frame, which can be mapped once only");
     pv_balloon_adjust(place, 1, true);
     ref = (u32)pv_grant_access(PV_DOMAIN_SELF, frame, PV_GRANT_WRITE);
