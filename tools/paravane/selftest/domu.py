@@ -22,6 +22,7 @@ def steps(_scratch):
         died = r"domu: the domain ended by crash\n(.|\n)*CRASH: panic"
         yield boot("a panic ends as a crash", name, *broken, status=EXIT_FAIL, words=died)
         yield check(f"{name}: saved and restored", _save_and_restore, kind, cpus=2)
+        yield check(f"{name}: requests of xl are obeyed", _requests, kind, cpus=2)
     yield suite("suite below a toolstack", "--on", "domu-pv,domu-pvh", platform="domu-pv")
     wrong = ["--xl", 'kernel = "/run/in/none"', *_SHORT]
     refused = r"ERROR.*xl create ended with status \d+: .*none"
@@ -71,6 +72,36 @@ def _save_and_restore(kind):
             one.restore("/run/state")
             one.expect(f"^suspend: cycle {cycle}: restored, ")
         one.expect("^paravane: verdict PASS: suspend: 2 cycles$")
+        end = one.wait()
+        return "" if end == "poweroff" else f"the domain ended by {end}", one.console.text()
+
+
+# What an administrator asks of a running guest, and what the guest prints then.
+_REQUESTS = (
+    ("xl sysrq $D s", r"control: sysrq s: the state of this machine:\n(.|\n)*# memory: \d+ of"),
+    ("xl trigger $D nmi", r"unexpected NMI(.|\n)*# CPU 1, thread"),
+    ("xenstore-write /local/domain/$D/memory/target much",
+     r"control: memory/target is not an amount of memory"),
+    ("xenstore-write /local/domain/$D/control/shutdown fly",
+     r"control: fly is not a request that this kernel knows"),
+)
+# xl list shows a domain's memory in MiB, then its two CPUs.
+_UNTIL_MEMORY_IS = "until xl list $D | grep -q ' {} *2 '; do sleep 1; done"
+
+
+def _requests(kind):
+    """A guest that is busy obeys each request of its administrator, and at last shuts down."""
+    busy = guest.Wanted(kind, "run=suite test=threads.* soak=300", mem=64, smp=2)
+    with dom0_with_guests(busy) as (_, (one,)):
+        one.expect(r"^1\.\.\d+$")
+        for mebibytes in (48, 64):
+            one.sh(f"xl mem-set $D {mebibytes}m\n{_UNTIL_MEMORY_IS.format(mebibytes)}")
+        for request, answer in _REQUESTS:
+            seen = len(one.console.text())
+            one.sh(request)
+            one.expect(answer, start=seen)
+        one.sh("xl shutdown $D")
+        one.expect("control: poweroff is requested")
         end = one.wait()
         return "" if end == "poweroff" else f"the domain ended by {end}", one.console.text()
 
