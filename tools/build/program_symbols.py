@@ -21,9 +21,11 @@ _KERNEL = ("libc_", "_tls_", "__fentry", "_GLOBAL_OFFSET_TABLE_")
 
 
 def names(nm, path, *options):
+    """Return the names that nm lists, without weak references: they may stay undefined."""
     command = [nm, *options, path]
     listed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    return {line.split()[-1] for line in listed.splitlines() if line.strip()}
+    fields = [line.split() for line in listed.splitlines() if line.strip()]
+    return {words[-1] for words in fields if words[:-1] not in (["w"], ["v"])}
 
 
 def users(nm, objects):

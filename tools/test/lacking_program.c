@@ -3,6 +3,7 @@
  * For tools/paravane/selftest/programs.py: a program that lacks what APP_CFLAGS names.
  * -DNO_MAIN: main(); -DHLT: privileges; otherwise two functions, one of them needed twice.
  */
+__attribute__((weak)) int nowhere_but_weak(int n);
 int nowhere(int n);
 int nowhere_either(int n);
 
@@ -16,6 +17,6 @@ int main(void)
     __asm__ volatile("hlt");
     return 0;
 #else
-    return nowhere(1) + nowhere_either(2) + nowhere(3);
+    return (nowhere_but_weak ? 1 : 0) + nowhere(1) + nowhere_either(2) + nowhere(3);
 #endif
 }
