@@ -73,7 +73,8 @@ void smp_init(void)
         return;
     }
     for (u32 cpu = 1; cpu < count; cpu++) {
-        const int error = smp_is_available(cpu) ? smp_up_within(cpu, limit) : 0;
+        const bool wanted = cpu >= PV_CPUS_MAX || smp_is_available(cpu);
+        const int error = wanted ? smp_up_within(cpu, limit) : 0;
 
         if (error)
             note_cpu_left_off(&left_off, cpu, error);
