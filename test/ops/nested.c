@@ -148,9 +148,9 @@ static void read_byte(void *arg)
     reads.first = pv_console_read();
 }
 
+/* The thread of CPU 1 that reads: each flag is set by the one and cleared by the other. */
 static struct {
-    struct call call; /* of CPU 1 */
-    bool asked, entered;
+    bool asked, entered, stopped;
 } other;
 
 /* Print nothing until loopback mode is off. */
@@ -162,9 +162,9 @@ static u32 step_a_read(u8 byte, void (*between)(struct steps *, struct trap_fram
     pv_port_out(UART_MCR, 1, MCR_DTR_RTS | MCR_OUT2 | MCR_LOOP);
     pv_port_out(COM1, 1, byte);
     step_through(&steps, read_byte, NULL);
-    if (other.asked)
-        smp_call_wait(&other.call);
-    else if (reads.second == -2)
+    while (READ_ONCE(other.asked))
+        barrier();
+    if (reads.second == -2)
         reads.second = pv_console_read();
     pv_port_out(UART_MCR, 1, MCR_DTR_RTS | MCR_OUT2);
     return steps.count;
@@ -191,11 +191,16 @@ TEST(nested, byte_of_the_console_is_read_by_one_of_two_threads, console_read)
     EXPECT_EQ(pv_console_read(), -1);
 }
 
-static void read_on_cpu_1(void *arg)
+static void read_when_asked(void *arg)
 {
     (void)arg;
-    WRITE_ONCE(other.entered, true);
-    WRITE_ONCE(reads.second, pv_console_read());
+    while (!READ_ONCE(other.stopped)) {
+        if (!READ_ONCE(other.asked))
+            continue;
+        WRITE_ONCE(other.entered, true);
+        WRITE_ONCE(reads.second, pv_console_read());
+        WRITE_ONCE(other.asked, false);
+    }
 }
 
 /* CPU 1 reads here, unless it has to wait for this CPU: then it reads at a later instruction. */
@@ -206,8 +211,8 @@ static void let_cpu_1_read(struct steps *steps, struct trap_frame *frame)
     (void)frame;
     if (steps->count != reads.at)
         return;
-    other.asked = !smp_call_async(1, &other.call);
-    while (other.asked && !READ_ONCE(other.entered) && pv_clock_ns() < end)
+    WRITE_ONCE(other.asked, true);
+    while (!READ_ONCE(other.entered) && pv_clock_ns() < end)
         barrier();
     end = pv_clock_ns() + 2 * NS_PER_MS;
     while (READ_ONCE(reads.second) == -2 && pv_clock_ns() < end)
@@ -217,6 +222,7 @@ static void let_cpu_1_read(struct steps *steps, struct trap_frame *frame)
 TEST(nested, byte_of_the_console_is_read_by_one_of_two_cpus, console_read)
 {
     u32 status = 0, count;
+    struct thread *reader;
 
     if (!on_bare_metal())
         SKIP("the console is the hypervisor's, not a UART");
@@ -224,15 +230,19 @@ TEST(nested, byte_of_the_console_is_read_by_one_of_two_cpus, console_read)
         SKIP("no UART at COM1");
     NEEDS_CPUS(2);
     EXPECT_EQ(pv_console_read(), -1);
+    memset(&other, 0, sizeof(other));
     reads.at = 0;
+    reader = thread_start("reader", 1, read_when_asked, NULL);
+    REQUIRE(reader);
     do {
-        other.call = (struct call){.fn = read_on_cpu_1};
-        other.asked = other.entered = false;
+        other.entered = false;
         count = step_a_read((u8)('A' + reads.at % 26), let_cpu_1_read);
         EXPECT_EQ(MIN(reads.first, reads.second), -1);
         EXPECT_EQ(MAX(reads.first, reads.second), 'A' + reads.at % 26);
         reads.at++;
     } while (count >= reads.at);
+    WRITE_ONCE(other.stopped, true);
+    thread_join(reader);
     EXPECT(reads.at > 3);
     EXPECT_EQ(pv_console_read(), -1);
 }
