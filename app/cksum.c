@@ -32,7 +32,7 @@ static uint32_t add_byte(uint32_t crc, unsigned char byte)
 
 int main(void)
 {
-    static unsigned char bytes[65536];
+    static unsigned char bytes[16384];
     unsigned long long size = 0;
     uint32_t crc = 0;
     int got;

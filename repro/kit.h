@@ -175,7 +175,7 @@ void *kit_user_stack(void);
 /* ---- Memory ---------------------------------------------------------------------------------- */
 
 /* Return zeroed pages of the image, each at most once. There are KIT_PAGES. */
-#define KIT_PAGES 96
+#define KIT_PAGES 12
 void *kit_page(void);
 void *kit_pages(u32 count); /* contiguous */
 
