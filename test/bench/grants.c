@@ -157,3 +157,5 @@ BENCH(op, evtchn_notify, "ticks")
     channel_close();
     return ticks;
 }
+
+BENCH_NOT(xenstore_bind, "once a boot");
