@@ -174,6 +174,15 @@ class Commands(unittest.TestCase):
         problem = self._python("while True: pass", limit=0.5)[1]
         self.assertIn("still running after 0.5 s of its own time", problem)
 
+    def test_cpu_time(self):
+        """The CPU time of a step is that of its commands and of what these have started."""
+        busy = "import time\nwhile time.process_time() < 0.3: pass"
+        nested = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {busy!r}])"
+        step.used()
+        self.assertEqual(self._python(nested)[0], "passed")
+        self.assertGreater(step.used(), 0.3)
+        self.assertEqual(step.used(), 0)
+
     def test_interrupted(self):
         """Interrupted, the scheduler ends the commands, and no other step starts."""
         with tempfile.TemporaryDirectory() as scratch, mock.patch.object(
@@ -241,7 +250,7 @@ class Written(unittest.TestCase):
         )
         self.assertRegex(said.getvalue(), r"(?m)^failed: bad & <ugly>: broken$")
         self.assertRegex(said.getvalue(), r"\n1 passed, 1 failed\n$")
-        self.assertRegex(times, r"s  passed   good\n")
+        self.assertRegex(times, r"(?m)^ +\d+\.\d s +\d+\.\d s CPU  passed   good$")
         self.assertEqual((suite.get("tests"), suite.get("failures")), ("2", "1"))
 
     def test_the_failed_tests_of_a_long_output(self):

@@ -35,8 +35,9 @@ class Report:
         for outcome in self.of("failed"):
             print(f"failed: {outcome.step.name}: {outcome.problem}")
         times = build_dir() / f"{name}-times.txt"
-        by_time = sorted(self.outcomes, key=lambda outcome: -outcome.seconds)
-        table = [f"{o.seconds:9.1f} s  {o.status:7}  {o.step.name}" for o in by_time]
+        by_time = sorted(self.outcomes, key=lambda outcome: (-outcome.cpu, -outcome.seconds))
+        table = [f"{o.seconds:9.1f} s {o.cpu:8.1f} s CPU  {o.status:7}  {o.step.name}"
+                 for o in by_time]
         times.write_text("".join(f"{line}\n" for line in table))
         if name == "soak":
             print("\n".join(table))

@@ -21,6 +21,7 @@ class Outcome:
     problem: str = ""
     output: str = ""
     seconds: float = 0.0
+    cpu: float = 0.0  # seconds of CPU time of its commands
 
 
 class Scheduler:
@@ -82,7 +83,8 @@ class Scheduler:
     def _one(self, step):
         started = time.monotonic()
         status, problem, output = steps.run(step)
-        self._ended.put(Outcome(step, status, problem, output, time.monotonic() - started))
+        passed = time.monotonic() - started
+        self._ended.put(Outcome(step, status, problem, output, passed, steps.used()))
 
     def _wait(self):
         """Wait a moment for a step to end."""

@@ -7,10 +7,12 @@ Only these two are checked.
 
 import os
 import re
+import select
 import shutil
 import signal
 import subprocess
 import threading
+import time
 from dataclasses import dataclass
 from typing import Callable, Optional, Sequence
 
@@ -31,6 +33,7 @@ BARE = "make bare"
 BARE_CLANG = "make bare, by clang"
 
 _LOOK = 1.0  # seconds between two looks at a running command
+_ENDING = 0.02  # seconds between two looks at a command that has closed its output
 _GRACE = 30  # seconds in which an interrupted command ends its machines
 
 
@@ -109,6 +112,7 @@ class _Running:
 
 
 RUNNING = _Running()
+_USED = threading.local()  # .seconds: CPU time of the processes that this thread's step has ended
 
 
 def start(argv, **how):
@@ -123,9 +127,9 @@ def start(argv, **how):
 
 def end(process):
     """End what is left of a step's process and of its group."""
-    if process.poll() is None:
+    if not _has_ended(process):
         _signal_group(process, signal.SIGKILL)
-    process.wait()
+        _has_ended(process, wait=True)
     RUNNING.remove(process)
     for stream in (process.stdin, process.stdout):
         if stream:
@@ -139,21 +143,49 @@ def _signal_group(process, number):
         pass
 
 
+def _has_ended(process, wait=False):
+    """Return whether a process has ended; then its CPU time, with that of its descendants, counts
+    as its step's. wait: until it has."""
+    if process.returncode is None:
+        pid, status, used = os.wait4(process.pid, 0 if wait else os.WNOHANG)
+        if pid == 0:
+            return False
+        process.returncode = os.waitstatus_to_exitcode(status)
+        _USED.seconds = getattr(_USED, "seconds", 0.0) + used.ru_utime + used.ru_stime
+    return True
+
+
 def communicate(process, limit):
     """Return the output of a process, or None if it is still running after limit seconds of its own
     time."""
-    clock, grace = OwnTime(process.pid, tree=True), None
-    while True:
-        try:
-            return process.communicate(timeout=_LOOK)[0] or b""  # None: its output goes elsewhere
-        except subprocess.TimeoutExpired:
-            pass
+    clock, grace, output = OwnTime(process.pid, tree=True), None, b""
+    looked = time.monotonic()
+    stream = process.stdout  # None if its output goes elsewhere
+    while stream or not _has_ended(process):
+        if not stream:
+            time.sleep(_ENDING)
+        elif select.select([stream], [], [], _LOOK)[0]:
+            some = os.read(stream.fileno(), 1 << 16)
+            output += some
+            stream = stream if some else None
+        if time.monotonic() - looked < _LOOK:
+            continue
+        looked = time.monotonic()
         if RUNNING.stop.is_set():
             grace = _GRACE if grace is None else grace - _LOOK
             if grace < 0:
-                raise Interrupted from None
+                raise Interrupted
         elif clock.seconds() > limit:
             return None
+    return output
+
+
+def used():
+    """Return the CPU seconds of the processes that this thread's step has ended, and start from 0
+    again."""
+    seconds = getattr(_USED, "seconds", 0.0)
+    _USED.seconds = 0.0
+    return seconds
 
 
 # --- Running one ---
