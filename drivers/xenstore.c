@@ -12,9 +12,10 @@
  * change wakes all of them, and each looks at what it waits for.
  *
  * A daemon that does not answer. Each call has a deadline, after which it leaves the list and
- * returns -ETIME. What it had put into the outbox stays there, so that the ring holds whole
- * messages when the daemon returns, and the late answer is dropped. A daemon that breaks the
- * protocol is not listened to any more: the line is masked, and all calls return -EIO.
+ * returns -ETIME; so has its wait for the end of a suspend. What it had put into the outbox stays
+ * there, so that the ring holds whole messages when the daemon returns, and the late answer is
+ * dropped. A daemon that breaks the protocol is not listened to any more: the line is masked, and
+ * all calls return -EIO.
  *
  * Suspend. Before it the connection becomes quiet: no call begins outside of a transaction, and
  * those that are outstanding end. After a restore another daemon is on the other side, which knows
@@ -330,22 +331,26 @@ static void report_silence(s64 result)
                  (unsigned long long)(XENSTORE_PATIENCE_NS / NS_PER_S));
 }
 
-/* Begin to use the connection, when no suspend is in progress. Return 0 or an error. */
-static int user_begin(const struct deadline *d)
+int xenstore_begin(void)
 {
+    struct deadline d;
     u64 flags;
     int error;
 
+    if (absence)
+        return -ENODEV;
+    deadline_start(&d);
     flags = xs_lock();
-    while (suspending && !d->passed)
+    while (suspending && !d.passed)
         flags = wait_on(&xenstore_queue, flags);
     error = suspending ? -ETIME : 0;
     users += !error;
     xs_unlock(flags);
+    deadline_stop(&d);
     return error;
 }
 
-static void user_end(void)
+void xenstore_end(void)
 {
     const u64 flags = xs_lock();
 
@@ -354,29 +359,13 @@ static void user_end(void)
     xs_unlock(flags);
 }
 
-static s64 call_as_user(enum xs_type type, u32 tx, const struct xs_part *parts, u32 count,
-                        void *answer, size_t size, const struct deadline *d)
+s64 xenstore_call_in_use(enum xs_type type, u32 tx, const struct xs_part *parts, u32 count,
+                         void *answer, size_t size)
 {
     struct call c = {.type = type, .answer = answer, .size = size};
+    struct deadline d;
     const char *what;
     u64 flags;
-    s64 result;
-
-    flags = xs_lock();
-    result = call_run(&c, tx, parts, count, d, &flags);
-    what = complaint;
-    complaint = NULL;
-    xs_unlock(flags);
-    print_complaint(what);
-    report_silence(result);
-    return result;
-}
-
-/* The calls of a transaction belong to a user that is counted already. */
-s64 xenstore_call(enum xs_type type, u32 tx, const struct xs_part *parts, u32 count, void *answer,
-                  size_t size)
-{
-    struct deadline d;
     s64 result;
 
     if (absence)
@@ -384,76 +373,28 @@ s64 xenstore_call(enum xs_type type, u32 tx, const struct xs_part *parts, u32 co
     if (parts_len(parts, count) > XS_PAYLOAD_MAX)
         return -E2BIG;
     deadline_start(&d);
-    result = tx ? 0 : user_begin(&d);
-    if (!result) {
-        result = call_as_user(type, tx, parts, count, answer, size, &d);
-        if (!tx)
-            user_end();
-    }
+    flags = xs_lock();
+    result = call_run(&c, tx, parts, count, &d, &flags);
+    what = complaint;
+    complaint = NULL;
+    xs_unlock(flags);
     deadline_stop(&d);
+    print_complaint(what);
+    report_silence(result);
     return result;
 }
 
-/* ---- Transactions --------------------------------------------------------------------------- */
-
-static s64 transaction_call(enum xs_type type, u32 tx, const char *text, char *answer, size_t size)
+s64 xenstore_call(enum xs_type type, u32 tx, const struct xs_part *parts, u32 count, void *answer,
+                  size_t size)
 {
-    const struct xs_part part = {text, strlen(text) + 1};
-    struct deadline d;
-    s64 result;
-
-    deadline_start(&d);
-    result = call_as_user(type, tx, &part, 1, answer, size, &d);
-    deadline_stop(&d);
-    return result;
-}
-
-/* The daemon's answer is the transaction's number, in decimal. */
-static int transaction_start(u32 *tx)
-{
-    char text[16] = "";
-    const s64 len = transaction_call(XS_TRANSACTION_START, 0, "", text, sizeof(text) - 1);
-    u64 number;
-
-    if (len < 0)
-        return (int)len;
-    if (!xs_parse_number(text, &number) || !number || number > ~0u)
-        return -EIO;
-    *tx = (u32)number;
-    return 0;
-}
-
-static int transaction_attempt(int (*body)(u32 tx, void *arg), void *arg)
-{
-    s64 ended;
-    u32 tx = 0;
-    int result = transaction_start(&tx);
+    const bool in_use = tx; /* by the transaction */
+    s64 result = in_use ? 0 : xenstore_begin();
 
     if (result)
         return result;
-    result = body(tx, arg);
-    ended = transaction_call(XS_TRANSACTION_END, tx, result < 0 ? "F" : "T", NULL, 0);
-    return result >= 0 && ended < 0 ? (int)ended : result;
-}
-
-int xenstore_transaction(int (*body)(u32 tx, void *arg), void *arg)
-{
-    struct deadline d;
-    int result;
-
-    if (absence)
-        return -ENODEV;
-    deadline_start(&d);
-    result = user_begin(&d);
-    deadline_stop(&d);
-    if (result)
-        return result;
-    for (u32 i = 0; i < XENSTORE_ATTEMPTS; i++) {
-        result = transaction_attempt(body, arg);
-        if (result != -EAGAIN)
-            break;
-    }
-    user_end();
+    result = xenstore_call_in_use(type, tx, parts, count, answer, size);
+    if (!in_use)
+        xenstore_end();
     return result;
 }
 

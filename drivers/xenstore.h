@@ -8,9 +8,9 @@
  * is bytes, mostly text, at most XS_PAYLOAD_MAX.
  *
  * All functions return a negated error (xs_error_name prints it): the daemon's own, such as -ENOENT
- * and -EACCES; -ENODEV without a xenstore; -ETIME if the daemon did not answer within
- * XENSTORE_PATIENCE_NS; -EIO if it broke the protocol, after which no call works any more. Context:
- * thread, interrupts enabled, no spinlock held.
+ * and -EACCES; -ENODEV without a xenstore; -ETIME if a suspend did not end, or the daemon did not
+ * answer, within XENSTORE_PATIENCE_NS; -EIO if it broke the protocol, after which no call works any
+ * more. Context: thread, interrupts enabled, no spinlock held.
  */
 #ifndef DRIVERS_XENSTORE_H
 #define DRIVERS_XENSTORE_H
@@ -89,7 +89,7 @@ struct xenstore_counts {
 };
 extern struct xenstore_counts xenstore_counts;
 
-/* ---- xenstore.c, for xenstore_watch.c */
+/* ---- xenstore.c, for xenstore_watch.c and xenstore_transaction.c */
 
 /* A part of a request. */
 struct xs_part {
@@ -100,6 +100,17 @@ struct xs_part {
 /* Send a request; store up to size bytes of the answer. Return the answer's length or an error. */
 s64 xenstore_call(enum xs_type type, u32 tx, const struct xs_part *parts, u32 count, void *answer,
                   size_t size);
+
+/*
+ * Begin to use the connection: a suspend waits until xenstore_end(). Return 0; -ENODEV; or -ETIME
+ * if a suspend is in progress for too long.
+ */
+int xenstore_begin(void);
+void xenstore_end(void);
+
+/* xenstore_call() between these two. */
+s64 xenstore_call_in_use(enum xs_type type, u32 tx, const struct xs_part *parts, u32 count,
+                         void *answer, size_t size);
 
 /* xenstore_watch.c: note an event; called with xenstore_queue's lock held. False: no such watch. */
 bool xenstore_note_event(const char *token);
