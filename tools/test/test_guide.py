@@ -147,6 +147,8 @@ class Pages(unittest.TestCase):
             ("ok 1 a.b", 0),
             ("not ok 1 a.b", 1),
             ("paravane: verdict FAIL: panic: words", 1),
+            ("  int-rex xen-pv … bad … words", 1),
+            ("  int-rex xen-pv … cannot-tell … bad words", 0),
             ("paravane: verdict ERROR: words", 2),
             ("paravane: verdict PASS", 0),
         ):
