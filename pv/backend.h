@@ -33,6 +33,8 @@ struct pv_backend {
 extern const struct pv_backend pv_backend_native;
 extern const struct pv_backend pv_backend_xen_pv;
 extern const struct pv_backend pv_backend_xen_pvh;
+/* Without its folder in the image (make WITHOUT=pv/vmware) a weak backend's address is NULL. */
+extern const struct pv_backend pv_backend_vmware __weak;
 
 /*
  * Register a backend that only pv=NAME selects, for example one under construction (pv/stub/). The
@@ -49,6 +51,9 @@ extern const struct pv_backend pv_backend_xen_pvh;
  * early.
  */
 const struct pv_backend *pv_select(enum boot_protocol protocol, u64 loader_info);
+
+/* Return the backend of this name, or NULL if the image has none. */
+const struct pv_backend *pv_backend_named(const char *name);
 
 /*
  * Select the backend of this name instead (pv=NAME). Return NULL, or one line with the reason why

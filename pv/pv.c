@@ -12,10 +12,11 @@
 const struct pv_callbacks *pv_callbacks = &pv_early_callbacks;
 const void *pv_vector_entry, *pv_vector_entry_isolated;
 
-/* In order of preference: Xen PV, Xen PVH, then bare metal, which accepts every other machine. */
+/* In order of preference. The last, bare metal, accepts every machine that no other does. */
 static const struct pv_backend *const backends[] = {
     &pv_backend_xen_pv,
     &pv_backend_xen_pvh,
+    &pv_backend_vmware,
     &pv_backend_native,
 };
 
@@ -113,7 +114,7 @@ static void fill_table(const struct pv_backend *backend)
 /* Try to select the backend. An exception is reported from trap_init on, early_init's too. */
 static const char *try_backend(const struct pv_backend *backend)
 {
-    const char *why_not = backend->probe(entry_protocol);
+    const char *why_not = backend ? backend->probe(entry_protocol) : "not in this image";
 
     if (why_not)
         return why_not;
@@ -128,7 +129,7 @@ static const char *try_backend(const struct pv_backend *backend)
 static void find_raw_console(void)
 {
     for (size_t i = 0; i < ARRAY_SIZE(backends); i++)
-        if (!backends[i]->probe(entry_protocol)) {
+        if (backends[i] && !backends[i]->probe(entry_protocol)) {
             pv_early_use(backends[i]);
             return;
         }
@@ -148,14 +149,15 @@ const struct pv_backend *pv_select(enum boot_protocol protocol, u64 loader_info)
             return backends[i];
     }
     for (size_t i = 0; i < ARRAY_SIZE(backends); i++)
-        pv_raw_print("paravane: backend %s refuses: %s\n", backends[i]->name, why_not[i]);
+        if (backends[i])
+            pv_raw_print("paravane: backend %s refuses: %s\n", backends[i]->name, why_not[i]);
     return NULL;
 }
 
-static const struct pv_backend *backend_named(const char *name)
+const struct pv_backend *pv_backend_named(const char *name)
 {
     for (size_t i = 0; i < ARRAY_SIZE(backends); i++)
-        if (!strcmp(backends[i]->name, name))
+        if (backends[i] && !strcmp(backends[i]->name, name))
             return backends[i];
     for (const struct pv_backend *const *b = _backends_by_name_start; b < _backends_by_name_end;
          b++)
@@ -166,9 +168,10 @@ static const struct pv_backend *backend_named(const char *name)
 
 const char *pv_select_forced(const char *name)
 {
-    const struct pv_backend *backend = backend_named(name);
+    const struct pv_backend *backend = pv_backend_named(name);
 
     if (!backend)
-        return "no such backend; known are: xen-pv, xen-pvh, native, stub (not in the bare kernel)";
+        return "no such backend; known are: xen-pv, xen-pvh, vmware, native, stub "
+               "(the bare kernel has only those of Xen, and native)";
     return backend == selected ? NULL : try_backend(backend);
 }

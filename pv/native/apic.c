@@ -32,6 +32,8 @@ enum {
 
 /* Written: at boot; every CPU has the same APIC at the same address. */
 static bool present, x2apic;
+/* Written: by early_init, if a hypervisor decides on x2APIC mode: native_allow_x2apic. */
+static bool x2apic_is_decided, x2apic_is_allowed;
 static volatile u32 *page; /* the registers, in xAPIC mode */
 
 u32 native_apic_get(u32 offset)
@@ -204,13 +206,26 @@ static u64 apic_move_to_default(void)
     return base;
 }
 
+void native_allow_x2apic(bool allowed)
+{
+    x2apic_is_decided = true;
+    x2apic_is_allowed = allowed;
+}
+
+/* Return whether to switch to x2APIC mode, by what CPUID shows. */
+static bool wants_x2apic(u32 ecx)
+{
+    return ecx & CPUID1_ECX_X2APIC &&
+           (x2apic_is_decided ? x2apic_is_allowed : (ecx & CPUID1_ECX_HYPERVISOR) != 0);
+}
+
 static void apic_enable_in_best_mode(u32 ecx)
 {
     u64 base = apic_move_to_default();
 
     if (!(base & APIC_BASE_ENABLE))
         wrmsr(MSR_APIC_BASE, base |= APIC_BASE_ENABLE);
-    if (ecx & CPUID1_ECX_X2APIC && ecx & CPUID1_ECX_HYPERVISOR && !(base & APIC_BASE_X2APIC))
+    if (wants_x2apic(ecx) && !(base & APIC_BASE_X2APIC))
         wrmsr(MSR_APIC_BASE, base |= APIC_BASE_X2APIC);
     x2apic = base & APIC_BASE_X2APIC;
     page = mmio_at(APIC_BASE_DEFAULT);

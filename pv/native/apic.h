@@ -9,6 +9,12 @@
 /* Enable this CPU's APIC, with its own sources masked. Return false if the CPU has no APIC. */
 bool native_apic_init(void);
 
+/*
+ * Have native_apic_init use x2APIC mode, if the CPU has it, only as a hypervisor allows. Context:
+ * early_init.
+ */
+void native_allow_x2apic(bool allowed);
+
 /* Add the page of registers to the memory map, so that the direct map has it. */
 void native_map_apic(struct boot_info *info);
 

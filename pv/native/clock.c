@@ -6,8 +6,8 @@
  * register that counts at a constant rate on every CPU that this kernel is likely to meet, and
  * reading it costs one instruction. Its rate is not architectural. In this order:
  *
- * 1. CPUID reports it: leaf 0x15 (Intel SDM vol. 3, section 18.7.3), or the hypervisors' leaf
- *    0x40000010.
+ * 1. A hypervisor reports it (native_set_rates), or CPUID: leaf 0x15 (Intel SDM vol. 3, section
+ *    18.7.3), or the hypervisors' leaf 0x40000010.
  * 2. It is measured against a clock whose rate is known (refclock.c): both are read, some
  *    milliseconds pass, both are read again.
  * 3. The CPU's nominal frequency, or 1 GHz, is assumed, with a warning.
@@ -23,8 +23,9 @@
  * CPU has read if the TSCs of two CPUs differ.
  *
  * The timer is the local APIC's, one for each CPU. With TSC deadlines the CPU compares the TSC with
- * an MSR. Without them the APIC counts down from a number, at a rate of its own, which is measured
- * against clock_ns; its counter has 32 bits, so a far deadline is reached in steps.
+ * an MSR. Without them the APIC counts down from a number, at a rate of its own, which a hypervisor
+ * reports or which is measured against clock_ns; its counter has 32 bits, so a far deadline is
+ * reached in steps.
  */
 #include "lib/boot_info.h"
 #include "lib/format.h"
@@ -57,6 +58,7 @@ enum {
 #define FEMTOSECONDS_NS        1000000ull
 #define TIMER_STEP_NS          (1ull << 40) /* keeps scale32 from overflowing */
 #define TSC_KHZ_PLAUSIBLE(khz) ((khz) >= 10000 && (khz) < 100000000)
+#define APIC_HZ_LEAST          1000000u
 
 u64 native_read_tsc(void)
 {
@@ -69,6 +71,13 @@ static const struct reference_clock *reference; /* NULL if none was found. Writt
 static u64 tsc_to_ns, ns_to_tsc; /* factors for scale32 */
 static u64 ns_to_apic;           /* 0 if the APIC has TSC deadlines */
 static char source_text[96];
+
+/* What native_set_rates was given; by is NULL if it was not called. Written: before time_init. */
+static struct {
+    u64 tsc_khz;
+    u32 apic_hz;
+    const char *by;
+} given;
 
 static u64 last_ns; /* Atomic: monotonic() exchanges it */
 
@@ -164,6 +173,16 @@ static bool measure_tsc(void)
     return true;
 }
 
+bool native_set_rates(u64 tsc_khz, u32 apic_hz, const char *by)
+{
+    if (!TSC_KHZ_PLAUSIBLE(tsc_khz) || apic_hz < APIC_HZ_LEAST)
+        return false;
+    given.tsc_khz = tsc_khz;
+    given.apic_hz = apic_hz;
+    given.by = by;
+    return true;
+}
+
 static u64 khz_by_cpuid(void)
 {
     const struct cpuid_regs r = cpuid(CPUID_TSC, 0);
@@ -178,14 +197,16 @@ static u64 khz_by_cpuid(void)
     return 0;
 }
 
-static bool set_rate_by_cpuid(void)
+/* Use the rate that a hypervisor or CPUID reports. Return false if neither does. */
+static bool set_reported_rate(void)
 {
-    const u64 khz = khz_by_cpuid();
+    const u64 khz = given.by ? given.tsc_khz : khz_by_cpuid();
 
     if (!TSC_KHZ_PLAUSIBLE(khz))
         return false;
     set_tsc_rate(khz, 1000000);
-    ksnprintf(source_text, sizeof(source_text), "TSC, %llu kHz, by CPUID", (unsigned long long)khz);
+    ksnprintf(source_text, sizeof(source_text), "TSC, %llu kHz, by %s", (unsigned long long)khz,
+              given.by ? given.by : "CPUID");
     return true;
 }
 
@@ -212,11 +233,15 @@ static u32 apic_count(void)
     return ~native_apic_get(APIC_TIMER_CURRENT);
 }
 
-/* Measure the rate of the APIC's timer against the TSC, whose rate is set. */
-static bool measure_apic_timer(void)
+/* Set the rate of the APIC's timer: as reported, or measured against the TSC, whose rate is set. */
+static bool set_apic_rate(void)
 {
     struct sample s;
 
+    if (given.by) {
+        ns_to_apic = scale32_factor(1000000000, given.apic_hz);
+        return true;
+    }
     native_apic_set(APIC_TIMER_DIVIDE, TIMER_DIVIDE_BY_1);
     native_apic_set(APIC_LVT_TIMER, LVT_MASKED | VECTOR_TIMER);
     native_apic_set(APIC_TIMER_INITIAL, ~0u);
@@ -295,9 +320,9 @@ void native_clock_acpi_init(const struct acpi_header *fadt)
 
 const char *native_time_init(void)
 {
-    if (!set_rate_by_cpuid() && (!reference || !measure_tsc()))
+    if (!set_reported_rate() && (!reference || !measure_tsc()))
         assume_rate();
-    if (!(cpuid(1, 0).ecx & CPUID1_ECX_TSC_DEADLINE) && !measure_apic_timer())
+    if (!(cpuid(1, 0).ecx & CPUID1_ECX_TSC_DEADLINE) && !set_apic_rate())
         return "the local APIC's timer does not count";
     pv_setup_boot_clock();
     return NULL;

@@ -80,6 +80,12 @@ extern const u8 native_syscall_entry[], native_syscall32_entry[], native_sysente
 
 /* clock.c */
 void native_clock_acpi_init(const struct acpi_header *fadt);
+/*
+ * Have time_init use the rates of the TSC and of the local APIC's timer that a hypervisor reports,
+ * and measure neither. by names the report for clock_source. Return false, with nothing changed, if
+ * a rate cannot be right. Context: before native_time_init.
+ */
+bool native_set_rates(u64 tsc_khz, u32 apic_hz, const char *by);
 
 /* firmware.c: called by the op memory_map; adds to *info the registers that have to be mapped. */
 void native_find_apics(struct boot_info *info);

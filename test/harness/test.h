@@ -101,8 +101,9 @@ void test_skip(const char *fmt, ...) __printf(1, 2);
     } while (0)
 
 /*
- * Return whether the backend is native, xen-pv, or one of Xen's. Ask only where the contract allows
- * a difference ("Differs:" in pv/ops/).
+ * Return whether the backend leaves interrupts, CPUs and page tables to the hardware, as native
+ * does; whether it is xen-pv, or one of Xen's. Ask only where the contract allows a difference
+ * ("Differs:" in pv/ops/).
  */
 bool on_bare_metal(void);
 bool on_xen_pv(void);

@@ -27,24 +27,18 @@ static u64 branch_target(const struct pv_site *site)
 /* Return the backend's function for this op; a mutant or a test may have replaced it. */
 static const void *original_function(u32 op)
 {
-    static const struct pv_backend *const backends[] = {&pv_backend_native, &pv_backend_xen_pv,
-                                                        &pv_backend_xen_pvh};
-    const void *function = NULL;
+    const struct pv_backend *const backend = pv_backend_named(pv_backend_name());
 
-    for (u32 i = 0; i < ARRAY_SIZE(backends); i++) {
-        if (strcmp(backends[i]->name, pv_backend_name()))
-            continue;
 #define PV_CLASS_BEGIN(class)
 #define PV_OP(class, ret, name, params, args) \
     if (op == PV_INDEX(class.name)) \
-        function = backends[i]->class->name;
+        return backend->class->name;
 #define PV_CLASS_END(class)
 #include "pv/ops.def"
 #undef PV_CLASS_BEGIN
 #undef PV_OP
 #undef PV_CLASS_END
-    }
-    return function;
+    return NULL;
 }
 
 /* The functions that the sites of hot ops call (pv/patch/thunks.S). */

@@ -134,6 +134,12 @@ def _kernel(boot):
     return ["-kernel", short(boot.image), "-append", words, "-initrd", short(boot.module)]
 
 
+def _vmware(boot):
+    """Return the options for QEMU's PVH loader, with the serial number by which VMware's firmware
+    names a machine. Without hardware virtualization QEMU's CPUID does not show VMware."""
+    return _kernel(boot) + ["-smbios", "type=1,serial=VMware-paravane"]
+
+
 def _iso(boot, config, files):
     """Return the path of an ISO, which is kept with the run."""
     for name, data in boot.feed.files:
@@ -237,6 +243,9 @@ PLATFORMS = {
         Platform("grub", "native", "GRUB from an ISO, BIOS", _BIOS_ISO, "pc", _grub),
         Platform("uefi", "native", "GRUB from an ISO, UEFI (OVMF)", _UEFI_ISO, "q35", _uefi,
                  min_mem=64),
+        Platform("vmware", "vmware", "QEMU's PVH loader, pc with VMware's backdoor",
+                 (needs.lacks_qemu,), "pc,vmport=on", _vmware,
+                 cpu="max,-hypervisor"),
         Platform("xen-pv", "xen-pv", "dom0 of Xen, PV", (needs.lacks_qemu, needs.lacks_xen), "pc",
                  _xen_pv),
         Platform("xen-pvh", "xen-pvh", "dom0 of Xen, PVH", (needs.lacks_qemu, needs.lacks_xen),

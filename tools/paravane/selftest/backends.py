@@ -17,5 +17,6 @@ def steps(_scratch):
                    status=EXIT_FAIL, words=words)
     refused = r"verdict ERROR: pv=stub: a Xen PV guest's CPU is Xen's"
     yield boot("pv=stub", "xen-pv", "--append", "pv=stub", status=EXIT_USAGE, words=refused)
-    unknown = r"verdict ERROR: pv=frob: no such backend; known are: xen-pv, xen-pvh, native, stub"
+    unknown = (r"verdict ERROR: pv=frob: no such backend; known are: xen-pv, xen-pvh, vmware, "
+               r"native, stub")
     yield boot("pv=frob", "qemu", "--append", "pv=frob", status=EXIT_USAGE, words=unknown)
