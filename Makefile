@@ -62,7 +62,7 @@ LDFLAGS := -nostdlib -static --build-id=none -z max-page-size=0x1000 -z noexecst
 	--gc-sections --fatal-warnings
 LDFLAGS += $(if $(findstring lld,$(LD)),,--no-warn-rwx-segments)
 
-DIRS := boot kernel lib mm drivers pv pv/entry pv/patch pv/native pv/xen pv/xen/pv pv/xen/pvh pv/vmware pv/stub repro repro/kit \
+DIRS := boot kernel lib mm drivers pv pv/entry pv/patch pv/native pv/xen pv/xen/pv pv/xen/pvh pv/vmware pv/rom pv/stub repro repro/kit \
 	$(addprefix test/,harness ops kernel mm drivers stress hostile patch bench mutants)
 DIRS := $(filter-out $(WITHOUT) $(addsuffix /%,$(WITHOUT)),$(DIRS))
 # test/libc/ is part of the programs' world, because it needs newlib (tools/build/programs.mk).
@@ -189,6 +189,10 @@ $(IMAGE).elf: $(IMAGE).debug.elf
 # Tests run in the order in which a file has them: clang keeps it, and gcc needs an option.
 $(BUILD)/obj/test/%.c.o: CFLAGS += $(if $(filter 0,$(IS_CLANG)),-fno-toplevel-reorder)
 
+ifeq ($(filter pv/rom,$(WITHOUT)),)
+include tools/build/rom.mk
+endif
+
 -include $(OBJS:.o=.d) $(OFFSETS:%.c=$(BUILD)/obj/%.d) $(WORLD_OBJS:.o=.d)
 
 # The tree's files that match patterns: git knows; without git, whatever was not built.
@@ -232,7 +236,7 @@ compile_commands.json: | $(BUILD)/include/xen ## write the compilation database 
 SMALLEST := $(if $(filter 0,$(IS_CLANG)),-Os,-Oz)
 .PHONY: bare
 bare: ## build the kernel without suite, programs, drivers and stub (build/bare/paravane.elf)
-	+$(Q)$(MAKE) --no-print-directory WITHOUT="test repro app drivers names pv/vmware pv/stub" OPT=$(SMALLEST) BUILD=$(BUILD)/bare
+	+$(Q)$(MAKE) --no-print-directory WITHOUT="test repro app drivers names pv/vmware pv/rom pv/stub" OPT=$(SMALLEST) BUILD=$(BUILD)/bare
 
 .PHONY: clean distclean help
 clean: ## remove everything that was built

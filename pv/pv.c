@@ -14,9 +14,10 @@ const void *pv_vector_entry, *pv_vector_entry_isolated;
 
 /* In order of preference. The last, bare metal, accepts every machine that no other does. */
 static const struct pv_backend *const backends[] = {
-    &pv_backend_xen_pv,
-    &pv_backend_xen_pvh,
-    &pv_backend_vmware,
+    &pv_backend_xen_pv,  /* detected by the protocol of the entry */
+    &pv_backend_xen_pvh, /* by CPUID */
+    &pv_backend_vmware,  /* by CPUID, or by firmware */
+    &pv_backend_rom,     /* by firmware's option ROMs */
     &pv_backend_native,
 };
 
@@ -171,7 +172,7 @@ const char *pv_select_forced(const char *name)
     const struct pv_backend *backend = pv_backend_named(name);
 
     if (!backend)
-        return "no such backend; known are: xen-pv, xen-pvh, vmware, native, stub "
+        return "no such backend; known are: xen-pv, xen-pvh, vmware, rom, native, stub "
                "(the bare kernel has only those of Xen, and native)";
     return backend == selected ? NULL : try_backend(backend);
 }

@@ -45,7 +45,7 @@ void test_skip(const char *fmt, ...)
 
 bool on_bare_metal(void)
 {
-    static const char *const names[] = {"native", "vmware"};
+    static const char *const names[] = {"native", "vmware", "rom"};
 
     for (u32 i = 0; i < ARRAY_SIZE(names); i++)
         if (!strcmp(names[i], pv_backend_name()))

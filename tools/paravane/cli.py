@@ -110,7 +110,8 @@ def _everything(caller):
 
 
 def _suite(args, caller):
-    more = ("--filter", "--jobs", "--junit", "--json", "--ops", "--verbose", "--soak", "--machines")
+    more = ("--filter", "--jobs", "--junit", "--json", "--ops", "--verbose", "--soak", "--machines",
+            "--rom")
     asked = parse("suite", args, more, machine=True)
     if asked.machines:
         return _machines(asked, caller)
@@ -123,6 +124,7 @@ def _suite(args, caller):
     table = op_report.read_table() if asked.ops or asked.json else None
     options = run_options(asked, caller, chosen)
     options.pattern = asked.filter or ""
+    options.rom = _op_rom(asked, caller, chosen)
     if options.pattern and platforms.split_words(options.pattern) != [options.pattern]:
         raise usage("--filter: a pattern has no blanks")
     if asked.soak:
@@ -188,7 +190,7 @@ def _report_ops(path, table, results):
 
 
 def _boot(args, caller):
-    asked = parse("boot", args, ("--run", "--gdb", "--module", "--app"), machine=True)
+    asked = parse("boot", args, ("--run", "--gdb", "--module", "--app", "--rom"), machine=True)
     chosen = platforms.parse("qemu" if asked.on is None else asked.on)
     if len(chosen) != 1:
         raise usage("boot: --on takes one platform")
@@ -198,6 +200,7 @@ def _boot(args, caller):
         asked.image, asked.run = repro_command.build_payload(asked.run, caller)
     options = wanted.one(asked, caller, chosen, run_options(asked, caller, chosen))
     options.run = asked.run or "suite"
+    options.rom = _op_rom(asked, caller, chosen)
     repro_command.check_payload(options.run, outside=bool(asked.image))
     if platforms.split_words(options.run) != [options.run]:
         raise usage("--run: the name of a payload has no blanks")
@@ -218,6 +221,13 @@ def _boot(args, caller):
     if result.ran:
         print(f"run.sh: log and command line in {result.directory}/")
     return suite.exit_code([result])
+
+
+def _op_rom(asked, caller, chosen):
+    """Return the file of --rom, or None."""
+    if asked.rom and "rom" not in [platform.name for platform in chosen]:
+        raise usage("--rom is for the platform rom: add --on rom")
+    return caller / asked.rom if asked.rom else None
 
 
 def _repro(args, caller):

@@ -78,6 +78,7 @@ _COMMON = {
 # What some of them take, by name.
 _MORE = {
     "--run": _TEXT, "--app": _TEXT, "--module": _TEXT, "--gdb": _FLAG,
+    "--rom": _TEXT,
     "--filter": _TEXT, "--verbose": _FLAG, "--ops": _TEXT,
     "--json": _TEXT, "--junit": _TEXT, "--svg": _TEXT, "--bundle": _TEXT,
     "--soak": {"type": number("seconds", 1, SOAK_MAX), "default": 0},

@@ -10,9 +10,11 @@ Paravane: one kernel image, every platform, one suite.
                  --soak [NAME...] [--hours N]  what takes a night, each for N hours (1) if it has no end of its own:
                  {soaks}
 ./run.sh boot    [--on PLATFORM] [--run PAYLOAD | --app FILE.c|FOLDER] [--module TAR|FOLDER] [--gdb] ...
+                 [--rom FILE]  on the platform rom: another op ROM than build/op.rom
                  boot once, the console on the terminal; app:NAME runs a program
 ./run.sh suite   [--on P,P...] [--filter GLOB[,GLOB...]] [--jobs N] [--junit FILE] [--json FILE] [--verbose] ...
                  [--ops FILE]  also write what was seen of each op on each platform, as Markdown
+                 [--rom FILE]  as for boot
                  [--soak S]  let tests that can repeat what they do share S seconds
                  several --qemu: a column for each
                  --machines [sample]  on many CPUs and machines, or a few, each with what should happen there;

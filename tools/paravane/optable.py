@@ -257,6 +257,9 @@ def parse_backends(code, ops):
         for prefix in _ALL_TABLES.findall(text):
             for kind, names in classes(ops).items():
                 tables[f"{prefix}_{kind}_ops"] = {name: f"{prefix}_{name}" for name in names}
+            # Filled at run time, with what the native tables have and a ROM replaces
+            tables.update({f"rom_tables.{kind}": tables[f"{prefix}_{kind}_ops"]
+                           for kind in classes(ops)})
     backends = []
     for path, text in code.items():
         for body in _BACKEND.findall(_COMMENT.sub("", text)):

@@ -177,7 +177,7 @@ def _seconds(document):
     ]
     for name, row in document.seconds.items():
         lines.append(
-            f"{name:9}  {row['first_line']:10.3f}  {REFERENCE[name]:>10}  "
+            f"{name:9}  {row['first_line']:10.3f}  {REFERENCE.get(name, '-'):>10}  "
             f"{row['to_verdict']:10.3f}  {row['process']:8.3f}"
         )
     return lines

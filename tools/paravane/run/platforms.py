@@ -11,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Callable, Optional
 
-from ..common import EXIT_USAGE, Trouble, short, usage
+from ..common import EXIT_USAGE, Trouble, build_dir, short, usage
 from . import bochs, domu, iso, needs, qemu
 
 DEFAULT_MEM = 256  # MiB for the guest
@@ -79,6 +79,7 @@ class Boot:
     xen_asked: bool = False  # --xen named xen: it replaces the Xen of a platform that has its own
     maxmem: int = 0  # MiB up to which a domU may grow; 0: its mem
     xl: tuple = ()  # more lines of a domU's xl configuration
+    rom: Optional[Path] = None  # the op ROM, if not the one of the build
 
     def physical_cpus(self):
         """Return the number of physical CPUs. With -icount it is 1, because a count must not depend
@@ -138,6 +139,18 @@ def _vmware(boot):
     """Return the options for QEMU's PVH loader, with the serial number by which VMware's firmware
     names a machine. Without hardware virtualization QEMU's CPUID does not show VMware."""
     return _kernel(boot) + ["-smbios", "type=1,serial=VMware-paravane"]
+
+
+def _rom(boot):
+    """Return the options for QEMU's PVH loader, with an op ROM, of which the run keeps a copy. The
+    firmware passes over a file that is not an option ROM, or whose bytes do not add up to 0."""
+    rom, kept = boot.rom or build_dir() / "op.rom", boot.directory / "op.rom"
+    try:
+        shutil.copyfile(rom, kept)
+    except OSError as error:
+        raise usage(f"cannot read the op ROM {short(rom)}: {error.strerror}; make builds "
+                    "build/op.rom, --rom names another") from error
+    return _kernel(boot) + ["-option-rom", short(kept)]
 
 
 def _iso(boot, config, files):
@@ -246,6 +259,8 @@ PLATFORMS = {
         Platform("vmware", "vmware", "QEMU's PVH loader, pc with VMware's backdoor",
                  (needs.lacks_qemu,), "pc,vmport=on", _vmware,
                  cpu="max,-hypervisor"),
+        Platform("rom", "rom", "QEMU's PVH loader, q35 with an op ROM", (needs.lacks_qemu,), "q35",
+                 _rom),
         Platform("xen-pv", "xen-pv", "dom0 of Xen, PV", (needs.lacks_qemu, needs.lacks_xen), "pc",
                  _xen_pv),
         Platform("xen-pvh", "xen-pvh", "dom0 of Xen, PVH", (needs.lacks_qemu, needs.lacks_xen),

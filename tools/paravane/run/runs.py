@@ -23,7 +23,8 @@ from .verdict import judge
 RUNS_MAX = 50
 # What a Boot takes from the Options, under the same name.
 _OF_BOOT = (
-    "mem smp xen gdb icount cpu xen_append pcpus emulator machine feed xen_asked maxmem xl".split()
+    "mem smp xen gdb icount cpu xen_append pcpus emulator machine feed xen_asked maxmem xl "
+    "rom".split()
 )
 _TAIL_BYTES = 16000
 # In a dump by Xen: lines of stack words, which would hide the line with the reason.
@@ -58,6 +59,7 @@ class Options:
     xen_asked: bool = False
     maxmem: int = 0
     xl: tuple = ()
+    rom: Optional[Path] = None
 
     def with_words(self, pattern, *words):
         """Return the same Options for these tests, with more words on the command line."""

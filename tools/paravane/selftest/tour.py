@@ -32,7 +32,8 @@ def steps(_scratch):
 def status(lines):
     """Return the status that a command ends with if it prints these lines."""
     shown = "\n".join(lines)
-    if re.search(r"(?m)^(not ok|paravane: verdict FAIL| +\S+ xen-\S+ \S+ +bad )", shown):
+    failure = r"(?m)^(not ok|paravane: verdict FAIL|run\.sh: \S+: FAIL| +\S+ xen-\S+ \S+ +bad )"
+    if re.search(failure, shown):
         return EXIT_FAIL
     return EXIT_USAGE if re.search(r"(?m)^paravane: verdict ERROR", shown) else EXIT_PASS
 
