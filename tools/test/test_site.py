@@ -23,6 +23,10 @@ class Links(unittest.TestCase):
         text = "[a](tour.md#x) [b](../README.md) [c](https://example.org) ![d](boot.svg) [e](#f)"
         self.assertEqual(build.with_links("docs/x.md", text, set()), text)
 
+    def test_call_in_a_block_of_code_is_not_a_link(self):
+        text = "a\n```c\n    owners[frame->vector](frame);\n```\nb"
+        self.assertEqual(build.with_links("docs/x.md", text, set()), text)
+
     def test_missing_target(self):
         with self.assertRaisesRegex(Trouble, "docs/x.md links to ../nowhere.c"):
             build.with_links("docs/x.md", "[a](../nowhere.c)", set())

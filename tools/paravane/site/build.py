@@ -14,6 +14,7 @@ _MANUAL = ("manual", "glossary", "apps", "domu", "repro", "backend")
 _REFERENCE = ("ops", "patching", "pitfalls", "facts", "hostile", "mutants", "bench", "found",
               "ops-results", "style")
 _LINK = re.compile(r"(?<!!)\[((?:`[^`\n]*`|[^\]`\n])*)\]\(([^)#\s]+)(#[^)\s]*)?\)")
+_CODE = re.compile(r"(?ms)(^```.*?^```$)")
 _PYTHON = "/usr/bin/python3"  # for which the distribution packages Sphinx, whichever runs this
 
 _CONF = """\
@@ -97,7 +98,8 @@ def assemble(source, pages):
 
 def with_links(page, text, copied):
     """Return a document's text with each link to a file of the tree that is not a page replaced by
-    a link to its copy, whose path is added to copied. Raise Trouble if the file does not exist."""
+    a link to its copy, whose path is added to copied. Raise Trouble if the file does not exist. In
+    a block of code a call of an array's element looks like a link, and stays."""
     prefix = "../" * page.count("/")
 
     def replaced(match):
@@ -115,7 +117,9 @@ def with_links(page, text, copied):
         words = re.sub(r"`([^`]*)`", r"<code>\1</code>", words)
         return f'<a href="{prefix}source/{path}.txt">{words}</a>'
 
-    return _LINK.sub(replaced, text)
+    parts = _CODE.split(text)  # every other one is a block of code
+    parts[::2] = [_LINK.sub(replaced, part) for part in parts[::2]]
+    return "".join(parts)
 
 
 def _relative(page, target):
