@@ -25,7 +25,7 @@ from ..common import ROOT, Trouble
 from ..run import platforms
 
 FOLDER = ROOT / "test/mutants/source"
-COVERED = ("boot", "pv", "mm", "kernel", "lib")  # folders of which each file has a mutant
+COVERED = ("boot", "pv", "mm", "kernel", "lib", "drivers")  # folders of which each file has a mutant
 WITHOUT = FOLDER / "without.txt"
 _REQUIRED = {"name", "file", "before", "after", "why"}
 _OPTIONAL = {"function", "test", "on", "smp", "mem", "append", "pcpus", "machine", "cpu", "equivalent"}

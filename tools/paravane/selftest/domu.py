@@ -71,6 +71,7 @@ def _save_and_restore(kind):
             one.save("/run/state")
             one.restore("/run/state")
             one.expect(f"^suspend: cycle {cycle}: restored, ")
+            one.sh(_announced())
         one.expect("^paravane: verdict PASS: suspend: 2 cycles$")
         end = one.wait()
         return "" if end == "poweroff" else f"the domain ended by {end}", one.console.text()
@@ -85,25 +86,48 @@ _REQUESTS = (
     ("xenstore-write /local/domain/$D/control/shutdown fly",
      r"control: fly is not a request that this kernel knows"),
 )
-# xl list shows a domain's memory in MiB, then its two CPUs.
-_UNTIL_MEMORY_IS = "until xl list $D | grep -q ' {} *2 '; do sleep 1; done"
+# xl list shows a domain's memory in MiB, then how many of its CPUs are online.
+_UNTIL_LISTED = "until xl list $D | grep -q ' {memory} *{cpus} '; do sleep 1; done"
+# The changes that a guest follows, and what xl list shows after each: memory, then CPUs.
+_CHANGES = (
+    ("xl mem-set $D 48m", 48, 2),
+    ("xl mem-set $D 64m", 64, 2),
+    ("xl vcpu-set $D 1", 64, 1),
+    ("xl vcpu-set $D 2", 64, 2),
+)
+_FEATURES = ("poweroff", "reboot", "suspend")
+# How each type of guest is asked to end, and what it prints then.
+_ENDS = {
+    "pv": ("xl shutdown $D", "poweroff"),
+    "pvh": ("xl reboot $D", "reboot"),
+}
+
+
+def _announced():
+    """Return the script that succeeds if the guest announces what it understands."""
+    return "\n".join(
+        f"test 1 = $(xenstore-read /local/domain/$D/control/feature-{name})" for name in _FEATURES
+    )
 
 
 def _requests(kind):
-    """A guest that is busy obeys each request of its administrator, and at last shuts down."""
+    """A guest that is busy obeys each request of its administrator, and at last ends."""
     busy = guest.Wanted(kind, "run=suite test=threads.* soak=300", mem=64, smp=2)
     with dom0_with_guests(busy) as (_, (one,)):
         one.expect(r"^1\.\.\d+$")
-        for mebibytes in (48, 64):
-            one.sh(f"xl mem-set $D {mebibytes}m\n{_UNTIL_MEMORY_IS.format(mebibytes)}")
+        one.sh(_announced())
+        for change, memory, cpus in _CHANGES:
+            one.sh(f"{change}\n{_UNTIL_LISTED.format(memory=memory, cpus=cpus)}")
         for request, answer in _REQUESTS:
             seen = len(one.console.text())
             one.sh(request)
             one.expect(answer, start=seen)
-        one.sh("xl shutdown $D")
-        one.expect("control: poweroff is requested")
+        one.sh('test -z "$(xenstore-read /local/domain/$D/control/shutdown)"')
+        ask, reason = _ENDS[kind]
+        one.sh(ask)
+        one.expect(f"control: {reason} is requested")
         end = one.wait()
-        return "" if end == "poweroff" else f"the domain ended by {end}", one.console.text()
+        return "" if end == reason else f"the domain ended by {end}", one.console.text()
 
 
 def _dom0_panics():
