@@ -10,7 +10,7 @@
  * area.need_switch asks for a switch, which happens at the end of the next interrupt
  * (sched_on_interrupts_done), or, if the thread holds a spinlock then, when it releases the last
  * one (sched_on_unlock). There is no periodic tick: the timer runs only while a thread waits in the
- * queue, and its expiry after SLICE_NS sets need_switch.
+ * queue, and its expiry after SLICE_NS sets need_switch, again and again until a switch happens.
  *
  * Migration. A thread that is not bound may run anywhere. An idle CPU steals the first such thread
  * from another CPU's queue, and sched_wake or thread_start of a thread that has to wait for its
@@ -61,16 +61,26 @@ static struct thread *queue_remove_first(struct cpu *c, bool movable)
     return t;
 }
 
-static void slice_expired(struct timer *timer)
-{
-    struct cpu *c = container_of(timer, struct cpu, slice);
-
-    c->area.need_switch = c->first != NULL;
-}
+static void slice_expired(struct timer *timer);
 
 static void slice_start(struct cpu *c)
 {
     timer_start(&c->slice, pv_clock_ns() + SLICE_NS, slice_expired);
+}
+
+/*
+ * Ask for a switch, and start the slice again, because it may be that no one acts on need_switch: a
+ * virtual CPU may lose its physical CPU while it starts the slice, which is then over before the
+ * hardware is armed, and this function is called by a thread and not by an interrupt.
+ */
+static void slice_expired(struct timer *timer)
+{
+    struct cpu *c = container_of(timer, struct cpu, slice);
+
+    if (!c->first)
+        return;
+    c->area.need_switch = true;
+    slice_start(c);
 }
 
 /*

@@ -36,6 +36,44 @@ TEST(threads, busy_threads_share_a_cpu, timer_set)
     }
 }
 
+/*
+ * The slice ends before the CPU's timer is armed for it, as if the hypervisor had run other virtual
+ * CPUs in between. Then its end is noticed by a thread, not by an interrupt, and no interrupt
+ * follows by itself.
+ */
+static void let_slice_end_unarmed(void *arg)
+{
+    const u64 *count = arg, end = pv_clock_ns() + 20 * NS_PER_S;
+    struct cpu *c = this_cpu();
+    u64 flags, before;
+
+    while (!READ_ONCE(c->first) && pv_clock_ns() < end)
+        __builtin_ia32_pause();
+    flags = pv_irq_save();
+    before = READ_ONCE(*count);
+    timer_stop(&c->slice);
+    timer_start(&c->slice, 0, c->slice.fire);
+    pv_restore_fl(flags);
+    while (READ_ONCE(*count) == before && pv_clock_ns() < end)
+        __builtin_ia32_pause();
+    EXPECT(READ_ONCE(*count) != before);
+    WRITE_ONCE(stop, true);
+}
+
+TEST(threads, the_next_thread_runs_if_a_slice_ends_before_it_is_armed, timer_set)
+{
+    const u32 cpu = smp_online_count() - 1;
+    struct thread *other, *ender;
+    u64 count = 0;
+
+    WRITE_ONCE(stop, false);
+    other = thread_start("other", cpu, count_up, &count);
+    ender = thread_start("ender", cpu, let_slice_end_unarmed, &count);
+    REQUIRE(other && ender);
+    thread_join(ender);
+    thread_join(other);
+}
+
 static void keep_in_xmm(void *arg)
 {
     const u64 mine = (u64)arg;
