@@ -93,7 +93,7 @@ _CHANGES = (
     ("xl mem-set $D 48m", 48, 2),
     ("xl mem-set $D 64m", 64, 2),
     ("xl vcpu-set $D 1", 64, 1),
-    ("xl vcpu-set $D 2", 64, 2),
+    ("xl vcpu-set --ignore-host $D 2", 64, 2),
 )
 _FEATURES = ("poweroff", "reboot", "suspend")
 # How each type of guest is asked to end, and what it prints then.
@@ -112,7 +112,7 @@ def _announced():
 
 def _requests(kind):
     """A guest that is busy obeys each request of its administrator, and at last ends."""
-    busy = guest.Wanted(kind, "run=suite test=threads.* soak=300", mem=64, smp=2)
+    busy = guest.Wanted(kind, "run=suite test=xenstore.threads* soak=300", mem=64, smp=2)
     with dom0_with_guests(busy) as (_, (one,)):
         one.expect(r"^1\.\.\d+$")
         one.sh(_announced())
