@@ -225,7 +225,8 @@ bool step_may_lock(const struct spinlock *lock)
 
 bool step_may_yield(const struct trap_frame *frame)
 {
-    return frame->rflags & PV_FLAG_IF && !this_cpu()->area.spinlocks && !this_cpu()->irq_frame;
+    return frame->rflags & PV_FLAG_IF && frame->rflags & RFLAGS_TF && !this_cpu()->area.spinlocks &&
+           !this_cpu()->irq_frame;
 }
 
 /*

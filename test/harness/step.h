@@ -88,7 +88,8 @@ void step_act_at_each(struct race *race, u32 least);
 bool step_may_lock(const struct spinlock *lock);
 
 /*
- * Return whether the code can be preempted here: interrupts are enabled and it holds no spinlock.
+ * Return whether the code can be preempted here: interrupts are enabled, it holds no spinlock, and
+ * stepping continues (the last call of between is after RFLAGS.TF was cleared).
  */
 bool step_may_yield(const struct trap_frame *frame);
 

@@ -237,15 +237,16 @@ static void flush_tlb_kernel(void)
     fake_flushes.kernel++;
 }
 
-u32 fake_balloon_room;
+u32 fake_balloon_room, fake_balloon_most;
 
 static s64 balloon_adjust(pfn_t first, u64 count, bool give)
 {
     (void)first;
-    if (give && fake_balloon_room < count)
+    if (!give)
+        return (s64)MIN(count, (u64)fake_balloon_most);
+    if (fake_balloon_room < count)
         return -ENOMEM;
-    if (give)
-        fake_balloon_room -= (u32)count;
+    fake_balloon_room -= (u32)count;
     return (s64)count;
 }
 
@@ -343,7 +344,7 @@ void fake_reset(void)
     }
     queued = depth = 0;
     fake_flushes = (struct fake_flushes){0};
-    fake_balloon_room = FAKE_FRAMES;
+    fake_balloon_room = fake_balloon_most = FAKE_FRAMES;
     fake_refuses_contiguous = false;
     FAKE_REQUIRE(!syscall(SYS_arch_prctl, ARCH_SET_GS, &area), "no GS base");
     area.spinlocks = 0;

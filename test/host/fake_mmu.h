@@ -34,8 +34,8 @@ extern struct fake_flushes {
     u64 first, last, free_frames;
 } fake_flushes;
 
-/* How many frames the hypervisor still takes for the balloon. */
-extern u32 fake_balloon_room;
+/* The balloon: how many frames the hypervisor still takes, and the most that it gives at once. */
+extern u32 fake_balloon_room, fake_balloon_most;
 
 /* make_contiguous returns -ENOMEM. */
 extern bool fake_refuses_contiguous;

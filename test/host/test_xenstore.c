@@ -119,7 +119,7 @@ static void a_message_arrives_whole_in_any_pieces(void)
         payload[i] = (u8)(i * 7 + i / 256);
     reset();
     for (u32 step = 1; step <= XS_RING_SIZE; step = step * 3 / 2 + 1)
-        for (u32 len = 0; len <= XS_PAYLOAD_MAX; len = len * 2 + (len < 2)) {
+        for (u32 len = 0; len <= XS_PAYLOAD_MAX; len = len ? len * 2 : 1) {
             const struct xs_header h = {XS_READ, step, 0, len};
 
             CHECK_EQ(transfer(&h, payload, step), 1);

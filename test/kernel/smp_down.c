@@ -171,7 +171,7 @@ static void bind_more(void *arg)
 {
     const struct cpu *c = &cpus[smp_online_count() - 1];
 
-    while (!READ_ONCE(left.stop)) {
+    while (!READ_ONCE(left.go)) {
         const bool closing = is_closing(c);
         struct thread *t = thread_start("one more", c->area.number, do_nothing, NULL);
 
@@ -194,6 +194,7 @@ TEST(smp, cpu_with_bound_threads_refuses_to_leave, cpu_leave)
 
     NEEDS_CPUS(2);
     WRITE_ONCE(left.stop, false);
+    WRITE_ONCE(left.go, false);
     t = thread_start("bound", cpu, run_until_stopped, &rounds);
     REQUIRE(t);
     EXPECT(continues(&rounds));
@@ -204,10 +205,13 @@ TEST(smp, cpu_with_bound_threads_refuses_to_leave, cpu_leave)
     EXPECT_EQ(smp_down(cpu), -EBUSY);
     EXPECT(!READ_ONCE(cpus[cpu].leave_wanted));
     EXPECT(continues(&rounds));
-    WRITE_ONCE(left.stop, true);
-    thread_join(t);
+    WRITE_ONCE(left.go, true);
     thread_join(binder);
     EXPECT_EQ(more, 0);
+    EXPECT_EQ(smp_down(cpu), -EBUSY);
+    EXPECT(continues(&rounds)); /* without the IPIs of binder's threads */
+    WRITE_ONCE(left.stop, true);
+    thread_join(t);
     t = thread_start("bound again", cpu, run_until_stopped,
                      &rounds); /* binding works again after the refusal */
     if (EXPECT(t))

@@ -61,6 +61,19 @@ static void count_call(void *arg)
     __atomic_fetch_add((u32 *)arg, 1, __ATOMIC_SEQ_CST);
 }
 
+/* Return whether the clock advances during a million pauses, which take much more than 1 us. */
+static bool clock_advances(void)
+{
+    const u64 before = pv_clock_ns();
+
+    for (u32 i = 0; i < 1000000; i++) {
+        if (pv_clock_ns() > before + NS_PER_US)
+            return true;
+        __builtin_ia32_pause();
+    }
+    return false;
+}
+
 static void one_cycle(u32 cycle)
 {
     const u32 online = smp_online_count();
@@ -80,6 +93,7 @@ static void one_cycle(u32 cycle)
           (long long)(wall_after - wall) / 1000);
     CHECK(result == 0 || result == 1);
     CHECK(clock_after >= clock && clock_after - clock < CYCLE_MOST_NS);
+    CHECK(clock_advances());
     CHECK(wall_after + CYCLE_MOST_NS > wall && wall_after < wall + CYCLE_MOST_NS);
     CHECK(smp_online_count() == online);
     CHECK(smp_call_many(online_cpus(), count_call, &called) == online && called == online);

@@ -54,6 +54,7 @@ TEST(libc_writing, files_keep_what_was_written)
 TEST(libc_writing, duplicates_share_a_position)
 {
     int fd = open("/tmp/shared", O_RDWR | O_CREAT | O_TRUNC, 0600), copy = dup(fd), high;
+    int other;
     char byte;
 
     REQUIRE(fd >= 0 && copy > fd);
@@ -62,8 +63,12 @@ TEST(libc_writing, duplicates_share_a_position)
     EXPECT_EQ(read(fd, &byte, 1), 1);
     EXPECT_EQ(byte, 'b');
     EXPECT_EQ(close(fd), 0);
+    other = open("/tmp/other", O_RDWR | O_CREAT, 0600); /* must not become what copy refers to */
+    EXPECT_EQ(other, fd);
     EXPECT_EQ(read(copy, &byte, 1), 1);
     EXPECT_EQ(byte, 'c');
+    close(other);
+    unlink("/tmp/other");
     high = fcntl(copy, F_DUPFD, 50);
     EXPECT_EQ(high, 50);
     EXPECT_EQ(dup2(high, 60), 60);
