@@ -20,10 +20,14 @@ from .common import (
     make_dirs
 )
 from .common import short, usage
-from .dom0 import image as dom0_image, saved
+from .dom0 import image as dom0_image
+from .dom0 import shape as dom0_shape
 from .helptext import HELP
+from .kvm import image as kvm_image
+from .kvm import shape as kvm_shape
 from .mutants import mutants, source_mutants
 from .op import command as op_command
+from .outer import saved
 from .repro import command as repro_command, controls, proofs, repros
 from .run import emulators, iso, module, names, packaged, platforms, runs, xen
 from .run.machine import Terminal
@@ -385,7 +389,8 @@ def _setup(args, _caller):
     setup.ensure()
     setup.ensure_optional()
     libc_sources.ensure(retry=True)
-    _setup_dom0()
+    _setup_outer("a dom0 for domU guests", dom0_image, dom0_shape)
+    _setup_outer("a Linux with KVM", kvm_image, kvm_shape)
     print("everything that Paravane needs is installed")
     return EXIT_PASS
 
@@ -395,14 +400,14 @@ def _doctor(args, _caller):
     return doctor.run()
 
 
-def _setup_dom0():
-    """Assemble the dom0 of domU guests, boot it and save it, or print why not."""
+def _setup_outer(what, image, shape):
+    """Assemble a machine in which guests run, boot it and save it, or print why not."""
     try:
-        dom0 = dom0_image.setup()
-        saved.folder(saved.Shape.of(platforms.DEFAULT_MEM))
-        print(f"dom0 for domU guests: {dom0.kernel.parent}", flush=True)
+        assembled = image.setup()
+        saved.folder(shape.Shape.of(platforms.DEFAULT_MEM))
+        print(f"{what}: {assembled.kernel.parent}", flush=True)
     except Trouble as trouble:
-        print(f"optional and not there: a dom0 for domU guests: {trouble}", flush=True)
+        print(f"optional and not there: {what}: {trouble}", flush=True)
 
 
 def _test(args, caller):

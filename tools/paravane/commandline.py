@@ -10,7 +10,7 @@ import time
 
 from . import wanted
 from .common import Trouble, build_dir, build_lock, make_dirs, short, usage
-from .run import domu, platforms, runs
+from .run import domu, kvm, platforms, runs
 
 CPUS_MAX = 255  # more than the image uses, as many as xAPIC ids name
 SOAK_MAX = 7 * 24 * 3600
@@ -69,6 +69,7 @@ _COMMON = {
     "--mem": {"type": number("MiB", 4, 1 << 20), "default": platforms.DEFAULT_MEM},
     "--maxmem": {"type": number("MiB", 4, 1 << 20), "default": 0},
     "--xl": {"type": not_empty, "action": "append", "default": []},
+    "--vmm": {"type": not_empty, "action": "append", "default": []},
     "--xen": _TEXT,
     "--append": {"default": ""},
     "--timeout": {"type": seconds, "default": 60},
@@ -147,9 +148,11 @@ def run_options(asked, caller, chosen):
     """Return the Options for runs.py, with the image built and Xen found; chosen: the platforms."""
     if asked.xen and not any(p.on_xen for p in chosen):
         raise usage("--xen chooses the Xen to boot, but no platform of --on is one of Xen's")
-    if asked.pcpus and not any(p.on_xen for p in chosen):
-        raise usage("--pcpus is the number of Xen's CPUs, but no platform of --on is one of Xen's")
-    check_domu(asked, chosen)
+    if asked.pcpus and not any(p.on_xen or p.emulator is kvm for p in chosen):
+        raise usage(
+            "--pcpus is the number of Xen's or KVM's CPUs, but no platform of --on is one of theirs"
+        )
+    check_nested(asked, chosen)
     append = tuple(platforms.append_words(asked.append))
     found = None
     if any(p.on_xen for p in chosen):
@@ -158,14 +161,19 @@ def run_options(asked, caller, chosen):
     return runs.Options(
         elf, append=append, mem=asked.mem, smp=asked.smp, xen=found, timeout=asked.timeout,
         pcpus=asked.pcpus, xen_asked=bool(asked.xen), maxmem=asked.maxmem, xl=tuple(asked.xl),
+        vmm=tuple(asked.vmm),
     )  # fmt: skip
 
 
-def check_domu(asked, chosen):
-    """Refuse what only a toolstack understands where no platform has one."""
-    for option in ("maxmem", "xl"):
-        if getattr(asked, option) and not any(p.emulator is domu for p in chosen):
-            raise usage(f"--{option} is for a domU, but no platform of --on is one")
+def check_nested(asked, chosen):
+    """Refuse what only a toolstack or a monitor understands where no platform has one."""
+    for option, emulator, what in (
+        ("maxmem", domu, "domU"),
+        ("xl", domu, "domU"),
+        ("vmm", kvm, "guest of KVM"),
+    ):
+        if getattr(asked, option) and not any(p.emulator is emulator for p in chosen):
+            raise usage(f"--{option} is for a {what}, but no platform of --on is one")
 
 
 def build_app(asked, caller):

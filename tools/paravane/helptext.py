@@ -43,7 +43,7 @@ Paravane: one kernel image, every platform, one suite.
 ./run.sh list    platforms, hypervisors and payloads; --repros: the bugs
 ./run.sh docs    build and check the web site build/site/, to be read offline: the documents, a page for each op
 ./run.sh doctor  what this computer has, what it lacks, which versions have known problems, and what to do
-./run.sh setup   install the distribution's packages that are missing, assemble the dom0 of domu-pv and domu-pvh;
+./run.sh setup   install the distribution's packages that are missing, assemble the dom0 of domu-pv and domu-pvh and the Linux of kvm;
                  --xen VERSION... --qemu VERSION...:
                  get those of other releases of the distribution, for --xen and --qemu (nothing is installed);
                  --controls [NAME...]: build known-bad Xens from the distribution's source (minutes)
@@ -52,10 +52,11 @@ Paravane: one kernel image, every platform, one suite.
 
 Also for boot, suite, repro and bench:
   --smp N             virtual CPUs (default 1); the image uses 64 at most, and reports what it leaves off
-  --pcpus N           physical CPUs below Xen (default: as --smp, a virtual CPU each); with 1 the virtual CPUs take turns
+  --pcpus N           physical CPUs below Xen or KVM (default: as --smp, a virtual CPU each); with 1 the virtual CPUs take turns
   --mem MIB           the guest's memory (default 256; on Xen this is dom0_mem)
   --maxmem MIB        a domU's memory up to which it may grow (default: as --mem)
   --xl LINE           one more line of a domU's xl configuration; may be repeated
+  --vmm OPTION        what a guest of KVM sees of KVM (tools/paravane/kvm/vmm/vmm.c); may be repeated
   --xen FILE|VERSION  which Xen: a file (ELF or gzip) or an installed version such as 4.17
   --append WORDS      more words for the image's command line, such as "log=debug"
   --timeout S         time limit of each run (default 60; 0: none), beyond twice the time of --soak; the time that
@@ -72,6 +73,6 @@ For boot, suite and repro:
 Exit codes: 0 pass; 1 fail, also a crash or a time-out; 125 skipped or cannot tell; 2 usage;
 130 interrupted. Environment: BUILD=DIR (build directory), QEMU=FILE (which QEMU).
 Platforms: {platforms}
-(domu-pv, domu-pvh: domains of a Linux dom0, docs/domu.md; bochs: an interpreter with a CPU model of its own;
+(domu-pv, domu-pvh: domains of a Linux dom0, docs/domu.md; kvm: a guest of KVM in an emulated Linux, docs/kvm.md; bochs: an interpreter with a CPU model of its own;
 these run only where --on names them)
 """  # noqa: E501 (as wide as it is printed)

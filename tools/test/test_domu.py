@@ -11,7 +11,9 @@ from pathlib import Path
 from unittest import mock
 
 from paravane.common import Trouble
-from paravane.dom0 import guest, image, running, saved
+from paravane.dom0 import guest, image
+from paravane.dom0 import shape as shapes
+from paravane.outer import parts, running, saved
 from paravane.run import domu, platforms
 from paravane.run.ktap import Transcript
 from paravane.run.machine import Ending
@@ -139,8 +141,9 @@ class Dom0Test(unittest.TestCase):
     """What is read of a dom0, without a machine."""
 
     def dom0(self):
-        one = running.Dom0.__new__(running.Dom0)
+        one = running.Outer.__new__(running.Outer)
         one.problem, one.log, one._answers, one._agent = "", [], {}, b""
+        one._over = running.over(shapes.Shape())
         one._lines, one.on_line, one.changed = (
             running.Lines(),
             lambda line: None,
@@ -187,13 +190,13 @@ class Dom0Test(unittest.TestCase):
 
 class MachineTest(unittest.TestCase):
     def test_memory_for_the_guests(self):
-        self.assertEqual(saved.Shape.of(256).mem, saved.Shape.of(1024).mem)
-        self.assertEqual(saved.Shape.of(16384).mem, 32768)
-        self.assertGreater(saved.Shape.of(2048).mem, 2048)
+        self.assertEqual(shapes.Shape.of(256).mem, shapes.Shape.of(1024).mem)
+        self.assertEqual(shapes.Shape.of(16384).mem, 32768)
+        self.assertGreater(shapes.Shape.of(2048).mem, 2048)
 
     def test_command_line(self):
         dom0 = image.Image(Path("/c/xen"), Path("/c/vm,linux"), Path("/c/initramfs"), "key")
-        shape = saved.Shape(2048, 4, "/q", "+la57", Path("/x"), ("sync_console",))
+        shape = shapes.Shape(2048, 4, "/q", "+la57", Path("/x"), ("sync_console",))
         argv = saved.command_line(shape, dom0, "/s/ram", True, "/d", [10, 11, 12])
         text = " ".join(argv)
         self.assertEqual(argv[0], "/q")
@@ -207,9 +210,9 @@ class MachineTest(unittest.TestCase):
 
     def test_depends_of_a_module(self):
         self.assertEqual(
-            image.module_depends(b"\0license=GPL\0depends=llc,stp\0name=bridge\0"), ["llc", "stp"]
+            parts.module_depends(b"\0license=GPL\0depends=llc,stp\0name=bridge\0"), ["llc", "stp"]
         )
-        self.assertEqual(image.module_depends(b"\0depends=\0"), [])
+        self.assertEqual(parts.module_depends(b"\0depends=\0"), [])
 
 
 class PlatformTest(unittest.TestCase):
@@ -269,7 +272,7 @@ class PlatformTest(unittest.TestCase):
                 platforms.lacking(platforms.PLATFORMS["domu-pv"]),
             )
             with self.assertRaisesRegex(Trouble, "no dom0 is assembled"):
-                saved.folder(saved.Shape())
+                saved.folder(shapes.Shape())
 
 
 class VerdictTest(unittest.TestCase):

@@ -18,7 +18,9 @@ if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from paravane.common import Trouble, build_dir
-from paravane.dom0 import guest, running, saved
+from paravane.dom0 import guest
+from paravane.dom0 import shape as shapes
+from paravane.outer import running
 
 _MEM = 64
 _NAME = "guest1"
@@ -53,7 +55,7 @@ class Cycles:
 
     def __init__(self, kind, smp, say=functools.partial(print, flush=True)):
         self._kind, self._smp, self._say = kind, smp, say
-        self._shape = saved.Shape.of(_MEM * 3)
+        self._shape = shapes.Shape.of(_MEM * 3)
         self._image = {"image": (build_dir() / "paravane.elf").read_bytes()}
         self._done = 0
 
@@ -62,7 +64,7 @@ class Cycles:
         verdict, as a match."""
         words = f"run=suspend:{len(scripts) + moved}"
         wanted = guest.Wanted(self._kind, words=words, mem=_MEM, smp=self._smp, ramdisk="")
-        with running.Dom0(self._shape, self._image, self._say) as dom0:
+        with running.Outer(self._shape, self._image, self._say) as dom0:
             one = guest.Guest(dom0, wanted, say=self._say)
             one.expect(r"cycle 1: suspending")
             dom0.start(_ANSWER)
@@ -72,7 +74,7 @@ class Cycles:
             if not moved:
                 return self._verdict(dom0)
             self._say(one.console.text().strip())
-        with running.Dom0(self._shape, {"saved": base64.b64decode(packed)}, self._say) as dom0:
+        with running.Outer(self._shape, {"saved": base64.b64decode(packed)}, self._say) as dom0:
             self._xl(dom0, f"{_UNPACK} && {_RESTORE}")
             return self._verdict(dom0)
 

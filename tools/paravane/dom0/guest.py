@@ -5,7 +5,7 @@ import base64
 import re
 from dataclasses import dataclass
 
-from . import running
+from ..outer import running
 
 TYPES = ("pv", "pvh")
 ENDS = (

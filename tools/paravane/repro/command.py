@@ -5,7 +5,7 @@ import dataclasses
 import sys
 
 from .. import report, wanted
-from ..commandline import check_domu
+from ..commandline import check_nested
 from ..common import EXIT_FAIL, EXIT_PASS, EXIT_SKIP, ROOT, short, usage
 from ..run import platforms, qemu, runs, xen
 from . import bundle, controls, proofs, repro, repros
@@ -25,10 +25,11 @@ def run(asked, caller):
     options = runs.Options(
         chosen[0].image, append=append, mem=asked.mem, smp=asked.smp, timeout=asked.timeout,
         pcpus=asked.pcpus, xen_asked=bool(asked.xen), maxmem=asked.maxmem, xl=tuple(asked.xl),
+        vmm=tuple(asked.vmm),
         xen_append=tuple(platforms.split_words(asked.xen_append or "")),
     )  # fmt: skip
     own = platforms.parse(",".join(name for one in chosen for name in one.platforms))
-    check_domu(asked, on or own)
+    check_nested(asked, on or own)
     options = wanted.one(asked, caller, on or own, options, missing=EXIT_SKIP)
     if asked.skipped:
         return _run_skipped(asked, chosen, on, xens, options)

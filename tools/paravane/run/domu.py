@@ -12,7 +12,9 @@ import sys
 from pathlib import Path
 
 from ..common import ROOT, short, usage
-from ..dom0 import guest, image, saved
+from ..dom0 import guest, image
+from ..dom0 import shape as shapes
+from ..outer import saved
 
 NAME = "the dom0"
 HAS_GDB_STUB = False
@@ -26,7 +28,7 @@ def missing():
 
 def shape(boot):
     """Return the machine for the dom0."""
-    return saved.Shape.of(
+    return shapes.Shape.of(
         boot.mem,
         cpus=boot.physical_cpus(),
         emulator=boot.emulator,
@@ -73,7 +75,7 @@ def read(path):
     made["xen"] = made["xen"] and Path(made["xen"])
     made["xen_append"] = tuple(made["xen_append"])
     files = {name: Path(told[name]).read_bytes() for name in ("image", "module")}
-    return saved.Shape(**made), guest.Wanted(**told["guest"]), files
+    return shapes.Shape(**made), guest.Wanted(**told["guest"]), files
 
 
 def refusal(_platform, boot):

@@ -31,9 +31,9 @@ _REPRO_STEP = re.compile(
 )
 _TICKS = re.compile(r"# tsc (\d+) ticks from entry to verdict$")
 
-# What domu_machine.py prints last.
-_DOMAIN_END = re.compile(r"domu: the domain ended by (.*)")
-_DOM0_FAILED = re.compile(r"domu: failed: (.*)")
+# What domu_machine.py and kvm_machine.py print last.
+_GUEST_END = re.compile(r"(?:domu|kvm): the (domain|guest) ended by (.*)")
+_OUTER_FAILED = re.compile(r"(?:domu|kvm): failed: (.*)")
 
 _XEN_PREFIX = re.compile(r"\(XEN\) (?:\[[ \d.]+\] ?)?")
 
@@ -95,8 +95,10 @@ class Transcript:
         self.crash_line = ""
         self.xen_reason = ""  # the hypervisor's last line about what the guest did wrong
         self.machine_over = False
-        self.domain_end = ""  # of a domU, as the toolstack saw it: poweroff, reboot, crash
-        self.failed = ""  # why the dom0 or its toolstack failed
+        self.ended = "domain"  # what ended: the "domain" or, on KVM, the "guest"
+        # Of a domU, as the toolstack saw it: poweroff, reboot, crash. On KVM: without a verdict
+        self.domain_end = ""
+        self.failed = ""  # why the machine failed in which the guest runs
         self.restarts = False  # the hypervisor was asked to start the machine again
         self.repro = None  # what a repro reports: name, verdict, reason, exercised
         self.exercised = False  # it has reached the path in question
@@ -116,7 +118,7 @@ class Transcript:
             self._hypervisor_line(line)
         elif line.startswith("paravane: "):
             self._own_line(line.rstrip())
-        elif line.startswith("domu: "):
+        elif line.startswith(("domu: ", "kvm: ")):
             self._toolstack_line(line.rstrip())
         elif self.panic is not None and self.verdict is None:
             self._panic_line(line)
@@ -186,9 +188,9 @@ class Transcript:
             self.banner = _BANNER.match(line).group(1) or "?"
 
     def _toolstack_line(self, line):
-        ended, failed = _DOMAIN_END.match(line), _DOM0_FAILED.match(line)
+        ended, failed = _GUEST_END.match(line), _OUTER_FAILED.match(line)
         if ended:
-            self.domain_end = ended[1]
+            self.ended, self.domain_end = ended.groups()
         elif failed:
             self.failed = failed[1]
 

@@ -32,6 +32,8 @@ PROBE_GRACE = 10.0  # seconds in which a living hypervisor answers a debug key
 DUMP_GRACE = 1.5  # seconds from its answer, for what it prints then
 # Three Ctrl-A turn Xen's console input to Xen itself, where 0 prints the registers of dom0's vCPUs.
 _PROBE = b"\x01\x01\x010"
+# Parts of a command line whose exit status is the verdict's.
+_REPORT_VERDICT = ("isa-debug-exit", "kvm_machine.py")
 _TICK = 0.2  # how often a wish to stop is looked for
 
 
@@ -103,7 +105,9 @@ class Machine:
         ending = self._ending or Ending("exit")
         ending.code = qemu.returncode
         ending.message = _last_error(errors)
-        ending.reports_verdict = any("isa-debug-exit" in str(word) for word in self.argv)
+        ending.reports_verdict = any(
+            part in str(word) for word in self.argv for part in _REPORT_VERDICT
+        )
         ending.seconds = time.monotonic() - self._start
         if self._first_line:
             ending.first_seconds = self._first_line - self._start

@@ -5,7 +5,7 @@ import glob
 import shutil
 from pathlib import Path
 
-from . import bochs, domu, emulators, xen
+from . import bochs, domu, emulators, kvm, xen
 
 OVMF_CODE = Path("/usr/share/OVMF/OVMF_CODE_4M.fd")
 OVMF_VARS = Path("/usr/share/OVMF/OVMF_VARS_4M.fd")
@@ -42,3 +42,7 @@ def lacks_bochs():
 
 def lacks_dom0():
     return domu.missing()
+
+
+def lacks_kvm():
+    return kvm.missing()

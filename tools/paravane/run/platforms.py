@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import Callable, Optional
 
 from ..common import EXIT_USAGE, Trouble, build_dir, short, usage
-from . import bochs, domu, iso, needs, qemu
+from . import bochs, domu, iso, kvm, needs, qemu
 
 DEFAULT_MEM = 256  # MiB for the guest
 ECHO_TOKEN = "sesame"
@@ -80,6 +80,7 @@ class Boot:
     maxmem: int = 0  # MiB up to which a domU may grow; 0: its mem
     xl: tuple = ()  # more lines of a domU's xl configuration
     rom: Optional[Path] = None  # the op ROM, if not the one of the build
+    vmm: tuple = ()  # more options for the monitor of a guest of KVM
 
     def physical_cpus(self):
         """Return the number of physical CPUs. With -icount it is 1, because a count must not depend
@@ -234,6 +235,10 @@ def _xen_grub(boot):
     return ["-cdrom", _iso(boot, config, _files(boot, **{"xen.elf": boot.xen}))]
 
 
+def _vmm_options(_boot):
+    return ()
+
+
 def _type_pv(_boot):
     return "pv"
 
@@ -245,6 +250,7 @@ def _type_pvh(_boot):
 _BIOS_ISO = (needs.lacks_qemu, needs.lacks_grub, needs.lacks_grub_pc)
 _BOCHS_ISO = (needs.lacks_bochs, needs.lacks_grub, needs.lacks_grub_pc)
 _DOM0 = (needs.lacks_qemu, needs.lacks_dom0)
+_KVM = (needs.lacks_qemu, needs.lacks_kvm)
 _UEFI_ISO = (needs.lacks_qemu, needs.lacks_grub, needs.lacks_grub_efi, needs.lacks_ovmf)
 
 PLATFORMS = {
@@ -272,6 +278,8 @@ PLATFORMS = {
                  emulator=domu, on_demand=True),
         Platform("domu-pvh", "xen-pvh", "domU of a Linux dom0, PVH", _DOM0, "pc", _type_pvh,
                  emulator=domu, on_demand=True),
+        Platform("kvm", "native", "PVH, as a guest of KVM", _KVM, "pc", _vmm_options,
+                 emulator=kvm, on_demand=True),
         Platform("bochs", "native", "GRUB from an ISO, BIOS, on Bochs", _BOCHS_ISO, "", _grub_iso,
                  cpu="corei7_haswell_4770", emulator=bochs, on_demand=True),
     )

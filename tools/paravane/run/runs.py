@@ -24,7 +24,7 @@ RUNS_MAX = 50
 # What a Boot takes from the Options, under the same name.
 _OF_BOOT = (
     "mem smp xen gdb icount cpu xen_append pcpus emulator machine feed xen_asked maxmem xl "
-    "rom".split()
+    "rom vmm".split()
 )
 _TAIL_BYTES = 16000
 # In a dump by Xen: lines of stack words, which would hide the line with the reason.
@@ -60,6 +60,7 @@ class Options:
     maxmem: int = 0
     xl: tuple = ()
     rom: Optional[Path] = None
+    vmm: tuple = ()
 
     def with_words(self, pattern, *words):
         """Return the same Options for these tests, with more words on the command line."""

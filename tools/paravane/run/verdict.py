@@ -76,7 +76,7 @@ def _no_verdict(said, ending):
     if ending.how == "over":
         reason = "CRASH (the machine halted without a verdict"
     if said.domain_end:
-        reason = f"CRASH (the domain ended by {said.domain_end} without a verdict"
+        reason = f"CRASH (the {said.ended} ended by {said.domain_end} without a verdict"
     reason += ")" if said.banner else ", before the guest's first line)"
     why = said.xen_reason or (ending.how == "exit" and ending.code and ending.message)
     return reason + (f": {why}" if why else "")
@@ -106,7 +106,7 @@ def _inconsistency(said, ending, wants_ktap):
     ):
         return f"verdict {said.verdict}, but the emulator ended with status {ending.code}"
     if said.domain_end not in ("", _END_OF_DOMAIN[said.verdict]):
-        return f"verdict {said.verdict}, but the domain ended by {said.domain_end}"
+        return f"verdict {said.verdict}, but the {said.ended} ended by {said.domain_end}"
     if said.restarts:
         return f"verdict {said.verdict}, but the machine is to start again"
     return ""

@@ -11,8 +11,8 @@ from typing import Optional
 from ..common import EXIT_FAIL, EXIT_PASS, EXIT_SKIP, build_dir, make_dirs, usage
 from ..report import write_steps_junit
 from . import (
-    backends, bench, builds, cpus, devices, domu, entry, hostile, lifecycle, machines, proofs,
-    programs, repros, rom, soak, stop
+    backends, bench, builds, cpus, devices, domu, entry, hostile, kvm, lifecycle, machines,
+    proofs, programs, repros, rom, soak, stop
 )
 from . import suites, tour
 from . import input as bad_input
@@ -22,7 +22,7 @@ from .step import GCC, as_step, check
 
 # Where steps come from, those that take long first. Each has steps(scratch).
 SUBJECTS = (suites, proofs, cpus, hostile, bench, programs, repros, machines, devices, domu,
-            lifecycle, entry, backends, rom, tour, bad_input, stop)
+            kvm, lifecycle, entry, backends, rom, tour, bad_input, stop)
 
 
 @dataclass

@@ -4,7 +4,9 @@
 from contextlib import contextmanager
 
 from ..common import EXIT_FAIL, EXIT_USAGE, build_dir
-from ..dom0 import guest, running, saved
+from ..dom0 import guest
+from ..dom0 import shape as shapes
+from ..outer import running
 from ..run import module, platforms
 from .step import Skipped, boot, check
 from .suites import suite
@@ -42,8 +44,8 @@ def dom0_with_guests(*wanted):
             raise Skipped(reason)
     image = (build_dir() / "paravane.elf").read_bytes()
     files = {"image": image, "module": module.test_module()}
-    shape = saved.Shape.of(sum(one.mem for one in wanted))
-    with running.Dom0(shape, files, say=lambda line: None) as dom0:
+    shape = shapes.Shape.of(sum(one.mem for one in wanted))
+    with running.Outer(shape, files, say=lambda line: None) as dom0:
         yield dom0, [guest.Guest(dom0, one, number) for number, one in enumerate(wanted, 1)]
 
 

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Boot the dom0 once in QEMU, save the machine when its toolstack is ready, and restore it for each
-run.
+"""Boot a machine once in QEMU, save it when its agent is ready, and restore it for each run.
 
 The RAM is a file, which a restored machine maps privately; the rest of the state is QEMU's
-migration stream. Both hold for one machine only: the key of a saved state is a digest of the dom0,
-the Xen, the QEMU and its options.
+migration stream. Both hold for one machine only: the key of a saved state is a digest of what is
+booted, the QEMU and its options.
 """
 
 import fcntl
@@ -20,59 +19,60 @@ import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Optional
+from typing import ClassVar
 
 from .. import archive
-from ..common import EXIT_SKIP, EXIT_USAGE, Trouble
+from ..common import EXIT_SKIP, Trouble
 from ..run import emulators
 from ..run.owntime import OwnTime
-from . import image
 
-GUESTS_MAX = 8  # of one dom0
+GUESTS_MAX = 8  # of one machine
 PORTS = 1 + GUESTS_MAX  # of the virtio console: the agent's, and a guest's console at GUEST + 1
-_DISK = 1 << 30  # bytes, of a sparse file that hands files to dom0
-_DOM0_MEM = 384  # MiB
-_XEN_MEM = 128  # MiB that Xen itself needs, generously
-_MEM_MIN = 2048  # MiB of the usual machine: four guests of the usual size fit
+_DISK = 1 << 30  # bytes, of a sparse file that hands files to the machine
 _BOOT_LIMIT = 300  # seconds of QEMU's own time for a boot
 _MOVE_LIMIT = 120  # seconds for the migration stream
 _UNUSED_DAYS = 14  # after which a saved state is removed
-# With XSAVE, xl crashes now and then under QEMU 7.2; with SMAP, a Linux PV dom0 does not boot
-# there.
-_CPU = "max,+svm,-smap,-xsave"
-_XEN_WORDS = (
-    "console=com1 com1=115200,8n1 loglvl=warning guest_loglvl=all conring_size=256k noreboot "
-    f"dom0_mem={_DOM0_MEM}M,max:{_DOM0_MEM}M dom0_max_vcpus=1 dom0_vcpus_pin "
-    "spec-ctrl=no smep=0 smap=0 bootscrub=0 console_timestamps=boot"
-)
-_LINUX_WORDS = "console=hvc0 quiet rodata=off mitigations=off swiotlb=1024 init_on_alloc=0"
 AGENT = 1  # its port
-FAILED = "dom0: failed: "
+_FAILED = "{}: failed: "
 
 
 @dataclass(frozen=True)
 class Shape:
-    """A machine for dom0. mem: MiB; xen: a hypervisor in place of the image's own, or None."""
+    """A machine. mem: MiB; emulator: which QEMU, "" for the default; cpu: features added to or
+    removed from the model.
 
-    mem: int = _MEM_MIN
+    A kind of machine (dom0/shape.py, kvm/shape.py) defines:
+
+    kind: in the lines that its /init prints; name: in messages; folder: in the cache; model: QEMU's
+    -cpu; over: [(pattern, words)] of the lines with which it is over; missing: in words, with the
+    remedy, that nothing is assembled; find(): return what is assembled, or None, with its key;
+    options(assembled): QEMU's options for what is booted; about(log): return a line about itself.
+    """
+
+    mem: int
     cpus: int = 1
     emulator: str = ""
     cpu: str = ""
-    xen: Optional[Path] = None
-    xen_append: tuple = ()
 
-    @classmethod
-    def of(cls, guests_mem, **more):
-        """Return the machine in which guests with so many MiB altogether fit."""
-        wanted, mem = guests_mem + _DOM0_MEM + _XEN_MEM + guests_mem // 32, _MEM_MIN
-        while mem < wanted:
-            mem *= 2
-        return cls(mem, **more)
+    over: ClassVar[tuple] = ()
+
+    @property
+    def failed(self):
+        """Return how a line of /init begins that reports a failure."""
+        return _FAILED.format(self.kind)
+
+    def more_key(self):
+        """Return what else a saved state depends on."""
+        return []
+
+    def refuse(self, reason):
+        """Raise Trouble for a failure that /init has printed."""
+        raise Trouble(f"{self.name} did not start: {reason}")
 
 
 @dataclass
 class Machine:
-    """A QEMU process and the sockets that lead into it. serial: what Xen and dom0's kernel
+    """A QEMU process and the sockets that lead into it. serial: what the hypervisor and the kernel
     print."""
 
     process: subprocess.Popen
@@ -135,10 +135,9 @@ class Monitor:
         self._connection.close()
 
 
-def command_line(shape, dom0, ram, private, disk, fds):
+def command_line(shape, assembled, ram, private, disk, fds):
     """Return QEMU's command line; fds: the descriptors of the monitor and of the ports, in this
     order."""
-    kernel = f"{dom0.kernel} {_LINUX_WORDS}".replace(",", ",,")
     argv = [
         shape.emulator or emulators.default(),
         "-accel",
@@ -148,7 +147,7 @@ def command_line(shape, dom0, ram, private, disk, fds):
     ]
     argv += [
         "-cpu",
-        f"{_CPU},{shape.cpu}" if shape.cpu else _CPU,
+        f"{shape.model},{shape.cpu}" if shape.cpu else shape.model,
         "-m",
         str(shape.mem),
         "-smp",
@@ -160,13 +159,7 @@ def command_line(shape, dom0, ram, private, disk, fds):
         f"memory-backend-file,id=ram,size={shape.mem}M,mem-path={ram},share={shared}",
     ]
     argv += ["-nodefaults", "-no-user-config", "-no-reboot", "-display", "none", "-serial", "stdio"]
-    argv += [
-        "-kernel",
-        str(shape.xen or dom0.xen),
-        "-append",
-        " ".join([_XEN_WORDS, *shape.xen_append]),
-    ]
-    argv += ["-initrd", f"{kernel},{dom0.initramfs}"]
+    argv += shape.options(assembled)
     argv += [
         "-drive",
         f"if=none,id=disk,file={disk},format=raw,readonly=on",
@@ -185,14 +178,14 @@ def command_line(shape, dom0, ram, private, disk, fds):
     return argv + (["-incoming", "defer"] if private else [])
 
 
-def _start(shape, dom0, ram, private, disk, errors):
+def _start(shape, assembled, ram, private, disk, errors):
     """Start QEMU; return the Machine."""
     pairs = [socket.socketpair() for _ in range(1 + PORTS)]
     fds = [theirs.fileno() for _, theirs in pairs]
     guard = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
     try:
         process = subprocess.Popen(
-            [*guard, *command_line(shape, dom0, ram, private, disk, fds)],
+            [*guard, *command_line(shape, assembled, ram, private, disk, fds)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=errors,
@@ -223,30 +216,29 @@ def _disk(path, data=b""):
 
 def folder(shape, say=print):
     """Return the folder of the saved machine; boot and save it if the cache lacks it."""
-    dom0 = image.find()
-    if dom0 is None:
-        raise Trouble(
-            "no dom0 is assembled for domU guests; ./run.sh setup assembles it", EXIT_SKIP
-        )
-    path = archive.cache_dir() / "dom0" / f"saved-{_key(shape, dom0)}"
+    assembled = shape.find()
+    if assembled is None:
+        raise Trouble(shape.missing, EXIT_SKIP)
+    path = archive.cache_dir() / shape.folder / f"saved-{_key(shape, assembled)}"
     with _lock(path):
         if not path.exists():
-            say(f"booting a dom0 with {shape.cpus} CPUs and {shape.mem} MiB, to restore it later")
-            _save(shape, dom0, path)
+            size = f"{shape.cpus} CPUs and {shape.mem} MiB"
+            say(f"booting {shape.name} with {size}, to restore it later")
+            _save(shape, assembled, path)
             _prune(path.parent)
         os.utime(path)
     return path
 
 
-def _key(shape, dom0):
+def _key(shape, assembled):
     emulator = shutil.which(shape.emulator or emulators.default()) or ""
     stat = os.stat(emulator) if emulator else None
     parts = [
-        dom0.key,
-        command_line(shape, dom0, "", False, "", [0] * (1 + PORTS)),
+        assembled.key,
+        command_line(shape, assembled, "", False, "", [0] * (1 + PORTS)),
         emulators.version_of(emulator),
         stat and (stat.st_size, stat.st_mtime_ns),
-        shape.xen and hashlib.sha256(shape.xen.read_bytes()).hexdigest(),
+        *shape.more_key(),
     ]
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
@@ -258,12 +250,14 @@ def _lock(path):
         yield
 
 
-def _save(shape, dom0, path):
+def _save(shape, assembled, path):
     scratch = Path(tempfile.mkdtemp(prefix="saving-", dir=path.parent))
     try:
         _disk(scratch / "disk")
         with open(scratch / "errors", "wb") as errors:
-            machine = _start(shape, dom0, scratch / "ram-whole", False, scratch / "disk", errors)
+            machine = _start(
+                shape, assembled, scratch / "ram-whole", False, scratch / "disk", errors
+            )
             try:
                 (scratch / "log").write_bytes(_wait_until_ready(machine, shape))
                 machine.monitor.move("migrate", f"exec:cat >{scratch}/state")
@@ -279,7 +273,7 @@ def _save(shape, dom0, path):
 
 
 def _wait_until_ready(machine, shape):
-    """Return what the serial console has printed when the agent of dom0 greets."""
+    """Return what the serial console has printed when the agent greets."""
     clock, said = OwnTime(machine.process.pid), b""
     while clock.seconds() < _BOOT_LIMIT:
         ready = select.select([machine.serial, machine.ports[AGENT]], [], [], 1)[0]
@@ -289,21 +283,14 @@ def _wait_until_ready(machine, shape):
             data = os.read(machine.serial.fileno(), 65536)
             said += data
             text = said.decode("utf-8", "replace")
-            if FAILED in text:
-                _refuse(shape, text)
+            if shape.failed in text:
+                shape.refuse(text.split(shape.failed, 1)[1].splitlines()[0].strip())
             if not data:
-                raise Trouble(f"the dom0 ended while it booted: {_last_line(text)}")
+                raise Trouble(f"{shape.name} ended while it booted: {_last_line(text)}")
     raise Trouble(
-        f"the dom0 was not ready after {_BOOT_LIMIT} s; its last line:"
+        f"{shape.name} was not ready after {_BOOT_LIMIT} s; its last line:"
         f" {_last_line(said.decode('utf-8', 'replace'))}"
     )
-
-
-def _refuse(shape, text):
-    reason = text.split(FAILED, 1)[1].splitlines()[0].strip()
-    if shape.xen and "toolstack" in reason:
-        raise Trouble(f"--xen: {reason}; a domU wants a Xen {image.XEN}", EXIT_USAGE)
-    raise Trouble(f"the dom0 did not start: {reason}")
 
 
 def _last_line(text):
@@ -320,18 +307,16 @@ def _prune(cache):
 # ---- Restoring ----
 
 
-def hypervisor(path):
-    """Return the line in which the Xen of a saved state says its version."""
-    lines = (path / "log").read_text(errors="replace").splitlines()
-    return next((line for line in lines if " Xen version " in line), "(XEN) its version is unknown")
+def about(shape, path):
+    """Return the line in which the machine of a saved state reports what it is."""
+    return shape.about((path / "log").read_text(errors="replace").splitlines())
 
 
 def restore(shape, path, disk, errors):
     """Start a machine from the saved state in the folder path, with data on its disk; disk: (path,
     data)."""
-    dom0 = image.find()
     _disk(*disk)
-    machine = _start(shape, dom0, path / "ram", True, disk[0], errors)
+    machine = _start(shape, shape.find(), path / "ram", True, disk[0], errors)
     try:
         machine.monitor.move("migrate-incoming", f"exec:cat {path}/state")
     except BaseException:

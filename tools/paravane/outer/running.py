@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""A restored dom0: shell scripts run in it, what it prints, and the consoles of its guests.
+"""A restored machine: shell scripts run in it, what it prints, and the consoles of its guests.
 
 One thread reads all that the machine sends. Waiting callers are notified under one condition
-variable. Trouble of the dom0 itself (a panic, a crash by Xen, the end of QEMU) ends every wait with
-a Failed.
+variable. Trouble of the machine itself (a panic, the end of QEMU) ends every wait with a Failed.
 """
 
 import base64
@@ -23,38 +22,45 @@ from ..run.console import Lines
 from ..run.owntime import OwnTime
 from . import saved
 
-LIMIT = 60  # seconds of QEMU's own time for a command of the toolstack
+LIMIT = 60  # seconds of QEMU's own time for a command
 _TEXT_MAX = 8 << 20  # bytes kept of a console
 _LOOK = 0.2
-# What Xen and dom0's kernel print when dom0 is over, and what has happened then.
-_OVER = (
-    (re.compile(r"Kernel panic - not syncing: (.*)"), "the dom0 panicked: {}"),
-    (re.compile(r"Hardware Dom0 (crashed|halted|shutdown.*)"), "the dom0 is over: Xen says {}"),
-    (re.compile(re.escape(saved.FAILED) + "(.*)"), "the dom0 failed: {}"),
-)
+_PANIC = re.compile(r"Kernel panic - not syncing: (.*)")
+
+
+def over(shape):
+    """Return [(pattern of a line, what has happened)] of the lines with which a machine is over."""
+    return [
+        (_PANIC, f"{shape.name} panicked: {{}}"),
+        *shape.over,
+        (re.compile(re.escape(shape.failed) + "(.*)"), f"{shape.name} failed: {{}}"),
+    ]
 
 
 class Failed(Trouble):
-    """The dom0 or its toolstack failed: nothing is known of the guest."""
+    """The machine failed, not its guest: nothing is known of the guest."""
 
 
-class Dom0:
-    """A restored dom0, as a context manager. files: {name: bytes}, which dom0 has in /run/in."""
+class Outer:
+    """A restored machine of a Shape, as a context manager. files: {name: bytes}, which it has in
+    /run/in."""
 
     def __init__(self, shape, files, say=print):
-        self.problem = ""  # why the dom0 is over
+        self.problem = ""  # why the machine is over
+        self.name = shape.name
+        self._over = over(shape)
         self.log = []  # lines of the serial console
         self.changed = threading.Condition()
         self.on_line = lambda line: None  # called with each line of the serial console
         self._errors = tempfile.TemporaryFile()
-        self._folder = Path(tempfile.mkdtemp(prefix="paravane-dom0-"))
+        self._folder = Path(tempfile.mkdtemp(prefix="paravane-outer-"))
         self._answers = {}
         self._sent = 0
         self._lines, self._agent = Lines(), b""
         self._consoles = {}
         try:
             path = saved.folder(shape, say)
-            self.hypervisor = saved.hypervisor(path)  # Xen's line about itself
+            self.about = saved.about(shape, path)  # its line about itself
             data = _tar(files)
             disk = (self._folder / "disk", data)
             self._machine = saved.restore(shape, path, disk, self._errors)
@@ -84,12 +90,12 @@ class Dom0:
             f"dd if=/dev/vda bs=1M count={blocks} 2>/dev/null | tar x -C /run/in"
         )
         if status:
-            raise Failed(f"the dom0 cannot read its files: {output.strip()}")
+            raise Failed(f"{self.name} cannot read its files: {output.strip()}")
 
     # ---- Scripts ----
 
     def start(self, script):
-        """Start a shell script in dom0; return its number."""
+        """Start a shell script in the machine; return its number."""
         with self.changed:
             self._sent += 1
             number = self._sent
@@ -103,16 +109,16 @@ class Dom0:
             return self._answers.pop(number, None)
 
     def sh(self, script, limit=LIMIT):
-        """Run a shell script in dom0; return (status, output)."""
+        """Run a shell script in the machine; return (status, output)."""
         number = self.start(script)
         found = self.wait_for(lambda: self.result(number), limit)
         if found is None:
-            raise Failed(f"the dom0 did not end {script.split()[0]!r} within {limit:g} s")
+            raise Failed(f"{self.name} did not end {script.split()[0]!r} within {limit:g} s")
         return found
 
     def wait_for(self, condition, limit=LIMIT):
         """Return condition() as soon as it is not None, or None after limit seconds of QEMU's own
-        time. With a problem of dom0 raise Failed, but for what is there already."""
+        time. With a problem of the machine raise Failed, but for what is there already."""
         start = self.clock.seconds()
         with self.changed:
             while True:
@@ -133,8 +139,12 @@ class Dom0:
         with self.changed:
             return self._consoles.setdefault(number, Console())
 
-    def type_to_xen(self, data):
-        """Type at the console of Xen itself."""
+    def write(self, number, data):
+        """Write to the port of the guest with this number, whose console it is."""
+        self._machine.ports[number + 1].sendall(data)
+
+    def type(self, data):
+        """Type at the machine's own console."""
         self._machine.process.stdin.write(data)
 
     # ---- The reading thread ----
@@ -157,7 +167,7 @@ class Dom0:
         for line in self._lines.feed(data.replace(b"\r", b"")) if data else self._lines.flush():
             self.log.append(line)
             self.on_line(line)
-            for pattern, words in _OVER:
+            for pattern, words in self._over:
                 found = pattern.search(line)
                 if found and not self.problem:
                     self.problem = words.format(found[1].strip())

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: MIT
+"""The machine of a dom0: Xen, a Linux as its dom0, and the toolstack."""
+
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Optional
+
+from ..common import EXIT_USAGE, Trouble
+from ..outer import saved
+from . import image
+
+_DOM0_MEM = 384  # MiB
+_XEN_MEM = 128  # MiB that Xen itself needs, generously
+_MEM_MIN = 2048  # MiB of the usual machine: four guests of the usual size fit
+_XEN_WORDS = (
+    "console=com1 com1=115200,8n1 loglvl=warning guest_loglvl=all conring_size=256k noreboot "
+    f"dom0_mem={_DOM0_MEM}M,max:{_DOM0_MEM}M dom0_max_vcpus=1 dom0_vcpus_pin "
+    "spec-ctrl=no smep=0 smap=0 bootscrub=0 console_timestamps=boot"
+)
+_LINUX_WORDS = "console=hvc0 quiet rodata=off mitigations=off swiotlb=1024 init_on_alloc=0"
+
+
+@dataclass(frozen=True)
+class Shape(saved.Shape):
+    """xen: a hypervisor in place of the assembled one, or None; xen_append: more words for it."""
+
+    mem: int = _MEM_MIN
+    xen: Optional[Path] = None
+    xen_append: tuple = ()
+
+    kind = "dom0"
+    name = "the dom0"
+    folder = "dom0"
+    # With XSAVE, xl crashes now and then under QEMU 7.2; with SMAP, a Linux PV dom0 does not boot
+    # there.
+    model = "max,+svm,-smap,-xsave"
+    missing = "no dom0 is assembled for domU guests; ./run.sh setup assembles it"
+    over = (
+        (
+            re.compile(r"Hardware Dom0 (crashed|halted|shutdown.*)"),
+            "the dom0 is over: Xen says {}",
+        ),
+    )
+
+    @classmethod
+    def of(cls, guests_mem, **more):
+        """Return the machine in which guests with so many MiB altogether fit."""
+        wanted, mem = guests_mem + _DOM0_MEM + _XEN_MEM + guests_mem // 32, _MEM_MIN
+        while mem < wanted:
+            mem *= 2
+        return cls(mem, **more)
+
+    def find(self):
+        return image.find()
+
+    def options(self, assembled):
+        kernel = f"{assembled.kernel} {_LINUX_WORDS}".replace(",", ",,")
+        return [
+            "-kernel",
+            str(self.xen or assembled.xen),
+            "-append",
+            " ".join([_XEN_WORDS, *self.xen_append]),
+            "-initrd",
+            f"{kernel},{assembled.initramfs}",
+        ]
+
+    def more_key(self):
+        return [self.xen and hashlib.sha256(self.xen.read_bytes()).hexdigest()]
+
+    def refuse(self, reason):
+        if self.xen and "toolstack" in reason:
+            raise Trouble(f"--xen: {reason}; a domU wants a Xen {image.XEN}", EXIT_USAGE)
+        super().refuse(reason)
+
+    def about(self, log):
+        """Return the line in which Xen reports its version."""
+        return next(
+            (line for line in log if " Xen version " in line), "(XEN) its version is unknown"
+        )

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of the virtual machine monitor share. */
+#ifndef VMM_H
+#define VMM_H
+
+#include <stdint.h>
+
+#define LOW_MAX   0xc0000000ull /* where RAM below 4 GiB ends at the latest */
+#define HIGH_BASE 0x100000000ull
+
+#define TABLES     0xe0000 /* ACPI's tables, as a BIOS has them */
+#define START_INFO 0xf0000 /* what the loader passes */
+#define UART       0x3f8
+#define RTC        0x70
+
+struct options {
+    uint32_t offer, claim, refuse, leaf;
+    uint8_t has_leaf, hyperv, slow;
+};
+
+struct machine {
+    int kvm, vm;
+    uint32_t cpus;
+    uint8_t *ram;
+    uint64_t low, high; /* bytes of RAM below 4 GiB, and from there on */
+};
+
+extern struct options options;
+extern struct machine machine;
+
+/* Report how the guest ended, and end this program. */
+void end(int status, const char *fmt, ...) __attribute__((noreturn, format(printf, 2, 3)));
+
+/* loader.c: load the image and the module, and return the image's PVH entry. */
+uint64_t load(const char *image, const char *module, const char *words);
+
+void start_thread(void *(*run)(void *), uintptr_t arg);
+
+/* Raise or lower an ISA interrupt. */
+void set_irq(uint32_t irq, uint32_t level);
+
+/* rtc.c */
+uint8_t rtc_read(uint32_t port);
+void rtc_write(uint32_t port, uint8_t value);
+void *rtc_run(void *unused);
+
+/* uart.c */
+uint8_t uart_read(uint32_t reg);
+void uart_write(uint32_t reg, uint8_t value);
+void uart_flush(void);
+void uart_serve(void) __attribute__((noreturn));
+
+#endif

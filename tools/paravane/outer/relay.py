@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: MIT
+"""Relay a guest's console to this program's standard output, and read standard input for it."""
+
+import os
+import select
+import threading
+
+_QUIET = 0.3  # seconds after which nothing more is on its way from an ended guest
+_DRAIN_LIMIT = 5.0
+_TYPED_MAX = 1024
+
+
+class Relay:
+    """The console of guest 1 of an outer machine."""
+
+    def __init__(self, outer):
+        self._outer = outer
+        self._lock = threading.Lock()
+        self._input = [0]
+        outer.console(1).on_data = self.print
+
+    def print(self, data):
+        with self._lock:
+            while data:
+                data = data[os.write(1, data) :]
+
+    def say(self, line):
+        self.print(line.encode() + b"\n")
+
+    def is_typed(self):
+        return bool(select.select(self._input, [], [], 0)[0])
+
+    def typed(self):
+        """Return what was typed; b"" at the end of the input, after which nothing is typed."""
+        data = os.read(0, _TYPED_MAX)
+        if not data:
+            self._input = []
+        return data
+
+    def drain(self):
+        """Print what the guest has sent and is on its way."""
+        console, quiet = self._outer.console(1), 0.0
+        while quiet < _DRAIN_LIMIT:
+            size = len(console.data)
+            with self._outer.changed:
+                self._outer.changed.wait(_QUIET)
+            quiet += _QUIET
+            if len(console.data) == size:
+                return
