@@ -8,7 +8,7 @@
 #   make V=1                 show the commands
 #   make APP=prog.c|folder   also a program from outside of the tree: build/prog.elf, run=app:prog
 #   make IMAGE_ONLY=1        leave out the checks of each object (tools/build/check_image.py)
-#   make WITHOUT="test app"  leave parts out of the image; "names": those of functions
+#   make WITHOUT="test app"  leave parts out of the image; "names": those of functions; others below
 
 ifeq ($(strip $(BUILD)),)
 override BUILD := build
@@ -45,14 +45,16 @@ WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototy
 # clang 16 and newer: also where the types differ only in ways that the calling convention ignores.
 WARNINGS += $(shell $(CC) -Werror -Wcast-function-type-strict -E -x c /dev/null >/dev/null 2>&1 && echo -Wcast-function-type-strict)
 # The kernel window is the top 2 GiB; interrupts may come at any instruction, so no red zone; the
-# FPU belongs to programs, so general registers only. -mfentry: kernel/stack_check.S.
+# FPU belongs to programs, so general registers only.
 OPT ?= -O2
+# Each function begins with a check of the stack: kernel/stack_check.S.
+ENTRY_CHECKS := $(if $(filter entry-checks,$(WITHOUT)),,-pg -mfentry)
 CODEGEN := -std=gnu11 $(OPT) -g -ffreestanding -fno-pie -mcmodel=kernel -mno-red-zone \
 	-mgeneral-regs-only -fno-omit-frame-pointer -mno-omit-leaf-frame-pointer \
 	-fno-optimize-sibling-calls -fno-stack-protector \
 	-fno-asynchronous-unwind-tables -fno-strict-aliasing -fcf-protection=none -fno-common \
 	-ffunction-sections -fdata-sections \
-	-pg -mfentry
+	$(ENTRY_CHECKS)
 # gcc's second scheduling moves accesses before the frame is there, and a backtrace misses the caller.
 CODEGEN += $(if $(filter 0,$(IS_CLANG)),-fno-schedule-insns2,--target=x86_64-elf -Wno-unused-command-line-argument)
 CPPFLAGS := -I. -fmacro-prefix-map=./= -isystem $(BUILD)/include -D__XEN_INTERFACE_VERSION__=0x00040e00 \
@@ -67,6 +69,14 @@ DIRS := boot kernel lib mm drivers pv pv/entry pv/patch pv/native pv/xen pv/xen/
 DIRS := $(filter-out $(WITHOUT) $(addsuffix /%,$(WITHOUT)),$(DIRS))
 # test/libc/ is part of the programs' world, because it needs newlib (tools/build/programs.mk).
 SRCS := $(sort $(filter-out $(if $(filter names,$(WITHOUT)),kernel/symtab.c),$(wildcard $(addsuffix /*.c,$(DIRS)) $(addsuffix /*.S,$(DIRS)))))
+# Parts that are files: what is left out for each, and the files that take its place.
+PARTS := toolstack programs entry-checks
+toolstack_FILES := $(addprefix kernel/,balloon.c hotplug.c lifecycle.c standing.c) \
+	$(addprefix pv/xen/,grant.c peer.c store.c suspend.c)
+toolstack_INSTEAD := kernel/without_toolstack.c pv/xen/without_toolstack.c
+programs_FILES := kernel/app.c kernel/app_input.c kernel/app_wait.c
+entry-checks_FILES := kernel/stack_check.S
+SRCS := $(filter-out $(foreach part,$(PARTS),$($(part)_$(if $(filter $(part),$(WITHOUT)),FILES,INSTEAD))),$(SRCS))
 # Compiled for what they say about structs, not linked (see pv/asm_offsets.h).
 OFFSETS := $(filter %/asm_offsets.c,$(SRCS))
 ASM_OFFSETS := $(BUILD)/include/asm-offsets.h
@@ -230,17 +240,17 @@ fuzz: $(BUILD)/include/xen ## fuzz the parsers for a bounded number of runs
 .PHONY: compile_commands.json
 quoted = '$(subst ','\'',$(1))'
 compile_commands.json: | $(BUILD)/include/xen ## write the compilation database that clangd reads
-	$(Q)$(TOOL)/compile_commands.py $(call quoted,$(CC) $(CPPFLAGS) $(filter-out -pg -mfentry -fno-schedule-insns2,$(CFLAGS))) $(filter %.c,$(SRCS)) > $@
+	$(Q)$(TOOL)/compile_commands.py $(call quoted,$(CC) $(CPPFLAGS) $(filter-out $(ENTRY_CHECKS) -fno-schedule-insns2,$(CFLAGS))) $(filter %.c,$(SRCS)) > $@
 
 # Both compilers' level for the smallest code. clang's -Os keeps more of -O2 than gcc's, so its counterpart is -Oz.
 SMALLEST := $(if $(filter 0,$(IS_CLANG)),-Os,-Oz)
 .PHONY: bare
-bare: ## build the kernel without suite, programs, drivers and stub (build/bare/paravane.elf)
-	+$(Q)$(MAKE) --no-print-directory WITHOUT="test repro app drivers names pv/vmware pv/rom pv/stub" OPT=$(SMALLEST) BUILD=$(BUILD)/bare
+bare: ## build the kernel without suite, programs, drivers and what these need, or the backends that are not native or Xen (build/bare/paravane.elf)
+	+$(Q)$(MAKE) --no-print-directory WITHOUT="test repro app programs drivers toolstack names entry-checks pv/vmware pv/rom pv/stub" OPT=$(SMALLEST) BUILD=$(BUILD)/bare
 
 .PHONY: clean distclean help
 clean: ## remove everything that was built
-	rm -rf $(BUILD)/obj $(BUILD)/host $(BUILD)/include $(BUILD)/bare $(BUILD)/*.elf compile_commands.json
+	rm -rf $(BUILD)/obj $(BUILD)/host $(BUILD)/include $(BUILD)/bare $(BUILD)/pycache $(BUILD)/*.elf compile_commands.json
 
 distclean: clean ## and newlib too, which is outside of the tree and takes a minute to build
 	$(TOOL)/newlib.py clean

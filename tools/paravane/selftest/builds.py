@@ -39,8 +39,8 @@ def _bare():
 
     The image has no names. The runner takes them from the unstripped twin beside it.
     """
-    yield check("the bare kernel takes at most 108 KiB", lambda: _size_fault("bare"), needs=(BARE,))
-    yield check("the bare kernel by clang takes at most 108 KiB", lambda: _size_fault("llvm/bare"),
+    yield check("the bare kernel takes at most 96 KiB", lambda: _size_fault("bare"), needs=(BARE,))
+    yield check("the bare kernel by clang takes at most 96 KiB", lambda: _size_fault("llvm/bare"),
                 needs=(BARE_CLANG,))
     image = ["--image", short(build_dir() / "bare" / "paravane.elf")]
     names = r"functions by \S*debug\.elf:[^$]*#0 inject_wild_write\+[^$]* boot_main\+"
