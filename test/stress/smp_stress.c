@@ -7,6 +7,7 @@
 #include "lib/string.h"
 #include "mm/frame.h"
 #include "mm/space.h"
+#include "mm/vmap.h"
 #include "test/harness/cpus.h"
 
 /*
@@ -16,7 +17,9 @@
  */
 #define IN_FLIGHT 8 /* calls in flight from one CPU to another */
 
-static struct call calls[STRESS_CPUS][PV_CPUS_MAX][IN_FLIGHT];
+/* Of each caller to each target. Allocated, because the image has to end below 8 MiB. */
+typedef struct call calls_of_caller[PV_CPUS_MAX][IN_FLIGHT];
+static calls_of_caller *calls;
 static u64 asked[STRESS_CPUS][PV_CPUS_MAX], done[STRESS_CPUS][PV_CPUS_MAX];
 
 static void count_done(void *arg)
@@ -100,10 +103,14 @@ SOAK_TEST(smp, no_call_is_lost, send_ipi)
     struct workers workers;
     u64 sum = 0;
 
+    calls = vmalloc(STRESS_CPUS * sizeof(*calls));
+    REQUIRE(calls);
+    memset(calls, 0, STRESS_CPUS * sizeof(*calls));
     memset(asked, 0, sizeof(asked));
     memset(done, 0, sizeof(done));
     workers_start(&workers, 0, stress_cpus(), send_calls, NULL, 0);
     workers_join(&workers);
+    vfree(calls);
     for (u32 i = 0; i < workers.count; i++)
         sum += print_calls(i);
     print("# %llu calls between all pairs, %llu IPIs\n", (unsigned long long)sum,
