@@ -65,7 +65,7 @@ LDFLAGS := -nostdlib -static --build-id=none -z max-page-size=0x1000 -z noexecst
 LDFLAGS += $(if $(findstring lld,$(LD)),,--no-warn-rwx-segments)
 
 DIRS := boot kernel lib mm drivers pv pv/entry pv/patch pv/native pv/xen pv/xen/pv pv/xen/pvh pv/vmware pv/rom pv/stub repro repro/kit \
-	$(addprefix test/,harness ops kernel mm drivers stress hostile patch bench mutants)
+	$(addprefix test/,harness ops kernel mm drivers stress hostile patch bench mutants shell)
 DIRS := $(filter-out $(WITHOUT) $(addsuffix /%,$(WITHOUT)),$(DIRS))
 # test/libc/ is part of the programs' world, because it needs newlib (tools/build/programs.mk).
 SRCS := $(sort $(filter-out $(if $(filter names,$(WITHOUT)),kernel/symtab.c),$(wildcard $(addsuffix /*.c,$(DIRS)) $(addsuffix /*.S,$(DIRS)))))
@@ -93,7 +93,9 @@ IMAGE := $(BUILD)/repro-$(REPRO_PART)
 OBJS := $(filter-out $(BUILD)/obj/repro/$(REPRO_NAME).c.o,$(OBJS)) $(BUILD)/obj/outside/$(REPRO_PART).c.o
 endif
 FIRST_LINK := $(BUILD)/obj/$(notdir $(IMAGE))
-LINKED := $(OBJS)
+# The contract's text for the monitor's help.
+SHELL_HELP := $(if $(filter test/shell,$(DIRS)),$(BUILD)/obj/shell-help.o)
+LINKED := $(OBJS) $(SHELL_HELP)
 # The tables that symtab.py and sites.py make of an image; $(2): of another for the names, "empty" has none.
 TABLES = $(BUILD)/obj/symtab-$(or $(2),$(1)).o $(BUILD)/obj/sites-$(1).o
 NAMES := $(if $(filter names,$(WITHOUT)),empty)
@@ -163,6 +165,14 @@ $(BUILD)/obj/symtab-empty.S: tools/build/symtab.py $(FLAGS_FILE)
 $(BUILD)/obj/sites-empty.S: tools/build/sites.py $(FLAGS_FILE)
 	$(call say,GEN)
 	$(Q)$(TOOL)/sites.py > $@
+
+$(BUILD)/obj/shell-help.S: tools/build/shell_help.py tools/paravane/optable.py tools/paravane/contract.py pv/ops.def $(wildcard pv/ops/*.def)
+	$(call say,GEN)
+	$(Q)$(TOOL)/shell_help.py > $@.tmp && mv $@.tmp $@
+
+$(BUILD)/obj/shell-help.o: $(BUILD)/obj/shell-help.S $(FLAGS_FILE)
+	$(call say,AS)
+	$(Q)$(CC) $(CODEGEN) -c -o $@ $<
 
 # The linker script takes its addresses from the header that C and assembly read.
 LINKER_SCRIPT := $(BUILD)/obj/linker.ld

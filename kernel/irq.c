@@ -235,6 +235,16 @@ int irq_release(u32 line)
     return 0;
 }
 
+u64 irq_handler_of(u32 line)
+{
+    return line < LINES_MAX ? (u64)READ_ONCE(lines[line].handler) : 0;
+}
+
+u32 irq_lines(void)
+{
+    return LINES_MAX;
+}
+
 void irq_forget_lines(void)
 {
     for (u32 line = 0; line < LINES_MAX; line++)

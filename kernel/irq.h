@@ -25,6 +25,10 @@ int irq_request(u32 line, void (*handler)(void *data), void *data);
  */
 int irq_release(u32 line);
 
+/* Return the address of the line's handler, 0 if it has none; how many lines there may be. */
+u64 irq_handler_of(u32 line);
+u32 irq_lines(void);
+
 /*
  * Remove the handlers of all lines, which a restore has unbound (the op suspend). Context: on the
  * only CPU that is up, interrupts disabled.

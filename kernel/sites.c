@@ -22,7 +22,7 @@ const char *sites_code_text(const struct pv_site_code *code, char room[SYMTAB_NA
     return room;
 }
 
-static void print_site(const struct pv_site *site, const struct pv_site_code *code)
+void sites_print(const struct pv_site *site, const struct pv_site_code *code)
 {
     const u64 address = (u64)code->site.at;
     char name[SYMTAB_NAME_MAX];
@@ -46,7 +46,7 @@ static void print_sites(void)
 
         pv_site_code(site, &code);
         counts[code.state]++;
-        print_site(site, &code);
+        sites_print(site, &code);
     }
     print("# %u call sites of ops", (u32)(pv_sites_end - pv_sites));
     for (u32 state = 0; state < PV_NR_STATES; state++)

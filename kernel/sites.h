@@ -9,6 +9,9 @@
 /* Patch the sites, unless the command line has "nopatch"; list them if it has "pv.sites". */
 void sites_init(void);
 
+/* Print one line: a site's address, op and state, its bytes, and what they do. */
+void sites_print(const struct pv_site *site, const struct pv_site_code *code);
+
 /* The name of each state. */
 extern const char *const sites_states[PV_NR_STATES];
 

@@ -27,6 +27,7 @@ hypercall_page:
 	.type	\name, @function
 \name:
 	incq	xen_hypercalls(%rip)
+	incq	xen_hypercalls_by + 8 * \number(%rip)
 	.ifnb	\domain
 	movl	$\domain, %r10d
 	.endif

@@ -25,6 +25,10 @@ extern const u8 hypercall_page[];
 /* How many hypercalls were made (iret is not counted), and how many requests of mmu_update. */
 extern u64 xen_hypercalls, xen_updates;
 
+/* The same by the hypercall's number. */
+#define XEN_HYPERCALL_NUMBERS 64
+extern u64 xen_hypercalls_by[XEN_HYPERCALL_NUMBERS];
+
 long xen_set_trap_table(const struct trap_info *table);
 long xen_console_io(unsigned int cmd, unsigned int count, char *buffer);
 long xen_memory_op(unsigned int cmd, void *arg);

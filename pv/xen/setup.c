@@ -12,7 +12,7 @@
 u8 xen_shared_info_page[PAGE_SIZE] __aligned(PAGE_SIZE);
 
 /* Atomic: counts for the benchmark, which uses one CPU; several CPUs may lose additions. */
-u64 xen_hypercalls, xen_updates;
+u64 xen_hypercalls, xen_updates, xen_hypercalls_by[XEN_HYPERCALL_NUMBERS];
 
 const struct xen_variant *xen_variant; /* Written: early, on one CPU */
 

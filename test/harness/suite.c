@@ -131,6 +131,17 @@ static void run_tests(bool covering)
         }
 }
 
+bool suite_run_some(const char *globs)
+{
+    const u32 before = count.run, failed = count.failed;
+
+    for (const struct test *t = _tests_start; t < _tests_end; t++)
+        if (glob_list_match(globs, t->name))
+            run_test(t->name, t->run);
+    print("# %u tests, %u failed\n", count.run - before, count.failed - failed);
+    return count.run > before;
+}
+
 #define SOAK_MAX_S (7 * 24 * 3600ull)
 
 /* Divide the seconds of soak= among the selected SOAK_TESTs, of which there are `soaking`. */

@@ -100,6 +100,9 @@ void test_skip(const char *fmt, ...) __printf(1, 2);
             return; \
     } while (0)
 
+/* For the monitor: run the tests that match. Return false if none matches. */
+bool suite_run_some(const char *globs);
+
 /*
  * Return whether the backend leaves interrupts, CPUs and page tables to the hardware, as native
  * does; whether it is xen-pv, or one of Xen's. Ask only where the contract allows a difference

@@ -32,6 +32,7 @@ from .repro import command as repro_command, controls, proofs, repros
 from .run import emulators, iso, module, names, packaged, platforms, runs, xen
 from .run.machine import Terminal
 from .selftest.soak import SOAKS
+from .shell import command as shell_command
 from .site import command as site_command
 from .suite import machine_table, machines, op_report, suite
 
@@ -83,6 +84,7 @@ def _dispatch(args, caller):
     commands = {
         "test": _test,
         "boot": _boot,
+        "shell": shell_command.run,
         "suite": _suite,
         "repro": _repro,
         "bench": _bench,

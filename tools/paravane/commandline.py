@@ -91,6 +91,7 @@ _MORE = {
     "--cases": {"type": number("cases", 1, 1 << 48), "default": 100000},
     "--seed": {"type": number("seed", 0, 1 << 48), "default": 1},
     "--case": {"type": number("case", 0, 1 << 48)}, "--shared": _FLAG, "--frames": _FLAG,
+    "--commands": _TEXT, "--fuzz": {"type": number("lines", 1, 1 << 20), "default": 0},
     "--source": _FLAG, "--files": _TEXT, "--resume": _FLAG,
 }  # fmt: skip
 

@@ -12,6 +12,9 @@ Paravane: one kernel image, every platform, one suite.
 ./run.sh boot    [--on PLATFORM] [--run PAYLOAD | --app FILE.c|FOLDER] [--module TAR|FOLDER] [--gdb] ...
                  [--rom FILE]  on the platform rom: another op ROM than build/op.rom
                  boot once, the console on the terminal; app:NAME runs a program
+./run.sh shell   [--on PLATFORM] [--smp N] ...  the monitor: call any op and see what it returns and costs, walk page
+                 tables, trace, break things (docs/shell.md); < FILE: a script
+                 --commands 'A; B': these commands; --fuzz N [--seed N]: N random lines, which it has to survive
 ./run.sh suite   [--on P,P...] [--filter GLOB[,GLOB...]] [--jobs N] [--junit FILE] [--json FILE] [--verbose] ...
                  [--ops FILE]  also write what was seen of each op on each platform, as Markdown
                  [--rom FILE]  as for boot

@@ -15,7 +15,7 @@ from paravane.run.machine import Machine
 class Redirected:
     """What machine.Terminal is if the standard input is a file; it shows nothing."""
 
-    is_tty = False
+    is_tty = is_raw = False
 
     def __init__(self, file):
         self.keyboard = file.fileno()

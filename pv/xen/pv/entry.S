@@ -120,6 +120,7 @@ xen_pv_force_upcall:
 	movl	$XENVER_version, %edi
 	xorl	%esi, %esi
 	incq	xen_hypercalls
+	incq	xen_hypercalls_by + 8 * __HYPERVISOR_xen_version
 	call	hypercall_page + __HYPERVISOR_xen_version * 32
 	popq	%r11
 	popq	%rsi

@@ -28,6 +28,7 @@ _TYPED_MAX = 1024  # bytes read at a time from the user
 # Bytes that may wait for QEMU to take them; the guest asks again for a frame that does not fit.
 _QUEUE_MAX = 1 << 16
 _END_OF_INPUT = b"\x04"  # Ctrl-D
+_END_OF_RUN = b"\x1d"  # Ctrl-], at a raw terminal
 PROBE_GRACE = 10.0  # seconds in which a living hypervisor answers a debug key
 DUMP_GRACE = 1.5  # seconds from its answer, for what it prints then
 # Three Ctrl-A turn Xen's console input to Xen itself, where 0 prints the registers of dom0's vCPUs.
@@ -151,11 +152,12 @@ class Machine:
                     self._take(qemu, lines.flush())
                     _wait(qemu, SHUTDOWN_GRACE)
                     return
-                text = cleaner.feed(self.feeder.strip(data) if self.feeder else data)
+                data = self.feeder.strip(data) if self.feeder else data
+                text = cleaner.feed(data)
                 self._write_queue(qemu)
                 log.write(text[:room])
                 room -= len(text)
-                self._show(text)
+                self._show(data if self.terminal is not None and self.terminal.is_raw else text)
                 self._take(qemu, lines.feed(text))
             self._check_limits(room, qemu)
         self._take(qemu, lines.flush())
@@ -243,6 +245,8 @@ class Machine:
         it listens."""
         if not data:
             self.terminal.keyboard = None
+        if self.terminal.is_raw and _END_OF_RUN in data:
+            raise KeyboardInterrupt
         if not self.feeder or (data and self._is_raw(data)):
             self._type(data or _END_OF_INPUT)
         else:
@@ -250,6 +254,8 @@ class Machine:
 
     def _is_raw(self, data):
         """Return whether data, from a terminal, is to be typed as it is and not in frames."""
+        if self.terminal.is_raw:
+            return False
         return self.terminal.is_tty and (b"\x01" in data or self.said.input_to_hypervisor)
 
     def _type(self, data):
@@ -268,7 +274,12 @@ class Machine:
 
 
 class Terminal:
-    """The user's terminal: it shows the console, and its lines go to the guest."""
+    """The user's terminal: it shows the console, and its lines go to the guest.
+
+    is_raw: each key goes to the guest, and the guest's control sequences to the terminal.
+    """
+
+    is_raw = False
 
     def __init__(self):
         self.keyboard = sys.stdin.fileno() if sys.stdin else None

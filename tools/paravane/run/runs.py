@@ -163,7 +163,8 @@ class RunDirectory:
             return Result(platform.name, "SKIP", reason)
         directory = make_dirs(self.path / (platform.name + label))
         hears = not (options.icount or options.feed.deaf)
-        kind = input_kind(terminal) if hears and options.run.startswith("app:") else ""
+        reads = options.run.startswith("app:") or options.run == "shell"
+        kind = input_kind(terminal) if hears and reads else ""
         words = platforms.command_words(
             platform, options.run, options.pattern, options.append, hears, kind
         )

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Steps of `./run.sh test`: every command of docs/tour.md and of the guide's chapters prints what
-the page shows."""
+"""Steps of `./run.sh test`: every command of docs/tour.md, docs/shell.md and the guide's chapters
+prints what the page shows."""
 
 import re
 import shlex
@@ -12,8 +12,9 @@ DOCS = ROOT / "docs"
 
 
 def pages(docs=DOCS):
-    """Yield (name, path) of each page whose commands are run: the tour, then the guide's pages."""
+    """Yield (name, path) of each page whose commands are run: the tour, the monitor, the guide."""
     yield "tour", docs / "tour.md"
+    yield "shell", docs / "shell.md"
     for path in sorted((docs / "guide").glob("*.md")):
         yield f"guide {path.stem}", path
 

@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: MIT
+"""Run the monitor: at a terminal, with a script as standard input, or with random lines."""
+
+import sys
+import termios
+
+from .. import wanted
+from ..commandline import parse, run_options
+from ..common import EXIT_FAIL, EXIT_PASS, usage
+from ..run import platforms, runs
+from ..run.machine import Terminal
+from ..suite import suite
+from . import fuzz
+
+_LINES_A_SECOND = 5  # of the slowest platform on a busy computer: for the time limit
+
+
+class RawTerminal(Terminal):
+    """The user's terminal, each key of which goes to the guest; Ctrl-] ends the run."""
+
+    is_raw = True
+
+    def __enter__(self):
+        self._before = termios.tcgetattr(self.keyboard)
+        mode = termios.tcgetattr(self.keyboard)
+        mode[0] &= ~(termios.ICRNL | termios.IXON)
+        mode[3] &= ~(termios.ECHO | termios.ICANON | termios.ISIG | termios.IEXTEN)
+        termios.tcsetattr(self.keyboard, termios.TCSADRAIN, mode)
+        return self
+
+    def __exit__(self, *_why):
+        termios.tcsetattr(self.keyboard, termios.TCSADRAIN, self._before)
+
+
+def run(args, caller):
+    """Run the command; return the exit code."""
+    asked = parse("shell", args, ("--commands", "--fuzz", "--seed"), machine=True)
+    chosen = platforms.parse(asked.on or "qemu")
+    if len(chosen) != 1:
+        raise usage("shell: --on takes one platform")
+    options = wanted.one(asked, caller, chosen, run_options(asked, caller, chosen))
+    options.run = "shell"
+    if not any(word.startswith("log=") for word in options.append):
+        options.append += ("log=warn",)
+    directory = runs.RunDirectory(options.image)
+    if asked.fuzz:
+        return _fuzz(directory, chosen[0], options, asked)
+    if asked.commands:
+        result = _run_lines(directory, chosen[0], options, [asked.commands.encode()], Shown)
+        return _end(result)
+    if not sys.stdin or not sys.stdin.isatty():
+        return _end(directory.run(chosen[0], options, terminal=Terminal()))
+    options.timeout = 0
+    print(f"booting {chosen[0].name}; Ctrl-] ends the machine at any time", flush=True)
+    with RawTerminal() as terminal:
+        result = directory.run(chosen[0], options, terminal=terminal)
+    return _end(result)
+
+
+class Script:
+    """A terminal whose keyboard is a file, and that shows nothing."""
+
+    is_tty = is_raw = False
+
+    def __init__(self, file):
+        self.keyboard = file.fileno()
+
+    def show(self, _text):
+        """Show nothing."""
+
+
+class Shown(Script):
+    """The same, but it shows what the guest writes."""
+
+    def show(self, text):
+        sys.stdout.buffer.write(text)
+        sys.stdout.buffer.flush()
+
+
+def _run_lines(directory, platform, options, lines, terminal):
+    """Run the monitor with these lines as its input; return the Result."""
+    script = directory.path / "lines"
+    script.write_bytes(b"".join(line + b"\n" for line in lines))
+    with open(script, "rb") as keyboard:
+        return directory.run(platform, options, terminal=terminal(keyboard))
+
+
+def _end(result):
+    print(f"run.sh: {result.platform}: {suite.one_line(result)}")
+    return suite.exit_code([result])
+
+
+def _fuzz(directory, platform, options, asked):
+    """Feed random lines; pass if the monitor has read and survived all of them."""
+    lines = list(fuzz.lines(asked.seed, asked.fuzz))
+    if options.timeout:
+        options.timeout += len(lines) / _LINES_A_SECOND
+    result = _run_lines(directory, platform, options, lines, Script)
+    read = fuzz.lines_read(directory.path / platform.name / "console.log")
+    print(f"run.sh: {platform.name}: seed {asked.seed}: {read} of {len(lines)} random lines: "
+          f"{suite.one_line(result)}")
+    if result.status == "SKIP":
+        return suite.exit_code([result])
+    if result.status == "PASS" and read == len(lines):
+        return EXIT_PASS
+    print("\n".join(result.tail(40)))
+    return EXIT_FAIL
