@@ -9,7 +9,7 @@
 #include "test/harness/cpus.h"
 #include "test/harness/step.h"
 
-enum { ROUNDS_MAX = 1000, ROUNDS_S = 2 };
+enum { ROUNDS_MAX = 1000, ROUNDS_S = 60 };
 
 static struct {
     u32 round;     /* the thread moves before the instruction with this number, or a later one */
