@@ -8,7 +8,7 @@ from pathlib import Path
 from paravane import optable
 from paravane.common import Trouble
 from paravane.op import dossier
-from paravane.site import build, chart, check, pages
+from paravane.site import build, chart, check, look, pages
 
 
 class Links(unittest.TestCase):
@@ -75,6 +75,43 @@ class Check(unittest.TestCase):
         ):
             (found,) = self.faults(a=page, b='<p id="x">')
             self.assertIn(fault, found)
+
+
+class Look(unittest.TestCase):
+    """What paravane.site.look makes of a browser's reports. A step of ./run.sh test runs one."""
+
+    def test_few_pages_stand_for_many_and_the_first_is_first(self):
+        with tempfile.TemporaryDirectory() as folder:
+            root = Path(folder)
+            for name in ("docs/a", "docs/op/set_pte", "docs/op/set_pmd", "index", "search"):
+                (root / name).parent.mkdir(parents=True, exist_ok=True)
+                (root / f"{name}.html").write_text("")
+            names = [path.relative_to(root).as_posix() for path in look.sample(root)]
+        self.assertEqual(names, ["index.html", "docs/a.html", "docs/op/set_pte.html"])
+
+    def test_reports_that_are_faults(self):
+        for method, params, words in (
+            ("Network.requestWillBeSent", {"request": {"url": "https://a/b"}}, "it asks for https"),
+            ("Network.requestWillBeSent", {"request": {"url": "file:///a"}}, ""),
+            ("Log.entryAdded", {"entry": {"level": "error", "text": "lost", "url": "file:///a"}},
+             "the browser reports: lost file:///a"),
+            ("Log.entryAdded", {"entry": {"level": "info", "text": "fine"}}, ""),
+            ("Runtime.consoleAPICalled", {"type": "error", "args": [{"value": "no"}]},
+             "the console has: no"),
+            ("Runtime.consoleAPICalled", {"type": "log", "args": [{"value": "yes"}]}, ""),
+            ("Runtime.exceptionThrown",
+             {"exceptionDetails": {"text": "Uncaught", "exception": {"description": "E: x\n at"}}},
+             "a script fails: E: x"),
+        ):
+            with self.subTest(method=method, words=words):
+                found = look._reported({"method": method, "params": params})
+                self.assertIn(words, found)
+                self.assertEqual(bool(words), bool(found))
+
+    def test_links_within_the_site_need_a_file(self):
+        self.assertTrue(look._exists("https://example.org/nowhere"))
+        self.assertTrue(look._exists(Path(__file__).as_uri() + "#a-place"))
+        self.assertFalse(look._exists("file:///nowhere/at/all.html"))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from ..common import EXIT_FAIL, EXIT_PASS, EXIT_SKIP, build_dir, make_dirs, usag
 from ..report import write_steps_junit
 from . import (
     backends, bench, builds, cpus, devices, domu, entry, hostile, kvm, lifecycle, machines,
-    proofs, programs, repros, rom, soak, stop
+    proofs, programs, repros, rom, site, soak, stop
 )
 from . import shell, suites, tour
 from . import input as bad_input
@@ -21,7 +21,7 @@ from .scheduler import Scheduler
 from .step import GCC, as_step, check
 
 # Where steps come from, those that take long first. Each has steps(scratch).
-SUBJECTS = (suites, proofs, cpus, hostile, bench, programs, repros, machines, devices, domu,
+SUBJECTS = (suites, site, proofs, cpus, hostile, bench, programs, repros, machines, devices, domu,
             kvm, lifecycle, entry, backends, rom, shell, tour, bad_input, stop)
 
 

@@ -22,9 +22,6 @@ def steps(scratch):
     shown = r"linked .* call .*through the table: set_pte>\n +executed .* mov %rsi,\(%rdi\)"
     one = [*RUN, "op", "set_pte", "--on", "qemu"]
     yield Step("op: one op, to the bytes of a call", one, words=shown)
-    yield Step("docs: the web site", [*RUN, "docs", "--on", "qemu"],
-               words=r"site/index.html: \d+ files",
-               may_skip=True)
     yield Step("op: no such op", [*RUN, "op", "set_pt"], EXIT_USAGE, words="similar: set_pte")
     for platform in ("qemu", "xen-pv", "xen-pvh"):
         broken = (r"op safe_halt of backend \S+: context: a caller with interrupts disabled is "
