@@ -76,6 +76,17 @@ class Check(unittest.TestCase):
             (found,) = self.faults(a=page, b='<p id="x">')
             self.assertIn(fault, found)
 
+    def test_style_sheet_loads_nothing_from_a_server(self):
+        with tempfile.TemporaryDirectory() as folder:
+            root = Path(folder).resolve()
+            for url, fault in (("data:image/svg+xml,<svg/>", ""), ("own.css", ""),
+                               ("/javascript/none.css", "a link to /javascript/none.css"),
+                               ("'https://x.org/a.css'", "elsewhere: https://x.org/a.css")):
+                (root / "own.css").write_text(f"@import url({url});")
+                found = check.faults(root)
+                self.assertEqual(bool(fault), bool(found))
+                self.assertIn(fault, "".join(found))
+
 
 class Look(unittest.TestCase):
     """What paravane.site.look makes of a browser's reports. A step of ./run.sh test runs one."""

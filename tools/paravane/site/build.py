@@ -15,6 +15,9 @@ _REFERENCE = ("ops", "patching", "pitfalls", "facts", "hostile", "mutants", "ben
               "ops-results", "style")
 _LINK = re.compile(r"(?<!!)\[((?:`[^`\n]*`|[^\]`\n])*)\]\(([^)#\s]+)(#[^)\s]*)?\)")
 _CODE = re.compile(r"(?ms)(^```.*?^```$)")
+# Debian's Furo loads this style sheet by an address that only a web server can have.
+_NORMALIZE = Path("/usr/share/javascript/normalize.css/normalize.css")
+_IMPORT = "@import url(/javascript/normalize.css/normalize.css);"
 _PYTHON = "/usr/bin/python3"  # for which the distribution packages Sphinx, whichever runs this
 
 _CONF = """\
@@ -32,6 +35,7 @@ html_js_files = ["theme.js"]
 html_extra_path = ["extra"]
 html_show_sourcelink = False
 html_copy_source = False
+html_show_search_summary = False  # it would fetch pages, which a browser refuses to do from a file
 suppress_warnings = ["myst.header", "misc.highlighting_failure"]
 exclude_patterns = ["extra"]
 
@@ -166,3 +170,16 @@ def run_sphinx(source, target):
             raise Trouble("the site needs Sphinx, MyST and Furo: ./run.sh setup installs "
                           "python3-sphinx, python3-myst-parser and furo", EXIT_SKIP)
         raise Trouble("Sphinx: " + done.stderr.strip())
+    _complete_styles(target / "_static/styles")
+
+
+def _complete_styles(folder):
+    """Have the theme's style sheet load a copy of the one that it imports from a web server."""
+    sheet = folder / "furo.css"
+    text = sheet.read_text() if sheet.exists() else ""
+    if _IMPORT not in text:
+        return
+    own = "@import url(normalize.css);" if _NORMALIZE.exists() else ""
+    if own:
+        shutil.copyfile(_NORMALIZE, folder / "normalize.css")
+    sheet.write_text(text.replace(_IMPORT, own))

@@ -2,6 +2,7 @@
 """Check the built site: every link leads to something, no page loads anything from elsewhere, and
 the whole is small enough."""
 
+import re
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -9,6 +10,7 @@ from urllib.parse import unquote, urlsplit
 SIZE_MAX = 10_000_000  # bytes
 # Attributes by which a page loads something at once, by element.
 _LOADS = {"img": "src", "script": "src", "link": "href", "iframe": "src", "source": "src"}
+_IN_CSS = re.compile(r"""url\(\s*['"]?(?!data:)([^'")\s]+)""")
 
 
 class _Page(HTMLParser):
@@ -40,6 +42,11 @@ def faults(root):
                   if (fault := _fault_of(link, path, pages))]
         found += [f"{name}: loads {link} from elsewhere" for link in page.loads
                   if _is_outside(link)]
+    for path in sorted(root.rglob("*.css")):
+        for link in dict.fromkeys(_IN_CSS.findall(path.read_text())):
+            fault = ("it loads from elsewhere: " + link if _is_outside(link)
+                     else _fault_of(link, path, pages))
+            found += [f"{path.relative_to(root).as_posix()}: {fault}"] if fault else []
     if size(root)[1] > SIZE_MAX:
         found.append(f"the site has {size(root)[1]} bytes, more than {SIZE_MAX}")
     return found
