@@ -33,8 +33,8 @@ static const struct word words[] = {
     WORD("input=", input),       WORD("log=", log),
     WORD("stack=", stack),       WORD("evtchn=", evtchn),
     WORD("soak=", soak),         WORD("mutate=", mutate),
-    WORD("check=", check),       WORD("nopatch", nopatch),
-    WORD("pv.sites", sites),
+    WORD("check=", check),       WORD("record=", record),
+    WORD("nopatch", nopatch),    WORD("pv.sites", sites),
 };
 
 const char log_levels[][6] = {

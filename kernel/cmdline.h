@@ -45,6 +45,7 @@ struct cmdline {
     char soak[CMDLINE_VALUE_MAX];   /* soak=S          seconds for which stress tests repeat */
     char mutate[CMDLINE_VALUE_MAX]; /* mutate=OP:KIND  replace one op by a wrong one */
     char check[CMDLINE_VALUE_MAX];  /* check=context   check the context of each call of an op */
+    char record[CMDLINE_VALUE_MAX]; /* record=TOKEN... record the run: trace/record.c */
     bool nopatch;                   /* nopatch         leave ops as calls through the table */
     bool sites;                     /* pv.sites        list all call sites of ops */
     enum log_level log;             /* log=error|warn|info|debug, default info */

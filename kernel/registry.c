@@ -56,5 +56,5 @@ const char *apply_op_change(const char *name, const char *value)
     for (const struct op_change *change = _op_changes_start; change < _op_changes_end; change++)
         if (!strcmp(change->named.name, name))
             return change->apply(value);
-    return "this image was built without the suite, which has this option";
+    return "this image was built without the part that has this option";
 }

@@ -50,7 +50,8 @@ void inject_wild_write(void);
 /*
  * Changes of the op table that test options of the command line ask for: mutate= replaces an op by
  * a wrong one (test/mutants/mutate.c), check= wraps each op to check its callers
- * (test/ops/context.c). apply gets the option's value, and returns NULL or what is wrong with it.
+ * (test/ops/context.c), record= records each call (trace/record.c). apply gets the option's value,
+ * and returns NULL or what is wrong with it.
  */
 struct op_change {
     struct named named;

@@ -3,6 +3,8 @@
 #include "kernel/sites.h"
 #include "kernel/console.h"
 #include "kernel/kernel.h"
+#include "kernel/panic.h"
+#include "kernel/registry.h"
 #include "lib/format.h"
 
 const char *const sites_states[PV_NR_STATES] = {
@@ -54,8 +56,18 @@ static void print_sites(void)
     print("\n");
 }
 
+static void start_recording(void)
+{
+    const char *error = apply_op_change("record", cmdline.record);
+
+    if (error)
+        finish(VERDICT_ERROR, "record=%s: %s", cmdline.record, error);
+}
+
 void sites_init(void)
 {
+    if (cmdline.record[0])
+        start_recording();
     if (!cmdline.nopatch)
         pv_patch(true);
     if (cmdline.sites)

@@ -6,7 +6,10 @@
 #include "kernel/symtab.h"
 #include "pv/patch/patch.h"
 
-/* Patch the sites, unless the command line has "nopatch"; list them if it has "pv.sites". */
+/*
+ * Start recording if the command line has record=, which changes what the sites are to be. Then
+ * patch the sites, unless it has "nopatch"; list them if it has "pv.sites".
+ */
 void sites_init(void);
 
 /* Print one line: a site's address, op and state, its bytes, and what they do. */

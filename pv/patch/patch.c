@@ -342,6 +342,13 @@ static void write_text(const struct pv_code *code)
         pv_panic("patch", "text at %p does not read back as it was written", (void *)code->at);
 }
 
+static void end_writing(void)
+{
+    for (u32 i = 0; i < FIX_TEXT_PAGES; i++)
+        map_text_page(i, 0);
+    pv_sync_core();
+}
+
 /* Change one site to patched, or back. */
 static void patch_site(const struct pv_site *site, bool patched)
 {
@@ -363,9 +370,20 @@ static void patch_sites(u32 op, bool patched)
     for (const struct pv_site *site = pv_sites; site < pv_sites_end; site++)
         if (op == PV_NR_OPS || site->op == op)
             patch_site(site, patched);
-    for (u32 i = 0; i < FIX_TEXT_PAGES; i++)
-        map_text_page(i, 0);
-    pv_sync_core();
+    end_writing();
+}
+
+void pv_retarget_jump(u8 *at, const void *from, const void *to)
+{
+    struct pv_code code = {.at = at};
+
+    append_branch(&code, OP_JUMP, from);
+    if (memcmp(at, code.bytes, code.length))
+        pv_panic("patch", "text at %p is not a jump to %p", (const void *)at, from);
+    code.length = 0;
+    append_branch(&code, OP_JUMP, to);
+    write_text(&code);
+    end_writing();
 }
 
 /* cpuid is a serialising instruction (Intel SDM vol. 3, section 9.3), also under a hypervisor. */

@@ -95,6 +95,12 @@ void pv_sync_core(void);
  */
 void pv_set_op(u32 op, const void *function);
 
+/*
+ * Let the jump of 5 bytes at this address lead elsewhere. The jump is not in two pages, because
+ * set_fixmap may execute it in between. Context: as pv_patch.
+ */
+void pv_retarget_jump(u8 *at, const void *from, const void *to);
+
 /* What an empty slot holds: panics, and names the op by the site that called it. */
 void pv_missing(void);
 

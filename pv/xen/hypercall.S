@@ -7,6 +7,7 @@
  * an ELF note, and Xen fills it before it enters the kernel; a PVH guest writes the page's address
  * to an MSR (pvh/setup.c).
  */
+#include "lib/address_map.h"
 #include <xen/xen.h>
 
 	.section .hypercall_page, "ax", @nobits
@@ -23,6 +24,7 @@ hypercall_page:
  */
 	.macro	hypercall name, number, domain
 	.section .text.\name, "ax", @progbits
+	.balign	32			/* so that no page ends in the jump */
 	.globl	\name
 	.type	\name, @function
 \name:
@@ -31,9 +33,17 @@ hypercall_page:
 	.ifnb	\domain
 	movl	$\domain, %r10d
 	.endif
-	jmp	hypercall_page + \number * 32
+90:	jmp	hypercall_page + \number * 32
 	.size	\name, . - \name
+	.section .rodata.hypercall_jumps, "a"
+	.long	90b - VIRT_BASE, \number
 	.endm
+
+	/* Of each function its jump and its number, for pv/record/. */
+	.section .rodata.hypercall_jumps, "a"
+	.balign	4
+	.globl	xen_hypercall_jumps, xen_hypercall_jumps_end
+xen_hypercall_jumps:
 
 	hypercall xen_set_trap_table, __HYPERVISOR_set_trap_table
 	hypercall xen_console_io, __HYPERVISOR_console_io
@@ -57,3 +67,5 @@ hypercall_page:
 	hypercall xen_mmu_update, __HYPERVISOR_mmu_update, DOMID_SELF
 	hypercall xen_mmuext_op, __HYPERVISOR_mmuext_op, DOMID_SELF
 	hypercall xen_update_va_mapping, __HYPERVISOR_update_va_mapping
+
+xen_hypercall_jumps_end:

@@ -3,6 +3,7 @@
 #include "repro/kit.h"
 #include "kernel/cpu.h"
 #include "lib/address_map.h"
+#include "pv/record/record.h"
 #include "pv/selectors.h"
 
 #define COMPAT_ENTRY      (KIT_GDT_FREE + 8)
@@ -45,9 +46,18 @@ void kit_hypercall_insn(u8 insn[3])
         insn[2] = 0x90;
 }
 
+_Static_assert(sizeof(struct kit_regs) == RECORD_REGISTERS * sizeof(u64), "all are recorded");
+
 void kit_hypercall_regs(struct kit_regs *regs)
 {
+    const struct kit_regs before = *regs;
+    u8 code[3];
+    u64 call;
+
+    kit_hypercall_insn(code);
+    call = record_code_enter(64, code, sizeof(code), &regs->rax);
     kit_call_regs(regs, hypercall_code());
+    record_code_exit(64, call, &before.rax, &regs->rax);
 }
 
 long hypercall(unsigned int number, u64 a1, u64 a2, u64 a3, u64 a4, u64 a5)
@@ -129,8 +139,12 @@ static u32 place(const void *code, size_t size, const u8 *tail, size_t tail_size
 void kit_run64(const void *code, size_t size, struct kit_regs *regs)
 {
     static const u8 ret[] = {0xc3};
+    const struct kit_regs before = *regs;
+    const u32 at = place(code, size, ret, sizeof(ret));
+    const u64 call = record_code_enter(64, code, size, &regs->rax);
 
-    kit_call_regs(regs, (const void *)(u64)place(code, size, ret, sizeof(ret)));
+    kit_call_regs(regs, (const void *)(u64)at);
+    record_code_exit(64, call, &before.rax, &regs->rax);
 }
 
 /* jmp KERNEL_CS:kit_compat_back */
@@ -139,9 +153,13 @@ void kit_run32(const void *code, size_t size, struct kit_regs *regs)
     const u32 back = low(kit_compat_back);
     const u8 far_jump[] = {0xea,      (u8)back, (u8)(back >> 8), (u8)(back >> 16), (u8)(back >> 24),
                            KERNEL_CS, 0};
+    const struct kit_regs before = *regs;
+    u64 call;
 
     kit_compat_target.offset = place(code, size, far_jump, sizeof(far_jump));
     kit_compat_target.selector = COMPAT_ENTRY * 8;
     kit_set_descriptor(COMPAT_ENTRY, DESCRIPTOR_CODE32);
+    call = record_code_enter(32, code, size, &regs->rax);
     kit_call_compat(regs);
+    record_code_exit(32, call, &before.rax, &regs->rax);
 }

@@ -47,6 +47,7 @@ UNPRIVILEGED = ("kernel", "mm", "lib", "drivers", "app")
 
 # The layer of a folder, and of everything in it that is not listed itself.
 LAYER = {"lib": 0, "pv": 1, "mm": 2, "kernel": 3, "drivers": 4, "boot": 5, "test": 5, "repro": 5,
+         "trace": 5,
          "app": 5, "lib/newlib": 5}
 
 

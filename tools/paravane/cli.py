@@ -14,7 +14,7 @@ from .bench import bench, chart as bench_chart, file as bench_file, sizes
 from .commandline import (
     Parser, add, build, build_app, hours, joined, not_empty, number, parse, parse_repro
 )
-from .commandline import run_options
+from .commandline import RECORD, record_wanted, run_options
 from .common import (
     EXIT_FAIL, EXIT_INTERRUPTED, EXIT_PASS, EXIT_SKIP, EXIT_USAGE, ROOT, Trouble, build_dir,
     make_dirs
@@ -35,6 +35,7 @@ from .selftest.soak import SOAKS
 from .shell import command as shell_command
 from .site import command as site_command
 from .suite import machine_table, machines, op_report, suite
+from .trace import command as trace_command
 
 
 def main(args):
@@ -94,6 +95,7 @@ def _dispatch(args, caller):
         "iso": _iso,
         "list": _list,
         "op": op_command.run,
+        "trace": trace_command.run,
         "docs": site_command.run,
         "doctor": _doctor,
         "setup": _setup,
@@ -117,7 +119,7 @@ def _everything(caller):
 
 def _suite(args, caller):
     more = ("--filter", "--jobs", "--junit", "--json", "--ops", "--verbose", "--soak", "--machines",
-            "--rom")
+            "--rom", *RECORD)
     asked = parse("suite", args, more, machine=True)
     if asked.machines:
         return _machines(asked, caller)
@@ -137,6 +139,10 @@ def _suite(args, caller):
         options.append += (f"soak={asked.soak}",)
         options.timeout = options.timeout and options.timeout + 2 * asked.soak
     variants = wanted.variants(asked, caller, chosen, options)
+    several = len(chosen) * len(variants) > 1
+    options.record = record_wanted(asked, caller, chosen, several)
+    for _, variant in variants:
+        variant.record = options.record
     columns = [
         suite.Column(platform.name + label, platform, variant)
         for platform in chosen
@@ -146,6 +152,9 @@ def _suite(args, caller):
     results = suite.run_suite(directory, columns, asked.jobs)
     status = suite.exit_code(results)
     suite.print_suite(results, directory, asked.verbose)
+    for result in results:
+        if result.recording:
+            print(f"run.sh: recording: {result.recording}")
     if asked.json:
         document = report.suite_document(results, status)
         document["ops"] = op_report.document(table, results)
@@ -196,7 +205,8 @@ def _report_ops(path, table, results):
 
 
 def _boot(args, caller):
-    asked = parse("boot", args, ("--run", "--gdb", "--module", "--app", "--rom"), machine=True)
+    more = ("--run", "--gdb", "--module", "--app", "--rom", *RECORD)
+    asked = parse("boot", args, more, machine=True)
     chosen = platforms.parse("qemu" if asked.on is None else asked.on)
     if len(chosen) != 1:
         raise usage("boot: --on takes one platform")
@@ -207,6 +217,7 @@ def _boot(args, caller):
     options = wanted.one(asked, caller, chosen, run_options(asked, caller, chosen))
     options.run = asked.run or "suite"
     options.rom = _op_rom(asked, caller, chosen)
+    options.record = record_wanted(asked, caller, chosen, several=False)
     repro_command.check_payload(options.run, outside=bool(asked.image))
     if platforms.split_words(options.run) != [options.run]:
         raise usage("--run: the name of a payload has no blanks")
@@ -224,6 +235,8 @@ def _boot(args, caller):
     if result.names:
         frames = [line for line in result.panic if names.is_frame(line)]
         print("\n".join([f"run.sh: functions by {result.names}:", *frames]))
+    if result.recording:
+        print(f"run.sh: recording: {result.recording}")
     if result.ran:
         print(f"run.sh: log and command line in {result.directory}/")
     return suite.exit_code([result])
@@ -238,7 +251,7 @@ def _op_rom(asked, caller, chosen):
 
 def _repro(args, caller):
     more = "--jobs --all --json --junit --bundle --xen-append --gdb --controls --skipped".split()
-    asked = parse_repro(args, more)
+    asked = parse_repro(args, more + list(RECORD))
     return repro_command.run_controls(asked) if asked.controls else repro_command.run(asked, caller)
 
 

@@ -10,7 +10,8 @@ import time
 
 from . import wanted
 from .common import Trouble, build_dir, build_lock, make_dirs, short, usage
-from .run import domu, kvm, platforms, runs
+from .run import domu, kvm, platforms, qemu, runs
+from .trace import save
 
 CPUS_MAX = 255  # more than the image uses, as many as xAPIC ids name
 SOAK_MAX = 7 * 24 * 3600
@@ -92,6 +93,9 @@ _MORE = {
     "--seed": {"type": number("seed", 0, 1 << 48), "default": 1},
     "--case": {"type": number("case", 0, 1 << 48)}, "--shared": _FLAG, "--frames": _FLAG,
     "--commands": _TEXT, "--fuzz": {"type": number("lines", 1, 1 << 20), "default": 0},
+    "--record": _TEXT,
+    "--record-ops": {"choices": ("hypercalls", "ops", "all"), "default": "ops"},
+    "--record-policy": {"choices": ("wait", "lose"), "default": "wait"},
     "--source": _FLAG, "--files": _TEXT, "--resume": _FLAG,
 }  # fmt: skip
 
@@ -164,6 +168,24 @@ def run_options(asked, caller, chosen):
         pcpus=asked.pcpus, xen_asked=bool(asked.xen), maxmem=asked.maxmem, xl=tuple(asked.xl),
         vmm=tuple(asked.vmm),
     )  # fmt: skip
+
+
+RECORD = ("--record", "--record-ops", "--record-policy")
+
+
+def record_wanted(asked, caller, chosen, several):
+    """Return what --record asks for, or None. several: the command makes more than one run."""
+    if not asked.record:
+        if asked.record_ops != "ops" or asked.record_policy != "wait":
+            raise usage("--record-ops and --record-policy go with --record FILE")
+        return None
+    for platform in chosen:
+        if platform.emulator is not qemu:
+            raise usage(f"--record: the memory of {platform.name} cannot be shared, because "
+                        f"{platform.emulator.NAME} has it; record on a platform of QEMU's")
+    found = save.Wanted(caller / asked.record, asked.record_policy, asked.record_ops, several)
+    found.check()
+    return found
 
 
 def check_nested(asked, chosen):

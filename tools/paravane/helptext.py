@@ -29,6 +29,8 @@ Paravane: one kernel image, every platform, one suite.
                  [--bundle FILE.tar.gz]: source, image, logs, commands, hashes and versions, for a report
                  --controls [NAME...]: do the repros report bad on the Xens that setup --controls built?
                  --skipped: do the repros report "cannot tell" when the step under suspicion is left out?
+./run.sh trace   FILE [--calls] [--errors] [--cpu N]... [--op GLOB]... [--last N] [--full] [--summary]
+                 [--chrome FILE] [--html FILE]  read a recording (docs/trace.md): each hypercall, op and callback
 ./run.sh bench   [--on P,P...] [--counted] [--json FILE] [--svg FILE] [--against FILE [--limit RATIO]]
                  instructions of each op, counted without noise, and times, which are noisy
                  --linux: Lua's and SQLite's instructions, as a unikernel and as a Linux process in QEMU
@@ -72,6 +74,12 @@ For boot, suite and repro:
   --machine OPTIONS   QEMU's -machine options on top of the platform's (--machine hpet=off,acpi=off), or another
                       type with its options in place of the platform's (--machine microvm,pit=off). Whatever
                       QEMU refuses is status 2
+
+For boot, suite and repro, on QEMU:
+  --record FILE       write what the guest asked of its hypervisor and of the machine, for ./run.sh trace;
+                      several runs write FILE with the name of each in it
+  --record-ops WHICH  hypercalls (no ops), ops (all but those that are called all the time; default) or all
+  --record-policy P   where the guest is faster than the recorder: wait (default), or lose records and count them
 
 Exit codes: 0 pass; 1 fail, also a crash or a time-out; 125 skipped or cannot tell; 2 usage;
 130 interrupted. Environment: BUILD=DIR (build directory), QEMU=FILE (which QEMU).

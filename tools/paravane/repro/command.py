@@ -5,7 +5,7 @@ import dataclasses
 import sys
 
 from .. import report, wanted
-from ..commandline import check_nested
+from ..commandline import check_nested, record_wanted
 from ..common import EXIT_FAIL, EXIT_PASS, EXIT_SKIP, ROOT, short, usage
 from ..run import platforms, qemu, runs, xen
 from . import bundle, controls, proofs, repro, repros
@@ -34,10 +34,16 @@ def run(asked, caller):
     if asked.skipped:
         return _run_skipped(asked, chosen, on, xens, options)
     listed = repro.cases(chosen, on, xens, options, skip_others=asked.all)
+    record = record_wanted(asked, caller, [case.platform for case in listed], len(listed) > 1)
+    for case in listed:
+        case.options.record = record
     if asked.gdb:
         _wait_for_gdb(listed, asked, caller)
     directory = repro.run(listed, asked.jobs)
     repro.print_results(listed, directory)
+    for case in listed:
+        if case.result.recording:
+            print(f"run.sh: recording: {case.result.recording}")
     status = repro.exit_code(listed, against_heads=len(chosen) > 1)
     if asked.json:
         report.write_json(caller / asked.json, repro.document(listed, status))
@@ -62,10 +68,10 @@ def _run_skipped(asked, chosen, on, xens, options):
 def run_controls(asked):
     """Run the repros on their controls; return the status, 0 if each reports bad on its broken Xen
     and good on the repaired one."""
-    if asked.all or asked.xen or asked.image or asked.gdb or asked.skipped:
+    if asked.all or asked.xen or asked.image or asked.gdb or asked.skipped or asked.record:
         raise usage(
-            "repro --controls has Xens of its own: no --all, --xen, --image, --gdb or --skipped "
-            "beside it"
+            "repro --controls has Xens of its own: no --all, --xen, --image, --gdb, --skipped or "
+            "--record beside it"
         )
     chosen = controls.choose(asked.names)
     on = platforms.parse(asked.on) if asked.on else None

@@ -16,7 +16,7 @@ BENCH_MAX = 2000
 PANIC_LINES_MAX = 60
 OUTPUT_MAX = 20000
 
-_BANNER = re.compile(r"paravane: Paravane (?:\S+ )?on (.*)")
+_BANNER = re.compile(r"paravane: (Paravane (?:\S+ )?)on (.*)")
 _RESULT = re.compile(r"(not )?ok (\d{1,6}) (?:- )?(\S+)(?: # SKIP ?(.*))?$")
 _LOOKS_LIKE_RESULT = re.compile(r"(not )?ok\b")
 _PLAN = re.compile(r"1\.\.(\d{1,6})$")
@@ -79,6 +79,7 @@ class Transcript:
 
     def __init__(self):
         self.banner = ""  # "native", "xen-pv ...": what follows "Paravane VERSION on"
+        self.image = ""  # "Paravane VERSION"
         self.hypervisor = ""  # Xen's version, if there is a Xen
         self.tests = []
         self.plan = None
@@ -185,7 +186,8 @@ class Transcript:
         elif _BANNER.match(line):
             if self.banner:
                 self._problem("the guest started more than once")
-            self.banner = _BANNER.match(line).group(1) or "?"
+            self.image = _BANNER.match(line).group(1).strip()
+            self.banner = _BANNER.match(line).group(2) or "?"
 
     def _toolstack_line(self, line):
         ended, failed = _GUEST_END.match(line), _OUTER_FAILED.match(line)

@@ -67,12 +67,13 @@ class Machine:
     ends the run early. probe: at a time-out, ask the hypervisor whether it still lives
     (said.hypervisor_answers). tree: the command line starts the emulator in a process below it,
     whose time counts too. framed: the program's input goes through a Feeder, because the guest was
-    started with input=. watch: called again and again with the transcript and QEMU's pid; an
-    Ending that it returns ends the run.
+    started with input=. recorder: takes the machine's records (trace/recorder.py). watch: called
+    again and again with the transcript and QEMU's pid; an Ending that it returns ends the run.
     """
 
     def __init__(self, argv, directory, timeout, promise="", terminal=None, stop=None,
-                 probe=False, watch=None, tree=False, framed=False):  # fmt: skip
+                 probe=False, watch=None, tree=False, framed=False,
+                 recorder=None):  # fmt: skip
         self.argv = argv
         self.directory = directory
         self.timeout = timeout
@@ -82,6 +83,7 @@ class Machine:
         self.probe = probe
         self.watch = watch
         self.tree = tree
+        self.recorder = recorder
         self.said = Transcript()
         self.feeder = Feeder(self._type) if framed else None
         if framed and (terminal is None or terminal.keyboard is None):
@@ -100,9 +102,13 @@ class Machine:
             qemu = self._spawn(err)
             self._clock = OwnTime(qemu.pid, self.tree)
             try:
+                if self.recorder:
+                    self.recorder.start()
                 self._pump(qemu, log)
             finally:
                 _end(qemu)
+                if self.recorder:
+                    self.recorder.stop()
         ending = self._ending or Ending("exit")
         ending.code = qemu.returncode
         ending.message = _last_error(errors)
@@ -127,6 +133,7 @@ class Machine:
                 cwd=ROOT,
                 bufsize=0,
                 start_new_session=True,
+                pass_fds=(self.recorder.fd,) if self.recorder else (),
             )
         except OSError as error:
             raise Trouble(f"cannot run {self.argv[0]}: {error.strerror}") from error

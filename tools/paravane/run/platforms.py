@@ -20,8 +20,8 @@ ECHO_TOKEN = "sesame"
 _COMMAND_LINE_MAX = 1024
 # kernel/cmdline.c, words
 WORDS = (
-    "run= pv= test= inject= platform= echo= input= log= stack= evtchn= soak= mutate= check= nopatch"
-    " pv.sites"
+    "run= pv= test= inject= platform= echo= input= log= stack= evtchn= soak= mutate= check= record="
+    " nopatch pv.sites"
 ).split()
 
 _XEN_WORDS = [
@@ -81,6 +81,7 @@ class Boot:
     xl: tuple = ()  # more lines of a domU's xl configuration
     rom: Optional[Path] = None  # the op ROM, if not the one of the build
     vmm: tuple = ()  # more options for the monitor of a guest of KVM
+    recorder: Optional[object] = None  # trace.recorder.Recorder, which has the machine's memory
 
     def physical_cpus(self):
         """Return the number of physical CPUs. With -icount it is 1, because a count must not depend

@@ -28,11 +28,16 @@ def command(platform, boot):
     return argv + list(boot.feed.qemu)
 
 
+def memory(platform, boot):
+    """Return the machine's memory in MiB."""
+    return boot.mem + (XEN_MEM if platform.on_xen else 0)
+
+
 def machine(platform, boot):
     """Return the part that makes the machine, without what it boots."""
-    mem, cpus = boot.mem, boot.smp
+    mem, cpus = memory(platform, boot), boot.smp
     if platform.on_xen:
-        mem, cpus = mem + XEN_MEM, boot.physical_cpus()
+        cpus = boot.physical_cpus()
     # Each CPU a thread of its own: they run in parallel
     accel = "tcg" if boot.icount else "tcg,thread=multi"
     argv = [boot.emulator or emulators.default(), "-accel", accel, "-machine", platform.machine]
@@ -40,7 +45,9 @@ def machine(platform, boot):
         argv += ["-machine", boot.machine]  # QEMU merges the two, the later one wins
     argv += ["-cpu", _cpu_model(platform.cpu, boot.cpu), "-m", str(mem), "-smp", str(cpus)]
     argv += ["-nodefaults", "-no-user-config", "-no-reboot", "-display", "none", "-serial", "stdio"]
-    if mem >= _HUGE_MEM:
+    if boot.recorder:
+        argv += boot.recorder.qemu_options()
+    elif mem >= _HUGE_MEM:
         # More than this computer may have: promised, and taken from it as it is touched.
         ram = f"memory-backend-ram,id=ram,size={mem}M,reserve=off"
         argv += ["-object", ram, "-machine", "memory-backend=ram"]

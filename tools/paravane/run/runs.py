@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Optional
 
 from ..common import build_dir, make_dirs, shell_line, short
-from . import image, module, names, platforms, xen
+from ..trace import save
+from . import emulators, image, module, names, platforms, qemu, xen
 from .machine import Machine
 from .verdict import judge
 
@@ -61,6 +62,7 @@ class Options:
     xl: tuple = ()
     rom: Optional[Path] = None
     vmm: tuple = ()
+    record: Optional[save.Wanted] = None  # where the run's recording is to be written
 
     def with_words(self, pattern, *words):
         """Return the same Options for these tests, with more words on the command line."""
@@ -107,6 +109,7 @@ class Result:
     exercised: bool = False  # the path in question was reached, whatever came of it
     step_left_out: bool = False  # by inject=skip_step, and the repro came by its step
     dying_is_bad: str = ""  # ktap.Transcript's, if the guest died then
+    recording: str = ""  # what --record has written, in words
 
     def plain(self):
         """Return the result in a form that JSON can hold."""
@@ -165,26 +168,52 @@ class RunDirectory:
         hears = not (options.icount or options.feed.deaf)
         reads = options.run.startswith("app:") or options.run == "shell"
         kind = input_kind(terminal) if hears and reads else ""
+        recorder = None
+        if options.record:
+            recorder = options.record.recorder(qemu.memory(platform, options), options.smp)
+        append = (recorder.word(), *options.append) if recorder else options.append
         words = platforms.command_words(
-            platform, options.run, options.pattern, options.append, hears, kind
+            platform, options.run, options.pattern, append, hears, kind
         )
         framed = f"input={kind}" in words
         if options.feed.by_hand:
             words = [word for word in words if not word.startswith("platform=")]
         boot = options.boot(self.image, self.module, directory, words)
+        boot.recorder = recorder
         argv = platform.command(boot)
         promise = _promise(words)
         hint = f"# By hand: type {promise} and Enter when the guest asks.\n" if promise else ""
+        if recorder:
+            hint += "# Not by hand: the runner that records has the machine's memory open.\n"
         (directory / "command").write_text(hint + shell_line(argv) + "\n")
         probe = options.run.startswith("repro:") and options.xen is not None
         below = platform.emulator.RUNS_BELOW
         machine = Machine(
-            argv, directory, options.timeout, promise, terminal, stop, probe, watch, below, framed
+            argv, directory, options.timeout, promise, terminal, stop, probe, watch, below, framed,
+            recorder
         )
         ending = machine.run()
         result = _result(platform, directory, machine.said, ending, options)
+        if recorder:
+            about = _about(platform, options, machine.said, result, words)
+            target = options.record.path_for(platform.name + label)
+            result.recording = save.save(target, recorder, about, self.image)
         (directory / "result.json").write_text(json.dumps(result.plain(), indent=1) + "\n")
         return result
+
+
+def _about(platform, options, said, result, words):
+    """Return the head of a run's recording."""
+    version = emulators.version_of(options.emulator or emulators.default())
+    return {
+        "image": (said.image or "unknown"),
+        "platform": platform.name,
+        "hypervisor": f"Xen {said.hypervisor}" if said.hypervisor else "none",
+        "emulator": f"QEMU {version}",
+        "cpus": options.smp,
+        "command-line": " ".join(word for word in words if not word.startswith("record=")),
+        "result": f"{result.status} {result.reason}",
+    }
 
 
 def find_xen(wanted, base=Path(".")):

@@ -14,7 +14,7 @@ from . import (
     backends, bench, builds, cpus, devices, domu, entry, hostile, kvm, lifecycle, machines,
     proofs, programs, repros, rom, site, soak, stop
 )
-from . import shell, suites, tour
+from . import shell, suites, tour, trace
 from . import input as bad_input
 from .lines import Report
 from .scheduler import Scheduler
@@ -22,7 +22,7 @@ from .step import GCC, as_step, check
 
 # Where steps come from, those that take long first. Each has steps(scratch).
 SUBJECTS = (suites, site, proofs, cpus, hostile, bench, programs, repros, machines, devices, domu,
-            kvm, lifecycle, entry, backends, rom, shell, tour, bad_input, stop)
+            kvm, lifecycle, entry, backends, rom, shell, trace, tour, bad_input, stop)
 
 
 @dataclass
