@@ -271,7 +271,8 @@ def _bench(args, caller):
     chosen = platforms.parse(asked.on)
     old = bench.earlier(caller / asked.against) if asked.against else None
     options = run_options(asked, caller, chosen)
-    document = bench.run(runs.RunDirectory(options.image), chosen, options, asked.counted)
+    document = bench.run(runs.RunDirectory(options.image), chosen, options, asked.counted,
+                         named=asked.on is not None)
     if asked.json:
         bench_file.write(caller / asked.json, document)
     if asked.svg:

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Callable, Optional
 
-from ..common import EXIT_USAGE, Trouble, build_dir, short, usage
+from ..common import EXIT_USAGE, Trouble, short, usage
 from . import bochs, domu, iso, kvm, needs, qemu
 
 DEFAULT_MEM = 256  # MiB for the guest
@@ -79,7 +79,7 @@ class Boot:
     xen_asked: bool = False  # --xen named xen: it replaces the Xen of a platform that has its own
     maxmem: int = 0  # MiB up to which a domU may grow; 0: its mem
     xl: tuple = ()  # more lines of a domU's xl configuration
-    rom: Optional[Path] = None  # the op ROM, if not the one of the build
+    rom: Path = Path("op.rom")  # of the platform rom
     vmm: tuple = ()  # more options for the monitor of a guest of KVM
     recorder: Optional[object] = None  # trace.recorder.Recorder, which has the machine's memory
 
@@ -146,11 +146,11 @@ def _vmware(boot):
 def _rom(boot):
     """Return the options for QEMU's PVH loader, with an op ROM, of which the run keeps a copy. The
     firmware passes over a file that is not an option ROM, or whose bytes do not add up to 0."""
-    rom, kept = boot.rom or build_dir() / "op.rom", boot.directory / "op.rom"
+    kept = boot.directory / "op.rom"
     try:
-        shutil.copyfile(rom, kept)
+        shutil.copyfile(boot.rom, kept)
     except OSError as error:
-        raise usage(f"cannot read the op ROM {short(rom)}: {error.strerror}; make builds "
+        raise usage(f"cannot read the op ROM {short(boot.rom)}: {error.strerror}; make builds "
                     "build/op.rom, --rom names another") from error
     return _kernel(boot) + ["-option-rom", short(kept)]
 

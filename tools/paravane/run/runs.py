@@ -25,7 +25,7 @@ RUNS_MAX = 50
 # What a Boot takes from the Options, under the same name.
 _OF_BOOT = (
     "mem smp xen gdb icount cpu xen_append pcpus emulator machine feed xen_asked maxmem xl "
-    "rom vmm".split()
+    "vmm".split()
 )
 _TAIL_BYTES = 16000
 # In a dump by Xen: lines of stack words, which would hide the line with the reason.
@@ -60,7 +60,7 @@ class Options:
     xen_asked: bool = False
     maxmem: int = 0
     xl: tuple = ()
-    rom: Optional[Path] = None
+    rom: Optional[Path] = None  # the op ROM, if not the one beside the image
     vmm: tuple = ()
     record: Optional[save.Wanted] = None  # where the run's recording is to be written
 
@@ -141,6 +141,7 @@ class RunDirectory:
         image.check(image_path)
         runs = make_dirs(build_dir() / "runs")
         self.path = _new_directory(runs)
+        self.rom = Path(image_path).parent / "op.rom"
         self.image = self.path / "paravane.elf"
         self.module = self.path / "testmodule"
         shutil.copyfile(image_path, self.image)
@@ -152,6 +153,7 @@ class RunDirectory:
         paravane-NAME.elf."""
         image.check(image_path)
         other = copy.copy(self)
+        other.rom = Path(image_path).parent / "op.rom"
         other.image = self.path / f"paravane-{name}.elf"
         shutil.copyfile(image_path, other.image)
         return other
@@ -180,6 +182,7 @@ class RunDirectory:
             words = [word for word in words if not word.startswith("platform=")]
         boot = options.boot(self.image, self.module, directory, words)
         boot.recorder = recorder
+        boot.rom = options.rom or self.rom
         argv = platform.command(boot)
         promise = _promise(words)
         hint = f"# By hand: type {promise} and Enter when the guest asks.\n" if promise else ""

@@ -2,6 +2,7 @@
 """Steps of `./run.sh test`: op ROMs that cannot be used, and old ones that can but should not
 (docs/api-or-abi.md)."""
 
+import re
 import struct
 from pathlib import Path
 
@@ -9,12 +10,12 @@ from ..common import EXIT_FAIL, EXIT_USAGE, build_dir
 from .step import boot
 
 _BLOCK, _SUM_AT, _BLOCKS_AT = 512, 7, 2
-_CALLS = 24  # the offset in struct rom_header (pv/rom/abi.h)
+_MINOR, _CALLS = 18, 24  # offsets in struct rom_header (pv/rom/abi.h)
 
 
 def steps(scratch):
     native = r"backend rom refuses: the op ROM at 0x\w+: {}\n(.|\n)* on native (.|\n)*verdict PASS"
-    crash = "CRASH (the machine reset or the emulator ended without a verdict)".replace("(", r"\(")
+    crash = re.escape("CRASH (the machine reset or the emulator ended without a verdict)")
     old = r"it is of version 1\.0, and this kernel takes 2\.x"
 
     def rom(name, path, *words, **expected):
@@ -31,6 +32,8 @@ def steps(scratch):
         ("truncated", _truncated, r"truncated: 512 bytes of \d+ are there"),
     ):
         yield rom(name, make(Path(scratch)), words=native.format(words + ".*"))
+    yield rom("a newer minor version, with a call that this kernel lacks", _newer(Path(scratch)),
+              words=r"on rom \(op ROM version 2\.1(.|\n)*verdict PASS")
     yield rom("an old argument, the new version", build_dir() / "old-argument.rom",
               status=EXIT_FAIL, words=rf"on rom \(op ROM version 2\.0(.|\n)*no tests: {crash}")
     yield rom("an old meaning, the new version", build_dir() / "old-meaning.rom",
@@ -47,11 +50,23 @@ def _written(path, data):
     return path
 
 
-def _stray_call(scratch):
+def _with_first_call(scratch, name, minor, number, target=None):
+    """Write a ROM of this minor version whose first call, number 1, is another."""
     rom = bytearray((build_dir() / "op.rom").read_bytes())
     table = struct.unpack_from("<I", rom, _CALLS)[0]
-    struct.pack_into("<I", rom, table + 4, 1 << 24)
-    return _written(scratch / "stray.rom", rom)
+    struct.pack_into("<H", rom, _MINOR, minor)
+    struct.pack_into("<H", rom, table, number)
+    if target is not None:
+        struct.pack_into("<I", rom, table + 4, target)
+    return _written(scratch / name, rom)
+
+
+def _stray_call(scratch):
+    return _with_first_call(scratch, "stray.rom", 0, 1, 1 << 24)
+
+
+def _newer(scratch):
+    return _with_first_call(scratch, "newer.rom", 1, 200)
 
 
 def _truncated(scratch):
