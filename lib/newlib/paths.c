@@ -61,8 +61,14 @@ int access(const char *path, int mode)
     return fs_leave_with(error);
 }
 
-/* There is one time for access and change: the second. */
-int utimes(const char *path, const struct timeval times[2])
+/*
+ * utimes. There is one time for access and change: the second. Of <sys/time.h> one version declares
+ * a pointer and one an array, and GCC warns if the definition has the other, so it has a name of
+ * its own in C.
+ */
+int set_times(const char *path, const struct timeval *times) __asm__("utimes");
+
+int set_times(const char *path, const struct timeval *times)
 {
     struct fs_node *node;
     int error;
