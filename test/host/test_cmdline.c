@@ -213,7 +213,7 @@ static void test_all_words(void)
 
 #define KNOWN \
     "; known: run= pv= test= inject= platform= echo= input= log= stack= " \
-    "evtchn= soak= mutate= check= nopatch pv.sites"
+    "evtchn= soak= mutate= check= record= nopatch pv.sites"
 
 static const struct {
     const char *line;
