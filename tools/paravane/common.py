@@ -35,6 +35,15 @@ def build_dir():
     return ROOT / (os.environ.get("BUILD") or "build")
 
 
+# Of a command's environment: the build directory whose image its caller has just built.
+BUILT = "PARAVANE_BUILT"
+
+
+def is_built():
+    """Return whether the caller of this command has built the image, so make is not asked again."""
+    return os.environ.get(BUILT) == str(build_dir())
+
+
 def make_dirs(path):
     """Create a directory below the build directory; raise Trouble if that fails."""
     try:

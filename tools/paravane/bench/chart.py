@@ -4,7 +4,7 @@ logarithmic scale. The picture has a background of its own, light or dark as the
 """
 
 import math
-from xml.sax.saxutils import escape
+from html import escape
 
 from .. import optable
 from ..run.platforms import PLATFORMS

@@ -18,8 +18,8 @@ import time
 from typing import Optional
 
 from ..common import (
-    EXIT_FAIL, EXIT_PASS, EXIT_SKIP, EXIT_USAGE, Trouble, build_dir, build_lock, make_dirs,
-    short
+    EXIT_FAIL, EXIT_PASS, EXIT_SKIP, EXIT_USAGE, Trouble, build_dir, build_lock, is_built,
+    make_dirs, short
 )
 from ..run import emulators, packaged, platforms, runs, xen
 from ..suite import suite
@@ -90,6 +90,8 @@ def build(repro):
         part = f"{repro.name}-{hashlib.sha256(str(repro.path).encode()).hexdigest()[:8]}"
         target = f"repro-{part}"
         words = [f"REPRO={repro.path}", f"REPRO_NAME={repro.name}", f"REPRO_PART={part}"]
+    elif is_built():
+        return build_dir() / f"{target}.elf"
     make_dirs(build_dir())
     if not shutil.which("make"):
         raise Trouble("make is not installed; ./run.sh setup installs it", EXIT_SKIP)

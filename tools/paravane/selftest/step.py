@@ -16,7 +16,7 @@ import time
 from dataclasses import dataclass
 from typing import Callable, Optional, Sequence
 
-from ..common import EXIT_SKIP, ROOT
+from ..common import BUILT, EXIT_SKIP, ROOT, build_dir
 from ..run import platforms
 from ..run.owntime import OwnTime
 
@@ -31,6 +31,9 @@ GCC = "build with gcc"
 CLANG = "build with clang and lld"
 BARE = "make bare"
 BARE_CLANG = "make bare, by clang"
+# Names of the steps that assemble what others restore.
+DOM0 = "domu: a dom0 for domU guests"
+KVM = "kvm: a Linux with KVM"
 
 _LOOK = 1.0  # seconds between two looks at a running command
 _ENDING = 0.02  # seconds between two looks at a command that has closed its output
@@ -221,7 +224,9 @@ def _run_command(step):
         reason = platforms.lacking(platforms.PLATFORMS[step.platform])
         if reason:
             raise Skipped(reason)
-    status, output = output_of(step.argv, step.limit, env={**os.environ, **dict(step.env)})
+    # The first step has built the image: make need not look at all the sources once more.
+    built = {BUILT: str(build_dir())} if GCC in step.needs else {}
+    status, output = output_of(step.argv, step.limit, env={**os.environ, **built, **dict(step.env)})
     if status is None:
         return f"still running after {step.limit:g} s of its own time", ""
     return _judge(step, status, output)

@@ -4,7 +4,7 @@
 The text has the page's own colour, so that the chart is readable on light and dark pages."""
 
 import math
-from xml.sax.saxutils import escape
+from html import escape
 
 _ROW, _BAR, _LEFT, _PLOT, _RIGHT = 24, 14, 90, 380, 190
 _DECADES = 6  # 1 to 1,000,000 instructions; a longer bar ends at the edge
