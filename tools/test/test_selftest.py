@@ -27,6 +27,10 @@ def _passes():
     return "", ""
 
 
+def _skips():
+    raise step.Skipped("no network")
+
+
 def _run(steps, cpus=2, passed=()):
     """The outcomes by name."""
     outcomes = []
@@ -85,6 +89,16 @@ class Side(unittest.TestCase):
         self.assertIn("needs 'first'", found["later"].problem)
         self.assertIn("needs 'later'", found["last"].problem)
         self.assertIn("needs 'nothing'", found["unknown"].problem)
+
+    def test_a_skipped_need(self):
+        """What needs a skipped step is skipped for the same reason, and is not a failure."""
+        found = _run([
+            check("first", _skips, needs=()),
+            check("later", _passes, needs=("first",)),
+            check("last", _passes, needs=("later",)),
+        ])  # fmt: skip
+        for name in ("first", "later", "last"):
+            self.assertEqual((found[name].status, found[name].problem), ("skipped", "no network"))
 
     def test_a_need_of_an_earlier_run(self):
         self.assertEqual(
@@ -246,12 +260,26 @@ class Written(unittest.TestCase):
             suite = ElementTree.parse(Path(folder, "x.xml")).getroot().find("testsuite")
         self.assertRegex(
             said.getvalue(),
-            r"(?m)^failed +2/2  bad & <ugly>  \(\d\.\d s\): broken\n    \| not ok 1 x$",
+            r"(?m)^failed +2/2  bad & <ugly>  \(\d\.\d s, \d\.\d s CPU\): broken\n"
+            r"    \| not ok 1 x$",
         )
         self.assertRegex(said.getvalue(), r"(?m)^failed: bad & <ugly>: broken$")
         self.assertRegex(said.getvalue(), r"\n1 passed, 1 failed\n$")
         self.assertRegex(times, r"(?m)^ +\d+\.\d s +\d+\.\d s CPU  passed   good$")
         self.assertEqual((suite.get("tests"), suite.get("failures")), ("2", "1"))
+
+    def test_skipped_steps_by_reason(self):
+        report = lines.Report(6)
+        todo = [check(f"step {i}", _skips, needs=()) for i in range(5)]
+        with tempfile.TemporaryDirectory() as folder, mock.patch.object(
+            lines, "build_dir", return_value=Path(folder)
+        ), redirect_stdout(io.StringIO()) as said:
+            Scheduler([*todo, check("good", _passes, needs=())], 1, report).run()
+            report.close(1, 1, "test")
+        self.assertIn(
+            "skipped: 5 steps, because no network: step 0, step 1, step 2, …\n", said.getvalue()
+        )
+        self.assertRegex(said.getvalue(), r"\n1 passed, 0 failed, 5 skipped\n$")
 
     def test_the_failed_tests_of_a_long_output(self):
         output = [f"line {i}" for i in range(300)]

@@ -4,11 +4,12 @@
 from contextlib import contextmanager
 
 from ..common import EXIT_FAIL, EXIT_USAGE, build_dir
-from ..dom0 import guest
+from ..dom0 import guest, image
 from ..dom0 import shape as shapes
 from ..outer import running
 from ..run import module, platforms
-from .step import Skipped, boot, check
+from .outer import assemble
+from .step import DOM0, Skipped, boot, check
 from .suites import suite
 
 _TYPES = ("pv", "pvh")
@@ -16,6 +17,15 @@ _SHORT = ["--append", "test=boot.*,cpu.*,setup.*"]
 
 
 def steps(_scratch):
+    """Yield the steps of this file. The first assembles what the others, and lifecycle.py's,
+    need."""
+    yield check(DOM0, assemble, image, shapes, needs=())
+    for step in _steps():
+        step.needs += (DOM0,)
+        yield step
+
+
+def _steps():
     for kind in _TYPES:
         name = f"domu-{kind}"
         off = r"paravane: verdict PASS\n(.|\n)*domu: the domain ended by poweroff\n"
@@ -42,8 +52,8 @@ def dom0_with_guests(*wanted):
         reason = platforms.lacking(platforms.PLATFORMS[f"domu-{one.type}"])
         if reason:
             raise Skipped(reason)
-    image = (build_dir() / "paravane.elf").read_bytes()
-    files = {"image": image, "module": module.test_module()}
+    kernel = (build_dir() / "paravane.elf").read_bytes()
+    files = {"image": kernel, "module": module.test_module()}
     shape = shapes.Shape.of(sum(one.mem for one in wanted))
     with running.Outer(shape, files, say=lambda line: None) as dom0:
         yield dom0, [guest.Guest(dom0, one, number) for number, one in enumerate(wanted, 1)]

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Steps of `./run.sh test`: what the host asks of a machine: memory, CPUs and suspends."""
 
-from .step import RUN, RUN_LIMIT, Step, boot
+from .step import DOM0, GCC, RUN, RUN_LIMIT, Step, boot
 
 CYCLES = ("python3", "-B", "tools/paravane/dom0/cycles.py")
 
@@ -9,12 +9,14 @@ CYCLES = ("python3", "-B", "tools/paravane/dom0/cycles.py")
 def steps(_scratch):
     for platform in ("domu-pv", "domu-pvh"):
         less = ["--mem", "64", "--maxmem", "256", "--append", "test=mm.all*"]
-        yield boot("maxmem above memory", platform, *less, words="memory: 64 MiB of RAM")
+        yield boot("maxmem above memory", platform, *less, words="memory: 64 MiB of RAM",
+                   needs=(GCC, DOM0))
     yield Step(
         "domu-pv: a cancelled suspend, then a restore on a younger host, 2 CPUs",
         (*CYCLES, "pv", "2", "1", "0", "0", "1"),
         words="cycles: pv, 2 CPUs: PASS",
         platform="domu-pv",
+        needs=(GCC, DOM0),
     )
     # As fast as the requests are made, and with CPUs that leave: the tests make a few.
     many = ["--smp", "2", "--run", "requests:20"]

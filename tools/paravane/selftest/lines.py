@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 from ..common import build_dir, short
 
+_NAMES_MAX = 3  # of skipped steps that are named for each reason
+
 
 @dataclass
 class Report:
@@ -19,7 +21,8 @@ class Report:
     def __call__(self, outcome):
         self.outcomes.append(outcome)
         count = f"{len(self.outcomes)}/{self.total or '?'}"
-        line = f"{outcome.status:7} {count:>7}  {outcome.step.name}  ({outcome.seconds:.1f} s)"
+        spent = f"{outcome.seconds:.1f} s, {outcome.cpu:.1f} s CPU"
+        line = f"{outcome.status:7} {count:>7}  {outcome.step.name}  ({spent})"
         print(line + (f": {outcome.problem}" if outcome.problem else ""), flush=True)
         if outcome.status == "failed":
             for text in telling(outcome.output.splitlines()):
@@ -30,10 +33,11 @@ class Report:
         return [outcome for outcome in self.outcomes if outcome.status == status]
 
     def close(self, seconds, cpus, name):
-        """Print the failed steps once more, where the time went, and the counts; keep each step's
-        time in a file."""
+        """Print the failed steps once more, why steps were skipped, where the time went, and the
+        counts; keep each step's time in a file."""
         for outcome in self.of("failed"):
             print(f"failed: {outcome.step.name}: {outcome.problem}")
+        self._print_skipped()
         times = build_dir() / f"{name}-times.txt"
         by_time = sorted(self.outcomes, key=lambda outcome: (-outcome.cpu, -outcome.seconds))
         table = [f"{o.seconds:9.1f} s {o.cpu:8.1f} s CPU  {o.status:7}  {o.step.name}"
@@ -51,6 +55,17 @@ class Report:
         counts = {status: len(self.of(status)) for status in ("passed", "failed", "skipped")}
         closing = f"{counts['passed']} passed, {counts['failed']} failed"
         print(closing + (f", {counts['skipped']} skipped" if counts["skipped"] else ""))
+
+    def _print_skipped(self):
+        """Print each reason for which steps were skipped, with the number of steps and with their
+        names, if they are few."""
+        by_reason = {}
+        for outcome in self.of("skipped"):
+            by_reason.setdefault(outcome.problem, []).append(outcome.step.name)
+        for reason, names in by_reason.items():
+            more = ", …" if len(names) > _NAMES_MAX else ""
+            steps = f"{len(names)} step{'s' if len(names) > 1 else ''}"
+            print(f"skipped: {steps}, because {reason}: {', '.join(names[:_NAMES_MAX])}{more}")
 
 
 def telling(lines, tail=60, context=12):

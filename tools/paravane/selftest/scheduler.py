@@ -33,6 +33,7 @@ class Scheduler:
         self._cpus = cpus
         self._done = done
         self._status = dict.fromkeys(passed, "passed")  # by name, of steps that have ended
+        self._reasons = {}  # by name, of steps that were skipped
         self._names = {step.name for step in self._todo}
         self._busy = 0  # CPUs
         self._threads = {}
@@ -53,10 +54,14 @@ class Scheduler:
                 thread.join()
 
     def _give_up(self):
-        """Let each step whose needs failed fail without a run."""
+        """Let each step whose needs failed fail without a run, and skip one whose needs were
+        skipped."""
         for step in list(self._todo):
             broken = next((name for name in step.needs if not self._may_pass(name)), None)
-            if broken:
+            if broken in self._reasons:
+                self._todo.remove(step)
+                self._report(Outcome(step, "skipped", self._reasons[broken]))
+            elif broken:
                 self._todo.remove(step)
                 self._report(Outcome(step, "failed",
                                      f"not run, because it needs {broken!r}, which did not pass"))
@@ -100,4 +105,6 @@ class Scheduler:
 
     def _report(self, outcome):
         self._status[outcome.step.name] = outcome.status
+        if outcome.status == "skipped":
+            self._reasons[outcome.step.name] = outcome.problem
         self._done(outcome)
