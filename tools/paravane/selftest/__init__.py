@@ -45,13 +45,17 @@ def run(asked):
     soaks = None if asked.soak is None else soak.steps(asked.soak, asked.hours, asked.cpus)
     with tempfile.TemporaryDirectory(dir=build_dir()) as scratch:
         first, *builds_ = builds.steps(Path(scratch), asked.cpus)
+        beside = [] if soaks else [step for step in builds_ if _is_beside(step, asked)]
         # The others look into what the first step builds, so they are listed once it is there.
-        Scheduler([first], asked.cpus, report).run()
-        built = [GCC] if report.of("passed") else []
-        steps, broken = listed(Path(scratch), asked.quick) if built and soaks is None else ([], [])
+        Scheduler([first, *beside], asked.cpus, report).run()
+        built = [outcome.step.name for outcome in report.of("passed")]
+        steps, broken = (
+            listed(Path(scratch), asked.quick) if GCC in built and soaks is None else ([], [])
+        )
         todo = [*builds_, *steps] if soaks is None else soaks
         wanted = {step for step in [first, *todo] if _is_wanted(step, asked)}
         todo = [step for step in todo if step in wanted or _is_needed(step, wanted)] + broken
+        todo = [step for step in todo if step not in beside]
         if asked.only and not wanted:
             raise usage(f"test: no step matches {', '.join(asked.only)}")
         report.total = len(report.outcomes) + len(todo)
@@ -69,6 +73,11 @@ def run(asked):
 def _is_wanted(step, asked):
     named = not asked.only or any(fnmatch.fnmatchcase(step.name, pattern) for pattern in asked.only)
     return named and (step.quick or not asked.quick)
+
+
+def _is_beside(step, asked):
+    """Return whether a step runs beside the first one."""
+    return step.quick and not step.needs and _is_wanted(step, asked)
 
 
 def _is_needed(step, wanted):

@@ -4,7 +4,7 @@
 import re
 
 from ..common import EXIT_FAIL, EXIT_USAGE
-from .step import ALL, RUN, RUN_LIMIT, Step
+from .step import RUN, RUN_LIMIT, Step
 
 
 def steps(scratch):
@@ -19,7 +19,6 @@ def _bench(scratch):
         "bench: every figure twice, against the baseline",
         RUN + ["bench", *RUN_LIMIT, *baseline],
         words=r"two runs counted the same on qemu(.|\n)* 0 over the limit, 0 gone",
-        cpus=ALL,
     )
     yield Step(
         "bench: all of it",

@@ -5,24 +5,27 @@ import sys
 
 from ..bench import sizes
 from ..common import EXIT_FAIL, build_dir, short
-from .step import ALL, BARE, BARE_CLANG, CLANG, GCC, Step, boot, check
+from .step import BARE, BARE_CLANG, CLANG, GCC, Step, boot, check
 
 
 def steps(_scratch, cpus):
-    """Yield the steps of this file. They are first, because the others boot what they build."""
+    """Yield the steps of this file. They are first, because the others boot what they build; those
+    of --quick that need nothing run beside the first. A build does not have the CPUs for itself,
+    although make keeps all of them busy: while it links, it uses one."""
     build = f"BUILD={short(build_dir())}"
     jobs = f"-j{cpus}"
     llvm = f"{build}/llvm"
     unit_tests = ["-B", "-m", "unittest", "discover", "-q", "-s", "tools/test", "-t", "tools"]
-    alone = {"needs": (), "cpus": ALL}
-    yield Step(GCC, ["make", jobs, build], quick=True, **alone)
-    yield Step(CLANG, ["make", jobs, "LLVM=1", llvm], **alone)
-    yield Step(BARE, ["make", jobs, "bare", build], **alone)
-    yield Step(BARE_CLANG, ["make", jobs, "bare", "LLVM=1", llvm], **alone)
-    yield Step("host tests", ["make", jobs, "host-test", build], quick=True, **alone)
-    yield Step("fuzzing, bounded", ["make", jobs, "fuzz", build], **alone)
-    yield Step("unit tests of the runner", [sys.executable, *unit_tests], needs=(), quick=True)
+    yield Step(GCC, ["make", jobs, build], quick=True, needs=())
     yield Step("make check", ["make", "check", build], needs=(), quick=True)
+    yield Step("unit tests of the runner", [sys.executable, *unit_tests], needs=(), quick=True)
+    # Not beside the first, because both make the folder of headers.
+    yield Step("host tests", ["make", jobs, "host-test", build], quick=True)
+    yield Step(CLANG, ["make", jobs, "LLVM=1", llvm], needs=())
+    yield Step(BARE, ["make", jobs, "bare", build], needs=())
+    yield Step(BARE_CLANG, ["make", jobs, "bare", "LLVM=1", llvm], needs=())
+    # After the host tests: both build the same objects.
+    yield Step("fuzzing, bounded", ["make", jobs, "fuzz", build], needs=("host tests",))
     yield from _loaders_accept()
     yield from _bare()
 
