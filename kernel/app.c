@@ -160,7 +160,7 @@ _Noreturn void libc_killed(const char *why)
 }
 
 /* Interrupts are disabled so that the thread is not moved between the two stores. */
-static void set_stack_limit(u64 limit)
+void app_set_stack_limit(u64 limit)
 {
     const u64 flags = pv_irq_save();
 
@@ -170,7 +170,7 @@ static void set_stack_limit(u64 limit)
 
 static void begin_on_stack(const struct libc_thread *t)
 {
-    set_stack_limit((u64)t->stack + APP_STACK_RESERVE);
+    app_set_stack_limit((u64)t->stack + APP_STACK_RESERVE);
     if (t->storage)
         libc_set_storage(t->storage);
     t->run(t->arg);
@@ -183,7 +183,7 @@ static void begin_on_stack(const struct libc_thread *t)
  */
 static void switch_stack(void *thread)
 {
-    set_stack_limit(0);
+    app_set_stack_limit(0);
     __asm__ volatile("movq %0, %%rsp\n\t"
                      "xorl %%ebp, %%ebp\n\t"
                      "call *%1\n\t"

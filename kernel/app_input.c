@@ -34,10 +34,11 @@ static enum libc_console console_kind;
 /* Guarded by: the caller of libc_console_read, which is one thread at a time. */
 static struct {
     struct input_reader reader;
-    u64 received;       /* bytes of the stream in whole frames */
-    u32 taken;          /* bytes of the reader's data that the program has */
-    u32 available;      /* bytes of the reader's data */
-    bool ended, silent; /* the stream has ended; the other end does not answer */
+    u64 received;                    /* bytes of the stream in whole frames */
+    u32 taken;                       /* bytes of the reader's data that the program has */
+    u32 available;                   /* bytes of the reader's data */
+    bool ended, silent;              /* the stream has ended; the other end does not answer */
+    struct libc_interrupt interrupt; /* of the libc_console_read in progress */
 } input;
 
 void app_input_init(void)
@@ -79,25 +80,36 @@ static void wait_for_byte(u64 since)
             __builtin_ia32_pause();
 }
 
+static bool is_interrupted(void)
+{
+    return input.interrupt.word &&
+           __atomic_load_n(input.interrupt.word, __ATOMIC_SEQ_CST) & input.interrupt.bits;
+}
+
+/* Return the next byte, or -1 if the read is interrupted before it. */
 static int wait_for_key(void)
 {
     const u64 since = pv_clock_ns();
 
-    for (;;) {
+    while (!is_interrupted()) {
         int c = pv_console_read();
 
         if (c >= 0)
             return c;
         wait_for_byte(since);
     }
+    return -1;
 }
 
-/* Read until a frame is whole or broken, or no byte of one was read for so long. */
+/*
+ * Read until a frame is whole or broken, no byte of one was read for so long, or the read is
+ * interrupted.
+ */
 static enum input_event read_frame(u64 patience)
 {
     u64 since = pv_clock_ns();
 
-    for (;;) {
+    while (!is_interrupted()) {
         int c = pv_console_read();
         enum input_event event = c < 0 ? INPUT_NONE : input_feed(&input.reader, (u8)c);
 
@@ -110,6 +122,7 @@ static enum input_event read_frame(u64 patience)
         else if (c < 0)
             wait_for_byte(since);
     }
+    return INPUT_NONE;
 }
 
 /* Accept a frame if it is the one that is wanted next. An empty one ends the stream. */
@@ -124,7 +137,10 @@ static bool accept_frame(void)
     return true;
 }
 
-/* Request frames until the next one is here, the stream has ended, or the other end is silent. */
+/*
+ * Request frames until the next one is here, the stream has ended, the other end is silent, or the
+ * read is interrupted: the next read requests the frame again.
+ */
 static void receive_frame(void)
 {
     u64 patience = FIRST_RETRY_NS, heard = pv_clock_ns();
@@ -133,7 +149,7 @@ static void receive_frame(void)
     while (pv_clock_ns() - heard < SILENCE_MAX_NS) {
         const enum input_event event = read_frame(patience);
 
-        if (event == INPUT_WHOLE && accept_frame())
+        if ((event == INPUT_WHOLE && accept_frame()) || is_interrupted())
             return;
         if (event == INPUT_NOTHING_TO_SEND) {
             heard = pv_clock_ns();
@@ -154,21 +170,37 @@ static int read_stream(char *to, size_t len)
     if (input.taken == input.available && !input.ended && !input.silent)
         receive_frame();
     if (input.silent)
-        return -1;
+        return LIBC_CONSOLE_SILENT;
     if (input.ended)
         return 0;
+    if (input.taken == input.available)
+        return LIBC_CONSOLE_INTERRUPTED;
     len = MIN(len, input.available - input.taken);
     memcpy(to, input.reader.data + input.taken, len);
     input.taken += (u32)len;
     return (int)len;
 }
 
-int libc_console_read(void *to, size_t len)
+static int read_key(char *to)
+{
+    const int key = wait_for_key();
+
+    if (key < 0)
+        return LIBC_CONSOLE_INTERRUPTED;
+    *to = (char)key;
+    return 1;
+}
+
+int libc_console_read_interruptible(void *to, size_t len, struct libc_interrupt interrupt)
 {
     if (!len)
         return 0;
-    if (console_kind != LIBC_CONSOLE_KEYS)
-        return read_stream(to, MIN(len, INPUT_DATA_MAX));
-    *(char *)to = (char)wait_for_key();
-    return 1;
+    input.interrupt = interrupt;
+    return console_kind == LIBC_CONSOLE_KEYS ? read_key(to)
+                                             : read_stream(to, MIN(len, INPUT_DATA_MAX));
+}
+
+int libc_console_read(void *to, size_t len)
+{
+    return libc_console_read_interruptible(to, len, (struct libc_interrupt){NULL, 0});
 }

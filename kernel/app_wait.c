@@ -11,7 +11,8 @@
 
 struct waiter {
     struct timer timer; /* its deadline */
-    const u32 *word, *interrupt;
+    const u32 *word;
+    struct libc_interrupt interrupt;
     struct waiter *next;
     struct wait_queue queue;
     bool woken, late;
@@ -40,7 +41,8 @@ static void waiter_deadline(struct timer *timer)
 
 static bool is_interrupted(const struct waiter *w)
 {
-    return w->interrupt && __atomic_load_n(w->interrupt, __ATOMIC_SEQ_CST);
+    return w->interrupt.word &&
+           __atomic_load_n(w->interrupt.word, __ATOMIC_SEQ_CST) & w->interrupt.bits;
 }
 
 /*
@@ -75,7 +77,7 @@ static void waiter_remove(struct waiter *w)
     spin_unlock(&waiters_lock);
 }
 
-bool libc_wait_interruptible(const uint32_t *word, uint32_t value, const uint32_t *interrupt,
+bool libc_wait_interruptible(const uint32_t *word, uint32_t value, struct libc_interrupt interrupt,
                              uint64_t deadline)
 {
     struct waiter w = {.word = word, .interrupt = interrupt, .queue = {.lock = SPINLOCK("waiter")}};
@@ -93,7 +95,7 @@ bool libc_wait_interruptible(const uint32_t *word, uint32_t value, const uint32_
 
 bool libc_wait(const uint32_t *word, uint32_t value, uint64_t deadline)
 {
-    return libc_wait_interruptible(word, value, NULL, deadline);
+    return libc_wait_interruptible(word, value, (struct libc_interrupt){NULL, 0}, deadline);
 }
 
 void libc_wake(const uint32_t *word, unsigned count)
@@ -102,7 +104,7 @@ void libc_wake(const uint32_t *word, unsigned count)
 
     spin_lock(&waiters_lock);
     while ((w = *at) && count) {
-        if (w->word != word && w->interrupt != word) {
+        if (w->word != word && w->interrupt.word != word) {
             at = &w->next;
             continue;
         }

@@ -44,6 +44,7 @@ struct cpu {
     struct thread *first, **end;
     struct thread *idle; /* runs when the queue is empty */
     struct timer slice;
+    struct timer interrupt_retry;
     u32 bound; /* threads bound to this CPU: while there are any, it stays online */
 
     /* kernel/smp.c, kernel/smp_call.c */

@@ -7,6 +7,7 @@
 #include "kernel/smp.h"
 #include "kernel/symtab.h"
 #include "kernel/thread.h"
+#include "kernel/trap.h"
 #include "lib/format.h"
 #include "mm/space.h"
 #include "pv/pv.h"
@@ -175,6 +176,8 @@ void stack_overflow(const struct trap_frame *frame)
 {
     const bool open = pv_save_fl() & PV_FLAG_IF;
 
+    if (program_traps)
+        program_traps->stack_overflow(frame);
     panic_frame(frame,
                 "stack overflow in thread %s: too little is left at the entry of a function%s",
                 this_thread()->name, open ? ", and interrupts are enabled" : "");

@@ -32,11 +32,13 @@
 #include "kernel/panic.h"
 #include "kernel/smp.h"
 #include "kernel/thread.h"
+#include "kernel/trap.h"
 #include "kernel/user.h"
 #include "mm/space.h"
 #include "pv/patch/patch.h"
 
-#define SLICE_NS (10 * NS_PER_MS)
+#define SLICE_NS           (10 * NS_PER_MS)
+#define INTERRUPT_RETRY_NS NS_PER_MS
 
 static void queue_append(struct cpu *c, struct thread *t)
 {
@@ -218,6 +220,22 @@ void sched_leave_cpu(void)
         sched_enqueue(t, &cpus[0]);
 }
 
+/* The timer's interrupt has done what it was started for: it leads to sched_on_interrupts_done. */
+static void interrupt_retried(struct timer *timer)
+{
+    (void)timer;
+}
+
+/*
+ * This CPU runs a thread with interrupt_wanted. Have an interrupt find it at another instruction.
+ * Interrupts disabled.
+ */
+static void interrupt_retry(struct cpu *c)
+{
+    if (!c->interrupt_retry.queued)
+        timer_start(&c->interrupt_retry, pv_clock_ns() + INTERRUPT_RETRY_NS, interrupt_retried);
+}
+
 /*
  * The space is switched before the unlock: after it, another CPU may run the previous thread, which
  * may destroy its space, and this CPU's CR3 must not hold that space's root then.
@@ -233,6 +251,21 @@ void sched_arrive(void)
     user_switch_in(t);
     if (c->first && t != c->idle)
         slice_start(c);
+    __atomic_thread_fence(__ATOMIC_SEQ_CST); /* c->thread is stored before the flag is read */
+    if (READ_ONCE(t->interrupt_wanted))
+        interrupt_retry(c);
+}
+
+void sched_interrupt(struct thread *t)
+{
+    const u64 flags = pv_irq_save();
+    const struct cpu *c;
+
+    __atomic_store_n(&t->interrupt_wanted, true, __ATOMIC_SEQ_CST);
+    c = READ_ONCE(t->cpu);
+    if (t != this_thread() && READ_ONCE(c->thread) == t)
+        pv_send_ipi(c->area.number, PV_IPI_RESCHEDULE);
+    pv_restore_fl(flags);
 }
 
 /* A CPU that is to go offline runs its idle thread, which takes it there (sched_idle_loop). */
@@ -287,14 +320,22 @@ void sched_switch(void)
  * The interrupted thread may be inside a patched call site of an op, and the sites may be patched
  * again while it does not run: have it begin the site again.
  */
-void sched_on_interrupts_done(struct trap_frame *frame)
+static void preempt(struct trap_frame *frame)
 {
-    const struct cpu *c = this_cpu();
-
-    if (!c->area.need_switch || c->area.spinlocks)
-        return;
     pv_restart_site(frame);
     sched_switch();
+}
+
+/* After a switch the thread may be on another CPU. */
+void sched_on_interrupts_done(struct trap_frame *frame)
+{
+    const bool may_switch = !this_cpu()->area.spinlocks;
+
+    if (may_switch && this_cpu()->area.need_switch)
+        preempt(frame);
+    if (READ_ONCE(this_thread()->interrupt_wanted) &&
+        !(may_switch && program_traps->interrupt(frame)))
+        interrupt_retry(this_cpu());
 }
 
 /* Inside an interrupt handler do nothing: sched_on_interrupts_done will switch. */

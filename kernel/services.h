@@ -81,9 +81,19 @@ enum libc_console libc_console_kind(void);
 
 /*
  * Wait for console input, and return how many bytes were read, 1 to len; 0 at the end of the input;
- * -1 if the other end does not answer, which is reported once. One thread at a time.
+ * LIBC_CONSOLE_SILENT if the other end does not answer, which is reported once. One thread at a
+ * time.
  */
+#define LIBC_CONSOLE_SILENT (-1)
 int libc_console_read(void *to, size_t len);
+
+/* As libc_console_read, but return LIBC_CONSOLE_INTERRUPTED if *word has one of the bits first. */
+struct libc_interrupt {
+    const uint32_t *word;
+    uint32_t bits;
+};
+#define LIBC_CONSOLE_INTERRUPTED (-2)
+int libc_console_read_interruptible(void *to, size_t len, struct libc_interrupt interrupt);
 
 /* Return nanoseconds: of a monotonic clock, and since 1970-01-01 00:00:00 UTC. */
 uint64_t libc_clock_ns(void);
@@ -141,11 +151,52 @@ unsigned libc_cpu(void);
 bool libc_wait(const uint32_t *word, uint32_t value, uint64_t deadline);
 
 /*
- * As libc_wait, but sleep only while *interrupt is 0, too. libc_wake of either address wakes the
- * thread, so it does not miss a store to either word that is followed by libc_wake.
+ * As libc_wait, but sleep only while *interrupt has none of these bits, too. libc_wake of either
+ * address wakes the thread, so it does not miss a store to either word that is followed by
+ * libc_wake.
  */
-bool libc_wait_interruptible(const uint32_t *word, uint32_t value, const uint32_t *interrupt,
+bool libc_wait_interruptible(const uint32_t *word, uint32_t value, struct libc_interrupt interrupt,
                              uint64_t deadline);
 void libc_wake(const uint32_t *word, unsigned count);
+
+/* ---- Signals -------------------------------------------------------------------------------- */
+
+/* The registers of interrupted code of the program, and why it was interrupted. */
+struct libc_context {
+    uint64_t r15, r14, r13, r12, rbp, rbx, r11, r10, r9, r8, rax, rcx, rdx, rsi, rdi;
+    uint64_t rip, rflags, rsp;
+    uint64_t vector, error, address;               /* of an exception; address: of a page fault */
+    uint8_t fpu[512] __attribute__((aligned(16))); /* as fxsave64 stores it */
+};
+
+/*
+ * What the kernel calls in the program, on the stack that it has interrupted, or on the alternate
+ * one if the stack has overflowed. The FPU is in its default state. exception returns false if the
+ * program does not handle the exception, which then ends the run. Otherwise, and after interrupt,
+ * the program continues as the context then says. Both may also leave by longjmp. interrupt is the
+ * consequence of libc_interrupt; libc_wait also returns for signals, so it is not called there.
+ */
+struct libc_hooks {
+    bool (*exception)(struct libc_context *context);
+    void (*interrupt)(struct libc_context *context);
+};
+void libc_set_hooks(const struct libc_hooks *hooks);
+
+/* Return what libc_thread_start has returned for the calling thread; main()'s thread has one too.
+ */
+void *libc_thread_self(void);
+
+/* Have another thread call hooks->interrupt soon. */
+void libc_interrupt(void *thread);
+
+/*
+ * The calling thread's alternate stack; size 0: none. libc_call_on_alternate calls run(arg) on it.
+ * To leave run by longjmp, call libc_leave_alternate first, and then, on the thread's own stack,
+ * libc_on_own_stack.
+ */
+void libc_set_alternate(void *base, size_t size);
+void libc_call_on_alternate(void (*run)(void *arg), void *arg);
+void libc_leave_alternate(void);
+void libc_on_own_stack(void);
 
 #endif

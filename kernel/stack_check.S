@@ -54,6 +54,19 @@ __fentry__:
 	call	stack_overflow
 	ud2
 
+/*
+ * stack_overflow_continue(sp, function): leave the stack for overflows to other CPUs, and call
+ * function(sp) on the stack at sp, with interrupts disabled as before. The function does not
+ * return.
+ */
+	.globl	stack_overflow_continue
+stack_overflow_continue:
+	movq	%rdi, %rsp
+	xorl	%ebp, %ebp
+	movl	$0, taken(%rip)
+	call	*%rsi
+	ud2
+
 	.bss
 	.balign	4096
 overflow_stack_guard:

@@ -59,7 +59,12 @@ struct thread {
     struct trap_handler *trap_handler; /* kernel/trap.c: its innermost recovery point, or NULL */
     struct user_state *user;           /* kernel/user.c: its user_run in progress, or NULL */
     struct mm_space *space;
-    u64 fs_base;              /* kernel/app.c: base of thread-local storage, or 0 */
+    u64 fs_base;                       /* kernel/app.c: base of thread-local storage, or 0 */
+    struct {                           /* kernel/app_signal.c: a program's thread */
+        u64 stack_limit;               /* of the thread's own stack */
+        u64 alternate, alternate_size; /* its alternate stack; size 0: it has none */
+    } signal;
+    bool interrupt_wanted;    /* it is to call program_traps->interrupt. Atomic */
     struct cpu *cpu;          /* whose run queue it belongs to; changes under that queue's lock */
     struct cpu *home;         /* to which it is bound, or NULL */
     enum thread_state state;  /* changes under the lock of its CPU's queue */
@@ -138,6 +143,12 @@ bool sched_init_cpu(struct cpu *cpu);
 /* Make a thread ready: a new one on the CPU given, a blocked one where it ran last. */
 void sched_enqueue(struct thread *thread, struct cpu *cpu);
 void sched_wake(struct thread *thread);
+
+/*
+ * Set the thread's interrupt_wanted, and see to it that program_traps->interrupt is called for it
+ * soon if it runs, or else when it runs again. Not for the calling thread.
+ */
+void sched_interrupt(struct thread *thread);
 
 /* Run the next thread of this CPU. Return when the caller's turn comes again. Interrupts disabled.
  */

@@ -13,8 +13,9 @@
  *  2. apply_fixup:     the exception table (pv/ex_table.h). It lists single instructions that may
  *                      fault, such as a copy from user memory, and where each continues then.
  *  3. debug_hook:      a test's single steps.
- *  4. a recovery point of this thread (struct trap_handler).
- *  5. panic_exception: the end of the run.
+ *  4. program_traps:   a program's handlers of signals (kernel/app_signal.c).
+ *  5. a recovery point of this thread (struct trap_handler).
+ *  6. panic_exception: the end of the run.
  *
  * Recovery points. A thread has a stack of them; PV_TRY pushes one around a block that may fault,
  * user_run one while the thread is in user mode. A trap pops the innermost and resumes the thread
@@ -52,6 +53,9 @@ extern const struct ex_entry _ex_table_start[], _ex_table_end[];
 
 /* Written: by one test at a time, around the trap that it provokes on its own CPU. */
 trap_hook *debug_hook, *nmi_hook, *failsafe_hook;
+
+/* Written: once, when a program's first thread starts to use libc. */
+const struct program_traps *program_traps;
 
 const char *exception_name(u64 vector)
 {
@@ -181,6 +185,8 @@ static void on_exception(struct trap_frame *frame, u64 fault_address)
     if (!from_user(frame) && frame->vector != VECTOR_DB && apply_fixup(frame))
         return;
     if (debug_hook && frame->vector == VECTOR_DB && debug_hook(frame))
+        return;
+    if (program_traps && program_traps->exception(frame, fault_address))
         return;
     if (!recover(frame, fault_address))
         panic_exception(frame, fault_address);

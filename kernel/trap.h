@@ -37,6 +37,25 @@ struct fault {
 typedef bool trap_hook(struct trap_frame *frame);
 extern trap_hook *debug_hook, *nmi_hook, *failsafe_hook;
 
+/*
+ * What the kernel does with traps of a program's code (kernel/app_signal.c), or NULL if no program
+ * handles signals. All are called with interrupts disabled.
+ */
+struct program_traps {
+    /* Have the program handle its exception. Return false if it does not. */
+    bool (*exception)(struct trap_frame *frame, u64 fault_address);
+    /*
+     * Have the thread, whose interrupt_wanted is set and whose code an interrupt has interrupted,
+     * look for signals. Return false if it cannot at this instruction.
+     */
+    bool (*interrupt)(struct trap_frame *frame);
+    /* Have the program handle the overflow of its stack. Return if it does not. */
+    void (*stack_overflow)(const struct trap_frame *frame);
+};
+
+/* Written: once, when a program's first thread starts to use libc. */
+extern const struct program_traps *program_traps;
+
 /* Give the backend the kernel's callbacks, and have it deliver exceptions. Context: early. */
 void trap_init(void);
 

@@ -46,7 +46,7 @@ int pthread_barrier_destroy(pthread_barrier_t *barrier)
     if (FIELD(word, ARRIVED))
         return EBUSY;
     while (FIELD(word, LEAVING)) {
-        libc_wait(barrier, word, UINT64_MAX);
+        wait_uncancellable(barrier, word, UINT64_MAX);
         word = __atomic_load_n(barrier, __ATOMIC_SEQ_CST);
     }
     *barrier = 0;
@@ -59,7 +59,7 @@ static void barrier_leave(pthread_barrier_t *barrier, uint32_t word)
     const uint32_t generation = word / GENERATION;
 
     while (word / GENERATION == generation) {
-        libc_wait(barrier, word, UINT64_MAX);
+        wait_uncancellable(barrier, word, UINT64_MAX);
         word = __atomic_load_n(barrier, __ATOMIC_SEQ_CST);
     }
     if (FIELD(__atomic_sub_fetch(barrier, LEAVING, __ATOMIC_SEQ_CST), LEAVING) == 0)

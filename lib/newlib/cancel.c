@@ -2,14 +2,15 @@
 /*
  * Cancellation of threads (IEEE Std 1003.1-2017, pthread_cancel), and cleanup handlers.
  *
- * pthread_cancel sets the thread's word `cancelled` and wakes it if it waits. The thread ends
+ * pthread_cancel sets INTERRUPT_CANCEL of the thread and wakes it if it waits. The thread ends
  * itself at its next cancellation point: pthread_testcancel, or a function that waits by
  * wait_cancellable (pthread_join, the waits of conditions and semaphores, sleep). The kernel checks
  * the word under the same lock as the word that the function waits for, so a cancellation between
  * the check here and the sleep there is not lost. A mutex is not a cancellation point.
  *
- * A thread of type PTHREAD_CANCEL_ASYNCHRONOUS ends at its next cancellation point too, because
- * no signal can stop it in between.
+ * A thread of type PTHREAD_CANCEL_ASYNCHRONOUS is interrupted as by a signal, and ends then, too.
+ *
+ * All waits run handlers of signals that arrive in the meantime (signals.c).
  */
 #define _GNU_SOURCE /* newlib declares the newest functions only then */
 
@@ -22,7 +23,7 @@ bool is_cancelled(void)
 {
     const struct pthread *t = this_pthread();
 
-    return __atomic_load_n(&t->cancelled, __ATOMIC_SEQ_CST) && !t->exiting &&
+    return __atomic_load_n(&t->interrupts, __ATOMIC_SEQ_CST) & INTERRUPT_CANCEL && !t->exiting &&
            t->cancel_state == PTHREAD_CANCEL_ENABLE;
 }
 
@@ -30,19 +31,34 @@ bool wait_cancellable(const uint32_t *word, uint32_t value, uint64_t deadline)
 {
     const struct pthread *t = this_pthread();
     const bool may_end = !t->exiting && t->cancel_state == PTHREAD_CANCEL_ENABLE;
+    const struct libc_interrupt interrupt = {
+        &t->interrupts, may_end ? INTERRUPT_SIGNAL | INTERRUPT_CANCEL : INTERRUPT_SIGNAL};
+    const bool in_time = libc_wait_interruptible(word, value, interrupt, deadline);
 
-    return libc_wait_interruptible(word, value, may_end ? &t->cancelled : NULL, deadline);
+    signals_point();
+    return in_time;
 }
 
-void sleep_cancellable(uint64_t deadline)
+bool wait_uncancellable(const uint32_t *word, uint32_t value, uint64_t deadline)
 {
-    const uint32_t never = 0;
+    const struct libc_interrupt interrupt = {&this_pthread()->interrupts, INTERRUPT_SIGNAL};
+    const bool in_time = libc_wait_interruptible(word, value, interrupt, deadline);
+
+    signals_point();
+    return in_time;
+}
+
+bool sleep_cancellable(uint64_t deadline)
+{
+    const struct pthread *t = this_pthread();
+    const uint32_t handled = t->handled, never = 0;
     bool in_time = true;
 
-    while (in_time) {
+    while (in_time && t->handled == handled) {
         pthread_testcancel();
         in_time = wait_cancellable(&never, 0, deadline);
     }
+    return !in_time;
 }
 
 void pthread_testcancel(void)
@@ -56,8 +72,10 @@ int pthread_cancel(pthread_t id)
     struct pthread *t = thread_get(id);
 
     if (t) {
-        __atomic_store_n(&t->cancelled, 1, __ATOMIC_SEQ_CST);
-        libc_wake(&t->cancelled, UINT_MAX);
+        __atomic_or_fetch(&t->interrupts, INTERRUPT_CANCEL, __ATOMIC_SEQ_CST);
+        libc_wake(&t->interrupts, UINT_MAX);
+        if (t != this_pthread() && t->cancel_type == PTHREAD_CANCEL_ASYNCHRONOUS)
+            libc_interrupt(t->kernel);
     }
     thread_put();
     if (t == this_pthread() && t->cancel_type == PTHREAD_CANCEL_ASYNCHRONOUS)

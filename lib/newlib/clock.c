@@ -16,6 +16,13 @@ static struct timespec timespec_of(uint64_t ns)
     return (struct timespec){.tv_sec = (time_t)(ns / NS_PER_S), .tv_nsec = (long)(ns % NS_PER_S)};
 }
 
+static struct timespec time_until(uint64_t deadline)
+{
+    const uint64_t now = libc_clock_ns();
+
+    return timespec_of(deadline > now ? deadline - now : 0);
+}
+
 /* The program is the only one on the machine, so its CPU time is the time that passes. */
 static bool read_clock(clockid_t clock, uint64_t *ns)
 {
@@ -85,8 +92,8 @@ int clock_settime(clockid_t clock, const struct timespec *time)
 }
 
 /*
- * No signal interrupts a sleep, so the time left is not stored. A cancellation point. Returns the
- * error instead of setting errno.
+ * The handler of a signal ends the sleep, with EINTR and the time left. A cancellation point.
+ * Returns the error instead of setting errno.
  */
 int clock_nanosleep(clockid_t clock, int flags, const struct timespec *wanted,
                     struct timespec *left)
@@ -94,7 +101,6 @@ int clock_nanosleep(clockid_t clock, int flags, const struct timespec *wanted,
     const uint64_t now = libc_clock_ns();
     uint64_t ns, base = now;
 
-    (void)left;
     if (wanted->tv_nsec < 0 || wanted->tv_nsec >= NS_PER_S || wanted->tv_sec < 0)
         return EINVAL;
     if (clock == CLOCK_PROCESS_CPUTIME_ID || !read_clock(clock, &ns))
@@ -107,8 +113,11 @@ int clock_nanosleep(clockid_t clock, int flags, const struct timespec *wanted,
         ns = UINT64_MAX;
     else if (flags & TIMER_ABSTIME)
         ns = (int64_t)(ns + base) < 0 ? 0 : ns + base;
-    sleep_cancellable(ns);
-    return 0;
+    if (sleep_cancellable(ns))
+        return 0;
+    if (left && !(flags & TIMER_ABSTIME))
+        *left = time_until(ns);
+    return EINTR;
 }
 
 int nanosleep(const struct timespec *wanted, struct timespec *left)
@@ -126,8 +135,11 @@ int nanosleep(const struct timespec *wanted, struct timespec *left)
 
 unsigned sleep(unsigned seconds)
 {
-    nanosleep(&(struct timespec){.tv_sec = seconds}, NULL);
-    return 0;
+    struct timespec left = {0};
+
+    if (!nanosleep(&(struct timespec){.tv_sec = seconds}, &left))
+        return 0;
+    return (unsigned)left.tv_sec + (left.tv_nsec > 0);
 }
 
 int usleep(useconds_t us)

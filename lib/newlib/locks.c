@@ -2,6 +2,7 @@
 /*
  * The locks that newlib uses itself (--enable-newlib-retargetable-locking; sys/lock.h). newlib
  * wants all of these functions or none. It has plain and recursive locks; here all are recursive.
+ * While a thread holds one, handlers of signals do not interrupt it (signals.c).
  */
 #include <stdlib.h>
 #include <sys/lock.h>
@@ -77,6 +78,7 @@ void __retarget_lock_acquire(_LOCK_T lock)
         lock->depth++;
         return;
     }
+    this_pthread()->hold++; /* before the lock is taken: a handler in between may want it, too */
     if (!lock_try(lock))
         while (__atomic_exchange_n(&lock->state, 2, __ATOMIC_ACQUIRE))
             libc_wait(&lock->state, 2, UINT64_MAX);
@@ -92,7 +94,11 @@ int __retarget_lock_try_acquire(_LOCK_T lock)
 {
     if (lock_is_mine(lock))
         return (int)++lock->depth;
-    return lock_try(lock) ? lock_own(lock) : 0;
+    this_pthread()->hold++;
+    if (lock_try(lock))
+        return lock_own(lock);
+    thread_unhold(this_pthread());
+    return 0;
 }
 
 int __retarget_lock_try_acquire_recursive(_LOCK_T lock)
@@ -109,6 +115,7 @@ void __retarget_lock_release(_LOCK_T lock)
         lock->state = 0;
     else if (__atomic_exchange_n(&lock->state, 0, __ATOMIC_RELEASE) == 2)
         libc_wake(&lock->state, 1);
+    thread_unhold(this_pthread());
 }
 
 void __retarget_lock_release_recursive(_LOCK_T lock)

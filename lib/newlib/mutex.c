@@ -127,7 +127,7 @@ static int mutex_acquire(pthread_mutex_t *mutex, uint64_t deadline)
                                          __ATOMIC_RELAXED))
             continue;
         waited = WAITED_FOR; /* there may be other waiters */
-        if (!libc_wait(mutex, word | WAITED_FOR, deadline))
+        if (!wait_uncancellable(mutex, word | WAITED_FOR, deadline))
             return ETIMEDOUT;
         word = __atomic_load_n(mutex, __ATOMIC_RELAXED);
     }
@@ -343,7 +343,7 @@ int pthread_once(pthread_once_t *once, void (*routine)(void))
             break;
         if (was == ONCE_DONE)
             return 0;
-        libc_wait(state, ONCE_RUNNING, UINT64_MAX);
+        wait_uncancellable(state, ONCE_RUNNING, UINT64_MAX);
     }
     pthread_cleanup_push(once_undo, state);
     routine();

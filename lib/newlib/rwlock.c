@@ -96,7 +96,7 @@ static int rwlock_acquire(pthread_rwlock_t *lock, bool writing, uint64_t deadlin
             return EDEADLK;
         if (!(word & WAITED_FOR) && !change(lock, &word, word | WAITED_FOR))
             continue;
-        if (!libc_wait(lock, word | WAITED_FOR, deadline))
+        if (!wait_uncancellable(lock, word | WAITED_FOR, deadline))
             return ETIMEDOUT;
         word = __atomic_load_n(lock, __ATOMIC_SEQ_CST);
     }

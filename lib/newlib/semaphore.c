@@ -59,13 +59,18 @@ int sem_trywait(sem_t *sem)
     return sem_take(sem) ? 0 : fail(EAGAIN);
 }
 
-/* Wait until the deadline, in terms of libc_clock_ns. A cancellation point. */
+/*
+ * Wait until the deadline, in terms of libc_clock_ns, or until a handler of a signal without
+ * SA_RESTART has run. A cancellation point.
+ */
 static int sem_wait_until(sem_t *sem, uint64_t deadline)
 {
+    const struct pthread *t = this_pthread();
+    const uint32_t before = t->interrupting;
     bool in_time = true, taken = false;
 
     __atomic_add_fetch(&sem->__waiters, 1, __ATOMIC_SEQ_CST);
-    while (!is_cancelled() && !(taken = sem_take(sem)) && in_time)
+    while (!is_cancelled() && !(taken = sem_take(sem)) && in_time && t->interrupting == before)
         in_time = wait_cancellable(&sem->__value, 0, deadline);
     __atomic_sub_fetch(&sem->__waiters, 1, __ATOMIC_SEQ_CST);
     if (taken)
@@ -73,7 +78,7 @@ static int sem_wait_until(sem_t *sem, uint64_t deadline)
     if (is_cancelled())
         libc_wake(&sem->__value, 1); /* pass on what may have woken this thread */
     pthread_testcancel();
-    return fail(ETIMEDOUT);
+    return fail(in_time ? EINTR : ETIMEDOUT);
 }
 
 int sem_wait(sem_t *sem)

@@ -6,8 +6,11 @@
 #include <pthread.h>
 #include <reent.h>
 
+#include <signal.h>
+
 #include "kernel/services.h"
 #include "lib/newlib/cancel.h"
+#include "lib/newlib/thread_offsets.h"
 
 #define THREADS_MAX        100 /* of a program; the kernel has 128 in all, its own included */
 #define KEYS_MAX           128 /* what POSIX asks for */
@@ -17,6 +20,7 @@
 /* Located at %fs:0, after the thread's __thread variables (x86-64 ABI, TLS variant II). */
 struct pthread {
     struct pthread *self;
+    uint64_t on_alternate; /* it runs a handler of a signal on its alternate stack */
     struct _reent *reent;
     pthread_t id;
     uint32_t done;  /* it has ended; pthread_join waits on it (libc_wait) */
@@ -27,11 +31,23 @@ struct pthread {
     void *argument, *result;
     struct _pthread_cleanup_context *cleanup;
     int cancel_state, cancel_type; /* PTHREAD_CANCEL_...; written by the thread itself */
-    uint32_t cancelled;            /* pthread_cancel was called; it interrupts libc_wait */
+    uint32_t interrupts;           /* INTERRUPT_ bits, which interrupt libc_wait. Atomic */
     bool exiting;                  /* pthread_exit has started: it is not cancelled again */
+    volatile bool deferred;        /* when hold is 0, signals_point is to be called */
+    volatile uint32_t hold;        /* locks and such for which handlers of signals are deferred */
+    sigset_t mask, wanted;         /* blocked signals; those that sigwait waits for */
+    uint32_t handled;              /* how often it has called a handler of a signal */
+    uint32_t interrupting;         /* of these, those without SA_RESTART */
+    stack_t alternate;             /* ss_size 0: none */
     const void *values[KEYS_MAX];
     struct _reent own_reent;
 };
+
+_Static_assert(offsetof(struct pthread, on_alternate) == PTHREAD_ON_ALTERNATE, "for setjmp.S");
+
+/* pthread_cancel was called; a signal is pending that the thread does not block or waits for. */
+#define INTERRUPT_CANCEL 1u
+#define INTERRUPT_SIGNAL 2u
 
 static inline struct pthread *this_pthread(void)
 {
@@ -61,6 +77,23 @@ bool deadline_of(clockid_t clock, const struct timespec *time, uint64_t *deadlin
  */
 struct pthread *thread_get(pthread_t id);
 void thread_put(void);
+
+/* Lock the table of threads, until thread_put(). Return element i of it, or NULL. */
+void thread_lock(void);
+struct pthread *thread_at(int i);
+
+/* Do not count the thread among those for which the program's end waits. */
+void thread_hide(void);
+
+/* Run the handlers of signals that are pending for the calling thread (signals.c). */
+void signals_point(void);
+
+/* End what `hold` was incremented for. */
+static inline void thread_unhold(struct pthread *t)
+{
+    if (t->hold && !--t->hold && t->deferred)
+        signals_point();
+}
 
 /* Whether pthread_attr_init was called and pthread_attr_destroy was not. */
 bool is_attr(const pthread_attr_t *attr);

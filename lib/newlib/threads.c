@@ -26,7 +26,7 @@
  *
  * Next: mutex.c.
  */
-#include "lib/newlib/thread.h"
+#include "lib/newlib/signals.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -98,10 +98,20 @@ static struct pthread *table_find(pthread_t id)
     return t && t->id == id ? t : NULL;
 }
 
-struct pthread *thread_get(pthread_t id)
+void thread_lock(void)
 {
     __retarget_lock_acquire(&table_lock);
+}
+
+struct pthread *thread_get(pthread_t id)
+{
+    thread_lock();
     return table_find(id);
+}
+
+struct pthread *thread_at(int i)
+{
+    return table[i].thread;
 }
 
 void thread_put(void)
@@ -121,6 +131,8 @@ static void attach(void)
         running = 1;
     }
     libc_set_storage(main_thread);
+    main_thread->kernel = libc_thread_self();
+    signals_attach();
 }
 
 static libc_attach_fn *const attach_entry __attribute__((used, section(".libc"))) = attach;
@@ -144,6 +156,11 @@ static void destroy_values(struct pthread *t)
             again = true;
         }
     }
+}
+
+void thread_hide(void)
+{
+    __atomic_sub_fetch(&running, 1, __ATOMIC_SEQ_CST);
 }
 
 /* Wait for all other threads to end, then end the program as by exit(0). */
@@ -173,6 +190,7 @@ void pthread_exit(void *result)
     t->result = result;
     if (t == main_thread)
         end_main();
+    signals_forget(t);
     _reclaim_reent(t->reent);
     __atomic_store_n(&t->done, 1, __ATOMIC_SEQ_CST);
     libc_wake(&t->done, UINT_MAX);
@@ -264,6 +282,7 @@ int pthread_create(pthread_t *id, const pthread_attr_t *attr, void *(*run)(void 
     t->run = run;
     t->argument = argument;
     t->state = attr && attr->detachstate == PTHREAD_CREATE_DETACHED ? DETACHED : JOINABLE;
+    t->mask = this_pthread()->mask;
     t->reent = &t->own_reent;
     _REENT_INIT_PTR(t->reent);
     threads_started = true;

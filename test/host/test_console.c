@@ -20,6 +20,7 @@ enum { ARCH_SET_GS = 0x1001 };
 
 struct cmdline cmdline;
 struct thread boot_thread = {.name = "boot"};
+const struct program_traps *program_traps;
 u64 boot_entry_tsc;
 
 struct cpu cpus[PV_CPUS_MAX];

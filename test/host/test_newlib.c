@@ -31,7 +31,7 @@ s128 __divmodti4(s128 n, s128 d, s128 *remainder);
 /* ---- Services that the port calls in the kernel -------------------------------------------- */
 
 static struct {
-    u64 now, wallclock, slept_until;
+    u64 now, wallclock, slept_until, wakes_at; /* wakes_at: when a signal ends a sleep, or 0 */
     u8 *heap;
     size_t most, committed, refused_above;
     u32 commits;
@@ -47,9 +47,11 @@ uint64_t libc_wallclock_ns(void)
     return kernel.wallclock;
 }
 
-void sleep_cancellable(uint64_t deadline)
+bool sleep_cancellable(uint64_t deadline)
 {
     kernel.slept_until = deadline;
+    kernel.now = kernel.wakes_at ? kernel.wakes_at : kernel.now;
+    return !kernel.wakes_at;
 }
 
 void *libc_heap_base(size_t *most)
@@ -96,6 +98,21 @@ static void test_sleeps(void)
     CHECK(sleep_for((time_t)(UINT64_MAX / S), 0) == 0 && kernel.slept_until == UINT64_MAX);
     CHECK(sleep(3) == 0 && kernel.slept_until == 8 * S + 7);
     CHECK(usleep(2000003) == 0 && kernel.slept_until == 7 * S + 3007);
+}
+
+static void test_sleeps_that_a_signal_ends(void)
+{
+    struct timespec left = {0};
+
+    kernel.now = 5 * S;
+    kernel.wakes_at = 6 * S + 1;
+    CHECK(nanosleep(&(struct timespec){.tv_sec = 3}, &left) == -1 && errno == EINTR);
+    CHECK(left.tv_sec == 1 && left.tv_nsec == 999999999);
+    kernel.now = 5 * S;
+    CHECK(sleep(3) == 2);
+    kernel.now = 5 * S;
+    CHECK(clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &(struct timespec){8, 0}, NULL) == EINTR);
+    kernel.wakes_at = 0;
 }
 
 static void test_clocks(void)
@@ -267,6 +284,7 @@ static void test_words(void)
 int main(void)
 {
     RUN(test_sleeps);
+    RUN(test_sleeps_that_a_signal_ends);
     RUN(test_clocks);
     RUN(test_heap);
     RUN(test_aligned_memory);

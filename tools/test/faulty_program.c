@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* A program that ends as its argument says: none of these is a good end but "memory". */
 #include <errno.h>
+#include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <ucontext.h>
+#include <unistd.h>
 
 int panic = 3;
 
@@ -67,6 +71,48 @@ static int open_many(void)
     return 0;
 }
 
+static volatile sig_atomic_t alarms;
+
+static void caught(int signal, siginfo_t *info, void *context)
+{
+    const ucontext_t *uc = context;
+    char here;
+
+    if (signal == SIGALRM) {
+        alarms = alarms + 1;
+        return;
+    }
+    printf("caught signal %d, code %d, on %s stack\n", signal, info->si_code,
+           (uintptr_t)&here > (uintptr_t)uc->uc_stack.ss_sp &&
+                   (uintptr_t)&here < (uintptr_t)uc->uc_stack.ss_sp + uc->uc_stack.ss_size
+               ? "its own"
+               : "the same");
+    exit(signal == SIGSEGV ? 0 : 9);
+}
+
+/* Handle an overflow of main()'s stack, if flags has SA_ONSTACK. */
+static int overflow(int flags)
+{
+    const struct sigaction action = {.sa_sigaction = caught, .sa_flags = SA_SIGINFO | flags};
+    const stack_t stack = {.ss_sp = malloc(SIGSTKSZ), .ss_size = SIGSTKSZ};
+
+    return sigaltstack(&stack, NULL) || sigaction(SIGSEGV, &action, NULL) || deep(0);
+}
+
+/* Read lines until an alarm ends the wait for the next one. */
+static int read_with_alarm(void)
+{
+    const struct sigaction action = {.sa_sigaction = caught, .sa_flags = SA_SIGINFO};
+    char line[80];
+
+    sigaction(SIGALRM, &action, NULL);
+    alarm(1);
+    while (fgets(line, sizeof(line), stdin))
+        printf("read %s", line);
+    printf("%s after %d alarm\n", strerror(errno), (int)alarms);
+    return errno != EINTR;
+}
+
 int main(int argc, char **argv)
 {
     const char *what = argc > 1 ? argv[1] : "";
@@ -85,6 +131,14 @@ int main(int argc, char **argv)
         return open_many();
     while (!strcmp(what, "spin"))
         ;
+    if (!strcmp(what, "overflow"))
+        return overflow(SA_ONSTACK);
+    if (!strcmp(what, "overflow-same"))
+        return overflow(0);
+    if (!strcmp(what, "alarm"))
+        return alarm(1) || pause();
+    if (!strcmp(what, "read"))
+        return read_with_alarm();
     if (!strcmp(what, "memory"))
         return use_up();
     return panic;

@@ -14,6 +14,25 @@
 /* Held while a thread waits for console input. */
 static struct __lock console_lock;
 
+/*
+ * As libc_console_read_interruptible, but run handlers of signals that arrive in the meantime, and
+ * return LIBC_CONSOLE_INTERRUPTED after one without SA_RESTART only.
+ */
+static int read_console(char *to, size_t len)
+{
+    const struct pthread *t = this_pthread();
+    const uint32_t before = t->interrupting;
+    int n;
+
+    do {
+        n = libc_console_read_interruptible(
+            to, len, (struct libc_interrupt){&t->interrupts, INTERRUPT_SIGNAL});
+        if (n == LIBC_CONSOLE_INTERRUPTED)
+            signals_point();
+    } while (n == LIBC_CONSOLE_INTERRUPTED && t->interrupting == before);
+    return n;
+}
+
 /* Read up to the end of a line. If a person types, Ctrl-D ends it too, or the file if it is first.
  */
 static int read_line(char *to, size_t len)
@@ -22,7 +41,7 @@ static int read_line(char *to, size_t len)
     size_t n = 0;
     int got = 0;
 
-    while (n < len && (got = libc_console_read(to + n, 1)) > 0) {
+    while (n < len && (got = read_console(to + n, 1)) > 0) {
         if (typed && to[n] == CTRL_D)
             break;
         if (typed && to[n] == '\r')
@@ -30,7 +49,7 @@ static int read_line(char *to, size_t len)
         if (to[n++] == '\n')
             break;
     }
-    return n || got >= 0 ? (int)n : -1;
+    return n || got >= 0 ? (int)n : got;
 }
 
 static int console_read(const struct fs_device *device, off_t at, void *to, size_t len)
@@ -39,9 +58,9 @@ static int console_read(const struct fs_device *device, off_t at, void *to, size
 
     (void)device, (void)at;
     __retarget_lock_acquire(&console_lock);
-    n = libc_console_kind() == LIBC_CONSOLE_PIPE ? libc_console_read(to, len) : read_line(to, len);
+    n = libc_console_kind() == LIBC_CONSOLE_PIPE ? read_console(to, len) : read_line(to, len);
     __retarget_lock_release(&console_lock);
-    return n < 0 ? -EIO : n;
+    return n == LIBC_CONSOLE_INTERRUPTED ? -EINTR : n < 0 ? -EIO : n;
 }
 
 static int console_write(const struct fs_device *device, off_t at, const void *from, size_t len)
