@@ -178,6 +178,18 @@ class Commands(unittest.TestCase):
             ("skipped", "why"),
         )
 
+    def test_what_is_built_is_passed_on(self):
+        """A command that needs the first step does not ask make again; others do, and so does one
+        with another build directory."""
+        code = "from paravane import common; print('built', common.is_built())"
+        env = (("PYTHONPATH", "tools"),)
+        for more, words in (
+            ({"needs": (step.GCC,), "env": env}, "built True"),
+            ({"needs": (), "env": env}, "built False"),
+            ({"needs": (step.GCC,), "env": (*env, ("BUILD", "elsewhere"))}, "built False"),
+        ):
+            self.assertEqual(self._python(code, words=words, **more)[0], "passed")
+
     def test_output_that_goes_elsewhere(self):
         with open(os.devnull, "wb") as elsewhere:
             process = step.start([sys.executable, "-c", "print(1)"], stdout=elsewhere)
