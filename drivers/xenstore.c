@@ -23,6 +23,7 @@
  * cancelled everything continues.
  */
 #include "drivers/xenstore.h"
+#include "drivers/deadline.h"
 #include "kernel/console.h"
 #include "kernel/driver.h"
 #include "kernel/irq.h"
@@ -40,12 +41,6 @@ struct call {
     s64 result;
     bool done;
     struct call *next;
-};
-
-/* What a thread waits for, and until when. */
-struct deadline {
-    struct timer timer;
-    bool passed;
 };
 
 /* Guarded by: itself, as is all below but where another rule is given. */
@@ -78,40 +73,6 @@ static void xs_unlock(u64 flags)
 const char *xenstore_absence(void)
 {
     return absence;
-}
-
-/* ---- Waiting -------------------------------------------------------------------------------- */
-
-static void on_deadline(struct timer *timer)
-{
-    struct deadline *d = container_of(timer, struct deadline, timer);
-    const u64 flags = xs_lock();
-
-    d->passed = true;
-    wake_all_locked(&xenstore_queue);
-    xs_unlock(flags);
-}
-
-static void deadline_start(struct deadline *d)
-{
-    *d = (struct deadline){0};
-    timer_start(&d->timer, pv_clock_ns() + XENSTORE_PATIENCE_NS, on_deadline);
-}
-
-/*
- * on_deadline may be running on another CPU. When it has set passed and released the lock, it does
- * not touch d any more.
- */
-static void deadline_stop(struct deadline *d)
-{
-    u64 flags;
-
-    if (timer_stop(&d->timer))
-        return;
-    flags = xs_lock();
-    while (!d->passed)
-        flags = wait_on(&xenstore_queue, flags);
-    xs_unlock(flags);
 }
 
 /* ---- The ring ------------------------------------------------------------------------------- */
@@ -339,7 +300,7 @@ int xenstore_begin(void)
 
     if (absence)
         return -ENODEV;
-    deadline_start(&d);
+    deadline_start(&d, &xenstore_queue, XENSTORE_PATIENCE_NS);
     flags = xs_lock();
     while (suspending && !d.passed)
         flags = wait_on(&xenstore_queue, flags);
@@ -372,7 +333,7 @@ s64 xenstore_call_in_use(enum xs_type type, u32 tx, const struct xs_part *parts,
         return -ENODEV;
     if (parts_len(parts, count) > XS_PAYLOAD_MAX)
         return -E2BIG;
-    deadline_start(&d);
+    deadline_start(&d, &xenstore_queue, XENSTORE_PATIENCE_NS);
     flags = xs_lock();
     result = call_run(&c, tx, parts, count, &d, &flags);
     what = complaint;
@@ -440,7 +401,7 @@ static void before_suspend(void)
 
     if (absence)
         return;
-    deadline_start(&d);
+    deadline_start(&d, &xenstore_queue, XENSTORE_PATIENCE_NS);
     flags = xs_lock();
     suspending = true;
     while (users && !d.passed)

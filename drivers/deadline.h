@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/* A limit for a wait in a wait queue (kernel/thread.h), for waits that depend on another domain. */
+#ifndef DRIVERS_DEADLINE_H
+#define DRIVERS_DEADLINE_H
+
+#include "kernel/thread.h"
+
+/* passed is set, and the queue woken, with the queue's lock held. */
+struct deadline {
+    struct timer timer;
+    struct wait_queue *queue;
+    bool passed;
+};
+
+/* Begin: passed will be set in ns nanoseconds. The caller does not hold the queue's lock. */
+void deadline_start(struct deadline *d, struct wait_queue *queue, u64 ns);
+
+/* End. d may be reused or leave the stack. The caller does not hold the queue's lock. */
+void deadline_stop(struct deadline *d);
+
+#endif
