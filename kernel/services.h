@@ -102,6 +102,24 @@ uint64_t libc_wallclock_ns(void);
 /* Fill len bytes with random ones (kernel/random.h specifies their quality). */
 void libc_random(void *to, size_t len);
 
+/* ---- Disks ---------------------------------------------------------------------------------- */
+
+/*
+ * Disks by index, from 0 on. One that is detached keeps its index and its name, and has the size 0
+ * until it is attached again.
+ */
+unsigned libc_disks(void);
+const char *libc_disk_name(unsigned index);
+uint64_t libc_disk_size(unsigned index); /* bytes */
+
+/*
+ * Read or write bytes of a disk, or make durable what was written. Return 0, or a negated errno:
+ * -ENXIO if the disk is not attached or the range is not inside of it, -EROFS, -EIO.
+ */
+int libc_disk_read(unsigned index, uint64_t at, void *to, size_t len);
+int libc_disk_write(unsigned index, uint64_t at, const void *from, size_t len);
+int libc_disk_flush(unsigned index);
+
 /* ---- Memory --------------------------------------------------------------------------------- */
 
 /*

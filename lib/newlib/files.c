@@ -21,6 +21,7 @@
 
 #include "kernel/services.h"
 #include "lib/newlib/fs/devices.h"
+#include "lib/newlib/disks.h"
 #include "lib/newlib/thread.h"
 
 #define FILES_MAX 128
@@ -104,6 +105,7 @@ void fs_enter(void)
         started = true;
         files_start();
     }
+    disks_update();
 }
 
 void fs_leave(void)
@@ -381,7 +383,7 @@ ssize_t pwrite(int fd, const void *from, size_t len, off_t at)
 
 static off_t size_of(const struct fs_node *node)
 {
-    return node->device ? node->device->size : node->size;
+    return node->device ? fs_device_size(node->device) : node->size;
 }
 
 /* Move the position. Return 0 or an errno. */
@@ -425,13 +427,30 @@ int ftruncate(int fd, off_t size)
     return fs_leave_with(error);
 }
 
-/* Files are in memory, so there is nothing to write back. */
-int fsync(int fd)
+/* Files are in memory, so there is nothing to write back; a disk has to write what it was given. */
+static int sync_unlocked(const struct fs_device *device)
 {
     int error;
 
+    if (!device || !device->sync)
+        return 0;
+    fs_leave();
+    error = device->sync(device);
     fs_enter();
-    error = file_of(fd) ? 0 : EBADF;
+    return error;
+}
+
+int fsync(int fd)
+{
+    struct open_file *file;
+    int error = EBADF;
+
+    fs_enter();
+    file = file_get(fd);
+    if (file) {
+        error = sync_unlocked(file->node->device);
+        file_put(file);
+    }
     return fs_leave_with(error);
 }
 

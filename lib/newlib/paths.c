@@ -262,6 +262,7 @@ static uint64_t next_entry(const struct fs_node *node, uint64_t after, struct di
     to->d_type = S_ISREG(e->node->mode)   ? DT_REG
                  : S_ISDIR(e->node->mode) ? DT_DIR
                  : S_ISCHR(e->node->mode) ? DT_CHR
+                 : S_ISBLK(e->node->mode) ? DT_BLK
                                           : DT_UNKNOWN;
     strcpy(to->d_name, e->name);
     return e->cookie;

@@ -69,8 +69,15 @@ struct fs_device {
     int (*read)(const struct fs_device *device, off_t at, void *to, size_t len);
     int (*write)(const struct fs_device *device, off_t at, const void *from, size_t len);
     off_t size;
-    void *context; /* the driver's own */
+    off_t (*measure)(const struct fs_device *device); /* the size now; NULL: it does not change */
+    int (*sync)(const struct fs_device *device);      /* for fsync: 0 or an errno; NULL: nothing */
+    uintptr_t context;                                /* the device's own */
 };
+
+static inline off_t fs_device_size(const struct fs_device *device)
+{
+    return device->measure ? device->measure(device) : device->size;
+}
 
 /*
  * Make the tree: the root from a tar archive (NULL: empty), /dev, /tmp. now: returns the time for

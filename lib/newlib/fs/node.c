@@ -241,7 +241,7 @@ void fs_stat(const struct fs_node *node, struct stat *s)
 {
     *s = (struct stat){.st_dev = 1, .st_mode = node->mode, .st_ino = node->number};
     s->st_nlink = node->links;
-    s->st_size = node->device ? node->device->size : node->size;
+    s->st_size = node->device ? fs_device_size(node->device) : node->size;
     s->st_blksize = FS_BLOCK;
     s->st_blocks = blocks_of(node);
     s->st_mtime = s->st_ctime = s->st_atime = node->changed;

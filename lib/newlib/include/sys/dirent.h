@@ -31,6 +31,7 @@ struct dirent {
 #define DT_UNKNOWN 0
 #define DT_CHR     2
 #define DT_DIR     4
+#define DT_BLK     6
 #define DT_REG     8
 
 #endif
