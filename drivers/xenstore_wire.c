@@ -101,7 +101,7 @@ static const struct {
     {"ENOENT", ENOENT},   {"ENOMEM", ENOMEM},       {"ENOSPC", ENOSPC}, {"EIO", EIO},
     {"ENOSYS", ENOSYS},   {"EROFS", EROFS},         {"EBUSY", EBUSY},   {"EAGAIN", EAGAIN},
     {"E2BIG", E2BIG},     {"EPERM", EPERM},         {"ETIME", ETIME},   {"ENODEV", ENODEV},
-    {"EISCONN", EISCONN}, {"ENOTEMPTY", ENOTEMPTY},
+    {"EISCONN", EISCONN}, {"ENOTEMPTY", ENOTEMPTY}, {"ENXIO", ENXIO},   {"EOPNOTSUPP", EOPNOTSUPP},
 };
 
 int xs_error_number(const char *name)

@@ -18,8 +18,9 @@ struct driver {
 };
 
 /* Drivers start in this order, those of one stage in the order of their names. */
-#define DRIVER_BUS    "1" /* by which the others learn what is there */
-#define DRIVER_DEVICE "2"
+#define DRIVER_BUS     "1" /* by which the others learn what is there */
+#define DRIVER_DEVICE  "2"
+#define DRIVER_DEVICES "3" /* connects what the drivers of stage 2 serve */
 
 #define DRIVER(ident, stage, fn) \
     static const struct driver driver_##ident __used __section(".drivers." stage "." #ident) \

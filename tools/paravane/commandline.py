@@ -10,6 +10,7 @@ import time
 
 from . import wanted
 from .common import Trouble, build_dir, build_lock, is_built, make_dirs, short, usage
+from .dom0 import disks
 from .run import domu, kvm, platforms, qemu, runs
 from .trace import save
 
@@ -70,6 +71,7 @@ _COMMON = {
     "--mem": {"type": number("MiB", 4, 1 << 20), "default": platforms.DEFAULT_MEM},
     "--maxmem": {"type": number("MiB", 4, 1 << 20), "default": 0},
     "--xl": {"type": not_empty, "action": "append", "default": []},
+    "--disk": {"type": not_empty, "action": "append", "default": []},
     "--vmm": {"type": not_empty, "action": "append", "default": []},
     "--xen": _TEXT,
     "--append": {"default": ""},
@@ -166,7 +168,7 @@ def run_options(asked, caller, chosen):
     return runs.Options(
         elf, append=append, mem=asked.mem, smp=asked.smp, xen=found, timeout=asked.timeout,
         pcpus=asked.pcpus, xen_asked=bool(asked.xen), maxmem=asked.maxmem, xl=tuple(asked.xl),
-        vmm=tuple(asked.vmm),
+        vmm=tuple(asked.vmm), disk=disks.parse_all(asked.disk, caller),
     )  # fmt: skip
 
 
@@ -193,6 +195,7 @@ def check_nested(asked, chosen):
     for option, emulator, what in (
         ("maxmem", domu, "domU"),
         ("xl", domu, "domU"),
+        ("disk", domu, "domU"),
         ("vmm", kvm, "guest of KVM"),
     ):
         if getattr(asked, option) and not any(p.emulator is emulator for p in chosen):

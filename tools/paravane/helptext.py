@@ -61,6 +61,8 @@ Also for boot, suite, repro and bench:
   --mem MIB           the guest's memory (default 256; on Xen this is dom0_mem)
   --maxmem MIB        a domU's memory up to which it may grow (default: as --mem)
   --xl LINE           one more line of a domU's xl configuration; may be repeated
+  --disk FILE|SIZE[:ro]  a domU's disk, xvda, then xvdb and so on: a copy of a file, or an empty one (8M) that the
+                      suite's tests may overwrite; may be repeated; what the guest writes ends with the run
   --vmm OPTION        what a guest of KVM sees of KVM (tools/paravane/kvm/vmm/vmm.c); may be repeated
   --xen FILE|VERSION  which Xen: a file (ELF or gzip) or an installed version such as 4.17
   --append WORDS      more words for the image's command line, such as "log=debug"

@@ -11,7 +11,7 @@ from pathlib import Path
 from unittest import mock
 
 from paravane.common import Trouble
-from paravane.dom0 import guest, image
+from paravane.dom0 import disks, guest, image
 from paravane.dom0 import shape as shapes
 from paravane.outer import parts, running, saved
 from paravane.run import domu, platforms
@@ -40,6 +40,49 @@ class ConfigTest(unittest.TestCase):
         self.assertFalse(
             [line for line in guest.Wanted("pv").config("g").splitlines() if "maxmem" in line]
         )
+
+    def test_disks_are_xvda_and_xvdb(self):
+        listed = (disks.Disk(mib=8), disks.Disk(file="/f", readonly=True))
+        (line,) = [
+            line
+            for line in guest.Wanted("pv", disks=listed).config("g1").splitlines()
+            if line.startswith("disk")
+        ]
+        self.assertEqual(
+            line,
+            'disk = ["format=raw,vdev=xvda,access=rw,target=/run/g1.disk0", '
+            '"format=raw,vdev=xvdb,access=ro,target=/run/in/disk1"]',
+        )
+        self.assertEqual(
+            disks.script("g1", listed),
+            "echo 'paravane: scratch disk' >/run/g1.disk0; truncate -s 8M /run/g1.disk0\n",
+        )
+
+    def test_what_disk_asks_for(self):
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            (folder / "whole").write_bytes(bytes(1024))
+            (folder / "odd").write_bytes(bytes(1025))
+            (folder / "empty").write_bytes(b"")
+            whole = str((folder / "whole").resolve())
+            self.assertEqual(disks.parse("8M", folder), disks.Disk(mib=8))
+            self.assertEqual(disks.parse("1M:ro", folder), disks.Disk(mib=1, readonly=True))
+            self.assertEqual(disks.parse("whole", folder), disks.Disk(file=whole))
+            self.assertEqual(
+                disks.parse("whole:ro", folder), disks.Disk(file=whole, readonly=True)
+            )
+            self.assertEqual(
+                disks.contents((disks.Disk(mib=1), disks.Disk(file=whole))), {"disk1": bytes(1024)}
+            )
+            for wrong, words in (
+                ("0M", "1M to 128M"), ("129M", "1M to 128M"), ("none", "neither a file nor"),
+                ("odd", "1025 bytes"), ("empty", "0 bytes"), (".", "neither a file nor"),
+                ("8G", "neither a file nor"),
+            ):  # fmt: skip
+                with self.assertRaisesRegex(Trouble, words):
+                    disks.parse(wrong, folder)
+            with self.assertRaisesRegex(Trouble, "at most 8 disks"):
+                disks.parse_all(["1M"] * 9, folder)
 
     def test_strings_are_escaped(self):
         self.assertEqual(guest.quoted("a b"), '"a b"')
@@ -238,8 +281,9 @@ class PlatformTest(unittest.TestCase):
 
     def test_the_description_is_read_as_it_was_written(self):
         with tempfile.TemporaryDirectory() as folder:
-            for name in ("image", "module"):
+            for name in ("image", "module", "data"):
                 Path(folder, name).write_bytes(name.encode())
+            listed = (disks.Disk(file=str(Path(folder, "data"))), disks.Disk(mib=4, readonly=True))
             boot = dataclasses.replace(
                 self.boot(
                     xen=Path("/x"),
@@ -248,6 +292,7 @@ class PlatformTest(unittest.TestCase):
                     mem=128,
                     maxmem=256,
                     xl=("a = 1", "b = 2"),
+                    disk=listed,
                 ),
                 image=Path(folder, "image"),
                 module=Path(folder, "module"),
@@ -259,8 +304,11 @@ class PlatformTest(unittest.TestCase):
             shape, wanted, files = domu.read(path)
         self.assertEqual(shape, domu.shape(boot))
         self.assertEqual(shape.xen, Path("/x"))
-        self.assertEqual(wanted, guest.Wanted("pvh", "run=suite", 128, 256, 2, more="a = 1\nb = 2"))
-        self.assertEqual(files, {"image": b"image", "module": b"module"})
+        self.assertEqual(
+            wanted,
+            guest.Wanted("pvh", "run=suite", 128, 256, 2, more="a = 1\nb = 2", disks=listed),
+        )
+        self.assertEqual(files, {"image": b"image", "module": b"module", "disk0": b"data"})
 
     def test_the_installed_xen_does_not_replace_that_of_the_toolstack(self):
         self.assertIsNone(domu.shape(self.boot(xen=Path("/boot/xen"))).xen)

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from ..outer import running
+from . import disks
 
 TYPES = ("pv", "pvh")
 ENDS = (
@@ -36,6 +37,7 @@ class Wanted:
     image: str = "image"
     ramdisk: str = "module"
     more: str = ""
+    disks: tuple = ()
 
     def config(self, name):
         """Return the configuration, as xl.cfg(5) has it. A domain that ends is preserved, so that
@@ -53,6 +55,7 @@ class Wanted:
                 f'{event} = "preserve"'
                 for event in ("on_poweroff", "on_reboot", "on_watchdog", "on_crash")
             ),
+            *disks.config(name, self.disks),
             *self.more.splitlines(),
         ]
         return "\n".join(lines) + "\n"
@@ -75,6 +78,7 @@ class Guest:
         self._tries = 0
         self._resumes = resumes
         self._script = (
+            f"{disks.script(self.name, wanted.disks)}"
             f"ln -sf /dev/port{number + 1} /var/log/xen/console/guest-{self.name}.log\n"
             f"cat >/run/in/{self.name}.cfg <<'END'\n{wanted.config(self.name)}END\n"
             f"exec xl create -F /run/in/{self.name}.cfg"

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from ..common import ROOT, short, usage
-from ..dom0 import guest, image
+from ..dom0 import disks, guest, image
 from ..dom0 import shape as shapes
 from ..outer import saved
 
@@ -59,6 +59,7 @@ def description(platform, boot):
         maxmem=boot.maxmem,
         smp=boot.smp,
         more="\n".join(boot.xl),
+        disks=tuple(boot.disk),
     )
     return {
         "shape": {**dataclasses.asdict(made), "xen": made.xen and str(made.xen)},
@@ -75,7 +76,10 @@ def read(path):
     made["xen"] = made["xen"] and Path(made["xen"])
     made["xen_append"] = tuple(made["xen_append"])
     files = {name: Path(told[name]).read_bytes() for name in ("image", "module")}
-    return shapes.Shape(**made), guest.Wanted(**told["guest"]), files
+    wanted = told["guest"]
+    wanted["disks"] = tuple(disks.Disk(**disk) for disk in wanted["disks"])
+    files.update(disks.contents(wanted["disks"]))
+    return shapes.Shape(**made), guest.Wanted(**wanted), files
 
 
 def refusal(_platform, boot):

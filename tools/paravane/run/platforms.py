@@ -79,6 +79,7 @@ class Boot:
     xen_asked: bool = False  # --xen named xen: it replaces the Xen of a platform that has its own
     maxmem: int = 0  # MiB up to which a domU may grow; 0: its mem
     xl: tuple = ()  # more lines of a domU's xl configuration
+    disk: tuple = ()  # a domU's disks (dom0/disks.py)
     rom: Path = Path("op.rom")  # of the platform rom
     vmm: tuple = ()  # more options for the monitor of a guest of KVM
     recorder: Optional[object] = None  # trace.recorder.Recorder, which has the machine's memory

@@ -25,7 +25,7 @@ RUNS_MAX = 50
 # What a Boot takes from the Options, under the same name.
 _OF_BOOT = (
     "mem smp xen gdb icount cpu xen_append pcpus emulator machine feed xen_asked maxmem xl "
-    "vmm".split()
+    "disk vmm".split()
 )
 _TAIL_BYTES = 16000
 # In a dump by Xen: lines of stack words, which would hide the line with the reason.
@@ -60,6 +60,7 @@ class Options:
     xen_asked: bool = False
     maxmem: int = 0
     xl: tuple = ()
+    disk: tuple = ()
     rom: Optional[Path] = None  # the op ROM, if not the one beside the image
     vmm: tuple = ()
     record: Optional[save.Wanted] = None  # where the run's recording is to be written

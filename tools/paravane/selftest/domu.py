@@ -4,7 +4,7 @@
 from contextlib import contextmanager
 
 from ..common import EXIT_FAIL, EXIT_USAGE, build_dir
-from ..dom0 import guest, image
+from ..dom0 import disks, guest, image
 from ..dom0 import shape as shapes
 from ..outer import running
 from ..run import module, platforms
@@ -35,7 +35,9 @@ def _steps():
         yield boot("a panic ends as a crash", name, *broken, status=EXIT_FAIL, words=died)
         yield check(f"{name}: saved and restored", _save_and_restore, kind, cpus=2)
         yield check(f"{name}: requests of xl are obeyed", _requests, kind, cpus=2)
-    yield suite("suite below a toolstack", "--on", "domu-pv,domu-pvh", platform="domu-pv")
+        yield check(f"{name}: a disk is detached and attached without loss", _disk, kind, cpus=2)
+    yield suite("suite below a toolstack", "--on", "domu-pv,domu-pvh", "--disk", "2M",
+                "--disk", "2M:ro", platform="domu-pv")
     wrong = ["--xl", 'kernel = "/run/in/none"', *_SHORT]
     refused = r"ERROR.*xl create ended with status \d+: .*none"
     yield boot(
@@ -140,6 +142,39 @@ def _requests(kind):
         one.expect(f"control: {reason} is requested")
         end = one.wait()
         return "" if end == reason else f"the domain ended by {end}", one.console.text()
+
+
+_ATTACHED = r"block: xvda: 8192 KiB, served by domain 0"
+# What happens to the disk of a guest that writes all the time, and what the guest prints then.
+_DISK_CHANGES = (
+    ("xl block-detach $D xvda", r"block: xvda: detached"),
+    ("xl block-attach $D format=raw,vdev=xvda,access=rw,target=/run/guest1.disk0", _ATTACHED),
+    ("xl save -c $D /run/state && rm /run/state",
+     r"control: the machine continues: the suspend was cancelled"),
+)
+
+
+def _disk(kind):
+    """No acknowledged write of a busy guest is lost while its disk is detached and attached, and
+    while the guest is saved and restored."""
+    words = "run=suite test=block.* soak=600"
+    wanted = guest.Wanted(kind, words, mem=64, smp=2, disks=(disks.Disk(mib=8),))
+    with dom0_with_guests(wanted) as (_, (one,)):
+        one.expect(_ATTACHED)
+        one.expect(r"ok \d+ - block\.a_transfer_leaves_no_request_and_no_page_in_use", limit=120)
+        for change, answer in _DISK_CHANGES:
+            seen = len(one.console.text())
+            one.sh(change)
+            one.expect(answer, start=seen)
+        one.sh("xl save $D /run/state")
+        seen = len(one.console.text())
+        one.restore("/run/state")
+        one.expect("control: the machine was restored", start=seen)
+        one.expect(_ATTACHED, start=seen)
+        one.sh("xenstore-write /local/domain/$D/data/enough 1")
+        one.expect("^paravane: verdict PASS$", limit=200)
+        end = one.wait()
+        return "" if end == "poweroff" else f"the domain ended by {end}", one.console.text()
 
 
 def _dom0_panics():
