@@ -25,6 +25,7 @@ from .dom0 import shape as dom0_shape
 from .helptext import HELP
 from .kvm import image as kvm_image
 from .kvm import shape as kvm_shape
+from .lab import command as lab_command
 from .mutants import mutants, source_mutants
 from .op import command as op_command
 from .outer import saved
@@ -86,6 +87,7 @@ def _dispatch(args, caller):
         "test": _test,
         "boot": _boot,
         "shell": shell_command.run,
+        "lab": lab_command.run,
         "suite": _suite,
         "repro": _repro,
         "bench": _bench,

@@ -11,7 +11,7 @@ from typing import Optional
 from ..common import EXIT_FAIL, EXIT_PASS, EXIT_SKIP, build_dir, make_dirs, usage
 from ..report import write_steps_junit
 from . import (
-    backends, bench, builds, cpus, devices, domu, entry, hostile, kvm, lifecycle, machines,
+    backends, bench, builds, cpus, devices, domu, entry, hostile, kvm, labs, lifecycle, machines,
     proofs, programs, repros, rom, site, soak, stop
 )
 from . import shell, suites, tour, trace
@@ -22,7 +22,7 @@ from .step import GCC, as_step, check
 
 # Where steps come from, those that take long first. Each has steps(scratch).
 SUBJECTS = (suites, site, proofs, cpus, hostile, bench, programs, repros, machines, devices, domu,
-            kvm, lifecycle, entry, backends, rom, shell, trace, tour, bad_input, stop)
+            kvm, lifecycle, entry, backends, rom, shell, labs, trace, tour, bad_input, stop)
 
 
 @dataclass

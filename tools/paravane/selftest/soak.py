@@ -60,6 +60,7 @@ SOAKS = (
          has_end=True, may_skip=True),
     Soak("skipped", (*RUN, "repro", *RUN_LIMIT, "--skipped", "--all"),
          r"\b0 good, 0 bad, .* 0 unexpected", has_end=True),
+    Soak("labs", (*RUN, "lab", "prove"), r"labs: \d+ proven, 0 problems", has_end=True),
     Soak("linux", (*RUN, "bench", *RUN_LIMIT, "--linux"), has_end=True, may_skip=True),
     *lifecycle.soaks(lambda name, argv, words: Soak(name, argv, words, has_end=True)),
 )  # fmt: skip

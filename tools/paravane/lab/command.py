@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: MIT
+"""The command `./run.sh lab list|start|check|solution|answer|prove`."""
+
+import difflib
+import os
+import shutil
+import textwrap
+
+from .. import optable
+from ..commandline import Parser, build
+from ..common import EXIT_FAIL, EXIT_PASS, ROOT, Trouble, build_dir, make_dirs, short, usage
+from ..mutants import source_list
+from . import copies, cut, explain, labs
+
+_WIDTH = 96
+
+
+def run(args, caller):
+    """Run the command; return the exit code."""
+    parser = Parser("lab")
+    parser.add_argument("what", nargs="?", default="list")
+    parser.add_argument("name", nargs="?", default="")
+    parser.add_argument("words", nargs="*")
+    parser.add_argument("--in", dest="folder", default="")
+    asked = parser.parse_args(args)
+    known = labs.read()
+    commands = {"start": _start, "check": _check, "solution": _solution, "answer": _answer}
+    if asked.what == "list":
+        return _list(known)
+    if asked.what == "prove":
+        return _prove([asked.name, *asked.words] if asked.name else list(known), known)
+    if asked.what not in commands:
+        more = ", ".join(commands)
+        raise usage(f"lab: unknown command {asked.what!r}; known: list, prove, {more}")
+    lab = labs.named(asked.name, known)
+    folder = caller / asked.folder if asked.folder else build_dir() / "labs" / lab.name
+    return commands[asked.what](lab, copies.Copy(folder), asked.words)
+
+
+def _list(known):
+    for lab in known.values():
+        print(f"  {lab.level}  {lab.kind:5}  {lab.name:12} {lab.title}")
+    print("./run.sh lab start NAME begins one; docs/labs.md explains them")
+    return EXIT_PASS
+
+
+def _wrapped(text):
+    for paragraph in text.strip().split("\n\n"):
+        print(textwrap.fill(" ".join(paragraph.split()), _WIDTH), end="\n\n")
+
+
+def _start(lab, copy, _words):
+    build()
+    if lab.kind == "find":
+        return _start_find(lab, copy)
+    text = cut.cut(ROOT, lab)
+    copy.make_new()
+    copy.write(lab.file, text)
+    print(f"{lab.title}\n")
+    _wrapped(lab.task)
+    if lab.op:
+        print(f"The contract of the op {lab.op} ({optable.read_ops(ROOT)[lab.op].where}):\n")
+        _print_contract(optable.read_ops(ROOT)[lab.op])
+    _print_hints(lab)
+    print(f"Write {lab.function} in {short(copy.path / lab.file)}")
+    print(f"Then: ./run.sh lab check {lab.name}")
+    return EXIT_PASS
+
+
+def _print_contract(op):
+    print(textwrap.fill(op.does, _WIDTH, initial_indent="    ", subsequent_indent="    "))
+    for label, text in op.labels.items():
+        print(textwrap.fill(text, _WIDTH, initial_indent=f"    {label}: ",
+                            subsequent_indent="        "))
+    print()
+
+
+def _print_hints(lab):
+    for hint in lab.hints:
+        print(textwrap.fill(" ".join(hint.split()), _WIDTH, initial_indent="  - ",
+                            subsequent_indent="    "))
+    print()
+
+
+def _start_find(lab, copy):
+    """Build the image with the lab's edit in a copy of its own, which is removed."""
+    mutant = _mutant(lab)
+    hidden = copies.Copy(build_dir() / "labs" / f".build-{os.getpid()}")
+    try:
+        hidden.make_new()
+        hidden.write(mutant.file, mutant.apply(hidden.read(mutant.file)))
+        output = hidden.build_image()
+        if output:
+            raise Trouble(f"lab {lab.name} does not build: {explain.compiler_errors(output)[-1]}")
+        make_dirs(copy.path)
+        shutil.copyfile(hidden.image, copy.path / "paravane.elf")
+    finally:
+        shutil.rmtree(hidden.path, ignore_errors=True)
+    print(f"{lab.title}\n")
+    _wrapped(lab.task.replace("IMAGE", short(copy.path / "paravane.elf")))
+    _print_hints(lab)
+    print(f"Answer with the name of the op: ./run.sh lab answer {lab.name} OP")
+    return EXIT_PASS
+
+
+def _mutant(lab):
+    found = [mutant for mutant in source_list.read() if mutant.name == lab.mutant]
+    if not found:
+        raise Trouble(f"lab {lab.name}: test/mutants/source/ has no {lab.mutant}")
+    return found[0]
+
+
+def _need_copy(lab, copy):
+    if lab.kind != "write":
+        raise usage(f"lab: {lab.name} is solved by an answer: ./run.sh lab answer {lab.name} OP")
+    if not (copy.path / lab.file).exists():
+        raise Trouble(f"{short(copy.path)} is not a working copy: ./run.sh lab start {lab.name}")
+
+
+def verdict(lab, copy):
+    """Try the solution in a copy; return (whether it passes, lines that say why)."""
+    function = cut.find(copy.path, lab)
+    if function == cut.with_body(function, cut.stub(lab)):
+        return False, [f"{lab.function} is still empty: write it in {short(copy.path / lab.file)}.",
+                       " ".join(lab.task.split())]
+    for check in lab.check:
+        output, shown = copy.try_one(check)
+        if output:
+            return False, ["It does not compile:", *explain.compiler_errors(output)]
+        if not shown.passed:
+            return False, explain.answer(lab, shown)
+    return True, [f"passed: {check}" for check in lab.check]
+
+
+def _check(lab, copy, _words):
+    _need_copy(lab, copy)
+    passed, lines = verdict(lab, copy)
+    for line in lines:
+        print(textwrap.fill(line, _WIDTH, subsequent_indent="  ") if line else "")
+    if passed:
+        print(f"Solved. ./run.sh lab solution {lab.name} compares your version with the tree's")
+    return EXIT_PASS if passed else EXIT_FAIL
+
+
+def _solution(lab, copy, _words):
+    if lab.kind == "find":
+        mutant = _mutant(lab)
+        print(f"{lab.right}\n\nThe edit, in {mutant.file}:\n- {mutant.before}\n+ {mutant.after}")
+        return EXIT_PASS
+    _need_copy(lab, copy)
+    theirs, ours = cut.find(copy.path, lab), cut.find(ROOT, lab)
+    lines = difflib.unified_diff(
+        theirs.splitlines(), ours.splitlines(), "yours", "the tree's", lineterm=""
+    )
+    print("\n".join(lines) or "no difference")
+    return EXIT_PASS
+
+
+def judge(lab, word):
+    """Return (whether a word is the answer of a find-it lab, what to say)."""
+    word = word.removeprefix("pv_")
+    if word in lab.answers:
+        return True, f"Right. {lab.right}"
+    if word in lab.near:
+        return False, f"Not {word}. {lab.near[word]}"
+    if word in optable.read_ops(ROOT):
+        return False, (
+            f"Not {word}: with that op as it should be you would still see what you saw. Run the "
+            "tests that cite an op (./run.sh op NAME lists them), and look for one that fails."
+        )
+    return False, f"{word} is not an op; ./run.sh op lists all"
+
+
+def _answer(lab, _copy, words):
+    if lab.kind != "find":
+        raise usage(f"lab: {lab.name} is solved by code: ./run.sh lab check {lab.name}")
+    if len(words) != 1:
+        raise usage("lab answer: one word, the op's name")
+    right, said = judge(lab, words[0])
+    print(textwrap.fill(" ".join(said.split()), _WIDTH))
+    return EXIT_PASS if right else EXIT_FAIL
+
+
+# --- The proof: the cut version and each wrong solution get a helpful answer; the source passes
+
+
+def _prove(names, known):
+    """Prove these write-it labs; return the exit code."""
+    build()
+    chosen = [lab for lab in (labs.named(name, known) for name in names) if lab.kind == "write"]
+    copy = copies.Copy(build_dir() / "labs" / f".prove-{os.getpid()}")
+    try:
+        copy.make_new()
+        problems = [problem for lab in chosen for problem in _prove_one(lab, copy)]
+    finally:
+        shutil.rmtree(copy.path, ignore_errors=True)
+    print("\n".join(problems + [f"labs: {len(chosen)} proven, {len(problems)} problems"]))
+    return EXIT_FAIL if problems else EXIT_PASS
+
+
+def _prove_one(lab, copy):
+    """Yield a line for each thing that is wrong with a lab."""
+    whole = (ROOT / lab.file).read_text()
+    # The stub without its mark has to build, and to fail as a solution would.
+    cases = [("cut", cut.solved(ROOT, lab, lab.stub), ""), ("the tree's own", whole, None)]
+    cases += [(wrong.name, cut.solved(ROOT, lab, wrong.body), wrong.says) for wrong in lab.wrong]
+    for name, text, says in cases:
+        copy.write(lab.file, text)
+        passed, lines = verdict(lab, copy)
+        said = " ".join(" ".join(lines).split())
+        print(f"  {lab.name}, {name}: {'passes' if passed else said[:150]}", flush=True)
+        if passed != (says is None):
+            yield f"lab {lab.name}, {name}: {'passes' if passed else 'fails: ' + said[:300]}"
+        elif says is not None and (says not in said or "It does not compile" in said):
+            yield f"lab {lab.name}, {name}: the answer does not have {says!r}: {said[:300]}"
+    copy.write(lab.file, whole)

@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: MIT
+"""The labs, one file of labs/ each, and what is wrong with such a file.
+
+Keys of all labs:
+
+    title, level   one line; 1 (easy) to 5
+    task           what to do, in a few sentences
+    hints          texts, each shown with the task
+
+A lab with `function` is of the kind "write it": the body of that function is cut out.
+
+    file, function, op   where the function is; the op whose contract it has to keep, or ""
+    stub                 the body in its place, which compiles
+    [[check]]            on, tests, append, smp: tests of the suite on a platform;
+                         or host: a test of test/host/
+    [[explain]]          test (a glob), or text (a regular expression on all that a failing check
+                         has said): say
+    [[wrong]]            a wrong solution: name, body; says: words that its answer must have
+
+A lab with `mutant` is of the kind "find it": an image with that edit of test/mutants/source/ runs.
+
+    answers        words, one of which the answer must be; right: what to say then
+    near           {word: what to say to that wrong answer}
+"""
+
+import re
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..common import Trouble, usage
+
+FOLDER = Path(__file__).resolve().parent / "labs"
+_COMMON = {"title", "level", "task", "hints"}
+_FREE = {"hints", "op", "near"}  # may be left out
+_WRITE = _COMMON | {"file", "function", "op", "stub", "check", "explain", "wrong"}
+_FIND = _COMMON | {"mutant", "answers", "right", "near"}
+
+
+@dataclass(frozen=True)
+class Check:
+    """One way to try a solution: a host test, or tests of the suite on a platform."""
+
+    host: str = ""
+    on: str = "qemu"
+    tests: str = ""
+    append: str = ""
+    smp: int = 1
+
+    def __str__(self):
+        if self.host:
+            return f"the host test {self.host}"
+        more = f" with {self.smp} CPUs" if self.smp > 1 else ""
+        return f"{self.tests} on {self.on}{more}"
+
+
+@dataclass(frozen=True)
+class Explain:
+    """What to say if a test that matches fails, or a text occurs in what a check has said."""
+
+    say: str
+    test: str = ""
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """A wrong solution: the body of the function, and words that the answer to it must have."""
+
+    name: str
+    body: str
+    says: str
+
+
+@dataclass(frozen=True)
+class Lab:
+    """One lab; the keys are explained above."""
+
+    name: str
+    title: str
+    level: int
+    task: str
+    hints: tuple = ()
+    file: str = ""
+    function: str = ""
+    op: str = ""
+    stub: str = ""
+    check: tuple = ()
+    explain: tuple = ()
+    wrong: tuple = ()
+    mutant: str = ""
+    answers: tuple = ()
+    right: str = ""
+    near: dict = field(default_factory=dict)
+
+    @property
+    def kind(self):
+        return "write" if self.function else "find"
+
+
+def read(folder=FOLDER):
+    """Return {name: Lab}, the easy ones first."""
+    labs = [parse(path.stem, path.read_text()) for path in sorted(folder.glob("*.toml"))]
+    return {lab.name: lab for lab in sorted(labs, key=lambda lab: (lab.level, lab.name))}
+
+
+def parse(name, text):
+    """Return the Lab of one file's text."""
+    try:
+        entry = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise Trouble(f"lab {name}: {error}") from error
+    known = _WRITE if "function" in entry else _FIND
+    for word, keys in (("unknown", set(entry) - known), ("missing", known - _FREE - set(entry))):
+        if keys:
+            raise Trouble(f"lab {name}: {word} key {min(keys)!r}")
+    parts = {"check": Check, "explain": Explain, "wrong": Wrong}
+    try:
+        for key, kind in parts.items():
+            entry[key] = tuple(kind(**item) for item in entry.get(key, ()))
+    except TypeError as error:
+        raise Trouble(f"lab {name}: [[{key}]]: {error}") from error
+    for key in ("hints", "answers"):
+        entry[key] = tuple(entry.get(key, ()))
+    for explain in entry["explain"]:
+        re.compile(explain.text)
+    return Lab(name=name, **entry)
+
+
+def named(name, labs):
+    """Return the lab of this name; Trouble with the known names otherwise."""
+    if name not in labs:
+        raise usage(f"lab: unknown name {name!r}; known: {', '.join(labs)}")
+    return labs[name]

@@ -1,0 +1,232 @@
+# SPDX-License-Identifier: MIT
+"""The labs: what is cut, what is answered, and whether each lab is complete."""
+
+import contextlib
+import io
+import tempfile
+import unittest
+from pathlib import Path
+from types import SimpleNamespace
+
+from paravane import optable
+from paravane.common import ROOT, Trouble
+from paravane.lab import command, copies, cut, explain, labs
+from paravane.mutants import source_list
+
+SOURCE = """\
+/* Comment. */
+static int twice(int x)
+{
+    if (x)
+        return 2 * x;
+    return 0;
+}
+
+int other(void)
+{
+    return 1;
+}
+"""
+
+LAB = """
+title = "t"
+level = 1
+task = "Double x."
+file = "a.c"
+function = "twice"
+stub = "    return x;"
+[[check]]
+host = "a"
+[[explain]]
+test = "negative*"
+say = "What of negative numbers?"
+[[explain]]
+text = "overflow"
+say = "It overflows."
+[[wrong]]
+name = "none"
+body = "    return 0;"
+says = "negative"
+"""
+
+
+class Folder(unittest.TestCase):
+    def setUp(self):
+        scratch = tempfile.TemporaryDirectory()
+        self.addCleanup(scratch.cleanup)
+        self.root = Path(scratch.name)
+        (self.root / "a.c").write_text(SOURCE)
+        self.lab = labs.parse("double", LAB)
+
+
+class CutTest(Folder):
+    def test_body_is_cut_and_the_rest_stays(self):
+        text = cut.cut(self.root, self.lab)
+        self.assertIn("static int twice(int x)\n{\n    /* Lab double: write this.", text)
+        self.assertIn("    return x;\n}\n\nint other(void)\n{\n    return 1;\n}\n", text)
+        self.assertNotIn("2 * x", text)
+
+    def test_a_solution_replaces_the_body(self):
+        text = cut.solved(self.root, self.lab, "    return x + x;")
+        self.assertIn("static int twice(int x)\n{\n    return x + x;\n}\n", text)
+
+    def test_missing_function(self):
+        (self.root / "a.c").write_text("int x;\n")
+        with self.assertRaisesRegex(Trouble, "a.c has no function twice"):
+            cut.cut(self.root, self.lab)
+
+
+class ParseTest(unittest.TestCase):
+    def test_errors_name_the_lab_and_the_key(self):
+        for text, words in (
+            (LAB.replace("level", "levl"), "lab x: unknown key 'levl'"),
+            (LAB.replace('title = "t"\n', ""), "lab x: missing key 'title'"),
+            (LAB.replace("host", "hst"), r"lab x: \[\[check\]\]"),
+            ("title = ", "lab x: "),
+        ):
+            with self.subTest(text=text), self.assertRaisesRegex(Trouble, words):
+                labs.parse("x", text)
+
+    def test_unknown_name(self):
+        with self.assertRaisesRegex(Trouble, "unknown name 'y'; known: x"):
+            labs.named("y", {"x": None})
+
+
+class ExplainTest(Folder):
+    def test_host_test_names_what_fails(self):
+        shown = explain.of_host_test("a", 1, "t.c:3: negative_ones: not so: f(x) is 1\nx 4 checks")
+        self.assertEqual((shown.passed, shown.failed), (False, {"negative_ones": ["f(x) is 1"]}))
+        lines = explain.answer(self.lab, shown)
+        self.assertEqual(lines[0], "What of negative numbers?")
+        self.assertIn("  negative_ones fails: f(x) is 1", lines)
+
+    def test_text_is_looked_for_where_no_test_has_failed(self):
+        shown = explain.of_host_test("a", 134, "AddressSanitizer: overflow")
+        lines = explain.answer(self.lab, shown)
+        self.assertEqual(lines[0], "It overflows.")
+        self.assertIn("  the test ended with status 134", lines)
+
+    def test_a_failure_without_a_rule_leads_to_the_contract(self):
+        lab = labs.parse("x", LAB.replace("file =", 'op = "set_pte"\nfile ='))
+        shown = explain.of_host_test("a", 1, "t.c:3: zero: not so: f(0)")
+        self.assertIn("./run.sh op set_pte", explain.answer(lab, shown)[0])
+
+    def test_result_of_a_run(self):
+        tests = [SimpleNamespace(name="a.b", status="fail", diagnostics=["t.c:1: failed: x"]),
+                 SimpleNamespace(name="a.c", status="pass", diagnostics=[])]  # fmt: skip
+        result = SimpleNamespace(status="FAIL", reason="1 of 2 tests failed", panic=[], tests=tests,
+                                 culprit="")  # fmt: skip
+        shown = explain.of_result("a.* on qemu", result)
+        self.assertEqual((shown.failed, shown.reason), ({"a.b": ["t.c:1: failed: x"]}, ""))
+        result.culprit, result.reason = "guest", "TIMEOUT after 60 s"
+        self.assertEqual(explain.of_result("x", result).reason, "TIMEOUT after 60 s")
+
+    def test_compiler_errors(self):
+        output = "  CC x\na.c:3:5: error: expected ';'\n    3 | x\nmake: *** [x] Error 1"
+        self.assertEqual(explain.compiler_errors(output), ["a.c:3:5: error: expected ';'"])
+        self.assertEqual(explain.compiler_errors("make: no rule"), ["make: no rule"])
+
+
+class FakeCopy(copies.Copy):
+    """A copy whose checks show what the test says."""
+
+    def __init__(self, path, *shown):
+        super().__init__(path)
+        self.shown = list(shown)
+
+    def try_one(self, check):
+        return self.shown.pop(0)
+
+
+class VerdictTest(Folder):
+    def verdict(self, text, *shown):
+        (self.root / "a.c").write_text(text)
+        passed, lines = command.verdict(self.lab, FakeCopy(self.root, *shown))
+        return passed, " ".join(lines)
+
+    def test_empty_function(self):
+        passed, said = self.verdict(cut.cut(self.root, self.lab))
+        self.assertFalse(passed)
+        self.assertRegex(said, "twice is still empty: .*Double x.")
+
+    def test_error_of_the_compiler(self):
+        passed, said = self.verdict(SOURCE, ("a.c:1:1: error: bad", None))
+        self.assertEqual((passed, said), (False, "It does not compile: a.c:1:1: error: bad"))
+
+    def test_failure_and_success(self):
+        failed = explain.of_host_test("a", 1, "t.c:3: negative: not so: x")
+        self.assertIn("What of negative numbers?", self.verdict(SOURCE, ("", failed))[1])
+        passed = explain.of_host_test("a", 0, "")
+        self.assertEqual(self.verdict(SOURCE, ("", passed))[0], True)
+
+    def test_a_copy_is_not_made_over_another(self):
+        with self.assertRaisesRegex(Trouble, "exists; remove it"):
+            copies.Copy(self.root).make_new()
+
+
+class JudgeTest(unittest.TestCase):
+    def test_answers(self):
+        lab = labs.read()["find-deadline"]
+        self.assertTrue(command.judge(lab, "timer_set")[0])
+        self.assertTrue(command.judge(lab, "pv_timer_set")[0])
+        for word, said in (("timer_stop", "Which op should have"), ("cpuidd", "is not an op"),
+                           ("cpuid", "look for one that fails")):  # fmt: skip
+            right, text = command.judge(lab, word)
+            self.assertFalse(right)
+            self.assertIn(said, text)
+
+
+class EachLabTest(unittest.TestCase):
+    def setUp(self):
+        self.labs = labs.read()
+        self.ops = optable.read_ops(ROOT)
+
+    def test_there_are_a_dozen_of_both_kinds(self):
+        kinds = [lab.kind for lab in self.labs.values()]
+        self.assertGreaterEqual(kinds.count("write"), 12)
+        self.assertGreaterEqual(kinds.count("find"), 3)
+
+    def test_write_it_labs_are_complete(self):
+        tests = {test.name for test in optable.read(ROOT).tests}
+        for lab in (lab for lab in self.labs.values() if lab.kind == "write"):
+            with self.subTest(lab=lab.name):
+                self.assertNotEqual(cut.cut(ROOT, lab), (ROOT / lab.file).read_text())
+                self.assertGreaterEqual(len(lab.wrong), 3)
+                self.assertTrue(lab.check and lab.explain and lab.hints)
+                self.assertTrue(not lab.op or lab.op in self.ops)
+                for wrong in lab.wrong:
+                    cut.solved(ROOT, lab, wrong.body)
+                    says = [" ".join(rule.say.split()) for rule in lab.explain]
+                    self.assertTrue(any(wrong.says in say for say in says), wrong.says)
+                self._check_names(lab, tests)
+
+    def _check_names(self, lab, tests):
+        hosts = {path.stem for path in (ROOT / "test/host").glob("test_*.c")}
+        for check in lab.check:
+            if check.host:
+                self.assertIn(f"test_{check.host}", hosts)
+                continue
+            self.assertLess(len(check.tests), 64)  # CMDLINE_VALUE_MAX
+            for glob in check.tests.split(","):
+                matching = [name for name in tests if Path(name).match(glob)]
+                self.assertTrue(matching, glob)
+
+    def test_find_it_labs_are_complete(self):
+        mutants = {mutant.name: mutant for mutant in source_list.read()}
+        for lab in (lab for lab in self.labs.values() if lab.kind == "find"):
+            with self.subTest(lab=lab.name):
+                mutant = mutants[lab.mutant]
+                for answer in lab.answers:
+                    self.assertIn(answer, self.ops)
+                    self.assertTrue(mutant.function.endswith(answer))
+                self.assertLessEqual(set(lab.near), set(self.ops))
+                self.assertIn("IMAGE", lab.task)
+
+    def test_all_are_listed(self):
+        page = (ROOT / "docs/labs.md").read_text()
+        out = io.StringIO()
+        with contextlib.redirect_stdout(out):
+            command.run(["list"], ROOT)
+        for name in self.labs:
+            self.assertIn(f"`{name}`", page)
+            self.assertIn(name, out.getvalue())
