@@ -13,7 +13,7 @@ extern const struct injected_fault _faults_start[], _faults_end[];
 
 /* Those after which the kernel continues: an exception that is caught, or nothing at all. */
 static const char *const survivable[] = {
-    "fail", "skip", "crash", "leaf", "divide", "opcode", "context", "long_line", "chorus", "early",
+    "fail", "skip", "crash", "leaf", "divide", "opcode", "long_line", "chorus", "early",
 };
 
 static const char *inject_rule(const char *name)
