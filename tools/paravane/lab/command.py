@@ -200,10 +200,12 @@ def _prove(names, known):
 
 def _prove_one(lab, copy):
     """Yield a line for each thing that is wrong with a lab."""
-    whole = (ROOT / lab.file).read_text()
+    whole = copy.read(lab.file)
     # The stub without its mark has to build, and to fail as a solution would.
-    cases = [("cut", cut.solved(ROOT, lab, lab.stub), ""), ("the tree's own", whole, None)]
-    cases += [(wrong.name, cut.solved(ROOT, lab, wrong.body), wrong.says) for wrong in lab.wrong]
+    cases = [("cut", cut.solved(copy.path, lab, lab.stub), ""), ("the tree's own", whole, None)]
+    cases += [
+        (wrong.name, cut.solved(copy.path, lab, wrong.body), wrong.says) for wrong in lab.wrong
+    ]
     for name, text, says in cases:
         copy.write(lab.file, text)
         passed, lines = verdict(lab, copy)
