@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * File descriptors: open, read, write and the like (IEEE Std 1003.1-2017). Descriptors 0, 1 and 2
- * are the console from the start. A descriptor is an index into fds[], which refers to an open
- * file; dup makes two descriptors refer to one. Files are those of fs/fs.h.
+ * File descriptors: open, close, fcntl and the like (IEEE Std 1003.1-2017); transfer.c has read and
+ * write. Descriptors 0, 1 and 2 are the console from the start. A descriptor is an index into
+ * fds[], which refers to an open file; dup makes two descriptors refer to one. Files are those of
+ * fs/fs.h.
  *
  * Everything here is done under one lock, except reading and writing a device, which may sleep: an
  * open file that is in use has its users counted, and is closed by the last of them.
@@ -25,13 +26,6 @@
 #include "lib/newlib/thread.h"
 
 #define FILES_MAX 128
-
-struct open_file {
-    unsigned users; /* descriptors, and calls that read or write a device; 0: free */
-    struct fs_node *node;
-    int flags; /* of open() */
-    off_t position;
-};
 
 /* Guards all of the file system and the two tables. */
 static struct __lock lock;
@@ -119,37 +113,34 @@ int fs_leave_with(int error)
     return error ? fail(error) : 0;
 }
 
-/* Return the open file of a descriptor, or NULL. */
-static struct open_file *file_of(int fd)
+struct open_file *fs_file_of(int fd)
 {
     return fd >= 0 && fd < FILES_MAX ? fds[fd] : NULL;
 }
 
 struct fs_node *fs_node_of(int fd)
 {
-    const struct open_file *file = file_of(fd);
+    const struct open_file *file = fs_file_of(fd);
 
     return file ? file->node : NULL;
 }
 
 off_t *fs_position_of(int fd)
 {
-    struct open_file *file = file_of(fd);
+    struct open_file *file = fs_file_of(fd);
 
     return file ? &file->position : NULL;
 }
 
-/* End a use of an open file. */
-static void file_put(struct open_file *file)
+void fs_file_put(struct open_file *file)
 {
     if (!--file->users)
         fs_close(file->node);
 }
 
-/* As file_of, and count a use, which file_put ends. */
-static struct open_file *file_get(int fd)
+struct open_file *fs_file_get(int fd)
 {
-    struct open_file *file = file_of(fd);
+    struct open_file *file = fs_file_of(fd);
 
     if (file)
         file->users++;
@@ -196,10 +187,10 @@ int close(int fd)
     struct open_file *file;
 
     fs_enter();
-    file = file_of(fd);
+    file = fs_file_of(fd);
     if (file) {
         fds[fd] = NULL;
-        file_put(file);
+        fs_file_put(file);
     }
     return fs_leave_with(file ? 0 : EBADF);
 }
@@ -211,7 +202,7 @@ static int duplicate(int fd, int min)
     int copy = -1, error = 0;
 
     fs_enter();
-    file = file_of(fd);
+    file = fs_file_of(fd);
     if (!file)
         error = EBADF;
     else if (min < 0 || min >= FILES_MAX)
@@ -235,7 +226,7 @@ int dup2(int fd, int to)
     struct open_file *file;
 
     fs_enter();
-    file = file_of(fd);
+    file = fs_file_of(fd);
     if (!file || to < 0 || to >= FILES_MAX) {
         fs_leave();
         return fail(EBADF);
@@ -243,175 +234,11 @@ int dup2(int fd, int to)
     if (fd != to) {
         file->users++;
         if (fds[to])
-            file_put(fds[to]);
+            fs_file_put(fds[to]);
         fds[to] = file;
     }
     fs_leave();
     return to;
-}
-
-static bool may_read(const struct open_file *file)
-{
-    return (file->flags & O_ACCMODE) != O_WRONLY;
-}
-
-static bool may_write(const struct open_file *file)
-{
-    return (file->flags & O_ACCMODE) != O_RDONLY;
-}
-
-/* Read or write a device without the lock, which is held before and after. */
-static int device_transfer(const struct fs_device *device, off_t at, void *to, const void *from,
-                           size_t len)
-{
-    int n;
-
-    fs_leave();
-    n = to ? device->read(device, at, to, len) : device->write(device, at, from, len);
-    fs_enter();
-    return n;
-}
-
-/* Read at a position; return the count or a negated errno. */
-static int read_at(struct open_file *file, off_t at, void *to, size_t len)
-{
-    if (!may_read(file))
-        return -EBADF;
-    if (fs_is_directory(file->node))
-        return -EISDIR;
-    if (len > INT_MAX) /* newlib's read and write return an int */
-        len = INT_MAX;
-    if (!len)
-        return 0;
-    if (file->node->device)
-        return device_transfer(file->node->device, at, to, NULL, len);
-    return (int)fs_read(file->node, at, to, len);
-}
-
-static int write_at(struct open_file *file, off_t at, const void *from, size_t len)
-{
-    size_t written;
-    int error;
-
-    if (!may_write(file))
-        return -EBADF;
-    if (len > INT_MAX)
-        len = INT_MAX;
-    if (!len)
-        return 0;
-    if (file->node->device)
-        return device_transfer(file->node->device, at, NULL, from, len);
-    error = fs_write(file->node, at, from, len, &written);
-    return error ? -error : (int)written;
-}
-
-int read(int fd, void *to, size_t len)
-{
-    struct open_file *file;
-    int n = -EBADF;
-
-    fs_enter();
-    file = file_get(fd);
-    if (file) {
-        n = read_at(file, file->position, to, len);
-        file->position += n > 0 ? n : 0;
-        file_put(file);
-    }
-    fs_leave();
-    return n < 0 ? fail(-n) : n;
-}
-
-int write(int fd, const void *from, size_t len)
-{
-    struct open_file *file;
-    int n = -EBADF;
-
-    fs_enter();
-    file = file_get(fd);
-    if (file) {
-        if (file->flags & O_APPEND && !file->node->device)
-            file->position = file->node->size;
-        n = write_at(file, file->position, from, len);
-        file->position += n > 0 ? n : 0;
-        file_put(file);
-    }
-    fs_leave();
-    return n < 0 ? fail(-n) : n;
-}
-
-/* Return 0, or the error of a transfer at a position of the caller's. */
-static int may_seek(const struct open_file *file, off_t at)
-{
-    if (!file)
-        return EBADF;
-    if (device_is_console(file->node->device))
-        return ESPIPE;
-    return at < 0 ? EINVAL : 0;
-}
-
-ssize_t pread(int fd, void *to, size_t len, off_t at)
-{
-    struct open_file *file;
-    int n;
-
-    fs_enter();
-    file = file_get(fd);
-    n = -may_seek(file, at);
-    if (!n)
-        n = read_at(file, at, to, len);
-    if (file)
-        file_put(file);
-    fs_leave();
-    return n < 0 ? fail(-n) : n;
-}
-
-ssize_t pwrite(int fd, const void *from, size_t len, off_t at)
-{
-    struct open_file *file;
-    int n;
-
-    fs_enter();
-    file = file_get(fd);
-    n = -may_seek(file, at);
-    if (!n)
-        n = write_at(file, at, from, len);
-    if (file)
-        file_put(file);
-    fs_leave();
-    return n < 0 ? fail(-n) : n;
-}
-
-static off_t size_of(const struct fs_node *node)
-{
-    return node->device ? fs_device_size(node->device) : node->size;
-}
-
-/* Move the position. Return 0 or an errno. */
-static int seek_locked(struct open_file *file, off_t by, int origin, off_t *position)
-{
-    off_t from, to;
-
-    if (origin != SEEK_SET && origin != SEEK_CUR && origin != SEEK_END)
-        return EINVAL;
-    from = origin == SEEK_CUR ? file->position : origin == SEEK_END ? size_of(file->node) : 0;
-    if (__builtin_add_overflow(from, by, &to))
-        return EOVERFLOW;
-    if (to < 0)
-        return EINVAL;
-    *position = file->position = to;
-    return 0;
-}
-
-off_t lseek(int fd, off_t by, int origin)
-{
-    off_t position = -1;
-    int error;
-
-    fs_enter();
-    error = may_seek(file_of(fd), 0);
-    if (!error)
-        error = seek_locked(file_of(fd), by, origin, &position);
-    return fs_leave_with(error) ? -1 : position;
 }
 
 int ftruncate(int fd, off_t size)
@@ -420,10 +247,10 @@ int ftruncate(int fd, off_t size)
     int error;
 
     fs_enter();
-    file = file_of(fd);
-    error = !file                                            ? EBADF
-            : !may_write(file) || !S_ISREG(file->node->mode) ? EINVAL
-                                                             : fs_resize(file->node, size);
+    file = fs_file_of(fd);
+    error = !file                                               ? EBADF
+            : !fs_may_write(file) || !S_ISREG(file->node->mode) ? EINVAL
+                                                                : fs_resize(file->node, size);
     return fs_leave_with(error);
 }
 
@@ -446,10 +273,10 @@ int fsync(int fd)
     int error = EBADF;
 
     fs_enter();
-    file = file_get(fd);
+    file = fs_file_get(fd);
     if (file) {
         error = sync_unlocked(file->node->device);
-        file_put(file);
+        fs_file_put(file);
     }
     return fs_leave_with(error);
 }
@@ -490,7 +317,7 @@ int ioctl(int fd, unsigned long request, ...)
 
     (void)request;
     fs_enter();
-    error = file_of(fd) ? ENOTTY : EBADF;
+    error = fs_file_of(fd) ? ENOTTY : EBADF;
     return fs_leave_with(error);
 }
 
@@ -509,9 +336,9 @@ int isatty(int fd)
 /* There is one process, so each lock that it asks for is free. */
 static int lock_file(const struct open_file *file, int command, struct flock *wanted)
 {
-    if (wanted->l_type == F_RDLCK && !may_read(file))
+    if (wanted->l_type == F_RDLCK && !fs_may_read(file))
         return EBADF;
-    if (wanted->l_type == F_WRLCK && !may_write(file))
+    if (wanted->l_type == F_WRLCK && !fs_may_write(file))
         return EBADF;
     if (command == F_GETLK)
         wanted->l_type = F_UNLCK;
@@ -553,7 +380,7 @@ int fcntl(int fd, int command, ...)
         return result;
     }
     fs_enter();
-    file = file_of(fd);
+    file = fs_file_of(fd);
     if (file)
         error = control_locked(file, command, arguments, &result);
     va_end(arguments);

@@ -1,9 +1,28 @@
 /* SPDX-License-Identifier: MIT */
-/* What files.c and paths.c share: the file system's lock, and descriptors. */
+/* What files.c, paths.c and transfer.c share: the file system's lock, and descriptors. */
 #ifndef LIB_NEWLIB_FILES_H
 #define LIB_NEWLIB_FILES_H
 
+#include <fcntl.h>
+
 #include "lib/newlib/fs/fs.h"
+
+struct open_file {
+    unsigned users; /* descriptors, and calls that read or write a device; 0: free */
+    struct fs_node *node;
+    int flags; /* of open() */
+    off_t position;
+};
+
+static inline bool fs_may_read(const struct open_file *file)
+{
+    return (file->flags & O_ACCMODE) != O_WRONLY;
+}
+
+static inline bool fs_may_write(const struct open_file *file)
+{
+    return (file->flags & O_ACCMODE) != O_RDONLY;
+}
 
 /* Lock the file system, and make it on the first call. */
 void fs_enter(void);
@@ -14,6 +33,13 @@ int fs_leave_with(int error);
 
 /* Return a new file's mode without the bits of umask(). The caller has called fs_enter. */
 mode_t fs_masked(mode_t mode);
+
+/* Return the open file of a descriptor, or NULL. The caller has called fs_enter. */
+struct open_file *fs_file_of(int fd);
+
+/* As fs_file_of, and count a use, which fs_file_put ends: it may close the file. */
+struct open_file *fs_file_get(int fd);
+void fs_file_put(struct open_file *file);
 
 /* Return the node that a descriptor has open, or NULL. The caller has called fs_enter. */
 struct fs_node *fs_node_of(int fd);
