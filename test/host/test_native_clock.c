@@ -312,6 +312,24 @@ static void cpuid_reports_the_rate(void)
     expect_rate(ASSUMED_KHZ);
 }
 
+/* Both rates are used as they are reported, before CPUID's, and neither is measured. */
+static void a_hypervisor_reports_the_rates(void)
+{
+    make_machine(HPET, 3125000, 1000000000);
+    pc.apic_khz = 1000; /* what a measurement would find */
+    pc.leaf15 = (struct cpuid_regs){.eax = 2, .ebx = 4, .ecx = 25000000};
+    CHECK(!native_set_rates(9999, 66000000, "a test"));
+    CHECK(!native_set_rates(100000000, 66000000, "a test"));
+    CHECK(!native_set_rates(3125000, 999999, "a test"));
+    CHECK(given.by == NULL);
+    CHECK(native_set_rates(3125000, 66000000, "a test"));
+    start_clock();
+    expect_rate(3125000);
+    CHECK(is_near(scale32(1000000000, ns_to_apic), 66000000));
+    CHECK_STR(native_clock_source(), "TSC, 3125000 kHz, by a test");
+    memset(&given, 0, sizeof(given));
+}
+
 /*
  * The HPET's address must be aligned, an address of memory, and such that its registers are in one
  * page.
@@ -444,6 +462,7 @@ int main(void)
     RUN(the_hpet_interrupts_for_nothing);
     RUN(without_a_clock_a_rate_is_assumed);
     RUN(cpuid_reports_the_rate);
+    RUN(a_hypervisor_reports_the_rates);
     RUN(a_bad_hpet_is_no_clock);
     RUN(the_clock_never_goes_back);
     RUN(the_timer_counts_at_its_own_rate);

@@ -11,10 +11,11 @@ TEST(setup, backend_is_the_expected_one, early_init)
     static const struct {
         const char *platform, *backend;
     } expected[] = {
-        {"qemu", "native"},    {"microvm", "native"},   {"grub", "native"},     {"uefi", "native"},
-        {"xen-pv", "xen-pv"},  {"xen-grub", "xen-pv"},  {"xen-pvh", "xen-pvh"}, {"bochs", "native"},
-        {"domu-pv", "xen-pv"}, {"domu-pvh", "xen-pvh"}, {"vmware", "vmware"},   {"rom", "rom"},
-        {"kvm", "native"},
+        {"qemu", "native"},       {"microvm", "native"}, {"grub", "native"},
+        {"uefi", "native"},       {"xen-pv", "xen-pv"},  {"xen-grub", "xen-pv"},
+        {"xen-pvh", "xen-pvh"},   {"bochs", "native"},   {"domu-pv", "xen-pv"},
+        {"domu-pvh", "xen-pvh"},  {"vmware", "vmware"},  {"rom", "rom"},
+        {"kvm-vmware", "vmware"}, {"kvm", "native"},
     };
 
     if (!cmdline.platform[0])

@@ -241,6 +241,10 @@ def _vmm_options(_boot):
     return ()
 
 
+def _vmware_options(_boot):
+    return ("vmware",)
+
+
 def _type_pv(_boot):
     return "pv"
 
@@ -281,6 +285,9 @@ PLATFORMS = {
         Platform("domu-pvh", "xen-pvh", "domU of a Linux dom0, PVH", _DOM0, "pc", _type_pvh,
                  emulator=domu, on_demand=True),
         Platform("kvm", "native", "PVH, as a guest of KVM", _KVM, "pc", _vmm_options,
+                 emulator=kvm, on_demand=True),
+        Platform("kvm-vmware", "vmware", "PVH, as a guest of KVM that sees VMware", _KVM, "pc",
+                 _vmware_options,
                  emulator=kvm, on_demand=True),
         Platform("bochs", "native", "GRUB from an ISO, BIOS, on Bochs", _BOCHS_ISO, "", _grub_iso,
                  cpu="corei7_haswell_4770", emulator=bochs, on_demand=True),

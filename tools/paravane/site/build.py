@@ -11,8 +11,8 @@ from ..common import EXIT_SKIP, ROOT, Trouble, short
 
 _TOP = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")
 _MANUAL = ("manual", "glossary", "apps", "domu", "kvm", "repro", "backend")
-_REFERENCE = ("ops", "patching", "pitfalls", "facts", "hostile", "mutants", "bench", "found",
-              "ops-results", "style")
+_REFERENCE = ("ops", "patching", "api-or-abi", "pitfalls", "facts", "hostile", "mutants", "bench",
+              "found", "ops-results", "style")
 _LINK = re.compile(r"(?<!!)\[((?:`[^`\n]*`|[^\]`\n])*)\]\(([^)#\s]+)(#[^)\s]*)?\)")
 _CODE = re.compile(r"(?ms)(^```.*?^```$)")
 # Debian's Furo loads this style sheet by an address that only a web server can have.

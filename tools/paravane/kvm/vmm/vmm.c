@@ -16,6 +16,7 @@
  *     refuse=HEX   raise #GP at the MSRs of KVM, bit n for MSR 0x4b564d00 + n
  *     leaf=HEX     the largest leaf that leaf 0x40000000 reports
  *     hyperv       report Hyper-V's signature at 0x40000000, and KVM's at 0x40000100
+ *     vmware       report VMware's signature in place of KVM's, and answer its backdoor
  *     slow         back the RAM above 32 MiB by a file that is read when the guest touches it
  *
  * The last line of standard error is "vmm: ended by WORDS". The exit status is the debug-exit
@@ -182,10 +183,16 @@ static void set_timing(struct kvm_cpuid2 *cpuid, int vcpu)
 static void set_kvm_leaves(struct kvm_cpuid2 *cpuid)
 {
     static const char kvm[13] = "KVMKVMKVM", hyperv[13] = "Microsoft Hv", zeros[12];
+    static const char vmware[13] = "VMwareVMware";
     struct kvm_cpuid_entry2 *entry = find_leaf(cpuid, KVM_LEAVES + 1);
     const uint32_t features = ((entry ? entry->eax : 0) & options.offer) | options.claim;
     uint32_t base = KVM_LEAVES;
 
+    if (options.vmware) {
+        set_leaf(cpuid, base, TIMING_LEAF, vmware);
+        set_leaf(cpuid, base + 1, 0, zeros);
+        return;
+    }
     if (options.hyperv) {
         set_leaf(cpuid, KVM_LEAVES, options.leaf ? options.leaf : KVM_LEAVES + 5, hyperv);
         set_leaf(cpuid, KVM_LEAVES + 1, HV1, zeros);
@@ -267,10 +274,17 @@ static void on_port_read(uint16_t port, uint8_t *data, uint32_t size)
         *data = uart_read(port - UART);
 }
 
-static void on_port(struct kvm_run *run)
+static void on_port(int vcpu, struct kvm_run *run)
 {
     uint8_t *data = (uint8_t *)run + run->io.data_offset;
 
+    if (options.vmware && run->io.port == BACKDOOR && run->io.direction == KVM_EXIT_IO_IN &&
+        run->io.size == 4 && run->io.count == 1) {
+        const uint32_t eax = vmware_backdoor(vcpu);
+
+        memcpy(data, &eax, sizeof(eax));
+        return;
+    }
     for (uint32_t i = 0; i < run->io.count; i++, data += run->io.size) {
         if (run->io.direction == KVM_EXIT_IO_OUT)
             on_port_write(run->io.port, data, run->io.size);
@@ -279,11 +293,11 @@ static void on_port(struct kvm_run *run)
     }
 }
 
-static void on_exit_of(struct kvm_run *run)
+static void on_exit_of(int vcpu, struct kvm_run *run)
 {
     switch (run->exit_reason) {
     case KVM_EXIT_IO:
-        on_port(run);
+        on_port(vcpu, run);
         break;
     case KVM_EXIT_MMIO:
         if (!run->mmio.is_write)
@@ -315,8 +329,9 @@ static void *run_vcpu(void *arg)
     if (run == MAP_FAILED)
         end(EXIT_FAULT, "mmap of a vCPU: %s", strerror(errno));
     for (;;) {
+        vmware_update_steal_clock();
         if (!ioctl(vcpu, KVM_RUN, 0))
-            on_exit_of(run);
+            on_exit_of(vcpu, run);
         else if (errno != EINTR && errno != EAGAIN) /* EAGAIN: the vCPU has just been started */
             end(EXIT_FAULT, "KVM_RUN: %s", strerror(errno));
     }
@@ -354,6 +369,8 @@ static void read_option(const char *word)
         options.leaf = number, options.has_leaf = 1;
     else if (!strcmp(word, "hyperv"))
         options.hyperv = 1;
+    else if (!strcmp(word, "vmware"))
+        options.vmware = 1;
     else if (!strcmp(word, "slow"))
         options.slow = 1;
     else

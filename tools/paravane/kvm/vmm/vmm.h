@@ -12,10 +12,11 @@
 #define START_INFO 0xf0000 /* what the loader passes */
 #define UART       0x3f8
 #define RTC        0x70
+#define BACKDOOR   0x5658
 
 struct options {
     uint32_t offer, claim, refuse, leaf;
-    uint8_t has_leaf, hyperv, slow;
+    uint8_t has_leaf, hyperv, vmware, slow;
 };
 
 struct machine {
@@ -43,6 +44,10 @@ void set_irq(uint32_t irq, uint32_t level);
 uint8_t rtc_read(uint32_t port);
 void rtc_write(uint32_t port, uint8_t value);
 void *rtc_run(void *unused);
+
+/* vmware.c: return eax of the backdoor's answer; write this vCPU's steal clock, if it has one. */
+uint32_t vmware_backdoor(int vcpu);
+void vmware_update_steal_clock(void);
 
 /* uart.c */
 uint8_t uart_read(uint32_t reg);
