@@ -6,6 +6,7 @@
 #include "fuzz.h"
 
 #include "drivers/block_wire.h"
+#include "lib/string.h"
 #include "pv/errno.h"
 
 enum { RING_BYTES = 4 * PAGE_SIZE };
