@@ -89,15 +89,14 @@ class Browser:
             self.events.append(answer)
 
     def open(self, url):
-        """Open a page, and wait until it has been loaded and drawn. Return the events of that
-        time."""
+        """Open a page, and wait until all that it needs is loaded. Return the events until then."""
         self.events.clear()
         failed = self.call("Page.navigate", url=url).get("errorText")
         if failed:
             raise Trouble(f"Chromium: {url}: {failed}")
         while not any(one.get("method") == "Page.loadEventFired" for one in self.events):
             self.events.append(self._read())
-        self.drawn()
+        self.script("0")  # the answer follows all earlier events
         return list(self.events)
 
     def drawn(self):

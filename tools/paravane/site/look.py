@@ -10,7 +10,10 @@ DESK, PHONE = (1200, 900), (375, 667)  # pixels
 CPU_MOST = 1.0  # seconds of CPU that the first page may take until it is drawn
 _CONTRAST_LEAST = 4.5  # of text (Web Content Accessibility Guidelines, 1.4.3)
 # Pages with one form are many, so a few of them stand for all.
-_OF_MANY = {"docs/op": ("index", "class-mmu", "set_pte", "irq_enable", "banner")}
+_OF_MANY = {
+    "docs/op": ("index", "class-mmu", "set_pte", "irq_enable", "banner"),
+    "docs/guide": ("README", "01-what-is-privileged", "04-traps", "14-hypervisor-bug", "solutions"),
+}
 _GENERATED = ("genindex", "search")
 
 _FACTS = """(() => {
@@ -109,7 +112,6 @@ def page_faults(chromium, root, path):
     found += [f"the picture {source} is not shown" for source in facts["images"]]
     found += [f"a chart {fault}" for fault in facts["charts"]]
     _resize(chromium, PHONE)
-    chromium.drawn()
     width = chromium.script(_FACTS)["width"]
     if width > PHONE[0]:
         found.append(f"it is {width} pixels wide on a screen of {PHONE[0]}")
@@ -162,6 +164,7 @@ def _resize(chromium, size):
 def _first_paint(chromium, url):
     """Return after how many milliseconds the page was first drawn."""
     chromium.open(url)
+    chromium.drawn()
     return chromium.script(
         "performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? 0")
 
