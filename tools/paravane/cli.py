@@ -36,7 +36,7 @@ from .selftest.soak import SOAKS
 from .shell import command as shell_command
 from .site import command as site_command
 from .suite import machine_table, machines, op_report, suite
-from .trace import command as trace_command
+from .trace import command as trace_command, minimise, replay
 
 
 def main(args):
@@ -98,6 +98,8 @@ def _dispatch(args, caller):
         "list": _list,
         "op": op_command.run,
         "trace": trace_command.run,
+        "replay": replay.run,
+        "minimise": minimise.run,
         "docs": site_command.run,
         "doctor": _doctor,
         "setup": _setup,

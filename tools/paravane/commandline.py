@@ -64,7 +64,7 @@ _FLAG = {"action": "store_true"}
 _TEXT = {"type": not_empty}
 
 # What boot, suite, bench and the like all take.
-_COMMON = {
+COMMON = {
     "--on": _TEXT,
     "--smp": {"type": number("virtual CPUs", 1, CPUS_MAX), "default": 1},
     "--pcpus": {"type": number("physical CPUs", 1, CPUS_MAX), "default": 0},
@@ -106,7 +106,7 @@ def parse(name, args, more=(), machine=False):
     """Parse a command's options: the common ones, those in more, and --qemu and the like if it
     takes a machine."""
     parser = Parser(name)
-    add(parser, _COMMON)
+    add(parser, COMMON)
     add(parser, {option: _MORE[option] for option in more})
     if machine:
         wanted.add_options(parser)
@@ -118,7 +118,7 @@ def parse_repro(args, more):
     the repro."""
     parser = Parser("repro")
     parser.add_argument("names", nargs="*")
-    add(parser, {**_COMMON, "--xen": {**_TEXT, "action": "append"}, "--timeout": {"type": seconds}})
+    add(parser, {**COMMON, "--xen": {**_TEXT, "action": "append"}, "--timeout": {"type": seconds}})
     add(parser, {option: _MORE[option] for option in more})
     wanted.add_options(parser)
     return parser.parse_args(joined(parser, args))
@@ -128,7 +128,7 @@ def parse_op(args):
     """Those of op: it takes one name, or none."""
     parser = Parser("op")
     parser.add_argument("name", nargs="?", default="")
-    add(parser, _COMMON)
+    add(parser, COMMON)
     return parser.parse_args(joined(parser, args))
 
 

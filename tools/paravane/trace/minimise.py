@@ -1,0 +1,245 @@
+# SPDX-License-Identifier: MIT
+"""`./run.sh minimise FILE`: shrink a recording to the calls that matter.
+
+Delta debugging (Zeller and Hildebrandt, 2002): a candidate is a part of the records; it is replayed
+in a machine of its own, and kept if the machine ends as --until says. As many candidates as --jobs
+run at once; the first of them, in their order, that passes is taken, so the result does not depend
+on which machine was faster.
+"""
+
+import concurrent.futures
+import dataclasses
+import os
+import random
+import re
+import threading
+import time
+from pathlib import Path
+
+from .. import report, wanted
+from ..commandline import COMMON, Parser, add, joined, not_empty, number, run_options
+from ..common import EXIT_FAIL, EXIT_PASS, usage
+from ..repro import repro
+from ..suite import suite
+from . import emit, program, replay, text
+
+_CONDITION = re.compile(r"(\w+)\.([\w.\[\]]+)(==|!=|<|>)(-?\w+)$")
+_HARMLESS = (
+    "xen_version by=code cmd=XENVER_version arg=0",
+    "xen_version by=code cmd=XENVER_pagesize arg=0",
+    "sched_op by=code cmd=SCHEDOP_yield arg=0 start_info=0",
+    "vcpu_op by=code cmd=VCPUOP_is_up vcpu=0 arg=0",
+    "memory_op by=code cmd=XENMEM_maximum_ram_page arg=0",
+)
+
+
+def run(args, caller):
+    """Run the command; return 0 if a smaller recording was written."""
+    parser = Parser("minimise")
+    parser.add_argument("file")
+    add(parser, {**COMMON, "--until": {"type": not_empty, "default": "bad"},
+                 "--jobs": {"type": number("jobs", 1, 64), "default": os.cpu_count() or 1},
+                 "--out": {"type": not_empty}, "--pad": {"type": number("calls", 1, 100_000)},
+                 "--seed": {"type": number("seed", 0, 1 << 48), "default": 1}})
+    wanted.add_options(parser)
+    asked = parser.parse_args(joined(parser, args))
+    recording = replay.load(caller / asked.file, asked.file)
+    platform = replay.platform_of(recording, asked)
+    passes = condition(asked.until)
+    out = caller / (asked.out or f"{Path(asked.file).stem}-minimised")
+    name = re.sub("[^a-z0-9._-]+", "-", out.name.lower()).strip("-.") or "minimised"
+    if asked.pad:
+        recording = padded(recording, asked.pad, asked.seed)
+    options = wanted.one(asked, caller, [platform], run_options(asked, caller, [platform]))
+    made = replay.compile_for(recording, options.image, asked.file)
+    search = Search(made, platform, options, passes, asked.jobs)
+    try:
+        found = search.minimise()
+    except (KeyboardInterrupt, suite.Interrupted):
+        found = search.best
+        if found:
+            _write(out, name, recording, search)
+        raise
+    if not found:
+        print(f"minimise: the {len(made.steps)} calls do not end so that --until {asked.until} "
+              f"holds: {search.last}")
+        return EXIT_FAIL
+    _write(out, name, recording, search)
+    return EXIT_PASS
+
+
+def condition(wish):
+    """Return the function of an Outcome that --until names."""
+    if wish == "bad":
+        return lambda outcome: outcome.verdict == "bad"
+    match = _CONDITION.match(wish)
+    if not match:
+        raise usage("--until: 'bad', or NAME.FIELD==VALUE (also != < >), for example "
+                    "mmu_update.result<0")
+    call, field, how, value = match.groups()
+
+    def holds(outcome):
+        return any(_compares(event.end.fields.get(field, ""), how, value)
+                   for event in outcome.steps if event.line.name == call and event.end)
+
+    return holds
+
+
+def _compares(left, how, right):
+    try:
+        left, right = int(left, 0), int(right, 0)
+    except ValueError:
+        if how in "<>":
+            return False
+    return {"==": left == right, "!=": left != right}.get(how) if how in ("==", "!=") else (
+        left < right if how == "<" else left > right)
+
+
+def padded(recording, count, seed):
+    """Return the recording with so many harmless hypercalls at random places, for trials."""
+    chance, lines = random.Random(seed), []
+    places = sorted(chance.randrange(len(recording.lines) + 1) for _ in range(count))
+    for at, line in enumerate([*recording.lines, None]):
+        while places and places[0] == at:
+            places.pop(0)
+            lines.append(text.parse_line(f"1 0 0 call {chance.choice(_HARMLESS)}"))
+        if line:
+            lines.append(line)
+    renumbered, numbers = [], {}
+    for sequence, line in enumerate(lines, 1):
+        fields = dict(line.fields)
+        if "of" in fields:
+            fields["of"] = numbers.get(fields["of"], fields["of"])
+        elif line in recording.lines:
+            numbers[str(line.sequence)] = str(sequence)
+        renumbered.append(dataclasses.replace(line, sequence=sequence, fields=fields))
+    return dataclasses.replace(recording, lines=renumbered)
+
+
+class Search:
+    """The search for the smallest candidate. best: its Program, or None so far."""
+
+    def __init__(self, made, platform, options, passes, jobs):
+        self._made, self._platform, self._options = made, platform, options
+        self._passes, self._jobs = passes, jobs
+        self._known = {}  # a candidate's steps: whether it passed
+        self._stop = threading.Event()
+        self._started = time.monotonic()
+        self.tried = 0
+        self.best, self.ended, self.last = None, "", ""
+
+    def minimise(self):
+        """Return the Program of the smallest candidate that passes, or None."""
+        with concurrent.futures.ThreadPoolExecutor(self._jobs) as pool:
+            try:
+                steps = self._first([self._made.steps], pool)
+                if not steps:
+                    return None
+                steps = self._ddmin(steps, pool)
+                self._simplify(steps, pool)
+            finally:
+                self._stop.set()
+        return self.best
+
+    def _ddmin(self, steps, pool):
+        # What kills a hypervisor often needs nothing but the last call.
+        alone = self._first([steps[-1:]], pool) if len(steps) > 1 else None
+        if alone:
+            return alone
+        parts = 2
+        while len(steps) > 1:
+            size = -(-len(steps) // parts)
+            chunks = [steps[i : i + size] for i in range(0, len(steps), size)]
+            rests = [steps[:i] + steps[i + size :] for i in range(0, len(steps), size)]
+            smaller = self._first(chunks + (rests if len(chunks) > 2 else []), pool)
+            if smaller:
+                parts = 2 if len(smaller) <= size else max(2, parts - 1)
+                steps = smaller
+            elif size == 1:
+                return steps
+            else:
+                parts = min(len(steps), parts * 2)
+        return steps
+
+    def _simplify(self, steps, pool):
+        """Set registers to 0 where that makes no difference, one after another."""
+        for at, step in enumerate(steps):
+            fixed = {one.at for one in step.relocations if not one.is_memory}
+            for register, name in enumerate(program.REGISTERS):
+                if name == "rax" or register in fixed or not step.registers[name]:
+                    continue
+                plain = dataclasses.replace(step, registers={**step.registers, name: 0})
+                candidate = [*steps[:at], plain, *steps[at + 1 :]]
+                if self._first([candidate], pool):
+                    steps, step = candidate, plain
+
+    def _first(self, candidates, pool):
+        """Return the first candidate that passes, cut after the last step that was made; or
+        None."""
+        for start in range(0, len(candidates), self._jobs):
+            some = candidates[start : start + self._jobs]
+            for steps, future in [(steps, pool.submit(self._try, steps)) for steps in some]:
+                outcome = self._result(future)
+                if outcome and self._passes(outcome):
+                    made = max(1, len(outcome.steps))
+                    self._keep(steps[:made] if outcome.verdict == "bad" else steps, outcome)
+                    return self.best.steps
+        return None
+
+    @staticmethod
+    def _result(future):
+        while True:
+            try:
+                return future.result(timeout=0.5)
+            except concurrent.futures.TimeoutError:
+                continue
+
+    def _try(self, steps):
+        if self._stop.is_set() or not steps:
+            return None
+        key = tuple(step.code() for step in steps)
+        if self._known.get(key) is False:
+            return None
+        candidate = self._program(steps)
+        outcome = replay.replay(candidate, self._platform, self._options, "", stop=self._stop)
+        self.tried += 1
+        self._known[key] = self._passes(outcome)
+        self.last = repro.judge(outcome.result)[1] or outcome.result.status
+        return outcome
+
+    def _program(self, steps):
+        return dataclasses.replace(self._made, steps=steps)
+
+    def _keep(self, steps, outcome):
+        self.best = self._program(steps)
+        self.ended = repro.judge(outcome.result)[1]
+        passed = time.monotonic() - self._started
+        print(f"minimise: {len(steps)} of {len(self._made.steps)} calls, {self.tried} candidates, "
+              f"{passed:.0f} s", flush=True)
+
+
+def _write(out, name, recording, search):
+    """Write the recording and the repro that are left."""
+    kept = []
+    for step in search.best.steps:
+        kept.append(_simplified(step))
+        if step.event.end:
+            kept.append(step.event.end)
+    trace, source = out.with_name(out.name + ".trace"), out.with_name(name + ".c")
+    with open(trace, "w", encoding="utf-8") as file:
+        text.write(file, {key: value for key, value in recording.header.items() if key != "format"},
+                   kept, 0)
+    report.write_text(source, emit.write(name, search.best, recording.header, search.ended))
+    print(f"minimise: calls that are left: {len(search.best.steps)}, in {trace} and {source}")
+
+
+def _simplified(step):
+    """Return the line of a step, with the registers that _simplify has cleared."""
+    line = step.event.line
+    if line.kind != "code":
+        return line
+    fixed = {program.REGISTERS[one.at] for one in step.relocations if not one.is_memory}
+    fields = {name: ("0" if name in step.registers and name not in fixed
+                     and not step.registers[name] else value)
+              for name, value in line.fields.items()}
+    return dataclasses.replace(line, fields=fields)
