@@ -11,6 +11,12 @@ static inline u64 scale32(u64 value, u64 factor)
     return (u64)((unsigned __int128)value * factor >> 32);
 }
 
+/* Shift ticks left (right if shift is negative), then multiply by mul / 2^32. */
+static inline u64 scale_shifted(u64 ticks, u32 mul, s32 shift)
+{
+    return scale32(shift >= 0 ? ticks << shift : ticks >> -shift, mul);
+}
+
 /* Return the factor by which scale32 turns `from` ticks into `to` ticks, both below 2^32. */
 static inline u64 scale32_factor(u64 from, u64 to)
 {

@@ -255,7 +255,7 @@ static bool set_apic_rate(void)
 
 static void on_timer(struct trap_frame *frame)
 {
-    native_apic_eoi();
+    pv_apic_eoi();
     pv_callbacks->timer(frame);
 }
 

@@ -63,6 +63,15 @@ int native_send_vector(u32 cpu, u32 vector)
     return send_to_cpu(cpu, vector);
 }
 
+void native_send_to_each(u64 cpus, u32 vector)
+{
+    for (; cpus; cpus &= cpus - 1)
+        native_send_vector((u32)__builtin_ctzll(cpus), vector);
+}
+
+/* Atomic: a pointer, stored at boot, or later as ipi.h explains. */
+void (*native_send_to_set)(u64 cpus, u32 vector) = native_send_to_each;
+
 int native_send_ipi(u32 cpu, enum pv_ipi kind)
 {
     return kind < PV_NR_IPIS ? send_to_cpu(cpu, VECTOR_IPIS + kind) : -EINVAL;

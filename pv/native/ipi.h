@@ -15,6 +15,14 @@ u32 native_apic_id(u32 cpu);
 /* Set what cpu_is_up returns for a CPU below PV_CPUS_MAX. A full barrier. */
 void native_set_cpu_up(u32 cpu, bool is_up);
 
+/*
+ * Send an interrupt at this vector to each CPU of a set; those that are not online are left out.
+ * native_send_to_set is native_send_to_each, unless a hypervisor has one call for a set. Written:
+ * at boot, on one CPU, or back if the hypervisor refuses.
+ */
+extern void (*native_send_to_set)(u64 cpus, u32 vector);
+void native_send_to_each(u64 cpus, u32 vector);
+
 /* Send an interrupt at this vector. Return 0; -EINVAL if the CPU is not online; or send_ipi's. */
 int native_send_vector(u32 cpu, u32 vector);
 

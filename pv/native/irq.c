@@ -115,14 +115,14 @@ static void on_line(struct trap_frame *frame)
     struct line *l = line_of(line);
 
     if (!l || l->cpu != pv_this_cpu() || line_set_pending(l))
-        native_apic_eoi();
+        pv_apic_eoi();
     else
         pv_callbacks->interrupt(frame, line);
 }
 
 static void on_ipi(struct trap_frame *frame)
 {
-    native_apic_eoi();
+    pv_apic_eoi();
     pv_callbacks->ipi(frame, (enum pv_ipi)(frame->vector - VECTOR_IPIS));
 }
 

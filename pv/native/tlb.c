@@ -68,7 +68,7 @@ void native_tlb_flush_if_requested(void)
 void native_on_flush(struct trap_frame *frame)
 {
     (void)frame;
-    native_apic_eoi();
+    pv_apic_eoi();
     native_tlb_flush_if_requested();
 }
 
@@ -95,8 +95,7 @@ static void shoot_down(u64 cpus, u64 va)
     }
     shootdown.va = va;
     __atomic_store_n(&shootdown.pending, cpus, __ATOMIC_SEQ_CST);
-    for (u64 left = cpus; left; left &= left - 1)
-        native_send_vector((u32)__builtin_ctzll(left), VECTOR_FLUSH);
+    native_send_to_set(cpus, VECTOR_FLUSH);
     wait_for_answers();
     __atomic_store_n(&shootdown.busy, 0, __ATOMIC_SEQ_CST);
 }

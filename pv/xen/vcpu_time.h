@@ -18,12 +18,6 @@
 
 #define NS_PER_S 1000000000ull
 
-/* Shift ticks left (right if shift is negative), then multiply by mul / 2^32. */
-static inline u64 xen_scale_ticks(u64 ticks, u32 mul, s32 shift)
-{
-    return scale32(shift >= 0 ? ticks << shift : ticks >> -shift, mul);
-}
-
 /*
  * Return the system time in ns. Xen makes the version odd while it writes the record, and it leaves
  * a new even version. Read the record again until its version was even and the same before and
@@ -38,7 +32,7 @@ static inline u64 xen_vcpu_time_ns(const volatile struct vcpu_time_info *t)
         version = t->version;
         barrier();
         ns = t->system_time +
-             xen_scale_ticks(pv_read_tsc() - t->tsc_timestamp, t->tsc_to_system_mul, t->tsc_shift);
+             scale_shifted(pv_read_tsc() - t->tsc_timestamp, t->tsc_to_system_mul, t->tsc_shift);
         barrier();
     } while (version & 1 || version != t->version);
     return ns;

@@ -71,7 +71,7 @@ static void scaling_has_both_directions(void)
             const u64 ticks = random_u64() >> (16 + random_u64() % 40);
             const u32 mul = (u32)random_u64() | 1u << 31;
 
-            CHECK_EQ(xen_scale_ticks(ticks, mul, shift), scaled(ticks, mul, shift));
+            CHECK_EQ(scale_shifted(ticks, mul, shift), scaled(ticks, mul, shift));
         }
 }
 
