@@ -36,6 +36,7 @@ extern const struct pv_backend pv_backend_xen_pvh;
 /* Without its folder in the image (make WITHOUT=pv/vmware) a weak backend's address is NULL. */
 extern const struct pv_backend pv_backend_vmware __weak;
 extern const struct pv_backend pv_backend_rom __weak;
+extern const struct pv_backend pv_backend_kvm __weak;
 
 /*
  * Register a backend that only pv=NAME selects, for example one under construction (pv/stub/). The

@@ -45,12 +45,17 @@ void test_skip(const char *fmt, ...)
 
 bool on_bare_metal(void)
 {
-    static const char *const names[] = {"native", "vmware", "rom"};
+    static const char *const names[] = {"native", "vmware", "rom", "kvm"};
 
     for (u32 i = 0; i < ARRAY_SIZE(names); i++)
         if (!strcmp(names[i], pv_backend_name()))
             return true;
     return false;
+}
+
+bool on_kvm(void)
+{
+    return !strcmp(pv_backend_name(), "kvm");
 }
 
 bool on_xen_pv(void)

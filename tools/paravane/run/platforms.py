@@ -284,7 +284,7 @@ PLATFORMS = {
                  emulator=domu, on_demand=True),
         Platform("domu-pvh", "xen-pvh", "domU of a Linux dom0, PVH", _DOM0, "pc", _type_pvh,
                  emulator=domu, on_demand=True),
-        Platform("kvm", "native", "PVH, as a guest of KVM", _KVM, "pc", _vmm_options,
+        Platform("kvm", "kvm", "PVH, as a guest of KVM", _KVM, "pc", _vmm_options,
                  emulator=kvm, on_demand=True),
         Platform("kvm-vmware", "vmware", "PVH, as a guest of KVM that sees VMware", _KVM, "pc",
                  _vmware_options,
