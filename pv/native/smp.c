@@ -23,6 +23,12 @@ extern const char native_trampoline[], native_trampoline_end[];
 
 struct native_start native_start; /* Guarded by: the contract of cpu_up, one call at a time */
 
+/*
+ * The CPUs that cpu_down has stopped by an INIT, and that wait for a start-up IPI. Guarded by: the
+ * contract of cpu_up and cpu_down, one call at a time.
+ */
+static u64 waiting_for_start_up;
+
 static u32 trampoline_pa; /* Written: by platform_init, on one CPU */
 
 static bool is_ram(const struct boot_info *info, u64 pa)
@@ -75,12 +81,18 @@ static void wait_ns(u64 ns)
         __asm__ volatile("pause");
 }
 
-/* Send INIT and two start-up IPIs, with the waits of the SDM. */
-static void send_start_up(u32 apic_id)
+/*
+ * Send INIT and two start-up IPIs, with the waits of the SDM. A CPU that an INIT has stopped gets
+ * no second one: if KVM is slow to handle the first, it handles the start-up IPIs before the
+ * second, and the CPU waits for another (docs/facts.md).
+ */
+static void send_start_up(u32 cpu, u32 apic_id)
 {
     const u32 page = trampoline_pa >> PAGE_SHIFT;
 
-    native_apic_icr(apic_id, ICR_ASSERT | ICR_INIT);
+    if (!(waiting_for_start_up >> cpu & 1))
+        native_apic_icr(apic_id, ICR_ASSERT | ICR_INIT);
+    waiting_for_start_up &= ~(1ull << cpu);
     wait_ns(INIT_WAIT_NS);
     for (int i = 0; i < 2; i++) {
         native_apic_icr(apic_id, ICR_ASSERT | ICR_START_UP | page);
@@ -111,7 +123,7 @@ int native_cpu_up(u32 cpu, const struct pv_cpu_start *start)
     if (hooked < 0)
         return -EIO;
     if (!hooked)
-        send_start_up(apic_id);
+        send_start_up(cpu, apic_id);
     return 0;
 }
 
@@ -138,5 +150,8 @@ int native_cpu_down(u32 cpu)
     if (error)
         return error;
     native_set_cpu_up(cpu, false);
-    return native_apic_icr(native_apic_id(cpu), ICR_ASSERT | ICR_INIT) ? -EIO : 0;
+    if (native_apic_icr(native_apic_id(cpu), ICR_ASSERT | ICR_INIT))
+        return -EIO;
+    waiting_for_start_up |= 1ull << cpu;
+    return 0;
 }
