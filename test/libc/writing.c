@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -148,6 +149,33 @@ TEST(libc_writing, directories_are_listed)
     EXPECT_EQ(access("/tmp/dir/sub/inside", F_OK), 0);
     EXPECT_EQ(chdir("/"), 0);
     EXPECT(!unlink("/tmp/dir/sub/inside") && !rmdir("/tmp/dir/sub") && !rmdir("/tmp/dir"));
+}
+
+TEST(libc_writing, glob_finds_names_by_patterns)
+{
+    static const char *const files[] = {"/tmp/glob/b1", "/tmp/glob/a1", "/tmp/glob/a2"};
+    glob_t found;
+
+    REQUIRE(!mkdir("/tmp/glob", 0777));
+    for (int i = 0; i < 3; i++)
+        close(open(files[i], O_CREAT | O_WRONLY, 0666));
+    EXPECT_EQ(glob("/tmp/g*/[a-z]1", 0, NULL, &found), 0);
+    REQUIRE(found.gl_pathc == 2);
+    EXPECT(!strcmp(found.gl_pathv[0], files[1]) && !strcmp(found.gl_pathv[1], files[0]));
+    globfree(&found);
+    EXPECT_EQ(glob("/tmp/glob/c*", GLOB_NOCHECK, NULL, &found), 0);
+    EXPECT(found.gl_pathc == 1 && !strcmp(found.gl_pathv[0], "/tmp/glob/c*"));
+    globfree(&found);
+    EXPECT_EQ(setenv("HOME", "/tmp/glob", 1), 0);
+    EXPECT_EQ(glob("~/a2", GLOB_TILDE, NULL, &found), 0);
+    EXPECT(found.gl_pathc == 1 && !strcmp(found.gl_pathv[0], files[2]));
+    globfree(&found);
+    unsetenv("HOME");
+    EXPECT_EQ(glob("~user/a2", GLOB_TILDE | GLOB_NOCHECK, NULL, &found), 0);
+    globfree(&found);
+    for (int i = 0; i < 3; i++)
+        EXPECT_EQ(unlink(files[i]), 0);
+    EXPECT_EQ(rmdir("/tmp/glob"), 0);
 }
 
 /* Threads that append to one descriptor, and create and remove files at once. */
