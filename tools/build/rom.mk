@@ -5,8 +5,8 @@
 ROM_FLAGS := -std=gnu11 -O2 -ffreestanding -fpie -mno-red-zone -mgeneral-regs-only -fomit-frame-pointer \
 	-fno-stack-protector -fno-asynchronous-unwind-tables -fcf-protection=none -ffunction-sections \
 	$(WARNINGS) $(if $(filter 0,$(IS_CLANG)),,--target=x86_64-elf -Wno-unused-command-line-argument) -I.
-ROM_LDFLAGS := -nostdlib -static -z noexecstack -z norelro --emit-relocs --build-id=none --no-warn-mismatch \
-	-T pv/rom/image/rom.ld
+ROM_LDFLAGS := -nostdlib -static -z noexecstack -z norelro --emit-relocs --build-id=none --fatal-warnings \
+	-T pv/rom/image/rom.ld $(if $(findstring lld,$(LD)),,--no-warn-rwx-segments)
 ROM_OBJS := $(addprefix $(BUILD)/rom/,head.S.o calls.c.o)
 
 # What each ROM has beside the calls, and the major version that it claims.
