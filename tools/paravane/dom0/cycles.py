@@ -5,7 +5,8 @@ cycles.py TYPE CPUS CANCELLED RESTORED [MIGRATED [MOVED]]
 
 Of so many suspends, the first are cancelled (xl save -c), the next are restored from the file, the
 next are migrations to the same host, and the last (MOVED: 0 or 1) is restored on another host,
-which booted later. The exit status is 0 if the guest's verdict is PASS.
+which booted later; that takes another suspend before it, during which the first host gets older.
+The exit status is 0 if the guest's verdict is PASS.
 """
 
 import base64
@@ -25,7 +26,7 @@ from paravane.outer import running
 _MEM = 64
 _NAME = "guest1"
 _SAVED = "/run/saved"
-_AGE = 30  # seconds that the first host gets older before the save, so that the other is younger
+_AGE = 30  # seconds that the first host gets older before the last suspend; the other is younger
 _YOUNGER = 10  # seconds by which the other host must be younger when it has restored the guest
 _ATTEMPTS = 3  # hosts that may be too slow for that
 # Seconds of QEMU's own time. The toolstack looks at 4 GiB of frame numbers of a PVH guest.
@@ -43,8 +44,7 @@ _SAVE = f"xl save {_NAME} {_SAVED} 2>&1"
 _RESTORE = f"xl restore {_SAVED} 2>&1"
 _CANCEL = f"xl save -c {_NAME} {_SAVED} 2>&1"
 _MIGRATE = f'xl migrate -s "" {_NAME} "xl migrate-receive" 2>&1'
-_PACK = f"""sleep {_AGE}
-({_SAVE}) >/run/said || {{ cat /run/said; exit 1; }}
+_PACK = f"""({_SAVE}) >/run/said || {{ cat /run/said; exit 1; }}
 gzip -c {_SAVED} | base64
 """
 _UPTIME = "cut -d. -f1 /proc/uptime"
@@ -71,12 +71,15 @@ class Cycles:
             one = guest.Guest(dom0, wanted, say=self._say)
             one.expect(r"cycle 1: suspending")
             dom0.start(_ANSWER)
-            for script in scripts:
+            for number, script in enumerate(scripts, 1):
+                if moved and number == len(scripts):
+                    self._sh(dom0, f"sleep {_AGE}")
                 self._xl(dom0, f"{script}; s=$?; rm -f {_SAVED}; exit $s")
             if not moved:
                 return self._verdict(dom0)
-            packed = base64.b64decode(self._xl(dom0, _PACK))
+            self._wait_for(dom0, re.compile(f"cycle {len(scripts) + 1}: suspending"))
             age = self._age(dom0)
+            packed = base64.b64decode(self._xl(dom0, _PACK))
             self._say(one.console.text().strip())
         return self._verdict_of_younger_host(packed, age)
 
@@ -108,10 +111,19 @@ class Cycles:
         return output
 
     def _verdict(self, dom0):
-        found = dom0.wait_for(lambda: _VERDICT.search(dom0.console(1).text()), running.LIMIT)
-        self._say(dom0.console(1).text().strip())
+        try:
+            return self._wait_for(dom0, _VERDICT)
+        finally:
+            self._say(dom0.console(1).text().strip())
+
+    @staticmethod
+    def _wait_for(dom0, pattern):
+        """Return the match of a pattern in what the guest prints."""
+        found = dom0.wait_for(lambda: pattern.search(dom0.console(1).text()), running.LIMIT)
         if not found:
-            raise running.Failed("the guest printed no verdict after the last cycle")
+            raise running.Failed(
+                f"the guest did not print {pattern.pattern!r} after the last cycle"
+            )
         return found
 
 

@@ -207,6 +207,7 @@ def is_debug(version):
 def control_cases(chosen, known, on, options):
     """Return the Cases of these Controls: each on the build that is bad and on the one that is
     good."""
+    options = dataclasses.replace(options, xen_asked=True)  # also below a domU
     listed = []
     for control in chosen:
         one = known.get(control.repro)
