@@ -108,6 +108,11 @@ static bool keeps_long_mode(const struct shell_call *call)
     return (call->args[0] & (CR0_PE | CR0_PG)) == (CR0_PE | CR0_PG);
 }
 
+static bool keeps_pae(const struct shell_call *call)
+{
+    return call->args[0] & CR4_PAE;
+}
+
 static bool breakpoints_are_off(const struct shell_call *call)
 {
     return call->args[0] != 7 || !(call->args[1] & 0x20ff);
@@ -171,6 +176,8 @@ static const struct rule rules[PV_NR_OPS] = {
     RULE(time.time_init, once),
     RULE(cpu.write_cr0, "without PE or PG an emulated CPU leaves 64-bit mode (docs/facts.md)",
          keeps_long_mode),
+    RULE(cpu.write_cr4, "without PAE an emulated CPU walks other page tables (docs/facts.md)",
+         keeps_pae),
     RULE(cpu.write_msr, msr_text),
     RULE(cpu.write_msr_safe, msr_text),
     RULE(cpu.set_debugreg, "an enabled breakpoint traps in the kernel (use the command watch)",
