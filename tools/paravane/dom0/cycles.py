@@ -73,23 +73,22 @@ class Cycles:
             dom0.start(_ANSWER)
             for number, script in enumerate(scripts, 1):
                 if moved and number == len(scripts):
-                    self._sh(dom0, f"sleep {_AGE}")
+                    age = int(self._sh(dom0, f"sleep {_AGE}; {_UPTIME}"))
                 self._xl(dom0, f"{script}; s=$?; rm -f {_SAVED}; exit $s")
             if not moved:
                 return self._verdict(dom0)
             self._wait_for(dom0, re.compile(f"cycle {len(scripts) + 1}: suspending"))
-            age = self._age(dom0)
             packed = base64.b64decode(self._xl(dom0, _PACK))
             self._say(one.console.text().strip())
         return self._verdict_of_younger_host(packed, age)
 
     def _verdict_of_younger_host(self, packed, age):
-        """Restore the guest on a host that booted later than one of this age (s); return the
-        guest's verdict."""
+        """Restore the guest on a host that booted later than the first one, which was older than
+        this age (s) when the guest suspended; return the guest's verdict."""
         for _ in range(_ATTEMPTS):
             with running.Outer(self._shape, {"saved": packed}, self._say) as dom0:
                 self._xl(dom0, f"{_UNPACK} && {_RESTORE}")
-                if self._age(dom0) + _YOUNGER < age:
+                if int(self._sh(dom0, _UPTIME)) + _YOUNGER < age:
                     return self._verdict(dom0)
         raise running.Failed(f"{_ATTEMPTS} hosts were older than {age} s when they had restored")
 
@@ -99,10 +98,6 @@ class Cycles:
         self._done += 1
         self._say(f"cycles: {self._done} done")
         return output
-
-    def _age(self, dom0):
-        """Return how long ago (s) this host booted."""
-        return int(self._sh(dom0, _UPTIME))
 
     def _sh(self, dom0, script):
         status, output = dom0.sh(script, _LIMIT[self._kind])
@@ -131,6 +126,9 @@ def main(kind, smp, cancelled, restored, migrated="0", moved="0"):
     """Return the exit status."""
     scripts = [_CANCEL] * int(cancelled) + [f"{_SAVE} && {_RESTORE}"] * int(restored)
     scripts += [_MIGRATE] * int(migrated)
+    if int(moved) and not scripts:
+        print("cycles: MOVED takes another suspend before it")
+        return 2
     try:
         verdict = Cycles(kind, int(smp)).run(scripts, int(moved))
     except Trouble as trouble:
