@@ -1,37 +1,56 @@
 /* SPDX-License-Identifier: MIT */
-/* Limits for waits (drivers/deadline.h). */
+/*
+ * Limits for waits (drivers/deadline.h). A deadline runs as a sequence of short timers. The time in
+ * which the machine is suspended, or its vCPUs are paused, passes within one of them and counts as
+ * one, because the other side did not get the time to answer either.
+ */
 #include "drivers/deadline.h"
 #include "pv/pv.h"
 
-static void on_deadline(struct timer *timer)
+#define PART_NS (100 * NS_PER_MS)
+
+static void on_part(struct timer *timer);
+
+static void start_part(struct deadline *d)
+{
+    const u64 ns = MIN(d->left, PART_NS);
+
+    d->left -= ns;
+    timer_start(&d->timer, pv_clock_ns() + ns, on_part);
+}
+
+static void on_part(struct timer *timer)
 {
     struct deadline *d = container_of(timer, struct deadline, timer);
     struct wait_queue *const queue = d->queue;
     const u64 flags = spin_lock_irqsave(&queue->lock);
 
-    d->passed = true;
-    wake_all_locked(queue);
+    if (d->left && !d->stopped) {
+        start_part(d);
+    } else {
+        d->passed = true;
+        wake_all_locked(queue);
+    }
     spin_unlock_irqrestore(&queue->lock, flags);
 }
 
 void deadline_start(struct deadline *d, struct wait_queue *queue, u64 ns)
 {
-    *d = (struct deadline){.queue = queue};
-    timer_start(&d->timer, pv_clock_ns() + ns, on_deadline);
+    *d = (struct deadline){.queue = queue, .left = ns};
+    start_part(d);
 }
 
 /*
- * on_deadline may be running on another CPU. When it has set passed and released the lock, it does
- * not touch d any more.
+ * on_part may be running on another CPU. With stopped set, it sets passed when it has the lock, and
+ * when it has released the lock, it does not touch d any more.
  */
 void deadline_stop(struct deadline *d)
 {
-    u64 flags;
+    u64 flags = spin_lock_irqsave(&d->queue->lock);
 
-    if (timer_stop(&d->timer))
-        return;
-    flags = spin_lock_irqsave(&d->queue->lock);
-    while (!d->passed)
-        flags = wait_on(d->queue, flags);
+    d->stopped = true;
+    if (!timer_stop(&d->timer))
+        while (!d->passed)
+            flags = wait_on(d->queue, flags);
     spin_unlock_irqrestore(&d->queue->lock, flags);
 }

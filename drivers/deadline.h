@@ -9,10 +9,14 @@
 struct deadline {
     struct timer timer;
     struct wait_queue *queue;
-    bool passed;
+    u64 left; /* ns, beyond the part that the timer measures now */
+    bool passed, stopped;
 };
 
-/* Begin: passed will be set in ns nanoseconds. The caller does not hold the queue's lock. */
+/*
+ * Begin: passed will be set in ns nanoseconds, of which a time that the machine does not run counts
+ * as 100 ms at most. The caller does not hold the queue's lock.
+ */
 void deadline_start(struct deadline *d, struct wait_queue *queue, u64 ns);
 
 /* End. d may be reused or leave the stack. The caller does not hold the queue's lock. */
