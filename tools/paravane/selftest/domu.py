@@ -161,7 +161,7 @@ def _disk(kind):
     wanted = guest.Wanted(kind, words, mem=64, smp=2, disks=(disks.Disk(mib=8),))
     with dom0_with_guests(wanted) as (_, (one,)):
         one.expect(_ATTACHED)
-        one.expect(r"ok \d+ - block\.a_transfer_leaves_no_request_and_no_page_in_use", limit=120)
+        one.expect(r"ok \d+ block\.a_transfer_leaves_no_request_and_no_page_in_use", limit=120)
         for change, answer in _DISK_CHANGES:
             seen = len(one.console.text())
             one.sh(change)
