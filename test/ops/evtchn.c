@@ -259,7 +259,7 @@ TEST(evtchn, each_end_has_its_own_partner, evtchn_bind, evtchn_port, evtchn_noti
 }
 
 /* Allocate until none is left, at most so many. Return how many there were. */
-static u32 alloc_all(u32 *lines, u32 most)
+static u32 alloc_all(u16 *lines, u32 most)
 {
     u32 count = 0;
     int line = 0;
@@ -267,7 +267,7 @@ static u32 alloc_all(u32 *lines, u32 most)
     while (count < most && line >= 0) {
         line = pv_evtchn_alloc(PV_DOMAIN_SELF);
         if (line >= 0)
-            lines[count++] = (u32)line;
+            lines[count++] = (u16)line;
     }
     EXPECT_EQ(line, -ENOSPC);
     return count;
@@ -277,7 +277,7 @@ static u32 alloc_all(u32 *lines, u32 most)
 TEST(evtchn, channels_run_out_by_name_and_none_is_lost, evtchn_alloc, irq_unbind)
 {
     enum { SOME = 64 };
-    static u32 lines[9000], again[SOME + 1];
+    static u16 lines[9000], again[SOME + 1];
     u32 count;
 
     NEEDS_GRANTS;

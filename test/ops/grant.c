@@ -314,7 +314,7 @@ TEST(grant, bad_maps_are_refused, grant_map)
 /* ---- All entries ---------------------------------------------------------------------------- */
 
 enum { MANY = 20000 };
-static u32 many[MANY];
+static u16 many[MANY];
 
 /* Grant the frame until the table is full. Return how many grants there are. */
 static u32 grant_all(pfn_t frame)
@@ -325,7 +325,7 @@ static u32 grant_all(pfn_t frame)
     while (count < MANY && ref >= 0) {
         ref = pv_grant_access(PV_DOMAIN_SELF, frame, PV_GRANT_READ);
         if (ref >= 0)
-            many[count++] = (u32)ref;
+            many[count++] = (u16)ref;
     }
     EXPECT_EQ(ref, -ENOSPC);
     return count;
@@ -334,12 +334,16 @@ static u32 grant_all(pfn_t frame)
 /* Return how many of the references are reserved, too high, or there twice. */
 static u32 bad_references(u32 count)
 {
-    static u8 seen[MANY];
+    static u64 seen[MANY / 64 + 1]; /* a set */
     u32 bad = 0;
 
     memset(seen, 0, sizeof(seen));
-    for (u32 i = 0; i < count; i++)
-        bad += many[i] < 8 || many[i] >= MANY || seen[many[i]]++;
+    for (u32 i = 0; i < count; i++) {
+        const u64 bit = 1ull << many[i] % 64;
+
+        bad += many[i] < 8 || many[i] >= MANY || seen[many[i] / 64] & bit;
+        seen[many[i] / 64] |= bit;
+    }
     return bad;
 }
 

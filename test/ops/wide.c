@@ -6,7 +6,7 @@
  * More lines than Xen's 2-level ABI has (64 words of 64 bits). All can be bound only with the FIFO
  * ABI; with evtchn=2l the last ones are refused.
  */
-static u32 many[4200];
+static u16 many[4200];
 
 /* Bind lines until `many` is full or the backend refuses; return how many. */
 static u32 bind_many(void)
@@ -17,7 +17,7 @@ static u32 bind_many(void)
     while (bound < ARRAY_SIZE(many) && last >= 0) {
         last = pv_irq_bind(PV_IRQ_SOFT, 0);
         if (last >= 0)
-            many[bound++] = (u32)last;
+            many[bound++] = (u16)last;
     }
     EXPECT(bound == ARRAY_SIZE(many) || last == -ENOSPC);
     return bound;

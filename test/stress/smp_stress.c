@@ -371,7 +371,7 @@ SOAK_TEST(smp, cpu_goes_offline_while_others_send, cpu_down, cpu_up, cpu_leave, 
 }
 
 /* All CPUs bind lines at once: no two get the same line. */
-static u32 taken[8192];
+static u8 taken[8192];
 
 struct binder {
     u32 bound, twice;

@@ -19,6 +19,8 @@ check_image.py [--objdump PROGRAM] [--nm PROGRAM] [--world OBJECT] IMAGE OBJECT_
    (tools/build/shared_state.py).
 6. Only pv/ and test/ use the op table, because patching does not reach a call through it
    (tools/build/sites.py finds all other calls).
+7. The image ends below 8 MiB, where UEFI firmware for QEMU keeps memory of its own. Images with a
+   program or another payload may be larger: they are not started by UEFI.
 """
 
 import argparse
@@ -43,6 +45,7 @@ PRIVILEGED = re.compile(
 # interrupts by it, and code at the kernel's privilege can. syscall and sysenter lead to no kernel.
 OF_PROCESSES = re.compile(r"^(cpuid|rdtscp?|pushf[lq]?|sgdt|sidt|sldt|str)$")
 CONTROL_REGISTER = re.compile(r"%(cr[0-8]|dr[0-7]|db[0-7])\b")
+IMAGE_END_MAX = 8 << 20
 UNPRIVILEGED = ("kernel", "mm", "lib", "drivers", "app")
 
 # The layer of a folder, and of everything in it that is not listed itself.
@@ -169,6 +172,13 @@ def writable_and_executable(elf):
             yield f"the segment at {vaddr:#x} is writable and executable"
 
 
+def ends_too_high(elf):
+    """Yield the fault of an image that ends above IMAGE_END_MAX (rule 7)."""
+    end = max(paddr + size for kind, _, _, _, paddr, _, size, _ in elf.segments if kind == 1)
+    if end > IMAGE_END_MAX:
+        yield f"the image ends at {end:#x}, above {IMAGE_END_MAX:#x}: make static arrays smaller"
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--objdump", default="objdump")
@@ -184,6 +194,7 @@ def main():
     elf = Elf(args.image)
     faults = list(empty_slots(elf)) + list(writable_and_executable(elf))
     if not args.image_only:
+        faults += ends_too_high(elf)
         faults += misplaced_instructions(args.objdump, args.objects, args.world)
         faults += includes_upwards()
         faults += users_of_the_table(args.nm, args.objects)

@@ -71,7 +71,7 @@
 /* Xen's mark of a kernel page, in entries of level 1 (its _PAGE_GUEST_KERNEL). */
 #define PTE_GUEST_KERNEL (1ull << 52)
 
-#define QUEUE_MAX PT_ENTRIES /* one hypercall for all entries of a table */
+#define QUEUE_MAX (PT_ENTRIES / 2) /* two hypercalls for all entries of a table */
 
 /* Written: at boot; later single entries of the P2M, by the owner of the frame (memory.c). */
 u64 *xen_pv_p2m;
