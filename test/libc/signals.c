@@ -315,7 +315,7 @@ TEST(libc_signals, exceptions_call_handlers_which_may_jump_out)
 extern const char faulting[], after_faulting[];
 
 /* Return the value that the handler has put into a register. */
-static __attribute__((noinline, noclone)) long fault_with_registers(void)
+static __attribute__((noinline)) long fault_with_registers(void)
 {
     register long r12 __asm__("r12") = 12;
     long result = 1;

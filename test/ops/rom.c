@@ -17,7 +17,7 @@
     } while (0)
 
 /* Return the function that the ROM gives an op, or NULL if it leaves the op to the kernel. */
-static const void *function_of_rom(u32 op)
+static __noinline const void *function_of_rom(u32 op)
 {
     for (u32 i = 0; i < rom_loaded.header.nr_calls; i++) {
         const struct rom_call call = rom_get_call(&rom_loaded, i);
@@ -29,7 +29,7 @@ static const void *function_of_rom(u32 op)
     return NULL;
 }
 
-static const void *function_of_native(u32 op)
+static __noinline const void *function_of_native(u32 op)
 {
 #define PV_CLASS_BEGIN(class)
 #define PV_OP(class, ret, name, params, args) \
