@@ -40,6 +40,7 @@ static void require_round_trip(const struct cmdline *parsed)
     add_word(line, "soak", parsed->soak);
     add_word(line, "mutate", parsed->mutate);
     add_word(line, "check", parsed->check);
+    add_word(line, "record", parsed->record);
     strcat(line, parsed->nopatch ? "nopatch " : "");
     strcat(line, parsed->sites ? "pv.sites " : "");
     /* The words of a program that "--" closes end in a blank, or are empty. */
