@@ -251,27 +251,26 @@ BENCH(mm, frame_table_per_frame, "bytes")
  */
 BENCH(mm, fragmentation_after_million, "1/1000")
 {
-    static struct {
-        pfn_t pfn;
-        u32 order;
-    } blocks[FRAGMENTS];
+    static u32 pfns[FRAGMENTS]; /* no_block: none */
+    static u8 orders[FRAGMENTS];
+    const u32 no_block = ~0u;
     u64 random = 1, free, large = 0;
     u32 first = 0;
 
     if (frames_free() > MIB(600) >> PAGE_SHIFT)
         return bench_none("too much memory to take all of it");
     for (u32 i = 0; i < FRAGMENTS; i++)
-        blocks[i].pfn = PFN_INVALID;
+        pfns[i] = no_block;
     for (u32 n = 0; n < MILLION; n++) {
         const u64 r = random_next(&random) >> 20;
         const u32 i = r % FRAGMENTS;
 
-        if (blocks[i].pfn.n != NO_PFN) {
-            frame_free(blocks[i].pfn, blocks[i].order);
-            blocks[i].pfn = PFN_INVALID;
+        if (pfns[i] != no_block) {
+            frame_free(PFN(pfns[i]), orders[i]);
+            pfns[i] = no_block;
         } else {
-            blocks[i].order = (u32)(r >> 30) % 5;
-            blocks[i].pfn = frame_alloc(blocks[i].order, 0, FRAME_KERNEL);
+            orders[i] = (u8)((r >> 30) % 5);
+            pfns[i] = (u32)frame_alloc(orders[i], 0, FRAME_KERNEL).n;
         }
     }
     free = frames_free();
@@ -291,7 +290,7 @@ BENCH(mm, fragmentation_after_million, "1/1000")
         frame_free(pfn, FRAME_ORDER_MAX);
     }
     for (u32 i = 0; i < FRAGMENTS; i++)
-        if (blocks[i].pfn.n != NO_PFN)
-            frame_free(blocks[i].pfn, blocks[i].order);
+        if (pfns[i] != no_block)
+            frame_free(PFN(pfns[i]), orders[i]);
     return free ? (free - large) * 1000 / free : 0;
 }

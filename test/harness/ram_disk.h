@@ -4,7 +4,7 @@
 #define TEST_HARNESS_RAM_DISK_H
 
 #define RAM_DISK_NAME "ramtest"
-#define RAM_DISK_SIZE 0x10000
+#define RAM_DISK_SIZE 0x8000
 #define SCRATCH_MARK  "paravane: scratch disk" /* tools/paravane/dom0/disks.py writes it, too */
 
 /*
