@@ -28,7 +28,7 @@ def steps(scratch):
         ("no physical CPU", ["suite", "--on", "xen-pv", "--pcpus", "0"],
          "not a number of physical CPUs, 1 to 255"),
         ("physical CPUs without Xen", ["boot", "--pcpus", "2"],
-         "no platform of --on is one of Xen's"),
+         "no platform of --on is one of theirs"),
         ("too many CPUs", ["suite", "--smp", "1000"], "not a number of virtual CPUs, 1 to 255"),
         ("no soak", ["suite", "--soak", "0"], "not a number of seconds"),
         ("soak of nothing", ["suite", "--on", "qemu", "--soak", "1", "--filter", "boot.*"],
