@@ -179,18 +179,17 @@ int sigaltstack(const stack_t *restrict stack, stack_t *restrict old)
 
     before.ss_flags = t->on_alternate ? SS_ONSTACK : before.ss_size ? 0 : SS_DISABLE;
     if (stack) {
-        const bool disable = stack->ss_flags & SS_DISABLE;
+        const bool disable = stack->ss_flags == SS_DISABLE;
 
         if (t->on_alternate)
             return fail(EPERM);
-        if (stack->ss_flags & ~(SS_DISABLE | SS_ONSTACK))
+        if (!disable && stack->ss_flags && stack->ss_flags != SS_ONSTACK)
             return fail(EINVAL);
         if (!disable && stack->ss_size < MINSIGSTKSZ)
             return fail(ENOMEM);
-        t->alternate = *stack;
-        t->alternate.ss_flags = 0;
-        if (disable)
-            t->alternate.ss_size = 0;
+        memset(&t->alternate, 0, sizeof(t->alternate));
+        if (!disable)
+            t->alternate = (stack_t){.ss_sp = stack->ss_sp, .ss_size = stack->ss_size};
         libc_set_alternate(t->alternate.ss_sp, t->alternate.ss_size);
     }
     if (old)

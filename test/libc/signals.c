@@ -409,6 +409,10 @@ TEST(libc_signals, handlers_run_on_the_alternate_stack_if_they_want_it)
 
     EXPECT_EQ(sigaltstack(&(stack_t){.ss_sp = alternate, .ss_size = 100}, NULL), -1);
     EXPECT_EQ(errno, ENOMEM);
+    EXPECT_EQ(sigaltstack(&(stack_t){.ss_flags = SS_DISABLE | SS_ONSTACK}, NULL), -1);
+    EXPECT_EQ(errno, EINVAL);
+    EXPECT_EQ(sigaltstack(&(stack_t){.ss_sp = &now, .ss_flags = SS_DISABLE}, NULL), 0);
+    EXPECT(!sigaltstack(NULL, &now) && !now.ss_sp && now.ss_flags == SS_DISABLE);
     REQUIRE(begin_alternate());
     set_handler(SIGUSR1, note_stack, SA_ONSTACK);
     raise(SIGUSR1);
