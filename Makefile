@@ -199,7 +199,7 @@ $(IMAGE).debug.elf: $(LINKED) $(WORLD) $(call TABLES,$(notdir $(IMAGE)),$(NAMES)
 	$(if $(NAMES),,$(Q)$(NM) $@.tmp | $(TOOL)/symtab.py --check $(BUILD)/obj/symtab-$(notdir $(IMAGE)).S)
 	$(Q)$(TOOL)/sites.py --check $(BUILD)/obj/sites-$(notdir $(IMAGE)).S $@.tmp
 	$(Q)$(TOOL)/check_image.py --objdump $(OBJDUMP) --nm $(NM) \
-		$(if $(WORLD),--world $(WORLD)) $(if $(REPRO)$(IMAGE_ONLY),--image-only) $@.tmp $(BUILD)/obj
+		$(if $(WORLD),--world $(WORLD)) $(if $(REPRO)$(IMAGE_ONLY),--image-only) $(if $(APP),--any-size) $@.tmp $(BUILD)/obj
 	$(Q)mv $@.tmp $@
 
 $(IMAGE).elf: $(IMAGE).debug.elf
