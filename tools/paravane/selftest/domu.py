@@ -9,10 +9,11 @@ from ..dom0 import shape as shapes
 from ..outer import running
 from ..run import module, platforms
 from .outer import assemble
-from .step import DOM0, Skipped, boot, check
+from .step import DOM0, RUN, RUN_LIMIT, Skipped, Step, boot, check
 from .suites import suite
 
 _TYPES = ("pv", "pvh")
+_REPROS = ("domu-command-line", "domu-device-memory", "domu-platform-calls")
 _SHORT = ["--append", "test=boot.*,cpu.*,setup.*"]
 
 
@@ -38,6 +39,8 @@ def _steps():
         yield check(f"{name}: a disk is detached and attached without loss", _disk, kind, cpus=2)
     yield suite("suite below a toolstack", "--on", "domu-pv,domu-pvh", "--disk", "2M",
                 "--disk", "2M:ro", platform="domu-pv")
+    argv = [*RUN, "repro", *RUN_LIMIT, *_REPROS]
+    yield Step("domu: repros in an unprivileged domain", argv, words="0 unexpected")
     wrong = ["--xl", 'kernel = "/run/in/none"', *_SHORT]
     refused = r"ERROR.*xl create ended with status \d+: .*none"
     yield boot(
