@@ -51,7 +51,7 @@
  * are data, then make them read-only and pin the root, and one hypercall validates the whole tree.
  *
  * Later changes are requests of mmu_update: (machine address of the entry, new value). A hypercall
- * costs far more than a request, so requests are queued, and one mmu_update passes up to 512 of
+ * costs far more than a request, so requests are queued, and one mmu_update passes up to 256 of
  * them. (Linux batches by the multicall hypercall, because it mixes different hypercalls in one
  * batch. Here the queue holds requests of one kind, and mmu_update itself takes an array.) Outside
  * of a lazy section every change is submitted at once. Between lazy_enter and lazy_leave it may
