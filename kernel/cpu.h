@@ -27,6 +27,7 @@ struct irq_counts {
 struct cpu {
     struct pv_cpu_area area; /* first: assembly and backends find it at %gs:0 */
     struct thread *thread;   /* that this CPU runs */
+    u64 *gdt;                /* entries from GDT_FIRST_FREE up are free for pv_write_gdt_entry */
 
     /* kernel/irq.c: the frame of the interrupt that is being handled, or NULL. */
     const struct trap_frame *irq_frame;
@@ -92,15 +93,23 @@ static inline struct thread *this_thread(void)
     return thread;
 }
 
-/* The GDT of this CPU; entries from GDT_FIRST_FREE up are free for pv_write_gdt_entry. */
-extern u64 cpu_gdts[PV_CPUS_MAX][GDT_MAX_COUNT];
-#define cpu_gdt (cpu_gdts[pv_this_cpu()])
-
-/* The counts of this CPU. */
+/* The GDT and the counts of this CPU. */
+#define cpu_gdt    (this_cpu()->gdt)
 #define irq_counts (this_cpu()->irqs)
 
 /* Fill in CPU 0's struct, to which boot/ has set %gs. Context: before any other use. */
 void cpu_early(void);
+
+/*
+ * Allocate what a CPU other than CPU 0 needs before its first start: GDT, the backend's memory,
+ * exception stacks. Return 0, also for a CPU that has them, or -ENOMEM, with nothing allocated.
+ * They stay with the CPU, because a CPU that starts late may still use them. Context: thread, no
+ * spinlock held.
+ */
+int cpu_memory_alloc(struct cpu *c);
+
+/* Free them. Context: as above; the CPU has not started, or has loaded other tables since. */
+void cpu_memory_free(struct cpu *c);
 
 /* Load this CPU's descriptor tables, and enable system calls. Context: interrupts disabled. */
 void cpu_init(void);

@@ -35,7 +35,6 @@
 #include "kernel/cpu.h"
 #include "kernel/thread.h"
 #include "mm/space.h"
-#include "mm/vmap.h"
 
 #define STOP_LIMIT_NS NS_PER_S
 #define POLL_NS       (50 * NS_PER_US)
@@ -75,19 +74,15 @@ static void cpu_begin(void)
     sched_idle_loop();
 }
 
-/* Give the CPU what it starts with. The exception stacks are kept for the next start. */
+/* Give the CPU what it starts with. */
 static int prepare_start(struct cpu *c, u32 number)
 {
     struct pv_cpu_start *start = &c->start;
 
+    if (cpu_memory_alloc(c))
+        return -ENOMEM;
     if (!sched_init_cpu(c))
         return -ENOSPC;
-    for (u32 i = 0; i < PV_EXCEPTION_STACKS; i++) {
-        if (!start->exception_stacks[i])
-            start->exception_stacks[i] = vmalloc(PV_EXCEPTION_STACK_SIZE);
-        if (!start->exception_stacks[i])
-            return -ENOMEM;
-    }
     c->area.self = c;
     c->area.number = number;
     c->area.stack_limit = c->idle->stack_limit;

@@ -42,8 +42,9 @@ int smp_down_keeping_threads(u32 cpu);
 
 /*
  * Start a CPU, the first time or again. Return 0; -EINVAL for a CPU that does not exist or is
- * online; -ENOMEM or -ENOSPC without room for its stacks; -ETIME if it did not answer within
- * ANSWER_LIMIT_NS, or limit_ns; or the error of cpu_up. Context: as smp_down.
+ * online; -ENOMEM without memory for its tables and stacks; -ENOSPC without a thread for it to idle
+ * in; -ETIME if it did not answer within ANSWER_LIMIT_NS, or limit_ns; or the error of cpu_up.
+ * Context: as smp_down.
  */
 int smp_up(u32 cpu);
 int smp_up_within(u32 cpu, u64 limit_ns);

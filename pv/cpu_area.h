@@ -28,6 +28,7 @@ struct pv_cpu_area {
     u32 spinlocks; /* how many this CPU holds: unless 0 its thread is neither preempted nor moved */
     u64 user_iopl; /* for the backend: the IOPL of user mode, as in RFLAGS */
     u32 need_switch; /* for the kernel: it is another thread's turn */
+    void *backend;   /* for the backend: memory of its own for this CPU (pv/cpu_start.h) */
     /* Shared with the hypervisor (Xen: struct vcpu_info). Alignment keeps it within a page. */
     u8 shared[CPU_AREA_SHARED_SIZE] __aligned(CPU_AREA_SHARED_SIZE);
 } __aligned(CPU_AREA_SIZE);
@@ -43,6 +44,15 @@ static inline struct pv_cpu_area *pv_this_area(void)
 
     __asm__ volatile("movq %%gs:%c1, %0" : "=r"(self) : "i"(CPU_AREA(self)));
     return self;
+}
+
+/* Return the backend's memory of the CPU that runs this. */
+static inline void *pv_this_backend_area(void)
+{
+    void *backend;
+
+    __asm__ volatile("movq %%gs:%c1, %0" : "=r"(backend) : "i"(CPU_AREA(backend)));
+    return backend;
 }
 
 /* Return the number of the CPU that runs this. */

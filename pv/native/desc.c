@@ -31,15 +31,23 @@ struct tss {
     u8 io_bitmap[IO_BITMAP_BYTES + 1];
 } __packed;
 
-/* Per CPU: cpu_up fills another CPU's before that starts. */
-static struct cpu_desc {
+/* What area->backend points to (pv/cpu_start.h). cpu_up fills another CPU's before that starts. */
+struct cpu_desc {
     struct tss tss __aligned(16);
     u64 *gdt; /* in use */
-} cpu_descs[PV_CPUS_MAX];
+};
+_Static_assert(sizeof(struct cpu_desc) <= PV_BACKEND_AREA_SIZE, "the kernel allocates as much");
+
+static struct cpu_desc boot_cpu_desc; /* Per CPU: CPU 0's */
 
 static struct cpu_desc *this_cpu_desc(void)
 {
-    return &cpu_descs[pv_this_cpu()];
+    return pv_this_backend_area();
+}
+
+void native_use_boot_cpu_desc(void)
+{
+    pv_this_area()->backend = &boot_cpu_desc;
 }
 
 bool descriptor_fits(u32 index, u32 first, u64 descriptor)
@@ -81,9 +89,11 @@ static void set_system_descriptor(u32 index, const void *table, u64 limit, u64 t
     entry[1] = base >> 32;
 }
 
-void native_set_ist(u32 cpu, u32 i, u64 *top)
+void native_set_ist(struct pv_cpu_area *area, u32 i, u64 *top)
 {
-    cpu_descs[cpu].tss.ist[i] = top;
+    struct cpu_desc *desc = area->backend;
+
+    desc->tss.ist[i] = top;
 }
 
 void native_write_stack_tops(u64 value)

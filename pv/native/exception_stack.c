@@ -33,21 +33,21 @@ static const struct pv_guards guards __section(".guards") __used __aligned(8) = 
     .count = PV_EXCEPTION_STACKS,
 };
 
-static void set_stack(u32 cpu, u32 i, struct exception_stack *stack)
+static void set_stack(struct pv_cpu_area *area, u32 i, struct exception_stack *stack)
 {
-    native_set_ist(cpu, i, &stack->kernel_gs_base);
+    native_set_ist(area, i, &stack->kernel_gs_base);
 }
 
 void native_use_boot_exception_stacks(void)
 {
     for (u32 i = 0; i < PV_EXCEPTION_STACKS; i++)
-        set_stack(0, i, &boot_exception_stacks[i].stack);
+        set_stack(pv_this_area(), i, &boot_exception_stacks[i].stack);
 }
 
-void native_set_exception_stacks(u32 cpu, const struct pv_cpu_start *start)
+void native_set_exception_stacks(const struct pv_cpu_start *start)
 {
     for (u32 i = 0; i < PV_EXCEPTION_STACKS; i++)
-        set_stack(cpu, i, start->exception_stacks[i]);
+        set_stack(start->area, i, start->exception_stacks[i]);
 }
 
 int native_write_kernel_gs_base(u64 base)

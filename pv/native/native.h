@@ -20,11 +20,12 @@
 /* setup.c: the memory that the boot's page tables map, for the parsers of firmware's tables. */
 extern const struct phys_window native_low_memory;
 
-/* exception_stack.c: load CPU 0's stacks, which are in the image; or set another CPU's. */
+/* exception_stack.c: use CPU 0's stacks, which are in the image; set those of a CPU to start. */
 void native_use_boot_exception_stacks(void);
-void native_set_exception_stacks(u32 cpu, const struct pv_cpu_start *start);
+void native_set_exception_stacks(const struct pv_cpu_start *start);
 
-/* desc.c: the first GDT, and its task. */
+/* desc.c: CPU 0's task state, which is in the image; the first GDT, and its task. */
+void native_use_boot_cpu_desc(void);
 void native_load_boot_gdt(void);
 
 /* syscall.c: end a #DB that is user mode's single step into a system call; false for another. */
@@ -61,7 +62,7 @@ void read_cpu_features(struct pv_features *features,
 /* desc.c */
 
 /* Set the top of a CPU's exception stack i; store a value on top of each of this CPU's. */
-void native_set_ist(u32 cpu, u32 i, u64 *top);
+void native_set_ist(struct pv_cpu_area *area, u32 i, u64 *top);
 void native_write_stack_tops(u64 value);
 
 /* mmu.c: CR4.SMAP is set on every CPU, so the kernel needs AC clear (entry.S). */

@@ -117,7 +117,7 @@ int native_cpu_up(u32 cpu, const struct pv_cpu_start *start)
     if (error)
         return error;
     apic_id = native_apic_id(cpu);
-    native_set_exception_stacks(cpu, start);
+    native_set_exception_stacks(start);
     native_start = (struct native_start){read_cr3(), read_cr4(), *start};
     hooked = pv_startup_ipi_hook(apic_id, (u64)start->entry, start->stack_top);
     if (hooked < 0)

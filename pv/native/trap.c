@@ -140,6 +140,7 @@ void native_trap_init(void)
 {
     pv_vector_entry = native_exception;
     pv_vector_entry_isolated = native_exception_own_stack;
+    native_use_boot_cpu_desc();
     native_use_boot_exception_stacks();
     native_load_boot_gdt();
     native_write_kernel_gs_base((u64)pv_this_area());

@@ -6,6 +6,7 @@
 #include "lib/string.h"
 #include "mm/frame.h"
 #include "test/harness/cpus.h"
+#include "test/harness/mm_util.h"
 
 enum { BUSY_MAX = 18, PATIENCE_S = 20 };
 
@@ -148,6 +149,86 @@ TEST(smp, restarted_cpu_takes_no_more_memory, cpu_up, cpu_down)
         REQUIRE(smp_up(cpu) == 0);
         EXPECT_EQ(frames_free(), free);
     }
+}
+
+static u32 held; /* blocks of memory, a list */
+
+static void hold_all_memory(void)
+{
+    for (u32 order = FRAME_ORDER_MAX + 1; order-- > 0;)
+        for (pfn_t pfn; (pfn = frame_alloc(order, 0, FRAME_KERNEL)).n != NO_PFN;)
+            frame_push(&held, pfn);
+}
+
+static void release_memory(void)
+{
+    while (held) {
+        const pfn_t pfn = frame_pop(&held);
+
+        frame_free(pfn, frame_get(pfn)->order);
+    }
+}
+
+/*
+ * Start the CPU while only so many frames are free, the first ones of spare. The first attempt may
+ * add page tables or a slab that stay; the second must not change anything.
+ */
+static int start_with_frames(u32 cpu, pfn_t spare, u32 frames)
+{
+    int error;
+    u64 free;
+
+    hold_all_memory();
+    for (u32 i = 0; i < frames; i++)
+        frame_free(PFN(spare.n + i), 0);
+    error = smp_up(cpu);
+    free = frames_free();
+    if (error)
+        EXPECT_EQ(smp_up(cpu), error);
+    EXPECT_EQ(frames_free(), free);
+    release_memory();
+    return error;
+}
+
+/* Try with more and more frames. Return the number that was enough, or 0. */
+static u32 start_with_least_memory(u32 cpu)
+{
+    enum { ORDER = 6 };
+
+    for (u32 frames = 0; frames < 1 << ORDER; frames++) {
+        const pfn_t spare = frame_alloc(ORDER, FRAME_SINGLE, FRAME_KERNEL);
+        int error;
+
+        if (!EXPECT(spare.n != NO_PFN))
+            return 0;
+        error = start_with_frames(cpu, spare, frames);
+        for (u32 i = frames; i < 1 << ORDER; i++)
+            frame_free(PFN(spare.n + i), 0);
+        if (!error)
+            return frames;
+        EXPECT_EQ(error, -ENOMEM);
+    }
+    return 0;
+}
+
+/* The CPU gives up what it has, and is then as one that never started. */
+TEST(smp, start_without_memory_is_refused_and_keeps_none, cpu_up)
+{
+    const u32 cpu = smp_online_count() - 1;
+    struct cpu *c = &cpus[cpu];
+    static struct cpu before;
+
+    NEEDS_CPUS(2);
+    REQUIRE(smp_down(cpu) == 0);
+    before.gdt = c->gdt;
+    before.start = c->start;
+    c->gdt = NULL;
+    c->area.backend = NULL;
+    memset(c->start.exception_stacks, 0, sizeof(c->start.exception_stacks));
+    /* A block for the tables, and two pages for each stack. */
+    EXPECT(start_with_least_memory(cpu) >= 4 + 2 * PV_EXCEPTION_STACKS);
+    REQUIRE(smp_is_online(cpu));
+    cpu_memory_free(&before);
 }
 
 static void run_until_stopped(void *arg)

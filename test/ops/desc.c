@@ -45,10 +45,12 @@ TEST(desc, gdt_entry_is_what_was_written, load_gdt, write_gdt_entry)
 /* An entry of a table that another CPU has loaded can be changed. */
 TEST(desc, entry_of_another_cpus_gdt_is_written, write_gdt_entry)
 {
+    u64 *const gdt = cpus[1].gdt;
+
     NEEDS_CPUS(2);
-    EXPECT_EQ(pv_write_gdt_entry(cpu_gdts[1], TEST_ENTRY, data_segment(0x1000)), 0);
-    EXPECT_EQ(cpu_gdts[1][TEST_ENTRY] | 1ull << 40, data_segment(0x1000));
-    EXPECT_EQ(pv_write_gdt_entry(cpu_gdts[1], TEST_ENTRY, 0), 0);
+    EXPECT_EQ(pv_write_gdt_entry(gdt, TEST_ENTRY, data_segment(0x1000)), 0);
+    EXPECT_EQ(gdt[TEST_ENTRY] | 1ull << 40, data_segment(0x1000));
+    EXPECT_EQ(pv_write_gdt_entry(gdt, TEST_ENTRY, 0), 0);
 }
 
 TEST(desc, gdt_refuses_gates_and_the_backends_entries, write_gdt_entry, load_gdt)

@@ -82,17 +82,28 @@ static u64 max_mfn; /* the highest that has RAM */
 #define FLUSH_NONE 0ull
 #define FLUSH_ALL  1ull
 
-/* Changes not yet submitted to Xen. Per CPU: callers of these ops cannot be preempted. */
-static struct batch {
+/*
+ * Changes not yet submitted to Xen. Each CPU has its own batch, because callers of these ops cannot
+ * be preempted; area->backend points to it (pv/cpu_start.h).
+ */
+struct batch {
     struct mmu_update queue[QUEUE_MAX];
     u32 queued;
     u32 lazy_depth; /* lazy sections are nested as deep as this */
     u64 flush;
-} batches[PV_CPUS_MAX];
+};
+_Static_assert(sizeof(struct batch) <= PV_BACKEND_AREA_SIZE, "the kernel allocates as much");
+
+static struct batch boot_batch; /* Per CPU: CPU 0's */
 
 static struct batch *this_batch(void)
 {
-    return &batches[pv_this_cpu()];
+    return pv_this_backend_area();
+}
+
+void xen_pv_use_boot_batch(void)
+{
+    pv_this_area()->backend = &boot_batch;
 }
 
 void xen_pv_read_max_mfn(void)

@@ -202,6 +202,7 @@ const char *xen_pv_early_init(u64 loader_info)
     error = xen_share_pages();
     if (error)
         return error;
+    xen_pv_use_boot_batch();
     xen_pv_cpu_init();
     xen_pv_irq_disable();
     return NULL;

@@ -25,6 +25,9 @@ void xen_pv_move_start_info(void);
 /* setup.c: let a toolstack find the P2M. Call it when the P2M or its page tables have moved. */
 void xen_pv_publish_p2m(void);
 
+/* mmu.c: queue CPU 0's changes of page tables in memory of the image; before the first change. */
+void xen_pv_use_boot_batch(void);
+
 /* mmu.c: read the highest mfn of this machine, at boot and after a restore. */
 void xen_pv_read_max_mfn(void);
 
@@ -34,13 +37,13 @@ int xen_pv_mmuext(unsigned int cmd, u64 arg1, u64 arg2);
 /* tables.c: the kernel's root; the domain builder's until mm/ has made its own. */
 extern pfn_t xen_pv_kernel_root;
 /*
- * tables.c: make a page of the image read-only or writable in all its mappings, because Xen accepts
- * a frame as a descriptor table only if no mapping of it is writable. Works with the builder's
- * tables and with mm/'s. Returns 0 or -EINVAL.
+ * tables.c: make a page of the image or of the direct map read-only or writable in all its
+ * mappings, because Xen accepts a frame as a descriptor table only if no mapping of it is writable.
+ * Works with the builder's tables and with mm/'s. Returns 0 or -EINVAL.
  */
 int xen_pv_set_writable(const void *page, bool writable);
 
-/* desc.c: each CPU's loaded GDT and LDT, page-aligned and in the image; NULL if not loaded. */
+/* desc.c: each CPU's loaded GDT and LDT, page-aligned; NULL if not loaded. */
 extern u64 *xen_pv_loaded[PV_CPUS_MAX][2];
 /* desc.c: register an entry point; a refusal is a panic. */
 void xen_pv_register_callback(u16 type, const u8 *stub);

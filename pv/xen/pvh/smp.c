@@ -15,7 +15,8 @@ const void *xen_pvh_initial_vcpu_context(u32 cpu, const struct pv_cpu_start *sta
     static struct vcpu_hvm_context c; /* Guarded by: the contract of cpu_up, one call at a time */
     struct vcpu_hvm_x86_64 *const regs = &c.cpu_regs.x86_64;
 
-    native_set_exception_stacks(cpu, start);
+    (void)cpu;
+    native_set_exception_stacks(start);
     c.mode = VCPU_HVM_MODE_64B;
     regs->rip = (u64)native_ap_entry64;
     regs->rsp = start->stack_top;
