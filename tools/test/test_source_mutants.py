@@ -103,6 +103,7 @@ class ListTest(unittest.TestCase):
             (ENTRY.replace('test = "group.test"', ""), "either test or equivalent"),
             (ENTRY + 'equivalent = "too"\n', "either test or equivalent"),
             (ENTRY.replace('after = "2"', 'after = "1"'), "changes nothing"),
+            (ENTRY.replace("group.test", "group.*"), "names one test, without a wildcard"),
             (ENTRY + "pcpus = 1\n", "does not run on Xen"),
             ("[[mutants]]\n", "only"),
             ("[[mutant", "list.toml"),

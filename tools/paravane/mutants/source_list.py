@@ -114,6 +114,9 @@ def _checked(where, entry):
         raise Trouble(f"{where}: source mutant {name} {' and '.join(words)}")
     if bool(entry.get("test")) == bool(entry.get("equivalent")):
         raise Trouble(f"{where}: source mutant {name} needs either test or equivalent")
+    test = entry.get("test", "")
+    if "*" in test and not test.startswith("step "):
+        raise Trouble(f"{where}: source mutant {name} names one test, without a wildcard")
     if entry.get("pcpus") and not entry.get("on", "").startswith("xen"):
         raise Trouble(f"{where}: source mutant {name} has physical CPUs (pcpus), but does not run on Xen")
     if entry["before"] == entry["after"]:
