@@ -114,7 +114,7 @@ enum {
     PATH_MAX = 1024,
     STACK_CHECK_BYTES = 64,
 };
-#define ROUNDS_NS (2 * NS_PER_S) /* limit of all rounds together, without soak= */
+#define ROUNDS_NS NS_PER_S /* limit of all rounds together, without soak= */
 
 void __fentry__(void);
 

@@ -72,17 +72,18 @@ struct race {
 
 /*
  * Run the race. Fail the test if the code has fewer instructions than `least`. If all rounds would
- * take more than two seconds, or more than the test's share of soak=, skip some instructions.
+ * take more than one second, or more than the test's share of soak=, skip some instructions.
  */
 void step_act_at_each(struct race *race, u32 least);
 
 /*
- * Skip a test that acts at each instruction of an op if check=context is set: its wrappers would
- * run in the debug exception's handler too, and hit the same breakpoint.
+ * Skip a test that stops at each instruction of an op if check=context is set. Its wrappers make an
+ * op hundreds of instructions longer; they would also run in the debug exception's handler, and hit
+ * the same breakpoint there.
  */
 #define NEEDS_BARE_OPS \
     if (cmdline.check[0]) \
-    SKIP("check=context adds instructions to each op, and this test sets breakpoints there")
+    SKIP("check=context adds instructions to each op, and this test stops at each of them")
 
 /* Return whether between may take the lock: no CPU holds it or waits for it. */
 bool step_may_lock(const struct spinlock *lock);

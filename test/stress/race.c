@@ -276,6 +276,7 @@ TEST(race, timer_is_stopped_at_each_instruction_of_its_migration)
 {
     u32 times = 0;
 
+    NEEDS_BARE_OPS;
     owned.act_at = 0;
     while (migrate_timers_once()) {
         owned.act_at++;

@@ -273,6 +273,7 @@ TEST(race, no_stale_translation_is_used_after_an_acknowledged_flush, flush_tlb_o
     struct thread *t;
 
     NEEDS_CPUS(2);
+    NEEDS_BARE_OPS;
     REQUIRE(shoot_begin());
     t = start_requester();
     step_through(&steps, flush_requester, NULL);
