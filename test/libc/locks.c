@@ -7,7 +7,7 @@
 #include <pthread.h>
 #include <semaphore.h>
 
-#define ROUNDS 500
+#define ROUNDS 200
 
 /* Counted in the critical section of the lock under test. Atomic. */
 static unsigned readers, writers, intrusions;

@@ -261,12 +261,15 @@ def _repro(args, caller):
 
 def _bench(args, caller):
     asked = parse("bench", args,
-                  ("--json", "--sizes", "--linux", "--counted", "--against", "--limit", "--svg"))
+                  ("--json", "--sizes", "--linux", "--counted", "--once", "--against", "--limit",
+                   "--svg"))
     if asked.linux:
         return programs.beside_linux()
     if asked.sizes:
         make_dirs(build_dir())
         return EXIT_PASS if sizes.run() else EXIT_FAIL
+    if asked.once and not asked.counted:
+        raise usage("--once is for --counted: what is noisy is measured several times")
     if asked.limit and not asked.against:
         raise usage("--limit is the ratio that --against allows")
     for path in filter(None, (asked.json, asked.svg)):
@@ -276,7 +279,7 @@ def _bench(args, caller):
     old = bench.earlier(caller / asked.against) if asked.against else None
     options = run_options(asked, caller, chosen)
     document = bench.run(runs.RunDirectory(options.image), chosen, options, asked.counted,
-                         named=asked.on is not None)
+                         named=asked.on is not None, times=1 if asked.once else 2)
     if asked.json:
         bench_file.write(caller / asked.json, document)
     if asked.svg:

@@ -37,7 +37,8 @@ Paravane: one kernel image, every platform, one suite.
                  --xen: which differ between them?
 ./run.sh minimise FILE [--until bad|NAME.FIELD==VALUE] [--on P] [--xen V] [--jobs N] [--out NAME] [--pad N [--seed S]]
                  shrink a recording to the calls that matter, as NAME.trace and a repro, NAME.c
-./run.sh bench   [--on P,P...] [--counted] [--json FILE] [--svg FILE] [--against FILE [--limit RATIO]]
+./run.sh bench   [--on P,P...] [--counted [--once]] [--json FILE] [--svg FILE]
+                 [--against FILE [--limit RATIO]]
                  instructions of each op, counted without noise, and times, which are noisy
                  --linux: Lua's and SQLite's instructions, as a unikernel and as a Linux process in QEMU
                  --sizes: how big the image is, stripped, with more and with less in it

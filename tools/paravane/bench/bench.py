@@ -3,9 +3,10 @@
 are noisy.
 
 With QEMU's -icount the TSC counts instructions, one a tick, and two runs give the same figure; the
-costs of caches and TLBs are not in it. The command runs each measurement twice and fails if the
-figures differ. Wall-clock times vary by a factor of two on a busy computer, and no test may depend
-on them. All results go into a Document (file.py); docs/bench.md explains how to read it.
+costs of caches and TLBs are not in it. The command runs each measurement twice, if not asked to do
+it once, and fails if the figures differ. Wall-clock times vary by a factor of two on a busy
+computer, and no test may depend on them. All results go into a Document (file.py); docs/bench.md
+explains how to read it.
 """
 
 import dataclasses
@@ -34,8 +35,9 @@ KINDS = {
 }
 
 
-def run(directory, platforms, options, only_counted=False, named=False):
-    """Measure, print the tables, and return the Document. named: --on has named the platforms."""
+def run(directory, platforms, options, only_counted=False, named=False, times=2):
+    """Measure, print the tables, and return the Document. named: --on has named the platforms;
+    times: how often each figure is counted."""
     ops = read_table().ops
     document = file.Document.new(options.image)
     options = dataclasses.replace(options, run="bench", pattern="")
@@ -45,14 +47,14 @@ def run(directory, platforms, options, only_counted=False, named=False):
     counted = COUNTED + ASKED if named else COUNTED
     here = [p.name for p in platforms if p.name in counted]
     kinds = [kind for kind in KINDS if kind != "nopatch" or not only_counted]
-    skipped = _count(directory, here, options, document, kinds)
+    skipped = _count(directory, here, options, document, kinds, times)
     document.skipped.update(skipped)
     counted = [name for name in here if name not in skipped]
     if counted and not only_counted:
         _cycles(directory, counted, options, document)
     if not any(word.startswith("test=") for word in options.append):
         _check_complete(document, ops, counted)
-    print("\n".join(tables.render(document, ops, counted)))
+    print("\n".join(tables.render(document, ops, counted, times)))
     return document
 
 
@@ -90,9 +92,10 @@ def _median(results, name):
     return round(statistics.median(getattr(result, name) for result in results), 3)
 
 
-def _count(directory, names, options, document, kinds):
-    """Run each kind twice on each platform, and note the counts. A count does not depend on the
-    load of this computer, so the runs go in parallel; they are slow, so they have a longer limit.
+def _count(directory, names, options, document, kinds, times):
+    """Run each kind one or two times on each platform, and note the counts. A count does not depend
+    on the load of this computer, so the runs go in parallel; they are slow, so they have a longer
+    limit.
     Return {platform: why it cannot be run}."""
 
     def task(name, kind, number):
@@ -103,12 +106,12 @@ def _count(directory, names, options, document, kinds):
         label = f"-{kind}-count{number}"
         return lambda stop: directory.run(PLATFORMS[name], asked, stop=stop, label=label)
 
-    keys = [(name, kind, i) for name in names for kind in kinds for i in (1, 2)]
+    keys = [(name, kind, i) for name in names for kind in kinds for i in range(times)]
     tasks = [(" ".join(map(str, key)), task(*key)) for key in keys]
     results = dict(zip(keys, run_all(tasks, os.cpu_count() or 1)))
     skipped = {}
     for name in names:
-        mine = {kind: [results[name, kind, i] for i in (1, 2)] for kind in kinds}
+        mine = {kind: [results[name, kind, i] for i in range(times)] for kind in kinds}
         if not mine["boot"][0].ran:
             skipped[name] = mine["boot"][0].reason
         else:
@@ -117,17 +120,18 @@ def _count(directory, names, options, document, kinds):
 
 
 def _note_counts(document, name, results):
-    """Note the counts of {kind: the two Results} in the document."""
+    """Note the counts of {kind: the Results of its runs} in the document."""
     if results["boot"][0].hypervisor:
         document.made_by["xen"] = results["boot"][0].hypervisor
-    for pair in results.values():
-        document.problems += _failures(pair)
+    for runs in results.values():
+        document.problems += _failures(runs)
     document.problems += [
         f"{name}: {line}" for line in dearer_than_bare(name, results["bench"][0].bench)
     ]
-    both = [_figures({kind: pair[i] for kind, pair in results.items()}) for i in (0, 1)]
-    document.problems += [f"{name}: {line}" for line in differences(*both)]
-    document.add_counts(name, both[0])
+    times = len(results["boot"])
+    counts = [_figures({kind: runs[i] for kind, runs in results.items()}) for i in range(times)]
+    document.problems += [f"{name}: {line}" for line in differences(counts[0], counts[-1])]
+    document.add_counts(name, counts[0])
     for op, forms in results["bench"][0].sites.items():
         document.measurement(f"op.{op}").sites[name] = forms
     if "nopatch" in results:
@@ -140,11 +144,13 @@ def _note_counts(document, name, results):
 EMULATED, EMULATED_RATIO = 500, 1.25
 
 
-def _note_unpatched(document, name, both):
+def _note_unpatched(document, name, counts):
     """Note what each op costs through the table, and report each op that costs more when
     patched."""
-    document.problems += [f"{name}, nopatch: {line}" for line in differences(*both)]
-    for measured, figure in both[0].items():
+    document.problems += [
+        f"{name}, nopatch: {line}" for line in differences(counts[0], counts[-1])
+    ]
+    for measured, figure in counts[0].items():
         found = document.measurement(measured)
         if "value" not in figure or name not in found.count:
             continue

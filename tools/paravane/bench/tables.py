@@ -25,13 +25,14 @@ REFERENCE = {
 }
 
 
-def render(document, ops, platforms):
-    """Return the lines of all tables. platforms: those of which something was counted."""
+def render(document, ops, platforms, times=2):
+    """Return the lines of all tables. platforms: those of which something was counted; times: how
+    often each figure was."""
     lines = [f"{name}: not run: {reason}" for name, reason in document.skipped.items()]
     if platforms:
         lines += [
             "",
-            "counted (-icount: two runs give the same), the hypervisor's instructions included;",
+            "counted (-icount: the same in every run), the hypervisor's instructions included;",
             "the dearest op first",
         ]
         lines += _counted(document, ops, platforms)
@@ -40,7 +41,8 @@ def render(document, ops, platforms):
     lines += _seconds(document)
     lines += document.problems
     if platforms and not document.problems:
-        lines += ["", "two runs counted the same on " + ", ".join(platforms)]
+        what = "two runs counted the same on " if times == 2 else "each figure counted once on "
+        lines += ["", what + ", ".join(platforms)]
     return lines
 
 

@@ -50,11 +50,11 @@ def _proofs():
 def _mutants():
     """Yield the steps on a sample of wrong ops, one of which survives as test/mutants/survivors.txt
     lists it. --soak tries all."""
-    few = r"set_pte:n.*|irq_unmask:late"
-    for platform, sample in (("qemu", few + r"|cpu_up:more1|halt:nop"),
+    few = r"set_pte:n.*"
+    for platform, sample in (("qemu", few + r"|irq_unmask:late|cpu_up:more1|halt:nop"),
                              ("xen-pv", few + r"|set_pte:late|write_cr3:nop"), ("xen-pvh", few)):
         argv = [*RUN, "mutants", "--jobs", "1", "--on", platform, "--ops", sample, "--filter",
-                "boot.*,irq.*,mm*,smp.*"]
+                "boot.*,irq.*,mmu.*,smp.c*,smp.e*"]
         yield Step(
             f"{platform}: wrong ops are noticed", argv, words=r"score 100.0 %", platform=platform
         )
