@@ -22,11 +22,8 @@
 #include "lib/string.h"
 #include "pv/pv.h"
 
-#define POLL_NS        (50 * NS_PER_US)
-#define SPIN_NS        (2 * NS_PER_MS) /* a frame is answered within microseconds to milliseconds */
-#define FIRST_RETRY_NS (250 * NS_PER_MS)
-#define LAST_RETRY_NS  (4000 * NS_PER_MS)
-#define SILENCE_MAX_NS (120000 * NS_PER_MS)
+#define POLL_NS (50 * NS_PER_US)
+#define SPIN_NS (2 * NS_PER_MS) /* a frame is answered within microseconds to milliseconds */
 
 /* Written: early, in app_input_init. */
 static enum libc_console console_kind;
@@ -143,26 +140,26 @@ static bool accept_frame(void)
  */
 static void receive_frame(void)
 {
-    u64 patience = FIRST_RETRY_NS, heard = pv_clock_ns();
+    struct input_wait wait;
 
+    input_wait_begin(&wait, pv_clock_ns());
     request_frame();
-    while (pv_clock_ns() - heard < SILENCE_MAX_NS) {
-        const enum input_event event = read_frame(patience);
+    while (!input_wait_is_over(&wait, pv_clock_ns())) {
+        const enum input_event event = read_frame(wait.patience);
 
         if ((event == INPUT_WHOLE && accept_frame()) || is_interrupted())
             return;
         if (event == INPUT_NOTHING_TO_SEND) {
-            heard = pv_clock_ns();
-            patience = LAST_RETRY_NS;
+            input_wait_answered(&wait, pv_clock_ns());
         } else if (event != INPUT_WHOLE) {
+            input_wait_repeat(&wait);
             request_frame();
-            patience = MIN(2 * patience, LAST_RETRY_NS);
         }
     }
     input.silent = true;
     log_error(
         "input=%s: no frame of input for %llu s; is ./run.sh at the other end of the console?",
-        cmdline.input, (unsigned long long)(SILENCE_MAX_NS / NS_PER_S));
+        cmdline.input, (unsigned long long)(INPUT_SILENCE_NS / NS_PER_S));
 }
 
 static int read_stream(char *to, size_t len)

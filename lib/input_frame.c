@@ -2,6 +2,9 @@
 /* The reader of lib/input_frame.h. It trusts no byte: console input may be anything. */
 #include "lib/input_frame.h"
 
+#define FIRST_PATIENCE_NS 250000000ull
+#define LAST_PATIENCE_NS  4000000000ull
+
 #define DIGIT_FIRST '0'
 #define DIGIT_BITS  6
 
@@ -73,4 +76,25 @@ void input_request(char request[INPUT_REQUEST_LEN], u64 offset)
     for (u32 i = 1; i < INPUT_REQUEST_LEN; i++)
         request[i] =
             (char)(DIGIT_FIRST + (offset >> DIGIT_BITS * (INPUT_REQUEST_LEN - 1 - i) & 63));
+}
+
+void input_wait_begin(struct input_wait *wait, u64 now)
+{
+    *wait = (struct input_wait){.heard = now, .patience = FIRST_PATIENCE_NS};
+}
+
+void input_wait_answered(struct input_wait *wait, u64 now)
+{
+    *wait = (struct input_wait){.heard = now, .patience = LAST_PATIENCE_NS};
+}
+
+void input_wait_repeat(struct input_wait *wait)
+{
+    wait->patience = MIN(2 * wait->patience, LAST_PATIENCE_NS);
+    wait->unanswered++;
+}
+
+bool input_wait_is_over(const struct input_wait *wait, u64 now)
+{
+    return now - wait->heard >= INPUT_SILENCE_NS && wait->unanswered >= INPUT_UNANSWERED;
 }

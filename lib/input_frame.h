@@ -56,4 +56,25 @@ void input_request(char request[INPUT_REQUEST_LEN], u64 offset);
 
 #define INPUT_REQUEST_START '\5'
 
+/*
+ * How long a guest waits for the frame that it has requested. Times are in ns.
+ *
+ * The clock may jump by minutes, because the host was suspended or the machine was stopped. So the
+ * wait is over when INPUT_SILENCE_NS have passed and INPUT_UNANSWERED requests had no answer.
+ */
+struct input_wait {
+    u64 heard;      /* when the wait began, or the other end last answered */
+    u64 patience;   /* from a request to the next */
+    u32 unanswered; /* requests that were repeated since then */
+};
+
+#define INPUT_SILENCE_NS 120000000000ull
+#define INPUT_UNANSWERED 16
+
+void input_wait_begin(struct input_wait *wait, u64 now);
+/* The other end has nothing to send yet: it will send the frame without another request. */
+void input_wait_answered(struct input_wait *wait, u64 now);
+void input_wait_repeat(struct input_wait *wait);
+bool input_wait_is_over(const struct input_wait *wait, u64 now);
+
 #endif

@@ -109,6 +109,43 @@ static void test_requests(void)
     CHECK(!memcmp(request, "\005Zlg_", 5));
 }
 
+/* Repeat the request whenever the patience is over; return for how long. */
+static u64 wait_unanswered(struct input_wait *wait, u64 start)
+{
+    u64 now = start;
+
+    while (!input_wait_is_over(wait, now)) {
+        now += wait->patience;
+        input_wait_repeat(wait);
+    }
+    return now - start;
+}
+
+static void test_wait(void)
+{
+    struct input_wait wait;
+    u64 waited;
+
+    input_wait_begin(&wait, 7);
+    CHECK_EQ(wait.patience, 250000000);
+    waited = wait_unanswered(&wait, 7);
+    CHECK(waited >= INPUT_SILENCE_NS && waited < INPUT_SILENCE_NS + 5000000000ull);
+    input_wait_answered(&wait, 7 + waited);
+    CHECK(!input_wait_is_over(&wait, 7 + waited));
+    CHECK_EQ(wait.patience, 4000000000);
+}
+
+/* The machine was stopped for an hour: the other end gets time to answer. */
+static void test_wait_survives_a_jump_of_the_clock(void)
+{
+    const u64 hour = 3600000000000ull;
+    struct input_wait wait;
+
+    input_wait_begin(&wait, 0);
+    CHECK(!input_wait_is_over(&wait, hour));
+    CHECK(wait_unanswered(&wait, hour) > 30000000000ull);
+}
+
 int main(void)
 {
     RUN(test_crc);
@@ -117,5 +154,7 @@ int main(void)
     RUN(test_other_bytes);
     RUN(test_too_long);
     RUN(test_requests);
+    RUN(test_wait);
+    RUN(test_wait_survives_a_jump_of_the_clock);
     return finish("input_frame");
 }
