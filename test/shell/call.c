@@ -2,7 +2,8 @@
 /*
  * Calls of ops. A call goes through the table, in the context that the op's contract asks for:
  * with interrupts disabled unless the op may be called by a thread that migrates or is bound. Its
- * ticks are those of the TSC, less what a call of an empty function takes in the same place.
+ * ticks are those of the TSC, less what a call of an empty function takes in the same place. With
+ * QEMU's -icount each instruction is a tick, those of the hypervisor included.
  */
 #include "kernel/smp.h"
 #include "kernel/thread.h"
@@ -30,25 +31,77 @@ struct job {
     u64 hypercalls;
 };
 
+/* ---- Cost */
+
+/* Its result is what rax holds. */
 static u64 empty_function(ARGUMENTS)
 {
-    return a + b + c;
+    u64 result;
+
+    (void)a, (void)b, (void)c;
+    __asm__ volatile("" : "=a"(result));
+    return result;
 }
 
-static u64 (*volatile empty)(ARGUMENTS) = empty_function;
+/* Call a function with the arguments in *call, and set its result and its ticks. */
+static __noinline void call_timed(u64 (*function)(ARGUMENTS), struct shell_call *call)
+{
+    const u64 start = pv_read_tsc();
+
+    call->result = function(call->args[0], call->args[1], call->args[2]);
+    call->ticks = pv_read_tsc() - start;
+}
 
 /* Return the ticks of a call that does nothing. */
 static u64 empty_ticks(void)
+{
+    struct shell_call call = {0};
+    u64 least = ~0ull;
+
+    for (u32 i = 0; i < CALIBRATIONS; i++) {
+        call_timed(empty_function, &call);
+        least = MIN(least, call.ticks);
+    }
+    return least;
+}
+
+/* Return the least ticks of a loop of 2 * rounds instructions. */
+static u64 loop_ticks(u64 rounds)
 {
     u64 least = ~0ull;
 
     for (u32 i = 0; i < CALIBRATIONS; i++) {
         const u64 before = pv_read_tsc();
+        u64 left = rounds;
 
-        empty(0, 0, 0);
+        __asm__ volatile("1: dec %0; jnz 1b" : "+r"(left) : : "cc");
         least = MIN(least, pv_read_tsc() - before);
     }
     return least;
+}
+
+/* A clock that follows time does not count two loops exactly, in units of one instruction. */
+static bool ticks_are_instructions(void)
+{
+    enum { ROUNDS = 1000 };
+    const u64 flags = pv_irq_save();
+    const u64 one = loop_ticks(ROUNDS), two = loop_ticks(2 * ROUNDS),
+              three = loop_ticks(3 * ROUNDS);
+
+    pv_restore_fl(flags);
+    return two - one == 2 * ROUNDS && three - two == 2 * ROUNDS;
+}
+
+const char *shell_cost_unit(u64 cost)
+{
+    static bool is_known, counts_instructions;
+
+    if (!is_known)
+        counts_instructions = ticks_are_instructions();
+    is_known = true;
+    if (counts_instructions)
+        return cost == 1 ? "instruction" : "instructions";
+    return cost == 1 ? "tick" : "ticks";
 }
 
 /* Every op takes at most three words in registers and returns at most one. */
@@ -56,10 +109,8 @@ static void invoke(void *arg)
 {
     u64 (*const *functions)(ARGUMENTS) = (const void *)&pv_ops;
     struct shell_call *call = arg;
-    const u64 start = pv_read_tsc();
 
-    call->result = functions[call->op](call->args[0], call->args[1], call->args[2]);
-    call->ticks = pv_read_tsc() - start;
+    call_timed(functions[call->op], call);
     call->flags = pv_save_fl();
 }
 
@@ -174,7 +225,7 @@ static void print_outcome(const struct job *job)
         return;
     }
     shell_print_result(call->op, call->result);
-    print("; %llu ticks, ", (unsigned long long)call->ticks);
+    print("; %llu %s, ", (unsigned long long)call->ticks, shell_cost_unit(call->ticks));
     shell_hypercalls_print();
     print("\n");
     shell_state_print(&job->state, call->op);
@@ -260,7 +311,7 @@ SHELL_COMMAND(repeat, "COUNT OP ARGUMENT...",
     }
     shell_print_call(op, job.call.args);
     shell_print_result(op, job.call.result);
-    print("; %llu times: least %llu, mean %llu ticks, %llu hypercalls\n", (unsigned long long)count,
+    print("; %llu times: least %llu, mean %llu %s, %llu hypercalls\n", (unsigned long long)count,
           (unsigned long long)least, (unsigned long long)(sum / count),
-          (unsigned long long)hypercalls);
+          shell_cost_unit(sum / count), (unsigned long long)hypercalls);
 }

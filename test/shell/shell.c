@@ -15,6 +15,7 @@
 
 static bool failed; /* a command of the line has printed an error */
 static bool leaving;
+static u32 lines; /* that were read so far */
 
 void shell_error(const char *fmt, ...)
 {
@@ -188,19 +189,30 @@ static void write_keys(const char *text, size_t len)
     console_write(text, len);
 }
 
+/* Read one byte. Return false at the end of the input. Lines that do not arrive are an error. */
+static bool read_byte(char *byte)
+{
+    const int got = libc_console_read(byte, 1);
+
+    if (got == LIBC_CONSOLE_SILENT)
+        finish(VERDICT_ERROR, "the monitor has read %u lines, and the next one does not arrive",
+               lines);
+    return got == 1;
+}
+
 /* Edit one line. Return NULL at the end of the input. */
 static char *edit_line(void)
 {
     static struct editor editor = {.prompt = "> ", .write = write_keys, .complete = complete};
     enum edit_event event = EDIT_CANCEL;
-    u8 byte;
+    char byte;
 
     do {
         if (event == EDIT_CANCEL)
             edit_begin(&editor);
-        if (libc_console_read(&byte, 1) != 1)
+        if (!read_byte(&byte))
             return NULL;
-        event = edit_key(&editor, byte);
+        event = edit_key(&editor, (u8)byte);
     } while (event == EDIT_NONE || event == EDIT_CANCEL);
     return event == EDIT_DONE ? editor.line : NULL;
 }
@@ -210,13 +222,13 @@ static char *script_line(void)
 {
     static char line[EDIT_LINE_MAX + 2];
     u32 len = 0;
+    bool more;
     char c;
-    int got;
 
-    while ((got = libc_console_read(&c, 1)) == 1 && c != '\n')
+    while ((more = read_byte(&c)) && c != '\n')
         if (len < sizeof(line) - 1)
             line[len++] = c >= ' ' && c <= '~' ? c : ' ';
-    if (got != 1 && !len)
+    if (!more && !len)
         return NULL;
     line[len] = '\0';
     print("> %s\n", line);
@@ -229,7 +241,6 @@ static char *script_line(void)
 
 static void shell_run(void)
 {
-    u32 lines = 0;
     char *line;
 
     app_input_init();

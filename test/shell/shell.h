@@ -134,6 +134,9 @@ void shell_signature(u32 op, struct signature *s, struct signature_type *result)
 /* Call the op that words name, with the arguments in words, and print what comes of it. */
 void shell_call_op(u32 op, const struct words *words, bool really);
 
+/* Return the unit of a cost: "ticks" of the TSC, or "instructions" if the emulator counts these. */
+const char *shell_cost_unit(u64 cost);
+
 /* Return why this call must not be made without really; NULL if the kernel survives it. */
 const char *shell_rule(const struct shell_call *call);
 /* The reason for which some, or all, calls of an op are refused; NULL for none. */

@@ -2,9 +2,7 @@
 /*
  * trace N COMMAND: record the first N calls of ops that the whole kernel makes while a command
  * runs. Each op's function is replaced by one that records the call and makes it. The ops with
- * PV_UNCHECKED stay as they are, because a C function cannot
- * replace them
- * (test/ops/context.c).
+ * PV_UNCHECKED stay as they are, because a C function cannot replace them (test/ops/context.c).
  */
 #include "kernel/time.h"
 #include "lib/string.h"
@@ -92,7 +90,7 @@ static void print_record(u32 index, const struct record *r)
     shell_print_call(r->op, r->args);
     if (r->returned) {
         shell_print_result(r->op, r->result);
-        print("; %llu ticks\n", (unsigned long long)r->ticks);
+        print("; %llu %s\n", (unsigned long long)r->ticks, shell_cost_unit(r->ticks));
     } else {
         print(" has not returned\n");
     }

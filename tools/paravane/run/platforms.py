@@ -68,7 +68,8 @@ class Boot:
     smp: int = 1
     xen: Optional[Path] = None
     gdb: bool = False
-    icount: bool = False  # count instructions: nothing from outside may reach the guest
+    icount: bool = False  # count instructions
+    hears: bool = False  # something may be typed at the console
     cpu: str = ""  # QEMU's -cpu, if not the platform's own choice
     xen_append: tuple = ()  # more words for Xen
     pcpus: int = 0  # physical CPUs below Xen; 0: as many as the guest has virtual ones

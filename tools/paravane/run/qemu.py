@@ -54,7 +54,10 @@ def machine(platform, boot):
     if boot.gdb:
         argv += ["-gdb", f"tcp:127.0.0.1:{GDB_PORT}", "-S"]
     if boot.icount:
-        argv += ["-icount", "shift=0,sleep=off", "-rtc", "base=2026-01-01T00:00:00,clock=vm"]
+        # A guest that waits for input waits in this computer's time
+        sleep = "on" if boot.hears else "off"
+        argv += ["-icount", f"shift=0,sleep={sleep}"]
+        argv += ["-rtc", "base=2026-01-01T00:00:00,clock=vm"]
     return argv
 
 

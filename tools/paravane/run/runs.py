@@ -168,7 +168,9 @@ class RunDirectory:
         if reason:
             return Result(platform.name, "SKIP", reason)
         directory = make_dirs(self.path / (platform.name + label))
-        hears = not (options.icount or options.feed.deaf)
+        # What is counted of a program or a suite must not depend on what is typed, and when. The
+        # monitor counts calls one by one, and no input arrives during one.
+        hears = not (options.icount and options.run != "shell" or options.feed.deaf)
         reads = options.run.startswith("app:") or options.run == "shell"
         kind = input_kind(terminal) if hears and reads else ""
         recorder = None
@@ -182,7 +184,7 @@ class RunDirectory:
         if options.feed.by_hand:
             words = [word for word in words if not word.startswith("platform=")]
         boot = options.boot(self.image, self.module, directory, words)
-        boot.recorder = recorder
+        boot.recorder, boot.hears = recorder, hears
         boot.rom = options.rom or self.rom
         argv = platform.command(boot)
         promise = _promise(words)

@@ -34,12 +34,13 @@ class RawTerminal(Terminal):
 
 def run(args, caller):
     """Run the command; return the exit code."""
-    asked = parse("shell", args, ("--commands", "--fuzz", "--seed"), machine=True)
+    asked = parse("shell", args, ("--commands", "--counted", "--fuzz", "--seed"),
+                  machine=True)  # fmt: skip
     chosen = platforms.parse(asked.on or "qemu")
     if len(chosen) != 1:
         raise usage("shell: --on takes one platform")
     options = wanted.one(asked, caller, chosen, run_options(asked, caller, chosen))
-    options.run = "shell"
+    options.run, options.icount = "shell", asked.counted
     if not any(word.startswith("log=") for word in options.append):
         options.append += ("log=warn",)
     directory = runs.RunDirectory(options.image)
