@@ -10,8 +10,9 @@ from types import SimpleNamespace
 
 from paravane import optable
 from paravane.common import ROOT, Trouble
-from paravane.lab import command, copies, cut, explain, labs
+from paravane.lab import command, copies, crash, cut, explain, labs, together
 from paravane.mutants import source_list
+from paravane.repro import repros
 
 SOURCE = """\
 /* Comment. */
@@ -74,6 +75,86 @@ class CutTest(Folder):
         (self.root / "a.c").write_text("int x;\n")
         with self.assertRaisesRegex(Trouble, "a.c has no function twice"):
             cut.cut(self.root, self.lab)
+
+
+ASSEMBLY = """\
+\t.macro\tgo_back
+\tpopq\t%rax
+\tret
+\t.endm
+
+\ttemplate\tother, "nop"
+\ttemplate_with_tail stop, "movb $0, %gs:mask", , JUMP, \\
+\t\t"cmpb $0, %gs:pending", enter
+\ttemplate\tstopped, "sti"
+"""
+
+
+class AssemblyTest(unittest.TestCase):
+    def setUp(self):
+        scratch = tempfile.TemporaryDirectory()
+        self.addCleanup(scratch.cleanup)
+        self.root = Path(scratch.name)
+        (self.root / "a.S").write_text(ASSEMBLY)
+
+    def lab(self, function):
+        return labs.parse("x", LAB.replace('"a.c"', '"a.S"').replace("twice", function)
+                          .replace("    return x;", "\tud2"))  # fmt: skip
+
+    def test_macro_keeps_its_first_and_last_line(self):
+        text = cut.cut(self.root, self.lab("go_back"))
+        self.assertRegex(text, r"^\t\.macro\tgo_back\n.*write this.*\n\tud2\n\t\.endm\n")
+        self.assertNotIn("popq", text)
+
+    def test_template_goes_with_its_continued_lines(self):
+        text = cut.cut(self.root, self.lab("stop"))
+        self.assertNotIn("pending", text)
+        self.assertIn('other, "nop"', text)
+        self.assertIn('stopped, "sti"', text)
+
+    def test_template_is_found_again_in_a_copy(self):
+        lab = self.lab("stop")
+        (self.root / "a.S").write_text(cut.cut(self.root, lab))
+        self.assertEqual(cut.find(self.root, lab),
+                         cut.with_body(cut.find(self.root, lab), cut.stub(lab), "stop"))
+        (self.root / "a.S").write_text(cut.solved(self.root, lab, "\ttemplate\tstop, \"cli\""))
+        self.assertIn("cli", cut.find(self.root, lab))
+        self.assertNotIn("write this", cut.find(self.root, lab))
+
+
+class TogetherTest(Folder):
+    def test_both_versions_are_in_one_function(self):
+        together._add_version(self.lab, 7, copies.Copy(self.root))
+        text = (self.root / "a.c").read_text()
+        self.assertIn("    if (lab_cut == 7) {\n    return x;\n    }\n    if (x)\n", text)
+        self.assertIn("lab_cut = ", text[: text.index("static int twice")])
+
+    def test_each_machine_is_tried_once(self):
+        checks = [labs.Check(tests="a"), labs.Check(tests="b"), labs.Check(host="h"),
+                  labs.Check(tests="c", smp=2)]  # fmt: skip
+        self.assertEqual(len(list(together._one_of_each(checks))), 3)
+
+
+class ReproTest(unittest.TestCase):
+    def test_first_wrong_verdict_fails(self):
+        shown = explain.of_verdicts("r", [("Xen 1", "bad", "bad", "dies"),
+                                          ("Xen 2", "good", "bad", "odd")])  # fmt: skip
+        self.assertFalse(shown.passed)
+        self.assertEqual(shown.reason, "Xen 2: bad: odd; it should be good")
+        self.assertIn("Xen 1: bad: dies", shown.text)
+        self.assertTrue(explain.of_verdicts("r", [("Xen 1", "bad", "bad", "dies")]).passed)
+
+
+class CrashTest(unittest.TestCase):
+    def test_missing_and_torn_files_are_answered(self):
+        lab = labs.read()["cut-down"]
+        with tempfile.TemporaryDirectory() as scratch:
+            path = Path(scratch, "cut.trace")
+            self.assertIn("is missing", crash.judge(lab, path)[1][0])
+            path.write_text("paravane-trace 1\nplatform xen-pvh\n\n1 0 0 call x a=1\n")
+            passed, said = crash.judge(lab, path)
+            self.assertFalse(passed)
+            self.assertIn("cannot be replayed", said[0])
 
 
 class ParseTest(unittest.TestCase):
@@ -181,10 +262,11 @@ class EachLabTest(unittest.TestCase):
         self.labs = labs.read()
         self.ops = optable.read_ops(ROOT)
 
-    def test_there_are_a_dozen_of_both_kinds(self):
+    def test_there_are_some_of_each_kind(self):
         kinds = [lab.kind for lab in self.labs.values()]
-        self.assertGreaterEqual(kinds.count("write"), 12)
+        self.assertGreaterEqual(kinds.count("write"), 18)
         self.assertGreaterEqual(kinds.count("find"), 3)
+        self.assertGreaterEqual(kinds.count("cut"), 1)
 
     def test_write_it_labs_are_complete(self):
         tests = {test.name for test in optable.read(ROOT).tests}
@@ -206,10 +288,29 @@ class EachLabTest(unittest.TestCase):
             if check.host:
                 self.assertIn(f"test_{check.host}", hosts)
                 continue
+            if check.bad:
+                self._check_repro(lab, check)
+                continue
             self.assertLess(len(check.tests), 64)  # CMDLINE_VALUE_MAX
             for glob in check.tests.split(","):
                 matching = [name for name in tests if Path(name).match(glob)]
                 self.assertTrue(matching, glob)
+
+    def _check_repro(self, lab, check):
+        """The head of the repro has to promise what the lab expects."""
+        one = repros.load(ROOT / lab.file)
+        self.assertIn(check.on, one.platforms)
+        for version, verdict in ((check.bad, "bad"), (check.good, "good")):
+            self.assertEqual(one.expected(check.on, f"{version}.4"), verdict)
+
+    def test_cut_it_down_labs_are_complete(self):
+        for lab in (lab for lab in self.labs.values() if lab.kind == "cut"):
+            with self.subTest(lab=lab.name):
+                one = repros.load(ROOT / f"repro/{lab.crash}.c")
+                self.assertEqual(one.expected(lab.on, lab.xen), "bad")
+                self.assertGreaterEqual(len(lab.wrong), 3)
+                self.assertTrue(lab.hints and lab.right and 0 < lab.calls <= 5)
+                self.assertIn("FOLDER", lab.task)
 
     def test_find_it_labs_are_complete(self):
         mutants = {mutant.name: mutant for mutant in source_list.read()}

@@ -10,9 +10,10 @@ from .. import optable
 from ..commandline import Parser, build
 from ..common import EXIT_FAIL, EXIT_PASS, ROOT, Trouble, build_dir, make_dirs, short, usage
 from ..mutants import source_list
-from . import copies, cut, explain, labs
+from . import copies, crash, cut, explain, labs, together
 
 _WIDTH = 96
+_SOLUTION = {"write": "compares your version with the tree's", "cut": "explains what is left"}
 
 
 def run(args, caller):
@@ -22,13 +23,15 @@ def run(args, caller):
     parser.add_argument("name", nargs="?", default="")
     parser.add_argument("words", nargs="*")
     parser.add_argument("--in", dest="folder", default="")
+    parser.add_argument("--cut", action="store_true")
     asked = parser.parse_args(args)
     known = labs.read()
     commands = {"start": _start, "check": _check, "solution": _solution, "answer": _answer}
     if asked.what == "list":
         return _list(known)
     if asked.what == "prove":
-        return _prove([asked.name, *asked.words] if asked.name else list(known), known)
+        names = [asked.name, *asked.words] if asked.name else list(known)
+        return _prove([labs.named(name, known) for name in names], asked.cut)
     if asked.what not in commands:
         more = ", ".join(commands)
         raise usage(f"lab: unknown command {asked.what!r}; known: list, prove, {more}")
@@ -53,8 +56,13 @@ def _start(lab, copy, _words):
     build()
     if lab.kind == "find":
         return _start_find(lab, copy)
+    if lab.kind == "cut":
+        return _start_crash(lab, copy)
     text = cut.cut(ROOT, lab)
-    copy.make_new()
+    if lab.is_repro:
+        copy.make_folder(lab.file)
+    else:
+        copy.make_new()
     copy.write(lab.file, text)
     print(f"{lab.title}\n")
     _wrapped(lab.task)
@@ -80,6 +88,16 @@ def _print_hints(lab):
         print(textwrap.fill(" ".join(hint.split()), _WIDTH, initial_indent="  - ",
                             subsequent_indent="    "))
     print()
+
+
+def _start_crash(lab, copy):
+    copy.make_folder()
+    count = crash.record(lab, copy.path / crash.GIVEN)
+    print(f"{lab.title}\n")
+    _wrapped(lab.task.replace("FOLDER", short(copy.path)).replace("COUNT", str(count)))
+    _print_hints(lab)
+    print(f"Then: ./run.sh lab check {lab.name}")
+    return EXIT_PASS
 
 
 def _start_find(lab, copy):
@@ -111,20 +129,22 @@ def _mutant(lab):
 
 
 def _need_copy(lab, copy):
-    if lab.kind != "write":
+    if lab.kind == "find":
         raise usage(f"lab: {lab.name} is solved by an answer: ./run.sh lab answer {lab.name} OP")
-    if not (copy.path / lab.file).exists():
+    if not (copy.path / (lab.file or crash.GIVEN)).exists():
         raise Trouble(f"{short(copy.path)} is not a working copy: ./run.sh lab start {lab.name}")
 
 
 def verdict(lab, copy):
     """Try the solution in a copy; return (whether it passes, lines that say why)."""
+    if lab.kind == "cut":
+        return crash.judge(lab, copy.path / crash.WANTED)
     function = cut.find(copy.path, lab)
-    if function == cut.with_body(function, cut.stub(lab)):
+    if function == cut.with_body(function, cut.stub(lab), lab.function):
         return False, [f"{lab.function} is still empty: write it in {short(copy.path / lab.file)}.",
                        " ".join(lab.task.split())]
     for check in lab.check:
-        output, shown = copy.try_one(check)
+        output, shown = copy.try_repro(lab, check) if check.bad else copy.try_one(check)
         if output:
             return False, ["It does not compile:", *explain.compiler_errors(output)]
         if not shown.passed:
@@ -138,7 +158,7 @@ def _check(lab, copy, _words):
     for line in lines:
         print(textwrap.fill(line, _WIDTH, subsequent_indent="  ") if line else "")
     if passed:
-        print(f"Solved. ./run.sh lab solution {lab.name} compares your version with the tree's")
+        print(f"Solved. ./run.sh lab solution {lab.name} {_SOLUTION[lab.kind]}")
     return EXIT_PASS if passed else EXIT_FAIL
 
 
@@ -146,6 +166,9 @@ def _solution(lab, copy, _words):
     if lab.kind == "find":
         mutant = _mutant(lab)
         print(f"{lab.right}\n\nThe edit, in {mutant.file}:\n- {mutant.before}\n+ {mutant.after}")
+        return EXIT_PASS
+    if lab.kind == "cut":
+        print(f"{crash.describe(lab)}\n{lab.right.strip()}")
         return EXIT_PASS
     _need_copy(lab, copy)
     theirs, ours = cut.find(copy.path, lab), cut.find(ROOT, lab)
@@ -173,7 +196,8 @@ def judge(lab, word):
 
 def _answer(lab, _copy, words):
     if lab.kind != "find":
-        raise usage(f"lab: {lab.name} is solved by code: ./run.sh lab check {lab.name}")
+        by = "code" if lab.kind == "write" else "a recording"
+        raise usage(f"lab: {lab.name} is solved by {by}: ./run.sh lab check {lab.name}")
     if len(words) != 1:
         raise usage("lab answer: one word, the op's name")
     right, said = judge(lab, words[0])
@@ -184,22 +208,41 @@ def _answer(lab, _copy, words):
 # --- The proof: the cut version and each wrong solution get a helpful answer; the source passes
 
 
-def _prove(names, known):
-    """Prove these write-it labs; return the exit code."""
+def _prove(chosen, cut_only):
+    """Prove these labs, apart from those to find something; return the exit code. cut_only: prove
+    only that the cut version of each function fails, by one build for all of them."""
     build()
-    chosen = [lab for lab in (labs.named(name, known) for name in names) if lab.kind == "write"]
+    chosen = [lab for lab in chosen if lab.kind != "find"]
+    if cut_only:
+        chosen = [lab for lab in chosen if together.takes(lab)]
     copy = copies.Copy(build_dir() / "labs" / f".prove-{os.getpid()}")
     try:
         copy.make_new()
-        problems = [problem for lab in chosen for problem in _prove_one(lab, copy)]
+        if cut_only:
+            problems = list(together.prove(chosen, copy))
+        else:
+            problems = [problem for lab in chosen for problem in _prove_one(lab, copy)]
     finally:
         shutil.rmtree(copy.path, ignore_errors=True)
-    print("\n".join(problems + [f"labs: {len(chosen)} proven, {len(problems)} problems"]))
+    what = "have a cut version that fails and explains itself" if cut_only else "proven"
+    print("\n".join(problems + [f"labs: {len(chosen)} {what}, {len(problems)} problems"]))
     return EXIT_FAIL if problems else EXIT_PASS
 
 
 def _prove_one(lab, copy):
     """Yield a line for each thing that is wrong with a lab."""
+    for name, says, (passed, lines) in _crash_cases(lab, copy) if lab.crash else _cases(lab, copy):
+        said = " ".join(" ".join(lines).split())
+        print(f"  {lab.name}, {name}: {'passes' if passed else said[:150]}", flush=True)
+        if passed != (says is None):
+            yield f"lab {lab.name}, {name}: {'passes' if passed else 'fails: ' + said[:300]}"
+        elif says is not None and (says not in said or "It does not compile" in said):
+            yield f"lab {lab.name}, {name}: the answer does not have {says!r}: {said[:300]}"
+
+
+def _cases(lab, copy):
+    """Yield (name, words that the answer must have or None if it has to pass, verdict) of the cut
+    version, of the tree's own function, and of each wrong solution."""
     whole = copy.read(lab.file)
     # The stub without its mark has to build, and to fail as a solution would.
     cases = [("cut", cut.solved(copy.path, lab, lab.stub), ""), ("the tree's own", whole, None)]
@@ -208,11 +251,16 @@ def _prove_one(lab, copy):
     ]
     for name, text, says in cases:
         copy.write(lab.file, text)
-        passed, lines = verdict(lab, copy)
-        said = " ".join(" ".join(lines).split())
-        print(f"  {lab.name}, {name}: {'passes' if passed else said[:150]}", flush=True)
-        if passed != (says is None):
-            yield f"lab {lab.name}, {name}: {'passes' if passed else 'fails: ' + said[:300]}"
-        elif says is not None and (says not in said or "It does not compile" in said):
-            yield f"lab {lab.name}, {name}: the answer does not have {says!r}: {said[:300]}"
+        yield name, says, verdict(lab, copy)
     copy.write(lab.file, whole)
+
+
+def _crash_cases(lab, copy):
+    """Yield the same of a recording: as it was given, cut down right, and cut down wrong."""
+    given, wanted = copy.path / crash.GIVEN, copy.path / crash.WANTED
+    crash.record(lab, given)
+    cases = [("as it is given", "all", ""), ("cut down", lab.solution, None)]
+    cases += [(wrong.name, wrong.keep, wrong.says) for wrong in lab.wrong]
+    for name, keep, says in cases:
+        wanted.write_text(crash.kept(given, keep))
+        yield name, says, crash.judge(lab, wanted)

@@ -10,14 +10,16 @@ import resource
 import shutil
 import subprocess
 
-from ..common import ROOT, Trouble, build_dir, short
+from ..common import ROOT, Trouble, build_dir, make_dirs, short
 from ..mutants import journal
+from ..repro import repro, repros
 from ..run import platforms, runs
 from . import explain
 
 _BUILD_LIMIT = 1200  # seconds
 _HOST_LIMIT = 60  # seconds of processor time
 _GUEST_LIMIT = 45  # seconds of the machine's own time; a wrong solution often hangs
+_REPRO_LIMIT = 60  # the same, unless the repro's head has a limit
 
 
 class Copy:
@@ -26,10 +28,15 @@ class Copy:
     def __init__(self, path):
         self.path = path
 
-    def make_new(self):
-        """Copy the tree: its files, and what was built of them."""
+    def make_folder(self, file=""):
+        """Make the folder, without copying anything; with a folder for this file in it."""
         if self.path.exists() and any(self.path.iterdir()):
             raise Trouble(f"{short(self.path)} exists; remove it, or choose another folder")
+        make_dirs((self.path / file).parent if file else self.path)
+
+    def make_new(self):
+        """Copy the tree: its files, and what was built of them."""
+        self.make_folder()
         for name in journal.source_files():
             target = self.path / name
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -49,9 +56,12 @@ class Copy:
     def try_one(self, check):
         """Build what the check needs, and run it; return (make's output if that failed, Shown)."""
         if check.host:
-            return self._try_host(check)
-        output = self._make("IMAGE_ONLY=1")
-        return (output, None) if output else ("", self._try_guest(check))
+            output = self.build_host(check.host)
+            shown = None if output else self.run_host(check, self.host_program(check.host))
+        else:
+            output = self.build_image()
+            shown = None if output else try_image(check, self.image)
+        return output, shown
 
     @property
     def image(self):
@@ -71,29 +81,72 @@ class Copy:
         output = done.stdout.decode("utf-8", "replace")
         return (output or f"make: status {done.returncode}") if done.returncode else ""
 
-    def _try_host(self, check):
-        program = self.path / "build/host" / f"test_{check.host}"
-        output = self._make("-C", "test/host", f"BUILD={self.path / 'build'}", str(program))
-        if output:
-            return output, None
+    def host_program(self, name):
+        """The program that build_host makes."""
+        return self.path / "build/host" / f"test_{name}"
+
+    def build_host(self, name):
+        """Build a test of test/host/; return "" or make's output."""
+        return self._make("-C", "test/host", f"BUILD={self.path / 'build'}",
+                          str(self.host_program(name)))
+
+    def run_host(self, check, program):
+        """Run a host test, or a program that was made of it; return what it has Shown."""
         done = subprocess.run(
             [program], cwd=self.path / "test/host", preexec_fn=_limit_time,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             check=False,
         )  # fmt: skip
         output = done.stdout.decode("utf-8", "replace")
-        return "", explain.of_host_test(str(check), done.returncode, output)
+        return explain.of_host_test(str(check), done.returncode, output)
 
-    def _try_guest(self, check):
-        platform = platforms.parse(check.on)[0]
+    def try_repro(self, lab, check):
+        """Build the copy's repro, and run it on the Xen that has the bug, on the repaired one, and
+        there without its step. Return as try_one."""
+        try:
+            one = repros.load(self.path / lab.file)
+            image = repro.build(one)
+        except Trouble as trouble:
+            return str(trouble), None
+        try:
+            return "", explain.of_verdicts(str(check), _verdicts(one, image, check))
+        finally:
+            for left in image.parent.glob(image.stem + ".*"):
+                left.unlink()
+
+
+def try_image(check, image, limit=_GUEST_LIMIT, stop=None):
+    """Run what a check names on an image, for so many seconds of the machine's own time or until
+    the Event `stop` is set; return what it has Shown."""
+    platform = platforms.parse(check.on)[0]
+    options = runs.Options(
+        image, pattern=check.tests, append=tuple(check.append.split()), smp=check.smp,
+        xen=runs.find_xen(None) if platform.on_xen else None, timeout=limit,
+    )  # fmt: skip
+    result = runs.RunDirectory(image).run(platform, options, stop=stop)
+    if not result.ran or result.status == "ERROR" and not result.culprit:
+        raise Trouble(f"{check} cannot be tried: {result.reason}")
+    return explain.of_result(str(check), result)
+
+
+def _verdicts(one, image, check):
+    """Yield (the Xen in words, the verdict that is right, the verdict, the reason) of each run,
+    until one is wrong."""
+    for xen, version, right, words in (
+        ("that has the bug", check.bad, "bad", ()),
+        ("that is repaired", check.good, "good", ()),
+        ("that is repaired, with the STEP left out", check.good, "cannot-tell",
+         ("inject=skip_step",)),
+    ):  # fmt: skip
         options = runs.Options(
-            self.image, pattern=check.tests, append=tuple(check.append.split()), smp=check.smp,
-            xen=runs.find_xen(None) if platform.on_xen else None, timeout=_GUEST_LIMIT,
+            image, run=f"repro:{one.name}", append=words, xen=runs.find_xen(version),
+            xen_asked=True, timeout=one.needs.get("timeout", _REPRO_LIMIT),
         )  # fmt: skip
-        result = runs.RunDirectory(self.image).run(platform, options)
-        if not result.ran or result.status == "ERROR" and not result.culprit:
-            raise Trouble(f"{check} cannot be tried: {result.reason}")
-        return explain.of_result(str(check), result)
+        result = runs.RunDirectory(image).run(platforms.parse(check.on)[0], options)
+        verdict, reason = repro.judge(result)
+        yield f"Xen {version}, {xen}", right, verdict, reason
+        if verdict != right:
+            return
 
 
 def _limit_time():

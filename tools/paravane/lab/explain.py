@@ -39,6 +39,16 @@ def of_result(where, result):
     return Shown(where, result.status == "PASS", failed, reason, "\n".join(said))
 
 
+def of_verdicts(where, runs):
+    """Return what runs of a repro have shown: (Xen, the right verdict, the verdict, the reason) of
+    each."""
+    wrong, text = "", []
+    for xen, right, verdict, reason in runs:
+        text.append(f"{xen}: {verdict}: {reason}")
+        wrong = "" if verdict == right else f"{text[-1]}; it should be {right}"
+    return Shown(where, not wrong, {}, wrong, "\n".join(text))
+
+
 def compiler_errors(output):
     """Return the compiler's errors in make's output; the last lines if it names none."""
     found = [match[0] for match in _ERROR.finditer(output)]

@@ -9,10 +9,13 @@ Keys of all labs:
 
 A lab with `function` is of the kind "write it": the body of that function is cut out.
 
-    file, function, op   where the function is; the op whose contract it has to keep, or ""
+    file, function, op   where the function is; the op whose contract it has to keep, or "". In an
+                         assembly file the function is a macro or a patch template
     stub                 the body in its place, which compiles
     [[check]]            on, tests, append, smp: tests of the suite on a platform;
-                         or host: a test of test/host/
+                         or host: a test of test/host/;
+                         or bad, good: versions of Xen on which the file, a repro, has to report
+                         that, on the platform `on`
     [[explain]]          test (a glob), or text (a regular expression on all that a failing check
                          has said): say
     [[wrong]]            a wrong solution: name, body; says: words that its answer must have
@@ -21,6 +24,14 @@ A lab with `mutant` is of the kind "find it": an image with that edit of test/mu
 
     answers        words, one of which the answer must be; right: what to say then
     near           {word: what to say to that wrong answer}
+
+A lab with `crash` is of the kind "cut it down": a recording in which the hypervisor dies is to be
+cut down to a few calls (crash.py).
+
+    crash, on, xen   the repro whose run is recorded; the platform; the version of Xen
+    calls, solution  how many may be left; which are, in a right solution (crash.py, kept)
+    right            what to say about that one
+    [[wrong]]        a wrong solution: name, keep (the same), says
 """
 
 import re
@@ -35,21 +46,27 @@ _COMMON = {"title", "level", "task", "hints"}
 _FREE = {"hints", "op", "near"}  # may be left out
 _WRITE = _COMMON | {"file", "function", "op", "stub", "check", "explain", "wrong"}
 _FIND = _COMMON | {"mutant", "answers", "right", "near"}
+_CRASH = _COMMON | {"crash", "on", "xen", "calls", "solution", "right", "wrong"}
 
 
 @dataclass(frozen=True)
 class Check:
-    """One way to try a solution: a host test, or tests of the suite on a platform."""
+    """One way to try a solution: a host test, tests of the suite on a platform, or a repro on two
+    Xens."""
 
     host: str = ""
     on: str = "qemu"
     tests: str = ""
     append: str = ""
     smp: int = 1
+    bad: str = ""
+    good: str = ""
 
     def __str__(self):
         if self.host:
             return f"the host test {self.host}"
+        if self.bad:
+            return f"the repro on {self.on} of Xen {self.bad} and Xen {self.good}"
         more = f" with {self.smp} CPUs" if self.smp > 1 else ""
         return f"{self.tests} on {self.on}{more}"
 
@@ -65,11 +82,13 @@ class Explain:
 
 @dataclass(frozen=True)
 class Wrong:
-    """A wrong solution: the body of the function, and words that the answer to it must have."""
+    """A wrong solution: the body of the function, or what of a recording is kept; and words that
+    the answer to it must have."""
 
     name: str
-    body: str
     says: str
+    body: str = ""
+    keep: str = ""
 
 
 @dataclass(frozen=True)
@@ -92,10 +111,25 @@ class Lab:
     answers: tuple = ()
     right: str = ""
     near: dict = field(default_factory=dict)
+    crash: str = ""
+    on: str = ""
+    xen: str = ""
+    calls: int = 0
+    solution: str = ""
 
     @property
     def kind(self):
-        return "write" if self.function else "find"
+        return "write" if self.function else "cut" if self.crash else "find"
+
+    @property
+    def is_assembly(self):
+        """Return whether the function is not C."""
+        return self.file.endswith(".S")
+
+    @property
+    def is_repro(self):
+        """Return whether the function is a repro, which is built and run by itself."""
+        return any(check.bad for check in self.check)
 
 
 def read(folder=FOLDER):
@@ -110,7 +144,7 @@ def parse(name, text):
         entry = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise Trouble(f"lab {name}: {error}") from error
-    known = _WRITE if "function" in entry else _FIND
+    known = _WRITE if "function" in entry else _CRASH if "crash" in entry else _FIND
     for word, keys in (("unknown", set(entry) - known), ("missing", known - _FREE - set(entry))):
         if keys:
             raise Trouble(f"lab {name}: {word} key {min(keys)!r}")
