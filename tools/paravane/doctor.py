@@ -23,6 +23,7 @@ _QEMU = {
     "7.2": f"no x2APIC; a refused `int N` has a wrong error code; {_LOSES}",
     "10.0": _LOSES,
 }
+_QEMU_OLDEST = (5, 2)  # the oldest that setup --qemu offers
 _XEN = {
     "4.14": "has published bugs, which ./run.sh repro --all shows",
     "4.17": "",
@@ -70,7 +71,22 @@ def _emulators():
         **({own: emulators.default()} if own else {}),
         **emulators.cached(),
     }.items():
-        yield _release("QEMU", version, path, _QEMU)
+        too_old = _numbers(version) < _QEMU_OLDEST
+        yield _too_old(version, path) if too_old else _release("QEMU", version, path, _QEMU)
+
+
+def _numbers(version):
+    """Return a version's first two numbers; as far as it has them."""
+    return tuple(int(number) for number in re.findall(r"\d+", version)[:2])
+
+
+def _too_old(version, path):
+    release = list(_QEMU)[0]
+    return Finding(
+        PROBLEM,
+        f"QEMU {version} ({path}): older than any on which the suite has run; ./run.sh setup "
+        f"--qemu {release} fetches another, and --qemu {release} uses it",
+    )
 
 
 def _hypervisors():

@@ -2,8 +2,10 @@
 """Tests of paravane.doctor: each finding has a state, and names what to do."""
 
 import io
+import tempfile
 import unittest
 from contextlib import redirect_stdout
+from pathlib import Path
 from unittest import mock
 
 from paravane import doctor
@@ -72,6 +74,39 @@ class Doctor(unittest.TestCase):
             status, text = run_with()
         self.assertEqual(status, EXIT_PASS)
         self.assertTrue(text.endswith("\n0 problems\n"))
+
+    def test_whole_run_on_a_poor_machine(self):
+        """An old QEMU, a package that is missing, no Xen, little memory and a full disk: a line for
+        each, with what to do."""
+        with tempfile.TemporaryDirectory() as scratch:
+            qemu = Path(scratch, "qemu-system-x86_64")
+            qemu.write_text("#!/bin/sh\necho QEMU emulator version 2.11.1\n")
+            qemu.chmod(0o755)
+            out = io.StringIO()
+            with (
+                mock.patch.dict("os.environ", {"QEMU": str(qemu)}),
+                mock.patch.object(doctor.emulators, "cached", return_value={}),
+                mock.patch.object(doctor.xen, "installed", return_value={}),
+                mock.patch.object(doctor.packaged, "cached", return_value={}),
+                mock.patch.object(doctor.setup, "missing", side_effect=[["gcc"], []]),
+                mock.patch.object(doctor, "available_memory", return_value=512 << 20),
+                mock.patch.object(doctor.shutil, "disk_usage",
+                                  return_value=mock.Mock(free=1 << 30)),
+                redirect_stdout(out),
+            ):  # fmt: skip
+                status = doctor.run()
+        self.assertEqual(status, EXIT_FAIL)
+        for line in (
+            r"problem +packages: 1 missing; ./run\.sh setup, or .*gcc",
+            r"problem +QEMU 2\.11\.1 \(\S+\): older than .*./run\.sh setup --qemu 7\.2 ",
+            r"note +Xen: none; ./run\.sh setup installs one",
+            r"note +platform xen-pv: skipped: ",
+            r"ok +acceleration: none is used",
+            r"problem +memory: 512 MiB available .*use --jobs 1",
+            r"problem +disk: 1024 MiB free for .*needs up to 4096",
+        ):
+            self.assertRegex(out.getvalue(), f"(?m)^{line}")
+        self.assertRegex(out.getvalue(), r"\n4 problems\n$")
 
     def test_no_emulator(self):
         with mock.patch.object(doctor.emulators, "version_of", return_value=""):
