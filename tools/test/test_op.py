@@ -69,6 +69,18 @@ class Costs(unittest.TestCase):
 
 
 class Terminal(unittest.TestCase):
+    def test_linux_of_a_backend_is_shown_beside_its_own_function(self):
+        table = dossier.Library().table
+        functions_of = {backend.name: backend.functions for backend in table.backends}
+        for name, of in dossier.in_linux(dossier.IN_LINUX.read_text()).items():
+            for backend in of:
+                self.assertNotEqual(functions_of[backend][name], functions_of["native"][name])
+        out = io.StringIO()
+        with redirect_stdout(out):
+            terminal.print_dossier(dossier.Library().dossier("steal_ns"), {})
+        self.assertIn("    kvm:    kvm_steal_clock\n", out.getvalue())
+        self.assertIn("    vmware: vmware_steal_clock\n", out.getvalue())
+
     def test_every_op_can_be_printed(self):
         library, out = dossier.Library(), io.StringIO()
         with redirect_stdout(out):

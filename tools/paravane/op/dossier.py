@@ -15,6 +15,7 @@ from . import functions
 
 COSTS = ROOT / "test/bench-baseline.json"
 CALLS_2007 = ROOT / "docs/ops-2007.tsv"
+IN_LINUX = ROOT / "docs/ops-linux.tsv"
 _SURVIVORS = ROOT / "test/mutants/survivors.txt"
 _LINUX = re.compile(r"Linux: ([^;.]+(?:\.\w[^;.]*)*)")
 
@@ -36,7 +37,8 @@ class Cost:
 class Dossier:
     """All that is known of one op. functions: {backend: Function, or None}; op_mutants: {backend:
     (kinds that the tests kill, {kind that no test can notice: why})}; source_mutants: SourceMutants
-    of its functions; repros: their names."""
+    of its functions; repros: their names; linux, linux_of: what Linux has today, in general and by
+    backend."""
 
     op: optable.Op
     functions: dict
@@ -46,6 +48,7 @@ class Dossier:
     source_mutants: list
     repros: list
     linux: str
+    linux_of: dict
     calls_2007: list
 
 
@@ -57,6 +60,7 @@ class Library:
         self.table = optable.read(root)
         self._costs = json.loads(COSTS.read_text())["measurements"]
         self._calls = _calls_2007(CALLS_2007.read_text())
+        self._in_linux = in_linux(IN_LINUX.read_text())
         self._survivors = _survivors(_SURVIVORS.read_text())
         self._source_mutants = source_list.read()
         self._op_mutants = {
@@ -85,6 +89,7 @@ class Library:
                 repro for repro, text in self._repros.items() if re.search(rf"\bpv_{name}\(", text)
             ],
             linux="; ".join(match.strip() for match in _LINUX.findall(op.labels.get("See", ""))),
+            linux_of=self._in_linux.get(name, {}),
             calls_2007=self._calls.get(name, []),
         )
 
@@ -152,6 +157,16 @@ def _calls_2007(text):
             call, ops, remark = (line.split("\t") + ["", ""])[:3]
             for op in ops.split(","):
                 found.setdefault(op.strip(), []).append((call, remark))
+    return found
+
+
+def in_linux(text):
+    """{op: {backend: Linux's functions}}."""
+    found = {}
+    for line in text.splitlines():
+        if line and not line.startswith("#"):
+            op, backend, functions_of = line.split("\t")
+            found.setdefault(op, {})[backend] = functions_of
     return found
 
 

@@ -71,6 +71,8 @@ def _contract(op):
 def _linux(dossier):
     _heading("In Linux")
     print(f"{_INDENT}today:  {dossier.linux or 'no counterpart that the contract names'}")
+    for backend, functions in dossier.linux_of.items():
+        print(f"{_INDENT}{backend + ':':8}{functions}")
     for call, remark in dossier.calls_2007:
         _wrapped(
             f"paravirt_ops.{call}{': ' + remark if remark else ''}",

@@ -126,6 +126,7 @@ class Pages:
 
     def _linux(self, dossier):
         lines = ["## In Linux", "", f"Today: {_text(dossier.linux) or 'no counterpart'}", ""]
+        lines += [f"- {backend}: {_text(of)}" for backend, of in dossier.linux_of.items()] + [""]
         for call, remark in dossier.calls_2007:
             lines += [f"- 2007: `paravirt_ops.{call}`{'. ' + _text(remark) if remark else ''}"]
         return lines + [""]
