@@ -14,9 +14,11 @@ Paravane: one kernel image, every platform, one suite.
                  boot once, the console on the terminal; app:NAME runs a program
 ./run.sh shell   [--on PLATFORM] [--smp N] ...  the monitor: call any op and see what it returns and costs, walk page
                  tables, trace, break things (docs/shell.md); < FILE: a script
-                 --commands 'A; B': these commands; --fuzz N [--seed N]: N random lines, which it has to survive
+                 --commands 'A; B': these commands; --counted: cost in instructions, which two runs count the same
+                 --fuzz N [--seed N]: N random lines, which it has to survive
 ./run.sh lab     list | start NAME | check NAME | solution NAME | answer NAME OP  [--in FOLDER]
-                 exercises: write a function that was cut out, or find what is wrong with an image; docs/labs.md
+                 exercises: write a function that was cut out, find what is wrong with an image, cut a recording down;
+                 prove [--cut] [NAME...]: try the labs themselves; docs/labs.md
 ./run.sh suite   [--on P,P...] [--filter GLOB[,GLOB...]] [--jobs N] [--junit FILE] [--json FILE] [--verbose] ...
                  [--ops FILE]  also write what was seen of each op on each platform, as Markdown
                  [--rom FILE]  as for boot
