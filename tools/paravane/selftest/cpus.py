@@ -26,7 +26,7 @@ def _cpus(scratch):
     verdict = r"paravane: verdict PASS"
     # GRUB and UEFI leave other tables and other free memory below 1 MiB, with which the CPUs are
     # started and their interrupts routed. What runs after that is the same as on qemu (suites.py).
-    loaded = ["--smp", "4", "--on", "grub,uefi", "--filter", "boot.*,apic.*,irq.*,smp.*"]
+    loaded = ["--smp", "4", "--on", "grub,uefi", "--filter", "boot.*,apic.*,irq.*,smp.c*,smp.e*"]
     yield suite("4 CPUs on grub,uefi", *loaded, cpus=2)
     # The FIFO ABI of event channels is the kernel's choice, so the suite with 4 CPUs on xen-pv has
     # it, and these tests have the other one there.
