@@ -83,6 +83,16 @@ def fetch_source(name, release, folder):
     return archive.download_source(name, folder)
 
 
+def fetch_upstream(name, release, folder):
+    """Download upstream's archive of a source package, without the distribution's changes; return
+    its path."""
+    lines = [line.replace("deb ", "deb-src ", 1) for line in _sources()
+             if line.endswith(f" {release} main")]
+    archive = Archive(cache_dir() / f"apt-source-{release}", lambda: lines)
+    archive.update()
+    return archive.download_upstream(name, folder)
+
+
 def choose(what, wanted, packages):
     """Return the Package that `wanted` names. If several match, take a release's main archive
     before its security archive, which the caller has to name by more of its version. what: "Xen" or
@@ -189,6 +199,16 @@ class Archive:
         done = self._run("apt-get", "source", "--download-only", "-q", name, cwd=folder)
         found = list(folder.glob("*.dsc"))
         if done.returncode != 0 or len(found) != 1:
+            raise Trouble(f"cannot download the source of {name}: {_last(done.stderr)}")
+        return found[0]
+
+    def download_upstream(self, name, folder):
+        """Return upstream's archive of a source package's newest version."""
+        folder.mkdir(parents=True)
+        done = self._run("apt-get", "source", "--download-only", "--tar-only", "-q", name,
+                         cwd=folder)
+        found = sorted(folder.glob("*.orig.tar.*"))
+        if done.returncode != 0 or not found:
             raise Trouble(f"cannot download the source of {name}: {_last(done.stderr)}")
         return found[0]
 

@@ -9,7 +9,7 @@ import sys
 import traceback
 from pathlib import Path
 
-from . import doctor, hostile, libc_sources, payloads, programs, report, selftest, setup, wanted
+from . import doctor, hostile, libc_sources, payloads, report, selftest, setup, wanted
 from .bench import bench, chart as bench_chart, file as bench_file, sizes
 from .commandline import (
     Parser, add, build, build_app, hours, joined, not_empty, number, parse, parse_repro
@@ -29,6 +29,7 @@ from .lab import command as lab_command
 from .mutants import mutants, source_mutants
 from .op import command as op_command
 from .outer import saved
+from .programs import command as programs_command
 from .repro import command as repro_command, controls, proofs, repros
 from .run import emulators, iso, module, names, packaged, platforms, runs, xen
 from .run.machine import Terminal
@@ -264,7 +265,7 @@ def _bench(args, caller):
                   ("--json", "--sizes", "--linux", "--counted", "--once", "--against", "--limit",
                    "--svg"))
     if asked.linux:
-        return programs.beside_linux()
+        return programs_command.beside_linux()
     if asked.sizes:
         make_dirs(build_dir())
         return EXIT_PASS if sizes.run() else EXIT_FAIL
@@ -337,8 +338,8 @@ def _programs(args, caller):
     else:
         names = []
     asked = parse("programs", args)
-    chosen = platforms.parse(asked.on or programs.PLATFORMS)
-    return programs.run(names, chosen, runs.find_xen(asked.xen, caller))
+    chosen = platforms.parse(asked.on or programs_command.PLATFORMS)
+    return programs_command.run(names, chosen, runs.find_xen(asked.xen, caller))
 
 
 def _iso(args, _caller):

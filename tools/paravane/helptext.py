@@ -44,7 +44,7 @@ Paravane: one kernel image, every platform, one suite.
                  instructions of each op, counted without noise, and times, which are noisy
                  --linux: Lua's and SQLite's instructions, as a unikernel and as a Linux process in QEMU
                  --sizes: how big the image is, stripped, with more and with less in it
-./run.sh programs [NAME,NAME...] [--on P,P...]  Lua and SQLite, guest against host
+./run.sh programs [NAME,NAME...] [--on P,P...]  Lua, SQLite, zlib, QuickJS and their tests, guest against host
 ./run.sh hostile [--on P,P...] [--cases N] [--seed N] [--case K]  random user code: does the kernel survive it, and
                  is the outcome the same on each platform? --case decodes one
                  --smp N: on each CPU its share, while interrupts, switches and shoot-downs arrive;

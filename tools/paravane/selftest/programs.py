@@ -86,6 +86,8 @@ def steps(scratch):
     yield _same_sums
     for name, program in (("lua", "Lua"), ("sqlite", "SQLite")):
         yield Step(f"{program}, compared with the host's", RUN + ["programs", name], may_skip=True)
+    yield Step("zlib's tests, compared with the host's", [*RUN, "programs", "zlib", "--on", "qemu"],
+               may_skip=True)
 
 
 def _refused():
