@@ -77,6 +77,25 @@ TEST(libc_formats, wide_characters_are_converted)
     EXPECT(!setlocale(LC_ALL, "xx_YY.NOTHING"));
 }
 
+TEST(libc_formats, locales_without_rules_of_their_own_do_not_exist)
+{
+    static const char *const missing[] = {"pt_BR", "de_DE.UTF-8", "ru", "C/de_DE/C/C/C/C", "Cx"};
+
+    for (size_t i = 0; i < sizeof(missing) / sizeof(missing[0]); i++) {
+        EXPECT(!setlocale(LC_ALL, missing[i]));
+        EXPECT_EQ(errno, ENOENT);
+        EXPECT(!newlocale(LC_ALL_MASK, missing[i], NULL));
+    }
+    EXPECT(setlocale(LC_ALL, "C/C.UTF-8/C/C/C/C"));
+    EXPECT(setlocale(LC_ALL, "POSIX") && !strcmp(setlocale(LC_ALL, NULL), "C"));
+    EXPECT(!setenv("LANG", "pt_BR", 1) && !setlocale(LC_NUMERIC, ""));
+    EXPECT(!setenv("LC_NUMERIC", "C", 1) && setlocale(LC_NUMERIC, ""));
+    EXPECT(!setlocale(LC_ALL, ""));
+    unsetenv("LC_NUMERIC");
+    unsetenv("LANG");
+    EXPECT(setlocale(LC_ALL, "") && !strcmp(setlocale(LC_ALL, NULL), "C"));
+}
+
 TEST(libc_formats, iconv_converts_between_encodings)
 {
     char from[] = "a\xe2\x82\xac", to[16] = "", *in = from, *out = to;

@@ -121,11 +121,13 @@ $(BUILD)/obj/entry/%.o: lib/newlib/entry.c lib/newlib/start.h kernel/services.h 
 		-DAPP_PREFIX=$(call prefix,$*) -c -o $@ $<
 
 $(OUTSIDE_OBJS): $(OUTSIDE_FLAGS)
+# newlib's functions of which the port has a stricter one (lib/newlib/locales.c).
+WRAPPED := setlocale __loadlocale
 # musl's functions come before newlib's, which has some of them too.
 LIBRARIES := $(if $(IS_PLAIN),,$(NEWLIB)/lib/libmath.a) $(NEWLIB)/lib/libc.a $(NEWLIB)/lib/libm.a $(NEWLIB)/lib/libgcc.a
 $(WORLD): $(PORT_OBJS) $(PROGRAM_OBJS) $(ENTRY_OBJS) $(WORLD_LIST)
 	$(call say,LD)
-	$(Q)$(LD) -r -z noexecstack -o $@.tmp $(filter %.o,$^) --start-group $(LIBRARIES) --end-group
+	$(Q)$(LD) -r -z noexecstack $(WRAPPED:%=--wrap=%) -o $@.tmp $(filter %.o,$^) --start-group $(LIBRARIES) --end-group
 	$(if $(OUTSIDE),$(SYMBOLS) --world $@.tmp --port $(PORT_OBJS) -- $(OUTSIDE_OBJS))
 	$(Q)$(OBJCOPY) --keep-global-symbol=nothing $@.tmp $@ && rm $@.tmp
 
