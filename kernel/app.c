@@ -29,7 +29,10 @@
 #define APP_STACK_MIN  KIB(64)
 #define APP_STACK_MAX  GIB(1)
 
-/* libc is built without the check of stack_check.S, so this much of the stack is left to it. */
+/*
+ * libc and some functions of programs (tools/build/stack_checks.py) are built without the check of
+ * stack_check.S, so this much of the stack is left to them.
+ */
 #define APP_STACK_RESERVE KIB(16)
 
 /* Frames that a program's heap must leave to the kernel, for page tables and such. */

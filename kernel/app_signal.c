@@ -12,8 +12,8 @@
  * Only the program's own code is interrupted in this way. An exception in a kernel function that
  * the program has called is a panic, because the function may hold locks.
  *
- * Stack overflow. stack_check.S has detected it, on its own stack, at the entry of the function
- * that would have overflowed the stack. If the thread has an alternate stack, the frame is copied
+ * Stack overflow. stack_check.S has detected it, on its own stack, at a check in the function that
+ * would have overflowed the stack. If the thread has an alternate stack, the frame is copied
  * there, the hook is called there, and then the frame is resumed at the check, which is repeated.
  */
 #include "kernel/app.h"
@@ -171,10 +171,11 @@ static void handle_overflow(struct trap_frame *frame)
     frame->vector = VECTOR_PF;
     frame->error = PF_WRITE;
     if (!call_exception_hook(frame, frame->rsp - sizeof(u64)))
-        panic_frame(frame,
-                    "stack overflow in thread %s: too little is left at the entry of a "
-                    "function, and no handler of SIGSEGV has SA_ONSTACK",
-                    this_thread()->name);
+        panic_frame(
+            frame,
+            "stack overflow in thread %s: too little of the stack is left, and no handler of "
+            "SIGSEGV has SA_ONSTACK",
+            this_thread()->name);
     t->stack_limit = pv_this_area()->stack_limit = t->signal.stack_limit;
     pv_iret(frame);
     panic("the op iret returned");

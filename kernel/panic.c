@@ -178,7 +178,6 @@ void stack_overflow(const struct trap_frame *frame)
 
     if (program_traps)
         program_traps->stack_overflow(frame);
-    panic_frame(frame,
-                "stack overflow in thread %s: too little is left at the entry of a function%s",
+    panic_frame(frame, "stack overflow in thread %s: too little of the stack is left%s",
                 this_thread()->name, open ? ", and interrupts are enabled" : "");
 }

@@ -3,7 +3,8 @@
  * Stack overflow, detected before it happens. With -mfentry the compiler puts a call of __fentry__
  * at the start of every C function, before its prologue. __fentry__ compares %rsp with the limit of
  * the current stack, which is in the CPU's area (pv/cpu_area.h, stack_limit; 0 allows any %rsp),
- * and may change nothing but the flags.
+ * and may change nothing but the flags. Programs and libc's port have it in fewer places
+ * (tools/build/stack_checks.py).
  *
  * A guard page alone is not enough: a Xen PV guest has no IST, so the page fault could not be
  * delivered, and Xen ends a domain silently when it cannot push an exception frame onto the guest's
@@ -15,7 +16,7 @@
 
 #define OVERFLOW_STACK_SIZE 8192
 
-/* For lib/newlib/entry_check.h. */
+/* For tools/build/stack_checks.py. */
 	.globl	__fentry_limit
 	.set	__fentry_limit, CPU_AREA_STACK_LIMIT
 
@@ -24,6 +25,12 @@
 __fentry__:
 	cmpq	%gs:CPU_AREA_STACK_LIMIT, %rsp
 	jb	1f
+	ret
+/* The check of a function with a large frame: %r11 is where that would end. */
+	.globl	__fentry_large__
+__fentry_large__:
+	cmpq	%r11, %gs:CPU_AREA_STACK_LIMIT
+	ja	1f
 	ret
 /*
  * Report it on a stack of its own, with a struct trap_frame of the function's first instruction.

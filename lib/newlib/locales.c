@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which locales exist: "C", also with the name of an encoding ("C.UTF-8"), and "POSIX". newlib takes
- * every name of the form xx_YY and gives it the rules of "C", so a program would believe that it has
- * the comma or the alphabet of another language. The linker gives calls of both functions to these
+ * Which locales exist: "C", also with the name of an encoding ("C.UTF-8"), and "POSIX". newlib
+ * takes every name of the form xx_YY and gives it the rules of "C", so a program would believe that
+ * it has the comma or the alphabet of another language. The linker gives calls of both functions to
+ * these
  * (--wrap, tools/build/programs.mk).
  */
 #include <errno.h>

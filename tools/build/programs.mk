@@ -39,9 +39,8 @@ COMPILER_HEADERS := $(if $(filter 0,$(IS_CLANG)),$(shell $(CC) -print-file-name=
 WORLD_CPPFLAGS := -I. -nostdinc -Ilib/newlib/include -isystem $(COMPILER_HEADERS) -isystem $(NEWLIB)/include \
 	-isystem $(BUILD)/include -imacros lib/newlib/config.h -imacros lib/newlib/posix.h $(if $(IS_PLAIN),,-imacros lib/newlib/musl.h) -D__paravane__ \
 	-Ulinux -Uunix -U__linux -U__unix -U__linux__ -U__unix__ -U__gnu_linux__
-# Programs may use the FPU.
-WORLD_CODEGEN := $(filter-out -mgeneral-regs-only -ffreestanding,$(CODEGEN)) \
-	$(if $(filter 0,$(IS_CLANG)),-include lib/newlib/entry_check.h) -ftls-model=local-exec
+# Programs may use the FPU. Their stack checks are put into the compiler's assembly text.
+WORLD_CODEGEN := $(filter-out -mgeneral-regs-only -ffreestanding $(ENTRY_CHECKS),$(CODEGEN)) -ftls-model=local-exec
 WORLD_WARNINGS := $(filter-out -Wframe-larger-than=%,$(WARNINGS))
 APP_CFLAGS ?=
 
@@ -84,15 +83,20 @@ $(call keep,$(OUTSIDE_FLAGS),$(APP_CFLAGS))
 $(WORLD_OBJS): $(WORLD_FLAGS) | $(NEWLIB)/lib/libc.a $(BUILD)/include/xen
 # The compiler's list of what an object includes has no system header, and asm-offsets.h is included as one.
 $(filter %.S.o,$(PORT_OBJS)): $(ASM_OFFSETS)
+# Compile $(1), which is in C or assembly, to $(2) with the flags $(3).
+compile = $(Q)$(if $(filter %.c,$(1)),$(compile_c),$(CC) $(3) -MMD -MP -c -o $(2) $(1))
+compile_c = $(CC) $(3) -MMD -MP -MF $(2:.o=.d) -MT $(2) -S -o $(2).s $(1) && \
+	$(if $(ENTRY_CHECKS),$(TOOL)/stack_checks.py $(2).s &&) $(CC) $(filter --target=%,$(WORLD_CODEGEN)) -c -o $(2) $(2).s && rm $(2).s
+$(WORLD_OBJS): tools/build/stack_checks.py
 $(PORT_OBJS): $(BUILD)/obj/%.o: %
 	@mkdir -p $(@D)
 	$(call say,CC)
-	$(Q)$(CC) $(WORLD_CPPFLAGS) -DPARAVANE_VERSION='"$(VERSION)"' $(WORLD_CODEGEN) $(WORLD_WARNINGS) $(EXTRA) -MMD -MP -c -o $@ $<
+	$(call compile,$<,$@,$(WORLD_CPPFLAGS) -DPARAVANE_VERSION='"$(VERSION)"' $(WORLD_CODEGEN) $(WORLD_WARNINGS) $(EXTRA))
 
 $(BUILD)/obj/app/%.c.o: app/%.c
 	@mkdir -p $(@D)
 	$(call say,CC)
-	$(Q)$(CC) $(WORLD_CPPFLAGS) $(WORLD_CODEGEN) $(WORLD_WARNINGS) -MMD -MP -c -o $@ $<
+	$(call compile,$<,$@,$(WORLD_CPPFLAGS) $(WORLD_CODEGEN) $(WORLD_WARNINGS))
 
 # Code of other projects is compiled without our warnings.
 .SECONDARY: $(WORLD_OBJS)
@@ -100,7 +104,7 @@ define outside_rule
 $(call outside_object,$(1)): $(1)
 	@mkdir -p $$(@D)
 	$$(call say,$(if $(filter %.c,$(1)),CC,AS))
-	$$(Q)$$(CC) $$(filter-out -I.,$$(WORLD_CPPFLAGS)) -I$(OUTSIDE_FOLDER) $$(WORLD_CODEGEN) -w $$(APP_CFLAGS) -MMD -MP -c -o $$@ $$<
+	$$(call compile,$$<,$$@,$$(filter-out -I.,$$(WORLD_CPPFLAGS)) -I$(OUTSIDE_FOLDER) $$(WORLD_CODEGEN) -w $$(APP_CFLAGS))
 endef
 $(foreach s,$(OUTSIDE_SRCS),$(eval $(call outside_rule,$(s))))
 

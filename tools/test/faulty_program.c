@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <ucontext.h>
 #include <unistd.h>
 
@@ -31,6 +32,27 @@ static int deep_enough(int n)
 
     fill[n & 1023] = (char)n;
     return n ? deep_enough(n - 1) + fill[n & 1023] - (char)n : 0;
+}
+
+/*
+ * Recurse with little stack in each step, and call a function of the kernel: it needs more than the
+ * next step, so it is the one that has too little.
+ */
+static int creep(int n)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return creep(n + 1) + (int)now.tv_nsec;
+}
+
+/* Use a frame that is larger than what is left and the guard page below it. */
+__attribute__((noinline)) static int large_frame(int n)
+{
+    volatile char fill[300000];
+
+    fill[n] = (char)n;
+    return fill[n];
 }
 
 static int use_up(void)
@@ -121,6 +143,10 @@ int main(int argc, char **argv)
         return crash_here((int *)(sizeof(int) * argc));
     if (!strcmp(what, "deep"))
         return deep(0);
+    if (!strcmp(what, "creep"))
+        return creep(0);
+    if (!strcmp(what, "large"))
+        return large_frame(0);
     if (!strcmp(what, "abort"))
         abort();
     if (!strcmp(what, "recursion"))

@@ -41,6 +41,8 @@ def steps(scratch):
             ("crash", EXIT_FAIL,
              r"page fault(.|\n)*#\d crash_here\+(.|\n)*#\d app_faulty_program_main"),
             ("deep", EXIT_FAIL, r"stack overflow(.|\n)*#\d deep\+"),
+            ("creep", EXIT_FAIL, r"stack overflow(.|\n)*#\d libc_clock_ns\+(.|\n)*#\d creep\b"),
+            ("large", EXIT_FAIL, r"stack overflow(.|\n)*#\d large_frame\b"),
             ("abort", EXIT_FAIL, r"was killed by signal 6 \(SIGABRT\)(.|\n)*#\d abort\+"),
             ("overflow", EXIT_PASS, r"caught signal 11, code 1, on its own stack"),
             ("overflow-same", EXIT_FAIL,
@@ -75,6 +77,9 @@ def steps(scratch):
         name = f"{platform}: input of all byte values arrives"
         yield check(name, _input_arrives, platform)
     yield check("qemu: input from a terminal", _input_of_terminal)
+    for platform in ("qemu", "xen-pv"):
+        yield check(f"{platform}: a signal ends a read of the console", _read_ends, platform,
+                    needs=(GCC, _FAULTY[1]))
     late = r"TIMEOUT after 5 s \(the program has read 0 bytes of its input, and not all\)"
     spin = "./run.sh boot --timeout 5 --app tools/test/faulty_program.c --append '-- spin'"
     argv = ["sh", "-c", f"seq 1 9 | {spin}"]
@@ -167,6 +172,23 @@ def _input_arrives(platform):
         status, output = output_of(argv, stdin=file)
     right = wanted in output and "Ctrl-D" not in output and status == EXIT_PASS
     return ("" if right else f"the guest's checksum is not {wanted!r}"), output
+
+
+def _read_ends(platform):
+    """The input has one line and does not end: the read for the next line ends by the alarm."""
+    ours, theirs = os.pipe()
+    try:
+        os.write(theirs, b"one line\n")
+        image = short(build_dir() / f"{_FAULTY[0]}.elf")
+        argv = [*RUN, "boot", "--on", platform, *RUN_LIMIT, "--image", image, "--run",
+                f"app:{_FAULTY[0]}", "--append", "-- read"]
+        status, output = output_of(argv, stdin=ours)
+    finally:
+        os.close(ours)
+        os.close(theirs)
+    right = "read one line\n" in output and "Interrupted system call after 1 alarm" in output
+    wrong = "the line is not read, or the read does not end with EINTR"
+    return ("" if right and status == EXIT_PASS else wrong), output
 
 
 def _input_of_terminal():

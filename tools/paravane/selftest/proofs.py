@@ -24,8 +24,8 @@ def _proofs():
             ("divide", r"CRASH: panic"),
             (
                 "stack",
-                r"stack overflow in thread \S+: too little is left at the entry of a "
-                r"function\n(.|\n)*#0 recurse\+(.|\n)*CRASH",
+                r"stack overflow in thread \S+: too little of the stack is left\n"
+                r"(.|\n)*#0 recurse\+(.|\n)*CRASH",
             ),
             ("early", r"CRASH: panic"),
             ("loop", r"TIMEOUT after"),
