@@ -14,7 +14,7 @@ from paravane.common import Trouble
 from paravane.dom0 import disks, guest, image
 from paravane.dom0 import shape as shapes
 from paravane.outer import parts, running, saved
-from paravane.run import domu, platforms
+from paravane.run import domu, outer_guest, platforms
 from paravane.run.ktap import Transcript
 from paravane.run.machine import Ending
 from paravane.run.verdict import judge
@@ -297,11 +297,8 @@ class PlatformTest(unittest.TestCase):
                 image=Path(folder, "image"),
                 module=Path(folder, "module"),
             )
-            path = Path(folder, "domu.json")
-            path.write_text(
-                domu.json.dumps(domu.description(platforms.PLATFORMS["domu-pvh"], boot))
-            )
-            shape, wanted, files = domu.read(path)
+            described = domu.description(platforms.PLATFORMS["domu-pvh"], boot)
+            shape, wanted, files = domu.read(outer_guest.write(described, Path(folder, "json")))
         self.assertEqual(shape, domu.shape(boot))
         self.assertEqual(shape.xen, Path("/x"))
         self.assertEqual(

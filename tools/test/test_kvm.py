@@ -11,7 +11,7 @@ from unittest import mock
 from paravane.common import Trouble
 from paravane.kvm import guest, image, shape, tsc
 from paravane.outer import running, saved
-from paravane.run import kvm, platforms
+from paravane.run import kvm, outer_guest, platforms
 from paravane.run.ktap import Transcript
 from paravane.run.machine import Ending
 from paravane.run.verdict import judge
@@ -99,9 +99,8 @@ class PlatformTest(unittest.TestCase):
                 image=Path(folder, "image"),
                 module=Path(folder, "module"),
             )
-            path = Path(folder, "kvm.json")
-            path.write_text(kvm.json.dumps(kvm.description(platforms.PLATFORMS["kvm"], boot)))
-            made, wanted, files = kvm.read(path)
+            described = kvm.description(platforms.PLATFORMS["kvm"], boot)
+            made, wanted, files = kvm.read(outer_guest.write(described, Path(folder, "json")))
         self.assertEqual(made, shape.Shape(512, 2))
         self.assertEqual(wanted.command().split()[1:3], ["128", "4"])
         self.assertTrue(wanted.command().endswith(" refuse=1"))

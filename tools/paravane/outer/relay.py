@@ -30,6 +30,14 @@ class Relay:
     def is_typed(self):
         return bool(select.select(self._input, [], [], 0)[0])
 
+    def wait(self, poll):
+        """Wait a second for the guest or for input. Return what poll() returns of an ended guest,
+        when all that it sent is printed; "" if something was typed; None otherwise."""
+        ended = self._outer.wait_for(lambda: poll() or ("" if self.is_typed() else None), 1)
+        if ended:
+            self.drain()
+        return ended
+
     def typed(self):
         """Return what was typed; b"" at the end of the input, after which nothing is typed."""
         data = os.read(0, _TYPED_MAX)

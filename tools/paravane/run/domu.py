@@ -6,15 +6,12 @@ tools/paravane/run/domu_machine.py restores the dom0 (tools/paravane/dom0/) and 
 it, with the guest's console as standard input and output.
 """
 
-import dataclasses
-import json
 import sys
 from pathlib import Path
 
-from ..common import ROOT, short, usage
 from ..dom0 import disks, guest, image
 from ..dom0 import shape as shapes
-from ..outer import saved
+from . import outer_guest
 
 NAME = "the dom0"
 HAS_GDB_STUB = False
@@ -39,19 +36,12 @@ def shape(boot):
 
 
 def command(platform, boot):
-    """Return the command line that boots; what it is to boot is kept with the run."""
-    reason = refusal(platform, boot)
-    if reason:
-        raise usage(f"{platform.name}: {NAME} does not make this guest: {reason}")
-    saved.folder(shape(boot))
-    path = boot.directory / "domu.json"
-    path.write_text(json.dumps(description(platform, boot), indent=1) + "\n")
-    return [sys.executable, "-B", short(ROOT / "tools/paravane/run/domu_machine.py"), short(path)]
+    """Return the command line that boots."""
+    return outer_guest.command("domu", platform, boot, sys.modules[__name__])
 
 
 def description(platform, boot):
     """Return what domu_machine.py reads."""
-    made = shape(boot)
     wanted = guest.Wanted(
         platform.load(boot),
         words=" ".join(boot.words),
@@ -61,22 +51,17 @@ def description(platform, boot):
         more="\n".join(boot.xl),
         disks=tuple(boot.disk),
     )
-    return {
-        "shape": {**dataclasses.asdict(made), "xen": made.xen and str(made.xen)},
-        "guest": dataclasses.asdict(wanted),
-        "image": str(boot.image),
-        "module": str(boot.module),
-    }
+    described = outer_guest.description(boot, shape(boot), wanted)
+    xen = described["shape"]["xen"]
+    described["shape"]["xen"] = xen and str(xen)
+    return described
 
 
 def read(path):
     """Return (Shape, Wanted, {name: bytes}) of such a description."""
-    told = json.loads(Path(path).read_text(encoding="utf-8"))
-    made = told["shape"]
+    made, wanted, files = outer_guest.read(path)
     made["xen"] = made["xen"] and Path(made["xen"])
     made["xen_append"] = tuple(made["xen_append"])
-    files = {name: Path(told[name]).read_bytes() for name in ("image", "module")}
-    wanted = told["guest"]
     wanted["disks"] = tuple(disks.Disk(**disk) for disk in wanted["disks"])
     files.update(disks.contents(wanted["disks"]))
     return shapes.Shape(**made), guest.Wanted(**wanted), files
@@ -84,15 +69,7 @@ def read(path):
 
 def refusal(_platform, boot):
     """Return why the guest cannot be made, or ""."""
-    for asked, reason in (
-        (boot.machine, "the machine below dom0 is fixed, so that --machine has no meaning"),
-        (boot.icount, "what is counted would include dom0"),
-        (
-            boot.cpu and boot.cpu[0] not in "+-",
-            "--cpu can only add (+) or remove (-) features there",
-        ),
-        (boot.maxmem and boot.maxmem < boot.mem, "--maxmem is less than --mem"),
-    ):
-        if asked:
-            return reason
-    return ""
+    reason = outer_guest.reason_against(boot, machine="the machine below dom0", counted="dom0")
+    if not reason and boot.maxmem and boot.maxmem < boot.mem:
+        return "--maxmem is less than --mem"
+    return reason

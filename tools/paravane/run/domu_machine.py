@@ -16,11 +16,10 @@ from pathlib import Path
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from paravane.common import Trouble
 from paravane.dom0 import guest
 from paravane.outer import running
 from paravane.outer.relay import Relay
-from paravane.run import domu
+from paravane.run import domu, outer_guest
 
 _CREATE_LIMIT = 40  # seconds of QEMU's own time in which xl creates a domain; it takes 2
 _TO_XEN = b"\x01\x01\x01"
@@ -42,11 +41,8 @@ class DomU:
         """Return how the domain ended."""
         created = False
         while True:
-            ended = self._dom0.wait_for(
-                lambda: self._guest.poll() or ("" if self._relay.is_typed() else None), 1
-            )
+            ended = self._relay.wait(self._guest.poll)
             if ended:
-                self._relay.drain()
                 return ended
             if ended == "":
                 self._type(self._relay.typed())
@@ -76,13 +72,8 @@ class DomU:
 
 def main(path):
     """Run one guest; return the exit status."""
-    shape, wanted, files = domu.read(path)
-    try:
-        with running.Outer(shape, files) as dom0:
-            ended = DomU(dom0, wanted).run()
-    except Trouble as trouble:
-        print(f"\ndomu: failed: {trouble}", flush=True)
-        print(f"domu: {trouble}", file=sys.stderr)
+    ended = outer_guest.run("domu", domu.read(path), lambda *machine: DomU(*machine).run())
+    if not ended:
         return 1
     print(f"\ndomu: the domain ended by {ended}", flush=True)
     return 0

@@ -15,11 +15,9 @@ from pathlib import Path
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from paravane.common import Trouble
 from paravane.kvm import guest
-from paravane.outer import running
 from paravane.outer.relay import Relay
-from paravane.run import kvm
+from paravane.run import kvm, outer_guest
 
 _VERDICT = "its debug-exit port"  # vmm.c
 
@@ -31,9 +29,8 @@ def _run(outer, wanted):
     outer.sh(f"date -u -s @{time.time():.0f}")
     one = guest.Guest(outer, wanted)
     while True:
-        ended = outer.wait_for(lambda: one.poll() or ("" if relay.is_typed() else None), 1)
+        ended = relay.wait(one.poll)
         if ended:
-            relay.drain()
             return ended, one.status
         if ended == "":
             one.type(relay.typed())
@@ -41,14 +38,10 @@ def _run(outer, wanted):
 
 def main(path):
     """Run one guest; return the exit status."""
-    shape, wanted, files = kvm.read(path)
-    try:
-        with running.Outer(shape, files) as outer:
-            ended, status = _run(outer, wanted)
-    except Trouble as trouble:
-        print(f"\nkvm: failed: {trouble}", flush=True)
-        print(f"kvm: {trouble}", file=sys.stderr)
+    done = outer_guest.run("kvm", kvm.read(path), _run)
+    if not done:
         return 1
+    ended, status = done
     if ended != _VERDICT:
         print(f"\nkvm: the guest ended by {ended}", flush=True)
     return status
