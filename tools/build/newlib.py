@@ -7,7 +7,8 @@
     tools/build/newlib.py clean               remove all that were ever built
 
 The folder's name is a key made of the sources, the flags and the compiler, so another set of flags is another
-folder. It appears by a rename when all is built, and a lock file lets two builds at once end in one.
+folder. It appears by a rename when all is built, and disappears by one, so that it is whole even if this program
+is killed. A lock file lets two builds at once end in one.
 """
 
 import argparse
@@ -22,12 +23,16 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 
 # The distribution's package, and what tools/paravane/libc_sources.py fetches of the next release.
 PACKAGED = "/usr/src/newlib/newlib-*.tar.xz"
 FETCHED = "sources/newlib-*.tar.xz"
 MUSL = "sources/musl_*.orig.tar.gz"
+
+# How the names of folders in the cache begin that are not a library, or not any more.
+BUILDING, REMOVED = "building-", "removed-"
 
 PORT = Path(__file__).resolve().parents[2] / "lib" / "newlib"
 CONFIG = PORT / "config.h"  # read before every file of newlib's, as before every program's
@@ -124,8 +129,30 @@ def folder(cc):
     return cache() / f"newlib-{key.hexdigest()[:16]}{'' if len(sources()) > 1 else '-plain'}"
 
 
+def used(path):
+    """What make uses of the folder (LIBRARIES and the headers in tools/build/programs.mk): if any is missing, it
+    was damaged from outside."""
+    libraries = ["libc.a", "libm.a", "libgcc.a", *([] if path.name.endswith("-plain") else ["libmath.a"])]
+    return [path / "include" / "stdio.h", *(path / "lib" / name for name in libraries)]
+
+
 def is_built(path):
-    return (path / "lib" / "libm.a").exists()
+    return all(file.is_file() and file.stat().st_size for file in used(path))
+
+
+def remove(path):
+    """Remove a folder of the cache, by a rename first: what is left after an interruption is not taken for a library."""
+    gone = path.with_name(f"{REMOVED}{path.name}")
+    shutil.rmtree(gone, ignore_errors=True)
+    path.rename(gone)
+    shutil.rmtree(gone)
+
+
+def remove_left_over():
+    """Remove what killed builds and removals have left. The caller holds the lock, so that no other is under way."""
+    for name in (BUILDING, REMOVED):
+        for path in cache().glob(f"{name}*"):
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def unpack(archive, folder):
@@ -228,22 +255,39 @@ def make(cc, scratch, prefix):
         make_math(cc, archive, scratch, prefix)
 
 
+@contextmanager
+def locked():
+    with open(cache() / "newlib.lock", "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def build(cc):
     path = folder(cc)
     try:
         cache().mkdir(parents=True, exist_ok=True)
     except OSError as error:
         sys.exit(f"newlib.py: cannot keep newlib in {cache()}: {error.strerror}; choose a folder with XDG_CACHE_HOME=DIR")
-    with open(cache() / "newlib.lock", "w", encoding="ascii") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with locked():
         if is_built(path):
             return
+        remove_left_over()
         print(f"  NEWLIB	{path} (once, about a minute)", flush=True)
-        with tempfile.TemporaryDirectory(dir=cache(), prefix="building-") as scratch:
+        with tempfile.TemporaryDirectory(dir=cache(), prefix=BUILDING) as scratch:
             done = Path(scratch) / "done"
             make(cc, Path(scratch), done)
-            shutil.rmtree(path, ignore_errors=True)
+            if path.exists():
+                remove(path)
             done.rename(path)
+
+
+def clean():
+    if not cache().is_dir():
+        return
+    with locked():
+        remove_left_over()
+        for path in cache().glob("newlib-*"):
+            remove(path)
 
 
 def main():
@@ -252,8 +296,7 @@ def main():
     parser.add_argument("--cc", default="gcc")
     args = parser.parse_args()
     if args.command == "clean":
-        for path in cache().glob("newlib-*"):
-            shutil.rmtree(path)
+        clean()
     elif not sources():
         if args.command == "build":
             sys.exit(f"newlib.py: no sources at {PACKAGED}: install newlib-source")

@@ -68,7 +68,11 @@ endef
 # List what a program's objects and the world do not define, each once.
 SYMBOLS = $(Q)$(TOOL)/program_symbols.py --nm $(NM) --program $(OUTSIDE)
 
-$(NEWLIB)/lib/libc.a:
+# musl's functions come before newlib's, which has some of them too.
+LIBRARIES := $(if $(IS_PLAIN),,$(NEWLIB)/lib/libmath.a) $(NEWLIB)/lib/libc.a $(NEWLIB)/lib/libm.a $(NEWLIB)/lib/libgcc.a
+# Built together, if any is missing (newlib.py, used()).
+NEWLIB_FILES := $(NEWLIB)/include/stdio.h $(LIBRARIES)
+$(NEWLIB_FILES) &:
 	$(Q)$(TOOL)/newlib.py build --cc $(NEWLIB_CC)
 
 # Flags are inputs, and so is the list of what is linked.
@@ -80,7 +84,7 @@ $(call keep,$(WORLD_FLAGS),$(CC) $(WORLD_CPPFLAGS) $(WORLD_CODEGEN))
 $(call keep,$(WORLD_LIST),$(PROGRAMS) $(OUTSIDE_OBJ) $(LIBC_TESTS) $(NEWLIB))
 $(call keep,$(OUTSIDE_FLAGS),$(APP_CFLAGS))
 
-$(WORLD_OBJS): $(WORLD_FLAGS) | $(NEWLIB)/lib/libc.a $(BUILD)/include/xen
+$(WORLD_OBJS): $(WORLD_FLAGS) | $(NEWLIB_FILES) $(BUILD)/include/xen
 # The compiler's list of what an object includes has no system header, and asm-offsets.h is included as one.
 $(filter %.S.o,$(PORT_OBJS)): $(ASM_OFFSETS)
 # Compile $(1), which is in C or assembly, to $(2) with the flags $(3).
@@ -119,7 +123,7 @@ $(OUTSIDE_OBJ)/program.o: $(OUTSIDE_OBJS) $(OUTSIDE_FLAGS) tools/build/program.l
 	$(call link_program,$(OUTSIDE_NAME),$@,$(OUTSIDE_OBJS))
 endif
 
-$(BUILD)/obj/entry/%.o: lib/newlib/entry.c lib/newlib/start.h kernel/services.h $(WORLD_FLAGS) | $(NEWLIB)/lib/libc.a
+$(BUILD)/obj/entry/%.o: lib/newlib/entry.c lib/newlib/start.h kernel/services.h $(WORLD_FLAGS) | $(NEWLIB_FILES)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(WORLD_CPPFLAGS) $(WORLD_CODEGEN) $(WORLD_WARNINGS) -DAPP_NAME='"$*"' \
 		-DAPP_PREFIX=$(call prefix,$*) -c -o $@ $<
@@ -127,8 +131,6 @@ $(BUILD)/obj/entry/%.o: lib/newlib/entry.c lib/newlib/start.h kernel/services.h 
 $(OUTSIDE_OBJS): $(OUTSIDE_FLAGS)
 # newlib's functions of which the port has a stricter one (lib/newlib/locales.c).
 WRAPPED := setlocale __loadlocale
-# musl's functions come before newlib's, which has some of them too.
-LIBRARIES := $(if $(IS_PLAIN),,$(NEWLIB)/lib/libmath.a) $(NEWLIB)/lib/libc.a $(NEWLIB)/lib/libm.a $(NEWLIB)/lib/libgcc.a
 $(WORLD): $(PORT_OBJS) $(PROGRAM_OBJS) $(ENTRY_OBJS) $(WORLD_LIST)
 	$(call say,LD)
 	$(Q)$(LD) -r -z noexecstack $(WRAPPED:%=--wrap=%) -o $@.tmp $(filter %.o,$^) --start-group $(LIBRARIES) --end-group
