@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Read the records by which KVM reports time. KVM may write a record between any two instructions
- * of its reader. It makes the version odd before it writes and even afterwards, so a reader repeats
- * until the version is even and unchanged. This is pure code, which test/host/test_kvm.c runs on
- * the host with a writer that interferes.
+ * Read the records by which KVM reports time; pv/versioned.h explains why a reader may repeat. This
+ * is pure code, which test/host/test_kvm.c runs on the host with a writer that interferes.
  */
 #ifndef PV_KVM_PVCLOCK_H
 #define PV_KVM_PVCLOCK_H
 
 #include "lib/scale.h"
 #include "pv/kvm/abi.h"
+#include "pv/versioned.h"
 
 #define PVCLOCK_NS_PER_S 1000000000ull
 
@@ -21,12 +20,10 @@ static inline u64 pvclock_ns(const volatile struct pvclock_time *t, u64 (*read_t
     u64 ns;
 
     do {
-        version = t->version;
-        barrier();
+        version = version_read_begin(&t->version);
         ns = t->system_time + scale_shifted(read_tsc() - t->tsc_timestamp, t->mul, t->shift);
         *flags = t->flags;
-        barrier();
-    } while (version & 1 || version != t->version);
+    } while (version_read_retry(&t->version, version));
     return ns;
 }
 
@@ -37,11 +34,9 @@ static inline u64 pvclock_wall_ns(const volatile struct pvclock_wall *w)
     u64 ns;
 
     do {
-        version = w->version;
-        barrier();
+        version = version_read_begin(&w->version);
         ns = w->sec * PVCLOCK_NS_PER_S + w->nsec;
-        barrier();
-    } while (version & 1 || version != w->version);
+    } while (version_read_retry(&w->version, version));
     return ns;
 }
 
@@ -51,11 +46,9 @@ static inline u64 pvclock_steal_ns(const volatile struct kvm_steal_time *s)
     u64 ns;
 
     do {
-        version = s->version;
-        barrier();
+        version = version_read_begin(&s->version);
         ns = s->steal;
-        barrier();
-    } while (version & 1 || version != s->version);
+    } while (version_read_retry(&s->version, version));
     return ns;
 }
 

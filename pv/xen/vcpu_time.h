@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Read the three records by which Xen reports time. Xen may write a record between any two
- * instructions of its reader. It makes the version odd before it writes and even afterwards, so a
- * reader repeats until the version is even and unchanged. This is pure code, which
- * test/host/test_xen_time.c runs on the host with a writer that interferes.
+ * instructions of its reader, which then repeats: pv/versioned.h for the first two, which have a
+ * version. This is pure code, which test/host/test_xen_time.c runs on the host with a writer that
+ * interferes.
  *
  *   vcpu_time_info      system time: ns at a moment, the TSC at that moment, and the TSC's rate
  *   shared_info.wc_*    the wall clock at system time 0
@@ -13,28 +13,23 @@
 #define PV_XEN_VCPU_TIME_H
 
 #include "lib/scale.h"
+#include "pv/versioned.h"
 #include "pv/xen/xen.h"
 #include <xen/vcpu.h>
 
 #define NS_PER_S 1000000000ull
 
-/*
- * Return the system time in ns. Xen makes the version odd while it writes the record, and it leaves
- * a new even version. Read the record again until its version was even and the same before and
- * after.
- */
+/* Return the system time in ns. */
 static inline u64 xen_vcpu_time_ns(const volatile struct vcpu_time_info *t)
 {
     u32 version;
     u64 ns;
 
     do {
-        version = t->version;
-        barrier();
+        version = version_read_begin(&t->version);
         ns = t->system_time +
              scale_shifted(pv_read_tsc() - t->tsc_timestamp, t->tsc_to_system_mul, t->tsc_shift);
-        barrier();
-    } while (version & 1 || version != t->version);
+    } while (version_read_retry(&t->version, version));
     return ns;
 }
 
@@ -45,11 +40,9 @@ static inline u64 xen_wallclock_base_ns(const volatile struct shared_info *s)
     u64 ns;
 
     do {
-        version = s->wc_version;
-        barrier();
+        version = version_read_begin(&s->wc_version);
         ns = ((u64)s->wc_sec_hi << 32 | s->wc_sec) * NS_PER_S + s->wc_nsec;
-        barrier();
-    } while (version & 1 || version != s->wc_version);
+    } while (version_read_retry(&s->wc_version, version));
     return ns;
 }
 
