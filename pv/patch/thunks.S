@@ -1,18 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What call sites call before they are patched (patch.c).
+ * What call sites call before they are patched (patch.c):
  *
- *   pv_NAME          for every op of the contract, in its order, so that an op's number gives the
- *   address: a jump
- *                    through the op's slot of the table. With "nopatch" all calls stay calls of
- *                    these.
- *   pv_hot_NAME      for every hot op: what the sites of hot.h call. It saves the registers that a
- *   C function may
- *                    change, calls the op, and restores them. Its own call of pv_NAME is a site
- *                    like others.
- *   pv_keep_NAME     another name of pv_hot_NAME for tests that compare its address, because
- *   tools/build/sites.py
- *                    accepts no reference to pv_hot_NAME other than a site's call.
+ *   pv_NAME        for every op of the contract, in its order, so that an op's number gives the
+ *                  address: a jump through the op's slot of the table. With "nopatch" all calls
+ *                  stay calls of these.
+ *   pv_hot_NAME    for every hot op: what the sites of hot.h call. It saves the registers that a C
+ *                  function may change, calls the op, and restores them. Its own call of pv_NAME is
+ *                  a site like others.
+ *   pv_keep_NAME   another name of pv_hot_NAME, for tests that compare its address, because
+ *                  tools/build/sites.py accepts no reference to pv_hot_NAME but a site's call.
  */
 #include "pv/patch/templates.inc"
 
