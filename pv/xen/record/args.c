@@ -150,16 +150,24 @@ void record_find_pieces(u32 number, const u64 args[6], u32 direction, struct rec
     }
 }
 
+/* A chunk's size in a record, which is an array of words, without the bytes that follow it. */
+#define CHUNK_WORDS (sizeof(struct record_chunk) / sizeof(u64))
+
 void record_write_pieces(u64 *to, const struct record_pieces *pieces)
 {
     for (u32 i = 0; i < pieces->count; i++) {
         const struct record_piece *piece = &pieces->piece[i];
-        struct record_chunk *chunk = (void *)to;
+        struct record_chunk chunk = {
+            .address = piece->address,
+            .length = (u32)piece->length,
+            .argument = piece->argument,
+            .list = piece->list,
+            .flags = piece->flags,
+        };
 
-        *chunk = (struct record_chunk){piece->address, (u32)piece->length, piece->argument,
-                                       piece->list,    piece->flags,       0};
-        if (record_copy(chunk + 1, (const void *)piece->address, piece->length))
-            chunk->flags |= RECORD_UNREADABLE;
-        to += (sizeof(*chunk) + ALIGN_UP(piece->length, 8)) / sizeof(*to);
+        if (record_copy(to + CHUNK_WORDS, (const void *)piece->address, piece->length))
+            chunk.flags |= RECORD_UNREADABLE;
+        memcpy(to, &chunk, sizeof(chunk));
+        to += CHUNK_WORDS + ALIGN_UP(piece->length, 8) / sizeof(*to);
     }
 }
