@@ -74,6 +74,19 @@ static __unused u64 random_u64(void)
     return state;
 }
 
+static __unused void random_bytes(u8 *to, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        to[i] = (u8)random_u64();
+}
+
+/* Expect that each byte still has the value that it was given. */
+static __unused void check_bytes(const u8 *bytes, size_t count, u8 value)
+{
+    for (size_t i = 0; i < count; i++)
+        CHECK_EQ(bytes[i], value);
+}
+
 /* Print the result; main() returns this. */
 static __unused int finish(const char *subject)
 {

@@ -4,6 +4,7 @@
  * each rule, disks' names, and the states of both halves of a device.
  */
 #include "harness.h"
+#include "same_abi.h"
 
 #include <xen/xen.h>
 
@@ -20,12 +21,6 @@
 
 /* ---- Layout --------------------------------------------------------------------------------- */
 
-#define SAME_FIELD(ours, theirs, field, other) \
-    _Static_assert(offsetof(struct ours, field) == offsetof(struct theirs, other) && \
-                       sizeof(((struct ours *)0)->field) == sizeof(((struct theirs *)0)->other), \
-                   #field)
-#define SAME_PLACE(ours, theirs, field, other) \
-    _Static_assert(offsetof(struct ours, field) == offsetof(struct theirs, other), #field)
 SAME_FIELD(ring_shared, blkif_sring, req_prod, req_prod);
 SAME_FIELD(ring_shared, blkif_sring, req_event, req_event);
 SAME_FIELD(ring_shared, blkif_sring, rsp_prod, rsp_prod);
@@ -61,7 +56,6 @@ _Static_assert(sizeof(struct block_request) == sizeof(union blkif_sring_entry), 
 _Static_assert(sizeof(struct block_response) == sizeof(struct blkif_response), "response");
 _Static_assert(BLOCK_DIRECT_MAX == BLKIF_MAX_SEGMENTS_PER_REQUEST, "segments");
 
-#define SAME_VALUE(ours, theirs) _Static_assert((int)(ours) == (int)(theirs), #ours)
 SAME_VALUE(BLOCK_READ, BLKIF_OP_READ);
 SAME_VALUE(BLOCK_WRITE, BLKIF_OP_WRITE);
 SAME_VALUE(BLOCK_BARRIER, BLKIF_OP_WRITE_BARRIER);
@@ -173,8 +167,7 @@ static void requests_are_answered_in_any_order(void)
         CHECK_EQ(take(&id, &status, &why), 0);
         CHECK_EQ(ring_room(&ring), ring.size);
     }
-    for (u32 i = 0; i < sizeof(memory.after); i++)
-        CHECK_EQ(memory.after[i], 0xa5);
+    check_bytes(memory.after, sizeof(memory.after), 0xa5);
 }
 
 static void the_backend_is_notified_when_it_asked_to(void)

@@ -406,8 +406,7 @@ static void test_steps_beside_this_machine(void)
     CHECK(!fs_mkdir("/tmp/steps", 0755) && !fs_find("/tmp/steps", &node) && !fs_chdir(node));
     if (!mkdtemp(place) || chdir(place))
         fail_at(__FILE__, __LINE__, "no directory: %s", strerror(errno));
-    for (u32 i = 0; i < STEP_DATA; i++)
-        step_data[i] = (u8)random_u64();
+    random_bytes(step_data, STEP_DATA);
     for (u32 i = 0; i < 60000 && failures < 5; i++) {
         const u64 r = random_u64();
         const struct step s = {.kind = (u8)(r % STEP_KINDS),

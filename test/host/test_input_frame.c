@@ -30,8 +30,7 @@ static void check_frame(u32 offset, u32 len)
     char *text = malloc(FRAME_TEXT_MAX);
     size_t size;
 
-    for (u32 i = 0; i < len; i++)
-        data[i] = (u8)random_u64();
+    random_bytes(data, len);
     size = write_frame(text, offset, data, len);
     CHECK_EQ(feed(text, size), INPUT_WHOLE);
     CHECK_EQ(reader.offset, offset & INPUT_OFFSET_MASK);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* drivers/xenstore_wire.c: xenstore's messages, with a daemon that sends them in any pieces. */
 #include "harness.h"
+#include "same_abi.h"
 
 /* Xen's header has names of ours. */
 #define XS_DIRECTORY         XEN_XS_DIRECTORY
@@ -34,8 +35,6 @@
 #include "drivers/xenstore_wire.h"
 #include "pv/errno.h"
 
-#define SAME_FIELD(ours, theirs, field, other) \
-    _Static_assert(offsetof(struct ours, field) == offsetof(struct theirs, other), #field)
 SAME_FIELD(xs_ring, xenstore_domain_interface, req, req);
 SAME_FIELD(xs_ring, xenstore_domain_interface, rsp, rsp);
 SAME_FIELD(xs_ring, xenstore_domain_interface, req_cons, req_cons);
@@ -49,7 +48,7 @@ SAME_FIELD(xs_header, xsd_sockmsg, len, len);
 _Static_assert(sizeof(struct xs_header) == sizeof(struct xsd_sockmsg), "header");
 _Static_assert(XS_RING_SIZE == XENSTORE_RING_SIZE && XS_PAYLOAD_MAX == XENSTORE_PAYLOAD_MAX, "");
 
-#define SAME_TYPE(name) _Static_assert((int)name == (int)XEN_##name, #name)
+#define SAME_TYPE(name) SAME_VALUE(name, XEN_##name)
 SAME_TYPE(XS_DIRECTORY);
 SAME_TYPE(XS_READ);
 SAME_TYPE(XS_GET_PERMS);
@@ -115,8 +114,7 @@ static void a_message_arrives_whole_in_any_pieces(void)
 {
     static u8 payload[XS_PAYLOAD_MAX];
 
-    for (u32 i = 0; i < sizeof(payload); i++)
-        payload[i] = (u8)(i * 7 + i / 256);
+    random_bytes(payload, sizeof(payload));
     reset();
     for (u32 step = 1; step <= XS_RING_SIZE; step = step * 3 / 2 + 1)
         for (u32 len = 0; len <= XS_PAYLOAD_MAX; len = len ? len * 2 : 1) {
@@ -126,8 +124,7 @@ static void a_message_arrives_whole_in_any_pieces(void)
             CHECK(in.header.id == step && in.header.len == len && !in.payload[len]);
             CHECK(!memcmp(in.payload, payload, len));
         }
-    for (u32 i = 0; i < sizeof(page.after); i++)
-        CHECK_EQ(page.after[i], 0xa5);
+    check_bytes(page.after, sizeof(page.after), 0xa5);
 }
 
 static void two_messages_are_received_one_by_one(void)
@@ -179,8 +176,7 @@ static void requests_fill_the_ring_and_no_more(void)
     static u8 bytes[3000];
     u32 sent = 0;
 
-    for (u32 i = 0; i < sizeof(bytes); i++)
-        bytes[i] = (u8)(i * 13);
+    random_bytes(bytes, sizeof(bytes));
     reset();
     while (sent < sizeof(bytes)) {
         const int count = xs_ring_put(&page.ring, bytes + sent, (u32)sizeof(bytes) - sent);
