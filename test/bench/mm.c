@@ -219,9 +219,38 @@ static void loop_frames(u32 count)
         frame_free(frame_alloc(0, 0, FRAME_KERNEL), 0);
 }
 
+/*
+ * A frame costs the least if a block of order 0 is free, and the most if only the largest blocks
+ * are: each order in between is one block to split, and one pair of buddies to merge. So what is
+ * free is brought into these two states first; otherwise the count would depend on the parity of
+ * all that was allocated before.
+ */
 BENCH(mm, frame_alloc_and_free, "ticks")
 {
-    return bench_per_call(loop_frames);
+    const pfn_t pair = frame_alloc(1, FRAME_SINGLE, FRAME_KERNEL);
+    u64 ticks;
+
+    if (pair.n == NO_PFN)
+        return bench_none("no memory");
+    frame_free(PFN(pair.n + 1), 0);
+    ticks = bench_per_call(loop_frames);
+    frame_free(pair, 0);
+    return ticks;
+}
+
+BENCH(mm, frame_alloc_and_free_with_10_splits, "ticks")
+{
+    const pfn_t largest = frame_alloc(FRAME_ORDER_MAX, 0, FRAME_KERNEL);
+    u32 held = 0;
+    u64 ticks;
+
+    if (largest.n == NO_PFN)
+        return bench_none("no memory");
+    hold_all_memory(&held);
+    frame_free(largest, FRAME_ORDER_MAX);
+    ticks = bench_per_call(loop_frames);
+    release_memory(&held);
+    return ticks;
 }
 
 static void loop_heap(u32 count)

@@ -47,6 +47,22 @@ u64 frame_mark(pfn_t pfn)
     return *(const volatile u64 *)pfn_to_va(pfn);
 }
 
+void hold_all_memory(u32 *held)
+{
+    for (u32 order = FRAME_ORDER_MAX + 1; order-- > 0;)
+        for (pfn_t pfn; (pfn = frame_alloc(order, 0, FRAME_KERNEL)).n != NO_PFN;)
+            frame_push(held, pfn);
+}
+
+void release_memory(u32 *held)
+{
+    while (*held) {
+        const pfn_t pfn = frame_pop(held);
+
+        frame_free(pfn, frame_get(pfn)->order);
+    }
+}
+
 u64 nx_bit(void)
 {
     struct pv_features features;

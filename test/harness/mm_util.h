@@ -34,6 +34,10 @@ int largest_order_once_open(void);
 pfn_t marked_frame(u64 mark);
 u64 frame_mark(pfn_t pfn);
 
+/* Allocate all memory, as blocks in the list *held (frame_push), which is empty before; free it. */
+void hold_all_memory(u32 *held);
+void release_memory(u32 *held);
+
 /* Return PTE_NX, or 0 on a CPU without NX. */
 u64 nx_bit(void);
 
