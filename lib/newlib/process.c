@@ -33,11 +33,31 @@ int execve(const char *path, char *const *arguments, char *const *environment)
     return -1;
 }
 
-pid_t wait(int *status)
+/* Called by newlib's execl, execle and execv. */
+int _execve(const char *path, char *const *arguments, char *const *environment);
+int _execve(const char *path, char *const *arguments, char *const *environment)
 {
+    return execve(path, arguments, environment);
+}
+
+/* In place of newlib's, which requires that PATH exists. execlp calls it. */
+int execvp(const char *file, char *const *arguments)
+{
+    return execve(file, arguments, environ);
+}
+
+pid_t waitpid(pid_t pid, int *status, int options)
+{
+    (void)pid;
     (void)status;
+    (void)options;
     errno = ECHILD;
     return -1;
+}
+
+pid_t wait(int *status)
+{
+    return waitpid(-1, status, 0);
 }
 
 /* At most 256 bytes at a time: getentropy(3). */

@@ -249,7 +249,22 @@ TEST(libc_files, environment_can_be_changed)
     EXPECT_EQ(unsetenv("PARAVANE"), 0);
     EXPECT(!getenv("PARAVANE"));
     EXPECT_EQ(getpid(), 1);
+}
+
+TEST(libc_files, there_is_one_process)
+{
+    char name[] = "sh", *const arguments[] = {name, NULL};
+    int status;
+
     EXPECT_ERRNO(fork(), ENOSYS);
+    EXPECT_ERRNO(execve("/bin/sh", arguments, environ), ENOSYS);
+    EXPECT_ERRNO(execv("/bin/sh", arguments), ENOSYS);
+    EXPECT_ERRNO(execvp("sh", arguments), ENOSYS);
+    EXPECT_ERRNO(execl("/bin/sh", "sh", (char *)NULL), ENOSYS);
+    EXPECT_ERRNO(execlp("sh", "sh", (char *)NULL), ENOSYS);
+    EXPECT_ERRNO(execle("/bin/sh", "sh", (char *)NULL, environ), ENOSYS);
+    EXPECT_ERRNO(wait(&status), ECHILD);
+    EXPECT_ERRNO(waitpid(2, &status, WNOHANG), ECHILD);
 }
 
 /*

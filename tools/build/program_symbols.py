@@ -5,9 +5,10 @@ what to do.
 
 program_symbols.py [--nm NM] --program PATH --main OBJECT...
     fail unless exactly one object defines main
-program_symbols.py [--nm NM] --program PATH --world WORLD --port OBJECT... -- OBJECT...
-    fail if the world, which is the program linked with libc and its port, needs a name that the
-    kernel does not have
+program_symbols.py [--nm NM] --program PATH --world WORLD --port OBJECT...
+                   --libraries LIBRARY... -- OBJECT...
+    fail if the world, which is the program linked with libc (the libraries) and its port, needs a
+    name that the kernel does not have
 """
 
 import argparse
@@ -20,11 +21,15 @@ import sys
 _KERNEL = ("libc_", "_tls_", "__fentry", "_GLOBAL_OFFSET_TABLE_")
 
 
+def listed(nm, *arguments):
+    """Return the lines of nm with symbols."""
+    done = subprocess.run([nm, *arguments], check=True, capture_output=True, text=True)
+    return [line for line in done.stdout.splitlines() if line.strip()]
+
+
 def names(nm, path, *options):
     """Return the names that nm lists, without weak references: they may stay undefined."""
-    command = [nm, *options, path]
-    listed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    fields = [line.split() for line in listed.splitlines() if line.strip()]
+    fields = [line.split() for line in listed(nm, *options, path)]
     return {words[-1] for words in fields if words[:-1] not in (["w"], ["v"])}
 
 
@@ -54,17 +59,51 @@ def missing_main(nm, objects):
         yield f"main() is defined in {where}: a program has one; move the others out of its folder"
 
 
-def missing_names(nm, world, port, objects):
+def members(nm, libraries):
+    """Return [(names that a member of the libraries defines, names that it needs)]."""
+    found = {}
+    for line in (line for path in libraries for line in listed(nm, "-A", path)):
+        member, _, symbol = line.rpartition(":")
+        *_, kind, name = symbol.split()
+        defined, needed = found.setdefault(member, (set(), set()))
+        if kind == "U":
+            needed.add(name)
+        elif kind.isupper():
+            defined.add(name)
+    return list(found.values())
+
+
+def callers(name, library, by_program):
+    """Return the names of libc that the program uses and that need this one, directly or not."""
+    reached, new = set(), {name}
+    while new:
+        reached |= new
+        new = {by for defined, needed in library if needed & new for by in defined} - reached
+    return sorted(reached & set(by_program))
+
+
+def missing_names(nm, world, port, libraries, objects):
     """Yield one line for each name that the program or the libraries need and nothing defines."""
     by_program, by_port = users(nm, objects), users(nm, port)
-    for name in sorted(names(nm, world, "--undefined-only")):
+    undefined = sorted(names(nm, world, "--undefined-only"))
+    library = None
+    for name in undefined:
         if name.startswith(_KERNEL) or (name in by_port and name not in by_program):
             continue
-        where = ", ".join(map(source_of, by_program.get(name, [])))
-        yield (
-            f"{name} is missing, which {where or 'a function of libc that it calls'} needs: "
-            "define it in the program; docs/apps.md lists what libc has"
-        )
+        if name in by_program:
+            where = ", ".join(map(source_of, by_program[name]))
+            yield (
+                f"{name} is missing, which {where} needs: "
+                "define it in the program; docs/apps.md lists what libc has"
+            )
+            continue
+        library = library or members(nm, libraries)
+        for caller in callers(name, library, by_program) or ["a function of libc"]:
+            where = ", ".join(map(source_of, by_program.get(caller, []))) or "the program"
+            yield (
+                f"{caller}, which {where} needs, does not work here, because libc lacks {name} for "
+                "it: leave out what calls it; docs/apps.md lists what libc has"
+            )
 
 
 def main():
@@ -74,10 +113,11 @@ def main():
     parser.add_argument("--main", action="store_true")
     parser.add_argument("--world")
     parser.add_argument("--port", nargs="*")
+    parser.add_argument("--libraries", nargs="*")
     parser.add_argument("objects", nargs="*")
     args = parser.parse_args()
     if args.world:
-        lines = missing_names(args.nm, args.world, args.port, args.objects)
+        lines = missing_names(args.nm, args.world, args.port, args.libraries, args.objects)
     else:
         lines = missing_main(args.nm, args.objects)
     failed = False

@@ -134,7 +134,7 @@ WRAPPED := setlocale __loadlocale
 $(WORLD): $(PORT_OBJS) $(PROGRAM_OBJS) $(ENTRY_OBJS) $(WORLD_LIST)
 	$(call say,LD)
 	$(Q)$(LD) -r -z noexecstack $(WRAPPED:%=--wrap=%) -o $@.tmp $(filter %.o,$^) --start-group $(LIBRARIES) --end-group
-	$(if $(OUTSIDE),$(SYMBOLS) --world $@.tmp --port $(PORT_OBJS) -- $(OUTSIDE_OBJS))
+	$(if $(OUTSIDE),$(SYMBOLS) --world $@.tmp --port $(PORT_OBJS) --libraries $(LIBRARIES) -- $(OUTSIDE_OBJS))
 	$(Q)$(OBJCOPY) --keep-global-symbol=nothing $@.tmp $@ && rm $@.tmp
 
 # It is the library that is asked, not what the compiler knows of it.

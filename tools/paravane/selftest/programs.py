@@ -107,6 +107,7 @@ def _refused():
         ("a function", "", needs),
         ("main()", "-DNO_MAIN", r"program {}: it has no main\(\): one of its files must define"),
         ("privileges", "-DHLT", privileged),
+        ("processes", "-DWORDS", r"{}: wordexp, which lacking_program.c needs, does not work here"),
     ):
         program = "tools/test/lacking_program.c"
         env = (("APP_CFLAGS", flags),)
