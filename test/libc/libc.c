@@ -251,6 +251,49 @@ TEST(libc, copies_are_right_at_every_size_and_alignment)
             REQUIRE(copies_right(size, align, 17 - align));
 }
 
+static int sign(int n)
+{
+    return (n > 0) - (n < 0);
+}
+
+/* The first bytes that differ count, as numbers without a sign, whatever follows. */
+TEST(libc, bytes_are_compared_at_every_size_and_alignment)
+{
+    static u8 a[120], b[120];
+
+    for (size_t size = 0; size < 70; size++) {
+        for (size_t align = 0; align < 4; align++) {
+            memset(a, 0x7f, sizeof(a));
+            memset(b, 0x7f, sizeof(b));
+            b[size + align] = 1; /* after the last byte */
+            REQUIRE(!memcmp(a + 1, b + align, size));
+            for (size_t at = 0; at < size; at++) {
+                b[align + at] = 0x80;
+                a[size] = 0xff; /* the last byte, if that is not the one */
+                REQUIRE(at + 1 == size || memcmp(a + 1, b + align, size) < 0);
+                a[size] = 0x7f;
+                REQUIRE(sign(memcmp(a + 1, b + align, size)) == -1);
+                REQUIRE(sign(memcmp(b + align, a + 1, size)) == 1);
+                b[align + at] = 0x7f;
+            }
+        }
+    }
+}
+
+TEST(libc, strings_are_measured_at_every_size_and_alignment)
+{
+    static char text[120];
+
+    for (size_t align = 0; align < 32; align++)
+        for (size_t size = 0; size < 70; size++) {
+            memset(text, 'x', sizeof(text));
+            if (align)
+                text[align - 1] = 0;
+            text[align + size] = 0;
+            REQUIRE(strlen(text + align) == size);
+        }
+}
+
 /*
  * Divisions of 128 bits, which the compiler turns into calls: quotient and remainder must give the
  * dividend again.
