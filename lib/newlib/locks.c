@@ -45,6 +45,11 @@ void __retarget_lock_close_recursive(_LOCK_T lock)
     __retarget_lock_close(lock);
 }
 
+/*
+ * malloc and free take one for each call, so the way without contention is short, and what newlib
+ * calls by two names is one function.
+ */
+
 /* Take the lock if it is free. Return whether it was. */
 static bool lock_try(_LOCK_T lock)
 {
@@ -72,6 +77,12 @@ static int lock_own(_LOCK_T lock)
     return 1;
 }
 
+__attribute__((noinline)) static void lock_wait(_LOCK_T lock)
+{
+    while (__atomic_exchange_n(&lock->state, 2, __ATOMIC_ACQUIRE))
+        libc_wait(&lock->state, 2, UINT64_MAX);
+}
+
 void __retarget_lock_acquire(_LOCK_T lock)
 {
     if (lock_is_mine(lock)) {
@@ -80,15 +91,12 @@ void __retarget_lock_acquire(_LOCK_T lock)
     }
     this_pthread()->hold++; /* before the lock is taken: a handler in between may want it, too */
     if (!lock_try(lock))
-        while (__atomic_exchange_n(&lock->state, 2, __ATOMIC_ACQUIRE))
-            libc_wait(&lock->state, 2, UINT64_MAX);
+        lock_wait(lock);
     lock_own(lock);
 }
 
 void __retarget_lock_acquire_recursive(_LOCK_T lock)
-{
-    __retarget_lock_acquire(lock);
-}
+    __attribute__((alias("__retarget_lock_acquire")));
 
 int __retarget_lock_try_acquire(_LOCK_T lock)
 {
@@ -119,6 +127,4 @@ void __retarget_lock_release(_LOCK_T lock)
 }
 
 void __retarget_lock_release_recursive(_LOCK_T lock)
-{
-    __retarget_lock_release(lock);
-}
+    __attribute__((alias("__retarget_lock_release")));
