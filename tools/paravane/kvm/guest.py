@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ..outer import running
 
 _ENDED = re.compile(r"^vmm: ended by (.*)$", re.M)
+_COUNTS = re.compile(r"^vmm: (?!ended by )(.*)$", re.M)
 _FAULT = 3  # the monitor's status for a fault of its own or of KVM
 
 
@@ -36,6 +37,7 @@ class Guest:
         self.console = outer.console(number)
         self.end = None  # in words, once the guest has ended
         self.status = None  # of the monitor: that of the guest's debug-exit port
+        self.counts = []  # of the monitor, in words, once the guest has ended
         self._outer, self._number = outer, number
         self._script = outer.start(f"exec {wanted.command()} <>/dev/port{number + 1} >&0")
 
@@ -46,6 +48,7 @@ class Guest:
         if result:
             self.status, output = result
             said = _ENDED.search(output)
+            self.counts = _COUNTS.findall(output)
             self.end = said[1] if said else f"status {self.status} of its monitor: {output.strip()}"
             if not said or self.status == _FAULT:
                 raise running.Failed(f"the guest's monitor ended by {self.end}")

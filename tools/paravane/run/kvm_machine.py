@@ -31,6 +31,8 @@ def _run(outer, wanted):
     while True:
         ended = relay.wait(one.poll)
         if ended:
+            for line in one.counts:
+                relay.say(f"kvm: {line}")
             return ended, one.status
         if ended == "":
             one.type(relay.typed())

@@ -17,10 +17,13 @@
  *     leaf=HEX     the largest leaf that leaf 0x40000000 reports
  *     hyperv       report Hyper-V's signature at 0x40000000, and KVM's at 0x40000100
  *     vmware       report VMware's signature in place of KVM's, and answer its backdoor
- *     slow         back the RAM above 32 MiB by a file that is read when the guest touches it
+ *     move         move the virtual CPUs between the physical ones, all the time
+ *     slow=HEX     provide a page of the RAM above 32 MiB so many milliseconds after the guest has
+ *                  touched it
  *
- * The last line of standard error is "vmm: ended by WORDS". The exit status is the debug-exit
- * port's, or 0 for other ends of the guest, or 3 for a fault of this program or of KVM.
+ * The last line of standard error is "vmm: ended by WORDS"; one before it, if any, has counts. The
+ * exit status is the debug-exit port's, or 0 for other ends of the guest, or 3 for a fault of this
+ * program or of KVM.
  */
 #define _GNU_SOURCE
 #include "vmm.h"
@@ -37,8 +40,6 @@
 #include <fcntl.h>
 
 enum {
-    CPUS_MAX = 64,
-    EXIT_FAULT = 3,
     DEBUG_EXIT = 0xf4,
     RESET_CONTROL = 0xcf9,
     KEYBOARD = 0x64,
@@ -47,6 +48,7 @@ enum {
     KVM_NR_MSRS = 9,
     CPUID_ENTRIES = 128,
     KVM_LEAVES = 0x40000000,
+    SLOW_FROM = 32 << 20,
     MOVED_LEAVES = 0x40000100,
     TIMING_LEAF = 0x40000010,
     HV1 = 0x31237648, /* "Hv#1" */
@@ -63,6 +65,10 @@ void end(int status, const char *fmt, ...)
 
     pthread_mutex_lock(&once);
     uart_flush();
+    if (options.move)
+        fprintf(stderr, "vmm: virtual CPUs have moved %u times\n", machine.moves);
+    if (options.slow)
+        fprintf(stderr, "vmm: %u pages of slow memory were provided\n", machine.slow_pages);
     va_start(ap, fmt);
     fprintf(stderr, "vmm: ended by ");
     vfprintf(stderr, fmt, ap);
@@ -71,7 +77,7 @@ void end(int status, const char *fmt, ...)
     _exit(status);
 }
 
-static int must(int result, const char *what)
+int must(int result, const char *what)
 {
     if (result < 0)
         end(EXIT_FAULT, "%s: %s", what, strerror(errno));
@@ -87,18 +93,6 @@ static void add_slot(uint32_t slot, uint64_t pa, uint64_t size, void *memory)
     must(ioctl(machine.vm, KVM_SET_USER_MEMORY_REGION, &region), "KVM_SET_USER_MEMORY_REGION");
 }
 
-/* Replace the RAM above 32 MiB by a private mapping of a file whose pages are not in memory. */
-static void make_slow(void)
-{
-    const size_t from = 32 << 20, size = machine.low - from;
-    const int file = must(open("/dev/vdb", O_RDONLY), "open /dev/vdb");
-
-    if (mmap(machine.ram + from, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, file, 0) ==
-        MAP_FAILED)
-        end(EXIT_FAULT, "mmap of /dev/vdb: %s", strerror(errno));
-    madvise(machine.ram + from, size, MADV_RANDOM);
-}
-
 static void make_memory(uint64_t size)
 {
     machine.low = size < LOW_MAX ? size : LOW_MAX;
@@ -107,8 +101,8 @@ static void make_memory(uint64_t size)
                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (machine.ram == MAP_FAILED)
         end(EXIT_FAULT, "mmap of %llu bytes: %s", (unsigned long long)size, strerror(errno));
-    if (options.slow)
-        make_slow();
+    if (options.slow && machine.low > SLOW_FROM)
+        make_slow(machine.ram + SLOW_FROM, machine.low - SLOW_FROM);
     add_slot(0, 0, machine.low, machine.ram);
     if (machine.high)
         add_slot(1, HIGH_BASE, machine.high, machine.ram + machine.low);
@@ -328,6 +322,7 @@ static void *run_vcpu(void *arg)
 
     if (run == MAP_FAILED)
         end(EXIT_FAULT, "mmap of a vCPU: %s", strerror(errno));
+    place_vcpu((uint32_t)(uintptr_t)arg);
     for (;;) {
         vmware_update_steal_clock();
         if (!ioctl(vcpu, KVM_RUN, 0))
@@ -371,8 +366,10 @@ static void read_option(const char *word)
         options.hyperv = 1;
     else if (!strcmp(word, "vmware"))
         options.vmware = 1;
-    else if (!strcmp(word, "slow"))
-        options.slow = 1;
+    else if (!strcmp(word, "move"))
+        options.move = 1;
+    else if (!strncmp(word, "slow=", 5))
+        options.slow = number;
     else
         end(EXIT_FAULT, "the unknown option %s", word);
 }
@@ -389,6 +386,7 @@ int main(int argc, char **argv)
         end(EXIT_FAULT, "its command line: at least 2 MiB, and 1 to %d CPUs", CPUS_MAX);
     for (int i = 6; i < argc; i++)
         read_option(argv[i]);
+    count_physical_cpus();
     make_machine();
     make_memory(mib << 20);
     filter_msrs();
@@ -397,5 +395,7 @@ int main(int argc, char **argv)
     for (uint32_t id = 0; id < machine.cpus; id++)
         start_thread(run_vcpu, id);
     start_thread(rtc_run, 0);
+    if (options.move)
+        start_thread(move_vcpus, 0);
     uart_serve();
 }

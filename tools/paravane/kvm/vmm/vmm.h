@@ -5,6 +5,9 @@
 
 #include <stdint.h>
 
+#define CPUS_MAX   64
+#define EXIT_FAULT 3 /* the status for a fault of this program or of KVM */
+
 #define LOW_MAX   0xc0000000ull /* where RAM below 4 GiB ends at the latest */
 #define HIGH_BASE 0x100000000ull
 
@@ -15,8 +18,8 @@
 #define BACKDOOR   0x5658
 
 struct options {
-    uint32_t offer, claim, refuse, leaf;
-    uint8_t has_leaf, hyperv, vmware, slow;
+    uint32_t offer, claim, refuse, leaf, slow;
+    uint8_t has_leaf, hyperv, vmware, move;
 };
 
 struct machine {
@@ -24,6 +27,8 @@ struct machine {
     uint32_t cpus;
     uint8_t *ram;
     uint64_t low, high; /* bytes of RAM below 4 GiB, and from there on */
+    uint32_t moves;     /* of virtual CPUs to other physical ones */
+    uint32_t slow_pages;
 };
 
 extern struct options options;
@@ -32,6 +37,9 @@ extern struct machine machine;
 /* Report how the guest ended, and end this program. */
 void end(int status, const char *fmt, ...) __attribute__((noreturn, format(printf, 2, 3)));
 
+/* Return the result of a system call; end this program if the call has failed. */
+int must(int result, const char *what);
+
 /* loader.c: load the image and the module, and return the image's PVH entry. */
 uint64_t load(const char *image, const char *module, const char *words);
 
@@ -39,6 +47,14 @@ void start_thread(void *(*run)(void *), uintptr_t arg);
 
 /* Raise or lower an ISA interrupt. */
 void set_irq(uint32_t irq, uint32_t level);
+
+/* placement.c: bind the calling thread, which runs a virtual CPU; move such threads. */
+void count_physical_cpus(void);
+void place_vcpu(uint32_t id);
+void *move_vcpus(void *unused);
+
+/* slow.c: provide the pages of this memory when the guest touches them, and not at once. */
+void make_slow(uint8_t *memory, uint64_t size);
 
 /* rtc.c */
 uint8_t rtc_read(uint32_t port);
