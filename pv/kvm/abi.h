@@ -12,6 +12,7 @@
 /* Bits of eax in leaf base + 1. */
 #define KVM_FEATURE_CLOCKSOURCE       (1u << 0)
 #define KVM_FEATURE_CLOCKSOURCE2      (1u << 3)
+#define KVM_FEATURE_ASYNC_PF          (1u << 4)
 #define KVM_FEATURE_STEAL_TIME        (1u << 5)
 #define KVM_FEATURE_PV_EOI            (1u << 6)
 #define KVM_FEATURE_PV_UNHALT         (1u << 7)
@@ -19,6 +20,7 @@
 #define KVM_FEATURE_PV_SEND_IPI       (1u << 11)
 #define KVM_FEATURE_POLL_CONTROL      (1u << 12)
 #define KVM_FEATURE_PV_SCHED_YIELD    (1u << 13)
+#define KVM_FEATURE_ASYNC_PF_INT      (1u << 14)
 #define KVM_FEATURE_MIGRATION_CONTROL (1u << 17)
 #define KVM_FEATURE_CLOCK_STABLE      (1u << 24)
 
@@ -30,12 +32,17 @@ enum {
     MSR_KVM_SYSTEM_TIME = 0x12,
     MSR_KVM_WALL_CLOCK_NEW = 0x4b564d00, /* with CLOCKSOURCE2, as the next one */
     MSR_KVM_SYSTEM_TIME_NEW = 0x4b564d01,
+    MSR_KVM_ASYNC_PF_EN = 0x4b564d02,
     MSR_KVM_STEAL_TIME = 0x4b564d03,
     MSR_KVM_PV_EOI_EN = 0x4b564d04,
     MSR_KVM_POLL_CONTROL = 0x4b564d05,
+    MSR_KVM_ASYNC_PF_INT = 0x4b564d06, /* the vector of the interrupt */
+    MSR_KVM_ASYNC_PF_ACK = 0x4b564d07,
     MSR_KVM_MIGRATION_CONTROL = 0x4b564d08,
 
-    KVM_MSR_ENABLED = 1, /* bit 0 of an address */
+    KVM_MSR_ENABLED = 1,           /* bit 0 of an address */
+    KVM_ASYNC_PF_IN_KERNEL = 2,    /* also where the guest's kernel touches the page */
+    KVM_ASYNC_PF_BY_INTERRUPT = 8, /* report a page that is there by an interrupt */
     KVM_POLL_BY_HOST = 1,
     KVM_MIGRATION_READY = 1,
 };
@@ -72,6 +79,17 @@ struct kvm_steal_time {
     u32 pad2[11];
 };
 _Static_assert(sizeof(struct kvm_steal_time) == 64, "the ABI");
+
+/* Asynchronous page faults: KVM writes both, the guest clears them. */
+struct kvm_page_fault {
+    u32 reason; /* of a #PF that KVM raises, before that */
+    u32 token;  /* of a page that is there, before the interrupt */
+    u8 pad[56];
+};
+_Static_assert(sizeof(struct kvm_page_fault) == 64, "struct kvm_vcpu_pv_apf_data of the ABI");
+
+#define KVM_PF_NOT_PRESENT 1u  /* a reason: the host fetches the page, whose token is in CR2 */
+#define KVM_PF_ALL_PAGES   ~0u /* a token: every page is there */
 
 /* Bits of preempted. */
 #define KVM_VCPU_PREEMPTED 1u /* KVM sets and clears it */

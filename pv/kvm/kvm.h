@@ -12,6 +12,7 @@
  */
 struct kvm_records {
     struct kvm_steal_time steal;
+    struct kvm_page_fault page_fault;
     struct pvclock_time time;
     u32 eoi; /* bit 0: the interrupt in service needs no EOI */
 } __aligned(128);
@@ -44,6 +45,14 @@ const struct kvm_clock_msrs {
 /* time.c */
 u64 kvm_clock_ns(void);
 u64 kvm_steal_ns(void);
+
+/* async_pf.c */
+
+/* Handle pages that the host fetches, if KVM offers that. Call before the records are given. */
+void kvm_page_faults_init(void);
+/* End the waits for all pages that a CPU has touched. */
+void kvm_page_faults_end(u32 cpu);
+extern u64 kvm_page_waits[PV_CPUS_MAX]; /* by the CPU that touched a page, for tests */
 
 /* cpus.c */
 void kvm_hypercalls_init(void);

@@ -14,6 +14,7 @@
 #include "pv/kvm/leaves.h"
 #include "pv/native/io.h"
 #include "pv/native/native.h"
+#include "pv/native/vectors.h"
 
 #define CPUID1_ECX_HYPERVISOR (1u << 31)
 
@@ -38,6 +39,8 @@ bool kvm_find(void)
     /* Where nothing preempts a CPU, waiting by halts and flushes by records only cost. */
     if (found.hints & KVM_HINTS_REALTIME)
         offered &= ~(KVM_FEATURE_PV_UNHALT | KVM_FEATURE_PV_TLB_FLUSH);
+    if (~offered & KVM_FEATURE_ASYNC_PF)
+        offered &= ~KVM_FEATURE_ASYNC_PF_INT;
     return found.base;
 }
 
@@ -73,15 +76,20 @@ bool kvm_writes(u32 cpu, u32 feature)
     return READ_ONCE(given[cpu]) & feature;
 }
 
+#define PAGE_FAULTS "asynchronous page faults"
+
 /* The records, each with its feature. */
 static const struct record {
     u32 feature;
     const char *name;
     u32 offset;
+    u32 bits; /* of its MSR, besides the address */
 } records[] = {
-    {KVM_FEATURE_CLOCKSOURCE2, "its clock", offsetof(struct kvm_records, time)},
-    {KVM_FEATURE_STEAL_TIME, "steal time", offsetof(struct kvm_records, steal)},
-    {KVM_FEATURE_PV_EOI, "EOI without an exit", offsetof(struct kvm_records, eoi)},
+    {KVM_FEATURE_CLOCKSOURCE2, "its clock", offsetof(struct kvm_records, time), KVM_MSR_ENABLED},
+    {KVM_FEATURE_STEAL_TIME, "steal time", offsetof(struct kvm_records, steal), KVM_MSR_ENABLED},
+    {KVM_FEATURE_PV_EOI, "EOI without an exit", offsetof(struct kvm_records, eoi), KVM_MSR_ENABLED},
+    {KVM_FEATURE_ASYNC_PF_INT, PAGE_FAULTS, offsetof(struct kvm_records, page_fault),
+     KVM_MSR_ENABLED | KVM_ASYNC_PF_IN_KERNEL | KVM_ASYNC_PF_BY_INTERRUPT},
 };
 
 static u32 msr_of(u32 feature)
@@ -91,6 +99,8 @@ static u32 msr_of(u32 feature)
         return kvm_clock_msrs()->time;
     case KVM_FEATURE_STEAL_TIME:
         return MSR_KVM_STEAL_TIME;
+    case KVM_FEATURE_ASYNC_PF_INT:
+        return MSR_KVM_ASYNC_PF_EN;
     default:
         return MSR_KVM_PV_EOI_EN;
     }
@@ -117,12 +127,14 @@ void kvm_enable_records(void)
 
     WRITE_ONCE(kvm_records[cpu].steal.preempted, 0);
     kvm_records[cpu].eoi = 0;
+    kvm_records[cpu].page_fault = (struct kvm_page_fault){0};
+    if (kvm_offers(KVM_FEATURE_ASYNC_PF_INT))
+        kvm_set_msr(MSR_KVM_ASYNC_PF_INT, VECTOR_PAGE_READY, KVM_FEATURE_ASYNC_PF_INT, PAGE_FAULTS);
     for (u32 i = 0; i < ARRAY_SIZE(records); i++) {
         const struct record *r = &records[i];
 
-        if (is_offered(r->feature) &&
-            kvm_set_msr(msr_of(r->feature), pa + r->offset + KVM_MSR_ENABLED, to_refuse(r->feature),
-                        r->name))
+        if (is_offered(r->feature) && kvm_set_msr(msr_of(r->feature), pa + r->offset + r->bits,
+                                                  to_refuse(r->feature), r->name))
             WRITE_ONCE(given[cpu], given[cpu] | r->feature);
     }
     if (kvm_offers(KVM_FEATURE_POLL_CONTROL))
@@ -139,9 +151,11 @@ void kvm_disable_records(void)
         if (mine & records[i].feature)
             native_write_msr_safe(msr_of(records[i].feature), 0);
     WRITE_ONCE(kvm_records[cpu].steal.preempted, 0);
+    kvm_page_faults_end(cpu);
 }
 
 void kvm_forget_records(u32 cpu)
 {
     WRITE_ONCE(given[cpu], 0);
+    kvm_page_faults_end(cpu);
 }

@@ -110,6 +110,7 @@ static const char *kvm_time_init(void)
 {
     const struct pvclock_time *t = &kvm_records[pv_this_cpu()].time;
 
+    kvm_page_faults_init();
     kvm_enable_records();
     kvm_hypercalls_init();
     have_clock = kvm_writes(pv_this_cpu(), KVM_FEATURE_CLOCKSOURCE2);

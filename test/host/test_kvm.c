@@ -22,7 +22,7 @@ static struct pv_cpu_area area;
 
 /* ---- The hypervisor ------------------------------------------------------------------------ */
 
-enum { MSRS = 16, ALL = 0x1007afb }; /* what KVM of Linux 6.1 offers */
+enum { MSRS = 32, ALL = 0x1007afb }; /* what KVM of Linux 6.1 offers */
 
 static struct {
     u32 base, most, features, hints, hyperv, ecx1;
@@ -56,6 +56,14 @@ int native_write_msr_safe(u32 msr, u64 value)
     host.writes[host.nr_writes].msr = msr;
     host.writes[host.nr_writes++].value = value;
     return 0;
+}
+
+static u32 waits_ended; /* how often those of a CPU were */
+
+void kvm_page_faults_end(u32 cpu)
+{
+    (void)cpu;
+    waits_ended++;
 }
 
 void pv_warn(const char *fmt, ...)
@@ -134,7 +142,9 @@ static void cpus_that_are_never_preempted_spin(void)
 
 static void records_are_given_and_taken_back(void)
 {
-    static const u32 msrs[] = {MSR_KVM_SYSTEM_TIME_NEW, MSR_KVM_STEAL_TIME, MSR_KVM_PV_EOI_EN};
+    static const u32 msrs[] = {MSR_KVM_SYSTEM_TIME_NEW, MSR_KVM_STEAL_TIME, MSR_KVM_PV_EOI_EN,
+                               MSR_KVM_ASYNC_PF_EN};
+    const u64 page_fault = KVM_ASYNC_PF_IN_KERNEL | KVM_ASYNC_PF_BY_INTERRUPT;
     u64 first[ARRAY_SIZE(msrs)] = {0};
 
     start(0x40000000, 0x40000001, ALL);
@@ -142,8 +152,12 @@ static void records_are_given_and_taken_back(void)
     for (area.number = 0; area.number < 2; area.number++) {
         kvm_enable_records();
         for (size_t i = 0; i < ARRAY_SIZE(msrs); i++) {
-            const u64 value = last_written(msrs[i]);
+            u64 value = last_written(msrs[i]);
 
+            if (msrs[i] == MSR_KVM_ASYNC_PF_EN) {
+                CHECK_EQ(value % 64, page_fault | KVM_MSR_ENABLED);
+                value -= page_fault;
+            }
             CHECK_EQ(value % 4, KVM_MSR_ENABLED);
             CHECK(value - KVM_MSR_ENABLED + VIRT_BASE >= (u64)&kvm_records[area.number]);
             CHECK(value - KVM_MSR_ENABLED + VIRT_BASE < (u64)&kvm_records[area.number + 1]);
@@ -152,14 +166,38 @@ static void records_are_given_and_taken_back(void)
         }
         CHECK_EQ(last_written(MSR_KVM_STEAL_TIME) % 64, KVM_MSR_ENABLED);
         CHECK_EQ(last_written(MSR_KVM_POLL_CONTROL), KVM_POLL_BY_HOST);
+        CHECK_EQ(last_written(MSR_KVM_ASYNC_PF_INT), VECTOR_PAGE_READY);
     }
     area.number = 1;
+    waits_ended = 0;
     kvm_disable_records();
+    CHECK_EQ(waits_ended, 1);
     for (size_t i = 0; i < ARRAY_SIZE(msrs); i++)
         CHECK_EQ(last_written(msrs[i]), 0);
     CHECK(!kvm_writes(1, ~0u));
     CHECK(kvm_writes(0, KVM_FEATURE_STEAL_TIME));
     CHECK_EQ(host.warnings, 0);
+    kvm_forget_records(0);
+    CHECK_EQ(waits_ended, 2);
+}
+
+/* Where a page that is there is reported by a #PF too, as the first versions did. */
+static void page_faults_need_both_features(void)
+{
+    start(0x40000000, 0x40000001, ALL & ~KVM_FEATURE_ASYNC_PF);
+    kvm_find();
+    kvm_enable_records();
+    CHECK_EQ(last_written(MSR_KVM_ASYNC_PF_EN), ~0ull);
+    start(0x40000000, 0x40000001, ALL & ~KVM_FEATURE_ASYNC_PF_INT);
+    kvm_find();
+    kvm_enable_records();
+    CHECK_EQ(last_written(MSR_KVM_ASYNC_PF_EN), ~0ull);
+    start(0x40000000, 0x40000001, ALL);
+    kvm_find();
+    host.refused = MSR_KVM_ASYNC_PF_INT;
+    kvm_enable_records();
+    CHECK_EQ(last_written(MSR_KVM_ASYNC_PF_EN), ~0ull);
+    CHECK_EQ(host.warnings, 1);
 }
 
 static void only_what_is_offered_is_used(void)
@@ -257,6 +295,7 @@ int main(void)
     RUN(absurd_maxima_do_no_harm);
     RUN(cpus_that_are_never_preempted_spin);
     RUN(records_are_given_and_taken_back);
+    RUN(page_faults_need_both_features);
     RUN(only_what_is_offered_is_used);
     RUN(a_refused_feature_is_not_used);
     RUN(the_clock_is_read_again_while_kvm_writes);

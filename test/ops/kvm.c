@@ -28,6 +28,7 @@ static const struct {
     {KVM_FEATURE_CLOCKSOURCE2, MSR_KVM_SYSTEM_TIME_NEW},
     {KVM_FEATURE_STEAL_TIME, MSR_KVM_STEAL_TIME},
     {KVM_FEATURE_PV_EOI, MSR_KVM_PV_EOI_EN},
+    {KVM_FEATURE_ASYNC_PF_INT, MSR_KVM_ASYNC_PF_EN},
 };
 
 /* An MSR that KVM refuses cannot be read either. */
@@ -89,7 +90,7 @@ TEST(kvm, interrupt_needs_no_eoi_where_kvm_says_so, irq_eoi, apic_eoi)
     print("# %u of %u interrupts needed no EOI\n", marked, LINES * 3);
 }
 
-enum { ROUNDS = 10, POISON = 0xa5 };
+enum { POISON = 0xa5 };
 
 static bool is_poisoned(const struct kvm_records *r)
 {
@@ -103,14 +104,15 @@ static bool is_poisoned(const struct kvm_records *r)
  * KVM writes a CPU's records when it runs it, stops it, or sends it an interrupt. After the CPU has
  * left, the memory is this kernel's again.
  */
-TEST(kvm, records_of_an_offline_cpu_are_not_written, cpu_leave, cpu_down, cpu_enter)
+SOAK_TEST(kvm, records_of_an_offline_cpu_are_not_written, cpu_leave, cpu_down, cpu_enter)
 {
     const u32 cpu = smp_online_count() - 1;
+    struct stress rounds = {.normal = 10};
     struct kvm_records kept;
 
     NEEDS_KVM;
     NEEDS_CPUS(2);
-    for (u32 i = 0; i < ROUNDS; i++) {
+    while (stress_continues(&rounds)) {
         REQUIRE(smp_down(cpu) == 0);
         EXPECT(!kvm_writes(cpu, ~0u));
         EXPECT(!pv_vcpu_is_preempted(cpu));
@@ -122,46 +124,65 @@ TEST(kvm, records_of_an_offline_cpu_are_not_written, cpu_leave, cpu_down, cpu_en
         REQUIRE(smp_up(cpu) == 0);
     }
     run_on_cpu(cpu, expect_features_in_use, NULL);
+    print("# CPU %u went offline and online again %u times\n", cpu, rounds.done);
 }
 
 /* ---- The clock of several CPUs ---- */
 
-enum { READS = 1000000 };
+enum { READS = 1000, ROUNDS = 250 };
 
 static u64 latest; /* Atomic: the largest reading of any CPU */
 
-static void read_clock(void *arg)
+struct reader {
+    u64 reads, backwards;
+};
+
+static void read_clock(struct reader *r)
 {
-    u64 *const backwards = arg;
+    u64 seen = __atomic_load_n(&latest, __ATOMIC_SEQ_CST);
+    const u64 now = pv_clock_ns();
 
-    for (u32 i = 0; i < READS / 4; i++) {
-        u64 seen = __atomic_load_n(&latest, __ATOMIC_SEQ_CST);
-        const u64 now = pv_clock_ns();
-
-        *backwards += now < seen;
-        while (now > seen && !__atomic_compare_exchange_n(&latest, &seen, now, false,
-                                                          __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
-            ;
-    }
+    r->reads++;
+    r->backwards += now < seen;
+    while (now > seen && !__atomic_compare_exchange_n(&latest, &seen, now, false, __ATOMIC_SEQ_CST,
+                                                      __ATOMIC_SEQ_CST))
+        ;
 }
 
-TEST(kvm, clock_of_no_cpu_is_behind_that_of_another, clock_ns)
+static void read_clock_often(void *arg)
 {
-    u64 backwards[STRESS_CPUS] = {0};
+    struct stress rounds = {.normal = ROUNDS};
+
+    while (stress_continues(&rounds))
+        for (u32 i = 0; i < READS; i++)
+            read_clock(arg);
+}
+
+SOAK_TEST(kvm, clock_of_no_cpu_is_behind_that_of_another, clock_ns)
+{
+    struct reader readers[STRESS_CPUS] = {0};
     struct workers workers;
+    u64 reads = 0;
 
     NEEDS_KVM;
     NEEDS_CPUS(2);
     latest = 0;
-    workers_start(&workers, 0, stress_cpus(), read_clock, backwards, sizeof(u64));
+    workers_start(&workers, 0, stress_cpus(), read_clock_often, readers, sizeof(*readers));
     workers_join(&workers);
-    for (u32 i = 0; i < ARRAY_SIZE(backwards); i++)
-        EXPECT_EQ(backwards[i], 0);
+    for (u32 i = 0; i < stress_cpus(); i++) {
+        EXPECT(readers[i].reads);
+        EXPECT_EQ(readers[i].backwards, 0);
+        reads += readers[i].reads;
+    }
+    print("# %llu readings on %u CPUs\n", (unsigned long long)reads, stress_cpus());
 }
 
-/* ---- Flushes ---- */
+/* ---- A preempted CPU ---- */
 
 enum { SIGHTINGS = 50 };
+
+#define NEVER_PREEMPTED \
+    "each CPU has a physical one, so that KVM preempts none for long (--pcpus 1)"
 
 static bool busy_is_over; /* Atomic: a flag */
 
@@ -172,21 +193,32 @@ static void be_busy(void *arg)
         barrier();
 }
 
-/* Flush CPU 1 each time that it is seen preempted; return how often it was, in two seconds. */
-static u32 flush_while_preempted(void)
+/* Keep CPU 1 busy. Act each time that it is seen preempted; return how often, in two seconds. */
+static u32 act_while_preempted(void (*act)(void))
 {
     const u64 end = pv_clock_ns() + 2 * NS_PER_S;
+    struct thread *busy;
     u32 seen = 0;
 
+    WRITE_ONCE(busy_is_over, false);
+    busy = thread_start("busy", 1, be_busy, NULL);
+    if (!EXPECT(busy))
+        return 0;
     while (seen < SIGHTINGS && pv_clock_ns() < end) {
         if (!pv_vcpu_is_preempted(1))
             continue;
         seen++;
-        pv_irq_disable();
-        EXPECT_EQ(pv_flush_tlb_others(2, ~0ull), 0);
-        pv_irq_enable();
+        act();
     }
+    WRITE_ONCE(busy_is_over, true);
+    thread_join(busy);
     return seen;
+}
+
+static void flush_cpu_1(void)
+{
+    INTERRUPTS_OFF
+    EXPECT_EQ(pv_flush_tlb_others(2, ~0ull), 0);
 }
 
 /*
@@ -196,23 +228,17 @@ static u32 flush_while_preempted(void)
 TEST(kvm, preempted_cpu_is_flushed_without_an_interrupt, flush_tlb_others, vcpu_is_preempted)
 {
     const u64 before = kvm_flushes_by_host;
-    struct thread *busy;
     u32 seen;
 
     NEEDS_KVM;
     NEEDS_CPUS(2);
     if (!kvm_offers(KVM_FEATURE_PV_TLB_FLUSH))
         SKIP("KVM does not offer to flush TLBs");
-    WRITE_ONCE(busy_is_over, false);
-    busy = thread_start("busy", 1, be_busy, NULL);
-    REQUIRE(busy);
-    seen = flush_while_preempted();
-    WRITE_ONCE(busy_is_over, true);
-    thread_join(busy);
+    seen = act_while_preempted(flush_cpu_1);
     print("# CPU 1 was seen preempted %u times, and KVM has flushed it %llu times\n", seen,
           (unsigned long long)(kvm_flushes_by_host - before));
     if (seen < SIGHTINGS)
-        SKIP("each CPU has a physical one, so that KVM preempts none for long (--pcpus 1)");
+        SKIP(NEVER_PREEMPTED);
     EXPECT(kvm_flushes_by_host > before);
 }
 

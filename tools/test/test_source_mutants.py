@@ -104,7 +104,8 @@ class ListTest(unittest.TestCase):
             (ENTRY + 'equivalent = "too"\n', "either test or equivalent"),
             (ENTRY.replace('after = "2"', 'after = "1"'), "changes nothing"),
             (ENTRY.replace("group.test", "group.*"), "names one test, without a wildcard"),
-            (ENTRY + "pcpus = 1\n", "does not run on Xen"),
+            (ENTRY + "pcpus = 1\n", "does not run on Xen or KVM"),
+            (ENTRY + 'vmm = "slow=4"\n', "does not run on KVM"),
             ("[[mutants]]\n", "only"),
             ("[[mutant", "list.toml"),
         ):
@@ -119,6 +120,9 @@ class GuestTest(unittest.TestCase):
         self.assertEqual((options.smp, options.pcpus, options.mem, options.image), (2, 1, 300, "other"))
         self.assertEqual((options.machine, options.cpu), ("a=b", "max,-x"))
         self.assertEqual((options.pattern, options.append), ("group.test", ("soak=8",)))
+        more = 'on = "kvm"\nsmp = 2\npcpus = 1\nvmm = "slow=4 move"\n'
+        options = source_mutants.guest_options(runs.Options("image"), read(ENTRY + more)[0], "other")
+        self.assertEqual((options.pcpus, options.vmm), (1, ("slow=4", "move")))
 
 
 class ScoreTest(unittest.TestCase):

@@ -26,8 +26,8 @@ class Probe:
         how = self.mutant
         if not how.is_guest:
             return f"unchanged: {how.test}"
-        words = [f"on {how.on} with {how.smp} CPU and {how.mem} MiB", how.append, how.machine, how.cpu]
-        words.append(f"on {how.pcpus} of Xen's" if how.pcpus else "")
+        words = [f"on {how.on} with {how.smp} CPU and {how.mem} MiB", how.append, how.machine, how.cpu, how.vmm]
+        words.append(f"on {how.pcpus} physical" if how.pcpus else "")
         return " ".join(["unchanged:", how.test or "suite", *filter(None, words)])
 
     def alone(self):

@@ -12,7 +12,8 @@ An entry is a table [[mutant]] with these keys:
     test        what notices it: "group.test" in the guest, "host NAME" (test/host/test_NAME.c), "step NAME" (of
                 ./run.sh test), or "build"
     on, smp, mem, append   how the guest runs: platform (qemu), CPUs (1), MiB (256), more words for the command line
-    pcpus                  under Xen: physical CPUs (as smp); with fewer than smp the virtual CPUs share them
+    pcpus                  under Xen or KVM: physical CPUs (as smp); with fewer than smp the virtual CPUs share them
+    vmm                    under KVM: options of the monitor
     machine, cpu           for QEMU: -machine options on top of the platform's, the CPU's model
     equivalent  instead of test: why no test can notice the edit
 """
@@ -28,7 +29,7 @@ FOLDER = ROOT / "test/mutants/source"
 COVERED = ("boot", "pv", "mm", "kernel", "lib", "drivers")  # folders of which each file has a mutant
 WITHOUT = FOLDER / "without.txt"
 _REQUIRED = {"name", "file", "before", "after", "why"}
-_OPTIONAL = {"function", "test", "on", "smp", "mem", "append", "pcpus", "machine", "cpu", "equivalent"}
+_OPTIONAL = {"function", "test", "on", "smp", "mem", "append", "pcpus", "vmm", "machine", "cpu", "equivalent"}
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ class SourceMutant:
     mem: int = platforms.DEFAULT_MEM
     append: str = ""
     pcpus: int = 0
+    vmm: str = ""
     machine: str = ""
     cpu: str = ""
     equivalent: str = ""
@@ -54,7 +56,8 @@ class SourceMutant:
     @property
     def how(self):
         """The key of a run of a test: an unchanged tree is tried once for each."""
-        return self.test, self.on, self.smp, self.mem, self.append, self.pcpus, self.machine, self.cpu
+        how = self.smp, self.mem, self.append, self.pcpus, self.vmm, self.machine, self.cpu
+        return self.test, self.on, *how
 
     @property
     def is_guest(self):
@@ -117,8 +120,10 @@ def _checked(where, entry):
     test = entry.get("test", "")
     if "*" in test and not test.startswith("step "):
         raise Trouble(f"{where}: source mutant {name} names one test, without a wildcard")
-    if entry.get("pcpus") and not entry.get("on", "").startswith("xen"):
-        raise Trouble(f"{where}: source mutant {name} has physical CPUs (pcpus), but does not run on Xen")
+    if entry.get("pcpus") and not entry.get("on", "").startswith(("xen", "kvm")):
+        raise Trouble(f"{where}: source mutant {name} has physical CPUs (pcpus), but does not run on Xen or KVM")
+    if entry.get("vmm") and not entry.get("on", "").startswith("kvm"):
+        raise Trouble(f"{where}: source mutant {name} has options of a monitor (vmm), but does not run on KVM")
     if entry["before"] == entry["after"]:
         raise Trouble(f"{where}: source mutant {name} changes nothing")
     return SourceMutant(**entry)

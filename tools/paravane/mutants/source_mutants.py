@@ -248,8 +248,9 @@ def guest_options(options, mutant, image):
     """The options with which the guest runs, except those of the entry."""
     changed = options.with_words(mutant.test, *mutant.append.split())
     return dataclasses.replace(
-        changed, image=image, smp=mutant.smp, pcpus=mutant.pcpus, mem=mutant.mem, machine=mutant.machine, cpu=mutant.cpu
-    )
+        changed, image=image, smp=mutant.smp, pcpus=mutant.pcpus, mem=mutant.mem, machine=mutant.machine,
+        cpu=mutant.cpu, vmm=tuple(mutant.vmm.split()),
+    )  # fmt: skip
 
 
 def _boot(directory, options, tree, mutant, stop):
