@@ -17,6 +17,7 @@ _FUZZ_RUNS = 60_000_000  # an hour's of each fuzzer, on two CPUs
 _FUZZ_RUNS_MM = 3_000_000
 _SHELL_LINES = 120_000  # an hour's on the slowest platform, on a busy computer
 _NIGHT = 16 * 3600  # seconds that the longest list may take: it has an end of its own
+_KVM = ("--on", "kvm", "--smp", "4", "--filter", "kvm.*,locks.no_kick_is_lost")
 
 @dataclass(frozen=True)
 class Soak:
@@ -40,6 +41,9 @@ SOAKS = (
     *(_suite(f"smp-{p}", "--on", p, "--smp", "4", "--pcpus", "4") for p in ("xen-pv", "xen-pvh")),
     *(_suite(f"turns-{p}", "--on", p, "--smp", "4", "--pcpus", "1") for p in ("xen-pv", "xen-pvh")),
     _suite("smp-domu-pv", "--on", "domu-pv", "--smp", "4"),
+    # The clock, kicks and leaving CPUs, where KVM moves virtual CPUs, and where they take turns.
+    _suite("moves-kvm", *_KVM, "--pcpus", "2", "--vmm", "move"),
+    _suite("turns-kvm", *_KVM, "--pcpus", "1"),
     Soak("hostile", (*RUN, "hostile", *RUN_LIMIT, "--cases", "{cases}", "--seed", "{seed}"),
          r"qemu: PASS(.|\n)*xen-pv: PASS(.|\n)*xen-pvh: PASS"),
     Soak("hostile-smp",
