@@ -7,7 +7,7 @@
 #   make BUILD=dir           somewhere else than build/
 #   make V=1                 show the commands
 #   make APP=prog.c|folder   also a program from outside of the tree: build/prog.elf, run=app:prog
-#   make IMAGE_ONLY=1        leave out the checks of each object (tools/build/check_image.py)
+#   make IMAGE_ONLY=1        leave out the checks of the tree's objects (tools/build/check_objects.py)
 #   make WITHOUT="test app"  leave parts out of the image; "names": those of functions; others below
 
 ifeq ($(strip $(BUILD)),)
@@ -193,13 +193,18 @@ $(BUILD)/obj/sites-$(notdir $(IMAGE)).S: $(FIRST_LINK)-pass1.elf
 	$(call say,GEN)
 	$(Q)$(TOOL)/sites.py $< > $@.tmp && mv $@.tmp $@
 
-$(IMAGE).debug.elf: $(LINKED) $(WORLD) $(call TABLES,$(notdir $(IMAGE)),$(NAMES)) $(LINKER_SCRIPT) tools/build/check_image.py
+# The tree's rules, checked when one of its objects has changed. A repro or a program from outside changes none.
+CHECKED := $(BUILD)/obj/checked
+$(CHECKED): $(filter-out $(BUILD)/obj/outside/%,$(LINKED) $(PORT_OBJS)) tools/build/check_objects.py tools/build/shared_state.py
+	$(Q)$(TOOL)/check_objects.py --objdump $(OBJDUMP) --nm $(NM) $(BUILD)/obj && touch $@
+
+$(IMAGE).debug.elf: $(LINKED) $(WORLD) $(call TABLES,$(notdir $(IMAGE)),$(NAMES)) $(LINKER_SCRIPT) tools/build/check_image.py $(if $(REPRO)$(IMAGE_ONLY),,$(CHECKED))
 	$(call say,LD)
 	$(Q)$(LD) $(LDFLAGS) -T $(LINKER_SCRIPT) -o $@.tmp $(LINKED) $(WORLD) $(call TABLES,$(notdir $(IMAGE)),$(NAMES))
 	$(if $(NAMES),,$(Q)$(NM) $@.tmp | $(TOOL)/symtab.py --check $(BUILD)/obj/symtab-$(notdir $(IMAGE)).S)
 	$(Q)$(TOOL)/sites.py --check $(BUILD)/obj/sites-$(notdir $(IMAGE)).S $@.tmp
-	$(Q)$(TOOL)/check_image.py --objdump $(OBJDUMP) --nm $(NM) \
-		$(if $(WORLD),--world $(WORLD)) $(if $(REPRO)$(IMAGE_ONLY),--image-only) $(if $(APP),--any-size) $@.tmp $(BUILD)/obj
+	$(Q)$(TOOL)/check_image.py --objdump $(OBJDUMP) \
+		$(if $(REPRO)$(IMAGE_ONLY),--any-size,$(if $(WORLD),--world $(WORLD))) $(if $(APP),--any-size) $@.tmp
 	$(Q)mv $@.tmp $@
 
 $(IMAGE).elf: $(IMAGE).debug.elf

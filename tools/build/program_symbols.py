@@ -13,31 +13,26 @@ program_symbols.py [--nm NM] --program PATH --world WORLD --port OBJECT...
 
 import argparse
 import pathlib
-import subprocess
 import sys
+
+from build import listing
 
 # What programs and libc may leave to the kernel's link: kernel/services.h, linker.ld and
 # kernel/stack_check.S.
 _KERNEL = ("libc_", "_tls_", "__fentry", "_GLOBAL_OFFSET_TABLE_")
 
 
-def listed(nm, *arguments):
-    """Return the lines of nm with symbols."""
-    done = subprocess.run([nm, *arguments], check=True, capture_output=True, text=True)
-    return [line for line in done.stdout.splitlines() if line.strip()]
-
-
-def names(nm, path, *options):
-    """Return the names that nm lists, without weak references: they may stay undefined."""
-    fields = [line.split() for line in listed(nm, *options, path)]
-    return {words[-1] for words in fields if words[:-1] not in (["w"], ["v"])}
+def names(nm, paths, *options):
+    """Return {path: the names that nm lists}, without weak references: they may stay undefined."""
+    listed = listing.names(nm, paths, *options)
+    return {path: {name for kind, name in listed[path] if kind not in "wv"} for path in paths}
 
 
 def users(nm, objects):
     """Return {undefined name: [objects that need it]}."""
     found = {}
-    for path in objects:
-        for name in sorted(names(nm, path, "--undefined-only")):
+    for path, needed in names(nm, objects, "--undefined-only").items():
+        for name in sorted(needed):
             found.setdefault(name, []).append(path)
     return found
 
@@ -50,8 +45,8 @@ def source_of(path):
 
 def missing_main(nm, objects):
     """Yield one line if main is not defined exactly once."""
-    defined = ("--defined-only", "--extern-only")
-    definers = [source_of(path) for path in objects if "main" in names(nm, path, *defined)]
+    defined = names(nm, objects, "--defined-only", "--extern-only")
+    definers = [source_of(path) for path in objects if "main" in defined[path]]
     if not definers:
         yield "it has no main(): one of its files must define int main(int argc, char **argv)"
     elif len(definers) > 1:
@@ -61,16 +56,13 @@ def missing_main(nm, objects):
 
 def members(nm, libraries):
     """Return [(names that a member of the libraries defines, names that it needs)]."""
-    found = {}
-    for line in (line for path in libraries for line in listed(nm, "-A", path)):
-        member, _, symbol = line.rpartition(":")
-        *_, kind, name = symbol.split()
-        defined, needed = found.setdefault(member, (set(), set()))
-        if kind == "U":
-            needed.add(name)
-        elif kind.isupper():
-            defined.add(name)
-    return list(found.values())
+    return [
+        (
+            {name for kind, name in listed if kind.isupper() and kind != "U"},
+            {name for kind, name in listed if kind == "U"},
+        )
+        for listed in listing.names(nm, libraries).values()
+    ]
 
 
 def callers(name, library, by_program):
@@ -85,9 +77,8 @@ def callers(name, library, by_program):
 def missing_names(nm, world, port, libraries, objects):
     """Yield one line for each name that the program or the libraries need and nothing defines."""
     by_program, by_port = users(nm, objects), users(nm, port)
-    undefined = sorted(names(nm, world, "--undefined-only"))
     library = None
-    for name in undefined:
+    for name in sorted(names(nm, [world], "--undefined-only")[world]):
         if name.startswith(_KERNEL) or (name in by_port and name not in by_program):
             continue
         if name in by_program:

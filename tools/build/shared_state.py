@@ -14,20 +14,19 @@ belongs, or beside it. The comment has one of these labels:
 """
 
 import re
-import subprocess
 
 LABEL = re.compile(r"\b(Written|Guarded by|Per CPU|Atomic): \S")
 FOLDERS = ("pv", "mm", "kernel", "drivers")
 
 
-def unexplained(nm, objects, sources):
-    """Yield one line for each writable variable without an argument. objects: {source path: object
-    path}."""
-    for source in sources:
+def unexplained(sources):
+    """Yield one line for each writable variable without an argument. sources: {source path: what
+    nm lists of its object, (kind, name)}."""
+    for source, names in sorted(sources.items()):
         if source.suffix != ".c" or source.parts[0] not in FOLDERS:
             continue
         lines = source.read_text().splitlines()
-        for name in variables(nm, objects[source]):
+        for name in variables(names):
             at = declaration(lines, name)
             if at is None:
                 yield f"{source}: cannot find the declaration of {name}"
@@ -36,13 +35,12 @@ def unexplained(nm, objects, sources):
                        "(tools/build/shared_state.py has the labels)")
 
 
-def variables(nm, path):
-    """Return the names of the variables in an object's writable sections, without the numbers that
-    the compiler adds to function-local ones."""
-    listed = subprocess.run([nm, str(path)], check=True, capture_output=True, text=True).stdout
-    for line in listed.splitlines():
-        match = re.match(r"[0-9a-f]+ [bBdD] ([A-Za-z_]\w*)(?:\.\d+)?$", line)
-        if match:
+def variables(names):
+    """Yield the names of the variables in writable sections, without the numbers that the compiler
+    adds to function-local ones."""
+    for kind, name in names:
+        match = re.match(r"([A-Za-z_]\w*)(?:\.\d+)?$", name)
+        if kind in "bBdD" and match:
             yield match[1]
 
 
