@@ -48,7 +48,7 @@ class Report:
         used = resource.getrusage(resource.RUSAGE_CHILDREN)
         total = sum(outcome.seconds for outcome in self.outcomes)
         print(
-            f"{seconds:.0f} s on {cpus} CPUs: {total:.0f} s of steps, "
+            f"{seconds:.0f} s, {cpus} steps side by side: {total:.0f} s of steps, "
             f"{used.ru_utime + used.ru_stime:.0f} s of CPU time; "
             f"each step's time is in {short(times)}"
         )
