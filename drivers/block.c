@@ -336,6 +336,7 @@ static bool block_add(struct xenbus_device *d)
 
 const struct xenbus_driver block_driver = {
     .class = "vbd",
+    .published = XENBUS_INITIALISED,
     .add = block_add,
     .connect = block_connect,
     .finish = block_finish,

@@ -175,15 +175,18 @@ static void device_close(struct xenbus_device *d, bool lost)
     publish_state(d, XENBUS_CLOSED);
 }
 
-/* Go to the next state with one of the driver's functions; close the device if that fails. */
+/*
+ * Go to the next state with one of the driver's functions, and publish it, or the state that stands
+ * for it in this class; close the device if the function fails.
+ */
 static void device_advance(struct xenbus_device *d, int (*function)(struct xenbus_device *d),
-                           enum xenbus_state state)
+                           enum xenbus_state state, enum xenbus_state published)
 {
     const int error = function(d);
 
     d->front = state;
     if (!error) {
-        publish_state(d, state);
+        publish_state(d, published);
         return;
     }
     log_warn("xenbus: %s: not connected to domain %u: %s", d->path, d->domain,
@@ -208,10 +211,10 @@ static bool device_step(struct xenbus_device *d)
     case XENBUS_CONNECT:
         d->asked = XENBUS_UNKNOWN;
         d->expected = false;
-        device_advance(d, d->driver->connect, XENBUS_INITIALISED);
+        device_advance(d, d->driver->connect, XENBUS_INITIALISED, d->driver->published);
         return true;
     case XENBUS_FINISH:
-        device_advance(d, d->driver->finish, XENBUS_CONNECTED);
+        device_advance(d, d->driver->finish, XENBUS_CONNECTED, XENBUS_CONNECTED);
         return true;
     case XENBUS_CLOSE:
         device_close(d, d->back == XENBUS_CLOSED);

@@ -36,9 +36,14 @@ struct xenbus_device {
 
 struct xenbus_driver {
     const char *class;
+    /*
+     * What the frontend publishes after connect: XENBUS_INITIALISED, or XENBUS_CONNECTED for a
+     * class whose backends connect only after the frontend.
+     */
+    enum xenbus_state published;
     /* Make the driver's part of a new device. Return false if it cannot serve it, and report it. */
     bool (*add)(struct xenbus_device *d);
-    /* The backend is there: publish what it needs, by xenbus_publish. Return 0 or an error. */
+    /* The backend is there: publish what it needs. Return 0 or an error. */
     int (*connect)(struct xenbus_device *d);
     /* The backend is connected: read the device's properties. Return 0 or an error. */
     int (*finish)(struct xenbus_device *d);

@@ -12,6 +12,9 @@
  *     finish: reads the properties
  *   Connected                                   Connected
  *
+ * Network backends become Connected only after the frontend. For them the frontend publishes
+ * Connected in place of Initialised, and is Initialised to itself until finish.
+ *
  * A detach begins with the backend's Closing; the frontend finishes what is outstanding and becomes
  * Closed. A backend that restarts, or whose nodes vanish, may be in any state at any time. This is
  * pure code.
