@@ -10,7 +10,7 @@ import time
 
 from . import wanted
 from .common import Trouble, build_dir, build_lock, is_built, make_dirs, short, usage
-from .dom0 import disks
+from .dom0 import disks, nets
 from .run import domu, kvm, platforms, qemu, runs
 from .trace import save
 
@@ -72,6 +72,7 @@ COMMON = {
     "--maxmem": {"type": number("MiB", 4, 1 << 20), "default": 0},
     "--xl": {"type": not_empty, "action": "append", "default": []},
     "--disk": {"type": not_empty, "action": "append", "default": []},
+    "--net": {"action": "count", "default": 0},
     "--vmm": {"type": not_empty, "action": "append", "default": []},
     "--xen": _TEXT,
     "--append": {"default": ""},
@@ -169,6 +170,7 @@ def run_options(asked, caller, chosen):
         elf, append=append, mem=asked.mem, smp=asked.smp, xen=found, timeout=asked.timeout,
         pcpus=asked.pcpus, xen_asked=bool(asked.xen), maxmem=asked.maxmem, xl=tuple(asked.xl),
         vmm=tuple(asked.vmm), disk=disks.parse_all(asked.disk, caller),
+        net=nets.checked(asked.net),
     )  # fmt: skip
 
 
@@ -196,6 +198,7 @@ def check_nested(asked, chosen):
         ("maxmem", domu, "domU"),
         ("xl", domu, "domU"),
         ("disk", domu, "domU"),
+        ("net", domu, "domU"),
         ("vmm", kvm, "guest of KVM"),
     ):
         if getattr(asked, option) and not any(p.emulator is emulator for p in chosen):

@@ -72,6 +72,7 @@ Also for boot, suite, repro and bench:
   --xl LINE           one more line of a domU's xl configuration; may be repeated
   --disk FILE|SIZE[:ro]  a domU's disk, xvda, then xvdb and so on: a copy of a file, or an empty one (8M) that the
                       suite's tests may overwrite; may be repeated; what the guest writes ends with the run
+  --net               a network interface of a domU, on dom0's bridge (10.0.0.1/24); may be repeated
   --vmm OPTION        what a guest of KVM sees of KVM (tools/paravane/kvm/vmm/vmm.c); may be repeated
   --xen FILE|VERSION  which Xen: a file (ELF or gzip) or an installed version such as 4.17
   --append WORDS      more words for the image's command line, such as "log=debug"

@@ -11,7 +11,7 @@ from pathlib import Path
 from unittest import mock
 
 from paravane.common import Trouble
-from paravane.dom0 import disks, guest, image
+from paravane.dom0 import disks, guest, image, nets
 from paravane.dom0 import shape as shapes
 from paravane.outer import parts, running, saved
 from paravane.run import domu, outer_guest, platforms
@@ -57,6 +57,17 @@ class ConfigTest(unittest.TestCase):
             disks.script("g1", listed),
             "echo 'paravane: scratch disk' >/run/g1.disk0; truncate -s 8M /run/g1.disk0\n",
         )
+
+    def test_interfaces_have_addresses_of_their_own(self):
+        lines = guest.Wanted("pv", nets=2).config("guest3").splitlines()
+        self.assertIn(
+            'vif = ["mac=00:16:3e:00:03:00,bridge=xenbr0", "mac=00:16:3e:00:03:01,bridge=xenbr0"]',
+            lines,
+        )
+        self.assertNotIn("vif", guest.Wanted("pv").config("guest3"))
+        self.assertEqual(nets.checked(nets.MAX), nets.MAX)
+        with self.assertRaisesRegex(Trouble, "at most 4 interfaces"):
+            nets.checked(nets.MAX + 1)
 
     def test_what_disk_asks_for(self):
         with tempfile.TemporaryDirectory() as name:
@@ -293,6 +304,7 @@ class PlatformTest(unittest.TestCase):
                     maxmem=256,
                     xl=("a = 1", "b = 2"),
                     disk=listed,
+                    net=2,
                 ),
                 image=Path(folder, "image"),
                 module=Path(folder, "module"),
@@ -303,7 +315,8 @@ class PlatformTest(unittest.TestCase):
         self.assertEqual(shape.xen, Path("/x"))
         self.assertEqual(
             wanted,
-            guest.Wanted("pvh", "run=suite", 128, 256, 2, more="a = 1\nb = 2", disks=listed),
+            guest.Wanted("pvh", "run=suite", 128, 256, 2, more="a = 1\nb = 2", disks=listed,
+                         nets=2),
         )
         self.assertEqual(files, {"image": b"image", "module": b"module", "disk0": b"data"})
 

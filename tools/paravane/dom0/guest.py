@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from ..outer import running
-from . import disks
+from . import disks, nets
 
 TYPES = ("pv", "pvh")
 ENDS = (
@@ -27,7 +27,7 @@ _TRIES = 2
 @dataclass(frozen=True)
 class Wanted:
     """A guest as it is wanted. image, ramdisk: names of files in /run/in; more: more lines of its
-    configuration."""
+    configuration; nets: how many network interfaces it has."""
 
     type: str
     words: str = ""
@@ -38,6 +38,7 @@ class Wanted:
     ramdisk: str = "module"
     more: str = ""
     disks: tuple = ()
+    nets: int = 0
 
     def config(self, name):
         """Return the configuration, as xl.cfg(5) has it. A domain that ends is preserved, so that
@@ -56,6 +57,7 @@ class Wanted:
                 for event in ("on_poweroff", "on_reboot", "on_watchdog", "on_crash")
             ),
             *disks.config(name, self.disks),
+            *nets.config(name, self.nets),
             *self.more.splitlines(),
         ]
         return "\n".join(lines) + "\n"

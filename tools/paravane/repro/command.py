@@ -7,7 +7,7 @@ import sys
 from .. import report, wanted
 from ..commandline import check_nested, record_wanted
 from ..common import EXIT_FAIL, EXIT_PASS, EXIT_SKIP, ROOT, short, usage
-from ..dom0 import disks
+from ..dom0 import disks, nets
 from ..run import platforms, qemu, runs, xen
 from . import bundle, controls, proofs, repro, repros
 
@@ -28,6 +28,7 @@ def run(asked, caller):
         pcpus=asked.pcpus, xen_asked=bool(asked.xen), maxmem=asked.maxmem, xl=tuple(asked.xl),
         vmm=tuple(asked.vmm),
         disk=disks.parse_all(asked.disk, caller),
+        net=nets.checked(asked.net),
         xen_append=tuple(platforms.split_words(asked.xen_append or "")),
     )  # fmt: skip
     own = platforms.parse(",".join(name for one in chosen for name in one.platforms))

@@ -50,6 +50,7 @@ def description(platform, boot):
         smp=boot.smp,
         more="\n".join(boot.xl),
         disks=tuple(boot.disk),
+        nets=boot.net,
     )
     described = outer_guest.description(boot, shape(boot), wanted)
     xen = described["shape"]["xen"]

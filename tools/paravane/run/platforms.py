@@ -81,6 +81,7 @@ class Boot:
     maxmem: int = 0  # MiB up to which a domU may grow; 0: its mem
     xl: tuple = ()  # more lines of a domU's xl configuration
     disk: tuple = ()  # a domU's disks (dom0/disks.py)
+    net: int = 0  # and network interfaces (dom0/nets.py)
     rom: Path = Path("op.rom")  # of the platform rom
     vmm: tuple = ()  # more options for the monitor of a guest of KVM
     recorder: Optional[object] = None  # trace.recorder.Recorder, which has the machine's memory

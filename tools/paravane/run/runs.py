@@ -25,7 +25,7 @@ RUNS_MAX = 50
 # What a Boot takes from the Options, under the same name.
 _OF_BOOT = (
     "mem smp xen gdb icount cpu xen_append pcpus emulator machine feed xen_asked maxmem xl "
-    "disk vmm".split()
+    "disk net vmm".split()
 )
 _TAIL_BYTES = 16000
 # In a dump by Xen: lines of stack words, which would hide the line with the reason.
@@ -61,6 +61,7 @@ class Options:
     maxmem: int = 0
     xl: tuple = ()
     disk: tuple = ()
+    net: int = 0
     rom: Optional[Path] = None  # the op ROM, if not the one beside the image
     vmm: tuple = ()
     record: Optional[save.Wanted] = None  # where the run's recording is to be written
