@@ -65,15 +65,16 @@ static struct thread *queue_remove_first(struct cpu *c, bool movable)
 
 static void slice_expired(struct timer *timer);
 
+/* Threads are woken by callers that hold the lock of a wait queue. */
 static void slice_start(struct cpu *c)
 {
-    timer_start(&c->slice, pv_clock_ns() + SLICE_NS, slice_expired);
+    timer_start_later(&c->slice, pv_clock_ns() + SLICE_NS, slice_expired);
 }
 
 /*
  * Ask for a switch, and start the slice again, because it may be that no one acts on need_switch: a
- * virtual CPU may lose its physical CPU while it starts the slice, which is then over before the
- * hardware is armed, and this function is called by a thread and not by an interrupt.
+ * virtual CPU may lose its physical CPU while a thread starts a timer, and when it continues the
+ * slice is over, too. Then the thread calls this function, and not an interrupt.
  */
 static void slice_expired(struct timer *timer)
 {

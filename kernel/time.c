@@ -98,9 +98,9 @@ void timer_fire_due(void)
     c->firing = false;
 }
 
-void timer_start(struct timer *timer, u64 deadline, void (*fire)(struct timer *timer))
+/* Put the timer on this CPU's list. Return whether it is the first. Interrupts disabled. */
+static bool timer_queue(struct timer *timer, u64 deadline, void (*fire)(struct timer *timer))
 {
-    const u64 flags = pv_irq_save();
     struct cpu *c = this_cpu();
     bool is_first;
 
@@ -111,8 +111,37 @@ void timer_start(struct timer *timer, u64 deadline, void (*fire)(struct timer *t
     timer_insert(c, timer);
     is_first = c->timers == timer;
     spin_unlock(&c->timer_lock);
-    if (is_first)
+    return is_first;
+}
+
+void timer_start(struct timer *timer, u64 deadline, void (*fire)(struct timer *timer))
+{
+    const u64 flags = pv_irq_save();
+
+    if (timer_queue(timer, deadline, fire))
         timer_fire_due();
+    pv_restore_fl(flags);
+}
+
+/* Arm the hardware for the first timer; if that is due, for the next time that is not refused. */
+static void timer_arm(struct cpu *c)
+{
+    u64 ns = NS_PER_US;
+
+    spin_lock(&c->timer_lock);
+    if (c->timers && pv_timer_set(c->timers->deadline))
+        for (; pv_timer_set(pv_clock_ns() + ns); ns *= 2)
+            ;
+    spin_unlock(&c->timer_lock);
+}
+
+void timer_start_later(struct timer *timer, u64 deadline, void (*fire)(struct timer *timer))
+{
+    const u64 flags = pv_irq_save();
+    struct cpu *c = this_cpu();
+
+    if (timer_queue(timer, deadline, fire) && !c->firing)
+        timer_arm(c);
     pv_restore_fl(flags);
 }
 

@@ -34,6 +34,12 @@ void time_init(void);
 void timer_start(struct timer *timer, u64 deadline, void (*fire)(struct timer *timer));
 
 /*
+ * As timer_start, but call no timer's function: if the deadline has passed, an interrupt follows at
+ * once. For a caller that holds a spinlock, which the function of any timer may take.
+ */
+void timer_start_later(struct timer *timer, u64 deadline, void (*fire)(struct timer *timer));
+
+/*
  * Return true if the timer was started and had not fired; then it will not fire. If false, it may
  * be firing on another CPU at this moment.
  */

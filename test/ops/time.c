@@ -341,6 +341,24 @@ TEST(time, late_timer_fires_at_once, timer_set)
     EXPECT_EQ(deepest, 1); /* each fires after the handler that has started it */
 }
 
+/* The caller may hold a lock that the handler takes, so the handler does not run inside the call.
+ */
+TEST(time, timer_for_later_waits_for_an_interrupt, timer_set)
+{
+    struct time_limit limit = time_limit(10 * NS_PER_S);
+    struct timer timer = {0};
+    const u64 flags = pv_irq_save();
+
+    chain = 4;
+    timer_start_later(&timer, pv_clock_ns() - 1, on_chain);
+    EXPECT_EQ(chain, 4);
+    pv_restore_fl(flags);
+    while (READ_ONCE(chain) != 5 && !time_limit_reached(&limit))
+        ;
+    EXPECT_EQ(chain, 5);
+    timer_stop(&timer);
+}
+
 /*
  * Lateness: the clock in the callback minus the deadline. It is printed and not limited, except
  * that the smallest one must be below 10 ms: a timer and a clock of different rates would show even
