@@ -23,17 +23,18 @@ extern const struct suspend_hook _suspend_hooks_start[], _suspend_hooks_end[];
 /* Written: by callbacks on CPU 0, the only CPU that is up during a suspend. */
 struct lifecycle lifecycle;
 
-/* Take the other CPUs offline, and add each to *down. Return 0 or an error. */
+/* Take the other CPUs offline that are not, and add each to *down. Return 0 or an error. */
 static int take_others_down(u64 *down)
 {
     for (u32 cpu = 1; cpu < PV_CPUS_MAX; cpu++) {
-        const int error = smp_is_online(cpu) ? smp_down_keeping_threads(cpu) : 0;
+        const bool was_online = smp_is_online(cpu);
+        const int error = was_online ? smp_down_keeping_threads(cpu) : 0;
 
         if (error) {
             log_warn("suspend: CPU %u does not go offline: error %d", cpu, error);
             return error;
         }
-        if (!smp_is_online(cpu) && cpus[cpu].starts)
+        if (was_online)
             *down |= 1ull << cpu;
     }
     return 0;

@@ -5,6 +5,7 @@
  * real, as often as run=suspend:N says, while a toolstack saves and restores it, and checks after
  * each time that nothing was lost.
  */
+#include "kernel/hotplug.h"
 #include "kernel/lifecycle.h"
 #include "kernel/panic.h"
 #include "test/harness/grants.h"
@@ -28,6 +29,22 @@ TEST(suspend, refused_one_leaves_cpus_and_threads_as_they_were, suspend)
     EXPECT_EQ(cpus[online - 1].starts, starts + (online > 1));
     EXPECT_EQ(lifecycle.suspends, before.suspends);
     EXPECT_EQ(lifecycle.resumes, before.resumes);
+}
+
+TEST(suspend, cpu_that_the_host_has_taken_stays_offline, suspend, cpu_down)
+{
+    u32 cpu;
+
+    NEEDS_CPUS(2);
+    if (on_domu())
+        SKIP("the suspend would succeed, and last until a toolstack restores it (run=suspend)");
+    cpu = smp_online_count() - 1;
+    EXPECT_EQ(smp_set_available(cpu, false), 0);
+    EXPECT(SLEEP_UNTIL(!smp_is_online(cpu)));
+    EXPECT_EQ(machine_suspend(), on_xen() ? -EPERM : -ENODEV);
+    EXPECT(!smp_is_online(cpu));
+    EXPECT_EQ(smp_set_available(cpu, true), 0);
+    EXPECT(SLEEP_UNTIL(smp_is_online(cpu)));
 }
 
 /* ---- The payload ---- */
