@@ -184,11 +184,12 @@ static void memory_map_init(struct boot_info *info)
 static void check_memory_size(const struct boot_info *info)
 {
     const u32 least = 24;
-    u64 ram = 0, usable = 0;
+    u64 ram = 0, usable = 0, absent = 0;
 
     for (u32 i = 0; i < info->nr_regions; i++) {
         const struct boot_region *r = &info->regions[i];
 
+        absent += r->type == BOOT_ABSENT ? r->size : 0;
         if (r->type != BOOT_RAM)
             continue;
         ram += r->size;
@@ -201,6 +202,9 @@ static void check_memory_size(const struct boot_info *info)
                (unsigned long long)(usable >> 10), least);
     log_info("memory: %llu MiB of RAM in %u regions", (unsigned long long)(ram >> 20),
              info->nr_regions);
+    if (absent)
+        log_info("memory: %llu MiB more if the host gives them",
+                 (unsigned long long)(absent >> 20));
 }
 
 static void memory_init(const struct boot_info *info)

@@ -62,9 +62,10 @@ enum boot_region_type {
     BOOT_ACPI = 3,
     BOOT_NVS = 4,
     BOOT_UNUSABLE = 5,
-    /* Of the platform, which no loader's map has to name: boot_add_shared, boot_add_devices. */
+    /* Of the platform, which no loader's map has to name: boot_add_shared and its relatives. */
     BOOT_SHARED = 6,
     BOOT_DEVICES = 7,
+    BOOT_ABSENT = 8, /* RAM that has no memory until the balloon takes it */
 };
 
 /* [base, base + size) in bytes of (pseudo-)physical memory. */
@@ -108,7 +109,10 @@ struct boot_xen_pv {
     u64 p2m_va;        /* virtual address of the P2M: nr_pages machine frame numbers */
     u64 first_p2m_pfn; /* the P2M's first frame, if it is outside of the initial mapping */
     u64 nr_p2m_frames; /* 0 if it is inside */
-    u32 flags;         /* SIF_* */
+    /* A place, in RAM, for a P2M of so many entries, if the domain may grow; else 0. */
+    u64 grown_p2m_pa;
+    u64 most_pages;
+    u32 flags; /* SIF_* */
 };
 
 struct boot_info {

@@ -136,6 +136,14 @@ static u32 closest_pair(const struct boot_map *map, u32 *second)
     return found;
 }
 
+/* Return the type of two regions, neither of them RAM, and of what is between them, once joined. */
+static u32 joined_type(u32 one, u32 other)
+{
+    const u32 type = MAX(one, other);
+
+    return type == BOOT_ABSENT ? BOOT_UNUSABLE : type;
+}
+
 /*
  * Reduce the number of regions by one. If more than half of them are not RAM, join the two of those
  * that are closest, and what is between them. Else forget the smallest region of RAM, and one that
@@ -148,8 +156,10 @@ static void make_room(struct boot_info *bi)
     const u32 pair = closest_pair(map, &second);
 
     if (pair < map->nr_marks && count_ram(map) <= BOOT_REGIONS_MAX / 2) {
+        const u32 type = joined_type(map->marks[pair].type, map->marks[second].type);
+
         for (u32 i = pair; i <= second; i++)
-            map->marks[i].type = MAX(map->marks[pair].type, map->marks[second].type);
+            map->marks[i].type = type;
         map->joined++;
         return;
     }
@@ -195,6 +205,16 @@ void boot_add_shared(struct boot_info *bi, u64 base, u64 size)
 void boot_add_devices(struct boot_info *bi, u64 base, u64 size)
 {
     raise_types(bi, base, size, BOOT_DEVICES);
+}
+
+void boot_add_absent(struct boot_info *bi, u64 first, u64 end)
+{
+    const u64 size = (end - first) * PAGE_SIZE;
+    u64 most;
+
+    raise_types(bi, first * PAGE_SIZE, size, BOOT_UNUSABLE);
+    most = BOOT_GROWTH_MAX * boot_ram_frames(bi) * PAGE_SIZE;
+    raise_types(bi, first * PAGE_SIZE, MIN(size, most), BOOT_ABSENT);
 }
 
 bool boot_is_ram(const struct boot_info *bi, u64 pa)

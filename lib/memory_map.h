@@ -34,6 +34,14 @@ void boot_add_shared(struct boot_info *bi, u64 base, u64 size);
 /* Add the registers of a platform's device. They win over all regions of the loader's map. */
 void boot_add_devices(struct boot_info *bi, u64 base, u64 size);
 
+/*
+ * Add whole frames of RAM that have no memory, because the hypervisor's toolstack gives it later if
+ * at all. They win over all regions of the loader's map. Those beyond BOOT_GROWTH_MAX times the RAM
+ * that has memory are not used, because the tables of what may come take a part of it.
+ */
+#define BOOT_GROWTH_MAX 16
+void boot_add_absent(struct boot_info *bi, u64 first, u64 end);
+
 /* Return how many whole frames of RAM the unfinished map has. */
 u64 boot_ram_frames(const struct boot_info *bi);
 

@@ -4,6 +4,9 @@
  *
  * Frames are given and taken in runs of contiguous frames, because a hypercall costs more than what
  * it does for a frame. A run is short enough for the spinlock, which the op requires.
+ *
+ * Frames that were absent at boot, up to the most that the host may ever let this machine have, are
+ * not on the list but in ranges: their part of the table of frames is opened when they are taken.
  */
 #include "mm/balloon.h"
 #include "mm/frame.h"
@@ -19,6 +22,18 @@ enum {
 static struct spinlock lock = SPINLOCK("balloon");
 static u32 ballooned; /* list of frames (frame_push). Guarded by: lock */
 static u64 given;     /* how many frames have no memory. Guarded by: lock */
+/* Guarded by: lock. What is left of the absent ranges is [start, end); all others are skipped. */
+static struct frame_range *ranges;
+static u32 nr_ranges; /* Written: by mm_balloon_init */
+
+void mm_balloon_init(struct frame_range *ram, u32 nr_ram)
+{
+    ranges = ram;
+    nr_ranges = nr_ram;
+    for (u32 i = 0; i < nr_ram; i++)
+        if (ram[i].absent)
+            given += ram[i].end - ram[i].start;
+}
 
 /* The frames are put on the list so that frame_pop returns them in ascending order. */
 static void push_run(pfn_t first, u64 count)
@@ -110,13 +125,44 @@ static u64 take_run(u64 most)
     return taken;
 }
 
+/* Return the first range with absent frames, or NULL. */
+static struct frame_range *absent_range(void)
+{
+    for (u32 i = 0; i < nr_ranges; i++)
+        if (ranges[i].absent && ranges[i].start < ranges[i].end)
+            return &ranges[i];
+    return NULL;
+}
+
+/* Take up to most absent frames, all of one section. Return how many have memory now. */
+static u64 take_absent(u64 most)
+{
+    struct frame_range *r = absent_range();
+    s64 done;
+    u64 count;
+
+    if (!r || !frame_open(PFN(r->start)))
+        return 0;
+    count = MIN(most, r->end - r->start);
+    count = MIN(count, FRAME_SECTION - r->start % FRAME_SECTION);
+    done = pv_balloon_adjust(PFN(r->start), count, false);
+    if (done <= 0)
+        return 0;
+    frame_release_absent(PFN(r->start), (u64)done);
+    WRITE_ONCE(given, given - (u64)done);
+    r->start += (u64)done;
+    return (u64)done;
+}
+
 s64 mm_balloon_take(u64 count)
 {
     u64 done = 0, run = 1;
 
     spin_lock(&lock);
     while (done < count && run) {
-        run = take_run(MIN(count - done, (u64)RUN_FRAMES));
+        const u64 most = MIN(count - done, (u64)RUN_FRAMES);
+
+        run = ballooned ? take_run(most) : take_absent(most);
         done += run;
     }
     spin_unlock(&lock);

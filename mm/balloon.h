@@ -10,6 +10,14 @@
 
 #include "lib/types.h"
 
+struct frame_range;
+
+/*
+ * Note the absent ones of these ranges, which stay, as given. They have no memory yet, so the
+ * hypervisor need not be asked. Context: mm_init, once.
+ */
+void mm_balloon_init(struct frame_range *ram, u32 nr_ram);
+
 /*
  * Give up to count free frames to the hypervisor, or take up to count of them back. Return how many
  * were given or taken: fewer if no frame is free, or if the hypervisor refuses. mm_balloon_give

@@ -191,8 +191,8 @@ static void open_section(u64 section)
     frames.sections[section] = SECTION_FILLING;
     kernel_tables_open(PFN(start), end - start);
     for (u32 i = 0; i < frames.nr_ram; i++)
-        set_state(MAX(start, frames.ram[i].start), MIN(end, frames.ram[i].end), FRAME_BOOT,
-                  FRAME_TAIL);
+        set_state(MAX(start, frames.ram[i].start), MIN(end, frames.ram[i].end),
+                  frames.ram[i].absent ? FRAME_BALLOON : FRAME_BOOT, FRAME_TAIL);
     for (u32 i = 0; i < frames.nr_unused; i++)
         buddy_free_range(MAX(start, frames.unused[i].start), MIN(end, frames.unused[i].end));
     __atomic_store_n(&frames.sections[section], SECTION_READY, __ATOMIC_RELEASE);
@@ -403,16 +403,27 @@ pfn_t frame_alloc_contiguous(u32 order, u32 address_bits)
     return PFN_INVALID;
 }
 
-void frame_release_boot(pfn_t first, u64 count)
+static void release_frames(pfn_t first, u64 count, enum frame_state state)
 {
     for (u64 n = first.n; n < first.n + count; n++)
-        if (frame_open(PFN(n))->state != FRAME_BOOT)
-            pv_panic("frame_release_boot", "frame %llx is not FRAME_BOOT", (unsigned long long)n);
+        if (frame_open(PFN(n))->state != state)
+            pv_panic("release_frames", "the state of frame %llx is %u", (unsigned long long)n,
+                     frame_entry(n)->state);
     spin_lock(&lock);
     buddy_free_range(first.n, first.n + count);
     frames.free += count;
     frames.total += count;
     spin_unlock(&lock);
+}
+
+void frame_release_boot(pfn_t first, u64 count)
+{
+    release_frames(first, count, FRAME_BOOT);
+}
+
+void frame_release_absent(pfn_t first, u64 count)
+{
+    release_frames(first, count, FRAME_BALLOON);
 }
 
 /* A block's first frame answers for all of it, so that a large range takes few steps. */

@@ -47,9 +47,10 @@ struct frame {
 };
 #define FRAME_TAIL 0xff
 
-/* [start, end) in frames. */
+/* [start, end) in frames. absent: they have no memory before the balloon takes them. */
 struct frame_range {
     u64 start, end;
+    bool absent;
 };
 
 /*
@@ -63,7 +64,8 @@ void frame_tables_add(u64 first_section, u64 count, struct frame *table);
 
 /*
  * Then take over the frames below nr_frames. ram: all there are. unused: those of them that may be
- * handed out; the rest is FRAME_BOOT. Both arrays must stay, because sections are opened later.
+ * handed out; the rest is FRAME_BOOT, or FRAME_BALLOON if they are absent. Both arrays must stay,
+ * because sections are opened later.
  */
 void frame_init(u64 nr_frames, const struct frame_range *ram, u32 nr_ram,
                 const struct frame_range *unused, u32 nr_unused);
@@ -82,6 +84,9 @@ pfn_t frame_alloc_contiguous(u32 order, u32 address_bits) __must_check;
 
 /* Make count frames that are FRAME_BOOT free memory. May open sections. */
 void frame_release_boot(pfn_t first, u64 count);
+
+/* Make count frames that were absent free memory, which they have now; their sections are open. */
+void frame_release_absent(pfn_t first, u64 count);
 
 /*
  * Return the frame's element of the table of frames. frame_get only looks: NULL for a frame whose

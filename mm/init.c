@@ -12,6 +12,7 @@
  * Next: frame.c for frames, pagetable.c for mappings.
  */
 #include "lib/phys_window.h"
+#include "mm/balloon.h"
 #include "mm/frame.h"
 #include "mm/mm.h"
 #include "mm/space.h"
@@ -33,7 +34,7 @@ static u32 nr_unused;
 static void add_unused(u64 start, u64 end)
 {
     if (nr_unused < UNUSED_MAX)
-        unused[nr_unused++] = (struct frame_range){start, end};
+        unused[nr_unused++] = (struct frame_range){.start = start, .end = end};
     else
         mm_left_out.scattered += end - start;
 }
@@ -42,17 +43,20 @@ static void find_ram(const struct boot_info *boot)
 {
     for (u32 i = 0; i < boot->nr_regions; i++) {
         const struct boot_region *r = &boot->regions[i];
+        const bool absent = r->type == BOOT_ABSENT;
         const u64 start = r->base >> PAGE_SHIFT, all = (r->base + r->size) >> PAGE_SHIFT;
         const u64 end = MIN(all, MM_RAM_LIMIT >> PAGE_SHIFT);
 
-        if (r->type != BOOT_RAM)
+        if (r->type != BOOT_RAM && !absent)
             continue;
-        mm_left_out.far += all - MIN(all, MAX(start, end));
+        if (!absent)
+            mm_left_out.far += all - MIN(all, MAX(start, end));
         if (start >= end)
             continue;
-        ram[nr_ram++] = (struct frame_range){start, end};
+        ram[nr_ram++] = (struct frame_range){start, end, absent};
         mm_ram_frames += end - start;
-        add_unused(start, end);
+        if (!absent)
+            add_unused(start, end);
     }
 }
 
@@ -96,6 +100,8 @@ static void reserve_boot_memory(const struct boot_info *boot)
         reserve_bytes(boot->modules[i].base, boot->modules[i].size);
     reserve_bytes(boot->xen_pv.first_p2m_pfn << PAGE_SHIFT,
                   boot->xen_pv.nr_p2m_frames << PAGE_SHIFT);
+    if (boot->xen_pv.grown_p2m_pa)
+        reserve_bytes(boot->xen_pv.grown_p2m_pa, boot->xen_pv.most_pages * sizeof(u64));
 }
 
 /* Take the highest count contiguous frames below limit. Return the first, or 0 for failure. */
@@ -144,6 +150,18 @@ static bool make_frame_table(u64 first, u64 end)
     return table != 0;
 }
 
+/* Leave out the end of a range of RAM, from start on, which gets no part of the table of frames. */
+static void leave_out(struct frame_range *r, u64 start)
+{
+    if (r->absent) {
+        mm_ram_frames -= r->end - start;
+        r->end = start;
+        return;
+    }
+    mm_left_out.scattered += r->end - start;
+    reserve(start, r->end);
+}
+
 /* Give all sections with RAM their part of the table of frames; leave out RAM that gets none. */
 static void make_frame_tables(void)
 {
@@ -161,8 +179,7 @@ static void make_frame_tables(void)
             next = end;
             continue;
         }
-        mm_left_out.scattered += ram[i].end - start;
-        reserve(start, ram[i].end);
+        leave_out(&ram[i], start);
     }
 }
 
@@ -200,6 +217,7 @@ const char *mm_init(const struct boot_info *boot)
     mark_tables(first, first + count);
     if (tables.nr_freed)
         frame_release_boot(tables.freed, tables.nr_freed);
+    mm_balloon_init(ram, nr_ram);
     return NULL;
 }
 

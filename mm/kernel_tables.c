@@ -8,6 +8,7 @@
  *   its constants             read
  *   its data                  read, write; not the page below each stack (struct pv_guards)
  *   direct map, RAM           read, write; the frames of the image's text and constants: read
+ *   direct map, absent RAM    as RAM, or nothing yet, but the tables that balloon_adjust fills in
  *   direct map, below 4 GiB   ACPI's tables: read
  *                             pages that the toolstack shares: read, write
  *                             devices and reserved regions: read, write, uncached
@@ -27,6 +28,10 @@
  * 2048 tables, and a hypervisor checks each of their entries: a second for a large machine. So RAM
  * that is unused at boot is left out of the direct map, its tables are counted and set aside, and
  * kernel_tables_open builds them when the allocator opens a section (mm/frame.c).
+ *
+ * Absent RAM. Where the hardware translates the guest's frame numbers, the direct map may have
+ * frames without memory. Where entries hold machine frames (the same platforms that have no large
+ * leaves), an absent frame has none yet: its table is built, and its entry is empty.
  */
 #include "mm/mm.h"
 #include "lib/string.h"
@@ -47,7 +52,11 @@ extern const struct pv_guards _guards_start[], _guards_end[];
  */
 static struct segment {
     u64 first, last;
-    u64 value; /* of the leaf for first; its frame grows with the address. 0: nothing is mapped */
+    /*
+     * Of the leaf for first; its frame grows with the address. 0: nothing is mapped. Not present:
+     * tables are built, and their entries are empty.
+     */
+    u64 value;
 } segments[BOOT_REGIONS_MAX + 6];
 static u32 nr_segments;
 
@@ -71,9 +80,16 @@ static void add_segment(u64 base, u64 start_pa, u64 end_pa, u64 flags)
         (struct segment){base + start_pa, base + end_pa - 1, flags ? start_pa | flags : 0};
 }
 
+static bool has_large_leaves(void)
+{
+    return mm_traits.leaf_levels >> 2 & 1;
+}
+
 static u64 region_flags(const struct boot_region *r)
 {
     switch (r->type) {
+    case BOOT_ABSENT:
+        return (has_large_leaves() ? LEAF : 0) | PTE_NX | PTE_WRITE;
     case BOOT_RAM:
     case BOOT_SHARED:
         return LEAF | PTE_NX | PTE_WRITE;
@@ -102,7 +118,8 @@ static void list_segments(const struct boot_info *info)
     add_segment(DIRECT_MAP, text, data, LEAF | PTE_NX); /* W^X: before RAM, so it wins */
     for (u32 i = 0; i < info->nr_regions; i++) {
         const struct boot_region *r = &info->regions[i];
-        const u64 limit = r->type == BOOT_RAM ? VMAP_BASE - DIRECT_MAP : GIB(4);
+        const bool is_ram = r->type == BOOT_RAM || r->type == BOOT_ABSENT;
+        const u64 limit = is_ram ? VMAP_BASE - DIRECT_MAP : GIB(4);
 
         if (r->base < limit)
             add_segment(DIRECT_MAP, ALIGN_DOWN(r->base, PAGE_SIZE),
@@ -134,14 +151,14 @@ static u64 value_at(u64 va, u64 *pages)
 
 /*
  * Return whether the entry of level 2 for va, whose value continues for so many pages, is left to
- * kernel_tables_open: it would be a table, and map RAM of the direct map that is unused.
+ * kernel_tables_open: it would be a table, and map RAM of the direct map that is unused or absent.
  */
 static bool is_deferred(u64 va, u64 value, u64 pages)
 {
     const u64 pfn = value_pfn(value).n;
 
-    return !(mm_traits.leaf_levels >> 2 & 1) && pages >= PT_ENTRIES && va < VMAP_BASE &&
-           value & PTE_WRITE && !(value & PTE_UNCACHED) && mm_unused(pfn, pfn + PT_ENTRIES);
+    return !has_large_leaves() && pages >= PT_ENTRIES && va < VMAP_BASE && value & PTE_WRITE &&
+           !(value & PTE_UNCACHED) && (!(value & PTE_PRESENT) || mm_unused(pfn, pfn + PT_ENTRIES));
 }
 
 /* ---- The tables ----------------------------------------------------------------------------- */
@@ -174,7 +191,7 @@ static u32 build_slots(int level, u64 va, union pt_slot *slot, u32 left)
     if (level == 1) {
         const u32 count = (u32)MIN(pages, left);
 
-        if (value && builder.write)
+        if (value & PTE_PRESENT && builder.write)
             pv_init_ptes(&slot->pte, value, count);
         return count;
     }
@@ -233,6 +250,14 @@ void kernel_tables_build(pfn_t first, struct pv_kernel_tables *t)
     t->nr_tables = builder.next_table - first.n;
 }
 
+static void fill_table(pte_t *table, u64 value)
+{
+    if (value & PTE_PRESENT)
+        pv_init_ptes(table, value, PT_ENTRIES);
+    else
+        memset(table, 0, PAGE_SIZE);
+}
+
 /* The deferred tables' frames follow those that kernel_tables_build has used. */
 void kernel_tables_open(pfn_t first, u64 count)
 {
@@ -245,7 +270,7 @@ void kernel_tables_open(pfn_t first, u64 count)
         if (!is_deferred(va, value, pages))
             continue;
         builder.next_table++;
-        pv_init_ptes(pfn_to_va(table), value, PT_ENTRIES);
+        fill_table(pfn_to_va(table), value);
         pv_announce_table(table, 1);
         pv_set_pmd(&mm_slot(&mm_kernel, va, 2)->pmd, pv_make_pmd(pte_value(table, TABLE_FLAGS)));
     }

@@ -25,7 +25,7 @@ bool fake_panic_armed;
 char fake_panic_text[256];
 
 static struct frame db[FAKE_FRAMES];
-static struct frame_range ram = {16, FAKE_FRAMES};
+static struct frame_range ram = {.start = 16, .end = FAKE_FRAMES};
 static u64 *shadow[FAKE_FRAMES]; /* the required contents of each announced table */
 static struct {
     u64 *slot, raw;

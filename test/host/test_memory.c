@@ -93,6 +93,33 @@ static void one_random_map(void)
     CHECK(memcmp(model, result, sizeof(model)) == 0);
 }
 
+/* Absent RAM wins over RAM, and is a region of its own; joined with another it is not usable. */
+static void test_absent(void)
+{
+    memset(&bi, 0, sizeof(bi));
+    boot_add_region(&bi, 0, MIB(64), BOOT_RAM);
+    boot_add_absent(&bi, MIB(48) / PAGE_SIZE, MIB(64) / PAGE_SIZE);
+    CHECK_EQ(boot_ram_frames(&bi), MIB(48) / PAGE_SIZE);
+    CHECK_STR(boot_memory_finish(&bi), NULL);
+    CHECK_EQ(bi.nr_regions, 2);
+    CHECK_EQ(bi.regions[1].type, BOOT_ABSENT);
+    CHECK_EQ(bi.regions[1].base, MIB(48));
+    boot_add_absent(&bi, MIB(64) / PAGE_SIZE, GIB(4) / PAGE_SIZE);
+    CHECK_STR(boot_memory_finish(&bi), NULL);
+    CHECK_EQ(bi.regions[1].size, MIB(16) + MIB(48) * BOOT_GROWTH_MAX);
+    boot_forget_regions(&bi);
+    boot_add_region(&bi, 0, MIB(48), BOOT_RAM);
+    boot_add_absent(&bi, MIB(48) / PAGE_SIZE, MIB(64) / PAGE_SIZE);
+    for (u64 i = 0; i < BOOT_REGIONS_MAX; i++)
+        boot_add_region(&bi, MIB(64) + i * 2 * PAGE_SIZE, PAGE_SIZE,
+                        i % 2 ? BOOT_RESERVED : BOOT_NVS);
+    CHECK_STR(boot_memory_finish(&bi), NULL);
+    CHECK(bi.map.joined > 0);
+    for (u32 i = 0; i < bi.nr_regions; i++)
+        CHECK(bi.regions[i].type != BOOT_ABSENT ||
+              bi.regions[i].base + bi.regions[i].size <= MIB(64));
+}
+
 static void test_model(void)
 {
     for (size_t i = 0; i < ROUNDS; i++)
@@ -471,6 +498,7 @@ static void test_first_free(void)
 
 int main(void)
 {
+    RUN(test_absent);
     RUN(test_model);
     RUN(test_ends);
     RUN(test_is_ram);

@@ -55,7 +55,8 @@ static void test_frames_random(void)
 static void test_query_opens_no_section(void)
 {
     static struct frame table[FRAME_SECTION];
-    static const struct frame_range all = {16, FAKE_FRAMES}, unused = {32, FAKE_FRAMES};
+    static const struct frame_range all = {.start = 16, .end = FAKE_FRAMES},
+                                    unused = {.start = 32, .end = FAKE_FRAMES};
 
     fake_reset();
     frame_tables_clear();

@@ -6,7 +6,8 @@
 static void test_boot_frames_are_released(void)
 {
     static struct frame table[FRAME_SECTION];
-    static const struct frame_range all = {16, FAKE_FRAMES}, unused = {32, FAKE_FRAMES};
+    static const struct frame_range all = {.start = 16, .end = FAKE_FRAMES},
+                                    unused = {.start = 32, .end = FAKE_FRAMES};
     u64 total, free;
 
     fake_reset();
@@ -18,6 +19,43 @@ static void test_boot_frames_are_released(void)
     frame_release_boot(PFN(20), 4);
     CHECK_EQ(frames_total(), total + 4);
     CHECK_EQ(frames_free(), free + 4);
+}
+
+/* Absent frames are not usable before the balloon takes them, in order; then they are free memory.
+ */
+static void test_absent_frames_are_taken(void)
+{
+    enum { PRESENT = 2000, TAKEN = 100, ABSENT = FAKE_FRAMES - PRESENT };
+    static struct frame table[FRAME_SECTION];
+    static struct frame_range ram[] = {{16, PRESENT, false}, {PRESENT, FAKE_FRAMES, true}};
+    static const struct frame_range unused = {.start = 32, .end = PRESENT};
+    u64 total, pages;
+
+    fake_reset();
+    frame_tables_clear();
+    frame_tables_add(0, 1, table);
+    pages = mm_balloon_pages();
+    frame_init(FAKE_FRAMES, ram, 2, &unused, 1);
+    mm_balloon_init(ram, 2);
+    CHECK_EQ(mm_balloon_pages(), pages - ABSENT);
+    CHECK_EQ(frame_open(PFN(PRESENT))->state, FRAME_BALLOON);
+    CHECK(!frames_open_mappable(PFN(PRESENT), 1));
+    total = frames_total();
+    fake_balloon_most = 10;
+    CHECK_EQ(mm_balloon_take(TAKEN), TAKEN);
+    CHECK_EQ(mm_balloon_pages(), pages - ABSENT + TAKEN);
+    CHECK_EQ(frames_total(), total + TAKEN);
+    CHECK_EQ(frames_free(), total + TAKEN);
+    CHECK_EQ(frame_get(PFN(PRESENT + TAKEN - 1))->state, FRAME_FREE);
+    CHECK_EQ(frame_get(PFN(PRESENT + TAKEN))->state, FRAME_BALLOON);
+    fake_balloon_most = 0;
+    CHECK_EQ(mm_balloon_take(1), 0);
+    fake_balloon_most = FAKE_FRAMES;
+    CHECK_EQ((u64)mm_balloon_take(FAKE_FRAMES), ABSENT - TAKEN);
+    CHECK_EQ(mm_balloon_take(1), 0);
+    CHECK_EQ(mm_balloon_pages(), pages);
+    CHECK_EQ(mm_balloon_give(3), 3); /* and what was taken can be given like all other frames */
+    CHECK_EQ(mm_balloon_take(9), 3);
 }
 
 static void test_refused_contiguous_block_is_free_again(void)
@@ -101,6 +139,7 @@ static void test_device_is_not_freed_with_its_space(void)
 int main(void)
 {
     RUN(test_boot_frames_are_released);
+    RUN(test_absent_frames_are_taken);
     RUN(test_refused_contiguous_block_is_free_again);
     RUN(test_poison_ends_with_debug_mode);
     RUN(test_kzalloc_clears_all);

@@ -3,7 +3,7 @@
  * Memory of a PVH domU with maxmem above memory. Its memory map has maxmem, but Xen has set only
  * `memory` aside for it: "populate on demand" gives a frame memory when it is first touched, and
  * Xen ends a domain that has touched more than there is. So the guest first gives back the frames
- * above that amount, and does not use them.
+ * above that amount, and counts them as absent: the balloon takes them when the host wants that.
  */
 #include "lib/memory_map.h"
 #include "pv/xen/hypercall.h"
@@ -60,7 +60,7 @@ void xen_pvh_give_back_missing(struct boot_info *info)
     while (missing && boot_top_ram(info, &first, &end)) {
         first = MAX(first, end - MIN(missing, end));
         give_back(first, end);
-        boot_add_region(info, first << PAGE_SHIFT, (end - first) << PAGE_SHIFT, BOOT_UNUSABLE);
+        boot_add_absent(info, first, end);
         missing -= end - first;
     }
 }

@@ -105,10 +105,14 @@ _REQUESTS = (
 )
 # xl list shows a domain's memory in MiB, then how many of its CPUs are online.
 _UNTIL_LISTED = "until xl list $D | grep -q ' {memory} *{cpus} '; do sleep 1; done"
-# The changes that a guest follows, and what xl list shows after each: memory, then CPUs.
+# The changes that a guest follows, and what xl list shows after each: memory, then CPUs. At first
+# it has less memory and fewer CPUs than it may have.
 _CHANGES = (
+    ("true", 64, 2),
     ("xl mem-set $D 48m", 48, 2),
-    ("xl mem-set $D 64m", 64, 2),
+    ("xl mem-set $D 90m", 90, 2),
+    ("xl vcpu-set --ignore-host $D 3", 90, 3),
+    ("xl mem-set $D 64m", 64, 3),
     ("xl vcpu-set $D 1", 64, 1),
     ("xl vcpu-set --ignore-host $D 2", 64, 2),
 )
@@ -129,7 +133,8 @@ def _announced():
 
 def _requests(kind):
     """A guest that is busy obeys each request of its administrator, and at last ends."""
-    busy = guest.Wanted(kind, "run=suite test=xenstore.threads* soak=300", mem=64, smp=2)
+    words = "run=suite test=xenstore.threads* soak=300"
+    busy = guest.Wanted(kind, words, mem=64, maxmem=96, smp=2, more="maxvcpus = 3")
     with dom0_with_guests(busy) as (_, (one,)):
         one.expect(r"^1\.\.\d+$")
         one.sh(_announced())
