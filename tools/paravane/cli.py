@@ -21,6 +21,7 @@ from .common import (
 )
 from .common import short, usage
 from .dom0 import image as dom0_image
+from .dom0 import operations
 from .dom0 import shape as dom0_shape
 from .helptext import HELP
 from .kvm import image as kvm_image
@@ -93,6 +94,7 @@ def _dispatch(args, caller):
         "repro": _repro,
         "bench": _bench,
         "hostile": _hostile,
+        "operations": operations.command,
         "mutants": _mutants,
         "programs": _programs,
         "iso": _iso,

@@ -14,6 +14,7 @@ from .suites import suite
 
 _TYPES = ("pv", "pvh")
 _REPROS = ("domu-command-line", "domu-device-memory", "domu-platform-calls")
+_SEED = "176"  # of operations with a migration, a restore, and a disk that is attached again
 _SHORT = ["--append", "test=boot.*,cpu.*,setup.*"]
 
 
@@ -39,6 +40,9 @@ def _steps():
         yield check(f"{name}: a disk is detached and attached without loss", _disk, kind, cpus=2)
     yield suite("suite below a toolstack", "--on", "domu-pv,domu-pvh", "--disk", "2M",
                 "--disk", "2M:ro", platform="domu-pv")
+    argv = [*RUN, "operations", "--on", "domu-pv", "--ops", "15", "--seed", _SEED]
+    yield Step("domu: random operations of xl on a busy guest", argv, cpus=2,
+               words=r"operations: pv, 2 CPUs, .*: PASS")
     argv = [*RUN, "repro", *RUN_LIMIT, *_REPROS]
     yield Step("domu: repros in an unprivileged domain", argv, words="0 unexpected")
     wrong = ["--xl", 'kernel = "/run/in/none"', *_SHORT]

@@ -44,6 +44,10 @@ SOAKS = (
     # The clock, kicks and leaving CPUs, where KVM moves virtual CPUs, and where they take turns.
     _suite("moves-kvm", *_KVM, "--pcpus", "2", "--vmm", "move"),
     _suite("turns-kvm", *_KVM, "--pcpus", "1"),
+    *(Soak(f"operations-{kind}-{smp}",
+           (*RUN, "operations", "--on", f"domu-{kind}", "--smp", str(smp), "--ops", "10000",
+            "--hours", "{hours}", "--seed", "{seed}"),
+           r"operations: .*: PASS") for kind in ("pv", "pvh") for smp in (1, 4)),
     Soak("hostile", (*RUN, "hostile", *RUN_LIMIT, "--cases", "{cases}", "--seed", "{seed}"),
          r"qemu: PASS(.|\n)*xen-pv: PASS(.|\n)*xen-pvh: PASS"),
     Soak("hostile-smp",
@@ -80,6 +84,7 @@ def steps(names, hours, cpus):
 
 def _values(hours, cpus):
     return {
+        "hours": hours,
         "seconds": max(1, int(hours * 3600)),
         "cases": max(1000, int(hours * _HOSTILE_CASES)),
         "fuzz": max(1000, int(hours * _FUZZ_RUNS)),

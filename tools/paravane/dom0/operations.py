@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: MIT
+"""`./run.sh operations`: random operations of a toolstack on a busy guest (test/kernel/busy.c).
+
+Each operation is done or refused by xl. What is to happen follows from the state in which the
+earlier ones have left the guest, and an operation that ends otherwise fails the run. After each one
+the guest is asked, at its console, whether anything was lost, and what it has must be what it was
+given. A seed names a sequence of operations.
+"""
+
+import collections
+import functools
+import itertools
+import random
+import re
+
+from ..commandline import Parser, add, build, hours, joined, not_empty, number
+from ..common import EXIT_FAIL, EXIT_PASS, Trouble, short, usage
+from ..outer import running
+from ..run import domu, platforms
+from . import disks, guest, xl_operations
+from . import shape as shapes
+
+_MEM, _MAXMEM = 64, 96  # MiB
+_DISK_MIB = 2
+_ATTEMPTS = 60  # checks until the guest has followed the last operation
+_LIMIT = {"pv": 300, "pvh": 900}  # seconds of QEMU's own time for one operation
+_ANSWER = (
+    r"^busy: check {number}: ok: (\d+) CPUs, (\d+) of (\d+) KiB, (\d+) suspends(.*)$"
+    r"|^paravane: verdict .*$"
+)
+_CHECK = (
+    "xenstore-read /local/domain/{domain}/memory/target && "
+    "echo check {number} >$(xenstore-read /local/domain/{domain}/console/tty)"
+)
+_VERDICT = r"^paravane: verdict (\w+)(.*)$"
+
+
+class Wrong(Trouble):
+    """The guest, or the answer of the toolstack, is not as it must be."""
+
+
+class Run:
+    """The operations on one guest. kind: "pv" or "pvh"; say: called with each line."""
+
+    def __init__(self, image, kind, smp, seed, say=functools.partial(print, flush=True)):
+        self._kind, self._smp, self._seed, self._say = kind, smp, seed, say
+        self._random = random.Random(f"{seed} {kind} {smp}")
+        self._shape = shapes.Shape.of(_MAXMEM * 3)
+        self._files = {"image": image}
+        self._checks = itertools.count(1)
+        self._state = xl_operations.State(
+            cpus=smp, cpus_max=smp, kib=_MEM << 10, migrates=kind == "pvh"
+        )
+        self._done, self._refused = collections.Counter(), collections.Counter()
+        self._dom0 = self._guest = self._domain = None
+
+    def run(self, count, seconds):
+        """Do this many operations, or as many as begin within so many seconds of QEMU's own time
+        (0: no limit). Return an exit code."""
+        wanted = guest.Wanted(
+            self._kind, words="run=busy", mem=_MEM, maxmem=_MAXMEM, smp=self._smp, ramdisk="",
+            disks=(disks.Disk(mib=_DISK_MIB),) * 2,
+        )  # fmt: skip
+        with running.Outer(self._shape, self._files, self._say) as self._dom0:
+            try:
+                self._guest = guest.Guest(self._dom0, wanted, say=self._say)
+                self._guest.expect(r"^busy: \d+ pages have checksums$", limit=200)
+                self._find_domain()
+                verdict = self._all(count, seconds)
+            except Trouble as trouble:
+                self._say(self._guest.console.text()[-2000:].strip() if self._guest else "")
+                self._report(f"FAIL: {trouble}")
+                return EXIT_FAIL
+        self._report(verdict)
+        return EXIT_PASS
+
+    def _all(self, count, seconds):
+        self._check()
+        for _ in range(count):
+            if seconds and self._dom0.clock.seconds() > seconds:
+                break
+            self._operate(xl_operations.choose(self._random, self._state))
+        if self._state.paused:
+            self._operate(xl_operations.UNPAUSE)
+        return self._end()
+
+    def _report(self, verdict):
+        kinds = sorted(self._done.items())
+        self._say(f"operations: done: {', '.join(f'{n} {name}' for name, n in kinds)}")
+        for (name, reason), times in sorted(self._refused.items()):
+            self._say(f"operations: refused, as it must be: {times} {name}: {reason}")
+        self._say(
+            f"operations: {self._kind}, {self._smp} CPUs, seed {self._seed}:"
+            f" {self._count()} operations: {verdict}"
+        )
+
+    def _count(self):
+        """Return how many operations have ended."""
+        return sum(self._done.values()) + sum(self._refused.values())
+
+    # ---- One operation ----
+
+    def _operate(self, operation):
+        seen = len(self._guest.console.data)
+        start = self._dom0.clock.seconds()
+        status, output = self._dom0.sh(
+            f"D={self._domain}\n{operation.script}", _LIMIT[self._kind]
+        )
+        reason = refusal(status, output)
+        took = self._dom0.clock.seconds() - start
+        result = f"refused: {reason}" if reason else "done"
+        self._say(f"operations: {self._count() + 1} {operation.name}: {result}, {took:.1f} s")
+        self.judge(operation, reason)
+        if operation.suspends and not reason:
+            self._find_domain()
+            self._guest.watch()
+        for pattern in () if reason else operation.prints:
+            self._guest.expect(pattern, start=seen)
+        self._check()
+
+    def judge(self, operation, reason):
+        """Compare what xl has said with what must happen, and advance to the next state."""
+        kind = operation.name.split()[0]
+        if reason and not re.search(operation.refusal or "$.", reason):
+            raise Wrong(f"{operation.name} was refused: {reason}")
+        if operation.refusal and not reason:
+            raise Wrong(f"{operation.name} was not refused")
+        if reason:
+            self._refused[kind, re.sub(r"\d+", "N", reason)] += 1
+        else:
+            self._done[kind] += 1
+            self._state = operation.after(self._state)
+
+    def _find_domain(self):
+        self._domain = self._sh(f"xl domid {self._guest.name}").strip()
+
+    def _sh(self, script):
+        status, output = self._dom0.sh(script, _LIMIT[self._kind])
+        if status:
+            raise Wrong(f"{script!r} ended with status {status}: {guest.error_of(output)}")
+        return output
+
+    # ---- The guest ----
+
+    def _check(self):
+        """Wait until the guest has what it was given, and has lost nothing."""
+        if self._state.paused:
+            return
+        for _ in range(_ATTEMPTS):
+            found, target = self._answer()
+            cpus, now, wanted, suspends = (int(word) for word in found.groups()[:4])
+            if (cpus, now, wanted, suspends) == (
+                self._state.cpus, target, target, self._state.suspends
+            ):  # fmt: skip
+                return
+        raise Wrong(f"the guest does not have what it was given, {self._state}: {found[0]}")
+
+    def _answer(self):
+        """Return (the match of the guest's answer to a check, its target in KiB)."""
+        check, seen = next(self._checks), len(self._guest.console.data)
+        target = self._sh(_CHECK.format(domain=self._domain, number=check))
+        found = self._guest.expect(_ANSWER.format(number=check), limit=200, start=seen)
+        if not found[1]:
+            raise Wrong(f"the guest ends: {found[0]}")
+        return found, int(target)
+
+    def _end(self):
+        """Have the guest look at everything once more, and end; return its verdict."""
+        self._sh(f"echo end >$(xenstore-read /local/domain/{self._domain}/console/tty)")
+        found = self._guest.expect(_VERDICT, limit=200)
+        if found[1] != "PASS":
+            raise Wrong(f"the guest's verdict is {found[1]}{found[2]}")
+        end = self._guest.wait()
+        if end != "poweroff":
+            raise Wrong(f"the domain ended by {end}")
+        return found[1] + found[2]
+
+
+def refusal(status, output):
+    """Return what xl refused, in its words, or "". Some of its errors leave the status 0."""
+    lines = [line.strip() for line in output.splitlines()]
+    errors = [line for line in lines if re.search(r"\berror\b|abort", line, re.I)]
+    if not status and not errors:
+        return ""
+    reason = (errors or lines[-1:] or [f"status {status}"])[0]
+    return re.sub(r"^libxl: error: \S+?:\w+: ", "", reason)
+
+
+def command(args, caller):
+    """Run `./run.sh operations`; return the exit code."""
+    parser = Parser("operations")
+    add(parser, {
+        "--on": {"type": not_empty, "default": "domu-pv,domu-pvh"},
+        "--smp": {"type": number("virtual CPUs", 1, 8), "default": 2},
+        "--ops": {"type": number("operations", 1, 1 << 20), "default": 30},
+        "--seed": {"type": number("seed", 0, 1 << 48), "default": 1},
+        "--hours": {"type": hours, "default": 0}, "--image": {"type": not_empty},
+    })  # fmt: skip
+    asked = parser.parse_args(joined(parser, args))
+    chosen = platforms.parse(asked.on)
+    for platform in chosen:
+        if platform.emulator is not domu:
+            raise usage(f"operations: {platform.name} has no toolstack; use domu-pv or domu-pvh")
+    image = caller / asked.image if asked.image else build()
+    data = image.read_bytes()
+    seconds = asked.hours * 3600 / len(chosen)
+    print(f"operations: {short(image)}, seed {asked.seed}", flush=True)
+    codes = [
+        Run(data, platform.name.removeprefix("domu-"), asked.smp, asked.seed).run(
+            asked.ops, seconds
+        )
+        for platform in chosen
+    ]
+    return max(codes)
