@@ -115,15 +115,14 @@ class Copy:
                 left.unlink()
 
 
-def try_image(check, image, limit=_GUEST_LIMIT, stop=None):
-    """Run what a check names on an image, for so many seconds of the machine's own time or until
-    the Event `stop` is set; return what it has Shown."""
+def try_image(check, image, stop=None, watch=None):
+    """Run what a check names on an image; return what it has Shown. stop, watch: as for Machine."""
     platform = platforms.parse(check.on)[0]
     options = runs.Options(
         image, pattern=check.tests, append=tuple(check.append.split()), smp=check.smp,
-        xen=runs.find_xen(None) if platform.on_xen else None, timeout=limit,
+        xen=runs.find_xen(None) if platform.on_xen else None, timeout=_GUEST_LIMIT,
     )  # fmt: skip
-    result = runs.RunDirectory(image).run(platform, options, stop=stop)
+    result = runs.RunDirectory(image).run(platform, options, stop=stop, watch=watch)
     if not result.ran or result.status == "ERROR" and not result.culprit:
         raise Trouble(f"{check} cannot be tried: {result.reason}")
     return explain.of_result(str(check), result)

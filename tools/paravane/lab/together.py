@@ -17,9 +17,11 @@ import threading
 from build.elf import SHF_ALLOC, SHT_NOBITS, Elf
 
 from ..common import Trouble
+from ..run.machine import Ending
+from ..run.owntime import OwnTime
 from . import copies, cut, explain
 
-_LIMIT = 12  # seconds of own time: twice what a boot and the tests take; some cut versions hang
+_QUIET_MOST = 4.0  # seconds of own time from a test's result to the next: many cut versions hang
 _FIRST = 0x1AB0  # the number of no lab; the labs' follow. Not 0, so that it is data of the file
 _C_VARIABLE = f"""\
 #ifndef LAB_CUT
@@ -120,6 +122,22 @@ def _offset(elf, address):
 # --- Tries
 
 
+class _Silence:
+    """Ends a run in which no test has ended for a while, long before its time limit."""
+
+    def __init__(self):
+        self._clock, self._seen, self._since = None, None, 0.0
+
+    def __call__(self, said, pid):
+        self._clock = self._clock or OwnTime(pid)
+        now, seen = self._clock.seconds(), (said.banner, len(said.tests))
+        if not said.banner or seen != self._seen:
+            self._seen, self._since = seen, now
+        if now - self._since > _QUIET_MOST:
+            return Ending("timeout", limit=f"{_QUIET_MOST:g} s without a result")
+        return None
+
+
 def _try_cut(lab, number, copy, stop):
     """Return (a line on how the cut version of a lab ends, what is wrong with that)."""
     for check in lab.check:
@@ -133,7 +151,7 @@ def _try_cut(lab, number, copy, stop):
             _select(lab, number, copy.image, copy.image.with_name("paravane.debug.elf"),
                     to / "paravane.elf")
             shutil.copyfile(copy.image.with_name("op.rom"), to / "op.rom")
-            shown = copies.try_image(check, to / "paravane.elf", _LIMIT, stop)
+            shown = copies.try_image(check, to / "paravane.elf", stop, _Silence())
         if not shown.passed:
             said = explain.answer(lab, shown)[0]
             helps = said in [" ".join(rule.say.split()) for rule in lab.explain]
