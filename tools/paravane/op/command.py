@@ -25,7 +25,8 @@ def run(args, caller):
         raise usage(f"op: {asked.name!r} is not an op{similar}; ./run.sh op lists all")
     chosen = platforms.parse(asked.on or PLATFORMS)
     options = run_options(asked, caller, chosen)
-    found = sites.boot_all(runs.RunDirectory(options.image), chosen, options, len(chosen))
+    directory = runs.RunDirectory(options.image)
+    found = sites.boot_one(directory, chosen, options, len(chosen), name)
     of_op = {
         platform: one if isinstance(one, str) else one.get(name, [])
         for platform, one in found.items()

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""The call sites of ops in a run: boot with pv.sites, read what each site became, and disassemble
-it."""
+"""The call sites of ops in a run: boot with pv.sites, or ask the monitor for those of one op; read
+what each site became, and disassemble it."""
 
 import concurrent.futures
+import dataclasses
 import re
 import subprocess
 import tempfile
@@ -11,10 +12,12 @@ from dataclasses import dataclass
 from build.elf import Elf
 
 from ..common import Trouble, build_dir
+from ..shell.command import Script
 
 # kernel/sites.c
 _SITE = re.compile(r"# site ([0-9a-f]{16}) (\w+)\+(0x[0-9a-f]+|0) (\w+) (\w+) ([0-9a-f]+) (.*)")
 _INSTRUCTION = re.compile(r"^\s*[0-9a-f]+:\t(?:[0-9a-f]{2} )+\s*\t(.*)$", re.M)
+_SITES_MOST = 10000  # test/shell/show.c
 _SHORT_TEST = "boot.command_line*"  # the sites are listed before the first test
 
 
@@ -35,16 +38,28 @@ class Site:
 
 def boot_all(directory, chosen, options, jobs):
     """{platform's name: its Sites by op, or the reason for none}, from one boot each."""
+    listing = options.with_words(_SHORT_TEST, "pv.sites")
+    return _each(directory, chosen, jobs, lambda platform: directory.run(platform, listing))
+
+
+def boot_one(directory, chosen, options, jobs, op):
+    """Return the same for one op: a console may be slow, and all sites are thousands of lines."""
+    line = directory.path / "lines"
+    line.write_text(f"sites {op} {_SITES_MOST}\n")
+    asking = dataclasses.replace(options, run="shell")
+
+    def ask(platform):
+        with open(line, "rb") as keyboard:
+            return directory.run(platform, asking, terminal=Script(keyboard))
+
+    return _each(directory, chosen, jobs, ask)
+
+
+def _each(directory, chosen, jobs, run):
     image = Elf(directory.image)
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
-        runs = {
-            platform.name: pool.submit(_boot, directory, platform, options) for platform in chosen
-        }
-        return {name: _sites(run.result(), image) for name, run in runs.items()}
-
-
-def _boot(directory, platform, options):
-    return directory.run(platform, options.with_words(_SHORT_TEST, "pv.sites"))
+        results = {platform.name: pool.submit(run, platform) for platform in chosen}
+        return {name: _sites(result.result(), image) for name, result in results.items()}
 
 
 def _sites(result, image):
