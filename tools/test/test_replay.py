@@ -6,8 +6,10 @@ import dataclasses
 import io
 import random
 import struct
+import tempfile
 import types
 import unittest
+from pathlib import Path
 
 from paravane.common import Trouble
 from paravane.repro import repros
@@ -192,6 +194,23 @@ class SearchTest(unittest.TestCase):
         self.assertEqual(one, minimise.padded(recording, 50, 7))
         self.assertEqual([line.sequence for line in one.lines], list(range(1, len(one.lines) + 1)))
         self.assertEqual(len(one.lines), 50 + len(recording.lines))
+
+    def test_calls_that_overlap_are_written_in_their_order(self):
+        """The second call begins before the first one has returned, on another CPU or in an NMI."""
+        overlapping = "\n".join((
+            "1 0 0 call event_channel_op cmd=EVTCHNOP_send arg=0xffff0000 arg.port=9",
+            "2 1 1 call event_channel_op cmd=EVTCHNOP_send arg=0xffff0000 arg.port=8",
+            "3 2 0 return event_channel_op of=1 result=0",
+            "4 3 1 return event_channel_op of=2 result=0"))
+        made = program.compile_(joined(overlapping), known())
+        search = types.SimpleNamespace(best=made, ended="")
+        recording = text.Recording({"platform": "xen-pvh"}, [])
+        with tempfile.TemporaryDirectory() as scratch, contextlib.redirect_stdout(io.StringIO()):
+            minimise._write(Path(scratch, "small"), "small", recording, search)
+            with open(Path(scratch, "small.trace"), "rb") as stream:
+                again = text.read(stream)
+        self.assertEqual(again.problem, "")
+        self.assertEqual([line.sequence for line in again.lines], [1, 2, 3, 4])
 
     def test_conditions(self):
         event = joined("1 0 0 call mmu_update req=0\n2 0 0 return mmu_update of=1 result=-22")[0]

@@ -225,6 +225,7 @@ def _write(out, name, recording, search):
         kept.append(_simplified(step))
         if step.event.end:
             kept.append(step.event.end)
+    kept.sort(key=lambda line: line.sequence)  # calls of several CPUs overlap
     trace, source = out.with_name(out.name + ".trace"), out.with_name(name + ".c")
     with open(trace, "w", encoding="utf-8") as file:
         text.write(file, {key: value for key, value in recording.header.items() if key != "format"},
