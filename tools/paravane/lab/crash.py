@@ -64,7 +64,7 @@ def kept(path, keep):
     which, count = keep.split()
     steps = steps[: int(count)] if which == "first" else steps[-int(count) :]
     lines = [line for event in steps for line in (event.line, event.end) if line]
-    return _written(recording, lines)
+    return _written(recording, sorted(lines, key=lambda line: line.sequence))
 
 
 def judge(lab, path):
