@@ -400,7 +400,10 @@ def _setup(args, _caller):
     parser.add_argument("--xen", nargs="+", action="extend", default=[])
     parser.add_argument("--qemu", nargs="+", action="extend", default=[])
     parser.add_argument("--controls", nargs="*")
+    parser.add_argument("--packages", action="store_true")
     asked = parser.parse_args(args)
+    if asked.packages:
+        setup.ensure()
     for what, fetch, versions in (
         ("Xen", packaged.fetch, asked.xen),
         ("QEMU", emulators.fetch, asked.qemu),

@@ -60,6 +60,7 @@ Paravane: one kernel image, every platform, one suite.
 ./run.sh docs    build and check the web site build/site/, to be read offline: the documents, a page for each op
 ./run.sh doctor  what this computer has, what it lacks, which versions have known problems, and what to do
 ./run.sh setup   install the distribution's packages that are missing, assemble the dom0 of domu-pv and domu-pvh and the Linux of kvm;
+                 --packages: the first alone;
                  --xen VERSION... --qemu VERSION...:
                  get those of other releases of the distribution, for --xen and --qemu (nothing is installed);
                  --controls [NAME...]: build known-bad Xens from the distribution's source (minutes)

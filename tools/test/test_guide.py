@@ -201,6 +201,13 @@ class Chapters(unittest.TestCase):
                 self.assertIsNotNone(answers)
                 self.assertEqual(re.findall(r"(?m)^(\d)\. ", answers[1]), ["1", "2", "3"])
 
+    def test_each_chapter_names_its_labs(self):
+        row = re.compile(r"(?m)^\| \d \| `([\w-]+)` \|.*\(guide/([\w-]+\.md)\) \|$")
+        for lab, chapter in row.findall((ROOT / "docs/labs.md").read_text()):
+            with self.subTest(lab=lab):
+                last = (GUIDE / chapter).read_text().rstrip().splitlines()[-1]
+                self.assertRegex(last, rf"^Labs? of this chapter: .*`{lab}`")
+
     def test_relative_links_lead_to_files(self):
         for path in GUIDE.glob("*.md"):
             prose = CODE.sub("", path.read_text())

@@ -9,7 +9,7 @@ import unittest
 from pathlib import Path
 from unittest import mock
 
-from paravane import libc_sources, setup
+from paravane import cli, libc_sources, setup
 from paravane.common import Trouble
 
 
@@ -70,6 +70,13 @@ class SetupTest(unittest.TestCase):
             self.with_apt("exit 100", [["ovmf"], []])
         with self.assertRaisesRegex(Trouble, "still missing after the installation: ovmf"):
             self.with_apt("exit 0", [["ovmf"], ["ovmf"]])
+
+    def test_packages_alone_assemble_no_machine(self):
+        with (mock.patch.object(setup, "ensure") as ensure,
+              mock.patch.object(cli, "_setup_outer") as assemble):  # fmt: skip
+            self.assertEqual(cli._dispatch(["setup", "--packages"], Path(".")), 0)
+        ensure.assert_called_once_with()
+        assemble.assert_not_called()
 
     def test_list(self):
         listed = setup.packages() + setup.packages(optional=True)
