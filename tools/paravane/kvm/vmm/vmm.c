@@ -16,6 +16,12 @@
  *     refuse=HEX   raise #GP at the MSRs of KVM, bit n for MSR 0x4b564d00 + n
  *     leaf=HEX     the largest leaf that leaf 0x40000000 reports
  *     hyperv       report Hyper-V's signature at 0x40000000, and KVM's at 0x40000100
+ *     enlightened  report Hyper-V's leaves with all that KVM offers of them, in place of KVM's
+ *     both         with "enlightened": report KVM's leaves too, at 0x40000100
+ *     hide=3a:HEX  leave bits out of Hyper-V's leaf 0x40000003, eax; also 3b, 3d and 4a
+ *     show=3a:HEX  offer bits there besides
+ *     deny=HEX     raise #GP at this MSR of Hyper-V; may be repeated
+ *     vp=HEX       the index of the first virtual processor; the others follow
  *     vmware       report VMware's signature in place of KVM's, and answer its backdoor
  *     move         move the virtual CPUs between the physical ones, all the time
  *     slow=HEX     provide a page of the RAM above 32 MiB so many milliseconds after the guest has
@@ -135,9 +141,11 @@ static void filter_msrs(void)
         .ranges[0] = {KVM_MSR_FILTER_READ | KVM_MSR_FILTER_WRITE, KVM_NR_MSRS, KVM_MSRS, allowed},
     };
 
+    hyperv_filter(&filter.ranges[1]);
+
     allowed[0] = (uint8_t)~options.refuse;
     allowed[1] = (uint8_t)(~options.refuse >> 8);
-    if (options.refuse)
+    if (options.refuse || filter.ranges[1].nmsrs)
         must(ioctl(machine.vm, KVM_X86_SET_MSR_FILTER, &filter), "KVM_X86_SET_MSR_FILTER");
 }
 
@@ -173,8 +181,19 @@ static void set_timing(struct kvm_cpuid2 *cpuid, int vcpu)
     set_leaf(cpuid, TIMING_LEAF, khz > 0 ? (uint32_t)khz : 0, apic_khz);
 }
 
+/* Forget the leaves of KVM, which is to show another hypervisor's. */
+static void drop_leaves(struct kvm_cpuid2 *cpuid, uint32_t first, uint32_t end)
+{
+    uint32_t kept = 0;
+
+    for (uint32_t i = 0; i < cpuid->nent; i++)
+        if (cpuid->entries[i].function < first || cpuid->entries[i].function >= end)
+            cpuid->entries[kept++] = cpuid->entries[i];
+    cpuid->nent = kept;
+}
+
 /* Show KVM's leaves as the options say. */
-static void set_kvm_leaves(struct kvm_cpuid2 *cpuid)
+static void set_kvm_leaves(int vcpu, struct kvm_cpuid2 *cpuid)
 {
     static const char kvm[13] = "KVMKVMKVM", hyperv[13] = "Microsoft Hv", zeros[12];
     static const char vmware[13] = "VMwareVMware";
@@ -187,12 +206,18 @@ static void set_kvm_leaves(struct kvm_cpuid2 *cpuid)
         set_leaf(cpuid, base + 1, 0, zeros);
         return;
     }
-    if (options.hyperv) {
+    if (options.enlightened) {
+        drop_leaves(cpuid, KVM_LEAVES, MOVED_LEAVES);
+        hyperv_add_leaves(vcpu, cpuid);
+        if (!options.both)
+            return;
+        base = MOVED_LEAVES;
+    } else if (options.hyperv) {
         set_leaf(cpuid, KVM_LEAVES, options.leaf ? options.leaf : KVM_LEAVES + 5, hyperv);
         set_leaf(cpuid, KVM_LEAVES + 1, HV1, zeros);
         base = MOVED_LEAVES;
     }
-    set_leaf(cpuid, base, !options.hyperv && options.has_leaf ? options.leaf : base + 0x10, kvm);
+    set_leaf(cpuid, base, base == KVM_LEAVES && options.has_leaf ? options.leaf : base + 0x10, kvm);
     set_leaf(cpuid, base + 1, features, zeros);
 }
 
@@ -212,9 +237,12 @@ static void set_cpuid(int vcpu, uint32_t id)
             entry->edx = id;
         }
     }
-    set_kvm_leaves(cpuid);
-    set_timing(cpuid, vcpu);
+    set_kvm_leaves(vcpu, cpuid);
+    if (!options.enlightened)
+        set_timing(cpuid, vcpu);
     must(ioctl(vcpu, KVM_SET_CPUID2, cpuid), "KVM_SET_CPUID2");
+    if (options.enlightened)
+        hyperv_set_up(vcpu, id);
     free(cpuid);
 }
 
@@ -287,6 +315,15 @@ static void on_port(int vcpu, struct kvm_run *run)
     }
 }
 
+static void on_system_event(int vcpu, uint32_t type)
+{
+    if (type == KVM_SYSTEM_EVENT_RESET)
+        end(0, "a reset");
+    if (type != KVM_SYSTEM_EVENT_CRASH)
+        end(0, "system event %u", type);
+    hyperv_on_crash(vcpu);
+}
+
 static void on_exit_of(int vcpu, struct kvm_run *run)
 {
     switch (run->exit_reason) {
@@ -302,8 +339,12 @@ static void on_exit_of(int vcpu, struct kvm_run *run)
         break;
     case KVM_EXIT_SHUTDOWN:
         end(0, "a triple fault");
+    case KVM_EXIT_HYPERV:
+        hyperv_on_exit(run);
+        break;
     case KVM_EXIT_SYSTEM_EVENT:
-        end(0, "system event %u", run->system_event.type);
+        on_system_event(vcpu, run->system_event.type);
+        break;
     case KVM_EXIT_FAIL_ENTRY:
         end(EXIT_FAULT, "a failed entry, reason 0x%llx",
             (unsigned long long)run->fail_entry.hardware_entry_failure_reason);
@@ -364,6 +405,14 @@ static void read_option(const char *word)
         options.leaf = number, options.has_leaf = 1;
     else if (!strcmp(word, "hyperv"))
         options.hyperv = 1;
+    else if (!strcmp(word, "enlightened"))
+        options.enlightened = 1;
+    else if (!strcmp(word, "both"))
+        options.both = 1;
+    else if (!strncmp(word, "vp=", 3))
+        options.vp = number;
+    else if (hyperv_read_option(word))
+        return;
     else if (!strcmp(word, "vmware"))
         options.vmware = 1;
     else if (!strcmp(word, "move"))

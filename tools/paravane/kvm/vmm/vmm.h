@@ -3,6 +3,7 @@
 #ifndef VMM_H
 #define VMM_H
 
+#include <linux/kvm.h>
 #include <stdint.h>
 
 #define CPUS_MAX   64
@@ -18,8 +19,8 @@
 #define BACKDOOR   0x5658
 
 struct options {
-    uint32_t offer, claim, refuse, leaf, slow;
-    uint8_t has_leaf, hyperv, vmware, move;
+    uint32_t offer, claim, refuse, leaf, slow, vp;
+    uint8_t has_leaf, hyperv, vmware, move, enlightened, both;
 };
 
 struct machine {
@@ -64,6 +65,14 @@ void *rtc_run(void *unused);
 /* vmware.c: return eax of the backdoor's answer; write this vCPU's steal clock, if it has one. */
 uint32_t vmware_backdoor(int vcpu);
 void vmware_update_steal_clock(void);
+
+/* hyperv.c: return whether an option is one of Hyper-V's; deny the guest MSRs. */
+int hyperv_read_option(const char *word);
+void hyperv_filter(struct kvm_msr_filter_range *range);
+void hyperv_add_leaves(int vcpu, struct kvm_cpuid2 *cpuid);
+void hyperv_set_up(int vcpu, uint32_t id);
+void hyperv_on_exit(struct kvm_run *run);
+void hyperv_on_crash(int vcpu);
 
 /* uart.c */
 uint8_t uart_read(uint32_t reg);
