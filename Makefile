@@ -64,7 +64,7 @@ LDFLAGS := -nostdlib -static --build-id=none -z max-page-size=0x1000 -z noexecst
 	--gc-sections --fatal-warnings
 LDFLAGS += $(if $(findstring lld,$(LD)),,--no-warn-rwx-segments)
 
-DIRS := boot kernel lib mm drivers pv pv/entry pv/patch pv/native pv/xen pv/xen/pv pv/xen/pvh pv/vmware pv/rom pv/kvm pv/record pv/xen/record pv/stub trace repro repro/kit \
+DIRS := boot kernel lib mm drivers pv pv/entry pv/patch pv/native pv/xen pv/xen/pv pv/xen/pvh pv/vmware pv/rom pv/kvm pv/hyperv pv/record pv/xen/record pv/stub trace repro repro/kit \
 	$(addprefix test/,harness ops kernel mm drivers stress hostile patch bench mutants shell)
 DIRS := $(filter-out $(WITHOUT) $(addsuffix /%,$(WITHOUT)),$(DIRS))
 # test/libc/ is part of the programs' world, because it needs newlib (tools/build/programs.mk).
@@ -261,7 +261,7 @@ compile_commands.json: | $(BUILD)/include/xen ## write the compilation database 
 SMALLEST := $(if $(filter 0,$(IS_CLANG)),-Os,-Oz)
 .PHONY: bare
 bare: ## build the kernel without suite, programs, drivers and what these need, or the backends that are not native or Xen (build/bare/paravane.elf)
-	+$(Q)$(MAKE) --no-print-directory WITHOUT="test repro app programs drivers toolstack names trace entry-checks pv/vmware pv/rom pv/kvm pv/record pv/xen/record pv/stub" OPT=$(SMALLEST) BUILD=$(BUILD)/bare
+	+$(Q)$(MAKE) --no-print-directory WITHOUT="test repro app programs drivers toolstack names trace entry-checks pv/vmware pv/rom pv/kvm pv/hyperv pv/record pv/xen/record pv/stub" OPT=$(SMALLEST) BUILD=$(BUILD)/bare
 
 .PHONY: clean distclean help
 clean: ## remove everything that was built

@@ -37,6 +37,7 @@ extern const struct pv_backend pv_backend_xen_pvh;
 extern const struct pv_backend pv_backend_vmware __weak;
 extern const struct pv_backend pv_backend_rom __weak;
 extern const struct pv_backend pv_backend_kvm __weak;
+extern const struct pv_backend pv_backend_hyperv __weak;
 
 /*
  * Register a backend that only pv=NAME selects, for example one under construction (pv/stub/). The

@@ -19,6 +19,7 @@ static const struct pv_backend *const backends[] = {
     &pv_backend_vmware,  /* by CPUID, or by firmware */
     &pv_backend_rom,     /* by firmware's option ROMs */
     &pv_backend_kvm,     /* by CPUID */
+    &pv_backend_hyperv,  /* by CPUID; after KVM, which may show both interfaces */
     &pv_backend_native,
 };
 
@@ -173,7 +174,7 @@ const char *pv_select_forced(const char *name)
     const struct pv_backend *backend = pv_backend_named(name);
 
     if (!backend)
-        return "no such backend; known are: xen-pv, xen-pvh, vmware, rom, kvm, native, stub "
-               "(the bare kernel has only those of Xen, and native)";
+        return "no such backend; known are: xen-pv, xen-pvh, vmware, rom, kvm, hyperv, native, "
+               "stub (the bare kernel has only those of Xen, and native)";
     return backend == selected ? NULL : try_backend(backend);
 }

@@ -17,6 +17,7 @@ enum {
     VECTOR_IPIS = 0xe0,      /* one for each enum pv_ipi */
     VECTOR_FLUSH = 0xe8,     /* the TLB shoot-down (tlb.c) */
     VECTOR_PAGE_READY = 0xe9, /* KVM: the host has fetched a page (pv/kvm/async_pf.c) */
+    VECTOR_SYNIC = 0xee,      /* messages of Hyper-V's timers */
     VECTOR_TIMER = 0xef,
     VECTOR_SPURIOUS_OTHER = 0xfe, /* the spurious vector while an interrupt at 0xff is ended */
     VECTOR_SPURIOUS = 0xff,       /* spurious: no owner, and no EOI (section 11.9) */

@@ -45,7 +45,7 @@ void test_skip(const char *fmt, ...)
 
 bool on_bare_metal(void)
 {
-    static const char *const names[] = {"native", "vmware", "rom", "kvm"};
+    static const char *const names[] = {"native", "vmware", "rom", "kvm", "hyperv"};
 
     for (u32 i = 0; i < ARRAY_SIZE(names); i++)
         if (!strcmp(names[i], pv_backend_name()))
@@ -56,6 +56,11 @@ bool on_bare_metal(void)
 bool on_kvm(void)
 {
     return !strcmp(pv_backend_name(), "kvm");
+}
+
+bool on_hyperv(void)
+{
+    return !strcmp(pv_backend_name(), "hyperv");
 }
 
 bool on_xen_pv(void)

@@ -110,6 +110,7 @@ bool suite_run_some(const char *globs);
  */
 bool on_bare_metal(void);
 bool on_kvm(void);
+bool on_hyperv(void);
 bool on_xen_pv(void);
 bool on_xen(void);
 /* Return whether this is a guest of Xen without privileges, by the banner. */

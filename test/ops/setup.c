@@ -15,7 +15,7 @@ TEST(setup, backend_is_the_expected_one, early_init)
         {"uefi", "native"},       {"xen-pv", "xen-pv"},  {"xen-grub", "xen-pv"},
         {"xen-pvh", "xen-pvh"},   {"bochs", "native"},   {"domu-pv", "xen-pv"},
         {"domu-pvh", "xen-pvh"},  {"vmware", "vmware"},  {"rom", "rom"},
-        {"kvm-vmware", "vmware"}, {"kvm", "kvm"},
+        {"kvm-vmware", "vmware"}, {"kvm", "kvm"},        {"kvm-hyperv", "hyperv"},
     };
 
     if (!cmdline.platform[0])

@@ -76,7 +76,8 @@ TEST(time, time_limit_is_immune_to_jumps_of_the_clock)
 TEST(time, clock_source_is_reported, clock_source)
 {
     EXPECT(!strncmp(pv_clock_source(), "TSC, ", 5) || !strncmp(pv_clock_source(), "Xen's ", 6) ||
-           !strncmp(pv_clock_source(), "KVM's ", 6));
+           !strncmp(pv_clock_source(), "KVM's ", 6) ||
+           !strncmp(pv_clock_source(), "Hyper-V's ", 10));
     print("# clock: %s\n", pv_clock_source());
 }
 

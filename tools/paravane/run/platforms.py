@@ -243,6 +243,10 @@ def _vmm_options(_boot):
     return ()
 
 
+def _hyperv_options(_boot):
+    return ("enlightened",)
+
+
 def _vmware_options(_boot):
     return ("vmware",)
 
@@ -287,6 +291,9 @@ PLATFORMS = {
         Platform("domu-pvh", "xen-pvh", "domU of a Linux dom0, PVH", _DOM0, "pc", _type_pvh,
                  emulator=domu, on_demand=True),
         Platform("kvm", "kvm", "PVH, as a guest of KVM", _KVM, "pc", _vmm_options,
+                 emulator=kvm, on_demand=True),
+        Platform("kvm-hyperv", "hyperv", "PVH, as a guest of KVM that sees Hyper-V", _KVM, "pc",
+                 _hyperv_options,
                  emulator=kvm, on_demand=True),
         Platform("kvm-vmware", "vmware", "PVH, as a guest of KVM that sees VMware", _KVM, "pc",
                  _vmware_options,

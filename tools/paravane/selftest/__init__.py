@@ -11,8 +11,8 @@ from typing import Optional
 from ..common import EXIT_FAIL, EXIT_PASS, EXIT_SKIP, build_dir, make_dirs, usage
 from ..report import write_steps_junit
 from . import (
-    backends, bench, builds, cpus, devices, domu, entry, hostile, kvm, labs, lifecycle, machines,
-    proofs, programs, repros, rom, site, soak, stop
+    backends, bench, builds, cpus, devices, domu, entry, hostile, hyperv, kvm, labs, lifecycle,
+    machines, proofs, programs, repros, rom, site, soak, stop
 )
 from . import shell, suites, tour, trace
 from . import input as bad_input
@@ -22,7 +22,8 @@ from .step import GCC, as_step, check
 
 # Where steps come from, those that take long first. Each has steps(scratch).
 SUBJECTS = (suites, site, proofs, cpus, hostile, bench, programs, repros, machines, devices, domu,
-            kvm, lifecycle, entry, backends, rom, shell, labs, trace, tour, bad_input, stop)
+            kvm, hyperv, lifecycle, entry, backends, rom, shell, labs, trace, tour, bad_input,
+            stop)
 
 
 @dataclass

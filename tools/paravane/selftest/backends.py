@@ -18,5 +18,5 @@ def steps(_scratch):
     refused = r"verdict ERROR: pv=stub: a Xen PV guest's CPU is Xen's"
     yield boot("pv=stub", "xen-pv", "--append", "pv=stub", status=EXIT_USAGE, words=refused)
     unknown = (r"verdict ERROR: pv=frob: no such backend; known are: xen-pv, xen-pvh, vmware, "
-               r"rom, kvm, native, stub")
+               r"rom, kvm, hyperv, native, stub")
     yield boot("pv=frob", "qemu", "--append", "pv=frob", status=EXIT_USAGE, words=unknown)

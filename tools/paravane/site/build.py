@@ -10,7 +10,7 @@ from pathlib import Path
 from ..common import EXIT_SKIP, ROOT, Trouble, short
 
 _TOP = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")
-_MANUAL = ("manual", "glossary", "apps", "domu", "kvm", "repro", "backend")
+_MANUAL = ("manual", "glossary", "apps", "domu", "kvm", "hyperv", "repro", "backend")
 _REFERENCE = ("ops", "patching", "api-or-abi", "pitfalls", "facts", "hostile", "mutants", "bench",
               "found", "ops-results", "style")
 _LINK = re.compile(r"(?<!!)\[((?:`[^`\n]*`|[^\]`\n])*)\]\(([^)#\s]+)(#[^)\s]*)?\)")

@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: MIT
+"""Steps of `./run.sh test`: guests of KVM that see Hyper-V's interface."""
+
+from ..common import EXIT_FAIL
+from .step import GCC, KVM, boot
+
+_SHORT = ["--mem", "64", "--smp", "2", "--pcpus", "1"]
+_MORE = "test=boot.c*,setup.*,hyperv.*,time.timers_fire_in_order,smp.call_runs_on_each_cpu_once"
+
+
+def steps(_scratch):
+    # No test fails before the panic, which is the last one.
+    crash = r"\A(?:(?!not ok)(?:.|\n))*PANIC: (?:.|\n)*kvm: the guest reported a crash, status 1"
+    yield boot(
+        "all features, and a crash that is reported", "kvm-hyperv", *_SHORT, "--append",
+        f"inject=panic {_MORE}", status=EXIT_FAIL, words=crash, needs=(GCC, KVM),
+    )  # fmt: skip
+    refused = r"Hyper-V offers a reference TSC page and refuses it(.|\n)*paravane: verdict PASS"
+    yield boot(
+        "timers that send messages, sparse sets, a page that is refused", "kvm-hyperv", *_SHORT,
+        "--vmm", "hide=3d:80000", "--vmm", "vp=40", "--vmm", "deny=40000021", "--append", _MORE,
+        words=refused, needs=(GCC, KVM),
+    )  # fmt: skip
