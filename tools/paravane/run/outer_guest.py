@@ -45,8 +45,8 @@ def description(boot, shape, wanted):
 
 
 def command(kind, platform, boot, emulator):
-    """Return the command line that boots; what it is to boot is kept with the run. Assemble and
-    save the outer machine first, if that was not done before."""
+    """Return the command line that boots; what it is to boot is kept with the run. Boot and save
+    the outer machine first, unless it has a saved state."""
     reason = emulator.refusal(platform, boot)
     if reason:
         raise usage(f"{platform.name}: {emulator.NAME} does not make this guest: {reason}")
