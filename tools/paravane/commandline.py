@@ -218,8 +218,27 @@ def build_app(asked, caller):
     return build_dir() / f"{name}.elf", f"app:{name}"
 
 
+def _make(command):
+    """Run make; return its status and output. Print when it begins to build, and its line about
+    newlib, which takes a minute and is built once."""
+    output = []
+    with subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        text=True, errors="replace",
+    ) as make:  # fmt: skip
+        for line in make.stdout:
+            is_step = line.startswith("  ")
+            if is_step and not any(before.startswith("  ") for before in output):
+                print(f"building in {short(build_dir())}/", flush=True)
+            if line.startswith("  NEWLIB"):
+                print(f"building {' '.join(line.split()[1:])}", flush=True)
+            output.append(line)
+    return make.returncode, "".join(output)
+
+
 def build(*words):
-    """Build the image; print make's output only if it fails. Return its path."""
+    """Build the image. Print what a user waits for, and make's output only if it fails. Return the
+    image's path."""
     if not words and is_built():
         return build_dir() / "paravane.elf"
     make_dirs(build_dir())
@@ -228,12 +247,9 @@ def build(*words):
     started = time.monotonic()
     command = ["make", f"-j{os.cpu_count() or 1}", f"BUILD={short(build_dir())}", *words]
     with build_lock():
-        done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            check=False
-        )
-    if done.returncode != 0:
-        sys.stdout.write(done.stdout.decode("utf-8", "replace"))
+        status, output = _make(command)
+    if status != 0:
+        sys.stdout.write(output)
         raise Trouble(f"the build failed: {' '.join(command)}")
     seconds = time.monotonic() - started
     if seconds > 1:

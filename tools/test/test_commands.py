@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Words, platforms, images and hypervisors: what is refused, and what is passed on."""
 
+import contextlib
 import gzip
+import io
+import os
 import re
 import struct
 import tempfile
@@ -9,6 +12,7 @@ import unittest
 from pathlib import Path
 from unittest import mock
 
+from paravane import commandline
 from paravane.common import ROOT, Trouble
 from paravane.run import image, iso, platforms, qemu, xen
 
@@ -146,6 +150,36 @@ class CommandTest(unittest.TestCase):
 
     def test_quoting_for_grub(self):
         self.assertEqual(iso.quote(["a=*", "b='$x"]), "'a=*' 'b='\\''$x'")
+
+
+class BuildTest(unittest.TestCase):
+    """What build() prints, with a program in place of make."""
+
+    def build(self, script):
+        said = io.StringIO()
+        with tempfile.TemporaryDirectory() as folder:
+            make = Path(folder, "make")
+            make.write_text(f"#!/bin/sh\n{script}\n", encoding="ascii")
+            make.chmod(0o755)
+            more = {"BUILD": folder, "PATH": f"{folder}:{os.environ['PATH']}"}
+            with mock.patch.dict("os.environ", more), contextlib.redirect_stdout(said):
+                try:
+                    commandline.build()
+                except Trouble as trouble:
+                    print(trouble)
+        return said.getvalue().replace(folder, "BUILD").splitlines()
+
+    def test_a_build_says_that_it_begins_and_that_newlib_is_built(self):
+        said = self.build("echo '  CC\tx.o'; echo '  NEWLIB\t/n (once)'; echo '  LD\ty'")
+        self.assertEqual(said, ["building in BUILD/", "building /n (once)"])
+
+    def test_with_nothing_to_do_it_says_nothing(self):
+        self.assertEqual(self.build("echo \"make: Nothing to be done for 'all'.\""), [])
+
+    def test_a_failure_prints_all(self):
+        said = self.build("echo '  CC\tx.o'; echo 'x.c: wrong' >&2; exit 1")
+        self.assertEqual(said[:3], ["building in BUILD/", "  CC\tx.o", "x.c: wrong"])
+        self.assertIn("the build failed: make ", said[3])
 
 
 if __name__ == "__main__":
