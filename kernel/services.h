@@ -120,6 +120,48 @@ int libc_disk_read(unsigned index, uint64_t at, void *to, size_t len);
 int libc_disk_write(unsigned index, uint64_t at, const void *from, size_t len);
 int libc_disk_flush(unsigned index);
 
+/* ---- Network interfaces --------------------------------------------------------------------- */
+
+/*
+ * Interfaces by index, from 0 on. One that is detached keeps its index and its name, and is down
+ * until it is attached again.
+ */
+unsigned libc_nets(void);
+const char *libc_net_name(unsigned index);
+
+struct libc_net_properties {
+    uint8_t mac[6];
+    bool up;
+    bool sends_blank, sends_segments; /* what a struct libc_net_frame may ask for */
+    uint32_t mtu;                     /* bytes of a frame's payload */
+    uint32_t ups;                     /* how often it came up */
+};
+void libc_net_properties(unsigned index, struct libc_net_properties *properties);
+
+/* What is known of the TCP or UDP checksum in a frame (kernel/net.h). */
+enum libc_net_checksum {
+    LIBC_NET_CHECKSUM_WHOLE,
+    LIBC_NET_CHECKSUM_VALID,
+    LIBC_NET_CHECKSUM_BLANK,
+};
+
+/* As struct netif_frame (kernel/net.h). */
+struct libc_net_frame {
+    uint32_t len;
+    enum libc_net_checksum checksum;
+    uint16_t segment;
+};
+
+/*
+ * Have an interface's frames, send and receive them (kernel/net.h, netif_open and the like). Return
+ * 0 or a negated errno: -EBUSY if it is open, -ENXIO if it is down; -EINVAL for a frame that cannot
+ * be sent; -ETIME.
+ */
+int libc_net_open(unsigned index);
+void libc_net_close(unsigned index);
+int libc_net_send(unsigned index, const void *bytes, const struct libc_net_frame *frame);
+int libc_net_receive(unsigned index, void *bytes, struct libc_net_frame *frame, uint64_t ns);
+
 /* ---- Memory --------------------------------------------------------------------------------- */
 
 /*
