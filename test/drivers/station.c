@@ -165,10 +165,11 @@ bool station_receive(struct station *s, u32 protocol, u64 ns)
 
 /* ---- Open and close ------------------------------------------------------------------------- */
 
-static bool host_find(struct station *s)
+bool station_find_host(struct station *s)
 {
     struct time_limit limit = time_limit(20 * NS_PER_S);
 
+    s->host_known = false;
     while (!s->host_known && !time_limit_reached(&limit)) {
         send_arp(s, broadcast, ARP_REQUEST);
         for (u32 i = 0; i < 20 && !s->host_known && !time_limit_reached(&limit); i++)
@@ -188,7 +189,7 @@ bool station_open(struct station *s, struct netif *n)
         kfree(s->frame);
         return false;
     }
-    if (EXPECT(host_find(s)))
+    if (EXPECT(station_find_host(s)))
         return true;
     station_close(s);
     return false;

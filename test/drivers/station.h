@@ -34,6 +34,9 @@ extern const u8 station_host[4];
 
 /* Open the interface, and find the host. Return false, with a failed expectation, without it. */
 bool station_open(struct station *s, struct netif *n);
+
+/* Ask for the host's address again. Return whether it has answered. */
+bool station_find_host(struct station *s);
 void station_close(struct station *s);
 
 /* Send a frame whose IP header is to be filled, with len bytes of data; offset: of a fragment. */
