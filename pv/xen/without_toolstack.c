@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * In place of grant.c, peer.c, store.c and suspend.c in an image without drivers (make bare): this
- * guest shares nothing with other guests, and no toolstack saves it. The ops answer as on bare
- * metal.
+ * In place of grant.c, peer.c, store.c, suspend.c, pv/growth.c and pvh/populate.c in an image
+ * without drivers (make bare): this guest shares nothing with other guests, and no toolstack saves
+ * it or changes its memory. The ops answer as on bare metal.
  */
 #include "pv/native/native.h"
 #include "pv/xen/xen.h"
+#include "pv/xen/pv/xen_pv.h"
+#include "pv/xen/pvh/xen_pvh.h"
 
 const struct pv_domain_ops xen_domain_ops = {
     .grant_access = native_grant_access,
@@ -23,4 +25,25 @@ const struct pv_domain_ops xen_domain_ops = {
 int xen_suspend(void)
 {
     return -ENODEV;
+}
+
+u64 xen_pv_most_pages(struct boot_info *info)
+{
+    return info->xen_pv.nr_pages;
+}
+
+void xen_pv_plan_growth(struct boot_info *info, u64 most)
+{
+    (void)info;
+    (void)most;
+}
+
+void xen_pv_grow_p2m(const struct boot_xen_pv *pv)
+{
+    (void)pv;
+}
+
+void xen_pvh_give_back_missing(struct boot_info *info)
+{
+    (void)info;
 }

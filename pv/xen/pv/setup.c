@@ -209,61 +209,17 @@ const char *xen_pv_early_init(u64 loader_info)
 }
 
 /*
- * Return how many pages the toolstack may ever let the domain have: the RAM of its map, which dom0
- * does not have.
- */
-static u64 most_pages(struct boot_info *info)
-{
-    const u64 now = info->xen_pv.nr_pages;
-    u64 most = now;
-
-    boot_forget_regions(info);
-    if (!xen_is_dom0() && !xen_memory_map(info))
-        most = MIN(boot_ram_frames(info), now * BOOT_GROWTH_MAX);
-    boot_forget_regions(info);
-    return MAX(most, now);
-}
-
-/* Move *pa past [base, base + size) if [*pa, *pa + len) overlaps it. Return whether it did. */
-static bool move_past(u64 *pa, u64 len, u64 base, u64 size)
-{
-    if (*pa >= base + size || *pa + len <= base)
-        return false;
-    *pa = ALIGN_UP(base + size, PAGE_SIZE);
-    return true;
-}
-
-/* Return the first place for len bytes that nothing is in, or 0. */
-static u64 find_room(const struct boot_info *info, u64 len)
-{
-    const struct boot_xen_pv *pv = &info->xen_pv;
-    u64 pa = info->first_free_pa;
-    bool moved = true;
-
-    while (moved) {
-        moved =
-            move_past(&pa, len, pv->first_p2m_pfn << PAGE_SHIFT, pv->nr_p2m_frames << PAGE_SHIFT);
-        for (u32 i = 0; i < info->nr_modules; i++)
-            moved |= move_past(&pa, len, info->modules[i].base, info->modules[i].size);
-    }
-    return pa + len <= pv->nr_pages << PAGE_SHIFT ? pa : 0;
-}
-
-/*
  * A PV guest's memory is pfn 0 to nr_pages - 1, all of it, so no map is needed. The toolstack of a
  * domU supplies one (XENMEM_memory_map), which does not describe that memory: it ends at maxmem,
- * and with e820_host=1 it has the host's holes. Pages up to maxmem get the pfns from nr_pages on.
+ * and with e820_host=1 it has the host's holes.
  */
 const char *xen_pv_memory_map(struct boot_info *info)
 {
-    struct boot_xen_pv *pv = &info->xen_pv;
+    const u64 most = xen_pv_most_pages(info);
 
-    pv->most_pages = most_pages(info);
-    boot_add_region(info, 0, pv->nr_pages * PAGE_SIZE, BOOT_RAM);
-    pv->grown_p2m_pa =
-        pv->most_pages > pv->nr_pages ? find_room(info, pv->most_pages * sizeof(u64)) : 0;
-    if (pv->grown_p2m_pa)
-        boot_add_absent(info, pv->nr_pages, pv->most_pages);
+    boot_forget_regions(info);
+    boot_add_region(info, 0, info->xen_pv.nr_pages * PAGE_SIZE, BOOT_RAM);
+    xen_pv_plan_growth(info, most);
     return NULL;
 }
 

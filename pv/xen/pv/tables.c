@@ -133,18 +133,6 @@ static void free_old_tables(struct pv_kernel_tables *t, pfn_t old_root)
         xen_pv_set_direct(PFN(old_root.n + t->nr_freed), DIRECT_RW);
 }
 
-/* Move the P2M to where it has an entry for each page up to the most that the domain may have. */
-static void grow_p2m(void)
-{
-    u64 *const grown = pfn_to_va(PFN(builder->grown_p2m_pa >> PAGE_SHIFT));
-
-    memcpy(grown, xen_pv_p2m, xen_pv_nr_pages * sizeof(*grown));
-    for (u64 pfn = xen_pv_nr_pages; pfn < builder->most_pages; pfn++)
-        grown[pfn] = INVALID_P2M_ENTRY;
-    xen_pv_p2m = grown;
-    xen_pv_nr_pages = builder->most_pages;
-}
-
 const char *xen_pv_install_tables(struct pv_kernel_tables *t)
 {
     const u64 mfn = xen_pv_p2m[t->root.n];
@@ -163,8 +151,7 @@ const char *xen_pv_install_tables(struct pv_kernel_tables *t)
                                         : xen_pv_direct_va(xen_pv_p2m);
     xen_pv_move_start_info();
     free_old_tables(t, old_root);
-    if (builder->grown_p2m_pa)
-        grow_p2m();
+    xen_pv_grow_p2m(builder);
     error = xen_map_shared_info();
     if (!error)
         xen_pv_publish_p2m();

@@ -25,6 +25,18 @@ void xen_pv_move_start_info(void);
 /* setup.c: let a toolstack find the P2M. Call it when the P2M or its page tables have moved. */
 void xen_pv_publish_p2m(void);
 
+/*
+ * growth.c: return how many pages the toolstack may ever let the domain have: the RAM of its map,
+ * which dom0 does not have. Leaves the map in info's regions.
+ */
+u64 xen_pv_most_pages(struct boot_info *info);
+
+/* growth.c: call the pages up to most absent, if there is room for a P2M that has them too. */
+void xen_pv_plan_growth(struct boot_info *info, u64 most);
+
+/* growth.c: if growth is planned, move the P2M there. The direct map is in use, and pv is final. */
+void xen_pv_grow_p2m(const struct boot_xen_pv *pv);
+
 /* mmu.c: queue CPU 0's changes of page tables in memory of the image; before the first change. */
 void xen_pv_use_boot_batch(void);
 
