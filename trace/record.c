@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * record=TOKEN,CPUS[,lossy][,hypercalls|,all]: record this run (pv/record/record.h). The runner
- * passes the word for --record. TOKEN, 16 hexadecimal digits, is how it finds the records; CPUS is
- * the number of CPUs of this machine, each of which gets a ring.
+ * record=TOKEN,CPUS[,lossy][,calls|,hypercalls|,all]: record this run (pv/record/record.h). The
+ * runner passes the word for --record. TOKEN, 16 hexadecimal digits, is how it finds the records;
+ * CPUS is the number of CPUs of this machine, each of which gets a ring.
  */
 #include "kernel/registry.h"
 #include "lib/string.h"
 #include "mm/vmap.h"
 #include "pv/record/record.h"
 
-static const char wrong[] = "not TOKEN,CPUS[,lossy][,hypercalls|,all] with 16 digits";
+static const char wrong[] = "not TOKEN,CPUS[,lossy][,calls|,hypercalls|,all] with 16 digits";
 
 static int digit(char c)
 {
@@ -49,7 +49,9 @@ static bool parse_words(const char *text, struct record_options *options)
         options->lossy = true;
         text += 6;
     }
-    if (!strcmp(text, ",hypercalls"))
+    if (!strcmp(text, ",calls"))
+        options->ops = RECORD_OPS_CALLS_ONLY;
+    else if (!strcmp(text, ",hypercalls"))
         options->ops = RECORD_OPS_NONE;
     else if (!strcmp(text, ",all"))
         options->ops = RECORD_OPS_ALL;

@@ -40,6 +40,8 @@ static void find_memory64(const u64 *regs, u32 direction, struct record_pieces *
 
     for (u32 i = 0; i < 6; i++)
         args[i] = regs[arguments64[i]];
+    if (direction == IN)
+        record_tables_before((u32)regs[RAX], args);
     record_find_pieces((u32)regs[RAX], args, direction, pieces);
 }
 

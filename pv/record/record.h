@@ -38,6 +38,8 @@ enum record_kind {
     RECORD_CALLBACK,    /* id: enum record_callback; four words */
     RECORD_CODE,        /* id: 32 or 64; fifteen registers, then chunks: the code, and memory */
     RECORD_CODERETURN,  /* id: 32 or 64; the sequence of the call, fifteen registers, chunks */
+    RECORD_TABLE,       /* id: the level; mfn, address, is it pinned?; a chunk: its entries */
+    RECORD_FRAMES,      /* id: 0; the first pfn, its mfn, how many contiguous ones there are */
 };
 
 enum record_callback {
@@ -103,8 +105,9 @@ _Static_assert(sizeof(struct record_control) <= PAGE_SIZE, "the first page holds
 
 /* Which ops are recorded. */
 enum record_ops {
-    RECORD_OPS_NONE, /* hypercalls and callbacks only */
-    RECORD_OPS_COLD, /* all but hot ops and others that only read */
+    RECORD_OPS_NONE,       /* hypercalls and callbacks only */
+    RECORD_OPS_CALLS_ONLY, /* hypercalls only */
+    RECORD_OPS_COLD,       /* all but hot ops and others that only read */
     RECORD_OPS_ALL,
 };
 
@@ -164,6 +167,13 @@ extern const u8 record_copy_instruction[];
 #define RECORD_COMPAT_BYTES 64
 u64 record_code_enter(u32 mode, const void *code, u64 size, const u64 *regs);
 void record_code_exit(u32 mode, u64 call, const u64 *called_with, const u64 *regs);
+
+/*
+ * Page tables of a PV guest (pv/xen/record/tables.c): record the kernel's, and those that a
+ * hypercall with these arguments is about to make tables. No effect elsewhere.
+ */
+void record_tables_start(void);
+void record_tables_before(u32 number, const u64 args[6]);
 
 /* ---- args.c: the memory of arguments ----------------------------------------------------------*/
 

@@ -130,8 +130,10 @@ const char *record_start(void *memory, const struct record_options *options)
     record_real = pv_ops;
     rings_start = (u8 *)memory + PAGE_SIZE;
     WRITE_ONCE(control, c);
+    record_tables_start();
     record_ops_start(options->ops);
-    record_callbacks_start();
+    if (options->ops != RECORD_OPS_CALLS_ONLY)
+        record_callbacks_start();
     record_hypercalls_start();
     return NULL;
 }

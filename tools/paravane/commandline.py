@@ -97,7 +97,7 @@ _MORE = {
     "--case": {"type": number("case", 0, 1 << 48)}, "--shared": _FLAG, "--frames": _FLAG,
     "--commands": _TEXT, "--fuzz": {"type": number("lines", 1, 1 << 20), "default": 0},
     "--record": _TEXT,
-    "--record-ops": {"choices": ("hypercalls", "ops", "all"), "default": "ops"},
+    "--record-ops": {"choices": ("calls", "hypercalls", "ops", "all"), "default": "ops"},
     "--record-policy": {"choices": ("wait", "lose"), "default": "wait"},
     "--source": _FLAG, "--files": _TEXT, "--resume": _FLAG,
 }  # fmt: skip

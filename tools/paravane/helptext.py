@@ -93,7 +93,8 @@ For boot, suite and repro:
 For boot, suite and repro, on QEMU:
   --record FILE       write what the guest asked of its hypervisor and of the machine, for ./run.sh trace;
                       several runs write FILE with the name of each in it
-  --record-ops WHICH  hypercalls (no ops), ops (all but those that are called all the time; default) or all
+  --record-ops WHICH  calls (hypercalls only), hypercalls (and callbacks), ops (also ops, but for those that are called
+                      all the time; default) or all
   --record-policy P   where the guest is faster than the recorder: wait (default), or lose records and count them
 
 Exit codes: 0 pass; 1 fail, also a crash or a time-out; 125 skipped or cannot tell; 2 usage;

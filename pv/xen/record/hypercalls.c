@@ -31,6 +31,7 @@ u64 record_hypercall_enter(u32 number, const u64 args[6])
     struct record_slot slot;
     u64 call;
 
+    record_tables_before(number, args);
     record_find_pieces(number, args, RECORD_IN, &pieces);
     call = record_open(&slot, RECORD_HYPERCALL, number, 6 * sizeof(u64) + pieces.bytes);
     if (call) {

@@ -218,6 +218,7 @@ def _about(platform, options, said, result, words):
         "hypervisor": f"Xen {said.hypervisor}" if said.hypervisor else "none",
         "emulator": f"QEMU {version}",
         "cpus": options.smp,
+        "memory": f"{options.mem} MiB",
         "command-line": " ".join(word for word in words if not word.startswith("record=")),
         "result": f"{result.status} {result.reason}",
     }

@@ -108,6 +108,7 @@ def _every_call(scratch, name):
         (not {"console_write", "set_ptes", "exception"} <= names,
          f"ops or callbacks are missing: {sorted(names)}"),
         (name != "qemu" and not _has_the_calls(found, name), "hypercalls are missing"),
+        (name == "xen-pv" and not _has_the_tables(lines), "page tables or frames are missing"),
         (name == "qemu" and any(event.is_call for event in found), "hypercalls without Xen"),
     ):
         if wrong:
@@ -128,6 +129,16 @@ def _has_the_calls(found, name):
     ports = [event for event in found if event.line.fields.get("cmd") == "EVTCHNOP_bind_ipi"]
     return (all(any(re.fullmatch(one, line) for line in shown) for one in wanted) and ports
             and all(int(event.end.fields["arg.port"]) > 0 for event in ports))
+
+
+def _has_the_tables(lines):
+    """Return whether the kernel's page tables of all levels are there, and the guest's frames."""
+    tables = {line.fields["mfn"]: line for line in lines if line.kind == "table"}
+    roots = [line for line in tables.values() if line.fields["pinned"] == "1"]
+    levels = {line.name for line in tables.values()}
+    frames = sum(int(line.fields["count"]) for line in lines if line.kind == "frames")
+    return (len(roots) == 1 and levels == {f"level{number}" for number in range(1, 5)}
+            and all(len(line.fields) > 3 for line in roots) and frames > 1000)
 
 
 def _lost(scratch):

@@ -4,7 +4,7 @@
 
 import dataclasses
 
-from . import raw
+from . import raw, tables
 from .layouts import TEXT
 from .text import Line, quoted
 
@@ -40,7 +40,7 @@ class Decoder:
         self._kinds = {
             raw.HYPERCALL: self._call, raw.HYPERRETURN: self._return, raw.OP: self._op,
             raw.OPRETURN: self._op_return, raw.CALLBACK: self._callback, raw.CODE: self._code,
-            raw.CODERETURN: self._code_return,
+            raw.CODERETURN: self._code_return, raw.TABLE: self._table, raw.FRAMES: self._frames,
         }  # fmt: skip
 
     def line(self, record):
@@ -54,6 +54,20 @@ class Decoder:
 
     def _unknown(self, record):
         return "unknown", str(record.kind), {}
+
+    # --- Page tables ---
+
+    @staticmethod
+    def _table(record):
+        mfn, va, pinned = record.words
+        data = record.chunks[0].data if record.chunks else b""
+        return "table", f"level{record.id}", {
+            "mfn": number(mfn), "va": number(va), "pinned": str(pinned), **tables.fields(data)}
+
+    @staticmethod
+    def _frames(record):
+        pfn, mfn, count = record.words
+        return "frames", "guest", {"pfn": number(pfn), "mfn": number(mfn), "count": str(count)}
 
     # --- Hypercalls ---
 

@@ -117,6 +117,9 @@ def describe(event):
     line = event.line
     if line.kind == "callback":
         return f"<- {line.name}" + "".join(f" {k}={v}" for k, v in line.fields.items())
+    if line.kind == "table":
+        return (f"page table of {line.name}, mfn={line.fields.get('mfn')}, from address "
+                f"{line.fields.get('va')}")
     if line.kind == "code":
         return f"{line.name}({', '.join(f'{k}={v}' for k, v in line.fields.items() if v != '0')})"
     if line.kind != "call":

@@ -7,7 +7,8 @@ import os
 import struct
 from dataclasses import dataclass
 
-(PAD, HYPERCALL, HYPERRETURN, OP, OPRETURN, CALLBACK, CODE, CODERETURN) = range(1, 9)
+(PAD, HYPERCALL, HYPERRETURN, OP, OPRETURN, CALLBACK, CODE, CODERETURN, TABLE,
+ FRAMES) = range(1, 11)
 _HEAD = struct.Struct("<IBBHQQ")
 _CHUNK = struct.Struct("<QIBBBx")
 # A record's sequence and its place, in words of 8 bytes, as one number: 8 GiB and 4e9 records.
@@ -16,7 +17,8 @@ _SEQUENCE_MAX = (1 << 34) - 1
 CUT, UNREADABLE = 1, 2
 # How many words follow the head, and whether chunks follow them.
 _WORDS = {HYPERCALL: (6, True), HYPERRETURN: (2, True), OP: (3, False), OPRETURN: (2, False),
-          CALLBACK: (4, False), CODE: (15, True), CODERETURN: (16, True)}
+          CALLBACK: (4, False), CODE: (15, True), CODERETURN: (16, True), TABLE: (3, True),
+          FRAMES: (3, False)}
 
 
 @dataclass

@@ -56,7 +56,7 @@ class Recorder:
     def word(self):
         """Return the word for the image's command line."""
         lossy = ",lossy" if self.policy == "lose" else ""
-        what = {"ops": "", "all": ",all", "hypercalls": ",hypercalls"}[self.what]
+        what = "" if self.what == "ops" else f",{self.what}"
         return f"record={self.token:016x},{self.cpus}{lossy}{what}"
 
     def qemu_options(self):

@@ -43,7 +43,7 @@ def save(path, recorder, about, image):
         **about,
         "image": f"{about['image']} sha256={hashlib.sha256(image.read_bytes()).hexdigest()[:16]}",
         "ticks-per-second": f"{recorder.rate()} (estimated)",
-        "ops": {"ops": "all but hot ones", "all": "all", "hypercalls": "none"}[recorder.what],
+        "ops": {"ops": "all but hot ones", "all": "all"}.get(recorder.what, "none"),
         "when-full": recorder.policy,
     }
     if recorder.broken:

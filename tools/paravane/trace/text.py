@@ -13,7 +13,8 @@ MAGIC = "paravane-trace"
 LINE_MAX = 1 << 19  # characters; 512 requests of mmu_update take 50,000
 LINES_MAX = 20_000_000
 _HEADER_MAX = 64  # lines
-KINDS = ("call", "return", "op", "opreturn", "callback", "code", "codereturn", "unknown")
+KINDS = ("call", "return", "op", "opreturn", "callback", "code", "codereturn", "table",
+         "frames", "unknown")
 NAME = re.compile(r"[A-Za-z_0-9]{1,64}$")
 _KEY = re.compile(r"[a-z][a-z-]{0,31}$")
 _FIELD = re.compile(r"([A-Za-z_0-9][\w.\[\]]{0,127})="
