@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Unnamed semaphores (IEEE Std 1003.1-2017, semaphore.h): a value, on which waiters sleep while it
+ * Semaphores (IEEE Std 1003.1-2017, semaphore.h): a value, on which waiters sleep while it
  * is 0, and how many threads may be sleeping. Unlike pthread.h, these functions set errno.
  */
 #include <errno.h>

@@ -4,8 +4,10 @@
 #include "test/libc/threads.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <semaphore.h>
+#include <string.h>
 
 #define ROUNDS 200
 
@@ -293,4 +295,38 @@ TEST(libc_locks, semaphores_refuse_what_posix_refuses)
     EXPECT_EQ(sem_destroy(&sem), 0);
     REQUIRE(sem_init(&sem, 0, SEM_VALUE_MAX) == 0);
     EXPECT(fails_with(sem_post(&sem), EOVERFLOW));
+}
+
+TEST(libc_locks, semaphores_are_found_by_name)
+{
+    sem_t *const made = sem_open("/one", O_CREAT | O_EXCL, 0600, 2), *found, *other;
+    char long_name[300];
+
+    REQUIRE(made != SEM_FAILED);
+    found = sem_open("/one", 0);
+    EXPECT(found == made && sem_trywait(found) == 0 && sem_trywait(made) == 0);
+    EXPECT(fails_with(sem_trywait(found), EAGAIN));
+    EXPECT(sem_open("/one", O_CREAT | O_EXCL, 0600, 2) == SEM_FAILED && errno == EEXIST);
+    EXPECT(sem_open("/one", O_CREAT, 0600, 7) == made); /* as it is */
+    EXPECT(sem_open("/two", 0) == SEM_FAILED && errno == ENOENT);
+    EXPECT(sem_open("/two", O_CREAT, 0600, SEM_VALUE_MAX + 1u) == SEM_FAILED && errno == EINVAL);
+    EXPECT(sem_open("/a/b", O_CREAT, 0600, 1) == SEM_FAILED && errno == EINVAL);
+    memset(long_name, 'x', sizeof(long_name) - 1);
+    long_name[sizeof(long_name) - 1] = 0;
+    EXPECT(sem_open(long_name, O_CREAT, 0600, 1) == SEM_FAILED && errno == ENAMETOOLONG);
+
+    /* Without its name it lives until it is closed, and the name may be used again. */
+    EXPECT_EQ(sem_unlink("/one"), 0);
+    EXPECT(fails_with(sem_unlink("/one"), ENOENT));
+    other = sem_open("/one", O_CREAT, 0600, 1);
+    EXPECT(other != SEM_FAILED && other != made);
+    EXPECT_EQ(sem_post(made), 0);
+    for (int i = 0; i < 3; i++)
+        EXPECT_EQ(sem_close(made), 0);
+    EXPECT(fails_with(sem_close(made), EINVAL));
+
+    /* With its name it keeps its value when it is closed. */
+    EXPECT(sem_trywait(other) == 0 && sem_close(other) == 0);
+    EXPECT(sem_open("/one", 0) == other && fails_with(sem_trywait(other), EAGAIN));
+    EXPECT(sem_close(other) == 0 && sem_unlink("/one") == 0);
 }

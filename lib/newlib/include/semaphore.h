@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Semaphores (IEEE Std 1003.1-2017), without named ones: newlib has no semaphore.h of its own. */
+/* Semaphores (IEEE Std 1003.1-2017): newlib has no semaphore.h of its own. */
 #ifndef LIB_NEWLIB_SEMAPHORE_H
 #define LIB_NEWLIB_SEMAPHORE_H
 
@@ -24,6 +24,12 @@ int sem_timedwait(sem_t *__restrict sem, const struct timespec *__restrict time)
 int sem_clockwait(sem_t *__restrict sem, clockid_t clock, const struct timespec *__restrict time);
 int sem_post(sem_t *sem);
 int sem_getvalue(sem_t *__restrict sem, int *__restrict value);
+
+#define SEM_FAILED ((sem_t *)0)
+
+sem_t *sem_open(const char *name, int flags, ...); /* with O_CREAT: mode, unsigned value */
+int sem_close(sem_t *sem);
+int sem_unlink(const char *name);
 
 #ifdef __cplusplus
 }
