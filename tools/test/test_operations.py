@@ -58,6 +58,14 @@ class SequenceTest(unittest.TestCase):
             if operation.name == "block-attach":
                 self.assertEqual(bool(operation.refusal), state.attached)
 
+    def test_only_some_kinds(self):
+        chooser = random.Random(9)
+        for _ in range(100):
+            operation = xl_operations.choose(chooser, START, ("migrate", "pause"))
+            self.assertIn(operation.name, ("migrate", "pause"))
+        paused = xl_operations.State(cpus=2, cpus_max=2, kib=1, paused=True)
+        self.assertEqual(xl_operations.choose(chooser, paused, ("migrate",)).name, "unpause")
+
     def test_a_guest_that_cannot_migrate_is_refused(self):
         state = xl_operations.State(cpus=1, cpus_max=1, kib=1, migrates=False)
         for before, operation in sequence(8, 1000, state):

@@ -7,6 +7,7 @@ the guest is asked, at its console, whether anything was lost, and what it has m
 given. A seed names a sequence of operations.
 """
 
+import argparse
 import collections
 import functools
 import itertools
@@ -35,14 +36,19 @@ _CHECK = (
 _VERDICT = r"^paravane: verdict (\w+)(.*)$"
 
 
+_print = functools.partial(print, flush=True)
+
+
 class Wrong(Trouble):
     """The guest, or the answer of the toolstack, is not as it must be."""
 
 
 class Run:
-    """The operations on one guest. kind: "pv" or "pvh"; say: called with each line."""
+    """The operations on one guest. kind: "pv" or "pvh"; only: kinds of operations; say: called with
+    each line."""
 
-    def __init__(self, image, kind, smp, seed, say=functools.partial(print, flush=True)):
+    def __init__(self, image, kind, smp, seed, only=xl_operations.KINDS, say=_print):
+        self._only = only
         self._kind, self._smp, self._seed, self._say = kind, smp, seed, say
         self._random = random.Random(f"{seed} {kind} {smp}")
         self._shape = shapes.Shape.of(_MAXMEM * 3)
@@ -79,7 +85,7 @@ class Run:
         for _ in range(count):
             if seconds and self._dom0.clock.seconds() > seconds:
                 break
-            self._operate(xl_operations.choose(self._random, self._state))
+            self._operate(xl_operations.choose(self._random, self._state, self._only))
         if self._state.paused:
             self._operate(xl_operations.UNPAUSE)
         return self._end()
@@ -186,6 +192,16 @@ def refusal(status, output):
     return re.sub(r"^libxl: error: \S+?:\w+: ", "", reason)
 
 
+def _kinds(text):
+    names = tuple(text.split(","))
+    for name in names:
+        if name not in xl_operations.KINDS:
+            raise argparse.ArgumentTypeError(
+                f"{name!r} is not an operation; known: {', '.join(xl_operations.KINDS)}"
+            )
+    return names
+
+
 def command(args, caller):
     """Run `./run.sh operations`; return the exit code."""
     parser = Parser("operations")
@@ -194,6 +210,7 @@ def command(args, caller):
         "--smp": {"type": number("virtual CPUs", 1, 8), "default": 2},
         "--ops": {"type": number("operations", 1, 1 << 20), "default": 30},
         "--seed": {"type": number("seed", 0, 1 << 48), "default": 1},
+        "--only": {"type": _kinds, "default": xl_operations.KINDS},
         "--hours": {"type": hours, "default": 0}, "--image": {"type": not_empty},
     })  # fmt: skip
     asked = parser.parse_args(joined(parser, args))
@@ -206,7 +223,7 @@ def command(args, caller):
     seconds = asked.hours * 3600 / len(chosen)
     print(f"operations: {short(image)}, seed {asked.seed}", flush=True)
     codes = [
-        Run(data, platform.name.removeprefix("domu-"), asked.smp, asked.seed).run(
+        Run(data, platform.name.removeprefix("domu-"), asked.smp, asked.seed, asked.only).run(
             asked.ops, seconds
         )
         for platform in chosen

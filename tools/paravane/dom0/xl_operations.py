@@ -138,18 +138,21 @@ def _migrate(_random, state):
     return Operation("migrate", script, refusal, _suspended, (_RESTORED,), suspends=True)
 
 
-# How often each is chosen, and whether a paused guest lets it end.
-_TABLE = (
-    (_pause, 3, False), (_unpause, 2, True), (_nmi, 3, True), (_sysrq, 2, True),
-    (_mem_set, 4, True), (_vcpu_set, 4, True), (_attach, 3, False), (_detach, 3, False),
-    (_console, 2, True), (_checkpoint, 1, False), (_save, 1, False), (_migrate, 1, False),
-)  # fmt: skip
+# By kind: how often it is chosen, and whether a paused guest lets it end.
+_TABLE = {
+    "pause": (_pause, 3, False), "unpause": (_unpause, 2, True), "trigger": (_nmi, 3, True),
+    "sysrq": (_sysrq, 2, True), "mem-set": (_mem_set, 4, True), "vcpu-set": (_vcpu_set, 4, True),
+    "block-attach": (_attach, 3, False), "block-detach": (_detach, 3, False),
+    "console": (_console, 2, True), "save": (_checkpoint, 1, False),
+    "save-restore": (_save, 1, False), "migrate": (_migrate, 1, False),
+}  # fmt: skip
+KINDS = tuple(_TABLE)
 
 
-def choose(random, state):
-    """Return a random operation for a guest in this state."""
-    if state.paused and random.random() < 0.4:
+def choose(random, state, kinds=KINDS):
+    """Return a random operation of these kinds for a guest in this state."""
+    rows = [row for kind, row in _TABLE.items() if kind in kinds and (row[2] or not state.paused)]
+    if state.paused and (not rows or random.random() < 0.4):
         return UNPAUSE
-    rows = [row for row in _TABLE if row[2] or not state.paused]
     make = random.choices([row[0] for row in rows], [row[1] for row in rows])[0]
     return make(random, state)
