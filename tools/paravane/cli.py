@@ -21,7 +21,7 @@ from .common import (
 )
 from .common import short, usage
 from .dom0 import image as dom0_image
-from .dom0 import operations
+from .dom0 import beside_linux, operations
 from .dom0 import shape as dom0_shape
 from .helptext import HELP
 from .kvm import image as kvm_image
@@ -264,10 +264,12 @@ def _repro(args, caller):
 
 def _bench(args, caller):
     asked = parse("bench", args,
-                  ("--json", "--sizes", "--linux", "--counted", "--once", "--against", "--limit",
-                   "--svg"))
+                  ("--json", "--sizes", "--linux", "--linux-domu", "--counted", "--once",
+                   "--against", "--limit", "--svg"))
     if asked.linux:
         return programs_command.beside_linux()
+    if asked.linux_domu:
+        return beside_linux.command(asked.on)
     if asked.sizes:
         make_dirs(build_dir())
         return EXIT_PASS if sizes.run() else EXIT_FAIL

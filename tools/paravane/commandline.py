@@ -91,6 +91,7 @@ _MORE = {
     "--jobs": {"type": number("jobs", 1, 64), "default": os.cpu_count() or 1},
     "--all": _FLAG, "--controls": _FLAG, "--skipped": _FLAG, "--xen-append": _TEXT,
     "--counted": _FLAG, "--once": _FLAG, "--linux": _FLAG, "--sizes": _FLAG, "--against": _TEXT,
+    "--linux-domu": _FLAG,
     "--limit": {"type": ratio},
     "--cases": {"type": number("cases", 1, 1 << 48), "default": 100000},
     "--seed": {"type": number("seed", 0, 1 << 48), "default": 1},

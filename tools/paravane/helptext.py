@@ -43,6 +43,7 @@ Paravane: one kernel image, every platform, one suite.
                  [--against FILE [--limit RATIO]]
                  instructions of each op, counted without noise, and times, which are noisy
                  --linux: Lua's and SQLite's instructions, as a unikernel and as a Linux process in QEMU
+                 --linux-domu: the kernel and a Linux, both a domU: start, reads and writes of a disk
                  --sizes: how big the image is, stripped, with more and with less in it
 ./run.sh programs [NAME,NAME...] [--on P,P...]  Lua, SQLite, zlib, QuickJS and their tests, guest against host
 ./run.sh hostile [--on P,P...] [--cases N] [--seed N] [--case K]  random user code: does the kernel survive it, and

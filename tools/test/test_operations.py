@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
 """./run.sh operations: the sequence of a seed, what each operation does to the state, and what is a
-refusal."""
+refusal; bench --linux-domu: the times of domains."""
 
 import random
 import unittest
 
 from paravane.common import Trouble
-from paravane.dom0 import operations, xl_operations
+from paravane.dom0 import beside_linux, operations, xl_operations
 
 START = xl_operations.State(cpus=2, cpus_max=2, kib=64 << 10)
 
@@ -100,6 +100,12 @@ class RefusalTest(unittest.TestCase):
             run.judge(refused, "no")
         run.judge(refused, "must be less than 5")
         run.judge(allowed, "")
+
+
+class TimesTest(unittest.TestCase):
+    def test_a_guest_is_created_between_two_lists(self):
+        text = "0 100\nParsing\n0 170\n3 50\n"
+        self.assertEqual(beside_linux.split_times(text), ({0: 100}, 3, {0: 170, 3: 50}))
 
 
 if __name__ == "__main__":

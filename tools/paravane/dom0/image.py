@@ -37,7 +37,6 @@ _FOLDERS = (
     "dev proc root run sys tmp var/lib/xen/dump var/lib/xenstored var/log/xen/console".split()
 )
 _FILES = Path(__file__).parent / "files"
-_SOURCE = Path(__file__).parent / "domain_end.c"
 _LINKED = ("libxenctrl.so", "libxenguest.so")
 # Where xl looks for the hotplug scripts that it is not told of.
 _SCRIPTS = ("etc/xen/scripts/block", "etc/xen/scripts/vif-bridge")
@@ -89,10 +88,14 @@ def _image(folder):
     return Image(folder / "xen", folder / "vmlinux", initramfs, key)
 
 
-def _program(folder):
+def compile_tool(name, folder=None):
+    """Return the path of a program of this folder that uses Xen's libraries; folder: the parts."""
+    folder = folder or _SELECTION.find()
     libraries = [folder / "root" / parts.LIBRARIES[0] / f"{name}.{XEN}" for name in _LINKED]
     options = ("-Wl,--allow-shlib-undefined", *libraries)
-    return parts.compile_program(folder, "domain_end", [_SOURCE], *options)
+    return parts.compile_program(
+        folder, name, [Path(__file__).parent / f"{name}.c"], *options
+    )
 
 
 def _files(folder):
@@ -107,7 +110,7 @@ def _files(folder):
     files.update(
         {path.name: (cpio.PROGRAM, path.read_bytes()) for path in sorted(_FILES.iterdir())}
     )
-    files["domain_end"] = (cpio.PROGRAM, _program(folder).read_bytes())
+    files["domain_end"] = (cpio.PROGRAM, compile_tool("domain_end", folder).read_bytes())
     files.update({name: (cpio.LINK, b"/hotplug") for name in _SCRIPTS})
     files.update({f"usr/bin/xenstore-{name}": (cpio.LINK, b"xenstore") for name in _XENSTORE})
     return files

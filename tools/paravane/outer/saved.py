@@ -39,7 +39,7 @@ _FAILED = "{}: failed: "
 @dataclass(frozen=True)
 class Shape:
     """A machine. mem: MiB; emulator: which QEMU, "" for the default; cpu: features added to or
-    removed from the model.
+    removed from the model; counted: instructions are counted, one a nanosecond of its clock.
 
     A kind of machine (dom0/shape.py, kvm/shape.py) defines:
 
@@ -53,6 +53,7 @@ class Shape:
     cpus: int = 1
     emulator: str = ""
     cpu: str = ""
+    counted: bool = field(default=False, kw_only=True)
 
     over: ClassVar[tuple] = ()
 
@@ -141,7 +142,8 @@ def command_line(shape, assembled, ram, private, disk, fds):
     argv = [
         shape.emulator or emulators.default(),
         "-accel",
-        "tcg,thread=multi",
+        "tcg" if shape.counted else "tcg,thread=multi",
+        *(["-icount", "shift=0"] if shape.counted else []),
         "-machine",
         "pc,memory-backend=ram",
     ]
