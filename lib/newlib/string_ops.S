@@ -13,30 +13,32 @@
 memcmp:
 	cmpq	$16, %rdx
 	jb	4f
-	leaq	-16(%rdx), %r8		/* of the last 16 bytes */
-	xorl	%ecx, %ecx
-1:	movups	(%rdi,%rcx), %xmm0
-	movups	(%rsi,%rcx), %xmm1
+	movups	(%rdi), %xmm0
+	movups	(%rsi), %xmm1
 	pcmpeqb	%xmm1, %xmm0
 	pmovmskb %xmm0, %eax
-	subl	$0xffff, %eax
+	xorl	$0xffff, %eax		/* a bit for each byte that differs */
 	jnz	3f
-	cmpq	%r8, %rcx
+	leaq	-16(%rdx), %r8		/* of the last 16 bytes */
+	xorl	%ecx, %ecx
+1:	cmpq	%r8, %rcx
 	jae	2f
 	addq	$16, %rcx
 	cmpq	%r8, %rcx
-	jb	1b
-	movq	%r8, %rcx
-	jmp	1b
-2:	ret				/* %eax is 0 */
-3:	addl	$0xffff, %eax		/* a bit that is 0 for the first byte that differs */
-	notl	%eax
-	bsfl	%eax, %eax
-	addq	%rax, %rcx
-	movzbl	(%rdi,%rcx), %eax
-	movzbl	(%rsi,%rcx), %ecx
+	cmovaq	%r8, %rcx
+	movups	(%rdi,%rcx), %xmm0
+	movups	(%rsi,%rcx), %xmm1
+	pcmpeqb	%xmm1, %xmm0
+	pmovmskb %xmm0, %eax
+	xorl	$0xffff, %eax
+	jz	1b
+	addq	%rcx, %rdi
+	addq	%rcx, %rsi
+3:	bsfl	%eax, %eax
+	movzbl	(%rsi,%rax), %ecx
+	movzbl	(%rdi,%rax), %eax
 	subl	%ecx, %eax
-	ret
+2:	ret
 4:	cmpl	$8, %edx
 	jb	5f
 	movq	(%rdi), %rax
