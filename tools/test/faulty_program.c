@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/time.h>
 #include <time.h>
 #include <ucontext.h>
 #include <unistd.h>
@@ -135,6 +136,36 @@ static int read_with_alarm(void)
     return errno != EINTR;
 }
 
+static void allocate(int signal)
+{
+    free(malloc((size_t)(signal * (alarms % 50))));
+    alarms = alarms + 1;
+}
+
+/* Let alarms with a handler that allocates interrupt malloc and free, in a program without threads.
+ */
+static int allocate_with_alarms(void)
+{
+    const struct itimerval often = {{0, 500}, {0, 500}};
+    enum { BLOCKS = 64 };
+    unsigned char *blocks[BLOCKS] = {NULL};
+    int wrong = 0;
+
+    signal(SIGALRM, allocate);
+    setitimer(ITIMER_REAL, &often, NULL);
+    for (unsigned int i = 0; alarms < 100; i++) {
+        const unsigned int at = i * 7 % BLOCKS, size = 16 + i * 13 % 900;
+
+        if (blocks[at])
+            wrong += blocks[at][0] != at || blocks[at][15] != at;
+        free(blocks[at]);
+        blocks[at] = malloc(size);
+        memset(blocks[at], (int)at, size);
+    }
+    printf("%d blocks are wrong after %d alarms\n", wrong, (int)alarms);
+    return wrong != 0;
+}
+
 int main(int argc, char **argv)
 {
     const char *what = argc > 1 ? argv[1] : "";
@@ -165,6 +196,8 @@ int main(int argc, char **argv)
         return alarm(1) || pause();
     if (!strcmp(what, "read"))
         return read_with_alarm();
+    if (!strcmp(what, "malloc"))
+        return allocate_with_alarms();
     if (!strcmp(what, "memory"))
         return use_up();
     return panic;

@@ -48,6 +48,7 @@ def steps(scratch):
             ("overflow-same", EXIT_FAIL,
              r"stack overflow.*no handler of SIGSEGV has SA_ONSTACK(.|\n)*#\d deep\+"),
             ("alarm", EXIT_FAIL, r"FAIL.*was killed by signal 14 \(SIGALRM\)"),
+            ("malloc", EXIT_PASS, r"0 blocks are wrong after \d{3} alarms"),
             ("memory", EXIT_PASS, r"Not enough space after \d+ MiB(.|\n)*verdict PASS"),
             ("files", EXIT_PASS, r"No space left on device after \d+ blocks(.|\n)*PASS"),
             ("descriptors", EXIT_PASS, r"value too large after 125 files(.|\n)*verdict PASS"),
