@@ -5,6 +5,8 @@ The image and the host tests are built with both versions of each function, the 
 one. A number in their data, lab_cut, selects the cut version of one lab; the number of no lab
 selects the tree's everywhere. A patch template has no code that could select: its entry in the
 table of templates is overwritten instead.
+
+The tree's functions are tried with one check for each machine: the suite has the other tests.
 """
 
 import concurrent.futures
@@ -147,7 +149,7 @@ def _try_cut(lab, number, copy, stop):
             _select(lab, number, program, program, to)
             shown = copy.run_host(check, to)
         else:
-            to.mkdir()
+            to.mkdir(exist_ok=True)
             _select(lab, number, copy.image, copy.image.with_name("paravane.debug.elf"),
                     to / "paravane.elf")
             shutil.copyfile(copy.image.with_name("op.rom"), to / "op.rom")
