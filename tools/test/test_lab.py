@@ -112,6 +112,19 @@ class AssemblyTest(unittest.TestCase):
         self.assertIn('other, "nop"', text)
         self.assertIn('stopped, "sti"', text)
 
+    def test_versions_of_a_template_have_an_entry_each(self):
+        lab = self.lab("stop")
+        together.add_versions(lab, together.versions_of([lab], False), copies.Copy(self.root))
+        text = (self.root / "a.S").read_text()
+        self.assertEqual(text.count(".globl lab_template_"), 3)
+        self.assertIn('"cmpb $0, %gs:pending", enter\n', text)
+
+    def test_versions_of_a_macro_are_skipped_unless_selected(self):
+        lab = self.lab("go_back")
+        together.add_versions(lab, together.versions_of([lab], True), copies.Copy(self.root))
+        text = (self.root / "a.S").read_text()
+        self.assertRegex(text, r"cmpl\t\$6833, lab_cut\(%rip\)\n\tjne\t(\S+)\n\tud2\n\1:\n\tpopq")
+
     def test_template_is_found_again_in_a_copy(self):
         lab = self.lab("stop")
         (self.root / "a.S").write_text(cut.cut(self.root, lab))
@@ -123,16 +136,26 @@ class AssemblyTest(unittest.TestCase):
 
 
 class TogetherTest(Folder):
-    def test_both_versions_are_in_one_function(self):
-        together._add_version(self.lab, 7, copies.Copy(self.root))
+    def test_all_versions_are_in_one_function(self):
+        versions = together.versions_of([self.lab], False)
+        self.assertEqual([(one.name, one.says) for one in versions],
+                         [("cut", ""), ("none", "negative")])
+        together.add_versions(self.lab, versions, copies.Copy(self.root))
         text = (self.root / "a.c").read_text()
-        self.assertIn("    if (lab_cut == 7) {\n    return x;\n    }\n    if (x)\n", text)
+        cut_one, none = (f"    if (lab_cut == {one.number}) {{\n{one.body}\n    }}\n"
+                         for one in versions)
+        self.assertIn(cut_one + none + "    if (x)\n", text)
         self.assertIn("lab_cut = ", text[: text.index("static int twice")])
+
+    def test_versions_have_numbers_of_their_own(self):
+        versions = together.versions_of(filter(together.takes, labs.read().values()), False)
+        self.assertEqual(len({one.number for one in versions}), len(versions))
+        self.assertGreater(len(versions), 17 * 4)
 
     def test_each_machine_is_tried_once(self):
         checks = [labs.Check(tests="a"), labs.Check(tests="b"), labs.Check(host="h"),
                   labs.Check(tests="c", smp=2)]  # fmt: skip
-        self.assertEqual(len(list(together._one_of_each(checks))), 3)
+        self.assertEqual(len(list(together.one_of_each(checks))), 3)
 
 
 class ReproTest(unittest.TestCase):

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""Prove that the cut version of each lab fails with its explanation, by one build for all labs.
+"""Prove labs by one build: each wrong version of a function fails and is explained.
 
-The image and the host tests are built with both versions of each function, the tree's and the cut
-one. A number in their data, lab_cut, selects the cut version of one lab; the number of no lab
-selects the tree's everywhere. A patch template has no code that could select: its entry in the
-table of templates is overwritten instead.
+The image and the host tests are built with all versions of each function: the tree's, the cut one,
+and those of wrong solutions. A number in their data, lab_cut, selects a version of one lab; the
+number of no version selects the tree's everywhere. A patch template has no code that could select:
+the entries of the others in the table of templates are overwritten instead.
 
 The tree's functions are tried with one check for each machine: the suite has the other tests.
 """
@@ -15,24 +15,38 @@ import re
 import shutil
 import struct
 import threading
+from dataclasses import dataclass
 
 from build.elf import SHF_ALLOC, SHT_NOBITS, Elf
 
-from ..common import Trouble
+from ..common import ROOT, Trouble
 from ..run.machine import Ending
 from ..run.owntime import OwnTime
 from . import copies, cut, explain
 
 _QUIET_MOST = 4.0  # seconds of own time from a test's result to the next: many cut versions hang
-_FIRST = 0x1AB0  # the number of no lab; the labs' follow. Not 0, so that it is data of the file
+_WHOLE = 0x1AB0  # the number of no version; theirs follow. Not 0, so that it is data of the file
 _C_VARIABLE = f"""\
 #ifndef LAB_CUT
 #define LAB_CUT
 extern volatile unsigned lab_cut;
-__attribute__((weak)) volatile unsigned lab_cut = {_FIRST};
+__attribute__((weak)) volatile unsigned lab_cut = {_WHOLE};
 #endif
 """
 _VOID = re.compile(r"^(?:static |inline |__\w+ )*void \w")
+_TEMPLATE = re.compile(r"lab_template_(\d+)$")
+
+
+@dataclass(frozen=True)
+class Version:
+    """A version of a lab's function that is to fail. says: words that the answer must have, or "":
+    any explanation of the lab's."""
+
+    lab: object
+    name: str
+    body: str
+    says: str
+    number: int
 
 
 def takes(lab):
@@ -40,19 +54,29 @@ def takes(lab):
     return lab.kind == "write" and not lab.is_repro
 
 
-def prove(labs, copy):
-    """Build the copy with both versions of each lab's function, and try the cut ones and the
-    tree's. Yield a line for each thing that is wrong."""
-    for number, lab in enumerate(labs, _FIRST + 1):
-        _add_version(lab, number, copy)
+def versions_of(labs, cut_only):
+    """Return the Versions of these labs."""
+    found = []
+    for lab in labs:
+        of = [("cut", lab.stub, "")]
+        of += [] if cut_only else [(wrong.name, wrong.body, wrong.says) for wrong in lab.wrong]
+        found += [Version(lab, *one, _WHOLE + len(found) + at) for at, one in enumerate(of, 1)]
+    return found
+
+
+def prove(labs, copy, cut_only):
+    """Build the copy with all versions of each lab's function, or the cut ones only, and try them
+    and the tree's. Yield a line for each thing that is wrong."""
+    versions = versions_of(labs, cut_only)
+    for lab in labs:
+        add_versions(lab, [one for one in versions if one.lab is lab], copy)
     _build(labs, copy)
     stop = threading.Event()
     pool = concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1)
     try:
-        tries = [pool.submit(_try_cut, lab, number, copy, stop)
-                 for number, lab in enumerate(labs, _FIRST + 1)]
+        tries = [pool.submit(_try, version, copy, stop) for version in versions]
         tries += [pool.submit(_try_whole, check, copy, stop)
-                  for check in _one_of_each(check for lab in labs for check in lab.check)]
+                  for check in one_of_each(check for lab in labs for check in lab.check)]
         for one in tries:
             said, problem = one.result()
             print(f"  {said}", flush=True)
@@ -63,35 +87,45 @@ def prove(labs, copy):
         pool.shutdown(cancel_futures=True)
 
 
-# --- Both versions in one file
+# --- All versions in one file
 
 
-def _add_version(lab, number, copy):
+def add_versions(lab, versions, copy):
+    """Put these versions of a lab's function beside the one in the copy."""
     function = cut.find(copy.path, lab)
     if cut.is_template(function):
-        new = (f'\t.section .pv_templates, "a"\n\t.globl lab_cut_{number}\nlab_cut_{number}:\n'
-               f"{function}")
+        new = _templates(function, versions)
     elif lab.is_assembly:
-        new = _assembly(function, lab, number)
+        new = _assembly(function, versions)
     else:
-        new = _C_VARIABLE + _c(function, lab, number)
+        new = _C_VARIABLE + _c(function, versions)
     copy.write(lab.file, cut.replace(copy.read(lab.file), function, new))
 
 
-def _c(function, lab, number):
-    """Return a C function with both versions."""
+def _c(function, versions):
+    """Return a C function with all versions."""
     body = function[len(cut.with_body(function, "")) - 2 : -1].strip("\n")
     end = "    return;\n" if _VOID.match(function) else ""
-    cut_version = f"    if (lab_cut == {number}) {{\n{lab.stub}\n{end}    }}\n"
-    return cut.with_body(function, cut_version + body)
+    blocks = [f"    if (lab_cut == {one.number}) {{\n{one.body}\n{end}    }}\n" for one in versions]
+    return cut.with_body(function, "".join(blocks) + body)
 
 
-def _assembly(function, lab, number):
-    """Return a macro with both versions."""
-    body = "\n".join(function.splitlines()[1:-1])
-    whole = f".Llab_whole_{number}_\\@"
-    return cut.with_body(function, f"\tcmpl\t${number}, lab_cut(%rip)\n\tjne\t{whole}\n"
-                                   f"{lab.stub.strip(chr(10))}\n{whole}:\n{body}")
+def _assembly(function, versions):
+    """Return a macro with all versions."""
+    text = ""
+    for one in versions:
+        after = f".Llab_after_{one.number}_\\@"
+        body = one.body.strip("\n")
+        text += f"\tcmpl\t${one.number}, lab_cut(%rip)\n\tjne\t{after}\n{body}\n{after}:\n"
+    return cut.with_body(function, text + "\n".join(function.splitlines()[1:-1]))
+
+
+def _templates(function, versions):
+    """Return a patch template with all versions, each with a symbol at its entry."""
+    texts = {_WHOLE: function, **{one.number: one.body for one in versions if one.body.strip()}}
+    return "\n".join(
+        f'\t.section .pv_templates, "a"\n\t.globl lab_template_{number}\nlab_template_{number}:\n'
+        + text.strip("\n") for number, text in texts.items())  # fmt: skip
 
 
 # --- One build, and a file for each version
@@ -104,21 +138,29 @@ def _build(labs, copy):
             raise Trouble("the labs do not build: " + explain.compiler_errors(output)[0])
 
 
-def _select(lab, number, program, symbols, to):
-    """Copy a program to the file `to`, with the cut version of a lab selected."""
+def _select(version, program, symbols, to):
+    """Copy a program to the file `to`, with a Version selected, or none."""
     named = {symbol.name: symbol.value for symbol in Elf(symbols).symbols}
-    data, template = bytearray(program.read_bytes()), named.get(f"lab_cut_{number}")
-    at = _offset(Elf(program), template or named["lab_cut"])
-    data[at : at + 4] = struct.pack("<I", 0 if template else number)
+    data, elf = bytearray(program.read_bytes()), Elf(program)
+    number = version.number if version else _WHOLE
+    of_template = version and cut.is_template(cut.find(ROOT, version.lab))
+    for name, address in named.items():
+        template = _TEMPLATE.match(name)
+        if template and int(template[1]) != (number if of_template else _WHOLE):
+            _write(data, elf, address, 0)
+    if "lab_cut" in named:
+        _write(data, elf, named["lab_cut"], number)
     to.write_bytes(data)
     to.chmod(0o755)
 
 
-def _offset(elf, address):
+def _write(data, elf, address, value):
     for _, kind, flags, start, offset, size, *_ in elf.sections:
         if flags & SHF_ALLOC and kind != SHT_NOBITS and start <= address < start + size:
-            return offset + address - start
-    raise Trouble("lab_cut is not in the data of the file")
+            at = offset + address - start
+            data[at : at + 4] = struct.pack("<I", value)
+            return
+    raise Trouble(f"{address:#x} is not in the data of the file")
 
 
 # --- Tries
@@ -140,37 +182,42 @@ class _Silence:
         return None
 
 
-def _try_cut(lab, number, copy, stop):
-    """Return (a line on how the cut version of a lab ends, what is wrong with that)."""
+def _run(check, version, copy, stop):
+    """Run a check with a Version, or with the tree's functions; return what it has Shown."""
+    to = copy.path / "build" / f"version-{version.number if version else id(check)}"
+    to.mkdir(exist_ok=True)
+    if check.host:
+        program = copy.host_program(check.host)
+        _select(version, program, program, to / "test")
+        return copy.run_host(check, to / "test")
+    _select(version, copy.image, copy.image.with_name("paravane.debug.elf"), to / "paravane.elf")
+    shutil.copyfile(copy.image.with_name("op.rom"), to / "op.rom")
+    return copies.try_image(check, to / "paravane.elf", stop, _Silence() if version else None)
+
+
+def _try(version, copy, stop):
+    """Return (a line on how a version ends, what is wrong with that)."""
+    lab, name = version.lab, f"{version.lab.name}, {version.name}"
     for check in lab.check:
-        to = copy.path / "build" / f"cut-{number}"
-        if check.host:
-            program = copy.host_program(check.host)
-            _select(lab, number, program, program, to)
-            shown = copy.run_host(check, to)
-        else:
-            to.mkdir(exist_ok=True)
-            _select(lab, number, copy.image, copy.image.with_name("paravane.debug.elf"),
-                    to / "paravane.elf")
-            shutil.copyfile(copy.image.with_name("op.rom"), to / "op.rom")
-            shown = copies.try_image(check, to / "paravane.elf", stop, _Silence())
-        if not shown.passed:
-            said = explain.answer(lab, shown)[0]
-            helps = said in [" ".join(rule.say.split()) for rule in lab.explain]
-            problem = "" if helps else f"lab {lab.name}, cut: no explanation: {said}"
-            return f"{lab.name}, cut: {said[:100]}", problem
-    return f"{lab.name}, cut: passes", f"lab {lab.name}, cut: passes"
+        shown = _run(check, version, copy, stop)
+        if shown.passed:
+            continue
+        said = " ".join(explain.answer(lab, shown))
+        known = any(" ".join(rule.say.split()) in said for rule in lab.explain)
+        good = version.says in said if version.says else known
+        problem = "" if good else f"lab {name}: the answer does not have {version.says!r}: {said}"
+        return f"{name}: {said[:150]}", problem
+    return f"{name}: passes", f"lab {name}: passes"
 
 
-def _one_of_each(checks):
+def one_of_each(checks):
     """Return one check for each machine and each host test."""
     return {(check.host, check.on, check.append, check.smp): check for check in checks}.values()
 
 
 def _try_whole(check, copy, stop):
     """Return the same for the tree's own functions."""
-    shown = copy.run_host(check, copy.host_program(check.host)) if check.host else \
-        copies.try_image(check, copy.image, stop=stop)
+    shown = _run(check, None, copy, stop)
     name = f"the tree's own, {check}"
     if shown.passed:
         return f"{name}: passes", ""
