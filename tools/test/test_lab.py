@@ -3,6 +3,7 @@
 
 import contextlib
 import io
+import re
 import tempfile
 import unittest
 from pathlib import Path
@@ -304,6 +305,18 @@ class EachLabTest(unittest.TestCase):
                     says = [" ".join(rule.say.split()) for rule in lab.explain]
                     self.assertTrue(any(wrong.says in say for say in says), wrong.says)
                 self._check_names(lab, tests)
+
+    def test_every_function_that_a_lab_names_is_in_the_tree(self):
+        """A wrong solution that no longer compiles would prove nothing."""
+        folders = ("pv", "mm", "kernel", "lib", "drivers", "repro")
+        text = "".join(path.read_text() for folder in folders
+                       for path in (ROOT / folder).rglob("*.[chS]"))  # fmt: skip
+        known = set(re.findall(r"\b[a-z_]\w*(?=\()", text))
+        for lab in self.labs.values():
+            with self.subTest(lab=lab.name):
+                said = "\n".join([lab.stub, *lab.hints, *(wrong.body for wrong in lab.wrong)])
+                used = set(re.findall(r"\b[a-z]\w*_\w*(?=\()", said))
+                self.assertEqual(used - known, set())
 
     def _check_names(self, lab, tests):
         hosts = {path.stem for path in (ROOT / "test/host").glob("test_*.c")}
