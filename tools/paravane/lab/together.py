@@ -24,7 +24,9 @@ from ..run.machine import Ending
 from ..run.owntime import OwnTime
 from . import copies, cut, explain
 
-_QUIET_MOST = 4.0  # seconds of own time from a test's result to the next: many cut versions hang
+# Seconds of own time from a test's result to the next. Many cut versions hang; a wrong solution may
+# make a test wait for its own time limits.
+_QUIET_CUT, _QUIET_WRONG = 4.0, 20.0
 _WHOLE = 0x1AB0  # the number of no version; theirs follow. Not 0, so that it is data of the file
 _C_VARIABLE = f"""\
 #ifndef LAB_CUT
@@ -169,7 +171,8 @@ def _write(data, elf, address, value):
 class _Silence:
     """Ends a run in which no test has ended for a while, long before its time limit."""
 
-    def __init__(self):
+    def __init__(self, most):
+        self._most = most
         self._clock, self._seen, self._since = None, None, 0.0
 
     def __call__(self, said, pid):
@@ -177,8 +180,8 @@ class _Silence:
         now, seen = self._clock.seconds(), (said.banner, len(said.tests))
         if not said.banner or seen != self._seen:
             self._seen, self._since = seen, now
-        if now - self._since > _QUIET_MOST:
-            return Ending("timeout", limit=f"{_QUIET_MOST:g} s without a result")
+        if now - self._since > self._most:
+            return Ending("timeout", limit=f"{self._most:g} s without a result")
         return None
 
 
@@ -192,7 +195,8 @@ def _run(check, version, copy, stop):
         return copy.run_host(check, to / "test")
     _select(version, copy.image, copy.image.with_name("paravane.debug.elf"), to / "paravane.elf")
     shutil.copyfile(copy.image.with_name("op.rom"), to / "op.rom")
-    return copies.try_image(check, to / "paravane.elf", stop, _Silence() if version else None)
+    silence = _Silence(_QUIET_WRONG if version.says else _QUIET_CUT) if version else None
+    return copies.try_image(check, to / "paravane.elf", stop, silence)
 
 
 def _try(version, copy, stop):
