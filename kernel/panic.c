@@ -78,10 +78,33 @@ static void print_repeats(u32 repeats)
 }
 
 /*
- * A return address may be the first byte of the next function (after a call that does not return),
- * so look up the byte before it. The chain must ascend, or it could be a loop.
+ * Return the return address of the interrupted function if it has no stack frame, else 0. A
+ * program's function gets its frame where it first uses the stack, and one that calls nothing may
+ * have none: then no push %rbp is before rip, rbp is still the caller's, and the return address is
+ * the last word of the stack.
  */
-void backtrace_print(u64 rip, u64 rbp)
+static u64 caller_of_frameless(const struct trap_frame *frame)
+{
+    enum { PUSH_RBP = 0x55 };
+    char name[SYMTAB_NAME_MAX];
+    u64 offset, caller;
+
+    if (!is_readable_frame(frame->rsp & ~15ull) ||
+        !symtab_lookup(&kernel_symtab, frame->rip, name, &offset))
+        return 0;
+    for (u64 at = frame->rip - offset; at < frame->rip; at++)
+        if (*(const u8 *)at == PUSH_RBP)
+            return 0;
+    caller = *(const u64 *)frame->rsp;
+    return symtab_lookup(&kernel_symtab, caller, name, &offset) ? caller : 0;
+}
+
+/*
+ * caller: where the function at rip returns to, if it has no frame, else 0. A return address may be
+ * the first byte of the next function (after a call that does not return), so look up the byte
+ * before it. The chain must ascend, or it could be a loop.
+ */
+static void print_chain(u64 rip, u64 caller, u64 rbp)
 {
     u64 last = ~rip;
     u32 repeats = 0;
@@ -97,13 +120,28 @@ void backtrace_print(u64 rip, u64 rbp)
             print_address(depth, rip);
             lines++;
         }
+        last = rip;
+        if (caller) {
+            rip = caller - 1;
+            caller = 0;
+            continue;
+        }
         if (!is_readable_frame(rbp) || !frame[1])
             break;
-        last = rip;
         rip = frame[1] - 1;
         rbp = frame[0] > rbp ? frame[0] : 0;
     }
     print_repeats(repeats);
+}
+
+void backtrace_print(u64 rip, u64 rbp)
+{
+    print_chain(rip, 0, rbp);
+}
+
+static void print_interrupted(const struct trap_frame *frame)
+{
+    print_chain(frame->rip, caller_of_frameless(frame), frame->rbp);
 }
 
 /* ---- Panics */
@@ -132,7 +170,7 @@ static void print_stopped_cpus(void)
             continue;
         }
         print("CPU %u, thread %s:\n", c->area.number, c->thread->name);
-        backtrace_print(c->stopped_frame.rip, c->stopped_frame.rbp);
+        print_interrupted(&c->stopped_frame);
     }
 }
 
@@ -164,7 +202,7 @@ void panic_frame(const struct trap_frame *frame, const char *fmt, ...)
         print("CPU %u, thread %s:\n", pv_this_cpu(), this_thread()->name);
     if (frame) {
         print_registers(frame);
-        backtrace_print(frame->rip, frame->rbp);
+        print_interrupted(frame);
     } else {
         backtrace_print((u64)__builtin_return_address(0) - 1, *(u64 *)__builtin_frame_address(0));
     }

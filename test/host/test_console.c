@@ -116,10 +116,18 @@ void irq_report_nmis(void)
     note('n');
 }
 
+/* The code of the function g: it gets its frame in the middle. */
+static const u8 g[] = {0x90, 0x90, 0x55, 0x90};
+
 /* Addresses 0x100 to 0x1ff are the function f. */
 bool name_address(const struct symtab *t, u64 addr, char name[SYMTAB_NAME_MAX], u64 *offset)
 {
     (void)t;
+    if (addr >= (u64)g && addr < (u64)g + sizeof(g)) {
+        strcpy(name, "g");
+        *offset = addr - (u64)g;
+        return true;
+    }
     strcpy(name, "f");
     *offset = addr - 0x100;
     return addr >= 0x100 && addr < 0x200;
@@ -367,6 +375,31 @@ static void test_backtraces(void)
     CHECK_STR(trace(0x110, (u64)frame_at(63)), "  #0 f+0x10\n  #1 f+0x70\n");
 }
 
+static const char *trace_interrupted(u64 offset, const u64 *rsp)
+{
+    const struct trap_frame frame = {
+        .rip = (u64)g + offset, .rsp = (u64)rsp, .rbp = (u64)frame_at(0)};
+
+    reset();
+    print_interrupted(&frame);
+    return machine.console;
+}
+
+static void test_caller_of_a_function_without_frame(void)
+{
+    u64 *const rsp = &frame_at(5)[1];
+
+    link_frames(0, 2, 0x151);
+    link_frames(2, 3, 0);
+    *rsp = 0x181;
+    CHECK_STR(trace_interrupted(0, rsp), "  #0 g+0x0\n  #1 f+0x80\n  #2 f+0x50\n");
+    CHECK_STR(trace_interrupted(2, rsp), "  #0 g+0x2\n  #1 f+0x80\n  #2 f+0x50\n");
+    CHECK_STR(trace_interrupted(3, rsp), "  #0 g+0x3\n  #1 f+0x50\n");
+    *rsp = 0x999;
+    CHECK_STR(trace_interrupted(2, rsp), "  #0 g+0x2\n  #1 f+0x50\n");
+    CHECK_STR(trace_interrupted(2, NULL), "  #0 g+0x2\n  #1 f+0x50\n");
+}
+
 static void test_long_backtraces(void)
 {
     char wanted[BACKTRACE_MAX * 32] = "";
@@ -393,6 +426,7 @@ int main(void)
     RUN(test_panic_of_a_thread);
     RUN(test_second_panic);
     RUN(test_backtraces);
+    RUN(test_caller_of_a_function_without_frame);
     RUN(test_long_backtraces);
     return finish("console");
 }
