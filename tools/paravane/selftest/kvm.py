@@ -22,3 +22,9 @@ def steps(_scratch):
         "leaf=ffffffff", "--vmm", "slow=4", *_SHORT,
         words=r"# [1-9]\d* pages were fetched(.|\n)*paravane: verdict PASS", needs=(GCC, KVM),
     )  # fmt: skip
+    # A kick yields, too, so a few yields have an effect in any case.
+    yield boot(
+        "a preempted CPU that is called gets the turn", "kvm", "--smp", "2", "--pcpus", "1",
+        "--mem", "64", "--append", "test=kvm.preempted_cpu_answers_calls",
+        words=r"verdict PASS(.|\n)*kvm: [2-9]\d of \d+ yields had an effect", needs=(GCC, KVM),
+    )  # fmt: skip

@@ -64,6 +64,20 @@ struct options options = {.offer = ~0u, .leaf = 0};
 struct machine machine;
 static int vcpus[CPUS_MAX];
 
+/* Print counts that show what a run has put to use. */
+static void print_counts(void)
+{
+    const unsigned long long yields = sum_of_stats("directed_yield_successful");
+    const unsigned long long attempts = sum_of_stats("directed_yield_attempted");
+
+    if (options.move)
+        fprintf(stderr, "vmm: virtual CPUs have moved %u times\n", machine.moves);
+    if (options.slow)
+        fprintf(stderr, "vmm: %u pages of slow memory were provided\n", machine.slow_pages);
+    if (attempts)
+        fprintf(stderr, "vmm: %llu of %llu yields had an effect\n", yields, attempts);
+}
+
 void end(int status, const char *fmt, ...)
 {
     static pthread_mutex_t once = PTHREAD_MUTEX_INITIALIZER;
@@ -71,10 +85,8 @@ void end(int status, const char *fmt, ...)
 
     pthread_mutex_lock(&once);
     uart_flush();
-    if (options.move)
-        fprintf(stderr, "vmm: virtual CPUs have moved %u times\n", machine.moves);
-    if (options.slow)
-        fprintf(stderr, "vmm: %u pages of slow memory were provided\n", machine.slow_pages);
+    if (status != EXIT_FAULT)
+        print_counts();
     va_start(ap, fmt);
     fprintf(stderr, "vmm: ended by ");
     vfprintf(stderr, fmt, ap);
@@ -378,6 +390,7 @@ static void make_vcpus(uint64_t entry)
     for (uint32_t id = 0; id < machine.cpus; id++) {
         vcpus[id] = must(ioctl(machine.vm, KVM_CREATE_VCPU, id), "KVM_CREATE_VCPU");
         set_cpuid(vcpus[id], id);
+        open_stats(id, vcpus[id]);
     }
     set_boot_state(vcpus[0], entry);
 }

@@ -54,6 +54,10 @@ void count_physical_cpus(void);
 void place_vcpu(uint32_t id);
 void *move_vcpus(void *unused);
 
+/* stats.c: KVM's counts of the virtual CPUs; the sum of those of this name. */
+void open_stats(uint32_t id, int vcpu);
+uint64_t sum_of_stats(const char *name);
+
 /* slow.c: provide the pages of this memory when the guest touches them, and not at once. */
 void make_slow(uint8_t *memory, uint64_t size);
 
