@@ -18,7 +18,7 @@
 /* Written: by memory_map. 0: the CPU has no such page. */
 static u64 assist_pa[PV_CPUS_MAX], message_pa[PV_CPUS_MAX];
 
-/* Per CPU: the hypervisor writes the page. A CPU that stops another one clears that one's. */
+/* Per CPU: the hypervisor writes the page. A CPU that starts another one clears that one's. */
 static bool assist_is_given[PV_CPUS_MAX];
 
 static bool is_in_module(const struct boot_info *info, u64 pa)

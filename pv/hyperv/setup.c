@@ -52,12 +52,6 @@ static void report_crash(u8 status)
     native_write_msr_safe(MSR_HV_CRASH_CONTROL, HV_CRASH_NOTIFY);
 }
 
-static void forget_cpu(u32 cpu)
-{
-    hyperv_forget_assist(cpu);
-    hyperv_forget_timer(cpu);
-}
-
 /* Take back what this CPU has given to the hypervisor. */
 static void disable_cpu(void)
 {
@@ -83,10 +77,13 @@ static void hyperv_shutdown(enum pv_shutdown_reason reason, u8 status)
 
 /* ---- Other CPUs ---- */
 
+/* A CPU that was stopped without leaving has not taken back what it had given. */
 static int hyperv_cpu_up(u32 cpu, const struct pv_cpu_start *start)
 {
-    if (cpu < PV_CPUS_MAX && !native_cpu_is_up(cpu))
-        forget_cpu(cpu);
+    if (cpu < PV_CPUS_MAX && !native_cpu_is_up(cpu)) {
+        hyperv_forget_assist(cpu);
+        hyperv_forget_timer(cpu);
+    }
     return native_cpu_up(cpu, start);
 }
 
@@ -102,15 +99,6 @@ static void hyperv_cpu_leave(void)
 {
     disable_cpu();
     native_cpu_leave();
-}
-
-static int hyperv_cpu_down(u32 cpu)
-{
-    const int error = native_cpu_down(cpu);
-
-    if (!error)
-        forget_cpu(cpu);
-    return error;
 }
 
 /* ---- The tables ---- */
@@ -154,7 +142,7 @@ static const struct pv_smp_ops hyperv_smp_ops = {
     .cpu_up = hyperv_cpu_up,
     .cpu_enter = hyperv_cpu_enter,
     .cpu_leave = hyperv_cpu_leave,
-    .cpu_down = hyperv_cpu_down,
+    .cpu_down = native_cpu_down,
     .cpu_is_up = native_cpu_is_up,
     .send_ipi = hyperv_send_ipi,
     .send_nmi = native_send_nmi,

@@ -21,7 +21,7 @@ enum { TIMER_SINT = 2 }; /* 0 has no timers, and 1 is for events of the hypervis
 
 #define TIMER_MOST_NS (1ull << 61) /* no sum with a time overflows, here and in the hypervisor */
 
-/* Per CPU: how its timer interrupts it. A CPU that stops another one clears that one's. */
+/* Per CPU: how its timer interrupts it. A CPU that starts another one clears that one's. */
 static enum timer_mode {
     TIMER_OF_APIC,
     TIMER_DIRECT,
