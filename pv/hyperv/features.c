@@ -41,7 +41,7 @@ void hyperv_refused(u32 features, const char *what)
     for (u32 i = 0; i < ARRAY_SIZE(hyperv_needs); i++)
         if (!hyperv_offers(hyperv_needs[i].others))
             __atomic_fetch_and(&offered, ~hyperv_needs[i].feature, __ATOMIC_SEQ_CST);
-    pv_warn("Hyper-V offers %s and refuses it: it is not used", what);
+    pv_warn("Hyper-V offers and refuses %s: not used", what);
 }
 
 bool hyperv_set_msr(u32 msr, u64 value, u32 feature, const char *what)
