@@ -269,6 +269,13 @@ class VerdictTest(Folder):
             copies.Copy(self.root).make_new()
 
 
+class OptionsTest(unittest.TestCase):
+    def test_an_option_may_precede_the_name(self):
+        for words in (["check", "--in", "nowhere", "steal"], ["check", "steal", "--in", "nowhere"]):
+            with self.assertRaisesRegex(Trouble, "nowhere is not a working copy"):
+                command.run(words, Path("/tmp"))
+
+
 class JudgeTest(unittest.TestCase):
     def test_answers(self):
         lab = labs.read()["find-deadline"]

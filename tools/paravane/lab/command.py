@@ -24,7 +24,7 @@ def run(args, caller):
     parser.add_argument("words", nargs="*")
     parser.add_argument("--in", dest="folder", default="")
     parser.add_argument("--cut", action="store_true")
-    asked = parser.parse_args(args)
+    asked = parser.parse_intermixed_args(args)
     known = labs.read()
     commands = {"start": _start, "check": _check, "solution": _solution, "answer": _answer}
     if asked.what == "list":
