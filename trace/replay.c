@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * run=replay: make the hypercalls of a recording. The first module is a program that the runner has
- * compiled from it (tools/paravane/trace/program.py): a head, then steps.
+ * compiled from it (trace/program.h).
  *
  * A step is a hypercall, or code that makes one, with its registers and the memory to which they
  * point, which is copied to a buffer first. Numbers that another run or another hypervisor would
- * have given otherwise are symbols: a frame of this guest's is allocated for each symbol that the
- * recording used as one, and what a call returns (a port) gives its symbol a value. Relocations put
- * addresses of the buffer and values of symbols where the step needs them.
+ * have given otherwise are symbols: frames of this guest's, and what a call returns, such as a
+ * port. Relocations put addresses of the buffer and values of symbols where the step needs them.
+ * Page tables of the recorded guest are built in frames of this one (tables.c).
  *
  * The results are in the recording of this run, because the runner records it. The payload reports
  * only how far it has come. A program that makes no sense ends the run with an error before its
@@ -18,50 +18,16 @@
 #include "kernel/panic.h"
 #include "lib/address_map.h"
 #include "lib/string.h"
-#include "mm/frame.h"
 #include "mm/mm.h"
+#include "mm/vmap.h"
+#include "pv/record/record.h"
 #include "repro/kit.h"
-
-#define MAGIC       0x79616c7065525650ull /* "PVReplay" */
-#define VERSION     1
-#define SYMBOLS_MAX 4096
-#define BUFFER_SIZE KIB(32)
-
-struct program {
-    u64 magic;
-    u32 version, nr_steps;
-    u32 nr_symbols, nr_frames; /* the first symbols are frames */
-};
-
-struct step {
-    u32 size; /* bytes of the step, all of it */
-    u16 mode; /* 64: registers and the hypercall instruction; 32: code, in compatibility mode */
-    u16 nr_relocations;
-    u32 nr_binds;
-    u32 nr_bytes; /* of the buffer's contents, which follow the relocations and binds */
-    u32 nr_code;  /* of the code, which follows the buffer's contents (mode 32) */
-    u32 reserved;
-    u64 regs[15];
-};
-
-/* Write (value << shift) + addend to a register, or to the buffer. */
-struct relocation {
-    u8 is_memory, is_symbol; /* not a symbol: the address of the buffer */
-    u8 shift, size;
-    u32 at;     /* the register's number, or an offset in the buffer */
-    u32 symbol; /* or an offset in the buffer */
-    u32 reserved;
-    u64 addend;
-};
-
-/* After the call a symbol is what the buffer has there. */
-struct bind {
-    u32 symbol, at, size, reserved;
-};
+#include "repro/kit/call.h"
+#include "trace/replay.h"
 
 /* Written: by the payload, which runs alone, as all variables here. */
-static u8 buffer[BUFFER_SIZE] __aligned(PAGE_SIZE);
-static u64 symbols[SYMBOLS_MAX];
+static u8 buffer[PROGRAM_BUFFER] __aligned(PAGE_SIZE);
+static u64 *symbols;
 
 static const struct relocation *relocations_of(const struct step *step)
 {
@@ -78,22 +44,45 @@ static const u8 *bytes_of(const struct step *step)
     return (const void *)(binds_of(step) + step->nr_binds);
 }
 
+static const struct table *table_of(const struct step *step)
+{
+    return (const void *)step->regs;
+}
+
+/* ---- Is it a program? ------------------------------------------------------------------------ */
+
 static bool is_relocation(const struct relocation *r, u32 nr_symbols, u32 nr_bytes)
 {
-    if (r->size > 8 || r->shift > 63 || r->symbol >= (r->is_symbol ? nr_symbols : BUFFER_SIZE))
+    if (r->size > 8 || r->shift > 63 || r->symbol >= (r->is_symbol ? nr_symbols : PROGRAM_BUFFER))
         return false;
     return r->is_memory ? (u64)r->at + r->size <= nr_bytes : r->at < 15;
 }
 
+static bool is_table(const struct step *step, u32 nr_symbols)
+{
+    const struct table *t = table_of(step);
+    const u64 *entries = (const void *)bytes_of(step);
+
+    if (step->nr_bytes != PAGE_SIZE || t->symbol >= nr_symbols || !t->level || t->level > PT_LEVELS)
+        return false;
+    for (u32 i = 0; i < PT_ENTRIES; i++)
+        if (entries[i] & PTE_PRESENT && !(entries[i] & (ENTRY_LITERAL | ENTRY_OWN)) &&
+            value_pfn(entries[i]).n >= nr_symbols)
+            return false;
+    return true;
+}
+
 static bool is_step(const struct step *step, u64 left, u32 nr_symbols)
 {
+    const u32 root = step->root == STEP_OWN_ROOT ? 0 : step->root;
     u64 size;
 
     if (left < sizeof(*step) || step->size > left)
         return false;
     size = sizeof(*step) + step->nr_relocations * sizeof(struct relocation) +
            (u64)step->nr_binds * sizeof(struct bind) + step->nr_bytes + step->nr_code;
-    if (ALIGN_UP(size, 8) != step->size || step->nr_bytes > BUFFER_SIZE || step->nr_code > 256)
+    if (ALIGN_UP(size, 8) != step->size || step->nr_bytes > PROGRAM_BUFFER || step->nr_code > 256 ||
+        root > nr_symbols)
         return false;
     for (u32 i = 0; i < step->nr_relocations; i++)
         if (!is_relocation(&relocations_of(step)[i], nr_symbols, step->nr_bytes))
@@ -102,21 +91,35 @@ static bool is_step(const struct step *step, u64 left, u32 nr_symbols)
         if (binds_of(step)[i].symbol >= nr_symbols || binds_of(step)[i].size > 8 ||
             (u64)binds_of(step)[i].at + binds_of(step)[i].size > step->nr_bytes)
             return false;
-    return step->mode == 64 || step->mode == 32;
+    if (step->mode == STEP_FILL)
+        return is_table(step, nr_symbols);
+    return step->mode == STEP_CALL || step->mode == STEP_CODE;
+}
+
+static const u64 *words_of(const struct program *program)
+{
+    return (const void *)(program + 1);
+}
+
+static const u8 *steps_of(const struct program *program)
+{
+    return (const void *)(words_of(program) + program->nr_symbols);
 }
 
 static void check_program(const struct program *program, u64 size)
 {
-    const u8 *at = (const void *)(program + 1), *end = (const u8 *)program + size;
+    const u8 *at, *end = (const u8 *)program + size;
 
-    if (size < sizeof(*program) || program->magic != MAGIC)
+    if (size < sizeof(*program) || program->magic != PROGRAM_MAGIC)
         finish(VERDICT_ERROR, "replay: the first module is not a program; use ./run.sh replay");
-    if (program->version != VERSION)
+    if (program->version != PROGRAM_VERSION)
         finish(VERDICT_ERROR, "replay: the program has version %u, this image replays %u",
-               program->version, VERSION);
-    if (program->nr_symbols > SYMBOLS_MAX || program->nr_frames > program->nr_symbols)
-        finish(VERDICT_ERROR, "replay: %u symbols are more than %u", program->nr_symbols,
-               SYMBOLS_MAX);
+               program->version, PROGRAM_VERSION);
+    if (program->nr_symbols > PROGRAM_SYMBOLS_MAX ||
+        size - sizeof(*program) < program->nr_symbols * sizeof(u64))
+        finish(VERDICT_ERROR, "replay: %u symbols are more than %u, or than the program has",
+               program->nr_symbols, PROGRAM_SYMBOLS_MAX);
+    at = steps_of(program);
     for (u32 i = 0; i < program->nr_steps; i++) {
         const struct step *step = (const void *)at;
 
@@ -126,16 +129,38 @@ static void check_program(const struct program *program, u64 size)
     }
 }
 
-/* Give each symbol of a frame a zeroed frame of this guest's, as hypercalls count it. */
-static void make_frames(u32 count)
-{
-    for (u32 i = 0; i < count; i++) {
-        const pfn_t pfn = frame_alloc(0, FRAME_ZEROED, FRAME_KERNEL);
+/* ---- Symbols --------------------------------------------------------------------------------- */
 
-        if (pfn.n == PFN_INVALID.n)
-            finish(VERDICT_ERROR, "replay: no memory for %u frames", count);
-        symbols[i] = pv_pfn_to_mfn(pfn).n;
+/* Return the frame that is mapped at a page of the image; of a guard page, which is not, its own.
+ */
+static u64 frame_of_image(u64 va)
+{
+    const u64 entry = kit_entry(va, 1);
+
+    return entry & PTE_PRESENT ? value_pfn(entry).n : kit_mfn((const void *)va);
+}
+
+static u64 initial_value(u64 word)
+{
+    switch (SYMBOL_KIND(word)) {
+    case SYMBOL_FRAME:
+        return kit_mfn(kit_frame());
+    case SYMBOL_UNMAPPED_FRAME:
+        return replay_unmapped_frame();
+    case SYMBOL_IMAGE:
+        return frame_of_image(SYMBOL_ADDRESS(word));
+    default:
+        return 0;
     }
+}
+
+static void make_symbols(const struct program *program)
+{
+    symbols = vmalloc(MAX(program->nr_symbols, 1u) * sizeof(*symbols));
+    if (!symbols)
+        finish(VERDICT_ERROR, "replay: no memory for %u symbols", program->nr_symbols);
+    for (u32 i = 0; i < program->nr_symbols; i++)
+        symbols[i] = initial_value(words_of(program)[i]);
 }
 
 static void relocate(const struct step *step, struct kit_regs *regs)
@@ -144,7 +169,7 @@ static void relocate(const struct step *step, struct kit_regs *regs)
 
     for (u32 i = 0; i < step->nr_relocations; i++) {
         const struct relocation *r = &relocations_of(step)[i];
-        const u64 base = step->mode == 64 ? (u64)buffer : (u64)buffer - VIRT_BASE;
+        const u64 base = step->mode == STEP_CALL ? (u64)buffer : (u64)buffer - VIRT_BASE;
         const u64 value =
             ((r->is_symbol ? symbols[r->symbol] : base + r->symbol) << r->shift) + r->addend;
 
@@ -162,23 +187,46 @@ static void bind_symbols(const struct step *step)
 
         symbols[b->symbol] = 0;
         memcpy(&symbols[b->symbol], buffer + b->at, b->size);
+        symbols[b->symbol] += b->addend;
     }
 }
 
-static void make_step(const struct step *step)
+/* ---- Steps ----------------------------------------------------------------------------------- */
+
+/* As kit_hypercall_regs, on other page tables than this kernel's. */
+static void call_on_root(const struct step *step, struct kit_regs *regs)
+{
+    const u64 root = step->root == STEP_OWN_ROOT ? 0 : symbols[step->root - 1];
+    const struct kit_regs before = *regs;
+    u8 code[3];
+    u64 call;
+
+    kit_hypercall_insn(code);
+    call = record_code_enter(64, code, sizeof(code), &regs->rax);
+    replay_on_root(root, regs);
+    record_code_exit(64, call, &before.rax, &regs->rax);
+}
+
+static void make_step(const struct program *program, const struct step *step)
 {
     struct kit_regs regs;
 
     _Static_assert(sizeof(regs) == sizeof(step->regs), "a step has all registers");
+    if (step->mode == STEP_FILL) {
+        replay_fill_table(table_of(step), (const void *)bytes_of(step), words_of(program), symbols);
+        return;
+    }
     memcpy(&regs, step->regs, sizeof(regs));
     memcpy(buffer, bytes_of(step), step->nr_bytes);
     relocate(step, &regs);
-    if (step->mode == 32 && kit_place() != KIT_XEN_PVH)
+    if (step->mode == STEP_CODE && kit_place() != KIT_XEN_PVH)
         finish(VERDICT_SKIP, "replay: code in compatibility mode runs in a PVH guest only");
-    if (step->mode == 64)
-        kit_hypercall_regs(&regs);
-    else
+    if (step->mode == STEP_CODE)
         kit_run32(bytes_of(step) + step->nr_bytes, step->nr_code, &regs);
+    else if (step->root)
+        call_on_root(step, &regs);
+    else
+        kit_hypercall_regs(&regs);
     bind_symbols(step);
 }
 
@@ -194,11 +242,11 @@ static void replay(void)
     if (!program)
         finish(VERDICT_ERROR, "replay: the loader passed no module; use ./run.sh replay");
     check_program(program, module->size);
-    make_frames(program->nr_frames);
+    make_symbols(program);
     print("paravane: replay of %u steps begins\n", program->nr_steps);
-    at = (const void *)(program + 1);
+    at = steps_of(program);
     for (u32 i = 0; i < program->nr_steps; i++) {
-        make_step((const void *)at);
+        make_step(program, (const void *)at);
         at += ((const struct step *)(const void *)at)->size;
     }
     print("paravane: replay of %u steps ends\n", program->nr_steps);

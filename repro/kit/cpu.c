@@ -5,6 +5,7 @@
 #include "lib/address_map.h"
 #include "pv/record/record.h"
 #include "pv/selectors.h"
+#include "repro/kit/call.h"
 
 #define COMPAT_ENTRY      (KIT_GDT_FREE + 8)
 #define DESCRIPTOR_CODE32 0x00cf9b000000ffff /* flat, DPL 0 */
@@ -18,13 +19,12 @@ extern struct {
     u32 offset;
     u16 selector;
 } __packed kit_compat_target;
-void kit_call_regs(struct kit_regs *regs, const void *code);
 void kit_call_compat(struct kit_regs *regs);
 
 extern const u8 hypercall_page[];
 
 /* Which of the three ways to make a hypercall did the hypervisor write into its page? */
-static const char *hypercall_code(void)
+const char *kit_hypercall_code(void)
 {
     for (const u8 *p = hypercall_page; p < hypercall_page + 16; p++) {
         if (p[0] == 0x0f && p[1] == 0x05)
@@ -39,7 +39,7 @@ static const char *hypercall_code(void)
 
 void kit_hypercall_insn(u8 insn[3])
 {
-    const char *code = hypercall_code();
+    const char *code = kit_hypercall_code();
 
     memcpy(insn, code, 3);
     if (code == kit_do_syscall)
@@ -56,7 +56,7 @@ void kit_hypercall_regs(struct kit_regs *regs)
 
     kit_hypercall_insn(code);
     call = record_code_enter(64, code, sizeof(code), &regs->rax);
-    kit_call_regs(regs, hypercall_code());
+    kit_call_regs(regs, kit_hypercall_code());
     record_code_exit(64, call, &before.rax, &regs->rax);
 }
 

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from paravane.common import Trouble
 from paravane.repro import repros
-from paravane.trace import emit, events, layouts, minimise, program, replay, text
+from paravane.trace import (emit, events, frames, layouts, minimise, program, replay, steps,
+                            tables, text)
 
 _RECORDING = """\
 1 0 0 call event_channel_op cmd=EVTCHNOP_alloc_unbound arg=0xffff0000 arg.dom=SELF \
@@ -56,13 +57,14 @@ class CompileTest(unittest.TestCase):
     def setUp(self):
         self.made = program.compile_(joined(), known())
 
-    def test_page_tables_of_another_guest_are_left_out(self):
-        self.assertEqual(self.made.left, {"page tables of the recorded guest": 1})
+    def test_page_tables_that_were_not_recorded_are_left_out(self):
+        self.assertEqual(self.made.left,
+                         {"page tables, which this recording does not have": 1})
         self.assertEqual(len(self.made.steps), 3)
 
     def test_a_port_is_bound_by_the_call_that_returns_it(self):
         alloc, send, _ = self.made.steps
-        self.assertEqual(alloc.binds, [program.Bind(0, 4, 4)])
+        self.assertEqual(alloc.binds, [steps.Bind(0, 4, 4)])
         self.assertEqual([(one.symbol, one.at) for one in send.relocations if one.is_memory],
                          [(0, 0)])
         self.assertEqual(alloc.registers["rax"], 32)
@@ -71,15 +73,16 @@ class CompileTest(unittest.TestCase):
     def test_code_keeps_the_high_halves(self):
         step = self.made.steps[2]
         self.assertEqual(step.relocations,
-                         [program.Relocation(False, 2, 8, offset=0, addend=0xDEAD000000000000)])
+                         [steps.Relocation(False, 2, 8, offset=0, addend=0xDEAD000000000000)])
         self.assertEqual(step.registers["rbx"], 0xDEAD000000000006)
         self.assertEqual(bytes(step.memory), bytes(4) + b"\xf0\x7f")
 
     def test_the_image_reads_what_is_packed(self):
         code = self.made.code()
-        magic, version, steps, nr_symbols, frames = struct.unpack_from("<8sIIII", code)
-        self.assertEqual((magic, version, steps, nr_symbols, frames), (b"PVReplay", 1, 3, 1, 0))
-        at = 24
+        magic, version, steps, nr_symbols, zero = struct.unpack_from("<8sIIII", code)
+        self.assertEqual((magic, version, steps, nr_symbols, zero), (b"PVReplay", 2, 3, 1, 0))
+        self.assertEqual(struct.unpack_from("<Q", code, 24), (frames.ZERO,))
+        at = 32
         for step in self.made.steps:
             size = struct.unpack_from("<I", code, at)[0]
             self.assertEqual((size % 8, size), (0, len(step.code())))
@@ -118,6 +121,181 @@ class CompileTest(unittest.TestCase):
         self.assertGreater(compiled, 30)
 
 
+# A guest with frames 0x100 to 0x1ff: 0x101 is its root, 0x102 a table of level 1 of its image, and
+# 0x103 one that it makes. 0x150 is a page of the image, 0xfee00 a device's.
+_TABLES = """\
+1 0 0 frames guest pfn=0 mfn=0x100 count=256
+2 0 0 table level1 mfn=0x102 va=0xffffffff80000000 pinned=0 entry[1]=0x8000000000150067
+3 0 0 table level4 mfn=0x101 va=0 pinned=1 entry[256]=0x777027 entry[511]=0x102067
+4 0 0 table level1 mfn=0x103 va=0x200000 pinned=0 entry[0]=0x8000000000150067 \
+entry[4]=0x8000000000110163 entry[4].count=3 entry[9]=0x80000000fee0027b entry[10]=0x5000
+5 0 0 call mmu_update req=0x1000 count=2 done=0 domid=SELF req[0].ptr=0x103028 \
+req[0].val=0x8000000000150063 req[1].ptr=0x103031 req[1].val=0x7
+6 0 0 return mmu_update of=5 result=0
+7 0 0 call update_va_mapping va=0xffffffff80001000 val=0x8000000000150061 flags=2
+8 0 0 return update_va_mapping of=7 result=0
+9 0 0 table level4 mfn=0x104 va=0 pinned=0 entry[511]=0x102067
+10 0 0 call mmuext_op ops=0x1000 count=2 done=0 domid=SELF ops[0].cmd=MMUEXT_NEW_BASEPTR \
+ops[0].arg1.mfn=0x104 ops[0].arg2.src_mfn=0 ops[1].cmd=MMUEXT_INVLPG_LOCAL \
+ops[1].arg1.mfn=0x103000 ops[1].arg2.src_mfn=0
+11 0 0 return mmuext_op of=10 result=0
+12 0 0 call update_va_mapping va=0x1000 val=0 flags=2
+13 0 0 return update_va_mapping of=12 result=0
+14 0 1 call update_va_mapping va=0x1000 val=0 flags=2
+15 0 1 return update_va_mapping of=14 result=0
+"""
+
+
+def known_tables():
+    """Return Layouts with the calls that change page tables."""
+    found = known()
+    pair = layouts.Arg(0, 16, 1, 1, "update")
+    found.calls[1] = layouts.Call(
+        1, "mmu_update", [("req", "pointer"), ("count", "dec"), ("done", "pointer"),
+                          ("domid", "domid")], [(layouts.ANY, pair)])
+    found.calls[26] = layouts.Call(
+        26, "mmuext_op", [("ops", "pointer"), ("count", "dec"), ("done", "pointer"),
+                          ("domid", "domid")],
+        [(layouts.ANY, layouts.Arg(0, 24, 1, 1, "ext"))])
+    found.calls[14] = layouts.Call(
+        14, "update_va_mapping", [("va", "va"), ("val", "pte"), ("flags", "hex")])
+    found.values["mmuext"] = {5: "MMUEXT_NEW_BASEPTR", 7: "MMUEXT_INVLPG_LOCAL"}
+    found.fields["update"] = [layouts.Field("ptr", "maddr", 0, 8),
+                              layouts.Field("val", "pte", 8, 8)]
+    found.fields["ext"] = [layouts.Field("cmd", "mmuext", 0, 4),
+                           layouts.Field("arg1.mfn", "mmuext_arg1", 8, 8),
+                           layouts.Field("arg2.src_mfn", "mmuext_arg2", 16, 8)]
+    return found
+
+
+class TablesTest(unittest.TestCase):
+    def setUp(self):
+        self.made = program.compile_(joined(_TABLES), known_tables())
+        self.image, self.root, self.table = self.made.steps[:3]
+
+    def word(self, symbol):
+        return self.made.words[symbol]
+
+    def entries(self, step):
+        return struct.unpack("<512Q", step.memory)
+
+    def test_tables_are_steps_before_the_calls_that_need_them(self):
+        self.assertEqual([step.mode for step in self.made.steps],
+                         3 * [steps.FILL] + 2 * [steps.CALL] + [steps.FILL] + 3 * [steps.CALL])
+        self.assertEqual(self.made.left, {})
+        self.assertEqual(len(self.made.calls), 5)
+
+    def test_a_table_has_a_frame_of_its_own(self):
+        numbers = [step.registers["rax"] for step in self.made.steps[:3]]
+        self.assertEqual(len(set(numbers)), 3)
+        self.assertEqual([self.word(number) for number in numbers], 3 * [frames.UNMAPPED])
+        self.assertEqual([self.root.registers[name] for name in ("rbx", "rcx", "rdx")], [4, 0, 1])
+
+    def test_the_image_is_mapped_as_it_is_in_the_replay(self):
+        self.assertEqual(set(self.entries(self.image)), {1 << 61 | 1})
+
+    def test_entries_have_symbols_in_place_of_frames(self):
+        entries = self.entries(self.table)
+        self.assertEqual(self.word(tables.frame(entries[0])), frames.IMAGE | 0xFFFFFFFF80001000)
+        self.assertEqual({self.word(tables.frame(entry)) for entry in entries[4:7]},
+                         {frames.FRAME})
+        self.assertEqual(entries[4] & 0xFFF, 0x063)  # Xen sets the global bit itself
+        self.assertEqual(entries[9], 1 << 62 | 0x80000000FEE0027B)
+        self.assertEqual(entries[10], 1 << 62 | 0x5000)
+
+    def test_xens_slots_of_a_root_are_left_to_it(self):
+        entries = self.entries(self.root)
+        self.assertEqual(entries[256], 0)
+        self.assertEqual(tables.frame(entries[511]), self.image.registers["rax"])
+
+    def test_requests_are_relocated(self):
+        update = self.made.calls[0]
+        found = [(one.at, self.word(one.symbol), one.shift, one.addend)
+                 for one in update.relocations if one.symbol >= 0]
+        self.assertEqual(found, [
+            (0, frames.UNMAPPED, 12, 0x28),
+            (8, frames.IMAGE | 0xFFFFFFFF80001000, 12, 0x8000000000000063),
+            (16, frames.UNMAPPED, 12, 0x31)])
+        self.assertEqual(update.memory[24], 7)  # an update of the M2P has a pfn
+
+    def test_a_call_with_an_address_is_made_on_the_root_of_its_cpu(self):
+        _, first, load, other, of_cpu1 = self.made.calls
+        self.assertEqual(first.root, 1 + self.root.registers["rax"])
+        self.assertEqual(load.root, steps.OWN_ROOT)
+        self.assertEqual([one.at for one in load.relocations if one.symbol >= 0], [8])
+        self.assertNotIn(other.root, (0, first.root))
+        self.assertEqual(of_cpu1.root, first.root)
+
+    def test_entries_are_written_as_runs(self):
+        values = [0, 0x1067, 0x2067, 0x3067, 0x5061, 0x6000, 0x7000, 0x9063, 0x8063, 0x7063]
+        values += 502 * [0]
+        fields = tables.fields(struct.pack("<512Q", *values))
+        self.assertEqual(fields, {"entry[1]": "0x1067", "entry[1].count": "3",
+                                  "entry[4]": "0x5061", "entry[5]": "0x6000",
+                                  "entry[6]": "0x7000", "entry[7]": "0x9063",
+                                  "entry[7].count": "3", "entry[7].step": "-0x1000"})
+        line = text.Line(1, 0, 0, "table", "level1", fields)
+        self.assertEqual(tables.entries(line), values)
+
+    def test_a_returned_frame_leaves_the_others_the_guests(self):
+        found = frames.Frames()
+        found.add(text.parse_line("1 0 0 frames guest pfn=0 mfn=0x100 count=256"))
+        found.add_returned(0x120)
+        found.add_returned(0x300, 2)
+        self.assertEqual([found.key(mfn) is None for mfn in (0x120, 0x130, 0x301, 0x302)],
+                         [False, False, False, True])
+
+    def test_no_table_breaks_the_compiler(self):
+        for old, new in (("entry[4].count=3", "entry[4].count=900"),
+                         ("level1 mfn=0x103", "level7 mfn=0x103"),
+                         ("entry[9]=0x8", "entry[9]=0xfffff8"), ("va=0x200000", "va=x"),
+                         ("pfn=0 mfn=0x100 count", "mfn=y count")):
+            with self.assertRaises(text.Bad):
+                program.compile_(joined(_TABLES.replace(old, new)), known_tables())
+
+
+class ShrinkTest(unittest.TestCase):
+    """What minimise leaves of page tables."""
+
+    def test_a_refused_update_needs_one_empty_table(self):
+        made = program.compile_(joined(_TABLES), known_tables())
+
+        def machine(candidate, *_more, **_options):
+            ended = [events.Event(step.event.line, 0, text.Line(
+                9, 0, 0, "return", step.event.line.name, {
+                    "of": "1", "result": "-22" if step.event.line.sequence == 5 else "0"}))
+                for step in candidate.calls]
+            result = types.SimpleNamespace(culprit="", status="PASS", reason="", ran=True)
+            return replay.Outcome("", result, ended)
+
+        real, replay.replay = replay.replay, machine
+        judge, minimise.repro.judge = minimise.repro.judge, lambda result: ("", "")
+        lines = [text.parse_line(line) for line in _TABLES.splitlines()]
+        recording = text.Recording({"platform": "xen-pv"}, lines)
+        try:
+            search = minimise.Search(made, None, None,
+                                     minimise.Condition("mmu_update.result==-22"), 1)
+            with contextlib.redirect_stdout(io.StringIO()), \
+                    tempfile.TemporaryDirectory() as folder:
+                search.minimise()
+                minimise._write(Path(folder, "small"), "small", recording, search)
+                with open(Path(folder, "small.trace"), "rb") as stream:
+                    kept = text.read(stream).lines
+                source = Path(folder, "small.c").read_text(encoding="utf-8")
+        finally:
+            replay.replay, minimise.repro.judge = real, judge
+        self.assertEqual([line.kind for line in kept], ["frames", "table", "call", "return"])
+        self.assertEqual(kept[1].fields, {"mfn": "0x103", "va": "0x200000", "pinned": "1"})
+        again = program.compile_(events.join(kept), known_tables())
+        self.assertEqual([(one.at, one.shift, one.addend) for one in again.calls[0].relocations],
+                         [(one.at, one.shift, one.addend)
+                          for one in search.best.calls[0].relocations])
+        for words in ("MMUEXT_PIN_L1_TABLE, .arg1.mfn = symbol", "kit_mfn(kit_table())",
+                      "if ((long long)regs.rax == -22)\n        bad(",
+                      " << 12) + 0x28}, 8);"):
+            self.assertIn(words, source)
+
+
 class CompareTest(unittest.TestCase):
     def differing(self, old, new):
         return [str(one).rpartition(": ")[2] for one in replay.compare(joined(old)[0],
@@ -151,14 +329,14 @@ class SearchTest(unittest.TestCase):
     """The search, on machines that only compare the steps with what is needed."""
 
     def minimise(self, count, needed, jobs=2, simple=True):
-        steps = [dataclasses.replace(program.Step(event), registers={
-            **program.Step(event).registers, "rdi": at}) for at, event in
+        calls = [dataclasses.replace(steps.Step(event), registers={
+            **steps.Step(event).registers, "rdi": at}) for at, event in
             enumerate(joined("\n".join(f"{at} 0 0 code code64 code=hex:0f05"
                                        for at in range(1, count + 1))), 1)]
-        made = program.Program(steps)
+        made = steps.Program(calls)
 
         def machine(candidate, *_more, **_options):
-            have = [step.event.line.sequence for step in candidate.steps]
+            have = [step.event.line.sequence for step in candidate.calls]
             bad = set(needed) <= set(have)
             done = have.index(max(needed, key=have.index)) + 1 if bad else len(have)
             result = types.SimpleNamespace(culprit="hypervisor" if bad else "", status="PASS",
@@ -169,7 +347,7 @@ class SearchTest(unittest.TestCase):
         real, replay.replay = replay.replay, machine
         judge, minimise.repro.judge = minimise.repro.judge, lambda result: ("", result.reason)
         try:
-            search = minimise.Search(made, None, None, minimise.condition("bad"), jobs)
+            search = minimise.Search(made, None, None, minimise.Condition("bad"), jobs)
             with contextlib.redirect_stdout(io.StringIO()):
                 found = search.minimise()
         finally:
@@ -203,7 +381,7 @@ class SearchTest(unittest.TestCase):
             "3 2 0 return event_channel_op of=1 result=0",
             "4 3 1 return event_channel_op of=2 result=0"))
         made = program.compile_(joined(overlapping), known())
-        search = types.SimpleNamespace(best=made, ended="")
+        search = types.SimpleNamespace(best=made, ended="", result=None)
         recording = text.Recording({"platform": "xen-pvh"}, [])
         with tempfile.TemporaryDirectory() as scratch, contextlib.redirect_stdout(io.StringIO()):
             minimise._write(Path(scratch, "small"), "small", recording, search)
@@ -217,6 +395,6 @@ class SearchTest(unittest.TestCase):
         outcome = types.SimpleNamespace(steps=[event])
         for wish, holds in (("mmu_update.result<0", True), ("mmu_update.result==-22", True),
                             ("mmu_update.result>0", False), ("sched_op.result<0", False)):
-            self.assertEqual(minimise.condition(wish)(outcome), holds)
+            self.assertEqual(minimise.Condition(wish).call(outcome) is not None, holds)
         with self.assertRaises(Trouble):
-            minimise.condition("import os")
+            minimise.Condition("import os")

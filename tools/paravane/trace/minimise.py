@@ -21,7 +21,8 @@ from ..commandline import COMMON, Parser, add, joined, not_empty, number, run_op
 from ..common import EXIT_FAIL, EXIT_PASS, usage
 from ..repro import repro
 from ..suite import suite
-from . import emit, program, replay, text
+from . import emit, frames, replay, text
+from .steps import FILL, REGISTERS
 
 _CONDITION = re.compile(r"(\w+)\.([\w.\[\]]+)(==|!=|<|>)(-?\w+)$")
 _HARMLESS = (
@@ -41,18 +42,20 @@ def run(args, caller):
                  "--jobs": {"type": number("jobs", 1, 64), "default": os.cpu_count() or 1},
                  "--out": {"type": not_empty}, "--pad": {"type": number("calls", 1, 100_000)},
                  "--seed": {"type": number("seed", 0, 1 << 48), "default": 1}})
+    parser.set_defaults(smp=0, mem=0)
     wanted.add_options(parser)
     asked = parser.parse_args(joined(parser, args))
     recording = replay.load(caller / asked.file, asked.file)
+    fitted = replay.fit(asked, recording)
     platform = replay.platform_of(recording, asked)
-    passes = condition(asked.until)
+    until = Condition(asked.until)
     out = caller / (asked.out or f"{Path(asked.file).stem}-minimised")
     name = re.sub("[^a-z0-9._-]+", "-", out.name.lower()).strip("-.") or "minimised"
     if asked.pad:
         recording = padded(recording, asked.pad, asked.seed)
     options = wanted.one(asked, caller, [platform], run_options(asked, caller, [platform]))
     made = replay.compile_for(recording, options.image, asked.file)
-    search = Search(made, platform, options, passes, asked.jobs)
+    search = Search(made, platform, fitted(options, made), until, asked.jobs)
     try:
         found = search.minimise()
     except (KeyboardInterrupt, suite.Interrupted):
@@ -61,28 +64,33 @@ def run(args, caller):
             _write(out, name, recording, search)
         raise
     if not found:
-        print(f"minimise: the {len(made.steps)} calls do not end so that --until {asked.until} "
+        print(f"minimise: the {len(made.calls)} calls do not end so that --until {asked.until} "
               f"holds: {search.last}")
         return EXIT_FAIL
     _write(out, name, recording, search)
     return EXIT_PASS
 
 
-def condition(wish):
-    """Return the function of an Outcome that --until names."""
-    if wish == "bad":
-        return lambda outcome: outcome.verdict == "bad"
-    match = _CONDITION.match(wish)
-    if not match:
-        raise usage("--until: 'bad', or NAME.FIELD==VALUE (also != < >), for example "
-                    "mmu_update.result<0")
-    call, field, how, value = match.groups()
+class Condition:
+    """What --until asks for."""
 
-    def holds(outcome):
-        return any(_compares(event.end.fields.get(field, ""), how, value)
-                   for event in outcome.steps if event.line.name == call and event.end)
+    def __init__(self, wish):
+        self.is_death = wish == "bad"
+        match = _CONDITION.match(wish)
+        if not self.is_death and not match:
+            raise usage("--until: 'bad', or NAME.FIELD==VALUE (also != < >), for example "
+                        "mmu_update.result<0")
+        self._parts = () if self.is_death else match.groups()
 
-    return holds
+    def call(self, outcome):
+        """Return the number of the call after which an Outcome ends so, from 0; None: it does
+        not."""
+        if self.is_death:
+            return max(0, len(outcome.steps) - 1) if outcome.verdict == "bad" else None
+        call, field, how, value = self._parts
+        return next((at for at, event in enumerate(outcome.steps)
+                     if event.line.name == call and event.end
+                     and _compares(event.end.fields.get(field, ""), how, value)), None)
 
 
 def _compares(left, how, right):
@@ -119,30 +127,33 @@ def padded(recording, count, seed):
 class Search:
     """The search for the smallest candidate. best: its Program, or None so far."""
 
-    def __init__(self, made, platform, options, passes, jobs):
+    def __init__(self, made, platform, options, until, jobs):
         self._made, self._platform, self._options = made, platform, options
-        self._passes, self._jobs = passes, jobs
+        self._until, self._jobs = until, jobs
+        self._tables = [step for step in made.steps if step.mode == FILL]
         self._known = {}  # a candidate's steps: whether it passed
         self._stop = threading.Event()
         self._started = time.monotonic()
         self.tried = 0
         self.best, self.ended, self.last = None, "", ""
+        self.result = None  # of the last call, if that is what --until asks for
 
     def minimise(self):
         """Return the Program of the smallest candidate that passes, or None."""
         with concurrent.futures.ThreadPoolExecutor(self._jobs) as pool:
             try:
-                steps = self._first([self._made.steps], pool)
+                steps = self._first([self._made.calls], pool)
                 if not steps:
                     return None
                 steps = self._ddmin(steps, pool)
-                self._simplify(steps, pool)
+                steps = self._simplify(steps, pool)
+                self._shrink_tables(steps, pool)
             finally:
                 self._stop.set()
         return self.best
 
     def _ddmin(self, steps, pool):
-        # What kills a hypervisor often needs nothing but the last call.
+        # What kills a hypervisor, or is refused, often needs nothing but the last call.
         alone = self._first([steps[-1:]], pool) if len(steps) > 1 else None
         if alone:
             return alone
@@ -165,25 +176,36 @@ class Search:
         """Set registers to 0 where that makes no difference, one after another."""
         for at, step in enumerate(steps):
             fixed = {one.at for one in step.relocations if not one.is_memory}
-            for register, name in enumerate(program.REGISTERS):
+            for register, name in enumerate(REGISTERS):
                 if name == "rax" or register in fixed or not step.registers[name]:
                     continue
                 plain = dataclasses.replace(step, registers={**step.registers, name: 0})
                 candidate = [*steps[:at], plain, *steps[at + 1 :]]
                 if self._first([candidate], pool):
                     steps, step = candidate, plain
+        return steps
+
+    def _shrink_tables(self, steps, pool):
+        """Leave nothing of the page tables but those that the calls name: pinned, and empty."""
+        used = emit.used_symbols(steps)
+        few = [one.emptied() for one in self._tables if one.registers["rax"] in used]
+        if self._tables and len(few) < len(self._tables):
+            whole, self._tables = self._tables, list({
+                one.registers["rax"]: one for one in few}.values())
+            if not self._first([steps], pool):
+                self._tables = whole
 
     def _first(self, candidates, pool):
-        """Return the first candidate that passes, cut after the last step that was made; or
+        """Return the first candidate that passes, cut after the call with which it does; or
         None."""
         for start in range(0, len(candidates), self._jobs):
             some = candidates[start : start + self._jobs]
             for steps, future in [(steps, pool.submit(self._try, steps)) for steps in some]:
                 outcome = self._result(future)
-                if outcome and self._passes(outcome):
-                    made = max(1, len(outcome.steps))
-                    self._keep(steps[:made] if outcome.verdict == "bad" else steps, outcome)
-                    return self.best.steps
+                last = outcome and self._until.call(outcome)
+                if last is not None:
+                    self._keep(steps[: last + 1], outcome, last)
+                    return self.best.calls
         return None
 
     @staticmethod
@@ -197,30 +219,40 @@ class Search:
     def _try(self, steps):
         if self._stop.is_set() or not steps:
             return None
-        key = tuple(step.code() for step in steps)
+        candidate = self._program(steps)
+        key = tuple(step.code() for step in candidate.steps)
         if self._known.get(key) is False:
             return None
-        candidate = self._program(steps)
         outcome = replay.replay(candidate, self._platform, self._options, "", stop=self._stop)
         self.tried += 1
-        self._known[key] = self._passes(outcome)
+        self._known[key] = self._until.call(outcome) is not None
         self.last = repro.judge(outcome.result)[1] or outcome.result.status
         return outcome
 
-    def _program(self, steps):
+    def _program(self, calls):
+        """Return the Program of these calls, with the page tables in their places."""
+        steps = sorted([*self._tables, *calls], key=lambda step: step.event.line.sequence)
+        while len(steps) > 1 and steps[-1].mode == FILL:
+            steps.pop()
         return dataclasses.replace(self._made, steps=steps)
 
-    def _keep(self, steps, outcome):
+    def _keep(self, steps, outcome, last):
         self.best = self._program(steps)
+        if not self._until.is_death:
+            end = outcome.steps[last].end.fields
+            self.result = end.get("result", end.get("rax", "0"))
         self.ended = repro.judge(outcome.result)[1]
         passed = time.monotonic() - self._started
-        print(f"minimise: {len(steps)} of {len(self._made.steps)} calls, {self.tried} candidates, "
+        print(f"minimise: {len(steps)} of {len(self._made.calls)} calls, {self.tried} candidates, "
               f"{passed:.0f} s", flush=True)
 
 
 def _write(out, name, recording, search):
     """Write the recording and the repro that are left."""
-    kept = []
+    used = emit.used_symbols(search.best.steps)
+    mfns = [mfn for symbol, mfn in search.best.mfns.items() if symbol in used]
+    kept = [line for line in recording.lines if line.kind == "frames"
+            and frames.has_any(line, mfns)]
     for step in search.best.steps:
         kept.append(_simplified(step))
         if step.event.end:
@@ -230,16 +262,24 @@ def _write(out, name, recording, search):
     with open(trace, "w", encoding="utf-8") as file:
         text.write(file, {key: value for key, value in recording.header.items() if key != "format"},
                    kept, 0)
-    report.write_text(source, emit.write(name, search.best, recording.header, search.ended))
-    print(f"minimise: calls that are left: {len(search.best.steps)}, in {trace} and {source}")
+    print(f"minimise: calls that are left: {len(search.best.calls)}, in {trace}")
+    if any(step.mode == FILL and any(step.memory) for step in search.best.steps):
+        print("minimise: no repro is written, because the calls need page tables with entries")
+        return
+    report.write_text(source, emit.write(name, search.best, recording.header, search.ended,
+                                         search.result))
+    print(f"minimise: the repro is {source}")
 
 
 def _simplified(step):
     """Return the line of a step, with the registers that _simplify has cleared."""
     line = step.event.line
+    if line.kind == "table" and not any(step.memory):
+        fields = {name: line.fields[name] for name in ("mfn", "va")}
+        return dataclasses.replace(line, fields={**fields, "pinned": "1"})
     if line.kind != "code":
         return line
-    fixed = {program.REGISTERS[one.at] for one in step.relocations if not one.is_memory}
+    fixed = {REGISTERS[one.at] for one in step.relocations if not one.is_memory}
     fields = {name: ("0" if name in step.registers and name not in fixed
                      and not step.registers[name] else value)
               for name, value in line.fields.items()}

@@ -1,30 +1,26 @@
 # SPDX-License-Identifier: MIT
-"""Compile a recording to the program that the image replays (trace/replay.c has its layout).
+"""Compile a recording to the program that the image replays (steps.py has its layout).
 
 Numbers that another run would have otherwise become symbols: frames of the guest's, and what a call
 returns and a later one takes, such as a port.
 """
 
 import struct
-from dataclasses import dataclass, field
 
-from . import layouts as layout, text
-from .events import Event
+from . import frames, layouts as layout, tables, text
+from .steps import (CALL, CODE, FILL, OWN_ROOT, REGISTERS, WORD, Bind, Program, Relocation,
+                    Step)
 
-_HEAD = struct.Struct("<8sIIII")
-_STEP = struct.Struct("<IHHIIII15Q")
-_RELOCATION = struct.Struct("<BBBBIIIQ")
-_BIND = struct.Struct("<IIII")
-VERSION = 1
 BUFFER = 32 << 10
-SYMBOLS_MAX = 4096
-REGISTERS = "rax rbx rcx rdx rsi rdi rbp r8 r9 r10 r11 r12 r13 r14 r15".split()
+SYMBOLS_MAX = 131072
 _ARGUMENTS = ("rdi", "rsi", "rdx", "r10", "r8", "r9")
 _COMPAT = ("rbx", "rcx", "rdx", "rsi", "rdi")
 _DOMAINS = {"SELF": 0x7FF0, "IO": 0x7FF1, "XEN": 0x7FF2, "INVALID": 0x7FF4}
 SYMBOLIC = ("port", "handle", "mfn")
 _OUT_ROOM = 4096
-_WORD = (1 << 64) - 1
+_ENTRY_LITERAL, _ENTRY_OWN = 1 << 62, 1 << 61
+# Bits of an entry that Xen sets by itself: global, and the mark of the kernel's pages.
+_XEN_BITS = 1 << 8 | 1 << 52
 
 # Calls that mean the same wherever they are made: the command, or None for all.
 _REPLAYED = {
@@ -41,10 +37,12 @@ _REPLAYED = {
     "hvm_op": {"HVMOP_get_param", "HVMOP_flush_tlbs"},
     "get_debugreg": None,
 }
+# And these, if the recording has the tables.
+_TABLES = ("mmu_update", "mmuext_op", "update_va_mapping")
 # Why others are not, by name.
 _REASONS = {
-    "page tables of the recorded guest": ("mmu_update", "mmuext_op", "update_va_mapping",
-                                          "update_va_mapping_otherdomain"),
+    "page tables, which this recording does not have": (
+        *_TABLES, "update_va_mapping_otherdomain"),
     "registers and tables of the vCPU that replays": (
         "set_trap_table", "set_gdt", "stack_switch", "set_callbacks", "fpu_taskswitch",
         "set_debugreg", "update_descriptor", "set_segment_base", "callback_op", "physdev_op"),
@@ -54,76 +52,12 @@ _PORT_REASON = "ports that such a call has bound"
 _OTHER_REASON = "state that the replaying kernel has by itself"
 
 
-@dataclass(frozen=True)
-class Relocation:
-    """Where a step needs the address of its memory (at an offset), or the value of a symbol."""
-
-    is_memory: bool  # it is put into the memory, else into a register
-    at: int  # the register's number, or the offset
-    size: int
-    symbol: int = -1  # -1: the address
-    offset: int = 0
-    addend: int = 0
-
-    def pack(self):
-        is_symbol = self.symbol >= 0
-        return _RELOCATION.pack(self.is_memory, is_symbol, 0, self.size, self.at,
-                                self.symbol if is_symbol else self.offset, 0, self.addend)
-
-
-@dataclass(frozen=True)
-class Bind:
-    """The symbol is what the memory has there after the call."""
-
-    symbol: int
-    at: int
-    size: int
-
-    def pack(self):
-        return _BIND.pack(self.symbol, self.at, self.size, 0)
-
-
-@dataclass
-class Step:
-    """One step: the event of the recording, and what is made of it."""
-
-    event: Event
-    mode: int = 64
-    registers: dict = field(default_factory=lambda: dict.fromkeys(REGISTERS, 0))
-    memory: bytearray = field(default_factory=bytearray)
-    relocations: list = field(default_factory=list)
-    binds: list = field(default_factory=list)
-    instructions: bytes = b""
-
-    def code(self):
-        """Return the step as the image reads it."""
-        parts = [one.pack() for one in self.relocations + self.binds]
-        body = b"".join(parts) + bytes(self.memory) + self.instructions
-        size = -(-(_STEP.size + len(body)) // 8) * 8
-        head = _STEP.pack(size, self.mode, len(self.relocations), len(self.binds),
-                          len(self.memory), len(self.instructions), 0,
-                          *(value & _WORD for value in self.registers.values()))
-        return (head + body).ljust(size, b"\0")
-
-
-@dataclass
-class Program:
-    """The steps of a recording, and how many of its calls are left out, by reason."""
-
-    steps: list = field(default_factory=list)
-    left: dict = field(default_factory=dict)
-    nr_symbols: int = 0
-    nr_frames: int = 0
-
-    def code(self):
-        head = _HEAD.pack(b"PVReplay", VERSION, len(self.steps), self.nr_symbols, self.nr_frames)
-        return head + b"".join(step.code() for step in self.steps)
-
-
-def reason(event):
+def reason(event, has_tables):
     """Return why a hypercall is not replayed, or ""."""
     line = event.line
     if line.kind == "code" or line.fields.get("by") == "code":
+        return ""
+    if has_tables and line.name in _TABLES:
         return ""
     commands = _REPLAYED.get(line.name, ())
     if commands is None or line.fields.get("cmd") in commands:
@@ -135,26 +69,40 @@ def compile_(events, known):
     """Return the Program of Events, for an image with these Layouts. Raise text.Bad, which names
     the record, for one that cannot be replayed."""
     program, chosen = Program(), []
+    of_guest = frames.Frames()
     foreign = set()  # ports that calls have bound which are left out
     for event in events:
+        if event.line.kind in ("frames", "table"):
+            _checked(event, of_guest.add, event.line)
+    for event in events:
+        if event.line.kind == "table" and of_guest.are_known:
+            chosen.append(event)
         if not event.is_call:
             continue
-        why = reason(event) or _reason_of_port(event, known, foreign)
+        why = reason(event, of_guest.are_known) or _reason_of_port(event, known, foreign)
         bound = {value for kind, value in _given(event, known) if kind == "port"}
         foreign = foreign | bound if why else foreign - bound
         if why:
             program.left[why] = program.left.get(why, 0) + 1
         else:
             chosen.append(event)
-    symbols = _Symbols(chosen, known)
+    symbols = _Symbols(chosen, known, of_guest)
     for event in chosen:
-        try:
-            program.steps.append(_StepMaker(event, known, symbols).step())
-        except (ValueError, KeyError, IndexError) as error:
-            raise text.Bad(f"record {event.line.sequence}, {event.line.name}: {error}",
-                           "remove that record, and replay the rest") from error
-    program.nr_symbols, program.nr_frames = symbols.count, symbols.frames
+        program.steps.append(_checked(event, _StepMaker(event, known, symbols).step))
+    program.words, program.mfns = symbols.words, symbols.mfns
+    if len(program.words) > SYMBOLS_MAX:
+        raise text.Bad(f"it has {len(program.words)} frames and ports, more than {SYMBOLS_MAX}",
+                       "replay a part of it")
     return program
+
+
+def _checked(event, function, *arguments):
+    """Return the function's value; raise text.Bad, which names the record, if it makes no sense."""
+    try:
+        return function(*arguments)
+    except (ValueError, KeyError, IndexError) as error:
+        raise text.Bad(f"record {event.line.sequence}, {event.line.name}: {error}",
+                       "remove that record, and replay the rest") from error
 
 
 def _reason_of_port(event, known, foreign):
@@ -176,28 +124,103 @@ def _given(event, known):
 
 
 class _Symbols:
-    """The numbers that are symbols: (kind, value in the recording). Frames come first."""
+    """The numbers that are symbols. words: their initial values."""
 
-    def __init__(self, events, known):
-        bound, used = {}, {}
+    def __init__(self, events, known, of_guest):
+        self.words, self.mfns = [], {}
+        self.frames = of_guest
+        self._numbers = {}
+        self._filled = set()  # tables whose lines precede
+        self._roots = {}  # CPU: mfn of the root that it has loaded, if not the kernel's
         for event in events:
-            if event.line.kind != "call":
-                continue
-            for name, kind in kinds(event.line, known):
-                value = event.line.fields.get(name)
-                if kind == "mfn" and value and ("mfn", value) not in bound and value != "0":
-                    used[("mfn", value)] = True
-            for kind, value in _given(event, known):
-                if ("mfn", value) not in used:
-                    bound[(kind, value)] = True
-        self._numbers = {key: at for at, key in enumerate([*used, *bound])}
-        self.frames, self.count = len(used), len(self._numbers)
-        if self.count > SYMBOLS_MAX:
-            raise text.Bad(f"it has {self.count} frames and ports, more than {SYMBOLS_MAX}",
-                           "replay a part of it")
+            if of_guest.are_known and event.line.kind == "call":
+                self._look_at(event, known)
 
-    def get(self, kind, value):
+    def _look_at(self, event, known):
+        """Find the frames that need one of their own."""
+        line = event.line
+        for kind, value in _given(event, known):
+            if kind == "mfn":
+                order = int(line.fields.get("arg.out.extent_order", "0"), 0)
+                self.frames.add_returned(int(value, 0), 1 << min(order, 9))
+        for name, kind in kinds(line, known):
+            value = line.fields.get(name, "0")
+            try:
+                found = frame_in(line, name, kind, number(value, known, kind), True)
+            except ValueError:
+                continue  # the step reports it
+            if found and kind not in ("pte",):
+                self.frames.add_special(found[0])
+
+    def of_frame(self, mfn):
+        """Return the symbol of a frame, or None if its number stays."""
+        found = self.frames.key(mfn)
+        return found and self._symbol(*found)
+
+    def of_returned(self, kind, value):
+        """Return the symbol that a returned number gives a value to, or None."""
+        if kind != "mfn":
+            return self._symbol((kind, value), frames.ZERO)
+        key, _ = self.frames.key(int(value, 0)) or (("", 0), 0)
+        return self._symbol(key, frames.ZERO) if key[0] == "mfn" else None
+
+    def of_number(self, kind, value):
+        """Return the symbol of a port or handle that a call has returned before, or None."""
         return self._numbers.get((kind, value))
+
+    def _symbol(self, key, word):
+        if key not in self._numbers:
+            self._numbers[key] = len(self.words)
+            if isinstance(key[1], int):
+                self.mfns[len(self.words)] = key[1]
+            self.words.append(word)
+        return self._numbers[key]
+
+    def root(self, line):
+        """Return the symbol of the root on which the CPU of this line is."""
+        return self.of_frame(self._roots.get(line.cpu, self.frames.root))
+
+    def has_root(self, line):
+        """Return whether that root is in the recording, and before this line."""
+        return self._roots.get(line.cpu, self.frames.root) in self._filled
+
+    def load_root(self, line, mfn):
+        self._roots[line.cpu] = mfn
+
+    def fill(self, mfn):
+        """Note that the entries of a table are known; return its symbol."""
+        self._filled.add(mfn)
+        return self.of_frame(mfn)
+
+
+def frame_in(line, name, kind, value, is_pv):
+    """Return (frame, shift, addend) of a number in a call that has a frame in it, or None."""
+    if not is_pv:
+        return (value, 0, 0) if kind == "mfn" and value else None
+    if kind == "pte":
+        is_entry = value & tables.PRESENT and not _is_m2p(line, name)
+        return (tables.frame(value), 12, value & ~tables.FRAME_MASK) if is_entry else None
+    if kind == "maddr" and name.endswith("].ptr"):
+        return value >> 12, 12, value & 0xFFF
+    if kind in ("mmuext_arg1", "mmuext_arg2"):
+        command = line.fields.get(name.rpartition(".arg")[0] + ".cmd", "")
+        is_mfn = (command == "MMUEXT_COPY_PAGE" if kind == "mmuext_arg2"
+                  else command in frames.MFN_COMMANDS)
+        return (value, 0, 0) if is_mfn and value else None
+    if kind == "mfn" and value:
+        return (value, 0, 0) if not _is_pfn(line, name) else None
+    return None
+
+
+def _is_m2p(line, name):
+    """Return whether an update of mmu_update is one of the M2P, whose value is a pfn."""
+    request = line.fields.get(name.replace("].val", "].ptr"), "0")
+    return name.endswith("].val") and int(request, 0) & 3 == 1
+
+
+def _is_pfn(line, name):
+    """Return whether what a PV guest's call reads there is its own number of a frame."""
+    return line.fields.get("cmd") == "XENMEM_populate_physmap" or ".out.extent_start" in name
 
 
 def kinds(line, known, call=None):
@@ -275,12 +298,17 @@ class _StepMaker:
         self._event, self._known, self._symbols = event, known, symbols
         self._step = Step(event)
         self._registers = self._step.registers
+        self._is_pv = symbols.frames.are_known
 
     def step(self):
-        if self._event.line.kind == "code":
+        if self._event.line.kind == "table":
+            self._from_table()
+        elif self._event.line.kind == "code":
             self._from_code()
         else:
             self._from_call()
+            if self._is_pv:
+                self._choose_root()
         if len(self._step.memory) > BUFFER:
             raise ValueError(f"it has {len(self._step.memory)} bytes of memory, more than {BUFFER}")
         return self._step
@@ -292,12 +320,55 @@ class _StepMaker:
         memory += bytes(at + size - len(memory))
         return at
 
+    def _from_table(self):
+        line, symbols = self._event.line, self._symbols
+        va = number(line.fields["va"], self._known)
+        own = frames.is_image(line)
+        level = frames.level(line)
+        words = [symbols.fill(number(line.fields["mfn"], self._known)), level, va,
+                 number(line.fields.get("pinned", "0"), self._known)]
+        self._registers.update(zip(REGISTERS, words))
+        self._step.mode = FILL
+        entries = [self._entry(entry) for entry in tables.entries(line)]
+        if own:
+            entries = [_ENTRY_OWN | tables.PRESENT] * tables.ENTRIES
+        if level == 4:
+            for at in tables.XEN_SLOTS:
+                entries[at] = 0
+        self._step.memory[:] = struct.pack(f"<{tables.ENTRIES}Q", *entries)
+
+    def _entry(self, entry):
+        """Return an entry as a program has it."""
+        if not entry & tables.PRESENT:
+            return entry and entry | _ENTRY_LITERAL
+        entry &= ~_XEN_BITS
+        symbol = self._symbols.of_frame(tables.frame(entry))
+        if symbol is None:
+            return entry | _ENTRY_LITERAL
+        return entry & ~tables.FRAME_MASK | symbol << tables.SHIFT
+
+    def _choose_root(self):
+        """Make a call that takes addresses on the recorded root, and one that may load a root on
+        this kernel's."""
+        line = self._event.line
+        if line.name == "update_va_mapping" and self._symbols.has_root(line):
+            self._step.root = 1 + self._symbols.root(line)
+        if line.name != "mmuext_op":
+            return
+        self._step.root = OWN_ROOT
+        if self._event.result != "0":
+            return
+        for name, command in line.fields.items():
+            if name.endswith(".cmd") and command == "MMUEXT_NEW_BASEPTR":
+                mfn = line.fields.get(name[:-3] + "arg1.mfn", "0")
+                self._symbols.load_root(line, number(mfn, self._known))
+
     def _from_code(self):
         fields = self._event.line.fields
-        self._step.mode = {"code32": 32, "code64": 64}[self._event.line.name]
+        self._step.mode = {"code32": CODE, "code64": CALL}[self._event.line.name]
         self._step.instructions = _bytes(fields["code"])
         for name in REGISTERS:
-            self._registers[name] = number(fields.get(name, "0"), self._known) & _WORD
+            self._registers[name] = number(fields.get(name, "0"), self._known) & WORD
         if "memory" not in fields:
             return
         pointer = self._pointer_of_code()
@@ -329,12 +400,24 @@ class _StepMaker:
             values = [number(line.fields.get(name, "0"), self._known, kind)
                       for name, kind in call.parameters]
         self._registers["rax"] = call.number
-        for name, value in zip(_ARGUMENTS, values):
+        for name, value, (parameter, kind) in zip(_ARGUMENTS, values,
+                                                  call.parameters or [("", "")] * len(values)):
             self._registers[name] = value
+            found = frame_in(line, parameter, kind, value, self._is_pv)
+            if found:
+                self._relocate_frame(False, REGISTERS.index(name), 8, found)
         command = command_of(line, self._known) if call.parameters else 0
         for at, (name, kind) in enumerate(call.parameters):
             if kind == "pointer" and values[at]:
                 self._pointer(call, command, at, name, values)
+
+    def _relocate_frame(self, is_memory, at, size, found):
+        """Put a frame where the step needs it; return whether it is a symbol."""
+        mfn, shift, addend = found
+        symbol = self._symbols.of_frame(mfn)
+        if symbol is not None:
+            self._step.relocations.append(Relocation(is_memory, at, size, symbol, 0, addend, shift))
+        return symbol is not None
 
     @staticmethod
     def _unnamed(line):
@@ -382,22 +465,51 @@ class _StepMaker:
         return at
 
     def _field(self, key, field_, at):
-        line = self._event.line
+        line, end = self._event.line, self._event.end
         if key in line.fields:
-            value = line.fields[key]
-            symbol = self._symbols.get(field_.kind, value)
+            self._field_read(line, key, field_, at)
+        if end and key in self._event.written and field_.kind in SYMBOLIC:
+            self._bind(line, field_, self._event.written[key], at)
+
+    def _field_read(self, line, key, field_, at):
+        value = line.fields[key]
+        if value.startswith("hex:"):
+            data = _bytes(value)[: field_.size]
+            self._step.memory[at : at + len(data)] = data
+            return
+        symbol = None
+        if field_.kind in ("port", "handle"):
+            symbol = self._symbols.of_number(field_.kind, value)
+        if symbol is not None:
+            self._step.relocations.append(Relocation(True, at, field_.size, symbol))
+            return
+        raw = number(value, self._known, field_.kind)
+        self._step.memory[at : at + field_.size] = (
+            raw & (1 << 8 * field_.size) - 1).to_bytes(field_.size, "little")
+        found = frame_in(line, key, field_.kind, raw, self._is_pv)
+        if found:
+            self._relocate_frame(True, at, field_.size, found)
+        command = line.fields.get(key.rpartition(".arg")[0] + ".cmd", "")
+        if field_.kind == "mmuext_arg2" and command in frames.MASK_COMMANDS and raw:
+            self._step.relocations.append(Relocation(True, at, 8, offset=self._mask()))
+
+    def _mask(self):
+        """Return the place of a set of vCPUs, whose contents a recording does not have."""
+        place = self._room(8)
+        self._step.memory[place] = 1
+        return place
+
+    def _bind(self, line, field_, value, at):
+        symbol = self._symbols.of_returned(field_.kind, value)
+        if symbol is not None:
+            self._step.binds.append(Bind(symbol, at, field_.size))
+        if field_.kind != "mfn" or not self._is_pv:
+            return
+        order = min(number(line.fields.get("arg.out.extent_order", "0"), self._known), 9)
+        for more in range(1, 1 << order):
+            symbol = self._symbols.of_returned("mfn", str(int(value, 0) + more))
             if symbol is not None:
-                self._step.relocations.append(Relocation(True, at, field_.size, symbol))
-            elif value.startswith("hex:"):
-                data = _bytes(value)[: field_.size]
-                self._step.memory[at : at + len(data)] = data
-            else:
-                raw = number(value, self._known, field_.kind) & (1 << 8 * field_.size) - 1
-                self._step.memory[at : at + field_.size] = raw.to_bytes(field_.size, "little")
-        if key in self._event.written and field_.kind in SYMBOLIC:
-            symbol = self._symbols.get(field_.kind, self._event.written[key])
-            if symbol is not None:
-                self._step.binds.append(Bind(symbol, at, field_.size))
+                self._step.binds.append(Bind(symbol, at, field_.size, more))
 
 
 def _bytes(value):

@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 from .. import wanted
-from ..commandline import COMMON, Parser, add, joined, run_options
+from ..commandline import COMMON, CPUS_MAX, Parser, add, joined, run_options
 from ..common import EXIT_FAIL, EXIT_PASS, EXIT_SKIP, EXIT_USAGE, Trouble, usage
 from ..repro import repro
 from ..run import platforms, qemu, runs
@@ -53,9 +53,11 @@ def run(args, caller):
     parser = Parser("replay")
     parser.add_argument("file")
     add(parser, {**COMMON, "--xen": {"action": "append"}, "--first": {"action": "store_true"}})
+    parser.set_defaults(smp=0, mem=0)
     wanted.add_options(parser)
     asked = parser.parse_args(joined(parser, args))
     recording = load(caller / asked.file, asked.file)
+    fitted = fit(asked, recording)
     platform = platform_of(recording, asked)
     xens = asked.xen or [None]
     outcomes, made = [], None
@@ -66,6 +68,7 @@ def run(args, caller):
         if made is None:
             made = compile_for(recording, options.image, asked.file)
             _print_left(made)
+        options = fitted(options, made)
         outcomes.append(replay(made, platform, options, which or "installed Xen"))
         if not outcomes[-1].result.ran:
             print(f"run.sh: replay: {platform.name}: {outcomes[-1].result.reason}")
@@ -94,6 +97,28 @@ def load(path, name):
     return recording
 
 
+def fit(asked, recording):
+    """Give the replay the CPUs and the memory of the recording, where no option does. Return a
+    function of Options and a Program that returns the Options with memory for its frames: that of
+    the recording if it may suffice, because firmware's tables, which the recorded kernel maps, are
+    at the end of the machine's RAM."""
+    asked.smp = asked.smp or _header_number(recording, "cpus", 1, CPUS_MAX)
+    more = not asked.mem
+    asked.mem = asked.mem or _header_number(recording, "memory", platforms.DEFAULT_MEM, 1 << 20)
+
+    def fitted(options, made):
+        needed = (made.nr_frames >> 8) + 2 * (len(made.code()) >> 20) + 8
+        more_needed = more and needed > options.mem // 2
+        return options.with_memory(options.mem + needed) if more_needed else options
+
+    return fitted
+
+
+def _header_number(recording, key, default, most):
+    value = recording.header.get(key, "").partition(" ")[0]
+    return min(int(value), most) if value.isdecimal() and int(value) else default
+
+
 def platform_of(recording, asked):
     """Return the platform of --on, or the recording's."""
     name = asked.on or recording.header.get("platform", "")
@@ -120,7 +145,7 @@ def replay(made, platform, options, label, stop=None):
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "replay.trace")
         options = dataclasses.replace(
-            options, run="replay", record=save.Wanted(path, what="hypercalls"))
+            options, run="replay", record=save.Wanted(path, what="calls"))
         directory = runs.RunDirectory(options.image, made.code())
         result = directory.run(platform, options, stop=stop)
         lines = []
@@ -136,7 +161,7 @@ def replay(made, platform, options, label, stop=None):
 
 def differences(made, outcome):
     """Yield each Difference between the recording and a replay."""
-    for step, event in zip(made.steps, outcome.steps):
+    for step, event in zip(made.calls, outcome.steps):
         yield from compare(step.event, event)
 
 
@@ -169,7 +194,7 @@ def _varies(name, old, new):
 
 
 def _print_left(made):
-    print(f"replay: {len(made.steps)} hypercalls are made")
+    print(f"replay: {len(made.calls)} hypercalls are made")
     for why, count in sorted(made.left.items(), key=lambda item: -item[1]):
         print(f"replay: {count} are left out: {why}")
 
@@ -185,13 +210,13 @@ def _report(made, outcome, first_only):
     if len(shown) > _SHOWN_MAX and not first_only:
         print(f"{label}: and {len(shown) - _SHOWN_MAX} more")
     if outcome.verdict == "good":
-        print(f"{label}: {done} of {len(made.steps)} steps, {len(shown)} results differ")
-        return EXIT_FAIL if shown or done != len(made.steps) else EXIT_PASS
+        print(f"{label}: {done} of {len(made.calls)} steps, {len(shown)} results differ")
+        return EXIT_FAIL if shown or done != len(made.calls) else EXIT_PASS
     where, same = "", False
     if outcome.steps and outcome.steps[-1].result == "?":
-        old = made.steps[done - 1].event
+        old = made.calls[done - 1].event
         where = f" in record {old.line.sequence}, {events.describe(old)[:100]}"
-        same = old.result == "?" and not shown and done == len(made.steps)
+        same = old.result == "?" and not shown and done == len(made.calls)
         where += ", which did not return in the recording either" if same else ""
     print(f"{label}: {outcome.verdict}{where}: {repro.judge(outcome.result)[1]}")
     return EXIT_PASS if same else EXIT_FAIL
@@ -203,7 +228,7 @@ def _print_between(made, outcomes):
     for other in others:
         print(f"{base.label} against {other.label}:")
         count = 0
-        for step, old, new in zip(made.steps, base.steps, other.steps):
+        for step, old, new in zip(made.calls, base.steps, other.steps):
             for one in compare(old, new):
                 count += 1
                 what = events.describe(step.event)[:60]

@@ -11,7 +11,10 @@ import re
 
 ENTRIES = 512
 PRESENT = 1
-PAGE = 4096
+FRAME_MASK = 0x000F_FFFF_FFFF_F000
+SHIFT = 12
+PAGE = 1 << SHIFT
+XEN_SLOTS = range(256, 272)  # of a root: Xen writes them itself
 _KEY = re.compile(r"entry\[(\d{1,3})\]$")
 
 
@@ -61,3 +64,8 @@ def entries(line):
     if not all(0 <= value < 1 << 64 for value in found):
         raise ValueError("an entry has more than 64 bits")
     return found
+
+
+def frame(entry):
+    """Return the frame of an entry."""
+    return (entry & FRAME_MASK) >> SHIFT
