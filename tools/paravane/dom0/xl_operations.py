@@ -9,6 +9,8 @@ from typing import Callable
 SAVED = "/run/state"
 _LEAST_MIB, _MOST_MIB = 44, 96  # what the guest is asked to use
 _SPEC = "format=raw,vdev=xvdb,access=rw,target=/run/guest1.disk1"
+# xenconsoled opens this log of a domain that is being received, and writes to it from then on.
+_INCOMING = "/var/log/xen/console/guest-guest1--incoming.log"
 _RESTORED = r"control: the machine was restored"
 _CONTINUES = r"control: the machine continues: the suspend was cancelled"
 
@@ -133,7 +135,7 @@ def _save(_random, _state):
 
 def _migrate(_random, state):
     """To the same host. A PV guest's takes shadow page tables, which Debian's Xen lacks."""
-    script = 'xl migrate -s "" $D "xl migrate-receive"'
+    script = f'ln -sf /dev/port2 {_INCOMING}; xl migrate -s "" $D "xl migrate-receive"'
     refusal = "" if state.migrates else "logdirty"
     return Operation("migrate", script, refusal, _suspended, (_RESTORED,), suspends=True)
 
