@@ -46,6 +46,7 @@ Paravane: one kernel image, every platform, one suite.
                  --linux-domu: the kernel and a Linux, both a domU: start, reads and writes of a disk
                  --sizes: how big the image is, stripped, with more and with less in it
 ./run.sh programs [NAME,NAME...] [--on P,P...]  Lua, SQLite, zlib, QuickJS and their tests, guest against host
+                 posix-threads, posix-semaphores, posix-signals, posix-time: cases of the Open POSIX Test Suite
 ./run.sh hostile [--on P,P...] [--cases N] [--seed N] [--case K]  random user code: does the kernel survive it, and
                  is the outcome the same on each platform? --case decodes one
                  --smp N: on each CPU its share, while interrupts, switches and shoot-downs arrive;

@@ -9,7 +9,7 @@ from dataclasses import replace
 from .. import linuxrun
 from ..common import EXIT_FAIL, EXIT_PASS, EXIT_SKIP, Trouble, usage
 from ..run import module, runs
-from . import build, sources
+from . import build, posix, sources
 from .table import PROGRAMS
 
 PLATFORMS = "qemu,xen-pv,xen-pvh"
@@ -18,10 +18,11 @@ _TIMEOUT = 900
 
 def run(names, chosen, found_xen):
     """Build and run the programs, and compare their output; return the exit code."""
-    unknown = [name for name in names if name not in PROGRAMS]
+    known = [*PROGRAMS, *posix.PARTS]
+    unknown = [name for name in names if name not in known]
     if unknown:
-        raise usage(f"programs: unknown program {unknown[0]!r}; known: {', '.join(PROGRAMS)}")
-    return _worst(_run_one(PROGRAMS[name], chosen, found_xen) for name in names or PROGRAMS)
+        raise usage(f"programs: unknown program {unknown[0]!r}; known: {', '.join(known)}")
+    return _worst(_run_one(name, chosen, found_xen) for name in names or PROGRAMS)
 
 
 def beside_linux():
@@ -35,18 +36,21 @@ def _worst(statuses):
     return EXIT_FAIL if EXIT_FAIL in statuses else max(statuses)
 
 
-def _run_one(program, chosen, found_xen):
-    return _unless_skipped(program, lambda: _compare_with_host(program, chosen, found_xen))
+def _run_one(name, chosen, found_xen):
+    if name in posix.PARTS:
+        return _unless_skipped(name, lambda: posix.run(name, chosen, found_xen))
+    program = PROGRAMS[name]
+    return _unless_skipped(name, lambda: _compare_with_host(program, chosen, found_xen))
 
 
-def _unless_skipped(program, work):
+def _unless_skipped(name, work):
     """Return work()'s exit code; print why it cannot be done here, if that is so."""
     try:
         return work()
     except Trouble as trouble:
         if trouble.status != EXIT_SKIP:
             raise
-        print(f"{program.name}: skipped: {trouble}")
+        print(f"{name}: skipped: {trouble}")
         return EXIT_SKIP
 
 
@@ -128,7 +132,7 @@ def _on_host(program, binary, files):
 
 
 def _count(program):
-    return _unless_skipped(program, lambda: _compare_with_linux(program))
+    return _unless_skipped(program.name, lambda: _compare_with_linux(program))
 
 
 def _compare_with_linux(program):
