@@ -8,6 +8,7 @@ index by the machine's archive keyring. Unpacking does not need root. `clean` do
 cache.
 """
 
+import fcntl
 import os
 import re
 import shutil
@@ -128,12 +129,18 @@ class Archive:
             self._options += ["-o", f"{key}={value}"]
 
     def update(self):
-        """Read the archives' indices, unless that was done within the last day."""
-        stamp = self.folder / "updated"
+        """Read the archives' indices, unless that was done within the last day. Another command
+        that does so at the same time is waited for: apt-get refuses to run beside itself."""
         sources = "".join(f"{line}\n" for line in self._sources())
         if not sources:
             raise Unavailable("this machine's package sources name no Debian mirror")
-        listed = self.folder / "sources.list"
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with open(self.folder / "lock", "w", encoding="ascii") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            self._update_alone(sources)
+
+    def _update_alone(self, sources):
+        stamp, listed = self.folder / "updated", self.folder / "sources.list"
         if listed.exists() and listed.read_text() == sources and _age(stamp) < _LISTS_MAX_AGE:
             return
         for name in ("lists/partial", "cache/archives/partial"):

@@ -2,6 +2,8 @@
 """The distribution's archive, and the QEMUs and other versions that come from it."""
 
 import tempfile
+import threading
+import time
 import unittest
 from pathlib import Path
 from unittest import mock
@@ -43,6 +45,28 @@ class ArchiveTest(unittest.TestCase):
                         Trouble, "what one=1:2 needs: E: held broken packages$"
                     ):
                         debian.needs(package)
+
+
+    def test_an_update_waits_for_that_of_another_command(self):
+        running, most = [], []
+
+        def run(self, *_words):
+            running.append(self)
+            time.sleep(0.05)
+            most.append(len(running))
+            running.pop()
+            return mock.Mock(returncode=0, stderr="")
+
+        with tempfile.TemporaryDirectory() as folder, mock.patch.object(
+            archive.Archive, "_run", run
+        ):
+            both = [archive.Archive(Path(folder), lambda: ["deb x"]) for _ in range(2)]
+            threads = [threading.Thread(target=one.update) for one in both]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        self.assertEqual(most, [1])  # and the second finds that the first has done it
 
 
 class EmulatorTest(unittest.TestCase):
