@@ -30,8 +30,8 @@
 #define APP_STACK_MAX  GIB(1)
 
 /*
- * libc and some functions of programs (tools/build/stack_checks.py) are built without the check of
- * stack_check.S, so this much of the stack is left to them.
+ * libc and some functions of programs (tools/build/stack_checks.py) are built without a check. This
+ * much of the stack is left to them, to kernel functions that they call, and to interrupts.
  */
 #define APP_STACK_RESERVE KIB(16)
 
@@ -162,18 +162,19 @@ _Noreturn void libc_killed(const char *why)
     panic("app:%s was killed by %s", payload_argument, why);
 }
 
-/* Interrupts are disabled so that the thread is not moved between the two stores. */
-void app_set_stack_limit(u64 limit)
+/* Interrupts are disabled so that the thread is not moved between the stores. */
+void app_set_stack_limits(u64 limit, u64 program_limit)
 {
     const u64 flags = pv_irq_save();
 
     this_thread()->stack_limit = pv_this_area()->stack_limit = limit;
+    this_thread()->program_stack_limit = pv_this_area()->program_stack_limit = program_limit;
     pv_restore_fl(flags);
 }
 
 static void begin_on_stack(const struct libc_thread *t)
 {
-    app_set_stack_limit((u64)t->stack + APP_STACK_RESERVE);
+    app_set_stack_limits((u64)t->stack + STACK_RESERVE, (u64)t->stack + APP_STACK_RESERVE);
     if (t->storage)
         libc_set_storage(t->storage);
     t->run(t->arg);
@@ -186,7 +187,7 @@ static void begin_on_stack(const struct libc_thread *t)
  */
 static void switch_stack(void *thread)
 {
-    app_set_stack_limit(0);
+    app_set_stack_limits(0, 0);
     __asm__ volatile("movq %0, %%rsp\n\t"
                      "xorl %%ebp, %%ebp\n\t"
                      "call *%1\n\t"

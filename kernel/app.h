@@ -14,7 +14,8 @@
  */
 void app_attach_libc(void);
 
-/* Set the calling thread's limit for kernel/stack_check.S; 0: none. */
-void app_set_stack_limit(u64 limit);
+/* Set the calling thread's limits for kernel/stack_check.S: of the kernel's functions, and of the
+ * program's; 0: none. */
+void app_set_stack_limits(u64 limit, u64 program_limit);
 
 #endif

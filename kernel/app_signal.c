@@ -24,7 +24,7 @@
 #include "pv/pv.h"
 #include "pv/x86.h"
 
-#define CHECK_CALL_LENGTH 5 /* of the call of __fentry__ */
+#define CHECK_CALL_LENGTH 5 /* of the call in a check */
 
 /* What a handler may change in rflags: CF, PF, AF, ZF, SF, DF, OF. */
 #define RFLAGS_OF_PROGRAMS 0xcd5
@@ -144,9 +144,12 @@ static bool on_program_interrupt(struct trap_frame *frame)
 
 /* ---- The alternate stack -------------------------------------------------------------------- */
 
-static u64 alternate_limit(const struct thread *t)
+/* An alternate stack may be small, so the program and the kernel have the same limit there. */
+static void use_alternate_limit(void)
 {
-    return t->signal.alternate + STACK_RESERVE;
+    const u64 limit = this_thread()->signal.alternate + STACK_RESERVE;
+
+    app_set_stack_limits(limit, limit);
 }
 
 static u64 alternate_top(const struct thread *t)
@@ -167,7 +170,7 @@ static void handle_overflow(struct trap_frame *frame)
 {
     struct thread *t = this_thread();
 
-    app_set_stack_limit(alternate_limit(this_thread()));
+    use_alternate_limit();
     frame->vector = VECTOR_PF;
     frame->error = PF_WRITE;
     if (!call_exception_hook(frame, frame->rsp - sizeof(u64)))
@@ -177,6 +180,7 @@ static void handle_overflow(struct trap_frame *frame)
             "SIGSEGV has SA_ONSTACK",
             this_thread()->name);
     t->stack_limit = pv_this_area()->stack_limit = t->signal.stack_limit;
+    t->program_stack_limit = pv_this_area()->program_stack_limit = t->signal.program_stack_limit;
     pv_iret(frame);
     panic("the op iret returned");
 }
@@ -202,18 +206,21 @@ void libc_set_alternate(void *base, size_t size)
     struct thread *t = this_thread();
 
     t->signal.stack_limit = t->stack_limit;
+    t->signal.program_stack_limit = t->program_stack_limit;
     t->signal.alternate = (u64)base;
     WRITE_ONCE(t->signal.alternate_size, size);
 }
 
 void libc_leave_alternate(void)
 {
-    app_set_stack_limit(0);
+    app_set_stack_limits(0, 0);
 }
 
 void libc_on_own_stack(void)
 {
-    app_set_stack_limit(this_thread()->signal.stack_limit);
+    const struct thread *t = this_thread();
+
+    app_set_stack_limits(t->signal.stack_limit, t->signal.program_stack_limit);
 }
 
 struct alternate_call {
@@ -223,7 +230,7 @@ struct alternate_call {
 
 static void run_on_alternate(const struct alternate_call *call)
 {
-    app_set_stack_limit(alternate_limit(this_thread()));
+    use_alternate_limit();
     call->run(call->arg);
     libc_leave_alternate();
 }

@@ -247,6 +247,7 @@ void sched_arrive(void)
     struct thread *t = c->thread;
 
     c->area.stack_limit = t->stack_limit;
+    c->area.program_stack_limit = t->program_stack_limit;
     mm_space_switch(t->space);
     spin_unlock(&c->queue_lock);
     user_switch_in(t);

@@ -3,8 +3,10 @@
  * Stack overflow, detected before it happens. With -mfentry the compiler puts a call of __fentry__
  * at the start of every C function, before its prologue. __fentry__ compares %rsp with the limit of
  * the current stack, which is in the CPU's area (pv/cpu_area.h, stack_limit; 0 allows any %rsp),
- * and may change nothing but the flags. Programs and libc's port have it in fewer places
- * (tools/build/stack_checks.py).
+ * and may change nothing but the flags. Programs and libc's port have checks in fewer places
+ * (tools/build/stack_checks.py), against a higher limit (program_stack_limit): what is between the
+ * two is for functions without a check, for kernel functions that a program calls, and for
+ * interrupts.
  *
  * A guard page alone is not enough: a Xen PV guest has no IST, so the page fault could not be
  * delivered, and Xen ends a domain silently when it cannot push an exception frame onto the guest's
@@ -18,7 +20,7 @@
 
 /* For tools/build/stack_checks.py. */
 	.globl	__fentry_limit
-	.set	__fentry_limit, CPU_AREA_STACK_LIMIT
+	.set	__fentry_limit, CPU_AREA_PROGRAM_STACK_LIMIT
 
 	.text
 	.globl	__fentry__
@@ -26,10 +28,16 @@ __fentry__:
 	cmpq	%gs:CPU_AREA_STACK_LIMIT, %rsp
 	jb	1f
 	ret
-/* The check of a function with a large frame: %r11 is where that would end. */
+/* A program's check. */
+	.globl	__fentry_program__
+__fentry_program__:
+	cmpq	%gs:CPU_AREA_PROGRAM_STACK_LIMIT, %rsp
+	jb	1f
+	ret
+/* That of a program's function with a large frame: %r11 is where that would end. */
 	.globl	__fentry_large__
 __fentry_large__:
-	cmpq	%r11, %gs:CPU_AREA_STACK_LIMIT
+	cmpq	%r11, %gs:CPU_AREA_PROGRAM_STACK_LIMIT
 	ja	1f
 	ret
 /*

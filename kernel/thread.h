@@ -54,14 +54,16 @@ struct user_state;
 
 /* While a thread is switched away from, sp, space and fpu hold what it will resume with. */
 struct thread {
-    u64 sp; /* at its struct switch_frame */
-    u64 stack_limit;
+    u64 sp;                            /* at its struct switch_frame */
+    u64 stack_limit;                   /* of kernel functions, below which too little is left */
+    u64 program_stack_limit;           /* of a program's, on the same stack: higher, or 0 */
     struct trap_handler *trap_handler; /* kernel/trap.c: its innermost recovery point, or NULL */
     struct user_state *user;           /* kernel/user.c: its user_run in progress, or NULL */
     struct mm_space *space;
     u64 fs_base;                       /* kernel/app.c: base of thread-local storage, or 0 */
     struct {                           /* kernel/app_signal.c: a program's thread */
         u64 stack_limit;               /* of the thread's own stack */
+        u64 program_stack_limit;       /* of that, too */
         u64 alternate, alternate_size; /* its alternate stack; size 0: it has none */
     } signal;
     bool interrupt_wanted;    /* it is to call program_traps->interrupt. Atomic */

@@ -10,6 +10,7 @@ void pv_asm_offsets(void)
     ASM_OFFSET(CPU_AREA_SP0, struct pv_cpu_area, sp0);
     ASM_OFFSET(CPU_AREA_USER_SP, struct pv_cpu_area, user_sp);
     ASM_OFFSET(CPU_AREA_STACK_LIMIT, struct pv_cpu_area, stack_limit);
+    ASM_OFFSET(CPU_AREA_PROGRAM_STACK_LIMIT, struct pv_cpu_area, program_stack_limit);
     ASM_OFFSET(CPU_AREA_USER_IOPL, struct pv_cpu_area, user_iopl);
 
     ASM_OFFSET(TRAP_FRAME_R11, struct trap_frame, r11);

@@ -23,10 +23,11 @@ struct pv_cpu_area {
     u64 sp0;         /* for the backend: the stack for entries from user mode */
     u64 user_sp;     /* for the backend: the user's stack pointer, during a system call's entry */
     void *self;      /* the address of this struct: an access by %gs does not return it */
-    u64 stack_limit; /* kernel/thread.h */
-    u32 number;      /* of this CPU; 0 is the one that booted */
+    u64 stack_limit; /* kernel/thread.h; so is the next */
+    u64 program_stack_limit;
+    u32 number;    /* of this CPU; 0 is the one that booted */
     u32 spinlocks; /* how many this CPU holds: unless 0 its thread is neither preempted nor moved */
-    u64 user_iopl; /* for the backend: the IOPL of user mode, as in RFLAGS */
+    u32 user_iopl; /* for the backend: the IOPL of user mode, as in RFLAGS */
     u32 need_switch; /* for the kernel: it is another thread's turn */
     void *backend;   /* for the backend: memory of its own for this CPU (pv/cpu_start.h) */
     /* Shared with the hypervisor (Xen: struct vcpu_info). Alignment keeps it within a page. */

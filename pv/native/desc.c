@@ -207,7 +207,7 @@ int native_set_iopl(u32 level)
 {
     if (level > 3)
         return -EINVAL;
-    pv_this_area()->user_iopl = (u64)level << 12;
+    pv_this_area()->user_iopl = level << 12;
     return 0;
 }
 

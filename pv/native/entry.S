@@ -63,7 +63,7 @@
 
 /* Give the frame at %rbx, which is user mode's, the IOPL of set_iopl instead of its own. */
 	.macro	set_frame_iopl
-	movq	%gs:CPU_AREA_USER_IOPL, %rax
+	movl	%gs:CPU_AREA_USER_IOPL, %eax
 	andq	$~RFLAGS_IOPL, TRAP_FRAME_RFLAGS(%rbx)
 	orq	%rax, TRAP_FRAME_RFLAGS(%rbx)
 	.endm

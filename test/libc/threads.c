@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 uintptr_t run_all(void *(*run)(void *))
 {
@@ -276,4 +277,51 @@ TEST(libc_threads, thread_variables_and_errno_are_per_thread, write_fs_base)
     EXPECT_EQ(errno, 77);
     EXPECT_EQ(tls_value, 0x1234);
     EXPECT_EQ(tls_aligned, -5);
+}
+
+static bool stacks_are_used_up;
+
+/*
+ * Spin where a program's check (kernel/stack_check.S) would be the last to pass, until the other
+ * thread has had its turn several times: each time an interrupt ends this thread's.
+ */
+static void *spin_at_limit(void *turns)
+{
+    __asm__ volatile("movq %%rsp, %%rbx\n\t"
+                     "movq %%gs:__fentry_limit, %%rsp\n\t"
+                     "andq $-16, %%rsp\n"
+                     "1:\tpause\n\t"
+                     "cmpl $5, (%0)\n\t"
+                     "jb 1b\n\t"
+                     "movq %%rbx, %%rsp"
+                     :
+                     : "r"(turns)
+                     : "rbx", "cc", "memory");
+    __atomic_store_n(&stacks_are_used_up, true, __ATOMIC_RELEASE);
+    return NULL;
+}
+
+static void *take_turns(void *turns)
+{
+    unsigned *const count = turns;
+
+    while (!__atomic_load_n(&stacks_are_used_up, __ATOMIC_ACQUIRE)) {
+        usleep(1000);
+        __atomic_fetch_add(count, 1, __ATOMIC_RELEASE);
+    }
+    return NULL;
+}
+
+TEST(libc_threads, interrupts_have_room_below_a_programs_limit)
+{
+    unsigned turns = 0;
+    pthread_t spinner, other;
+
+    stacks_are_used_up = false;
+    REQUIRE(pthread_create(&other, NULL, take_turns, &turns) == 0);
+    if (EXPECT_EQ(pthread_create(&spinner, NULL, spin_at_limit, &turns), 0))
+        EXPECT_EQ(pthread_join(spinner, NULL), 0);
+    stacks_are_used_up = true;
+    EXPECT_EQ(pthread_join(other, NULL), 0);
+    EXPECT(turns >= 5);
 }

@@ -4,7 +4,7 @@
 
     stack_checks.py FILE.s      rewrite the file
 
-A check compares %rsp with the limit of the current stack and calls __fentry__ if too little is left
+A check compares %rsp with the limit of the current stack and calls a function if too little is left
 (kernel/stack_check.S). An endless recursion has to pass one, and no path may use much stack
 without one. So these calls need a check: of functions of other files, by pointers, and of a
 function from which the call may have come. A check is
@@ -43,7 +43,7 @@ _PUSH = re.compile(r"\s*push")
 _NUMBER = re.compile(r"\$?(-?\d+)(\(%rsp\))?$")
 _ASSEMBLY, _END_OF_ASSEMBLY = re.compile(r"\s*#APP"), re.compile(r"\s*#NO_APP")
 
-CHECK = "\tcmpq\t%gs:__fentry_limit, %rsp\n\tjae\t771f\n\tcall\t__fentry__\n771:\n"
+CHECK = "\tcmpq\t%gs:__fentry_limit, %rsp\n\tjae\t771f\n\tcall\t__fentry_program__\n771:\n"
 # %r11 is neither an argument nor kept over calls.
 LARGE_CHECK = (
     "\tleaq\t-{}(%rsp), %r11\n\tcmpq\t%gs:__fentry_limit, %r11\n\tjae\t771f\n"
