@@ -143,7 +143,7 @@ static void clear_address(void *arg)
 
 /*
  * Each CPU has an address of its own, and one CPU at a time enables its breakpoint. Two at a time
- * may end QEMU where virtual CPUs of KVM share a physical one (docs/facts.md).
+ * may end QEMU below KVM (docs/facts.md).
  */
 TEST(each_cpu, breakpoints_are_per_cpu, set_debugreg, get_debugreg)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Choose the physical CPU that runs a virtual one. The thread of virtual CPU n is bound to physical
- * CPU n modulo their number, because QEMU may end if a virtual CPU moves while it has hardware
- * breakpoints (docs/facts.md). With the option "move" one virtual CPU after another is moved to the
- * next physical CPU, all the time.
+ * CPU n modulo their number, because QEMU may end otherwise if guests have hardware breakpoints
+ * (docs/facts.md). With the option "move" one virtual CPU after another is moved to the next
+ * physical CPU, all the time.
  */
 #define _GNU_SOURCE
 #include "vmm.h"
