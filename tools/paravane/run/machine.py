@@ -61,19 +61,20 @@ class Ending:
 class Machine:
     """A QEMU command line to run, once.
 
-    timeout: seconds of the process's own time (owntime.py), or 0. promise: the one token that may
-    be typed when the guest asks (see echo= of the command line). terminal: where to show the
-    console live, and what to read the user's lines from (or None). stop: a threading.Event that
-    ends the run early. probe: at a time-out, ask the hypervisor whether it still lives
+    timeout: seconds of the process's own time (owntime.py), or 0. promise: the one token that
+    may be typed when the guest asks (see echo= of the command line). terminal: where to show
+    the console live, and what to read the user's lines from (or None). stop: a threading.Event
+    that ends the run early. probe: at a time-out, ask the hypervisor whether it still lives
     (said.hypervisor_answers). tree: the command line starts the emulator in a process below it,
-    whose time counts too. framed: the program's input goes through a Feeder, because the guest was
-    started with input=. recorder: takes the machine's records (trace/recorder.py). watch: called
-    again and again with the transcript and QEMU's pid; an Ending that it returns ends the run.
+    whose time counts too. framed: the program's input goes through a Feeder, because the guest
+    was started with input=. recorder: takes the machine's records (trace/recorder.py).
+    clock_edge: a ClockEdge, where Xen would wait for the clock. watch: called again and again
+    with the transcript and QEMU's pid; an Ending that it returns ends the run.
     """
 
     def __init__(self, argv, directory, timeout, promise="", terminal=None, stop=None,
                  probe=False, watch=None, tree=False, framed=False,
-                 recorder=None):  # fmt: skip
+                 recorder=None, clock_edge=None):  # fmt: skip
         self.argv = argv
         self.directory = directory
         self.timeout = timeout
@@ -84,6 +85,7 @@ class Machine:
         self.watch = watch
         self.tree = tree
         self.recorder = recorder
+        self.clock_edge = clock_edge
         self.said = Transcript()
         self.feeder = Feeder(self._type) if framed else None
         if framed and (terminal is None or terminal.keyboard is None):
@@ -109,6 +111,8 @@ class Machine:
                 _end(qemu)
                 if self.recorder:
                     self.recorder.stop()
+                if self.clock_edge:
+                    self.clock_edge.close()
         ending = self._ending or Ending("exit")
         ending.code = qemu.returncode
         ending.message = _last_error(errors)
@@ -124,19 +128,22 @@ class Machine:
 
     def _spawn(self, err):
         guard = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
+        own = self.clock_edge.options if self.clock_edge else []
         try:
             qemu = subprocess.Popen(
-                guard + [str(word) for word in self.argv],
+                [*guard, *map(str, self.argv), *own],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=err,
                 cwd=ROOT,
                 bufsize=0,
                 start_new_session=True,
-                pass_fds=(self.recorder.fd,) if self.recorder else (),
+                pass_fds=[part.fd for part in (self.recorder, self.clock_edge) if part],
             )
         except OSError as error:
             raise Trouble(f"cannot run {self.argv[0]}: {error.strerror}") from error
+        if self.clock_edge:
+            self.clock_edge.started()
         os.set_blocking(qemu.stdin.fileno(), False)
         return qemu
 
@@ -189,6 +196,8 @@ class Machine:
         for line in lines:
             now = time.monotonic()
             self.said.feed(line)
+            if self.clock_edge:
+                self.clock_edge.feed(line, now)
             if self.said.banner and not self._first_line:
                 self._first_line = now
             if self.said.verdict and not self._verdict_at:

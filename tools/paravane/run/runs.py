@@ -18,6 +18,7 @@ from typing import Optional
 from ..common import build_dir, make_dirs, shell_line, short
 from ..trace import save
 from . import emulators, image, module, names, platforms, qemu, xen
+from .clock_edge import ClockEdge
 from .machine import Machine
 from .verdict import judge
 
@@ -197,7 +198,7 @@ class RunDirectory:
         below = platform.emulator.RUNS_BELOW
         machine = Machine(
             argv, directory, options.timeout, promise, terminal, stop, probe, watch, below, framed,
-            recorder
+            recorder, _clock_edge(platform, options)
         )
         ending = machine.run()
         result = _result(platform, directory, machine.said, ending, options)
@@ -207,6 +208,12 @@ class RunDirectory:
             result.recording = save.save(target, recorder, about, self.image)
         (directory / "result.json").write_text(json.dumps(result.plain(), indent=1) + "\n")
         return result
+
+
+def _clock_edge(platform, options):
+    """Return a ClockEdge where QEMU boots a Xen of which nothing is counted."""
+    boots_xen = platform.on_xen and platform.emulator is qemu
+    return ClockEdge() if boots_xen and not options.icount else None
 
 
 def _about(platform, options, said, result, words):
