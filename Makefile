@@ -30,7 +30,11 @@ NM := $(CROSS_COMPILE)nm
 OBJCOPY := $(CROSS_COMPILE)objcopy
 OBJDUMP := $(CROSS_COMPILE)objdump
 endif
-PYTHON ?= python3
+# The distribution's Python: where a version manager puts a wrapper of its own first, that takes longer than
+# most of the programs called here.
+PYTHON ?= $(firstword $(wildcard /usr/bin/python3) python3)
+# ccache, if it is installed, keeps objects across build directories and clones (CCACHE= for none).
+include tools/build/ccache.mk
 # Programs in tools/build/ import from tools/.
 TOOL = PYTHONPATH=tools $(PYTHON) -B tools/build
 Q := $(if $(V),,@)
@@ -53,7 +57,7 @@ CODEGEN := -std=gnu11 $(OPT) -g -ffreestanding -fno-pie -mcmodel=kernel -mno-red
 	-mgeneral-regs-only -fno-omit-frame-pointer -mno-omit-leaf-frame-pointer \
 	-fno-optimize-sibling-calls -fno-stack-protector \
 	-fno-asynchronous-unwind-tables -fno-strict-aliasing -fcf-protection=none -fno-common \
-	-ffunction-sections -fdata-sections \
+	-ffunction-sections -fdata-sections -fdebug-prefix-map='$(CURDIR)=.' \
 	$(ENTRY_CHECKS)
 # gcc's second scheduling moves accesses before the frame is there, and a backtrace misses the caller.
 CODEGEN += $(if $(filter 0,$(IS_CLANG)),-fno-schedule-insns2,--target=x86_64-elf -Wno-unused-command-line-argument)
@@ -124,19 +128,19 @@ $(BUILD)/include/xen:
 $(BUILD)/obj/%.c.o: %.c $(FLAGS_FILE) | $(BUILD)/include/xen
 	@mkdir -p $(@D)
 	$(call say,CC)
-	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(Q)$(CCACHE) $(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 # A draft may have warnings, which are shown, and mean what it does to address 0.
 $(BUILD)/obj/outside/$(REPRO_PART).c.o: CFLAGS := $(filter-out -Werror,$(CFLAGS)) -fno-delete-null-pointer-checks
 $(BUILD)/obj/outside/$(REPRO_PART).c.o: $(REPRO) $(FLAGS_FILE) | $(BUILD)/include/xen
 	@mkdir -p $(@D)
 	$(call say,CC)
-	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(Q)$(CCACHE) $(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 $(OFFSETS:%.c=$(BUILD)/obj/%.s): $(BUILD)/obj/%.s: %.c $(FLAGS_FILE) | $(BUILD)/include/xen
 	@mkdir -p $(@D)
 	$(call say,CC)
-	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -S -o $@ $<
+	$(Q)$(CCACHE) $(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -S -o $@ $<
 
 $(ASM_OFFSETS): $(OFFSETS:%.c=$(BUILD)/obj/%.s)
 	$(call say,GEN)
@@ -145,7 +149,7 @@ $(ASM_OFFSETS): $(OFFSETS:%.c=$(BUILD)/obj/%.s)
 $(BUILD)/obj/%.S.o: %.S $(FLAGS_FILE) $(ASM_OFFSETS) | $(BUILD)/include/xen
 	@mkdir -p $(@D)
 	$(call say,AS)
-	$(Q)$(CC) $(CPPFLAGS) $(CODEGEN) -D__ASSEMBLY__ -MMD -MP -c -o $@ $<
+	$(Q)$(CCACHE) $(CC) $(CPPFLAGS) $(CODEGEN) -D__ASSEMBLY__ -MMD -MP -c -o $@ $<
 
 # Linked twice: the first time with empty tables, to learn where the functions (symtab.py) and the call
 # sites of ops (sites.py) are. The tables follow the text, so the second link moves neither;

@@ -25,5 +25,8 @@ need_python() {
     exit 1
 }
 
-command -v python3 >/dev/null || need_python
-exec python3 -B "$here/tools/run.py" "$@"
+# The distribution's Python first: a version manager's wrapper takes longer than many a command.
+python=/usr/bin/python3
+[ -x "$python" ] || python=python3
+command -v "$python" >/dev/null || need_python
+exec "$python" -B "$here/tools/run.py" "$@"

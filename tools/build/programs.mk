@@ -88,10 +88,10 @@ $(WORLD_OBJS): $(WORLD_FLAGS) | $(NEWLIB_FILES) $(BUILD)/include/xen
 # The compiler's list of what an object includes has no system header, and asm-offsets.h is included as one.
 $(filter %.S.o,$(PORT_OBJS)): $(ASM_OFFSETS)
 # Compile $(1), which is in C or assembly, to $(2) with the flags $(3).
-compile = $(Q)$(if $(filter %.c,$(1)),$(compile_c),$(CC) $(3) -MMD -MP -c -o $(2) $(1))
+compile = $(Q)$(if $(filter %.c,$(1)),$(compile_c),$(CCACHE) $(CC) $(3) -MMD -MP -c -o $(2) $(1))
 # clang warns of its own text: some files have a checksum there and some have none.
-compile_c = $(CC) $(3) -MMD -MP -MF $(2:.o=.d) -MT $(2) -S -o $(2).s $(1) && \
-	$(if $(ENTRY_CHECKS),$(TOOL)/stack_checks.py $(2).s &&) $(CC) $(filter --target=%,$(WORLD_CODEGEN)) -Wa,--no-warn -c -o $(2) $(2).s && rm $(2).s
+compile_c = $(CCACHE) $(CC) $(3) -MMD -MP -MF $(2:.o=.d) -MT $(2) -S -o $(2).s $(1) && \
+	$(if $(ENTRY_CHECKS),$(TOOL)/stack_checks.py $(2).s &&) $(CCACHE) $(CC) $(filter --target=%,$(WORLD_CODEGEN)) -Wa,--no-warn -c -o $(2) $(2).s && rm $(2).s
 $(WORLD_OBJS): tools/build/stack_checks.py
 $(PORT_OBJS): $(BUILD)/obj/%.o: %
 	@mkdir -p $(@D)
@@ -126,7 +126,7 @@ endif
 
 $(BUILD)/obj/entry/%.o: lib/newlib/entry.c lib/newlib/start.h kernel/services.h $(WORLD_FLAGS) | $(NEWLIB_FILES)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(WORLD_CPPFLAGS) $(WORLD_CODEGEN) $(WORLD_WARNINGS) -DAPP_NAME='"$*"' \
+	$(Q)$(CCACHE) $(CC) $(WORLD_CPPFLAGS) $(WORLD_CODEGEN) $(WORLD_WARNINGS) -DAPP_NAME='"$*"' \
 		-DAPP_PREFIX=$(call prefix,$*) -c -o $@ $<
 
 $(OUTSIDE_OBJS): $(OUTSIDE_FLAGS)

@@ -2,17 +2,24 @@
 """Build a program for this machine and for the guest, with the same sources and flags."""
 
 import os
+import shutil
 import subprocess
 
+from .. import archive
 from ..common import ROOT, Trouble, build_dir, build_lock, short
 
 
 def for_host(program, folder, more=()):
-    """Return this machine's build."""
+    """Return this machine's build; more are options of the linker."""
     binary = folder.parent / f"{program.name}-host"
-    sources = sorted(path.name for path in folder.glob("*.c"))
     flags = [flag.replace("\\", "") for flag in program.flags]  # which make passes to a shell
-    _command(["gcc", "-O2", "-w", *more, *flags, "-o", str(binary), *sources, "-lm"], folder)
+    compiler = ["ccache", "gcc"] if shutil.which("ccache") else ["gcc"]
+    objects = []
+    for source in sorted(folder.glob("*.c")):
+        objects.append(folder.parent / f"{source.stem}-host.o")
+        _command([*compiler, "-O2", "-w", *flags, "-c", "-o", str(objects[-1]), source.name],
+                 folder)
+    _command(["gcc", *more, "-o", str(binary), *map(str, objects), "-lm"], folder)
     return binary
 
 
@@ -28,7 +35,7 @@ def for_guest(program, folder):
 def _command(argv, cwd):
     done = subprocess.run(
         argv, cwd=cwd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        check=False
+        check=False, env={"CCACHE_DIR": str(archive.cache_dir() / "ccache"), **os.environ},
     )
     if done.returncode != 0:
         print(done.stdout.decode("utf-8", "replace")[-4000:])
