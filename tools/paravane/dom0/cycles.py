@@ -23,7 +23,8 @@ from paravane.dom0 import guest
 from paravane.dom0 import shape as shapes
 from paravane.outer import running
 
-_MEM = 64
+_MEM = 32  # MiB: all of it goes from one host to the other
+_DOMAINS_MEM = 192  # of the domains below a host, at most
 _NAME = "guest1"
 _SAVED = "/run/saved"
 _AGE = 30  # seconds that the first host gets older before the last suspend; the other is younger
@@ -37,7 +38,7 @@ _ANSWER = f"""
 while ! [ -e /run/stop ]; do
   path=/local/domain/$(xl domid {_NAME} 2>/dev/null)/control/shutdown
   [ "$(xenstore-read $path 2>/dev/null)" = suspend ] && xenstore-write $path ""
-  usleep 50000
+  usleep 300000
 done
 """
 _SAVE = f"xl save {_NAME} {_SAVED} 2>&1"
@@ -47,6 +48,8 @@ _MIGRATE = f'xl migrate -s "" {_NAME} "xl migrate-receive" 2>&1'
 _PACK = f"""({_SAVE}) >/run/said || {{ cat /run/said; exit 1; }}
 gzip -c {_SAVED} | base64
 """
+# The guest is paused, because it would only wait, and busily.
+_GET_OLDER = f"xl pause {_NAME} && sleep {_AGE} && xl unpause {_NAME}"
 _UPTIME = "cut -d. -f1 /proc/uptime"
 _UNPACK = (
     f"ln -sf /dev/port2 /var/log/xen/console/guest-{_NAME}.log; gunzip -c /run/in/saved >{_SAVED}"
@@ -58,7 +61,7 @@ class Cycles:
 
     def __init__(self, kind, smp, say=functools.partial(print, flush=True)):
         self._kind, self._smp, self._say = kind, smp, say
-        self._shape = shapes.Shape.of(_MEM * 3)
+        self._shape = shapes.Shape.of(_DOMAINS_MEM)
         self._image = {"image": (build_dir() / "paravane.elf").read_bytes()}
         self._done = 0
 
@@ -73,7 +76,7 @@ class Cycles:
             dom0.start(_ANSWER)
             for number, script in enumerate(scripts, 1):
                 if moved and number == len(scripts):
-                    age = int(self._sh(dom0, f"sleep {_AGE}; {_UPTIME}"))
+                    age = int(self._sh(dom0, f"{_GET_OLDER}; {_UPTIME}"))
                 self._xl(dom0, f"{script}; s=$?; rm -f {_SAVED}; exit $s")
             if not moved:
                 return self._verdict(dom0)
