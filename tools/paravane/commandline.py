@@ -9,7 +9,7 @@ import sys
 import time
 
 from . import wanted
-from .common import Trouble, build_dir, build_lock, is_built, make_dirs, short, usage
+from .common import EXIT_USAGE, Trouble, build_dir, build_lock, is_built, make_dirs, short, usage
 from .dom0 import disks, nets
 from .run import domu, kvm, platforms, qemu, runs
 from .trace import save
@@ -256,3 +256,16 @@ def build(*words):
     if seconds > 1:
         print(f"built {short(build_dir() / 'paravane.elf')} in {seconds:.1f} s")
     return build_dir() / "paravane.elf"
+
+
+def op_rom(asked, caller, chosen):
+    """Return the file of --rom, or None."""
+    if asked.rom and "rom" not in [platform.name for platform in chosen]:
+        raise usage("--rom is for the platform rom: add --on rom")
+    return caller / asked.rom if asked.rom else None
+
+
+def nothing_more(name, args):
+    """Refuse the words after a command that takes none."""
+    if args:
+        raise Trouble(f"{name} takes no more words, got {args[0]!r}", EXIT_USAGE)

@@ -25,6 +25,10 @@ class Trouble(Exception):
         self.status = status
 
 
+class Interrupted(Exception):
+    """Ctrl-C or SIGTERM. Every machine of this process has been ended."""
+
+
 def usage(message):
     """Return the error for a wrong command line."""
     return Trouble(message + " (see ./run.sh help)", EXIT_USAGE)

@@ -10,6 +10,7 @@ from pathlib import Path
 from unittest import mock
 
 from paravane import cli, libc_sources, setup
+from paravane.commands import setup as setup_command
 from paravane.common import Trouble
 
 
@@ -73,7 +74,7 @@ class SetupTest(unittest.TestCase):
 
     def test_packages_alone_assemble_no_machine(self):
         with (mock.patch.object(setup, "ensure") as ensure,
-              mock.patch.object(cli, "_setup_outer") as assemble):  # fmt: skip
+              mock.patch.object(setup_command, "_setup_outer") as assemble):  # fmt: skip
             self.assertEqual(cli._dispatch(["setup", "--packages"], Path(".")), 0)
         ensure.assert_called_once_with()
         assemble.assert_not_called()

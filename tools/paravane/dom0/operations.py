@@ -202,7 +202,7 @@ def _kinds(text):
     return names
 
 
-def command(args, caller):
+def run(args, caller):
     """Run `./run.sh operations`; return the exit code."""
     parser = Parser("operations")
     add(parser, {

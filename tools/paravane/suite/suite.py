@@ -7,13 +7,11 @@ import sys
 import threading
 import time
 
-from ..common import EXIT_FAIL, EXIT_INTERRUPTED, EXIT_PASS, EXIT_SKIP, EXIT_USAGE, Trouble, short
+from ..common import (
+    EXIT_FAIL, EXIT_INTERRUPTED, EXIT_PASS, EXIT_SKIP, EXIT_USAGE, Interrupted, Trouble, short
+)
 from ..run import platforms, runs
 from . import matrix
-
-
-class Interrupted(Exception):
-    """Ctrl-C or SIGTERM. Every machine of this process has been ended."""
 
 
 @dataclasses.dataclass

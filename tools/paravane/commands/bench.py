@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: MIT
+"""Measure, and compare with what was measured before."""
+
+import os
+
+from .. import report
+from ..bench import bench, chart as bench_chart, file as bench_file, sizes
+from ..commandline import parse, run_options
+from ..common import EXIT_FAIL, EXIT_PASS, build_dir, make_dirs, usage
+from ..dom0 import beside_linux
+from ..programs import command as programs_command
+from ..run import platforms, runs
+
+
+def run(args, caller):
+    asked = parse("bench", args,
+                  ("--json", "--sizes", "--linux", "--linux-domu", "--counted", "--once",
+                   "--against", "--limit", "--svg"))
+    if asked.linux:
+        return programs_command.beside_linux()
+    if asked.linux_domu:
+        return beside_linux.command(asked.on)
+    if asked.sizes:
+        make_dirs(build_dir())
+        return EXIT_PASS if sizes.run() else EXIT_FAIL
+    if asked.once and not asked.counted:
+        raise usage("--once is for --counted: what is noisy is measured several times")
+    if asked.limit and not asked.against:
+        raise usage("--limit is the ratio that --against allows")
+    for path in filter(None, (asked.json, asked.svg)):
+        if not os.access((caller / path).parent, os.W_OK):
+            raise usage(f"cannot write {path}")  # reported now, not after minutes
+    chosen = platforms.parse(asked.on)
+    old = bench.earlier(caller / asked.against) if asked.against else None
+    options = run_options(asked, caller, chosen)
+    document = bench.run(runs.RunDirectory(options.image), chosen, options, asked.counted,
+                         named=asked.on is not None, times=1 if asked.once else 2)
+    if asked.json:
+        bench_file.write(caller / asked.json, document)
+    if asked.svg:
+        report.write_text(caller / asked.svg, bench_chart.render(document))
+    fine = bench.compare(old, document, asked.limit) if old else True
+    return EXIT_PASS if fine and not document.problems else EXIT_FAIL
