@@ -4,6 +4,7 @@
 import io
 import os
 import signal
+import subprocess
 import sys
 import tempfile
 import threading
@@ -314,10 +315,42 @@ class OwnTime(unittest.TestCase):
         self.assertEqual(owntime.own(10, [8, 5, 0]), 2)
         self.assertEqual(owntime.own(10, [11]), 0)  # the clocks differ a bit
 
+    def clock(self, computes, waits, sleeps):
+        """Return (own time, time that has passed) of a thread that again and again computes, waits
+        for a CPU and sleeps for so many seconds each, if Linux counts a wait when it ends."""
+        now = 0.0
+
+        def read(_):
+            rounds, at = divmod(now, computes + waits + sleeps)
+            ended = at > computes + waits
+            return {1: owntime.Spent(
+                computed=rounds * computes + min(at, computes),
+                waited=(rounds + ended) * waits, runnable=not ended)}
+
+        with (
+            mock.patch.object(owntime, "of_threads", read),
+            mock.patch.object(owntime.time, "monotonic", lambda: now),
+        ):
+            clock = owntime.OwnTime(1)
+            while now < 60:
+                now += 0.13
+                clock.seconds()
+            return clock.seconds(), now
+
+    def test_a_wait_counts_while_it_lasts(self):
+        own, passed = self.clock(computes=0.04, waits=3, sleeps=0)
+        self.assertLess(own, passed / 20)
+        own, passed = self.clock(computes=1, waits=1, sleeps=1)
+        self.assertAlmostEqual(own, passed * 2 / 3, delta=passed / 12)
+        own, passed = self.clock(computes=0.01, waits=0, sleeps=1)
+        self.assertGreater(own, passed * 0.95)
+
     def test_of_a_process(self):
-        clock = owntime.OwnTime(os.getpid(), tree=True)
-        time.sleep(0.3)
-        self.assertGreater(clock.seconds(), 0.1)
+        with subprocess.Popen(["sleep", "60"]) as process:
+            clock = owntime.OwnTime(process.pid, tree=True)
+            time.sleep(0.3)
+            self.assertGreater(clock.seconds(), 0.1)
+            process.kill()
 
 
 class RunDirectories(unittest.TestCase):

@@ -23,7 +23,7 @@ class Patience:
     def __init__(self, limit=None, cpus=1):
         self.pause = (0.0, 0.0)
         self._limit = limit and [_RATIO * cpus * seconds + _LEAST for seconds in limit]
-        self._looked = self._started = self._last = self._seen = None
+        self._looked = self._started = self._last = self._seen = self._threads = None
 
     def __call__(self, said, pid):
         now = time.monotonic()
@@ -31,7 +31,8 @@ class Patience:
             return Ending("enough")
         if self._looked and now - self._looked < _EVERY:
             return None
-        self._look(now, _wanted(pid))
+        self._threads = self._threads or owntime.Threads(pid)
+        self._look(now, _wanted(self._threads))
         seen = (len(said.tests), said.banner, said.verdict)
         if seen != self._seen:
             self._seen, self._started = seen, self._spent
@@ -56,8 +57,8 @@ class Patience:
         return None
 
 
-def _wanted(pid):
+def _wanted(threads):
     """(seconds computed, those and the seconds that it waited for a CPU) of all threads of a process."""
-    spent = owntime.of_threads(pid).values()
+    spent = threads.spent().values()
     ran = sum(ran for ran, _ in spent)
     return ran, ran + sum(waited for _, waited in spent)

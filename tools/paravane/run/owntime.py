@@ -7,17 +7,28 @@ A limit of own time does not depend on what else this computer runs.
 
 import os
 import time
+from typing import NamedTuple
 
 _EVERY = 0.1  # seconds between two looks at a process
 
 
+class Spent(NamedTuple):
+    """What Linux has counted of a thread, in seconds. It counts a wait for a CPU when the wait
+    ends. runnable: the thread computes, or waits for a CPU."""
+
+    computed: float
+    waited: float
+    runnable: bool
+
+
 def of_threads(pid):
-    """Return {thread: (seconds computed, seconds that it waited for a CPU)} of a process."""
+    """Return {thread: Spent} of a process."""
     found = {}
     for thread in _listed(f"/proc/{pid}/task"):
         words = _read(f"/proc/{pid}/task/{thread}/schedstat").split()
         if len(words) >= 2:  # else the thread has ended, or this kernel does not count
-            found[thread] = (int(words[0]) / 1e9, int(words[1]) / 1e9)
+            state = _read(f"/proc/{pid}/task/{thread}/stat").rpartition(")")[2].split()[:1]
+            found[thread] = Spent(int(words[0]) / 1e9, int(words[1]) / 1e9, state == ["R"])
     return found
 
 
@@ -53,11 +64,38 @@ def _read(path):
         return ""
 
 
+class Threads:
+    """Follow the threads of a process. tree: its descendants', too."""
+
+    def __init__(self, pid, tree=False):
+        self._read = lambda: (of_tree if tree else of_threads)(pid)
+        self._looked = time.monotonic()
+        self._last = {}  # by thread: (its Spent, seconds of a wait that has not ended, all waits)
+
+    def spent(self):
+        """Return {thread: (seconds computed, seconds that it has waited for a CPU)}. A wait that
+        has not ended counts as far as this and earlier looks show."""
+        now = time.monotonic()
+        passed, self._looked = now - self._looked, now
+        last, self._last = self._last, {}
+        for thread, seen in self._read().items():
+            before, pending, waits = last.get(thread, (seen, 0.0, 0.0))
+            if not seen.runnable or thread not in last:
+                pending = 0.0
+            elif seen[:2] == before[:2]:
+                pending += passed
+            else:
+                pending = max(0.0, passed - sum(seen[:2]) + sum(before[:2]))
+            waits = max(waits, seen.waited + pending)
+            self._last[thread] = (seen, pending, waits)
+        return {thread: (seen.computed, waits) for thread, (seen, _, waits) in self._last.items()}
+
+
 class OwnTime:
     """Count a process's own time from now on. tree: count its descendants', too."""
 
     def __init__(self, pid, tree=False):
-        self._read = lambda: (of_tree if tree else of_threads)(pid)
+        self._read = Threads(pid, tree).spent
         self._seen = self._read()
         self._looked = time.monotonic()
         self._seconds = 0.0
