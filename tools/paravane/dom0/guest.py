@@ -22,6 +22,13 @@ _GONE = re.compile(r"Domain \d+ has (?:been destroyed|died)")
 _CREATED = "Waiting for domain"  # what xl prints when the domain runs
 _KILLED = range(129, 160)  # a shell's status for a program that a signal ended
 _TRIES = 2
+# Wait until the log has all that a domain has printed. xl needs more CPU time for xl domid.
+_TAKEN = """
+for D in $(xenstore-list /local/domain); do
+    home=/local/domain/$D
+    [ "$(xenstore-read $home/name 2>&1)" = {name} ] &&
+        /console_taken $D "$(xenstore-read $home/console/ring-ref)" "$(cat /run/xenconsoled.pid)"
+done 2>/dev/null"""
 
 
 @dataclass(frozen=True)
@@ -83,9 +90,12 @@ class Guest:
             f"{disks.script(self.name, wanted.disks)}"
             f"ln -sf /dev/port{number + 1} /var/log/xen/console/guest-{self.name}.log\n"
             f"cat >/run/in/{self.name}.cfg <<'END'\n{wanted.config(self.name)}END\n"
-            f"exec xl create -F /run/in/{self.name}.cfg"
+            f"xl create -F /run/in/{self.name}.cfg; status=$?{self._taken()}\nexit $status"
         )
         self._create()
+
+    def _taken(self):
+        return _TAKEN.format(name=self.name)
 
     def _create(self):
         self._tries += 1
@@ -97,8 +107,8 @@ class Guest:
         self._watch()
 
     def _watch(self, option=""):
-        script = f"D=$(xl domid {self.name}) || exit 1\nexec /domain_end {option} $D"
-        self._number = self._dom0.start(script)
+        script = f"D=$(xl domid {self.name}) || exit 1\n/domain_end {option} $D; status=$?"
+        self._number = self._dom0.start(f"{script}{self._taken()}\nexit $status")
 
     def poll(self):
         """Return how the domain ended, or None if it has not. Raise Failed if xl did not create
@@ -128,6 +138,8 @@ class Guest:
             self._dom0.sh(f"xl destroy {self.name}; true")
             self._create()
             return None
+        for line in output.splitlines():
+            self._say(f"xl: {line}")
         raise running.Failed(f"xl create ended with status {status}: {error_of(output)}")
 
     def wait(self, limit=running.LIMIT):

@@ -110,7 +110,8 @@ def _files(folder):
     files.update(
         {path.name: (cpio.PROGRAM, path.read_bytes()) for path in sorted(_FILES.iterdir())}
     )
-    files["domain_end"] = (cpio.PROGRAM, compile_tool("domain_end", folder).read_bytes())
+    for name in ("domain_end", "console_taken"):
+        files[name] = (cpio.PROGRAM, compile_tool(name, folder).read_bytes())
     files.update({name: (cpio.LINK, b"/hotplug") for name in _SCRIPTS})
     files.update({f"usr/bin/xenstore-{name}": (cpio.LINK, b"xenstore") for name in _XENSTORE})
     return files

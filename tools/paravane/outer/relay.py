@@ -5,8 +5,10 @@ import os
 import select
 import threading
 
-_QUIET = 0.3  # seconds after which nothing more is on its way from an ended guest
+# Seconds of QEMU's own time after which nothing more is on its way from an ended guest.
+_QUIET = 0.3
 _DRAIN_LIMIT = 5.0
+_LOOK = 0.1
 _TYPED_MAX = 1024
 
 
@@ -47,11 +49,11 @@ class Relay:
 
     def drain(self):
         """Print what the guest has sent and is on its way."""
-        console, quiet = self._outer.console(1), 0.0
-        while quiet < _DRAIN_LIMIT:
-            size = len(console.data)
+        console, clock = self._outer.console(1), self._outer.clock
+        start = last = clock.seconds()
+        size = len(console.data)
+        while clock.seconds() - last < _QUIET and clock.seconds() - start < _DRAIN_LIMIT:
             with self._outer.changed:
-                self._outer.changed.wait(_QUIET)
-            quiet += _QUIET
-            if len(console.data) == size:
-                return
+                self._outer.changed.wait(_LOOK)
+            if len(console.data) != size:
+                size, last = len(console.data), clock.seconds()

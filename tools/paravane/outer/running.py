@@ -24,6 +24,7 @@ from . import saved
 
 LIMIT = 60  # seconds of QEMU's own time for a command
 _TEXT_MAX = 8 << 20  # bytes kept of a console
+_READ_MAX = 1 << 16
 _LOOK = 0.2
 _PANIC = re.compile(r"Kernel panic - not syncing: (.*)")
 
@@ -151,17 +152,22 @@ class Outer:
 
     def _read(self):
         serial, ports = self._machine.serial, self._machine.ports
-        sources = {serial: self._serial_data, ports[saved.AGENT]: self._agent_data}
+        sources = {serial: self._serial_data}
         for number in range(1, saved.GUESTS_MAX + 1):
             sources[ports[number + 1]] = self.console(number).feed
+        # Last, because what a guest has printed must be there when a script reports its end.
+        sources[ports[saved.AGENT]] = self._agent_data
         while serial in sources:
-            for source in select.select(list(sources), [], [])[0]:
-                data = os.read(source.fileno(), 65536)
-                with self.changed:
+            ready = select.select(list(sources), [], [])[0]
+            with self.changed:
+                for source in ready:
+                    data = os.read(source.fileno(), _READ_MAX)
                     sources[source](data)
                     if not data:
                         del sources[source]
-                    self.changed.notify_all()
+                    if len(data) == _READ_MAX:
+                        break  # there is more of it, to be read first
+                self.changed.notify_all()
 
     def _serial_data(self, data):
         for line in self._lines.feed(data.replace(b"\r", b"")) if data else self._lines.flush():

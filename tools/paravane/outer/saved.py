@@ -30,7 +30,8 @@ GUESTS_MAX = 8  # of one machine
 PORTS = 1 + GUESTS_MAX  # of the virtio console: the agent's, and a guest's console at GUEST + 1
 _DISK = 1 << 30  # bytes, of a sparse file that hands files to the machine
 _BOOT_LIMIT = 300  # seconds of QEMU's own time for a boot
-_MOVE_LIMIT = 120  # seconds for the migration stream
+_MOVE_LIMIT = 120  # seconds of QEMU's own time for the migration stream
+_ANSWER_LIMIT = 1200  # seconds for one answer of QEMU's, however busy this computer is
 _UNUSED_DAYS = 14  # after which a saved state is removed
 AGENT = 1  # its port
 _FAILED = "{}: failed: "
@@ -93,10 +94,11 @@ class Machine:
 
 
 class Monitor:
-    """QEMU's monitor protocol (QMP) on a socket."""
+    """QEMU's monitor protocol (QMP) on a socket. clock: QEMU's OwnTime."""
 
-    def __init__(self, connection):
-        connection.settimeout(_MOVE_LIMIT)
+    def __init__(self, connection, clock):
+        connection.settimeout(_ANSWER_LIMIT)
+        self._clock = clock
         self._connection = connection
         self._file = connection.makefile("rw", encoding="utf-8")
         self._file.readline()  # the greeting
@@ -121,8 +123,8 @@ class Monitor:
             capabilities=[{"capability": "x-ignore-shared", "state": True}],
         )
         self.ask(command, uri=uri)
-        end = time.monotonic() + _MOVE_LIMIT
-        while time.monotonic() < end:
+        end = self._clock.seconds() + _MOVE_LIMIT
+        while self._clock.seconds() < end:
             status = self.ask("query-migrate").get("status")
             if status == "completed":
                 return
@@ -203,7 +205,8 @@ def _start(shape, assembled, ram, private, disk, errors):
         for _, theirs in pairs:
             theirs.close()
     ours = [mine for mine, _ in pairs]
-    return Machine(process, Monitor(ours[0]), dict(enumerate(ours[1:], 1)))
+    monitor = Monitor(ours[0], OwnTime(process.pid))
+    return Machine(process, monitor, dict(enumerate(ours[1:], 1)))
 
 
 def _disk(path, data=b""):

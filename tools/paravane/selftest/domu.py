@@ -15,6 +15,7 @@ from .suites import suite
 _TYPES = ("pv", "pvh")
 _REPROS = ("domu-command-line", "domu-device-memory", "domu-platform-calls")
 _SEED = "176"  # of operations with a migration, a restore, and a disk that is attached again
+_SHOWN = 20  # lines of each console of a step that fails
 _SHORT = ["--append", "test=boot.*,cpu.*,setup.*"]
 
 
@@ -64,8 +65,27 @@ def dom0_with_guests(*wanted):
     kernel = (build_dir() / "paravane.elf").read_bytes()
     files = {"image": kernel, "module": module.test_module()}
     shape = shapes.Shape.of(sum(one.mem for one in wanted))
+    said = []
     with running.Outer(shape, files, say=lambda line: None) as dom0:
-        yield dom0, [guest.Guest(dom0, one, number) for number, one in enumerate(wanted, 1)]
+        guests = [
+            guest.Guest(dom0, one, number, say=said.append)
+            for number, one in enumerate(wanted, 1)
+        ]
+        try:
+            yield dom0, guests
+        except Exception as error:
+            error.output = _ends(dom0, guests, said)
+            raise
+
+
+def _ends(dom0, guests, said):
+    """Return how the consoles of guests and dom0 end, and what the toolstack has said."""
+    parts = [(one.name, one.console.text().splitlines()) for one in guests]
+    parts += [("the dom0", dom0.log), ("the toolstack", said)]
+    return "".join(
+        f"--- {name}:\n" + "".join(f"{line}\n" for line in lines[-_SHOWN:])
+        for name, lines in parts
+    )
 
 
 def _two_guests():

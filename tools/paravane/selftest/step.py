@@ -203,7 +203,8 @@ def run(step):
     except Interrupted:
         return "failed", "interrupted", ""
     except Exception as error:
-        return "failed", f"{type(error).__name__}: {error}", ""
+        shown = getattr(error, "output", "")  # of a program that has failed
+        return "failed", f"{type(error).__name__}: {error}", shown if isinstance(shown, str) else ""
     return "failed" if problem else "passed", problem, output
 
 

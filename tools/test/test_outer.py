@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: MIT
+"""An outer machine's consoles: what a guest has printed is complete when its end is known."""
+
+import os
+import socket
+import threading
+import unittest
+from types import SimpleNamespace
+from unittest import mock
+
+from paravane.outer import relay, running, saved
+
+
+class Starved:
+    """An outer machine that gets a CPU of this computer for a part of the time only. It stands for
+    its own condition variable, too. data: what its guest's console has after so many looks."""
+
+    def __init__(self, looks, data, share):
+        self._made, self._looks, self._data, self._share = running.Console(), looks, data, share
+        self._own = 0.0
+        self.changed, self.clock = self, SimpleNamespace(seconds=lambda: self._own)
+
+    def console(self, _number):
+        return self._made
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        return False
+
+    def wait(self, seconds):
+        self._own += seconds * self._share
+        self._looks -= 1
+        if self._looks == 0:
+            self._made.feed(self._data)
+
+
+class RelayTest(unittest.TestCase):
+    def printed(self, looks, share):
+        outer = Starved(looks, b"the last line", share)
+        printed = []
+        with mock.patch.object(relay.Relay, "print", lambda _, data: printed.append(data)):
+            relay.Relay(outer).drain()
+        return b"".join(printed), outer
+
+    def test_the_last_lines_of_a_machine_that_gets_no_cpu(self):
+        self.assertEqual(self.printed(looks=100, share=0.02)[0], b"the last line")
+
+    def test_a_quiet_console_is_not_waited_for_long(self):
+        self.assertLess(self.printed(looks=0, share=1)[1].clock.seconds(), 1)
+
+
+class ReadTest(unittest.TestCase):
+    """The thread that reads the machine's sockets."""
+
+    def setUp(self):
+        pairs = {name: socket.socketpair() for name in range(saved.PORTS + 1)}
+        self.theirs = {name: pair[1] for name, pair in pairs.items()}
+        self.addCleanup(lambda: [one.close() for pair in pairs.values() for one in pair])
+        one = self.outer = running.Outer.__new__(running.Outer)
+        one.problem, one._answers, one._agent, one._consoles = "", {}, b"", {}
+        one.log, one.on_line, one.changed = [], lambda line: None, threading.Condition()
+        one._lines, one._over = running.Lines(), []
+        one._machine = SimpleNamespace(
+            serial=pairs[0][0], ports={name: pair[0] for name, pair in pairs.items() if name},
+            process=SimpleNamespace(wait=lambda: 0),
+        )  # fmt: skip
+        one._errors = open(os.devnull, "rb")
+        self.addCleanup(one._errors.close)
+
+    def test_a_guests_last_lines_are_there_when_its_end_is(self):
+        """Its console may have more than is read at once."""
+        text = b"x" * (running._READ_MAX + 7)
+        self.theirs[2].setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4 * len(text))
+        self.theirs[2].sendall(text)
+        self.theirs[saved.AGENT].sendall(b"5 0 \n")
+        seen = []
+        answer = self.outer._agent_data
+
+        def agent_data(data):
+            seen.append(len(self.outer.console(1).data))
+            answer(data)
+            self.theirs[0].shutdown(socket.SHUT_WR)  # the machine ends
+
+        self.outer._agent_data = agent_data
+        self.outer._read()
+        self.assertEqual(seen[0], len(text))
+        self.assertEqual(self.outer.result(5), (0, ""))
+
+
+if __name__ == "__main__":
+    unittest.main()
