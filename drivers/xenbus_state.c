@@ -20,15 +20,17 @@ static enum xenbus_action when_apart(u64 back)
     }
 }
 
-/* The frontend has published its ring, and the backend may use it. */
+/*
+ * The frontend has published its ring, and the backend may use it. In InitWait the backend has been
+ * bound to its driver again: it attaches to the ring that is there, and continues where the one
+ * before it has ended.
+ */
 static enum xenbus_action when_published(enum xenbus_state front, u64 back)
 {
     switch (back) {
     case XENBUS_UNKNOWN:
-    case XENBUS_INITIALISING: /* the backend restarts */
+    case XENBUS_INITIALISING: /* the toolstack has made the backend's nodes again */
         return XENBUS_LOSE;
-    case XENBUS_INIT_WAIT:
-        return front == XENBUS_CONNECTED ? XENBUS_LOSE : XENBUS_WAIT;
     case XENBUS_CONNECTED:
         return front == XENBUS_CONNECTED ? XENBUS_WAIT : XENBUS_FINISH;
     case XENBUS_CLOSING:

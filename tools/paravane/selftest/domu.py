@@ -177,6 +177,15 @@ def _requests(kind):
 
 
 _ATTACHED = r"block: xvda: 8192 KiB, served by domain 0"
+# Take blkback away from the disk and give it back. It then attaches to the ring that is there, and
+# counts its requests from 0.
+_REBIND = """
+vbd=vbd-$D-51712; driver=/sys/bus/xen-backend/drivers/vbd
+echo $vbd >$driver/unbind && usleep 300000 && echo $vbd >$driver/bind || exit 1
+writes=$driver/$vbd/statistics/wr_req
+until [ "$(cat $writes 2>/dev/null || echo 0)" -gt 50 ]; do usleep 200000; done
+"""
+_REBINDS = 3
 # What happens to the disk of a guest that writes all the time, and what the guest prints then.
 _DISK_CHANGES = (
     ("xl block-detach $D xvda", r"block: xvda: detached"),
@@ -187,13 +196,18 @@ _DISK_CHANGES = (
 
 
 def _disk(kind):
-    """No acknowledged write of a busy guest is lost while its disk is detached and attached, and
-    while the guest is saved and restored."""
+    """No acknowledged write of a busy guest is lost while its disk's backend is rebound, while the
+    disk is detached and attached, and while the guest is saved and restored."""
     words = "run=suite test=block.* soak=600"
     wanted = guest.Wanted(kind, words, mem=64, smp=2, disks=(disks.Disk(mib=8),))
     with dom0_with_guests(wanted) as (_, (one,)):
         one.expect(_ATTACHED)
         one.expect(r"ok \d+ block\.a_transfer_leaves_no_request_and_no_page_in_use", limit=120)
+        seen = len(one.console.text())
+        for _ in range(_REBINDS):
+            one.sh(_REBIND)
+        if "block:" in one.console.text(seen):
+            return "the guest has seen a rebind of its disk's backend", one.console.text()
         for change, answer in _DISK_CHANGES:
             seen = len(one.console.text())
             one.sh(change)
