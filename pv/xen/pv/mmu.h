@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the three files of Xen PV's page table ops share: mmu.c (entries, the queue of changes, TLB
- * flushes), tables.c (whole tables and roots), memory.c (which machine frames we have).
+ * What the files of Xen PV's page table ops share: entries.c (what an entry holds), mmu.c (the
+ * queue of changes, TLB flushes), tables.c (whole tables and roots), memory.c (which machine frames
+ * we have).
  */
 #ifndef PV_XEN_PV_MMU_H
 #define PV_XEN_PV_MMU_H
