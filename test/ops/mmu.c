@@ -4,6 +4,7 @@
  * TLB, lazy mode. Each change is checked by an access, not only by reading the table. Whole tables
  * and roots: test/ops/mmu_root.c.
  */
+#include "pv/xen/pv/addr.h"
 #include "test/harness/cpus.h"
 #include "test/harness/mm_util.h"
 
@@ -20,10 +21,6 @@ TEST(mmu, frames_and_machine_frames_are_one_to_one, pfn_to_mfn, mfn_to_pfn)
     frame_free(a, 0);
     frame_free(b, 0);
 }
-
-/* The bits that every platform preserves in an entry of this level. */
-#define KEPT \
-    (PTE_PRESENT | PTE_WRITE | PTE_USER | PTE_ACCESSED | PTE_DIRTY | PTE_NX | PTE_FRAME_MASK)
 
 TEST(mmu, values_survive_conversion_to_entries_and_back, make_pte, pte_val, make_pmd, pmd_val,
      make_pud, pud_val, make_pgd, pgd_val)
@@ -42,10 +39,10 @@ TEST(mmu, values_survive_conversion_to_entries_and_back, make_pte, pte_val, make
 
         const u64 kept = value & ~(PTE_NX ^ nx_bit());
 
-        EXPECT_EQ(pv_pte_val(pv_make_pte(value)) & KEPT, kept);
-        EXPECT_EQ(pv_pmd_val(pv_make_pmd(value)) & KEPT, kept);
-        EXPECT_EQ(pv_pud_val(pv_make_pud(value)) & KEPT, kept);
-        EXPECT_EQ(pv_pgd_val(pv_make_pgd(value)) & KEPT, kept);
+        EXPECT_EQ(pv_pte_val(pv_make_pte(value)), kept);
+        EXPECT_EQ(pv_pmd_val(pv_make_pmd(value)), kept);
+        EXPECT_EQ(pv_pud_val(pv_make_pud(value)), kept);
+        EXPECT_EQ(pv_pgd_val(pv_make_pgd(value)), kept);
         EXPECT_EQ((pv_make_pte(value).raw & PTE_FRAME_MASK) >> PAGE_SHIFT, pv_pfn_to_mfn(pfn).n);
     }
     EXPECT_EQ(pv_make_pte(0).raw, 0);
@@ -59,6 +56,29 @@ TEST(mmu, foreign_frames_keep_their_machine_number, make_pte, pte_val)
 
     EXPECT_EQ(pv_make_pte(value).raw & PTE_FRAME_MASK, 0xfee00000);
     EXPECT_EQ(pv_pte_val(pv_make_pte(value)), value);
+}
+
+/* Xen's M2P has a number for a frame of any domain's. */
+TEST(mmu, frame_that_the_p2m_does_not_have_is_foreign, mfn_to_pfn, pte_val)
+{
+    pfn_t ours, other, found;
+    mfn_t mfn;
+    u64 value;
+
+    if (!on_xen_pv())
+        SKIP("a frame has one number here");
+    ours = marked_frame(1);
+    other = marked_frame(2);
+    REQUIRE(ours.n != NO_PFN && other.n != NO_PFN);
+    mfn = pv_pfn_to_mfn(ours);
+    xen_pv_p2m[ours.n] = pv_pfn_to_mfn(other).n;
+    found = pv_mfn_to_pfn(mfn);
+    value = pv_pte_val((pte_t){mfn.n << PAGE_SHIFT | PTE_PRESENT});
+    xen_pv_p2m[ours.n] = mfn.n;
+    EXPECT_EQ(found.n, PFN_INVALID.n);
+    EXPECT_EQ(value, mfn.n << PAGE_SHIFT | PTE_PRESENT | PTE_FOREIGN);
+    frame_free(ours, 0);
+    frame_free(other, 0);
 }
 
 TEST(mmu, leaves_above_level_1_only_where_traits_allow_them, make_pmd, make_pud)
