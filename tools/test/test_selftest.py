@@ -58,6 +58,24 @@ class Side(unittest.TestCase):
 
         return function
 
+    def test_wide_steps_do_not_remain_for_the_end(self):
+        started = []
+
+        def starts(name, seconds):
+            def function():
+                with self._lock:
+                    started.append(name)
+                time.sleep(seconds)
+                return "", ""
+
+            return function
+
+        narrow = [check(f"narrow {i}", starts("narrow", 0.05), needs=()) for i in range(12)]
+        wide = [check(f"wide {i}", starts("wide", 0.1), needs=(), cpus=2) for i in range(2)]
+        _run([*narrow, *wide], cpus=3)
+        self.assertEqual(started[:2], ["wide", "narrow"])
+        self.assertIn("wide", started[2:7])
+
     def test_as_many_as_there_are_cpus(self):
         steps = [check(f"step {i}", self._busy(1), needs=()) for i in range(6)]
         found = _run(steps, cpus=2)

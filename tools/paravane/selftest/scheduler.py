@@ -29,7 +29,10 @@ class Scheduler:
     thread."""
 
     def __init__(self, todo, cpus, done, passed=()):
-        self._todo = list(todo)
+        # Wide steps first: one begins where another ends, and narrow ones fill the rest. The other
+        # way round each CPU that becomes idle is taken by a narrow step, until only wide ones are
+        # left, which leave CPUs idle.
+        self._todo = sorted(todo, key=lambda step: -min(step.cpus, cpus))
         self._cpus = cpus
         self._done = done
         self._status = dict.fromkeys(passed, "passed")  # by name, of steps that have ended
@@ -72,8 +75,7 @@ class Scheduler:
         )
 
     def _start_what_fits(self):
-        """Start steps that fit, until none fits. A wide step waits until enough CPUs are idle, at
-        the latest when no narrower step is left."""
+        """Start steps that fit, until none fits."""
         for step in list(self._todo):
             width = min(step.cpus, self._cpus)
             if self._busy + width <= self._cpus and all(
