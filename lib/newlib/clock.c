@@ -98,13 +98,13 @@ int clock_settime(clockid_t clock, const struct timespec *time)
 int clock_nanosleep(clockid_t clock, int flags, const struct timespec *wanted,
                     struct timespec *left)
 {
-    const uint64_t now = libc_clock_ns();
-    uint64_t ns, base = now;
+    uint64_t ns, base, now;
 
     if (wanted->tv_nsec < 0 || wanted->tv_nsec >= NS_PER_S || wanted->tv_sec < 0)
         return EINVAL;
     if (clock == CLOCK_PROCESS_CPUTIME_ID || !read_clock(clock, &ns))
         return clock == CLOCK_PROCESS_CPUTIME_ID ? ENOTSUP : EINVAL;
+    base = now = libc_clock_ns(); /* last: time that passes between both makes the sleep longer */
     if (flags & TIMER_ABSTIME)
         base = now - ns; /* the clock's zero, in terms of libc_clock_ns; it may be below 0 */
     if (__builtin_mul_overflow((uint64_t)wanted->tv_sec, NS_PER_S, &ns) ||

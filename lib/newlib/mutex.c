@@ -145,8 +145,9 @@ int pthread_mutex_trylock(pthread_mutex_t *mutex)
 
 bool deadline_of(clockid_t clock, const struct timespec *time, uint64_t *deadline)
 {
-    const uint64_t now = libc_clock_ns();
-    const uint64_t base = clock == CLOCK_REALTIME ? libc_wallclock_ns() : now;
+    const uint64_t base = clock == CLOCK_REALTIME ? libc_wallclock_ns() : libc_clock_ns();
+    /* Read after the other clock, so that a delay in between makes the wait longer. */
+    const uint64_t now = clock == CLOCK_REALTIME ? libc_clock_ns() : base;
     uint64_t ns = 0;
 
     if (time->tv_nsec < 0 || time->tv_nsec >= NS_PER_S)

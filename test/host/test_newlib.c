@@ -32,18 +32,27 @@ s128 __divmodti4(s128 n, s128 d, s128 *remainder);
 
 static struct {
     u64 now, wallclock, slept_until, wakes_at; /* wakes_at: when a signal ends a sleep, or 0 */
+    u64 between; /* the time that passes before each reading of a clock */
     u8 *heap;
     size_t most, committed, refused_above;
     u32 commits;
 } kernel;
 
+static void pass_time(void)
+{
+    kernel.now += kernel.between;
+    kernel.wallclock += kernel.between;
+}
+
 uint64_t libc_clock_ns(void)
 {
+    pass_time();
     return kernel.now;
 }
 
 uint64_t libc_wallclock_ns(void)
 {
+    pass_time();
     return kernel.wallclock;
 }
 
@@ -98,6 +107,19 @@ static void test_sleeps(void)
     CHECK(sleep_for((time_t)(UINT64_MAX / S), 0) == 0 && kernel.slept_until == UINT64_MAX);
     CHECK(sleep(3) == 0 && kernel.slept_until == 8 * S + 7);
     CHECK(usleep(2000003) == 0 && kernel.slept_until == 7 * S + 3007);
+}
+
+/* A thread may be stopped between its readings of two clocks. */
+static void test_sleeps_end_at_their_time_at_the_earliest(void)
+{
+    const u64 ahead = 1000 * S;
+
+    kernel.now = 5 * S;
+    kernel.wallclock = kernel.now + ahead;
+    kernel.between = S / 10;
+    CHECK(clock_nanosleep(CLOCK_REALTIME, TIMER_ABSTIME, &(struct timespec){1008, 0}, NULL) == 0);
+    CHECK(kernel.slept_until >= 1008 * S - ahead && kernel.slept_until < 1009 * S - ahead);
+    kernel.between = 0;
 }
 
 static void test_sleeps_that_a_signal_ends(void)
@@ -284,6 +306,7 @@ static void test_words(void)
 int main(void)
 {
     RUN(test_sleeps);
+    RUN(test_sleeps_end_at_their_time_at_the_earliest);
     RUN(test_sleeps_that_a_signal_ends);
     RUN(test_clocks);
     RUN(test_heap);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Cancellation of a program's threads, their attributes, and what the system says of itself. */
+#include "test/harness/lines.h"
+#include "test/harness/step.h"
 #include "test/harness/test.h"
 #include "test/libc/threads.h"
 
@@ -7,6 +9,7 @@
 #include <limits.h>
 #include <pthread.h>
 #include <semaphore.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -292,4 +295,64 @@ TEST(libc_cancel, clock_nanosleep_sleeps_until_a_time)
     EXPECT(now.tv_sec > real.tv_sec || (now.tv_sec == real.tv_sec && now.tv_nsec >= real.tv_nsec));
     EXPECT_EQ(clock_nanosleep(CLOCK_MONOTONIC, 0, &wrong, NULL), EINVAL);
     EXPECT_EQ(clock_nanosleep((clockid_t)77, 0, &past, NULL), EINVAL);
+}
+
+enum { INSTRUCTIONS = 500 }; /* the clocks are read within so many */
+
+static struct {
+    timer_t timer;
+    struct itimerspec end; /* 1000 s from now on */
+    u32 delayed_at;        /* the number of the instruction at which time passes */
+    u32 delays;
+} timed;
+
+static void lose_time(struct steps *steps, struct trap_frame *frame)
+{
+    (void)frame;
+    if (steps->count < timed.delayed_at)
+        return;
+    spin(NS_PER_MS / 2);
+    timed.delays++;
+    steps->over = true;
+}
+
+static void set_timer(void *unused)
+{
+    (void)unused;
+    EXPECT_EQ(timer_settime(timed.timer, TIMER_ABSTIME, &timed.end, NULL), 0);
+}
+
+static int64_t ns_of(struct timespec t)
+{
+    return t.tv_sec * (int64_t)NS_PER_S + t.tv_nsec;
+}
+
+/* The timer does not expire before its end: what is left of it is read first. */
+static bool deadline_is_not_too_early(void)
+{
+    struct itimerspec left = {0};
+
+    EXPECT_EQ(timer_gettime(timed.timer, &left), 0);
+    return ns_of(left.it_value) + ns_of(in_ms(CLOCK_REALTIME, 0)) >= ns_of(timed.end.it_value);
+}
+
+/* A thread may be stopped between its readings of two clocks. */
+TEST(libc_cancel, time_that_passes_makes_no_deadline_earlier)
+{
+    struct sigevent none = {.sigev_notify = SIGEV_NONE};
+
+    NEEDS_BARE_OPS;
+    timed.delays = 0;
+    REQUIRE(!timer_create(CLOCK_REALTIME, &none, &timed.timer));
+    for (timed.delayed_at = 0; timed.delayed_at < INSTRUCTIONS; timed.delayed_at++) {
+        struct steps steps = {.between = lose_time};
+
+        timed.end.it_value = in_ms(CLOCK_REALTIME, 1000000);
+        step_through(&steps, set_timer, NULL);
+        if (!EXPECT(deadline_is_not_too_early()))
+            break;
+    }
+    EXPECT_EQ(timer_delete(timed.timer), 0);
+    EXPECT(timed.delays >= 50);
+    print("# time passed at %u instructions\n", timed.delays);
 }
