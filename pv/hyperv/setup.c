@@ -59,7 +59,10 @@ static void disable_cpu(void)
     hyperv_disable_assist();
 }
 
-/* The other CPUs are stopped, and cannot take back their pages: an INIT ends what they do. */
+/*
+ * The other CPUs are stopped, and cannot take back their pages: an INIT ends what they do. CPU 0
+ * gets none, because it would execute the firmware.
+ */
 static void hyperv_shutdown(enum pv_shutdown_reason reason, u8 status)
 {
     if (reason == PV_CRASH)

@@ -44,7 +44,11 @@ static void kvm_irq_eoi(u32 line)
     kvm_apic_eoi();
 }
 
-/* The other CPUs are stopped, and KVM may still write their records: an INIT takes those back. */
+/*
+ * The other CPUs are stopped, and KVM may still write their records: an INIT takes those back. CPU
+ * 0 gets none, because it would execute the firmware: if another CPU ends the machine, KVM has CPU
+ * 0's records until the reset.
+ */
 static void kvm_shutdown(enum pv_shutdown_reason reason, u8 status)
 {
     for (u32 cpu = 0; cpu < PV_CPUS_MAX; cpu++)

@@ -65,10 +65,13 @@ const char *native_smp_prepare(void)
     return NULL;
 }
 
-/* Return 0, -EINVAL, or -EIO if an INIT cannot address this CPU alone: it might reset CPU 0. */
+/*
+ * Return 0, -EINVAL, or -EIO if an INIT cannot address this CPU alone. CPU 0 gets none, because it
+ * would not wait for a start-up IPI: it would execute the firmware's first instruction.
+ */
 static int check_init_target(u32 cpu)
 {
-    if (cpu >= native_cpu_count() || cpu >= PV_CPUS_MAX || cpu == pv_this_cpu())
+    if (!cpu || cpu >= native_cpu_count() || cpu >= PV_CPUS_MAX || cpu == pv_this_cpu())
         return -EINVAL;
     return native_apic_can_address(native_apic_id(cpu)) ? 0 : -EIO;
 }

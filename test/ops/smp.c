@@ -136,6 +136,28 @@ TEST(smp, wrong_cpus_are_refused, cpu_up, cpu_down, send_ipi, send_nmi)
     EXPECT(has_run);
 }
 
+static void take_cpu_0_down(void *arg)
+{
+    INTERRUPTS_OFF
+    *(int *)arg = pv_cpu_down(0);
+}
+
+/* On hardware an INIT makes CPU 0 execute the firmware's first instruction. */
+TEST(smp, cpu_0_is_not_restarted, cpu_down)
+{
+    struct thread *t;
+    int error = 0;
+
+    NEEDS_CPUS(2);
+    if (!on_bare_metal())
+        SKIP("CPU 0 can be stopped as any other");
+    t = thread_start("CPU 1's", 1, take_cpu_0_down, &error);
+    REQUIRE(t);
+    thread_join(t);
+    EXPECT_EQ(error, -EINVAL);
+    EXPECT(pv_cpu_is_up(0));
+}
+
 TEST(smp, exceptions_are_caught_on_every_cpu, load_idt)
 {
     struct workers workers;
