@@ -15,6 +15,7 @@ void pv_asm_offsets(void)
 
     ASM_OFFSET(TRAP_FRAME_R11, struct trap_frame, r11);
     ASM_OFFSET(TRAP_FRAME_RCX, struct trap_frame, rcx);
+    ASM_OFFSET(TRAP_FRAME_VECTOR, struct trap_frame, vector);
     ASM_OFFSET(TRAP_FRAME_RIP, struct trap_frame, rip);
     ASM_OFFSET(TRAP_FRAME_CS, struct trap_frame, cs);
     ASM_OFFSET(TRAP_FRAME_RFLAGS, struct trap_frame, rflags);

@@ -36,7 +36,8 @@
  * load_sp0, where the kernel may switch threads.
  *
  * One exception remains: iretq to user mode faults after swapgs, in the kernel, if the frame holds
- * what the CPU does not load. native_exception recognises it by its address.
+ * what the CPU does not load. native_exception recognises it by its address. And an interrupt that
+ * is delivered while interrupts are disabled is ignored.
  */
 #include <asm-offsets.h>
 #include "pv/entry/trap_frame.inc"
@@ -75,6 +76,11 @@ native_entry_start:
 native_exception:
 	begin_frame
 	jnz	1f
+	testl	$RFLAGS_IF, TRAP_FRAME_RFLAGS(%rbx)
+	jnz	2f				/* %gs is the kernel's */
+	movl	TRAP_FRAME_VECTOR(%rbx), %eax
+	cmpq	$0, native_vector_owners(, %rax, 8)
+	jne	ignore_interrupt
 	cmpq	$native_iret_instruction, TRAP_FRAME_RIP(%rbx)
 	jne	2f
 	/* iretq faulted: rsp still points at what it was to load. */
@@ -95,6 +101,17 @@ frame_return:
 	addq	$16, %rsp			/* vector and error code */
 	.globl	native_iret_instruction
 native_iret_instruction:
+	iretq
+
+/*
+ * An interrupt of the kernel while interrupts are disabled, which hardware never delivers: QEMU may
+ * deliver one twice (docs/facts.md). The handler that it interrupts began with the first of the
+ * two, and sends the EOI. %gs may be the user's, and is not used.
+ */
+ignore_interrupt:
+	lock incq native_ignored_interrupts(%rip)
+	restore_regs
+	addq	$16, %rsp
 	iretq
 
 /*

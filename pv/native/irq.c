@@ -17,8 +17,9 @@
  *   to vectors of their own and masked, because they start at the vectors of exceptions.
  *
  * A line is a vector, VECTOR_LINES + line, that an I/O APIC's pin or this kernel itself
- * (PV_IRQ_SOFT) sends to the CPU that bound the line. owners[] in trap.c leads the vector to
- * on_line, which calls the kernel. vectors.h shows what the other vectors are for.
+ * (PV_IRQ_SOFT) sends to the CPU that bound the line. native_vector_owners in trap.c
+ * leads the vector to on_line, which calls the kernel. vectors.h shows what the other vectors are
+ * for.
  *
  * How a line is masked depends on what remembers an interrupt that arrives in the meantime:
  *

@@ -35,6 +35,7 @@ bool native_end_user_step(struct trap_frame *frame);
 
 /* From now on call owner for each interrupt at this vector, 32 to 255, with interrupts disabled. */
 void native_set_vector_handler(u8 vector, void (*owner)(struct trap_frame *frame));
+extern u64 native_ignored_interrupts; /* entry.S counts them, for tests */
 
 /*
  * unclaimed.c. If an interrupt at this vector is in service in the local APIC, end it, report it

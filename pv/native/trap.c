@@ -40,8 +40,11 @@ struct gate {
 /* entry.S: where the stubs lead. */
 extern const u8 native_exception[], native_exception_own_stack[];
 
-/* Called by entry.S. */
+/* Used by entry.S. */
 void native_vector(struct trap_frame *frame);
+extern void (*native_vector_owners[NR_VECTORS])(struct trap_frame *frame);
+
+u64 native_ignored_interrupts; /* Atomic: added to by an atomic instruction */
 
 /*
  * Atomic: all is written at boot on one CPU; later write_idt_entry stores one byte of a gate, the
@@ -53,11 +56,11 @@ static struct gate idt[NR_VECTORS] __aligned(16);
  * The owner of each vector from 32 on, or NULL. Atomic: each is stored before its vector is used,
  * and each CPU that starts stores the same again.
  */
-static void (*owners[NR_VECTORS])(struct trap_frame *frame);
+void (*native_vector_owners[NR_VECTORS])(struct trap_frame *frame);
 
 void native_set_vector_handler(u8 vector, void (*owner)(struct trap_frame *frame))
 {
-    WRITE_ONCE(owners[vector], owner);
+    WRITE_ONCE(native_vector_owners[vector], owner);
 }
 
 /* Turn breakpoints off until the end: a nested #DB would overwrite the frame on its stack. */
@@ -74,7 +77,7 @@ static void handle_interrupt(struct trap_frame *frame)
 {
     if (frame->rip == (u64)native_hlt)
         frame->rip++;
-    owners[frame->vector](frame);
+    native_vector_owners[frame->vector](frame);
     pv_callbacks->interrupts_done(frame);
 }
 
@@ -90,7 +93,7 @@ void native_vector(struct trap_frame *frame)
         pv_callbacks->nmi(frame);
     else if (frame->vector == VECTOR_DB)
         handle_debug(frame);
-    else if (owners[frame->vector])
+    else if (native_vector_owners[frame->vector])
         handle_interrupt(frame);
     else if (native_end_unclaimed((u8)frame->vector))
         return;
@@ -122,7 +125,7 @@ int native_write_idt_entry(u8 vector, u8 dpl)
 {
     if (dpl != 0 && dpl != 3)
         return -EINVAL;
-    if (dpl == 3 && owners[vector])
+    if (dpl == 3 && native_vector_owners[vector])
         return -EBUSY;
     WRITE_ONCE(idt[vector].type, (u8)(GATE_INTERRUPT | dpl << GATE_DPL_SHIFT));
     return 0;

@@ -8,6 +8,8 @@
 #include "lib/address_map.h"
 #include "lib/string.h"
 #include "mm/space.h"
+#include "pv/native/native.h"
+#include "pv/native/vectors.h"
 #include "pv/x86.h"
 #include "test/harness/cpus.h"
 #include "test/harness/sandbox.h"
@@ -313,4 +315,41 @@ TEST(entry, every_ist_stack_has_the_kernels_gs_base, write_kernel_gs_base, trap_
         SKIP("a Xen PV guest has one stack, and its gates are Xen's");
     for_each_online_cpu (c)
         run_on_cpu(c->area.number, expect_ist_stacks, NULL);
+}
+
+/* ---- An interrupt that is delivered twice --------------------------------------------------- */
+
+/* Between the two swapgs %gs has the user's base, as at the edges of the kernel. */
+#define INT_AT_AN_EDGE(vector) \
+    __asm__ volatile("int %0; swapgs; int %0; swapgs" : : "i"(vector) : "memory")
+
+static u64 interrupts_of(u32 cpu)
+{
+    return cpus[cpu].irqs.interrupts + cpus[cpu].irqs.timers;
+}
+
+/*
+ * QEMU may deliver an interrupt twice that a hypervisor has injected (docs/facts.md). The second
+ * time may be anywhere in the handler of the first, where interrupts are disabled.
+ */
+TEST(entry, interrupt_that_comes_while_disabled_is_ignored, irq_disable, trap_init)
+{
+    u64 before, ignored;
+    u32 cpu;
+
+    if (on_xen_pv())
+        SKIP("Xen delivers the interrupts of a PV guest");
+    INTERRUPTS_OFF
+    {
+        cpu = pv_this_cpu();
+        before = interrupts_of(cpu);
+        ignored = native_ignored_interrupts;
+        if (on_bare_metal())
+            INT_AT_AN_EDGE(VECTOR_TIMER);
+        else
+            INT_AT_AN_EDGE(VECTOR_XEN_EVENT);
+        EXPECT_EQ(interrupts_of(cpu), before);
+        EXPECT(native_ignored_interrupts >= ignored + 2);
+    }
+    EXPECT_EQ(pv_save_fl() & PV_FLAG_IF, PV_FLAG_IF);
 }

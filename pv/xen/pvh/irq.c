@@ -12,7 +12,6 @@
 #include "pv/native/apic.h"
 #include "pv/native/native.h"
 #include "pv/native/vectors.h"
-#include "pv/x86.h"
 #include "pv/xen/events.h"
 #include "pv/xen/hypercall.h"
 #include "pv/xen/xen.h"
@@ -23,15 +22,8 @@
 static bool through_apic; /* Atomic: a flag; each CPU stores the same value when it starts */
 static u32 apic_ids[PV_CPUS_MAX]; /* Per CPU: each stores its own when it starts */
 
-/*
- * Ignore an upcall that interrupts code with interrupts disabled, which hardware never does: QEMU
- * may deliver one interrupt twice (docs/facts.md). The handler that it interrupted, which began
- * with the first of the two, handles what is pending and sends the EOI.
- */
 static void on_event_vector(struct trap_frame *frame)
 {
-    if (!(frame->rflags & RFLAGS_IF))
-        return;
     xen_event_upcall(frame);
     if (through_apic)
         native_apic_eoi();
