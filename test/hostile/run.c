@@ -53,7 +53,7 @@ static const struct {
  * The accessed bits are set, so that no CPU writes to the table. Limits and bases that have an
  * effect, and absent segments.
  */
-static const u64 tls[3] = {
+static u64 tls[3] = {
     0x0040f3600000007f, /* data: HOSTILE_DATA, 128 bytes */
     0x0040fb4000000fff, /* 32-bit code: HOSTILE_CODE, a page */
     0x000ffb000000ffff, /* 16-bit code: 0, 1 MiB */
@@ -67,6 +67,18 @@ static u64 ldt[GDT_MAX_COUNT] __aligned(PAGE_SIZE) = {
     0x008ffb000000ffff,                         /* 16-bit code */
     0x00cff1000000ffff,                         /* data that cannot be written */
 };
+
+/*
+ * QEMU executes code beyond a segment's limit. KVM looks at the limit when it reads an instruction
+ * that it has intercepted, such as cpuid, and ends the guest if the limit excludes it
+ * (docs/facts.md). So a guest of KVM has no such segment.
+ */
+static void raise_limits_on_kvm(void)
+{
+    if (on_kvm() || on_hyperv() || !strcmp(pv_backend_name(), "vmware"))
+        for (u32 i = 1; i < ARRAY_SIZE(tls); i++)
+            tls[i] |= DESCRIPTOR_PAGES | 0x000f00000000ffff;
+}
 
 u64 hostile_descriptor(u16 selector)
 {
@@ -197,6 +209,7 @@ bool hostile_make(u32 cpu, bool shared)
     pv_cpu_features(&f);
     must_be_clear = RFLAGS_TF | RFLAGS_DF | RFLAGS_NT | (f.smap || on_xen_pv ? RFLAGS_AC : 0);
     s->changed_by_others = shared;
+    raise_limits_on_kvm();
     if (shared && cpu)
         share_space(s);
     else if (!make_space(s))

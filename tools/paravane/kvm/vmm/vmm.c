@@ -336,6 +336,26 @@ static void on_system_event(int vcpu, uint32_t type)
     hyperv_on_crash(vcpu);
 }
 
+/*
+ * Of an instruction that KVM cannot emulate it passes flags, a length and 15 bytes, then the number
+ * of the exit that led to it and what came with the exit.
+ */
+static void end_by_error(int vcpu, struct kvm_run *run)
+{
+    struct kvm_sregs sregs = {0};
+    struct kvm_regs regs = {0};
+    char words[17 * 17] = "";
+
+    ioctl(vcpu, KVM_GET_REGS, &regs);
+    ioctl(vcpu, KVM_GET_SREGS, &sregs);
+    for (uint32_t i = 0; i < run->internal.ndata && i < 16; i++)
+        snprintf(words + strlen(words), 18, " %llx", (unsigned long long)run->internal.data[i]);
+    end(EXIT_FAULT, "KVM's internal error %u%s: cs 0x%x, rip 0x%llx, with%s",
+        run->internal.suberror,
+        run->internal.suberror == KVM_INTERNAL_ERROR_EMULATION ? ", a failed emulation" : "",
+        sregs.cs.selector, (unsigned long long)regs.rip, *words ? words : " no more");
+}
+
 static void on_exit_of(int vcpu, struct kvm_run *run)
 {
     switch (run->exit_reason) {
@@ -361,7 +381,7 @@ static void on_exit_of(int vcpu, struct kvm_run *run)
         end(EXIT_FAULT, "a failed entry, reason 0x%llx",
             (unsigned long long)run->fail_entry.hardware_entry_failure_reason);
     case KVM_EXIT_INTERNAL_ERROR:
-        end(EXIT_FAULT, "KVM's internal error %u", run->internal.suberror);
+        end_by_error(vcpu, run);
     default:
         end(EXIT_FAULT, "an exit of reason %u", run->exit_reason);
     }
