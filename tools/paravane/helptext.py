@@ -15,7 +15,7 @@ Paravane: one kernel image, every platform, one suite.
 ./run.sh shell   [--on PLATFORM] [--smp N] ...  the monitor: call any op and see what it returns and costs, walk page
                  tables, trace, break things (docs/shell.md); < FILE: a script
                  --commands 'A; B': these commands; --counted: cost in instructions, which two runs count the same
-                 --fuzz N [--seed N]: N random lines, which it has to survive
+                 --fuzz N | --soak S [--seed N]: N random lines, or S seconds of them, which it has to survive
 ./run.sh lab     list | start NAME | check NAME | solution NAME | answer NAME OP  [--in FOLDER]
                  exercises: write a function that was cut out, find what is wrong with an image, cut a recording down;
                  prove [--cut] [NAME...]: try the labs themselves; docs/labs.md

@@ -6,6 +6,7 @@ import pty
 import sys
 import tempfile
 import termios
+import time
 import unittest
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from paravane import optable
 from paravane.common import ROOT
 from paravane.run.machine import Machine
 from paravane.shell import fuzz
-from paravane.shell.command import RawTerminal
+from paravane.shell.command import RawTerminal, Soak
 
 
 class Keys(RawTerminal):
@@ -102,6 +103,20 @@ class FuzzTest(unittest.TestCase):
     def test_commands_are_found(self):
         known = set(fuzz.commands())
         self.assertLessEqual({"walk", "trace", "watch", "hypercall", "events"}, known)
+
+    def test_lines_come_for_as_long_as_is_asked_for(self):
+        with Soak(3, 0.2) as soak:
+            began = time.monotonic()
+            with open(soak.fileno(), "rb", closefd=False) as file:
+                read = file.read().split(b"\n")[:-1]
+            self.assertGreater(time.monotonic() - began, 0.2)
+        self.assertEqual(soak.wrote, len(read))
+        self.assertEqual(read[:100], list(fuzz.lines(3, 100)))
+
+    def test_lines_end_with_their_reader(self):
+        with Soak(3, 1000) as soak:
+            os.read(soak.fileno(), 1)
+        self.assertFalse(soak.is_writing())
 
     def test_lines_read(self):
         with tempfile.TemporaryDirectory() as scratch:

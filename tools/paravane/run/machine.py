@@ -3,7 +3,7 @@
 limit.
 
 Invariants: QEMU has ended when run() returns, and ends with this process (by its parent-death
-signal); a log never grows beyond LOG_MAX; only the process started here is signalled, by its pid.
+signal); a log never grows beyond its limit; only the process started here is signalled, by its pid.
 """
 
 import os
@@ -86,6 +86,7 @@ class Machine:
         self.tree = tree
         self.recorder = recorder
         self.clock_edge = clock_edge
+        self.log_max = LOG_MAX  # bytes of the console, after which the run ends
         self.said = Transcript()
         self.feeder = Feeder(self._type) if framed else None
         if framed and (terminal is None or terminal.keyboard is None):
@@ -151,7 +152,7 @@ class Machine:
         """Copy bytes until the console closes or there is a reason to end (self._ending)."""
         cleaner, lines = Cleaner(), Lines()
         console = qemu.stdout.fileno()
-        room = LOG_MAX
+        room = self.log_max
         while self._ending is None:
             queued = [qemu.stdin] if self._queue else []
             readable, writable, _ = select.select(self._sources(console), queued, [], _TICK)
@@ -227,7 +228,7 @@ class Machine:
         if self.stop is not None and self.stop.is_set():
             self._ending = Ending("interrupted")
         elif room < 0:
-            self._ending = Ending("flood", limit=f"{LOG_MAX >> 20} MiB")
+            self._ending = Ending("flood", limit=f"{self.log_max >> 20} MiB")
         elif self._deadline and self._clock.seconds() > self._deadline:
             self._ending = self._late(qemu)
         elif self.watch is not None:

@@ -19,7 +19,7 @@ from ..common import build_dir, make_dirs, shell_line, short
 from ..trace import save
 from . import emulators, image, module, names, platforms, qemu, xen
 from .clock_edge import ClockEdge
-from .machine import Machine
+from .machine import LOG_MAX, Machine
 from .verdict import judge
 
 RUNS_MAX = 50
@@ -66,6 +66,7 @@ class Options:
     rom: Optional[Path] = None  # the op ROM, if not the one beside the image
     vmm: tuple = ()
     record: Optional[save.Wanted] = None  # where the run's recording is to be written
+    log_max: int = LOG_MAX  # bytes of the console, after which the run ends
 
     def with_words(self, pattern, *words):
         """Return the same Options for these tests, with more words on the command line."""
@@ -200,6 +201,7 @@ class RunDirectory:
             argv, directory, options.timeout, promise, terminal, stop, probe, watch, below, framed,
             recorder, _clock_edge(platform, options)
         )
+        machine.log_max = options.log_max
         ending = machine.run()
         result = _result(platform, directory, machine.said, ending, options)
         if recorder:

@@ -15,7 +15,6 @@ from .step import ALL, GCC, RUN, RUN_LIMIT, Step
 _HOSTILE_CASES = 3_600_000  # an hour's, at a thousand in a second
 _FUZZ_RUNS = 60_000_000  # an hour's of each fuzzer, on two CPUs
 _FUZZ_RUNS_MM = 3_000_000
-_SHELL_LINES = 120_000  # an hour's on the slowest platform, on a busy computer
 _NIGHT = 16 * 3600  # seconds that the longest list may take: it has an end of its own
 _KVM = ("--on", "kvm", "--smp", "4", "--filter", "kvm.*,locks.no_kick_is_lost")
 
@@ -54,7 +53,7 @@ SOAKS = (
          (*RUN, "hostile", *RUN_LIMIT, "--smp", "2", "--cases", "{cases}", "--seed", "{seed}"),
          r"qemu: PASS(.|\n)*xen-pv: PASS(.|\n)*xen-pvh: PASS"),
     *(Soak(f"shell-{p}",
-           (*RUN, "shell", *RUN_LIMIT, "--on", p, "--fuzz", "{lines}", "--seed", "{seed}"),
+           (*RUN, "shell", *RUN_LIMIT, "--on", p, "--soak", "{seconds}", "--seed", "{seed}"),
            "random lines: PASS") for p in ("qemu", "xen-pv", "xen-pvh")),
     Soak("fuzz",
          ("make", "{jobs}", "fuzz", "{build}", "FUZZ_RUNS={fuzz}", "RUNS_mm={fuzz_mm}",
@@ -89,7 +88,6 @@ def _values(hours, cpus):
         "cases": max(1000, int(hours * _HOSTILE_CASES)),
         "fuzz": max(1000, int(hours * _FUZZ_RUNS)),
         "fuzz_mm": max(1000, int(hours * _FUZZ_RUNS_MM)),
-        "lines": max(1000, int(hours * _SHELL_LINES)),
         "seed": int(time.time() // (24 * 3600)),
         "jobs": f"-j{cpus}",
         "build": f"BUILD={short(build_dir())}",

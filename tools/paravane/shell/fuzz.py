@@ -4,6 +4,7 @@
 No line has the word "really", so by the monitor's promise the kernel survives each of them.
 """
 
+import itertools
 import random
 import re
 
@@ -37,9 +38,9 @@ def lines_read(log):
 
 
 def lines(seed, count):
-    """Yield count lines, the same for the same seed."""
+    """Yield count lines, or lines without end if count is None: the same for the same seed."""
     maker = _Maker(random.Random(seed))
-    for _ in range(count):
+    for _ in itertools.count() if count is None else range(count):
         yield maker.line().encode("latin-1")[:240]
 
 
