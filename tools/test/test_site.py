@@ -40,8 +40,10 @@ class Pages(unittest.TestCase):
             self.assertIn(op.signature, found[name])
             self.assertIn("qemu: SKIP: none", found[name])
             self.assertIn(f"]({name}.md)", found[f"class-{op.table}"])
+            self.assertIn(f"]({name}.md#backends) |", found[f"class-{op.table}"])
         for kind in optable.classes(library.table.ops):
             self.assertIn(f"](class-{kind}.md)", found["index"])
+            self.assertIn(f"](class-{kind}.md#backends)", found["index"])
 
 
 class Charts(unittest.TestCase):
@@ -50,6 +52,12 @@ class Charts(unittest.TestCase):
         self.assertEqual(one, 2)
         self.assertAlmostEqual(thousand * 2, million)
         self.assertEqual(chart.length_of(10**9), million)
+
+    def test_words_name_what_is_counted(self):
+        costs = [dossier.Cost("qemu", 1.0, 0.0), dossier.Cost("xen-pvh", 15684.0, 1.0)]
+        drawn = chart.render(costs)
+        for words in ("qemu: 1 instruction, 0 hypercalls", "15,684 instructions, 1 hypercall<"):
+            self.assertIn(f"{words}", drawn)
 
     def test_nothing_measured(self):
         self.assertEqual(chart.render([dossier.Cost("qemu", reason="not here")]), "")

@@ -10,6 +10,7 @@ from pathlib import Path
 from ..common import EXIT_SKIP, ROOT, Trouble, short
 
 _TOP = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")
+_GUIDE = ("labs", "shell", "tour")
 _MANUAL = ("manual", "glossary", "apps", "domu", "kvm", "hyperv", "repro", "backend")
 _REFERENCE = ("ops", "patching", "api-or-abi", "pitfalls", "facts", "hostile", "mutants", "bench",
               "found", "ops-results", "style")
@@ -67,11 +68,18 @@ addEventListener("DOMContentLoaded", () => {
 """
 
 _CSS = """\
-svg.cost { max-width: 44rem; width: 100%; font: 12px sans-serif }
+svg.cost { max-width: 30rem; width: 100%; font: 12px sans-serif }
 svg.cost text { fill: currentColor }
 svg.cost .grid { stroke: currentColor; stroke-opacity: .15; fill: none }
 table.docutils td { vertical-align: top }
 .table-wrapper { overflow-x: auto }
+/* A picture has a white ground. */
+body[data-theme="dark"] article img { filter: invert(.91) hue-rotate(180deg) }
+/* Its text is too small to read if it is as wide as a phone. */
+@media (max-width: 46rem) {
+  article p:has(> img) { overflow-x: auto }
+  article img { max-width: none; min-width: 42rem }
+}
 """
 
 
@@ -138,7 +146,7 @@ def _relative(page, target):
 
 
 def _index():
-    listed = {"tour", *_MANUAL, *_REFERENCE}
+    listed = {*_GUIDE, *_MANUAL, *_REFERENCE}
     chapters = sorted(short(path)[:-3] for path in (ROOT / "docs/guide").glob("*.md"))
     chapters.sort(key=lambda name: (not name.endswith("README"), name))
     more = sorted(path.stem for path in (ROOT / "docs").glob("*.md") if path.stem not in listed)
@@ -150,9 +158,11 @@ def _index():
     return "\n".join([
         "# Paravane", "",
         "A small x86-64 kernel in which every privileged action is an op of one table, with "
-        "backends for bare metal and Xen. Start with the [tour](docs/tour.md), look up an op in "
-        "the [atlas](docs/op/index.md), or read [what the commands do](docs/manual.md).", "",
-        toc("Guide", [*chapters, "docs/tour"]),
+        "backends for bare metal and hypervisors. To learn paravirtualization, start with "
+        "[the guide](docs/guide/README.md), solve [the labs](docs/labs.md), and call ops by hand "
+        "in [the monitor](docs/shell.md). Look up an op in [the atlas](docs/op/index.md), and what "
+        "a command does in [the manual](docs/manual.md).", "",
+        toc("Guide", [*chapters, *(f"docs/{name}" for name in _GUIDE)]),
         toc("Manual", ["README", *(f"docs/{name}" for name in _MANUAL)]),
         toc("Reference", ["docs/op/index", *(f"docs/{name}" for name in [*_REFERENCE, *more])]),
         toc("Project", ["CONTRIBUTING", "SECURITY", "CHANGELOG"]),

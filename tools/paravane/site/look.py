@@ -8,6 +8,7 @@ from urllib.parse import unquote, urlsplit
 
 DESK, PHONE = (1200, 900), (375, 667)  # pixels
 CPU_MOST = 1.0  # seconds of CPU that the first page may take until it is drawn
+_TEXT_LEAST = 9.0  # pixels, of text in a chart or a picture
 _CONTRAST_LEAST = 4.5  # of text (Web Content Accessibility Guidelines, 1.4.3)
 # Pages with one form are many, so a few of them stand for all.
 _OF_MANY = {
@@ -33,6 +34,17 @@ _FACTS = """(() => {
     charts: [...document.querySelectorAll("svg.cost")].map(chart).filter((fault) => fault),
     width: document.documentElement.scrollWidth,
   };
+})()"""
+
+# How large the text of charts and pictures is drawn. That of a picture has 12 pixels of its own.
+_SIZES = """(() => {
+  const scale = (svg) => svg.getBoundingClientRect().width / svg.viewBox.baseVal.width;
+  const chart = (svg) => parseFloat(getComputedStyle(svg).fontSize) * scale(svg);
+  const picture = (one) => [one.src.split("/").pop(), 12 * one.width / one.naturalWidth];
+  return [
+    ...[...document.querySelectorAll("svg.cost")].map((svg) => ["a chart", chart(svg)]),
+    ...[...document.images].filter((one) => one.naturalWidth).map(picture),
+  ];
 })()"""
 
 # The text's contrast to what is behind it. prose: allow
@@ -115,6 +127,8 @@ def page_faults(chromium, root, path):
     width = chromium.script(_FACTS)["width"]
     if width > PHONE[0]:
         found.append(f"it is {width} pixels wide on a screen of {PHONE[0]}")
+    found += [f"text of {size:.0f} pixels in {what}, on a screen of {PHONE[0]}"
+              for what, size in chromium.script(_SIZES) if size < _TEXT_LEAST]
     return [f"{name}: {fault}" for fault in dict.fromkeys(found) if fault]
 
 

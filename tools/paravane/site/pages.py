@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Write the pages about ops, as Markdown: one for each op, one for each class, and the atlas."""
 
+from collections import Counter
 from html import escape
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from . import chart
 
 _BAR = "|"
 # 138 entries in the sidebar of each page would be most of the site.
+_COST = ("The instructions of one call, those of the hypervisor included. The scale is "
+         "logarithmic.")
 _NOT_IN_THE_SIDEBAR = "---\norphan: true\n---\n"
 
 
@@ -36,7 +39,7 @@ class Pages:
         backends = [backend.name for backend in self._table.backends]
         rows = [
             [f"[{kind}](class-{kind}.md)", str(len(names))]
-            + [self._kinds(names, backend) for backend in backends]
+            + [f"[{self._kinds(names, backend)}](class-{kind}.md#backends)" for backend in backends]
             for kind, names in classes.items()
         ]
         toc = [f"class-{kind}" for kind in classes]
@@ -44,24 +47,24 @@ class Pages:
             "# The atlas of ops", "",
             "Every privileged action of the kernel is an op. A row is a class of ops, a column a "
             "backend. A cell counts the ops for which the backend has a function of its own, uses "
-            "one of another folder of `pv/`, or has nothing to do. Follow a class to its ops, and "
-            "an op to all that is known of it.", "",
+            "one of another folder of `pv/`, or has nothing to do. Follow a class to its ops, a "
+            "cell to the function of each, and an op to all that is known of it.", "",
             *_markdown_table(["class", "ops", *backends], rows), "",
             "```{toctree}", ":hidden:", "", *toc, "```", ""])
 
     def _kinds(self, names, backend):
         """Count the ops by the folder of the function: the backend's own, or another's."""
-        counts = {}
-        for name in names:
-            function = self._dossiers[name].functions[backend]
-            if function is None or _is_empty(function.text):
-                kind = "nothing"
-            else:
-                folder = "-".join(Path(function.file).parent.parts[1:]) or "pv"
-                kind = "own" if folder == backend else f"of {folder}"
-            counts[kind] = counts.get(kind, 0) + 1
+        counts = Counter(self._kind(name, backend) for name in names)
         order = sorted(counts, key=lambda kind: (kind != "own", kind == "nothing", kind))
         return ", ".join(f"{counts[kind]} {kind}" for kind in order)
+
+    def _kind(self, name, backend):
+        """Return whose the function of an op is on a backend, in a word or two."""
+        function = self._dossiers[name].functions[backend]
+        if function is None or _is_empty(function.text):
+            return "nothing"
+        folder = "-".join(Path(function.file).parent.parts[1:]) or "pv"
+        return "own" if folder == backend else f"of {folder}"
 
     def _class(self, kind, names):
         group = self._table.ops[names[0]].group
@@ -76,7 +79,17 @@ class Pages:
             f"# Class {kind}", "",
             f"Part of: {group}. The figures are instructions of one call, the hypervisor's "
             "included; the number of its hypercalls is in brackets.", "",
-            *_markdown_table(["op", "what it does", *platforms], rows), ""])
+            *_markdown_table(["op", "what it does", *platforms], rows), "", "## Backends", "",
+            "Whose function each backend has for an op: its own, that of another folder of `pv/`, "
+            "or one that has nothing to do.", "", *self._owners(names), ""])
+
+    def _owners(self, names):
+        backends = [backend.name for backend in self._table.backends]
+        return _markdown_table(["op", *backends], [
+            [f"[`{name}`]({name}.md#backends)"]
+            + [self._kind(name, one).removeprefix("of ") for one in backends]
+            for name in names
+        ])
 
     def _op(self, dossier):
         op = dossier.op
@@ -88,7 +101,8 @@ class Pages:
         where, _, line = op.where.partition(":")
         parts.append(f"Defined\n: {self._link(where, int(line), op.where)}, "
                      f"[class {op.table}](class-{op.table}.md)\n")
-        parts += ["## Cost", "", chart.render(dossier.costs) or _why_no_cost(dossier), ""]
+        drawn = chart.render(dossier.costs)
+        parts += ["## Cost", "", *([_COST, "", drawn] if drawn else [_why_no_cost(dossier)]), ""]
         parts += self._sites(op.name) + self._backends(dossier) + self._linux(dossier)
         return "\n".join(parts + self._proofs(dossier))
 
