@@ -130,7 +130,7 @@ static void expect_second_root(struct mm_space *s, pfn_t pfn)
     EXPECT(!first[77] && !second[77]);
 }
 
-TEST(mmu, entries_of_the_upper_levels_take_effect, set_pmd, set_pud, set_pgd)
+TEST(mmu, entries_of_the_upper_levels_take_effect, set_pmd, set_pud, set_pgd, pin_root)
 {
     const u64 free = frames_free();
     const pfn_t pfn = marked_frame(0x4444);
