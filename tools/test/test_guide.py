@@ -10,6 +10,7 @@ import unittest
 from pathlib import Path
 
 from paravane.common import ROOT
+from paravane.helptext import HELP
 from paravane.selftest import tour
 
 GUIDE = ROOT / "docs/guide"
@@ -207,6 +208,21 @@ class Chapters(unittest.TestCase):
             with self.subTest(lab=lab):
                 last = (GUIDE / chapter).read_text().rstrip().splitlines()[-1]
                 self.assertRegex(last, rf"^Labs? of this chapter: .*`{lab}`")
+
+    def test_each_has_a_picture(self):
+        for path in CHAPTERS:
+            with self.subTest(path=path.name):
+                self.assertRegex(path.read_text(), r"!\[.+\]\(.+\.svg\)")
+
+    def test_commands_and_options_in_the_text_exist(self):
+        commands = set(re.findall(r"(?m)^\./run\.sh (\w+)", HELP))
+        options = set(re.findall(r"--[a-z][\w-]*", HELP))
+        docs = ROOT / "docs"
+        for path in (*GUIDE.glob("*.md"), docs / "labs.md", docs / "shell.md", docs / "tour.md"):
+            for words in re.findall(r"\./run\.sh ([a-z]+[^`\n]*)", path.read_text()):
+                with self.subTest(path=path.name, words=words):
+                    self.assertIn(words.split()[0], commands)
+                    self.assertEqual(set(re.findall(r"--[a-z][\w-]*", words)) - options, set())
 
     def test_relative_links_lead_to_files(self):
         for path in GUIDE.glob("*.md"):
