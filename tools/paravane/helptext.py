@@ -18,7 +18,7 @@ Paravane: one kernel image, every platform, one suite.
                  --fuzz N | --soak S [--seed N]: N random lines, or S seconds of them, which it has to survive
 ./run.sh lab     list | start NAME | check NAME | solution NAME | answer NAME OP  [--in FOLDER]
                  exercises: write a function that was cut out, find what is wrong with an image, cut a recording down;
-                 prove [--cut] [NAME...]: try the labs themselves; docs/labs.md
+                 prove [NAME...]: try the labs themselves, or (--cut) these and the others' cut versions; docs/labs.md
 ./run.sh suite   [--on P,P...] [--filter GLOB[,GLOB...]] [--jobs N] [--junit FILE] [--json FILE] [--verbose] ...
                  [--ops FILE]  also write what was seen of each op on each platform, as Markdown
                  [--rom FILE]  as for boot

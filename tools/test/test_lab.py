@@ -115,14 +115,14 @@ class AssemblyTest(unittest.TestCase):
 
     def test_versions_of_a_template_have_an_entry_each(self):
         lab = self.lab("stop")
-        together.add_versions(lab, together.versions_of([lab], False), copies.Copy(self.root))
+        together.add_versions(lab, together.versions_of([lab], {lab.name}), copies.Copy(self.root))
         text = (self.root / "a.S").read_text()
         self.assertEqual(text.count(".globl lab_template_"), 3)
         self.assertIn('"cmpb $0, %gs:pending", enter\n', text)
 
     def test_versions_of_a_macro_are_skipped_unless_selected(self):
         lab = self.lab("go_back")
-        together.add_versions(lab, together.versions_of([lab], True), copies.Copy(self.root))
+        together.add_versions(lab, together.versions_of([lab], ()), copies.Copy(self.root))
         text = (self.root / "a.S").read_text()
         self.assertRegex(text, r"cmpl\t\$6833, lab_cut\(%rip\)\n\tjne\t(\S+)\n\tud2\n\1:\n\tpopq")
 
@@ -138,7 +138,7 @@ class AssemblyTest(unittest.TestCase):
 
 class TogetherTest(Folder):
     def test_all_versions_are_in_one_function(self):
-        versions = together.versions_of([self.lab], False)
+        versions = together.versions_of([self.lab], {self.lab.name})
         self.assertEqual([(one.name, one.says) for one in versions],
                          [("cut", ""), ("none", "negative")])
         together.add_versions(self.lab, versions, copies.Copy(self.root))
@@ -148,14 +148,29 @@ class TogetherTest(Folder):
         self.assertIn(cut_one + none + "    if (x)\n", text)
         self.assertIn("lab_cut = ", text[: text.index("static int twice")])
 
+    def test_fault_of_a_lab_is_a_version_of_its_function(self):
+        lab = together.placed(labs.read()["find-root"])
+        (version,) = together.versions_of([lab], {lab.name})
+        self.assertEqual((lab.function, version.name), ("xen_pv_pin_root", "the fault"))
+        self.assertIn("memcpy(", version.body)
+        self.assertNotIn("PT_USER_SLOTS * sizeof", version.body)
+
+    def test_tests_that_fail_have_to_be_those_of_the_lab(self):
+        lab = labs.read()["find-ports"]
+        for failed, problem in ((lab.fails, ""), ((), "not the tests"),
+                                ((*lab.fails, "user.other"), "not the tests")):
+            shown = explain.Shown("", False, dict.fromkeys(failed, ()))
+            self.assertIn(problem, together.seen("x", lab, shown)[1])
+
     def test_versions_have_numbers_of_their_own(self):
-        versions = together.versions_of(filter(together.takes, labs.read().values()), False)
+        taken = map(together.placed, filter(together.takes, labs.read().values()))
+        versions = together.versions_of(list(taken), labs.read())
         self.assertEqual(len({one.number for one in versions}), len(versions))
         self.assertGreater(len(versions), 17 * 4)
 
-    def test_each_machine_is_tried_once(self):
+    def test_each_platform_and_each_program_is_tried_once(self):
         checks = [labs.Check(tests="a"), labs.Check(tests="b"), labs.Check(host="h"),
-                  labs.Check(tests="c", smp=2)]  # fmt: skip
+                  labs.Check(tests="c", smp=2), labs.Check(on="xen-pv")]  # fmt: skip
         self.assertEqual(len(list(together.one_of_each(checks))), 3)
 
 
@@ -281,11 +296,22 @@ class JudgeTest(unittest.TestCase):
         lab = labs.read()["find-deadline"]
         self.assertTrue(command.judge(lab, "timer_set")[0])
         self.assertTrue(command.judge(lab, "pv_timer_set")[0])
-        for word, said in (("timer_stop", "Which op should have"), ("cpuidd", "is not an op"),
-                           ("cpuid", "look for one that fails")):  # fmt: skip
+        self.assertTrue(command.judge(lab, "TIMER_SET()")[0])
+        for word, said in (("timer_stop", "Which op should have"),
+                           ("cpuidd", r"is not an op \(similar: cpuid\)"),
+                           ("cpuid", "Which test fails"), ("", "an empty word is not an op"),
+                           ("../x", "is not an op; ./run.sh op lists all")):  # fmt: skip
             right, text = command.judge(lab, word)
             self.assertFalse(right)
-            self.assertIn(said, text)
+            self.assertRegex(text, said)
+
+
+class TaskTest(unittest.TestCase):
+    def test_commands_and_paths_stay_whole(self):
+        path, words = "build/labs/find-it/paravane.elf", "x" * 80
+        text = f"{words} {path}\nnow.\n\n    ./run.sh shell {words} {path}\n    ./run.sh b\n"
+        self.assertEqual(command.wrapped(text), (
+            f"{words}\n{path} now.\n\n    ./run.sh shell {words} {path}\n    ./run.sh b"))
 
 
 class EachLabTest(unittest.TestCase):
@@ -363,8 +389,17 @@ class EachLabTest(unittest.TestCase):
                 for answer in lab.answers:
                     self.assertIn(answer, self.ops)
                     self.assertTrue(mutant.function.endswith(answer))
-                self.assertLessEqual(set(lab.near), set(self.ops))
+                self.assertLessEqual(set(lab.near), set(self.ops) - set(lab.answers))
+                self.assertGreaterEqual(len(lab.near), 3)
                 self.assertIn("IMAGE", lab.task)
+                tests = {test.name: test.ops for test in optable.read(ROOT).tests}
+                for name in lab.fails:
+                    self.assertTrue(set(tests[name]) & set(lab.answers), name)
+                    self.assertTrue(any(Path(name).match(glob) for check in lab.check
+                                        for glob in check.tests.split(",")))
+                for check in lab.check:
+                    command_line = f"--on {check.on} --image IMAGE --filter '{check.tests}'"
+                    self.assertIn(command_line, lab.task)
 
     def test_all_are_listed(self):
         page = (ROOT / "docs/labs.md").read_text()

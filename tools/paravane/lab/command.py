@@ -9,7 +9,6 @@ import textwrap
 from .. import optable
 from ..commandline import Parser, build
 from ..common import EXIT_FAIL, EXIT_PASS, ROOT, Trouble, build_dir, make_dirs, short, usage
-from ..mutants import source_list
 from . import copies, crash, cut, explain, labs, together
 
 _WIDTH = 96
@@ -30,8 +29,8 @@ def run(args, caller):
     if asked.what == "list":
         return _list(known)
     if asked.what == "prove":
-        names = [asked.name, *asked.words] if asked.name else list(known)
-        return _prove([labs.named(name, known) for name in names], asked.cut)
+        named = [labs.named(name, known) for name in [asked.name, *asked.words] if name]
+        return _prove(named, list(known.values()), asked.cut)
     if asked.what not in commands:
         more = ", ".join(commands)
         raise usage(f"lab: unknown command {asked.what!r}; known: list, prove, {more}")
@@ -47,9 +46,17 @@ def _list(known):
     return EXIT_PASS
 
 
-def _wrapped(text):
-    for paragraph in text.strip().split("\n\n"):
-        print(textwrap.fill(" ".join(paragraph.split()), _WIDTH), end="\n\n")
+def wrapped(text):
+    """Return a task's text in lines of some width. A paragraph of indented lines is commands, which
+    stay as they are."""
+    paragraphs = text.strip("\n").split("\n\n")
+    return "\n\n".join(one.rstrip() if one.startswith(" ") else _filled(one) for one in paragraphs)
+
+
+def _filled(text, first="", later=""):
+    """Return text in lines of some width. A path is not broken at a hyphen."""
+    return textwrap.fill(" ".join(text.split()), _WIDTH, break_on_hyphens=False,
+                         initial_indent=first, subsequent_indent=later)
 
 
 def _start(lab, copy, _words):
@@ -64,8 +71,7 @@ def _start(lab, copy, _words):
     else:
         copy.make_new()
     copy.write(lab.file, text)
-    print(f"{lab.title}\n")
-    _wrapped(lab.task)
+    print(f"{lab.title}\n\n{wrapped(lab.task)}\n")
     if lab.op:
         print(f"The contract of the op {lab.op} ({optable.read_ops(ROOT)[lab.op].where}):\n")
         _print_contract(optable.read_ops(ROOT)[lab.op])
@@ -76,25 +82,23 @@ def _start(lab, copy, _words):
 
 
 def _print_contract(op):
-    print(textwrap.fill(op.does, _WIDTH, initial_indent="    ", subsequent_indent="    "))
+    print(_filled(op.does, "    ", "    "))
     for label, text in op.labels.items():
-        print(textwrap.fill(text, _WIDTH, initial_indent=f"    {label}: ",
-                            subsequent_indent="        "))
+        print(_filled(text, f"    {label}: ", "        "))
     print()
 
 
 def _print_hints(lab):
     for hint in lab.hints:
-        print(textwrap.fill(" ".join(hint.split()), _WIDTH, initial_indent="  - ",
-                            subsequent_indent="    "))
+        print(_filled(hint, "  - ", "    "))
     print()
 
 
 def _start_crash(lab, copy):
     copy.make_folder()
     count = crash.record(lab, copy.path / crash.GIVEN)
-    print(f"{lab.title}\n")
-    _wrapped(lab.task.replace("FOLDER", short(copy.path)).replace("COUNT", str(count)))
+    task = lab.task.replace("FOLDER", short(copy.path)).replace("COUNT", str(count))
+    print(f"{lab.title}\n\n{wrapped(task)}\n")
     _print_hints(lab)
     print(f"Then: ./run.sh lab check {lab.name}")
     return EXIT_PASS
@@ -102,7 +106,7 @@ def _start_crash(lab, copy):
 
 def _start_find(lab, copy):
     """Build the image with the lab's edit in a copy of its own, which is removed."""
-    mutant = _mutant(lab)
+    mutant = together.mutant_of(lab)
     hidden = copies.Copy(build_dir() / "labs" / f".build-{os.getpid()}")
     try:
         hidden.make_new()
@@ -114,18 +118,11 @@ def _start_find(lab, copy):
         shutil.copyfile(hidden.image, copy.path / "paravane.elf")
     finally:
         shutil.rmtree(hidden.path, ignore_errors=True)
-    print(f"{lab.title}\n")
-    _wrapped(lab.task.replace("IMAGE", short(copy.path / "paravane.elf")))
+    task = lab.task.replace("IMAGE", short(copy.path / "paravane.elf"))
+    print(f"{lab.title}\n\n{wrapped(task)}\n")
     _print_hints(lab)
     print(f"Answer with the name of the op: ./run.sh lab answer {lab.name} OP")
     return EXIT_PASS
-
-
-def _mutant(lab):
-    found = [mutant for mutant in source_list.read() if mutant.name == lab.mutant]
-    if not found:
-        raise Trouble(f"lab {lab.name}: test/mutants/source/ has no {lab.mutant}")
-    return found[0]
 
 
 def _need_copy(lab, copy):
@@ -152,11 +149,16 @@ def verdict(lab, copy):
     return True, [f"passed: {check}" for check in lab.check]
 
 
+def _shown(line):
+    """Return a line of an answer, wrapped. What is indented is evidence, and may have a path."""
+    return _filled(line, " " * (len(line) - len(line.lstrip())), "    ") if line else ""
+
+
 def _check(lab, copy, _words):
     _need_copy(lab, copy)
     passed, lines = verdict(lab, copy)
     for line in lines:
-        print(textwrap.fill(line, _WIDTH, subsequent_indent="  ") if line else "")
+        print(_shown(line))
     if passed:
         print(f"Solved. ./run.sh lab solution {lab.name} {_SOLUTION[lab.kind]}")
     return EXIT_PASS if passed else EXIT_FAIL
@@ -164,7 +166,7 @@ def _check(lab, copy, _words):
 
 def _solution(lab, copy, _words):
     if lab.kind == "find":
-        mutant = _mutant(lab)
+        mutant = together.mutant_of(lab)
         print(f"{lab.right}\n\nThe edit, in {mutant.file}:\n- {mutant.before}\n+ {mutant.after}")
         return EXIT_PASS
     if lab.kind == "cut":
@@ -181,17 +183,21 @@ def _solution(lab, copy, _words):
 
 def judge(lab, word):
     """Return (whether a word is the answer of a find-it lab, what to say)."""
-    word = word.removeprefix("pv_")
+    word = word.strip().lower().removesuffix("()").removeprefix("pv_")
+    ops = optable.read_ops(ROOT)
     if word in lab.answers:
         return True, f"Right. {lab.right}"
     if word in lab.near:
         return False, f"Not {word}. {lab.near[word]}"
-    if word in optable.read_ops(ROOT):
+    if word in ops:
         return False, (
-            f"Not {word}: with that op as it should be you would still see what you saw. Run the "
-            "tests that cite an op (./run.sh op NAME lists them), and look for one that fails."
+            f"Not {word}: you would see the same if that op kept its contract. Which test fails? "
+            "Its first line, TEST(group, name, OP...), in the file that the failure names, lists "
+            "the ops that it is about."
         )
-    return False, f"{word} is not an op; ./run.sh op lists all"
+    similar = difflib.get_close_matches(word, ops, 1)
+    more = f" (similar: {similar[0]})" if similar else ""
+    return False, f"{word or 'an empty word'} is not an op{more}; ./run.sh op lists all"
 
 
 def _answer(lab, _copy, words):
@@ -201,31 +207,43 @@ def _answer(lab, _copy, words):
     if len(words) != 1:
         raise usage("lab answer: one word, the op's name")
     right, said = judge(lab, words[0])
-    print(textwrap.fill(" ".join(said.split()), _WIDTH))
+    print(_filled(said))
     return EXIT_PASS if right else EXIT_FAIL
 
 
 # --- The proof: the cut version and each wrong solution get a helpful answer; the source passes
 
 
-def _prove(chosen, cut_only):
-    """Prove these labs, apart from those to find something; return the exit code. cut_only: prove
-    only that the cut version of each function fails."""
+def _prove(named, known, cut_only):
+    """Prove the labs that are named, or all; return the exit code. cut_only: of those that are not
+    named prove only that the cut version of each function fails."""
     build()
-    by_one_build = [lab for lab in chosen if together.takes(lab)]
-    others = [lab for lab in chosen if lab.kind == "cut" or lab.is_repro]
-    others = [] if cut_only else others
+    whole = named if named or cut_only else known
+    cut = [lab for lab in known if cut_only and lab not in whole and together.has_cut(lab)]
     copy = copies.Copy(build_dir() / "labs" / f".prove-{os.getpid()}")
     try:
         copy.make_new()
-        problems = [problem for lab in others for problem in _prove_one(lab, copy)]
-        problems += together.prove(by_one_build, copy, cut_only)
+        by_one_build = [lab for lab in whole if together.takes(lab)]
+        problems = [problem for lab in by_one_build for problem in _prove_answers(lab)]
+        problems += [problem for lab in whole if lab not in by_one_build
+                     for problem in _prove_one(lab, copy)]
+        names = {lab.name for lab in whole}
+        problems += together.prove(by_one_build + cut, copy, names)
     finally:
         shutil.rmtree(copy.path, ignore_errors=True)
-    what = "have a cut version that fails and explains itself" if cut_only else "proven"
-    print("\n".join(problems + [f"labs: {len(by_one_build + others)} {what}, "
-                                f"{len(problems)} problems"]))
+    of_cut = f"{len(cut)} have a cut version that fails and explains itself, " if cut else ""
+    print("\n".join([*problems, f"labs: {len(whole)} proven, {of_cut}{len(problems)} problems"]))
     return EXIT_FAIL if problems else EXIT_PASS
+
+
+def _prove_answers(lab):
+    """Yield a line for each answer that is judged wrong. Labs of other kinds have no answers."""
+    others = {} if lab.kind != "find" else {"banner": "Which test fails?", "": "is not an op"}
+    for word, says in {**dict.fromkeys(lab.answers, ""), **lab.near, **others}.items():
+        right, said = judge(lab, word)
+        print(f"  {lab.name}, answer {word!r}: {said.strip()[:150]}", flush=True)
+        if right != (word in lab.answers) or says not in said:
+            yield f"lab {lab.name}: the answer {word!r} is judged by {said!r}"
 
 
 def _prove_one(lab, copy):

@@ -61,6 +61,11 @@ def with_body(function, body, name=""):
     return function[:at] + "{\n" + body + "\n}"
 
 
+def body_of(function):
+    """Return the lines between the braces of a C function's text."""
+    return function[len(with_body(function, "")) - 2 : -1].strip("\n")
+
+
 def replace(text, old, new):
     """Return a file's text with one function's text in place of another."""
     if text.count(old) != 1:

@@ -4,7 +4,7 @@
 Keys of all labs:
 
     title, level   one line; 1 (easy) to 5
-    task           what to do, in a few sentences
+    task           what to do, in a few sentences; a line that is indented is a command
     hints          texts, each shown with the task
 
 A lab with `function` is of the kind "write it": the body of that function is cut out.
@@ -22,8 +22,10 @@ A lab with `function` is of the kind "write it": the body of that function is cu
 
 A lab with `mutant` is of the kind "find it": an image with that edit of test/mutants/source/ runs.
 
-    answers        words, one of which the answer must be; right: what to say then
-    near           {word: what to say to that wrong answer}
+    answers        names of ops, one of which the answer must be; right: what to say then
+    near           {op: what to say to that wrong answer}: three or more
+    [[check]]      on, tests, append, smp: the tests that the task names
+    fails          those of them that fail in the image, and in no other
 
 A lab with `crash` is of the kind "cut it down": a recording in which the hypervisor dies is to be
 cut down to a few calls (crash.py).
@@ -43,9 +45,9 @@ from ..common import Trouble, usage
 
 FOLDER = Path(__file__).resolve().parent / "labs"
 _COMMON = {"title", "level", "task", "hints"}
-_FREE = {"hints", "op", "near"}  # may be left out
+_FREE = {"hints", "op"}  # may be left out
 _WRITE = _COMMON | {"file", "function", "op", "stub", "check", "explain", "wrong"}
-_FIND = _COMMON | {"mutant", "answers", "right", "near"}
+_FIND = _COMMON | {"mutant", "answers", "right", "near", "check", "fails"}
 _CRASH = _COMMON | {"crash", "on", "xen", "calls", "solution", "right", "wrong"}
 
 
@@ -111,6 +113,7 @@ class Lab:
     answers: tuple = ()
     right: str = ""
     near: dict = field(default_factory=dict)
+    fails: tuple = ()
     crash: str = ""
     on: str = ""
     xen: str = ""
@@ -119,7 +122,7 @@ class Lab:
 
     @property
     def kind(self):
-        return "write" if self.function else "cut" if self.crash else "find"
+        return "find" if self.mutant else "cut" if self.crash else "write"
 
     @property
     def is_assembly(self):
@@ -154,7 +157,7 @@ def parse(name, text):
             entry[key] = tuple(kind(**item) for item in entry.get(key, ()))
     except TypeError as error:
         raise Trouble(f"lab {name}: [[{key}]]: {error}") from error
-    for key in ("hints", "answers"):
+    for key in ("hints", "answers", "fails"):
         entry[key] = tuple(entry.get(key, ()))
     for explain in entry["explain"]:
         re.compile(explain.text)

@@ -6,10 +6,15 @@ and those of wrong solutions. A number in their data, lab_cut, selects a version
 number of no version selects the tree's everywhere. A patch template has no code that could select:
 the entries of the others in the table of templates are overwritten instead.
 
-The tree's functions are tried with one check for each machine: the suite has the other tests.
+The fault of a lab of the kind "find it" is one more version of the function in which it is. It has
+to show in the tests that the lab names.
+
+The tree's functions are tried with each check. If most labs have their cut version only, they are
+tried with one check for each program and platform: the suite has the other tests.
 """
 
 import concurrent.futures
+import dataclasses
 import os
 import re
 import shutil
@@ -20,13 +25,15 @@ from dataclasses import dataclass
 from build.elf import SHF_ALLOC, SHT_NOBITS, Elf
 
 from ..common import ROOT, Trouble
+from ..mutants import source_list
 from ..run.machine import Ending
 from ..run.owntime import OwnTime
 from . import copies, cut, explain
 
-# Seconds of own time from a test's result to the next. Many cut versions hang; a wrong solution may
-# make a test wait for its own time limits.
-_QUIET_CUT, _QUIET_WRONG = 4.0, 20.0
+# Seconds of own time from a test's result to the next. Many cut versions hang with the CPU busy, so
+# the limit is most of what they cost. A wrong solution may make a test wait for time limits of its
+# own.
+_QUIET_CUT, _QUIET_WRONG = 1.5, 20.0
 _WHOLE = 0x1AB0  # the number of no version; theirs follow. Not 0, so that it is data of the file
 _C_VARIABLE = f"""\
 #ifndef LAB_CUT
@@ -53,23 +60,52 @@ class Version:
 
 def takes(lab):
     """Return whether a lab is proven here. A repro is an image of its own."""
-    return lab.kind == "write" and not lab.is_repro
+    return lab.kind == "find" or lab.kind == "write" and not lab.is_repro
 
 
-def versions_of(labs, cut_only):
-    """Return the Versions of these labs."""
+def has_cut(lab):
+    """Return whether a lab has a cut version that is proven here."""
+    return takes(lab) and lab.kind == "write"
+
+
+def mutant_of(lab):
+    """Return the SourceMutant that is the fault of a lab of the kind "find it"."""
+    found = [mutant for mutant in source_list.read() if mutant.name == lab.mutant]
+    if not found:
+        raise Trouble(f"lab {lab.name}: test/mutants/source/ has no {lab.mutant}")
+    return found[0]
+
+
+def placed(lab):
+    """Return a lab with the file and the function of its versions."""
+    if lab.kind != "find":
+        return lab
+    mutant = mutant_of(lab)
+    return dataclasses.replace(lab, file=mutant.file, function=mutant.function)
+
+
+def _faulty(lab):
+    """Return the body of a placed lab's function with the fault in it."""
+    function, mutant = cut.find(ROOT, lab), mutant_of(lab)
+    return cut.body_of(cut.replace(function, mutant.before, mutant.after))
+
+
+def versions_of(labs, whole):
+    """Return the Versions of these labs; those that are not in whole have their cut one only."""
     found = []
     for lab in labs:
-        of = [("cut", lab.stub, "")]
-        of += [] if cut_only else [(wrong.name, wrong.body, wrong.says) for wrong in lab.wrong]
+        of = [("the fault", _faulty(lab), "")] if lab.kind == "find" else [("cut", lab.stub, "")]
+        if lab.name in whole:
+            of += [(wrong.name, wrong.body, wrong.says) for wrong in lab.wrong]
         found += [Version(lab, *one, _WHOLE + len(found) + at) for at, one in enumerate(of, 1)]
     return found
 
 
-def prove(labs, copy, cut_only):
-    """Build the copy with all versions of each lab's function, or the cut ones only, and try them
-    and the tree's. Yield a line for each thing that is wrong."""
-    versions = versions_of(labs, cut_only)
+def prove(labs, copy, whole):
+    """Build the copy with the versions of each lab's function (as versions_of), and try them and
+    the tree's. Yield a line for each thing that is wrong."""
+    labs = [placed(lab) for lab in labs]
+    versions = versions_of(labs, whole)
     for lab in labs:
         add_versions(lab, [one for one in versions if one.lab is lab], copy)
     _build(labs, copy)
@@ -77,8 +113,9 @@ def prove(labs, copy, cut_only):
     pool = concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1)
     try:
         tries = [pool.submit(_try, version, copy, stop) for version in versions]
-        tries += [pool.submit(_try_whole, check, copy, stop)
-                  for check in one_of_each(check for lab in labs for check in lab.check)]
+        checks = dict.fromkeys(check for lab in labs for check in lab.check)
+        tries += [pool.submit(_try_whole, check, copy, stop) for check in
+                  (checks if all(lab.name in whole for lab in labs) else one_of_each(checks))]
         for one in tries:
             said, problem = one.result()
             print(f"  {said}", flush=True)
@@ -106,7 +143,7 @@ def add_versions(lab, versions, copy):
 
 def _c(function, versions):
     """Return a C function with all versions."""
-    body = function[len(cut.with_body(function, "")) - 2 : -1].strip("\n")
+    body = cut.body_of(function)
     end = "    return;\n" if _VOID.match(function) else ""
     blocks = [f"    if (lab_cut == {one.number}) {{\n{one.body}\n{end}    }}\n" for one in versions]
     return cut.with_body(function, "".join(blocks) + body)
@@ -206,6 +243,8 @@ def _try(version, copy, stop):
         shown = _run(check, version, copy, stop)
         if shown.passed:
             continue
+        if lab.kind == "find":
+            return seen(name, lab, shown)
         said = " ".join(explain.answer(lab, shown))
         known = any(" ".join(rule.say.split()) in said for rule in lab.explain)
         good = version.says in said if version.says else known
@@ -214,9 +253,17 @@ def _try(version, copy, stop):
     return f"{name}: passes", f"lab {name}: passes"
 
 
+def seen(name, lab, shown):
+    """Return the same for the fault of a lab, which has to show as the lab says."""
+    failed = ", ".join(shown.failed)
+    if set(shown.failed) != set(lab.fails):
+        return f"{name}: {failed}", f"lab {name}: not the tests that should fail: {failed}"
+    return f"{name}: shows in {failed}", ""
+
+
 def one_of_each(checks):
-    """Return one check for each machine and each host test."""
-    return {(check.host, check.on, check.append, check.smp): check for check in checks}.values()
+    """Return one check for each platform and each host test."""
+    return {(check.host, check.on): check for check in checks}.values()
 
 
 def _try_whole(check, copy, stop):
