@@ -223,28 +223,40 @@ TEST(apic, icr_sends_the_given_vector, apic_icr, apic_read)
     test_line_close(&line);
 }
 
-/*
- * Set up the clock of this CPU again and expect the timer to be disarmed and to work, also after
- * its registers were overwritten.
- */
-static void set_up_and_use(void (*set_up)(void))
+/* Return how many timer interrupts follow when the clock is set up again before a deadline. */
+static u64 interrupts_after(void (*set_up)(void))
 {
     u64 before, deadline, ahead = 20 * NS_PER_MS;
     int error;
 
     do { /* again if the host let the deadline pass first */
-        before = READ_ONCE(irq_counts.timers);
         deadline = pv_clock_ns() + ahead;
         ahead *= 2;
         pv_irq_disable();
+        before = irq_counts.timers;
         error = pv_timer_set(deadline);
         pv_apic_write(APIC_LVT_TIMER, LVT_MASKED | 0xff);
         set_up();
         pv_irq_enable();
     } while (pv_clock_ns() >= deadline && ahead < 1000 * NS_PER_S);
     EXPECT_EQ(error, 0);
-    spin(deadline + 10 * NS_PER_MS - pv_clock_ns());
-    EXPECT_EQ(READ_ONCE(irq_counts.timers), before);
+    spin(deadline + 50 * NS_PER_MS - pv_clock_ns()); /* a busy host delivers late */
+    return READ_ONCE(irq_counts.timers) - before;
+}
+
+/*
+ * Set up the clock of this CPU again and expect the timer to be disarmed and to work, also after
+ * its registers were overwritten. Several attempts, because the kernel's own timers may be due: one
+ * whose interrupt is pending already, or one that a driver's thread starts.
+ */
+static void set_up_and_use(void (*set_up)(void))
+{
+    u64 before, interrupts = 1;
+
+    for (int i = 0; i < 5 && interrupts; i++)
+        interrupts = interrupts_after(set_up);
+    EXPECT_EQ(interrupts, 0);
+    before = READ_ONCE(irq_counts.timers);
     kernel_timers_rearm();
     /* On a slow host a deadline may have passed before it is set: then no interrupt is due. */
     for (int i = 0; i < 100 && READ_ONCE(irq_counts.timers) == before; i++)
