@@ -60,22 +60,29 @@ static int descriptor_find_free(int min)
     return min < FILES_MAX ? min : -1;
 }
 
-/* Open a path, and return its descriptor or a negated errno. */
-static int open_descriptor(const char *path, int flags, mode_t mode)
+/* Return a descriptor of an open node, or a negated errno. */
+static int descriptor_create(struct fs_node *node, int flags)
 {
     struct open_file *file = open_file_find_free();
     const int fd = descriptor_find_free(0);
-    struct fs_node *node;
-    int error;
 
     if (!file || fd < 0)
         return -EMFILE;
-    error = fs_open(path, flags, mode, &node);
-    if (error)
-        return -error;
     *file = (struct open_file){.users = 1, .node = node, .flags = flags};
     fds[fd] = file;
     return fd;
+}
+
+/* Open a path, and return its descriptor or a negated errno. */
+static int open_descriptor(const char *path, int flags, mode_t mode)
+{
+    struct fs_node *node;
+    int error;
+
+    if (!open_file_find_free() || descriptor_find_free(0) < 0)
+        return -EMFILE;
+    error = fs_open(path, flags, mode, &node);
+    return error ? -error : descriptor_create(node, flags);
 }
 
 static void files_start(void)
@@ -132,10 +139,40 @@ off_t *fs_position_of(int fd)
     return file ? &file->position : NULL;
 }
 
+/* End a use of a node, and close its device. The lock is held before and after. */
+static void close_node(struct fs_node *node)
+{
+    const struct fs_device *device = node->device;
+
+    fs_close(node);
+    if (!device || !device->close)
+        return;
+    fs_leave();
+    device->close(device);
+    fs_enter();
+}
+
 void fs_file_put(struct open_file *file)
 {
     if (!--file->users)
-        fs_close(file->node);
+        close_node(file->node);
+}
+
+int fs_install(const struct fs_device *device, int flags)
+{
+    struct fs_node *node;
+    int fd = -ENOMEM;
+
+    fs_enter();
+    node = fs_open_device(device);
+    if (node)
+        fd = descriptor_create(node, flags);
+    if (fd == -EMFILE)
+        close_node(node);
+    fs_leave();
+    if (!node && device->close)
+        device->close(device);
+    return fd;
 }
 
 struct open_file *fs_file_get(int fd)
@@ -223,7 +260,7 @@ int dup(int fd)
 
 int dup2(int fd, int to)
 {
-    struct open_file *file;
+    struct open_file *file, *replaced;
 
     fs_enter();
     file = fs_file_of(fd);
@@ -232,10 +269,11 @@ int dup2(int fd, int to)
         return fail(EBADF);
     }
     if (fd != to) {
+        replaced = fds[to];
         file->users++;
-        if (fds[to])
-            fs_file_put(fds[to]);
         fds[to] = file;
+        if (replaced)
+            fs_file_put(replaced);
     }
     fs_leave();
     return to;
@@ -311,13 +349,35 @@ int fchmod(int fd, mode_t mode)
     return fs_leave_with(node ? 0 : EBADF);
 }
 
-int ioctl(int fd, unsigned long request, ...)
+/* Call a device's control, which may sleep, without the lock. */
+static int control_unlocked(struct open_file *file, unsigned long request, void *argument)
 {
+    const struct fs_device *device = file->node->device;
     int error;
 
-    (void)request;
+    if (!device || !device->control)
+        return ENOTTY;
+    file->users++;
+    fs_leave();
+    error = device->control(device, request, argument);
     fs_enter();
-    error = fs_file_of(fd) ? ENOTTY : EBADF;
+    fs_file_put(file);
+    return error;
+}
+
+int ioctl(int fd, unsigned long request, ...)
+{
+    struct open_file *file;
+    void *argument;
+    va_list arguments;
+    int error;
+
+    va_start(arguments, request);
+    argument = va_arg(arguments, void *);
+    va_end(arguments);
+    fs_enter();
+    file = fs_file_of(fd);
+    error = file ? control_unlocked(file, request, argument) : EBADF;
     return fs_leave_with(error);
 }
 
@@ -345,6 +405,24 @@ static int lock_file(const struct open_file *file, int command, struct flock *wa
     return 0;
 }
 
+/* Of the flags, O_APPEND may change, and what the device takes. */
+static int set_flags_unlocked(struct open_file *file, int flags)
+{
+    const struct fs_device *device = file->node->device;
+    const int changed = O_APPEND | (device && device->set_flags ? O_NONBLOCK : 0);
+    int error = 0;
+
+    file->flags = (file->flags & ~changed) | (flags & changed);
+    if (!device || !device->set_flags)
+        return 0;
+    file->users++;
+    fs_leave();
+    error = device->set_flags(device, flags);
+    fs_enter();
+    fs_file_put(file);
+    return error;
+}
+
 static int control_locked(struct open_file *file, int command, va_list arguments, int *result)
 {
     *result = 0;
@@ -353,8 +431,7 @@ static int control_locked(struct open_file *file, int command, va_list arguments
         *result = file->flags;
         return 0;
     case F_SETFL:
-        file->flags = (file->flags & ~O_APPEND) | (va_arg(arguments, int) & O_APPEND);
-        return 0;
+        return set_flags_unlocked(file, va_arg(arguments, int));
     case F_GETFD:
     case F_SETFD: /* close-on-exec has no effect, because exec always fails */
         return 0;

@@ -37,9 +37,15 @@ mode_t fs_masked(mode_t mode);
 /* Return the open file of a descriptor, or NULL. The caller has called fs_enter. */
 struct open_file *fs_file_of(int fd);
 
-/* As fs_file_of, and count a use, which fs_file_put ends: it may close the file. */
+/*
+ * As fs_file_of, and count a use, which fs_file_put ends: it may close the file, and releases the
+ * lock while a device is closed.
+ */
 struct open_file *fs_file_get(int fd);
 void fs_file_put(struct open_file *file);
+
+/* Open a device that is not in /dev. Return its descriptor; or a negated errno, and close it. */
+int fs_install(const struct fs_device *device, int flags);
 
 /* Return the node that a descriptor has open, or NULL. The caller has called fs_enter. */
 struct fs_node *fs_node_of(int fd);

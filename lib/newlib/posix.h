@@ -20,6 +20,9 @@
 #define _POSIX_PRIORITY_SCHEDULING        (-1)
 #define PTHREAD_STACK_MIN                 32768
 
+/* Of select(): as many as there can be descriptors. */
+#define FD_SETSIZE 128
+
 #define _POSIX_TIMERS          200809L
 #define _POSIX_MONOTONIC_CLOCK 200809L
 #define _POSIX_CPUTIME         200809L

@@ -97,7 +97,7 @@ static int may_seek(const struct open_file *file, off_t at)
 {
     if (!file)
         return EBADF;
-    if (device_is_console(file->node->device))
+    if (device_is_console(file->node->device) || S_ISSOCK(file->node->mode))
         return ESPIPE;
     return at < 0 ? EINVAL : 0;
 }

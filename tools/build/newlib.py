@@ -4,7 +4,7 @@
 
     tools/build/newlib.py path [--cc CC]      where it is or will be; nothing if there is no source
     tools/build/newlib.py build [--cc CC]     build it there, unless that was done before
-    tools/build/newlib.py clean               remove all that were ever built
+    tools/build/newlib.py clean               remove all that were ever built, and lwip.py's
 
 The folder's name is a key made of the sources, the flags and the compiler, so another set of flags is another
 folder. It appears by a rename when all is built, and disappears by one, so that it is whole even if this program
@@ -30,6 +30,7 @@ from pathlib import Path
 PACKAGED = "/usr/src/newlib/newlib-*.tar.xz"
 FETCHED = "sources/newlib-*.tar.xz"
 MUSL = "sources/musl_*.orig.tar.gz"
+LWIP = "lwip-"  # how the names of folders begin that lwip.py makes
 
 # How the names of folders in the cache begin that are not a library, or not any more.
 BUILDING, REMOVED = "building-", "removed-"
@@ -286,7 +287,7 @@ def clean():
         return
     with locked():
         remove_left_over()
-        for path in cache().glob("newlib-*"):
+        for path in (*cache().glob("newlib-*"), *cache().glob(f"{LWIP}*")):
             remove(path)
 
 

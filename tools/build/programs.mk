@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# Programs: newlib, its port (lib/newlib/), app/, test/libc/ and a program named by APP=.
+# Programs: newlib, its port (lib/newlib/), lwIP for sockets, app/, test/libc/ and a program named by APP=.
 #
 # All of it is linked into one object, world.o, in which every name is local: libc's memcpy does not meet
 # the kernel's, nor a program's panic() the kernel's. It finds the kernel by kernel/services.h, and
@@ -30,7 +30,11 @@ OUTSIDE_CXX := $(if $(OUTSIDE),$(shell find -L $(OUTSIDE) -name '.?*' -prune -o 
 ifneq ($(and $(BUILDS),$(OUTSIDE_CXX)),)
 $(error programs are in C and assembly: $(firstword $(OUTSIDE_CXX)) is in C++)
 endif
-APPS ?= $(patsubst app/%.c,%,$(wildcard app/*.c))
+# Without lwIP's sources programs have no sockets.
+LWIP := $(if $(IS_PLAIN),,$(shell $(TOOL)/lwip.py path --cc $(NEWLIB_CC)))
+NEEDS_LWIP := app/httpd.c test/libc/sockets.c test/libc/socket_names.c
+AVAILABLE = $(filter-out $(if $(LWIP),,$(NEEDS_LWIP)),$(wildcard $(1)))
+APPS ?= $(patsubst app/%.c,%,$(call AVAILABLE,app/*.c))
 PROGRAMS := $(sort $(APPS) $(OUTSIDE_NAME))
 
 # The compiler's own headers, then the port's and newlib's, and no others.
@@ -44,15 +48,16 @@ WORLD_CODEGEN := $(filter-out -mgeneral-regs-only -ffreestanding $(ENTRY_CHECKS)
 WORLD_WARNINGS := $(filter-out -Wframe-larger-than=%,$(WARNINGS))
 APP_CFLAGS ?=
 
-LIBC_TESTS := $(if $(filter test,$(WITHOUT)),,$(filter-out $(if $(IS_PLAIN),test/libc/math.c),$(wildcard test/libc/*.c)))
-PORT_SRCS := $(filter-out lib/newlib/entry.c $(if $(IS_PLAIN),lib/newlib/complex.c),$(wildcard lib/newlib/*.c lib/newlib/*.S lib/newlib/fs/*.c)) $(LIBC_TESTS)
+LIBC_TESTS := $(if $(filter test,$(WITHOUT)),,$(filter-out $(if $(IS_PLAIN),test/libc/math.c),$(call AVAILABLE,test/libc/*.c)))
+SOCKET_SRCS := $(if $(LWIP),$(wildcard lib/newlib/sockets/*.c))
+PORT_SRCS := $(filter-out lib/newlib/entry.c $(if $(IS_PLAIN),lib/newlib/complex.c),$(wildcard lib/newlib/*.c lib/newlib/*.S lib/newlib/fs/*.c)) $(SOCKET_SRCS) $(LIBC_TESTS)
 PORT_OBJS := $(PORT_SRCS:%=$(BUILD)/obj/%.o)
 ENTRY_OBJS := $(PROGRAMS:%=$(BUILD)/obj/entry/%.o)
 PROGRAM_OBJS := $(patsubst %,$(BUILD)/obj/program/%.o,$(filter-out $(OUTSIDE_NAME),$(PROGRAMS))) \
 	$(if $(OUTSIDE),$(OUTSIDE_OBJ)/program.o)
 outside_object = $(OUTSIDE_OBJ)/$(1:$(OUTSIDE_FOLDER)/%=%).o
 OUTSIDE_OBJS := $(foreach s,$(OUTSIDE_SRCS),$(call outside_object,$(s)))
-WORLD_OBJS := $(PORT_OBJS) $(patsubst %,$(BUILD)/obj/%.o,$(wildcard app/*.c)) $(OUTSIDE_OBJS)
+WORLD_OBJS := $(PORT_OBJS) $(patsubst %,$(BUILD)/obj/%.o,$(call AVAILABLE,app/*.c)) $(OUTSIDE_OBJS)
 
 # A program's name as a part of a symbol's.
 prefix = app_$(subst -,_,$(subst .,_,$(1)))
@@ -69,11 +74,20 @@ endef
 SYMBOLS = $(Q)$(TOOL)/program_symbols.py --nm $(NM) --program $(OUTSIDE)
 
 # musl's functions come before newlib's, which has some of them too.
-LIBRARIES := $(if $(IS_PLAIN),,$(NEWLIB)/lib/libmath.a) $(NEWLIB)/lib/libc.a $(NEWLIB)/lib/libm.a $(NEWLIB)/lib/libgcc.a
+LIBRARIES := $(if $(LWIP),$(LWIP)/liblwip.a) $(if $(IS_PLAIN),,$(NEWLIB)/lib/libmath.a) $(NEWLIB)/lib/libc.a $(NEWLIB)/lib/libm.a $(NEWLIB)/lib/libgcc.a
 # Built together, if any is missing (newlib.py, used()).
-NEWLIB_FILES := $(NEWLIB)/include/stdio.h $(LIBRARIES)
+NEWLIB_FILES := $(NEWLIB)/include/stdio.h $(filter $(NEWLIB)/%,$(LIBRARIES))
 $(NEWLIB_FILES) &:
 	$(Q)$(TOOL)/newlib.py build --cc $(NEWLIB_CC)
+
+# As lwip.py, used().
+LWIP_FILES := $(if $(LWIP),$(LWIP)/include/lwip/init.h $(LWIP)/liblwip.a)
+ifneq ($(LWIP),)
+$(LWIP_FILES) &: | $(NEWLIB_FILES)
+	$(Q)$(TOOL)/lwip.py build --cc $(NEWLIB_CC)
+endif
+$(SOCKET_SRCS:%=$(BUILD)/obj/%.o): EXTRA := -Ilib/newlib/sockets/lwip -isystem $(LWIP)/include
+$(SOCKET_SRCS:%=$(BUILD)/obj/%.o): | $(LWIP_FILES)
 
 # Flags are inputs, and so is the list of what is linked.
 keep = $(if $(and $(BUILDS),$(1)),$(shell mkdir -p $(dir $(1)) && { echo '$(2)' | cmp -s - $(1) || echo '$(2)' > $(1); }))
@@ -81,7 +95,7 @@ WORLD_FLAGS := $(BUILD)/obj/world-flags
 WORLD_LIST := $(WORLD_NAME)-list
 OUTSIDE_FLAGS := $(if $(OUTSIDE),$(OUTSIDE_OBJ)/flags)
 $(call keep,$(WORLD_FLAGS),$(CC) $(WORLD_CPPFLAGS) $(WORLD_CODEGEN))
-$(call keep,$(WORLD_LIST),$(PROGRAMS) $(OUTSIDE_OBJ) $(LIBC_TESTS) $(NEWLIB))
+$(call keep,$(WORLD_LIST),$(PROGRAMS) $(OUTSIDE_OBJ) $(LIBC_TESTS) $(NEWLIB) $(LWIP))
 $(call keep,$(OUTSIDE_FLAGS),$(APP_CFLAGS))
 
 $(WORLD_OBJS): $(WORLD_FLAGS) | $(NEWLIB_FILES) $(BUILD)/include/xen
@@ -132,7 +146,7 @@ $(BUILD)/obj/entry/%.o: lib/newlib/entry.c lib/newlib/start.h kernel/services.h 
 $(OUTSIDE_OBJS): $(OUTSIDE_FLAGS)
 # newlib's functions of which the port has a stricter one (lib/newlib/locales.c).
 WRAPPED := setlocale __loadlocale
-$(WORLD): $(PORT_OBJS) $(PROGRAM_OBJS) $(ENTRY_OBJS) $(WORLD_LIST)
+$(WORLD): $(PORT_OBJS) $(PROGRAM_OBJS) $(ENTRY_OBJS) $(WORLD_LIST) | $(LWIP_FILES)
 	$(call say,LD)
 	$(Q)$(LD) -r -z noexecstack $(WRAPPED:%=--wrap=%) -o $@.tmp $(filter %.o,$^) --start-group $(LIBRARIES) --end-group
 	$(if $(OUTSIDE),$(SYMBOLS) --world $@.tmp --port $(PORT_OBJS) --libraries $(LIBRARIES) -- $(OUTSIDE_OBJS))

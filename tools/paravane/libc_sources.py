@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""The sources of programs' C library, from the next release of the distribution: newlib, and musl
-for its mathematical functions. They are fetched once and kept in the user's cache;
-tools/build/newlib.py builds from them.
+"""The sources of programs' libraries, from the next release of the distribution: newlib, musl for
+its mathematical functions, and lwIP for sockets. They are fetched once and kept in the user's
+cache; tools/build/newlib.py and tools/build/lwip.py build from them.
 
-Without them tools/build/newlib.py builds from this machine's own newlib-source, which is older and
-lacks most long double functions.
+Without newlib's and musl's tools/build/newlib.py builds from this machine's own newlib-source,
+which is older and lacks most long double functions. Without lwIP's programs have no sockets.
 """
 
 import fcntl
@@ -16,7 +16,7 @@ from . import archive
 from .common import Trouble
 
 RELEASE = "trixie"
-PATTERNS = ("newlib-*.tar.xz", "musl_*.orig.tar.gz")
+NEWLIB, MUSL, LWIP = "newlib-*.tar.xz", "musl_*.orig.tar.gz", "lwip_*.orig.tar.xz"
 _RETRY_AFTER = 86400  # seconds after which a fetch that failed is tried again
 
 
@@ -24,8 +24,12 @@ def folder():
     return archive.cache_dir() / "sources"
 
 
+def _has(*patterns):
+    return all(any(folder().glob(pattern)) for pattern in patterns)
+
+
 def complete():
-    return all(any(folder().glob(pattern)) for pattern in PATTERNS)
+    return _has(NEWLIB, MUSL, LWIP)
 
 
 def ensure(retry=False):
@@ -39,12 +43,17 @@ def ensure(retry=False):
             if not complete() and (retry or not _failed_lately()):
                 _fetch()
     except (OSError, Trouble, archive.Unavailable) as reason:
-        print(
-            f"the C library of programs is Debian 12's newlib: cannot fetch {RELEASE}'s, with"
-            f" musl's mathematical functions: {reason}; ./run.sh setup tries again",
-            flush=True,
-        )
+        print(f"{_consequence()}: {reason}; ./run.sh setup tries again", flush=True)
         _failure().touch()
+
+
+def _consequence():
+    if _has(NEWLIB, MUSL):
+        return f"programs have no sockets: cannot fetch lwIP's sources from {RELEASE}"
+    return (
+        "the C library of programs is Debian 12's newlib, without sockets: cannot fetch"
+        f" {RELEASE}'s, with musl's mathematical functions"
+    )
 
 
 def _failure():
@@ -57,22 +66,33 @@ def _failed_lately():
 
 def _fetch():
     print(
-        f"fetching the sources of newlib and musl from {RELEASE} (6 MB and its lists, once)",
+        f"fetching the sources of newlib, musl and lwIP from {RELEASE} (7 MB and its lists, once)",
         flush=True,
     )
+    if not _has(NEWLIB):
+        _fetch_newlib()
+    for name, pattern in (("musl", MUSL), ("lwip", LWIP)):
+        if not _has(pattern):
+            _fetch_source(name, pattern)
+
+
+def _fetch_newlib():
     debian = archive.open_release(RELEASE)
     versions = [package.version for package in debian.packages("newlib-source")]
     if not versions:
         raise Trouble(f"{RELEASE} has no newlib-source")
     root = debian.unpack(f"newlib-source={versions[0]}")
     try:
-        _keep(root / "usr" / "src" / "newlib", PATTERNS[0])
+        _keep(root / "usr" / "src" / "newlib", NEWLIB)
     finally:
         shutil.rmtree(root.parent, ignore_errors=True)
+
+
+def _fetch_source(name, pattern):
     scratch = folder() / "fetching"
     try:
-        archive.fetch_source("musl", RELEASE, scratch)
-        _keep(scratch, PATTERNS[1])
+        archive.fetch_source(name, RELEASE, scratch)
+        _keep(scratch, pattern)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 

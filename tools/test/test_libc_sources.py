@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Fetching the sources of programs' C library, with folders in the archive's place."""
+"""Fetching the sources of programs' libraries, with folders in the archive's place."""
 
 import contextlib
 import io
@@ -14,7 +14,7 @@ from paravane.archive import Package
 
 
 class FakeArchive:
-    """Has newlib-source and musl, but not what `lacks` names."""
+    """Has newlib-source, musl and lwip, but not what `lacks` names."""
 
     def __init__(self, scratch, lacks=""):
         self.scratch, self.lacks = scratch, lacks
@@ -31,7 +31,8 @@ class FakeArchive:
     def fetch_source(self, name, _release, folder):
         folder.mkdir()
         if name != self.lacks:
-            (folder / "musl_1.2.5.orig.tar.gz").write_text("musl")
+            end = "xz" if name == "lwip" else "gz"
+            (folder / f"{name}_1.2.orig.tar.{end}").write_text(name)
 
 
 class LibcSourcesTest(unittest.TestCase):
@@ -50,11 +51,12 @@ class LibcSourcesTest(unittest.TestCase):
             libc_sources.ensure(**more)
         return shown.getvalue()
 
-    def test_both_are_kept_and_fetched_once(self):
+    def test_all_are_kept_and_fetched_once(self):
         self.have(FakeArchive(self.scratch))
-        self.assertIn("fetching the sources of newlib and musl", self.ensure())
+        self.assertIn("fetching the sources of newlib, musl and lwIP", self.ensure())
         kept = sorted(path.name for path in libc_sources.folder().iterdir())
-        self.assertEqual(kept, ["lock", "musl_1.2.5.orig.tar.gz", "newlib-4.5.tar.xz"])
+        self.assertEqual(kept, ["lock", "lwip_1.2.orig.tar.xz", "musl_1.2.orig.tar.gz",
+                                "newlib-4.5.tar.xz"])  # fmt: skip
         self.assertFalse((self.scratch / "unpacked").exists())
         self.assertEqual(self.ensure(), "")
         self.assertEqual(self.opened.call_count, 1)
@@ -67,11 +69,16 @@ class LibcSourcesTest(unittest.TestCase):
         os.utime(libc_sources.folder() / "failed", (0, 0))
         self.assertIn("no network", self.ensure())
 
-    def test_half_of_it_is_not_complete(self):
-        for lacks in ("newlib-source", "musl"):
+    def test_a_part_of_it_is_not_complete_and_the_rest_is_fetched_later(self):
+        for lacks, lost in (("newlib-source", "Debian 12's newlib, .*has no newlib-source"),
+                            ("musl", "Debian 12's newlib, .*holds no musl"),
+                            ("lwip", "programs have no sockets: .*holds no lwip")):  # fmt: skip
             self.have(FakeArchive(self.scratch, lacks))
-            self.assertRegex(self.ensure(retry=True), "has no newlib-source|holds no musl")
+            self.assertRegex(self.ensure(retry=True), lost)
             self.assertFalse(libc_sources.complete())
+        self.have(FakeArchive(self.scratch, "newlib-source"))
+        self.ensure(retry=True)
+        self.assertTrue(libc_sources.complete())
 
 
 if __name__ == "__main__":

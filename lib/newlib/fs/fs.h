@@ -38,8 +38,7 @@ struct fs_entry {
 };
 
 struct fs_node {
-    mode_t
-        mode; /* S_IFREG, S_IFDIR or S_IFCHR or S_IFBLK, and permissions, which are not checked */
+    mode_t mode; /* S_IFREG, S_IFDIR or a device's kind, and permissions, which are not checked */
     nlink_t links;
     unsigned uses;
     ino_t number;
@@ -65,13 +64,18 @@ struct fs_node {
  */
 struct fs_device {
     const char *name;
-    mode_t kind; /* S_IFCHR or S_IFBLK */
+    mode_t kind; /* S_IFCHR, S_IFBLK or S_IFSOCK, which is not in /dev */
     int (*read)(const struct fs_device *device, off_t at, void *to, size_t len);
     int (*write)(const struct fs_device *device, off_t at, const void *from, size_t len);
     off_t size;
     off_t (*measure)(const struct fs_device *device); /* the size now; NULL: it does not change */
     int (*sync)(const struct fs_device *device);      /* for fsync: 0 or an errno; NULL: nothing */
-    uintptr_t context;                                /* the device's own */
+    /* For ioctl and for fcntl with F_SETFL: 0 or an errno; NULL: there are no controls or flags. */
+    int (*control)(const struct fs_device *device, unsigned long request, void *argument);
+    int (*set_flags)(const struct fs_device *device, int flags);
+    /* The last open file was closed (NULL: nothing). Called without the lock. */
+    void (*close)(const struct fs_device *device);
+    uintptr_t context; /* the device's own */
 };
 
 static inline off_t fs_device_size(const struct fs_device *device)
@@ -84,6 +88,9 @@ static inline off_t fs_device_size(const struct fs_device *device)
  * changes. Return 0 or ENOMEM.
  */
 int fs_start(const void *module, size_t size, time_t (*now)(void));
+
+/* Return a node for a device that is not in /dev, with one use, or NULL without memory. */
+struct fs_node *fs_open_device(const struct fs_device *device);
 
 /* Add a device to /dev. It must stay valid. EEXIST if there is such a name. */
 int fs_add_device(const struct fs_device *device);

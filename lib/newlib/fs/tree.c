@@ -264,6 +264,18 @@ const struct fs_entry *fs_list(const struct fs_node *directory, uint64_t after)
 
 /* ---- The tree's beginning -------------------------------------------------------------------- */
 
+struct fs_node *fs_open_device(const struct fs_device *device)
+{
+    int error;
+    struct fs_node *node = node_create(device->kind | 0666, &error);
+
+    if (node) {
+        node->device = device;
+        node->uses = 1;
+    }
+    return node;
+}
+
 int fs_add_device(const struct fs_device *device)
 {
     char path[5 + FS_NAME_MAX + 1] = "/dev/";

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/* The interface net0 as one of lwIP's (interface.c). */
+#ifndef LIB_NEWLIB_SOCKETS_INTERFACE_H
+#define LIB_NEWLIB_SOCKETS_INTERFACE_H
+
+#include <lwip/netif.h>
+
+#define INTERFACE_NAME "net0"
+
+/*
+ * Add the interface to the stack, and receive its frames in a thread. The core's lock is held.
+ * Return 0 or an errno: ENETDOWN if the machine has no interface, EBUSY if the program has it open.
+ */
+int interface_start(struct netif *netif);
+
+/* Send what was batched. Called whenever the core's lock is released (lwipopts.h). */
+void interface_flush(void);
+
+#endif

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The start of the stack, by the first call that needs it: lwIP's own thread, the interface with
+ * its addresses, and DHCP. A start that failed is tried again by the next call.
+ */
+#include "lib/newlib/sockets/stack.h"
+
+#include <errno.h>
+#include <lwip/dhcp.h>
+#include <lwip/dns.h>
+#include <lwip/netif.h>
+#include <lwip/tcpip.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernel/services.h"
+#include "lib/newlib/sockets/address.h"
+#include "lib/newlib/sockets/interface.h"
+#include "lib/newlib/sockets/pause.h"
+
+#define DHCP_PATIENCE_MS 10000
+#define DHCP_LOOK_MS     20
+
+/* Held while the stack is being started, by the thread that does so. */
+static struct __lock lock;
+static bool started; /* Guarded by: lock */
+static bool core_started;
+static struct netif netif;
+
+void stack_report(const char *format, ...)
+{
+    static const char name[] = "sockets: ";
+    char line[200] = "sockets: ";
+    va_list arguments;
+    int n;
+
+    va_start(arguments, format);
+    n = vsnprintf(line + sizeof(name) - 1, sizeof(line) - sizeof(name), format, arguments);
+    va_end(arguments);
+    if (n > (int)(sizeof(line) - sizeof(name) - 1))
+        n = (int)(sizeof(line) - sizeof(name) - 1);
+    line[sizeof(name) - 1 + (size_t)n] = '\n';
+    libc_console_write(line, sizeof(name) + (size_t)n);
+}
+
+static int report_failure(int error, const char *word)
+{
+    if (error == EINVAL)
+        stack_report("NET=%s is neither dhcp, loopback nor ADDRESS/BITS[,GATEWAY[,NAMESERVER]]",
+                     word);
+    else if (error == ENETDOWN)
+        stack_report("this machine has no network interface; --net gives one to a domU");
+    else
+        stack_report("%s cannot be used: %s", INTERFACE_NAME, strerror(error));
+    return error;
+}
+
+/* ---- Addresses ------------------------------------------------------------------------------- */
+
+static void set_static(const struct addresses *a)
+{
+    const ip4_addr_t own = {htonl(a->own)}, mask = {htonl(a->mask)}, gateway = {htonl(a->gateway)};
+
+    netif_set_addr(&netif, &own, &mask, &gateway);
+}
+
+static void set_nameserver(const struct addresses *a)
+{
+    const ip_addr_t nameserver = {htonl(a->nameserver)};
+
+    if (a->nameserver)
+        dns_setserver(0, &nameserver);
+}
+
+/* Wait for an address, but not without end: the search continues without the caller. */
+static void wait_for_address(void)
+{
+    char own[INET_ADDRSTRLEN], gateway[INET_ADDRSTRLEN];
+
+    for (int ms = 0; ms < DHCP_PATIENCE_MS; ms += DHCP_LOOK_MS) {
+        if (dhcp_supplied_address(&netif)) {
+            ip4addr_ntoa_r(netif_ip4_addr(&netif), own, sizeof(own));
+            ip4addr_ntoa_r(netif_ip4_gw(&netif), gateway, sizeof(gateway));
+            stack_report("%s has the address %s by DHCP, gateway %s", INTERFACE_NAME, own, gateway);
+            return;
+        }
+        sys_msleep(DHCP_LOOK_MS);
+    }
+    stack_report("no DHCP server gave %s an address in %u s; the search continues", INTERFACE_NAME,
+                 DHCP_PATIENCE_MS / 1000);
+}
+
+/* ---- The start ------------------------------------------------------------------------------- */
+
+static void core_is_ready(void *argument)
+{
+    sys_sem_signal(argument);
+}
+
+/* Start lwIP's thread, and 127.0.0.1 with it. Return 0, or EAGAIN if there are too many threads. */
+static int core_start(void)
+{
+    const unsigned threads = sys_threads;
+    sys_sem_t ready;
+
+    if (core_started)
+        return 0;
+    sys_sem_new(&ready, 0);
+    tcpip_init(core_is_ready, &ready);
+    if (sys_threads == threads)
+        return EAGAIN;
+    sys_arch_sem_wait(&ready, 0);
+    core_started = true;
+    return 0;
+}
+
+/* Return 0 or an errno. Use the interface as the addresses say. */
+static int start_with(const struct addresses *a)
+{
+    int error = core_start();
+
+    if (error)
+        return error;
+    LOCK_TCPIP_CORE();
+    if (a->source != ADDRESS_LOOPBACK)
+        error = interface_start(&netif);
+    set_nameserver(a);
+    if (!error && a->source == ADDRESS_STATIC)
+        set_static(a);
+    if (!error && a->source == ADDRESS_DHCP && dhcp_start(&netif) != ERR_OK)
+        error = ENOMEM;
+    UNLOCK_TCPIP_CORE();
+    if (!error && a->source == ADDRESS_DHCP)
+        wait_for_address();
+    return error;
+}
+
+int stack_start(void)
+{
+    const char *word;
+    struct addresses a;
+    int error = 0;
+
+    if (__atomic_load_n(&started, __ATOMIC_ACQUIRE))
+        return 0;
+    __retarget_lock_acquire(&lock);
+    if (!started) {
+        word = getenv("NET");
+        error = addresses_parse(word, &a) ? start_with(&a) : EINVAL;
+        if (error)
+            report_failure(error, word);
+        __atomic_store_n(&started, !error, __ATOMIC_RELEASE);
+    }
+    __retarget_lock_release(&lock);
+    return error;
+}
+
+/* ---- Tests ----------------------------------------------------------------------------------- */
+
+static sys_sem_t paused = {.valid = true}, continued = {.valid = true};
+
+static void pause_here(void *argument)
+{
+    sys_sem_signal(argument);
+    sys_arch_sem_wait(&continued, 0);
+}
+
+/* The sockets' tests call both, and no other thread uses sockets in the meantime. */
+void stack_pause(void)
+{
+    if (!core_started)
+        return;
+    if (tcpip_callback(pause_here, &paused) == ERR_OK)
+        sys_arch_sem_wait(&paused, 0);
+}
+
+void stack_continue(void)
+{
+    if (core_started)
+        sys_sem_signal(&continued);
+}
