@@ -24,6 +24,11 @@ def test_module():
     return _archive(_TEST_FILES.items())
 
 
+def of_files(files):
+    """Return the archive of {name: bytes}."""
+    return _archive(files.items())
+
+
 def read(path):
     """Return the archive for --module: of a folder's files, or a file as it is."""
     path = Path(path)

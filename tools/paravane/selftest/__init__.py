@@ -12,7 +12,7 @@ from ..common import EXIT_FAIL, EXIT_PASS, EXIT_SKIP, build_dir, make_dirs, usag
 from ..report import write_steps_junit
 from . import (
     backends, bench, builds, cpus, devices, domu, entry, hostile, hyperv, kvm, labs, lifecycle,
-    machines, proofs, programs, repros, rom, site, soak, stop
+    machines, proofs, programs, repros, rom, site, soak, sockets, stop
 )
 from . import shell, suites, tour, trace
 from . import input as bad_input
@@ -22,8 +22,8 @@ from .step import GCC, as_step, check
 
 # Where steps come from, those that take long first. Each has steps(scratch).
 SUBJECTS = (suites, site, proofs, cpus, hostile, bench, programs, repros, machines, devices, domu,
-            kvm, hyperv, lifecycle, entry, backends, rom, shell, labs, trace, tour, bad_input,
-            stop)
+            sockets, kvm, hyperv, lifecycle, entry, backends, rom, shell, labs, trace, tour,
+            bad_input, stop)
 
 
 @dataclass
