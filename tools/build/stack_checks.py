@@ -12,7 +12,9 @@ function from which the call may have come. A check is
 - at the entry of the function, if such a call is certain or may be repeated, or if the frame is
   not small, or would not be small with those of the functions that are called. For a large frame,
   what is compared is %rsp less the frame;
-- otherwise before each such call, so that a path without calls has none.
+- otherwise before each such call, so that a path without calls has none;
+- in any case where %rsp is set to a value that is known at run time only, as by alloca and for
+  arrays of variable length. What is compared is that value.
 """
 
 import re
@@ -40,6 +42,9 @@ _CALL = re.compile(r"\s*callq?\s+([^\s#;]+)")
 _JUMP = re.compile(r"\s*(j[a-z]+)\s+([^\s#;]+)")
 _TO_RSP = re.compile(r"\s*([a-z]+)\s+([^#;]+),\s*%rsp\s*(#.*)?$")
 _PUSH = re.compile(r"\s*push")
+_REGISTER = re.compile(r"%(?!rbp|rsp)r[a-z0-9]+$")
+_COMPUTED = r"\s*(sub|and)q?\s.*,\s*{}\s*(#.*)?$"  # clang's instruction before that which sets %rsp
+_INSTRUCTION = re.compile(r"\s+[a-z]")
 _NUMBER = re.compile(r"\$?(-?\d+)(\(%rsp\))?$")
 _ASSEMBLY, _END_OF_ASSEMBLY = re.compile(r"\s*#APP"), re.compile(r"\s*#NO_APP")
 
@@ -48,6 +53,18 @@ CHECK = "\tcmpq\t%gs:__fentry_limit, %rsp\n\tjae\t771f\n\tcall\t__fentry_program
 LARGE_CHECK = (
     "\tleaq\t-{}(%rsp), %r11\n\tcmpq\t%gs:__fentry_limit, %r11\n\tjae\t771f\n"
     "\tcall\t__fentry_large__\n771:\n"
+)
+# For an instruction that subtracts a register from %rsp, as gcc writes it, or one that sets %rsp to
+# a register, as clang does. The register may be %r11. The flags are free, because the instruction
+# writes them or the one before it has: a restore of %rsp has no check.
+SIZE_CHECK = (
+    "\tpushq\t%r11\n\tmovq\t{0}, %r11\n\tnegq\t%r11\n\tleaq\t8(%rsp,%r11), %r11\n"
+    "\tcmpq\t%gs:__fentry_limit, %r11\n\tjae\t771f\n\tcall\t__fentry_large__\n"
+    "771:\n\tpopq\t%r11\n"
+)
+POINTER_CHECK = (
+    "\tpushq\t%r11\n\tmovq\t{0}, %r11\n\tcmpq\t%gs:__fentry_limit, %r11\n"
+    "\tjae\t771f\n\tcall\t__fentry_large__\n771:\n\tpopq\t%r11\n"
 )
 
 
@@ -65,6 +82,7 @@ class Function:
     labels: dict = field(default_factory=dict)
     jumps: list = field(default_factory=list)  # (line, mnemonic, target)
     is_odd: bool = False  # it has assembly that calls
+    sizes: dict = field(default_factory=dict)  # {line that changes %rsp by a register: its check}
 
     def targets(self):
         """Return all functions that it calls or jumps to."""
@@ -77,7 +95,7 @@ class Function:
 
 def functions(lines):
     """Return the functions of the file, by name."""
-    found, announced, now, in_assembly = {}, set(), None, False
+    found, announced, now, in_assembly, before = {}, set(), None, False, ""
     for number, line in enumerate(lines):
         announces = _TYPE.match(line)
         label = _LABEL.match(line)
@@ -92,11 +110,13 @@ def functions(lines):
         elif now:
             in_assembly = _ASSEMBLY.match(line) or in_assembly and not _END_OF_ASSEMBLY.match(line)
             now.is_odd |= bool(in_assembly and "call" in line)
-            _note_instruction(now, number, line)
+            _note_instruction(now, number, line, before)
+            if _INSTRUCTION.match(line):
+                before = line
     return found
 
 
-def _note_instruction(function, number, line):
+def _note_instruction(function, number, line, before):
     call, jump, to_rsp = _CALL.match(line), _JUMP.match(line), _TO_RSP.match(line)
     if call:
         function.calls.append((number, call[1].split("@")[0]))
@@ -109,7 +129,18 @@ def _note_instruction(function, number, line):
     elif _PUSH.match(line):
         function.frame += 8
     elif to_rsp:
+        _note_size(function, number, to_rsp[1], to_rsp[2].strip(), before)
         _note_frame(function, to_rsp[1], to_rsp[2].strip())
+
+
+def _note_size(function, line, mnemonic, source, before):
+    """Note an instruction by which %rsp gets a value that is known at run time only."""
+    if not _REGISTER.match(source):
+        return
+    if mnemonic.startswith("sub"):
+        function.sizes[line] = SIZE_CHECK.format(source)
+    elif mnemonic.startswith("mov") and re.match(_COMPUTED.format(source), before):
+        function.sizes[line] = POINTER_CHECK.format(source)
 
 
 def _note_frame(function, mnemonic, source):
@@ -133,8 +164,10 @@ class File:
         self.checks = {}  # {line: text to put in front of it}
         self._bytes = {}  # what a function uses until a check, or until it returns
         sys.setrecursionlimit(10000 + 10 * len(self.functions))
-        for name in self.functions:
+        for name, function in self.functions.items():
             self._decide(name)
+            for line, check in function.sizes.items():
+                self.checks[line] = self.checks.get(line, "") + check
 
     def bytes_of(self, target):
         """Return how much stack a call uses until a check, at most, or None if that is not known:

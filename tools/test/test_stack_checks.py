@@ -92,9 +92,24 @@ class Frames(unittest.TestCase):
             self.assertFalse(self.frame(body).is_dynamic)
 
     def test_one_without_a_bound(self):
-        for line in ("subq\t%rax, %rsp", "andq\t%rax, %rsp"):
-            self.assertTrue(self.frame(f"\t{line}\n").is_dynamic)
-            self.assertEqual(checked(function("f", f"\t{line}\n")), [line])
+        self.assertTrue(self.frame("\tsubq\t%rax, %rsp\n").is_dynamic)
+        self.assertTrue(self.frame("\tandq\t%rax, %rsp\n").is_dynamic)
+        self.assertEqual(checked(function("f", "\tandq\t%rax, %rsp\n")), ["andq\t%rax, %rsp"])
+
+    def test_a_size_that_is_known_at_run_time_is_compared(self):
+        for register in ("%rax", "%r11"):
+            line = f"subq\t{register}, %rsp"
+            text = function("f", f"{FRAME}\t{line}\n")
+            size_check = stack_checks.SIZE_CHECK.format(register)
+            self.assertEqual(checked(text, size_check), [line])
+            self.assertEqual(checked(text), ["pushq\t%rbp"])  # and at the entry
+
+    def test_so_is_a_pointer_that_was_computed_but_not_one_that_is_restored(self):
+        for before, expected in (("subq\t%rcx, %rax", 1), ("andq\t$-64, %rax", 1),
+                                 ("cmpq\t%rcx, %rax", 0), ("subq\t%rax, %rcx", 0)):
+            text = function("f", f"{FRAME}\t{before}\n\tmovq\t%rax, %rsp\n")
+            pointer_check = stack_checks.POINTER_CHECK.format("%rax")
+            self.assertEqual(len(checked(text, pointer_check)), expected, before)
 
     def test_a_frame_that_is_not_small_is_checked_though_it_calls_nothing(self):
         self.assertEqual(checked(function("f", "\tsubq\t$1000, %rsp\n")), ["subq\t$1000, %rsp"])
@@ -119,6 +134,7 @@ int certain(int x) { return other(x) + 1; }
 int rare(int x) { return x ? x : other(x) + leaf(x); }
 int large(int x) { volatile char bytes[9000]; bytes[x] = 1; return bytes[x + 1]; }
 int by_pointer(int (*call)(int)) { return call(1) + 1; }
+int sized(int x) { volatile char bytes[x]; bytes[0] = 1; return bytes[0]; }
 """
 
 
@@ -142,7 +158,9 @@ class OfCompilers(unittest.TestCase):
                 self.assertLessEqual(at_entry, set(checks))
                 self.assertIn("__fentry_large__", checks[file.functions["large"].start])
                 self.assertNotIn(file.functions["rare"].start, checks)
-                self.assertEqual(len(checks), 4)
+                sized = file.functions["sized"]
+                self.assertEqual(len(sized.sizes), 1)
+                self.assertEqual(len(set(checks) - {sized.start}), 5)
 
 
 if __name__ == "__main__":
