@@ -24,20 +24,6 @@
 #include "mm/vmap.h"
 #include "pv/pv.h"
 
-/* The stack of main(), unless stack= gives another size. */
-#define APP_STACK_SIZE KIB(256)
-#define APP_STACK_MIN  KIB(64)
-#define APP_STACK_MAX  GIB(1)
-
-/*
- * libc and some functions of programs (tools/build/stack_checks.py) are built without a check. This
- * much of the stack is left to them, to kernel functions that they call, and to interrupts.
- */
-#define APP_STACK_RESERVE KIB(16)
-
-/* Frames that a program's heap must leave to the kernel, for page tables and such. */
-#define FRAMES_FOR_KERNEL 256
-
 extern const struct libc_app _apps_start[], _apps_end[];
 extern libc_attach_fn *const _libc_start[], *const _libc_end[];
 
@@ -107,7 +93,7 @@ void libc_random(void *to, size_t len)
 
 void *libc_heap_base(size_t *most)
 {
-    *most = TEST_AREA_BASE - PROGRAM_HEAP_BASE;
+    *most = PROGRAM_STACK_BASE - PROGRAM_HEAP_BASE;
     return (void *)PROGRAM_HEAP_BASE;
 }
 
@@ -174,7 +160,7 @@ void app_set_stack_limits(u64 limit, u64 program_limit)
 
 static void begin_on_stack(const struct libc_thread *t)
 {
-    app_set_stack_limits((u64)t->stack + STACK_RESERVE, (u64)t->stack + APP_STACK_RESERVE);
+    app_set_stack_limits((u64)t->stack + STACK_RESERVE, app_stack_program_limit((u64)t->stack));
     if (t->storage)
         libc_set_storage(t->storage);
     t->run(t->arg);
@@ -262,42 +248,14 @@ static void run_main(void *arg)
     app->start(app, cmdline.arguments);
 }
 
-/* Return how often a size's unit is counted by its letter, or 0. */
-static u64 unit_of(const char *letter)
-{
-    if (!*letter)
-        return 1;
-    return letter[1] ? 0 : *letter == 'K' ? KIB(1) : *letter == 'M' ? MIB(1) : 0;
-}
-
-/* Return the size of main()'s stack in bytes, as stack= gives it: digits, and K or M. */
-static u64 stack_size(void)
-{
-    const char *c = cmdline.stack;
-    u64 size = 0;
-
-    if (!*c)
-        return APP_STACK_SIZE;
-    for (; *c >= '0' && *c <= '9' && size < APP_STACK_MAX; c++)
-        size = size * 10 + (u64)(*c - '0');
-    size = size > APP_STACK_MAX ? 0 : size * unit_of(c);
-    if (size < APP_STACK_MIN || size > APP_STACK_MAX)
-        finish(VERDICT_ERROR, "stack=%s: the value must be 64K to 1024M", cmdline.stack);
-    return ALIGN_UP(size, PAGE_SIZE);
-}
-
 void libc_enter(const struct libc_app *app)
 {
-    const u64 size = stack_size();
     const struct libc_thread main_thread = {.name = app->named.name,
-                                            .stack = vmalloc(size),
-                                            .stack_size = size,
+                                            .stack = (void *)app_stack_create(),
+                                            .stack_size = APP_STACK_INITIAL,
                                             .run = run_main,
                                             .arg = (void *)(u64)app};
 
-    if (!main_thread.stack)
-        finish(VERDICT_ERROR, "no memory for a stack of %llu KiB for program %s",
-               (unsigned long long)(size / KIB(1)), app->named.name);
     app_input_init();
     print("paravane: program %s starts\n", payload_argument);
     app_attach_libc();

@@ -39,7 +39,7 @@ struct cmdline {
     char echo[CMDLINE_VALUE_MAX];   /* echo=TOKEN      the runner will type TOKEN at the console */
     char input[CMDLINE_VALUE_MAX];  /* input=pipe|terminal  the runner sends a program's input in
                                        frames; "": a person types */
-    char stack[CMDLINE_VALUE_MAX];  /* stack=SIZE      of a program's main(), such as 8M */
+    char stack[CMDLINE_VALUE_MAX];  /* stack=SIZE      most of a program's main(): 64M */
     char evtchn[CMDLINE_VALUE_MAX]; /* evtchn=2l|fifo  the event-channel ABI; "": FIFO if Xen has it
                                      */
     char soak[CMDLINE_VALUE_MAX];   /* soak=S          seconds for which stress tests repeat */

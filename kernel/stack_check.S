@@ -3,10 +3,8 @@
  * Stack overflow, detected before it happens. With -mfentry the compiler puts a call of __fentry__
  * at the start of every C function, before its prologue. __fentry__ compares %rsp with the limit of
  * the current stack, which is in the CPU's area (pv/cpu_area.h, stack_limit; 0 allows any %rsp),
- * and may change nothing but the flags. Programs and libc's port have checks in fewer places
- * (tools/build/stack_checks.py), against a higher limit (program_stack_limit): what is between the
- * two is for functions without a check, for kernel functions that a program calls, and for
- * interrupts.
+ * and may change nothing but the flags. Programs and libc's port have checks of their own
+ * (kernel/app_stack_check.S).
  *
  * A guard page alone is not enough: a Xen PV guest has no IST, so the page fault could not be
  * delivered, and Xen ends a domain silently when it cannot push an exception frame onto the guest's
@@ -18,27 +16,11 @@
 
 #define OVERFLOW_STACK_SIZE 8192
 
-/* For tools/build/stack_checks.py. */
-	.globl	__fentry_limit
-	.set	__fentry_limit, CPU_AREA_PROGRAM_STACK_LIMIT
-
 	.text
 	.globl	__fentry__
 __fentry__:
 	cmpq	%gs:CPU_AREA_STACK_LIMIT, %rsp
 	jb	1f
-	ret
-/* A program's check. */
-	.globl	__fentry_program__
-__fentry_program__:
-	cmpq	%gs:CPU_AREA_PROGRAM_STACK_LIMIT, %rsp
-	jb	1f
-	ret
-/* That of a program's function with a large frame: %r11 is where that would end. */
-	.globl	__fentry_large__
-__fentry_large__:
-	cmpq	%r11, %gs:CPU_AREA_PROGRAM_STACK_LIMIT
-	ja	1f
 	ret
 /*
  * Report it on a stack of its own, with a struct trap_frame of the function's first instruction.
@@ -47,6 +29,8 @@ __fentry_large__:
  * in the scheduler and waited for the stack. A thread that is preempted before that gets its limit
  * back, so the limit is lifted again.
  */
+	.globl	stack_check_failed
+stack_check_failed:
 1:	movq	$0, %gs:CPU_AREA_STACK_LIMIT
 	.fill	PV_LENGTH_irq_disable - PV_BRANCH_LENGTH, 1, 0x2e
 	call	pv_hot_irq_disable

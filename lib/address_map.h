@@ -12,8 +12,10 @@
  *    VMAP_BASE                           at run time, and their guards
  *  ffff88d800000000   ffff88dbffffffff   slot 273, 16 GiB: pages whose     repro/kit/tables.c
  *    REPRO_AREA_BASE                     tables a repro edits
- *  ffff88dc00000000   ffff88fbffffffff   slot 273, 128 GiB: the heap of    kernel/app.c
+ *  ffff88dc00000000   ffff88fb7fffffff   slot 273, 126 GiB: the heap of    kernel/app.c
  *    PROGRAM_HEAP_BASE                   the program on newlib
+ *  ffff88fb80000000   ffff88fbffffffff   slot 273, 2 GiB: the stack of     kernel/app_stack.c
+ *    PROGRAM_STACK_BASE                  main(), from the top down
  *  ffff88fc00000000   ffff88ffffffffff   slot 273, the last 16 GiB: left   test/
  *    TEST_AREA_BASE                      to the tests
  *  ffffffff80000000   ffffffffffdfffff   the kernel's window: physical 0   linker.ld,
@@ -41,11 +43,12 @@
 /* The page tables of the 32-bit entries map physical addresses below this one (4 GiB). */
 #define BOOT_MAP_SIZE 0x100000000
 
-#define VMAP_BASE         0xffff888000000000
-#define REPRO_AREA_BASE   0xffff88d800000000
-#define PROGRAM_HEAP_BASE 0xffff88dc00000000
-#define TEST_AREA_BASE    0xffff88fc00000000
-#define VMAP_END          0xffff890000000000
+#define VMAP_BASE          0xffff888000000000
+#define REPRO_AREA_BASE    0xffff88d800000000
+#define PROGRAM_HEAP_BASE  0xffff88dc00000000
+#define PROGRAM_STACK_BASE 0xffff88fb80000000
+#define TEST_AREA_BASE     0xffff88fc00000000
+#define VMAP_END           0xffff890000000000
 
 #define FIXMAP_BASE 0xffffffffffe00000
 

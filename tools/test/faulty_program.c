@@ -50,10 +50,21 @@ static int creep(int n)
 /* Use a frame that is larger than what is left and the guard page below it. */
 __attribute__((noinline)) static int large_frame(int n)
 {
-    volatile char fill[300000];
+    volatile char fill[30000000];
 
     fill[n] = (char)n;
     return fill[n];
+}
+
+/* Use an array whose size is known at run time only. */
+__attribute__((noinline)) static int array(size_t size)
+{
+    volatile char fill[size];
+
+    fill[0] = 1;
+    fill[size - 1] = 2;
+    printf("an array of %zu bytes: %d\n", size, fill[0] + fill[size - 1]);
+    return fill[0] + fill[size - 1] - 3;
 }
 
 static int use_up(void)
@@ -178,6 +189,8 @@ int main(int argc, char **argv)
         return creep(0);
     if (!strcmp(what, "large"))
         return large_frame(0);
+    if (!strcmp(what, "array"))
+        return array(strtoul(argv[2], NULL, 10));
     if (!strcmp(what, "abort"))
         abort();
     if (!strcmp(what, "recursion"))

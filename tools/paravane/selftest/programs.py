@@ -43,6 +43,8 @@ def steps(scratch):
             ("deep", EXIT_FAIL, r"stack overflow(.|\n)*#\d deep\+"),
             ("creep", EXIT_FAIL, r"stack overflow(.|\n)*#\d creep\b"),
             ("large", EXIT_FAIL, r"stack overflow(.|\n)*#\d large_frame\b"),
+            ("array 5000000", EXIT_PASS, r"an array of 5000000 bytes: 3"),
+            ("array 9000000", EXIT_FAIL, r"stack overflow(.|\n)*#\d array\b"),
             ("abort", EXIT_FAIL, r"was killed by signal 6 \(SIGABRT\)(.|\n)*#\d abort\+"),
             ("overflow", EXIT_PASS, r"caught signal 11, code 1, on its own stack"),
             ("overflow-same", EXIT_FAIL,
@@ -120,16 +122,17 @@ def _refused():
 
 
 def _stacks(platform):
-    """Stacks of main by stack=: one that is large enough, one that is not, and wrong sizes."""
-    overflow = r"stack overflow(.|\n)*#\d deep_enough\+"
-    for size, status, words in (
-        ("8M", EXIT_PASS, "verdict PASS"),
-        ("256K", EXIT_FAIL, overflow),
-        ("900M", EXIT_USAGE, "no memory for a stack of 921600 KiB"),
-        ("8X", EXIT_USAGE, "stack=8X: the value must be 64K to 1024M"),
-        ("1025M", EXIT_USAGE, "stack=1025M: the value must be 64K to 1024M"),
+    """Stacks of main by stack=: large enough, too small, larger than the memory, wrong sizes."""
+    overflow = r"stack overflow(.|\n)*#\d {}\+"
+    memory = r"no memory for more than \d+ KiB of main\(\)'s stack, which may have 921600"
+    for size, what, status, words in (
+        ("8M", "recursion", EXIT_PASS, "verdict PASS"),
+        ("256K", "recursion", EXIT_FAIL, overflow.format("deep_enough")),
+        ("900M", "deep", EXIT_FAIL, memory + r"(.|\n)*" + overflow.format("deep")),
+        ("8X", "recursion", EXIT_USAGE, "stack=8X: the value must be 64K to 1024M"),
+        ("1025M", "recursion", EXIT_USAGE, "stack=1025M: the value must be 64K to 1024M"),
     ):
-        more = ["--append", f"stack={size} -- recursion"]
+        more = ["--append", f"stack={size} -- {what}"]
         yield _outside(_FAULTY, f"stack of {size}", platform, *more, status=status, words=words)
 
 
