@@ -80,14 +80,15 @@ clock_t times(struct tms *used)
     return now;
 }
 
-/* The machine's clock is not the program's to set. */
+/* The machine's clock is not the program's to set, and CLOCK_MONOTONIC cannot be set at all. */
 int clock_settime(clockid_t clock, const struct timespec *time)
 {
+    const bool is_time = time->tv_nsec >= 0 && time->tv_nsec < NS_PER_S;
     uint64_t ns;
 
     if (!read_clock(clock, &ns))
         return -1;
-    errno = time->tv_nsec < 0 || time->tv_nsec >= NS_PER_S ? EINVAL : EPERM;
+    errno = clock == CLOCK_MONOTONIC || !is_time ? EINVAL : EPERM;
     return -1;
 }
 

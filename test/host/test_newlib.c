@@ -155,6 +155,9 @@ static void test_clocks(void)
     CHECK(clock_gettime(99, &t) == -1 && errno == EINVAL);
     errno = 0;
     CHECK(clock_getres(99, &t) == -1 && errno == EINVAL);
+    CHECK(clock_settime(CLOCK_REALTIME, &(struct timespec){1, 0}) == -1 && errno == EPERM);
+    CHECK(clock_settime(CLOCK_MONOTONIC, &(struct timespec){1, 0}) == -1 && errno == EINVAL);
+    CHECK(clock_settime(CLOCK_REALTIME, &(struct timespec){1, S}) == -1 && errno == EINVAL);
     CHECK_EQ(times(&used), 12 * CLOCKS_PER_SEC + 345678901ull * CLOCKS_PER_SEC / S);
     CHECK_EQ(used.tms_utime, times(&used));
     CHECK(!used.tms_stime && !used.tms_cutime && !used.tms_cstime);

@@ -130,6 +130,7 @@ TEST(libc_signals, sigsuspend_waits_for_a_handler_and_restores_the_mask)
 
 TEST(libc_signals, timers_generate_signals_until_they_are_deleted)
 {
+    static const clockid_t clocks[] = {CLOCK_MONOTONIC, CLOCK_REALTIME, CLOCK_PROCESS_CPUTIME_ID};
     struct sigevent event = {
         .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGRTMIN, .sigev_value.sival_int = 42};
     const struct itimerspec every_ms = {.it_value.tv_nsec = 1000000,
@@ -138,14 +139,18 @@ TEST(libc_signals, timers_generate_signals_until_they_are_deleted)
 
     signals_begin();
     catch_signal(SIGRTMIN, note_signal, 0);
-    REQUIRE(!timer_create(CLOCK_MONOTONIC, &event, &timer));
-    EXPECT_EQ(timer_settime(timer, 0, &every_ms, NULL), 0);
-    while (caught.calls < 3)
-        pause();
-    EXPECT_EQ(caught.info.si_code, SI_TIMER);
-    EXPECT_EQ(caught.info.si_value.sival_int, 42);
-    EXPECT_EQ(timer_delete(timer), 0);
-    EXPECT_EQ(timer_settime(timer, 0, &every_ms, NULL), -1);
+    for (size_t i = 0; i < sizeof(clocks) / sizeof(clocks[0]); i++) {
+        REQUIRE(!timer_create(clocks[i], &event, &timer));
+        EXPECT_EQ(timer_settime(timer, 0, &every_ms, NULL), 0);
+        for (int calls = caught.calls; caught.calls < calls + 3;)
+            pause();
+        EXPECT_EQ(caught.info.si_code, SI_TIMER);
+        EXPECT_EQ(caught.info.si_value.sival_int, 42);
+        EXPECT_EQ(timer_delete(timer), 0);
+        EXPECT_EQ(timer_settime(timer, 0, &every_ms, NULL), -1);
+    }
+    EXPECT_EQ(timer_create(99, &event, &timer), -1);
+    EXPECT_EQ(errno, EINVAL);
     EXPECT_EQ(alarm(100), 0);
     EXPECT_EQ(alarm(0), 100);
     signals_end();
