@@ -4,7 +4,6 @@
  * wants all of these functions or none. It has plain and recursive locks; here all are recursive.
  * While a thread holds one, handlers of signals do not interrupt it (signals.c).
  */
-#include <malloc.h>
 #include <stdlib.h>
 #include <sys/lock.h>
 
@@ -130,25 +129,15 @@ void __retarget_lock_release(_LOCK_T lock)
 void __retarget_lock_release_recursive(_LOCK_T lock)
     __attribute__((alias("__retarget_lock_release")));
 
-/*
- * The lock of malloc. As long as there is one thread it is enough that no handler interrupts it: no
- * thread is created while it holds the lock, so it releases the lock in the way in which it has
- * taken it.
- */
-void __malloc_lock(struct _reent *reent)
+/* The lock of malloc once there were two threads (malloc.S). */
+void malloc_lock_shared(void);
+void malloc_lock_shared(void)
 {
-    (void)reent;
-    if (threads_started)
-        __retarget_lock_acquire(&__lock___malloc_recursive_mutex);
-    else
-        this_pthread()->hold++;
+    __retarget_lock_acquire(&__lock___malloc_recursive_mutex);
 }
 
-void __malloc_unlock(struct _reent *reent)
+void malloc_unlock_shared(void);
+void malloc_unlock_shared(void)
 {
-    (void)reent;
-    if (threads_started)
-        __retarget_lock_release(&__lock___malloc_recursive_mutex);
-    else
-        thread_unhold(this_pthread());
+    __retarget_lock_release(&__lock___malloc_recursive_mutex);
 }

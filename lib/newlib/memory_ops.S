@@ -9,12 +9,12 @@
 	.globl	memmove
 	.type	memmove, @function
 memmove:
+	cmpq	$64, %rdx
+	jbe	memcpy
 	movq	%rdi, %rcx
 	subq	%rsi, %rcx
 	cmpq	%rdx, %rcx
 	jae	memcpy			/* dst is below src, or they do not overlap */
-	cmpq	$64, %rdx
-	jbe	memcpy
 /* Copy from the end down. The first 64 bytes, loaded here, are stored last. */
 	movq	%rdi, %rax
 	movups	(%rsi), %xmm4
@@ -115,12 +115,11 @@ small_copy:
 	.type	memset, @function
 memset:
 	movq	%rdi, %rax
-	movzbl	%sil, %esi
-	movabsq	$0x0101010101010101, %rcx
-	imulq	%rcx, %rsi
+	movd	%esi, %xmm0
+	punpcklbw %xmm0, %xmm0
+	pshuflw	$0, %xmm0, %xmm0
 	cmpq	$16, %rdx
 	jb	small_set
-	movq	%rsi, %xmm0
 	punpcklqdq %xmm0, %xmm0
 	movups	%xmm0, (%rdi)
 	movups	%xmm0, -16(%rdi,%rdx)
@@ -144,13 +143,13 @@ memset:
 small_set:
 	cmpl	$8, %edx
 	jb	1f
-	movq	%rsi, (%rdi)
-	movq	%rsi, -8(%rdi,%rdx)
+	movq	%xmm0, (%rdi)
+	movq	%xmm0, -8(%rdi,%rdx)
 	ret
 1:	cmpl	$4, %edx
 	jb	2f
-	movl	%esi, (%rdi)
-	movl	%esi, -4(%rdi,%rdx)
+	movd	%xmm0, (%rdi)
+	movd	%xmm0, -4(%rdi,%rdx)
 	ret
 2:	testl	%edx, %edx
 	jz	3f

@@ -44,6 +44,7 @@ struct pthread {
 };
 
 _Static_assert(offsetof(struct pthread, on_alternate) == PTHREAD_ON_ALTERNATE, "for setjmp.S");
+_Static_assert(offsetof(struct pthread, reent) == PTHREAD_REENT, "for malloc.S");
 
 /* pthread_cancel was called; a signal is pending that the thread does not block or waits for. */
 #define INTERRUPT_CANCEL 1u

@@ -4,5 +4,6 @@
 #define LIB_NEWLIB_THREAD_OFFSETS_H
 
 #define PTHREAD_ON_ALTERNATE 8
+#define PTHREAD_REENT        16
 
 #endif
