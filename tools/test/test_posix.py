@@ -17,6 +17,13 @@ class Build(unittest.TestCase):
                          "\t.globl\tcase_3\ncase_3:\n\tret\nhandler:\n\tret\n")
         self.assertNotIn(".globl", posix.made_local("\t.globl\tcase_33\n", "case_3"))
 
+    def test_a_case_without_main_passes_if_it_compiles(self):
+        text = "\t.globl\tdummy\ndummy:\n\t.long\t0\n"
+        self.assertIn("\t.globl\tcase_3\ncase_3:\n", posix.with_entry(text, "case_3"))
+        self.assertNotIn(".globl\tdummy", posix.with_entry(text, "case_3"))
+        whole = "\t.globl\tcase_3\ncase_3:\n\tret\n"
+        self.assertEqual(posix.with_entry(whole, "case_3"), whole)
+
     def test_what_is_missing_and_for_which_case(self):
         text = (
             "make: the program x: fork is missing, which case_7.s, case_12.s need: define it\n"
