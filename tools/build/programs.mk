@@ -23,12 +23,18 @@ WORLD_NAME := $(BUILD)/obj/world$(if $(OUTSIDE),-$(OUTSIDE_NAME))
 WORLD := $(WORLD_NAME).o
 # By its place too: another program of the same name is another one.
 OUTSIDE_OBJ := $(BUILD)/obj/outside/$(OUTSIDE_NAME)-$(firstword $(shell echo '$(abspath $(OUTSIDE))' | cksum))
-# One file, or the sources of a folder and of its subfolders, without hidden ones.
+# One file, or the sources of a folder and of its subfolders, without hidden ones; then those in C++.
 OUTSIDE_FOLDER := $(patsubst %/,%,$(if $(wildcard $(OUTSIDE)/.),$(OUTSIDE),$(dir $(OUTSIDE))))
 OUTSIDE_SRCS := $(if $(OUTSIDE),$(sort $(shell find -L $(OUTSIDE) -name '.?*' -prune -o -type f \( -name '*.c' -o -name '*.[sS]' \) -print)))
-OUTSIDE_CXX := $(if $(OUTSIDE),$(shell find -L $(OUTSIDE) -name '.?*' -prune -o -type f \( -name '*.cc' -o -name '*.cpp' -o -name '*.cxx' -o -name '*.C' \) -print))
+OUTSIDE_CXX := $(if $(OUTSIDE),$(sort $(shell find -L $(OUTSIDE) -name '.?*' -prune -o -type f \( -name '*.cc' -o -name '*.cpp' -o -name '*.cxx' -o -name '*.C' \) -print)))
+OUTSIDE_SRCS += $(OUTSIDE_CXX)
 ifneq ($(and $(BUILDS),$(OUTSIDE_CXX)),)
-$(error programs are in C and assembly: $(firstword $(OUTSIDE_CXX)) is in C++)
+# libstdc++'s headers are this machine's. What of it is compiled in its library does not exist here (lib/newlib/cxx.c).
+PROGRAM_CXX := $(if $(filter 0,$(IS_CLANG)),$(CROSS_COMPILE)g++,clang++)
+CXX_HEADERS := $(shell $(PROGRAM_CXX) -E -x c++ -v /dev/null 2>&1 | sed -n 's|^ \(/.*/c++/.*\)|-isystem \1|p')
+ifeq ($(CXX_HEADERS),)
+$(error $(firstword $(OUTSIDE_CXX)) is in C++, and this machine has no $(PROGRAM_CXX) with headers of libstdc++: install g++)
+endif
 endif
 # Without lwIP's sources programs have no sockets.
 LWIP := $(if $(IS_PLAIN),,$(shell $(TOOL)/lwip.py path --cc $(NEWLIB_CC)))
@@ -47,6 +53,9 @@ WORLD_CPPFLAGS := -I. -nostdinc -Ilib/newlib/include -isystem $(COMPILER_HEADERS
 WORLD_CODEGEN := $(filter-out -mgeneral-regs-only -ffreestanding $(ENTRY_CHECKS),$(CODEGEN)) -ftls-model=local-exec
 WORLD_WARNINGS := $(filter-out -Wframe-larger-than=%,$(WARNINGS))
 APP_CFLAGS ?=
+# C++ without exceptions and RTTI.
+CXX_FLAGS := -Ilib/newlib/include/cxx $(CXX_HEADERS) $(filter-out -I.,$(WORLD_CPPFLAGS)) $(filter-out -std=%,$(WORLD_CODEGEN)) -std=gnu++17 \
+	-fno-exceptions -fno-rtti -w
 
 LIBC_TESTS := $(if $(filter test,$(WITHOUT)),,$(filter-out $(if $(IS_PLAIN),test/libc/math.c),$(call AVAILABLE,test/libc/*.c)))
 SOCKET_SRCS := $(if $(LWIP),$(wildcard lib/newlib/sockets/*.c))
@@ -101,10 +110,10 @@ $(call keep,$(OUTSIDE_FLAGS),$(APP_CFLAGS))
 $(WORLD_OBJS): $(WORLD_FLAGS) | $(NEWLIB_FILES) $(BUILD)/include/xen
 # The compiler's list of what an object includes has no system header, and asm-offsets.h is included as one.
 $(filter %.S.o,$(PORT_OBJS)): $(ASM_OFFSETS)
-# Compile $(1), which is in C or assembly, to $(2) with the flags $(3).
-compile = $(Q)$(if $(filter %.c,$(1)),$(compile_c),$(CCACHE) $(CC) $(3) -MMD -MP -c -o $(2) $(1))
+# Compile $(1), which is in C, C++ or assembly, to $(2) with the flags $(3), by the compiler $(4) or $(CC).
+compile = $(Q)$(if $(filter %.s %.S,$(1)),$(CCACHE) $(CC) $(3) -MMD -MP -c -o $(2) $(1),$(compile_c))
 # clang warns of its own text: some files have a checksum there and some have none.
-compile_c = $(CCACHE) $(CC) $(3) -MMD -MP -MF $(2:.o=.d) -MT $(2) -S -o $(2).s $(1) && \
+compile_c = $(CCACHE) $(or $(4),$(CC)) $(3) -MMD -MP -MF $(2:.o=.d) -MT $(2) -S -o $(2).s $(1) && \
 	$(if $(ENTRY_CHECKS),$(TOOL)/stack_checks.py $(2).s &&) $(CCACHE) $(CC) $(filter --target=%,$(WORLD_CODEGEN)) -Wa,--no-warn -c -o $(2) $(2).s && rm $(2).s
 $(WORLD_OBJS): tools/build/stack_checks.py
 $(PORT_OBJS): $(BUILD)/obj/%.o: %
@@ -122,8 +131,8 @@ $(BUILD)/obj/app/%.c.o: app/%.c
 define outside_rule
 $(call outside_object,$(1)): $(1)
 	@mkdir -p $$(@D)
-	$$(call say,$(if $(filter %.c,$(1)),CC,AS))
-	$$(call compile,$$<,$$@,$$(filter-out -I.,$$(WORLD_CPPFLAGS)) -I$(OUTSIDE_FOLDER) $$(WORLD_CODEGEN) -w $$(APP_CFLAGS))
+	$$(call say,$(if $(filter %.c,$(1)),CC,$(if $(filter $(OUTSIDE_CXX),$(1)),CXX,AS)))
+	$$(call compile,$$<,$$@,$(if $(filter $(OUTSIDE_CXX),$(1)),$$(CXX_FLAGS),$$(filter-out -I.,$$(WORLD_CPPFLAGS)) $$(WORLD_CODEGEN) -w) -I$(OUTSIDE_FOLDER) $$(APP_CFLAGS),$(if $(filter $(OUTSIDE_CXX),$(1)),$(PROGRAM_CXX)))
 endef
 $(foreach s,$(OUTSIDE_SRCS),$(eval $(call outside_rule,$(s))))
 

@@ -58,6 +58,8 @@ def steps(scratch):
             yield _outside(_FAULTY, f"program: {what or 'code 3'}", platform, "--append",
                            f"-- {what}", status=status, words=words)
         yield from _stacks(platform)
+        if shutil.which("g++"):
+            yield from _in_cxx(platform)
         reader = ["--run", "app:reader"]
         yield boot("reader, no input", platform, *reader, words=r"has 2 lines(.|\n)*bye")
         damaged = r"/reader/questions: I/O error"
@@ -117,8 +119,32 @@ def _refused():
         words = words.format(".*" + program)
         name = f"bad input: a program without {what}"
         yield Step(name, [*boot_app, program], EXIT_FAIL, words, env=env)
-    cxx = [*boot_app, "tools/test/lacking_cxx"]
-    yield Step("bad input: a program in C++", cxx, EXIT_FAIL, r"lacking_cxx/main.cc is in C\+\+")
+    if shutil.which("g++"):
+        yield Step("bad input: a program with an exception", [*boot_app, _CXX], EXIT_FAIL,
+                   "exception handling disabled", env=(("APP_CFLAGS", "-DTHROWS"),))
+
+
+_CXX = "tools/test/cxx_program"
+
+
+def _in_cxx(platform):
+    """A program in C++ and C: virtual functions, templates, static objects, new and delete; and
+    its end where C++ has an exception."""
+    right = (
+        r"the first object is constructed\n.*the second object is constructed\n"
+        r".*the area is 49\n.*a square is deleted\n.*a shape is deleted\n"
+        r".*onethreetwo, sum 6\n.*2, aligned 1, too large 1\n.*constructed once\n"
+        r".*the second object is destroyed\n.*the first object is destroyed"
+    )
+    for what, status, words in (
+        ("", EXIT_PASS, right),
+        ("range", EXIT_FAIL, r"killed by std::out_of_range: vector::_M_range_check: __n \(which "
+                             r"is 5\) >= this->size\(\) \(which is 3\)(.|\n)*#\d .*bad_end"),
+        ("memory", EXIT_FAIL, r"killed by operator new: no memory for 1099511627776 bytes"),
+    ):
+        more = ["--smp", "4", "--app", _CXX, "--append", f"-- {what}"]
+        yield boot(f"program in C++: {what or 'right'}", platform, *more, status=status,
+                   words=words)
 
 
 def _stacks(platform):
