@@ -3,6 +3,7 @@
 come from."""
 
 import os
+import re
 import tarfile
 import tempfile
 import unittest
@@ -10,7 +11,7 @@ from pathlib import Path
 from unittest import mock
 
 from paravane import archive
-from paravane.programs import command, sources
+from paravane.programs import command, power, sources
 from paravane.programs.table import Package, Program
 from paravane.run import runs
 
@@ -114,6 +115,28 @@ class Sources(unittest.TestCase):
             with sources.folders(program(), "compared"):
                 pass
         self.assertEqual(raised.exception.status, 125)
+
+
+class PowerCuts(unittest.TestCase):
+    """What a boot finds on the disk of a guest that was destroyed."""
+
+    def fault(self, line, committed):
+        return power.fault(re.search(power._CHECKED, f"other\n{line}\n", re.M), committed)
+
+    def test_a_transaction_that_was_printed_must_be_there(self):
+        right = "disk: right, 12 transactions, journal delete"
+        self.assertEqual(self.fault(right, 12), "")
+        self.assertEqual(self.fault(right, 11), "")  # committed, and destroyed before the print
+        self.assertIn("has 12 transactions, 13 were", self.fault(right, 13))
+
+    def test_a_damaged_database_is_reported(self):
+        self.assertEqual(self.fault("disk: wrong: intact: 0", 0), "wrong: intact: 0")
+
+    def test_a_line_that_was_cut_off_does_not_count(self):
+        text = "disk: committed 8\ndisk: committed 9\ndisk: committed 1"
+        self.assertEqual(power.last_committed(text + "0\n"), 10)
+        self.assertEqual(power.last_committed(text), 9)
+        self.assertEqual(power.last_committed("disk: committed 8\ndisk: comm"), 8)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from dataclasses import replace
 from .. import linuxrun
 from ..common import EXIT_FAIL, EXIT_PASS, EXIT_SKIP, Trouble, usage
 from ..run import module, runs
-from . import build, posix, sources
+from . import build, posix, power, sources
 from .table import PROGRAMS
 
 PLATFORMS = "qemu,xen-pv,xen-pvh"
@@ -18,7 +18,7 @@ _TIMEOUT = 900
 
 def run(names, chosen, found_xen):
     """Build and run the programs, and compare their output; return the exit code."""
-    known = [*PROGRAMS, *posix.PARTS]
+    known = [*PROGRAMS, *posix.PARTS, power.NAME]
     unknown = [name for name in names if name not in known]
     if unknown:
         raise usage(f"programs: unknown program {unknown[0]!r}; known: {', '.join(known)}")
@@ -39,6 +39,8 @@ def _worst(statuses):
 def _run_one(name, chosen, found_xen):
     if name in posix.PARTS:
         return _unless_skipped(name, lambda: posix.run(name, chosen, found_xen))
+    if name == power.NAME:
+        return _unless_skipped(name, lambda: power.run(chosen))
     program = PROGRAMS[name]
     return _unless_skipped(name, lambda: _compare_with_host(program, chosen, found_xen))
 
