@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Records of ops (the C half of ops.S), and of callbacks. */
+/* Records of ops (the C half of ops.S). */
 #include "pv/patch/patch.h"
 #include "pv/record/record.h"
 #include "pv/record/stubs.h"
@@ -75,6 +75,7 @@ void record_ops_start(enum record_ops which)
 
 u64 record_op_enter(u32 op, const u64 args[3])
 {
+    const u64 trap_flag = record_step_off();
     struct record_slot slot;
     const u64 call = record_open(&slot, RECORD_OP, op, 3 * sizeof(u64));
 
@@ -82,117 +83,19 @@ u64 record_op_enter(u32 op, const u64 args[3])
         for (u32 i = 0; i < 3; i++)
             slot.words[i] = args[i];
     record_close(&slot);
+    record_step_on(trap_flag);
     return call;
 }
 
 void record_op_exit(u32 op, u64 call, u64 result)
 {
+    const u64 trap_flag = record_step_off();
     struct record_slot slot;
 
-    if (!call)
-        return;
-    if (record_open(&slot, RECORD_OPRETURN, op, 2 * sizeof(u64))) {
+    if (call && record_open(&slot, RECORD_OPRETURN, op, 2 * sizeof(u64))) {
         slot.words[0] = call;
         slot.words[1] = result;
+        record_close(&slot);
     }
-    record_close(&slot);
-}
-
-/* ---- Callbacks ------------------------------------------------------------------------------- */
-
-static const struct pv_callbacks *real_callbacks; /* Written: by record_start, on one CPU */
-
-static void record_callback(enum record_callback id, u64 a, u64 b, u64 c, u64 d)
-{
-    struct record_slot slot;
-
-    if (record_open(&slot, RECORD_CALLBACK, id, 4 * sizeof(u64))) {
-        slot.words[0] = a;
-        slot.words[1] = b;
-        slot.words[2] = c;
-        slot.words[3] = d;
-    }
-    record_close(&slot);
-}
-
-/* The fault of a copy for a record is the recorder's own, not the guest's. */
-static void on_exception(struct trap_frame *frame, u64 fault_address)
-{
-    if (frame->rip != (u64)record_copy_instruction)
-        record_callback(RECORD_EXCEPTION, frame->vector, frame->error, frame->rip, fault_address);
-    real_callbacks->exception(frame, fault_address);
-}
-
-static void on_nmi(struct trap_frame *frame)
-{
-    record_callback(RECORD_NMI, frame->rip, 0, 0, 0);
-    real_callbacks->nmi(frame);
-}
-
-static void on_syscall(struct trap_frame *frame)
-{
-    record_callback(RECORD_SYSCALL, frame->vector, frame->rip, frame->rax, 0);
-    real_callbacks->syscall(frame);
-}
-
-static void on_failsafe(struct trap_frame *frame)
-{
-    record_callback(RECORD_FAILSAFE, frame->rip, 0, 0, 0);
-    real_callbacks->failsafe(frame);
-}
-
-static void on_interrupt(struct trap_frame *frame, u32 line)
-{
-    record_callback(RECORD_INTERRUPT, line, frame->rip, 0, 0);
-    real_callbacks->interrupt(frame, line);
-}
-
-static void on_timer(struct trap_frame *frame)
-{
-    record_callback(RECORD_TIMER, frame->rip, 0, 0, 0);
-    real_callbacks->timer(frame);
-}
-
-static void on_ipi(struct trap_frame *frame, enum pv_ipi kind)
-{
-    record_callback(RECORD_IPI, kind, frame->rip, 0, 0);
-    real_callbacks->ipi(frame, kind);
-}
-
-static void on_unclaimed(u8 vector)
-{
-    record_callback(RECORD_UNCLAIMED, vector, 0, 0, 0);
-    real_callbacks->unclaimed(vector);
-}
-
-static void on_suspend(void)
-{
-    record_callback(RECORD_SUSPEND, 0, 0, 0, 0);
-    real_callbacks->suspend();
-}
-
-static void on_resume(bool cancelled)
-{
-    record_callback(RECORD_RESUME, cancelled, 0, 0, 0);
-    real_callbacks->resume(cancelled);
-}
-
-void record_callbacks_start(void)
-{
-    /* Written: here, on one CPU, before pv_set_callbacks. */
-    static struct pv_callbacks recording;
-
-    real_callbacks = pv_callbacks;
-    recording = *real_callbacks;
-    recording.exception = on_exception;
-    recording.nmi = on_nmi;
-    recording.syscall = on_syscall;
-    recording.failsafe = on_failsafe;
-    recording.interrupt = on_interrupt;
-    recording.timer = on_timer;
-    recording.ipi = on_ipi;
-    recording.unclaimed = on_unclaimed;
-    recording.suspend = on_suspend;
-    recording.resume = on_resume;
-    pv_set_callbacks(&recording);
+    record_step_on(trap_flag);
 }

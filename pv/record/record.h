@@ -24,6 +24,7 @@
 #define PV_RECORD_RECORD_H
 
 #include "pv/pv.h"
+#include "pv/x86.h"
 
 #define RECORD_VERSION 1
 
@@ -79,7 +80,7 @@ struct record_ring {
     u64 head; /* written by the guest: up to here places are taken */
     u64 tail; /* written by the host: up to here it has taken records */
     u64 lost; /* written by the guest: records for which the ring had no room */
-    u64 reserved;
+    u64 open; /* written by the guest: records that are being written, one inside the other */
 };
 
 #define RECORD_MAGIC 0x6563617274767241ull
@@ -146,9 +147,36 @@ struct record_slot {
 u64 record_open(struct record_slot *slot, enum record_kind kind, u32 id, u64 bytes);
 void record_close(const struct record_slot *slot);
 
+/*
+ * Single-stepping ends while the recorder works, and continues after it, for the code that is
+ * recorded. record_step_off returns RFLAGS.TF as it was.
+ */
+static inline u64 record_step_off(void)
+{
+    u64 flags;
+
+    __asm__ volatile("pushfq\n\tpopq %0" : "=r"(flags) : : "memory");
+    if (flags & RFLAGS_TF)
+        __asm__ volatile("pushq %0\n\tpopfq" : : "r"(flags & ~RFLAGS_TF) : "memory", "cc");
+    return flags & RFLAGS_TF;
+}
+
+static inline void record_step_on(u64 trap_flag)
+{
+    if (trap_flag)
+        __asm__ volatile("pushfq\n\torq %0, (%%rsp)\n\tpopfq" : : "r"(trap_flag) : "memory", "cc");
+}
+
 extern struct pv_ops record_real; /* the functions that stubs call */
 void record_ops_start(enum record_ops which);
-void record_callbacks_start(void);
+
+/*
+ * Replace the table of callbacks. record: each of them becomes a record. Else they do not, but a
+ * debug exception in the recorder is kept from the kernel in either case: the recorder's
+ * instructions are not those that a test steps through.
+ */
+void record_callbacks_start(bool record);
+
 void record_hypercalls_start(void);
 
 /* Copy memory that may be unmapped; return how many bytes were not copied. hypercalls.S */

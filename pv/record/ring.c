@@ -32,7 +32,11 @@ u64 record_memory_size(const struct record_options *options)
     return PAGE_SIZE + ring_size(options) * options->cpus;
 }
 
-/* Take size bytes of a ring, and those up to its end if they do not fit there. */
+/*
+ * Take size bytes of a ring, and those up to its end if they do not fit there. A record inside
+ * another one, as in an NMI, does not wait for room: the host takes none before the outer one is
+ * complete.
+ */
 static struct record_head *reserve(struct record_ring *ring, u8 *bytes, u64 size)
 {
     const u64 all = control->ring_size;
@@ -43,7 +47,7 @@ static struct record_head *reserve(struct record_ring *ring, u8 *bytes, u64 size
         const u64 pad = left >= size ? 0 : left;
 
         if (head + pad + size - READ_ONCE(ring->tail) > all) {
-            if (control->lossy) {
+            if (control->lossy || ring->open > 1) {
                 __atomic_fetch_add(&ring->lost, 1, __ATOMIC_RELAXED);
                 return NULL;
             }
@@ -62,6 +66,7 @@ static struct record_head *reserve(struct record_ring *ring, u8 *bytes, u64 size
 u64 record_open(struct record_slot *slot, enum record_kind kind, u32 id, u64 bytes)
 {
     const u64 size = sizeof(struct record_head) + ALIGN_UP(bytes, 8);
+    struct record_ring *ring;
     u32 cpu;
 
     slot->words = NULL;
@@ -70,8 +75,11 @@ u64 record_open(struct record_slot *slot, enum record_kind kind, u32 id, u64 byt
     slot->flags = record_real.flag.save_fl();
     record_real.flag.irq_disable();
     cpu = pv_this_cpu() % control->nr_rings;
-    slot->head = reserve(&control->rings[cpu], rings_start + cpu * control->ring_size, size);
+    ring = &control->rings[cpu];
+    ring->open++;
+    slot->head = reserve(ring, rings_start + cpu * control->ring_size, size);
     if (!slot->head) {
+        ring->open--;
         record_real.flag.restore_fl(slot->flags);
         return 0;
     }
@@ -88,6 +96,7 @@ void record_close(const struct record_slot *slot)
         return;
     barrier();
     WRITE_ONCE(slot->head->commit, slot->commit);
+    control->rings[slot->commit >> 40 & 0xff].open--;
     record_real.flag.restore_fl(slot->flags);
 }
 
@@ -132,8 +141,7 @@ const char *record_start(void *memory, const struct record_options *options)
     WRITE_ONCE(control, c);
     record_tables_start();
     record_ops_start(options->ops);
-    if (options->ops != RECORD_OPS_CALLS_ONLY)
-        record_callbacks_start();
+    record_callbacks_start(options->ops != RECORD_OPS_CALLS_ONLY);
     record_hypercalls_start();
     return NULL;
 }

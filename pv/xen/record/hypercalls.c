@@ -27,6 +27,7 @@ void record_hypercalls_start(void)
 
 u64 record_hypercall_enter(u32 number, const u64 args[6])
 {
+    const u64 trap_flag = record_step_off();
     struct record_pieces pieces;
     struct record_slot slot;
     u64 call;
@@ -40,16 +41,15 @@ u64 record_hypercall_enter(u32 number, const u64 args[6])
         record_write_pieces(slot.words + 6, &pieces);
     }
     record_close(&slot);
+    record_step_on(trap_flag);
     return call;
 }
 
-void record_hypercall_exit(u32 number, const u64 args[6], u64 call, u64 result)
+static void record_return(u32 number, const u64 args[6], u64 call, u64 result)
 {
     struct record_pieces pieces;
     struct record_slot slot;
 
-    if (!call)
-        return;
     record_find_pieces(number, args, RECORD_OUT, &pieces);
     if (record_open(&slot, RECORD_HYPERRETURN, number, 2 * sizeof(u64) + pieces.bytes)) {
         slot.words[0] = call;
@@ -57,4 +57,13 @@ void record_hypercall_exit(u32 number, const u64 args[6], u64 call, u64 result)
         record_write_pieces(slot.words + 2, &pieces);
     }
     record_close(&slot);
+}
+
+void record_hypercall_exit(u32 number, const u64 args[6], u64 call, u64 result)
+{
+    const u64 trap_flag = record_step_off();
+
+    if (call)
+        record_return(number, args, call, result);
+    record_step_on(trap_flag);
 }
