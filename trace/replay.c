@@ -163,15 +163,26 @@ static void make_symbols(const struct program *program)
         symbols[i] = initial_value(words_of(program)[i]);
 }
 
-static void relocate(const struct step *step, struct kit_regs *regs)
+static u64 value_of(const struct relocation *r, u64 base, const u64 *words)
+{
+    u64 value;
+
+    if (!r->is_symbol)
+        return ((base + r->symbol) << r->shift) + r->addend;
+    value = (symbols[r->symbol] << r->shift) + r->addend;
+    if (SYMBOL_KIND(words[r->symbol]) == SYMBOL_IMAGE && value & PTE_PRESENT)
+        return replay_entry_of_image(value, words[r->symbol]);
+    return value;
+}
+
+static void relocate(const struct step *step, struct kit_regs *regs, const u64 *words)
 {
     u64 *const numbered = &regs->rax;
 
     for (u32 i = 0; i < step->nr_relocations; i++) {
         const struct relocation *r = &relocations_of(step)[i];
         const u64 base = step->mode == STEP_CALL ? (u64)buffer : (u64)buffer - VIRT_BASE;
-        const u64 value =
-            ((r->is_symbol ? symbols[r->symbol] : base + r->symbol) << r->shift) + r->addend;
+        const u64 value = value_of(r, base, words);
 
         if (r->is_memory)
             memcpy(buffer + r->at, &value, r->size);
@@ -218,7 +229,7 @@ static void make_step(const struct program *program, const struct step *step)
     }
     memcpy(&regs, step->regs, sizeof(regs));
     memcpy(buffer, bytes_of(step), step->nr_bytes);
-    relocate(step, &regs);
+    relocate(step, &regs, words_of(program));
     if (step->mode == STEP_CODE && kit_place() != KIT_XEN_PVH)
         finish(VERDICT_SKIP, "replay: code in compatibility mode runs in a PVH guest only");
     if (step->mode == STEP_CODE)

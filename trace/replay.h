@@ -22,6 +22,12 @@ void replay_fill_table(const struct table *table, const u64 *entries, const u64 
                        const u64 *symbols);
 
 /*
+ * Return an entry that maps a page of the image: read-only if this kernel has it read-only, because
+ * it is a descriptor table here.
+ */
+u64 replay_entry_of_image(u64 entry, u64 word);
+
+/*
  * Make a hypercall while the root with this number is loaded; 0: while this kernel's is. This
  * kernel's is loaded when it returns, whatever the call has loaded.
  */

@@ -53,10 +53,12 @@ u64 replay_unmapped_frame(void)
     return mfn;
 }
 
-/*
- * Return the entry to store for one of the program's; va is what it maps. A page of the image that
- * is read-only here, because it is a descriptor table by now, is mapped read-only.
- */
+u64 replay_entry_of_image(u64 entry, u64 word)
+{
+    return kit_entry(SYMBOL_ADDRESS(word), 1) & PTE_WRITE ? entry : entry & ~PTE_WRITE;
+}
+
+/* Return the entry to store for one of the program's; va is what it maps. */
 static u64 entry_of(u64 entry, u64 va, const u64 *words, const u64 *symbols)
 {
     u64 symbol;
@@ -66,9 +68,8 @@ static u64 entry_of(u64 entry, u64 va, const u64 *words, const u64 *symbols)
     if (entry & ENTRY_LITERAL || !(entry & PTE_PRESENT))
         return entry & ~ENTRY_LITERAL;
     symbol = value_pfn(entry).n;
-    if (SYMBOL_KIND(words[symbol]) == SYMBOL_IMAGE &&
-        !(kit_entry(SYMBOL_ADDRESS(words[symbol]), 1) & PTE_WRITE))
-        entry &= ~PTE_WRITE;
+    if (SYMBOL_KIND(words[symbol]) == SYMBOL_IMAGE)
+        entry = replay_entry_of_image(entry, words[symbol]);
     return symbols[symbol] << PAGE_SHIFT | (entry & PTE_FLAGS_MASK);
 }
 

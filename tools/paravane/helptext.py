@@ -35,8 +35,8 @@ Paravane: one kernel image, every platform, one suite.
                  --skipped: do the repros report "cannot tell" when the step under suspicion is left out?
 ./run.sh trace   FILE [--calls] [--errors] [--cpu N]... [--op GLOB]... [--last N] [--full] [--summary]
                  [--chrome FILE] [--html FILE]  read a recording (docs/trace.md): each hypercall, op and callback
-./run.sh replay  FILE [--on P] [--xen V]... [--first]  make a recording's hypercalls: which results differ? Several
-                 --xen: which differ between them?
+./run.sh replay  FILE [--on P] [--xen V]... [--first|--all]  make a recording's hypercalls: which results differ?
+                 Several --xen: which differ between them?
 ./run.sh minimise FILE [--until bad|NAME.FIELD==VALUE] [--on P] [--xen V] [--jobs N] [--out NAME] [--pad N [--seed S]]
                  shrink a recording to the calls that matter, as NAME.trace and a repro, NAME.c
 ./run.sh bench   [--on P,P...] [--counted [--once]] [--json FILE] [--svg FILE]

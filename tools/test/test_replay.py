@@ -33,7 +33,8 @@ def known():
     """Return Layouts with what the recording needs."""
     found = layouts.Layouts()
     found.values = {"event_channel_op": {6: "EVTCHNOP_alloc_unbound", 4: "EVTCHNOP_send"},
-                    "memory_op": {6: "XENMEM_populate_physmap"}}
+                    "memory_op": {6: "XENMEM_populate_physmap"},
+                    "grant_table_op": {2: "GNTTABOP_setup_table"}}
     found.calls = {
         32: layouts.Call(32, "event_channel_op", [("cmd", "event_channel_op"), ("arg", "pointer")],
                          [(6, layouts.Arg(1, 8, 255, 3, "alloc")),
@@ -41,11 +42,17 @@ def known():
         12: layouts.Call(12, "memory_op", [("cmd", "memory_op"), ("arg", "pointer")],
                          [(6, layouts.Arg(1, 40, 255, 1, "reservation"))]),
         1: layouts.Call(1, "mmu_update", []),
+        20: layouts.Call(20, "grant_table_op", [("cmd", "grant_table_op"), ("ops", "pointer"),
+                                                ("count", "dec")],
+                         [(2, layouts.Arg(1, 24, 2, 3, "setup"))],
+                         [(2, layouts.Arg(1, 8, 255, 2, "xen_pfn_t", "frame_list"))]),
     }
     found.fields = {"alloc": [layouts.Field("dom", "domid", 0, 2),
                               layouts.Field("remote_dom", "domid", 2, 2),
                               layouts.Field("port", "port", 4, 4)],
-                    "send": [layouts.Field("port", "port", 0, 4)]}
+                    "send": [layouts.Field("port", "port", 0, 4)],
+                    "setup": [layouts.Field("nr_frames", "dec", 4, 4),
+                              layouts.Field("frame_list", "pointer", 16, 8)]}
     return found
 
 
@@ -245,6 +252,29 @@ class TablesTest(unittest.TestCase):
         self.assertEqual([found.key(mfn) is None for mfn in (0x120, 0x130, 0x301, 0x302)],
                          [False, False, False, True])
 
+    def test_frames_of_xen_that_are_mapped_are_those_of_the_replay(self):
+        """0x120 was the guest's, which has given it back, and is one of its grant table now."""
+        lines = _TABLES + """\
+16 0 0 call grant_table_op cmd=GNTTABOP_setup_table ops=0xffff0000 count=1 ops[0].nr_frames=2 \
+ops[0].frame_list=0xffff1000
+17 0 0 return grant_table_op of=16 result=0 ops[0].nr_frames=2 ops[0].frame_list=0xffff1000 \
+ops.frame_list[0]=0x777 ops.frame_list[1]=0x120
+18 0 0 call update_va_mapping va=0x2000 val=0x120063 flags=2
+19 0 0 return update_va_mapping of=18 result=0
+20 0 0 call update_va_mapping va=0x3000 val=0x121063 flags=2
+21 0 0 return update_va_mapping of=20 result=0
+"""
+        made = program.compile_(joined(lines), known_tables())
+        grow, first, second = made.calls[-3:]
+        self.assertEqual([one.at - grow.binds[0].at for one in grow.binds], [0, 8])
+        self.assertEqual([one.symbol for one in first.relocations], [grow.binds[1].symbol])
+        self.assertNotIn(second.relocations[0].symbol, {one.symbol for one in grow.binds})
+
+    def test_debug_registers_are_those_of_the_vcpu_that_replays(self):
+        lines = "1 0 0 call get_debugreg reg=6\n2 0 0 return get_debugreg of=1 result=0xffff0ff1"
+        made = program.compile_(joined(lines), known())
+        self.assertEqual(made.left, {"registers and tables of the vCPU that replays": 1})
+
     def test_no_table_breaks_the_compiler(self):
         for old, new in (("entry[4].count=3", "entry[4].count=900"),
                          ("level1 mfn=0x103", "level7 mfn=0x103"),
@@ -258,12 +288,38 @@ class ShrinkTest(unittest.TestCase):
     """What minimise leaves of page tables."""
 
     def test_a_refused_update_needs_one_empty_table(self):
+        kept, source, search = self.shrunk(is_table_needed=True)
+        self.assertEqual([line.kind for line in kept], ["frames", "table", "call", "return"])
+        self.assertEqual(kept[1].fields, {"mfn": "0x103", "va": "0x200000", "pinned": "1"})
+        again = program.compile_(events.join(kept), known_tables())
+        self.assertEqual([(one.at, one.shift, one.addend) for one in again.calls[0].relocations],
+                         [(one.at, one.shift, one.addend)
+                          for one in search.best.calls[0].relocations])
+        for words in ("MMUEXT_PIN_L1_TABLE, .arg1.mfn = symbol", "kit_mfn(kit_table())",
+                      "if ((long long)regs.rax == -22)\n        bad(",
+                      " << 12) + 0x28}, 8);"):
+            self.assertIn(words, source)
+
+    def test_a_call_that_is_refused_anyway_needs_no_table(self):
+        kept, source, _ = self.shrunk(is_table_needed=False)
+        self.assertEqual([line.kind for line in kept], ["frames", "call", "return"])
+        self.assertNotIn("MMUEXT_PIN", source)
+        self.assertIn("kit_mfn(kit_table())", source)
+
+    def shrunk(self, is_table_needed):
+        """Minimise _TABLES until its first update is refused, which it is if the table that it
+        names is there, or in any case. Return (lines, source of the repro, Search)."""
         made = program.compile_(joined(_TABLES), known_tables())
+        name = made.steps[2].registers["rax"]
 
         def machine(candidate, *_more, **_options):
+            is_refused = not is_table_needed or any(
+                step.mode == steps.FILL and step.registers["rax"] == name
+                for step in candidate.steps)
             ended = [events.Event(step.event.line, 0, text.Line(
                 9, 0, 0, "return", step.event.line.name, {
-                    "of": "1", "result": "-22" if step.event.line.sequence == 5 else "0"}))
+                    "of": "1", "result": "-22" if step.event.line.sequence == 5 and is_refused
+                    else "0"}))
                 for step in candidate.calls]
             result = types.SimpleNamespace(culprit="", status="PASS", reason="", ran=True)
             return replay.Outcome("", result, ended)
@@ -284,16 +340,7 @@ class ShrinkTest(unittest.TestCase):
                 source = Path(folder, "small.c").read_text(encoding="utf-8")
         finally:
             replay.replay, minimise.repro.judge = real, judge
-        self.assertEqual([line.kind for line in kept], ["frames", "table", "call", "return"])
-        self.assertEqual(kept[1].fields, {"mfn": "0x103", "va": "0x200000", "pinned": "1"})
-        again = program.compile_(events.join(kept), known_tables())
-        self.assertEqual([(one.at, one.shift, one.addend) for one in again.calls[0].relocations],
-                         [(one.at, one.shift, one.addend)
-                          for one in search.best.calls[0].relocations])
-        for words in ("MMUEXT_PIN_L1_TABLE, .arg1.mfn = symbol", "kit_mfn(kit_table())",
-                      "if ((long long)regs.rax == -22)\n        bad(",
-                      " << 12) + 0x28}, 8);"):
-            self.assertIn(words, source)
+        return kept, source, search
 
 
 class CompareTest(unittest.TestCase):
@@ -306,6 +353,21 @@ class CompareTest(unittest.TestCase):
         self.assertEqual(self.differing(first, first.replace("port=9", "port=4")), [])
         self.assertEqual(self.differing(first, first.replace("result=0", "result=-22")),
                          ["result 0 -> -22"])
+
+    def test_memory_may_be_at_another_address(self):
+        lines = ("1 0 0 call grant_table_op cmd=GNTTABOP_setup_table\n"
+                 "2 0 0 return grant_table_op of=1 result=0 ops[0].frame_list=0xffffffff802b4c30 "
+                 "ops.frame_list[0]=0x777 ops[0].nr_frames=1")
+        for old, new, found in (("0xffffffff802b4c30", "0xffffffff806c8000", []),
+                                ("0x777", "0x778", []),
+                                ("nr_frames=1", "nr_frames=0xffffffff806c8000",
+                                 ["ops[0].nr_frames 1 -> 0xffffffff806c8000"])):
+            self.assertEqual(self.differing(lines, lines.replace(old, new)), found)
+
+    def test_what_a_call_without_return_has_written_differs(self):
+        lines = "1 0 0 call mmu_update count=1\n2 0 0 return mmu_update of=1 result=0 done[0]=1"
+        alone = lines.splitlines()[0]
+        self.assertEqual(self.differing(lines, alone), ["result 0 -> no return", "done[0] 1 -> -"])
 
     def test_a_call_that_does_not_return_differs(self):
         first = "\n".join(_RECORDING.splitlines()[:2])

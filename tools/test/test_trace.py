@@ -12,7 +12,7 @@ import unittest
 from pathlib import Path
 
 from paravane.common import EXIT_USAGE, Trouble
-from paravane.trace import chrome, command, decode, events, html, layouts, raw, tables, text
+from paravane.trace import chrome, command, decode, events, html, layouts, raw, text
 from paravane.trace.recorder import Recorder
 
 _HEADER = {"image": "Paravane 1 sha256=00", "platform": "xen-pv", "ticks-per-second": "1000000 (e)"}
@@ -360,21 +360,6 @@ class DecodeTest(unittest.TestCase):
             "entry[1].count=2 entry[3]=0x9067")
         self.assertEqual(self.line(raw.FRAMES, 0, (16, 0x2000, 300)),
                          "1 0 0 frames guest pfn=0x10 mfn=0x2000 count=300")
-
-    def test_a_table_is_read_as_it_was_written(self):
-        values = [0, 0x1067, 0x2067, 0x3067, 0x5061, 0x6000, 0x7000, 0x9063, 0x8063, 0x7063]
-        values += 502 * [0]
-        fields = tables.fields(struct.pack("<512Q", *values))
-        self.assertEqual(fields, {"entry[1]": "0x1067", "entry[1].count": "3",
-                                  "entry[4]": "0x5061", "entry[5]": "0x6000",
-                                  "entry[6]": "0x7000", "entry[7]": "0x9063",
-                                  "entry[7].count": "3", "entry[7].step": "-0x1000"})
-        line = text.Line(1, 0, 0, "table", "level1", fields)
-        self.assertEqual(tables.entries(line), values)
-        self.assertEqual(text.parse_line(str(line)), line)
-        for name, value in (("entry[4].count", "900"), ("entry[4]", "0x10000000000000000")):
-            with self.assertRaises(ValueError):
-                tables.entries(text.Line(1, 0, 0, "table", "level1", {**fields, name: value}))
 
     def test_results_have_signs(self):
         self.assertEqual(self.line(raw.OPRETURN, 5, (1, (1 << 64) - 22)),

@@ -69,6 +69,10 @@ SOAKS = (
          r"\b0 good, 0 bad, .* 0 unexpected", has_end=True),
     Soak("labs", (*RUN, "lab", "prove"), r"labs: \d+ proven, 0 problems", has_end=True),
     Soak("linux", (*RUN, "bench", *RUN_LIMIT, "--linux"), has_end=True, may_skip=True),
+    *(Soak(f"record-{p}",
+           ("sh", "-c", f"./run.sh suite --on {p} --timeout 1200 --record {{recording}}-{p}.trace "
+            f"--record-ops calls && ./run.sh replay {{recording}}-{p}.trace --timeout 1200"),
+           "steps, 0 results differ", has_end=True) for p in ("xen-pv", "xen-pvh")),
     *lifecycle.soaks(lambda name, argv, words: Soak(name, argv, words, has_end=True)),
 )  # fmt: skip
 
@@ -91,6 +95,7 @@ def _values(hours, cpus):
         "seed": int(time.time() // (24 * 3600)),
         "jobs": f"-j{cpus}",
         "build": f"BUILD={short(build_dir())}",
+        "recording": f"{short(build_dir())}/soak",
     }
 
 def _step(soak, values, hours):

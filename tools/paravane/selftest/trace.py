@@ -15,6 +15,8 @@ _BAD, _GOOD = "4.14", "4.20"  # Xens with and without XSA-454
 _UPDATES = ("mmu_update", "mmuext_op", "update_va_mapping")
 # These change page tables; the last one steps through code that is recorded.
 _MAPPING = "test=mmu.ranges_of_e*,mmu.roots*,mmu.tree*,mmu.fix*,events.r*_unm*"
+# This op unpins another frame than the root, which Xen refuses, and the kernel panics.
+_REFUSED = "mutate=unpin_root:more1 test=mmu.roots*"
 _TESTS = "test=boot.c*,mmu.ranges*,setup.exceptions_are*,smp.every_l*,irq.raw*"
 
 
@@ -26,6 +28,8 @@ def steps(scratch):
     yield check("trace: a panic leaves its last calls", _panic, Path(scratch))
     yield check("trace: XSA-454's call is in its recording", _code, Path(scratch))
     yield check("trace: changes of page tables are replayed", _tables, Path(scratch))
+    yield check("trace: a wrong op's refused call is replayed, minimised and written as a repro",
+                _refused, Path(scratch), cpus=2)
     yield check("trace: XSA-454 is replayed, minimised and written as a repro", _replayed,
                 Path(scratch), cpus=2)
     yield Step("trace: a file that is not a recording", RUN + ["trace", "run.sh"],
@@ -70,9 +74,36 @@ def _replayed(scratch):
         (["repro", f"{small}.c", "--xen", _BAD, *limit], EXIT_FAIL, "1 bad"),
         (["repro", f"{small}.c", "--xen", _GOOD, *limit], EXIT_PASS, "1 good"),
     ):
-        ended, said = output_of(RUN + argv)
-        if ended != status or words not in said:
-            return f"{argv[0]}: status {ended}, and not {status} with {words!r}\n{said}", ""
+        wrong = _ends(argv, status, words)
+        if wrong:
+            return wrong, ""
+    return "", ""
+
+
+def _ends(argv, status, words):
+    """Run a command; return "", or what is wrong if it does not end with the status and words."""
+    ended, said = output_of(RUN + argv)
+    if ended != status or words not in said:
+        return f"{argv[0]}: status {ended}, and not {status} with {words!r}\n{said}"
+    return ""
+
+
+def _refused(scratch):
+    """Record a mutant of unpin_root until Xen refuses its call, replay and minimise that, and run
+    the repro that is left."""
+    trace, small = scratch / "refused.trace", scratch / "refused-small"
+    on, limit = ["--on", "xen-pv"], RUN_LIMIT
+    for argv, status, words in (
+        (["boot", *on, "--record", trace, "--record-ops", "calls", "--append", _REFUSED, *limit],
+         EXIT_FAIL, "op unpin_root of backend xen-pv: Xen refuses frame"),
+        (["replay", trace, *limit], EXIT_PASS, "steps, 0 results differ"),
+        (["minimise", trace, "--until", "mmuext_op.result==-22", "--out", small, *limit],
+         EXIT_PASS, "calls that are left: 1,"),
+        (["repro", f"{small}.c", *on, *limit], EXIT_FAIL, "1 bad"),
+    ):
+        wrong = _ends(argv, status, words)
+        if wrong:
+            return wrong, ""
     return "", ""
 
 

@@ -14,8 +14,9 @@ from ..suite import suite
 from . import events, layouts, program, save, text
 
 _SHOWN_MAX = 40
-# What differs from run to run, and is not compared: addresses and numbers that are symbols.
-_VARYING = {*program.SYMBOLIC, "pointer", "va", "time", "maddr"}
+# Fields with numbers of a run's own, and lists of them.
+_VARYING = {"port", "local_port", "remote_port", "handle", "extent_start", "gpfn", "mfn"}
+_VARYING_LISTS = ("extent_start[", "frame_list[")
 
 
 @dataclasses.dataclass
@@ -52,7 +53,8 @@ def run(args, caller):
     """Run the command; return 0 if the results are the same, 1 if any differs."""
     parser = Parser("replay")
     parser.add_argument("file")
-    add(parser, {**COMMON, "--xen": {"action": "append"}, "--first": {"action": "store_true"}})
+    add(parser, {**COMMON, "--xen": {"action": "append"}, "--first": {"action": "store_true"},
+                 "--all": {"action": "store_true"}})
     parser.set_defaults(smp=0, mem=0)
     wanted.add_options(parser)
     asked = parser.parse_args(joined(parser, args))
@@ -74,8 +76,9 @@ def run(args, caller):
             print(f"run.sh: replay: {platform.name}: {outcomes[-1].result.reason}")
             return EXIT_SKIP
     status = EXIT_PASS
+    most = 1 if asked.first else len(made.calls) if asked.all else _SHOWN_MAX
     for outcome in outcomes:
-        status = max(status, _report(made, outcome, asked.first))
+        status = max(status, _report(made, outcome, most))
     if len(outcomes) > 1:
         _print_between(made, outcomes)
     return status
@@ -169,8 +172,9 @@ def compare(old, new):
     """Yield the Differences between two events of the same step."""
     before, after = _facts(old), _facts(new)
     for name in {**before, **after}:
-        if before.get(name, "-") != after.get(name, "-") and not _varies(name, old, new):
-            yield Difference(old, name, before.get(name, "-"), after.get(name, "-"))
+        values = before.get(name, "-"), after.get(name, "-")
+        if values[0] != values[1] and not _varies(name, values):
+            yield Difference(old, name, *values)
 
 
 def _facts(event):
@@ -181,16 +185,19 @@ def _facts(event):
     return {name: value for name, value in event.end.fields.items() if name != "of"}
 
 
-def _varies(name, old, new):
-    """Return whether a field holds a number of this run's own: where the one that was given for a
-    symbol or an address is another one."""
+def _varies(name, values):
+    """Return whether a field holds a number of a run's own: one that a symbol or an address of
+    another run stands for."""
     if name == "result":
         return False
     last = name.rpartition(".")[2].partition("[")[0]
-    return last in ("port", "local_port", "remote_port", "handle", "extent_start", "gpfn", "mfn") \
-        or last.endswith("addr") or "extent_start[" in name \
-        or old.line.fields.get(name, "").startswith("0xffff8") \
-        or new.line.fields.get(name, "").startswith("0xffff8")
+    return last in _VARYING or last.endswith("addr") or any(
+        of in name for of in _VARYING_LISTS) or all(map(_is_address, values))
+
+
+def _is_address(value):
+    """Return whether a value is an address in the kernel's half."""
+    return len(value) == len("0xffff800000000000") and value.startswith("0xffff")
 
 
 def _print_left(made):
@@ -199,16 +206,16 @@ def _print_left(made):
         print(f"replay: {count} are left out: {why}")
 
 
-def _report(made, outcome, first_only):
-    """Print what differs; return the status."""
+def _report(made, outcome, most):
+    """Print so many of the results that differ; return the status."""
     label, done = outcome.label, len(outcome.steps)
     found = list(differences(made, outcome))
     # A step that did not return is reported by the run's end
     shown = [one for one in found if one.after != "no return"]
-    for one in shown[: 1 if first_only else _SHOWN_MAX]:
+    for one in shown[:most]:
         print(f"{label}: {one}")
-    if len(shown) > _SHOWN_MAX and not first_only:
-        print(f"{label}: and {len(shown) - _SHOWN_MAX} more")
+    if len(shown) > most > 1:
+        print(f"{label}: and {len(shown) - most} more; --all prints them")
     if outcome.verdict == "good":
         print(f"{label}: {done} of {len(made.calls)} steps, {len(shown)} results differ")
         return EXIT_FAIL if shown or done != len(made.calls) else EXIT_PASS
