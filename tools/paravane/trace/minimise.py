@@ -186,14 +186,17 @@ class Search:
         return steps
 
     def _shrink_tables(self, steps, pool):
-        """Leave nothing of the page tables but those that the calls name: pinned, and empty."""
-        used = emit.used_symbols(steps)
-        few = [one.emptied() for one in self._tables if one.registers["rax"] in used]
-        if self._tables and len(few) < len(self._tables):
-            whole, self._tables = self._tables, list({
-                one.registers["rax"]: one for one in few}.values())
-            if not self._first([steps], pool):
-                self._tables = whole
+        """Leave no page table, or nothing of them but those that the calls name: pinned, and
+        empty."""
+        used, whole = emit.used_symbols(steps), self._tables
+        named = {one.registers["rax"]: one.emptied() for one in whole
+                 if one.registers["rax"] in used}
+        for fewer in ([], list(named.values())):
+            if len(fewer) < len(whole):
+                self._tables = fewer
+                if self._first([steps], pool):
+                    return
+        self._tables = whole
 
     def _first(self, candidates, pool):
         """Return the first candidate that passes, cut after the call with which it does; or
