@@ -7,6 +7,7 @@
  * writes to the log, so the ring being empty is not enough: the daemon must sleep after that.
  * It may leave a ring that has many events alone for 200 ms.
  */
+#define XC_WANT_COMPAT_MAP_FOREIGN_API /* xc_map_foreign_range */
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>

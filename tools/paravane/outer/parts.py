@@ -25,6 +25,7 @@ from ..common import Trouble, short
 _RELEASE = "bookworm"
 LIBRARIES = ("lib/x86_64-linux-gnu", "usr/lib/x86_64-linux-gnu")
 _LOADER = "lib64/ld-linux-x86-64.so.2"
+_UNDECLARED = "-Werror=implicit-function-declaration"
 AGENT = Path(__file__).parent / "agent"
 
 
@@ -220,7 +221,7 @@ def compile_program(parts, name, sources, *options):
         return program
     partial = program.with_suffix(f".{os.getpid()}")
     listed = [path for path in sources if path.suffix == ".c"]
-    command = ["gcc", "-O2", "-Wall", "-o", partial, *listed, *options]
+    command = ["gcc", "-O2", "-Wall", _UNDECLARED, "-o", partial, *listed, *options]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         errors = [line for line in done.stderr.splitlines() if "error" in line]
