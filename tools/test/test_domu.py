@@ -4,10 +4,12 @@ failures."""
 
 import base64
 import dataclasses
+import gzip
 import tempfile
 import threading
 import unittest
 from pathlib import Path
+from types import SimpleNamespace
 from unittest import mock
 
 from paravane.common import Trouble
@@ -191,6 +193,16 @@ class GuestTest(unittest.TestCase):
             one.expect("three")
 
 
+class MigrationTest(unittest.TestCase):
+    def test_the_logs_are_two_ports_of_one_console(self):
+        dom0 = mock.Mock()
+        script = guest.migration(dom0, number=3, spare=4)
+        dom0.lead.assert_called_once_with(4, 3)
+        self.assertIn("for port in 4 5; do", script)
+        self.assertIn("guest-guest3--incoming.log", script)
+        self.assertIn("xl migrate -s \"\" guest3 ", script)
+
+
 class Dom0Test(unittest.TestCase):
     """What is read of a dom0, without a machine."""
 
@@ -261,6 +273,22 @@ class MachineTest(unittest.TestCase):
         ):  # fmt: skip
             self.assertIn(part, text)
         self.assertNotIn("-incoming", saved.command_line(shape, dom0, "/s/ram", False, "/d", [1]))
+
+    def test_a_xen_may_have_shadow_page_tables(self):
+        shape = shapes.Shape()
+        for config, has in (
+            (b"\nCONFIG_SHADOW_PAGING=y\n", True),
+            (b"\n# CONFIG_SHADOW_PAGING is not set\n", False), (None, False),
+        ):  # fmt: skip
+            with tempfile.TemporaryDirectory() as folder:
+                path = Path(folder) / "xen"
+                packed = gzip.compress(b"CONFIG_X86=y" + config) if config else b""
+                path.write_bytes(b"\x7fELF\x1f\x8b\x08no" + gzip.compress(b"x") + packed + b"end")
+                found = SimpleNamespace(xen=path)
+                with mock.patch.object(image, "find", lambda found=found: found):
+                    self.assertEqual(shape.has_shadow_paging(), has)
+        with mock.patch.object(image, "find", lambda: None):
+            self.assertFalse(shape.has_shadow_paging())
 
     def test_depends_of_a_module(self):
         self.assertEqual(

@@ -88,6 +88,14 @@ class ReadTest(unittest.TestCase):
         self.assertEqual(seen[0], len(text))
         self.assertEqual(self.outer.result(5), (0, ""))
 
+    def test_two_ports_of_one_console(self):
+        self.outer.lead(2, to=1)
+        for port, data in ((2, b"one "), (3, b"two ")):
+            self.theirs[port].sendall(data)
+        self.theirs[0].shutdown(socket.SHUT_WR)
+        self.outer._read()
+        self.assertEqual(self.outer.console(1).text(), "one two ")
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -44,7 +44,7 @@ done
 _SAVE = f"xl save {_NAME} {_SAVED} 2>&1"
 _RESTORE = f"xl restore {_SAVED} 2>&1"
 _CANCEL = f"xl save -c {_NAME} {_SAVED} 2>&1"
-_MIGRATE = f'xl migrate -s "" {_NAME} "xl migrate-receive" 2>&1'
+_MIGRATE = "migrate"  # stands for the script that guest.migration() returns
 _PACK = f"""({_SAVE}) >/run/said || {{ cat /run/said; exit 1; }}
 gzip -c {_SAVED} | base64
 """
@@ -74,9 +74,11 @@ class Cycles:
             one = guest.Guest(dom0, wanted, say=self._say)
             one.expect(r"cycle 1: suspending")
             dom0.start(_ANSWER)
+            migration = guest.migration(dom0)
             for number, script in enumerate(scripts, 1):
                 if moved and number == len(scripts):
                     age = int(self._sh(dom0, f"{_GET_OLDER}; {_UPTIME}"))
+                script = migration if script == _MIGRATE else script
                 self._xl(dom0, f"{script}; s=$?; rm -f {_SAVED}; exit $s")
             if not moved:
                 return self._verdict(dom0)

@@ -31,6 +31,17 @@ for D in $(xenstore-list /local/domain); do
 done 2>/dev/null"""
 
 
+# Migrate a domain to its own host. xenconsoled opens the log of the domain that is being received,
+# which has another name, while it has that of the sent one open, and each port can be opened once.
+# So the logs are two ports, which take turns.
+_MIGRATE = """
+for port in {ports}; do
+    ( : >/dev/port$port ) 2>/dev/null &&
+        ln -sf /dev/port$port /var/log/xen/console/guest-{name}--incoming.log
+done
+xl migrate -s "" {name} "xl migrate-receive" 2>&1"""
+
+
 @dataclass(frozen=True)
 class Wanted:
     """A guest as it is wanted. image, ramdisk: names of files in /run/in; more: more lines of its
@@ -68,6 +79,13 @@ class Wanted:
             *self.more.splitlines(),
         ]
         return "\n".join(lines) + "\n"
+
+
+def migration(dom0, number=1, spare=2):
+    """Return a script that migrates a guest to its own host, and lead what comes from the port of
+    the guest number `spare`, which must not exist, to the guest's console."""
+    dom0.lead(spare, number)
+    return _MIGRATE.format(ports=f"{number + 1} {spare + 1}", name=f"guest{number}")
 
 
 def quoted(text):

@@ -9,6 +9,7 @@ given. A seed names a sequence of operations.
 
 import argparse
 import collections
+import dataclasses
 import functools
 import itertools
 import random
@@ -17,7 +18,7 @@ import re
 from ..commandline import Parser, add, build, hours, joined, not_empty, number
 from ..common import EXIT_FAIL, EXIT_PASS, Trouble, short, usage
 from ..outer import running
-from ..run import domu, platforms
+from ..run import domu, platforms, runs
 from . import disks, guest, xl_operations
 from . import shape as shapes
 
@@ -44,18 +45,20 @@ class Wrong(Trouble):
 
 
 class Run:
-    """The operations on one guest. kind: "pv" or "pvh"; only: kinds of operations; say: called with
-    each line."""
+    """The operations on one guest. kind: "pv" or "pvh"; only: kinds of operations; hypervisor: the
+    path of another Xen than that of the dom0, or None; say: called with each line."""
 
-    def __init__(self, image, kind, smp, seed, only=xl_operations.KINDS, say=_print):
+    def __init__(self, image, kind, smp, seed, only=xl_operations.KINDS, hypervisor=None,
+                 say=_print):  # fmt: skip
         self._only = only
         self._kind, self._smp, self._seed, self._say = kind, smp, seed, say
         self._random = random.Random(f"{seed} {kind} {smp}")
-        self._shape = shapes.Shape.of(_MAXMEM * 3)
+        self._shape = shapes.Shape.of(_MAXMEM * 3, xen=hypervisor)
         self._files = {"image": image}
         self._checks = itertools.count(1)
+        migrates = kind == "pvh" or self._shape.has_shadow_paging()
         self._state = xl_operations.State(
-            cpus=smp, cpus_max=smp, kib=_MEM << 10, migrates=kind == "pvh"
+            cpus=smp, cpus_max=smp, kib=_MEM << 10, migrates=migrates
         )
         self._done, self._refused = collections.Counter(), collections.Counter()
         self._dom0 = self._guest = self._domain = None
@@ -69,6 +72,8 @@ class Run:
         )  # fmt: skip
         with running.Outer(self._shape, self._files, self._say) as self._dom0:
             try:
+                migration = guest.migration(self._dom0)
+                self._state = dataclasses.replace(self._state, migration=migration)
                 self._guest = guest.Guest(self._dom0, wanted, say=self._say)
                 self._guest.expect(r"^busy: \d+ pages have checksums$", limit=200)
                 self._find_domain()
@@ -212,6 +217,7 @@ def run(args, caller):
         "--seed": {"type": number("seed", 0, 1 << 48), "default": 1},
         "--only": {"type": _kinds, "default": xl_operations.KINDS},
         "--hours": {"type": hours, "default": 0}, "--image": {"type": not_empty},
+        "--xen": {"type": not_empty},
     })  # fmt: skip
     asked = parser.parse_args(joined(parser, args))
     chosen = platforms.parse(asked.on)
@@ -220,12 +226,13 @@ def run(args, caller):
             raise usage(f"operations: {platform.name} has no toolstack; use domu-pv or domu-pvh")
     image = caller / asked.image if asked.image else build()
     data = image.read_bytes()
+    hypervisor = runs.find_xen(asked.xen, caller) if asked.xen else None
     seconds = asked.hours * 3600 / len(chosen)
     print(f"operations: {short(image)}, seed {asked.seed}", flush=True)
     codes = [
-        Run(data, platform.name.removeprefix("domu-"), asked.smp, asked.seed, asked.only).run(
-            asked.ops, seconds
-        )
+        Run(
+            data, platform.name.removeprefix("domu-"), asked.smp, asked.seed, asked.only, hypervisor
+        ).run(asked.ops, seconds)
         for platform in chosen
     ]
     return max(codes)

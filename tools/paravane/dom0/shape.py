@@ -9,6 +9,7 @@ from typing import Optional
 
 from ..common import EXIT_USAGE, Trouble
 from ..outer import saved
+from ..run import xen as hypervisors
 from . import image
 
 _DOM0_MEM = 384  # MiB
@@ -54,6 +55,12 @@ class Shape(saved.Shape):
 
     def find(self):
         return image.find()
+
+    def has_shadow_paging(self):
+        """Return whether the Xen has shadow page tables, without which it migrates no PV guest."""
+        assembled = self.find()
+        path = self.xen or (assembled and assembled.xen)
+        return path is not None and "CONFIG_SHADOW_PAGING=y" in hypervisors.config_of(path)
 
     def options(self, assembled):
         kernel = f"{assembled.kernel} {_LINUX_WORDS}".replace(",", ",,")

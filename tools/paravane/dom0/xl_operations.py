@@ -9,8 +9,6 @@ from typing import Callable
 SAVED = "/run/state"
 _LEAST_MIB, _MOST_MIB = 44, 96  # what the guest is asked to use
 _SPEC = "format=raw,vdev=xvdb,access=rw,target=/run/guest1.disk1"
-# xenconsoled opens this log of a domain that is being received, and writes to it from then on.
-_INCOMING = "/var/log/xen/console/guest-guest1--incoming.log"
 _RESTORED = r"control: the machine was restored"
 _CONTINUES = r"control: the machine continues: the suspend was cancelled"
 
@@ -18,7 +16,7 @@ _CONTINUES = r"control: the machine continues: the suspend was cancelled"
 @dataclass(frozen=True)
 class State:
     """What the guest must have. attached: whether its second disk is; migrates: whether this Xen
-    has what a live migration of this kind of guest takes."""
+    has what a live migration of this kind of guest takes; migration: the script of one."""
 
     cpus: int
     cpus_max: int
@@ -27,6 +25,7 @@ class State:
     attached: bool = True
     suspends: int = 0
     migrates: bool = True
+    migration: str = ""
 
 
 @dataclass(frozen=True)
@@ -135,9 +134,8 @@ def _save(_random, _state):
 
 def _migrate(_random, state):
     """To the same host. A PV guest's takes shadow page tables, which Debian's Xen lacks."""
-    script = f'ln -sf /dev/port2 {_INCOMING}; xl migrate -s "" $D "xl migrate-receive"'
     refusal = "" if state.migrates else "logdirty"
-    return Operation("migrate", script, refusal, _suspended, (_RESTORED,), suspends=True)
+    return Operation("migrate", state.migration, refusal, _suspended, (_RESTORED,), suspends=True)
 
 
 # By kind: how often it is chosen, and whether a paused guest lets it end.

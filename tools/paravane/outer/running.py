@@ -6,6 +6,7 @@ variable. Trouble of the machine itself (a panic, the end of QEMU) ends every wa
 """
 
 import base64
+import functools
 import io
 import os
 import re
@@ -140,6 +141,11 @@ class Outer:
         with self.changed:
             return self._consoles.setdefault(number, Console())
 
+    def lead(self, number, to):
+        """Have what comes from the port of one guest on the console of another."""
+        with self.changed:
+            self._consoles[number] = self.console(to)
+
     def write(self, number, data):
         """Write to the port of the guest with this number, whose console it is."""
         self._machine.ports[number + 1].sendall(data)
@@ -154,7 +160,7 @@ class Outer:
         serial, ports = self._machine.serial, self._machine.ports
         sources = {serial: self._serial_data}
         for number in range(1, saved.GUESTS_MAX + 1):
-            sources[ports[number + 1]] = self.console(number).feed
+            sources[ports[number + 1]] = functools.partial(self._console_data, number)
         # Last, because what a guest has printed must be there when a script reports its end.
         sources[ports[saved.AGENT]] = self._agent_data
         while serial in sources:
@@ -182,6 +188,9 @@ class Outer:
             self._errors.seek(0)
             error = emulators.error_of(self._errors.read().decode("utf-8", "replace"))
             self.problem = f"QEMU ended with status {status}: {error or _without_error(status)}"
+
+    def _console_data(self, number, data):
+        self.console(number).feed(data)
 
     def _agent_data(self, data):
         *lines, self._agent = (self._agent + data).split(b"\n")

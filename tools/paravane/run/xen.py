@@ -19,6 +19,7 @@ from . import packaged
 _PATTERN = "/boot/xen-*.gz"
 _MULTIBOOT_MAGIC = struct.pack("<I", 0x1BADB002)
 _GZIP_MAGIC = b"\x1f\x8b"
+_GZIP_MEMBER = _GZIP_MAGIC + b"\x08"
 
 
 def installed():
@@ -89,6 +90,22 @@ def version_of(path):
         if done.returncode == 0 and done.stdout:
             return done.stdout
     return path.name
+
+
+def config_of(path):
+    """Return the set of lines of the configuration that an uncompressed Xen was built with, which
+    it holds compressed for xenhypfs; empty if it does not."""
+    data = path.read_bytes()
+    at = data.find(_GZIP_MEMBER)
+    while at >= 0:
+        try:
+            text = zlib.decompressobj(wbits=31).decompress(data[at:])
+        except zlib.error:
+            text = b""
+        if b"\nCONFIG_" in text:
+            return set(text.decode("ascii", "replace").splitlines())
+        at = data.find(_GZIP_MEMBER, at + 1)
+    return set()
 
 
 def prepare(path):
