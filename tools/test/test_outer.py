@@ -1,14 +1,18 @@
 # SPDX-License-Identifier: MIT
 """An outer machine's consoles: what a guest has printed is complete when its end is known."""
 
+import io
 import os
+import signal
 import socket
 import threading
 import unittest
+from contextlib import redirect_stdout
 from types import SimpleNamespace
 from unittest import mock
 
 from paravane.outer import relay, running, saved
+from paravane.run import runs
 
 
 class Starved:
@@ -34,6 +38,37 @@ class Starved:
         self._looks -= 1
         if self._looks == 0:
             self._made.feed(self._data)
+
+
+class CrashTest(unittest.TestCase):
+    def run_with(self, *failures, may_repeat=True):
+        """Return the failure of a run whose machines fail for these reasons, and how many ran."""
+        left = list(failures)
+        made = []
+
+        def make():
+            made.append(SimpleNamespace(said=SimpleNamespace(failed=left.pop(0)), run=lambda: None))
+            return made[-1]
+
+        with redirect_stdout(io.StringIO()) as said:
+            machine, _ = runs._run(SimpleNamespace(name="domu-pvh"), make, may_repeat)
+        return machine.said.failed, len(made), said.getvalue()
+
+    def test_a_crash_of_qemu_is_named(self):
+        crash = running.end_of_qemu(-signal.SIGSEGV, "")
+        self.assertEqual(crash, "QEMU crashed: SIGSEGV")
+        self.assertEqual(running.end_of_qemu(-6, "ERROR:x.c"), "QEMU crashed: SIGABRT: ERROR:x.c")
+        for status in (-signal.SIGKILL, 0, 1):
+            self.assertIn(f"ended with status {status}", running.end_of_qemu(status, ""))
+
+    def test_it_is_repeated_once(self):
+        crash = "QEMU crashed: SIGSEGV"
+        failed, count, said = self.run_with(crash, "")
+        self.assertEqual((failed, count), ("", 2))
+        self.assertIn("domu-pvh: QEMU crashed: SIGSEGV; it runs once more", said)
+        self.assertEqual(self.run_with(crash, crash, "")[:2], (crash, 2))
+        self.assertEqual(self.run_with(crash, "", may_repeat=False)[:2], (crash, 1))
+        self.assertEqual(self.run_with("the dom0 hangs", "")[:2], ("the dom0 hangs", 1))
 
 
 class RelayTest(unittest.TestCase):

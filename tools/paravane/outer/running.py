@@ -12,6 +12,7 @@ import os
 import re
 import select
 import shutil
+import signal
 import tarfile
 import tempfile
 import threading
@@ -24,6 +25,8 @@ from ..run.owntime import OwnTime
 from . import saved
 
 LIMIT = 60  # seconds of QEMU's own time for a command
+QEMU_CRASHED = "QEMU crashed: "
+_FATAL = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGILL, signal.SIGFPE)
 _TEXT_MAX = 8 << 20  # bytes kept of a console
 _READ_MAX = 1 << 16
 _LOOK = 0.2
@@ -187,7 +190,7 @@ class Outer:
             status = self._machine.process.wait()
             self._errors.seek(0)
             error = emulators.error_of(self._errors.read().decode("utf-8", "replace"))
-            self.problem = f"QEMU ended with status {status}: {error or _without_error(status)}"
+            self.problem = end_of_qemu(status, error)
 
     def _console_data(self, number, data):
         self.console(number).feed(data)
@@ -203,8 +206,12 @@ class Outer:
                 )
 
 
-def _without_error(status):
-    return "a signal ended it" if status < 0 else "the machine was reset"
+def end_of_qemu(status, error):
+    """Return in words how QEMU ended, given its status and its last error, which may be ""."""
+    if -status in _FATAL:
+        return f"{QEMU_CRASHED}{signal.Signals(-status).name}" + (f": {error}" if error else "")
+    without = "a signal ended it" if status < 0 else "the machine was reset"
+    return f"QEMU ended with status {status}: {error or without}"
 
 
 class Console:

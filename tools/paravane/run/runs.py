@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Optional
 
 from ..common import build_dir, make_dirs, shell_line, short
+from ..outer.running import QEMU_CRASHED
 from ..trace import save
 from . import emulators, image, module, names, platforms, qemu, xen
 from .clock_edge import ClockEdge
@@ -197,12 +198,17 @@ class RunDirectory:
         (directory / "command").write_text(hint + shell_line(argv) + "\n")
         probe = options.run.startswith("repro:") and options.xen is not None
         below = platform.emulator.RUNS_BELOW
-        machine = Machine(
-            argv, directory, options.timeout, promise, terminal, stop, probe, watch, below, framed,
-            recorder, _clock_edge(platform, options)
-        )
-        machine.log_max = options.log_max
-        ending = machine.run()
+
+        def make():
+            machine = Machine(
+                argv, directory, options.timeout, promise, terminal, stop, probe, watch, below,
+                framed, recorder, _clock_edge(platform, options)
+            )
+            machine.log_max = options.log_max
+            return machine
+
+        typed = terminal is not None and terminal.is_tty
+        machine, ending = _run(platform, make, may_repeat=not recorder and not typed)
         result = _result(platform, directory, machine.said, ending, options)
         if recorder:
             about = _about(platform, options, machine.said, result, words)
@@ -216,6 +222,18 @@ def _clock_edge(platform, options):
     """Return a ClockEdge where QEMU boots a Xen of which nothing is counted."""
     boots_xen = platform.on_xen and platform.emulator is qemu
     return ClockEdge() if boots_xen and not options.icount else None
+
+
+def _run(platform, make, may_repeat):
+    """Run a machine, and once more if the emulator below its hypervisor crashed, which is neither
+    the guest's nor the hypervisor's fault; return (the Machine, its Ending)."""
+    machine = make()
+    ending = machine.run()
+    if may_repeat and machine.said.failed.startswith(QEMU_CRASHED):
+        print(f"run.sh: {platform.name}: {machine.said.failed}; it runs once more", flush=True)
+        machine = make()
+        ending = machine.run()
+    return machine, ending
 
 
 def _about(platform, options, said, result, words):
