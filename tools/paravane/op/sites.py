@@ -7,6 +7,7 @@ import dataclasses
 import re
 import subprocess
 import tempfile
+from collections import Counter
 from dataclasses import dataclass
 
 from build.elf import Elf
@@ -96,6 +97,12 @@ def example(listed):
     return (plain or listed)[0]
 
 
+def states(listed):
+    """Return in words what became of these sites: how many were patched in which way."""
+    found = Counter(one.state for one in listed)
+    return ", ".join(f"{count} {state}" for state, count in found.items())
+
+
 def disassemble(code, address):
     """Return the instructions of these bytes, executed at this address, one a line, by objdump."""
     with tempfile.NamedTemporaryFile() as file:
@@ -118,12 +125,12 @@ def disassemble(code, address):
 
 
 def named(instruction, site, label):
-    """Return the instruction with repeated prefixes counted, and with where a call or jump leads
-    to."""
+    """Return the instruction, with the prefixes counted that fill its site, and with where a call
+    or jump leads to."""
     words = instruction.split()
     prefixes = len(words) - len([word for word in words if word != "cs"])
     plain = " ".join(words[prefixes:])
-    text = f"{prefixes} cs prefixes, {plain}" if prefixes > 1 else instruction
+    text = f"{plain} (after {prefixes} cs prefixes, to fill the site)" if prefixes else instruction
     if not plain.startswith(("call", "jmp")):
         return text
     if label == "linked":

@@ -131,10 +131,7 @@ def _call_sites(found):
 
 
 def _site(platform, site, listed):
-    states = ", ".join(
-        f"{sum(one.state == state for one in listed)} {state}"
-        for state in dict.fromkeys(o.state for o in listed)
-    )
+    states = sites.states(listed)
     print(f"{platform}: {site.function}+{site.offset}; all sites of the op: {states}")
     for label, code in (("linked", site.before), ("executed", site.after)):
         shown = label

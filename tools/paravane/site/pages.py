@@ -10,6 +10,7 @@ from ..op import sites
 from . import chart
 
 _BAR = "|"
+_BYTES = 44  # columns of a call site's bytes
 # 138 entries in the sidebar of each page would be most of the site.
 _COST = ("The instructions of one call, those of the hypervisor included. The scale is "
          "logarithmic.")
@@ -115,12 +116,14 @@ class Pages:
                 lines += [f"{platform}: {listed or 'no call site in this image'}", ""]
                 continue
             site = sites.example(listed)
-            text = [f"{platform}: {site.function}+{site.offset}"]
+            text = [f"{platform}: {site.function}+{site.offset}; all sites of the op: "
+                    + sites.states(listed)]
             for label, code in (("linked", site.before), ("executed", site.after)):
-                shown = label
+                shown, raw = label, code.hex(" ")
                 for instruction in sites.disassemble(code, site.address):
-                    text.append(f"    {shown:9} {sites.named(instruction, site, label)}")
-                    shown = ""
+                    named = sites.named(instruction, site, label)
+                    text.append(f"    {shown:9} {raw:{_BYTES}} {named}")
+                    shown = raw = ""
             lines += ["```text", *text, "```", ""]
         return lines
 
