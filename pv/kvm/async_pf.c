@@ -36,6 +36,7 @@ static struct page_wait *waits; /* Guarded by: waits_busy */
 static bool waits_busy;         /* Atomic: a raw_lock */
 
 u64 kvm_page_waits[PV_CPUS_MAX]; /* Per CPU: a count, which tests read */
+u64 kvm_page_halts[PV_CPUS_MAX]; /* Per CPU: the same */
 
 /* Written: by kvm_page_faults_init, on one CPU. The callbacks that this file extends. */
 static struct pv_callbacks callbacks;
@@ -105,6 +106,7 @@ static void wait_for_page(u32 token)
     wait_begin(&w);
     while (!wait_has_ended(&w)) {
         if (alone) {
+            kvm_page_halts[pv_this_cpu()]++;
             native_safe_halt();
             native_irq_disable();
         }

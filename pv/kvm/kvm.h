@@ -53,6 +53,7 @@ void kvm_page_faults_init(void);
 /* End the waits for all pages that a CPU has touched. */
 void kvm_page_faults_end(u32 cpu);
 extern u64 kvm_page_waits[PV_CPUS_MAX]; /* by the CPU that touched a page, for tests */
+extern u64 kvm_page_halts[PV_CPUS_MAX]; /* of a CPU in these waits, for tests */
 
 /* cpus.c */
 void kvm_hypercalls_init(void);

@@ -6,6 +6,7 @@
 #include "pv/kvm/kvm.h"
 #include "lib/string.h"
 #include "pv/kvm/leaves.h"
+#include "pv/kvm/pvclock.h"
 #include "test/harness/cpus.h"
 
 #define NEEDS_KVM \
@@ -88,6 +89,33 @@ TEST(kvm, interrupt_needs_no_eoi_where_kvm_says_so, irq_eoi, apic_eoi)
         test_line_close(&lines[i]);
     EXPECT(marked > LINES / 4);
     print("# %u of %u interrupts needed no EOI\n", marked, LINES * 3);
+}
+
+/* ---- The timer ---- */
+
+#define MSR_TSC_DEADLINE 0x6e0
+
+/* The timer counts on the native clock, whose zero is another. 0.1 ms is for rounding. */
+TEST(kvm, timer_has_the_deadline_of_the_clock, timer_set, clock_ns)
+{
+    u64 khz, before, after, deadline = 0;
+
+    NEEDS_KVM;
+    if (!kvm_writes(pv_this_cpu(), KVM_FEATURE_CLOCKSOURCE2))
+        SKIP("KVM does not offer a clock");
+    INTERRUPTS_OFF
+    {
+        khz = pvclock_tsc_khz(&kvm_records[pv_this_cpu()].time);
+        before = pv_read_tsc();
+        EXPECT_EQ(pv_timer_set(pv_clock_ns() + 2000 * NS_PER_MS), 0);
+        after = pv_read_tsc();
+        EXPECT_EQ(pv_read_msr_safe(MSR_TSC_DEADLINE, &deadline), 0);
+    }
+    kernel_timers_rearm();
+    if (!deadline)
+        SKIP("the local APIC has no TSC deadline");
+    EXPECT(deadline > before + 2000 * khz - khz / 10);
+    EXPECT(deadline < after + 2000 * khz + khz / 10);
 }
 
 enum { POISON = 0xa5 };
