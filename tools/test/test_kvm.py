@@ -84,11 +84,18 @@ class PlatformTest(unittest.TestCase):
         one = platforms.PLATFORMS["kvm"]
         for more, words in (
             ({"machine": "hpet=off"}, "--machine has no meaning"),
-            ({"icount": True}, "would include that Linux"),
             ({"cpu": "qemu64"}, "can only add"),
         ):
             self.assertIn(words, kvm.refusal(one, self.boot(**more)))
         self.assertEqual(kvm.refusal(one, self.boot(cpu="-nx")), "")
+
+    def test_instructions_are_counted_by_another_machine(self):
+        counted = kvm.shape(self.boot(icount=True))
+        linux = image.Image(Path("/c/vmlinux"), Path("/c/initramfs"), "key")
+        argv = saved.command_line(counted, linux, "/s/ram", True, "/d", [10, 11, 12])
+        self.assertIn("-icount", argv)
+        self.assertIn("tsc_early_khz=1000000", argv[argv.index("-append") + 1])
+        self.assertNotEqual(counted, kvm.shape(self.boot()))
 
     def test_the_description_is_read_as_it_was_written(self):
         with tempfile.TemporaryDirectory() as folder:

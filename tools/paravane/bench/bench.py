@@ -20,7 +20,8 @@ from . import comparison, file, tables
 
 RUNS = 3  # of what is noisy: the median counts
 COUNTED = ("qemu", "xen-pv", "xen-pvh")
-ASKED = ("vmware", "rom")  # counted only where --on names them: a table has room for three
+# Counted only where --on names them: a table has room for three.
+ASKED = ("vmware", "rom", "kvm", "kvm-hyperv")
 CPUS = 4  # where CPUs are measured against each other
 
 # What is run, each with a pattern of measurements, a number of CPUs and more words. "boot" is an

@@ -24,8 +24,9 @@ def missing():
 def shape(boot):
     """Return the machine for the Linux."""
     return shapes.Shape.of(
-        boot.mem, cpus=boot.physical_cpus(), emulator=boot.emulator, cpu=boot.cpu
-    )
+        boot.mem, cpus=boot.physical_cpus(), emulator=boot.emulator, cpu=boot.cpu,
+        counted=boot.icount,
+    )  # fmt: skip
 
 
 def command(platform, boot):
@@ -48,4 +49,4 @@ def read(path):
 
 def refusal(_platform, boot):
     """Return why the guest cannot be made, or ""."""
-    return outer_guest.reason_against(boot, machine="its machine", counted="that Linux")
+    return outer_guest.reason_against(boot, machine="its machine", counted="")

@@ -19,11 +19,12 @@ from ..outer import running, saved
 def reason_against(boot, machine, counted):
     """Return why an outer machine cannot make a guest for this boot, or "".
 
-    machine: the words for what is below the guest; counted: for what runs beside it.
+    machine: the words for what is below the guest; counted: for what runs beside it, or "" if
+    instructions may be counted.
     """
     for asked, reason in (
         (boot.machine, f"{machine} is fixed, so that --machine has no meaning"),
-        (boot.icount, f"what is counted would include {counted}"),
+        (boot.icount and counted, f"what is counted would include {counted}"),
         (
             boot.cpu and boot.cpu[0] not in "+-",
             "--cpu can only add (+) or remove (-) features there",
