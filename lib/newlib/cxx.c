@@ -148,7 +148,8 @@ THROWS_WITHOUT_REASON(28, bad_array_new_length)
 THROWS_WITHOUT_REASON(16, bad_cast)
 THROWS_WITHOUT_REASON(25, bad_function_call)
 
-void _ZSt24__throw_out_of_range_fmtPKcz(const char *format, ...);
+void _ZSt24__throw_out_of_range_fmtPKcz(const char *format, ...)
+    __attribute__((format(printf, 1, 2)));
 void _ZSt24__throw_out_of_range_fmtPKcz(const char *format, ...)
 {
     va_list arguments;
