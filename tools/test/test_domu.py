@@ -143,6 +143,17 @@ class FakeDom0:
         return condition()
 
 
+class ConsoleTest(unittest.TestCase):
+    def test_the_length_of_the_text_is_where_the_next_one_begins(self):
+        console = running.Console()
+        console.feed(b"one\r\ntwo \xc3\xa4\r\n")
+        self.assertEqual(console.text()[:7], "one\ntwo")
+        seen = len(console.text())
+        self.assertEqual(seen, len(console.data))
+        console.feed(b"three\r\n")
+        self.assertEqual(console.text(seen), "three\n")
+
+
 class GuestTest(unittest.TestCase):
     def guest(self, *answers):
         self.said = []

@@ -215,7 +215,7 @@ def end_of_qemu(status, error):
 
 
 class Console:
-    """The bytes that a guest's console has printed."""
+    """The bytes that a guest's console has printed, without carriage returns."""
 
     def __init__(self):
         self.data = bytearray()
@@ -223,11 +223,13 @@ class Console:
 
     def feed(self, data):
         if len(self.data) < _TEXT_MAX:
-            self.data += data
+            self.data += data.replace(b"\r", b"")
         self.on_data(data)
 
     def text(self, start=0):
-        return self.data[start:].decode("utf-8", "replace").replace("\r", "")
+        """Return the text from this byte on. A byte is one character, so the length of a text is
+        where the next one begins."""
+        return self.data[start:].decode("ascii", "replace")
 
 
 def _tar(files):
