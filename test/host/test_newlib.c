@@ -142,6 +142,7 @@ static void test_clocks(void)
     struct timespec t;
     struct timeval v;
     struct tms used;
+    clockid_t clock;
 
     kernel.now = 12 * S + 345678901;
     kernel.wallclock = 1700000000 * S + 999999999;
@@ -155,6 +156,8 @@ static void test_clocks(void)
     CHECK(clock_gettime(99, &t) == -1 && errno == EINVAL);
     errno = 0;
     CHECK(clock_getres(99, &t) == -1 && errno == EINVAL);
+    CHECK(!clock_getcpuclockid(0, &clock) && clock == CLOCK_PROCESS_CPUTIME_ID);
+    CHECK_EQ(clock_getcpuclockid(getpid() + 1, &clock), ESRCH);
     CHECK(clock_settime(CLOCK_REALTIME, &(struct timespec){1, 0}) == -1 && errno == EPERM);
     CHECK(clock_settime(CLOCK_MONOTONIC, &(struct timespec){1, 0}) == -1 && errno == EINVAL);
     CHECK(clock_settime(CLOCK_REALTIME, &(struct timespec){1, S}) == -1 && errno == EINVAL);
