@@ -57,6 +57,7 @@ def _cut_often(kind, image, cuts):
             seen = len(dom0.console(1).text())
             one = guest.Guest(dom0, guest.Wanted(kind, words, mem=_MEM, more=_XL))
             found = one.expect(_CHECKED, start=seen)
+            print(f"  boot {cut}: {found[1]}; before the cut {committed}", flush=True)
             wrong = fault(found, committed)
             if wrong:
                 return f"FAIL: after cut {cut}: {wrong}", committed
