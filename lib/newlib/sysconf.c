@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The values of the system that a program may ask for (IEEE Std 1003.1-2017, sysconf). */
+/* The values of the system that a program may ask for (IEEE Std 1003.1-2017, sysconf, pathconf). */
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <semaphore.h>
 #include <stddef.h>
@@ -11,11 +12,12 @@
 
 #define POSIX_VERSION 200809L
 
-/* -1: no limit, or an option that does not exist. errno does not change. */
-static const struct {
+struct value {
     int name;
-    long value;
-} values[] = {
+    long value; /* -1: no limit, or an option that does not exist. errno does not change. */
+};
+
+static const struct value of_system[] = {
     {_SC_VERSION, POSIX_VERSION},
     {_SC_PAGESIZE, 4096},
     {_SC_CLK_TCK, CLOCKS_PER_SEC},
@@ -63,13 +65,42 @@ static const struct {
     {_SC_SAVED_IDS, -1},
 };
 
-long sysconf(int name)
+/* The same for every file, which may have 1 TiB. */
+static const struct value of_files[] = {
+    {_PC_LINK_MAX, LINK_MAX}, {_PC_NAME_MAX, NAME_MAX}, {_PC_PATH_MAX, PATH_MAX},
+    {_PC_FILESIZEBITS, 42},   {_PC_NO_TRUNC, 1},        {_PC_SYNC_IO, 1},
+    {_PC_2_SYMLINKS, 0},      {_PC_SYMLINK_MAX, -1},    {_PC_PIPE_BUF, -1},
+    {_PC_ASYNC_IO, -1},       {_PC_PRIO_IO, -1},
+};
+
+/* Return the value of a name, or -1 and set errno. */
+static long value_of(const struct value *values, size_t count, int name)
 {
-    if (name == _SC_NPROCESSORS_CONF || name == _SC_NPROCESSORS_ONLN)
-        return libc_cpus();
-    for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++)
+    for (size_t i = 0; i < count; i++)
         if (values[i].name == name)
             return values[i].value;
     errno = EINVAL;
     return -1;
+}
+
+long sysconf(int name)
+{
+    if (name == _SC_NPROCESSORS_CONF || name == _SC_NPROCESSORS_ONLN)
+        return libc_cpus();
+    return value_of(of_system, sizeof(of_system) / sizeof(of_system[0]), name);
+}
+
+static long file_value(int name)
+{
+    return value_of(of_files, sizeof(of_files) / sizeof(of_files[0]), name);
+}
+
+long pathconf(const char *path, int name)
+{
+    return access(path, F_OK) ? -1 : file_value(name);
+}
+
+long fpathconf(int fd, int name)
+{
+    return fcntl(fd, F_GETFL) < 0 ? -1 : file_value(name);
 }

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -183,6 +184,11 @@ TEST(libc_files, the_only_process_answers_for_itself)
     EXPECT_EQ(sysconf(_SC_PAGESIZE), 4096);
     EXPECT(sysconf(_SC_NPROCESSORS_ONLN) == (long)smp_online_count());
     EXPECT_ERRNO(sysconf(-1), EINVAL);
+    EXPECT_EQ(pathconf("/tmp", _PC_NAME_MAX), NAME_MAX);
+    EXPECT_EQ(fpathconf(1, _PC_PATH_MAX), PATH_MAX);
+    EXPECT_ERRNO(pathconf("/nowhere", _PC_NAME_MAX), ENOENT);
+    EXPECT_ERRNO(fpathconf(99, _PC_NAME_MAX), EBADF);
+    EXPECT_ERRNO(pathconf("/tmp", -1), EINVAL);
     EXPECT_EQ(kill(getpid(), 0), 0);
     EXPECT_EQ(kill(-1, 0), 0);
     EXPECT_EQ(kill(0, SIGCHLD), 0);
