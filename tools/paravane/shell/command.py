@@ -17,6 +17,7 @@ from ..suite import suite
 from . import fuzz
 
 _LINES_A_SECOND = 5  # of the slowest platform on a busy computer: for the time limit
+_AHEAD_MOST = 2500  # random lines on their way when no more are written (run/feeder.py)
 _PIPE_HOLDS = 4096  # bytes that the pipe of random lines takes before anything has been read
 _CONSOLE_A_SECOND = 1 << 17  # bytes that the fastest platform writes on a fast computer
 
@@ -144,7 +145,8 @@ class Soak:
 def _fuzz(directory, platform, options, asked):
     """Feed random lines; pass if the monitor has read and survived all of them."""
     if asked.soak:
-        options.timeout = options.timeout and options.timeout + 3 * asked.soak
+        if options.timeout:
+            options.timeout += 3 * asked.soak + _AHEAD_MOST / _LINES_A_SECOND
         options.log_max += asked.soak * _CONSOLE_A_SECOND
         with Soak(asked.seed, asked.soak) as soak:
             result = directory.run(platform, options, terminal=Script(soak))
