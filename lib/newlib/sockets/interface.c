@@ -94,6 +94,16 @@ static void received_free(struct pbuf *p)
     free(p);
 }
 
+/* Give back what a frame of len bytes leaves free. */
+static struct received *received_shrink(struct received *r, size_t len)
+{
+    struct received *smaller = realloc(r, sizeof(*r) + len);
+
+    if (!smaller)
+        return r;
+    return smaller;
+}
+
 /* Return a frame as one of lwIP's buffers, or NULL; *buffer is NULL if it was given away. */
 static struct pbuf *received_pbuf(struct received **buffer, size_t len)
 {
@@ -107,7 +117,7 @@ static struct pbuf *received_pbuf(struct received **buffer, size_t len)
         return p;
     }
     *buffer = NULL;
-    r = realloc(r, sizeof(*r) + len);
+    r = received_shrink(r, len);
     r->pbuf.custom_free_function = received_free;
     return pbuf_alloced_custom(PBUF_RAW, (u16_t)len, PBUF_REF, &r->pbuf, r->bytes, (u16_t)len);
 }
