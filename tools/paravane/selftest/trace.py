@@ -7,11 +7,38 @@ from pathlib import Path
 
 from ..common import EXIT_FAIL, EXIT_PASS, EXIT_USAGE, Trouble
 from ..run import platforms, xen
-from ..trace import events, text
+from ..site import browser
+from ..trace import events, html, text
 from ..trace.recorder import LATE
 from .step import RUN, RUN_LIMIT, Skipped, Step, check, output_of
 
 _BAD, _GOOD = "4.14", "4.20"  # Xens with and without XSA-454
+_PAGE = """\
+1 0 0 op pin_root root=0x12
+2 10 0 call mmuext_op ops=0x1000 count=1 done=0 domid=SELF ops[0].cmd=MMUEXT_PIN_L4_TABLE \
+ops[0].arg1.mfn=0x1a3f ops[0].arg2.src_mfn=0
+3 20 0 return mmuext_op of=2 result=-22
+4 25 1 callback exception vector=14 error=0x2 rip=0x100 address=0x10
+5 30 0 opreturn pin_root of=1 result=0
+6 40 0 call console_io cmd=CONSOLEIO_write count=9 buffer=0x1000 buffer.text="</script><b>"
+7 41 0 return console_io of=6 result=0
+"""
+_SEARCH = """(() => {
+  const box = document.getElementById("find");
+  box.value = %r; box.dispatchEvent(new Event("input"));
+  return document.getElementById("count").textContent + "|" +
+    [...document.querySelectorAll(".row")].map(row => row.textContent.trim()).join("|");
+})()"""
+_FOUND = r"1 of 4 events\|10 +0 +mmuext_op\(PIN_L4_TABLE, mfn=0x1a3f\) = -22 EINVAL"
+_OPENED = """(() => {
+  document.querySelector(".row").click();
+  return document.querySelector(".fields").textContent;
+})()"""
+_TRACKS = """(() => {
+  const line = document.getElementById("line"), pen = line.getContext("2d");
+  const drawn = (top, size) => pen.getImageData(0, top, line.width, size).data.some(byte => byte);
+  return [line.height, drawn(12, 20), drawn(46, 20)].join();
+})()"""
 _UPDATES = ("mmu_update", "mmuext_op", "update_va_mapping")
 # These change page tables; the last one steps through code that is recorded.
 _MAPPING = "test=mmu.ranges_of_e*,mmu.roots*,mmu.tree*,mmu.fix*,events.r*_unm*"
@@ -32,6 +59,7 @@ def steps(scratch):
                 _refused, Path(scratch), cpus=2)
     yield check("trace: XSA-454 is replayed, minimised and written as a repro", _replayed,
                 Path(scratch), cpus=2)
+    yield check("trace: the page of a recording in Chromium", _in_chromium, Path(scratch))
     yield Step("trace: a file that is not a recording", RUN + ["trace", "run.sh"],
                status=EXIT_USAGE, words="run.sh: it is not a recording: its first line")
     yield Step("trace: a platform whose memory is elsewhere",
@@ -119,6 +147,33 @@ def _tables(scratch):
         return f"replay: status {ended}\n{said}", ""
     pins = sum("MMUEXT_PIN_L4_TABLE" in event.line.fields.values() for event in made)
     return ("" if len(made) > 50 and pins else f"{len(made)} calls, {pins} pins"), ""
+
+
+def _in_chromium(scratch):
+    """Search the page, filter it, open a row, and look at the timeline of both CPUs."""
+    binary, page = browser.find(), scratch / "recording.html"
+    if not binary:
+        raise Skipped(browser.REMEDY)
+    lines = [text.parse_line(line) for line in _PAGE.splitlines()]
+    html.write(page, text.Recording({"platform": "xen-pv"}, lines), events.join(lines))
+    with browser.Browser(binary) as chromium:
+        said = [event for event in chromium.open(page.resolve().as_uri())
+                if event["method"] in ("Runtime.exceptionThrown", "Log.entryAdded")]
+        whole, found, none = (chromium.script(_SEARCH % word) for word in ("", "Pin mfn", "zebra"))
+        chromium.script(_SEARCH % "mmuext")
+        opened, tracks = chromium.script(_OPENED), chromium.script(_TRACKS)
+    for wrong, what in (
+        (said, f"the page reports {said}"),
+        (not whole.startswith("4 of 4 events|") or "</script><b>" not in whole, whole),
+        (not re.fullmatch(_FOUND, found), f"a search finds {found!r}"),
+        (none != "0 of 4 events|", f"a search for nothing finds {none!r}"),
+        ("ops[0].arg1.mfn = 0x1a3f" not in opened or "result = -22" not in opened,
+         f"a row opens to {opened!r}"),
+        (tracks != "68,true,false", f"the timeline of a search on CPU 0 is {tracks}"),
+    ):
+        if wrong:
+            return what, ""
+    return "", ""
 
 
 def _path(scratch, name, more):
