@@ -42,6 +42,7 @@ Paravane: one kernel image, every platform, one suite.
 ./run.sh bench   [--on P,P...] [--counted [--once]] [--json FILE] [--svg FILE]
                  [--against FILE [--limit RATIO]]
                  instructions of each op, counted without noise, and times, which are noisy
+                 --recorded: what recording adds to each op, in instructions (docs/trace.md)
                  --linux: Lua's and SQLite's instructions, as a unikernel and as a Linux process in QEMU
                  --linux-domu: the kernel and a Linux, both a domU: start, reads and writes of a disk
                  --sizes: how big the image is, stripped, with more and with less in it

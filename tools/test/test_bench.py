@@ -8,7 +8,7 @@ import unittest
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
-from paravane.bench import bench, chart, comparison, file, tables
+from paravane.bench import bench, chart, comparison, file, recorded, tables
 from paravane.bench.file import Document
 from paravane.common import EXIT_USAGE, Trouble
 from paravane.optable import Op
@@ -30,6 +30,20 @@ def document(**platforms):
     for platform, lines in platforms.items():
         made.add_counts(platform.replace("_", "-"), said(*lines).bench)
     return made
+
+
+class RecordedTest(unittest.TestCase):
+    def test_what_recording_adds_is_shown_by_platform(self):
+        def figures(a, b):
+            return said(f"bench op.a {a} ticks", *([f"bench op.b {b} ticks"] if b else [])).bench
+
+        lines = recorded.render(["qemu", "xen-pv"], {
+            ("qemu", "off"): figures(1, 7), ("qemu", "calls"): figures(1, 7),
+            ("qemu", "all"): figures(301, 320), ("xen-pv", "off"): figures(300, 0),
+            ("xen-pv", "calls"): figures(900, 0), ("xen-pv", "all"): figures(1200, 0)})
+        self.assertEqual([line.split() for line in lines[2:]],
+                         [["a", "1", "+0", "+300", "300", "+600", "+900"],
+                          ["b", "7", "+0", "+313", "-"]])
 
 
 class LinesTest(unittest.TestCase):

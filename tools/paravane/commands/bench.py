@@ -4,7 +4,8 @@
 import os
 
 from .. import report
-from ..bench import bench, chart as bench_chart, file as bench_file, sizes
+from ..bench import (bench, chart as bench_chart, file as bench_file, recorded as bench_recorded,
+                     sizes)
 from ..commandline import parse, run_options
 from ..common import EXIT_FAIL, EXIT_PASS, build_dir, make_dirs, usage
 from ..dom0 import beside_linux
@@ -15,7 +16,7 @@ from ..run import platforms, runs
 def run(args, caller):
     asked = parse("bench", args,
                   ("--json", "--sizes", "--linux", "--linux-domu", "--counted", "--once",
-                   "--against", "--limit", "--svg"))
+                   "--against", "--limit", "--svg", "--recorded"))
     if asked.linux:
         return programs_command.beside_linux()
     if asked.linux_domu:
@@ -23,7 +24,7 @@ def run(args, caller):
     if asked.sizes:
         make_dirs(build_dir())
         return EXIT_PASS if sizes.run() else EXIT_FAIL
-    if asked.once and not asked.counted:
+    if asked.once and not (asked.counted or asked.recorded):
         raise usage("--once is for --counted: what is noisy is measured several times")
     if asked.limit and not asked.against:
         raise usage("--limit is the ratio that --against allows")
@@ -33,6 +34,8 @@ def run(args, caller):
     chosen = platforms.parse(asked.on)
     old = bench.earlier(caller / asked.against) if asked.against else None
     options = run_options(asked, caller, chosen)
+    if asked.recorded:
+        return _recorded(asked, chosen, options)
     document = bench.run(runs.RunDirectory(options.image), chosen, options, asked.counted,
                          named=asked.on is not None, times=1 if asked.once else 2)
     if asked.json:
@@ -41,3 +44,10 @@ def run(args, caller):
         report.write_text(caller / asked.svg, bench_chart.render(document))
     fine = bench.compare(old, document, asked.limit) if old else True
     return EXIT_PASS if fine and not document.problems else EXIT_FAIL
+
+
+def _recorded(asked, chosen, options):
+    names = [platform.name for platform in chosen if platform.name in bench.COUNTED]
+    problems = bench_recorded.run(runs.RunDirectory(options.image), names, options,
+                                  times=1 if asked.once else 2)
+    return EXIT_FAIL if problems else EXIT_PASS
