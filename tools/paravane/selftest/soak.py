@@ -73,6 +73,10 @@ SOAKS = (
            ("sh", "-c", f"./run.sh suite --on {p} --timeout 1200 --record {{recording}}-{p}.trace "
             f"--record-ops calls && ./run.sh replay {{recording}}-{p}.trace --timeout 1200"),
            "steps, 0 results differ", has_end=True) for p in ("xen-pv", "xen-pvh")),
+    # Millions of records of four CPUs at once, all of which have to arrive.
+    Soak("record-smp", (*RUN, "suite", *RUN_LIMIT, "--on", "qemu", "--smp", "4", "--filter",
+                        "mm.*,smp.*", "--record", "{recording}-smp.trace", "--record-ops", "all"),
+         r"[1-9]\d{6,} records, 0 lost", has_end=True),
     *lifecycle.soaks(lambda name, argv, words: Soak(name, argv, words, has_end=True)),
 )  # fmt: skip
 

@@ -53,6 +53,8 @@ def steps(scratch):
                     name)
     yield check("trace: records are lost where that is asked for", _lost, Path(scratch))
     yield check("trace: a panic leaves its last calls", _panic, Path(scratch))
+    yield check("trace: a run that exceeds its time limit leaves its last ops", _time_out,
+                Path(scratch))
     yield check("trace: XSA-454's call is in its recording", _code, Path(scratch))
     yield check("trace: changes of page tables are replayed", _tables, Path(scratch))
     yield check("trace: a wrong op's refused call is replayed, minimised and written as a repro",
@@ -147,6 +149,23 @@ def _tables(scratch):
         return f"replay: status {ended}\n{said}", ""
     pins = sum("MMUEXT_PIN_L4_TABLE" in event.line.fields.values() for event in made)
     return ("" if len(made) > 50 and pins else f"{len(made)} calls, {pins} pins"), ""
+
+
+def _time_out(scratch):
+    """Record a test that never ends: every record is there, up to those of the test's start."""
+    problem, recording = _record(scratch, "qemu", "--append", "inject=loop test=boot.*",
+                                 "--timeout", "3", status=EXIT_FAIL)
+    if problem:
+        return problem, ""
+    found = events.join(recording.lines)
+    ops = [event for event in found if event.line.kind == "op"]
+    numbers = [line.sequence for line in recording.lines]
+    result = recording.header["result"]
+    right = (result.startswith("FAIL TIMEOUT after 3 s in boot.") and not recording.lost
+             and numbers == list(range(1, len(numbers) + 1)) and len(ops) > 50
+             and all(event.end for event in ops))
+    return ("" if right else f"{len(ops)} ops, {len(numbers)} records up to number {numbers[-1:]}, "
+            f"the result {result!r}"), ""
 
 
 def _in_chromium(scratch):
