@@ -22,7 +22,7 @@ _GONE = re.compile(r"Domain \d+ has (?:been destroyed|died)")
 _CREATED = "Waiting for domain"  # what xl prints when the domain runs
 _KILLED = range(129, 160)  # a shell's status for a program that a signal ended
 _TRIES = 2
-# Wait until the log has all that a domain has printed. xl needs more CPU time for xl domid.
+# Wait until the log has all that a domain has printed.
 _TAKEN = """
 for D in $(xenstore-list /local/domain); do
     home=/local/domain/$D
