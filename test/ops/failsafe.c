@@ -131,14 +131,28 @@ static bool is_shared(u64 stolen, u64 begin)
 }
 
 /*
- * Run wait on this CPU while all others are busy. If Xen let another vCPU run on this one's
- * physical CPU in the meantime, the callback has been called. If a first glance shows that the
- * physical CPU is not shared, do not wait.
+ * Run wait on this CPU while all others are busy, if a first glance shows that its physical CPU is
+ * shared. Return whether it was shared at the glance and during wait. A busy host may make each
+ * look different, so a time in which wait did not run says nothing.
  */
+static bool wait_on_shared_cpu(void (*wait)(void))
+{
+    u64 stolen = pv_steal_ns(), begin = pv_clock_ns();
+
+    spin(GLANCE_NS);
+    if (!is_shared(stolen, begin))
+        return false;
+    stolen = pv_steal_ns();
+    begin = pv_clock_ns();
+    wait();
+    return is_shared(stolen, begin);
+}
+
+/* If Xen lets another vCPU run on this one's physical CPU during wait, it calls the callback. */
 static void expect_failsafe(void (*wait)(void))
 {
-    const u64 stolen = pv_steal_ns(), begin = pv_clock_ns();
     struct workers workers;
+    bool shared;
 
     if (!on_xen_pv())
         SKIP("this backend has no failsafe callback; only Xen PV has");
@@ -147,13 +161,11 @@ static void expect_failsafe(void (*wait)(void))
     WRITE_ONCE(stop_busy, false);
     failsafe_hook = record_failsafe;
     workers_start(&workers, 1, smp_online_count(), keep_busy, NULL, 0);
-    spin(GLANCE_NS);
-    if (is_shared(stolen, begin))
-        wait();
+    shared = wait_on_shared_cpu(wait);
     WRITE_ONCE(stop_busy, true);
     workers_join(&workers);
     failsafe_hook = NULL;
-    if (!failsafes && !is_shared(stolen, begin))
+    if (!failsafes && !shared)
         SKIP("each vCPU has a physical CPU of its own, so that Xen never switches away from one");
     EXPECT(failsafes > 0);
 }
