@@ -8,15 +8,16 @@
  * Arguments: -p PORT; -n COUNT, end after so many requests, when their connections are closed;
  * otherwise it does not end. A folder is its index.html, or a list of its files.
  *
- * Nothing that a client does keeps others out for long: a request has REQUEST_MAX bytes and arrives
- * within REQUEST_SECONDS, and an answer of which nothing is taken for SEND_SECONDS is given up.
+ * Silent clients do not keep others out for long: a request has at most REQUEST_MAX bytes and
+ * arrives within REQUEST_SECONDS, and an answer of which nothing is taken for SEND_SECONDS is given
+ * up. Only regular files and folders are served, so no path leads to a device, such as the guest's
+ * disk.
  */
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -130,36 +131,8 @@ static int send_file(struct request *r, const char *path, int file, off_t size)
 
 /* ---- Folders --------------------------------------------------------------------------------- */
 
-/* A text that grows. */
-struct text {
-    char *bytes;
-    size_t len, size;
-};
-
-static int text_add(struct text *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static int text_add(struct text *t, const char *format, ...)
-{
-    va_list arguments;
-    char *more;
-    int n;
-
-    if (t->size - t->len < 2 * PATH_SIZE) {
-        more = realloc(t->bytes, t->size * 2 + 4 * PATH_SIZE);
-        if (!more)
-            return -1;
-        t->bytes = more;
-        t->size = t->size * 2 + 4 * PATH_SIZE;
-    }
-    va_start(arguments, format);
-    n = vsnprintf(t->bytes + t->len, t->size - t->len, format, arguments);
-    va_end(arguments);
-    t->len += (size_t)n;
-    return 0;
-}
-
-/* Add a file's name as a link: whatever is not plain is encoded, for HTML and for URLs alike. */
-static int add_link(struct text *t, const char *name, int is_folder)
+/* Print a file's name as a link. All but plain characters are encoded, for HTML and URLs alike. */
+static void print_link(FILE *list, const char *name, const char *end)
 {
     char plain[3 * 256 + 1];
     size_t n = 0;
@@ -171,32 +144,46 @@ static int add_link(struct text *t, const char *name, int is_folder)
         else
             n += (size_t)sprintf(plain + n, "%%%02X", (unsigned char)*name);
     plain[n] = '\0';
-    return text_add(t, "<li><a href=\"%s%s\">%s%s</a>\n", plain, is_folder ? "/" : "", plain,
-                    is_folder ? "/" : "");
+    fprintf(list, "<li><a href=\"%s%s\">%s%s</a>\n", plain, end, plain, end);
+}
+
+static int is_served(const struct stat *s)
+{
+    return S_ISREG(s->st_mode) || S_ISDIR(s->st_mode);
+}
+
+static void print_list(FILE *list, const char *path, DIR *folder)
+{
+    char full[PATH_SIZE + 256];
+    const struct dirent *e;
+    struct stat s;
+
+    fprintf(list, "<!DOCTYPE html>\n<title>Files</title>\n<ul>\n");
+    while ((e = readdir(folder))) {
+        snprintf(full, sizeof(full), "%s/%s", path, e->d_name);
+        if (e->d_name[0] != '.' && !stat(full, &s) && is_served(&s))
+            print_link(list, e->d_name, S_ISDIR(s.st_mode) ? "/" : "");
+    }
+    fprintf(list, "</ul>\n");
 }
 
 static int send_folder(struct request *r, const char *path)
 {
-    struct text t = {NULL, 0, 0};
-    const struct dirent *e;
-    int result = text_add(&t, "<!DOCTYPE html>\n<title>Files</title>\n<ul>\n");
     DIR *folder = opendir(path);
-    char full[PATH_SIZE + 256];
-    struct stat s;
+    char *text = NULL;
+    size_t size;
+    FILE *list = folder ? open_memstream(&text, &size) : NULL;
+    int result = list ? 0 : -1;
 
-    while (folder && !result && (e = readdir(folder))) {
-        if (e->d_name[0] == '.')
-            continue;
-        snprintf(full, sizeof(full), "%s/%s", path, e->d_name);
-        result = add_link(&t, e->d_name, !stat(full, &s) && S_ISDIR(s.st_mode));
+    if (list) {
+        print_list(list, path, folder);
+        result = fclose(list);
     }
     if (folder)
         closedir(folder);
-    if (!folder || result || text_add(&t, "</ul>\n"))
-        result = refuse(r, "503 Service Unavailable");
-    else
-        result = send_text(r, "200 OK", "text/html", t.bytes);
-    free(t.bytes);
+    result =
+        result ? refuse(r, "503 Service Unavailable") : send_text(r, "200 OK", "text/html", text);
+    free(text);
     return result;
 }
 
@@ -208,7 +195,6 @@ static int answer_folder(struct request *r)
     int file, result;
 
     if (r->path[len - 1] != '/') {
-        snprintf(index, sizeof(index), "%s/", r->path);
         r->stays = 0;
         return send_text(r, "404 Not Found", "text/plain", "a folder's name ends with a slash\n");
     }
@@ -226,7 +212,7 @@ static int answer(struct request *r)
     struct stat s;
     int file, result;
 
-    if (!strncmp(r->path, "/dev/", 5) || stat(r->path, &s))
+    if (stat(r->path, &s) || !is_served(&s))
         return send_text(r, "404 Not Found", "text/plain", "404 Not Found\n");
     if (S_ISDIR(s.st_mode))
         return answer_folder(r);
@@ -240,7 +226,7 @@ static int answer(struct request *r)
 
 /* ---- Requests -------------------------------------------------------------------------------- */
 
-/* Return how many bytes the head has that the request begins with, with its empty line; 0: more. */
+/* Return the length of the request's head with its empty line, or 0 if it is not complete. */
 static size_t head_length(const struct request *r)
 {
     const char *end = strstr(r->text, "\r\n\r\n"), *short_end = strstr(r->text, "\n\n");

@@ -33,12 +33,14 @@ for size in {sizes}; do
     ping -c 1 -W 10 -q -s $size $A >/run/ping || {{ echo "size $size:"; cat /run/ping; exit 1; }}
 done
 """
-# Each line is another request; the last but two has no end within 4096 bytes.
+# Each line is another request: a device is not served, and the last but two has no end within 4096
+# bytes.
 _ODD = r"""
 ask() { printf %b "$1" | nc $A 80 | sed -n '1s/\r//p'; }
 ask 'GET /large\r\n\r\n'
 ask 'GET /%2e%2e/large HTTP/1.1\r\n\r\n'
 ask 'GET /none HTTP/1.0\r\n\r\n'
+ask 'GET //dev/null HTTP/1.0\r\n\r\n'
 ask 'DELETE /large HTTP/1.1\r\n\r\n'
 ask 'HEAD /large HTTP/1.1\r\nConnection: close\r\n\r\n'
 ask "GET / HTTP/1.1\r\nX: $(yes X-Endless | head -c 60000)"
@@ -48,6 +50,7 @@ wget -qO- http://$A/folder/
 _ODD_ANSWERS = """\
 HTTP/1.1 400 Bad Request
 HTTP/1.1 400 Bad Request
+HTTP/1.1 404 Not Found
 HTTP/1.1 404 Not Found
 HTTP/1.1 501 Not Implemented
 HTTP/1.1 200 OK
@@ -59,7 +62,7 @@ HTTP/1.1 431 Request Header Fields Too Large
 <li><a href="empty">empty</a>
 </ul>
 """
-_REQUESTS = 16 + 8  # of _FETCH and _ODD
+_REQUESTS = 16 + 9  # of _FETCH and _ODD
 
 
 def steps(_scratch):
