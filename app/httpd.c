@@ -474,6 +474,10 @@ int main(int argc, char **argv)
         else
             return 2;
     }
+    if (optind < argc) {
+        fprintf(stderr, "httpd: '%s' is not an option; -p PORT and -n COUNT are\n", argv[optind]);
+        return 2;
+    }
     if (listen_on(port))
         return 1;
     for (int i = 0; i < WORKERS; i++)
