@@ -365,6 +365,35 @@ static int control_unlocked(struct open_file *file, unsigned long request, void 
     return error;
 }
 
+/* Of the flags, O_APPEND may change, and what the device takes. */
+static int set_flags_unlocked(struct open_file *file, int flags)
+{
+    const struct fs_device *device = file->node->device;
+    const int changed = O_APPEND | (device && device->set_flags ? O_NONBLOCK : 0);
+    int error = 0;
+
+    file->flags = (file->flags & ~changed) | (flags & changed);
+    if (!device || !device->set_flags)
+        return 0;
+    file->users++;
+    fs_leave();
+    error = device->set_flags(device, flags);
+    fs_enter();
+    fs_file_put(file);
+    return error;
+}
+
+/* FIONBIO sets the flag that fcntl reports, as F_SETFL does. */
+static int ioctl_locked(struct open_file *file, unsigned long request, void *argument)
+{
+    const struct fs_device *device = file->node->device;
+
+    if (request != FIONBIO || !device || !device->set_flags)
+        return control_unlocked(file, request, argument);
+    return set_flags_unlocked(file, (file->flags & ~O_NONBLOCK) |
+                                        (*(const int *)argument ? O_NONBLOCK : 0));
+}
+
 int ioctl(int fd, unsigned long request, ...)
 {
     struct open_file *file;
@@ -377,7 +406,7 @@ int ioctl(int fd, unsigned long request, ...)
     va_end(arguments);
     fs_enter();
     file = fs_file_of(fd);
-    error = file ? control_unlocked(file, request, argument) : EBADF;
+    error = file ? ioctl_locked(file, request, argument) : EBADF;
     return fs_leave_with(error);
 }
 
@@ -403,24 +432,6 @@ static int lock_file(const struct open_file *file, int command, struct flock *wa
     if (command == F_GETLK)
         wanted->l_type = F_UNLCK;
     return 0;
-}
-
-/* Of the flags, O_APPEND may change, and what the device takes. */
-static int set_flags_unlocked(struct open_file *file, int flags)
-{
-    const struct fs_device *device = file->node->device;
-    const int changed = O_APPEND | (device && device->set_flags ? O_NONBLOCK : 0);
-    int error = 0;
-
-    file->flags = (file->flags & ~changed) | (flags & changed);
-    if (!device || !device->set_flags)
-        return 0;
-    file->users++;
-    fs_leave();
-    error = device->set_flags(device, flags);
-    fs_enter();
-    fs_file_put(file);
-    return error;
 }
 
 static int control_locked(struct open_file *file, int command, va_list arguments, int *result)

@@ -291,7 +291,8 @@ TEST(libc_sockets, a_socket_that_does_not_wait_returns_at_once)
     EXPECT_EQ(fcntl(c.ends[0], F_SETFL, O_NONBLOCK), 0);
     EXPECT(fcntl(c.ends[0], F_GETFL, 0) & O_NONBLOCK);
     EXPECT(fails_with(read(c.ends[0], &byte, 1), EWOULDBLOCK));
-    EXPECT_EQ(fcntl(c.ends[0], F_SETFL, 0), 0);
+    EXPECT_EQ(ioctl(c.ends[0], FIONBIO, &(int){0}), 0);
+    EXPECT(!(fcntl(c.ends[0], F_GETFL, 0) & O_NONBLOCK));
     EXPECT_EQ(setsockopt(c.ends[0], SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)), 0);
     EXPECT(fails_with(read(c.ends[0], &byte, 1), EWOULDBLOCK));
     EXPECT_EQ(write(c.ends[1], "xyz", 3), 3);
@@ -299,6 +300,9 @@ TEST(libc_sockets, a_socket_that_does_not_wait_returns_at_once)
     EXPECT_EQ(ioctl(c.ends[0], FIONREAD, &count), 0);
     EXPECT_EQ(count, 3);
     EXPECT(fails_with(ioctl(c.ends[0], 0x1234, &count), ENOTTY));
+    EXPECT(fails_with(ioctl(1, FIONBIO, &count), ENOTTY));
+    EXPECT_EQ(ioctl(c.ends[0], FIONBIO, &(int){1}), 0);
+    EXPECT(fcntl(c.ends[0], F_GETFL, 0) & O_NONBLOCK);
 }
 
 static void on_signal(int number)

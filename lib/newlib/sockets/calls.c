@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The functions of sys/socket.h. A socket is a device (fs.h) that an open file refers to, and has
- * lwIP's number of it; so read, write, close and dup are those of all files (files.c). A call that
- * uses a socket counts a use of the open file, and another thread's close takes effect after it.
+ * The functions of sys/socket.h. A socket is a device (fs.h) to which an open file refers, so read,
+ * write, close and dup are those of all files (files.c). The device's context is lwIP's number of
+ * the socket. A call that uses a socket counts a use of the open file, and another thread's close
+ * takes effect after it.
  *
  * Waits in accept and in the functions that receive are cancellation points, and end with EINTR
  * after a handler without SA_RESTART. In the others a handler runs, and the wait continues.
@@ -69,7 +70,7 @@ static void socket_close(const struct fs_device *device)
 
 static int socket_control(const struct fs_device *device, unsigned long request, void *argument)
 {
-    if (request != FIONBIO && request != FIONREAD)
+    if (request != FIONREAD)
         return ENOTTY;
     return lwip_ioctl(number_of(device), (long)request, argument) ? errno : 0;
 }
