@@ -62,6 +62,7 @@ ratio = decimal("ratio, 1 or more", lambda value: 1 <= value < 1000)
 
 _FLAG = {"action": "store_true"}
 _TEXT = {"type": not_empty}
+_SOURCES = (".c", ".cc", ".cpp", ".cxx", ".C")  # of a program that is one file
 
 # What boot, suite, bench and the like all take.
 COMMON = {
@@ -212,8 +213,9 @@ def build_app(asked, caller):
     path = (caller / asked.app).resolve()
     if asked.image or asked.run:
         raise usage("--app selects what to build and to run: no --image or --run beside it")
-    if not path.exists() or not (path.is_dir() or path.suffix == ".c"):
-        raise usage(f"--app: {asked.app} is neither a C file nor a folder")
+    if not path.exists() or not (path.is_dir() or path.suffix in _SOURCES):
+        raise usage(f"--app: {asked.app} is neither a folder nor a file in C or C++ "
+                    f"({' '.join(_SOURCES)})")
     name = path.name.removesuffix(".c")
     build(f"APP={path}")
     return build_dir() / f"{name}.elf", f"app:{name}"

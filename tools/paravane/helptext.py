@@ -9,7 +9,7 @@ Paravane: one kernel image, every platform, one suite.
                  [--only GLOB]... steps by name; [--quick] those for every commit; [--jobs N]; [--junit FILE]
                  --soak [NAME...] [--hours N]  what takes a night, each for N hours (1) if it has no end of its own:
                  {soaks}
-./run.sh boot    [--on PLATFORM] [--run PAYLOAD | --app FILE.c|FOLDER] [--module TAR|FOLDER] [--gdb] ...
+./run.sh boot    [--on PLATFORM] [--run PAYLOAD | --app FILE|FOLDER] [--module TAR|FOLDER] [--gdb] ...
                  [--rom FILE]  on the platform rom: another op ROM than build/op.rom
                  boot once, the console on the terminal; app:NAME runs a program
 ./run.sh shell   [--on PLATFORM] [--smp N] ...  the monitor: call any op and see what it returns and costs, walk page

@@ -92,7 +92,7 @@ def steps(scratch):
     none = ["--run", "app:nothing"]
     yield boot("no such program", "qemu", *none, status=EXIT_USAGE, words="no program is called")
     argv = RUN + ["boot", "--app", "/nowhere.c"]
-    yield Step("bad input: no such program", argv, EXIT_USAGE, "neither a C file nor a folder")
+    yield Step("bad input: no such program", argv, EXIT_USAGE, "neither a folder nor a file in C")
     yield _same_sums
     for name, program in (("lua", "Lua"), ("sqlite", "SQLite")):
         yield Step(f"{program}, compared with the host's", RUN + ["programs", name], may_skip=True)
@@ -120,8 +120,9 @@ def _refused():
         name = f"bad input: a program without {what}"
         yield Step(name, [*boot_app, program], EXIT_FAIL, words, env=env)
     if shutil.which("g++"):
-        yield Step("bad input: a program with an exception", [*boot_app, _CXX], EXIT_FAIL,
-                   "exception handling disabled", env=(("APP_CFLAGS", "-DTHROWS"),))
+        yield Step("bad input: a program with an exception, as one file",
+                   [*boot_app, f"{_CXX}/main.cc"], EXIT_FAIL, "exception handling disabled",
+                   env=(("APP_CFLAGS", "-DTHROWS"),))
 
 
 _CXX = "tools/test/cxx_program"
