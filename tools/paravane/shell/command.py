@@ -46,6 +46,8 @@ def run(args, caller):
     chosen = platforms.parse(asked.on or "qemu")
     if len(chosen) != 1:
         raise usage("shell: --on takes one platform")
+    if sum(map(bool, (asked.fuzz, asked.soak, asked.commands))) > 1:
+        raise usage("shell: --commands, --fuzz and --soak exclude each other")
     options = wanted.one(asked, caller, chosen, run_options(asked, caller, chosen))
     options.run, options.icount = "shell", asked.counted
     if not any(word.startswith("log=") for word in options.append):
