@@ -59,22 +59,23 @@ class Side(unittest.TestCase):
         return function
 
     def test_wide_steps_do_not_remain_for_the_end(self):
-        started = []
+        """The first wide step ends when a narrow one runs, which ends when the second one runs."""
+        started, changed = [], threading.Condition()
 
-        def starts(name, seconds):
+        def starts(name, until):
             def function():
-                with self._lock:
+                with changed:
                     started.append(name)
-                time.sleep(seconds)
-                return "", ""
+                    changed.notify_all()
+                    return ("" if changed.wait_for(lambda: until in started, 30) else "late"), ""
 
             return function
 
-        narrow = [check(f"narrow {i}", starts("narrow", 0.05), needs=()) for i in range(12)]
-        wide = [check(f"wide {i}", starts("wide", 0.1), needs=(), cpus=2) for i in range(2)]
+        narrow = [check(f"narrow {i}", starts("narrow", "wide 1"), needs=()) for i in range(3)]
+        wide = [check(f"wide {i}", starts(f"wide {i}", "narrow"), needs=(), cpus=2)
+                for i in range(2)]
         _run([*narrow, *wide], cpus=3)
-        self.assertEqual(started[:2], ["wide", "narrow"])
-        self.assertIn("wide", started[2:7])
+        self.assertEqual((set(started[:2]), started[2]), ({"wide 0", "narrow"}, "wide 1"))
 
     def test_as_many_as_there_are_cpus(self):
         steps = [check(f"step {i}", self._busy(1), needs=()) for i in range(6)]
