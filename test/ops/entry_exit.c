@@ -317,7 +317,7 @@ TEST(entry, every_ist_stack_has_the_kernels_gs_base, write_kernel_gs_base, trap_
         run_on_cpu(c->area.number, expect_ist_stacks, NULL);
 }
 
-/* ---- An interrupt that is delivered twice --------------------------------------------------- */
+/* ---- An interrupt that is delivered twice ---------------------------------------------------- */
 
 /* Between the two swapgs %gs has the user's base, as at the edges of the kernel. */
 #define INT_AT_AN_EDGE(vector) \
@@ -332,7 +332,7 @@ static u64 interrupts_of(u32 cpu)
  * QEMU may deliver an interrupt twice that a hypervisor has injected (docs/facts.md). The second
  * time may be anywhere in the handler of the first, where interrupts are disabled.
  */
-TEST(entry, interrupt_that_comes_while_disabled_is_ignored, irq_disable, trap_init)
+TEST(entry, interrupt_delivered_while_disabled_is_ignored, irq_disable, trap_init)
 {
     u64 before, ignored;
     u32 cpu;
