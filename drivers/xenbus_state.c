@@ -21,9 +21,8 @@ static enum xenbus_action when_apart(u64 back)
 }
 
 /*
- * The frontend has published its ring, and the backend may use it. In InitWait the backend has been
- * bound to its driver again: it attaches to the ring that is there, and continues where the one
- * before it has ended.
+ * The frontend has published its ring, and the backend may use it. A backend in InitWait has been
+ * bound to its driver again: it attaches to the published ring, and continues where it was unbound.
  */
 static enum xenbus_action when_published(enum xenbus_state front, u64 back)
 {

@@ -16,10 +16,11 @@
  * Connected in place of Initialised, and is Initialised to itself until finish.
  *
  * A detach begins with the backend's Closing; the frontend finishes what is outstanding and becomes
- * Closed. A backend whose driver is unbound leaves its state as it is. Bound again it is in
- * InitWait, finds the frontend Connected, and attaches to the ring that it has published: what it
- * has not answered it finds there. So the frontend only waits, as Linux's do. A backend whose nodes
- * are made again, or vanish, may be in any state at any time. This is pure code.
+ * Closed. A backend whose driver is unbound leaves its state as it is. When it is bound again it is
+ * in InitWait, finds the frontend Connected, and attaches to the ring that the frontend has
+ * published, which holds the requests without an answer. So the frontend only waits, as Linux's do.
+ * A backend whose nodes are made again, or vanish, may be in any state at any time. This is pure
+ * code.
  */
 #ifndef DRIVERS_XENBUS_STATE_H
 #define DRIVERS_XENBUS_STATE_H

@@ -29,7 +29,7 @@ void app_set_stack_limits(u64 limit, u64 program_limit);
 
 /*
  * Map the first APP_STACK_INITIAL bytes of main()'s stack, which may grow as far as stack= says,
- * and return their lowest address. Called once. Ends the run if stack= is wrong or memory lacks.
+ * and return their lowest address. Called once. Ends the run if stack= is wrong or memory is short.
  */
 #define APP_STACK_INITIAL KIB(64)
 u64 app_stack_create(void);

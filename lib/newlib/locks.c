@@ -129,7 +129,7 @@ void __retarget_lock_release(_LOCK_T lock)
 void __retarget_lock_release_recursive(_LOCK_T lock)
     __attribute__((alias("__retarget_lock_release")));
 
-/* The lock of malloc once there were two threads (malloc.S). */
+/* Take malloc's lock. malloc.S calls both functions, once there were two threads. */
 void malloc_lock_shared(void);
 void malloc_lock_shared(void)
 {

@@ -3,8 +3,9 @@
  * malloc and free in place of newlib's, which ask a function for the calling thread's struct _reent
  * (errno and other state of libc): here it is a load, because struct pthread is at %fs:0. And the
  * lock that newlib takes in both. It is needed only once there were two threads (locks.c): until
- * then no signal interrupts malloc, because other threads send them, or that of the timers. No
- * thread is created while malloc has the lock, so it is released if it was taken.
+ * then no handler of a signal interrupts malloc, because signals are sent by the thread itself, by
+ * another one, or by the thread of the timers. No thread is created while malloc has the lock, so
+ * the lock is released exactly if it was taken.
  */
 #include "lib/newlib/thread_offsets.h"
 

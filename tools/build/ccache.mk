@@ -6,6 +6,6 @@
 
 export CCACHE_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/paravane/ccache
 export CCACHE_MAXSIZE ?= 1G
-# Two clones share objects: -fdebug-prefix-map leaves out where the tree lies, and so do the arguments that ccache compares.
+# Two clones share objects: -fdebug-prefix-map and ccache's base directory keep the tree's path out of them.
 export CCACHE_BASEDIR ?= $(abspath $(dir $(lastword $(MAKEFILE_LIST)))../..)
 CCACHE ?= $(shell mkdir -p '$(CCACHE_DIR)' 2>/dev/null && test -w '$(CCACHE_DIR)' && command -v ccache)

@@ -77,7 +77,9 @@ void batch_begin(struct batch *b, size_t len)
     b->ends = false;
 }
 
-/* Are these the headers of the same connection, which acknowledge the same and have equal options?
+/*
+ * Return whether these headers continue the batch: those of its connection, with the next sequence
+ * number, the same acknowledgement and window, and equal options.
  */
 static bool is_next(const struct batch *b, const uint8_t *ip, const uint8_t *tcp)
 {

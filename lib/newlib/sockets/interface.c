@@ -217,7 +217,7 @@ static err_t interface_init(struct netif *netif)
     return ERR_OK;
 }
 
-/* Return the first interface of the machine that can be had, open. */
+/* Open the interface. Return its number for <net/frames.h>, or a negated errno. */
 static int interface_open(void)
 {
     const int net = net_open(INTERFACE_NAME);

@@ -25,7 +25,7 @@ A lab with `mutant` is of the kind "find it": an image with that edit of test/mu
     answers        names of ops, one of which the answer must be; right: what to say then
     near           {op: what to say to that wrong answer}: three or more
     [[check]]      on, tests, append, smp: the tests that the task names
-    fails          those of them that fail in the image, and in no other
+    fails          those of these tests that fail in the image; the others pass
 
 A lab with `crash` is of the kind "cut it down": a recording in which the hypervisor dies is to be
 cut down to a few calls (crash.py).

@@ -254,7 +254,8 @@ def _try(version, copy, stop):
 
 
 def seen(name, lab, shown):
-    """Return the same for the fault of a lab, which has to show as the lab says."""
+    """Return (what to print, what is wrong or "") of a lab's fault: the tests that failed have to
+    be those that the lab names."""
     failed = ", ".join(shown.failed)
     if set(shown.failed) != set(lab.fails):
         return f"{name}: {failed}", f"lab {name}: not the tests that should fail: {failed}"

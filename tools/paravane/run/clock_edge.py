@@ -15,9 +15,9 @@ clock between its first line and the reading.
 
 import socket
 
-# Printed by all versions when a third of the time since the first line is left to the reading.
+# Printed by all versions, between the first line and the reading of the date.
 _CALIBRATES = "..TIMER: vector="
-_LEFT = 0.8  # of the time from the first line to that one
+_LEFT = 0.8  # the time from that line to the reading, in units of that from the first line to it
 _HALF = 0.5  # seconds from the release of the divider to the next second
 # To port and data port: register A with the divider in reset, then at 32.768 kHz with QEMU's rate.
 _RESET = b"o/b 0x70 0x0a\no/b 0x71 0x70\no/b 0x70 0x0a\no/b 0x71 0x26\n"

@@ -32,7 +32,7 @@ class Symbols:
                 found = arguments.frame_in(line, name, kind, value, True)
             except ValueError:
                 continue  # the step reports it
-            if found and kind not in ("pte",):
+            if found and kind != "pte":
                 self.frames.add_special(found[0])
 
     def of_frame(self, mfn):
