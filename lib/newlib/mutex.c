@@ -201,6 +201,8 @@ int pthread_mutexattr_init(pthread_mutexattr_t *attr)
 
 int pthread_mutexattr_destroy(pthread_mutexattr_t *attr)
 {
+    if (!attr || !attr->is_initialized)
+        return EINVAL;
     attr->is_initialized = 0;
     return 0;
 }
@@ -297,6 +299,8 @@ int pthread_condattr_init(pthread_condattr_t *attr)
 
 int pthread_condattr_destroy(pthread_condattr_t *attr)
 {
+    if (!attr || !attr->is_initialized)
+        return EINVAL;
     attr->is_initialized = 0;
     return 0;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The functions of POSIX that concern processes. There is one process, the program. */
 #include <errno.h>
+#include <pthread.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -22,6 +23,15 @@ pid_t fork(void)
 {
     errno = ENOSYS;
     return -1;
+}
+
+/* fork fails, so no handler is ever called. */
+int pthread_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void))
+{
+    (void)prepare;
+    (void)parent;
+    (void)child;
+    return 0;
 }
 
 int execve(const char *path, char *const *arguments, char *const *environment)

@@ -264,6 +264,10 @@ TEST(libc_cancel, attributes_are_kept_or_refused)
            !pthread_mutexattr_getpshared(&mutex_attr, &value) && value == PTHREAD_PROCESS_PRIVATE);
     EXPECT_EQ(pthread_mutexattr_setprotocol(&mutex_attr, PTHREAD_PRIO_INHERIT), ENOTSUP);
     EXPECT_EQ(pthread_setschedparam(pthread_self(), SCHED_FIFO, &param), EPERM);
+    EXPECT_EQ(pthread_mutexattr_destroy(&mutex_attr), 0);
+    EXPECT_EQ(pthread_mutexattr_destroy(&mutex_attr), EINVAL);
+    EXPECT_EQ(pthread_condattr_destroy(NULL), EINVAL);
+    EXPECT_EQ(pthread_atfork(NULL, NULL, NULL), 0);
 }
 
 TEST(libc_cancel, sysconf_returns_what_the_headers_announce)
