@@ -32,10 +32,10 @@ def run(args, caller):
         if not os.access((caller / path).parent, os.W_OK):
             raise usage(f"cannot write {path}")  # reported now, not after minutes
     chosen = platforms.parse(asked.on)
+    if asked.recorded:
+        return _recorded(asked, caller, chosen)
     old = bench.earlier(caller / asked.against) if asked.against else None
     options = run_options(asked, caller, chosen)
-    if asked.recorded:
-        return _recorded(asked, chosen, options)
     document = bench.run(runs.RunDirectory(options.image), chosen, options, asked.counted,
                          named=asked.on is not None, times=1 if asked.once else 2)
     if asked.json:
@@ -46,8 +46,13 @@ def run(args, caller):
     return EXIT_PASS if fine and not document.problems else EXIT_FAIL
 
 
-def _recorded(asked, chosen, options):
+def _recorded(asked, caller, chosen):
     names = [platform.name for platform in chosen if platform.name in bench.COUNTED]
+    if asked.on and len(names) < len(chosen):
+        raise usage(f"--recorded counts on {', '.join(bench.COUNTED)} only")
+    if asked.json or asked.svg or asked.against:
+        raise usage("--recorded prints a table: no --json, --svg or --against")
+    options = run_options(asked, caller, chosen)
     problems = bench_recorded.run(runs.RunDirectory(options.image), names, options,
                                   times=1 if asked.once else 2)
     return EXIT_FAIL if problems else EXIT_PASS

@@ -31,6 +31,8 @@ def steps(scratch):
          "no platform of --on is one of theirs"),
         ("too many CPUs", ["suite", "--smp", "1000"], "not a number of virtual CPUs, 1 to 255"),
         ("no soak", ["suite", "--soak", "0"], "not a number of seconds"),
+        ("recording counted elsewhere", ["bench", "--recorded", "--on", "qemu,kvm"],
+         "--recorded counts on qemu, xen-pv, xen-pvh only"),
         ("two kinds of lines", ["shell", "--fuzz", "5", "--soak", "5"], "exclude each other"),
         ("soak of nothing", ["suite", "--on", "qemu", "--soak", "1", "--filter", "boot.*"],
          "repeats what it does"),
