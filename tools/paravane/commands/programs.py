@@ -2,7 +2,8 @@
 """Run tests of other projects' programs."""
 
 from ..commandline import parse
-from ..programs import command as programs_command
+from ..common import usage
+from ..programs import command as programs_command, power
 from ..run import platforms, runs
 
 
@@ -14,4 +15,6 @@ def run(args, caller):
         names = []
     asked = parse("programs", args)
     chosen = platforms.parse(asked.on or programs_command.PLATFORMS)
+    if asked.on and power.NAME in names and not power.wanted_of(chosen):
+        raise usage(f"programs: {power.NAME} runs on {' and '.join(power.PLATFORMS)}")
     return programs_command.run(names, chosen, runs.find_xen(asked.xen, caller))

@@ -17,6 +17,7 @@ from . import build, sources
 from .table import PROGRAMS
 
 NAME = "power-cuts"
+PLATFORMS = [f"domu-{kind}" for kind in guest.TYPES]
 CUTS = 20
 _MEM = 64
 _SECONDS_MAX = 1.5  # of work until a cut
@@ -26,10 +27,14 @@ _CHECKED = r"^disk: (right, (\d+) transactions, journal \w+|wrong: .*?)\r?\n"
 _COMMITTED = re.compile(r"^disk: committed (\d+)\r?\n", re.M)
 
 
+def wanted_of(chosen):
+    """Return those of the platforms on which the power can be cut."""
+    return [one for one in chosen if one.name in PLATFORMS]
+
+
 def run(chosen, cuts=CUTS):
     """Cut the power of a guest of each type among the platforms, or of PV; return the exit code."""
-    names = [f"domu-{kind}" for kind in guest.TYPES]
-    wanted = [one for one in chosen if one.name in names] or platforms.parse("domu-pv")
+    wanted = wanted_of(chosen) or platforms.parse("domu-pv")
     program = PROGRAMS["kills"]
     with sources.folders(program, "compared") as (folder, _):
         image = build.for_guest(program, folder).read_bytes()

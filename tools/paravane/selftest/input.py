@@ -33,6 +33,8 @@ def steps(scratch):
         ("no soak", ["suite", "--soak", "0"], "not a number of seconds"),
         ("recording counted elsewhere", ["bench", "--recorded", "--on", "qemu,kvm"],
          "--recorded counts on qemu, xen-pv, xen-pvh only"),
+        ("power of a machine that is not a domU", ["programs", "power-cuts", "--on", "qemu"],
+         "power-cuts runs on domu-pv and domu-pvh"),
         ("two kinds of lines", ["shell", "--fuzz", "5", "--soak", "5"], "exclude each other"),
         ("soak of nothing", ["suite", "--on", "qemu", "--soak", "1", "--filter", "boot.*"],
          "repeats what it does"),
