@@ -11,9 +11,9 @@ from . import chart
 
 _BAR = "|"
 _BYTES = 44  # columns of a call site's bytes
-# 138 entries in the sidebar of each page would be most of the site.
 _COST = ("The instructions of one call, those of the hypervisor included. The scale is "
          "logarithmic.")
+# 138 entries in the sidebar of each page would be most of the site.
 _NOT_IN_THE_SIDEBAR = "---\norphan: true\n---\n"
 
 
