@@ -56,9 +56,10 @@ def _steps():
 
 
 @contextmanager
-def dom0_with_guests(*wanted, module_bytes=None):
+def dom0_with_guests(*wanted, module_bytes=None, prepare=""):
     """Restore a dom0 with the built image, and create these guests in it; yield (dom0, guests).
-    module_bytes: the guests' module, in place of the suite's."""
+    module_bytes: the guests' module, in place of the suite's; prepare: a script that dom0 runs
+    before."""
     for one in wanted or [guest.Wanted("pv")]:
         reason = platforms.lacking(platforms.PLATFORMS[f"domu-{one.type}"])
         if reason:
@@ -68,6 +69,9 @@ def dom0_with_guests(*wanted, module_bytes=None):
     shape = shapes.Shape.of(sum(one.mem for one in wanted))
     said = []
     with running.Outer(shape, files, say=lambda line: None) as dom0:
+        status, output = dom0.sh(prepare) if prepare else (0, "")
+        if status:
+            raise running.Failed(f"dom0's preparation ended with status {status}: {output}")
         guests = [
             guest.Guest(dom0, one, number, say=said.append)
             for number, one in enumerate(wanted, 1)
