@@ -57,6 +57,7 @@ ask() { printf %b "$1" | nc $A 80 | sed -n '1s/\r//p'; }
 ask 'GET /large\r\n\r\n'
 ask 'GET /%2e%2e/large HTTP/1.1\r\n\r\n'
 ask 'GET /none HTTP/1.0\r\n\r\n'
+ask 'GET //dev/null HTTP/1.0\r\n\r\n'
 ask 'DELETE /large HTTP/1.1\r\n\r\n'
 ask 'HEAD /large HTTP/1.1\r\nConnection: close\r\n\r\n'
 ask "GET / HTTP/1.1\r\nX: $(yes X-Endless | head -c 60000)"
@@ -66,6 +67,7 @@ wget -qO- http://$A/folder/
 _ODD_ANSWERS = """\
 HTTP/1.1 400 Bad Request
 HTTP/1.1 400 Bad Request
+HTTP/1.1 404 Not Found
 HTTP/1.1 404 Not Found
 HTTP/1.1 501 Not Implemented
 HTTP/1.1 200 OK
@@ -84,7 +86,7 @@ for client in 1 2 3 4 5 6 7 8; do sleep 100 | nc $A 80 & done
 usleep 200000
 timeout 60 wget -qO- http://$A/large | md5sum
 """
-_REQUESTS = 16 + 8  # of _FETCH and _ODD
+_REQUESTS = 16 + 9  # of _FETCH and _ODD
 _AGAIN = "timeout 60 wget -qO- http://$A/large | md5sum\n"
 _CHANGES = (
     ("xl network-detach $D 0", "net: net0: detached"),
