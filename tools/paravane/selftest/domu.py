@@ -39,8 +39,9 @@ def _steps():
         yield check(f"{name}: saved and restored", _save_and_restore, kind, cpus=2)
         yield check(f"{name}: requests of xl are obeyed", _requests, kind, cpus=2)
         yield check(f"{name}: a disk is detached and attached without loss", _disk, kind, cpus=2)
+        yield check(f"{name}: a network interface is detached and attached", _net, kind, cpus=2)
     yield suite("suite below a toolstack", "--on", "domu-pv,domu-pvh", "--disk", "2M",
-                "--disk", "2M:ro", platform="domu-pv")
+                "--disk", "2M:ro", "--net", platform="domu-pv")
     argv = [*RUN, "operations", "--on", "domu-pv", "--ops", "15", "--seed", _SEED]
     yield Step("domu: random operations of xl on a busy guest", argv, cpus=2,
                words=r"operations: pv, 2 CPUs, .*: PASS")
@@ -229,6 +230,53 @@ def _disk(kind):
         one.restore("/run/state")
         one.expect("control: the machine was restored", start=seen)
         one.expect(_ATTACHED, start=seen)
+        one.sh("xenstore-write /local/domain/$D/data/enough 1")
+        one.expect("^paravane: verdict PASS$", limit=200)
+        end = one.wait()
+        return "" if end == "poweroff" else f"the domain ended by {end}", one.console.text()
+
+
+_CONNECTED = r"net: net0: 00:16:3e:00:01:00, MTU 1500, served by domain 0; a line for each ring"
+_DETACHED = "net: net0: detached"
+# What happens to the interface of a guest that pings all the time, and what the guest prints then.
+_NET_CHANGES = (
+    ("xl network-detach $D 0", _DETACHED),
+    ("xl network-attach $D mac=00:16:3e:00:01:00 bridge=xenbr0", _CONNECTED),
+    ("xl save -c $D /run/state && rm /run/state",
+     r"control: the machine continues: the suspend was cancelled"),
+)
+
+
+# Wait until dom0 has received another ping of the guest's.
+_ANSWERED = """
+pings() { grep '^Icmp: [0-9]' /proc/net/snmp | cut -d ' ' -f 10; }
+before=$(pings); tries=0
+until [ $(pings) -gt $((before + 3)) ]; do
+    tries=$((tries + 1)); [ $tries -lt 600 ] || exit 1; usleep 100000
+done
+"""
+
+
+def _net(kind):
+    """A busy guest's pings are answered again after each change of its interface, and after it was
+    saved and restored: the count of echo requests that the dom0 has received grows."""
+    words = "run=suite test=net.pings_are_answered_at_last,net.what* soak=600"
+    wanted = guest.Wanted(kind, words, mem=64, smp=2, nets=1)
+    with dom0_with_guests(wanted) as (_, (one,)):
+        one.expect(_CONNECTED)
+        one.expect(r"^1\.\.\d+$")
+        for change, answer in _NET_CHANGES:
+            seen = len(one.console.text())
+            one.sh(change)
+            one.expect(answer, start=seen)
+            if answer != _DETACHED:
+                one.sh(_ANSWERED)
+        one.sh("xl save $D /run/state")
+        seen = len(one.console.text())
+        one.restore("/run/state")
+        one.expect("control: the machine was restored", start=seen)
+        one.expect(_CONNECTED, start=seen)
+        one.sh(_ANSWERED)
         one.sh("xenstore-write /local/domain/$D/data/enough 1")
         one.expect("^paravane: verdict PASS$", limit=200)
         end = one.wait()
