@@ -228,10 +228,16 @@ endif
 files = $(sort $(shell git ls-files -- $(1:%='%') 2>/dev/null | grep . || find . \( -path ./build -o -path './$(BUILD)' \) -prune \
 	-o -type f \( -false $(1:%=-o -path './%') \) -printf '%P\n'))
 
+# What cppcheck found is kept beside what ccache keeps, by file and content; it looks again only at what has
+# changed. One at a time uses that folder.
+CPPCHECK_KEEPS := $(CCACHE_DIR)/cppcheck
+CPPCHECK := $(if $(CCACHE),flock $(CPPCHECK_KEEPS).lock cppcheck --cppcheck-build-dir=$(CPPCHECK_KEEPS),cppcheck)
+
 .PHONY: check docs quotes
 check: ## run the linters: clang-format, cppcheck, shellcheck, flake8, mypy, phrases and columns (docs/style.md); are docs/ops.md and the code that docs/ quotes up to date?
 	clang-format --dry-run -Werror $(call files,*.c *.h)
-	cppcheck -q --std=c11 --error-exitcode=1 --inline-suppr --enable=warning,portability,performance \
+	$(Q)$(if $(CCACHE),mkdir -p $(CPPCHECK_KEEPS))
+	$(CPPCHECK) -q --std=c11 --error-exitcode=1 --inline-suppr --enable=warning,portability,performance \
 		--suppress=missingInclude --suppress=comparePointers --suppress=va_end_missing:kernel/panic.c --suppress=va_end_missing:repro/kit/kit.c \
 		-I. -DPARAVANE_VERSION='"x"' -Dbool=_Bool -DPV_NO_SITES $(call files,boot/*.c drivers/*.c kernel/*.c lib/*.c mm/*.c pv/*.c pv/patch/*.c test/*.c repro/*.c)
 	shellcheck run.sh .ci/run
