@@ -32,7 +32,7 @@ def _proofs():
             ("silent", r"CRASH \("),
         ):
             more = ["--append", f"inject={fault} test=boot.*"]
-            more += ["--timeout", "5"] if fault == "loop" else []
+            more += ["--timeout", "2"] if fault == "loop" else []
             yield boot(f"injected {fault}", platform, *more, status=EXIT_FAIL, words=word)
         for fault, word in (
             ("relock", "PANIC: deadlock: thread boot waits for a mutex that it holds itself"),
