@@ -77,6 +77,15 @@ class Side(unittest.TestCase):
         _run([*narrow, *wide], cpus=3)
         self.assertEqual((set(started[:2]), started[2]), ({"wide 0", "narrow"}, "wide 1"))
 
+    def test_what_others_need_is_first(self):
+        ended = []
+        narrow = [check(f"narrow {i}", self._busy(1), needs=()) for i in range(3)]
+        steps = [*narrow, check("assemble", _passes, needs=()),
+                 check("wide", _passes, needs=("assemble",), cpus=2)]
+        Scheduler(steps, 2, ended.append).run()
+        names = [outcome.step.name for outcome in ended]
+        self.assertEqual((names[0], names[2]), ("assemble", "wide"))
+
     def test_as_many_as_there_are_cpus(self):
         steps = [check(f"step {i}", self._busy(1), needs=()) for i in range(6)]
         found = _run(steps, cpus=2)

@@ -29,10 +29,12 @@ class Scheduler:
     thread."""
 
     def __init__(self, todo, cpus, done, passed=()):
-        # Wide steps first: one begins where another ends, and narrow ones fill the rest. The other
-        # way round each CPU that becomes idle is taken by a narrow step, until only wide ones are
-        # left, which leave CPUs idle.
-        self._todo = sorted(todo, key=lambda step: -min(step.cpus, cpus))
+        # First what other steps need, then wide steps: one begins where another ends, and narrow
+        # ones fill the rest. The other way round each CPU that becomes idle is taken by a narrow
+        # step, until only wide ones are left, which leave CPUs idle.
+        needed = {name for step in todo for name in step.needs}
+        self._todo = sorted(todo, key=lambda step: (step.name not in needed,
+                                                    -min(step.cpus, cpus)))
         self._cpus = cpus
         self._done = done
         self._status = dict.fromkeys(passed, "passed")  # by name, of steps that have ended
@@ -75,17 +77,23 @@ class Scheduler:
         )
 
     def _start_what_fits(self):
-        """Start steps that fit, until none fits."""
+        """Start steps that fit, until none fits. While no wide step runs, one that could keeps what
+        becomes idle free, or narrow steps would take it for as long as there are any."""
         for step in list(self._todo):
+            if not all(self._status.get(name) == "passed" for name in step.needs):
+                continue
             width = min(step.cpus, self._cpus)
-            if self._busy + width <= self._cpus and all(
-                self._status.get(name) == "passed" for name in step.needs
-            ):
-                self._todo.remove(step)
-                self._busy += width
-                thread = threading.Thread(target=self._one, args=(step,))
-                self._threads[step] = thread
-                thread.start()
+            if self._busy + width <= self._cpus:
+                self._start(step, width)
+            elif width > 1 and all(running.cpus == 1 for running in self._threads):
+                break
+
+    def _start(self, step, width):
+        self._todo.remove(step)
+        self._busy += width
+        thread = threading.Thread(target=self._one, args=(step,))
+        self._threads[step] = thread
+        thread.start()
 
     def _one(self, step):
         started = time.monotonic()
