@@ -65,6 +65,51 @@ void spin(u64 ns)
         barrier();
 }
 
+bool sleep_until_timer_interrupt(u64 before)
+{
+    for (u64 ns = NS_PER_MS; READ_ONCE(irq_counts.timers) == before && ns < 20 * NS_PER_S; ns *= 2)
+        sleep_until(pv_clock_ns() + ns);
+    return READ_ONCE(irq_counts.timers) > before;
+}
+
+/* A reading of the clock, which is between these readings of the TSC. */
+struct clock_reading {
+    u64 tsc_before, ns, tsc_after;
+};
+
+static struct clock_reading read_clock(void)
+{
+    struct clock_reading r;
+
+    r.tsc_before = pv_read_tsc();
+    r.ns = pv_clock_ns();
+    r.tsc_after = pv_read_tsc();
+    return r;
+}
+
+bool clock_interval_measure(void (*pass)(u64 ns), struct clock_interval *found)
+{
+    for (u64 ns = 5 * NS_PER_MS; ns < 20 * NS_PER_S; ns *= 2) {
+        const struct clock_reading begin = read_clock();
+        struct clock_reading end;
+        u64 least, most;
+
+        pass(ns);
+        end = read_clock();
+        least = end.tsc_before - begin.tsc_after;
+        most = end.tsc_after - begin.tsc_before;
+        *found = (struct clock_interval){end.ns - begin.ns, least + (most - least) / 2};
+        if (most - least <= least / 100)
+            return true;
+    }
+    return false;
+}
+
+void sleep_ns(u64 ns)
+{
+    sleep_until(pv_clock_ns() + ns);
+}
+
 bool stress_continues(struct stress *stress)
 {
     const u64 limit = soak_share_ns ? soak_share_ns : STRESS_LIMIT_NS;

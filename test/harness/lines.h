@@ -58,4 +58,26 @@ void kernel_timers_rearm(void);
 /* Spin for ns, with the interrupt flag unchanged. */
 void spin(u64 ns);
 
+/*
+ * Sleep until this CPU has had more than `before` timer interrupts, up to a limit; return whether
+ * it has. A sleep may end without an interrupt: if the host stops the CPU, the deadline passes
+ * before the timer is set. So each sleep is longer than the one before.
+ */
+bool sleep_until_timer_interrupt(u64 before);
+
+/* An interval of the clock, and the ticks of the TSC in it. */
+struct clock_interval {
+    u64 ns, ticks;
+};
+
+/*
+ * Measure an interval that the thread spends in pass(ns). The host may stop the CPU between a
+ * reading of the clock and one of the TSC, so the TSC is read before and after the clock, and the
+ * interval becomes longer until its ticks are known to 1 %. Return false if that does not succeed.
+ */
+bool clock_interval_measure(void (*pass)(u64 ns), struct clock_interval *found);
+
+/* For clock_interval_measure: sleep for ns. */
+void sleep_ns(u64 ns);
+
 #endif

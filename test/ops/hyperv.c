@@ -108,24 +108,22 @@ TEST(hyperv, clock_needs_no_exit_where_the_page_is_offered, clock_ns)
 
 TEST(hyperv, rates_are_those_of_the_msrs, time_init)
 {
-    const u64 begin = pv_clock_ns(), tsc = pv_read_tsc();
-    u64 ticks, ns, wanted;
+    struct clock_interval passed;
+    u64 wanted;
 
     NEEDS_HYPERV(HYPERV_RATES, "rates");
     EXPECT(msr(MSR_HV_APIC_HZ) >= 1000000);
-    spin(5 * NS_PER_MS);
-    ticks = pv_read_tsc() - tsc;
-    ns = pv_clock_ns() - begin;
-    wanted = ticks * NS_PER_MS / (msr(MSR_HV_TSC_HZ) / 1000);
-    EXPECT(ns > wanted - wanted / 20 && ns < wanted + wanted / 20);
+    REQUIRE(clock_interval_measure(spin, &passed));
+    wanted = passed.ticks * NS_PER_MS / (msr(MSR_HV_TSC_HZ) / 1000);
+    EXPECT(passed.ns > wanted - wanted / 20 && passed.ns < wanted + wanted / 20);
 }
 
 /* The deadline is in the timer's MSR, and the local APIC's own timer does not run. */
 static void expect_armed(void *arg)
 {
-    const u64 timers = READ_ONCE(irq_counts.timers), deadline = pv_clock_ns() + 3600 * NS_PER_S;
     const u64 before = READ_ONCE(hyperv_used[HYPERV_USED_TIMER]);
     const u64 messages = READ_ONCE(hyperv_used[HYPERV_USED_MESSAGE]);
+    const u64 deadline = pv_clock_ns() + 3600 * NS_PER_S;
     u32 left = 1;
 
     (void)arg;
@@ -139,8 +137,7 @@ static void expect_armed(void *arg)
     EXPECT_EQ(msr(MSR_HV_TIMER0_COUNT), 0);
     pv_irq_enable();
     kernel_timers_rearm();
-    sleep_until(pv_clock_ns() + 2 * NS_PER_MS);
-    EXPECT(READ_ONCE(irq_counts.timers) > timers);
+    EXPECT(sleep_until_timer_interrupt(READ_ONCE(irq_counts.timers)));
     if (hyperv_timer_is_used(pv_this_cpu(), true))
         EXPECT(READ_ONCE(hyperv_used[HYPERV_USED_MESSAGE]) > messages);
     else

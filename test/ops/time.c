@@ -81,28 +81,21 @@ TEST(time, clock_source_is_reported, clock_source)
     print("# clock: %s\n", pv_clock_source());
 }
 
-/* Return the TSC ticks per nanosecond of the clock, in thousandths, while spinning or halted. */
-static u64 ticks_per_ns(bool halted)
+/* Return the TSC ticks per nanosecond of the clock, in thousandths, while time passes so. */
+static u64 ticks_per_ns(void (*pass)(u64 ns))
 {
-    const u64 tsc = pv_read_tsc(), begin = pv_clock_ns(), end = begin + 5 * NS_PER_MS;
+    struct clock_interval passed;
 
-    if (halted)
-        sleep_until(end);
-    else
-        spin(5 * NS_PER_MS);
-    return (pv_read_tsc() - tsc) * 1000 / (pv_clock_ns() - begin);
+    return EXPECT(clock_interval_measure(pass, &passed)) ? passed.ticks * 1000 / passed.ns : 0;
 }
 
-/*
- * Compare the clock with the TSC, from which it may or may not be derived. A host that stops the
- * guest between two reads disturbs one measurement, not all of them.
- */
+/* Compare the clock with the TSC, from which it may or may not be derived. */
 TEST(time, clock_runs_while_halted, clock_ns, safe_halt)
 {
     bool agree = false;
 
     for (int tries = 0; tries < 20 && !agree; tries++) {
-        const u64 spinning = ticks_per_ns(false), halted = ticks_per_ns(true);
+        const u64 spinning = ticks_per_ns(spin), halted = ticks_per_ns(sleep_ns);
 
         agree = halted > spinning - spinning / 20 && halted < spinning + spinning / 20;
     }
