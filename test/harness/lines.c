@@ -2,7 +2,7 @@
 /* Lines, rounds and waiting: see test/harness/lines.h. */
 #include "test/harness/lines.h"
 
-#define STRESS_LIMIT_NS NS_PER_S
+#define STRESS_LIMIT_NS (NS_PER_S / 2)
 #define LONG_ROUNDS \
     1000 /* a test of at most so many rounds has long ones: read the clock in each */
 

@@ -33,7 +33,7 @@ bool test_line_hits(const struct test_line *line, u32 wanted);
 
 /*
  * How often a stress test repeats its round: without soak= at most `normal` times and not longer
- * than a second, because a round may be several exits to an emulator; with soak= until the
+ * than half a second, because a round may be several exits to an emulator; with soak= until the
  * test's share of the time is over. Each thread that repeats rounds uses a structure of its own.
  */
 struct stress {

@@ -26,7 +26,7 @@
  * its contract does not list: that is a failure.
  *
  * SOAK_TEST is for a test that repeats a round as often as there is time (struct stress in
- * test/harness/lines.h). Without soak= it ends after one second at most. With soak=S all
+ * test/harness/lines.h). Without soak= it ends after half a second at most. With soak=S all
  * SOAK_TESTs that run share S seconds.
  *
  * Helpers: lines.h (interrupt lines, timers), cpus.h (several CPUs), step.h (act at each

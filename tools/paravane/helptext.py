@@ -5,7 +5,7 @@ HELP = """\
 Paravane: one kernel image, every platform, one suite.
 
 ./run.sh         set up what is missing, build, run the suite on every platform, print the matrix
-./run.sh test    all that CI runs, one step more side by side than there are CPUs
+./run.sh test    all that CI runs, two steps more side by side than there are CPUs
                  [--only GLOB]... steps by name; [--quick] those for every commit; [--jobs N]; [--junit FILE]
                  --soak [NAME...] [--hours N]  what takes a night, each for N hours (1) if it has no end of its own:
                  {soaks}

@@ -22,9 +22,9 @@ def run(args, caller):
         raise usage("test: --quick and --soak exclude each other")
     junit = caller / asked.junit if asked.junit else None
     only = tuple(asked.only or ())
-    # Steps wait now and then, for a build or the dom0 of others: one more than there are CPUs keeps
-    # them busy. A soak keeps its CPUs busy by itself.
-    jobs = asked.jobs or len(os.sched_getaffinity(0)) + (asked.soak is None)
+    # Steps wait now and then, for a guest that sleeps, a build or the dom0 of others: two more than
+    # there are CPUs keep them busy. A soak keeps its CPUs busy by itself.
+    jobs = asked.jobs or len(os.sched_getaffinity(0)) + (2 if asked.soak is None else 0)
     return selftest.run(
         selftest.Asked(jobs, asked.quick, only, asked.soak, asked.hours, junit)
     )

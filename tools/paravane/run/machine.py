@@ -239,7 +239,7 @@ class Machine:
             return Ending("over")
         if self.probe and not self.said.verdict:
             self.probe = False
-            self._deadline += PROBE_GRACE
+            self._deadline += min(PROBE_GRACE, self.timeout)
             self._type(_PROBE)
             return None
         if self.said.verdict:

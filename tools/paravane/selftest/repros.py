@@ -96,5 +96,5 @@ def _repros(scratch):
     if any(version.startswith("4.14") for version in packaged.cached()):
         argv = ["repro", "xsa-454", "--xen", "4.14"]
         yield Step("a Xen that crashes is bad", RUN + argv, EXIT_FAIL, "Xen BUG at hypercall.c:258")
-        argv = ["repro", "xsa-462", "--xen", "4.14", "--timeout", "6"]
+        argv = ["repro", "xsa-462", "--xen", "4.14", "--timeout", "4"]
         yield Step("a Xen that hangs is bad", RUN + argv, EXIT_FAIL, r"HANG \(hypervisor\)")

@@ -47,10 +47,10 @@ def _cpus():
         yield Row(
             f"cpu -{feature}", cpu=f"max,-{feature}", status="ERROR", prints=(_LACKS[feature],)
         )
-    for model in ("+la57", "+x2apic", "vendor=GenuineIntel", "phys-bits=36", "phys-bits=52",
+    yield Row("cpu +la57", cpu="+la57", tests="boot.*,mm*,entry.*,user*", sample=True)
+    for model in ("+x2apic", "vendor=GenuineIntel", "phys-bits=36", "phys-bits=52",
                   "level=2"):
-        yield Row(f"cpu {model}", cpu=model if model[0] == "+" else f"max,{model}",
-                  sample=model == "+la57")
+        yield Row(f"cpu {model}", cpu=model if model[0] == "+" else f"max,{model}")
     for cpus in (2, 4):
         yield Row(f"cpu +x2apic, {cpus} CPUs", cpu="+x2apic", smp=cpus, qemu=(9, 0))
     yield Row("cpu Nehalem, 2 CPUs", cpu="Nehalem", smp=2)
@@ -93,7 +93,8 @@ def _machines():
 def _devices():
     port = ("-debugcon", "stdio", "-serial", "none")
     yield Row(
-        "no serial port, a debug port", without=("-serial",), more=port, deaf=True, sample=True
+        "no serial port, a debug port", without=("-serial",), more=port, deaf=True, sample=True,
+        **_SMALL
     )
     yield Row(
         "no serial port", without=("-serial",), more=("-serial", "none"), status="MUTE", **_SMALL
@@ -288,7 +289,7 @@ def _tables():
                     *launcher.IOAPIC, *cpus,
                     prints=("interrupt messages go there",), tests="irq.*")  # fmt: skip
     yield Row(
-        "MADT: denies the 8259s",
+        "MADT: denies the 8259s", smp=2,
         launcher=_made(tables=(launcher.madt(*launcher.IOAPIC, *cpus, flags=0),)),
         tests="irq.*",
         sample=True,
