@@ -202,13 +202,12 @@ CHECKED := $(BUILD)/obj/checked
 $(CHECKED): $(filter-out $(BUILD)/obj/outside/%,$(LINKED) $(PORT_OBJS)) tools/build/check_objects.py tools/build/shared_state.py
 	$(Q)$(TOOL)/check_objects.py --objdump $(OBJDUMP) --nm $(NM) $(BUILD)/obj && touch $@
 
-$(IMAGE).debug.elf: $(LINKED) $(WORLD) $(call TABLES,$(notdir $(IMAGE)),$(NAMES)) $(LINKER_SCRIPT) tools/build/check_image.py $(if $(REPRO)$(IMAGE_ONLY),,$(CHECKED))
+$(IMAGE).debug.elf: $(LINKED) $(WORLD) $(call TABLES,$(notdir $(IMAGE)),$(NAMES)) $(LINKER_SCRIPT) tools/build/check_image.py $(if $(REPRO)$(IMAGE_ONLY),,$(CHECKED) $(WORLD_CHECKED))
 	$(call say,LD)
 	$(Q)$(LD) $(LDFLAGS) -T $(LINKER_SCRIPT) -o $@.tmp $(LINKED) $(WORLD) $(call TABLES,$(notdir $(IMAGE)),$(NAMES))
 	$(if $(NAMES),,$(Q)$(NM) $@.tmp | $(TOOL)/symtab.py --check $(BUILD)/obj/symtab-$(notdir $(IMAGE)).S)
 	$(Q)$(TOOL)/sites.py --check $(BUILD)/obj/sites-$(notdir $(IMAGE)).S $@.tmp
-	$(Q)$(TOOL)/check_image.py --objdump $(OBJDUMP) \
-		$(if $(REPRO)$(IMAGE_ONLY),--any-size,$(if $(WORLD),--world $(WORLD))) $(if $(APP),--any-size) $@.tmp
+	$(Q)$(TOOL)/check_image.py $(if $(REPRO)$(IMAGE_ONLY)$(APP),--any-size) $@.tmp
 	$(Q)mv $@.tmp $@
 
 $(IMAGE).elf: $(IMAGE).debug.elf

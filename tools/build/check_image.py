@@ -2,16 +2,15 @@
 # SPDX-License-Identifier: MIT
 """Check the rules of an image that was built; fail the build if one is broken.
 
-check_image.py [--objdump PROGRAM] [--any-size] [--world OBJECT] IMAGE
+check_image.py [--any-size] IMAGE
 
 1. Every backend's table is complete: no slot of a NAME_CLASS_ops is empty.
 2. No segment of the image is both writable and executable.
 3. The image ends below 8 MiB, where UEFI firmware for QEMU keeps memory of its own. Images with a
    program or another payload may be larger (--any-size): they are not started by UEFI.
-4. Programs and libc, which are linked into the world, have no privileged instruction other than
-   those that a process may execute, such as cpuid and rdtsc.
 
-tools/build/check_objects.py checks the rules of the tree's own objects.
+tools/build/check_objects.py checks the rules of the tree's own objects, tools/build/check_world.py
+that of programs and libc.
 """
 
 import argparse
@@ -19,7 +18,6 @@ import pathlib
 import struct
 import sys
 
-from build import listing, privilege
 from build.elf import Elf
 from paravane import optable
 
@@ -52,19 +50,9 @@ def ends_too_high(elf):
         yield f"the image ends at {end:#x}, above {IMAGE_END_MAX:#x}: make static arrays smaller"
 
 
-def privileged_programs(objdump, world):
-    """Yield one line for each instruction of the world that breaks rule 4."""
-    for _, function, *code in listing.instructions(objdump, [world], "-d"):
-        if privilege.is_privileged(*code, in_world=True):
-            what = " ".join(code).strip()
-            yield f"a program or libc has a privileged instruction in {function}: {what}"
-
-
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--objdump", default="objdump")
     parser.add_argument("--any-size", action="store_true", help="UEFI does not start the image")
-    parser.add_argument("--world", help="programs, newlib and its port")
     parser.add_argument("image", type=pathlib.Path)
     args = parser.parse_args()
 
@@ -72,8 +60,6 @@ def main():
     faults = [*empty_slots(elf), *writable_and_executable(elf)]
     if not args.any_size:
         faults += ends_too_high(elf)
-    if args.world:
-        faults += privileged_programs(args.objdump, args.world)
     for fault in faults:
         print(f"check_image: {fault}", file=sys.stderr)
     return 1 if faults else 0

@@ -161,6 +161,10 @@ $(WORLD): $(PORT_OBJS) $(PROGRAM_OBJS) $(ENTRY_OBJS) $(WORLD_LIST) | $(LWIP_FILE
 	$(if $(OUTSIDE),$(SYMBOLS) --world $@.tmp --port $(PORT_OBJS) --libraries $(LIBRARIES) -- $(OUTSIDE_OBJS))
 	$(Q)$(OBJCOPY) --keep-global-symbol=nothing $@.tmp $@ && rm $@.tmp
 
+WORLD_CHECKED := $(WORLD:%.o=%-checked)
+$(WORLD_CHECKED): $(WORLD) tools/build/check_world.py
+	$(Q)$(TOOL)/check_world.py --objdump $(OBJDUMP) $< && touch $@
+
 # It is the library that is asked, not what the compiler knows of it.
 $(LIBC_TESTS:%=$(BUILD)/obj/%.o): EXTRA := -fno-builtin $(if $(filter 0,$(IS_CLANG)),-fno-toplevel-reorder)
 endif

@@ -13,6 +13,7 @@ image proves it.
 
 import argparse
 import collections
+import re
 import sys
 
 TEXT_START, TEXT_END = "_text_start", "_text_end"
@@ -101,17 +102,26 @@ def render(size, table):
     return "".join(out) + TAIL
 
 
-def check(path, expected):
+def read_table(path):
+    """Return the text's size and the functions of a file that render wrote. The comments have the
+    names, so nothing is unpacked."""
     try:
         with open(path, encoding="ascii") as f:
-            found = f.read()
+            text = f.read()
     except OSError as e:
         fail(f"{path}: {e.strerror}")
-    if found != expected:
-        differing = [
-            pair for pair in zip(found.splitlines(), expected.splitlines()) if pair[0] != pair[1]
-        ]
-        where = ": {!r} should be {!r}".format(*differing[0]) if differing else ""
+    offset, table = 0, []
+    for distance, name in re.findall(r"\.uleb128 (\w+); \.asciz \".*\"(?: /\* (.*) \*/)?\n", text):
+        offset += int(distance, 16)
+        table.append((offset, name))
+    return (table[-1][0], table[:-1]) if table else (0, [])
+
+
+def check(path, size, table):
+    found = read_table(path)
+    if found != (size, table):
+        differing = [pair for pair in zip(found[1], table) if pair[0] != pair[1]]
+        where = ": {} should be {}".format(*differing[0]) if differing else ""
         fail(f"{path} is not the table of this image{where}")
 
 
@@ -125,11 +135,11 @@ def main():
     symbols = list(read_symbols(sys.stdin))
     if args.check and not symbols:
         fail("no symbols on standard input")
-    text = render(*functions(symbols)) if symbols else render(0, [])
+    size, table = functions(symbols) if symbols else (0, [])
     if args.check:
-        check(args.check, text)
+        check(args.check, size, table)
     else:
-        sys.stdout.write(text)
+        sys.stdout.write(render(size, table))
 
 
 if __name__ == "__main__":
