@@ -4,8 +4,8 @@
 Both run below the same dom0, in a QEMU that counts instructions (-icount): a nanosecond of Xen's
 clock is an instruction, so the time that Xen has accounted to a domain is the number of
 instructions of the domain, and of Xen on its behalf. A domain's idle time does not count. The same
-program (diskbench.c) transfers blocks in both; it waits for its next line of input while a count is
-read.
+programs (diskbench.c, netbench.c) transfer blocks and bytes in both; they wait for their next line
+of input while a count is read.
 """
 
 import functools
@@ -26,11 +26,25 @@ _LOG = "/run/guest.log"
 _STEPS = (
     ("idle", "seq"), ("read", "seq"), ("read", "random"), ("write", "seq"), ("write", "random"),
 )  # fmt: skip
+_KIB = 16384  # that each transfer by TCP has
+_PINGS = 300
+# What the network's program is asked for, and what dom0 does at the other end.
+_NET_STEPS = (
+    ("idle", "true", ""),
+    ("send", "nc -l -p 5001 >/dev/null & usleep 200000", "TCP, send, a KiB"),
+    ("receive", "dd if=/dev/zero bs=1024 count={kib} 2>/dev/null | nc -l -p 5002 & usleep 200000",
+     "TCP, receive, a KiB"),
+)  # fmt: skip
+_PING = f"""
+for number in $(seq {_PINGS}); do ping -q -c 1 -W 10 10.0.0.2 >/dev/null || exit 1; done
+usleep 500000
+/run/in/domain_time
+"""
 _TSC = 'tsc_mode = "native"'  # under emulated SVM a PVH Linux ends at an emulated RDTSCP
 _NAMES = {"created": "until the first line, the domain's", "dom0": "until the first line, dom0's",
           "ready": "until the program runs, the domain's"}  # fmt: skip
 _READY = """
-until grep -q 'diskbench: {pattern}' {log}; do
+until grep -q 'bench: {pattern}' {log}; do
   xl list guest1 >/dev/null || exit 1
   usleep 100000
 done
@@ -50,15 +64,21 @@ xl create -q /run/in/guest.cfg || exit 1
 
 @dataclass(frozen=True)
 class System:
-    """What runs in the domain. words: the command line; ramdisk: its file's name, or ""."""
+    """What runs in the domain. image, ramdisk: names of files, or ""; words: the command line."""
 
-    name: str
+    image: str
     words: str
     ramdisk: str = ""
 
 
-_PARAVANE = System("paravane", "run=app:diskbench")
-_LINUX = System("linux", "console=hvc0 earlyprintk=xen", "initramfs")
+def _systems(program, words):
+    """Return Paravane and Linux with a program, which Paravane gives these words."""
+    linux = System("linux", "console=hvc0 earlyprintk=xen", f"{program}.initramfs")
+    return System(f"{program}.elf", f"run=app:{program} {words}"), linux
+
+
+_DISK = _systems("diskbench", "")
+_NET = _systems("netbench", "-- NET=10.0.0.2/24 --")
 
 
 def command(on, say=functools.partial(print, flush=True)):
@@ -68,18 +88,17 @@ def command(on, say=functools.partial(print, flush=True)):
         if platform.emulator is not domu:
             raise usage(f"bench --linux-domu: {platform.name} is not a domU")
     kinds = [platform.name.removeprefix("domu-") for platform in chosen]
-    program = ROOT / "tools/paravane/dom0/diskbench.c"
-    build(f"APP={program}")
-    kernel, initramfs = linux_guest.files()
-    files = {
-        "paravane": (build_dir() / "diskbench.elf").read_bytes(),
-        "linux": kernel,
-        "initramfs": initramfs,
-        "domain_time": _domain_time(),
-    }
+    files = {"domain_time": _domain_time()}
+    for program in ("diskbench", "netbench"):
+        build(f"APP={ROOT / 'tools/paravane/dom0' / program}.c")
+        files[f"{program}.elf"] = (build_dir() / f"{program}.elf").read_bytes()
+        files["linux"], files[f"{program}.initramfs"] = linux_guest.files(program)
     worse = []
     for kind in kinds:
-        ours, theirs = (_measure(files, kind, system, say) for system in (_PARAVANE, _LINUX))
+        ours, theirs = (
+            {**_measure(files, kind, disk, say), **_measure_net(files, kind, net, say)}
+            for disk, net in zip(_DISK, _NET)
+        )
         say(f"\ndomu-{kind}, instructions, a transfer is 4 KiB:")
         say(f"  {'':40}{'Paravane':>14}{'Linux':>14}{'ratio':>8}")
         for name, mine in ours.items():
@@ -96,23 +115,62 @@ def _domain_time():
 
 
 def _measure(files, kind, system, say):
-    """Return {what: instructions} of one system as a guest of this kind."""
-    names = {system.name, system.ramdisk, "domain_time"} - {""}
-    shape = shapes.Shape.of(_MEM, counted=True)
+    """Return {what: instructions} of one system as a guest of this kind with a disk."""
     scratch = (disks.Disk(mib=8),)
-    wanted = guest.Wanted(
-        kind, system.words, mem=_MEM, image=system.name, ramdisk=system.ramdisk, disks=scratch,
-        more=_TSC,
-    )  # fmt: skip
-    with running.Outer(shape, {name: files[name] for name in names}, say=say) as dom0:
-        script = _CREATE.format(
-            log=_LOG, config=wanted.config("guest1"), disks=disks.script("guest1", scratch)
-        )
-        before, domain, after = split_times(_sh(dom0, script))
+    with _dom0(files, system, say) as dom0:
+        output = _create(dom0, _wanted(kind, system, disks=scratch), scratch)
+        before, domain, after = split_times(output)
         counts = {_NAMES["created"]: after[domain], _NAMES["dom0"]: after[0] - before[0]}
         counts[_NAMES["ready"]] = now = _times(_sh(dom0, _wait("ready")))[domain]
         counts.update(_transfers(dom0, domain, now))
     return counts
+
+
+def _measure_net(files, kind, system, say):
+    """Return {what: instructions} of one system as a guest of this kind with a network interface:
+    by TCP, without those of a step that transfers nothing, and of a ping."""
+    counts, idle = {}, 0
+    with _dom0(files, system, say) as dom0:
+        _, domain, _ = split_times(_create(dom0, _wanted(kind, system, nets=1)))
+        before = _times(_sh(dom0, _wait("ready")))[domain]
+        for number, (what, other, name) in enumerate(_NET_STEPS):
+            kib = _KIB + number
+            line = other.format(kib=kib) + "\n" + _typed(domain, f"{what} {kib}")
+            now = _times(_sh(dom0, line + _wait(f"done {kib}")))[domain]
+            if name:
+                counts[name] = (now - before - idle) // kib
+            else:
+                idle = now - before
+            before = now
+        counts["a ping"] = (_times(_sh(dom0, _PING))[domain] - before) // _PINGS
+    return counts
+
+
+def _dom0(files, system, say):
+    """Return a dom0 that has the files of a system."""
+    names = {system.image, system.ramdisk, "domain_time"} - {""}
+    shape = shapes.Shape.of(_MEM, counted=True)
+    return running.Outer(shape, {name: files[name] for name in names}, say=say)
+
+
+def _wanted(kind, system, **devices):
+    return guest.Wanted(
+        kind, system.words, mem=_MEM, image=system.image, ramdisk=system.ramdisk, more=_TSC,
+        **devices,
+    )  # fmt: skip
+
+
+def _create(dom0, wanted, scratch=()):
+    """Create the guest; return the times of the domains before and after."""
+    script = _CREATE.format(
+        log=_LOG, config=wanted.config("guest1"), disks=disks.script("guest1", scratch)
+    )
+    return _sh(dom0, script)
+
+
+def _typed(domain, line):
+    """Return the script that types a line at the domain's console."""
+    return f"echo {line} >$(xenstore-read /local/domain/{domain}/console/tty)\n"
 
 
 def _transfers(dom0, domain, before):
@@ -121,8 +179,7 @@ def _transfers(dom0, domain, before):
     counts, idle = {}, 0
     for number, (what, order) in enumerate(_STEPS):
         count = _TRANSFERS + number  # so that each answer is another one
-        tty = f"$(xenstore-read /local/domain/{domain}/console/tty)"
-        line = f"echo {what} {order} {count} >{tty}\n"
+        line = _typed(domain, f"{what} {order} {count}")
         now = _times(_sh(dom0, line + _wait(f"done {count}")))[domain]
         if what == "idle":
             idle = now - before
