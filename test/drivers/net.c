@@ -7,22 +7,15 @@
 #include "lib/string.h"
 #include "mm/heap.h"
 #include "pv/pv.h"
-#include "test/drivers/station.h"
+#include "test/drivers/echo.h"
 #include "test/harness/test.h"
 
 enum {
-    MTU = 1500,
-    FRAGMENT = (MTU - IP_HEADER) & ~7, /* bytes of data in a fragment but the last */
-    ICMP_HEADER = 8,
-    ECHO_REPLY = 0,
-    ECHO = 8,
     UNREACHABLE = 3,
     PING_MAX = 65507,
     WINDOW = 16, /* pings that are outstanding */
 };
 
-/* After so long without an answer a packet is taken to be lost, and sent again. */
-#define LOST_NS (200 * NS_PER_MS)
 /* How often, on a machine that emulates the host, too. An interface may be away for a minute. */
 #define ATTEMPTS        100
 #define ATTEMPTS_SOAKED 600
@@ -61,108 +54,22 @@ static void free_bytes(u8 *const *bytes)
 
 /* ---- Pings ---------------------------------------------------------------------------------- */
 
-static u8 payload_byte(u32 size, u32 at)
-{
-    return (u8)(at * 13 + size * 7 + at / 256);
-}
-
-/* Fill an echo request, whose sequence number is its size. */
-static void fill_echo(u8 *icmp, u32 size)
-{
-    memset(icmp, 0, ICMP_HEADER);
-    icmp[0] = ECHO;
-    store_be16(icmp + 4, 0x5061);
-    store_be16(icmp + 6, size);
-    for (u32 i = 0; i < size; i++)
-        icmp[ICMP_HEADER + i] = payload_byte(size, i);
-    store_be16(icmp + 2, sum_fold(sum_add(0, icmp, ICMP_HEADER + size)));
-}
-
-/* Count the bytes of an echo reply, from offset on, that differ from what was sent. */
-static u32 wrong_bytes(const u8 *bytes, u32 offset, u32 len, u32 size)
-{
-    u32 wrong = 0;
-
-    for (u32 i = 0; i < len; i++)
-        if (offset + i >= ICMP_HEADER)
-            wrong += bytes[i] != payload_byte(size, offset + i - ICMP_HEADER);
-    return wrong;
-}
-
-/* Send a ping in as many fragments as it takes; memory has room for it and for a frame. */
-static int ping(struct station *s, u8 *memory, u32 size)
-{
-    u8 *const icmp = memory + IP_DATA_AT + MTU;
-    const u32 total = ICMP_HEADER + size;
-    int error = 0;
-
-    fill_echo(icmp, size);
-    for (u32 at = 0; at < total && !error; at += FRAGMENT) {
-        const u32 len = total > MTU - IP_HEADER ? MIN(total - at, (u32)FRAGMENT) : total;
-        const bool more = at + len < total;
-
-        memcpy(memory + IP_DATA_AT, icmp + at, len);
-        error = station_send(s, memory, IP_ICMP, at, more,
-                             (struct netif_frame){.len = IP_DATA_AT + len});
-        if (!more)
-            break;
-    }
-    return error;
-}
-
-/* What has been answered of a window of pings. */
-struct window {
-    u32 first, count;
-    u32 answered; /* bits */
-    u32 wrong;    /* bytes */
-};
-
-static void window_take(struct window *w, const struct station *s)
-{
-    const u32 size = load_be16(s->data + 6), nth = size - w->first;
-
-    if (s->len < ICMP_HEADER || s->data[0] != ECHO_REPLY || s->len != ICMP_HEADER + size ||
-        nth >= w->count)
-        return;
-    w->wrong += wrong_bytes(s->data, 0, s->len, size);
-    w->wrong += sum_fold(sum_add(0, s->data, s->len)) != 0;
-    w->answered |= 1u << nth;
-}
-
-static bool is_answered(const struct window *w)
-{
-    return w->answered == (u32)((1ull << w->count) - 1);
-}
-
-/* Ping with the sizes that have no answer, and take answers. Return 0 or the error of a ping. */
-static int window_attempt(struct station *s, u8 *memory, struct window *w)
-{
-    int error = 0;
-
-    for (u32 i = 0; i < w->count && !error; i++)
-        if (!(w->answered & 1u << i))
-            error = ping(s, memory, w->first + i);
-    while (!is_answered(w) && station_receive(s, IP_ICMP, LOST_NS))
-        window_take(w, s);
-    return error;
-}
-
 /* Ping with the sizes of a window until all are answered. */
-static bool window_run(struct station *s, u8 *memory, struct window *w)
+static bool window_run(struct station *s, u8 *memory, struct echo_window *w)
 {
-    for (u32 i = 0; i < ATTEMPTS && !is_answered(w); i++)
-        EXPECT_EQ(window_attempt(s, memory, w), 0);
-    return EXPECT(is_answered(w)) && EXPECT_EQ(w->wrong, 0);
+    for (u32 i = 0; i < ATTEMPTS && !echo_is_answered(w); i++)
+        EXPECT_EQ(echo_attempt(s, memory, w), 0);
+    return EXPECT(echo_is_answered(w)) && EXPECT_EQ(w->wrong, 0);
 }
 
 TEST(net, pings_of_every_size_that_fits_are_answered)
 {
-    const u32 most = MTU - IP_HEADER - ICMP_HEADER;
+    const u32 most = ECHO_MTU - IP_HEADER - ICMP_HEADER;
 
     WITH_STATION(s);
     BYTES(memory, PAGE_SIZE);
     for (u32 size = 0; size <= most; size += WINDOW) {
-        struct window w = {.first = size, .count = MIN((u32)WINDOW, most + 1 - size)};
+        struct echo_window w = {.first = size, .count = MIN((u32)WINDOW, most + 1 - size)};
 
         if (!window_run(s, memory, &w))
             return;
@@ -174,8 +81,8 @@ static u32 fragments_receive(struct station *s, u32 size, u32 *wrong)
 {
     u32 bytes = 0;
 
-    while (bytes < ICMP_HEADER + size && station_receive(s, IP_ICMP, LOST_NS)) {
-        *wrong += wrong_bytes(s->data, s->offset, s->len, size);
+    while (bytes < ICMP_HEADER + size && station_receive(s, IP_ICMP, ECHO_LOST_NS)) {
+        *wrong += echo_wrong_bytes(s->data, s->offset, s->len, size);
         bytes += s->len;
     }
     return bytes;
@@ -190,10 +97,10 @@ static bool ping_long(struct station *s, u8 *memory, u32 size)
     u32 bytes = 0, wrong = 0;
 
     for (u32 i = 0; i < ATTEMPTS && (bytes != ICMP_HEADER + size || wrong); i++) {
-        while (i && station_receive(s, IP_ICMP, LOST_NS))
+        while (i && station_receive(s, IP_ICMP, ECHO_LOST_NS))
             ;
         wrong = 0;
-        EXPECT_EQ(ping(s, memory, size), 0);
+        EXPECT_EQ(echo_send(s, memory, size), 0);
         bytes = fragments_receive(s, size, &wrong);
     }
     return EXPECT_EQ(bytes, ICMP_HEADER + size) && EXPECT_EQ(wrong, 0);
@@ -204,7 +111,7 @@ TEST(net, pings_in_fragments_are_answered)
     static const u32 sizes[] = {1473, 1480, 2952, 2953, 4096, 9000, 20000, 40000, PING_MAX};
 
     WITH_STATION(s);
-    BYTES(memory, IP_DATA_AT + MTU + ICMP_HEADER + PING_MAX);
+    BYTES(memory, IP_DATA_AT + ECHO_MTU + ICMP_HEADER + PING_MAX);
     for (u32 i = 0; i < ARRAY_SIZE(sizes); i++)
         if (!ping_long(s, memory, sizes[i]))
             return;
@@ -227,14 +134,14 @@ static bool is_enough(u32 rounds, u64 end)
  */
 static bool ping_persist(struct station *s, u8 *memory, u32 size)
 {
-    struct window w = {.first = size, .count = 1};
+    struct echo_window w = {.first = size, .count = 1};
 
-    for (u32 i = 0; i < ATTEMPTS_SOAKED && !is_answered(&w); i++)
-        if (window_attempt(s, memory, &w))
+    for (u32 i = 0; i < ATTEMPTS_SOAKED && !echo_is_answered(&w); i++)
+        if (echo_attempt(s, memory, &w))
             sleep_until(pv_clock_ns() + NS_PER_MS);
-        else if (!is_answered(&w))
+        else if (!echo_is_answered(&w))
             station_find_host(s);
-    return EXPECT(is_answered(&w)) && EXPECT_EQ(w.wrong, 0);
+    return EXPECT(echo_is_answered(&w)) && EXPECT_EQ(w.wrong, 0);
 }
 
 /*
@@ -357,7 +264,7 @@ TEST(net, a_frame_that_stands_for_several_segments_is_whole)
         fill_tcp(s, frame + IP_DATA_AT, len, sequence_number);
         for (u32 k = 0; k < ATTEMPTS && acknowledged != sequence_number + lengths[i]; k++) {
             EXPECT_EQ(station_send(s, frame, IP_TCP, 0, false, info), 0);
-            if (station_receive(s, IP_TCP, LOST_NS) && s->len >= TCP_HEADER)
+            if (station_receive(s, IP_TCP, ECHO_LOST_NS) && s->len >= TCP_HEADER)
                 acknowledged = load_be32(s->data + 8);
         }
         EXPECT_EQ(acknowledged, sequence_number + lengths[i]);
@@ -368,7 +275,7 @@ TEST(net, a_frame_that_stands_for_several_segments_is_whole)
 
 TEST(net, what_is_outstanding_is_sent_at_last)
 {
-    struct window w = {.first = 1000, .count = WINDOW};
+    struct echo_window w = {.first = 1000, .count = WINDOW};
     struct net *n;
     u64 flags;
 
@@ -377,7 +284,7 @@ TEST(net, what_is_outstanding_is_sent_at_last)
     if (!window_run(s, memory, &w))
         return;
     n = container_of(s->netif, struct net, netif);
-    net_drain(n, ATTEMPTS * LOST_NS);
+    net_drain(n, ATTEMPTS * ECHO_LOST_NS);
     flags = net_lock(n);
     EXPECT_EQ(n->sent.nr_outstanding, 0);
     EXPECT_EQ(n->sent.nr_extras, 0);

@@ -170,7 +170,7 @@ bool station_find_host(struct station *s)
     struct time_limit limit = time_limit(20 * NS_PER_S);
 
     s->host_known = false;
-    while (!s->host_known && !time_limit_reached(&limit)) {
+    while (!s->host_known && READ_ONCE(s->netif->up) && !time_limit_reached(&limit)) {
         send_arp(s, broadcast, ARP_REQUEST);
         for (u32 i = 0; i < 20 && !s->host_known && !time_limit_reached(&limit); i++)
             station_receive(s, IP_ICMP, 2 * NS_PER_MS);

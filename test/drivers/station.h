@@ -35,7 +35,7 @@ extern const u8 station_host[4];
 /* Open the interface, and find the host. Return false, with a failed expectation, without it. */
 bool station_open(struct station *s, struct netif *n);
 
-/* Ask for the host's address again. Return whether it has answered. */
+/* Ask for the host's address again, while the interface is up. Return whether it has answered. */
 bool station_find_host(struct station *s);
 void station_close(struct station *s);
 

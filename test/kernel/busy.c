@@ -11,6 +11,8 @@
  *   store     transactions of xenstore
  *   disks     a part of each scratch disk, in which what was written must be found again, also
  *             after the disk was detached and attached
+ *   net       pings of the host by the first interface, which are repeated until they are answered;
+ *             an interface that is detached refuses them
  *
  * A line of input is a request: "check N" prints one line that begins with "busy: check N:", and
  * "end" ends the run with a verdict.
@@ -19,6 +21,7 @@
 #include "kernel/balloon.h"
 #include "kernel/disk.h"
 #include "kernel/hotplug.h"
+#include "kernel/irq.h"
 #include "kernel/lifecycle.h"
 #include "kernel/panic.h"
 #include "lib/format.h"
@@ -26,6 +29,7 @@
 #include "mm/frame.h"
 #include "mm/heap.h"
 #include "mm/space.h"
+#include "test/drivers/echo.h"
 #include "test/harness/load.h"
 #include "test/harness/ram_disk.h"
 
@@ -38,11 +42,12 @@ enum {
     DISK_START = 4096, /* what is before it belongs to the mark */
     DISK_MAX = 2,
     DISK_LEN = 128 * 1024,
-    WORKERS_MAX = 3 + DISK_MAX,
+    WORKERS_MAX = 4 + DISK_MAX,
+    PING_SIZES = 1400,
     LINE_MAX = 32,
 };
 
-/* wrong: things that are not as this worker has left them; refused: what a detached disk refuses.
+/* wrong: things that are not as this worker has left them; refused: what a detached device refuses.
  */
 struct busy_worker {
     const char *name;
@@ -249,6 +254,37 @@ static bool is_scratch(struct disk *d)
            !disk_read(d, 0, start, sizeof(start) - 1) && !strcmp(start, SCRATCH_MARK);
 }
 
+/* ---- Network -------------------------------------------------------------------------------- */
+
+/* Used by: the worker net. The host's bridge may have another address after an attach. */
+static struct station station;
+static u8 ping_memory[PAGE_SIZE];
+
+/* Ping with one size until the answer. Return 0, or the error of an interface that is down. */
+static int ping_until_answered(struct echo_window *e)
+{
+    int error = 0;
+
+    while (!error && !echo_is_answered(e) && !READ_ONCE(stop)) {
+        error = echo_attempt(&station, ping_memory, e);
+        if (!error && !echo_is_answered(e))
+            station_find_host(&station);
+    }
+    return error;
+}
+
+static void net_round(struct busy_worker *w)
+{
+    struct echo_window e = {.first = (u32)(w->rounds * 97 % PING_SIZES), .count = 1};
+    const int error = ping_until_answered(&e);
+
+    w->wrong += e.wrong;
+    if (error == -ENXIO || error == -ETIME)
+        w->refused++;
+    else if (error)
+        w->error = error;
+}
+
 /* ---- Workers -------------------------------------------------------------------------------- */
 
 static void work(void *arg)
@@ -294,6 +330,9 @@ static bool all_start(void)
     started &= worker_start((struct busy_worker){.name = "spaces", .round = space_round});
     if (!xenstore_absence())
         started &= worker_start((struct busy_worker){.name = "store", .round = store_round});
+    if (netif_count())
+        started &= station_open(&station, netif_get(0)) &&
+                   worker_start((struct busy_worker){.name = "net", .round = net_round});
     return started && disk_workers_start();
 }
 
@@ -340,9 +379,10 @@ static void report_check(const char *number)
         finish(VERDICT_FAIL, "busy: check %s: a thread does not continue", number);
     fail_if_lost();
     balloon_get_state(&memory_state);
-    len = (u32)ksnprintf(text, sizeof(text), "%u CPUs, %llu of %llu KiB, %u suspends",
+    len = (u32)ksnprintf(text, sizeof(text), "%u CPUs, %llu of %llu KiB, %u suspends, %llu NMIs",
                          smp_online_count(), (unsigned long long)memory_state.now << 2,
-                         (unsigned long long)memory_state.target << 2, lifecycle.suspends);
+                         (unsigned long long)memory_state.target << 2, lifecycle.suspends,
+                         (unsigned long long)irq_unclaimed_nmis());
     for (u32 i = 0; i < nr_workers && len < sizeof(text); i++)
         len += (u32)ksnprintf(text + len, sizeof(text) - len, ", %s %llu/%llu", workers[i].name,
                               (unsigned long long)READ_ONCE(workers[i].rounds),

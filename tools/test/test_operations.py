@@ -2,11 +2,17 @@
 """./run.sh operations: the sequence of a seed, what each operation does to the state, and what is a
 refusal; bench --linux-domu: the times of domains."""
 
+import argparse
 import random
+import subprocess
+import tempfile
 import unittest
+from pathlib import Path
+from unittest import mock
 
-from paravane.common import Trouble
-from paravane.dom0 import beside_linux, operations, xl_operations
+from paravane.common import EXIT_FAIL, EXIT_PASS, Trouble
+from paravane.dom0 import beside_linux, dom0_shell, operations, xl_operations
+from paravane.outer import running
 
 START = xl_operations.State(cpus=2, cpus_max=2, kib=64 << 10)
 
@@ -33,21 +39,33 @@ class SequenceTest(unittest.TestCase):
         self.assertEqual(
             kinds,
             set(
-                "pause unpause trigger sysrq mem-set vcpu-set block-attach block-detach console "
-                "save save-restore migrate".split()
+                "pause unpause trigger sysrq mem-set vcpu-set block-attach block-detach "
+                "network-attach network-detach console save save-restore migrate".split()
             ),
         )
         refused = {operation.name.split()[0] for _, operation in found if operation.refusal}
         self.assertEqual(
-            refused, set("unpause trigger mem-set vcpu-set block-attach block-detach".split())
+            refused,
+            set(
+                "unpause trigger mem-set vcpu-set block-attach block-detach network-attach "
+                "network-detach".split()
+            ),
         )
+
+    def test_what_takes_seconds_is_seldom(self):
+        found = [operation for _, operation in sequence(4, 3000)]
+        slow = sum(operation.suspends for operation in found)
+        self.assertTrue(60 < slow < 240, slow)
 
     def test_a_paused_guest_is_not_asked_for_what_it_has_to_answer(self):
         for state, operation in sequence(6, 3000):
             if state.paused:
                 self.assertFalse(operation.suspends, operation.name)
                 self.assertFalse(operation.prints, operation.name)
-                self.assertNotIn(operation.name, ("pause", "block-attach", "block-detach"))
+                self.assertNotIn(
+                    operation.name.split()[0],
+                    "pause trigger block-attach block-detach network-attach network-detach".split(),
+                )
 
     def test_the_state_follows(self):
         for state, operation in sequence(7, 3000):
@@ -57,6 +75,12 @@ class SequenceTest(unittest.TestCase):
             self.assertTrue(1 <= after.cpus <= after.cpus_max)
             if operation.name == "block-attach":
                 self.assertEqual(bool(operation.refusal), state.attached)
+            if operation.name.startswith("network-"):
+                attaches = operation.name == "network-attach"
+                self.assertEqual(bool(operation.refusal), attaches == state.connected)
+                self.assertEqual(after.connected, attaches)
+            if operation.name.startswith("trigger") and not operation.refusal:
+                self.assertEqual(after.nmis, state.nmis + 1)
 
     def test_only_some_kinds(self):
         chooser = random.Random(9)
@@ -100,6 +124,78 @@ class RefusalTest(unittest.TestCase):
             run.judge(refused, "no")
         run.judge(refused, "must be less than 5")
         run.judge(allowed, "")
+
+
+class FakeDom0:
+    """A dom0 whose shell answers each line with what answers has next, piece by piece."""
+
+    name = "the dom0"
+
+    def __init__(self, *answers):
+        self.answers, self.written, self.started = list(answers), b"", []
+        self._console = running.Console()
+
+    def console(self, _number):
+        return self._console
+
+    def start(self, script):
+        self.started.append(script)
+
+    def write(self, _number, data):
+        self.written += data
+
+    def wait_for(self, condition, _limit):
+        while (found := condition()) is None and self.answers:
+            self._console.feed(self.answers.pop(0))
+        return found
+
+
+class ShellTest(unittest.TestCase):
+    def test_answers_are_whole_and_in_order(self):
+        dom0 = FakeDom0(b"> one\n> 2", b"\n", b"1", b"7\n", b"0\n")
+        shell = dom0_shell.Shell(dom0, 8)
+        self.assertIn("/dev/port9", dom0.started[0])
+        self.assertEqual(shell.sh("first\nsecond"), (17, "one\n2\n"))
+        self.assertEqual(shell.sh("third"), (0, ""))
+        self.assertEqual(dom0.written, b"first\nsecond\n.\nthird\n.\n")
+
+    def test_a_script_that_does_not_end_is_named(self):
+        shell = dom0_shell.Shell(FakeDom0(b"> half"), 8)
+        with self.assertRaisesRegex(Trouble, "the dom0 did not end 'sleep' within 5 s"):
+            shell.sh("sleep 9", 5)
+
+    def test_the_loop_runs_scripts(self):
+        """The same loop, in this computer's shell, with files in place of the port."""
+        with tempfile.TemporaryDirectory() as folder:
+            paths = [Path(folder) / name for name in ("in", "out", "said")]
+            paths[0].write_text("echo a; echo ' b '\necho c >&2; exit 3\n.\ntrue\n.\nprintf x\n.\n")
+            loop = dom0_shell.loop(8).replace("/run/said.9", str(paths[2]))
+            loop = loop.replace("exec 6<>/dev/port9", f"exec 6<{paths[0]} 5>{paths[1]}")
+            subprocess.run(["sh", "-c", loop.replace(">&6", ">&5")], check=True, timeout=60)
+            self.assertEqual(paths[1].read_text(), "> a\n>  b \n> c\n3\n0\n> x\n0\n")
+
+
+class RunsTest(unittest.TestCase):
+    def test_a_failed_seed_is_printed_as_a_command(self):
+        said = []
+        asked = argparse.Namespace(
+            hours=0, runs=3, seed=7, smp=2, ops=9, only=("pause", "migrate"), xen=None
+        )
+        with mock.patch.object(operations.Run, "run", _run_that_fails_with_8):
+            code = operations.run_all(asked, b"", None, ["pv"], said.append)
+        self.assertEqual(code, EXIT_FAIL)
+        command = "--on domu-pv --smp 2 --ops 9 --seed 8 --only pause,migrate"
+        self.assertEqual(said, [
+            f"operations: repeat: ./run.sh operations {command}",
+            "operations: all runs:", "operations: done: 6 pause",
+            "operations: 6 operations in 3 runs, of which 1 failed",
+            f"operations: failed: ./run.sh operations {command}",
+        ])  # fmt: skip
+
+
+def _run_that_fails_with_8(run, count, _seconds):
+    run.tally.done["pause"] += 2
+    return EXIT_FAIL if run.seed == 8 else EXIT_PASS
 
 
 class TimesTest(unittest.TestCase):

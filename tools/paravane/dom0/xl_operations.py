@@ -6,24 +6,30 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Callable
 
+from . import nets
+
 SAVED = "/run/state"
 _LEAST_MIB, _MOST_MIB = 44, 96  # what the guest is asked to use
 _SPEC = "format=raw,vdev=xvdb,access=rw,target=/run/guest1.disk1"
+_MAC = nets.address("guest1", 0)
 _RESTORED = r"control: the machine was restored"
 _CONTINUES = r"control: the machine continues: the suspend was cancelled"
 
 
 @dataclass(frozen=True)
 class State:
-    """What the guest must have. attached: whether its second disk is; migrates: whether this Xen
-    has what a live migration of this kind of guest takes; migration: the script of one."""
+    """What the guest must have. attached: whether its second disk is; connected: whether its
+    network interface is; migrates: whether this Xen has what a live migration of this kind of guest
+    takes; migration: the script of one."""
 
     cpus: int
     cpus_max: int
     kib: int
     paused: bool = False
     attached: bool = True
+    connected: bool = True
     suspends: int = 0
+    nmis: int = 0
     migrates: bool = True
     migration: str = ""
 
@@ -68,8 +74,9 @@ def _nmi(random, state):
     if random.random() < 0.2:
         return Operation("trigger nmi 99", "xl trigger $D nmi 99", refusal="No such process")
     cpu = random.randrange(state.cpus)
-    prints = () if state.paused else (r"unexpected NMI",)
-    return Operation(f"trigger nmi {cpu}", f"xl trigger $D nmi {cpu}", prints=prints)
+    return Operation(
+        f"trigger nmi {cpu}", f"xl trigger $D nmi {cpu}", after=_changed(nmis=state.nmis + 1)
+    )
 
 
 def _sysrq(_random, state):
@@ -112,12 +119,31 @@ def _detach(_random, state):
     )  # fmt: skip
 
 
+def _network_attach(_random, state):
+    """A second interface is not attached: what is tried instead has a wrong address."""
+    if state.connected:
+        script = "xl network-attach $D mac=00:16:3e:00 bridge=xenbr0"
+        return Operation("network-attach", script, "Invalid parameter .mac")
+    return Operation(
+        "network-attach", f"xl network-attach $D mac={_MAC} bridge=xenbr0",
+        after=_changed(connected=True), prints=(rf"net: net0: {_MAC}, MTU",),
+    )  # fmt: skip
+
+
+def _network_detach(_random, state):
+    refusal = "" if state.connected else "vif/0.: No such file"
+    return Operation(
+        "network-detach", "xl network-detach $D 0", refusal, _changed(connected=False),
+        (r"net: net0: detached",),
+    )  # fmt: skip
+
+
 def _console(_random, _state):
-    """Two clients look at the console; one leaves by itself, and one is ended."""
+    """Two clients open the console; one is asked to end, and one is killed."""
+    client = "xenconsole $D --interactive </dev/null >/dev/null 2>&1 &"
     script = (
-        "xenconsole $D --interactive </dev/null >/run/console 2>&1 & first=$!\n"
-        "usleep 200000; timeout 1 xenconsole $D </dev/null >/dev/null 2>&1\n"
-        "kill $first; wait $first; rm -f /run/console; true"
+        f"{client} first=$!\n{client} second=$!\n"
+        "usleep 100000; kill $first; kill -9 $second; wait; true"
     )
     return Operation("console", script)
 
@@ -138,13 +164,16 @@ def _migrate(_random, state):
     return Operation("migrate", state.migration, refusal, _suspended, (_RESTORED,), suspends=True)
 
 
-# By kind: how often it is chosen, and whether a paused guest lets it end.
+# By kind: how often it is chosen, and whether a paused guest may get it. An operation that takes
+# seconds is chosen seldom. A paused guest gets no NMI, because it would take several as one.
 _TABLE = {
-    "pause": (_pause, 3, False), "unpause": (_unpause, 2, True), "trigger": (_nmi, 3, True),
-    "sysrq": (_sysrq, 2, True), "mem-set": (_mem_set, 4, True), "vcpu-set": (_vcpu_set, 4, True),
-    "block-attach": (_attach, 3, False), "block-detach": (_detach, 3, False),
-    "console": (_console, 2, True), "save": (_checkpoint, 1, False),
-    "save-restore": (_save, 1, False), "migrate": (_migrate, 1, False),
+    "pause": (_pause, 30, False), "unpause": (_unpause, 20, True), "trigger": (_nmi, 30, False),
+    "sysrq": (_sysrq, 15, True), "mem-set": (_mem_set, 40, True), "vcpu-set": (_vcpu_set, 40, True),
+    "block-attach": (_attach, 15, False), "block-detach": (_detach, 15, False),
+    "network-attach": (_network_attach, 15, False),
+    "network-detach": (_network_detach, 15, False),
+    "console": (_console, 15, True), "save": (_checkpoint, 4, False),
+    "save-restore": (_save, 3, False), "migrate": (_migrate, 2, False),
 }  # fmt: skip
 KINDS = tuple(_TABLE)
 

@@ -14,7 +14,8 @@ from .suites import suite
 
 _TYPES = ("pv", "pvh")
 _REPROS = ("domu-command-line", "domu-device-memory", "domu-platform-calls")
-_SEED = "176"  # of operations with a migration, a restore, and a disk that is attached again
+# Of operations with a migration, a restore, and a disk and an interface that are attached again.
+_SEED = "3155"
 _SHOWN = 20  # lines of each console of a step that fails
 _SHORT = ["--append", "test=boot.*,cpu.*,setup.*"]
 
@@ -42,7 +43,7 @@ def _steps():
         yield check(f"{name}: a network interface is detached and attached", _net, kind, cpus=2)
     yield suite("suite below a toolstack", "--on", "domu-pv,domu-pvh", "--disk", "2M",
                 "--disk", "2M:ro", "--net", platform="domu-pv")
-    argv = [*RUN, "operations", "--on", "domu-pv", "--ops", "15", "--seed", _SEED]
+    argv = [*RUN, "operations", "--on", "domu-pv", "--ops", "20", "--seed", _SEED]
     yield Step("domu: random operations of xl on a busy guest", argv, cpus=2,
                words=r"operations: pv, 2 CPUs, .*: PASS")
     argv = [*RUN, "repro", *RUN_LIMIT, *_REPROS]
