@@ -5,7 +5,7 @@ import re
 
 from ..common import EXIT_FAIL
 from ..run import emulators
-from .step import RUN, RUN_LIMIT, Step, boot, check, output_of
+from .step import RUN, RUN_LIMIT, Step, boot, check, output_of, physical
 from .suites import suite
 
 
@@ -14,7 +14,7 @@ def steps(scratch):
 
 
 def _turns(platform):
-    """Yield the steps in which Xen's virtual CPUs take turns on one physical CPU, whatever this
+    """Return the option by which Xen's virtual CPUs take turns on one physical CPU, whatever this
     computer has."""
     return ["--pcpus", "1"] if platform.startswith("xen") else []
 
@@ -70,7 +70,7 @@ def _cpus(scratch):
     ring = (r"PANIC: .*CPU (\d) waits for lock (\w+), held by CPU \d, which waits for lock \w+, "
             r"held by CPU \1\n")
     for platform in ("qemu", "xen-pv", "xen-pvh"):
-        more = ["--smp", "2", "--append", "inject=deadlock test=boot.*"]
+        more = [*physical(platform), "--smp", "2", "--append", "inject=deadlock test=boot.*"]
         words = ring + r"(?=.*\n  #0 on_pv_panic\+)(.|\n)*CPU \d, thread other:(.|\n)*spin_lock"
         yield boot("a deadlock names both owners", platform, *more, status=EXIT_FAIL, words=words)
     soak = ["suite", *RUN_LIMIT, "--on", "qemu", "--soak", "2", "--filter", "threads.*"]

@@ -10,7 +10,7 @@ import tempfile
 
 from ..common import EXIT_FAIL, EXIT_PASS, EXIT_USAGE, build_dir, short
 from ..run import module, platforms
-from .step import GCC, RUN, RUN_LIMIT, Skipped, Step, boot, check, output_of
+from .step import GCC, RUN, RUN_LIMIT, Skipped, Step, boot, check, output_of, physical
 
 
 # Programs from outside of the tree that misbehave, and for each the step that also builds it: the
@@ -169,11 +169,12 @@ def _threads():
     for platform in ("qemu", "xen-pv", "xen-pvh"):
         shared = r"256 parts by 8 threads on [1-4] of 4 CPUs, checksum 0015bd9815d0116a"
         yield boot(
-            "threads on 4 CPUs", platform, "--smp", "4", "--run", "app:threads", words=shared
+            "threads on 4 CPUs", platform, "--smp", "4", *physical(platform),
+            "--run", "app:threads", words=shared,
         )
     # On qemu and xen-pv the whole suite runs on 4 CPUs (suites.py). Here the groups with threads.
-    yield boot("libc and memory on 4 CPUs", "xen-pvh", "--smp", "4", "--append",
-               "test=libc_*,mm_smp.*", words="verdict PASS", cpus=2)
+    yield boot("libc on 4 CPUs that take turns", "xen-pvh", "--smp", "4", *physical("xen-pvh"),
+               "--append", "test=libc_t*,libc_s*,libc_l*", words="verdict PASS")
     overflow = r"PANIC: stack overflow in thread pthread \d"
     for platform in ("qemu", "xen-pv"):
         for what, status, words in (

@@ -10,7 +10,7 @@ from ..run import platforms, xen
 from ..site import browser
 from ..trace import events, html, text
 from ..trace.recorder import LATE
-from .step import RUN, RUN_LIMIT, Skipped, Step, check, output_of
+from .step import RUN, RUN_LIMIT, Skipped, Step, check, output_of, physical
 
 _BAD, _GOOD = "4.14", "4.20"  # Xens with and without XSA-454
 _PAGE = """\
@@ -216,7 +216,7 @@ def _record(scratch, name, *more, status=EXIT_PASS, late=False):
 
 
 def _every_call(scratch, name):
-    problem, recording = _record(scratch, name, "--smp", "2", "--append", _TESTS)
+    problem, recording = _record(scratch, name, "--smp", "2", *physical(name), "--append", _TESTS)
     if problem:
         return problem, ""
     lines = recording.lines
