@@ -143,14 +143,17 @@ def add(parser, options):
 
 def joined(parser, args):
     """Return the words with --append -x as one word, --append=-x, because a value may begin with a
-    dash."""
+    dash. The value -- gets a blank before it, because argparse drops one that is just that."""
     valued = {
         word for action in parser._actions if action.nargs is None for word in action.option_strings
     }
     args, words = list(args), []
     while args:
         word = args.pop(0)
-        words.append(word + "=" + args.pop(0) if word in valued and args else word)
+        if word in valued and args:
+            value = args.pop(0)
+            word += "=" + (" --" if value == "--" else value)
+        words.append(word)
     return words
 
 

@@ -83,6 +83,14 @@ class CommandTest(unittest.TestCase):
         words = platforms.command_words(qemu, "app:x", extra=["--", "a", "--", "b"], promise=False)
         self.assertEqual(words, ["run=app:x", "platform=qemu", "--", "a", "--", "b", "--"])
 
+    def test_values_may_be_dashes(self):
+        parser = commandline.Parser("test")
+        commandline.add(parser, {"--append": {}, "--once": {"action": "store_true"}})
+        for value in ("--", "-x", "-- a", ""):
+            words = commandline.joined(parser, ["--append", value, "--once"])
+            asked = parser.parse_args(words)
+            self.assertEqual((asked.append.split(), asked.once), (value.split(), True))
+
     def test_known_words_are_those_of_the_image(self):
         table = (ROOT / "kernel" / "cmdline.c").read_text().split("words[] = {")[1].split("};")[0]
         self.assertEqual(platforms.WORDS, re.findall(r'WORD\("([^"]+)"', table))
