@@ -162,7 +162,7 @@ static void *send_many(void *argument)
 {
     const pthread_t thread = *(pthread_t *)argument;
 
-    for (int i = 0; i < 50; i++) {
+    for (int i = 0; i < 25; i++) {
         pthread_kill(thread, SIGUSR1);
         usleep(200);
     }
