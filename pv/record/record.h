@@ -56,9 +56,25 @@ enum record_callback {
     RECORD_RESUME, /* cancelled */
 };
 
+/* A record's first word: its size in bytes, and from these bits on its kind, CPU and id. */
+#define RECORD_KIND_SHIFT 32
+#define RECORD_CPU_SHIFT  40
+#define RECORD_ID_SHIFT   48
+
+static inline u64 record_commit(u64 size, enum record_kind kind, u32 cpu, u32 id)
+{
+    return size | (u64)kind << RECORD_KIND_SHIFT | (u64)cpu << RECORD_CPU_SHIFT |
+           (u64)id << RECORD_ID_SHIFT;
+}
+
+static inline u32 record_cpu(u64 commit)
+{
+    return commit >> RECORD_CPU_SHIFT & 0xff;
+}
+
 /* A record begins with this; all records are a multiple of 8 bytes long. */
 struct record_head {
-    u64 commit; /* size in bytes | kind << 32 | CPU << 40 | id << 48; 0: not complete */
+    u64 commit; /* as record_commit() returns it; 0: not complete */
     u64 sequence;
     u64 tsc;
 };

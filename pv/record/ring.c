@@ -58,7 +58,7 @@ static struct record_head *reserve(struct record_ring *ring, u8 *bytes, u64 size
                                          __ATOMIC_RELAXED, __ATOMIC_RELAXED))
             continue;
         if (pad)
-            WRITE_ONCE(*(u64 *)(void *)(bytes + head % all), pad | (u64)RECORD_PAD << 32);
+            WRITE_ONCE(*(u64 *)(void *)(bytes + head % all), record_commit(pad, RECORD_PAD, 0, 0));
         return (void *)(bytes + (head + pad) % all);
     }
 }
@@ -84,7 +84,7 @@ u64 record_open(struct record_slot *slot, enum record_kind kind, u32 id, u64 byt
         return 0;
     }
     slot->words = (u64 *)(void *)(slot->head + 1);
-    slot->commit = size | (u64)kind << 32 | (u64)cpu << 40 | (u64)id << 48;
+    slot->commit = record_commit(size, kind, cpu, id);
     slot->head->sequence = __atomic_add_fetch(&control->sequence, 1, __ATOMIC_RELAXED);
     slot->head->tsc = rdtsc();
     return slot->head->sequence;
@@ -96,7 +96,7 @@ void record_close(const struct record_slot *slot)
         return;
     barrier();
     WRITE_ONCE(slot->head->commit, slot->commit);
-    control->rings[slot->commit >> 40 & 0xff].open--;
+    control->rings[record_cpu(slot->commit)].open--;
     record_real.flag.restore_fl(slot->flags);
 }
 
