@@ -11,7 +11,7 @@ import time
 from . import wanted
 from .common import EXIT_USAGE, Trouble, build_dir, build_lock, is_built, make_dirs, short, usage
 from .dom0 import disks, nets
-from .run import domu, kvm, platforms, qemu, runs
+from .run import domu, kvm, platforms, runs
 from .trace import save
 
 CPUS_MAX = 255  # more than the image uses, as many as xAPIC ids name
@@ -182,16 +182,12 @@ def run_options(asked, caller, chosen):
 RECORD = ("--record", "--record-ops", "--record-policy")
 
 
-def record_wanted(asked, caller, chosen, several):
+def record_wanted(asked, caller, several):
     """Return what --record asks for, or None. several: the command makes more than one run."""
     if not asked.record:
         if asked.record_ops != "ops" or asked.record_policy != "wait":
             raise usage("--record-ops and --record-policy go with --record FILE")
         return None
-    for platform in chosen:
-        if platform.emulator is not qemu:
-            raise usage(f"--record: the memory of {platform.name} cannot be shared, because "
-                        f"{platform.emulator.NAME} has it; record on a platform of QEMU's")
     found = save.Wanted(caller / asked.record, asked.record_policy, asked.record_ops, several)
     found.check()
     return found

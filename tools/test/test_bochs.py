@@ -3,6 +3,8 @@
 makes of its words."""
 
 import io
+import os
+import subprocess
 import tempfile
 import unittest
 from pathlib import Path
@@ -15,6 +17,22 @@ _MODELS = ("Supported CPU models:\n\npentium\nryzen\ncorei7_haswell_4770\n\n0000
            "quit_sim "
            "called\n")
 
+_PROGRAM = """\
+#include <cstring>
+int main()
+{
+    char *small = new char[100], *large = new char[70000], *other = new char[80000];
+    std::strcpy(small, "small");
+    std::strcpy(large, "shared");
+    std::strcpy(other, "other");
+    const int wrong = std::strcmp(small, "small") || std::strcmp(large, "shared");
+    delete[] other;
+    delete[] large;
+    delete[] small;
+    return wrong;
+}
+"""
+
 
 def platform():
     """The platform, whose ISO is a name."""
@@ -22,6 +40,26 @@ def platform():
     return mock.Mock(
         wraps=real, load=lambda boot: "runs/boot.iso", cpu=real.cpu, min_mem=2, **{"name": "bochs"}
     )
+
+
+class LibraryTest(unittest.TestCase):
+    def test_the_library_shares_the_first_large_block(self):
+        """Preloaded into a C++ program, as into Bochs."""
+        scratch = tempfile.TemporaryDirectory()
+        self.addCleanup(scratch.cleanup)
+        folder = Path(scratch.name)
+        source, program = folder / "program.cc", folder / "program"
+        source.write_text(_PROGRAM)
+        subprocess.run(["g++", "-O0", "-o", program, source], check=True)
+        with tempfile.TemporaryFile() as file:
+            done = subprocess.run(
+                [program], pass_fds=[file.fileno()], capture_output=True, check=False,
+                env={"LD_PRELOAD": str(bochs._shared_memory()),
+                     "BOCHS_MEMORY": f"{file.fileno()} 65536"})
+            self.assertEqual((done.returncode, done.stderr), (0, b""))
+            self.assertEqual(os.fstat(file.fileno()).st_size, 70000)
+            file.seek(0)
+            self.assertEqual(file.read(6), b"shared")
 
 
 class BochsTest(unittest.TestCase):
@@ -54,6 +92,16 @@ class BochsTest(unittest.TestCase):
             [line for line in lines if line.startswith("com1")],
             "the port is chosen when Bochs starts",
         )
+
+    def test_a_recorded_machine_has_its_memory_in_a_file(self):
+        with mock.patch.object(bochs, "_shared_memory", lambda: ROOT / "build/library"):
+            argv = bochs.command(platform(), self.boot(mem=300, recorder=mock.Mock(fd=7)))
+        self.assertEqual(argv[-3:], ["build/library", "7", str(300 << 20)])
+        more, fds = bochs_machine._sharing(*argv[-3:])
+        self.assertEqual(more, {"LD_PRELOAD": "build/library",
+                                "BOCHS_MEMORY": f"7 {300 << 20}"})
+        self.assertEqual(fds, [7])
+        self.assertEqual(bochs_machine._sharing(), ({}, []))
 
     def test_command_line(self):
         argv = bochs.command(platform(), self.boot())

@@ -107,7 +107,12 @@ class PlatformTest(unittest.TestCase):
                 module=Path(folder, "module"),
             )
             described = kvm.description(platforms.PLATFORMS["kvm"], boot)
-            made, wanted, files = kvm.read(outer_guest.write(described, Path(folder, "json")))
+            path = outer_guest.write(described, Path(folder, "json"))
+            made, wanted, files = kvm.read(path)
+            self.assertIsNone(outer_guest.ram(path))
+            boot.recorder = mock.Mock(fd=9)
+            described = kvm.description(platforms.PLATFORMS["kvm"], boot)
+            self.assertEqual(outer_guest.ram(outer_guest.write(described, path)), 9)
         self.assertEqual(made, shape.Shape(512, 2))
         self.assertEqual(wanted.command().split()[1:3], ["128", "4"])
         self.assertTrue(wanted.command().endswith(" refuse=1"))

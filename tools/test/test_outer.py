@@ -5,6 +5,7 @@ import io
 import os
 import signal
 import socket
+import tempfile
 import threading
 import unittest
 from contextlib import redirect_stdout
@@ -84,6 +85,19 @@ class RelayTest(unittest.TestCase):
 
     def test_a_quiet_console_is_not_waited_for_long(self):
         self.assertLess(self.printed(looks=0, share=1)[1].clock.seconds(), 1)
+
+
+class CopyTest(unittest.TestCase):
+    def test_holes_remain_holes(self):
+        with tempfile.NamedTemporaryFile() as old, tempfile.NamedTemporaryFile() as new:
+            for file in (old, new):
+                file.truncate(64 << 20)
+            for at in (0, 17 << 20, (40 << 20) + 4096):
+                os.pwrite(old.fileno(), b"data %d" % at, at)
+            saved.copy_sparse(old.name, new.name)
+            self.assertEqual(os.pread(old.fileno(), 64 << 20, 0),
+                             os.pread(new.fileno(), 64 << 20, 0))
+            self.assertLess(os.fstat(new.fileno()).st_blocks * 512, 1 << 20)
 
 
 class ReadTest(unittest.TestCase):

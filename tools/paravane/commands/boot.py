@@ -23,7 +23,7 @@ def run(args, caller):
     options = wanted.one(asked, caller, chosen, run_options(asked, caller, chosen))
     options.run = asked.run or "suite"
     options.rom = op_rom(asked, caller, chosen)
-    options.record = record_wanted(asked, caller, chosen, several=False)
+    options.record = record_wanted(asked, caller, several=False)
     repro_command.check_payload(options.run, outside=bool(asked.image))
     if platforms.split_words(options.run) != [options.run]:
         raise usage("--run: the name of a payload has no blanks")

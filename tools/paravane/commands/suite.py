@@ -33,7 +33,7 @@ def run(args, caller):
         options.timeout = options.timeout and options.timeout + 2 * asked.soak
     variants = wanted.variants(asked, caller, chosen, options)
     several = len(chosen) * len(variants) > 1
-    options.record = record_wanted(asked, caller, chosen, several)
+    options.record = record_wanted(asked, caller, several)
     for _, variant in variants:
         variant.record = options.record
     columns = [

@@ -222,7 +222,10 @@ def compile_program(parts, name, sources, *options):
     partial = program.with_suffix(f".{os.getpid()}")
     listed = [path for path in sources if path.suffix == ".c"]
     command = ["gcc", "-O2", "-Wall", _UNDECLARED, "-o", partial, *listed, *options]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except OSError as missing:
+        raise Trouble(f"cannot compile {short(listed[0])}: gcc: {missing.strerror}") from missing
     if done.returncode != 0:
         errors = [line for line in done.stderr.splitlines() if "error" in line]
         error = (errors or done.stderr.splitlines() or [""])[0]

@@ -48,9 +48,10 @@ class Failed(Trouble):
 
 class Outer:
     """A restored machine of a Shape, as a context manager. files: {name: bytes}, which it has in
-    /run/in."""
+    /run/in. ram: the descriptor of a file, as large as the machine's memory, that is to be its
+    RAM."""
 
-    def __init__(self, shape, files, say=print):
+    def __init__(self, shape, files, say=print, ram=None):
         self.problem = ""  # why the machine is over
         self.name = shape.name
         self._over = over(shape)
@@ -68,7 +69,7 @@ class Outer:
             self.about = saved.about(shape, path)  # its line about itself
             data = _tar(files)
             disk = (self._folder / "disk", data)
-            self._machine = saved.restore(shape, path, disk, self._errors)
+            self._machine = saved.restore(shape, path, disk, self._errors, ram)
         finally:
             shutil.rmtree(self._folder, ignore_errors=True)  # QEMU has its files open
         self.clock = OwnTime(self._machine.process.pid)

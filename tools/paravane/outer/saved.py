@@ -138,9 +138,10 @@ class Monitor:
         self._connection.close()
 
 
-def command_line(shape, assembled, ram, private, disk, fds):
-    """Return QEMU's command line; fds: the descriptors of the monitor and of the ports, in this
-    order."""
+def command_line(shape, assembled, ram, private, disk, fds, restores=None):
+    """Return QEMU's command line. private: do not change the file of the RAM; fds: the descriptors
+    of the monitor and of the ports, in this order; restores: wait for a saved state, by default if
+    private."""
     argv = [
         shape.emulator or emulators.default(),
         "-accel",
@@ -179,21 +180,26 @@ def command_line(shape, assembled, ram, private, disk, fds):
             "-device",
             f"virtserialport,chardev=port{number},nr={number}",
         ]
-    return argv + (["-incoming", "defer"] if private else [])
+    waits = private if restores is None else restores
+    return argv + (["-incoming", "defer"] if waits else [])
 
 
-def _start(shape, assembled, ram, private, disk, errors):
-    """Start QEMU; return the Machine."""
+def _start(shape, assembled, ram, private, disk, errors, ram_fd=None):
+    """Start QEMU; return the Machine. ram_fd: in place of ram, the descriptor of a file that has
+    the saved RAM."""
     pairs = [socket.socketpair() for _ in range(1 + PORTS)]
     fds = [theirs.fileno() for _, theirs in pairs]
+    inherited, restores = fds, private
+    if ram_fd is not None:
+        ram, private, inherited = f"/proc/self/fd/{ram_fd}", False, [*fds, ram_fd]
     guard = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
     try:
         process = subprocess.Popen(
-            [*guard, *command_line(shape, assembled, ram, private, disk, fds)],
+            [*guard, *command_line(shape, assembled, ram, private, disk, fds, restores)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=errors,
-            pass_fds=fds,
+            pass_fds=inherited,
             bufsize=0,
             start_new_session=True,
         )
@@ -312,16 +318,33 @@ def _prune(cache):
 # ---- Restoring ----
 
 
+def copy_sparse(source, target):
+    """Copy what a sparse file has into another one of its size, whose holes remain holes."""
+    with open(source, "rb", 0) as old, open(target, "r+b", 0) as new:
+        size, at = os.fstat(old.fileno()).st_size, 0
+        while at < size:
+            try:
+                at = os.lseek(old.fileno(), at, os.SEEK_DATA)
+            except OSError:
+                return  # nothing but a hole follows
+            end = os.lseek(old.fileno(), at, os.SEEK_HOLE)
+            os.lseek(new.fileno(), at, os.SEEK_SET)
+            while at < end:
+                at += os.sendfile(new.fileno(), old.fileno(), at, end - at)
+
+
 def about(shape, path):
     """Return the line in which the machine of a saved state reports what it is."""
     return shape.about((path / "log").read_text(errors="replace").splitlines())
 
 
-def restore(shape, path, disk, errors):
+def restore(shape, path, disk, errors, ram_fd=None):
     """Start a machine from the saved state in the folder path, with data on its disk; disk: (path,
-    data)."""
+    data). ram_fd: the descriptor of a file that is to be its RAM, and may be read during that."""
     _disk(*disk)
-    machine = _start(shape, shape.find(), path / "ram", True, disk[0], errors)
+    if ram_fd is not None:
+        copy_sparse(path / "ram", f"/proc/self/fd/{ram_fd}")
+    machine = _start(shape, shape.find(), path / "ram", True, disk[0], errors, ram_fd)
     try:
         machine.monitor.move("migrate-incoming", f"exec:cat {path}/state")
     except BaseException:

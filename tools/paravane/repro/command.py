@@ -37,7 +37,7 @@ def run(asked, caller):
     if asked.skipped:
         return _run_skipped(asked, chosen, on, xens, options)
     listed = repro.cases(chosen, on, xens, options, skip_others=asked.all)
-    record = record_wanted(asked, caller, [case.platform for case in listed], len(listed) > 1)
+    record = record_wanted(asked, caller, len(listed) > 1)
     for case in listed:
         case.options.record = record
     if asked.gdb:

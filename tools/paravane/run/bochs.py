@@ -11,7 +11,8 @@ import shutil
 import subprocess
 import sys
 
-from ..common import ROOT, short, usage
+from ..common import ROOT, build_dir, make_dirs, short, usage
+from ..outer import parts
 
 NAME = "Bochs"
 HAS_GDB_STUB = False
@@ -19,6 +20,7 @@ RUNS_BELOW = True  # in a process below that of the command line
 _BINARY = "bochs"
 # Configured below neither to draw nor to listen
 _PLUGIN = "/usr/lib/x86_64-linux-gnu/bochs/plugins/libbx_sdl2_gui.so"
+_SHARED_MEMORY = ROOT / "tools/paravane/run/bochs_memory.c"
 _BIOS = "/usr/share/bochs/BIOS-bochs-latest"
 _VGA_BIOS = "/usr/share/bochs/VGABIOS-lgpl-latest"
 _IPS = 50_000_000  # instructions in a second of the guest's time
@@ -70,7 +72,21 @@ def command(platform, boot):
         raise usage(f"{platform.name}: {NAME} does not make this machine: {reason}")
     path = boot.directory / "bochsrc"
     path.write_text(configuration(platform, boot))
-    return [sys.executable, "-B", short(ROOT / "tools/paravane/run/bochs_machine.py"), short(path)]
+    argv = [sys.executable, "-B", short(ROOT / "tools/paravane/run/bochs_machine.py"), short(path)]
+    if boot.recorder:
+        argv += [short(_shared_memory()), str(boot.recorder.fd), str(boot.mem << 20)]
+    return argv
+
+
+def memory(_platform, boot):
+    """Return the machine's memory in MiB."""
+    return boot.mem
+
+
+def _shared_memory():
+    """Return the path of the library that puts the guest's memory into a file."""
+    return parts.compile_program(make_dirs(build_dir()), "bochs-memory", [_SHARED_MEMORY],
+                                 "-shared", "-fPIC")
 
 
 def refusal(platform, boot):

@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """Run Bochs with the guest's serial port COM1 as standard input and output: bochs_machine.py
-CONFIGURATION
+CONFIGURATION [LIBRARY FD BYTES]
+
+LIBRARY (bochs_memory.c) puts the guest's memory, so many bytes, into the file FD.
 
 COM1 is a TCP connection from Bochs to this program, because the other kinds of ports that Bochs has
 lose bytes while the reader is late, or take no input. What Bochs itself says goes to bochs.log
@@ -127,8 +129,16 @@ class Relay:
             self._input = []
 
 
-def main(path):
+def _sharing(library="", fd="", size=""):
+    """Return (environment, descriptors) with which Bochs has the guest's memory in a file."""
+    if not library:
+        return {}, []
+    return {"LD_PRELOAD": library, "BOCHS_MEMORY": f"{fd} {size}"}, [int(fd)]
+
+
+def main(path, *shared):
     """Run one machine; return the exit status."""
+    more, fds = _sharing(*shared)
     path = Path(path)
     commands = path.with_name("debugger")
     commands.write_text("c\n")  # Debian's Bochs has a debugger, which waits for a command
@@ -139,7 +149,8 @@ def main(path):
         said = Said(log)
         bochs = subprocess.Popen(
             [*guard, "bochs", "-q", "-f", str(path), "-rc", str(commands), port],
-            env={**os.environ, **_ENVIRONMENT},
+            env={**os.environ, **_ENVIRONMENT, **more},
+            pass_fds=fds,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -158,6 +169,6 @@ def main(path):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
+    if len(sys.argv) not in (2, 5):
         sys.exit(__doc__.splitlines()[0])
-    sys.exit(main(sys.argv[1]))
+    sys.exit(main(*sys.argv[1:]))

@@ -35,6 +35,11 @@ def shape(boot):
     )
 
 
+def memory(_platform, boot):
+    """Return the memory of the machine below dom0, in MiB."""
+    return shapes.Shape.of(boot.mem).mem
+
+
 def command(platform, boot):
     """Return the command line that boots."""
     return outer_guest.command("domu", platform, boot, sys.modules[__name__])

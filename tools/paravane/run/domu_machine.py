@@ -72,7 +72,8 @@ class DomU:
 
 def main(path):
     """Run one guest; return the exit status."""
-    ended = outer_guest.run("domu", domu.read(path), lambda *machine: DomU(*machine).run())
+    ended = outer_guest.run("domu", path, domu.read(path),
+                            lambda *machine: DomU(*machine).run())
     if not ended:
         return 1
     print(f"\ndomu: the domain ended by {ended}", flush=True)

@@ -29,6 +29,11 @@ def shape(boot):
     )  # fmt: skip
 
 
+def memory(_platform, boot):
+    """Return the memory of the Linux's machine, in MiB."""
+    return shapes.Shape.of(boot.mem).mem
+
+
 def command(platform, boot):
     """Return the command line that boots."""
     return outer_guest.command("kvm", platform, boot, sys.modules[__name__])

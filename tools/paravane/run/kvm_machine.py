@@ -40,7 +40,7 @@ def _run(outer, wanted):
 
 def main(path):
     """Run one guest; return the exit status."""
-    done = outer_guest.run("kvm", kvm.read(path), _run)
+    done = outer_guest.run("kvm", path, kvm.read(path), _run)
     if not done:
         return 1
     ended, status = done

@@ -42,6 +42,7 @@ def description(boot, shape, wanted):
         "guest": dataclasses.asdict(wanted),
         "image": str(boot.image),
         "module": str(boot.module),
+        "ram": boot.recorder and boot.recorder.fd,
     }
 
 
@@ -70,12 +71,17 @@ def read(path):
     return told["shape"], told["guest"], files
 
 
-def run(kind, described, body):
-    """Restore the outer machine of a description that read() of kvm.py or domu.py has returned, and
-    return body(machine, wanted); None if the machine failed."""
+def ram(path):
+    """Return the descriptor of the file that is to be the outer machine's RAM, or None."""
+    return json.loads(Path(path).read_text(encoding="utf-8"))["ram"]
+
+
+def run(kind, path, described, body):
+    """Restore the outer machine of the description in the file path, which read() of kvm.py or
+    domu.py has read, and return body(machine, wanted); None if the machine failed."""
     shape, wanted, files = described
     try:
-        with running.Outer(shape, files) as outer:
+        with running.Outer(shape, files, ram=ram(path)) as outer:
             return body(outer, wanted)
     except Trouble as trouble:
         print(f"\n{kind}: failed: {trouble}", flush=True)

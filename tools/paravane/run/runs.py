@@ -18,7 +18,7 @@ from typing import Optional
 from ..common import build_dir, make_dirs, shell_line, short
 from ..outer.running import QEMU_CRASHED
 from ..trace import save
-from . import emulators, image, module, names, platforms, qemu, xen
+from . import bochs, emulators, image, module, names, platforms, qemu, xen
 from .clock_edge import ClockEdge
 from .machine import LOG_MAX, Machine
 from .verdict import judge
@@ -179,7 +179,8 @@ class RunDirectory:
         kind = input_kind(terminal) if hears and reads else ""
         recorder = None
         if options.record:
-            recorder = options.record.recorder(qemu.memory(platform, options), options.smp)
+            recorder = options.record.recorder(
+                platform.emulator.memory(platform, options), options.smp)
         append = (recorder.word(), *options.append) if recorder else options.append
         words = platforms.command_words(
             platform, options.run, options.pattern, append, hears, kind
@@ -239,11 +240,12 @@ def _run(platform, make, may_repeat):
 def _about(platform, options, said, result, words):
     """Return the head of a run's recording."""
     version = emulators.version_of(options.emulator or emulators.default())
+    on_bochs = platform.emulator is bochs
     return {
         "image": (said.image or "unknown"),
         "platform": platform.name,
         "hypervisor": f"Xen {said.hypervisor}" if said.hypervisor else "none",
-        "emulator": f"QEMU {version}",
+        "emulator": bochs.NAME if on_bochs else f"QEMU {version}",
         "cpus": options.smp,
         "memory": f"{options.mem} MiB",
         "command-line": " ".join(word for word in words if not word.startswith("record=")),

@@ -11,6 +11,7 @@ from ..run import module, platforms
 from .outer import assemble
 from .step import DOM0, RUN, RUN_LIMIT, Skipped, Step, boot, check
 from .suites import suite
+from .trace import recorded
 
 _TYPES = ("pv", "pvh")
 _REPROS = ("domu-command-line", "domu-device-memory", "domu-platform-calls")
@@ -33,7 +34,7 @@ def _steps():
     for kind in _TYPES:
         name = f"domu-{kind}"
         off = r"paravane: verdict PASS\n(.|\n)*domu: the domain ended by poweroff\n"
-        yield boot("boot", name, *_SHORT, words=off)
+        yield recorded("boot", name, *_SHORT, words=off)
         broken = ["--append", "inject=panic test=boot.*"]
         died = r"domu: the domain ended by crash\n(.|\n)*CRASH: panic"
         yield boot("a panic ends as a crash", name, *broken, status=EXIT_FAIL, words=died)

@@ -4,6 +4,7 @@
 from ..kvm import image, shape
 from .outer import assemble
 from .step import GCC, KVM, boot, check
+from .trace import recorded
 
 _SHORT = ["--mem", "64", "--append", "test=boot.*,setup.*,smp.*,locks.*,kvm.*"]
 _SHORTER = ["--mem", "64", "--append", "test=boot.*,setup.*,kvm.*"]
@@ -12,7 +13,7 @@ _SHORTER = ["--mem", "64", "--append", "test=boot.*,setup.*,kvm.*"]
 def steps(_scratch):
     yield check(KVM, assemble, image, shape, needs=())
     refused = r"KVM offers its clock and refuses it(.|\n)*paravane: verdict PASS"
-    yield boot(
+    yield recorded(
         "features that are refused", "kvm", "--vmm", "refuse=1ff", "--vmm", "hyperv", "--vmm",
         "claim=20000", *_SHORTER, words=refused, needs=(GCC, KVM),
     )  # fmt: skip

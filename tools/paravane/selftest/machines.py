@@ -7,6 +7,7 @@ import sys
 from ..common import ROOT
 from ..run import emulators
 from .step import RUN, RUN_LIMIT, Step, boot
+from .trace import recorded
 
 # Tests of what depends on the size of the memory. Where it is least, all of libc's have to fit in.
 _OF_MEMORY = "test=boot.*,kernel.*,mm*,threads.*,libc.*"
@@ -16,8 +17,8 @@ _OF_LEAST_MEMORY = "test=boot.*,kernel.*,mm*,threads.*,libc*"
 def steps(scratch):
     yield from _sizes()
     yield from _clocks(scratch)
-    yield boot("an independent model of the CPU", "bochs", "--append", "test=irq.*",
-               words=r"paravane: verdict PASS\n")
+    yield recorded("an independent model of the CPU", "bochs", "--append", "test=irq.*",
+                   words=r"paravane: verdict PASS\n")
     sample = ["suite", *RUN_LIMIT, "--jobs", "1", "--machines", "sample"]
     yield Step("a few of the sweep's machines", RUN + sample, words=r"machines as expected, 0 not")
 

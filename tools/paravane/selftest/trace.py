@@ -3,6 +3,7 @@
 
 import os
 import re
+import tempfile
 from pathlib import Path
 
 from ..common import EXIT_FAIL, EXIT_PASS, EXIT_USAGE, Trouble
@@ -10,7 +11,7 @@ from ..run import platforms, xen
 from ..site import browser
 from ..trace import events, html, text
 from ..trace.recorder import LATE
-from .step import RUN, RUN_LIMIT, Skipped, Step, check, output_of, physical
+from .step import GCC, RUN, RUN_LIMIT, Skipped, Step, check, output_of, physical
 
 _BAD, _GOOD = "4.14", "4.20"  # Xens with and without XSA-454
 _PAGE = """\
@@ -65,9 +66,31 @@ def steps(scratch):
     yield check("trace: the page of a recording in Chromium", _in_chromium, Path(scratch))
     yield Step("trace: a file that is not a recording", RUN + ["trace", "run.sh"],
                status=EXIT_USAGE, words="run.sh: it is not a recording: its first line")
-    yield Step("trace: a platform whose memory is elsewhere",
-               RUN + ["boot", "--on", "bochs", "--record", "never"], status=EXIT_USAGE,
-               words="--record: the memory of bochs cannot be shared")
+
+
+def recorded(title, name, *more, words, needs=(GCC,)):
+    """Return a step that boots with --record, and looks at the output and at the recording."""
+    return check(f"{name}: {title}, recorded", _recorded, name, more, words, needs=needs)
+
+
+def _recorded(name, more, words):
+    reason = platforms.lacking(platforms.PLATFORMS[name])
+    if reason:
+        raise Skipped(reason)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "boot.trace")
+        ended, said = output_of([*RUN, "boot", "--on", name, *RUN_LIMIT, "--record", path, *more])
+        if ended != EXIT_PASS or not re.search(words, said):
+            return f"status {ended}; nothing in the output matches {words!r}", said
+        with open(path, "rb") as stream:
+            recording = text.read(stream)
+    found = events.join(recording.lines)
+    calls = [event for event in found if event.is_call and event.end]
+    is_xen = platforms.PLATFORMS[name].on_xen
+    wrong = (recording.problem or _gaps(recording)
+             or ("" if any(event.line.name == "set_ptes" for event in found) else "no set_ptes")
+             or ("" if bool(calls) == is_xen else f"{len(calls)} hypercalls"))
+    return wrong, said
 
 
 def _code(scratch):
@@ -221,20 +244,12 @@ def _every_call(scratch, name):
         return problem, ""
     lines = recording.lines
     found = events.join(lines)
-    open_ = [event for event in found if not event.end and event.line.kind in events.OPENS]
-    numbers = [line.sequence for line in lines]
-    missing = set(range(1, max(numbers, default=0) + 1)) - set(numbers)
-    # CPU 1 is stopped wherever it is, also in a record, and the idle thread may not run again.
-    last = [event for event in open_ if not event.ends and event.line.cpu == 0
-            and event.line.name != "safe_halt"
-            and event.line.fields.get("cmd") != "SCHEDOP_block"]
+    gaps, last = _gaps(recording), _without_return(found)
     names = {event.line.name for event in found}
     for wrong, what in (
-        (recording.lost, f"{recording.lost} records are lost"),
-        (numbers != sorted(set(numbers)) or len(missing) > 1,
-         "the records are not numbered without a gap"),
-        ({line.cpu for line in lines} != {0, 1}, "not both CPUs are there"),
+        (gaps, gaps),
         (last, f"calls have no return: {[str(event.line)[:200] for event in last[:3]]}"),
+        ({line.cpu for line in lines} != {0, 1}, "not both CPUs are there"),
         (not {"console_write", "set_ptes", "exception"} <= names,
          f"ops or callbacks are missing: {sorted(names)}"),
         (name != "qemu" and not _has_the_calls(found, name), "hypercalls are missing"),
@@ -244,6 +259,26 @@ def _every_call(scratch, name):
         if wrong:
             return what, ""
     return "", ""
+
+
+def _gaps(recording):
+    """Return what is missing in a recording, in words, or ""."""
+    numbers = [line.sequence for line in recording.lines]
+    missing = set(range(1, max(numbers, default=0) + 1)) - set(numbers)
+    if recording.lost:
+        return f"{recording.lost} records are lost"
+    if numbers != sorted(set(numbers)) or len(missing) > 1:
+        return "the records are not numbered without a gap"
+    return ""
+
+
+def _without_return(found):
+    """Return the calls that should have returned. CPU 1 is stopped wherever it is, also in a
+    record, and the idle thread may not run again."""
+    open_ = [event for event in found if not event.end and event.line.kind in events.OPENS]
+    return [event for event in open_ if not event.ends and event.line.cpu == 0
+            and event.line.name != "safe_halt"
+            and event.line.fields.get("cmd") != "SCHEDOP_block"]
 
 
 def _has_the_calls(found, name):
