@@ -34,10 +34,7 @@ void test_line_close(struct test_line *line)
 
 bool test_line_hits(const struct test_line *line, u32 wanted)
 {
-    struct time_limit limit = time_limit(10 * NS_PER_S);
-
-    while (READ_ONCE(line->hits) < wanted && !time_limit_reached(&limit))
-        barrier();
+    SPIN_UNTIL(READ_ONCE(line->hits) >= wanted);
     return READ_ONCE(line->hits) == wanted;
 }
 

@@ -52,6 +52,29 @@ bool stress_continues(struct stress *stress);
  */
 void raise_stress(struct stress stress);
 
+/*
+ * Spin until cond holds, for 10 s of this CPU's progress at most (struct time_limit): a host that
+ * stops the CPU does not use them up. Return whether cond holds.
+ */
+#define SPIN_UNTIL(cond) \
+    ({ \
+        struct time_limit limit_ = time_limit(10 * NS_PER_S); \
+        bool held_; \
+        while (!(held_ = (cond)) && !time_limit_reached(&limit_)) \
+            __builtin_ia32_pause(); \
+        held_; \
+    })
+
+/* As SPIN_UNTIL, but sleep between two looks at cond. The limit is 20 s. */
+#define SLEEP_UNTIL(cond) \
+    ({ \
+        struct time_limit limit_ = time_limit(20 * NS_PER_S); \
+        bool held_; \
+        while (!(held_ = (cond)) && !time_limit_reached(&limit_)) \
+            sleep_until(pv_clock_ns() + NS_PER_MS); \
+        held_; \
+    })
+
 /* Rearm the kernel's timers after a test that has used the platform's timer directly. */
 void kernel_timers_rearm(void);
 

@@ -20,13 +20,4 @@ u64 load_stop(void);
 /* Return the number in run=NAME:NUMBER, or other without one; end the run if it is not a number. */
 u32 payload_number(const char *name, u32 other);
 
-/* Sleep until cond holds, for 20 s at most. Return whether it holds. */
-#define SLEEP_UNTIL(cond) \
-    ({ \
-        struct time_limit limit_ = time_limit(20 * NS_PER_S); \
-        while (!(cond) && !time_limit_reached(&limit_)) \
-            sleep_until(pv_clock_ns() + NS_PER_MS); \
-        (cond); \
-    })
-
 #endif

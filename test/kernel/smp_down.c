@@ -8,7 +8,7 @@
 #include "test/harness/cpus.h"
 #include "test/harness/mm_util.h"
 
-enum { BUSY_MAX = 18, PATIENCE_S = 20 };
+enum { BUSY_MAX = 18 };
 
 static struct {
     bool stop, go;
@@ -61,18 +61,15 @@ static void start_others(void *arg)
 /* Poll without sleeping, because the timer of a sleep would make this CPU check all due timers. */
 static bool becomes_true(const bool *flag)
 {
-    const u64 end = pv_clock_ns() + PATIENCE_S * NS_PER_S;
-
-    while (!READ_ONCE(*flag) && pv_clock_ns() < end)
-        __builtin_ia32_pause();
-    return READ_ONCE(*flag);
+    return SPIN_UNTIL(READ_ONCE(*flag));
 }
 
 static bool continues(const u64 *rounds)
 {
-    const u64 before = READ_ONCE(*rounds), end = pv_clock_ns() + PATIENCE_S * NS_PER_S;
+    struct time_limit limit = time_limit(20 * NS_PER_S);
+    const u64 before = READ_ONCE(*rounds);
 
-    while (READ_ONCE(*rounds) == before && pv_clock_ns() < end)
+    while (READ_ONCE(*rounds) == before && !time_limit_reached(&limit))
         thread_yield();
     return READ_ONCE(*rounds) != before;
 }

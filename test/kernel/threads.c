@@ -19,16 +19,14 @@ TEST(threads, busy_threads_share_a_cpu, timer_set)
 {
     u64 counts[2] = {0, 0};
     struct thread *threads[2];
-    const u64 end = pv_clock_ns() + 20 * NS_PER_S;
 
     WRITE_ONCE(stop, false);
     for (u32 i = 0; i < 2; i++) {
         threads[i] = thread_start("busy", smp_online_count() - 1, count_up, &counts[i]);
         REQUIRE(threads[i]);
     }
-    while ((!READ_ONCE(counts[0]) || !READ_ONCE(counts[1]) || threads[0]->switches < 3) &&
-           pv_clock_ns() < end)
-        sleep_until(pv_clock_ns() + NS_PER_MS);
+    SLEEP_UNTIL(READ_ONCE(counts[0]) && READ_ONCE(counts[1]) &&
+                READ_ONCE(threads[0]->switches) >= 3);
     WRITE_ONCE(stop, true);
     for (u32 i = 0; i < 2; i++) {
         thread_join(threads[i]);
@@ -43,20 +41,17 @@ TEST(threads, busy_threads_share_a_cpu, timer_set)
  */
 static void let_slice_end_unarmed(void *arg)
 {
-    const u64 *count = arg, end = pv_clock_ns() + 20 * NS_PER_S;
+    const u64 *count = arg;
     struct cpu *c = this_cpu();
     u64 flags, before;
 
-    while (!READ_ONCE(c->first) && pv_clock_ns() < end)
-        __builtin_ia32_pause();
+    SPIN_UNTIL(READ_ONCE(c->first));
     flags = pv_irq_save();
     before = READ_ONCE(*count);
     timer_stop(&c->slice);
     timer_start(&c->slice, 0, c->slice.fire);
     pv_restore_fl(flags);
-    while (READ_ONCE(*count) == before && pv_clock_ns() < end)
-        __builtin_ia32_pause();
-    EXPECT(READ_ONCE(*count) != before);
+    EXPECT(SPIN_UNTIL(READ_ONCE(*count) != before));
     WRITE_ONCE(stop, true);
 }
 

@@ -111,11 +111,10 @@ TEST(entry, impossible_kernel_frames_end_in_an_exception, iret)
 /* Firmware, a chipset or a host may send an NMI: the kernel counts it and continues. */
 TEST(entry, unexpected_nmi_is_counted, send_nmi)
 {
-    const u64 before = irq_unclaimed_nmis(), end = pv_clock_ns() + 10 * NS_PER_S;
+    const u64 before = irq_unclaimed_nmis();
 
     EXPECT_EQ(pv_send_nmi(pv_this_cpu()), 0);
-    while (irq_unclaimed_nmis() == before && pv_clock_ns() < end)
-        barrier();
+    SPIN_UNTIL(irq_unclaimed_nmis() != before);
     EXPECT_EQ(irq_unclaimed_nmis(), before + 1);
 }
 
@@ -127,15 +126,11 @@ TEST(entry, unexpected_nmi_reports_every_cpu, send_nmi)
 {
     const u32 before = __atomic_load_n(&report_count, __ATOMIC_SEQ_CST),
               online = smp_online_count();
-    u64 end = pv_clock_ns() + NS_PER_S + NS_PER_MS; /* the last report may be less than 1 s ago */
 
-    while (pv_clock_ns() < end)
-        sleep_until(end);
+    /* The last report may be less than a second ago. */
+    sleep_until(pv_clock_ns() + NS_PER_S + NS_PER_MS);
     EXPECT_EQ(pv_send_nmi(pv_this_cpu()), 0);
-    end = pv_clock_ns() + 10 * NS_PER_S;
-    while (__atomic_load_n(&report_count, __ATOMIC_SEQ_CST) < before + online &&
-           pv_clock_ns() < end)
-        sleep_until(pv_clock_ns() + NS_PER_MS);
+    SLEEP_UNTIL(__atomic_load_n(&report_count, __ATOMIC_SEQ_CST) >= before + online);
     EXPECT_EQ(__atomic_load_n(&report_count, __ATOMIC_SEQ_CST), before + online);
 }
 
@@ -230,7 +225,6 @@ static void note_flags_and_end(void *arg)
  */
 TEST(entry, user_memory_access_is_per_thread, user_access_begin, user_access_end)
 {
-    const u64 end = pv_clock_ns() + 20 * NS_PER_S;
     struct thread *other;
 
     kernel_flags = 0;
@@ -238,8 +232,7 @@ TEST(entry, user_memory_access_is_per_thread, user_access_begin, user_access_end
     other = thread_start("other", 0, note_flags_and_end, NULL);
     REQUIRE(other);
     pv_user_access_begin();
-    while (!READ_ONCE(has_run) && pv_clock_ns() < end)
-        barrier();
+    SPIN_UNTIL(READ_ONCE(has_run));
     pv_user_access_end();
     thread_join(other);
     EXPECT(has_run);

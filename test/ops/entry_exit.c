@@ -273,12 +273,9 @@ static void raise_on_ist_stack(u32 which, struct fault *f)
 
 static void raise_nmi(void)
 {
-    const u64 end = pv_clock_ns() + 10 * NS_PER_S;
-
     nmi_hook = note_nmi_frame;
     EXPECT_EQ(pv_send_nmi(pv_this_cpu()), 0);
-    while (!READ_ONCE(ist_frames[ist_current]) && pv_clock_ns() < end)
-        barrier();
+    SPIN_UNTIL(READ_ONCE(ist_frames[ist_current]));
     nmi_hook = NULL;
 }
 

@@ -74,9 +74,9 @@ static void on_shot(struct timer *timer)
 
 static bool wait_open_and_closed(struct shot *shot)
 {
-    const u64 end = pv_clock_ns() + 10 * NS_PER_S;
+    struct time_limit limit = time_limit(10 * NS_PER_S);
 
-    while (!READ_ONCE(shot->fired) && pv_clock_ns() < end)
+    while (!READ_ONCE(shot->fired) && !time_limit_reached(&limit))
         for (int i = 0; i < 16; i++) {
             const u64 flags = pv_save_fl();
 
@@ -399,8 +399,6 @@ TEST(events, cpu_receives_its_own_ipi, send_ipi)
     void (*const handlers[])(void) = {on_reschedule, on_call, on_stop};
 
     for (u32 kind = 0; kind < PV_NR_IPIS; kind++) {
-        const u64 end = pv_clock_ns() + 10 * NS_PER_S;
-
         irq_set_ipi_handler((enum pv_ipi)kind, handlers[kind]);
         ipis[kind] = 0;
         pv_irq_disable();
@@ -409,8 +407,7 @@ TEST(events, cpu_receives_its_own_ipi, send_ipi)
         spin(100 * NS_PER_US);
         EXPECT_EQ(READ_ONCE(ipis[kind]), 0);
         pv_irq_enable();
-        while (!READ_ONCE(ipis[kind]) && pv_clock_ns() < end)
-            barrier();
+        SPIN_UNTIL(READ_ONCE(ipis[kind]));
         EXPECT_EQ(READ_ONCE(ipis[kind]), 1);
         irq_set_ipi_handler((enum pv_ipi)kind, NULL);
     }

@@ -138,7 +138,7 @@ TEST(irq, new_line_starts_masked, irq_bind)
     spin(QUIET_NS);
     EXPECT_EQ(irq_counts.unexpected, unexpected);
     EXPECT_EQ(pv_irq_unmask((u32)line), 0);
-    spin(QUIET_NS);
+    SPIN_UNTIL(READ_ONCE(irq_counts.unexpected) > unexpected);
     EXPECT_EQ(irq_counts.unexpected, unexpected + 1);
     EXPECT_EQ(pv_irq_unbind((u32)line), 0);
 }
@@ -224,15 +224,15 @@ TEST(irq, handler_may_mask_another_pending_line, irq_mask)
     EXPECT_EQ(pv_irq_raise(pair[0].line), 0);
     EXPECT_EQ(pv_irq_raise(pair[1].line), 0);
     pv_irq_enable();
+    SPIN_UNTIL(READ_ONCE(pair[0].hits) + READ_ONCE(pair[1].hits));
     spin(QUIET_NS);
     EXPECT_EQ(READ_ONCE(pair[0].hits) + READ_ONCE(pair[1].hits), 1);
     for (int i = 0; i < 2; i++) {
         pair[i].during = NULL;
         EXPECT_EQ(pv_irq_unmask(pair[i].line), 0);
     }
-    spin(QUIET_NS);
-    EXPECT_EQ(pair[0].hits, 1);
-    EXPECT_EQ(pair[1].hits, 1);
+    EXPECT(test_line_hits(&pair[0], 1));
+    EXPECT(test_line_hits(&pair[1], 1));
     test_line_close(&pair[0]);
     test_line_close(&pair[1]);
 }
@@ -386,12 +386,8 @@ static void count_beat(void *data)
 
 static bool enough_beats(void)
 {
-    const u64 end = pv_clock_ns() + 10 * NS_PER_S;
-
     WRITE_ONCE(beats, 0);
-    while (READ_ONCE(beats) <= BEATS && pv_clock_ns() < end)
-        barrier();
-    return READ_ONCE(beats) > BEATS;
+    return SPIN_UNTIL(READ_ONCE(beats) > BEATS);
 }
 
 /*

@@ -139,14 +139,14 @@ static bool both_are_done(void)
 /* While both wait, keep interrupts disabled until the host has both pages. */
 static void wait_for_both(u64 waits)
 {
-    const u64 end = pv_clock_ns() + 20 * NS_PER_S;
+    struct time_limit limit = time_limit(20 * NS_PER_S);
 
     while (!both_are_done() && READ_ONCE(kvm_page_waits[0]) < waits + 2)
         thread_yield();
     pairs += !both_are_done();
     INTERRUPTS_OFF
     spin(50 * NS_PER_MS);
-    while (!both_are_done() && pv_clock_ns() < end)
+    while (!both_are_done() && !time_limit_reached(&limit))
         thread_yield();
 }
 

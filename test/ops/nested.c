@@ -89,10 +89,7 @@ static void send_ipi_there(void *arg)
 
 static bool is_counted(u32 cpu, u32 wanted)
 {
-    const u64 end = pv_clock_ns() + 10 * NS_PER_S;
-
-    while (READ_ONCE(ipi.counts[cpu]) < wanted && pv_clock_ns() < end)
-        barrier();
+    SPIN_UNTIL(READ_ONCE(ipi.counts[cpu]) >= wanted);
     return READ_ONCE(ipi.counts[cpu]) == wanted;
 }
 
@@ -136,14 +133,14 @@ enum {
 /* Let the UART receive what it sends, and send a byte. Return whether it arrives. */
 static bool loop_back(u8 byte)
 {
-    const u64 end = pv_clock_ns() + BYTE_NS;
+    struct time_limit limit = time_limit(BYTE_NS);
     u32 status = 0;
 
     pv_port_out(UART_MCR, 1, MCR_DTR_RTS | MCR_OUT2 | MCR_LOOP);
     pv_port_out(COM1, 1, byte);
     do
         pv_port_in(UART_LSR, 1, &status);
-    while (!(status & LSR_DATA_READY) && pv_clock_ns() < end);
+    while (!(status & LSR_DATA_READY) && !time_limit_reached(&limit));
     return status & LSR_DATA_READY;
 }
 
@@ -238,14 +235,13 @@ static void read_when_asked(void *arg)
 /* CPU 1 reads here, unless it has to wait for this CPU: then it reads at a later instruction. */
 static void let_cpu_1_read(struct steps *steps, struct trap_frame *frame)
 {
-    u64 end = pv_clock_ns() + 10 * NS_PER_S;
+    u64 end;
 
     (void)frame;
     if (steps->count != reads.at)
         return;
     WRITE_ONCE(other.asked, true);
-    while (!READ_ONCE(other.entered) && pv_clock_ns() < end)
-        barrier();
+    SPIN_UNTIL(READ_ONCE(other.entered));
     end = pv_clock_ns() + 2 * NS_PER_MS;
     while (READ_ONCE(reads.second) == -2 && pv_clock_ns() < end)
         barrier();

@@ -280,12 +280,9 @@ static bool long_done;
 /* Wait until the caller is about to halt, and wake it without reason in the first call. */
 static void work_long(void *arg)
 {
-    const u64 end = pv_clock_ns() + 10 * NS_PER_S;
     const u32 turn = (u32)(u64)arg;
 
-    while (READ_ONCE(long_call.state) != CALL_WAITED && pv_clock_ns() < end)
-        __builtin_ia32_pause();
-    EXPECT_EQ(READ_ONCE(long_call.state), CALL_WAITED);
+    EXPECT(SPIN_UNTIL(READ_ONCE(long_call.state) == CALL_WAITED));
     if (turn == 0) {
         EXPECT_EQ(pv_send_ipi(long_call.waiter, PV_IPI_RESCHEDULE), 0);
         spin(5 * NS_PER_MS);

@@ -46,12 +46,10 @@ static void on_timer(struct timer *timer)
 
 static bool timer_fires(void)
 {
-    const u64 end = pv_clock_ns() + 10 * NS_PER_S;
     struct timer timer = {0};
 
     timer_start(&timer, pv_clock_ns() + 100 * NS_PER_US, on_timer);
-    while (READ_ONCE(timer.queued) && pv_clock_ns() < end)
-        barrier();
+    SPIN_UNTIL(!READ_ONCE(timer.queued));
     return !timer_stop(&timer);
 }
 
@@ -71,11 +69,10 @@ static bool line_works(void)
 /* Send the vector to this CPU; afterwards lines, timers and IPIs must still be delivered. */
 static bool is_harmless(u8 vector, u32 apic_id)
 {
-    const u64 end = pv_clock_ns() + 10 * NS_PER_S, before = irq_unclaimed(vector);
+    const u64 before = irq_unclaimed(vector);
 
     EXPECT_EQ(pv_apic_icr(apic_id, ICR_ASSERT | vector), 0);
-    while (is_requested(vector) && pv_clock_ns() < end)
-        barrier();
+    SPIN_UNTIL(!is_requested(vector));
     EXPECT(irq_unclaimed(vector) > before);
     if (EXPECT_EQ(nr_in_service(), 0) && EXPECT_EQ(apic_register(APIC_PPR), 0) &&
         EXPECT(line_works()) && EXPECT(timer_fires()))
@@ -167,7 +164,7 @@ static void mask_8259s(void)
  */
 TEST(irq, interrupt_of_an_8259_is_ended, irq_init, apic_write)
 {
-    const u64 end = pv_clock_ns() + 10 * NS_PER_S, before = irq_unclaimed(VECTOR_8259);
+    const u64 before = irq_unclaimed(VECTOR_8259);
 
     if (!on_bare_metal())
         SKIP("the guest has no 8259");
@@ -178,9 +175,7 @@ TEST(irq, interrupt_of_an_8259_is_ended, irq_init, apic_write)
         mask_8259s();
         SKIP("this machine has no 8259");
     }
-    while (irq_unclaimed(VECTOR_8259) < before + 3 && pv_clock_ns() < end)
-        barrier();
-    EXPECT(irq_unclaimed(VECTOR_8259) >= before + 3);
+    EXPECT(SPIN_UNTIL(irq_unclaimed(VECTOR_8259) >= before + 3));
     mask_8259s();
 }
 
@@ -190,7 +185,8 @@ TEST(irq, interrupt_of_an_8259_is_ended, irq_init, apic_write)
 TEST(irq, interrupt_of_the_second_8259_is_ended_in_both, irq_init, apic_write)
 {
     const u8 vector = VECTOR_8259 + RTC_IRQ;
-    const u64 end = pv_clock_ns() + 10 * NS_PER_S, before = irq_unclaimed(vector);
+    struct time_limit limit = time_limit(10 * NS_PER_S);
+    const u64 before = irq_unclaimed(vector);
 
     if (!on_bare_metal())
         SKIP("the guest has no 8259");
@@ -202,7 +198,7 @@ TEST(irq, interrupt_of_the_second_8259_is_ended_in_both, irq_init, apic_write)
         SKIP("this machine has no 8259");
     }
     rtc_start_beats(RTC_1024_HZ);
-    while (irq_unclaimed(vector) < before + 3 && pv_clock_ns() < end)
+    while (irq_unclaimed(vector) < before + 3 && !time_limit_reached(&limit))
         rtc_end_beat();
     EXPECT(irq_unclaimed(vector) >= before + 3);
     mask_8259s();

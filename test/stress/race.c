@@ -301,8 +301,6 @@ static void fire_here(struct timer *timer)
  */
 TEST(race, migrated_timers_fire_and_a_slice_does_not, timer_set)
 {
-    const u64 end = pv_clock_ns() + 20 * NS_PER_S;
-
     WRITE_ONCE(fired_here, false);
     gone.timers = NULL;
     gone.timer_lock.name = "test timers";
@@ -314,9 +312,7 @@ TEST(race, migrated_timers_fire_and_a_slice_does_not, timer_set)
     EXPECT(!gone.timers);
     EXPECT(!gone.slice.queued);
     EXPECT(!is_queued_here(&gone.slice));
-    while (!READ_ONCE(fired_here) && pv_clock_ns() < end)
-        __builtin_ia32_pause();
-    EXPECT(fired_here);
+    EXPECT(SPIN_UNTIL(READ_ONCE(fired_here)));
     timer_stop(&taken_over[0]);
 }
 
@@ -392,11 +388,8 @@ static void count_here(void *arg)
  */
 static void hold_caller(void)
 {
-    struct time_limit limit = time_limit(5 * NS_PER_S);
-
     WRITE_ONCE(going_down.held, true);
-    while (smp_is_online(LEAVER) && !time_limit_reached(&limit))
-        __builtin_ia32_pause();
+    SPIN_UNTIL(!smp_is_online(LEAVER));
     spin(PATIENCE_NS);
     going_down.left = smp_is_online(LEAVER) || !pv_cpu_is_up(LEAVER);
 }

@@ -103,12 +103,9 @@ static void raise_line(void *arg)
 
 static void expect_hits(void)
 {
-    const u64 end = pv_clock_ns() + NS_PER_S;
-
     if (!life.unmasked)
         EXPECT_EQ(pv_irq_unmask(line.number), 0);
-    while (READ_ONCE(line.hits) < life.least && pv_clock_ns() < end)
-        barrier();
+    SPIN_UNTIL(READ_ONCE(line.hits) >= life.least);
     spin(10 * NS_PER_US);
     test_expect(line.hits >= life.least && line.hits <= life.most, __FILE__, __LINE__,
                 "%u interrupts, and %u to %u raised, instruction %u", line.hits, life.least,

@@ -170,22 +170,18 @@ static struct {
 } slow;
 
 /*
- * Replacement for lock_wait on a CPU that only a kick wakes; the wait ends as failed after a
- * second.
+ * Replacement for lock_wait on a CPU that only a kick wakes; the wait ends as failed at
+ * SPIN_UNTIL's limit.
  */
 static void sleep_for_a_kick(const u8 *byte, u8 value)
 {
-    const u64 end = pv_clock_ns() + NS_PER_S;
-
     if (byte != &outer.head) {
         real.lock_wait(byte, value);
         return;
     }
     if (READ_ONCE(*byte) != value)
         return;
-    while (!READ_ONCE(slow.kicked) && pv_clock_ns() < end)
-        __builtin_ia32_pause();
-    slow.lost += !READ_ONCE(slow.kicked);
+    slow.lost += !SPIN_UNTIL(READ_ONCE(slow.kicked));
     WRITE_ONCE(slow.kicked, false);
 }
 

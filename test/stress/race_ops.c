@@ -127,10 +127,7 @@ static void count_ipi(void)
 
 static void expect_ipis(u32 here, u32 there)
 {
-    const u64 end = pv_clock_ns() + 10 * NS_PER_S;
-
-    while ((READ_ONCE(ipis.here) < here || READ_ONCE(ipis.there) < there) && pv_clock_ns() < end)
-        barrier();
+    SPIN_UNTIL(READ_ONCE(ipis.here) >= here && READ_ONCE(ipis.there) >= there);
     EXPECT_EQ(READ_ONCE(ipis.here), here);
     EXPECT_EQ(READ_ONCE(ipis.there), there);
 }

@@ -24,7 +24,6 @@ static struct {
  */
 static void hold_at_end(struct steps *steps, struct trap_frame *frame)
 {
-    const u64 end = pv_clock_ns() + 20 * NS_PER_S;
     u32 first;
 
     (void)frame;
@@ -34,9 +33,7 @@ static void hold_at_end(struct steps *steps, struct trap_frame *frame)
     steps->over = true;
     WRITE_ONCE(ending.held, true);
     first = READ_ONCE(ending.turns);
-    while (!READ_ONCE(ending.joined) && READ_ONCE(ending.turns) - first < TURNS &&
-           pv_clock_ns() < end)
-        __builtin_ia32_pause();
+    SPIN_UNTIL(READ_ONCE(ending.joined) || READ_ONCE(ending.turns) - first >= TURNS);
     ending.too_early = READ_ONCE(ending.joined);
     __atomic_store_n(&ending.released, true, __ATOMIC_SEQ_CST);
 }
@@ -66,8 +63,8 @@ static void take_turns(void *arg)
 
 TEST(race, thread_is_joined_after_it_has_left_its_cpu)
 {
+    struct time_limit limit;
     struct thread *t, *beside;
-    u64 end;
 
     NEEDS_CPUS(2);
     ending.held = ending.joined = ending.too_early = ending.released = ending.over = false;
@@ -76,8 +73,8 @@ TEST(race, thread_is_joined_after_it_has_left_its_cpu)
     REQUIRE(t && beside);
     thread_join(t);
     WRITE_ONCE(ending.joined, true);
-    end = pv_clock_ns() + 30 * NS_PER_S;
-    while (!__atomic_load_n(&ending.released, __ATOMIC_SEQ_CST) && pv_clock_ns() < end)
+    limit = time_limit(30 * NS_PER_S);
+    while (!__atomic_load_n(&ending.released, __ATOMIC_SEQ_CST) && !time_limit_reached(&limit))
         thread_yield();
     debug_hook = NULL;
     WRITE_ONCE(ending.over, true);
@@ -149,11 +146,8 @@ static struct {
 
 static void wait_until_it_has_left(void)
 {
-    const u64 end = pv_clock_ns() + 20 * NS_PER_S;
-
     WRITE_ONCE(binding.held, true);
-    while (smp_is_online(LEAVER) && pv_clock_ns() < end)
-        __builtin_ia32_pause();
+    SPIN_UNTIL(!smp_is_online(LEAVER));
 }
 
 static void look_at_bound(struct steps *steps, struct trap_frame *frame)

@@ -106,11 +106,8 @@ static void bind_level_here(void *arg)
 static bool beats_again(void)
 {
     const u32 before = READ_ONCE(level.beats);
-    const u64 end = pv_clock_ns() + 10 * NS_PER_S;
 
-    while (READ_ONCE(level.beats) == before && pv_clock_ns() < end)
-        barrier();
-    return level.beats != before;
+    return SPIN_UNTIL(READ_ONCE(level.beats) != before);
 }
 
 static void do_nothing(void *arg)
@@ -187,7 +184,6 @@ static void bind_slow_here(void *arg)
 /* The caller may free the handler's argument once irq_release has returned. */
 TEST(smp, release_waits_for_the_handler_on_another_cpu, irq_mask)
 {
-    const u64 end = pv_clock_ns() + 10 * NS_PER_S;
     int error = -1;
 
     NEEDS_CPUS(2);
@@ -195,8 +191,7 @@ TEST(smp, release_waits_for_the_handler_on_another_cpu, irq_mask)
     EXPECT_EQ(smp_call(1, bind_slow_here, &error), 0);
     REQUIRE(error == 0);
     EXPECT_EQ(pv_irq_raise((u32)slow.line), 0);
-    while (!READ_ONCE(slow.running) && pv_clock_ns() < end)
-        barrier();
+    SPIN_UNTIL(READ_ONCE(slow.running));
     EXPECT_EQ(irq_release((u32)slow.line), 0);
     EXPECT(READ_ONCE(slow.done));
     EXPECT_EQ(pv_irq_unbind((u32)slow.line), 0);
