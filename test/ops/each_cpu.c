@@ -26,8 +26,8 @@ static void on_each_cpu(void (*fn)(void *arg), void *arg)
 
 /*
  * Return the smallest lateness of several attempts: a busy host delays some of them, while a wrong
- * rate of the timer would show in each. The kernel's own timers are not armed, because they would
- * wake this CPU too.
+ * rate of the timer would show in each; and it may let a deadline pass before it is set. The
+ * kernel's own timers are not armed, because they would wake this CPU too.
  */
 static u64 least_lateness(u64 delta)
 {
@@ -35,15 +35,17 @@ static u64 least_lateness(u64 delta)
 
     for (u32 i = 0; i < 100 && least >= delta / 2; i++) {
         u64 deadline;
+        int error;
 
         pv_irq_disable();
         deadline = pv_clock_ns() + delta;
-        EXPECT_EQ(pv_timer_set(deadline), 0);
+        error = pv_timer_set(deadline);
+        EXPECT(!error || (error == -ETIME && pv_clock_ns() >= deadline));
         while (pv_clock_ns() < deadline) {
             pv_safe_halt();
             pv_irq_disable();
         }
-        least = MIN(least, pv_clock_ns() - deadline);
+        least = error ? least : MIN(least, pv_clock_ns() - deadline);
         pv_irq_enable();
         kernel_timers_rearm();
     }
@@ -68,11 +70,13 @@ TEST(each_cpu, timers_fire_on_time, timer_set, setup_secondary_clock)
 static void expect_steal_grows_slower_than_time(void *arg)
 {
     const u64 begin = pv_clock_ns(), before = pv_steal_ns();
+    u64 after;
 
     (void)arg;
     sleep_until(begin + NS_PER_MS);
-    EXPECT(pv_steal_ns() >= before);
-    EXPECT(pv_steal_ns() - before <= pv_clock_ns() - begin);
+    after = pv_steal_ns(); /* before the clock: what is stolen in between only adds to the time */
+    EXPECT(after >= before);
+    EXPECT(after - before <= pv_clock_ns() - begin);
     if (!vmware_has_steal_clock() && !on_kvm()) /* these begin at 0 */
         EXPECT_EQ(pv_steal_ns() > 0, !on_bare_metal());
 }
