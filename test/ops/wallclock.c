@@ -20,17 +20,21 @@ static void print_date(u64 ns)
     print("# wall clock: %u-%u-%u %u:%u:%u\n", t.year, t.month, t.day, t.hour, t.minute, t.second);
 }
 
-/* Wait until the wall clock changes and return its time; 0 if it does not change for 10 seconds. */
-static u64 next_change(void)
+/*
+ * Wait until the wall clock changes and return its time; 0 if it does not change for 10 seconds.
+ * *begin is a time of clock_ns before the change.
+ */
+static u64 next_change(u64 *begin)
 {
-    const u64 end = pv_clock_ns() + 10 * NS_PER_S;
+    struct time_limit limit = time_limit(10 * NS_PER_S);
     u64 first = 0, now = 0;
 
-    EXPECT_EQ(pv_get_wallclock(&first), 0);
     do {
+        *begin = pv_clock_ns();
+        EXPECT_EQ(pv_get_wallclock(&first), 0);
         sleep_until(pv_clock_ns() + NS_PER_MS);
         EXPECT_EQ(pv_get_wallclock(&now), 0);
-    } while (now == first && pv_clock_ns() < end);
+    } while (now == first && !time_limit_reached(&limit));
     return now == first ? 0 : now;
 }
 
@@ -46,10 +50,9 @@ TEST(time, wallclock_runs_and_does_not_go_back, get_wallclock)
         REQUIRE(pv_get_wallclock(&after) == 0);
         REQUIRE(after >= before);
     }
-    before = next_change();
-    begin = pv_clock_ns();
+    before = next_change(&begin);
     REQUIRE(before);
-    sleep_until(begin + 1500 * NS_PER_MS);
+    sleep_until(pv_clock_ns() + 1500 * NS_PER_MS);
     REQUIRE(pv_get_wallclock(&after) == 0);
     ns = pv_clock_ns() - begin;
     EXPECT(after - before >= NS_PER_S && after - before <= ns + NS_PER_S);
@@ -137,6 +140,7 @@ static void read_until_done(void *arg)
 static void set_repeatedly(u64 right, u64 begin, void (*before_each)(u32 round))
 {
     struct stress stress = {.normal = 10000};
+    u64 changed;
 
     while (stress_continues(&stress)) {
         before_each(stress.done);
@@ -145,7 +149,7 @@ static void set_repeatedly(u64 right, u64 begin, void (*before_each)(u32 round))
     }
     WRITE_ONCE(done, true);
     spin(NS_PER_MS); /* so that the last interrupt is delivered */
-    EXPECT(next_change() != 0);
+    EXPECT(next_change(&changed) != 0);
     print("# set %u times and read %u times\n", stress.done, READ_ONCE(reads));
     EXPECT(READ_ONCE(reads) > 0);
     if (!EXPECT_EQ(READ_ONCE(torn), 0))
