@@ -136,6 +136,12 @@ class PatienceTest(unittest.TestCase):
         self.assertIsNone(ending)
         self.assertLessEqual(watched.pause[0], 2)
 
+    def test_the_machine_may_be_a_process_below_that_of_the_command_line(self):
+        with mock.patch("paravane.run.owntime.Threads") as threads:
+            threads.return_value.spent.return_value = {}
+            patience.Patience(tree=True)(Transcript(), 7)
+        threads.assert_called_once_with(7, True)
+
     def test_the_first_failure_is_enough(self):
         said = Transcript()
         said.tests = [mock.Mock(status="fail")]

@@ -76,7 +76,8 @@ def _todo(table, platforms, pattern):
 def _limits(directory, options, jobs, wanted, platforms):
     """{(platform's name, CPUs): the longest pauses of a run in which the replaced op does what the right one
     does}: such a run must pass."""
-    watches = {key: Patience() for key in wanted}
+    below = {p.name: p.emulator.RUNS_BELOW for p in platforms}
+    watches = {key: Patience(tree=below[key[0]]) for key in wanted}
 
     def task(key):
         name, cpus = key
@@ -103,7 +104,8 @@ def _task(directory, platform, options, mutant, limits):
 
     def task(stop):
         words = options.with_words(options.pattern, f"mutate={mutant.name}")
-        watch = Patience(limits[platform.name, options.smp], options.smp)
+        limit = limits[platform.name, options.smp]
+        watch = Patience(limit, options.smp, platform.emulator.RUNS_BELOW)
         label = "-" + mutant.name.replace(":", "-")
         result = directory.run(platform, words, stop=stop, label=label, watch=watch)
         return Outcome(platform.name, mutant, _judged(result), result.reason, result.seconds)

@@ -15,14 +15,16 @@ _LEAST = 1.0  # seconds: what comes on top, for a good run may have no pause to 
 class Patience:
     """A watch of one Machine, which ends it at its first failure, or when its pause between two results is
     much longer than the longest of a good run (limit, None: there is no limit yet). cpus: of the machine, which may
-    compute without effect while one of them waits for this computer.
+    compute without effect while one of them waits for this computer. tree: the machine is a process below that of the
+    command line.
 
     pause: the longest so far, (seconds computed, seconds idle).
     """
 
-    def __init__(self, limit=None, cpus=1):
+    def __init__(self, limit=None, cpus=1, tree=False):
         self.pause = (0.0, 0.0)
         self._limit = limit and [_RATIO * cpus * seconds + _LEAST for seconds in limit]
+        self._tree = tree
         self._looked = self._started = self._last = self._seen = self._threads = None
 
     def __call__(self, said, pid):
@@ -31,7 +33,7 @@ class Patience:
             return Ending("enough")
         if self._looked and now - self._looked < _EVERY:
             return None
-        self._threads = self._threads or owntime.Threads(pid)
+        self._threads = self._threads or owntime.Threads(pid, self._tree)
         self._look(now, _wanted(self._threads))
         seen = (len(said.tests), said.banner, said.verdict)
         if seen != self._seen:
