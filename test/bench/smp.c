@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Costs between CPUs: IPIs, calls, flushes, and contended locks. Part of the payload "bench"
- * (test/bench/bench.h). CPU 0 measures; the others are idle and halted. Each entry states how many
- * CPUs it needs.
+ * (test/bench/bench.h). CPU 0 measures; the others are idle and halted, if the measurement does not
+ * say otherwise. Each entry states how many CPUs it needs.
  */
 #include "kernel/irq.h"
 #include "kernel/smp.h"
 #include "kernel/thread.h"
 #include "kernel/trap.h"
+#include "lib/string.h"
 #include "test/bench/bench.h"
 #include "test/harness/mm_util.h"
 
@@ -139,6 +140,87 @@ BENCH_SHOOT_DOWN(1)
 BENCH_SHOOT_DOWN(2)
 BENCH_SHOOT_DOWN(3)
 BENCH_SHOOT_DOWN(4)
+
+/*
+ * The same while CPU 1 is busy with a thread. Where the virtual CPUs take turns on one physical CPU
+ * (--pcpus 1), CPU 1 is preempted whenever this CPU runs, and an operation that waits for CPU 1
+ * takes until both have had their turn. So a figure is the median of a few calls, and there are
+ * fewer of them if they take long.
+ */
+enum {
+    CALLS = 9,
+    ENOUGH_NS = 50 * NS_PER_MS,
+};
+
+static bool is_busy, busy_is_over; /* Atomic: flags */
+
+static void be_busy(void *arg)
+{
+    (void)arg;
+    WRITE_ONCE(is_busy, true);
+    while (!READ_ONCE(busy_is_over))
+        barrier();
+}
+
+static u64 ticks_of_one(void (*loop)(u32))
+{
+    const u64 start = pv_read_tsc();
+
+    loop(1);
+    return pv_read_tsc() - start;
+}
+
+/* Insert the ticks of calls into a sorted array, and return the one in the middle. */
+static u64 median_ticks(void (*loop)(u32))
+{
+    const u64 end = pv_clock_ns() + ENOUGH_NS;
+    u64 sorted[CALLS] = {0};
+    u32 nr = 0;
+
+    while (nr < CALLS && (!nr || pv_clock_ns() < end)) {
+        const u64 ticks = ticks_of_one(loop);
+        u32 at = nr++;
+
+        for (; at && sorted[at - 1] > ticks; at--)
+            sorted[at] = sorted[at - 1];
+        sorted[at] = ticks;
+    }
+    return sorted[nr / 2];
+}
+
+static u64 with_busy_cpu(void (*loop)(u32))
+{
+    struct thread *busy;
+    u64 ticks;
+
+    if (!strcmp(pv_backend_name(), "native"))
+        return bench_none("no hypervisor gives this machine's CPUs turns");
+    if (!has_cpus(2))
+        return bench_none("this machine has too few CPUs");
+    WRITE_ONCE(is_busy, false);
+    WRITE_ONCE(busy_is_over, false);
+    pv_irq_enable();
+    busy = thread_start("busy", 1, be_busy, NULL);
+    if (!busy)
+        return bench_none("there is no memory for a thread");
+    while (!READ_ONCE(is_busy))
+        __builtin_ia32_pause();
+    ticks = median_ticks(loop);
+    WRITE_ONCE(busy_is_over, true);
+    pv_irq_enable();
+    thread_join(busy);
+    return ticks;
+}
+
+BENCH(smp, call_of_busy_cpu, "ticks")
+{
+    return with_busy_cpu(call_2_loop);
+}
+
+BENCH(smp, shoot_down_of_busy_cpu, "ticks")
+{
+    return with_busy_cpu(shoot_down_2_loop);
+}
 
 /*
  * A lock that 4 CPUs contend for in turn. With fewer physical CPUs than that (one here under Xen),
