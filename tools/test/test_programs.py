@@ -11,7 +11,7 @@ from pathlib import Path
 from unittest import mock
 
 from paravane import archive
-from paravane.programs import command, power, sources
+from paravane.programs import build, command, power, sources
 from paravane.programs.table import Package, Program
 from paravane.run import runs
 
@@ -115,6 +115,16 @@ class Sources(unittest.TestCase):
             with sources.folders(program(), "compared"):
                 pass
         self.assertEqual(raised.exception.status, 125)
+
+
+class Compiler(unittest.TestCase):
+    def test_ccache_is_used_where_it_can_write(self):
+        with tempfile.TemporaryDirectory() as folder, \
+                mock.patch.object(build.shutil, "which", return_value="/usr/bin/ccache"):
+            with mock.patch.dict(os.environ, {"CCACHE_DIR": folder}):
+                self.assertEqual(build._compiler(), ["ccache", "gcc"])
+            with mock.patch.dict(os.environ, {"CCACHE_DIR": "/proc/nowhere"}):
+                self.assertEqual(build._compiler(), ["gcc"])
 
 
 class PowerCuts(unittest.TestCase):

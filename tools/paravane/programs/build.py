@@ -13,14 +13,27 @@ def for_host(program, folder, more=()):
     """Return this machine's build; more are options of the linker."""
     binary = folder.parent / f"{program.name}-host"
     flags = [flag.replace("\\", "") for flag in program.flags]  # which make passes to a shell
-    compiler = ["ccache", "gcc"] if shutil.which("ccache") else ["gcc"]
-    objects = []
+    compiler, objects = _compiler(), []
     for source in sorted(folder.glob("*.c")):
         objects.append(folder.parent / f"{source.stem}-host.o")
         _command([*compiler, "-O2", "-w", *flags, "-c", "-o", str(objects[-1]), source.name],
                  folder)
     _command(["gcc", *more, "-o", str(binary), *map(str, objects), "-lm"], folder)
     return binary
+
+
+def _compiler():
+    """Return gcc, with ccache where tools/build/ccache.mk uses it too."""
+    try:
+        os.makedirs(_ccache_dir(), exist_ok=True)
+    except OSError:
+        return ["gcc"]
+    usable = shutil.which("ccache") and os.access(_ccache_dir(), os.W_OK)
+    return ["ccache", "gcc"] if usable else ["gcc"]
+
+
+def _ccache_dir():
+    return os.environ.get("CCACHE_DIR") or str(archive.cache_dir() / "ccache")
 
 
 def for_guest(program, folder):
@@ -35,7 +48,7 @@ def for_guest(program, folder):
 def _command(argv, cwd):
     done = subprocess.run(
         argv, cwd=cwd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        check=False, env={"CCACHE_DIR": str(archive.cache_dir() / "ccache"), **os.environ},
+        check=False, env={**os.environ, "CCACHE_DIR": _ccache_dir()},
     )
     if done.returncode != 0:
         print(done.stdout.decode("utf-8", "replace")[-4000:])
