@@ -28,7 +28,7 @@ def _cpus(scratch):
     # started and their interrupts routed. What runs after that is the same as on qemu (suites.py).
     loaded = ["--smp", "4", "--on", "grub,uefi", "--filter", "boot.*,apic.*,irq.*,smp.c*,smp.e*"]
     yield suite("4 CPUs on grub,uefi", *loaded, cpus=2)
-    # The FIFO ABI of event channels is the kernel's choice, so the suite with 4 CPUs on xen-pv has
+    # The FIFO ABI of event channels is the kernel's choice, so the suite with 3 CPUs on xen-pv has
     # it, and these tests have the other one there.
     several = "irq.*,events.*,time.*,smp.*,wide.*,lo*,th*,mm_s*,race.*,fail*"
     for platform, abi in (("xen-pv", "2l"), ("xen-pvh", "fifo")):

@@ -172,7 +172,7 @@ def _threads():
             "threads on 4 CPUs", platform, "--smp", "4", *physical(platform),
             "--run", "app:threads", words=shared,
         )
-    # On qemu and xen-pv the whole suite runs on 4 CPUs (suites.py). Here the groups with threads.
+    # On qemu and xen-pv the whole suite runs on several CPUs (suites.py). Here groups with threads.
     yield boot("libc on 4 CPUs that take turns", "xen-pvh", "--smp", "4", *physical("xen-pvh"),
                "--append", "test=libc_t*,libc_s*,libc_l*", words="verdict PASS")
     overflow = r"PANIC: stack overflow in thread pthread \d"
