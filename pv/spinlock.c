@@ -26,7 +26,9 @@
  *
  * The lock has one owner field for messages and for one more service: a deadlock does not hang. A
  * waiter follows the chain "this lock's owner waits for that lock, whose owner ..." and panics with
- * the names if it leads back to itself DEADLOCK_CERTAIN times in succession (in_ring).
+ * the names if it leads back to itself DEADLOCK_CERTAIN times in succession (in_ring). A wait that
+ * is interrupted by a handler is not part of a chain while the handler holds a lock of its own: the
+ * handler does not wait, and unlocks.
  *
  * While a CPU holds a lock, its thread is neither preempted nor moved: pv_count_spinlock counts the
  * held locks in the CPU's area.
@@ -45,13 +47,16 @@ bool spinlock_pv_wait = true;
 struct spinlock_counts spinlock_counts;
 
 /*
- * The lock that each CPU waits for, and its ticket. An interrupt's handler that waits too saves the
- * interrupted entry and restores it. Per CPU: others read the two fields one at a time, possibly of
+ * The lock that each CPU waits for, its ticket, the CPU's area, and the number of locks that the
+ * CPU held when the wait began, this one included. An interrupt's handler that waits too saves the
+ * interrupted entry and restores it. Per CPU: others read the fields one at a time, possibly of
  * different waits. That is safe, because in_ring has to find a ring several times and an
  * unnecessary kick is harmless.
  */
 static struct waiting {
     struct spinlock *lock;
+    const struct pv_cpu_area *area;
+    u32 held;
     u8 ticket;
 } waiting[PV_CPUS_MAX];
 
@@ -67,6 +72,17 @@ static void preempt_enable(void)
         pv_callbacks->reschedule();
 }
 
+/*
+ * Return the lock without which a CPU unlocks nothing, or NULL: the one that it waits for, unless
+ * it has taken another since. That one is of a handler that interrupts the wait.
+ */
+static const struct spinlock *blocked_by(const struct waiting *w)
+{
+    const struct spinlock *const lock = READ_ONCE(w->lock);
+
+    return lock && READ_ONCE(w->area->spinlocks) == READ_ONCE(w->held) ? lock : NULL;
+}
+
 /* Return true if the lock's owner, the owner of the lock that it waits for, ... is this CPU. */
 static bool in_ring(const struct spinlock *lock)
 {
@@ -75,7 +91,7 @@ static bool in_ring(const struct spinlock *lock)
 
         if (!owner || owner == pv_this_cpu() + 1)
             return owner;
-        lock = READ_ONCE(waiting[owner - 1].lock);
+        lock = blocked_by(&waiting[owner - 1]);
     }
     return false;
 }
@@ -135,6 +151,8 @@ static __noinline void lock_wait_turn(struct spinlock *lock, u8 ticket)
     const struct waiting interrupted = *mine;
     u32 seen = 0;
 
+    mine->area = pv_this_area();
+    mine->held = mine->area->spinlocks;
     mine->ticket = ticket;
     barrier();
     WRITE_ONCE(mine->lock, lock);
@@ -147,6 +165,7 @@ static __noinline void lock_wait_turn(struct spinlock *lock, u8 ticket)
     }
     WRITE_ONCE(mine->lock, NULL);
     barrier();
+    mine->held = interrupted.held;
     mine->ticket = interrupted.ticket;
     barrier();
     WRITE_ONCE(mine->lock, interrupted.lock);

@@ -6,6 +6,7 @@
 #include "kernel/services.h"
 #include "lib/string.h"
 #include "test/harness/cpus.h"
+#include "test/patch/sites.h"
 
 #define WORKERS 8
 #define ROUNDS  2000u
@@ -275,6 +276,65 @@ TEST(locks, long_wait_blocks_the_vcpu_until_a_kick, lock_wait, lock_kick)
     EXPECT(spinlock_counts.kicks > before.kicks);
     print("# since the boot: %llu waits, %llu kicks\n", (unsigned long long)spinlock_counts.waits,
           (unsigned long long)spinlock_counts.kicks);
+}
+
+/*
+ * The lock of an interrupt handler, which runs in the middle of a wait for another lock. The
+ * handler keeps it until a CPU has waited for it and has searched for a deadlock.
+ */
+static struct spinlock of_handler = SPINLOCK("of handler");
+
+static void lock_until_waited_for(void *arg)
+{
+    u64 waits;
+
+    (void)arg;
+    spin_lock(&of_handler);
+    waits = READ_ONCE(spinlock_counts.waits);
+    while (READ_ONCE(spinlock_counts.waits) == waits)
+        __builtin_ia32_pause();
+    spin_unlock(&of_handler);
+}
+
+/* Replacement for lock_wait, during which a CPU accepts no call. */
+static void return_at_once(const u8 *byte, u8 value)
+{
+    (void)byte;
+    (void)value;
+}
+
+static void wait_for_the_handler(void)
+{
+    struct call call = {.fn = lock_until_waited_for};
+    struct workers workers;
+    const u64 waits = spinlock_counts.waits;
+
+    spin_lock(&lock);
+    workers_start(&workers, 1, 2, lock_once, NULL, 0);
+    while (READ_ONCE(spinlock_counts.waits) == waits)
+        __builtin_ia32_pause();
+    EXPECT_EQ(smp_call_async(1, &call), 0);
+    while (!READ_ONCE(of_handler.owner))
+        __builtin_ia32_pause();
+    spin_lock(&of_handler);
+    spin_unlock(&of_handler);
+    spin_unlock(&lock);
+    smp_call_wait(&call);
+    workers_join(&workers);
+}
+
+/*
+ * This CPU holds a lock for which another one waits, and waits itself for what that CPU's handler
+ * holds. The handler does not need the first lock, so this is not a deadlock, which panics.
+ */
+TEST(locks, handler_that_interrupts_a_wait_unlocks, lock_wait)
+{
+    const void *wait;
+
+    NEEDS_CPUS(2);
+    wait = replace_op(PV_INDEX(lock.lock_wait), return_at_once);
+    wait_for_the_handler();
+    replace_op(PV_INDEX(lock.lock_wait), wait);
 }
 
 /*
