@@ -306,6 +306,36 @@ TEST(kvm, preempted_cpu_answers_calls, send_ipi)
         SKIP(NEVER_PREEMPTED);
 }
 
+static void spin_one_ms(void)
+{
+    const u64 end = pv_clock_ns() + NS_PER_MS;
+
+    while (pv_clock_ns() < end)
+        barrier();
+}
+
+/* While both CPUs are busy and take turns on one physical CPU, each loses the other one's turns. */
+TEST(kvm, turns_of_another_cpu_are_stolen, steal_ns)
+{
+    u64 begin, before, stolen;
+    u32 seen;
+
+    NEEDS_KVM;
+    NEEDS_CPUS(2);
+    if (!kvm_writes(pv_this_cpu(), KVM_FEATURE_STEAL_TIME))
+        SKIP("KVM does not offer steal time");
+    begin = pv_clock_ns();
+    before = pv_steal_ns();
+    seen = act_while_preempted(spin_one_ms);
+    stolen = pv_steal_ns() - before;
+    print("# %llu of %llu us were stolen\n", (unsigned long long)stolen / 1000,
+          (unsigned long long)(pv_clock_ns() - begin) / 1000);
+    if (seen < SIGHTINGS)
+        SKIP(NEVER_PREEMPTED);
+    EXPECT(stolen > 0);
+    EXPECT(stolen <= pv_clock_ns() - begin);
+}
+
 TEST(kvm, wall_clock_is_the_hosts_and_not_set, get_wallclock, set_wallclock)
 {
     u64 ns = 0;

@@ -26,6 +26,7 @@ def steps(_scratch):
     # A kick yields, too, so a few yields have an effect in any case.
     yield boot(
         "a preempted CPU that is called gets the turn", "kvm", "--smp", "2", "--pcpus", "1",
-        "--mem", "64", "--append", "test=kvm.preempted_cpu_answers_calls",
-        words=r"verdict PASS(.|\n)*kvm: [1-9]\d of \d+ yields had an effect", needs=(GCC, KVM),
+        "--mem", "64", "--append", "test=kvm.preempted_cpu_a*,kvm.turns*",
+        words=r"# [1-9]\d* of \d+ us were stolen(.|\n)*verdict PASS(.|\n)*"
+              r"kvm: [1-9]\d of \d+ yields had an effect", needs=(GCC, KVM),
     )  # fmt: skip
