@@ -226,7 +226,7 @@ static void expect_flush(u64 set, u64 va)
 {
     const u64 flushes = READ_ONCE(hyperv_used[HYPERV_USED_FLUSH]);
     const u64 sets = READ_ONCE(hyperv_used[HYPERV_USED_SETS]);
-    u64 calls, updates;
+    u64 calls, updates = 1;
 
     calls = pv_hypercall_count(&updates);
     EXPECT_EQ(updates, 0);
