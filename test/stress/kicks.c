@@ -3,7 +3,8 @@
  * Kicks under stress. A token moves from CPU to CPU, but for CPU 0: the CPU that has it gives it to
  * the next one, and kicks that one. A CPU without the token waits with interrupts disabled, so
  * where lock_wait blocks the CPU only a kick wakes it. CPU 0 watches: if the token has not moved
- * for some time, a kick was lost, and CPU 0 kicks them all.
+ * for some time, a kick was lost, and CPU 0 kicks them all. With more than one token a later kick
+ * could hide that an earlier one was lost.
  */
 #include "test/harness/cpus.h"
 
