@@ -19,6 +19,18 @@ struct program {
     u32 nr_symbols, reserved;
 };
 
+/*
+ * In place of a program: the replay labels so many bytes of memory with the token (record_page in
+ * pv/record/record.h), and waits until the runner has written a program there.
+ */
+#define SLOT_MAGIC 0x746f6c5370525650ull /* "PVRpSlot" */
+
+struct program_slot {
+    u64 magic;
+    u64 token;
+    u64 size; /* bytes, whole pages */
+};
+
 /* The initial value of a symbol: a kind, and for SYMBOL_IMAGE an address. */
 enum symbol_kind {
     SYMBOL_ZERO,

@@ -241,18 +241,32 @@ static void make_step(const struct program *program, const struct step *step)
     bind_symbols(step);
 }
 
-static void replay(void)
+/* Return the program, which is the first module, or is written to memory of the module's wish. */
+static const struct program *find_program(void)
 {
     const struct boot_module *module = &boot_info_ptr->modules[0];
+    const void *data = boot_info_ptr->nr_modules ? phys_to_va(module->base, module->size) : NULL;
+    const struct program_slot *slot = data;
+    u64 size = module->size;
+
+    if (!data)
+        finish(VERDICT_ERROR, "replay: the loader passed no module; use ./run.sh replay");
+    if (size >= sizeof(*slot) && slot->magic == SLOT_MAGIC) {
+        size = slot->size;
+        data = replay_wait_for_program(slot);
+    }
+    check_program(data, size);
+    return data;
+}
+
+static void replay(void)
+{
     const struct program *program;
     const u8 *at;
 
     if (kit_place() == KIT_NATIVE)
         finish(VERDICT_SKIP, "replay: without a hypervisor there are no hypercalls");
-    program = boot_info_ptr->nr_modules ? phys_to_va(module->base, module->size) : NULL;
-    if (!program)
-        finish(VERDICT_ERROR, "replay: the loader passed no module; use ./run.sh replay");
-    check_program(program, module->size);
+    program = find_program();
     make_symbols(program);
     print("paravane: replay of %u steps begins\n", program->nr_steps);
     at = steps_of(program);

@@ -7,6 +7,9 @@
 
 struct kit_regs;
 
+/* slot.c. Return the program that the runner writes into memory of the slot's size. */
+const struct program *replay_wait_for_program(const struct program_slot *slot);
+
 /*
  * tables.c. Return the number of a zeroed frame that this kernel does not map, so that Xen accepts
  * it as a page table.

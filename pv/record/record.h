@@ -107,6 +107,16 @@ struct record_page {
     u32 number, count; /* of this page, and of all pages */
 };
 
+/* Label a page of zeros with the host's number, so that the host finds it. */
+static inline void record_page_label(void *page, u64 token, u32 number, u32 count)
+{
+    struct record_page *label = page;
+
+    *label = (struct record_page){0, token, number, count};
+    barrier();
+    WRITE_ONCE(label->magic, RECORD_MAGIC);
+}
+
 struct record_control {
     struct record_page page;
     u32 version, nr_rings;

@@ -126,13 +126,8 @@ const char *record_start(void *memory, const struct record_options *options)
     c->nr_rings = options->cpus;
     c->ring_size = ring_size(options);
     c->lossy = options->lossy;
-    for (u32 i = 0; i < pages; i++) {
-        struct record_page *page = (void *)((u8 *)memory + i * PAGE_SIZE);
-
-        *page = (struct record_page){0, options->token, i, pages};
-        barrier();
-        WRITE_ONCE(page->magic, RECORD_MAGIC);
-    }
+    for (u32 i = 0; i < pages; i++)
+        record_page_label((u8 *)memory + i * PAGE_SIZE, options->token, i, pages);
     if (!wait_for_host(c))
         return "no recorder answers; use ./run.sh boot --record FILE, which adds this word";
     clear_rings(memory, pages);

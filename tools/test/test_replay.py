@@ -4,6 +4,7 @@
 import contextlib
 import dataclasses
 import io
+import os
 import random
 import struct
 import tempfile
@@ -13,8 +14,8 @@ from pathlib import Path
 
 from paravane.common import Trouble
 from paravane.repro import repros
-from paravane.trace import (emit, events, frames, layouts, minimise, program, replay, steps,
-                            tables, text)
+from paravane.trace import (emit, events, frames, layouts, minimise, program, replay, snapshot,
+                            steps, tables, text)
 
 _RECORDING = """\
 1 0 0 call event_channel_op cmd=EVTCHNOP_alloc_unbound arg=0xffff0000 arg.dom=SELF \
@@ -385,6 +386,59 @@ class EmitTest(unittest.TestCase):
         self.assertIn("memcpy(&symbol0, memory0 + 4, 4);", source)
         self.assertIn(".rcx = (kit_gfn(memory2) << PAGE_SHIFT) + 0xdead000000000000,", source)
         self.assertEqual(len(repros._KEY.findall(source)), source.count(" * @"))
+
+
+class SnapshotTest(unittest.TestCase):
+    def setUp(self):
+        self.saver = snapshot._Saver("state", 5, 4, 1)
+        self.addCleanup(self.saver.forget)
+        self.addCleanup(self.saver.close_monitor)
+        self.addCleanup(self.saver.raw.close)
+        for at, data in ((8, b"first"), (70_000, b"second"), (3 << 20, b"third")):
+            self.saver.memory[at : at + len(data)] = data
+
+    def test_a_copy_has_the_memory_and_the_program(self):
+        pages = [9 * 4096, 7 * 4096]  # of the program, scattered
+        struct.pack_into("<IIQII", self.saver.memory, 20 * 4096 + 24, 1, 1, 4096, 1, 0)
+        saved = types.SimpleNamespace(
+            token=77, console=b"printed\n", program_pages=pages,
+            ring_pages=[20 * 4096, 21 * 4096],
+            copy_to=lambda fd: [os.pwrite(fd, self.saver.memory[start : start + size], start)
+                                for start, size in snapshot._used_blocks(self.saver)])
+        code = bytes(range(250)) * 20
+        copy = snapshot._Restored(saved, code, 4, 1)
+        self.addCleanup(copy.close)
+        self.addCleanup(copy.close_monitor)
+        self.addCleanup(copy.raw.close)
+        self.assertEqual((copy.token, copy.prologue), (77, b"printed\n"))
+        self.assertEqual(copy.memory[pages[0] :][:4096] + copy.memory[pages[1] :][:904], code)
+        wanted = bytearray(self.saver.memory[:])
+        for at, start in zip(pages, (0, 4096)):
+            part = code[start : start + 4096]
+            wanted[at : at + len(part)] = part
+        self.assertEqual(copy.memory[:], bytes(wanted))
+        self.assertEqual(copy.qemu_options()[-2:], ["-incoming", "defer"])
+
+    def test_blocks_of_zeros_are_not_copied(self):
+        self.saver.memory[1 << 20 : (1 << 20) + 4096] = bytes(4096)
+        self.assertEqual(list(snapshot._used_blocks(self.saver)),
+                         [(0, 2 << 16), (3 << 20, 1 << 16)])
+
+    def test_pages_are_found_in_their_order(self):
+        self.assertEqual(self.saver.find_pages(5), [])
+        for at, number in ((40, 1), (30, 0)):
+            self.assertEqual(self.saver.find_pages(5), [])
+            struct.pack_into("<QQII", self.saver.memory, at * 4096, 0x6563617274767241, 5, number,
+                             2)
+        self.assertEqual(self.saver.find_pages(5), [30 * 4096, 40 * 4096])
+        self.assertEqual(self.saver.find_pages(6), [])
+
+    def test_why_candidates_boot_is_printed(self):
+        platform = types.SimpleNamespace(emulator=types.SimpleNamespace(NAME="the dom0"))
+        with contextlib.redirect_stdout(io.StringIO()) as said:
+            self.assertIsNone(minimise._saved(None, platform, None))
+        self.assertIn("each candidate boots, because the machine cannot be saved: the dom0 has it",
+                      said.getvalue())
 
 
 class SearchTest(unittest.TestCase):

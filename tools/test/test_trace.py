@@ -187,7 +187,7 @@ class Guest:
     SIZE = 64 << 10
 
     def __init__(self, recorder, cpus=1):
-        self.memory = recorder._memory
+        self.memory = recorder.memory
         self.cpus = cpus
         self.count = 1 + cpus * self.SIZE // 4096
         self.sequence = 0

@@ -106,7 +106,7 @@ class Machine:
             self._clock = OwnTime(qemu.pid, self.tree)
             try:
                 if self.recorder:
-                    self.recorder.start()
+                    self.recorder.start(qemu.pid)
                 self._pump(qemu, log)
             finally:
                 _end(qemu)
@@ -139,7 +139,7 @@ class Machine:
                 cwd=ROOT,
                 bufsize=0,
                 start_new_session=True,
-                pass_fds=[part.fd for part in (self.recorder, self.clock_edge) if part],
+                pass_fds=self._inherited(),
             )
         except OSError as error:
             raise Trouble(f"cannot run {self.argv[0]}: {error.strerror}") from error
@@ -148,11 +148,21 @@ class Machine:
         os.set_blocking(qemu.stdin.fileno(), False)
         return qemu
 
+    def _inherited(self):
+        """Return the descriptors that QEMU inherits."""
+        fds = list(self.recorder.fds) if self.recorder else []
+        return fds + ([self.clock_edge.fd] if self.clock_edge else [])
+
     def _pump(self, qemu, log):
         """Copy bytes until the console closes or there is a reason to end (self._ending)."""
         cleaner, lines = Cleaner(), Lines()
         console = qemu.stdout.fileno()
         room = self.log_max
+        if self.recorder and self.recorder.prologue:
+            # Printed before the machine was saved, of which this is a copy: its questions have
+            # been answered.
+            log.write(cleaner.feed(self.recorder.prologue))
+            self._take(qemu, lines.feed(self.recorder.prologue), answers=False)
         while self._ending is None:
             queued = [qemu.stdin] if self._queue else []
             readable, writable, _ = select.select(self._sources(console), queued, [], _TICK)
@@ -192,8 +202,9 @@ class Machine:
             return [console]
         return [console, self.terminal.keyboard]
 
-    def _take(self, qemu, lines):
-        """Feeds lines to the transcript, and does what they call for."""
+    def _take(self, qemu, lines, answers=True):
+        """Feed lines to the transcript, and do what they call for; answers: also type at the
+        console."""
         for line in lines:
             now = time.monotonic()
             self.said.feed(line)
@@ -213,7 +224,7 @@ class Machine:
                 else:
                     self._bring_forward(CRASH_GRACE)
             while self.said.echo_wanted:
-                if self.said.echo_wanted.pop() == self.promise:
+                if self.said.echo_wanted.pop() == self.promise and answers:
                     self._type(self.promise.encode() + b"\n")
                     self._write_queue(qemu)
 

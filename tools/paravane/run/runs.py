@@ -220,9 +220,11 @@ class RunDirectory:
 
 
 def _clock_edge(platform, options):
-    """Return a ClockEdge where QEMU boots a Xen of which nothing is counted."""
+    """Return a ClockEdge where QEMU boots a Xen of which nothing is counted, and does not restore
+    it."""
     boots_xen = platform.on_xen and platform.emulator is qemu
-    return ClockEdge() if boots_xen and not options.icount else None
+    restores = options.record and options.record.restores
+    return ClockEdge() if boots_xen and not options.icount and not restores else None
 
 
 def _run(platform, make, may_repeat):

@@ -2,7 +2,8 @@
 """`./run.sh minimise FILE`: shrink a recording to the calls that matter.
 
 Delta debugging (Zeller and Hildebrandt, 2002): a candidate is a part of the records; it is replayed
-in a machine of its own, and kept if the machine ends as --until says. As many candidates as --jobs
+in a machine of its own, a copy of one that was saved after its boot (snapshot.py), and kept if the
+machine ends as --until says. As many candidates as --jobs
 run at once; the first of them, in their order, that passes is taken, so the result does not depend
 on which machine was faster.
 """
@@ -20,8 +21,9 @@ from .. import report, wanted
 from ..commandline import COMMON, Parser, add, joined, not_empty, number, run_options
 from ..common import EXIT_FAIL, EXIT_PASS, usage
 from ..repro import repro
+from ..run import qemu
 from ..suite import suite
-from . import emit, frames, replay, text
+from . import emit, frames, replay, snapshot, text
 from .steps import FILL, REGISTERS
 
 _CONDITION = re.compile(r"(\w+)\.([\w.\[\]]+)(==|!=|<|>)(-?\w+)$")
@@ -55,7 +57,9 @@ def run(args, caller):
         recording = padded(recording, asked.pad, asked.seed)
     options = wanted.one(asked, caller, [platform], run_options(asked, caller, [platform]))
     made = replay.compile_for(recording, options.image, asked.file)
-    search = Search(made, platform, fitted(options, made), until, asked.jobs)
+    options = fitted(options, made)
+    saved = _saved(made, platform, options)
+    search = Search(made, platform, options, until, asked.jobs, saved)
     try:
         found = search.minimise()
     except (KeyboardInterrupt, suite.Interrupted):
@@ -63,12 +67,29 @@ def run(args, caller):
         if found:
             _write(out, name, recording, search)
         raise
+    finally:
+        if saved:
+            saved.close()
     if not found:
         print(f"minimise: the {len(made.calls)} calls do not end so that --until {asked.until} "
               f"holds: {search.last}")
         return EXIT_FAIL
     _write(out, name, recording, search)
     return EXIT_PASS
+
+
+def _saved(made, platform, options):
+    """Return a Snapshot for the candidates, or None if each has to boot."""
+    problem, saved = f"{platform.emulator.NAME} has it", None
+    if platform.emulator is qemu:
+        saved = snapshot.Snapshot(platform, options, len(made.code()))
+        problem = saved.problem
+    if problem:
+        print(f"minimise: each candidate boots, because the machine cannot be saved: {problem}")
+        return None
+    print(f"minimise: candidates are copies of a machine that was saved after {saved.seconds:.0f} "
+          "s", flush=True)
+    return saved
 
 
 class Condition:
@@ -127,8 +148,9 @@ def padded(recording, count, seed):
 class Search:
     """The search for the smallest candidate. best: its Program, or None so far."""
 
-    def __init__(self, made, platform, options, until, jobs):
+    def __init__(self, made, platform, options, until, jobs, saved=None):
         self._made, self._platform, self._options = made, platform, options
+        self._saved = saved
         self._until, self._jobs = until, jobs
         self._tables = [step for step in made.steps if step.mode == FILL]
         self._known = {}  # a candidate's steps: whether it passed
@@ -226,7 +248,8 @@ class Search:
         key = tuple(step.code() for step in candidate.steps)
         if self._known.get(key) is False:
             return None
-        outcome = replay.replay(candidate, self._platform, self._options, "", stop=self._stop)
+        outcome = replay.replay(candidate, self._platform, self._options, "", self._stop,
+                                self._saved)
         self.tried += 1
         self._known[key] = self._until.call(outcome) is not None
         self.last = repro.judge(outcome.result)[1] or outcome.result.status

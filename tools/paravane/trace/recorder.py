@@ -24,7 +24,7 @@ _RINGS = 256  # offset in struct record_control
 _RING_WORDS = 4
 _RINGS_MAX = 64
 _PAGES_MAX = 1 << 20
-_LOOK = 0.3  # seconds between two searches of the memory
+LOOK = 0.3  # seconds between two searches of the memory
 _IDLE = 0.002  # seconds between two looks at rings that were empty
 PAD = 1
 # In the environment, for a test of lost records: take none before the machine has ended.
@@ -41,13 +41,15 @@ class Recorder:
         self.cpus = min(cpus, _RINGS_MAX)
         self.policy, self.what = policy, what
         self.token = secrets.randbits(64)
+        self.prologue = b""  # what the machine had printed before this recorder began
         self.fd = os.memfd_create("paravane-ram", os.MFD_CLOEXEC)
         os.ftruncate(self.fd, self.size)
-        self._memory = mmap.mmap(self.fd, self.size)
+        self.memory = mmap.mmap(self.fd, self.size)
         self.raw = tempfile.TemporaryFile()
         self.lost = {}  # CPU: records
         self._clock = []  # (seconds, ticks) when the first and the last record were taken
         self.found = False
+        self.ring_pages = []  # the addresses of the guest's pages
         self.broken = ""  # why records cannot be trusted from a place on
         self._rings = []
         self._stop = threading.Event()
@@ -59,17 +61,23 @@ class Recorder:
         what = "" if self.what == "ops" else f",{self.what}"
         return f"record={self.token:016x},{self.cpus}{lossy}{what}"
 
+    @property
+    def fds(self):
+        """Return the descriptors that the emulator inherits."""
+        return [self.fd]
+
     def qemu_options(self):
         """Return the options by which QEMU's RAM is this recorder's file."""
         ram = f"memory-backend-file,id=ram,size={self.size >> 20}M,mem-path=/proc/self/fd/{self.fd}"
         return ["-object", ram + ",share=on", "-machine", "memory-backend=ram"]
 
-    def start(self):
+    def start(self, pid=0):
+        """Begin to look for records; pid: of the emulator."""
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
     def stop(self):
-        """Read what is left, and forget the memory."""
+        """Read what is left, and close the memory."""
         self._stop.set()
         if self._thread:
             self._thread.join()
@@ -81,7 +89,11 @@ class Recorder:
             if ring.lost():
                 self.lost[number] = ring.lost()
         self._rings = []
-        self._memory = None
+        self.close()
+
+    def close(self):
+        """Forget the memory."""
+        self.memory = None
         os.close(self.fd)
 
     def rate(self):
@@ -93,28 +105,41 @@ class Recorder:
 
     def _run(self):
         while not self._stop.is_set() and not self._find():
-            self._stop.wait(_LOOK)
+            self.pause(LOOK)
         while not self._stop.is_set():
             if os.environ.get(LATE) or not self._drain():
-                self._stop.wait(_IDLE)
+                self.idle()
+
+    def idle(self):
+        """Do what there is to do while no record is there."""
+        self.pause(_IDLE)
+
+    def pause(self, seconds):
+        """Wait, unless the machine ends."""
+        self._stop.wait(seconds)
 
     def _find(self):
-        """Look for the guest's pages; return whether all are there."""
-        pages, count = {}, None
-        head = struct.pack("<QQ", _MAGIC, self.token)
-        for at in self._pages():
-            if self._memory[at : at + 16] == head:
-                _, _, number, count = _PAGE_HEAD.unpack_from(self._memory, at)
-                pages[number] = at
-        if not count or count > _PAGES_MAX or len(pages) < count:
-            return False
-        if set(pages) != set(range(count)):
-            return False
-        self._use([pages[number] for number in range(count)])
-        return True
+        """Look for the guest's rings; return whether all their pages are there."""
+        pages = self.find_pages(self.token)
+        if pages:
+            self.use(pages)
+        return bool(pages)
 
-    def _pages(self):
-        """Yield the address of each page that has memory."""
+    def find_pages(self, token):
+        """Return the addresses of the pages that the guest has labelled with this number, in their
+        order; [] if not all of them are there."""
+        pages, count = {}, None
+        head = struct.pack("<QQ", _MAGIC, token)
+        for at in self.blocks(PAGE):
+            if self.memory[at : at + 16] == head:
+                _, _, number, count = _PAGE_HEAD.unpack_from(self.memory, at)
+                pages[number] = at
+        if not count or count > _PAGES_MAX or set(pages) != set(range(count)):
+            return []
+        return [pages[number] for number in range(count)]
+
+    def blocks(self, size):
+        """Yield the address of each block of so many bytes that has memory."""
         at = 0
         while at < self.size:
             try:
@@ -122,17 +147,20 @@ class Recorder:
                 end = os.lseek(self.fd, at, os.SEEK_HOLE)
             except OSError:
                 return
-            yield from range(at, min(end, self.size), PAGE)
-            at = end
+            at -= at % size
+            yield from range(at, min(end, self.size), size)
+            at = -(-end // size) * size
 
-    def _use(self, pages):
-        control = memoryview(self._memory)[pages[0] : pages[0] + PAGE]
+    def use(self, pages):
+        """Take records from the rings on these pages."""
+        self.ring_pages = pages
+        control = memoryview(self.memory)[pages[0] : pages[0] + PAGE]
         _, nr_rings, ring_size, ready, _ = struct.unpack_from("<IIQII", control, 24)
         if not 1 <= nr_rings <= _RINGS_MAX or (len(pages) - 1) * PAGE < nr_rings * ring_size:
             raise Trouble("the guest's records have no possible layout")
         words, each = control.cast("Q"), ring_size // PAGE
         self._rings = [
-            _Ring(self._memory, words[_RINGS // 8 + i * _RING_WORDS :][:_RING_WORDS],
+            _Ring(self.memory, words[_RINGS // 8 + i * _RING_WORDS :][:_RING_WORDS],
                   pages[1 + i * each : 1 + (i + 1) * each], ring_size)
             for i in range(nr_rings)
         ]

@@ -142,14 +142,18 @@ def compile_for(recording, image, name):
         raise Trouble(f"{name}: {bad}; {bad.rest}", EXIT_USAGE) from bad
 
 
-def replay(made, platform, options, label, stop=None):
-    """Run a program; return the Outcome."""
+def replay(made, platform, options, label, stop=None, saved=None):
+    """Run a program; return the Outcome. saved: the Snapshot of which a copy runs it, if not a
+    machine that boots."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "replay.trace")
-        options = dataclasses.replace(
-            options, run="replay", record=save.Wanted(path, what="calls"))
-        directory = runs.RunDirectory(options.image, made.code())
-        result = directory.run(platform, options, stop=stop)
+        if saved:
+            result = saved.run(made, path, stop)
+        else:
+            options = dataclasses.replace(
+                options, run="replay", record=save.Wanted(path, what="calls"))
+            directory = runs.RunDirectory(options.image, made.code())
+            result = directory.run(platform, options, stop=stop)
         lines = []
         if path.exists():
             with open(path, "rb") as stream:

@@ -20,6 +20,7 @@ class Wanted:
     policy: str = "wait"
     what: str = "ops"
     several: bool = False
+    restores = False  # the machine is a copy of a saved one
 
     def path_for(self, label):
         if not self.several:
