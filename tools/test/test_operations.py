@@ -122,6 +122,11 @@ class RefusalTest(unittest.TestCase):
             run.judge(refused, "")
         with self.assertRaisesRegex(Trouble, "mem-set 1g was refused: no"):
             run.judge(refused, "no")
+        with self.assertRaisesRegex(operations.TooSlow, "migrate: dom0 is too slow"):
+            run.judge(
+                xl_operations.Operation("migrate", ""),
+                "killing execution of /etc/xen/scripts/block remove because of timeout",
+            )
         run.judge(refused, "must be less than 5")
         run.judge(allowed, "")
 
