@@ -69,3 +69,8 @@ void loop_net_detach(void)
 {
     loop.up = false;
 }
+
+void loop_net_set_mtu(unsigned mtu)
+{
+    loop.mtu = mtu;
+}

@@ -10,4 +10,7 @@
 void loop_net_attach(void);
 void loop_net_detach(void);
 
+/* Set its MTU, which is 1500 at first; it is down. */
+void loop_net_set_mtu(unsigned mtu);
+
 #endif

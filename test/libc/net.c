@@ -2,6 +2,7 @@
 /* Network interfaces for programs (lib/newlib/include/net/frames.h). */
 #include "test/harness/loop_net.h"
 #include "test/harness/test.h"
+#include "test/libc/signals.h"
 
 #include <errno.h>
 #include <net/frames.h>
@@ -131,11 +132,6 @@ TEST(libc_net, a_thread_that_waits_for_a_frame_is_cancelled)
     EXPECT(result == PTHREAD_CANCELED);
 }
 
-static void on_signal(int number)
-{
-    (void)number;
-}
-
 static volatile bool interrupted;
 
 static void *receive_until_interrupted(void *arg)
@@ -147,24 +143,11 @@ static void *receive_until_interrupted(void *arg)
     return NULL;
 }
 
-/* The thread may not wait yet when it gets the first signal. */
 TEST(libc_net, a_thread_that_waits_for_a_frame_is_interrupted)
 {
-    const struct sigaction action = {.sa_handler = on_signal};
-    struct sigaction before;
-    pthread_t thread;
     int number;
 
     LOOP_NET(net);
     number = net;
-    interrupted = false;
-    EXPECT_EQ(sigaction(SIGUSR1, &action, &before), 0);
-    REQUIRE(pthread_create(&thread, NULL, receive_until_interrupted, &number) == 0);
-    for (int i = 0; i < 1000 && !interrupted; i++) {
-        pthread_kill(thread, SIGUSR1); /* it may have ended in the meantime */
-        usleep(10000);
-    }
-    EXPECT(interrupted);
-    EXPECT_EQ(pthread_join(thread, NULL), 0);
-    EXPECT_EQ(sigaction(SIGUSR1, &before, NULL), 0);
+    expect_interrupted(receive_until_interrupted, &number, &interrupted);
 }

@@ -42,6 +42,24 @@ void set_handler(int signal, void (*handler)(int), int flags)
     EXPECT_EQ(sigaction(signal, &action, NULL), 0);
 }
 
+void expect_interrupted(void *(*run)(void *), void *argument, volatile bool *interrupted)
+{
+    const struct sigaction action = {.sa_handler = count_signal};
+    struct sigaction before;
+    pthread_t thread;
+
+    *interrupted = false;
+    EXPECT_EQ(sigaction(SIGUSR1, &action, &before), 0);
+    REQUIRE(pthread_create(&thread, NULL, run, argument) == 0);
+    for (int i = 0; i < 1000 && !*interrupted; i++) {
+        pthread_kill(thread, SIGUSR1); /* it may have ended in the meantime */
+        usleep(10000);
+    }
+    EXPECT(*interrupted);
+    EXPECT_EQ(pthread_join(thread, NULL), 0);
+    EXPECT_EQ(sigaction(SIGUSR1, &before, NULL), 0);
+}
+
 sigset_t set_of_signal(int signal)
 {
     sigset_t set;

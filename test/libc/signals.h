@@ -32,6 +32,12 @@ void jump_out_of_signal(int signal, siginfo_t *info, void *context);
 void catch_signal(int signal, void (*handler)(int, siginfo_t *, void *), int flags);
 void set_handler(int signal, void (*handler)(int), int flags);
 
+/*
+ * Run a function in a thread, and send that signals until the function has set *interrupted, because
+ * it may not wait yet when the first arrives. It must within ten seconds.
+ */
+void expect_interrupted(void *(*run)(void *), void *argument, volatile bool *interrupted);
+
 sigset_t set_of_signal(int signal);
 void block_signal(int signal);
 void unblock_signal(int signal);

@@ -3,11 +3,14 @@
  * Sockets of programs (lib/newlib/sockets/), by 127.0.0.1, which every platform has. What needs an
  * interface is tried below a toolstack (tools/paravane/selftest/sockets.py).
  */
+#include "test/harness/loop_net.h"
 #include "test/harness/test.h"
+#include "test/libc/signals.h"
 #include "test/libc/sockets.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <net/frames.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -305,11 +308,6 @@ TEST(libc_sockets, a_socket_that_does_not_wait_returns_at_once)
     EXPECT(fcntl(c.ends[0], F_GETFL, 0) & O_NONBLOCK);
 }
 
-static void on_signal(int number)
-{
-    (void)number;
-}
-
 static volatile bool interrupted;
 
 static void *receive_until_interrupted(void *argument)
@@ -326,26 +324,11 @@ static void *accept_until_cancelled(void *argument)
     return NULL;
 }
 
-/* The thread may not wait yet when it gets the first signal. */
 TEST(libc_sockets, a_signal_ends_a_wait)
 {
-    const struct sigaction action = {.sa_handler = on_signal};
-    struct sigaction before;
-    pthread_t thread;
-
     STACK;
     CONNECTION(c);
-    interrupted = false;
-    EXPECT_EQ(sigaction(SIGUSR1, &action, &before), 0);
-    REQUIRE(pthread_create(&thread, NULL, receive_until_interrupted,
-                           (void *)(uintptr_t)&c.ends[0]) == 0);
-    for (int i = 0; i < 1000 && !interrupted; i++) {
-        pthread_kill(thread, SIGUSR1); /* it may have ended in the meantime */
-        usleep(10000);
-    }
-    EXPECT(interrupted);
-    EXPECT_EQ(pthread_join(thread, NULL), 0);
-    EXPECT_EQ(sigaction(SIGUSR1, &before, NULL), 0);
+    expect_interrupted(receive_until_interrupted, (void *)(uintptr_t)&c.ends[0], &interrupted);
 }
 
 TEST(libc_sockets, a_thread_that_waits_for_a_connection_is_cancelled)
@@ -395,4 +378,19 @@ TEST(libc_sockets, descriptors_may_run_out)
     while (count--)
         EXPECT_EQ(close(fds[count]), 0);
     SOCKET(fd, SOCK_DGRAM);
+}
+
+/* A message of DHCP has up to 576 bytes. */
+TEST(libc_sockets, an_interface_on_which_dhcp_does_not_start_is_closed_again)
+{
+    int net;
+
+    STACK;
+    loop_net_set_mtu(500);
+    loop_net_attach();
+    EXPECT_EQ(stack_start_on(LOOP_NET_NAME, "dhcp"), EMSGSIZE);
+    net = net_open(LOOP_NET_NAME);
+    EXPECT(net >= 0 && net_close(net) == 0);
+    loop_net_detach();
+    loop_net_set_mtu(1500);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The interface net0 as one of lwIP's: Ethernet frames by <net/frames.h>.
+ * A network interface as one of lwIP's: Ethernet frames by <net/frames.h>.
  *
  * A thread receives. It has the core's lock while the stack takes a frame, and no lock while it
  * waits. Threads that send have the core's lock; TCP segments are batched (batch.h) until it is
@@ -26,12 +26,17 @@
 #define COPIED_MAX  2048 /* a frame of at most so many bytes is copied to a smaller buffer */
 #define HEADERS_MAX 134  /* Ethernet's, IP's and TCP's together at most */
 
-/* Guarded by: the core's lock, but for net, which does not change. */
+/*
+ * Guarded by: the core's lock, but for net, which does not change while the thread runs. stopping:
+ * the thread is to end, and signals ended. Atomic: a flag.
+ */
 static struct {
     int net;
     struct netif *netif;
     struct net_properties properties;
     struct batch batch;
+    bool stopping;
+    sys_sem_t ended;
 } interface;
 
 /* ---- Sending --------------------------------------------------------------------------------- */
@@ -178,13 +183,13 @@ static void interface_look(void)
     UNLOCK_TCPIP_CORE();
 }
 
-/* Receive frames without end. Without memory a frame stays with the driver, which drops more. */
+/* Receive frames until interface_stop. Without memory a frame stays with the driver, which drops more. */
 static void interface_receive(void *argument)
 {
     struct received *buffer = NULL;
 
     (void)argument;
-    for (;;) {
+    while (!__atomic_load_n(&interface.stopping, __ATOMIC_ACQUIRE)) {
         struct net_frame frame = {.len = BATCH_MAX};
         struct pbuf *p;
 
@@ -201,6 +206,8 @@ static void interface_receive(void *argument)
         if (p)
             interface_input(p, &frame);
     }
+    free(buffer);
+    sys_sem_signal(&interface.ended);
 }
 
 /* ---- The start ------------------------------------------------------------------------------- */
@@ -218,19 +225,19 @@ static err_t interface_init(struct netif *netif)
 }
 
 /* Open the interface. Return its number for <net/frames.h>, or a negated errno. */
-static int interface_open(void)
+static int interface_open(const char *name)
 {
-    const int net = net_open(INTERFACE_NAME);
+    const int net = net_open(name);
 
     if (net >= 0)
         return net;
     return errno == ENODEV ? -ENETDOWN : -errno;
 }
 
-int interface_start(struct netif *netif)
+int interface_start(struct netif *netif, const char *name)
 {
     struct net_properties properties;
-    const int net = interface_open();
+    const int net = interface_open(name);
 
     if (net < 0)
         return -net;
@@ -242,15 +249,28 @@ int interface_start(struct netif *netif)
     }
     interface.net = net;
     interface.netif = netif;
+    interface.stopping = false;
+    sys_sem_new(&interface.ended, 0);
     net_properties(net, &properties);
     interface_changed(&properties);
     netif_set_default(netif);
     netif_set_up(netif);
-    if (!sys_thread_new(INTERFACE_NAME, interface_receive, NULL, 0, 0)) {
+    if (!sys_thread_new(name, interface_receive, NULL, 0, 0)) {
         netif_remove(netif);
         net_close(net);
         free(interface.batch.bytes);
         return EAGAIN;
     }
     return 0;
+}
+
+void interface_stop(void)
+{
+    __atomic_store_n(&interface.stopping, true, __ATOMIC_RELEASE);
+    sys_arch_sem_wait(&interface.ended, 0);
+    LOCK_TCPIP_CORE();
+    netif_remove(interface.netif);
+    UNLOCK_TCPIP_CORE();
+    net_close(interface.net);
+    free(interface.batch.bytes);
 }

@@ -22,6 +22,7 @@
 
 #define DHCP_PATIENCE_MS 10000
 #define DHCP_LOOK_MS     20
+#define DHCP_MTU_MIN     576 /* RFC 2131, 2 */
 
 /* Held while the stack is being started, by the thread that does so. */
 static struct __lock lock;
@@ -45,15 +46,18 @@ void stack_report(const char *format, ...)
     libc_console_write(line, sizeof(name) + (size_t)n);
 }
 
-static int report_failure(int error, const char *word)
+static int report_failure(int error, const char *interface, const char *word)
 {
     if (error == EINVAL)
         stack_report("NET=%s is neither dhcp, loopback nor ADDRESS/BITS[,GATEWAY[,NAMESERVER]]",
                      word);
     else if (error == ENETDOWN)
         stack_report("this machine has no network interface; --net gives one to a domU");
+    else if (error == EMSGSIZE)
+        stack_report("%s has an MTU of %u, and DHCP takes %u; NET=ADDRESS/BITS does without DHCP",
+                     interface, netif.mtu, DHCP_MTU_MIN);
     else
-        stack_report("%s cannot be used: %s", INTERFACE_NAME, strerror(error));
+        stack_report("%s cannot be used: %s", interface, strerror(error));
     return error;
 }
 
@@ -116,41 +120,69 @@ static int core_start(void)
     return 0;
 }
 
-/* Return 0 or an errno. Use the interface as the addresses say. */
-static int start_with(const struct addresses *a)
+/* Ask for an address. The core's lock is held. Return 0 or an errno. */
+static int start_dhcp(void)
 {
-    int error = core_start();
+    if (netif.mtu < DHCP_MTU_MIN)
+        return EMSGSIZE;
+    if (dhcp_start(&netif) == ERR_OK)
+        return 0;
+    dhcp_cleanup(&netif);
+    return ENOMEM;
+}
 
-    if (error)
-        return error;
+/* Return 0 or an errno. Use the interface as the addresses say, or close it again. */
+static int start_interface(const char *name, const struct addresses *a)
+{
+    int error;
+
     LOCK_TCPIP_CORE();
-    if (a->source != ADDRESS_LOOPBACK)
-        error = interface_start(&netif);
-    set_nameserver(a);
-    if (!error && a->source == ADDRESS_STATIC)
+    error = interface_start(&netif, name);
+    if (error) {
+        UNLOCK_TCPIP_CORE();
+        return error;
+    }
+    if (a->source == ADDRESS_STATIC)
         set_static(a);
-    if (!error && a->source == ADDRESS_DHCP && dhcp_start(&netif) != ERR_OK)
-        error = ENOMEM;
+    else
+        error = start_dhcp();
     UNLOCK_TCPIP_CORE();
-    if (!error && a->source == ADDRESS_DHCP)
+    if (error)
+        interface_stop();
+    else if (a->source == ADDRESS_DHCP)
         wait_for_address();
     return error;
 }
 
+static int start_with(const char *interface, const struct addresses *a)
+{
+    const int error = core_start();
+
+    if (error)
+        return error;
+    LOCK_TCPIP_CORE();
+    set_nameserver(a);
+    UNLOCK_TCPIP_CORE();
+    return a->source == ADDRESS_LOOPBACK ? 0 : start_interface(interface, a);
+}
+
+int stack_start_on(const char *interface, const char *word)
+{
+    struct addresses a;
+    const int error = addresses_parse(word, &a) ? start_with(interface, &a) : EINVAL;
+
+    return error ? report_failure(error, interface, word) : 0;
+}
+
 int stack_start(void)
 {
-    const char *word;
-    struct addresses a;
     int error = 0;
 
     if (__atomic_load_n(&started, __ATOMIC_ACQUIRE))
         return 0;
     __retarget_lock_acquire(&lock);
     if (!started) {
-        word = getenv("NET");
-        error = addresses_parse(word, &a) ? start_with(&a) : EINVAL;
-        if (error)
-            report_failure(error, word);
+        error = stack_start_on(INTERFACE_NAME, getenv("NET"));
         __atomic_store_n(&started, !error, __ATOMIC_RELEASE);
     }
     __retarget_lock_release(&lock);
