@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Limits for waits (drivers/deadline.h). A deadline runs as a sequence of short timers. The time in
- * which the machine is suspended, or its vCPUs are paused, passes within one of them and counts as
- * one, because the other side did not get the time to answer either.
+ * Limits for waits (drivers/deadline.h). The deadline of an answer runs as a sequence of short
+ * timers. The time in which the machine is suspended, or its vCPUs are paused, passes within one of
+ * them and counts as one, because the other side did not get the time to answer either.
  */
 #include "drivers/deadline.h"
 #include "pv/pv.h"
 
-#define PART_NS (100 * NS_PER_MS)
+#define PART_NS      (100 * NS_PER_MS)
+#define PART_LONG_NS (3600 * NS_PER_S)
 
 static void on_part(struct timer *timer);
 
 static void start_part(struct deadline *d)
 {
-    const u64 ns = MIN(d->left, PART_NS);
+    const u64 ns = MIN(d->left, d->part);
 
     d->left -= ns;
     timer_start(&d->timer, pv_clock_ns() + ns, on_part);
@@ -36,7 +37,13 @@ static void on_part(struct timer *timer)
 
 void deadline_start(struct deadline *d, struct wait_queue *queue, u64 ns)
 {
-    *d = (struct deadline){.queue = queue, .left = ns};
+    *d = (struct deadline){.queue = queue, .left = ns, .part = PART_NS};
+    start_part(d);
+}
+
+void deadline_start_plain(struct deadline *d, struct wait_queue *queue, u64 ns)
+{
+    *d = (struct deadline){.queue = queue, .left = ns, .part = PART_LONG_NS};
     start_part(d);
 }
 

@@ -65,9 +65,13 @@ struct net {
 
 extern const struct xenbus_driver net_driver;
 
-/* A wait in the interface's queue for at most ns. Zeroed but for ns at first. */
+/*
+ * A wait in the interface's queue for at most ns. Zeroed but for ns and plain at first. plain: the
+ * wait is not for an answer of the backend's (drivers/deadline.h).
+ */
 struct net_wait {
     u64 ns;
+    bool plain;
     bool started;
     struct deadline deadline;
 };

@@ -13,7 +13,10 @@ int net_wait(struct net *n, struct net_wait *w, u64 *flags)
         return 0;
     }
     net_unlock(n, *flags);
-    deadline_start(&w->deadline, &n->queue, w->ns);
+    if (w->plain)
+        deadline_start_plain(&w->deadline, &n->queue, w->ns);
+    else
+        deadline_start(&w->deadline, &n->queue, w->ns);
     w->started = true;
     *flags = net_lock(n);
     return 0; /* it may have changed in between */

@@ -128,7 +128,7 @@ static int consume_frame(struct net *n, const struct net_frame *f, u8 *bytes,
 int net_receive(struct netif *netif, void *bytes, struct netif_frame *frame, u64 ns)
 {
     struct net *n = container_of(netif, struct net, netif);
-    struct net_wait wait = {.ns = ns};
+    struct net_wait wait = {.ns = ns, .plain = true};
     const char *why = NULL;
     struct net_frame f;
     int result;

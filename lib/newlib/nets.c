@@ -7,6 +7,7 @@
 #include <sys/lock.h>
 
 #include "kernel/services.h"
+#include "lib/newlib/signals.h"
 #include "lib/newlib/thread.h"
 
 #define NETS_MAX 8 /* more are not used */
@@ -110,15 +111,22 @@ int net_send(int net, const void *bytes, const struct net_frame *frame)
     return result(libc_net_send((unsigned)net, bytes, &f));
 }
 
+/* Return whether no signal and no cancellation can end a wait of this thread. */
+static bool is_uninterruptible(const struct pthread *t)
+{
+    return t->mask == ~SIGNALS_OF_KERNEL && t->cancel_state == PTHREAD_CANCEL_DISABLE;
+}
+
 /* Receive in short waits, so that a signal or a cancellation ends them. */
 static int receive(unsigned net, void *bytes, struct libc_net_frame *f, uint64_t ns)
 {
     const struct pthread *t = this_pthread();
     const uint32_t before = t->interrupting;
+    const uint64_t most = is_uninterruptible(t) ? ns : LOOK_NS;
     int error;
 
     for (;;) {
-        const uint64_t part = ns < LOOK_NS ? ns : LOOK_NS;
+        const uint64_t part = ns < most ? ns : most;
 
         error = libc_net_receive(net, bytes, f, part);
         ns -= part;

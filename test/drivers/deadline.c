@@ -37,6 +37,17 @@ TEST(drivers, deadline_does_not_count_the_time_of_a_suspend)
     deadline_stop(&d);
 }
 
+TEST(drivers, deadline_of_a_plain_wait_is_one_timer)
+{
+    struct deadline d;
+
+    deadline_start_plain(&d, &queue, 350 * NS_PER_MS);
+    EXPECT_EQ(d.left, 0);
+    wait_until_passed(&d);
+    deadline_stop(&d);
+    EXPECT(d.passed);
+}
+
 TEST(drivers, deadline_that_is_stopped_does_not_pass)
 {
     struct deadline d;

@@ -269,12 +269,16 @@ static void *thread_run(void *argument)
 {
     const struct start start = *(struct start *)argument;
 
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
     free(argument);
     start.run(start.argument);
     return NULL;
 }
 
-/* Signals are for the program's own threads, and its end does not wait for this one. */
+/*
+ * Signals and cancellations are for the program's own threads, and its end does not wait for this
+ * one.
+ */
 sys_thread_t sys_thread_new(const char *name, lwip_thread_fn run, void *argument, int stack,
                             int priority)
 {
