@@ -28,24 +28,27 @@ _STEPS = (
 )  # fmt: skip
 _KIB = 16384  # that each transfer by TCP has
 _PINGS = 300
-# What the network's program is asked for, and what dom0 does at the other end.
+# What the network's program is asked for, how many KiB, what dom0 does at the other end, of how many
+# units that is, and their name. A step without a name transfers nothing: its cost is subtracted
+# from the others. During the pings the program waits for the end of a stream.
 _NET_STEPS = (
-    ("idle", "true", ""),
-    ("send", "nc -l -p 5001 >/dev/null & usleep 200000", "TCP, send, a KiB"),
-    ("receive", "dd if=/dev/zero bs=1024 count={kib} 2>/dev/null | nc -l -p 5002 & usleep 200000",
-     "TCP, receive, a KiB"),
+    ("receive", 0, "true | nc -l -p 5002 & usleep 200000", 1, ""),
+    ("send", _KIB, "nc -l -p 5001 >/dev/null & usleep 200000", _KIB, "TCP, send, a KiB"),
+    ("receive", _KIB + 1, f"head -c {_KIB + 1}k /dev/zero | nc -l -p 5002 & usleep 200000",
+     _KIB + 1, "TCP, receive, a KiB"),
+    ("receive", 0, f"""
+(
+  usleep 400000
+  for n in $(seq {_PINGS}); do ping -q -c 1 -W 10 10.0.0.2 >/dev/null || echo lost; done
+) | nc -l -p 5002 & usleep 200000""", _PINGS, "a ping"),
 )  # fmt: skip
-_PING = f"""
-for number in $(seq {_PINGS}); do ping -q -c 1 -W 10 10.0.0.2 >/dev/null || exit 1; done
-usleep 500000
-/run/in/domain_time
-"""
 _TSC = 'tsc_mode = "native"'  # under emulated SVM a PVH Linux ends at an emulated RDTSCP
 _NAMES = {"created": "until the first line, the domain's", "dom0": "until the first line, dom0's",
           "ready": "until the program runs, the domain's"}  # fmt: skip
 _READY = """
 until grep -q 'bench: {pattern}' {log}; do
   xl list guest1 >/dev/null || exit 1
+  grep 'bench: failed' {log} && exit 1
   usleep 100000
 done
 usleep 500000
@@ -133,16 +136,15 @@ def _measure_net(files, kind, system, say):
     with _dom0(files, system, say) as dom0:
         _, domain, _ = split_times(_create(dom0, _wanted(kind, system, nets=1)))
         before = _times(_sh(dom0, _wait("ready")))[domain]
-        for number, (what, other, name) in enumerate(_NET_STEPS):
-            kib = _KIB + number
-            line = other.format(kib=kib) + "\n" + _typed(domain, f"{what} {kib}")
-            now = _times(_sh(dom0, line + _wait(f"done {kib}")))[domain]
+        for number, (what, kib, other, units, name) in enumerate(_NET_STEPS, 1):
+            # The answer has the number of the step, so that each is another one.
+            line = f"{other}\n{_typed(domain, f'{what} {kib} {number}')}"
+            now = _times(_sh(dom0, line + _wait(f"done {number}")))[domain]
             if name:
-                counts[name] = (now - before - idle) // kib
+                counts[name] = (now - before - idle) // units
             else:
                 idle = now - before
             before = now
-        counts["a ping"] = (_times(_sh(dom0, _PING))[domain] - before) // _PINGS
     return counts
 
 

@@ -3,8 +3,7 @@
  * Transfer bytes by TCP, as lines of input say: the same program for Paravane and for Linux
  * (tools/paravane/dom0/beside_linux.py). The other end is dom0.
  *
- *   send COUNT, receive COUNT    so many KiB, answered by "netbench: done COUNT"
- *   idle COUNT                   the same without a transfer
+ *   send COUNT STEP, receive COUNT STEP    so many KiB, answered by "netbench: done STEP"
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -60,8 +59,6 @@ static int transfer(const char *what, unsigned long bytes)
     const int sends = !strcmp(what, "send");
     int fd, well;
 
-    if (!strcmp(what, "idle"))
-        return 1;
     fd = connection(sends ? SEND_PORT : RECEIVE_PORT);
     if (fd < 0)
         return 0;
@@ -73,7 +70,7 @@ static int transfer(const char *what, unsigned long bytes)
 int main(void)
 {
     char line[80], what[8];
-    unsigned long count;
+    unsigned long count, step;
     const int fd = socket(AF_INET, SOCK_STREAM, 0); /* the stack starts with the first */
 
     if (fd < 0) {
@@ -84,9 +81,9 @@ int main(void)
     printf("netbench: ready\n");
     fflush(stdout);
     while (fgets(line, sizeof(line), stdin)) {
-        if (sscanf(line, "%7s %lu", what, &count) != 2)
+        if (sscanf(line, "%7s %lu %lu", what, &count, &step) != 3)
             break;
-        printf("netbench: %s %lu\n", transfer(what, count * 1024) ? "done" : "failed", count);
+        printf("netbench: %s %lu\n", transfer(what, count * 1024) ? "done" : "failed", step);
         fflush(stdout);
     }
     return 0;
