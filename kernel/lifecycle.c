@@ -7,7 +7,7 @@
  *   1. The hooks of the drivers, while everything still works.
  *   2. All other CPUs go offline with their bound threads in their queues, so that the only state
  *      that a toolstack has to save is memory and CPU 0.
- *   3. The op suspend, with interrupts disabled.
+ *   3. The op suspend, with interrupts disabled, while all page tables are announced.
  *   4. The same CPUs start again, as at boot, and the hooks are called again.
  *
  * An error in 2 or 3 leads to 4 as well.
@@ -17,6 +17,7 @@
 #include "kernel/hotplug.h"
 #include "kernel/irq.h"
 #include "kernel/smp.h"
+#include "mm/space.h"
 
 extern const struct suspend_hook _suspend_hooks_start[], _suspend_hooks_end[];
 
@@ -55,8 +56,12 @@ static void bring_back(u64 set)
 static int suspend_alone(void)
 {
     const u64 flags = pv_irq_save();
-    const int result = pv_suspend();
+    int result = mm_suspend_begin();
 
+    if (!result) {
+        result = pv_suspend();
+        mm_suspend_end();
+    }
     pv_restore_fl(flags);
     return result;
 }

@@ -4,12 +4,13 @@
  * (frames), space.h (address spaces, mappings), vmap.h and heap.h (kernel memory), and balloon.h.
  *
  * Its functions may be called by threads on several CPUs at once, with no spinlock held where their
- * header says so. There are five kinds of locks, in this order: while one is held, only those below
+ * header says so. There are six kinds of locks, in this order: while one is held, only those below
  * it may be taken, and no CPU waits for another's TLB.
  *
  *   areas (vmap.c)       which addresses from VMAP_BASE on are in use
  *   balloon (balloon.c)  the frames that the hypervisor has
  *   space (space.h)      one for each space: its tables, and struct frame's used of them
+ *   plain (space.c)      the list of the spaces that are not live
  *   heap (heap.c)        the slabs, and struct frame's used, free, next and prev of them
  *   frames (frame.c)     the free blocks, every frame's state and order, the direct map's tables
  *

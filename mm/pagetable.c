@@ -437,11 +437,13 @@ int mm_protect(struct mm_space *s, u64 va, u64 count, u32 prot)
 
 bool mm_query(const struct mm_space *s, u64 va, struct mm_mapping *m)
 {
+    const u64 flags = pv_irq_save(); /* a suspend changes entries */
     struct path p;
     u64 value;
 
     table_walk(s, va, 1, &p);
     value = p.level == 1 ? slot_value(1, READ_ONCE(p.slot[1]->raw)) : p.value;
+    pv_restore_fl(flags);
     if (!(value & PTE_PRESENT))
         return false;
     m->value = value;
@@ -454,39 +456,57 @@ bool mm_query(const struct mm_space *s, u64 va, struct mm_mapping *m)
 
 union pt_slot *mm_slot(const struct mm_space *s, u64 va, int level)
 {
+    const u64 flags = pv_irq_save();
     struct path p;
 
     table_walk(s, va, level, &p);
+    pv_restore_fl(flags);
     return p.level == level ? p.slot[level] : NULL;
 }
 
 /* ---- The end of a space --------------------------------------------------------------------- */
 
+/* Return the value of a slot; not preemptible, because a suspend changes the entry. */
+static u64 plain_value(struct mm_space *s, int level, const union pt_slot *slot)
+{
+    u64 value;
+
+    if (!slot->raw)
+        return 0;
+    spin_lock(&s->lock);
+    value = slot_value(level, slot->raw);
+    spin_unlock(&s->lock);
+    return value;
+}
+
 /*
  * Free what the first so many slots of a table of this level lead to: the tables below, and the
- * frames that are the space's own (FRAME_USER). The table is plain memory again.
+ * frames that are the space's own (FRAME_USER). The table is plain memory again. A slot is cleared
+ * before its frame is freed, so the tables are whole at each preemption (mm_suspend_begin).
  */
-static void free_below(pfn_t table, int level, u32 slots)
+static void free_below(struct mm_space *s, pfn_t table, int level, u32 slots)
 {
-    const union pt_slot *slot = pfn_to_va(table);
+    union pt_slot *slot = pfn_to_va(table);
 
     for (u32 i = 0; i < slots; i++) {
-        const u64 value = slot[i].raw ? slot_value(level, slot[i].raw) : 0;
+        const u64 value = plain_value(s, level, &slot[i]);
         const pfn_t pfn = value_pfn(value);
 
         if (!(value & PTE_PRESENT) || value & PTE_FOREIGN)
             continue;
         if (level > 1 && !(value & PTE_PSE)) {
-            free_below(pfn, level - 1, PT_ENTRIES);
+            free_below(s, pfn, level - 1, PT_ENTRIES);
+            WRITE_ONCE(slot[i].raw, 0);
             frame_get(pfn)->used = 0;
             frame_free(pfn, 0);
         } else if (level == 1 && frame_get(pfn)->state == FRAME_USER) {
+            WRITE_ONCE(slot[i].raw, 0);
             frame_free(pfn, 0);
         }
     }
 }
 
-void mm_free_tables(const struct mm_space *s)
+void mm_free_tables(struct mm_space *s)
 {
-    free_below(s->root, PT_LEVELS, PT_USER_SLOTS);
+    free_below(s, s->root, PT_LEVELS, PT_USER_SLOTS);
 }

@@ -15,6 +15,11 @@
  *   mm_space_switch    the scheduler writes the root for the thread that it switches to
  *   mm_space_destroy   only when no thread has the space: unpins the root, frees tables and frames
  *
+ * A suspend. A restored machine may have other machine frames, and a toolstack translates the
+ * entries of announced tables only. So spaces that are not live are in the list plain, and a
+ * suspend announces them for its duration. Each of them is whole whenever its lock is free, while
+ * mm_space_destroy frees its tables, too; and no entry is kept across a preemption.
+ *
  * Who may run on which tables. Spaces follow threads: a thread begins in the kernel's space and
  * changes its own by mm_space_activate. users counts the threads of a space. The count is raised
  * before the root is written and lowered after the next root is, so a space with users == 0 is on
@@ -54,6 +59,52 @@ struct mm_space mm_kernel; /* Guarded by: its lock (mm/space.h) */
 static struct mm_space *current[PV_CPUS_MAX]; /* by CPU; NULL: the kernel's */
 static u64 cpus;                              /* set of the CPUs that take part in flushes */
 static u32 flushers;                          /* CPUs between reading cpus and the last answer */
+
+/* Guarded by: itself. */
+static struct spinlock plain_lock = SPINLOCK("plain spaces");
+static struct mm_space *plain; /* Guarded by: plain_lock */
+
+static void plain_add(struct mm_space *s)
+{
+    spin_lock(&plain_lock);
+    s->next_plain = plain;
+    s->plain_link = &plain;
+    if (plain)
+        plain->plain_link = &s->next_plain;
+    plain = s;
+    spin_unlock(&plain_lock);
+}
+
+static void plain_remove(struct mm_space *s)
+{
+    spin_lock(&plain_lock);
+    *s->plain_link = s->next_plain;
+    if (s->next_plain)
+        s->next_plain->plain_link = s->plain_link;
+    spin_unlock(&plain_lock);
+}
+
+static void plain_release(const struct mm_space *end)
+{
+    for (struct mm_space *s = plain; s != end; s = s->next_plain)
+        pv_unpin_root(s->root);
+}
+
+int mm_suspend_begin(void)
+{
+    for (struct mm_space *s = plain; s; s = s->next_plain) {
+        if (!pv_pin_root(s->root))
+            continue;
+        plain_release(s);
+        return -EINVAL;
+    }
+    return 0;
+}
+
+void mm_suspend_end(void)
+{
+    plain_release(NULL);
+}
 
 void mm_kernel_init(pfn_t root)
 {
@@ -166,8 +217,11 @@ int mm_space_create(struct mm_space *s)
     s->high = USER_END;
     s->flags = PTE_USER;
     frame_get(root)->used = FRAME_PERMANENT;
+    spin_lock(&s->lock); /* a suspend changes entries */
     memcpy((u64 *)pfn_to_va(root) + first, (u64 *)pfn_to_va(mm_kernel.root) + first,
            (PT_ENTRIES - first) * sizeof(u64));
+    plain_add(s);
+    spin_unlock(&s->lock);
     return 0;
 }
 
@@ -185,8 +239,11 @@ static int space_announce(struct mm_space *s)
     int error = 0;
 
     spin_lock(&s->lock);
-    if (!s->live)
+    if (!s->live) {
         error = pv_pin_root(s->root);
+        if (!error)
+            plain_remove(s);
+    }
     s->live = !error;
     spin_unlock(&s->lock);
     return error ? -EINVAL : 0;
@@ -215,11 +272,14 @@ int mm_space_destroy(struct mm_space *s)
     if (s == &mm_kernel || __atomic_load_n(&s->users, __ATOMIC_SEQ_CST))
         return -EBUSY;
     spin_lock(&s->lock); /* the op requires that the thread stays on its CPU */
-    if (s->live)
+    if (s->live) {
         pv_unpin_root(s->root);
+        plain_add(s);
+    }
     s->live = false;
     spin_unlock(&s->lock);
     mm_free_tables(s);
+    plain_remove(s);
     frame_get(s->root)->used = 0;
     frame_free(s->root, mm_traits.root_pages - 1);
     memset(s, 0, sizeof(*s));

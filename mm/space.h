@@ -42,6 +42,8 @@ struct mm_space {
     u64 flags;     /* of its leaves: PTE_USER or PTE_GLOBAL */
     struct mm_region regions[MM_REGIONS_MAX];
     u32 nr_regions;
+    /* Guarded by: plain_lock (space.c). The list of the spaces that are not live. */
+    struct mm_space *next_plain, **plain_link;
 };
 
 /* What is mapped at an address. */
@@ -71,6 +73,15 @@ int mm_space_activate(struct mm_space *s) __must_check;
  * kernel's space and for one that is a thread's current one.
  */
 int mm_space_destroy(struct mm_space *s);
+
+/*
+ * Announce the tables of all spaces that are not live, and release them again. In between the
+ * entries of all tables may change as those of a restored machine do (the op suspend). Context: CPU
+ * 0 around a suspend, interrupts disabled, no other CPU online. Return 0; -EINVAL, with nothing
+ * announced, if the hypervisor refuses one.
+ */
+int mm_suspend_begin(void) __must_check;
+void mm_suspend_end(void);
 
 /* Return the space that this CPU uses. */
 struct mm_space *mm_space_current(void);
@@ -145,7 +156,7 @@ int mm_map_new(struct mm_space *s, u64 va, u64 count, u32 prot, u32 flags, u32 o
 void mm_unmap_free(struct mm_space *s, u64 va, u64 count);
 
 /* pagetable.c: free the tables and the FRAME_USER frames of a user space that is not live. */
-void mm_free_tables(const struct mm_space *s);
+void mm_free_tables(struct mm_space *s);
 
 /* space.c: make mm_kernel the space with these tables. */
 void mm_kernel_init(pfn_t root);

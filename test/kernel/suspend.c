@@ -8,6 +8,7 @@
 #include "kernel/hotplug.h"
 #include "kernel/lifecycle.h"
 #include "kernel/panic.h"
+#include "mm/space.h"
 #include "test/harness/grants.h"
 #include "test/harness/load.h"
 
@@ -91,6 +92,40 @@ static bool clock_advances(void)
     return false;
 }
 
+/* ---- A space that no CPU has used, whose tables are plain memory ---- */
+
+enum { PLAIN_START = 1 << 30, PLAIN_PAGES = 20 };
+
+static struct mm_space plain_space;
+
+static bool plain_space_begin(u64 mark)
+{
+    struct mm_mapping m;
+    bool filled = !mm_space_create(&plain_space) &&
+                  !mm_populate(&plain_space, PLAIN_START, PLAIN_PAGES, MM_WRITE);
+
+    for (u64 i = 0; i < PLAIN_PAGES && filled; i++) {
+        filled = mm_query(&plain_space, PLAIN_START + i * PAGE_SIZE, &m);
+        if (filled)
+            *(u64 *)pfn_to_va(m.pfn) = mark + i;
+    }
+    return filled;
+}
+
+/* Return whether the space maps the same pages, and can be used. */
+static bool plain_space_check(u64 mark)
+{
+    u64 value = 0, right = 0;
+
+    if (mm_space_activate(&plain_space))
+        return false;
+    for (u64 i = 0; i < PLAIN_PAGES; i++)
+        right += !copy_from_user(&value, PLAIN_START + i * PAGE_SIZE, sizeof(value)) &&
+                 value == mark + i;
+    return !mm_space_activate(&mm_kernel) && !mm_space_destroy(&plain_space) &&
+           right == PLAIN_PAGES;
+}
+
 static void one_cycle(u32 cycle)
 {
     const u32 online = smp_online_count();
@@ -101,6 +136,7 @@ static void one_cycle(u32 cycle)
 
     pv_get_wallclock(&wall);
     CHECK(held_grants_begin());
+    CHECK(plain_space_begin(clock));
     print("suspend: cycle %u: suspending\n", cycle);
     result = machine_suspend();
     clock_after = pv_clock_ns();
@@ -116,6 +152,7 @@ static void one_cycle(u32 cycle)
     CHECK(smp_call_many(online_cpus(), count_call, &called) == online && called == online);
     CHECK(line_works());
     CHECK(held_grants_check(result));
+    CHECK(plain_space_check(clock));
     CHECK(load_continues());
     CHECK(clock_advances()); /* also when the hypervisor has written its time again */
 }
