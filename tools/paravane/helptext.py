@@ -53,7 +53,7 @@ Paravane: one kernel image, every platform, one suite.
                  --smp N: on each CPU its share, while interrupts, switches and shoot-downs arrive;
                  --shared: in one space;  --frames: random frames of the kernel's own instead
 ./run.sh operations [--on domu-pv,domu-pvh] [--smp N] [--ops N] [--seed N] [--runs N] [--hours H] [--image FILE]
-                 [--only KIND,KIND...] [--xen X]  random operations of xl on a busy domU: is anything lost, is each refusal expected? (docs/domu.md)
+                 [--only KIND,KIND...] [--xen X] [--counted]  random operations of xl on a busy domU: is anything lost, is each refusal expected? (docs/domu.md)
 ./run.sh mutants [--on P,P...] [--ops REGEX] [--filter GLOB[,GLOB...]] [--jobs N] [--json FILE] ...
                  make each op wrong: the suite, or these tests, must fail
                  --source [--files GLOB] [--json FILE [--resume]]  make the wrong edits of test/mutants/source/, whose

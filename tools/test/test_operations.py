@@ -184,18 +184,35 @@ class RunsTest(unittest.TestCase):
     def test_a_failed_seed_is_printed_as_a_command(self):
         said = []
         asked = argparse.Namespace(
-            hours=0, runs=3, seed=7, smp=2, ops=9, only=("pause", "migrate"), xen=None
+            hours=0, runs=3, seed=7, smp=2, ops=9, only=("pause", "migrate"), xen=None,
+            counted=True,
         )
         with mock.patch.object(operations.Run, "run", _run_that_fails_with_8):
             code = operations.run_all(asked, b"", None, ["pv"], said.append)
         self.assertEqual(code, EXIT_FAIL)
-        command = "--on domu-pv --smp 2 --ops 9 --seed 8 --only pause,migrate"
+        command = "--on domu-pv --smp 2 --ops 9 --seed 8 --only pause,migrate --counted"
         self.assertEqual(said, [
             f"operations: repeat: ./run.sh operations {command}",
             "operations: all runs:", "operations: done: 6 pause",
-            "operations: 6 operations in 3 runs, of which 1 failed",
+            "operations: 6 operations, 1 runs failed: FAIL",
             f"operations: failed: ./run.sh operations {command}",
         ])  # fmt: skip
+
+    def test_time_is_of_all_runs(self):
+        said = []
+        asked = argparse.Namespace(
+            hours=1 / 360, runs=5, seed=1, smp=2, ops=9, only=xl_operations.KINDS, xen=None,
+            counted=False,
+        )  # fmt: skip
+        with mock.patch.object(operations.Run, "run", _run_of_four_seconds):
+            operations.run_all(asked, b"", None, ["pv"], said.append)
+        self.assertEqual(said[1], "operations: done: 1 10.0, 1 2.0, 1 6.0")
+
+
+def _run_of_four_seconds(run, _count, seconds):
+    run.tally.done[f"{seconds:.1f}"] += 1
+    run.seconds = 4
+    return EXIT_PASS
 
 
 def _run_that_fails_with_8(run, count, _seconds):

@@ -28,11 +28,14 @@ _STEPS = (
 )  # fmt: skip
 _KIB = 16384  # that each transfer by TCP has
 _PINGS = 300
-# What the network's program is asked for, how many KiB, what dom0 does at the other end, of how many
-# units that is, and their name. A step without a name transfers nothing: its cost is subtracted
-# from the others. During the pings the program waits for the end of a stream.
+# What the network's program is asked for, how many KiB, what dom0 does at the other end, of how
+# many units that is, and their name. A step without a name transfers nothing: its cost is
+# subtracted from the others; the first connection costs more than the second. During the pings the
+# program waits for the end of a stream.
+_EMPTY = ("receive", 0, "true | nc -l -p 5002 & usleep 200000", 1, "")
 _NET_STEPS = (
-    ("receive", 0, "true | nc -l -p 5002 & usleep 200000", 1, ""),
+    _EMPTY,
+    _EMPTY,
     ("send", _KIB, "nc -l -p 5001 >/dev/null & usleep 200000", _KIB, "TCP, send, a KiB"),
     ("receive", _KIB + 1, f"head -c {_KIB + 1}k /dev/zero | nc -l -p 5002 & usleep 200000",
      _KIB + 1, "TCP, receive, a KiB"),

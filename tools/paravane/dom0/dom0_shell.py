@@ -7,7 +7,8 @@ import re
 from ..outer import running
 
 # A script's lines, then a line END. The answer is the lines that it prints, each after MARK, and
-# then its status.
+# then its status. Each script has a new file for its output: what an earlier one has left running
+# prints into another.
 _END, _MARK = ".", "> "
 _LOOP = f"""
 exec 6<>/dev/port{{port}}
@@ -24,6 +25,7 @@ while IFS= read -r line <&6; do
   while IFS= read -r line || [ "$line" ]; do
     echo "{_MARK}$line"
   done </run/said.{{port}} >&6
+  rm -f /run/said.{{port}}
   echo $status >&6
 done
 """

@@ -75,21 +75,22 @@ class Tally:
 
 class Run:
     """The operations on one guest. kind: "pv" or "pvh"; only: kinds of operations; hypervisor: the
-    path of another Xen than that of the dom0, or None; say: called with each line."""
+    path of another Xen than that of the dom0, or None; counted: the machine's time is counted in
+    instructions; say: called with each line."""
 
     def __init__(self, image, kind, smp, seed, only=xl_operations.KINDS, hypervisor=None,
-                 say=_print):  # fmt: skip
+                 counted=False, say=_print):  # fmt: skip
         self._only = only
         self._kind, self._smp, self.seed, self._say = kind, smp, seed, say
         self._random = random.Random(f"{seed} {kind} {smp}")
-        self._shape = shapes.Shape.of(_MAXMEM * 3, xen=hypervisor)
+        self._shape = shapes.Shape.of(_MAXMEM * 3, xen=hypervisor, counted=counted)
         self._files = {"image": image}
         self._checks = itertools.count(1)
         migrates = kind == "pvh" or self._shape.has_shadow_paging()
         self._state = xl_operations.State(
             cpus=smp, cpus_max=smp, kib=_MEM << 10, migrates=migrates
         )
-        self.tally = Tally()
+        self.tally, self.seconds = Tally(), 0  # of QEMU's own time
         self._dom0 = self._shell = self._guest = self._domain = self._tty = None
 
     def run(self, count, seconds):
@@ -114,6 +115,8 @@ class Run:
                 verdict = "ERROR" if isinstance(trouble, TooSlow) else "FAIL"
                 self._report(f"{verdict}: {trouble}")
                 return EXIT_FAIL
+            finally:
+                self.seconds = self._dom0.clock.seconds()
         self._report(verdict)
         return EXIT_PASS
 
@@ -240,25 +243,28 @@ def _kinds(text):
 
 def run_all(asked, image, hypervisor, kinds, say=_print):
     """Make all runs that a command asks for; return the exit code."""
-    seconds = asked.hours * 3600 / len(kinds) / asked.runs
-    total, failed = Tally(), []
+    total, failed, used = Tally(), [], collections.Counter()
+    limit = asked.hours * 3600 / len(kinds)
     for kind, seed in itertools.product(kinds, range(asked.seed, asked.seed + asked.runs)):
-        one = Run(image, kind, asked.smp, seed, asked.only, hypervisor, say)
-        if one.run(asked.ops, seconds) != EXIT_PASS:
+        if limit and used[kind] >= limit:
+            continue
+        one = Run(image, kind, asked.smp, seed, asked.only, hypervisor, asked.counted, say)
+        code = one.run(asked.ops, limit and limit - used[kind])
+        used[kind] += one.seconds
+        if code != EXIT_PASS:
             failed.append(
                 f"--on domu-{kind} --smp {asked.smp} --ops {asked.ops} --seed {seed}"
                 + (f" --only {','.join(asked.only)}" if asked.only != xl_operations.KINDS else "")
                 + (f" --xen {asked.xen}" if asked.xen else "")
+                + (" --counted" if asked.counted else "")
             )
             say(f"operations: repeat: ./run.sh operations {failed[-1]}")
         total.add(one.tally)
     if len(kinds) * asked.runs > 1:
         say("operations: all runs:")
         total.report(say)
-        say(
-            f"operations: {total.count()} operations in {len(kinds) * asked.runs} runs,"
-            f" of which {len(failed)} failed"
-        )
+        verdict = "FAIL" if failed else "PASS"
+        say(f"operations: {total.count()} operations, {len(failed)} runs failed: {verdict}")
         for words in failed:
             say(f"operations: failed: ./run.sh operations {words}")
     return EXIT_FAIL if failed else EXIT_PASS
@@ -275,7 +281,7 @@ def run(args, caller):
         "--runs": {"type": number("runs", 1, 1 << 20), "default": 1},
         "--only": {"type": _kinds, "default": xl_operations.KINDS},
         "--hours": {"type": hours, "default": 0}, "--image": {"type": not_empty},
-        "--xen": {"type": not_empty},
+        "--xen": {"type": not_empty}, "--counted": {"action": "store_true"},
     })  # fmt: skip
     asked = parser.parse_args(joined(parser, args))
     chosen = platforms.parse(asked.on)
