@@ -33,8 +33,8 @@ void catch_signal(int signal, void (*handler)(int, siginfo_t *, void *), int fla
 void set_handler(int signal, void (*handler)(int), int flags);
 
 /*
- * Run a function in a thread, and send that signals until the function has set *interrupted, because
- * it may not wait yet when the first arrives. It must within ten seconds.
+ * Run a function in a thread, and send that signals until the function has set *interrupted,
+ * because it may not wait yet when the first arrives. It must within ten seconds.
  */
 void expect_interrupted(void *(*run)(void *), void *argument, volatile bool *interrupted);
 

@@ -183,7 +183,8 @@ static void interface_look(void)
     UNLOCK_TCPIP_CORE();
 }
 
-/* Receive frames until interface_stop. Without memory a frame stays with the driver, which drops more. */
+/* Receive frames until interface_stop. Without memory a frame stays with the driver, which drops
+ * more. */
 static void interface_receive(void *argument)
 {
     struct received *buffer = NULL;
