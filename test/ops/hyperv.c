@@ -264,7 +264,7 @@ TEST(hyperv, ipi_is_a_hypercall, send_ipi, hypercall_count)
     for_each_online_cpu (c)
         EXPECT_EQ(pv_send_ipi(c->area.number, PV_IPI_RESCHEDULE), 0);
     EXPECT(READ_ONCE(hyperv_used[HYPERV_USED_IPI]) >= before + smp_online_count());
-    EXPECT(pv_hypercall_count(&updates) >= calls + smp_online_count());
+    EXPECT(pv_hypercall_count(&updates) - calls >= smp_online_count());
     EXPECT(hyperv_offers(HYPERV_IPI));
 }
 

@@ -346,4 +346,5 @@ TEST(kvm, wall_clock_is_the_hosts_and_not_set, get_wallclock, set_wallclock)
     EXPECT_EQ(pv_get_wallclock(&ns), 0);
     EXPECT(ns > 1700000000 * NS_PER_S);
     EXPECT_EQ(pv_set_wallclock(ns), -EPERM);
+    EXPECT_EQ(pv_set_wallclock(~0ull), -EINVAL);
 }
