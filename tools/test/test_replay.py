@@ -479,6 +479,40 @@ class SearchTest(unittest.TestCase):
     def test_one_call_that_kills_is_found_at_once(self):
         self.assertLess(self.minimise(2000, [1234])[1], 8)
 
+    def test_batches_are_shortened(self):
+        lines = _TABLES + "14 0 0 call mmu_update req=0x1000 count=9 done=0 domid=SELF " + " ".join(
+            f"req[{i}].ptr={0x103000 + 8 * i:#x} req[{i}].val={0x8000000000110063 + (i << 12):#x}"
+            for i in range(9)) + "\n15 0 0 return mmu_update of=14 result=-22 done[0]=9\n"
+        made = program.compile_(joined(lines), known_tables())
+        whole = made.calls[-1]
+        self.assertEqual((whole.batch.count, whole.batch.register), (9, "rsi"))
+
+        def machine(candidate, *_more, **_options):
+            wanted = {whole.memory[5 * 16 : 6 * 16].hex(), whole.memory[7 * 16 : 8 * 16].hex()}
+            step = candidate.calls[-1]
+            there = {step.memory[i * 16 :][:16].hex() for i in range(step.registers["rsi"])}
+            bad = step.event is whole.event and wanted <= there
+            return replay.Outcome("", types.SimpleNamespace(
+                culprit="hypervisor" if bad else "", status="PASS", reason=""), candidate.calls)
+
+        real, replay.replay = replay.replay, machine
+        judge, minimise.repro.judge = minimise.repro.judge, lambda result: ("", result.reason)
+        try:
+            search = minimise.Search(made, None, None, minimise.Condition("bad"), 1)
+            with contextlib.redirect_stdout(io.StringIO()):
+                found = search.minimise()
+        finally:
+            replay.replay, minimise.repro.judge = real, judge
+        step = found.calls[-1]
+        self.assertEqual((len(found.calls), step.kept), (1, (5, 7)))
+        line = minimise._simplified(step)
+        self.assertEqual((line.fields["count"], line.fields["req[1].ptr"]), ("2", "0x103038"))
+        self.assertNotIn("req[2].ptr", line.fields)
+        again = program.compile_(joined(f"{_TABLES}{line}\n"), known_tables()).calls[-1]
+        self.assertEqual(bytes(again.memory[:32]), bytes(step.memory[:32]))
+        self.assertEqual([one.at for one in again.relocations],
+                         [one.at for one in step.relocations])
+
     def test_what_does_not_end_so_is_not_minimised(self):
         self.assertIsNone(self.minimise(8, [9])[0])
 

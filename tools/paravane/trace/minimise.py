@@ -168,6 +168,7 @@ class Search:
                 if not steps:
                     return None
                 steps = self._ddmin(steps, pool)
+                steps = self._shorten(steps, pool)
                 steps = self._simplify(steps, pool)
                 self._shrink_tables(steps, pool)
             finally:
@@ -192,6 +193,28 @@ class Search:
                 return steps
             else:
                 parts = min(len(steps), parts * 2)
+        return steps
+
+    def _shorten(self, steps, pool):
+        """Remove entries of batches."""
+        for at, whole in enumerate(steps):
+            kept, parts = list(range(whole.batch.count if whole.batch else 0)), 2
+            while len(kept) > 1:
+                size = -(-len(kept) // parts)
+                places = range(0, len(kept), size)
+                choices = [kept[i : i + size] for i in places]
+                choices += [kept[:i] + kept[i + size :] for i in places] if len(places) > 2 else []
+                found = self._first([[*steps[:at], whole.shortened(one), *steps[at + 1 :]]
+                                     for one in choices], pool)
+                if found and len(found) <= at:
+                    return found
+                if found:
+                    steps, kept = found, list(found[at].kept)
+                    parts = 2 if len(kept) <= size else max(2, parts - 1)
+                elif size == 1:
+                    break
+                else:
+                    parts = min(len(kept), parts * 2)
         return steps
 
     def _simplify(self, steps, pool):
@@ -282,7 +305,7 @@ def _write(out, name, recording, search):
     for step in search.best.steps:
         kept.append(_simplified(step))
         if step.event.end:
-            kept.append(step.event.end)
+            kept.append(_with_entries(step, step.event.end))
     kept.sort(key=lambda line: line.sequence)  # calls of several CPUs overlap
     trace, source = out.with_name(out.name + ".trace"), out.with_name(name + ".c")
     with open(trace, "w", encoding="utf-8") as file:
@@ -297,9 +320,25 @@ def _write(out, name, recording, search):
     print(f"minimise: the repro is {source}")
 
 
+def _with_entries(step, line):
+    """Return the line of a step's call or return with the entries that are left of its batch."""
+    if step.kept is None:
+        return line
+    of, fields = step.batch, {}
+    for name, value in line.fields.items():
+        entry = re.match(re.escape(of.name) + r"\[(\d+)\](.*)", name)
+        if entry and int(entry[1]) in step.kept:
+            fields[f"{of.name}[{step.kept.index(int(entry[1]))}]{entry[2]}"] = value
+        elif name == of.counter or (name == "done[0]" and value == str(of.count)):
+            fields[name] = str(len(step.kept))
+        elif not entry:
+            fields[name] = value
+    return dataclasses.replace(line, fields=fields)
+
+
 def _simplified(step):
     """Return the line of a step, with the registers that _simplify has cleared."""
-    line = step.event.line
+    line = _with_entries(step, step.event.line)
     if line.kind == "table" and not any(step.memory):
         fields = {name: line.fields[name] for name in ("mfn", "va")}
         return dataclasses.replace(line, fields={**fields, "pinned": "1"})

@@ -8,7 +8,7 @@ returns and a later one takes, such as a port.
 import struct
 
 from . import arguments, choice, frames, layouts as layout, tables, text
-from .steps import (CALL, CODE, FILL, OWN_ROOT, REGISTERS, WORD, Bind, Program, Relocation,
+from .steps import (CALL, CODE, FILL, OWN_ROOT, REGISTERS, WORD, Batch, Bind, Program, Relocation,
                     Step)
 from .symbols import Symbols
 
@@ -208,9 +208,23 @@ class _StepMaker:
         for prefix, arg in arguments.memory_args(call, command, at, name):
             places[prefix] = self._elements(prefix, arg, values)
         self._relocate_register(_ARGUMENTS[at], places[name])
+        self._note_batch(call, call.arg(command, at), places, values)
         for prefix, place in places.items():
             if prefix != name:
                 self._point(call.arg(command, at), places[name], prefix[len(name) + 1 :], place)
+
+    def _note_batch(self, call, arg, places, values):
+        """Note the entries to which a pointer leads, if minimise can remove some: all of them are
+        in the recording, and none leads further."""
+        if arg.count >= len(call.parameters) or len(places) != 1:
+            return
+        (name, at), count = next(iter(places.items())), values[arg.count]
+        known = {index for key in self._event.line.fields
+                 for field_ in self._known.fields_of(arg.type, arg.size)
+                 for index in [arguments.element_of(key, name, field_.name)] if index is not None}
+        if count > 1 and known == set(range(count)):
+            self._step.batch = Batch(at, arg.size, count, _ARGUMENTS[arg.count], name,
+                                     call.parameters[arg.count][0])
 
     def _point(self, of, base, pointer, place):
         """Let a pointer within a struct lead to a place in the buffer."""

@@ -3,6 +3,7 @@
 
 import struct
 from dataclasses import dataclass, field, replace
+from typing import Optional
 
 from . import frames, tables
 from .events import Event
@@ -49,6 +50,32 @@ class Bind:
         return _BIND.pack(self.symbol, self.at, self.size, self.addend)
 
 
+@dataclass(frozen=True)
+class Batch:
+    """The entries of a call that has several: where they are in the memory, in which register their
+    number is, and the call's names of both."""
+
+    at: int
+    size: int
+    count: int
+    register: str
+    name: str
+    counter: str
+
+    def moved(self, items, kept):
+        """Return relocations or binds with those of the kept entries at their new places, and
+        without the others'."""
+        found = []
+        for one in items:
+            entry, offset = divmod(one.at - self.at, self.size)
+            is_entry = getattr(one, "is_memory", True) and 0 <= entry < self.count
+            if not is_entry:
+                found.append(one)
+            elif entry in kept:
+                found.append(replace(one, at=self.at + kept.index(entry) * self.size + offset))
+        return found
+
+
 @dataclass
 class Step:
     """One step: the event of the recording, and what is made of it."""
@@ -61,6 +88,20 @@ class Step:
     relocations: list = field(default_factory=list)
     binds: list = field(default_factory=list)
     instructions: bytes = b""
+    batch: Optional[Batch] = None
+    kept: Optional[tuple] = None  # the numbers of the batch's entries that are left; None: all
+
+    def shortened(self, kept):
+        """Return the step with these entries of its batch, none of which has been removed before.
+        """
+        of = self.batch
+        memory, end = bytearray(self.memory), of.at + of.count * of.size
+        entries = [self.memory[of.at + i * of.size :][: of.size] for i in kept]
+        memory[of.at : end] = b"".join(entries).ljust(end - of.at, b"\0")
+        return replace(self, memory=memory, kept=tuple(kept),
+                       registers={**self.registers, of.register: len(kept)},
+                       relocations=of.moved(self.relocations, kept),
+                       binds=of.moved(self.binds, kept))
 
     def emptied(self):
         """Return the step of a page table without its entries, pinned by itself."""
