@@ -350,10 +350,9 @@ static void end_by_error(int vcpu, struct kvm_run *run)
     ioctl(vcpu, KVM_GET_SREGS, &sregs);
     for (uint32_t i = 0; i < run->internal.ndata && i < 16; i++)
         snprintf(words + strlen(words), 18, " %llx", (unsigned long long)run->internal.data[i]);
-    end(EXIT_FAULT, "KVM's internal error %u%s: cs 0x%x, rip 0x%llx, with%s",
-        run->internal.suberror,
+    end(EXIT_FAULT, "KVM's internal error %u%s: cs 0x%x, rip 0x%llx%s%s", run->internal.suberror,
         run->internal.suberror == KVM_INTERNAL_ERROR_EMULATION ? ", a failed emulation" : "",
-        sregs.cs.selector, (unsigned long long)regs.rip, *words ? words : " no more");
+        sregs.cs.selector, (unsigned long long)regs.rip, *words ? ", data" : "", words);
 }
 
 static void on_exit_of(int vcpu, struct kvm_run *run)
