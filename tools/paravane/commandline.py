@@ -34,13 +34,17 @@ def not_empty(text):
     return text
 
 
-def number(what, low, high):
+def integer(what, low, high):
     def parse(text):
         if not text.isdecimal() or not low <= int(text) <= high:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a number of {what}, {low} to {high}")
+            raise argparse.ArgumentTypeError(f"{text!r} is not a {what}, {low} to {high}")
         return int(text)
 
     return parse
+
+
+def number(what, low, high):
+    return integer(f"number of {what}", low, high)
 
 
 def decimal(what, accepts):
@@ -57,6 +61,8 @@ def decimal(what, accepts):
 
 seconds = decimal("number of seconds", lambda value: 0 <= value < 1e6)
 hours = decimal("number of hours, 0.001 to 200", lambda value: 0.001 <= value <= 200)
+
+SEED = {"type": integer("seed", 0, 1 << 48), "default": 1}
 ratio = decimal("ratio, 1 or more", lambda value: 1 <= value < 1000)
 
 
@@ -95,7 +101,7 @@ _MORE = {
     "--against": _TEXT, "--linux-domu": _FLAG,
     "--limit": {"type": ratio},
     "--cases": {"type": number("cases", 1, 1 << 48), "default": 100000},
-    "--seed": {"type": number("seed", 0, 1 << 48), "default": 1},
+    "--seed": SEED,
     "--case": {"type": number("case", 0, 1 << 48)}, "--shared": _FLAG, "--frames": _FLAG,
     "--commands": _TEXT, "--fuzz": {"type": number("lines", 1, 1 << 20), "default": 0},
     "--record": _TEXT,

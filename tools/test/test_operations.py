@@ -10,7 +10,7 @@ import unittest
 from pathlib import Path
 from unittest import mock
 
-from paravane.common import EXIT_FAIL, EXIT_PASS, Trouble
+from paravane.common import EXIT_FAIL, EXIT_PASS, EXIT_USAGE, Trouble
 from paravane.dom0 import beside_linux, dom0_shell, operations, xl_operations
 from paravane.outer import running
 
@@ -185,12 +185,13 @@ class RunsTest(unittest.TestCase):
         said = []
         asked = argparse.Namespace(
             hours=0, runs=3, seed=7, smp=2, ops=9, only=("pause", "migrate"), xen=None,
-            counted=True,
+            counted=True, image="a b.elf",
         )
         with mock.patch.object(operations.Run, "run", _run_that_fails_with_8):
             code = operations.run_all(asked, b"", None, ["pv"], said.append)
         self.assertEqual(code, EXIT_FAIL)
-        command = "--on domu-pv --smp 2 --ops 9 --seed 8 --only pause,migrate --counted"
+        command = ("--on domu-pv --smp 2 --ops 9 --seed 8 --only pause,migrate --image 'a b.elf'"
+                   " --counted")
         self.assertEqual(said, [
             f"operations: repeat: ./run.sh operations {command}",
             "operations: all runs:", "operations: done: 6 pause",
@@ -213,6 +214,24 @@ def _run_of_four_seconds(run, _count, seconds):
     run.tally.done[f"{seconds:.1f}"] += 1
     run.seconds = 4
     return EXIT_PASS
+
+
+class InputTest(unittest.TestCase):
+    def expect_usage(self, words, *args):
+        with mock.patch.object(operations, "build", side_effect=AssertionError("built first")):
+            with self.assertRaisesRegex(Trouble, words) as raised:
+                operations.run(args, Path("/"))
+        self.assertEqual(raised.exception.status, EXIT_USAGE)
+
+    def test_an_image_that_cannot_be_read_is_bad_input(self):
+        self.expect_usage("cannot read the image /nowhere", "--image", "/nowhere")
+        self.expect_usage("not an ELF file", "--image", __file__)
+
+    def test_a_wrong_xen_is_noticed_before_the_image_is_built(self):
+        self.expect_usage("nowhere", "--xen", "nowhere")
+
+    def test_a_wrong_seed_is_named(self):
+        self.expect_usage("'-1' is not a seed, 0 to", "--seed", "-1")
 
 
 def _run_that_fails_with_8(run, count, _seconds):

@@ -14,11 +14,13 @@ import functools
 import itertools
 import random
 import re
+import shlex
 
-from ..commandline import Parser, add, build, hours, joined, not_empty, number
+from ..commandline import SEED, Parser, add, build, hours, joined, not_empty, number
 from ..common import EXIT_FAIL, EXIT_PASS, Trouble, short, usage
 from ..outer import running
 from ..run import domu, platforms, runs
+from ..run import image as images
 from . import disks, dom0_shell, guest, xl_operations
 from . import shape as shapes
 
@@ -252,22 +254,28 @@ def run_all(asked, image, hypervisor, kinds, say=_print):
         code = one.run(asked.ops, limit and limit - used[kind])
         used[kind] += one.seconds
         if code != EXIT_PASS:
-            failed.append(
-                f"--on domu-{kind} --smp {asked.smp} --ops {asked.ops} --seed {seed}"
-                + (f" --only {','.join(asked.only)}" if asked.only != xl_operations.KINDS else "")
-                + (f" --xen {asked.xen}" if asked.xen else "")
-                + (" --counted" if asked.counted else "")
-            )
-            say(f"operations: repeat: ./run.sh operations {failed[-1]}")
+            failed.append(_command(asked, kind, seed))
+            say(f"operations: repeat: {failed[-1]}")
         total.add(one.tally)
     if len(kinds) * asked.runs > 1:
         say("operations: all runs:")
         total.report(say)
         verdict = "FAIL" if failed else "PASS"
         say(f"operations: {total.count()} operations, {len(failed)} runs failed: {verdict}")
-        for words in failed:
-            say(f"operations: failed: ./run.sh operations {words}")
+        for line in failed:
+            say(f"operations: failed: {line}")
     return EXIT_FAIL if failed else EXIT_PASS
+
+
+def _command(asked, kind, seed):
+    """Return the command of one of the runs that a command asks for."""
+    words = ["--on", f"domu-{kind}", "--smp", asked.smp, "--ops", asked.ops, "--seed", seed]
+    if asked.only != xl_operations.KINDS:
+        words += ["--only", ",".join(asked.only)]
+    for option, value in (("--image", asked.image), ("--xen", asked.xen)):
+        words += [option, value] if value else []
+    words += ["--counted"] if asked.counted else []
+    return "./run.sh operations " + shlex.join(map(str, words))
 
 
 def run(args, caller):
@@ -277,7 +285,7 @@ def run(args, caller):
         "--on": {"type": not_empty, "default": "domu-pv,domu-pvh"},
         "--smp": {"type": number("virtual CPUs", 1, 8), "default": 2},
         "--ops": {"type": number("operations", 1, 1 << 20), "default": 30},
-        "--seed": {"type": number("seed", 0, 1 << 48), "default": 1},
+        "--seed": SEED,
         "--runs": {"type": number("runs", 1, 1 << 20), "default": 1},
         "--only": {"type": _kinds, "default": xl_operations.KINDS},
         "--hours": {"type": hours, "default": 0}, "--image": {"type": not_empty},
@@ -288,9 +296,10 @@ def run(args, caller):
     for platform in chosen:
         if platform.emulator is not domu:
             raise usage(f"operations: {platform.name} has no toolstack; use domu-pv or domu-pvh")
-    image = caller / asked.image if asked.image else build()
-    data = image.read_bytes()
     hypervisor = runs.find_xen(asked.xen, caller) if asked.xen else None
+    image = caller / asked.image if asked.image else build()
+    images.check(image)
+    data = image.read_bytes()
     print(f"operations: {short(image)}, seed {asked.seed}", flush=True)
     kinds = [platform.name.removeprefix("domu-") for platform in chosen]
     return run_all(asked, data, hypervisor, kinds)

@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 
 from .. import report, wanted
-from ..commandline import COMMON, Parser, add, joined, not_empty, number, run_options
+from ..commandline import COMMON, SEED, Parser, add, joined, not_empty, number, run_options
 from ..common import EXIT_FAIL, EXIT_PASS, usage
 from ..repro import repro
 from ..run import qemu
@@ -43,7 +43,7 @@ def run(args, caller):
     add(parser, {**COMMON, "--until": {"type": not_empty, "default": "bad"},
                  "--jobs": {"type": number("jobs", 1, 64), "default": os.cpu_count() or 1},
                  "--out": {"type": not_empty}, "--pad": {"type": number("calls", 1, 100_000)},
-                 "--seed": {"type": number("seed", 0, 1 << 48), "default": 1}})
+                 "--seed": SEED})
     parser.set_defaults(smp=0, mem=0)
     wanted.add_options(parser)
     asked = parser.parse_args(joined(parser, args))
