@@ -11,9 +11,11 @@ import tempfile
 import types
 import unittest
 from pathlib import Path
+from unittest import mock
 
 from paravane.common import Trouble
 from paravane.repro import repros
+from paravane.run import platforms
 from paravane.trace import (emit, events, frames, layouts, minimise, program, replay, snapshot,
                             steps, tables, text)
 
@@ -432,6 +434,19 @@ class SnapshotTest(unittest.TestCase):
                              2)
         self.assertEqual(self.saver.find_pages(5), [30 * 4096, 40 * 4096])
         self.assertEqual(self.saver.find_pages(6), [])
+
+    def test_a_machine_that_is_not_saved_leaves_no_files(self):
+        folders = []
+
+        def boot(saved, _options, _size):
+            folders.append(saved.state.parent)
+            saved.problem = "it does not boot"
+
+        made = types.SimpleNamespace(code=lambda: b"")
+        with contextlib.redirect_stdout(io.StringIO()), \
+                mock.patch.object(snapshot.Snapshot, "_boot", boot):
+            self.assertIsNone(minimise._saved(made, platforms.PLATFORMS["xen-pv"], None))
+        self.assertFalse(folders[0].exists())
 
     def test_why_candidates_boot_is_printed(self):
         platform = types.SimpleNamespace(emulator=types.SimpleNamespace(NAME="the dom0"))

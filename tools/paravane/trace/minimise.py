@@ -85,6 +85,8 @@ def _saved(made, platform, options):
         saved = snapshot.Snapshot(platform, options, len(made.code()))
         problem = saved.problem
     if problem:
+        if saved:
+            saved.close()
         print(f"minimise: each candidate boots, because the machine cannot be saved: {problem}")
         return None
     print(f"minimise: candidates are copies of a machine that was saved after {saved.seconds:.0f} "
