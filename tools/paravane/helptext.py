@@ -44,7 +44,7 @@ Paravane: one kernel image, every platform, one suite.
                  instructions of each op, counted without noise, and times, which are noisy
                  --recorded: what recording adds to each op, in instructions (docs/trace.md)
                  --linux: Lua's and SQLite's instructions, as a unikernel and as a Linux process in QEMU
-                 --linux-domu: the kernel and a Linux, both a domU: start, reads and writes of a disk
+                 --linux-domu: the kernel and a Linux, both a domU: start, disk, TCP, pings
                  --sizes: how big the image is, stripped, with more and with less in it
 ./run.sh programs [NAME,NAME...] [--on P,P...]  Lua, SQLite, zlib, QuickJS and their tests, guest against host
                  posix-threads, posix-semaphores, posix-signals, posix-time: cases of the Open POSIX Test Suite
