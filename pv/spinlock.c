@@ -73,8 +73,9 @@ static void preempt_enable(void)
 }
 
 /*
- * Return the lock without which a CPU unlocks nothing, or NULL: the one that it waits for, unless
- * it has taken another since. That one is of a handler that interrupts the wait.
+ * Return the lock that a CPU must get before it can unlock another one, or NULL. That is the lock
+ * that it waits for, unless the CPU holds more locks than when the wait began: then an interrupt's
+ * handler has taken one in the middle of the wait, and unlocks it without the wait's end.
  */
 static const struct spinlock *blocked_by(const struct waiting *w)
 {

@@ -241,7 +241,10 @@ static void make_step(const struct program *program, const struct step *step)
     bind_symbols(step);
 }
 
-/* Return the program, which is the first module, or is written to memory of the module's wish. */
+/*
+ * Return the program: the first module, or what the runner writes to memory for which the module
+ * asks (struct program_slot).
+ */
 static const struct program *find_program(void)
 {
     const struct boot_module *module = &boot_info_ptr->modules[0];

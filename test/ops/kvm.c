@@ -308,10 +308,7 @@ TEST(kvm, preempted_cpu_answers_calls, send_ipi)
 
 static void spin_one_ms(void)
 {
-    const u64 end = pv_clock_ns() + NS_PER_MS;
-
-    while (pv_clock_ns() < end)
-        barrier();
+    spin(NS_PER_MS);
 }
 
 /* While both CPUs are busy and take turns on one physical CPU, each loses the other one's turns. */

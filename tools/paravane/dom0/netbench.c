@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Transfer bytes by TCP, as lines of input say: the same program for Paravane and for Linux
+ * Transfer bytes by TCP, as lines of input ask: the same program for Paravane and for Linux
  * (tools/paravane/dom0/beside_linux.py). The other end is dom0.
  *
  *   send COUNT STEP, receive COUNT STEP    so many KiB, answered by "netbench: done STEP"
