@@ -347,6 +347,15 @@ class ShrinkTest(unittest.TestCase):
 
 
 class CompareTest(unittest.TestCase):
+    def test_calls_of_several_cpus_are_announced(self):
+        lines = "1 0 0 code code64 code=hex:0f05\n2 0 {} code code64 code=hex:0f05"
+        for cpu, announced in ((0, False), (1, True)):
+            made = program.compile_(joined(lines.format(cpu)), known())
+            with contextlib.redirect_stdout(io.StringIO()) as said:
+                replay._print_left(made)
+            self.assertIn("2 hypercalls are made", said.getvalue())
+            self.assertEqual("one CPU makes the calls of 2" in said.getvalue(), announced)
+
     def differing(self, old, new):
         return [str(one).rpartition(": ")[2] for one in replay.compare(joined(old)[0],
                                                                        joined(new)[0])]

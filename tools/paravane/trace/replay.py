@@ -205,6 +205,10 @@ def _is_address(value):
 
 def _print_left(made):
     print(f"replay: {len(made.calls)} hypercalls are made")
+    cpus = len({step.event.line.cpu for step in made.calls})
+    if cpus > 1:
+        print(f"replay: one CPU makes the calls of {cpus}, in the order in which they began: what "
+              "depends on the CPU, or on calls at the same time, may differ")
     for why, count in sorted(made.left.items(), key=lambda item: -item[1]):
         print(f"replay: {count} are left out: {why}")
 
