@@ -13,7 +13,7 @@ import unittest
 from pathlib import Path
 from unittest import mock
 
-from paravane.common import Trouble
+from paravane.common import EXIT_USAGE, Trouble
 from paravane.repro import repros
 from paravane.run import platforms
 from paravane.trace import (emit, events, frames, layouts, minimise, program, replay, snapshot,
@@ -355,6 +355,13 @@ class CompareTest(unittest.TestCase):
                 replay._print_left(made)
             self.assertIn("2 hypercalls are made", said.getvalue())
             self.assertEqual("one CPU makes the calls of 2" in said.getvalue(), announced)
+
+    def test_a_recording_without_hypercalls_is_refused(self):
+        lines = [text.parse_line("1 0 0 op set_fixmap index=8 value=0")]
+        with mock.patch.object(replay.layouts, "read", lambda _image: known()), \
+                self.assertRaisesRegex(Trouble, "a.trace: no hypercall of it can be") as raised:
+            replay.compile_for(text.Recording({}, lines), None, "a.trace")
+        self.assertEqual(raised.exception.status, EXIT_USAGE)
 
     def differing(self, old, new):
         return [str(one).rpartition(": ")[2] for one in replay.compare(joined(old)[0],

@@ -137,9 +137,13 @@ def platform_of(recording, asked):
 def compile_for(recording, image, name):
     """Return the Program of a recording for an image, or raise Trouble."""
     try:
-        return program.compile_(events.join(recording.lines), layouts.read(image))
+        made = program.compile_(events.join(recording.lines), layouts.read(image))
     except text.Bad as bad:
         raise Trouble(f"{name}: {bad}; {bad.rest}", EXIT_USAGE) from bad
+    if not made.calls:
+        why = "".join(f"; {count} left out: {reason}" for reason, count in made.left.items())
+        raise Trouble(f"{name}: no hypercall of it can be replayed{why}", EXIT_USAGE)
+    return made
 
 
 def replay(made, platform, options, label, stop=None, saved=None):
