@@ -155,7 +155,7 @@ int mm_map_new(struct mm_space *s, u64 va, u64 count, u32 prot, u32 flags, u32 o
 /* pagetable.c: unmap pages of 4 KiB, and free their frames. */
 void mm_unmap_free(struct mm_space *s, u64 va, u64 count);
 
-/* pagetable.c: free the tables and the FRAME_USER frames of a user space that is not live. */
+/* free_tables.c: free the tables and the FRAME_USER frames of a user space that is not live. */
 void mm_free_tables(struct mm_space *s);
 
 /* space.c: make mm_kernel the space with these tables. */
