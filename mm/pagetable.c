@@ -435,31 +435,36 @@ int mm_protect(struct mm_space *s, u64 va, u64 count, u32 prot)
 
 /* ---- Looking -------------------------------------------------------------------------------- */
 
+/* Walk without the lock. A suspend changes entries, so it waits; value is that of level 1, too. */
+static void walk_undisturbed(const struct mm_space *s, u64 va, int level, struct path *p)
+{
+    const u64 flags = pv_irq_save();
+
+    table_walk(s, va, level, p);
+    if (p->level == 1)
+        p->value = slot_value(1, READ_ONCE(p->slot[1]->raw));
+    pv_restore_fl(flags);
+}
+
 bool mm_query(const struct mm_space *s, u64 va, struct mm_mapping *m)
 {
-    const u64 flags = pv_irq_save(); /* a suspend changes entries */
     struct path p;
-    u64 value;
 
-    table_walk(s, va, 1, &p);
-    value = p.level == 1 ? slot_value(1, READ_ONCE(p.slot[1]->raw)) : p.value;
-    pv_restore_fl(flags);
-    if (!(value & PTE_PRESENT))
+    walk_undisturbed(s, va, 1, &p);
+    if (!(p.value & PTE_PRESENT))
         return false;
-    m->value = value;
+    m->value = p.value;
     m->level = p.level;
-    m->pfn = PFN(value_pfn(value).n + ((va & (pt_span(p.level) - 1)) >> PAGE_SHIFT));
-    m->prot = (value & PTE_WRITE ? MM_WRITE : 0) | (value & PTE_NX ? 0 : MM_EXEC) |
-              (value & PTE_PCD ? MM_UNCACHED : 0);
+    m->pfn = PFN(value_pfn(p.value).n + ((va & (pt_span(p.level) - 1)) >> PAGE_SHIFT));
+    m->prot = (p.value & PTE_WRITE ? MM_WRITE : 0) | (p.value & PTE_NX ? 0 : MM_EXEC) |
+              (p.value & PTE_PCD ? MM_UNCACHED : 0);
     return true;
 }
 
 union pt_slot *mm_slot(const struct mm_space *s, u64 va, int level)
 {
-    const u64 flags = pv_irq_save();
     struct path p;
 
-    table_walk(s, va, level, &p);
-    pv_restore_fl(flags);
+    walk_undisturbed(s, va, level, &p);
     return p.level == level ? p.slot[level] : NULL;
 }

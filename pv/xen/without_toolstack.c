@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * In place of grant.c, peer.c, store.c, suspend.c, pv/growth.c and pvh/populate.c in an image
- * without drivers (make bare): this guest shares nothing with other guests, and no toolstack saves
- * it or changes its memory. The ops answer as on bare metal.
+ * In place of grant.c, peer.c, store.c, suspend.c, pv/growth.c, pv/suspend.c and pvh/populate.c in
+ * an image without drivers (make bare): this guest shares nothing with other guests, and no
+ * toolstack saves it or changes its memory. The ops answer as on bare metal.
  */
 #include "pv/native/native.h"
 #include "pv/xen/xen.h"
@@ -25,6 +25,17 @@ const struct pv_domain_ops xen_domain_ops = {
 int xen_suspend(void)
 {
     return -ENODEV;
+}
+
+u64 xen_pv_before_suspend(void)
+{
+    return 0;
+}
+
+const char *xen_pv_after_suspend(bool cancelled)
+{
+    (void)cancelled;
+    return NULL;
 }
 
 u64 xen_pv_most_pages(struct boot_info *info)

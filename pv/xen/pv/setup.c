@@ -35,6 +35,11 @@ void xen_pv_move_start_info(void)
     xen_console_init();
 }
 
+struct start_info *xen_pv_start_info(void)
+{
+    return start_info;
+}
+
 /*
  * Return the page of this machine frame, or NULL. The domain builder puts such pages between
  * start_info and the first page tables (boot/xen_pv.c), where they are mapped from the start and
@@ -84,52 +89,6 @@ void xen_pv_publish_p2m(void)
     arch->max_pfn = xen_pv_nr_pages;
     arch->p2m_vaddr = (u64)xen_pv_p2m;
     arch->p2m_cr3 = xen_pfn_to_cr3(xen_pv_p2m[xen_pv_kernel_root.n]);
-}
-
-/*
- * The frames of the rings of xenstore and console, as start_info has them while this domain runs:
- * mfns. A toolstack that saves wants pfns there, and writes the mfns of the new domain when it
- * restores. Written: by suspend, on the only CPU that is up.
- */
-static u64 store_mfn, console_mfn;
-
-/* Return the pfn, or the mfn itself if the frame is not this domain's: there is no such ring. */
-static u64 pfn_of_ring(u64 mfn)
-{
-    const pfn_t pfn = xen_pv_mfn_to_pfn(MFN(mfn));
-
-    return pfn.n == PFN_INVALID.n ? mfn : pfn.n;
-}
-
-/*
- * shared_info is a frame of Xen's. A toolstack drops the page table that maps such a frame, so map
- * the image's own frame of that page instead.
- */
-static u64 xen_pv_before_suspend(void)
-{
-    store_mfn = start_info->store_mfn;
-    console_mfn = start_info->console.domU.mfn;
-    start_info->store_mfn = pfn_of_ring(store_mfn);
-    start_info->console.domU.mfn = pfn_of_ring(console_mfn);
-    if (xen_pv_set_writable(xen_shared_info_page, true))
-        pv_panic("suspend", "Xen refuses to unmap the shared_info page");
-    return xen_pv_virt_to_mfn(start_info);
-}
-
-static const char *xen_pv_after_suspend(bool cancelled)
-{
-    const char *error = xen_map_shared_info();
-
-    if (error)
-        return error;
-    if (cancelled) {
-        start_info->store_mfn = store_mfn;
-        start_info->console.domU.mfn = console_mfn;
-    } else {
-        xen_pv_read_max_mfn();
-        xen_pv_publish_p2m();
-    }
-    return NULL;
 }
 
 /* Flush the TLB of every vCPU, which may have the page's old translation. */

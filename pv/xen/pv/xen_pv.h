@@ -22,6 +22,13 @@
  */
 void xen_pv_move_start_info(void);
 
+/* setup.c: start_info, which suspend.c changes for a toolstack. */
+struct start_info *xen_pv_start_info(void);
+
+/* suspend.c: struct xen_variant's before_suspend and after_suspend. */
+u64 xen_pv_before_suspend(void);
+const char *xen_pv_after_suspend(bool cancelled);
+
 /* setup.c: let a toolstack find the P2M. Call it when the P2M or its page tables have moved. */
 void xen_pv_publish_p2m(void);
 
