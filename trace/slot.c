@@ -15,6 +15,12 @@
 /* How long the runner may take, which looks at all the memory. */
 #define PROGRAM_LIMIT_NS (300 * NS_PER_S)
 
+/*
+ * Time between two looks. The CPU halts in it, so that the runner soon finds it in the hypervisor:
+ * QEMU does not load a machine whose CPU was saved in SVM's guest mode.
+ */
+#define LOOK_NS (50 * NS_PER_MS)
+
 const struct program *replay_wait_for_program(const struct program_slot *slot)
 {
     struct time_limit limit = time_limit(PROGRAM_LIMIT_NS);
@@ -29,8 +35,10 @@ const struct program *replay_wait_for_program(const struct program_slot *slot)
     memset(memory, 0, slot->size);
     for (u32 i = 0; i < pages; i++)
         record_page_label(memory + i * PAGE_SIZE, slot->token, i, pages);
-    while (READ_ONCE(program->magic) != PROGRAM_MAGIC)
+    while (READ_ONCE(program->magic) != PROGRAM_MAGIC) {
         if (time_limit_reached(&limit))
             finish(VERDICT_ERROR, "replay: the runner passes no program; use ./run.sh minimise");
+        sleep_until(pv_clock_ns() + LOOK_NS);
+    }
     return program;
 }

@@ -9,6 +9,7 @@ gets a copy of that file with the program in its place, and continues at once.
 
 import contextlib
 import os
+import re
 import secrets
 import shutil
 import socket
@@ -54,11 +55,12 @@ class _Monitored(Recorder):
         self._clock_of_qemu = OwnTime(pid)
         super().start(pid)
 
-    def move(self, command, uri):
-        """Have QEMU save or load its state; raise Trouble if it does not."""
+    @contextlib.contextmanager
+    def monitor(self, command):
+        """Open QEMU's monitor for a command; raise Trouble if QEMU ends."""
         try:
             with contextlib.closing(Monitor(self._ours, self._clock_of_qemu)) as monitor:
-                monitor.move(command, uri)
+                yield monitor
         except (OSError, ValueError) as error:
             raise Trouble(f"QEMU ended at {command}") from error
 
@@ -90,11 +92,21 @@ class _Saver(_Monitored):
             self.pause(LOOK)
             return
         try:
-            self.move("migrate", f"exec:cat >{self._path}")
+            with self.monitor("migrate") as monitor:
+                self._save(monitor)
             self.problem = ""
         except Trouble as trouble:
             self.problem = str(trouble)
         self.ended.set()
+
+    def _save(self, monitor):
+        """Save the machine while its CPU executes Xen: QEMU does not load one that was saved in
+        SVM's guest mode."""
+        monitor.move("migrate", f"exec:cat >{self._path}")
+        while not _executes_xen(monitor):
+            monitor.ask("cont")
+            self.pause(LOOK)
+            monitor.move("migrate", f"exec:cat >{self._path}")
 
     def close(self):
         """Keep the memory, until forget()."""
@@ -120,7 +132,8 @@ class _Restored(_Monitored):
 
     def start(self, pid=0):
         super().start(pid)
-        self.move("migrate-incoming", f"exec:cat {self._snapshot.state}")
+        with self.monitor("migrate-incoming") as monitor:
+            monitor.move("migrate-incoming", f"exec:cat {self._snapshot.state}")
 
 
 @dataclass(frozen=True)
@@ -209,6 +222,12 @@ class Snapshot:
         """Write the RAM to an empty file of its size."""
         for start, size in self._blocks:
             os.pwrite(fd, self._saver.memory[start : start + size], start)
+
+
+def _executes_xen(monitor):
+    """Return whether the next instruction of a machine's only CPU is one of Xen's."""
+    shown = monitor.ask("human-monitor-command", **{"command-line": "info registers"})
+    return re.search(r"RIP=ffff82[0-9a-f]{10}\b", shown) is not None
 
 
 def _used_blocks(recorder):
