@@ -35,7 +35,7 @@ _BUILDS = (
      'exercised();\ngood("%s", kit_fault_text(&f));', 0,
      r"warning: unused(.|\n)*good .*#PF\(0x2\) at 0x0"),
 )
-_ENDLESS = "5"  # seconds after which a repro that does not end is given up
+_ENDLESS = "4"  # seconds after which a repro that does not end is given up
 
 
 def steps(scratch):
@@ -96,5 +96,5 @@ def _repros(scratch):
     if any(version.startswith("4.14") for version in packaged.cached()):
         argv = ["repro", "xsa-454", "--xen", "4.14"]
         yield Step("a Xen that crashes is bad", RUN + argv, EXIT_FAIL, "Xen BUG at hypercall.c:258")
-        argv = ["repro", "xsa-462", "--xen", "4.14", "--timeout", "4"]
+        argv = ["repro", "xsa-462", "--xen", "4.14", "--timeout", "3"]
         yield Step("a Xen that hangs is bad", RUN + argv, EXIT_FAIL, r"HANG \(hypervisor\)")
