@@ -1,10 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Replay and minimise: what a recording is compiled to, what counts as a difference, the search."""
+"""Replay: what a recording is compiled to, what counts as a difference, what is written in C."""
 
 import contextlib
-import dataclasses
 import io
-import os
 import random
 import struct
 import tempfile
@@ -15,52 +13,9 @@ from unittest import mock
 
 from paravane.common import EXIT_USAGE, Trouble
 from paravane.repro import repros
-from paravane.run import platforms
-from paravane.trace import (emit, events, frames, layouts, minimise, program, replay, snapshot,
-                            steps, tables, text)
+from paravane.trace import emit, events, frames, minimise, program, replay, steps, tables, text
 
-_RECORDING = """\
-1 0 0 call event_channel_op cmd=EVTCHNOP_alloc_unbound arg=0xffff0000 arg.dom=SELF \
-arg.remote_dom=SELF arg.port=0
-2 5 0 return event_channel_op of=1 result=0 arg.dom=SELF arg.remote_dom=SELF arg.port=9
-3 6 0 call event_channel_op cmd=EVTCHNOP_send arg=0xffff0000 arg.port=9
-4 7 0 return event_channel_op of=3 result=0
-5 8 0 call mmu_update req=0x1000 count=1 done=0 domid=SELF req[0].ptr=0x1000 req[0].val=0
-6 9 0 return mmu_update of=5 result=0
-7 10 0 code code32 rax=0xc rbx=0xdead000000000006 rcx=0xdead000000123000 rsi=0x77 code=hex:0f01d9 \
-memory=hex:00000000f07f
-"""
-
-
-def known():
-    """Return Layouts with what the recording needs."""
-    found = layouts.Layouts()
-    found.values = {"event_channel_op": {6: "EVTCHNOP_alloc_unbound", 4: "EVTCHNOP_send"},
-                    "memory_op": {6: "XENMEM_populate_physmap"},
-                    "grant_table_op": {2: "GNTTABOP_setup_table"}}
-    found.calls = {
-        32: layouts.Call(32, "event_channel_op", [("cmd", "event_channel_op"), ("arg", "pointer")],
-                         [(6, layouts.Arg(1, 8, 255, 3, "alloc")),
-                          (4, layouts.Arg(1, 4, 255, 1, "send"))]),
-        12: layouts.Call(12, "memory_op", [("cmd", "memory_op"), ("arg", "pointer")],
-                         [(6, layouts.Arg(1, 40, 255, 1, "reservation"))]),
-        1: layouts.Call(1, "mmu_update", []),
-        20: layouts.Call(20, "grant_table_op", [("cmd", "grant_table_op"), ("ops", "pointer"),
-                                                ("count", "dec")],
-                         [(2, layouts.Arg(1, 24, 2, 3, "setup"))],
-                         [(2, layouts.Arg(1, 8, 255, 2, "xen_pfn_t", "frame_list"))]),
-    }
-    found.fields = {"alloc": [layouts.Field("dom", "domid", 0, 2),
-                              layouts.Field("remote_dom", "domid", 2, 2),
-                              layouts.Field("port", "port", 4, 4)],
-                    "send": [layouts.Field("port", "port", 0, 4)],
-                    "setup": [layouts.Field("nr_frames", "dec", 4, 4),
-                              layouts.Field("frame_list", "pointer", 16, 8)]}
-    return found
-
-
-def joined(lines=_RECORDING):
-    return events.join([text.parse_line(line) for line in lines.splitlines()])
+from .recordings import RECORDING, TABLES, joined, known, known_tables
 
 
 class CompileTest(unittest.TestCase):
@@ -105,15 +60,15 @@ class CompileTest(unittest.TestCase):
             ("code=hex:0f01d9", "code=0f01d9", "is not 'hex:' and bytes"),
             ("rax=0xc", "rax=0x63", "its memory belongs to no register"),
         ):
-            lines = _RECORDING.replace(old, new).replace("call event_channel_op cmd=EVTCHNOP_new",
-                                                         "call event_channel_op by=code "
-                                                         "cmd=EVTCHNOP_new")
+            lines = RECORDING.replace(old, new).replace("call event_channel_op cmd=EVTCHNOP_new",
+                                                        "call event_channel_op by=code "
+                                                        "cmd=EVTCHNOP_new")
             with self.assertRaises(text.Bad) as caught:
                 program.compile_(joined(lines), known())
             self.assertIn(words, str(caught.exception))
 
     def test_no_recording_breaks_the_compiler(self):
-        chance, whole = random.Random(4), _RECORDING.encode()
+        chance, whole = random.Random(4), RECORDING.encode()
         compiled = 0
         for _ in range(1000):
             data = bytearray(whole)
@@ -131,56 +86,9 @@ class CompileTest(unittest.TestCase):
         self.assertGreater(compiled, 30)
 
 
-# A guest with frames 0x100 to 0x1ff: 0x101 is its root, 0x102 a table of level 1 of its image, and
-# 0x103 one that it makes. 0x150 is a page of the image, 0xfee00 a device's.
-_TABLES = """\
-1 0 0 frames guest pfn=0 mfn=0x100 count=256
-2 0 0 table level1 mfn=0x102 va=0xffffffff80000000 pinned=0 entry[1]=0x8000000000150067
-3 0 0 table level4 mfn=0x101 va=0 pinned=1 entry[256]=0x777027 entry[511]=0x102067
-4 0 0 table level1 mfn=0x103 va=0x200000 pinned=0 entry[0]=0x8000000000150067 \
-entry[4]=0x8000000000110163 entry[4].count=3 entry[9]=0x80000000fee0027b entry[10]=0x5000
-5 0 0 call mmu_update req=0x1000 count=2 done=0 domid=SELF req[0].ptr=0x103028 \
-req[0].val=0x8000000000150063 req[1].ptr=0x103031 req[1].val=0x7
-6 0 0 return mmu_update of=5 result=0
-7 0 0 call update_va_mapping va=0xffffffff80001000 val=0x8000000000150061 flags=2
-8 0 0 return update_va_mapping of=7 result=0
-9 0 0 table level4 mfn=0x104 va=0 pinned=0 entry[511]=0x102067
-10 0 0 call mmuext_op ops=0x1000 count=2 done=0 domid=SELF ops[0].cmd=MMUEXT_NEW_BASEPTR \
-ops[0].arg1.mfn=0x104 ops[0].arg2.src_mfn=0 ops[1].cmd=MMUEXT_INVLPG_LOCAL \
-ops[1].arg1.mfn=0x103000 ops[1].arg2.src_mfn=0
-11 0 0 return mmuext_op of=10 result=0
-12 0 0 call update_va_mapping va=0x1000 val=0 flags=2
-13 0 0 return update_va_mapping of=12 result=0
-14 0 1 call update_va_mapping va=0x1000 val=0 flags=2
-15 0 1 return update_va_mapping of=14 result=0
-"""
-
-
-def known_tables():
-    """Return Layouts with the calls that change page tables."""
-    found = known()
-    pair = layouts.Arg(0, 16, 1, 1, "update")
-    found.calls[1] = layouts.Call(
-        1, "mmu_update", [("req", "pointer"), ("count", "dec"), ("done", "pointer"),
-                          ("domid", "domid")], [(layouts.ANY, pair)])
-    found.calls[26] = layouts.Call(
-        26, "mmuext_op", [("ops", "pointer"), ("count", "dec"), ("done", "pointer"),
-                          ("domid", "domid")],
-        [(layouts.ANY, layouts.Arg(0, 24, 1, 1, "ext"))])
-    found.calls[14] = layouts.Call(
-        14, "update_va_mapping", [("va", "va"), ("val", "pte"), ("flags", "hex")])
-    found.values["mmuext"] = {5: "MMUEXT_NEW_BASEPTR", 7: "MMUEXT_INVLPG_LOCAL"}
-    found.fields["update"] = [layouts.Field("ptr", "maddr", 0, 8),
-                              layouts.Field("val", "pte", 8, 8)]
-    found.fields["ext"] = [layouts.Field("cmd", "mmuext", 0, 4),
-                           layouts.Field("arg1.mfn", "mmuext_arg1", 8, 8),
-                           layouts.Field("arg2.src_mfn", "mmuext_arg2", 16, 8)]
-    return found
-
-
 class TablesTest(unittest.TestCase):
     def setUp(self):
-        self.made = program.compile_(joined(_TABLES), known_tables())
+        self.made = program.compile_(joined(TABLES), known_tables())
         self.image, self.root, self.table = self.made.steps[:3]
 
     def word(self, symbol):
@@ -257,7 +165,7 @@ class TablesTest(unittest.TestCase):
 
     def test_frames_of_xen_that_are_mapped_are_those_of_the_replay(self):
         """0x120 was the guest's, which has given it back, and is one of its grant table now."""
-        lines = _TABLES + """\
+        lines = TABLES + """\
 16 0 0 call grant_table_op cmd=GNTTABOP_setup_table ops=0xffff0000 count=1 ops[0].nr_frames=2 \
 ops[0].frame_list=0xffff1000
 17 0 0 return grant_table_op of=16 result=0 ops[0].nr_frames=2 ops[0].frame_list=0xffff1000 \
@@ -284,7 +192,7 @@ ops.frame_list[0]=0x777 ops.frame_list[1]=0x120
                          ("entry[9]=0x8", "entry[9]=0xfffff8"), ("va=0x200000", "va=x"),
                          ("pfn=0 mfn=0x100 count", "mfn=y count")):
             with self.assertRaises(text.Bad):
-                program.compile_(joined(_TABLES.replace(old, new)), known_tables())
+                program.compile_(joined(TABLES.replace(old, new)), known_tables())
 
 
 class ShrinkTest(unittest.TestCase):
@@ -310,9 +218,9 @@ class ShrinkTest(unittest.TestCase):
         self.assertIn("kit_mfn(kit_table())", source)
 
     def shrunk(self, is_table_needed):
-        """Minimise _TABLES until its first update is refused, which it is if the table that it
+        """Minimise TABLES until its first update is refused, which it is if the table that it
         names is there, or in any case. Return (lines, source of the repro, Search)."""
-        made = program.compile_(joined(_TABLES), known_tables())
+        made = program.compile_(joined(TABLES), known_tables())
         name = made.steps[2].registers["rax"]
 
         def machine(candidate, *_more, **_options):
@@ -329,7 +237,7 @@ class ShrinkTest(unittest.TestCase):
 
         real, replay.replay = replay.replay, machine
         judge, minimise.repro.judge = minimise.repro.judge, lambda result: ("", "")
-        lines = [text.parse_line(line) for line in _TABLES.splitlines()]
+        lines = [text.parse_line(line) for line in TABLES.splitlines()]
         recording = text.Recording({"platform": "xen-pv"}, lines)
         try:
             search = minimise.Search(made, None, None,
@@ -368,7 +276,7 @@ class CompareTest(unittest.TestCase):
                                                                        joined(new)[0])]
 
     def test_a_port_may_have_another_number(self):
-        first = "\n".join(_RECORDING.splitlines()[:2])
+        first = "\n".join(RECORDING.splitlines()[:2])
         self.assertEqual(self.differing(first, first.replace("port=9", "port=4")), [])
         self.assertEqual(self.differing(first, first.replace("result=0", "result=-22")),
                          ["result 0 -> -22"])
@@ -389,8 +297,8 @@ class CompareTest(unittest.TestCase):
         self.assertEqual(self.differing(lines, alone), ["result 0 -> no return", "done[0] 1 -> -"])
 
     def test_a_call_that_does_not_return_differs(self):
-        first = "\n".join(_RECORDING.splitlines()[:2])
-        alone = _RECORDING.splitlines()[0]
+        first = "\n".join(RECORDING.splitlines()[:2])
+        alone = RECORDING.splitlines()[0]
         self.assertIn("result 0 -> no return", self.differing(first, alone))
 
 
@@ -404,178 +312,3 @@ class EmitTest(unittest.TestCase):
         self.assertIn("memcpy(&symbol0, memory0 + 4, 4);", source)
         self.assertIn(".rcx = (kit_gfn(memory2) << PAGE_SHIFT) + 0xdead000000000000,", source)
         self.assertEqual(len(repros._KEY.findall(source)), source.count(" * @"))
-
-
-class SnapshotTest(unittest.TestCase):
-    def setUp(self):
-        self.saver = snapshot._Saver("state", 5, 4, 1)
-        self.addCleanup(self.saver.forget)
-        self.addCleanup(self.saver.close_monitor)
-        self.addCleanup(self.saver.raw.close)
-        for at, data in ((8, b"first"), (70_000, b"second"), (3 << 20, b"third")):
-            self.saver.memory[at : at + len(data)] = data
-
-    def test_a_copy_has_the_memory_and_the_program(self):
-        pages = [9 * 4096, 7 * 4096]  # of the program, scattered
-        struct.pack_into("<IIQII", self.saver.memory, 20 * 4096 + 24, 1, 1, 4096, 1, 0)
-        saved = types.SimpleNamespace(
-            token=77, console=b"printed\n", program_pages=pages,
-            ring_pages=[20 * 4096, 21 * 4096],
-            copy_to=lambda fd: [os.pwrite(fd, self.saver.memory[start : start + size], start)
-                                for start, size in snapshot._used_blocks(self.saver)])
-        code = bytes(range(250)) * 20
-        copy = snapshot._Restored(saved, code, 4, 1)
-        self.addCleanup(copy.close)
-        self.addCleanup(copy.close_monitor)
-        self.addCleanup(copy.raw.close)
-        self.assertEqual((copy.token, copy.prologue), (77, b"printed\n"))
-        self.assertEqual(copy.memory[pages[0] :][:4096] + copy.memory[pages[1] :][:904], code)
-        wanted = bytearray(self.saver.memory[:])
-        for at, start in zip(pages, (0, 4096)):
-            part = code[start : start + 4096]
-            wanted[at : at + len(part)] = part
-        self.assertEqual(copy.memory[:], bytes(wanted))
-        self.assertEqual(copy.qemu_options()[-2:], ["-incoming", "defer"])
-
-    def test_blocks_of_zeros_are_not_copied(self):
-        self.saver.memory[1 << 20 : (1 << 20) + 4096] = bytes(4096)
-        self.assertEqual(list(snapshot._used_blocks(self.saver)),
-                         [(0, 2 << 16), (3 << 20, 1 << 16)])
-
-    def test_pages_are_found_in_their_order(self):
-        self.assertEqual(self.saver.find_pages(5), [])
-        for at, number in ((40, 1), (30, 0)):
-            self.assertEqual(self.saver.find_pages(5), [])
-            struct.pack_into("<QQII", self.saver.memory, at * 4096, 0x6563617274767241, 5, number,
-                             2)
-        self.assertEqual(self.saver.find_pages(5), [30 * 4096, 40 * 4096])
-        self.assertEqual(self.saver.find_pages(6), [])
-
-    def test_a_machine_that_is_not_saved_leaves_no_files(self):
-        folders = []
-
-        def boot(saved, _options, _size):
-            folders.append(saved.state.parent)
-            saved.problem = "it does not boot"
-
-        made = types.SimpleNamespace(code=lambda: b"")
-        with contextlib.redirect_stdout(io.StringIO()), \
-                mock.patch.object(snapshot.Snapshot, "_boot", boot):
-            self.assertIsNone(minimise._saved(made, platforms.PLATFORMS["xen-pv"], None))
-        self.assertFalse(folders[0].exists())
-
-    def test_why_candidates_boot_is_printed(self):
-        platform = types.SimpleNamespace(emulator=types.SimpleNamespace(NAME="the dom0"))
-        with contextlib.redirect_stdout(io.StringIO()) as said:
-            self.assertIsNone(minimise._saved(None, platform, None))
-        self.assertIn("each candidate boots, because the machine cannot be saved: the dom0 has it",
-                      said.getvalue())
-
-
-class SearchTest(unittest.TestCase):
-    """The search, on machines that only compare the steps with what is needed."""
-
-    def minimise(self, count, needed, jobs=2, simple=True):
-        calls = [dataclasses.replace(steps.Step(event), registers={
-            **steps.Step(event).registers, "rdi": at}) for at, event in
-            enumerate(joined("\n".join(f"{at} 0 0 code code64 code=hex:0f05"
-                                       for at in range(1, count + 1))), 1)]
-        made = steps.Program(calls)
-
-        def machine(candidate, *_more, **_options):
-            have = [step.event.line.sequence for step in candidate.calls]
-            bad = set(needed) <= set(have)
-            done = have.index(max(needed, key=have.index)) + 1 if bad else len(have)
-            result = types.SimpleNamespace(culprit="hypervisor" if bad else "", status="PASS",
-                                           reason="BUG" if bad else "", ran=True, banner="x",
-                                           dying_is_bad="", hypervisor="x", repro=None)
-            return replay.Outcome("", result, candidate.steps[:done])
-
-        real, replay.replay = replay.replay, machine
-        judge, minimise.repro.judge = minimise.repro.judge, lambda result: ("", result.reason)
-        try:
-            search = minimise.Search(made, None, None, minimise.Condition("bad"), jobs)
-            with contextlib.redirect_stdout(io.StringIO()):
-                found = search.minimise()
-        finally:
-            replay.replay, minimise.repro.judge = real, judge
-        return found and [step.event.line.sequence for step in found.steps], search.tried
-
-    def test_what_is_needed_is_found(self):
-        for count, needed in ((1, [1]), (2000, [1234]), (2000, [5, 700, 1999]), (64, [63, 64])):
-            found, tried = self.minimise(count, needed)
-            self.assertEqual(found, needed)
-            self.assertLess(tried, 300)
-
-    def test_one_call_that_kills_is_found_at_once(self):
-        self.assertLess(self.minimise(2000, [1234])[1], 8)
-
-    def test_batches_are_shortened(self):
-        lines = _TABLES + "14 0 0 call mmu_update req=0x1000 count=9 done=0 domid=SELF " + " ".join(
-            f"req[{i}].ptr={0x103000 + 8 * i:#x} req[{i}].val={0x8000000000110063 + (i << 12):#x}"
-            for i in range(9)) + "\n15 0 0 return mmu_update of=14 result=-22 done[0]=9\n"
-        made = program.compile_(joined(lines), known_tables())
-        whole = made.calls[-1]
-        self.assertEqual((whole.batch.count, whole.batch.register), (9, "rsi"))
-
-        def machine(candidate, *_more, **_options):
-            wanted = {whole.memory[5 * 16 : 6 * 16].hex(), whole.memory[7 * 16 : 8 * 16].hex()}
-            step = candidate.calls[-1]
-            there = {step.memory[i * 16 :][:16].hex() for i in range(step.registers["rsi"])}
-            bad = step.event is whole.event and wanted <= there
-            return replay.Outcome("", types.SimpleNamespace(
-                culprit="hypervisor" if bad else "", status="PASS", reason=""), candidate.calls)
-
-        real, replay.replay = replay.replay, machine
-        judge, minimise.repro.judge = minimise.repro.judge, lambda result: ("", result.reason)
-        try:
-            search = minimise.Search(made, None, None, minimise.Condition("bad"), 1)
-            with contextlib.redirect_stdout(io.StringIO()):
-                found = search.minimise()
-        finally:
-            replay.replay, minimise.repro.judge = real, judge
-        step = found.calls[-1]
-        self.assertEqual((len(found.calls), step.kept), (1, (5, 7)))
-        line = minimise._simplified(step)
-        self.assertEqual((line.fields["count"], line.fields["req[1].ptr"]), ("2", "0x103038"))
-        self.assertNotIn("req[2].ptr", line.fields)
-        again = program.compile_(joined(f"{_TABLES}{line}\n"), known_tables()).calls[-1]
-        self.assertEqual(bytes(again.memory[:32]), bytes(step.memory[:32]))
-        self.assertEqual([one.at for one in again.relocations],
-                         [one.at for one in step.relocations])
-
-    def test_what_does_not_end_so_is_not_minimised(self):
-        self.assertIsNone(self.minimise(8, [9])[0])
-
-    def test_padding_is_the_same_for_a_seed(self):
-        recording = text.Recording({}, [event.line for event in joined()])
-        one = minimise.padded(recording, 50, 7)
-        self.assertEqual(one, minimise.padded(recording, 50, 7))
-        self.assertEqual([line.sequence for line in one.lines], list(range(1, len(one.lines) + 1)))
-        self.assertEqual(len(one.lines), 50 + len(recording.lines))
-
-    def test_calls_that_overlap_are_written_in_their_order(self):
-        """The second call begins before the first one has returned, on another CPU or in an NMI."""
-        overlapping = "\n".join((
-            "1 0 0 call event_channel_op cmd=EVTCHNOP_send arg=0xffff0000 arg.port=9",
-            "2 1 1 call event_channel_op cmd=EVTCHNOP_send arg=0xffff0000 arg.port=8",
-            "3 2 0 return event_channel_op of=1 result=0",
-            "4 3 1 return event_channel_op of=2 result=0"))
-        made = program.compile_(joined(overlapping), known())
-        search = types.SimpleNamespace(best=made, ended="", result=None)
-        recording = text.Recording({"platform": "xen-pvh"}, [])
-        with tempfile.TemporaryDirectory() as scratch, contextlib.redirect_stdout(io.StringIO()):
-            minimise._write(Path(scratch, "small"), "small", recording, search)
-            with open(Path(scratch, "small.trace"), "rb") as stream:
-                again = text.read(stream)
-        self.assertEqual(again.problem, "")
-        self.assertEqual([line.sequence for line in again.lines], [1, 2, 3, 4])
-
-    def test_conditions(self):
-        event = joined("1 0 0 call mmu_update req=0\n2 0 0 return mmu_update of=1 result=-22")[0]
-        outcome = types.SimpleNamespace(steps=[event])
-        for wish, holds in (("mmu_update.result<0", True), ("mmu_update.result==-22", True),
-                            ("mmu_update.result>0", False), ("sched_op.result<0", False)):
-            self.assertEqual(minimise.Condition(wish).call(outcome) is not None, holds)
-        with self.assertRaises(Trouble):
-            minimise.Condition("import os")

@@ -168,14 +168,13 @@ class Snapshot:
         self._folder = Path(tempfile.mkdtemp(prefix="paravane-snapshot-"))
         self.state = self._folder / "state"
         self._saver = None
+        self.problem = ""
         try:
             self._boot(options, size)
         except BaseException:
             self.problem = self.problem or "it was interrupted"
             self.close()
             raise
-
-    problem = ""
 
     def _boot(self, options, size):
         """Boot the machine until it waits for its program, and save it."""
