@@ -64,5 +64,6 @@ class Elf:
         for _, kind, flags, start, offset, size, *_ in self.sections:
             inside = start <= address and address + count <= start + size
             if flags & SHF_ALLOC and kind != SHT_NOBITS and inside:
-                return bytes(self.data[offset + address - start :][:count])
+                at = offset + address - start
+                return bytes(self.data[at : at + count])
         return b""

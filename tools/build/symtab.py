@@ -19,6 +19,7 @@ import sys
 TEXT_START, TEXT_END = "_text_start", "_text_end"
 
 PAIRS = 128  # bytes from here on stand for two others
+PAIRS_AT_ONCE = 8  # chosen by one count: the table is 2 % larger than with 1, and made 8 times faster
 
 HEAD = """\
 /* Made by tools/build/symtab.py: do not edit. */
@@ -72,17 +73,28 @@ def functions(symbols):
 
 
 def pack(names):
-    """Return the names with their most frequent pair of bytes replaced by one unused byte, repeated
-    as long as such bytes are left; and the pairs."""
+    """Return the names with their most frequent pairs of bytes each replaced by one unused byte,
+    repeated as long as such bytes are left; and the pairs."""
     text, pairs = "\0".join(names), []
-    while len(pairs) < PAIRS:
-        counts = collections.Counter(zip(text, text[1:]))
-        best = max(counts, key=lambda pair: (counts[pair] * ("\0" not in pair), pair), default=None)
-        if not best or counts[best] < 4 or "\0" in best:  # a pair takes two bytes itself
-            break
-        text = text.replace("".join(best), chr(PAIRS + len(pairs)))
-        pairs.append(best)
+    while found := frequent_pairs(text, min(PAIRS - len(pairs), PAIRS_AT_ONCE)):
+        for pair in found:
+            text = text.replace("".join(pair), chr(PAIRS + len(pairs)))
+            pairs.append(pair)
     return text.split("\0"), pairs
+
+
+def frequent_pairs(text, limit):
+    """Return the most frequent pairs of bytes within names, so many at most. No two share a byte,
+    so replacing one leaves the others' counts as they are."""
+    counts = collections.Counter(zip(text, text[1:]))
+    found, used = [], {"\0"}
+    for pair, count in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
+        if count < 4 or len(found) == limit:  # a pair takes two bytes itself
+            break
+        if used.isdisjoint(pair):
+            found.append(pair)
+            used.update(pair)
+    return found
 
 
 def ascii_string(text):
