@@ -147,6 +147,25 @@ def padded(recording, count, seed):
     return dataclasses.replace(recording, lines=renumbered)
 
 
+def _ddmin(items, smaller):
+    """Return as few of the items as still pass, by Zeller's delta debugging. smaller(choices): the
+    items that one of these choices needs, or None if no choice passes."""
+    parts = 2
+    while len(items) > 1:
+        size = -(-len(items) // parts)
+        places = range(0, len(items), size)
+        choices = [items[i : i + size] for i in places]
+        choices += [items[:i] + items[i + size :] for i in places] if len(places) > 2 else []
+        found = smaller(choices)
+        if found is not None:
+            items, parts = found, 2 if len(found) <= size else max(2, parts - 1)
+        elif size == 1:
+            break
+        else:
+            parts = min(len(items), parts * 2)
+    return items
+
+
 class Search:
     """The search for the smallest candidate. best: its Program, or None so far."""
 
@@ -169,55 +188,43 @@ class Search:
                 steps = self._first([self._made.calls], pool)
                 if not steps:
                     return None
-                steps = self._ddmin(steps, pool)
-                steps = self._shorten(steps, pool)
+                steps = self._drop_calls(steps, pool)
+                steps = self._drop_entries(steps, pool)
                 steps = self._simplify(steps, pool)
                 self._shrink_tables(steps, pool)
             finally:
                 self._stop.set()
         return self.best
 
-    def _ddmin(self, steps, pool):
+    def _drop_calls(self, steps, pool):
         # What kills a hypervisor, or is refused, often needs nothing but the last call.
         alone = self._first([steps[-1:]], pool) if len(steps) > 1 else None
-        if alone:
-            return alone
-        parts = 2
-        while len(steps) > 1:
-            size = -(-len(steps) // parts)
-            chunks = [steps[i : i + size] for i in range(0, len(steps), size)]
-            rests = [steps[:i] + steps[i + size :] for i in range(0, len(steps), size)]
-            smaller = self._first(chunks + (rests if len(chunks) > 2 else []), pool)
-            if smaller:
-                parts = 2 if len(smaller) <= size else max(2, parts - 1)
-                steps = smaller
-            elif size == 1:
-                return steps
-            else:
-                parts = min(len(steps), parts * 2)
+        return alone or _ddmin(steps, lambda choices: self._first(choices, pool))
+
+    def _drop_entries(self, steps, pool):
+        """Remove entries of batches."""
+        at = 0
+        while at < len(steps):
+            steps = self._drop_entries_of(at, steps, pool)
+            at += 1
         return steps
 
-    def _shorten(self, steps, pool):
-        """Remove entries of batches."""
-        for at, whole in enumerate(steps):
-            kept, parts = list(range(whole.batch.count if whole.batch else 0)), 2
-            while len(kept) > 1:
-                size = -(-len(kept) // parts)
-                places = range(0, len(kept), size)
-                choices = [kept[i : i + size] for i in places]
-                choices += [kept[:i] + kept[i + size :] for i in places] if len(places) > 2 else []
-                found = self._first([[*steps[:at], whole.shortened(one), *steps[at + 1 :]]
-                                     for one in choices], pool)
-                if found and len(found) <= at:
-                    return found
-                if found:
-                    steps, kept = found, list(found[at].kept)
-                    parts = 2 if len(kept) <= size else max(2, parts - 1)
-                elif size == 1:
-                    break
-                else:
-                    parts = min(len(kept), parts * 2)
-        return steps
+    def _drop_entries_of(self, at, steps, pool):
+        whole = steps[at]
+        found = steps
+
+        def smaller(choices):
+            nonlocal found
+            shorter = self._first(
+                [[*steps[:at], whole.shortened(kept), *steps[at + 1 :]] for kept in choices], pool
+            )
+            found = shorter or found
+            # A program that passed before it came to this batch needs no entry of it.
+            return shorter and [entry for step in shorter[at : at + 1] for entry in step.kept]
+
+        if whole.batch:
+            _ddmin(list(range(whole.batch.count)), smaller)
+        return found
 
     def _simplify(self, steps, pool):
         """Set registers to 0 where that makes no difference, one after another."""
