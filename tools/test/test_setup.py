@@ -2,8 +2,10 @@
 """Setting up a computer, with another program in apt-get's place."""
 
 import contextlib
+import fnmatch
 import io
 import os
+import re
 import tempfile
 import unittest
 from pathlib import Path
@@ -11,7 +13,22 @@ from unittest import mock
 
 from paravane import cli, libc_sources, setup
 from paravane.commands import setup as setup_command
-from paravane.common import Trouble
+from paravane.common import ROOT, Trouble
+
+
+class PackagesTest(unittest.TestCase):
+    def test_each_file_that_a_machine_needs_is_the_proof_of_a_package(self):
+        listed = [*setup.packages(), *setup.packages(optional=True)]
+        folders = [os.path.dirname(proof) for _, proof, _ in listed if proof.startswith("/")]
+        needed = {
+            path
+            for source in (ROOT / "tools/paravane/run").glob("*.py")
+            for path in re.findall(r'"(/(?:usr|boot)/[^"]+)"', source.read_text())
+        }
+        self.assertGreater(len(needed), 5)
+        for path in needed:
+            folder = os.path.dirname(path)
+            self.assertTrue(any(fnmatch.fnmatch(folder, one) for one in folders), path)
 
 
 class SetupTest(unittest.TestCase):
@@ -84,7 +101,8 @@ class SetupTest(unittest.TestCase):
         self.assertEqual(len({name for name, _, _ in listed}), len(listed))
         self.assertEqual(
             [name for name, _, _ in setup.packages(optional=True)],
-            ("ccache bochs bochs-sdl python3-sphinx python3-myst-parser furo chromium").split(),
+            ("ccache bochs bochs-sdl bochsbios vgabios python3-sphinx python3-myst-parser furo "
+             "chromium").split(),
         )
         self.assertTrue(all(why for _, _, why in listed))
 
