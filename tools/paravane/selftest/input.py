@@ -9,10 +9,9 @@ from ..common import EXIT_FAIL, EXIT_USAGE, build_dir
 from ..run import emulators
 from .step import RUN, Step, boot
 
-_QEMU = shutil.which(emulators.default()) or "/nowhere"
-
 
 def steps(scratch):
+    qemu = shutil.which(emulators.default())  # which setup may have installed after the import
     corrupt, cut, gzipped = scratch / "corrupt.elf", scratch / "cut.elf", scratch / "xen.gz"
     corrupt.write_bytes(b"this is not an ELF file\n" * 9)
     gzipped.write_bytes(b"\x1f\x8b\x08\x00 not really")
@@ -55,8 +54,8 @@ def steps(scratch):
         ("QEMU file", ["boot", "--qemu", "/nowhere/qemu"], "there is no file /nowhere/qemu"),
         ("wrong QEMU", ["boot", "--qemu", "README.md"], "is not a QEMU"),
         ("QEMU version", ["boot", "--qemu", "9.99"], "neither a file nor a QEMU of this machine"),
-        ("the same QEMU", ["suite", "--qemu", _QEMU, "--qemu", _QEMU], "the same QEMU twice"),
-        ("two QEMUs", ["boot", "--qemu", _QEMU, "--qemu", _QEMU], "takes one"),
+        ("the same QEMU", ["suite", "--qemu", qemu, "--qemu", qemu], "the same QEMU twice"),
+        ("two QEMUs", ["boot", "--qemu", qemu, "--qemu", qemu], "takes one"),
         ("no image", ["boot", "--image", "/nowhere/x.elf"], "cannot read the image"),
         ("corrupt image", ["boot", "--image", str(corrupt)], "not an ELF file"),
         ("truncated image", ["boot", "--image", str(cut)], "cut off"),
