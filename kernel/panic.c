@@ -23,6 +23,13 @@ static bool is_failure(enum verdict verdict)
     return verdict == VERDICT_FAIL || verdict == VERDICT_ERROR;
 }
 
+static void __noreturn end_machine(enum verdict verdict)
+{
+    pv_shutdown(is_failure(verdict) ? PV_CRASH : PV_POWEROFF, (u8)verdict);
+    pv_halt();
+    __builtin_unreachable();
+}
+
 void finish(enum verdict verdict, const char *fmt, ...)
 {
     static const char names[][6] = {"PASS", "FAIL", "SKIP", "ERROR"};
@@ -37,9 +44,7 @@ void finish(enum verdict verdict, const char *fmt, ...)
     print("# tsc %llu ticks from entry to verdict\n",
           (unsigned long long)(pv_read_tsc() - boot_entry_tsc));
     print("paravane: verdict %s%s%s\n", names[verdict], reason[0] ? ": " : "", reason);
-    pv_shutdown(is_failure(verdict) ? PV_CRASH : PV_POWEROFF, (u8)verdict);
-    pv_halt();
-    __builtin_unreachable();
+    end_machine(verdict);
 }
 
 /* ---- Backtraces */
@@ -179,25 +184,45 @@ bool panic_is_on(void)
     return READ_ONCE(panicking);
 }
 
+/* Why the kernel panics. Static, because the stack may be exhausted. Written: by the stopper. */
+static char panic_reason[PRINT_MAX / 2];
+
+/*
+ * A panic of the CPU that reports one. Whatever failed may fail again, so this only adds its reason
+ * to the verdict, and a third panic ends the machine without a word.
+ */
+static void __noreturn __printf(1, 0) panic_again(const char *fmt, va_list ap)
+{
+    static char reason[PRINT_MAX / 4]; /* Written: by the stopper */
+    static bool again;                 /* Written: by the stopper */
+
+    if (!again) {
+        again = true;
+        console_seize();
+        kvsnprintf(reason, sizeof(reason), fmt, ap);
+        print("paravane: verdict FAIL: panic: %s; then: %s\n", panic_reason, reason);
+    }
+    end_machine(VERDICT_FAIL);
+}
+
 /*
  * The reason for the panic may be a stack overflow, or a wrong stack_limit: disable the check. If
- * two CPUs panic at once, smp_stop_others stops the second one.
+ * two CPUs panic at once, the stopper stops the other.
  */
 void panic_frame(const struct trap_frame *frame, const char *fmt, ...)
 {
-    /* Written: by the CPU that has stopped all others. Static, because the stack may be exhausted.
-     */
-    static char reason[PRINT_MAX / 2];
     va_list ap;
 
     pv_this_area()->stack_limit = 0;
-    if (panic_is_on() && smp_is_alone())
-        finish(VERDICT_FAIL, "panic: another panic while the first one was printed");
-    WRITE_ONCE(panicking, true);
-    smp_stop_others();
     va_start(ap, fmt);
-    kvsnprintf(reason, sizeof(reason), fmt, ap);
-    print("\nparavane: PANIC: %s\n", reason);
+    if (panic_is_on() && smp_is_stopper())
+        panic_again(fmt, ap);
+    WRITE_ONCE(panicking, true);
+    smp_become_stopper();
+    kvsnprintf(panic_reason, sizeof(panic_reason), fmt, ap);
+    va_end(ap);
+    smp_stop_others();
+    print("\nparavane: PANIC: %s\n", panic_reason);
     if (smp_online_count() > 1 || this_thread() != &boot_thread)
         print("CPU %u, thread %s:\n", pv_this_cpu(), this_thread()->name);
     if (frame) {
@@ -207,7 +232,7 @@ void panic_frame(const struct trap_frame *frame, const char *fmt, ...)
         backtrace_print((u64)__builtin_return_address(0) - 1, *(u64 *)__builtin_frame_address(0));
     }
     print_stopped_cpus();
-    finish(VERDICT_FAIL, "panic: %s", reason);
+    finish(VERDICT_FAIL, "panic: %s", panic_reason);
 }
 
 void stack_overflow(const struct trap_frame *frame)

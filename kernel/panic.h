@@ -26,7 +26,7 @@ void finish(enum verdict verdict, const char *fmt, ...) __printf(2, 3) __noretur
 /*
  * Print the reason, the registers of frame, the backtrace of the code that it describes (of the
  * caller if frame is NULL) and the backtraces of the other CPUs; then finish with VERDICT_FAIL. A
- * panic inside a panic only finishes. Context: any.
+ * panic inside a panic only adds its reason to the verdict. Context: any.
  */
 void panic_frame(const struct trap_frame *frame, const char *fmt, ...) __printf(2, 3) __noreturn;
 #define panic(...) panic_frame(NULL, __VA_ARGS__)

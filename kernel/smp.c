@@ -249,7 +249,7 @@ int smp_down_keeping_threads(u32 cpu)
 /* The CPU that stops the others. Atomic: set once, by a compare-and-exchange. */
 static const struct cpu *stopper;
 
-bool smp_is_alone(void)
+bool smp_is_stopper(void)
 {
     return __atomic_load_n(&stopper, __ATOMIC_SEQ_CST) == this_cpu();
 }
@@ -258,7 +258,7 @@ bool smp_stop_nmi(const struct trap_frame *frame)
 {
     struct cpu *c = this_cpu();
 
-    if (!__atomic_load_n(&stopper, __ATOMIC_SEQ_CST) || smp_is_alone())
+    if (!__atomic_load_n(&stopper, __ATOMIC_SEQ_CST) || smp_is_stopper())
         return false;
     c->stopped_frame = *frame;
     __atomic_store_n(&c->stopped, true, __ATOMIC_SEQ_CST);
@@ -274,16 +274,23 @@ static void wait_stopped(const struct cpu *c)
         __builtin_ia32_pause();
 }
 
-/* Of several CPUs that call this, the first becomes the stopper; the others wait for its NMI. */
-void smp_stop_others(void)
+void smp_become_stopper(void)
 {
-    const struct cpu *none = NULL, *me;
+    const struct cpu *none = NULL;
 
     pv_irq_disable();
-    me = this_cpu();
-    __atomic_compare_exchange_n(&stopper, &none, me, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
-    while (!smp_is_alone())
+    __atomic_compare_exchange_n(&stopper, &none, this_cpu(), false, __ATOMIC_SEQ_CST,
+                                __ATOMIC_SEQ_CST);
+    while (!smp_is_stopper())
         barrier();
+}
+
+void smp_stop_others(void)
+{
+    const struct cpu *me;
+
+    smp_become_stopper();
+    me = this_cpu();
     console_seize();
     for_each_online_cpu (c)
         if (c != me)

@@ -87,11 +87,17 @@ void smp_call_wait(struct call *call);
 u32 smp_call_many(u64 set, void (*fn)(void *arg), void *arg);
 
 /*
- * Stop all other CPUs permanently, by NMI, even those that have interrupts disabled. If two CPUs
- * call this, only the first one's call returns. Context: any.
+ * Be the CPU that stops the others. If two CPUs call this, only the first one's call returns: the
+ * other waits to be stopped. Context: any.
+ */
+void smp_become_stopper(void);
+bool smp_is_stopper(void);
+
+/*
+ * Become the stopper, and stop all other CPUs permanently, by NMI, even those that have interrupts
+ * disabled. Context: any.
  */
 void smp_stop_others(void);
-bool smp_is_alone(void); /* this CPU has called it, and is the only one that runs */
 
 /* For kernel/irq.c and kernel/trap.c. smp_stop_nmi returns false if the NMI was not sent to stop
  * this CPU, and does not return otherwise. */
