@@ -43,6 +43,20 @@ class ClockEdgeTest(unittest.TestCase):
         lines = ("paravane: Paravane 0.2", 1.0), ("..TIMER: vector=", 2.0)
         self.assertEqual(self.resets(*lines), [])
 
+    def test_before_the_start_where_instructions_are_counted(self):
+        edge = ClockEdge(counted=True)
+        self.assertIn("-S", edge.options)
+        queue = os.dup(edge.fd)
+        edge.started()
+        edge.feed(_FIRST, 10.2)
+        edge.feed(_CALIBRATES, 10.9)
+        written = os.read(queue, 4096).decode().splitlines()
+        self.assertEqual(
+            written, ["o/b 0x70 0x0a", "o/b 0x71 0x70", "o/b 0x70 0x0a", "o/b 0x71 0x26", "cont"]
+        )
+        edge.close()
+        os.close(queue)
+
     def test_a_machine_that_has_ended_is_no_error(self):
         edge = ClockEdge()
         edge.started()

@@ -10,7 +10,8 @@ a busy one turns out to be too late for that second. The date that Xen reads is 
 second, as it is anyway.
 
 The registers are written by QEMU's monitor while Xen calibrates its timers: it does not use the
-clock between its first line and the reading.
+clock between its first line and the reading. Where instructions are counted, nothing may depend on
+this computer's speed: there the divider is reset before the machine starts.
 """
 
 import socket
@@ -24,32 +25,39 @@ _RESET = b"o/b 0x70 0x0a\no/b 0x71 0x70\no/b 0x70 0x0a\no/b 0x71 0x26\n"
 
 
 class ClockEdge:
-    """Watches what a machine prints, and resets its clock's divider. options: for QEMU's command
-    line; fd: what QEMU inherits."""
+    """Watches what a machine prints, and resets its clock's divider. counted: reset it once, before
+    the machine starts. options: for QEMU's command line; fd: what QEMU inherits."""
 
-    def __init__(self):
+    def __init__(self, counted=False):
+        self._counted = counted
         self._ours, self._theirs = socket.socketpair()
         self.fd = self._theirs.fileno()
         self.options = ["-chardev", f"socket,id=clock,fd={self.fd}",
                         "-mon", "chardev=clock,mode=readline"]  # fmt: skip
+        if counted:
+            self.options.append("-S")
         self._first = 0.0
 
     def started(self):
         """QEMU has inherited its end."""
         self._theirs.close()
+        if self._counted:
+            self._send(_RESET + b"cont\n")
 
     def feed(self, line, now):
         """Take a line of the console, which came at `now` (seconds)."""
+        if self._counted:
+            return
         if not self._first and line.startswith("(XEN)"):
             self._first = now
-            self._reset()
+            self._send(_RESET)
         elif self._first and _CALIBRATES in line:
             if now + _LEFT * (now - self._first) > self._first + _HALF:
-                self._reset()
+                self._send(_RESET)
 
-    def _reset(self):
+    def _send(self, commands):
         try:
-            self._ours.send(_RESET, socket.MSG_DONTWAIT)
+            self._ours.send(commands, socket.MSG_DONTWAIT)
         except OSError:
             pass  # QEMU has just ended, which is not for this to report
 

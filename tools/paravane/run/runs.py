@@ -220,11 +220,12 @@ class RunDirectory:
 
 
 def _clock_edge(platform, options):
-    """Return a ClockEdge where QEMU boots a Xen of which nothing is counted, and does not restore
-    it."""
+    """Return a ClockEdge where QEMU boots a Xen, and does not restore it. A ClockEdge that counts
+    would start a machine that gdb has to start."""
     boots_xen = platform.on_xen and platform.emulator is qemu
     restores = options.record and options.record.restores
-    return ClockEdge() if boots_xen and not options.icount and not restores else None
+    gdb_starts = options.icount and options.gdb
+    return ClockEdge(options.icount) if boots_xen and not restores and not gdb_starts else None
 
 
 def _run(platform, make, may_repeat):
