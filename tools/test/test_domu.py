@@ -190,6 +190,14 @@ class GuestTest(unittest.TestCase):
         with self.assertRaisesRegex(running.Failed, "status 139"):
             one.poll()
 
+    def test_a_time_limit_of_libxl_is_tried_again_once(self):
+        limit = "libxl: error: x.c:1:y: Domain 1:unable to add device with path /local/domain/0\n"
+        one = self.guest((3, limit), (3, limit))
+        self.assertIsNone(one.poll())
+        self.assertIn("a time limit of libxl's ended xl create (unable to add", self.said[0])
+        with self.assertRaisesRegex(running.Failed, "xl create ended with status 3: .*unable to"):
+            one.poll()
+
     def test_a_crash_of_xl_below_a_guest_that_ran_is_not(self):
         one = self.guest((139, "Segmentation fault\n"))
         one.console.feed(b"hello")

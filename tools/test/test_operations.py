@@ -3,15 +3,17 @@
 refusal; bench --linux-domu: the times of domains."""
 
 import argparse
+import io
 import random
 import subprocess
 import tempfile
 import unittest
+from contextlib import redirect_stdout
 from pathlib import Path
 from unittest import mock
 
 from paravane.common import EXIT_FAIL, EXIT_PASS, EXIT_USAGE, Trouble
-from paravane.dom0 import beside_linux, dom0_shell, operations, xl_operations
+from paravane.dom0 import beside_linux, cycles, dom0_shell, guest, operations, xl_operations
 from paravane.outer import running
 
 START = xl_operations.State(cpus=2, cpus_max=2, kib=64 << 10)
@@ -122,13 +124,80 @@ class RefusalTest(unittest.TestCase):
             run.judge(refused, "")
         with self.assertRaisesRegex(Trouble, "mem-set 1g was refused: no"):
             run.judge(refused, "no")
-        with self.assertRaisesRegex(operations.TooSlow, "migrate: dom0 is too slow"):
-            run.judge(
-                xl_operations.Operation("migrate", ""),
-                "killing execution of /etc/xen/scripts/block remove because of timeout",
-            )
         run.judge(refused, "must be less than 5")
         run.judge(allowed, "")
+
+
+UNABLE = (
+    "libxl: error: libxl_device.c:1109:device_backend_callback: Domain 1:unable to remove device"
+    " with path /local/domain/0/backend/vbd/1/51728\nlibxl_device_disk_remove failed.\n"
+)
+
+
+class TimeLimitTest(unittest.TestCase):
+    """A time limit of libxl's own is not what xl answers, nor the guest's fault."""
+
+    def ask(self, operation, *answers, seconds=0.0):
+        """Return what xl is said to have refused. answers: (status, output) of each script;
+        seconds: of QEMU's own time for each."""
+        left, now, self.scripts = list(answers), [0.0], []
+
+        def sh(script, _limit):
+            self.scripts.append(script)
+            now[0] += seconds
+            return left.pop(0)
+
+        self.run_of = operations.Run(b"", "pv", 2, 1, say=lambda line: None)
+        self.run_of._shell = mock.Mock(sh=sh)
+        self.run_of._dom0 = mock.Mock(clock=mock.Mock(seconds=lambda: now[0]))
+        self.run_of._domain = "1"
+        return self.run_of._ask(operation)
+
+    def operation(self, kind, **state):
+        make = xl_operations._TABLE[kind][0]
+        return make(random.Random(1), xl_operations.State(2, 2, 64 << 10, **state))
+
+    def test_an_operation_is_asked_for_again(self):
+        self.assertEqual(self.ask(self.operation("block-detach"), (1, UNABLE), (0, "")), "")
+        self.assertEqual(self.scripts, ["D=1\nxl block-detach $D xvdb"] * 2)
+        self.assertEqual(self.run_of.tally.limits, {"block-detach": 1})
+        attach = self.operation("block-attach", attached=False)
+        self.assertEqual(self.ask(attach, (1, UNABLE.replace("remove", "add")), (3, "no\n")), "no")
+        self.assertIn("xl block-detach $D xvdb >/dev/null 2>&1; xl block-attach", self.scripts[1])
+
+    def test_a_dom0_that_is_too_slow_all_the_time(self):
+        answers = [(1, UNABLE)] * operations._TRIES
+        detach = self.operation("network-detach")
+        with self.assertRaisesRegex(guest.TooSlow, "network-detach: dom0 is too slow"):
+            self.ask(detach, *answers, (0, "6\n"), seconds=30)
+        self.assertIn("/local/domain/1/device/vif/0/state", self.scripts[-1])
+        with self.assertRaises(guest.TooSlow):
+            self.ask(detach, *answers, seconds=1)
+
+    def test_a_guest_that_does_not_close_its_device(self):
+        answers = [(1, UNABLE)] * operations._TRIES
+        with self.assertRaisesRegex(operations.Wrong, "not closed device/vbd/51728 .* state is 4"):
+            self.ask(self.operation("block-detach"), *answers, (0, "4\n"), seconds=10)
+
+    def test_what_cannot_be_asked_for_again(self):
+        self.assertEqual(self.ask(self.operation("save-restore"), (0, UNABLE)), "")
+        killed = "killing execution of /etc/xen/scripts/block remove because of timeout"
+        with self.assertRaisesRegex(guest.TooSlow, "migrate: dom0 is too slow .* killing"):
+            self.ask(self.operation("migrate"), (1, f"libxl: error: x.c:1:y: {killed}\n"))
+        self.assertEqual(len(self.scripts), 1)
+
+    def test_suspends_are_made_once_more(self):
+        slow, crash = guest.TooSlow("dom0 is too slow"), running.Failed("QEMU crashed: SIGSEGV")
+        for trouble, words in ((slow, "dom0 is too slow"), (crash, "QEMU crashed: SIGSEGV")):
+            one = mock.Mock(run=mock.Mock(side_effect=[trouble, "verdict"]))
+            with mock.patch.object(cycles, "Cycles", lambda *_, one=one: one):
+                with redirect_stdout(io.StringIO()) as said:
+                    self.assertEqual(cycles._verdict("pv", 1, [], 0), "verdict")
+            self.assertEqual(said.getvalue(), f"cycles: {words}; they run once more\n")
+        with mock.patch.object(cycles, "Cycles", lambda *_: mock.Mock(run=mock.Mock(
+                side_effect=[running.Failed("the guest did not print"), "verdict"]))):
+            with self.assertRaisesRegex(running.Failed, "did not print"):
+                cycles._verdict("pv", 1, [], 0)
 
 
 class FakeDom0:
@@ -198,6 +267,24 @@ class RunsTest(unittest.TestCase):
             "operations: 6 operations, 1 runs failed: FAIL",
             f"operations: failed: ./run.sh operations {command}",
         ])  # fmt: skip
+
+    def test_a_crash_of_qemu_is_repeated_once(self):
+        asked = argparse.Namespace(
+            hours=0, runs=1, seed=1, smp=2, ops=9, only=xl_operations.KINDS, xen=None,
+            counted=False, image=None,
+        )  # fmt: skip
+        for crashes, code in ((1, EXIT_PASS), (2, EXIT_FAIL)):
+            made, said = [], []
+
+            def run(one, *_, crashes=crashes, made=made):
+                made.append(one)
+                one.crashed = len(made) <= crashes
+                return EXIT_FAIL if one.crashed else EXIT_PASS
+
+            with mock.patch.object(operations.Run, "run", run):
+                self.assertEqual(operations.run_all(asked, b"", None, ["pv"], said.append), code)
+            self.assertEqual(len(made), 2)
+            self.assertIn("QEMU crashed, so seed 1 runs once more", said[0])
 
     def test_time_is_of_all_runs(self):
         said = []

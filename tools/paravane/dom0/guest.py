@@ -5,6 +5,7 @@ import base64
 import re
 from dataclasses import dataclass
 
+from ..common import Trouble
 from ..outer import running
 from . import disks, nets
 
@@ -22,6 +23,11 @@ _GONE = re.compile(r"Domain \d+ has (?:been destroyed|died)")
 _CREATED = "Waiting for domain"  # what xl prints when the domain runs
 _KILLED = range(129, 160)  # a shell's status for a program that a signal ended
 _TRIES = 2
+# How libxl reports that one of its own time limits has passed, which are of dom0's real time: 40 s
+# for a script of a device, and 10 s for the state of a backend.
+TIME_LIMIT = re.compile(
+    r"killing execution of .* because of timeout|unable to (?:add|remove) device with path"
+)
 # Wait until the log has all that a domain has printed.
 _TAKEN = """
 for D in $(xenstore-list /local/domain); do
@@ -40,6 +46,10 @@ for port in {ports}; do
         ln -sf /dev/port$port /var/log/xen/console/guest-{name}--incoming.log
 done
 xl migrate -s "" {name} "xl migrate-receive" 2>&1"""
+
+
+class TooSlow(Trouble):
+    """A time limit of the toolstack's has passed, which is not the guest's fault."""
 
 
 @dataclass(frozen=True)
@@ -143,16 +153,10 @@ class Guest:
             return None
         if self.end:
             return self.end
-        if (
-            status in _KILLED
-            and _CREATED not in output
-            and not self.console.data
-            and self._tries < _TRIES
-        ):
-            self._say(
-                f"domu: signal {status - 128} ended xl create before the guest ran: its own fault,"
-                " so again"
-            )
+        fault = own_fault(status, output)
+        ran = _CREATED in output or self.console.data
+        if fault and not ran and self._tries < _TRIES:
+            self._say(f"domu: {fault} before the guest ran: its own fault, so again")
             self._dom0.sh(f"xl destroy {self.name}; true")
             self._create()
             return None
@@ -233,6 +237,14 @@ def end_of(output):
         code = int(found[1])
         return ENDS[code] if code < len(ENDS) else f"reason {code}"
     return "destroyed" if _GONE.search(output) else None
+
+
+def own_fault(status, output):
+    """Return in words how xl create failed by itself, if it did, or ""."""
+    if status in _KILLED:
+        return f"signal {status - 128} ended xl create"
+    limit = status and TIME_LIMIT.search(output)
+    return f"a time limit of libxl's ended xl create ({limit[0]})" if limit else ""
 
 
 def error_of(output):

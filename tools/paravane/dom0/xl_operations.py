@@ -38,7 +38,9 @@ class State:
 class Operation:
     """One operation. name: its kind, then its arguments; script: with the domain's id in $D;
     refusal: a pattern of the reason for which it must be refused, or ""; after: the next state;
-    prints: patterns of what the guest prints; suspends: the domain may have another id."""
+    prints: patterns of what the guest prints; suspends: the domain may have another id; again: the
+    script that repeats it after a time limit of libxl's has passed, or "" if that cannot be done;
+    closes: the guest's part of it is that the device with this path below its home is closed."""
 
     name: str
     script: str
@@ -46,6 +48,8 @@ class Operation:
     after: Callable = lambda state: state
     prints: tuple = ()
     suspends: bool = False
+    again: str = ""
+    closes: str = ""
 
 
 def _changed(**fields):
@@ -105,17 +109,19 @@ def _vcpu_set(random, state):
 
 def _attach(_random, state):
     refusal = "already|exists" if state.attached else ""
+    script = f"xl block-attach $D {_SPEC}"
     return Operation(
-        "block-attach", f"xl block-attach $D {_SPEC}", refusal, _changed(attached=True),
-        (r"block: xvdb: \d+ KiB",),
+        "block-attach", script, refusal, _changed(attached=True), (r"block: xvdb: \d+ KiB",),
+        again=f"xl block-detach $D xvdb >/dev/null 2>&1; {script}",
     )  # fmt: skip
 
 
 def _detach(_random, state):
     refusal = "" if state.attached else "not connected|does not exist|unknown"
+    script = "xl block-detach $D xvdb"
     return Operation(
-        "block-detach", "xl block-detach $D xvdb", refusal, _changed(attached=False),
-        (r"block: xvdb: detached",),
+        "block-detach", script, refusal, _changed(attached=False), (r"block: xvdb: detached",),
+        again=script, closes="device/vbd/51728",
     )  # fmt: skip
 
 
@@ -124,17 +130,20 @@ def _network_attach(_random, state):
     if state.connected:
         script = "xl network-attach $D mac=00:16:3e:00 bridge=xenbr0"
         return Operation("network-attach", script, "Invalid parameter .mac")
+    script = f"xl network-attach $D mac={_MAC} bridge=xenbr0"
     return Operation(
-        "network-attach", f"xl network-attach $D mac={_MAC} bridge=xenbr0",
-        after=_changed(connected=True), prints=(rf"net: net0: {_MAC}, MTU",),
+        "network-attach", script, after=_changed(connected=True),
+        prints=(rf"net: net0: {_MAC}, MTU",),
+        again=f"xl network-detach $D 0 >/dev/null 2>&1; {script}",
     )  # fmt: skip
 
 
 def _network_detach(_random, state):
     refusal = "" if state.connected else "vif/0.: No such file"
+    script = "xl network-detach $D 0"
     return Operation(
-        "network-detach", "xl network-detach $D 0", refusal, _changed(connected=False),
-        (r"net: net0: detached",),
+        "network-detach", script, refusal, _changed(connected=False), (r"net: net0: detached",),
+        again=script, closes="device/vif/0",
     )  # fmt: skip
 
 
