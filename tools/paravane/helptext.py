@@ -66,6 +66,7 @@ Paravane: one kernel image, every platform, one suite.
                  --packages: the first alone;
                  --xen VERSION... --qemu VERSION...:
                  get those of other releases of the distribution, for --xen and --qemu (nothing is installed);
+                 --dom0 RELEASE...: assemble dom0s with the toolstacks of other releases of Xen, for --on domu-pv --xen;
                  --controls [NAME...]: build known-bad Xens from the distribution's source (minutes)
 ./run.sh clean   remove what was built, and all logs
 ./run.sh help    this text

@@ -12,11 +12,11 @@ from pathlib import Path
 from types import SimpleNamespace
 from unittest import mock
 
-from paravane.common import Trouble
+from paravane.common import EXIT_SKIP, EXIT_USAGE, Trouble
 from paravane.dom0 import disks, guest, image, nets
 from paravane.dom0 import shape as shapes
 from paravane.outer import parts, running, saved
-from paravane.run import domu, outer_guest, platforms
+from paravane.run import domu, outer_guest, platforms, runs
 from paravane.run.ktap import Transcript
 from paravane.run.machine import Ending
 from paravane.run.verdict import judge
@@ -293,6 +293,37 @@ class MachineTest(unittest.TestCase):
             self.assertIn(part, text)
         self.assertNotIn("-incoming", saved.command_line(shape, dom0, "/s/ram", False, "/d", [1]))
 
+    def test_the_toolstack_is_of_the_release_of_the_xen(self):
+        asked = []
+
+        def find(xen):
+            asked.append(xen)
+
+        for head, release, words in (
+            (b"4.17.5", "4.17", "./run.sh setup assembles it"),
+            (b"4.20.4", "4.20", "toolstack of Xen 4.20 is assembled.*setup --dom0 4.20"),
+            (b"4.21-unstable", "4.21", "no toolstack for a Xen 4.21.*: 4.14, 4.17, 4.20"),
+            (b"unknown", "4.17", "./run.sh setup assembles it"),
+        ):
+            with tempfile.TemporaryDirectory() as folder:
+                path = Path(folder) / "xen"
+                text = b"#\n# Xen/x86 " + head + b" Configuration\n#\nCONFIG_X86=y\n"
+                path.write_bytes(b"\x7fELF" + gzip.compress(text))
+                shape = shapes.Shape(xen=path)
+                with mock.patch.object(image, "find", find):
+                    with self.assertRaisesRegex(Trouble, words) as raised:
+                        saved.folder(shape)
+                self.assertEqual((asked.pop(), raised.exception.status), (release, EXIT_SKIP))
+
+    def test_each_toolstack_has_a_linux_and_a_c_library(self):
+        for xen in image.RELEASES:
+            of = image._selection(xen)
+            both = [*of.packages, *of.beside]
+            self.assertEqual(len(both), len(set(both)), xen)
+            for name in ("linux-image-amd64", "busybox-static", "libc6", f"xen-utils-{xen}"):
+                self.assertIn(name, both, xen)
+        self.assertEqual(len({image._selection(xen).digest() for xen in image.RELEASES}), 3)
+
     def test_a_xen_may_have_shadow_page_tables(self):
         shape = shapes.Shape()
         for config, has in (
@@ -304,9 +335,9 @@ class MachineTest(unittest.TestCase):
                 packed = gzip.compress(b"CONFIG_X86=y" + config) if config else b""
                 path.write_bytes(b"\x7fELF\x1f\x8b\x08no" + gzip.compress(b"x") + packed + b"end")
                 found = SimpleNamespace(xen=path)
-                with mock.patch.object(image, "find", lambda found=found: found):
+                with mock.patch.object(image, "find", lambda _xen, found=found: found):
                     self.assertEqual(shape.has_shadow_paging(), has)
-        with mock.patch.object(image, "find", lambda: None):
+        with mock.patch.object(image, "find", lambda _xen: None):
             self.assertFalse(shape.has_shadow_paging())
 
     def test_depends_of_a_module(self):
@@ -370,8 +401,24 @@ class PlatformTest(unittest.TestCase):
     def test_the_installed_xen_does_not_replace_that_of_the_toolstack(self):
         self.assertIsNone(domu.shape(self.boot(xen=Path("/boot/xen"))).xen)
 
+    def test_a_missing_toolstack_does_not_end_the_runs_of_other_hypervisors(self):
+        for status in (EXIT_SKIP, EXIT_USAGE):
+            emulator = mock.Mock(command=mock.Mock(side_effect=Trouble("no toolstack", status)))
+            platform = dataclasses.replace(
+                platforms.PLATFORMS["domu-pv"], needs=(), emulator=emulator
+            )
+            one = runs.RunDirectory.__new__(runs.RunDirectory)
+            with tempfile.TemporaryDirectory() as folder:
+                one.path = one.image = one.module = one.rom = Path(folder)
+                if status == EXIT_USAGE:
+                    with self.assertRaisesRegex(Trouble, "no toolstack"):
+                        one.run(platform, runs.Options(one.image))
+                else:
+                    result = one.run(platform, runs.Options(one.image))
+                    self.assertEqual((result.status, result.reason), ("SKIP", "no toolstack"))
+
     def test_without_a_dom0(self):
-        with mock.patch.object(image, "find", lambda: None):
+        with mock.patch.object(image, "find", lambda *_: None):
             self.assertIn(
                 "no dom0 is assembled; ./run.sh setup",
                 platforms.lacking(platforms.PLATFORMS["domu-pv"]),

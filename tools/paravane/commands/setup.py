@@ -15,6 +15,8 @@ def run(args, _caller):
     parser = Parser("setup")
     parser.add_argument("--xen", nargs="+", action="extend", default=[])
     parser.add_argument("--qemu", nargs="+", action="extend", default=[])
+    parser.add_argument("--dom0", nargs="+", action="extend", default=[],
+                        choices=dom0_image.RELEASES)
     parser.add_argument("--controls", nargs="*")
     parser.add_argument("--packages", action="store_true")
     asked = parser.parse_args(args)
@@ -27,6 +29,9 @@ def run(args, _caller):
         for wish in versions:
             version, path = fetch(wish)
             print(f"{what} {version}: {path}", flush=True)
+    for release in asked.dom0:
+        folder = dom0_image.setup(release).kernel.parent
+        print(f"a dom0 with the toolstack of Xen {release}: {folder}", flush=True)
     if asked.controls is not None:
         controls.setup(asked.controls, say=lambda line: print(line, flush=True))
     if args:

@@ -14,19 +14,27 @@
 #include <xenctrl.h>
 #include <xenguest.h>
 
-enum { LOOK_US = 100000 };
+enum { LOOK_US = 100000, INFO_MAX = 1024 };
 
 static int wait_for_end(xc_interface *xc, uint32_t domid)
 {
-    xc_dominfo_t info;
+    /* The structure has more at its end in some releases of Xen. */
+    union {
+        xc_domaininfo_t info;
+        char room[INFO_MAX];
+    } got;
+    unsigned int flags;
 
     for (;; usleep(LOOK_US)) {
-        if (xc_domain_getinfo(xc, domid, 1, &info) != 1 || info.domid != domid || info.dying) {
+        if (xc_domain_getinfolist(xc, domid, 1, &got.info) != 1 || got.info.domain != domid ||
+            got.info.flags & XEN_DOMINF_dying) {
             printf("Domain %u has been destroyed.\n", domid);
             return EXIT_SUCCESS;
         }
-        if (info.shutdown) {
-            printf("Domain %u has shut down, reason code %u\n", domid, info.shutdown_reason);
+        flags = got.info.flags;
+        if (flags & XEN_DOMINF_shutdown) {
+            printf("Domain %u has shut down, reason code %u\n", domid,
+                   flags >> XEN_DOMINF_shutdownshift & XEN_DOMINF_shutdownmask);
             return EXIT_SUCCESS;
         }
     }

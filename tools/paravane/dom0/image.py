@@ -9,23 +9,24 @@ from pathlib import Path
 
 from .. import cpio
 from ..outer import parts
+from ..run import packaged
 
-XEN = "4.17"  # the toolstack's release: it controls a Xen of that release only
+XEN = "4.17"  # the release of the usual toolstack, which controls a Xen of that release only
+# {a release of Xen: the distribution's release whose toolstack controls it}
+RELEASES = {xen: release for release, xen in packaged.VERSIONS.items()}
 _PACKAGES = (
-    f"xen-hypervisor-{XEN}-amd64 xen-utils-{XEN} xen-utils-common xenstore-utils busybox-static "
-    f"linux-image-amd64 libxenmisc{XEN} libxencall1 libxendevicemodel1 libxenevtchn1 "
-    "libxenforeignmemory1 libxengnttab1 libxenhypfs1 libxenstore4 libxentoolcore1 libxentoollog1 "
-    "libc6 libgcc-s1 liblzma5 libuuid1 libyajl2 libzstd1 zlib1g"
-).split()
+    "xen-hypervisor-{xen}-amd64 xen-utils-{xen} xen-utils-common xenstore-utils libxenmisc{xen} "
+    "libxencall1 libxendevicemodel1 libxenevtchn1 libxenforeignmemory1 libxengnttab1 libxenhypfs1 "
+    "{store} libxentoolcore1 libxentoollog1 liblzma5 libuuid1 libyajl2 libzstd1 zlib1g"
+)
+_STORE = {"4.14": "libxenstore3.0"}  # others have libxenstore4
+_LINUX, _LIBC = ("linux-image-amd64", "busybox-static"), ("libc6", "libgcc-s1")
 
-_TOOLS = f"usr/lib/xen-{XEN}/bin"  # where xl expects its helpers
 _HELPERS = (
     "xl xenstored xenconsoled xenconsole xen-init-dom0 libxl-save-helper xenctx xentrace lsevtchn "
-    "xenstore-control xen-diag"
+    "xen-diag"
 ).split()
-_PROGRAMS = [f"{_TOOLS}/{name}" for name in _HELPERS] + [
-    "usr/bin/xenstore", "usr/sbin/xenhypfs", "bin/busybox",
-]  # fmt: skip
+_PROGRAMS = ["usr/bin/xenstore", "usr/sbin/xenhypfs", "bin/busybox"]
 _XENSTORE = (
     "chmod exists list ls read rm watch write".split()
 )  # names by which usr/bin/xenstore is called
@@ -52,53 +53,63 @@ class Image:
     key: str
 
 
-def _keep_xen(root, folder):
-    packed = parts.only(root, f"boot/xen-{XEN}*.gz").read_bytes()
-    (folder / "xen").write_bytes(gzip.decompress(packed))
+def _selection(xen):
+    """Return what is kept of which packages for the toolstack of a release of Xen. The dom0's Linux
+    is always that of Debian 12. Its C library is there for a toolstack of an older release, too,
+    because the programs of this folder need it."""
+
+    def keep_xen(root, folder):
+        packed = parts.only(root, f"boot/xen-{xen}*.gz").read_bytes()
+        (folder / "xen").write_bytes(gzip.decompress(packed))
+
+    tools = _PACKAGES.format(xen=xen, store=_STORE.get(xen, "libxenstore4")).split()
+    known = list(RELEASES)
+    is_old = known.index(xen) < known.index(XEN)
+    return parts.Selection(
+        f"a dom0 with the toolstack of Xen {xen} for domU guests",
+        "dom0",
+        tools if is_old else [*tools, *_LIBC],
+        _LINUX[0],
+        re.compile(r"linux-image-\d[\d.]*-\d+-amd64$"),
+        # where xl expects its helpers
+        [f"usr/lib/xen-{xen}/bin/{name}" for name in _HELPERS] + _PROGRAMS,
+        _MODULES,
+        ("libgcc_s.so.1",),  # opened by pthread_exit()
+        keep_xen,
+        release=RELEASES[xen],
+        beside=(*_LINUX, *_LIBC) if is_old else _LINUX,
+    )
 
 
-_SELECTION = parts.Selection(
-    "a dom0 for domU guests",
-    "dom0",
-    _PACKAGES,
-    "linux-image-amd64",
-    re.compile(r"linux-image-\d[\d.]*-\d+-amd64$"),
-    _PROGRAMS,
-    _MODULES,
-    ("libgcc_s.so.1",),  # opened by pthread_exit()
-    _keep_xen,
-)
+def find(xen=XEN):
+    """Return the newest Image of the cache with the toolstack of a release of Xen, or None."""
+    found = _selection(xen).find() if xen in RELEASES else None
+    return _image(found, xen) if found else None
 
 
-def find():
-    """Return the newest Image of the cache, or None."""
-    found = _SELECTION.find()
-    return _image(found) if found else None
-
-
-def setup():
+def setup(xen=XEN):
     """Return the Image of the archive's newest packages, fetched if the cache lacks them. Without
     an archive, a dom0 of the cache remains as it is."""
-    return _image(_SELECTION.setup())
+    return _image(_selection(xen).setup(), xen)
 
 
-def _image(folder):
+def _image(folder, xen):
     """Return the Image of kept parts with this tree's recipe."""
-    initramfs, key = parts.initramfs(folder, _files(folder), _FOLDERS)
+    initramfs, key = parts.initramfs(folder, _files(folder, xen), _FOLDERS)
     return Image(folder / "xen", folder / "vmlinux", initramfs, key)
 
 
-def compile_tool(name, folder=None):
+def compile_tool(name, folder=None, xen=XEN):
     """Return the path of a program of this folder that uses Xen's libraries; folder: the parts."""
-    folder = folder or _SELECTION.find()
-    libraries = [folder / "root" / parts.LIBRARIES[0] / f"{name}.{XEN}" for name in _LINKED]
+    folder = folder or _selection(xen).find()
+    libraries = [folder / "root" / parts.LIBRARIES[0] / f"{name}.{xen}" for name in _LINKED]
     options = ("-Wl,--allow-shlib-undefined", *libraries)
     return parts.compile_program(
         folder, name, [Path(__file__).parent / f"{name}.c"], *options
     )
 
 
-def _files(folder):
+def _files(folder, xen):
     """Return what is in the initramfs besides the parts and the agent."""
     files = {
         "etc/passwd": (cpio.FILE, b"root::0:0:root:/root:/bin/sh\n"),
@@ -111,7 +122,7 @@ def _files(folder):
         {path.name: (cpio.PROGRAM, path.read_bytes()) for path in sorted(_FILES.iterdir())}
     )
     for name in ("domain_end", "console_taken"):
-        files[name] = (cpio.PROGRAM, compile_tool(name, folder).read_bytes())
+        files[name] = (cpio.PROGRAM, compile_tool(name, folder, xen).read_bytes())
     files.update({name: (cpio.LINK, b"/hotplug") for name in _SCRIPTS})
     files.update({f"usr/bin/xenstore-{name}": (cpio.LINK, b"xenstore") for name in _XENSTORE})
     return files

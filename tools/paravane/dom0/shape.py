@@ -37,7 +37,6 @@ class Shape(saved.Shape):
     # With XSAVE, xl crashes now and then under QEMU 7.2; with SMAP, a Linux PV dom0 does not boot
     # there.
     model = "max,+svm,-smap,-xsave"
-    missing = "no dom0 is assembled for domU guests; ./run.sh setup assembles it"
     over = (
         (
             re.compile(r"Hardware Dom0 (crashed|halted|shutdown.*)"),
@@ -53,8 +52,31 @@ class Shape(saved.Shape):
             mem *= 2
         return cls(mem, **more)
 
+    @property
+    def release(self):
+        """Return the release of the Xen, by which its toolstack is chosen; the usual one if the Xen
+        does not contain it."""
+        return self.xen and hypervisors.release_of(self.xen) or image.XEN
+
+    @property
+    def missing(self):
+        """Return in words that no toolstack controls the Xen, with the remedy."""
+        if self.release == image.XEN:
+            return "no dom0 is assembled for domU guests; ./run.sh setup assembles it"
+        if self.release in image.RELEASES:
+            return (
+                f"--xen: no dom0 with the toolstack of Xen {self.release} is assembled, and a"
+                f" toolstack controls a Xen of its release only; ./run.sh setup --dom0"
+                f" {self.release} assembles it"
+            )
+        return (
+            f"--xen: the distribution has no toolstack for a Xen {self.release}, and a toolstack"
+            f" controls a Xen of its release only: {', '.join(image.RELEASES)}. xen-pv and xen-pvh"
+            " need none"
+        )
+
     def find(self):
-        return image.find()
+        return image.find(self.release)
 
     def has_shadow_paging(self):
         """Return whether the Xen has shadow page tables, without which it migrates no PV guest."""
@@ -78,11 +100,12 @@ class Shape(saved.Shape):
 
     def refuse(self, reason):
         if self.xen and "toolstack" in reason:
-            raise Trouble(f"--xen: {reason}; a domU wants a Xen {image.XEN}", EXIT_USAGE)
+            raise Trouble(f"--xen: {reason}; docs/domu.md has those for a domU", EXIT_USAGE)
         super().refuse(reason)
 
     def about(self, log):
-        """Return the line in which Xen reports its version."""
-        return next(
+        """Return the line in which Xen reports its version, or else that in which dom0 does."""
+        line = next(
             (line for line in log if " Xen version " in line), "(XEN) its version is unknown"
         )
+        return re.sub("^dom0: ", "(XEN) ", line)

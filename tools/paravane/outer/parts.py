@@ -36,7 +36,8 @@ class Selection:
     what: in words, with what it is for; folder: its name in the cache; kernel: the pattern of the
     kernel's package, on which the package `newest` depends; programs: paths; opened: libraries that
     no program names; keep: called with the unpacked root and the folder of the parts, for more;
-    packed: keep the kernel as a bzImage, which unpacks itself.
+    packed: keep the kernel as a bzImage, which unpacks itself; release: of the distribution, that
+    has the packages; beside: packages of Debian 12, beside those of another release.
     """
 
     what: str
@@ -49,12 +50,15 @@ class Selection:
     opened: tuple = ()
     keep: Callable = lambda root, parts: None
     packed: bool = False
+    release: str = _RELEASE
+    beside: tuple = ()
 
     def cache(self):
         return archive.cache_dir() / self.folder
 
     def digest(self):
-        return digest(repr((self.packages, self.programs, self.modules)))
+        more = (self.release, self.beside) if self.beside else ()
+        return digest(repr((self.packages, self.programs, self.modules, *more)))
 
     def find(self):
         """Return the newest folder of parts in the cache, or None."""
@@ -65,24 +69,34 @@ class Selection:
         """Return the folder of parts of the archive's newest packages, fetched if the cache lacks
         them. Without an archive, those in the cache remain as they are."""
         try:
-            debian = archive.open_release(_RELEASE)
+            sources = self._sources()
         except archive.Unavailable as reason:
             there = self.find()
             if there:
                 return there
             raise Trouble(
-                f"cannot get {self.what}: {reason}; it needs the packages of Debian 12"
+                f"cannot get {self.what}: {reason}; it needs the packages of {self.release}"
             ) from reason
-        wanted = debian.resolve(*self.packages)
-        wanted = [word for word in wanted if self._is_wanted(word.split("=")[0])]
+        wanted = [word for _, words in sources for word in words]
         versions = digest(" ".join(sorted(wanted)))
         folder = self.cache() / f"parts-{versions}-{self.digest()}"
         if not folder.exists():
-            self._keep(debian.unpack(*wanted), wanted, folder)
+            self._keep(_unpacked(sources), wanted, folder)
         return folder
 
-    def _is_wanted(self, name):
-        return bool(self.kernel.match(name)) or (name in self.packages and name != self.newest)
+    def _sources(self):
+        """Return [(an archive, [NAME=VERSION] of what is wanted of it)]."""
+        found = []
+        for release, packages in ((self.release, self.packages), (_RELEASE, self.beside)):
+            if packages:
+                debian = archive.open_release(release)
+                words = debian.resolve(*packages)
+                found.append((debian, [word for word in words if self._is_wanted(word, packages)]))
+        return found
+
+    def _is_wanted(self, word, packages):
+        name = word.split("=")[0]
+        return bool(self.kernel.match(name)) or (name in packages and name != self.newest)
 
     def _keep(self, root, wanted, folder):
         """Keep the parts of unpacked packages: the kernel, modules/, and root/ with programs and
@@ -118,6 +132,17 @@ class Selection:
 
 
 _NOT_ASSEMBLED = "this machine cannot be assembled of them"
+
+
+def _unpacked(sources):
+    """Return the folder that holds the packages of all these sources as if it were /."""
+    (debian, words), *others = sources
+    root = debian.unpack(*words)
+    for other, more in others:
+        unpacked = other.unpack(*more)
+        shutil.copytree(unpacked, root, symlinks=True, dirs_exist_ok=True)
+        shutil.rmtree(unpacked.parent)
+    return root
 
 
 def digest(text):

@@ -10,8 +10,8 @@ from .. import archive
 from ..archive import RELEASES
 from ..common import Trouble
 
-# The Xen that each release packages.
-_VERSIONS = dict(zip(RELEASES, ("4.14", "4.17", "4.20")))
+# {a release of the distribution: the Xen that it packages}
+VERSIONS = dict(zip(RELEASES, ("4.14", "4.17", "4.20")))
 # Ends the version of a build with Xen's assertions (controls.py), kept beside the packages
 DEBUG = "-debug"
 
@@ -34,7 +34,7 @@ def fetch(wanted):
         debian = archive.open_archive()
     except archive.Unavailable as reason:
         raise Trouble(_by_hand(wanted, reason)) from reason
-    names = [f"xen-hypervisor-{version}-amd64" for version in _VERSIONS.values()]
+    names = [f"xen-hypervisor-{version}-amd64" for version in VERSIONS.values()]
     package = archive.choose("Xen", wanted, debian.packages(*names))
     if package.version not in cached():
         _keep(debian.unpack(f"{package.name}={package.version}"), package)
@@ -60,7 +60,7 @@ def _keep(root, package):
 
 
 def _by_hand(wanted, why):
-    known = ", ".join(f"xen-hypervisor-{xen}-amd64 of {name}" for name, xen in _VERSIONS.items())
+    known = ", ".join(f"xen-hypervisor-{xen}-amd64 of {name}" for name, xen in VERSIONS.items())
     return (
         f"cannot get Xen {wanted}: {why}. By hand: download the package of that version ({known}), "
         "unpack it with dpkg-deb -x PACKAGE.deb DIR, and use --xen DIR/boot/xen-VERSION.gz"

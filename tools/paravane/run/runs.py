@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import Optional
 
-from ..common import build_dir, make_dirs, shell_line, short
+from ..common import EXIT_SKIP, Trouble, build_dir, make_dirs, shell_line, short
 from ..outer.running import QEMU_CRASHED
 from ..trace import save
 from . import bochs, emulators, image, module, names, platforms, qemu, xen
@@ -191,7 +191,12 @@ class RunDirectory:
         boot = options.boot(self.image, self.module, directory, words)
         boot.recorder, boot.hears = recorder, hears
         boot.rom = options.rom or self.rom
-        argv = platform.command(boot)
+        try:
+            argv = platform.command(boot)
+        except Trouble as lacking:
+            if lacking.status != EXIT_SKIP:
+                raise
+            return Result(platform.name, "SKIP", str(lacking))
         promise = _promise(words)
         hint = f"# By hand: type {promise} and Enter when the guest asks.\n" if promise else ""
         if recorder:

@@ -2,10 +2,12 @@
 """Find a Xen to boot, and uncompress it: QEMU and GRUB need the plain ELF, and distributions
 compress it."""
 
+import functools
 import glob
 import gzip
 import hashlib
 import os
+import re
 import shutil
 import struct
 import subprocess
@@ -19,6 +21,7 @@ from . import packaged
 _PATTERN = "/boot/xen-*.gz"
 _MULTIBOOT_MAGIC = struct.pack("<I", 0x1BADB002)
 _GZIP_MAGIC = b"\x1f\x8b"
+_CONFIG_HEAD = re.compile(r"# Xen/x86 (\d+\.\d+)")
 _GZIP_MEMBER = _GZIP_MAGIC + b"\x08"
 
 
@@ -90,6 +93,17 @@ def version_of(path):
         if done.returncode == 0 and done.stdout:
             return done.stdout
     return path.name
+
+
+@functools.lru_cache
+def release_of(path):
+    """Return the release of an uncompressed Xen, such as 4.17, by the head of its configuration; ""
+    if it does not contain that."""
+    for line in config_of(path):
+        found = _CONFIG_HEAD.match(line)
+        if found:
+            return found[1]
+    return ""
 
 
 def config_of(path):
