@@ -80,7 +80,7 @@ int echo_attempt(struct station *s, u8 *memory, struct echo_window *w)
     for (u32 i = 0; i < w->count && !error; i++)
         if (!(w->answered & 1u << i))
             error = echo_send(s, memory, w->first + i);
-    while (!echo_is_answered(w) && station_receive(s, IP_ICMP, ECHO_LOST_NS))
+    while (!error && !echo_is_answered(w) && station_receive(s, IP_ICMP, ECHO_LOST_NS))
         window_take(w, s);
     return error;
 }

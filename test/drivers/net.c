@@ -138,7 +138,7 @@ static bool ping_persist(struct station *s, u8 *memory, u32 size)
 
     for (u32 i = 0; i < ATTEMPTS_SOAKED && !echo_is_answered(&w); i++)
         if (echo_attempt(s, memory, &w))
-            sleep_until(pv_clock_ns() + NS_PER_MS);
+            sleep_until(pv_clock_ns() + ECHO_LOST_NS);
         else if (!echo_is_answered(&w))
             station_find_host(s);
     return EXPECT(echo_is_answered(&w)) && EXPECT_EQ(w.wrong, 0);
