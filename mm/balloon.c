@@ -47,13 +47,6 @@ static void push_run(pfn_t first, u64 count)
     WRITE_ONCE(given, given + count);
 }
 
-/* Free frames that have memory, and are allocated one by one. */
-static void free_run(pfn_t first, u64 count)
-{
-    for (u64 i = 0; i < count; i++)
-        frame_free(PFN(first.n + i), 0);
-}
-
 /* Give 2^order frames. Return how many were given, or the op's error; -ENOSPC: none is free. */
 static s64 give_run(u32 order)
 {
@@ -65,7 +58,7 @@ static s64 give_run(u32 order)
         return -ENOSPC;
     done = pv_balloon_adjust(first, count, true);
     push_run(first, (u64)MAX(done, 0));
-    free_run(PFN(first.n + (u64)MAX(done, 0)), count - (u64)MAX(done, 0));
+    frames_free_range(PFN(first.n + (u64)MAX(done, 0)), count - (u64)MAX(done, 0));
     return done;
 }
 
@@ -121,7 +114,7 @@ static u64 take_run(u64 most)
     push_run(PFN(first.n + taken), count - taken);
     for (u64 i = 0; i < taken; i++)
         frame_get(PFN(first.n + i))->state = FRAME_KERNEL;
-    free_run(first, taken);
+    frames_free_range(first, taken);
     return taken;
 }
 

@@ -354,37 +354,50 @@ static void poison(pfn_t first, u32 order)
         memset(pfn_to_va(first), POISON, PAGE_SIZE << order);
 }
 
-/* Free a block. Return NULL, or what it is instead of a block that was allocated. */
+/* Free a block. Return NULL, or what it is instead of a block that was allocated. Lock: held. */
 static const char *block_free(pfn_t first, u32 order)
 {
     static const char states[][16] = {"not RAM",        "free already", "the boot's",
                                       "a table in use", "the kernel's", "the heap's",
                                       "a user's",       "ballooned"};
     const struct frame *frame = frame_get(first);
-    const char *error = NULL;
 
     if (!frame)
         return "not RAM, or never allocated";
+    if (!may_be_freed(frame, order))
+        return states[frame->state];
+    poison(first, order);
+    set_state(first.n, first.n + (1ull << order), FRAME_FREE, FRAME_TAIL);
+    buddy_free(first.n, order);
+    WRITE_ONCE(frames.free, frames.free + (1ull << order));
+    return NULL;
+}
+
+/* Free count contiguous blocks of an order with the lock taken once. */
+static void blocks_free(pfn_t first, u64 count, u32 order)
+{
+    const char *error = NULL;
+    pfn_t pfn = first;
+
     spin_lock(&lock);
-    if (may_be_freed(frame, order)) {
-        poison(first, order);
-        set_state(first.n, first.n + (1ull << order), FRAME_FREE, FRAME_TAIL);
-        buddy_free(first.n, order);
-        WRITE_ONCE(frames.free, frames.free + (1ull << order));
-    } else {
-        error = states[frame->state];
+    for (u64 i = 0; i < count && !error; i++) {
+        pfn.n = first.n + (i << order);
+        error = block_free(pfn, order);
     }
     spin_unlock(&lock);
-    return error;
+    if (error)
+        pv_panic("frame_free", "frame %llx is not an allocated block of order %u (%s)",
+                 (unsigned long long)pfn.n, order, error);
 }
 
 void frame_free(pfn_t first, u32 order)
 {
-    const char *error = block_free(first, order);
+    blocks_free(first, 1, order);
+}
 
-    if (error)
-        pv_panic("frame_free", "frame %llx is not an allocated block of order %u (%s)",
-                 (unsigned long long)first.n, order, error);
+void frames_free_range(pfn_t first, u64 count)
+{
+    blocks_free(first, count, 0);
 }
 
 pfn_t frame_alloc_contiguous(u32 order, u32 address_bits)

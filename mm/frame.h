@@ -79,6 +79,9 @@ pfn_t frame_alloc(u32 order, u32 flags, enum frame_state owner) __must_check;
 /* Free a block that frame_alloc returned. Anything else is a bug of the kernel and panics. */
 void frame_free(pfn_t first, u32 order);
 
+/* Free contiguous frames that are blocks of order 0 each, with the allocator's lock taken once. */
+void frames_free_range(pfn_t first, u64 count);
+
 /* Like frame_alloc, but the block is machine-contiguous and below 2^address_bits, for DMA. */
 pfn_t frame_alloc_contiguous(u32 order, u32 address_bits) __must_check;
 

@@ -120,6 +120,27 @@ static void test_frame_forgets_its_last_owner(void)
         CHECK_EQ(frame_get(frame_alloc(0, 0, FRAME_TABLE))->used, 0);
 }
 
+/* A range is freed up to the frame that is not a block of order 0, which the panic names. */
+static void test_a_range_is_freed(void)
+{
+    u64 before;
+    pfn_t pfn;
+
+    fake_reset();
+    before = frames_free();
+    pfn = frame_alloc(6, FRAME_SINGLE, FRAME_KERNEL);
+    frames_free_range(pfn, 0);
+    CHECK_EQ(frames_free(), before - 64);
+    frame_free(PFN(pfn.n + 5), 0);
+    if (!PANICS("frame_free: frame"))
+        frames_free_range(pfn, 64);
+    CHECK(said("free already"));
+    CHECK_EQ(frames_free(), before - 58);
+    frames_free_range(PFN(pfn.n + 6), 58);
+    CHECK_EQ(frames_free(), before);
+    CHECK_EQ(frames_largest_order(), FRAME_ORDER_MAX);
+}
+
 static void test_bad_frees(void)
 {
     pfn_t pfn;
@@ -459,6 +480,7 @@ int main(void)
     RUN(test_frames_run_out);
     RUN(test_frames_merge);
     RUN(test_frame_forgets_its_last_owner);
+    RUN(test_a_range_is_freed);
     RUN(test_bad_frees);
     RUN(test_heap_random);
     RUN(test_mappings_random);
