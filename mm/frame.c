@@ -373,17 +373,14 @@ static const char *block_free(pfn_t first, u32 order)
     return NULL;
 }
 
-/* Free count contiguous blocks of an order with the lock taken once. */
-static void blocks_free(pfn_t first, u64 count, u32 order)
+/* Free count blocks of an order, one or more, that are contiguous, with the lock taken once. */
+static void blocks_free(pfn_t pfn, u64 count, u32 order)
 {
-    const char *error = NULL;
-    pfn_t pfn = first;
+    const char *error;
 
     spin_lock(&lock);
-    for (u64 i = 0; i < count && !error; i++) {
-        pfn.n = first.n + (i << order);
-        error = block_free(pfn, order);
-    }
+    while (!(error = block_free(pfn, order)) && --count)
+        pfn.n += 1ull << order;
     spin_unlock(&lock);
     if (error)
         pv_panic("frame_free", "frame %llx is not an allocated block of order %u (%s)",
@@ -397,7 +394,8 @@ void frame_free(pfn_t first, u32 order)
 
 void frames_free_range(pfn_t first, u64 count)
 {
-    blocks_free(first, count, 0);
+    if (count)
+        blocks_free(first, count, 0);
 }
 
 pfn_t frame_alloc_contiguous(u32 order, u32 address_bits)
