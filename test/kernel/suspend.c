@@ -8,6 +8,7 @@
 #include "kernel/hotplug.h"
 #include "kernel/lifecycle.h"
 #include "kernel/panic.h"
+#include "mm/frame.h"
 #include "mm/space.h"
 #include "test/harness/grants.h"
 #include "test/harness/load.h"
@@ -126,7 +127,111 @@ static bool plain_space_check(u64 mark)
            right == PLAIN_PAGES;
 }
 
-static void one_cycle(u32 cycle)
+/*
+ * ---- A space that is being destroyed when the machine is suspended ----
+ *
+ * mm_space_destroy can be preempted wherever it releases its last spinlock. The payload suspends
+ * the machine at one of these places, at another one in each cycle.
+ */
+
+enum { DYING_PAGES = 16, DYING_STRIDE = PT_ENTRIES / DYING_PAGES };
+
+static struct {
+    struct mm_space space;
+    pfn_t pages[DYING_PAGES];
+    bool preempted; /* the boot thread, at each place */
+    u32 places;     /* seen since then */
+    u32 suspend_at; /* this one of them */
+    u32 left;       /* pages that were not free then */
+    int result;     /* of the suspend */
+    bool gone;      /* the space is destroyed, and its pages are free */
+} dying;
+static const struct pv_callbacks *kernel_callbacks;
+
+/* Only the payload has pages of this kind, and it takes none in the meantime. */
+static u32 dying_pages_left(void)
+{
+    u32 left = 0;
+
+    for (u32 i = 0; i < DYING_PAGES; i++)
+        left += frame_get(dying.pages[i])->state == FRAME_USER;
+    return left;
+}
+
+static bool is_preempted(void)
+{
+    return this_thread() == &boot_thread && dying.preempted;
+}
+
+static void preempt_or_suspend(void)
+{
+    kernel_callbacks->reschedule();
+    if (is_preempted() && dying.places++ == dying.suspend_at) {
+        dying.preempted = false;
+        dying.left = dying_pages_left();
+        dying.result = machine_suspend();
+    }
+    if (is_preempted())
+        cpus[0].area.need_switch = true;
+}
+
+/* An interrupt may have switched threads, which clears need_switch. */
+static void want_preemption(struct trap_frame *frame)
+{
+    kernel_callbacks->interrupts_done(frame);
+    if (is_preempted())
+        cpus[0].area.need_switch = true;
+}
+
+static void intercept_callbacks(void)
+{
+    static struct pv_callbacks callbacks;
+
+    kernel_callbacks = pv_callbacks;
+    callbacks = *pv_callbacks;
+    callbacks.reschedule = preempt_or_suspend;
+    callbacks.interrupts_done = want_preemption;
+    pv_set_callbacks(&callbacks);
+}
+
+/* Make the space, with pages all over one table, and use it, so that its tables are announced. */
+static bool dying_space_begin(void)
+{
+    struct mm_mapping m = {0};
+    bool filled = !mm_space_create(&dying.space);
+
+    for (u64 i = 0; i < DYING_PAGES && filled; i++) {
+        const u64 va = PLAIN_START + i * DYING_STRIDE * PAGE_SIZE;
+
+        filled = !mm_populate(&dying.space, va, 1, MM_WRITE) && mm_query(&dying.space, va, &m);
+        dying.pages[i] = m.pfn;
+    }
+    return filled && !mm_space_activate(&dying.space) && !mm_space_activate(&mm_kernel);
+}
+
+/* Destroy the space. Return the result of the suspend, or -EINVAL without one. */
+static int suspend_in_destroy(u32 place)
+{
+    dying.result = -EINVAL;
+    dying.places = 0;
+    dying.suspend_at = place;
+    dying.preempted = true;
+    cpus[0].area.need_switch = true;
+    dying.gone = !mm_space_destroy(&dying.space) && !dying_pages_left();
+    dying.preempted = false;
+    return dying.result;
+}
+
+/* Return at how many places a space can be suspended; 0 if none is destroyed. */
+static u32 dying_places(void)
+{
+    if (!dying_space_begin())
+        return 0;
+    suspend_in_destroy(~0u);
+    return dying.gone ? dying.places : 0;
+}
+
+static void one_cycle(u32 cycle, u32 place)
 {
     const u32 online = smp_online_count();
     const u64 clock = pv_clock_ns();
@@ -137,13 +242,14 @@ static void one_cycle(u32 cycle)
     pv_get_wallclock(&wall);
     CHECK(held_grants_begin());
     CHECK(plain_space_begin(clock));
+    CHECK(dying_space_begin());
     print("suspend: cycle %u: suspending\n", cycle);
-    result = machine_suspend();
+    result = suspend_in_destroy(place);
     clock_after = pv_clock_ns();
     pv_get_wallclock(&wall_after);
-    print("suspend: cycle %u: %s, clock +%llu us, wall clock +%lld us\n", cycle,
+    print("suspend: cycle %u: %s, clock +%llu us, wall clock +%lld us, %u pages to free\n", cycle,
           result ? "cancelled" : "restored", (unsigned long long)(clock_after - clock) / 1000,
-          (long long)(wall_after - wall) / 1000);
+          (long long)(wall_after - wall) / 1000, dying.left);
     CHECK(result == 0 || result == 1);
     CHECK(clock_after >= clock && clock_after - clock < CYCLE_MOST_NS);
     CHECK(clock_advances());
@@ -151,6 +257,7 @@ static void one_cycle(u32 cycle)
     CHECK(smp_online_count() == online);
     CHECK(smp_call_many(online_cpus(), count_call, &called) == online && called == online);
     CHECK(line_works());
+    CHECK(dying.gone);
     CHECK(held_grants_check(result));
     CHECK(plain_space_check(clock));
     CHECK(load_continues());
@@ -160,13 +267,19 @@ static void one_cycle(u32 cycle)
 static void suspend_payload(void)
 {
     const u32 cycles = payload_number("suspend", 1);
+    u32 places;
 
     if (!on_domu())
         finish(VERDICT_SKIP, "suspend: not a domU, which a toolstack can save");
     if (!load_start(true))
         finish(VERDICT_FAIL, "suspend: the load does not start");
+    intercept_callbacks();
+    places = dying_places();
+    if (!places)
+        finish(VERDICT_FAIL, "suspend: a space is not destroyed");
+    print("suspend: %u places of a space's end\n", places);
     for (u32 i = 1; i <= cycles; i++)
-        one_cycle(i);
+        one_cycle(i, (places / 2 + i) % places);
     if (load_stop())
         finish(VERDICT_FAIL, "suspend: memory has changed");
     finish(VERDICT_PASS, "suspend: %u cycles", cycles);
