@@ -19,7 +19,9 @@
 struct pv_ops pv_ops;
 struct pv_mmu_traits mm_traits;
 u64 mm_ram_frames = FAKE_FRAMES;
-const struct pv_callbacks *pv_callbacks; /* needed by the spinlocks, which never wait here */
+static void preemption_point(void);
+static const struct pv_callbacks callbacks = {.reschedule = preemption_point};
+const struct pv_callbacks *pv_callbacks = &callbacks;
 jmp_buf fake_panic_return;
 bool fake_panic_armed;
 char fake_panic_text[256];
@@ -68,13 +70,15 @@ u64 user_copy(void *to, const void *from, u64 count)
     return 0;
 }
 
+static u64 machine; /* an odd number, which another machine has another of */
+
 /*
  * Translate a frame to its machine frame or back: the function is its own inverse and changes every
  * number.
  */
 static u64 swap_number(u64 n)
 {
-    return n ^ 0x5a5;
+    return n ^ machine;
 }
 
 static u64 swap_frame_of_entry(u64 entry)
@@ -149,6 +153,44 @@ static void unpin(pfn_t root)
     each_table(root, PT_LEVELS, PT_USER_SLOTS, release);
 }
 
+/* ---- Suspend ---- */
+
+u32 fake_suspend_at;
+
+/* The machine's only CPU. The kernel finds it by %gs; the host never uses it. */
+static struct pv_cpu_area area = {.self = &area};
+
+/* What a toolstack does with the tables that it finds; the frames that they name have to be in use.
+ */
+static void translate_tables(u64 to)
+{
+    for (u64 i = 0; i < FAKE_FRAMES; i++)
+        for (u64 *entry = pfn_to_va(PFN(i)), n = 0; shadow[i] && n < PT_ENTRIES; n++, entry++) {
+            if (!(*entry & PTE_PRESENT) || *entry & PTE_FOREIGN)
+                continue;
+            FAKE_REQUIRE(frame_get(value_pfn(swap_frame_of_entry(*entry)))->state != FRAME_FREE,
+                         "an announced table leads to a free frame");
+            *entry ^= (machine ^ to) << PAGE_SHIFT;
+            shadow[i][n] = *entry;
+        }
+    machine = to;
+}
+
+static void suspend(void)
+{
+    apply_queued();
+    FAKE_REQUIRE(!mm_suspend_begin(), "the tables are refused");
+    translate_tables(machine ^ 0x2c8);
+    mm_suspend_end();
+}
+
+/* Another thread may run here if no lock is held. */
+static void preemption_point(void)
+{
+    if (fake_suspend_at && !area.spinlocks && !--fake_suspend_at)
+        suspend();
+}
+
 #define LEVEL(type) \
     static type##_t make_##type(u64 value) \
     { \
@@ -156,6 +198,7 @@ static void unpin(pfn_t root)
     } \
     static u64 type##_val(type##_t entry) \
     { \
+        preemption_point(); \
         return swap_frame_of_entry(entry.raw); \
     } \
     static void set_##type(type##_t *slot, type##_t entry) \
@@ -296,12 +339,9 @@ static const struct pv_host_ops host_ops = {
     .balloon_adjust = balloon_adjust,
 };
 
-/* The machine's only CPU. The kernel finds it by %gs; the host never uses it. */
-static struct pv_cpu_area area = {.self = &area};
-
 static u64 save_fl(void)
 {
-    return 0;
+    return fake_suspend_at ? PV_FLAG_IF : 0;
 }
 
 static void restore_fl(u64 flags)
@@ -342,12 +382,14 @@ void fake_reset(void)
         free(shadow[i]);
         shadow[i] = NULL;
     }
-    queued = depth = 0;
+    queued = depth = fake_suspend_at = 0;
+    machine = 0x5a5;
     fake_flushes = (struct fake_flushes){0};
     fake_balloon_room = fake_balloon_most = FAKE_FRAMES;
     fake_refuses_contiguous = false;
     FAKE_REQUIRE(!syscall(SYS_arch_prctl, ARCH_SET_GS, &area), "no GS base");
     area.spinlocks = 0;
+    area.need_switch = true;
     pv_ops.mmu = ops;
     pv_ops.host = host_ops;
     pv_ops.flag = flag_ops;

@@ -37,6 +37,13 @@ extern struct fake_flushes {
 /* The balloon: how many frames the hypervisor still takes, and the most that it gives at once. */
 extern u32 fake_balloon_room, fake_balloon_most;
 
+/*
+ * Suspend and restore this machine, with other machine frames, at this preemption point from here
+ * on: where the last lock is released, or a slot has been read and no lock is held. 0: not, and so
+ * after the suspend.
+ */
+extern u32 fake_suspend_at;
+
 /* make_contiguous returns -ENOMEM. */
 extern bool fake_refuses_contiguous;
 

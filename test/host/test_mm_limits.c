@@ -136,6 +136,27 @@ static void test_device_is_not_freed_with_its_space(void)
     CHECK_EQ(frame_get(pfn)->state, FRAME_USER);
 }
 
+/* A suspend comes at each preemption point of a space's end, and changes the tables' entries. */
+static void test_space_is_destroyed_across_a_suspend(void)
+{
+    u32 at = 0, left;
+
+    do {
+        steps_begin();
+        frame_free(step_frames, STEP_ORDER);
+        CHECK_EQ(mm_populate(&step_space, STEP_VA, STEP_PAGES, MM_WRITE), 0);
+        CHECK_EQ(mm_space_activate(&step_space), 0);
+        CHECK_EQ(mm_space_activate(&mm_kernel), 0);
+        fake_suspend_at = ++at;
+        CHECK_EQ(mm_space_destroy(&step_space), 0);
+        left = fake_suspend_at;
+        fake_suspend_at = 0;
+        CHECK_EQ(frames_free(), step_free);
+        fake_check();
+    } while (!left);
+    CHECK(at > 64);
+}
+
 int main(void)
 {
     RUN(test_boot_frames_are_released);
@@ -145,5 +166,6 @@ int main(void)
     RUN(test_kzalloc_clears_all);
     RUN(test_bad_ranges);
     RUN(test_device_is_not_freed_with_its_space);
+    RUN(test_space_is_destroyed_across_a_suspend);
     return finish("mm_limits");
 }
