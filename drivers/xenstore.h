@@ -85,7 +85,8 @@ int xenstore_unwatch(struct xenstore_watch *watch);
 /* What has happened since the start, for tests and reports. */
 struct xenstore_counts {
     u64 calls, events, timeouts;
-    u64 strays; /* answers and events that belong to nothing */
+    u64 strays;       /* answers and events that belong to nothing */
+    u64 lost_watches; /* refused after a restore */
 };
 extern struct xenstore_counts xenstore_counts;
 

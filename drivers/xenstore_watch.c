@@ -64,18 +64,27 @@ static int ask(enum xs_type type, const struct xenstore_watch *w)
     return result < 0 ? (int)result : 0;
 }
 
-/* Do one piece of the watch's work. An answered renewal brings an event. */
-static void watch_work(struct xenstore_watch *w, bool renew)
+/*
+ * Set the watch. A token is used once, so EEXIST means that the daemon has this watch: a request
+ * that waits for the end of a suspend is sent after the restore, and so is the renewal.
+ */
+static int ask_for_events(const struct xenstore_watch *w)
 {
-    int error = 0;
+    const int error = ask(XS_WATCH, w);
 
-    if (renew)
-        error = ask(XS_WATCH, w);
-    else
-        w->changed(w);
-    if (error)
-        log_warn("xenstore: the watch of %s ended with the restore: %s", w->path,
-                 xs_error_name(-error));
+    return error == -EEXIST ? 0 : error;
+}
+
+/* An answered renewal brings an event. */
+static void watch_renew(struct xenstore_watch *w)
+{
+    const int error = ask_for_events(w);
+
+    if (!error)
+        return;
+    xenstore_counts.lost_watches++;
+    log_warn("xenstore: the watch of %s ended with the restore: %s", w->path,
+             xs_error_name(-error));
 }
 
 static void watch_loop(void *arg)
@@ -93,7 +102,10 @@ static void watch_loop(void *arg)
         else
             running->fired = false;
         xs_unlock(flags);
-        watch_work(running, renew);
+        if (renew)
+            watch_renew(running);
+        else
+            running->changed(running);
         flags = xs_lock();
         running = NULL;
         wake_all_locked(&xenstore_queue);
@@ -148,7 +160,7 @@ int xenstore_watch(struct xenstore_watch *w)
     int error;
 
     watch_link(w);
-    error = ask(XS_WATCH, w);
+    error = ask_for_events(w);
     if (error)
         watch_unlink(w);
     return error;

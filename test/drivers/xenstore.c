@@ -8,6 +8,7 @@
 #include "kernel/smp.h"
 #include "lib/format.h"
 #include "lib/string.h"
+#include "test/harness/lines.h"
 #include "test/harness/test.h"
 
 #define FOLDER "data/test"
@@ -290,6 +291,24 @@ TEST(xenstore, a_watch_reports_changes_of_the_node_and_below)
     wait_for_change(&s, calls);
     EXPECT_EQ(s.value[0], 0);
     EXPECT_EQ(xenstore_unwatch(&s.watch), 0);
+}
+
+/* As after two restores, of which the second comes while the renewal for the first is delayed. */
+TEST(xenstore, a_watch_that_is_renewed_twice_is_one_watch)
+{
+    struct seen s = {.watch = {.path = FOLDER "/node", .changed = note_change}};
+    const u64 lost = xenstore_counts.lost_watches;
+    u32 calls;
+
+    IN_STORE;
+    REQUIRE(xenstore_watch(&s.watch) == 0);
+    calls = wait_for_change(&s, 0);
+    xenstore_watches_renew();
+    EXPECT(SLEEP_UNTIL(!READ_ONCE(s.watch.renew)));
+    EXPECT_EQ(xenstore_write(TX, FOLDER "/node", "new"), 0);
+    wait_for_change(&s, calls);
+    EXPECT_EQ(xenstore_unwatch(&s.watch), 0);
+    EXPECT_EQ(xenstore_counts.lost_watches, lost);
 }
 
 TEST(xenstore, a_watch_that_has_ended_is_not_called)

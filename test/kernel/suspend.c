@@ -5,6 +5,7 @@
  * real, as often as run=suspend:N says, while a toolstack saves and restores it, and checks after
  * each time that nothing was lost.
  */
+#include "drivers/xenstore.h"
 #include "kernel/hotplug.h"
 #include "kernel/lifecycle.h"
 #include "kernel/panic.h"
@@ -282,6 +283,8 @@ static void suspend_payload(void)
         one_cycle(i, (places / 2 + i) % places);
     if (load_stop())
         finish(VERDICT_FAIL, "suspend: memory has changed");
+    if (xenstore_counts.lost_watches)
+        finish(VERDICT_FAIL, "suspend: a watch of xenstore is lost");
     finish(VERDICT_PASS, "suspend: %u cycles", cycles);
 }
 PAYLOAD(suspend, suspend_payload);
