@@ -19,7 +19,7 @@ if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from paravane.common import Trouble, build_dir
-from paravane.dom0 import guest
+from paravane.dom0 import dom0_shell, guest
 from paravane.dom0 import shape as shapes
 from paravane.outer import running
 
@@ -32,15 +32,18 @@ _YOUNGER = 10  # seconds by which the other host must be younger when it has res
 _ATTEMPTS = 3  # hosts that may be too slow for that
 # Seconds of QEMU's own time. The toolstack looks at 4 GiB of frame numbers of a PVH guest.
 _LIMIT = {"pv": 120, "pvh": 600}
+_SHOWN = 2000  # characters of the guest's console, if a script fails
 _VERDICT = re.compile(r"paravane: verdict (\w+)(.*)")
 # The guest suspends itself and has no part in the toolstack's request: answer that in its place.
-_ANSWER = f"""
-while ! [ -e /run/stop ]; do
-  path=/local/domain/$(xl domid {_NAME} 2>/dev/null)/control/shutdown
-  [ "$(xenstore-read $path 2>/dev/null)" = suspend ] && xenstore-write $path ""
-  usleep 300000
+_ANSWER = """
+xenstore-watch /local/domain | while read -r path; do
+  case $path in */control/shutdown)
+    [ "$(xenstore-read $path 2>/dev/null)" = suspend ] && xenstore-write $path "" ;;
+  esac
 done
 """
+# A request that arrives before the guest has suspended itself makes it suspend once more.
+_UNTIL_SUSPENDED = f"/domain_end $(xl domid {_NAME}) >/dev/null || exit 1"
 _SAVE = f"xl save {_NAME} {_SAVED} 2>&1"
 _RESTORE = f"xl restore {_SAVED} 2>&1"
 _CANCEL = f"xl save -c {_NAME} {_SAVED} 2>&1"
@@ -73,17 +76,18 @@ class Cycles:
         with running.Outer(self._shape, self._image, self._say) as dom0:
             one = guest.Guest(dom0, wanted, say=self._say)
             one.expect(r"cycle 1: suspending")
+            self._sh(dom0, dom0_shell.PREPARE)
             dom0.start(_ANSWER)
             migration = guest.migration(dom0)
             for number, script in enumerate(scripts, 1):
                 if moved and number == len(scripts):
                     age = int(self._sh(dom0, f"{_GET_OLDER}; {_UPTIME}"))
                 script = migration if script == _MIGRATE else script
-                self._xl(dom0, f"{script}; s=$?; rm -f {_SAVED}; exit $s")
+                done = f"s=$?; rm -f {_SAVED}; exit $s"
+                self._xl(dom0, f"{_UNTIL_SUSPENDED}\n{script}; {done}")
             if not moved:
                 return self._verdict(dom0)
-            self._wait_for(dom0, re.compile(f"cycle {len(scripts) + 1}: suspending"))
-            packed = base64.b64decode(self._xl(dom0, _PACK))
+            packed = base64.b64decode(self._xl(dom0, f"{_UNTIL_SUSPENDED}\n{_PACK}"))
             self._say(one.console.text().strip())
         return self._verdict_of_younger_host(packed, age)
 
@@ -110,6 +114,7 @@ class Cycles:
         if limit:
             raise guest.TooSlow(f"dom0 is too slow on this busy computer: {limit[0]}")
         if status:
+            self._say(dom0.console(1).text()[-_SHOWN:].strip())
             raise running.Failed(f"{script!r}: {guest.error_of(output)}")
         return output
 

@@ -34,9 +34,6 @@ _ANSWER = (
 )
 # A domain's number, and the terminal of its console.
 _FIND = "D=$(xl domid {name}) && echo $D && xenstore-read /local/domain/$D/console/tty"
-# dom0's own work precedes that of the guest, which would leave it a third of the CPU. A program's
-# code is translated once by the emulator if it has the same addresses each time.
-_PREPARE = "xl sched-credit2 -d 0 -w 65535 && echo 0 >/proc/sys/kernel/randomize_va_space"
 _SHELL = 8  # the number of a guest that does not exist, whose port the shell has
 _VERDICT = r"^paravane: verdict (\w+)(.*)$"
 _TRIES = 6  # of an operation that runs into time limits of libxl's own
@@ -110,7 +107,7 @@ class Run:
         with running.Outer(self._shape, self._files, self._say) as self._dom0:
             try:
                 self._shell = dom0_shell.Shell(self._dom0, _SHELL)
-                self._sh(_PREPARE)
+                self._sh(dom0_shell.PREPARE)
                 migration = guest.migration(self._dom0)
                 self._state = dataclasses.replace(self._state, migration=migration)
                 self._guest = guest.Guest(self._dom0, wanted, say=self._say)
