@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Steps of `./run.sh test`: what the host asks of a machine: memory, CPUs and suspends."""
 
-from .step import DOM0, GCC, RUN, RUN_LIMIT, Step, boot
+from .step import DOM0, GCC, RUN, RUN_LIMIT, Step, boot, physical
 
 CYCLES = ("python3", "-B", "tools/paravane/dom0/cycles.py")
 
@@ -32,5 +32,5 @@ def soaks(make):
         yield make(f"cycles-{kind}-{smp}", argv, rf"cycles: {kind}, {smp} CPUs: PASS")
     for platform in ("qemu", "xen-pv", "xen-pvh", "domu-pv", "domu-pvh"):
         more = ("--smp", "4", "--run", "requests:400")
-        argv = (*RUN, "boot", "--on", platform, *RUN_LIMIT, *more)
+        argv = (*RUN, "boot", "--on", platform, *RUN_LIMIT, *physical(platform), *more)
         yield make(f"requests-{platform}", argv, "requests: 400 for CPUs")

@@ -79,7 +79,7 @@ def physical(platform):
     """Return the option for the number of Xen's physical CPUs where a guest has several. PVH: one,
     because QEMU 7.2 is at fault now and then with more (docs/facts.md). PV: as many as virtual
     ones."""
-    return ["--pcpus", "1"] if platform == "xen-pvh" else []
+    return ["--pcpus", "1"] if platform in ("xen-pvh", "domu-pvh") else []
 
 
 def check(name, function, *args, **more):
