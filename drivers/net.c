@@ -242,8 +242,8 @@ static void net_disconnect(struct xenbus_device *d, bool lost)
     u64 flags;
 
     WRITE_ONCE(n->netif.up, false);
-    if (!lost)
-        net_drain(n, DRAIN_NS);
+    if (!lost && !net_drain(n, DRAIN_NS))
+        log_warn("net: %s: the backend does not finish what is outstanding", n->netif.name);
     flags = net_lock(n);
     n->expected = false;
     connection_end(n);

@@ -105,8 +105,8 @@ const char *net_take_all_sent(struct net *n);
 /* The lock is held: forget what is outstanding, because no backend will answer. */
 void net_forget_sent(struct net *n);
 
-/* Wait until nothing that was sent is outstanding, but no longer than ns. */
-void net_drain(struct net *n, u64 ns);
+/* Wait until nothing that was sent is outstanding, or ns have passed. Return whether nothing is. */
+bool net_drain(struct net *n, u64 ns);
 
 /* ---- net_receive.c */
 

@@ -31,15 +31,18 @@ void net_forget_sent(struct net *n)
     memset(&n->sent, 0, sizeof(n->sent));
 }
 
-void net_drain(struct net *n, u64 ns)
+bool net_drain(struct net *n, u64 ns)
 {
     struct net_wait wait = {.ns = ns};
     u64 flags = net_lock(n);
+    bool drained;
 
     while (n->connected && n->sent.nr_outstanding && !net_wait(n, &wait, &flags))
         ;
+    drained = !n->sent.nr_outstanding;
     net_unlock(n, flags);
     net_wait_end(&wait);
+    return drained;
 }
 
 /* ---- One frame ------------------------------------------------------------------------------ */

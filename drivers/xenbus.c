@@ -166,11 +166,14 @@ static void device_disconnect(struct xenbus_device *d, bool lost)
     d->front = XENBUS_INITIALISING;
 }
 
+/* Publish Closing last: Linux's netback then leaves what is outstanding unanswered. */
 static void device_close(struct xenbus_device *d, bool lost)
 {
-    if (is_published(d))
-        publish_state(d, XENBUS_CLOSING);
+    const bool was_published = is_published(d);
+
     device_disconnect(d, lost);
+    if (was_published)
+        publish_state(d, XENBUS_CLOSING);
     d->front = XENBUS_CLOSED;
     publish_state(d, XENBUS_CLOSED);
 }

@@ -114,6 +114,13 @@ class RefusalTest(unittest.TestCase):
         ):  # fmt: skip
             self.assertEqual(operations.refusal(status, output), reason)
 
+    def test_a_backend_that_does_not_answer_at_a_detach_is_a_failure(self):
+        detach = xl_operations.Operation("network-detach", "")
+        operations.check_that_all_was_finished(detach, "[info] net: net0: detached\n")
+        why = "net: net0: the backend does not finish what is outstanding"
+        with self.assertRaisesRegex(operations.Wrong, f"network-detach: {why}$"):
+            operations.check_that_all_was_finished(detach, f"[warn] {why}\n")
+
     def test_what_must_not_happen_fails(self):
         run = operations.Run(b"", "pv", 2, 1, say=lambda line: None)
         allowed = xl_operations.Operation("pause", "")

@@ -41,6 +41,9 @@ _GUESTS_SHARE = 10  # seconds of QEMU's own time in which a guest closes a devic
 _CLOSED = "6"  # XenbusStateClosed
 
 
+# What the guest prints if a backend has not answered within the limit of a detach.
+_UNFINISHED = re.compile(r"\w+: \w+: the backend does not finish what is outstanding")
+
 _print = functools.partial(print, flush=True)
 
 
@@ -156,6 +159,7 @@ class Run:
             self._guest.watch()
         for pattern in () if reason else operation.prints:
             self._guest.expect(pattern, start=seen)
+        check_that_all_was_finished(operation, self._guest.console.text(seen))
         self._check()
         self._say(
             f"operations: {self.tally.count()} {operation.name}:"
@@ -251,6 +255,13 @@ class Run:
         if end != "poweroff":
             raise Wrong(f"the domain ended by {end}")
         return found[1] + found[2]
+
+
+def check_that_all_was_finished(operation, printed):
+    """Raise Wrong if a device that was detached has waited for its backend without effect."""
+    found = _UNFINISHED.search(printed)
+    if found:
+        raise Wrong(f"{operation.name}: {found[0]}")
 
 
 def refusal(status, output):
