@@ -8,6 +8,7 @@ import gzip
 import tempfile
 import threading
 import unittest
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from unittest import mock
@@ -339,6 +340,24 @@ class MachineTest(unittest.TestCase):
                     self.assertEqual(shape.has_shadow_paging(), has)
         with mock.patch.object(image, "find", lambda _xen: None):
             self.assertFalse(shape.has_shadow_paging())
+
+    def test_two_threads_may_assemble_the_same(self):
+        """Runs side by side look for their dom0, which a changed program has to be compiled for."""
+        both = threading.Barrier(2)
+        with tempfile.TemporaryDirectory() as name:
+            source = Path(name) / "x.c"
+            source.write_text("")
+
+            def compiled(command, **_):
+                Path(command[command.index("-o") + 1]).write_text("program")
+                both.wait(10)
+                return SimpleNamespace(returncode=0)
+
+            with mock.patch.object(parts.subprocess, "run", compiled):
+                with ThreadPoolExecutor() as pool:
+                    made = [pool.submit(parts.compile_program, Path(name), "x", [source])
+                            for _ in range(2)]
+                    self.assertEqual([one.result().read_text() for one in made], ["program"] * 2)
 
     def test_depends_of_a_module(self):
         self.assertEqual(

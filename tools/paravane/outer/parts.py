@@ -14,6 +14,7 @@ import re
 import shutil
 import struct
 import subprocess
+import threading
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -244,7 +245,7 @@ def compile_program(parts, name, sources, *options):
     program = parts / f"{name}-{digest(text)}"
     if program.exists():
         return program
-    partial = program.with_suffix(f".{os.getpid()}")
+    partial = _partial(program)
     listed = [path for path in sources if path.suffix == ".c"]
     command = ["gcc", "-O2", "-Wall", _UNDECLARED, "-o", partial, *listed, *options]
     try:
@@ -259,6 +260,11 @@ def compile_program(parts, name, sources, *options):
     return program
 
 
+def _partial(path):
+    """Return where this thread writes a file that is renamed to path when it is whole."""
+    return path.with_suffix(f".{os.getpid()}-{threading.get_ident()}")
+
+
 def initramfs(parts, files, folders):
     """Return (the path of an archive, the key of these parts with these files). files: {name: what
     cpio.archive() takes after a name}, besides what the parts have; folders: empty ones."""
@@ -270,7 +276,7 @@ def initramfs(parts, files, folders):
     packed = cpio.archive(_entries(files, folders))
     path = parts / f"initramfs-{digest(packed)}"
     if not path.exists():
-        partial = path.with_suffix(f".{os.getpid()}")
+        partial = _partial(path)
         partial.write_bytes(packed)
         partial.rename(path)
     return path, f"{parts.name[len('parts-'):]}-{digest(packed)}"
