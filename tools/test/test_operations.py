@@ -338,6 +338,13 @@ class TimesTest(unittest.TestCase):
         text = "0 100\nParsing\n0 170\n3 50\n"
         self.assertEqual(beside_linux.split_times(text), ({0: 100}, 3, {0: 170, 3: 50}))
 
+    def test_a_step_costs_what_it_adds_to_one_that_does_nothing(self):
+        self.assertEqual(beside_linux.cost("0 100\n3 50\n0 170\n3 90\n", 3, 10), 30)
+
+    def test_counts_within_a_step_leave_out_the_waits_for_input_around_them(self):
+        text = "".join(f"0 100\n3 {ns}\n" for ns in (1000, 2500, 2900, 7000))
+        self.assertEqual(beside_linux.cost(text, 3, 800), 400)
+
 
 if __name__ == "__main__":
     unittest.main()

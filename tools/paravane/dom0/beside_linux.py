@@ -31,7 +31,8 @@ _PINGS = 300
 # What the network's program is asked for, how many KiB, what dom0 does at the other end, of how
 # many units that is, and their name. A step without a name transfers nothing: its cost is
 # subtracted from the others; the first connection costs more than the second. During the pings the
-# program waits for the end of a stream.
+# program waits for the end of a stream, and the counts are read before and after them, because a
+# program that waits for input costs far more than one that waits for a socket.
 _EMPTY = ("receive", 0, "true | nc -l -p 5002 & usleep 200000", 1, "")
 _NET_STEPS = (
     _EMPTY,
@@ -40,21 +41,23 @@ _NET_STEPS = (
     ("receive", _KIB + 1, f"head -c {_KIB + 1}k /dev/zero | nc -l -p 5002 & usleep 200000",
      _KIB + 1, "TCP, receive, a KiB"),
     ("receive", 0, f"""
+exec 3>&1
 (
   usleep 400000
+  /run/in/domain_time >&3
   for n in $(seq {_PINGS}); do ping -q -c 1 -W 10 10.0.0.2 >/dev/null || echo lost; done
+  /run/in/domain_time >&3
 ) | nc -l -p 5002 & usleep 200000""", _PINGS, "a ping"),
 )  # fmt: skip
 _TSC = 'tsc_mode = "native"'  # under emulated SVM a PVH Linux ends at an emulated RDTSCP
 _NAMES = {"created": "until the first line, the domain's", "dom0": "until the first line, dom0's",
           "ready": "until the program runs, the domain's"}  # fmt: skip
+# The program may poll for its next line (docs/bench.md), so the same time passes each time until
+# the count is read.
 _READY = """
-until grep -q 'bench: {pattern}' {log}; do
-  xl list guest1 >/dev/null || exit 1
-  grep 'bench: failed' {log} && exit 1
-  usleep 100000
-done
-usleep 500000
+/run/in/domain_time -w {log} 'bench: {pattern}' 'bench: failed' >/dev/null
+grep 'bench: failed' {log} && exit 1
+usleep 100000
 /run/in/domain_time
 """
 _CREATE = """
@@ -127,8 +130,8 @@ def _measure(files, kind, system, say):
         output = _create(dom0, _wanted(kind, system, disks=scratch), scratch)
         before, domain, after = split_times(output)
         counts = {_NAMES["created"]: after[domain], _NAMES["dom0"]: after[0] - before[0]}
-        counts[_NAMES["ready"]] = now = _times(_sh(dom0, _wait("ready")))[domain]
-        counts.update(_transfers(dom0, domain, now))
+        counts[_NAMES["ready"]] = _times(_sh(dom0, _wait("ready")))[domain]
+        counts.update(_transfers(dom0, domain))
     return counts
 
 
@@ -138,16 +141,15 @@ def _measure_net(files, kind, system, say):
     counts, idle = {}, 0
     with _dom0(files, system, say) as dom0:
         _, domain, _ = split_times(_create(dom0, _wanted(kind, system, nets=1)))
-        before = _times(_sh(dom0, _wait("ready")))[domain]
+        _sh(dom0, _wait("ready"))
         for number, (what, kib, other, units, name) in enumerate(_NET_STEPS, 1):
             # The answer has the number of the step, so that each is another one.
             line = f"{other}\n{_typed(domain, f'{what} {kib} {number}')}"
-            now = _times(_sh(dom0, line + _wait(f"done {number}")))[domain]
+            output = _sh(dom0, _counted(line, f"done {number}"))
             if name:
-                counts[name] = (now - before - idle) // units
+                counts[name] = cost(output, domain, idle) // units
             else:
-                idle = now - before
-            before = now
+                idle = cost(output, domain, 0)
     return counts
 
 
@@ -178,26 +180,30 @@ def _typed(domain, line):
     return f"echo {line} >$(xenstore-read /local/domain/{domain}/console/tty)\n"
 
 
-def _transfers(dom0, domain, before):
+def _transfers(dom0, domain):
     """Return {name: instructions of a transfer} of each step, without those of a step that makes
     none."""
     counts, idle = {}, 0
     for number, (what, order) in enumerate(_STEPS):
         count = _TRANSFERS + number  # so that each answer is another one
         line = _typed(domain, f"{what} {order} {count}")
-        now = _times(_sh(dom0, line + _wait(f"done {count}")))[domain]
+        output = _sh(dom0, _counted(line, f"done {count}"))
         if what == "idle":
-            idle = now - before
+            idle = cost(output, domain, 0)
         else:
-            counts[f"{what}, {'sequential' if order == 'seq' else order}"] = (
-                now - before - idle
-            ) // count
-        before = now
+            name = f"{what}, {'sequential' if order == 'seq' else order}"
+            counts[name] = cost(output, domain, idle) // count
     return counts
 
 
 def _wait(pattern):
     return _READY.format(pattern=pattern, log=_LOG)
+
+
+def _counted(script, pattern):
+    """Return a script that reads the counts, does what another script does, waits until the program
+    has printed the pattern, and reads them again."""
+    return f"/run/in/domain_time\n{script}{_wait(pattern)}"
 
 
 def _sh(dom0, script):
@@ -211,6 +217,13 @@ def _sh(dom0, script):
 def _times(text):
     """Return {domain: its time}."""
     return {int(domain): int(ns) for domain, ns in re.findall(r"^(\d+) (\d+)$", text, re.M)}
+
+
+def cost(text, domain, idle):
+    """Return what a step has cost the domain: the difference of the first count and the last,
+    without what a step costs that does nothing; or that of two counts between these."""
+    first, *inner, last = (int(ns) for ns in re.findall(rf"^{domain} (\d+)$", text, re.M))
+    return inner[-1] - inner[0] if inner else last - first - idle
 
 
 def split_times(text):
