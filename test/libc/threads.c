@@ -12,6 +12,19 @@
 #include <string.h>
 #include <unistd.h>
 
+/*
+ * Create a thread, and repeat on EAGAIN: a thread that has ended counts until it has left its CPU.
+ */
+static int create_when_there_is_room(pthread_t *thread, const pthread_attr_t *attr,
+                                     void *(*run)(void *), void *argument)
+{
+    int error;
+
+    while ((error = pthread_create(thread, attr, run, argument)) == EAGAIN)
+        sched_yield();
+    return error;
+}
+
 uintptr_t run_all(void *(*run)(void *))
 {
     pthread_t threads[THREADS];
@@ -19,7 +32,7 @@ uintptr_t run_all(void *(*run)(void *))
     void *result;
 
     for (uintptr_t i = 0; i < THREADS; i++)
-        if (!EXPECT_EQ(pthread_create(&threads[i], NULL, run, (void *)i), 0))
+        if (!EXPECT_EQ(create_when_there_is_room(&threads[i], NULL, run, (void *)i), 0))
             return ~0ul;
     for (int i = 0; i < THREADS; i++) {
         EXPECT_EQ(pthread_join(threads[i], &result), 0);
@@ -153,19 +166,6 @@ static void *detach_myself(void *done)
     return NULL;
 }
 
-/*
- * Create a thread, and repeat on EAGAIN: a thread that has ended counts until it has left its CPU.
- */
-static int create_when_there_is_room(pthread_t *thread, const pthread_attr_t *attr,
-                                     void *(*run)(void *), void *argument)
-{
-    int error;
-
-    while ((error = pthread_create(thread, attr, run, argument)) == EAGAIN)
-        sched_yield();
-    return error;
-}
-
 /* More threads than can exist at once: what they leave is freed. */
 TEST(libc_threads, detached_threads_leave_nothing)
 {
@@ -205,7 +205,7 @@ TEST(libc_threads, stack_has_the_requested_size)
     EXPECT_EQ(pthread_attr_setstacksize(&attr, 100), EINVAL);
     EXPECT_EQ(pthread_attr_setstacksize(&attr, 500000), 0);
     EXPECT(!pthread_attr_getstacksize(&attr, &size) && size >= 500000);
-    REQUIRE(pthread_create(&thread, &attr, use_stack, &size) == 0);
+    REQUIRE(create_when_there_is_room(&thread, &attr, use_stack, &size) == 0);
     EXPECT_EQ(pthread_join(thread, &result), 0);
     EXPECT_EQ((uintptr_t)result, 1);
     EXPECT_EQ(pthread_attr_destroy(&attr), 0);
@@ -318,8 +318,8 @@ TEST(libc_threads, interrupts_have_room_below_a_programs_limit)
     pthread_t spinner, other;
 
     stacks_are_used_up = false;
-    REQUIRE(pthread_create(&other, NULL, take_turns, &turns) == 0);
-    if (EXPECT_EQ(pthread_create(&spinner, NULL, spin_at_limit, &turns), 0))
+    REQUIRE(create_when_there_is_room(&other, NULL, take_turns, &turns) == 0);
+    if (EXPECT_EQ(create_when_there_is_room(&spinner, NULL, spin_at_limit, &turns), 0))
         EXPECT_EQ(pthread_join(spinner, NULL), 0);
     stacks_are_used_up = true;
     EXPECT_EQ(pthread_join(other, NULL), 0);
