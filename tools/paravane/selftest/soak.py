@@ -15,7 +15,6 @@ from .step import ALL, GCC, RUN, RUN_LIMIT, Step
 _HOSTILE_CASES = 3_600_000  # an hour's, at a thousand in a second
 _FUZZ_RUNS = 60_000_000  # an hour's of each fuzzer, on two CPUs
 _FUZZ_RUNS_MM = 3_000_000
-_FUZZ_RUNS_SMBIOS = 6_000_000
 _NIGHT = 16 * 3600  # seconds that the longest list may take: it has an end of its own
 _KVM = ("--on", "kvm", "--smp", "4", "--filter", "kvm.*,locks.no_kick_is_lost")
 
@@ -58,7 +57,7 @@ SOAKS = (
            "random lines: PASS") for p in ("qemu", "xen-pv", "xen-pvh")),
     Soak("fuzz",
          ("make", "{jobs}", "fuzz", "{build}", "FUZZ_RUNS={fuzz}", "RUNS_mm={fuzz_mm}",
-          "RUNS_smbios={fuzz_smbios}", "RUNS_fs={fuzz}", "FUZZ_SEED={seed}")),
+          "RUNS_fs={fuzz}", "FUZZ_SEED={seed}")),
     Soak("machines", (*RUN, "suite", *RUN_LIMIT, "--machines"), r"machines as expected, 0 not",
          has_end=True),
     Soak("mutants", (*RUN, "mutants"), r"(score 100.0 %(.|\n)*){3}", has_end=True),
@@ -97,7 +96,6 @@ def _values(hours, cpus):
         "cases": max(1000, int(hours * _HOSTILE_CASES)),
         "fuzz": max(1000, int(hours * _FUZZ_RUNS)),
         "fuzz_mm": max(1000, int(hours * _FUZZ_RUNS_MM)),
-        "fuzz_smbios": max(1000, int(hours * _FUZZ_RUNS_SMBIOS)),
         "seed": int(time.time() // (24 * 3600)),
         "jobs": f"-j{cpus}",
         "build": f"BUILD={short(build_dir())}",
