@@ -35,9 +35,16 @@ u64 bench_none(const char *why);
     BENCH_ENTRY(group, ident, unit, bench_##group##_##ident); \
     static u64 bench_##group##_##ident(void)
 
+/*
+ * Define a function that executes something count times. Its first 128 bytes are in one page: near
+ * the end of one, Xen reads two pages to emulate an instruction, and the figure would depend on
+ * where the linker put the function.
+ */
+#define BENCH_LOOP(ident) static __aligned(128) void ident(u32 count)
+
 /* Measure the ticks of one execution of this statement: BENCH_CALL(op, read_cr0, pv_read_cr0()). */
 #define BENCH_CALL(group, ident, ...) \
-    static void bench_loop_##group##_##ident(u32 count) \
+    BENCH_LOOP(bench_loop_##group##_##ident) \
     { \
         for (; count; count--) { \
             __VA_ARGS__; \

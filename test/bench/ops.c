@@ -38,7 +38,7 @@ BENCH_CALL(op, read_cr0, pv_read_cr0())
 BENCH_CALL(op, read_cr4, pv_read_cr4())
 
 static u64 cr0, cr4;
-static void write_cr0_loop(u32 count)
+BENCH_LOOP(write_cr0_loop)
 {
     for (; count; count--)
         pv_write_cr0(cr0);
@@ -49,7 +49,7 @@ BENCH(op, write_cr0, "ticks")
     return bench_per_call(write_cr0_loop);
 }
 
-static void write_cr4_loop(u32 count)
+BENCH_LOOP(write_cr4_loop)
 {
     for (; count; count--)
         pv_write_cr4(cr4);
@@ -96,7 +96,7 @@ BENCH_CALL(op, read_user_gs_base, pv_read_user_gs_base())
 BENCH_CALL(op, write_user_gs_base, pv_write_user_gs_base(0))
 
 static u64 kernel_gs;
-static void write_kernel_gs_base_loop(u32 count)
+BENCH_LOOP(write_kernel_gs_base_loop)
 {
     for (; count; count--)
         pv_write_kernel_gs_base(kernel_gs);
@@ -124,7 +124,7 @@ void bench_iret(struct trap_frame *frame)
  * Execute iret to the next instruction: every register comes from the frame, and the stack is this
  * function's.
  */
-static void iret_loop(u32 count)
+BENCH_LOOP(iret_loop)
 {
     static struct trap_frame frame = {.rflags = RFLAGS_FIXED};
 
@@ -155,7 +155,7 @@ BENCH(op, iret, "ticks")
 BENCH_NOT(sysret, "leads to user mode only: user.syscall_by_sysret");
 
 /* Measure a pair, because between the two calls %gs is not the kernel's. */
-static void swapgs_loop(u32 count)
+BENCH_LOOP(swapgs_loop)
 {
     for (; count; count--) {
         pv_swapgs();
