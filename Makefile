@@ -199,8 +199,8 @@ $(BUILD)/obj/sites-$(notdir $(IMAGE)).S: $(FIRST_LINK)-pass1.elf
 
 # The tree's rules, checked when one of its objects has changed. A repro or a program from outside changes none.
 CHECKED := $(BUILD)/obj/checked
-$(CHECKED): $(filter-out $(BUILD)/obj/outside/%,$(LINKED) $(PORT_OBJS)) tools/build/check_objects.py tools/build/shared_state.py
-	$(Q)$(TOOL)/check_objects.py --objdump $(OBJDUMP) --nm $(NM) $(BUILD)/obj && touch $@
+$(CHECKED): $(filter-out $(BUILD)/obj/outside/%,$(LINKED) $(PORT_OBJS) $(APP_OBJS)) tools/build/check_objects.py tools/build/shared_state.py
+	$(Q)$(TOOL)/check_objects.py --objdump $(OBJDUMP) --nm $(NM) $(BUILD)/obj $(filter %.o,$^) && touch $@
 
 $(IMAGE).debug.elf: $(LINKED) $(WORLD) $(call TABLES,$(notdir $(IMAGE)),$(NAMES)) $(LINKER_SCRIPT) tools/build/check_image.py $(if $(REPRO)$(IMAGE_ONLY),,$(CHECKED) $(WORLD_CHECKED))
 	$(call say,LD)

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Check the rules of the source tree on its objects and sources; fail the build if one is broken.
 
-check_objects.py [--objdump PROGRAM] [--nm PROGRAM] OBJECT_FOLDER
+check_objects.py [--objdump PROGRAM] [--nm PROGRAM] OBJECT_FOLDER OBJECT...
 
 1. Only boot/ and pv/ contain privileged instructions and hypercalls: no object of kernel/, mm/,
    lib/, drivers/ or app/ has one. Programs and newlib's port may have those that a process may
@@ -31,16 +31,6 @@ UNPRIVILEGED = ("kernel", "mm", "lib", "drivers", "app")
 LAYER = {"lib": 0, "pv": 1, "mm": 2, "kernel": 3, "drivers": 4, "boot": 5, "test": 5, "repro": 5,
          "trace": 5,
          "app": 5, "lib/newlib": 5}
-
-
-def built_now(objects):
-    """Return the object files whose source still exists, as {path: path below the folder}."""
-    found = {path: path.relative_to(objects) for path in sorted(objects.rglob("*.o"))}
-    return {
-        path: name
-        for path, name in found.items()
-        if name.with_suffix("").suffix not in (".c", ".S") or name.with_suffix("").exists()
-    }
 
 
 def allowed_in_xen_pv(mnemonic, operands):
@@ -108,10 +98,11 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--objdump", default="objdump")
     parser.add_argument("--nm", default="nm")
-    parser.add_argument("objects", type=pathlib.Path)
+    parser.add_argument("folder", type=pathlib.Path)
+    parser.add_argument("objects", type=pathlib.Path, nargs="+")
     args = parser.parse_args()
 
-    built = built_now(args.objects)
+    built = {path: path.relative_to(args.folder) for path in args.objects}
     names = listing.names(args.nm, built)
     sources = {name.with_suffix(""): names[str(path)] for path, name in built.items()}
     faults = [

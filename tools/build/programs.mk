@@ -66,7 +66,8 @@ PROGRAM_OBJS := $(patsubst %,$(BUILD)/obj/program/%.o,$(filter-out $(OUTSIDE_NAM
 	$(if $(OUTSIDE),$(OUTSIDE_OBJ)/program.o)
 outside_object = $(OUTSIDE_OBJ)/$(1:$(OUTSIDE_FOLDER)/%=%).o
 OUTSIDE_OBJS := $(foreach s,$(OUTSIDE_SRCS),$(call outside_object,$(s)))
-WORLD_OBJS := $(PORT_OBJS) $(patsubst %,$(BUILD)/obj/%.o,$(call AVAILABLE,app/*.c)) $(OUTSIDE_OBJS)
+APP_OBJS := $(patsubst %,$(BUILD)/obj/%.o,$(call AVAILABLE,app/*.c))
+WORLD_OBJS := $(PORT_OBJS) $(APP_OBJS) $(OUTSIDE_OBJS)
 
 # A program's name as a part of a symbol's.
 prefix = app_$(subst -,_,$(subst .,_,$(1)))
