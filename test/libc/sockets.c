@@ -157,6 +157,45 @@ TEST(libc_sockets, a_socket_is_closed_with_its_last_descriptor)
     EXPECT_EQ(read(c.ends[1], &byte, 1), 0);
 }
 
+/* Do bytes arrive at the other end, both ways? */
+static void expect_open(const struct pair *p)
+{
+    const struct timeval limit = {.tv_sec = 10};
+    char byte = 0;
+
+    for (int i = 0; i < 2; i++) {
+        setsockopt(p->ends[i], SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+        EXPECT_EQ(write(p->ends[1 - i], "x", 1), 1);
+        EXPECT_EQ(recv(p->ends[i], &byte, 1, 0), 1);
+        EXPECT_EQ(byte, 'x');
+    }
+}
+
+/*
+ * One end has sent all and then reads the other one's end of the stream, and the connection is over
+ * before the socket is closed: the stack's memory of it is another connection's by then.
+ */
+TEST(libc_sockets, closing_a_finished_connection_leaves_others_open)
+{
+    struct pair old = {{-1, -1}};
+    struct pollfd fin;
+    char byte;
+
+    STACK;
+    old = connection();
+    REQUIRE(old.ends[0] >= 0 && old.ends[1] >= 0);
+    EXPECT_EQ(shutdown(old.ends[0], SHUT_WR), 0);
+    fin = (struct pollfd){.fd = old.ends[1], .events = POLLIN};
+    EXPECT_EQ(poll(&fin, 1, PATIENCE), 1);
+    EXPECT_EQ(shutdown(old.ends[1], SHUT_WR), 0);
+    EXPECT_EQ(recv(old.ends[1], &byte, 1, 0), 0);
+    EXPECT_EQ(recv(old.ends[0], &byte, 1, 0), 0);
+    usleep(20000); /* until the last acknowledgement has arrived */
+    CONNECTION(c);
+    close_pair(&old);
+    expect_open(&c);
+}
+
 TEST(libc_sockets, a_closed_port_refuses)
 {
     STACK;

@@ -24,6 +24,21 @@ OPTIONS = newlib.PORT / "sockets" / "lwip"
 ROOT = newlib.PORT.parents[1]
 IMACROS = [newlib.PORT / name for name in ("config.h", "posix.h")]
 FLAGS = [*newlib.FLAGS, "-std=gnu11", "-fno-strict-aliasing", "-w"]
+# Corrections: {source: [(text, what replaces it)]}. When the stack frees a connection of which a
+# socket knows, the socket has to hear of it, or a later close() uses what another connection has by
+# then. lwIP does not report it if the socket has read the end of the stream, nor after TIME_WAIT.
+REPORT = "TCP_EVENT_ERR(TIME_WAIT, {0}->errf, {0}->callback_arg, ERR_CLSD);"
+EDITS = {
+    "tcp_in.c": [
+        ("if (!(pcb->flags & TF_RXCLOSED)) {", "{"),
+    ],
+    "tcp.c": [
+        ("tcp_free(pcb2);\n    } else {",
+         f"{REPORT.format('pcb2')} tcp_free(pcb2);\n    }} else {{"),
+        ("pcb);\n    tcp_free(pcb);\n  } else {\n    int send_rst",
+         f"pcb);\n    {REPORT.format('pcb')} tcp_free(pcb);\n  }} else {{\n    int send_rst"),
+    ],
+}
 # What is compiled. The rest is other kinds of links, IPv6, and what needs files.
 PARTS = ("api/*.c", "core/*.c", "core/ipv4/*.c", "netif/ethernet.c")
 
@@ -40,7 +55,7 @@ def headers():
 
 def folder(cc):
     """Where the library of this compiler is or will be."""
-    texts = [newlib.folder(cc).name, *FLAGS, *PARTS, source().name]
+    texts = [newlib.folder(cc).name, *FLAGS, *PARTS, str(EDITS), source().name]
     key = hashlib.sha256("\0".join(texts).encode())
     for path in (source(), *headers()):
         key.update(path.read_bytes())
@@ -72,6 +87,9 @@ def compile_all(cc, tree, scratch):
 
 def make(cc, scratch, prefix):
     tree = newlib.unpack(source(), scratch / "lwip")
+    for name, edits in EDITS.items():
+        for texts in edits:
+            newlib.edit(tree / "src" / "core" / name, *texts)
     objects = compile_all(cc, tree, scratch)
     prefix.mkdir()
     archive = [newlib.target_tools(cc)["ar"], "rcs", prefix / "liblwip.a", *objects]

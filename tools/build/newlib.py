@@ -166,7 +166,7 @@ def unpack(archive, folder):
 def edit(path, before, after):
     text = path.read_text()
     if before not in text:
-        sys.exit(f"newlib.py: {path.name} does not contain {before!r}: this newlib needs another edit")
+        sys.exit(f"newlib.py: {path.name} does not contain {before!r}: this release needs another edit")
     path.write_text(text.replace(before, after, 1))
 
 
