@@ -4,6 +4,7 @@
 
 #include "lib/newlib/sockets/address.h"
 #include "lib/newlib/sockets/batch.h"
+#include "lib/newlib/sockets/isn.h"
 
 /* ---- NET= ------------------------------------------------------------------------------------ */
 
@@ -274,6 +275,16 @@ static void frames_that_are_cut_off(void)
     CHECK_EQ(batch_tcp_headers(frame, HEADERS + 39), 0);
 }
 
+/* ---- First sequence numbers ------------------------------------------------------------------ */
+
+/* The bytes 0 to 15, by a key of the same bytes: a vector of SipHash's authors. */
+static void the_hash_is_siphash(void)
+{
+    static const uint64_t bytes[2] = {0x0706050403020100, 0x0f0e0d0c0b0a0908};
+
+    CHECK_EQ(isn_hash(bytes, bytes), 0x3f2acc7f57c29bdb);
+}
+
 int main(void)
 {
     RUN(addresses_of_a_word);
@@ -285,5 +296,6 @@ int main(void)
     RUN(what_differs_is_not_added);
     RUN(nothing_is_added_to_what_is_not_data);
     RUN(frames_that_are_cut_off);
+    RUN(the_hash_is_siphash);
     return finish("sockets");
 }

@@ -30,13 +30,21 @@ struct pair {
     int ends[2];
 };
 
+/* Return a socket that is bound to this port, also if a connection from there was closed lately. */
+static int socket_at(uint16_t port)
+{
+    const int fd = socket_of(SOCK_STREAM), on = 1;
+
+    EXPECT_EQ(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)), 0);
+    EXPECT_EQ(bind_to(fd, port), 0);
+    return fd;
+}
+
 static struct pair connection(void)
 {
-    const int listener = socket_of(SOCK_STREAM), on = 1;
+    const int listener = socket_at(PORT);
     struct pair p = {{-1, -1}};
 
-    EXPECT_EQ(setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)), 0);
-    EXPECT_EQ(bind_to(listener, PORT), 0);
     EXPECT_EQ(listen(listener, 1), 0);
     p.ends[0] = socket_of(SOCK_STREAM);
     EXPECT_EQ(connect_to(p.ends[0], PORT), 0);
@@ -194,6 +202,27 @@ TEST(libc_sockets, closing_a_finished_connection_leaves_others_open)
     CONNECTION(c);
     close_pair(&old);
     expect_open(&c);
+}
+
+/* The end that closes first remembers the connection for two minutes. */
+TEST(libc_sockets, a_port_connects_again_after_the_other_end_has_closed_first)
+{
+    char byte;
+
+    STACK;
+    for (int i = 0; i < 4; i++) {
+        const int listener __attribute__((cleanup(close_socket))) = socket_at(PORT);
+        const int fd __attribute__((cleanup(close_socket))) = socket_at(PORT + 9);
+
+        EXPECT_EQ(listen(listener, 1), 0);
+        REQUIRE(connect_to(fd, PORT) == 0);
+        const struct pair p = {{fd, accept(listener, NULL, NULL)}};
+        expect_open(&p);
+        EXPECT_EQ(close(p.ends[1]), 0);
+        EXPECT_EQ(recv(fd, &byte, 1, 0), 0);
+        EXPECT_EQ(shutdown(fd, SHUT_WR), 0);
+        usleep(20000); /* until the last acknowledgement has arrived */
+    }
 }
 
 TEST(libc_sockets, a_closed_port_refuses)

@@ -27,10 +27,21 @@ FLAGS = [*newlib.FLAGS, "-std=gnu11", "-fno-strict-aliasing", "-w"]
 # Corrections: {source: [(text, what replaces it)]}. When the stack frees a connection of which a
 # socket knows, the socket has to hear of it, or a later close() uses what another connection has by
 # then. lwIP does not report it if the socket has read the end of the stream, nor after TIME_WAIT.
+# And a new SYN ends TIME_WAIT (RFC 1122, 4.2.2.13), or a client that uses the port again waits for
+# two minutes.
 REPORT = "TCP_EVENT_ERR(TIME_WAIT, {0}->errf, {0}->callback_arg, ERR_CLSD);"
+REOPENED = """
+        if ((flags & (TCP_SYN | TCP_ACK)) == TCP_SYN && TCP_SEQ_GT(seqno, pcb->rcv_nxt)) {
+          tcp_abandon(pcb, 0);
+          pcb = NULL;
+          break;
+        }"""
+IN_TIME_WAIT = """        /* We don't really care enough to move this PCB to the front
+           of the list since we are not"""
 EDITS = {
     "tcp_in.c": [
         ("if (!(pcb->flags & TF_RXCLOSED)) {", "{"),
+        (IN_TIME_WAIT, REOPENED + IN_TIME_WAIT),
     ],
     "tcp.c": [
         ("tcp_free(pcb2);\n    } else {",

@@ -18,6 +18,7 @@
 #include "kernel/services.h"
 #include "lib/newlib/sockets/address.h"
 #include "lib/newlib/sockets/interface.h"
+#include "lib/newlib/sockets/isn.h"
 #include "lib/newlib/sockets/pause.h"
 
 #define DHCP_PATIENCE_MS 10000
@@ -187,6 +188,17 @@ int stack_start(void)
     }
     __retarget_lock_release(&lock);
     return error;
+}
+
+/* LWIP_HOOK_TCP_ISN. The core's lock is held. */
+unsigned stack_isn(unsigned own, unsigned own_port, unsigned other, unsigned other_port)
+{
+    static uint64_t key[2];
+    const uint64_t words[2] = {(uint64_t)own << 32 | other, (uint64_t)own_port << 32 | other_port};
+
+    if (!(key[0] | key[1]))
+        libc_random(key, sizeof(key));
+    return (unsigned)(isn_hash(key, words) + libc_clock_ns() / ISN_TICK_NS);
 }
 
 /* ---- Tests ----------------------------------------------------------------------------------- */

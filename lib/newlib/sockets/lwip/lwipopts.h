@@ -87,8 +87,10 @@ void interface_flush(void);
 #define TCPIP_THREAD_NAME         "tcpip"
 
 /* An attacker who does not see the traffic guesses neither ports nor sequence numbers. */
-#define LWIP_RANDOMIZE_INITIAL_LOCAL_PORTS                              1
-#define LWIP_HOOK_TCP_ISN(local_ip, local_port, remote_ip, remote_port) LWIP_RAND()
+#define LWIP_RANDOMIZE_INITIAL_LOCAL_PORTS 1
+#define LWIP_HOOK_TCP_ISN(local_ip, local_port, remote_ip, remote_port) \
+    stack_isn((local_ip)->addr, local_port, (remote_ip)->addr, remote_port)
+unsigned stack_isn(unsigned own, unsigned own_port, unsigned other, unsigned other_port);
 
 /* The sockets are the program's: lwIP is compiled with its headers. */
 #define LWIP_SOCKET                           1

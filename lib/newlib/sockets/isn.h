@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+/* First sequence numbers of TCP connections (isn.c). */
+#ifndef LIB_NEWLIB_SOCKETS_ISN_H
+#define LIB_NEWLIB_SOCKETS_ISN_H
+
+#include <stdint.h>
+
+/* A tick of the clock: sequence numbers of a connection stay below its end's clock to 15 MB/s. */
+#define ISN_TICK_NS 64
+
+/* Return SipHash-2-4 of 16 bytes. */
+uint64_t isn_hash(const uint64_t key[2], const uint64_t words[2]);
+
+#endif
