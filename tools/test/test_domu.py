@@ -124,6 +124,7 @@ class FakeDom0:
     def __init__(self, *answers):
         self.answers = list(answers)
         self.scripts = []
+        self.late = False  # no script of sh() ends
         self.made = running.Console()
 
     def console(self, _number):
@@ -136,8 +137,10 @@ class FakeDom0:
     def result(self, _number):
         return self.answers.pop(0) if self.answers else None
 
-    def sh(self, script):
+    def sh(self, script, _limit=0):
         self.scripts.append(script)
+        if self.late:
+            raise running.Late("late")
         return 0, ""
 
     def wait_for(self, condition, _limit=0):
@@ -211,6 +214,19 @@ class GuestTest(unittest.TestCase):
         self.assertEqual(one.expect(r"^two (\d+)$")[1], "22")
         with self.assertRaisesRegex(running.Failed, "did not print 'three'.*ended by poweroff"):
             one.expect("three")
+
+
+    def test_a_script_that_does_not_end_leads_to_the_state_of_the_guest(self):
+        one = self.guest(None, None, (0, ENDED.format(3, "0x3")))
+        self.dom0.late = True
+        with self.assertRaisesRegex(running.Late, "late; the domain runs, and does not answer"):
+            one.sh("sleep 9")
+        self.assertEqual(self.dom0.scripts[-1], "xl sysrq guest1 s")
+        one.console.feed(b"# memory: 1 of 2 MiB free\n")
+        with self.assertRaisesRegex(running.Late, "late; the domain runs, and does not answer"):
+            one.sh("sleep 9")  # what was printed before is not an answer
+        with self.assertRaisesRegex(running.Late, "late; the domain ended by crash"):
+            one.sh("sleep 9")
 
 
 class MigrationTest(unittest.TestCase):

@@ -225,6 +225,9 @@ class FakeDom0:
     def write(self, _number, data):
         self.written += data
 
+    def late(self, script, limit, path):
+        return running.Late(f"{script} {limit} {path}")
+
     def wait_for(self, condition, _limit):
         while (found := condition()) is None and self.answers:
             self._console.feed(self.answers.pop(0))
@@ -242,7 +245,7 @@ class ShellTest(unittest.TestCase):
 
     def test_a_script_that_does_not_end_is_named(self):
         shell = dom0_shell.Shell(FakeDom0(b"> half"), 8)
-        with self.assertRaisesRegex(Trouble, "the dom0 did not end 'sleep' within 5 s"):
+        with self.assertRaisesRegex(running.Late, "sleep 9 5 /run/said.9"):
             shell.sh("sleep 9", 5)
 
     def test_the_loop_runs_scripts(self):

@@ -41,6 +41,27 @@ class Starved:
             self._made.feed(self._data)
 
 
+class LateTest(unittest.TestCase):
+    def late(self, *answers):
+        """Return the message of a script that does not end; answers: what a look at it gives."""
+        fake = SimpleNamespace(
+            name="the dom0", start=mock.Mock(return_value=7),
+            wait_for=lambda _condition, _limit: answers[0] if answers else None,
+        )  # fmt: skip
+        script = "D=$(xl domid guest1) || exit 1\nA=10.0.0.2\n\nfor n in 1 2; do\n  x\ndone\n"
+        self.look = fake.start
+        return str(running.Outer.late(fake, script, 60, "/run/output.3"))
+
+    def test_a_script_that_does_not_end_is_named_with_what_it_has_printed(self):
+        self.assertEqual(
+            self.late((0, "one\n")),
+            "the dom0 did not end 'for n in 1 2; do' within 60 s; it has printed 'one\\n'",
+        )
+        self.look.assert_called_with("tail -c 300 /run/output.3")
+        self.assertIn("cannot be looked at: tail hangs, too", self.late())
+        self.assertEqual(running.first_line("D=1\n"), "D=1")
+
+
 class CrashTest(unittest.TestCase):
     def run_with(self, *failures, may_repeat=True):
         """Return the failure of a run whose machines fail for these reasons, and how many ran."""

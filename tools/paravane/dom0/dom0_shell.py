@@ -54,9 +54,7 @@ class Shell:
         self._dom0.write(self._number, f"{script}\n{_END}\n".encode())
         found = self._dom0.wait_for(self._answer, limit)
         if found is None:
-            raise running.Failed(
-                f"{self._dom0.name} did not end {script.split()[0]!r} within {limit:g} s"
-            )
+            raise self._dom0.late(script, limit, f"/run/said.{self._number + 1}")
         return found
 
     def _answer(self):

@@ -21,6 +21,9 @@ ENDS = (
 _SHUT_DOWN = re.compile(r"has shut down, reason code (\d+)")
 _GONE = re.compile(r"Domain \d+ has (?:been destroyed|died)")
 _CREATED = "Waiting for domain"  # what xl prints when the domain runs
+# What a guest prints last of its state, and how long it may take.
+_SHOWN = re.compile(r"^# memory: .*\n", re.M)
+_SHOWN_LIMIT = 10
 _KILLED = range(129, 160)  # a shell's status for a program that a signal ended
 _TRIES = 2
 # How libxl reports that one of its own time limits has passed, which are of dom0's real time: 40 s
@@ -199,10 +202,25 @@ class Guest:
     def sh(self, script, limit=running.LIMIT):
         """Run a script in dom0 with this domain's id in $D; return what it prints. Raise Failed if
         its status is not 0."""
-        status, output = self._dom0.sh(f"D=$(xl domid {self.name}) || exit 1\n{script}", limit)
+        script = f"D=$(xl domid {self.name}) || exit 1\n{script}"
+        try:
+            status, output = self._dom0.sh(script, limit)
+        except running.Late as late:
+            raise running.Late(f"{late}; {self._state()}") from late
         if status:
             raise running.Failed(f"{script!r} ended with status {status}: {error_of(output)}")
         return output
+
+    def _state(self):
+        """Return in words whether the domain has ended. If it has not, have it print the state of
+        its CPUs and threads."""
+        if self.poll():
+            return f"the domain ended by {self.end}"
+        seen = len(self.console.data)
+        self._dom0.start(f"xl sysrq {self.name} s")
+        shown = self._dom0.wait_for(lambda: _SHOWN.search(self.console.text(seen)), _SHOWN_LIMIT)
+        answer = "answers" if shown else "does not answer"
+        return f"the domain runs, and {answer} to sysrq s"
 
     def save(self, path):
         """Save a domain that has suspended itself in a file of dom0, and destroy it. xl asks for

@@ -25,6 +25,9 @@ from ..run.owntime import OwnTime
 from . import saved
 
 LIMIT = 60  # seconds of QEMU's own time for a command
+_LATE_LIMIT = 10  # for a look at a command that has not ended
+_LATE_BYTES = 300  # of what it has printed
+_ASSIGNMENT = re.compile(r"[A-Z]=")  # begins a line that gives a script its values
 QEMU_CRASHED = "QEMU crashed: "
 _FATAL = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGILL, signal.SIGFPE)
 _TEXT_MAX = 8 << 20  # bytes kept of a console
@@ -44,6 +47,16 @@ def over(shape):
 
 class Failed(Trouble):
     """The machine failed, not its guest: nothing is known of the guest."""
+
+
+class Late(Failed):
+    """A script has not ended within its limit."""
+
+
+def first_line(script):
+    """Return the first line of a script that does more than assign a variable."""
+    lines = [line.strip() for line in script.splitlines() if line.strip()]
+    return next((line for line in lines if not _ASSIGNMENT.match(line)), lines[-1])
 
 
 class Outer:
@@ -119,8 +132,17 @@ class Outer:
         number = self.start(script)
         found = self.wait_for(lambda: self.result(number), limit)
         if found is None:
-            raise Failed(f"{self.name} did not end {script.split()[0]!r} within {limit:g} s")
+            raise self.late(script, limit, f"/run/output.{number}")
         return found
+
+    def late(self, script, limit, path):
+        """Return a Late that names a script and what it has printed to a file of the machine."""
+        number = self.start(f"tail -c {_LATE_BYTES} {path}")
+        found = self.wait_for(lambda: self.result(number), _LATE_LIMIT)
+        printed = f"has printed {found[1]!r}" if found else "cannot be looked at: tail hangs, too"
+        return Late(
+            f"{self.name} did not end {first_line(script)!r} within {limit:g} s; it {printed}"
+        )
 
     def wait_for(self, condition, limit=LIMIT):
         """Return condition() as soon as it is not None, or None after limit seconds of QEMU's own

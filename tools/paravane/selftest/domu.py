@@ -17,7 +17,7 @@ _TYPES = ("pv", "pvh")
 _REPROS = ("domu-command-line", "domu-device-memory", "domu-platform-calls")
 # Of operations with a migration, a restore, and a disk and an interface that are attached again.
 _SEED = "3155"
-_SHOWN = 20  # lines of each console of a step that fails
+_SHOWN = 60  # lines of each console of a step that fails
 _SHORT = ["--append", "test=boot.*,cpu.*,setup.*"]
 
 
