@@ -199,12 +199,28 @@ class TimeLimitTest(unittest.TestCase):
             one = mock.Mock(run=mock.Mock(side_effect=[trouble, "verdict"]))
             with mock.patch.object(cycles, "Cycles", lambda *_, one=one: one):
                 with redirect_stdout(io.StringIO()) as said:
-                    self.assertEqual(cycles._verdict("pv", 1, [], 0), "verdict")
+                    self.assertEqual(cycles._verdict("pv", 1, None, [], 0), "verdict")
             self.assertEqual(said.getvalue(), f"cycles: {words}; they run once more\n")
         with mock.patch.object(cycles, "Cycles", lambda *_: mock.Mock(run=mock.Mock(
                 side_effect=[running.Failed("the guest did not print"), "verdict"]))):
             with self.assertRaisesRegex(running.Failed, "did not print"):
-                cycles._verdict("pv", 1, [], 0)
+                cycles._verdict("pv", 1, None, [], 0)
+
+    def test_what_cycles_refuse(self):
+        for args, words in (
+            ("", "the following arguments are required: TYPE"),
+            ("hvm 1 1 1", "argument TYPE: invalid choice: 'hvm'"),
+            ("pv 0 1 1", "'0' is not a number of virtual CPUs, 1 to 8"),
+            ("pv 1 1 x", "'x' is not a number of suspends"),
+            ("pv 1 0 0 0 1", "MOVED takes another suspend before it"),
+            ("pv 1 1 1 --xen nowhere/xen.gz", "--xen: there is no file nowhere/xen.gz"),
+            ("pv 1 0 0 1", "MIGRATED: this Xen has no shadow page tables"),
+        ):
+            with self.subTest(args), redirect_stdout(io.StringIO()) as said, mock.patch.object(
+                cycles.shapes.Shape, "has_shadow_paging", return_value=False
+            ):
+                self.assertEqual(cycles.main(args.split()), EXIT_USAGE)
+            self.assertRegex(said.getvalue(), f"^cycles: .*{words}")
 
 
 class FakeDom0:

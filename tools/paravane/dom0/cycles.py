@@ -1,14 +1,17 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """Save and restore a guest, while its payload suspend checks that nothing is lost:
-cycles.py TYPE CPUS CANCELLED RESTORED [MIGRATED [MOVED]]
+cycles.py TYPE CPUS CANCELLED RESTORED [MIGRATED [MOVED]] [--xen FILE|VERSION]
 
 Of so many suspends, the first are cancelled (xl save -c), the next are restored from the file, the
 next are migrations to the same host, and the last (MOVED: 0 or 1) is restored on another host,
 which booted later; that takes another suspend before it, during which the first host gets older.
-The exit status is 0 if the guest's verdict is PASS.
+--xen chooses the Xen of the hosts, as it does for ./run.sh: a PV guest migrates on a Xen with
+shadow page tables only (Debian's 4.17.5 has them, its 4.17.7 does not). The exit status is 0 if the
+guest's verdict is PASS.
 """
 
+import argparse
 import base64
 import functools
 import re
@@ -18,10 +21,12 @@ from pathlib import Path
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from paravane.common import Trouble, build_dir
+from paravane.commandline import joined, not_empty, number
+from paravane.common import EXIT_FAIL, EXIT_PASS, EXIT_USAGE, Trouble, build_dir
 from paravane.dom0 import dom0_shell, guest
 from paravane.dom0 import shape as shapes
 from paravane.outer import running
+from paravane.run import runs
 
 _MEM = 32  # MiB: all of it goes from one host to the other
 _DOMAINS_MEM = 192  # of the domains below a host, at most
@@ -60,11 +65,11 @@ _UNPACK = (
 
 
 class Cycles:
-    """The suspends of one guest. kind: "pv" or "pvh"."""
+    """The suspends of one guest. kind: "pv" or "pvh"; shape: the machine of the hosts."""
 
-    def __init__(self, kind, smp, say=functools.partial(print, flush=True)):
+    def __init__(self, kind, smp, shape, say=functools.partial(print, flush=True)):
         self._kind, self._smp, self._say = kind, smp, say
-        self._shape = shapes.Shape.of(_DOMAINS_MEM)
+        self._shape = shape
         self._image = {"image": (build_dir() / "paravane.elf").read_bytes()}
         self._done = 0
 
@@ -79,8 +84,8 @@ class Cycles:
             self._sh(dom0, dom0_shell.PREPARE)
             dom0.start(_ANSWER)
             migration = guest.migration(dom0)
-            for number, script in enumerate(scripts, 1):
-                if moved and number == len(scripts):
+            for nth, script in enumerate(scripts, 1):
+                if moved and nth == len(scripts):
                     age = int(self._sh(dom0, f"{_GET_OLDER}; {_UPTIME}"))
                 script = migration if script == _MIGRATE else script
                 done = f"s=$?; rm -f {_SAVED}; exit $s"
@@ -135,36 +140,64 @@ class Cycles:
         return found
 
 
-def _verdict(kind, smp, scripts, moved):
+def _verdict(kind, smp, shape, scripts, moved):
     """Return the verdict. Once more, if a time limit of libxl's own has passed or QEMU crashed:
     neither is the guest's fault."""
     try:
-        return Cycles(kind, smp).run(scripts, moved)
+        return Cycles(kind, smp, shape).run(scripts, moved)
     except Trouble as trouble:
         crashed = str(trouble).startswith(running.QEMU_CRASHED)
         if not crashed and not isinstance(trouble, guest.TooSlow):
             raise
         print(f"cycles: {trouble}; they run once more", flush=True)
-        return Cycles(kind, smp).run(scripts, moved)
+        return Cycles(kind, smp, shape).run(scripts, moved)
 
 
-def main(kind, smp, cancelled, restored, migrated="0", moved="0"):
+class _Parser(argparse.ArgumentParser):
+    def error(self, message):
+        raise Trouble(f"{message}\n{__doc__.splitlines()[1]}", EXIT_USAGE)
+
+
+def _parse(args):
+    parser = _Parser(add_help=False, allow_abbrev=False)
+    parser.add_argument("TYPE", choices=guest.TYPES)
+    parser.add_argument("CPUS", type=number("virtual CPUs", 1, 8))
+    for name, many in (("CANCELLED", None), ("RESTORED", None), ("MIGRATED", "?")):
+        parser.add_argument(name, type=number("suspends", 0, 1000), nargs=many, default=0)
+    parser.add_argument("MOVED", type=number("moves", 0, 1), nargs="?", default=0)
+    parser.add_argument("--xen", type=not_empty)
+    asked = parser.parse_args(joined(parser, args))
+    if asked.MOVED and not asked.CANCELLED + asked.RESTORED + asked.MIGRATED:
+        parser.error("MOVED takes another suspend before it")
+    return asked
+
+
+def _shape(asked):
+    """Return the machine of the hosts. Raise Trouble if its Xen does not migrate the guest."""
+    found = runs.find_xen(asked.xen, Path.cwd()) if asked.xen else None
+    shape = shapes.Shape.of(_DOMAINS_MEM, xen=found)
+    if asked.MIGRATED and asked.TYPE == "pv" and not shape.has_shadow_paging():
+        raise Trouble(
+            "MIGRATED: this Xen has no shadow page tables, without which it migrates no PV guest;"
+            " --xen 4.17.5 has them",
+            EXIT_USAGE,
+        )
+    return shape
+
+
+def main(args):
     """Return the exit status."""
-    scripts = [_CANCEL] * int(cancelled) + [f"{_SAVE} && {_RESTORE}"] * int(restored)
-    scripts += [_MIGRATE] * int(migrated)
-    if int(moved) and not scripts:
-        print("cycles: MOVED takes another suspend before it")
-        return 2
     try:
-        verdict = _verdict(kind, int(smp), scripts, int(moved))
+        asked = _parse(args)
+        scripts = [_CANCEL] * asked.CANCELLED + [f"{_SAVE} && {_RESTORE}"] * asked.RESTORED
+        scripts += [_MIGRATE] * asked.MIGRATED
+        verdict = _verdict(asked.TYPE, asked.CPUS, _shape(asked), scripts, asked.MOVED)
     except Trouble as trouble:
         print(f"cycles: {trouble}")
-        return 1
-    print(f"cycles: {kind}, {smp} CPUs: {verdict[1]}{verdict[2]}")
-    return 0 if verdict[1] == "PASS" else 1
+        return trouble.status
+    print(f"cycles: {asked.TYPE}, {asked.CPUS} CPUs: {verdict[1]}{verdict[2]}")
+    return EXIT_PASS if verdict[1] == "PASS" else EXIT_FAIL
 
 
 if __name__ == "__main__":
-    if len(sys.argv) not in range(5, 8):
-        sys.exit(__doc__.splitlines()[0])
-    sys.exit(main(*sys.argv[1:]))
+    sys.exit(main(sys.argv[1:]))
