@@ -12,7 +12,8 @@ from pathlib import Path
 from unittest import mock
 
 from paravane import commandline, report
-from paravane.common import Trouble
+from paravane.commands import repro as repro_commands
+from paravane.common import EXIT_SKIP, Trouble
 from paravane.repro import bundle, command as repro_command, repro, repros
 from paravane.run import platforms, runs
 
@@ -144,6 +145,52 @@ class FilesTest(unittest.TestCase):
             ["one", "--xen-append", "-a b", "--bundle", "x.tar.gz", "--gdb"], more
         )
         self.assertEqual((asked.xen_append, asked.bundle, asked.gdb), ("-a b", "x.tar.gz", True))
+
+
+class PlacesTest(unittest.TestCase):
+    """Where a repro runs of the platforms that were asked for, and what is printed of the
+    others."""
+
+    def said(self, words, caller=Path(".")):
+        """Return (status, what is printed) of ./run.sh repro on domu-pvh, which runs nothing."""
+        with contextlib.redirect_stdout(io.StringIO()) as said, mock.patch.object(
+            repro, "build", return_value=Path("image")
+        ), mock.patch.object(repro, "hypervisors", return_value=[]):
+            with self.assertRaisesRegex(Trouble, "no repro is left to run") as caught:
+                repro_commands.run([*words.split(), "--on", "domu-pvh,kvm"], caller)
+        return caught.exception.status, said.getvalue()
+
+    def test_every_command_skips_a_guest_of_another_type(self):
+        lines = (
+            "run.sh: xsa-213: skipped on domu-pvh, whose guest is xen-pvh: its head names xen-pv"
+            " (@platforms)\nrun.sh: xsa-213: skipped on kvm, whose guest is native: its head names"
+            " xen-pv (@platforms)\n"
+        )
+        for words in ("xsa-213", "--skipped xsa-213", "--controls xsa-213"):
+            with self.subTest(words):
+                self.assertEqual(self.said(words), (EXIT_SKIP, lines))
+
+    def test_platforms_that_no_head_names(self):
+        listed = repro.skips(repros.all_repros().values(), platforms.parse("kvm"), named=False)
+        count = len(repros.all_repros())
+        self.assertRegex("\n".join(listed), f"^{count} of {count} repros are skipped on kvm, ")
+
+    def names(self, one, on, named=True):
+        return [platform.name for platform in repro.places(one, platforms.parse(on), named)[0]]
+
+    def test_the_same_type_of_guest(self):
+        """A repro that is named runs on other platforms with a guest of its type; one of all does
+        not."""
+        one = repros.Repro("one", Path("one.c"), platforms=["xen-pv"])
+        self.assertEqual(self.names(one, "xen-pv,domu-pv,domu-pvh,qemu"), ["xen-pv", "domu-pv"])
+        self.assertEqual(self.names(one, "xen-pv,domu-pv", named=False), ["xen-pv"])
+
+    def test_a_draft_without_platforms(self):
+        with tempfile.TemporaryDirectory() as scratch:
+            for text, where in (('REPRO("one")\n', ["qemu", "domu-pv"]), (ONE, ["domu-pv"])):
+                Path(scratch, "one.c").write_text(text)
+                draft = repros.find("one.c", Path(scratch))
+                self.assertEqual(self.names(draft, "qemu,domu-pv"), where)
 
 
 class ImagesTest(unittest.TestCase):

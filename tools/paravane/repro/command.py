@@ -6,7 +6,7 @@ import sys
 
 from .. import report, wanted
 from ..commandline import check_nested, record_wanted
-from ..common import EXIT_FAIL, EXIT_PASS, EXIT_SKIP, ROOT, short, usage
+from ..common import EXIT_FAIL, EXIT_PASS, EXIT_SKIP, ROOT, Trouble, short, usage
 from ..dom0 import disks, nets
 from ..run import platforms, qemu, runs, xen
 from . import bundle, controls, proofs, repro, repros
@@ -34,9 +34,10 @@ def run(asked, caller):
     own = platforms.parse(",".join(name for one in chosen for name in one.platforms))
     check_nested(asked, on or own)
     options = wanted.one(asked, caller, on or own, options, missing=EXIT_SKIP)
+    _report_skips(chosen, on, named=not asked.all)
     if asked.skipped:
         return _run_skipped(asked, chosen, on, xens, options)
-    listed = repro.cases(chosen, on, xens, options, skip_others=asked.all)
+    listed = repro.cases(chosen, on, xens, options, named=not asked.all)
     record = record_wanted(asked, caller, len(listed) > 1)
     for case in listed:
         case.options.record = record
@@ -60,12 +61,19 @@ def run(asked, caller):
 
 def _run_skipped(asked, chosen, on, xens, options):
     """Run the repros without their steps; return the status, 0 if each reports "cannot tell"."""
-    listed = repro.skipped_cases(chosen, on, xens, options)
+    listed = repro.skipped_cases(chosen, on, xens, options, named=not asked.all)
     directory = repro.run(listed, asked.jobs)
     repro.print_results(listed, directory)
-    return (
-        EXIT_FAIL if any(case.surprise for case in listed) else EXIT_PASS if listed else EXIT_SKIP
-    )
+    return EXIT_FAIL if any(case.surprise for case in listed) else EXIT_PASS
+
+
+def _report_skips(chosen, on, named):
+    """Print where these repros are skipped. Raise Trouble if that leaves nothing to run. on, named:
+    as for repro.places()."""
+    for line in repro.skips(chosen, on, named):
+        print(f"run.sh: {line}", flush=True)
+    if not any(repro.places(one, on, named)[0] for one in chosen):
+        raise Trouble("repro: no repro is left to run (above)", EXIT_SKIP)
 
 
 def run_controls(asked):
@@ -81,7 +89,9 @@ def run_controls(asked):
     options = runs.Options(
         repro.build(None), mem=asked.mem, smp=asked.smp, timeout=asked.timeout, pcpus=asked.pcpus
     )
-    listed = repro.control_cases(chosen, repros.all_repros(), on, options)
+    known, named = repros.all_repros(), bool(asked.names)
+    _report_skips(repro.controlled(chosen, known), on, named)
+    listed = repro.control_cases(chosen, known, on, options, named)
     directory = repro.run(listed, asked.jobs)
     repro.print_results(listed, directory)
     lacking = [] if asked.names else proofs.check()
@@ -93,9 +103,7 @@ def run_controls(asked):
         report.write_between(
             guide, "proofs", proofs.rows(repros.all_repros().values(), controls.load().values())
         )
-    if lacking or any(case.surprise for case in listed):
-        return EXIT_FAIL
-    return EXIT_PASS if listed else EXIT_SKIP
+    return EXIT_FAIL if lacking or any(case.surprise for case in listed) else EXIT_PASS
 
 
 def _named(names, caller):

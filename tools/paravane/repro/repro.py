@@ -6,6 +6,7 @@ printed. If the hypervisor crashed or hangs, it is bad. If the guest crashed, it
 unless the repro has declared such a death to be bad.
 """
 
+import collections
 import dataclasses
 import hashlib
 import os
@@ -164,14 +165,39 @@ def hypervisors(wanted, caller):
     return found
 
 
-def cases(chosen, on, xens, options, skip_others=False):
-    """Return every Case of these repros. on: the platforms asked for, or None for each repro's own.
-    skip_others leaves out the platforms that a repro does not name."""
+def places(repro, on, named):
+    """Return (the platforms on which a repro runs, those of `on` on which it is skipped). on: the
+    platforms asked for, or None for the repro's own. named: the repro was asked for by name, so it
+    also runs where the type of guest is that of a platform of its head."""
+    if not on:
+        return [platforms.PLATFORMS[name] for name in repro.platforms], []
+    runs_on = [one for one in on if one.name in repro.platforms or named and repro.fits(one)]
+    return runs_on, [platform for platform in on if platform not in runs_on]
+
+
+def skips(chosen, on, named):
+    """Return the lines that report where these repros are skipped: one for each repro that was
+    named, or else one for each platform."""
+    skipped = [(repro, platform) for repro in chosen for platform in places(repro, on, named)[1]]
+    if named:
+        return [
+            f"{repro.name}: skipped on {platform.name}, whose guest is {platform.guest}: its head"
+            f" names {', '.join(repro.platforms)} (@platforms)"
+            for repro, platform in skipped
+        ]
+    counts = collections.Counter(platform.name for _, platform in skipped)
+    return [
+        f"{count} of {len(chosen)} repros are skipped on {name}, because their heads do not name it"
+        f" (@platforms)"
+        for name, count in counts.items()
+    ]
+
+
+def cases(chosen, on, xens, options, named=True):
+    """Return every Case of these repros; on, named: as for places()."""
     listed = []
     for repro in chosen:
-        wanted = on or [platforms.PLATFORMS[name] for name in repro.platforms]
-        if skip_others:
-            wanted = [platform for platform in wanted if platform.name in repro.platforms]
+        wanted = places(repro, on, named)[0]
         needs = repro.needs
         own = dataclasses.replace(
             options,
@@ -204,11 +230,9 @@ def is_debug(version):
     return version.endswith(packaged.DEBUG)
 
 
-def control_cases(chosen, known, on, options):
-    """Return the Cases of these Controls: each on the build that is bad and on the one that is
-    good."""
-    options = dataclasses.replace(options, xen_asked=True)  # also below a domU
-    listed = []
+def controlled(chosen, known):
+    """Return the repro of each of these Controls, with the platforms on which the control shows."""
+    found = []
     for control in chosen:
         one = known.get(control.repro)
         if not one:
@@ -218,15 +242,23 @@ def control_cases(chosen, known, on, options):
         where = [
             name for name in one.platforms if not control.platforms or name in control.platforms
         ]
-        asked = [
-            platforms.PLATFORMS[name] for name in where if not on or platforms.PLATFORMS[name] in on
-        ]
+        found.append(dataclasses.replace(one, platforms=where))
+    return found
+
+
+def control_cases(chosen, known, on, options, named=True):
+    """Return the Cases of these Controls: each on the build that is bad and on the one that is
+    good. on, named: as for places()."""
+    options = dataclasses.replace(options, xen_asked=True)  # also below a domU
+    listed = []
+    for control, one in zip(chosen, controlled(chosen, known)):
+        if not places(one, on, named)[0]:
+            continue
         opposite = {"good": "bad", "bad": "good"}[control.verdict]
         for build_of, promised in ((control, control.verdict), (control.unedited, opposite)):
             version = f"{promised}:{control.name}" + (packaged.DEBUG if control.config else "")
-            for case in cases(
-                [one], asked, [(version, xen.prepare(controls.built(build_of)))], options
-            ):
+            xens = [(version, xen.prepare(controls.built(build_of)))]
+            for case in cases([one], on, xens, options, named):
                 case.promised, case.label, case.called = (
                     promised,
                     _CONTROL_LABELS[promised],
@@ -236,11 +268,11 @@ def control_cases(chosen, known, on, options):
     return listed
 
 
-def skipped_cases(chosen, on, xens, options):
+def skipped_cases(chosen, on, xens, options, named=True):
     """Return the Cases of these repros with their steps left out: each has to report "cannot
     tell"."""
-    listed = cases(chosen, on, xens,
-                   dataclasses.replace(options, append=(*options.append, "inject=skip_step")), True)
+    without = dataclasses.replace(options, append=(*options.append, "inject=skip_step"))
+    listed = cases(chosen, on, xens, without, named)
     for case in listed:
         case.promised, case.skipped = "cannot-tell", True
     return listed

@@ -7,7 +7,8 @@ are for the runner:
     @title     one line
     @advisory  the address of the published advisory
     @affected  which versions have it, and what repaired it, in words
-    @platforms where it can tell: names of platforms (default: xen-pv xen-pvh)
+    @platforms where it can tell: names of platforms (default: xen-pv xen-pvh). On others with the
+               same type of guest it runs if it is named; without this line, on each one
     @needs     mem=MIB smp=N pcpus=N timeout=S cpu=MODEL (default: none)
     @xen       words for the command line of Xen
     @expect    WHERE=VERDICT …; WHERE is VERSION, PLATFORM, or VERSION/PLATFORM. VERSION is one of
@@ -55,7 +56,13 @@ class Repro:
     control: str = ""  # why there is no control
     expect: dict = field(default_factory=dict)
     outside: bool = False
+    elsewhere: bool = False  # the head names no platform, so that it may be tried on each one
     image: Optional[Path] = None  # which holds it, once that is built
+
+    def fits(self, platform):
+        """Return whether the head names a platform with the same type of guest."""
+        types = {platforms.PLATFORMS[name].guest for name in self.platforms}
+        return self.elsewhere or platform.guest in types
 
     def expected(self, platform, version):
         """Return the verdict that the head promises for a platform and a version of Xen, or ""."""
@@ -132,6 +139,7 @@ def load(path):
     tags = _KEY.findall(words)
     for key, value in tags:
         _take(repro, key, value)
+    repro.elsewhere = "platforms" not in dict(tags)
     if len(tags) != len(_AT.findall(words)):
         raise _wrong(path, f"a line that begins with @ is a tag and its value; the tags: {_tags()}")
     return repro

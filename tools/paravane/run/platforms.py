@@ -122,6 +122,11 @@ class Platform:
     def on_xen(self):
         return self.backend.startswith("xen")
 
+    @property
+    def guest(self):
+        """Return the type of guest: xen-pv, xen-pvh, or native without Xen."""
+        return self.backend if self.on_xen else "native"
+
     def command(self, boot):
         """Return the command line of the program that runs the machine."""
         return self.emulator.command(self, boot)
