@@ -300,6 +300,21 @@ class JudgeTest(unittest.TestCase):
         case.among_others = False
         self.assertFalse(case.surprise)
 
+    def test_cannot_tell_where_the_head_names_no_platform(self):
+        """It is unexpected only where the head promises that the repro can tell; a bad is
+        everywhere."""
+        one = repros.Repro("one", Path("one.c"), platforms=["xen-pv"], expect={"4": "good"})
+
+        def surprise(platform, verdict, **more):
+            return repro.Case(
+                one, PLATFORMS[platform], "4.17", None, verdict=verdict, **more
+            ).surprise
+
+        self.assertTrue(surprise("xen-pv", "cannot-tell"))
+        self.assertFalse(surprise("domu-pv", "cannot-tell"))
+        self.assertTrue(surprise("domu-pv", "bad"))
+        self.assertTrue(surprise("domu-pv", "cannot-tell", promised="good"))
+
     def test_two_cases_of_one_name(self):
         """Each case has a name, a row and a directory of its own."""
         one = repros.Repro("one", Path("one.c"), platforms=["xen-pv"])

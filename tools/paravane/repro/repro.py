@@ -79,6 +79,9 @@ class Case:
             return True
         if not self.expected:
             return self.among_others and self.verdict == "bad"
+        claimed = self.promised or self.platform.name in self.repro.platforms
+        if self.verdict == "cannot-tell" and not claimed:
+            return False  # the head names the platforms where the repro can tell
         return self.verdict != self.expected
 
 
