@@ -13,7 +13,7 @@ from unittest import mock
 
 from paravane import commandline, report
 from paravane.commands import repro as repro_commands
-from paravane.common import EXIT_SKIP, Trouble
+from paravane.common import EXIT_SKIP, EXIT_USAGE, Trouble
 from paravane.repro import bundle, command as repro_command, repro, repros
 from paravane.run import platforms, runs
 
@@ -169,6 +169,15 @@ class PlacesTest(unittest.TestCase):
         for words in ("xsa-213", "--skipped xsa-213", "--controls xsa-213"):
             with self.subTest(words):
                 self.assertEqual(self.said(words), (EXIT_SKIP, lines))
+
+    def test_controls_are_of_one_release(self):
+        for words, reason in (
+            ("--xen 4.20", "no --xen beside it.* 4.17, so below a domU the toolstack of 4.17"),
+            ("--all", "no --all"),
+        ):
+            with self.subTest(words), self.assertRaisesRegex(Trouble, reason) as caught:
+                repro_commands.run(["--controls", *words.split()], Path("."))
+            self.assertEqual(caught.exception.status, EXIT_USAGE)
 
     def test_platforms_that_no_head_names(self):
         listed = repro.skips(repros.all_repros().values(), platforms.parse("kvm"), named=False)

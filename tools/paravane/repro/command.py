@@ -7,7 +7,7 @@ import sys
 from .. import report, wanted
 from ..commandline import check_nested, record_wanted
 from ..common import EXIT_FAIL, EXIT_PASS, EXIT_SKIP, ROOT, Trouble, short, usage
-from ..dom0 import disks, nets
+from ..dom0 import disks, image as dom0_image, nets
 from ..run import platforms, qemu, runs, xen
 from . import bundle, controls, proofs, repro, repros
 
@@ -79,10 +79,16 @@ def _report_skips(chosen, on, named):
 def run_controls(asked):
     """Run the repros on their controls; return the status, 0 if each reports bad on its broken Xen
     and good on the repaired one."""
-    if asked.all or asked.xen or asked.image or asked.gdb or asked.skipped or asked.record:
+    if asked.xen:
         raise usage(
-            "repro --controls has Xens of its own: no --all, --xen, --image, --gdb, --skipped or "
-            "--record beside it"
+            "repro --controls: no --xen beside it. The controls are edits of one source, that of"
+            f" Debian 12's Xen {dom0_image.XEN}, so below a domU the toolstack of"
+            f" {dom0_image.XEN} controls them, and no other release's can"
+        )
+    if asked.all or asked.image or asked.gdb or asked.skipped or asked.record:
+        raise usage(
+            "repro --controls has Xens and a list of its own: no --all, --image, --gdb, --skipped"
+            " or --record beside it"
         )
     chosen = controls.choose(asked.names)
     on = platforms.parse(asked.on) if asked.on else None
