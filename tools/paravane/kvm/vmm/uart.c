@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A 16550 UART, as far as a polling driver uses it: it is always ready to send, and what is read
- * from standard input is pending until the guest takes it. It raises no interrupt.
+ * A 16550 UART: it is always ready to send, and what is read from standard input is pending until
+ * the guest takes it. Its only interrupt is that of input, at once and with any number of bytes.
  */
 #include "vmm.h"
 #include <poll.h>
@@ -11,6 +11,11 @@
 
 enum {
     DATA = 0,
+    IER = 1,
+    IER_RECEIVED = 0x01,
+    IIR = 2,
+    IIR_NONE = 0xc1, /* FIFOs, no interrupt */
+    IIR_RECEIVED = 0xc4,
     LCR = 3,
     LCR_DLAB = 0x80,
     MCR = 4,
@@ -21,6 +26,7 @@ enum {
     MSR = 6,
     MSR_CONNECTED = 0xb0,
     NR_REGS = 8,
+    IRQ = 4,
 
     IN_SIZE = 4096,
     OUT_SIZE = 1024,
@@ -30,7 +36,7 @@ enum {
 /* All is under this lock. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t taken = PTHREAD_COND_INITIALIZER;
-static uint8_t regs[NR_REGS], in[IN_SIZE], out[OUT_SIZE];
+static uint8_t regs[NR_REGS], ier, in[IN_SIZE], out[OUT_SIZE];
 static uint32_t in_first, in_end, out_size;
 
 static void write_out(void)
@@ -50,6 +56,22 @@ void uart_flush(void)
     pthread_mutex_lock(&lock);
     write_out();
     pthread_mutex_unlock(&lock);
+}
+
+static int interrupts(void)
+{
+    return ier & IER_RECEIVED && in_first < in_end;
+}
+
+/* Make the interrupt's wire follow what is pending. */
+static void update_irq(void)
+{
+    static int level;
+
+    if (level == interrupts())
+        return;
+    level = !level;
+    set_irq(IRQ, (uint32_t)level);
 }
 
 static uint8_t take_byte(void)
@@ -79,10 +101,13 @@ uint8_t uart_read(uint32_t reg)
         value = LSR_EMPTY | (in_first < in_end ? LSR_READY : 0);
     else if (reg == MSR)
         value = MSR_CONNECTED;
-    else if (reg == 2)
-        value = 0xc1; /* IIR: FIFOs, no interrupt */
+    else if (reg == IER && !(regs[LCR] & LCR_DLAB))
+        value = ier;
+    else if (reg == IIR)
+        value = interrupts() ? IIR_RECEIVED : IIR_NONE;
     else
         value = regs[reg];
+    update_irq();
     pthread_mutex_unlock(&lock);
     return value;
 }
@@ -96,9 +121,12 @@ void uart_write(uint32_t reg, uint8_t value)
         out[out_size++] = value;
         if (value == '\n' || out_size == OUT_SIZE)
             write_out();
+    } else if (reg == IER && !(regs[LCR] & LCR_DLAB)) {
+        ier = value;
     } else if (reg < NR_REGS) {
         regs[reg] = value;
     }
+    update_irq();
     pthread_mutex_unlock(&lock);
 }
 
@@ -133,6 +161,7 @@ void uart_serve(void)
         memcpy(in, piece, (size_t)size);
         in_first = 0;
         in_end = (uint32_t)size;
+        update_irq();
         pthread_mutex_unlock(&lock);
     }
 }
