@@ -76,9 +76,9 @@ SRCS := $(sort $(filter-out $(if $(filter names,$(WITHOUT)),kernel/symtab.c),$(w
 # Parts that are files: what is left out for each, and the files that take its place.
 PARTS := toolstack programs entry-checks
 toolstack_FILES := $(addprefix kernel/,balloon.c hotplug.c lifecycle.c standing.c) \
-	$(addprefix pv/xen/,grant.c peer.c store.c suspend.c pv/growth.c pv/suspend.c pvh/populate.c)
+	$(addprefix pv/xen/,console_event.c grant.c peer.c store.c suspend.c pv/growth.c pv/suspend.c pvh/populate.c)
 toolstack_INSTEAD := kernel/without_toolstack.c pv/xen/without_toolstack.c
-programs_FILES := kernel/app.c kernel/app_input.c kernel/app_stack.c kernel/app_stack_check.S kernel/app_wait.c
+programs_FILES := kernel/app.c kernel/app_console.c kernel/app_input.c kernel/app_stack.c kernel/app_stack_check.S kernel/app_wait.c
 entry-checks_FILES := kernel/stack_check.S kernel/app_stack_check.S
 SRCS := $(filter-out $(foreach part,$(PARTS),$($(part)_$(if $(filter $(part),$(WITHOUT)),FILES,INSTEAD))),$(SRCS))
 # Compiled for what they say about structs, not linked (see pv/asm_offsets.h).

@@ -13,6 +13,7 @@
  */
 #include "kernel/app_input.h"
 
+#include "kernel/app_console.h"
 #include "kernel/console.h"
 #include "kernel/kernel.h"
 #include "kernel/panic.h"
@@ -40,6 +41,7 @@ static struct {
 
 void app_input_init(void)
 {
+    app_console_listen();
     if (!strcmp(cmdline.input, "pipe"))
         console_kind = LIBC_CONSOLE_PIPE;
     else if (!strcmp(cmdline.input, "terminal"))
@@ -62,19 +64,19 @@ static void request_frame(void)
 }
 
 /*
- * Wait a moment for input: at first without giving up the CPU, because frames follow quickly. The
- * console is not read in that moment, because each read of an emulated UART holds the lock that its
- * emulator needs to receive a byte.
+ * Wait for a byte of a frame until the deadline, and return it or -1: in the first moment without
+ * giving up the CPU, because frames follow quickly. The console is not read in that moment, because
+ * each read of an emulated UART holds the lock that its emulator needs to receive a byte.
  */
-static void wait_for_byte(u64 since)
+static int wait_for_byte(u64 since, u64 deadline)
 {
     const u64 now = pv_clock_ns();
 
     if (now - since > SPIN_NS)
-        sleep_until(now + NS_PER_MS);
-    else
-        while (pv_clock_ns() - now < POLL_NS)
-            __builtin_ia32_pause();
+        return app_console_wait(input.interrupt, deadline);
+    while (pv_clock_ns() - now < POLL_NS)
+        __builtin_ia32_pause();
+    return -1;
 }
 
 static bool is_interrupted(void)
@@ -86,16 +88,11 @@ static bool is_interrupted(void)
 /* Return the next byte, or -1 if the read is interrupted before it. */
 static int wait_for_key(void)
 {
-    const u64 since = pv_clock_ns();
+    int c = app_console_read();
 
-    while (!is_interrupted()) {
-        int c = pv_console_read();
-
-        if (c >= 0)
-            return c;
-        wait_for_byte(since);
-    }
-    return -1;
+    while (c < 0 && !is_interrupted())
+        c = app_console_wait(input.interrupt, UINT64_MAX);
+    return c;
 }
 
 /*
@@ -107,17 +104,18 @@ static enum input_event read_frame(u64 patience)
     u64 since = pv_clock_ns();
 
     while (!is_interrupted()) {
-        int c = pv_console_read();
-        enum input_event event = c < 0 ? INPUT_NONE : input_feed(&input.reader, (u8)c);
+        enum input_event event;
+        int c = app_console_read();
 
+        if (c < 0)
+            c = wait_for_byte(since, since + patience);
+        event = c < 0 ? INPUT_NONE : input_feed(&input.reader, (u8)c);
         if (event != INPUT_NONE)
             return event;
         if (c >= 0 && input.reader.inside)
             since = pv_clock_ns();
-        else if (pv_clock_ns() - since > patience)
+        else if (pv_clock_ns() - since >= patience)
             return INPUT_NONE;
-        else if (c < 0)
-            wait_for_byte(since);
     }
     return INPUT_NONE;
 }

@@ -5,7 +5,10 @@
 
 #include "lib/types.h"
 
-/* Read input= of the command line. Ends the run if its value is unknown. */
+/*
+ * Read input= of the command line, and bind the console's interrupt. Ends the run if the value is
+ * unknown. Context: the boot thread.
+ */
 void app_input_init(void);
 
 #endif

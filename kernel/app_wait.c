@@ -4,7 +4,8 @@
  * a word of memory, as by a futex. All waiters are in one list, in the order in which they came,
  * under one lock. Each has a wait queue of its own, so that its deadline wakes only itself. A waker
  * holds both locks until it does not touch the waiter any more, because the waiter is on the stack
- * of its thread.
+ * of its thread. A handler of interrupts may wake (kernel/app_console.c), so interrupts are
+ * disabled under the locks.
  */
 #include "kernel/services.h"
 #include "kernel/thread.h"
@@ -53,28 +54,28 @@ static bool waiter_add(struct waiter *w, u32 value)
 {
     struct waiter **at = &first_waiter;
     bool same;
+    const u64 flags = spin_lock_irqsave(&waiters_lock);
 
-    spin_lock(&waiters_lock);
     same = __atomic_load_n(w->word, __ATOMIC_SEQ_CST) == value && !is_interrupted(w);
     while (*at)
         at = &(*at)->next;
     if (same)
         *at = w;
-    spin_unlock(&waiters_lock);
+    spin_unlock_irqrestore(&waiters_lock, flags);
     return same;
 }
 
 /* libc_wake has removed the waiter already; after its deadline it is still in the list. */
 static void waiter_remove(struct waiter *w)
 {
+    const u64 flags = spin_lock_irqsave(&waiters_lock);
     struct waiter **at = &first_waiter;
 
-    spin_lock(&waiters_lock);
     while (*at && *at != w)
         at = &(*at)->next;
     if (*at)
         *at = w->next;
-    spin_unlock(&waiters_lock);
+    spin_unlock_irqrestore(&waiters_lock, flags);
 }
 
 bool libc_wait_interruptible(const uint32_t *word, uint32_t value, struct libc_interrupt interrupt,
@@ -100,9 +101,9 @@ bool libc_wait(const uint32_t *word, uint32_t value, uint64_t deadline)
 
 void libc_wake(const uint32_t *word, unsigned count)
 {
+    const u64 flags = spin_lock_irqsave(&waiters_lock);
     struct waiter **at = &first_waiter, *w;
 
-    spin_lock(&waiters_lock);
     while ((w = *at) && count) {
         if (w->word != word && w->interrupt.word != word) {
             at = &w->next;
@@ -112,5 +113,5 @@ void libc_wake(const uint32_t *word, unsigned count)
         count--;
         wake_waiter(w, &w->woken);
     }
-    spin_unlock(&waiters_lock);
+    spin_unlock_irqrestore(&waiters_lock, flags);
 }

@@ -32,6 +32,7 @@ enum pv_irq_source {
     PV_IRQ_SOFT,
     PV_IRQ_ISA,
     PV_IRQ_GSI,
+    PV_IRQ_CONSOLE,
 };
 
 /* struct pv_setup_ops, struct pv_irq_ops and so on: a typed function pointer for each op. */

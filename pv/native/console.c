@@ -4,6 +4,10 @@
  * baud (National PC16550D data sheet), at the first of a PC's four addresses that answers; Bochs's
  * debug port at 0xe9; the text screen of a VGA. Input is the UART's. A machine with none of these
  * runs without a console.
+ *
+ * Once native_console_listen was called the UART interrupts when it has received 14 bytes, or when
+ * four characters' time has passed without another. It interrupts again after it was read empty
+ * only, so input that is not read costs one interrupt.
  */
 #include "lib/format.h"
 #include "pv/native/io.h"
@@ -25,7 +29,9 @@ enum {
         0xc0, /* receive 14 bytes between two interrupts; QEMU passes so many at once */
     LCR_8N1 = 0x03,
     LCR_DLAB = 0x80,
+    IER_RECEIVED = 0x01,
     MCR_DTR_RTS = 0x03,
+    MCR_OUT2 = 0x08, /* on a PC: connects the interrupt */
     LSR_DATA_READY = 0x01,
     LSR_THR_EMPTY = 0x20,
     LSR_TRANSMITTER_EMPTY = 0x40, /* the shift register too */
@@ -68,10 +74,13 @@ static void uart_init(void)
 {
     static const struct {
         u8 offset, value;
-    } steps[] = {{UART_IER, 0},          {UART_LCR, LCR_DLAB | LCR_8N1},
-                 {UART_DATA, 1},         {UART_IER, 0},
-                 {UART_LCR, LCR_8N1},    {UART_FCR, FCR_ENABLE_AND_CLEAR | FCR_TRIGGER_14},
-                 {UART_MCR, MCR_DTR_RTS}};
+    } steps[] = {{UART_IER, 0},
+                 {UART_LCR, LCR_DLAB | LCR_8N1},
+                 {UART_DATA, 1},
+                 {UART_IER, 0},
+                 {UART_LCR, LCR_8N1},
+                 {UART_FCR, FCR_ENABLE_AND_CLEAR | FCR_TRIGGER_14},
+                 {UART_MCR, MCR_DTR_RTS | MCR_OUT2}};
 
     for (u32 i = 0; i < ARRAY_SIZE(steps); i++)
         outb(uart + steps[i].offset, steps[i].value);
@@ -178,6 +187,14 @@ int native_console_read(void)
         byte = inb(uart + UART_DATA);
     raw_unlock(&reading, flags);
     return byte;
+}
+
+u32 native_console_listen(void)
+{
+    if (!uart)
+        return 0;
+    outb(uart + UART_IER, IER_RECEIVED);
+    return uart & 0x100 ? 4 : 3; /* COM1 and COM3; COM2 and COM4 */
 }
 
 void native_raw_write(const char *text, size_t len)

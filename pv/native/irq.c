@@ -182,12 +182,20 @@ static int line_bind(enum line_kind kind, u32 gsi, bool active_low)
     return (int)i;
 }
 
+/* The UART's interrupt is an ISA interrupt. */
 static int line_bind_source(enum pv_irq_source source, u32 number)
 {
-    const struct apic_isa_irq *isa = &native_apic_config()->isa[number % NR_ISA_IRQS];
+    const struct apic_isa_irq *isa;
 
     if (source == PV_IRQ_SOFT && !number)
         return line_bind(LINE_SOFT, 0, false);
+    if (source == PV_IRQ_CONSOLE && !number) {
+        number = native_console_listen();
+        source = number ? PV_IRQ_ISA : PV_IRQ_CONSOLE;
+    }
+    if (source == PV_IRQ_CONSOLE)
+        return number ? -EINVAL : -ENODEV;
+    isa = &native_apic_config()->isa[number % NR_ISA_IRQS];
     if (source == PV_IRQ_ISA && number < NR_ISA_IRQS)
         return line_bind(isa->level ? LINE_LEVEL : LINE_EDGE, isa->gsi, isa->active_low);
     if (source == PV_IRQ_GSI)

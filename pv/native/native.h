@@ -50,6 +50,8 @@ void native_end_left_over(void);
 /* console.c */
 void native_console_init(void);
 void native_console_drain(void);
+/* Let the UART interrupt when it has input. Return its ISA interrupt, or 0 without a UART. */
+u32 native_console_listen(void);
 void native_raw_write(const char *text, size_t len); /* see struct pv_backend */
 
 /* cpu.c */

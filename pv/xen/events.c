@@ -80,7 +80,7 @@ void evtchn_deliver(struct trap_frame *frame, u32 port)
     if (port_owners[port] != pv_this_cpu() || evtchn_ops->is_masked(port) ||
         !evtchn_ops->clear_pending(port))
         return;
-    if (kind == PORT_LINE || kind == PORT_CHANNEL)
+    if (kind >= PORT_LINE && kind <= PORT_CONSOLE)
         pv_callbacks->interrupt(frame, port);
     else if (kind == PORT_TIMER)
         pv_callbacks->timer(frame);
@@ -109,9 +109,9 @@ static void evtchn_close(u32 port)
     xen_event_channel_op(EVTCHNOP_close, &op);
 }
 
-static long evtchn_bind_timer(u32 vcpu, u32 *port)
+long evtchn_bind_virq(u32 virq, u32 vcpu, u32 *port)
 {
-    struct evtchn_bind_virq op = {.virq = VIRQ_TIMER, .vcpu = vcpu};
+    struct evtchn_bind_virq op = {.virq = virq, .vcpu = vcpu};
     const long error = xen_event_channel_op(EVTCHNOP_bind_virq, &op);
 
     *port = op.port;
@@ -127,13 +127,19 @@ static long evtchn_bind_ipi(u32 vcpu, u32 *port)
     return error;
 }
 
-/* Record who handles a new port, and mask it. Close it if its number is too high. */
+/* Give back a port that cannot be used. */
+static int evtchn_refuse_port(u32 port, enum port_kind kind)
+{
+    if (kind != PORT_CONSOLE)
+        evtchn_close(port);
+    return -ENOSPC;
+}
+
+/* Record who handles a new port, and mask it. Refuse it if its number is too high. */
 static int evtchn_record_port(u32 port, u32 cpu, enum port_kind kind)
 {
-    if (port >= evtchn_ops->nr_ports) {
-        evtchn_close(port);
-        return -ENOSPC;
-    }
+    if (port >= evtchn_ops->nr_ports)
+        return evtchn_refuse_port(port, kind);
     evtchn_ops->mask(port);
     port_owners[port] = (u8)cpu;
     port_kinds[port] = (u8)kind;
@@ -146,29 +152,30 @@ int evtchn_bind_port(enum port_kind kind)
     const u32 cpu = pv_this_cpu();
     u32 port;
 
-    if (kind == PORT_TIMER ? evtchn_bind_timer(cpu, &port) : evtchn_bind_ipi(cpu, &port))
+    if (kind == PORT_TIMER ? evtchn_bind_virq(VIRQ_TIMER, cpu, &port) : evtchn_bind_ipi(cpu, &port))
         return -ENOSPC;
     return evtchn_record_port(port, cpu, kind);
 }
 
 /* Xen notifies vCPU 0 of such a port until another vCPU is bound. */
-int evtchn_adopt_port(u32 port)
+int evtchn_adopt_port(u32 port, enum port_kind kind)
 {
     const u32 cpu = pv_this_cpu();
     struct evtchn_bind_vcpu op = {.port = port, .vcpu = cpu};
 
-    if (xen_event_channel_op(EVTCHNOP_bind_vcpu, &op)) {
-        evtchn_close(port);
-        return -ENOSPC;
-    }
-    return evtchn_record_port(port, cpu, PORT_CHANNEL);
+    if (xen_event_channel_op(EVTCHNOP_bind_vcpu, &op))
+        return evtchn_refuse_port(port, kind);
+    return evtchn_record_port(port, cpu, kind);
 }
 
 void evtchn_close_port(u32 port)
 {
+    const enum port_kind kind = port_kinds[port];
+
     evtchn_ops->mask(port);
     port_kinds[port] = PORT_FREE;
-    evtchn_close(port);
+    if (kind != PORT_CONSOLE)
+        evtchn_close(port);
 }
 
 bool evtchn_is_soft_line(u32 port)
@@ -183,7 +190,8 @@ bool evtchn_is_channel(u32 port)
 
 bool evtchn_is_line(u32 port)
 {
-    return evtchn_is_soft_line(port) || evtchn_is_channel(port);
+    return port < XEN_PORTS_MAX && port_kinds[port] >= PORT_LINE &&
+           port_kinds[port] <= PORT_CONSOLE;
 }
 
 u32 xen_own_port(enum port_kind kind)

@@ -46,6 +46,7 @@ enum port_kind {
     PORT_FREE,
     PORT_LINE,    /* an interrupt line of irq_bind */
     PORT_CHANNEL, /* one to another domain, of evtchn_alloc and evtchn_bind (peer.c) */
+    PORT_CONSOLE, /* that of console input (console_event.c), which this domain never closes */
     PORT_TIMER,
     PORT_IPI,                          /* the first of PV_NR_IPIS kinds, one for each enum pv_ipi */
     PORT_KICK = PORT_IPI + PV_NR_IPIS, /* lock_kick; stays masked, because lock_wait polls it */
@@ -67,19 +68,28 @@ const char *evtchn_init(const char *abi);
 /* Bind a new port of this kind to this vCPU, masked. Return the port, or -ENOSPC. */
 int evtchn_bind_port(enum port_kind kind);
 /*
- * Make a port that Xen has allocated a line of kind PORT_CHANNEL that notifies this vCPU, masked.
- * Return the port; or -ENOSPC, with the port closed, if it cannot be used.
+ * Make a port that Xen has allocated a line of kind PORT_CHANNEL or PORT_CONSOLE that notifies this
+ * vCPU, masked. Return the port; or -ENOSPC if it cannot be used, and close a PORT_CHANNEL then.
  */
-int evtchn_adopt_port(u32 port);
-/* Mask a port, so that no handler of it starts any more, and give it back to Xen. */
+int evtchn_adopt_port(u32 port, enum port_kind kind);
+/*
+ * Mask a port, so that no handler of it starts any more, and give it back to Xen, but for one of
+ * kind PORT_CONSOLE.
+ */
 void evtchn_close_port(u32 port);
-/* Return whether irq_bind bound the port; whether peer.c did; whether one of the two did. */
+/*
+ * Return whether the port is a PV_IRQ_SOFT line; whether it is a PORT_CHANNEL; whether it is a line
+ * of any kind.
+ */
 bool evtchn_is_soft_line(u32 port);
 bool evtchn_is_channel(u32 port);
 bool evtchn_is_line(u32 port);
 
 /* Return this CPU's port of this kind, binding it (masked) on first use; 0 if Xen refuses. */
 u32 xen_own_port(enum port_kind kind);
+
+/* Bind a virtual interrupt of Xen to a new port. Return 0; or Xen's error, and 0 in *port. */
+long evtchn_bind_virq(u32 virq, u32 vcpu, u32 *port);
 
 /* The hypercalls of these names, for one port. Return 0 or Xen's error. */
 long evtchn_send(u32 port);
@@ -90,6 +100,9 @@ long evtchn_unmask(u32 port);
  * and then call its handler. In this order, so that an event during the handler is seen afterwards.
  */
 void evtchn_deliver(struct trap_frame *frame, u32 port);
+
+/* console_event.c: irq_bind of PV_IRQ_CONSOLE. */
+int xen_bind_console(void);
 
 /*
  * smp.c: set this vCPU's event callback and bind its ports for IPIs and locks; after a restore too.

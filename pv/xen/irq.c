@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The interrupt ops of both Xen backends. An interrupt line is an event channel port of kind
- * PORT_LINE, or of kind PORT_CHANNEL, which peer.c binds (events.c). A guest without devices has no
- * other lines: ISA interrupts and GSIs do not exist here.
+ * PORT_LINE or PORT_CONSOLE, or of kind PORT_CHANNEL, which peer.c binds (events.c). A guest
+ * without devices has no other lines: ISA interrupts and GSIs do not exist here.
  */
 #include "pv/xen/events.h"
 
@@ -17,6 +17,8 @@ int xen_irq_bind(enum pv_irq_source source, u32 number)
 {
     if (source == PV_IRQ_SOFT && !number)
         return evtchn_bind_port(PORT_LINE);
+    if (source == PV_IRQ_CONSOLE && !number)
+        return xen_bind_console();
     return source == PV_IRQ_GSI || (source == PV_IRQ_ISA && number < 16) ? -ENODEV : -EINVAL;
 }
 

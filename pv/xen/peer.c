@@ -63,7 +63,9 @@ int xen_evtchn_alloc(u32 domain)
     if (id < 0)
         return -EINVAL;
     op.remote_dom = (domid_t)id;
-    return xen_event_channel_op(EVTCHNOP_alloc_unbound, &op) ? -ENOSPC : evtchn_adopt_port(op.port);
+    return xen_event_channel_op(EVTCHNOP_alloc_unbound, &op)
+               ? -ENOSPC
+               : evtchn_adopt_port(op.port, PORT_CHANNEL);
 }
 
 /* Every error but "no port is free" means that the other end is not there for this domain. */
@@ -79,7 +81,7 @@ int xen_evtchn_bind(u32 domain, u32 port)
     error = xen_event_channel_op(EVTCHNOP_bind_interdomain, &op);
     if (error)
         return error == -ENOSPC ? -ENOSPC : -EINVAL;
-    return evtchn_adopt_port(op.local_port);
+    return evtchn_adopt_port(op.local_port, PORT_CHANNEL);
 }
 
 int xen_evtchn_port(u32 line)

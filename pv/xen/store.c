@@ -15,7 +15,7 @@ int xen_xenstore_bind(pfn_t *page)
         return -ENODEV;
     if (evtchn_is_line(port))
         return -EBUSY;
-    line = evtchn_adopt_port(port);
+    line = evtchn_adopt_port(port, PORT_CHANNEL);
     if (line >= 0)
         *page = va_to_pfn(va);
     return line;

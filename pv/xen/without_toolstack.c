@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * In place of grant.c, peer.c, store.c, suspend.c, pv/growth.c, pv/suspend.c and pvh/populate.c in
- * an image without drivers (make bare): this guest shares nothing with other guests, and no
- * toolstack saves it or changes its memory. The ops answer as on bare metal.
+ * In place of console_event.c, grant.c, peer.c, store.c, suspend.c, pv/growth.c, pv/suspend.c and
+ * pvh/populate.c in an image without drivers (make bare): this guest shares nothing with other
+ * guests, and no toolstack saves it or changes its memory. The ops answer as on bare metal.
  */
 #include "pv/native/native.h"
+#include "pv/xen/events.h"
 #include "pv/xen/xen.h"
 #include "pv/xen/pv/xen_pv.h"
 #include "pv/xen/pvh/xen_pvh.h"
@@ -21,6 +22,11 @@ const struct pv_domain_ops xen_domain_ops = {
     .evtchn_notify = native_evtchn_notify,
     .xenstore_bind = native_xenstore_bind,
 };
+
+int xen_bind_console(void)
+{
+    return -ENODEV;
+}
 
 int xen_suspend(void)
 {

@@ -338,6 +338,7 @@ TEST(irq, bad_lines_are_refused, irq_bind, irq_unbind, irq_mask, irq_unmask, irq
     EXPECT_EQ(pv_irq_bind(PV_IRQ_SOFT, 1), -EINVAL);
     EXPECT_EQ(pv_irq_bind(PV_IRQ_ISA, 16), -EINVAL);
     EXPECT_EQ(pv_irq_bind(PV_IRQ_GSI, 1u << 20), -ENODEV);
+    EXPECT_EQ(pv_irq_bind(PV_IRQ_CONSOLE, 1), -EINVAL);
     EXPECT_EQ(pv_irq_bind((enum pv_irq_source)77, 0), -EINVAL);
 }
 

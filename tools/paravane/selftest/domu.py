@@ -39,6 +39,7 @@ def _steps():
         died = r"domu: the domain ended by crash\n(.|\n)*CRASH: panic"
         yield boot("a panic ends as a crash", name, *broken, status=EXIT_FAIL, words=died)
         yield check(f"{name}: saved and restored", _save_and_restore, kind, cpus=2)
+        yield check(f"{name}: a reader waits across a restore", _waiting_reader, kind, cpus=2)
         yield check(f"{name}: requests of xl are obeyed", _requests, kind, cpus=2)
         yield check(f"{name}: a disk is detached and attached without loss", _disk, kind, cpus=2)
         yield check(f"{name}: a network interface is detached and attached", _net, kind, cpus=2)
@@ -129,6 +130,38 @@ def _save_and_restore(kind):
             one.expect(f"^suspend: cycle {cycle}: restored, ")
             one.sh(_announced())
         one.expect("^paravane: verdict PASS: suspend: 2 cycles$")
+        end = one.wait()
+        return "" if end == "poweroff" else f"the domain ended by {end}", one.console.text()
+
+
+_RESTORED = "control: the machine was restored"
+# What happens to a guest that waits for input, and what its console has after it.
+_READER_CHANGES = (
+    ("true", ""),
+    ("xl save -c $D /run/state && rm /run/state",
+     "control: the machine continues: the suspend was cancelled"),
+    ("xl save $D /run/state", _RESTORED),
+)
+
+
+def _waiting_reader(kind):
+    """The monitor waits for a line, and gets one before a suspend that is cancelled, after it, and
+    after a restore, which gives the console another event channel."""
+    wanted = guest.Wanted(kind, "run=shell", mem=64, smp=2)
+    with dom0_with_guests(wanted) as (_, (one,)):
+        one.expect("Ctrl-D ends it")
+        for number, (change, answer) in enumerate(_READER_CHANGES, 0x70):
+            seen = len(one.console.text())
+            one.sh(change)
+            if answer == _RESTORED:
+                one.restore("/run/state")
+            elif answer:
+                one.watch()  # xl has taken the suspend for the domain's end
+            one.expect(answer, start=seen)
+            one.type(f"print {number}\n".encode())
+            one.expect(f"{number:#x}", start=seen)
+        one.type(b"quit\n")
+        one.expect("^paravane: verdict PASS$")
         end = one.wait()
         return "" if end == "poweroff" else f"the domain ended by {end}", one.console.text()
 

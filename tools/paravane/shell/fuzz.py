@@ -13,8 +13,9 @@ from ..common import ROOT
 
 # Those that take long, or end the session.
 LEFT_OUT = {"quit", "test", "help", "ops"}
-_NAMES = ("PTE_PRESENT", "PTE_WRITE", "PTE_NX", "PTE_FOREIGN", "PV_IRQ_SOFT", "FIX_TEST",
-          "PAGE_SIZE", "DIRECT_MAP_BASE", "VIRT_BASE", "$page", "$slot", "$pfn", "$r", "$len")
+_NAMES = ("PTE_PRESENT", "PTE_WRITE", "PTE_NX", "PTE_FOREIGN", "PV_IRQ_SOFT", "PV_IRQ_CONSOLE",
+          "FIX_TEST", "PAGE_SIZE", "DIRECT_MAP_BASE", "VIRT_BASE", "$page", "$slot", "$pfn", "$r",
+          "$len")
 _EDGES = (0, 1, 2, 3, 7, 8, 15, 16, 31, 32, 63, 64, 127, 128, 255, 256, 4095, 4096, 65535, 65536,
           (1 << 31) - 1, 1 << 31, (1 << 32) - 1, 1 << 32, 1 << 47, (1 << 63) - 1, 1 << 63,
           (1 << 64) - 1, 0xFFFF800000000000, 0xFFFFFFFF80000000, 0x00007FFFFFFFFFFF)
