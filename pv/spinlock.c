@@ -13,6 +13,9 @@
  * in lock_wait, and the CPU that unlocks wakes the one whose turn it is by lock_kick. Natively
  * lock_wait is one pause instruction, and a kick does nothing.
  *
+ * A lock that is wanted often and whose next owner has to be woken each time stays so: while it is
+ * woken the others queue up and go to sleep, too. So they do not spin long for a CPU that sleeps.
+ *
  * A wake-up MUST NOT be lost: the waiter would sleep while it holds the turn, and all others wait
  * for it. Two counters prevent it:
  *
@@ -38,6 +41,7 @@
 
 enum {
     SPINS = 4096,        /* before a waiter sleeps, and between two searches for a deadlock */
+    WAKE_SPINS = 256,    /* before a waiter sleeps while the one whose turn it is sleeps, too */
     DEADLOCK_CERTAIN = 3 /* consecutive searches that find a ring */
 };
 
@@ -58,6 +62,7 @@ static struct waiting {
     const struct pv_cpu_area *area;
     u32 held;
     u8 ticket;
+    bool asleep; /* in lock_wait; a hint */
 } waiting[PV_CPUS_MAX];
 
 static void preempt_disable(void)
@@ -114,16 +119,38 @@ static bool has_turn(const struct spinlock *lock, u8 ticket)
     return __atomic_load_n(&lock->head, __ATOMIC_ACQUIRE) == ticket;
 }
 
-/* Spin until it is the ticket's turn; return false after SPINS, or if the owner does not run. */
-static bool lock_spin(const struct spinlock *lock, u8 ticket)
+static bool owner_is_preempted(const struct spinlock *lock)
 {
     const u32 owner = READ_ONCE(lock->owner);
 
-    if (owner && pv_vcpu_is_preempted(owner - 1))
+    return owner && pv_vcpu_is_preempted(owner - 1);
+}
+
+/* Return whether the waiter whose turn it is sleeps still: no later one gets the lock before it. */
+static bool turn_is_asleep(const struct spinlock *lock)
+{
+    const u8 head = READ_ONCE(lock->head);
+
+    for (u32 cpu = 0; cpu < PV_CPUS_MAX; cpu++)
+        if (READ_ONCE(waiting[cpu].asleep) && READ_ONCE(waiting[cpu].lock) == lock &&
+            READ_ONCE(waiting[cpu].ticket) == head)
+            return true;
+    return false;
+}
+
+/*
+ * Spin until it is the ticket's turn. Return false after SPINS, if the owner does not run, or if
+ * the CPU whose turn it is does not wake in the time of WAKE_SPINS: it may need this physical CPU.
+ */
+static bool lock_spin(const struct spinlock *lock, u8 ticket)
+{
+    if (owner_is_preempted(lock))
         return has_turn(lock, ticket);
-    for (u32 i = 0; i < SPINS; i++) {
+    for (u32 i = 1; i < SPINS; i++) {
         if (has_turn(lock, ticket))
             return true;
+        if (i % WAKE_SPINS == 0 && turn_is_asleep(lock))
+            return has_turn(lock, ticket);
         __builtin_ia32_pause();
     }
     return false;
@@ -140,7 +167,9 @@ static void lock_sleep(struct spinlock *lock, u8 ticket)
     head = __atomic_load_n(&lock->head, __ATOMIC_SEQ_CST);
     if (head != ticket) {
         __atomic_fetch_add(&spinlock_counts.waits, 1, __ATOMIC_RELAXED);
+        WRITE_ONCE(waiting[pv_this_cpu()].asleep, true);
         pv_lock_wait(&lock->head, head);
+        WRITE_ONCE(waiting[pv_this_cpu()].asleep, false);
     }
     __atomic_fetch_sub(&lock->sleepers, 1, __ATOMIC_SEQ_CST);
     pv_restore_fl(flags);

@@ -20,7 +20,7 @@ static u64 last_ns; /* Atomic: monotonic() exchanges it */
 static u64 clock_offset;
 /* Steal time in earlier domains. Written: as clock_offset. */
 static u64 earlier_steal[PV_CPUS_MAX];
-/* Per CPU: Xen writes a vCPU's record when its state changes, and only while it does not run. */
+/* Per CPU: Xen writes a vCPU's record when it switches the vCPU in or out. */
 static struct vcpu_runstate_info runstates[PV_CPUS_MAX];
 
 /*

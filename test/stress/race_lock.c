@@ -258,3 +258,93 @@ SOAK_TEST(race, lock_is_waited_for_at_each_instruction_of_its_unlock, lock_wait,
     thread_join(t);
     EXPECT_EQ(slow.lost, 0);
 }
+
+/* ---- The turn of a CPU that sleeps ----------------------------------------------------------- */
+
+/* Guarded by: WAITER writes asleep, and the test's CPU the rest. */
+static struct {
+    bool held, asleep, over;
+    u64 start, spun; /* ns from the call of spin_lock until it sleeps */
+} turn;
+
+/* Replacement for lock_wait: WAITER sleeps until the test's CPU would sleep, too. */
+static void note_sleep(const u8 *byte, u8 value)
+{
+    if (byte != &outer.head && byte != &inner.head) {
+        real.lock_wait(byte, value);
+    } else if (pv_this_cpu() == WAITER) {
+        WRITE_ONCE(turn.asleep, true);
+        SPIN_UNTIL(READ_ONCE(turn.over));
+    } else if (!turn.over) {
+        turn.spun = pv_clock_ns() - turn.start;
+        WRITE_ONCE(turn.over, true);
+        holder_unlock(&inner);
+    }
+}
+
+/* Replacement for vcpu_is_preempted. */
+static bool no_cpu_is_preempted(u32 cpu)
+{
+    (void)cpu;
+    return false;
+}
+
+static void wait_for_held_outer(void *arg)
+{
+    while (!READ_ONCE(turn.held))
+        __builtin_ia32_pause();
+    wait_for_outer(arg);
+}
+
+static void time_lock(struct spinlock *lock)
+{
+    turn.start = pv_clock_ns();
+    spin_lock(lock);
+    spin_unlock(lock);
+}
+
+/* Measure for how long spin_lock spins if the lock is free, but it is the turn of a sleeper. */
+static void spin_for_sleeper(void)
+{
+    struct thread *t;
+
+    memset(&turn, 0, sizeof(turn));
+    t = thread_start("waiter", WAITER, wait_for_held_outer, NULL);
+    REQUIRE(t);
+    spin_lock(&outer);
+    WRITE_ONCE(turn.held, true);
+    EXPECT(SPIN_UNTIL(READ_ONCE(turn.asleep)));
+    spin_unlock(&outer);
+    time_lock(&outer);
+    thread_join(t);
+}
+
+/* Measure for how long it spins if the lock's owner runs. */
+static void spin_for_owner(void)
+{
+    memset(&turn, 0, sizeof(turn));
+    holder_lock(&inner, 0);
+    time_lock(&inner);
+}
+
+/* The least of several, because this CPU may lose its time to another. */
+TEST(race, waiter_does_not_spin_for_long_if_it_is_the_turn_of_a_sleeper, lock_wait)
+{
+    static const struct pv_lock_ops ops = {note_sleep, note_kick_of_waiter, no_cpu_is_preempted};
+    u64 sleeper = ~0ull, owner = ~0ull;
+
+    NEEDS_BARE_OPS;
+    NEEDS_CPUS(2);
+    real = pv_ops.lock;
+    use_lock_ops(&ops);
+    for (u32 i = 0; i < 5; i++) {
+        spin_for_sleeper();
+        sleeper = MIN(sleeper, turn.spun);
+        spin_for_owner();
+        owner = MIN(owner, turn.spun);
+    }
+    use_lock_ops(&real);
+    EXPECT(sleeper && sleeper * 4 < owner);
+    print("# %llu ns for a sleeper, %llu ns for an owner\n", (unsigned long long)sleeper,
+          (unsigned long long)owner);
+}
