@@ -63,11 +63,16 @@ void release_memory(u32 *held)
     }
 }
 
+/* The op costs a guest several exits, and tests ask for every page. */
 u64 nx_bit(void)
 {
-    struct pv_features features;
+    static struct pv_features features; /* Atomic: each CPU would write the same. */
+    static bool known;
 
-    pv_cpu_features(&features);
+    if (!__atomic_load_n(&known, __ATOMIC_ACQUIRE)) {
+        pv_cpu_features(&features);
+        __atomic_store_n(&known, true, __ATOMIC_RELEASE);
+    }
     return features.nx ? PTE_NX : 0;
 }
 
