@@ -301,23 +301,26 @@ TEST(libc_cancel, clock_nanosleep_sleeps_until_a_time)
     EXPECT_EQ(clock_nanosleep((clockid_t)77, 0, &past, NULL), EINVAL);
 }
 
-enum { INSTRUCTIONS = 500 }; /* the clocks are read within so many */
+enum {
+    INSTRUCTIONS = 500, /* the clocks are read within so many */
+    TURNS = 20,
+};
 
 static struct {
     timer_t timer;
     struct itimerspec end; /* 1000 s from now on */
-    u32 delayed_at;        /* the number of the instruction at which time passes */
+    u32 turn;              /* time passes at the instructions of this number, modulo TURNS */
     u32 delays;
 } timed;
 
 static void lose_time(struct steps *steps, struct trap_frame *frame)
 {
     (void)frame;
-    if (steps->count < timed.delayed_at)
+    steps->over = steps->count == INSTRUCTIONS;
+    if (steps->count % TURNS != timed.turn)
         return;
     spin(NS_PER_MS / 2);
     timed.delays++;
-    steps->over = true;
 }
 
 static void set_timer(void *unused)
@@ -340,7 +343,10 @@ static bool deadline_is_not_too_early(void)
     return ns_of(left.it_value) + ns_of(in_ms(CLOCK_REALTIME, 0)) >= ns_of(timed.end.it_value);
 }
 
-/* A thread may be stopped between its readings of two clocks. */
+/*
+ * A thread may be stopped between its readings of two clocks. Time passes at each instruction in
+ * one of the turns.
+ */
 TEST(libc_cancel, time_that_passes_makes_no_deadline_earlier)
 {
     struct sigevent none = {.sigev_notify = SIGEV_NONE};
@@ -348,7 +354,7 @@ TEST(libc_cancel, time_that_passes_makes_no_deadline_earlier)
     NEEDS_BARE_OPS;
     timed.delays = 0;
     REQUIRE(!timer_create(CLOCK_REALTIME, &none, &timed.timer));
-    for (timed.delayed_at = 0; timed.delayed_at < INSTRUCTIONS; timed.delayed_at++) {
+    for (timed.turn = 0; timed.turn < TURNS; timed.turn++) {
         struct steps steps = {.between = lose_time};
 
         timed.end.it_value = in_ms(CLOCK_REALTIME, 1000000);
