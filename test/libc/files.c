@@ -274,21 +274,29 @@ TEST(libc_files, there_is_one_process)
 }
 
 /*
- * Two threads seek in one file at once, the second at each instruction of the first one's call:
- * neither move is lost.
+ * Two threads seek in one file at once, the second at every other instruction of the first one's
+ * call: neither move is lost, and each starts where the other did not. From a read of the position
+ * to the write there are two at least.
  */
 static struct {
     int fd;
-    void (*move)(void); /* by one */
+    u32 (*move)(void); /* by one; return the position before */
     u32 act_at, moves_wanted, moves;
+    u32 positions; /* the sum of those before the moves. Atomic */
     bool over;
 } seekers;
+
+static void move_once(void *argument)
+{
+    (void)argument;
+    __atomic_fetch_add(&seekers.positions, seekers.move(), __ATOMIC_SEQ_CST);
+}
 
 static void *move_when_wanted(void *argument)
 {
     while (!READ_ONCE(seekers.over)) {
         if (READ_ONCE(seekers.moves) < READ_ONCE(seekers.moves_wanted)) {
-            seekers.move();
+            move_once(NULL);
             __atomic_fetch_add(&seekers.moves, 1, __ATOMIC_SEQ_CST);
         }
         sched_yield();
@@ -311,22 +319,18 @@ static void let_other_move(struct steps *steps, struct trap_frame *frame)
     steps->over = true;
 }
 
-static void move_by_lseek(void)
+static u32 move_by_lseek(void)
 {
-    lseek(seekers.fd, 1, SEEK_CUR);
+    return (u32)lseek(seekers.fd, 1, SEEK_CUR) - 1;
 }
 
-static void move_by_read(void)
+/* The value of a byte of this file is its position. */
+static u32 move_by_read(void)
 {
-    char byte;
+    u8 byte = 0;
 
-    read(seekers.fd, &byte, 1);
-}
-
-static void move_once(void *argument)
-{
-    (void)argument;
-    seekers.move();
+    EXPECT_EQ(read(seekers.fd, &byte, 1), 1);
+    return byte;
 }
 
 /* Return false if the call has fewer instructions. */
@@ -336,13 +340,15 @@ static bool both_move_once(void)
     const u32 wanted = seekers.moves_wanted;
 
     EXPECT_EQ(lseek(seekers.fd, 0, SEEK_SET), 0);
+    seekers.positions = 0;
     step_through(&steps, move_once, NULL);
     while (READ_ONCE(seekers.moves) < seekers.moves_wanted)
         sched_yield();
-    return seekers.moves_wanted > wanted && EXPECT_EQ(lseek(seekers.fd, 0, SEEK_CUR), 2);
+    return seekers.moves_wanted > wanted && EXPECT_EQ(lseek(seekers.fd, 0, SEEK_CUR), 2) &&
+           EXPECT_EQ(seekers.positions, 0 + 1);
 }
 
-static void move_from_two_threads(const char *path, void (*move)(void))
+static void move_from_two_threads(const char *path, u32 (*move)(void))
 {
     pthread_t other;
     u32 rounds = 0;
@@ -353,14 +359,14 @@ static void move_from_two_threads(const char *path, void (*move)(void))
     REQUIRE(seekers.fd >= 3);
     REQUIRE(pthread_create(&other, NULL, move_when_wanted, NULL) == 0);
     while (rounds < 2000 && both_move_once()) {
-        seekers.act_at++;
+        seekers.act_at += 2;
         rounds++;
     }
     WRITE_ONCE(seekers.over, true);
     EXPECT_EQ(pthread_join(other, NULL), 0);
     EXPECT(rounds > 20 && rounds < 2000);
     EXPECT_EQ(close(seekers.fd), 0);
-    print("# moved at each of %u instructions\n", rounds);
+    print("# moved at %u instructions\n", rounds);
 }
 
 TEST(libc_files, seeks_of_two_threads_are_not_lost)
@@ -372,5 +378,5 @@ TEST(libc_files, two_threads_read_at_once)
 {
     if (!have_module())
         SKIP("the module is not the suite's");
-    move_from_two_threads("/testmodule", move_by_read);
+    move_from_two_threads("/folder/bytes", move_by_read);
 }
