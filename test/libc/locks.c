@@ -126,13 +126,15 @@ TEST(libc_locks, a_rwlock_admits_readers_together_and_a_writer_alone)
 /* ---- Barriers ---------------------------------------------------------------------------------
  */
 
+#define MEETINGS 50 /* a meeting on several CPUs takes 20 ms of CPU time */
+
 static pthread_barrier_t barrier;
-static unsigned arrived[ROUNDS], serial, early;
+static unsigned arrived[MEETINGS], serial, early;
 
 /* No thread may leave round i before all have arrived in it. */
 static void *meet(void *argument)
 {
-    for (int i = 0; i < ROUNDS; i++) {
+    for (int i = 0; i < MEETINGS; i++) {
         int result;
 
         __atomic_add_fetch(&arrived[i], 1, __ATOMIC_SEQ_CST);
@@ -151,12 +153,12 @@ static void *meet(void *argument)
 TEST(libc_locks, a_barrier_opens_when_all_have_arrived)
 {
     serial = early = 0;
-    for (int i = 0; i < ROUNDS; i++)
+    for (int i = 0; i < MEETINGS; i++)
         arrived[i] = 0;
     EXPECT_EQ(pthread_barrier_init(&barrier, NULL, 0), EINVAL);
     REQUIRE(pthread_barrier_init(&barrier, NULL, THREADS) == 0);
     EXPECT_EQ(run_all(meet), 0);
-    EXPECT_EQ(serial, ROUNDS);
+    EXPECT_EQ(serial, MEETINGS);
     EXPECT_EQ(early, 0);
     EXPECT_EQ(pthread_barrier_destroy(&barrier), 0);
     EXPECT_EQ(pthread_barrier_wait(&barrier), EINVAL);
@@ -175,7 +177,7 @@ static void *meet_and_destroy(void *argument)
     }
     while (!__atomic_load_n(&ready, __ATOMIC_SEQ_CST))
         sched_yield();
-    for (int i = 0; i < ROUNDS; i++) {
+    for (int i = 0; i < MEETINGS; i++) {
         pthread_barrier_t *b = &barriers[i % 2];
 
         if (pthread_barrier_wait(b) != PTHREAD_BARRIER_SERIAL_THREAD)
