@@ -205,7 +205,7 @@ TEST(libc_sockets, closing_a_finished_connection_leaves_others_open)
 }
 
 /* The end that closes first remembers the connection for two minutes. */
-TEST(libc_sockets, a_port_connects_again_after_the_other_end_has_closed_first)
+TEST(libc_sockets, a_port_connects_again_during_time_wait)
 {
     char byte;
 

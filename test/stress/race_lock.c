@@ -328,7 +328,7 @@ static void spin_for_owner(void)
 }
 
 /* The least of several, because this CPU may lose its time to another. */
-TEST(race, waiter_does_not_spin_for_long_if_it_is_the_turn_of_a_sleeper, lock_wait)
+TEST(race, waiter_does_not_spin_for_a_sleepers_turn, lock_wait)
 {
     static const struct pv_lock_ops ops = {note_sleep, note_kick_of_waiter, no_cpu_is_preempted};
     u64 sleeper = ~0ull, owner = ~0ull;
