@@ -31,8 +31,8 @@ _PINGS = 300
 # What the network's program is asked for, how many KiB, what dom0 does at the other end, of how
 # many units that is, and their name. A step without a name transfers nothing: its cost is
 # subtracted from the others; the first connection costs more than the second. During the pings the
-# program waits for the end of a stream, and the counts are read before and after them, because a
-# program that waits for input costs far more than one that waits for a socket.
+# program waits for the end of a stream, and the counts are read before and after them, so what
+# happens around the pings is not counted.
 _EMPTY = ("receive", 0, "true | nc -l -p 5002 & usleep 200000", 1, "")
 _NET_STEPS = (
     _EMPTY,
@@ -52,8 +52,8 @@ exec 3>&1
 _TSC = 'tsc_mode = "native"'  # under emulated SVM a PVH Linux ends at an emulated RDTSCP
 _NAMES = {"created": "until the first line, the domain's", "dom0": "until the first line, dom0's",
           "ready": "until the program runs, the domain's"}  # fmt: skip
-# The program may poll for its next line (docs/bench.md), so the same time passes each time until
-# the count is read.
+# The same time passes each time until the count is read, because what the program does meanwhile
+# is counted, too.
 _READY = """
 /run/in/domain_time -w {log} 'bench: {pattern}' 'bench: failed' >/dev/null
 grep 'bench: failed' {log} && exit 1
