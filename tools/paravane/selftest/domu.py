@@ -158,8 +158,8 @@ def _waiting_reader(kind):
             elif answer:
                 one.watch()  # xl has taken the suspend for the domain's end
             one.expect(answer, start=seen)
-            one.type(f"print {number}\n".encode())
-            one.expect(f"{number:#x}", start=seen)
+            one.type(f"print {number}\nirqs\n".encode())
+            one.expect(rf"{number:#x}(.|\n)*\bline .*: on_input\b", start=seen)
         one.type(b"quit\n")
         one.expect("^paravane: verdict PASS$")
         end = one.wait()
