@@ -5,8 +5,8 @@
  * input every millisecond.
  *
  * The line is masked, but for the time in which a reader waits. Its handler masks it, because a
- * level-triggered UART repeats the interrupt until its input is read. So input that no thread reads
- * costs one interrupt.
+ * level-triggered UART repeats the interrupt until its input is read. So the handler runs once for
+ * input that no thread reads.
  *
  * No byte is missed. The reader notes the number of interrupts, unmasks the line, reads the console
  * once more, and sleeps while the number is the same. A byte that arrives before that read is

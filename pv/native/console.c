@@ -6,8 +6,8 @@
  * runs without a console.
  *
  * Once native_console_listen was called the UART interrupts when it has received 14 bytes, or when
- * four characters' time has passed without another. It interrupts again after it was read empty
- * only, so input that is not read costs one interrupt.
+ * four characters' time has passed without another. Hardware interrupts again after it was read
+ * empty only; QEMU repeats the interrupt for each piece that it adds, until the FIFO is full.
  */
 #include "lib/format.h"
 #include "pv/native/io.h"

@@ -67,7 +67,7 @@ static void expect_typed_line(void)
     console.hits = 0;
     print("paravane: echo %s\n", cmdline.echo);
     EXPECT_EQ(pv_irq_unmask(console.line), 0);
-    EXPECT(SPIN_UNTIL(READ_ONCE(console.hits)));
+    REQUIRE(SPIN_UNTIL(READ_ONCE(console.hits)));
     while ((byte = next_byte()) >= 0 && byte != '\n' && byte != '\r')
         if (len + 1 < sizeof(line))
             line[len++] = (char)byte;
@@ -79,7 +79,8 @@ static void expect_typed_line(void)
 }
 
 /* Twice: what is unbound can be bound again, and still reports input. */
-TEST(console, interrupts_when_input_arrives, irq_bind, irq_unbind, irq_mask, irq_unmask)
+TEST(console, interrupts_when_input_arrives, irq_bind, irq_unbind, irq_mask, irq_unmask,
+     console_read)
 {
     if (!cmdline.echo[0])
         SKIP("no input: the command line has no echo=");

@@ -52,7 +52,7 @@ exec 3>&1
 _TSC = 'tsc_mode = "native"'  # under emulated SVM a PVH Linux ends at an emulated RDTSCP
 _NAMES = {"created": "until the first line, the domain's", "dom0": "until the first line, dom0's",
           "ready": "until the program runs, the domain's"}  # fmt: skip
-# The same time passes each time until the count is read, because what the program does meanwhile
+# The same time passes each time until the count is read, because what the program does in it
 # is counted, too.
 _READY = """
 /run/in/domain_time -w {log} 'bench: {pattern}' 'bench: failed' >/dev/null
