@@ -9,8 +9,9 @@
 #define CPUS_MAX   64
 #define EXIT_FAULT 3 /* the status for a fault of this program or of KVM */
 
-#define LOW_MAX   0xc0000000ull /* where RAM below 4 GiB ends at the latest */
-#define HIGH_BASE 0x100000000ull
+#define LOW_MAX    0xc0000000ull /* where RAM below 4 GiB ends at the latest */
+#define HIGH_BASE  0x100000000ull
+#define LARGE_PAGE 0x200000ull
 
 #define TABLES     0xe0000 /* ACPI's tables, as a BIOS has them */
 #define START_INFO 0xf0000 /* what the loader passes */
