@@ -223,3 +223,47 @@ SOAK_TEST(race, line_is_bound_at_each_instruction_of_an_unbind, irq_unbind, irq_
     NEEDS_BARE_OPS;
     step_act_at_each(&race, 10);
 }
+
+/* ---- The console's interrupt is bound twice ------------------------------------------------- */
+
+static int console_line; /* the result of the interrupted irq_bind; second_line: of act's */
+
+static void forget_lines(void)
+{
+    console_line = second_line = -EBUSY;
+}
+
+static void bind_console(void *arg)
+{
+    (void)arg;
+    console_line = pv_irq_bind(PV_IRQ_CONSOLE, 0);
+}
+
+static void bind_console_in_handler(struct trap_frame *frame)
+{
+    if (frame->rflags & PV_FLAG_IF)
+        second_line = pv_irq_bind(PV_IRQ_CONSOLE, 0);
+}
+
+/* One of the two got the line. */
+static void expect_one_console_line(void)
+{
+    const int bound = MAX(console_line, second_line);
+
+    EXPECT_EQ(MIN(console_line, second_line), -EBUSY);
+    if (EXPECT(bound >= 0))
+        EXPECT_EQ(pv_irq_unbind((u32)bound), 0);
+}
+
+SOAK_TEST(race, console_is_bound_at_each_instruction_of_another_bind, irq_bind)
+{
+    struct race race = {.prepare = forget_lines,
+                        .run = bind_console,
+                        .act = bind_console_in_handler,
+                        .check = expect_one_console_line};
+
+    NEEDS_BARE_OPS;
+    if (!cmdline.echo[0])
+        SKIP("no input: the command line has no echo=");
+    step_act_at_each(&race, 10);
+}
