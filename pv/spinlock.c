@@ -13,8 +13,9 @@
  * in lock_wait, and the CPU that unlocks wakes the one whose turn it is by lock_kick. Natively
  * lock_wait is one pause instruction, and a kick does nothing.
  *
- * A lock that is wanted often and whose next owner has to be woken each time stays so: while it is
- * woken the others queue up and go to sleep, too. So they do not spin long for a CPU that sleeps.
+ * If the CPU whose turn it is sleeps, no later waiter gets the lock before that CPU has woken, and
+ * it may need the physical CPU of a waiter that spins. So a later waiter then sleeps after
+ * WAKE_SPINS instead of SPINS.
  *
  * A wake-up MUST NOT be lost: the waiter would sleep while it holds the turn, and all others wait
  * for it. Two counters prevent it:
@@ -41,7 +42,7 @@
 
 enum {
     SPINS = 4096,        /* before a waiter sleeps, and between two searches for a deadlock */
-    WAKE_SPINS = 256,    /* before a waiter sleeps while the one whose turn it is sleeps, too */
+    WAKE_SPINS = 256,    /* before a waiter sleeps if the one whose turn it is sleeps */
     DEADLOCK_CERTAIN = 3 /* consecutive searches that find a ring */
 };
 
@@ -126,7 +127,7 @@ static bool owner_is_preempted(const struct spinlock *lock)
     return owner && pv_vcpu_is_preempted(owner - 1);
 }
 
-/* Return whether the waiter whose turn it is sleeps still: no later one gets the lock before it. */
+/* Return whether the waiter whose turn it is still sleeps. */
 static bool turn_is_asleep(const struct spinlock *lock)
 {
     const u8 head = READ_ONCE(lock->head);

@@ -74,6 +74,7 @@ static void expect_typed_line(void)
     line[len] = '\0';
     if (!EXPECT(!strcmp(line, cmdline.echo)))
         print("# came back as \"%s\"\n", line);
+    /* At most one byte is left: the '\n' of a line that ends with "\r\n". */
     EXPECT(pv_console_read() == -1 || pv_console_read() == -1);
     EXPECT_EQ(console.wrong_cpu, 0);
 }

@@ -24,11 +24,12 @@ OPTIONS = newlib.PORT / "sockets" / "lwip"
 ROOT = newlib.PORT.parents[1]
 IMACROS = [newlib.PORT / name for name in ("config.h", "posix.h")]
 FLAGS = [*newlib.FLAGS, "-std=gnu11", "-fno-strict-aliasing", "-w"]
-# Corrections: {source: [(text, what replaces it)]}. When the stack frees a connection of which a
-# socket knows, the socket has to hear of it, or a later close() uses what another connection has by
-# then. lwIP does not report it if the socket has read the end of the stream, nor after TIME_WAIT.
-# And a new SYN ends TIME_WAIT (RFC 1122, 4.2.2.13), or a client that uses the port again waits for
-# two minutes.
+# Corrections: {source: [(text, what replaces it)]}.
+# 1. lwIP frees a connection without a report to its socket in three cases: the socket has read the
+#    end of the stream, TIME_WAIT ends, or TIME_WAIT is aborted. A later close() then uses memory
+#    that may belong to another connection. So each case calls errf, the socket's callback.
+# 2. lwIP ignores a new SYN in TIME_WAIT, and a client that uses its port again waits for two
+#    minutes. So a SYN with a higher sequence number ends TIME_WAIT (RFC 1122, 4.2.2.13).
 REPORT = "TCP_EVENT_ERR(TIME_WAIT, {0}->errf, {0}->callback_arg, ERR_CLSD);"
 REOPENED = """
         if ((flags & (TCP_SYN | TCP_ACK)) == TCP_SYN && TCP_SEQ_GT(seqno, pcb->rcv_nxt)) {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * First sequence numbers (RFC 6528): a clock, so that a connection begins above the one before it
- * between the same ports, plus a secret offset for these, which is SipHash-2-4 of them.
+ * First sequence numbers (RFC 6528). Each is the sum of a clock and a secret offset. The clock
+ * makes a connection begin above the previous one between the same addresses and ports. The offset
+ * is SipHash-2-4 of these addresses and ports.
  */
 #include "lib/newlib/sockets/isn.h"
 
