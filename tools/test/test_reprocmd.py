@@ -14,7 +14,7 @@ from unittest import mock
 from paravane import commandline, report
 from paravane.commands import repro as repro_commands
 from paravane.common import EXIT_SKIP, EXIT_USAGE, Trouble
-from paravane.repro import bundle, command as repro_command, repro, repros
+from paravane.repro import bundle, command as repro_command, controls, repro, repros
 from paravane.run import platforms, runs
 
 ONE = '/*\n * @platforms xen-pv\n */\nREPRO("one")\n'
@@ -193,6 +193,15 @@ class PlacesTest(unittest.TestCase):
         one = repros.Repro("one", Path("one.c"), platforms=["xen-pv"])
         self.assertEqual(self.names(one, "xen-pv,domu-pv,domu-pvh,qemu"), ["xen-pv", "domu-pv"])
         self.assertEqual(self.names(one, "xen-pv,domu-pv", named=False), ["xen-pv"])
+
+    def test_a_control_that_shows_on_some_platforms(self):
+        """Its repro runs on these only, also if the repro's head names none."""
+        for elsewhere in (False, True):
+            one = repros.Repro("one", Path("one.c"), platforms=["xen-pv", "xen-pvh"],
+                               elsewhere=elsewhere)
+            control = controls.Control("one", "", (), platforms=("xen-pv",))
+            (found,) = repro.controlled([control], {"one": one})
+            self.assertEqual(self.names(found, "xen-pv,xen-pvh,domu-pv"), ["xen-pv", "domu-pv"])
 
     def test_a_draft_without_platforms(self):
         with tempfile.TemporaryDirectory() as scratch:

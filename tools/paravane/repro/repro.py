@@ -245,7 +245,8 @@ def controlled(chosen, known):
         where = [
             name for name in one.platforms if not control.platforms or name in control.platforms
         ]
-        found.append(dataclasses.replace(one, platforms=where))
+        elsewhere = one.elsewhere and not control.platforms
+        found.append(dataclasses.replace(one, platforms=where, elsewhere=elsewhere))
     return found
 
 
