@@ -222,6 +222,11 @@ class TimeLimitTest(unittest.TestCase):
                 self.assertEqual(cycles.main(args.split()), EXIT_USAGE)
             self.assertRegex(said.getvalue(), f"^cycles: .*{words}")
 
+    def test_a_pvh_guest_migrates_on_every_xen(self):
+        asked = cycles._parse("pvh 4 0 0 1000".split())
+        with mock.patch.object(cycles.shapes.Shape, "has_shadow_paging", return_value=False):
+            self.assertTrue(cycles._shape(asked).mem)
+
 
 class FakeDom0:
     """A dom0 whose shell answers each line with what answers has next, piece by piece."""

@@ -61,6 +61,13 @@ class LateTest(unittest.TestCase):
         self.assertIn("cannot be looked at: tail hangs, too", self.late())
         self.assertEqual(running.first_line("D=1\n"), "D=1")
 
+    def test_the_output_of_that_script_is_looked_at(self):
+        fake = mock.Mock(start=lambda _script: 7, wait_for=lambda _condition, _limit: None)
+        fake.late.return_value = running.Late("late")
+        with self.assertRaises(running.Late):
+            running.Outer.sh(fake, "sleep 9", 5)
+        fake.late.assert_called_with("sleep 9", 5, "/run/output.7")
+
 
 class CrashTest(unittest.TestCase):
     def run_with(self, *failures, may_repeat=True):
