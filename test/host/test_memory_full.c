@@ -173,7 +173,7 @@ static void test_crowded(void)
 
         memset(&bi, 0, sizeof(bi));
         memset(truth, 0, sizeof(truth));
-        for (u32 i = 0; i < 6 * BOOT_REGIONS_MAX; i++) {
+        for (u32 i = 0; i < 3 * BOOT_REGIONS_MAX; i++) {
             const u64 first = random_u64() % (WIDE_PAGES - 8), pages = 1 + random_u64() % longest;
             const u32 type =
                 random_u64() % 9 < ram_share ? BOOT_RAM : BOOT_RESERVED + (u32)(random_u64() % 4);

@@ -163,7 +163,7 @@ static void *play_turns(void *side)
 TEST(libc_sync, no_signal_is_lost)
 {
     turn = game_over = 0;
-    game_end = in_ms(CLOCK_MONOTONIC, 2000);
+    game_end = in_ms(CLOCK_MONOTONIC, 500);
     EXPECT_EQ(run_all(play_turns), turn);
     EXPECT(turn > 0);
 }

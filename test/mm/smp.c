@@ -5,6 +5,7 @@
 #include "mm/heap.h"
 #include "mm/vmap.h"
 #include "test/harness/cpus.h"
+#include "test/harness/lines.h"
 #include "test/harness/mm_util.h"
 
 enum { WORKERS = 4, SLOTS = 16, STRIDE = 64 };
@@ -25,7 +26,6 @@ static void *(*allocate)(u64 size);
 static void (*release)(void *p, u64 size);
 static u64 largest;
 static u32 rounds;
-static u64 end;  /* of the work, because lock handovers are slow on a busy host */
 static u32 here; /* workers that have started: they wait for each other */
 
 static void wait_for_workers(u32 count)
@@ -67,10 +67,11 @@ static void check_and_free(const struct block *b)
 
 static void exchange_blocks(void *arg)
 {
+    struct stress stress = {.normal = rounds};
     u64 random = 1 + (u64)arg;
 
     wait_for_workers(WORKERS);
-    for (u32 i = 0; i < rounds && pv_clock_ns() < end; i++) {
+    while (stress_continues(&stress)) {
         struct block b = {.count = 2 + (random_next(&random) >> 33) % (largest / 8 - 2)}, was;
 
         b.words = allocate(b.count * 8);
@@ -92,7 +93,6 @@ static void from_all_cpus(void *(*get)(u64 size), void (*put)(void *p, u64 size)
     release = put;
     largest = most;
     rounds = count;
-    end = pv_clock_ns() + 2 * NS_PER_S;
     damaged = here = 0;
     for (u32 i = 0; i < WORKERS; i++) {
         workers[i] =
@@ -132,7 +132,7 @@ static void put_frames(void *p, u64 size)
     frame_free(va_to_pfn(p), order_of(size));
 }
 
-TEST(mm_smp, frames_are_allocated_and_freed_on_all_cpus)
+SOAK_TEST(mm_smp, frames_are_allocated_and_freed_on_all_cpus)
 {
     const int largest_free = largest_order_once_open();
 
@@ -146,7 +146,7 @@ static void put_heap(void *p, u64 size)
     kfree(p);
 }
 
-TEST(mm_smp, heap_serves_all_cpus)
+SOAK_TEST(mm_smp, heap_serves_all_cpus)
 {
     from_all_cpus(kmalloc, put_heap, 200, 3000);
 }
@@ -166,7 +166,7 @@ static void put_vmalloc(void *p, u64 size)
  * An address is reused for other frames many times: no CPU may use an old translation. Few rounds,
  * because each waits for all CPUs, which the host may run one after the other.
  */
-TEST(mm_smp, vmalloc_serves_all_cpus, flush_tlb_others)
+SOAK_TEST(mm_smp, vmalloc_serves_all_cpus, flush_tlb_others)
 {
     from_all_cpus(get_vmalloc, put_vmalloc, 2 * PAGE_SIZE, 12);
 }
@@ -177,11 +177,12 @@ static pfn_t shared_frame;
 
 static void map_and_unmap(void *arg)
 {
+    struct stress stress = {.normal = 3000};
     u64 wrong = 0;
 
     wait_for_workers(WORKERS);
-    for (u32 i = 0; i < 3000 && pv_clock_ns() < end; i++) {
-        const u64 va = USER_VA + (i % 4 * MIB(2)) + (u64)arg * PAGE_SIZE;
+    while (stress_continues(&stress)) {
+        const u64 va = USER_VA + (stress.done % 4 * MIB(2)) + (u64)arg * PAGE_SIZE;
 
         wrong += mm_map(&shared, va, shared_frame, 1, 0) != 0;
         wrong += mm_unmap(&shared, va, 1) != 0;
@@ -189,12 +190,11 @@ static void map_and_unmap(void *arg)
     __atomic_fetch_add(&damaged, wrong, __ATOMIC_SEQ_CST);
 }
 
-TEST(mm_smp, one_space_serves_all_cpus)
+SOAK_TEST(mm_smp, one_space_serves_all_cpus)
 {
     struct thread *workers[WORKERS];
 
     damaged = here = 0;
-    end = pv_clock_ns() + 2 * NS_PER_S;
     shared_frame = marked_frame(3);
     REQUIRE(mm_space_create(&shared) == 0);
     for (u32 i = 0; i < WORKERS; i++) {

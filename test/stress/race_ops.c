@@ -172,7 +172,7 @@ SOAK_TEST(race, ipi_is_sent_at_each_instruction_of_another, send_ipi)
 /* ---- A shoot-down is done when flush_tlb_others returns ------------------------------------ */
 
 /* Time in which the other CPU observes a change of this one, also if both share a physical CPU. */
-enum { REQUESTER = 1, PATIENCE_NS = 20 * NS_PER_MS, DELAY_NS = 5 * NS_PER_MS };
+enum { REQUESTER = 1, PATIENCE_NS = 10 * NS_PER_MS, DELAY_NS = 5 * NS_PER_MS };
 
 /* Guarded by: each field is written by one CPU while the other waits for it. */
 static struct {
