@@ -126,7 +126,7 @@ TEST(libc_locks, a_rwlock_admits_readers_together_and_a_writer_alone)
 /* ---- Barriers ---------------------------------------------------------------------------------
  */
 
-#define MEETINGS 50 /* a meeting on several CPUs takes 20 ms of CPU time */
+#define MEETINGS 50 /* fewer than ROUNDS: all threads sleep and wake in each */
 
 static pthread_barrier_t barrier;
 static unsigned arrived[MEETINGS], serial, early;

@@ -128,7 +128,7 @@ static void make_memory(uint64_t size)
     machine.ram = got + -(uint64_t)got % LARGE_PAGE;
     if (!options.slow)
         madvise(machine.ram, size, MADV_HUGEPAGE);
-    if (options.slow && machine.low > SLOW_FROM)
+    else if (machine.low > SLOW_FROM)
         make_slow(machine.ram + SLOW_FROM, machine.low - SLOW_FROM);
     add_slot(0, 0, machine.low, machine.ram);
     if (machine.high)
