@@ -222,6 +222,11 @@ class TimeLimitTest(unittest.TestCase):
                 self.assertEqual(cycles.main(args.split()), EXIT_USAGE)
             self.assertRegex(said.getvalue(), f"^cycles: .*{words}")
 
+    def test_the_most_suspends(self):
+        self.assertEqual(cycles._parse("pv 1 1 1000".split()).RESTORED, 1000)
+        with self.assertRaisesRegex(Trouble, "'1001' is not a number of suspends, 0 to 1000"):
+            cycles._parse("pv 1 1 1001".split())
+
     def test_a_pvh_guest_migrates_on_every_xen(self):
         asked = cycles._parse("pvh 4 0 0 1000".split())
         with mock.patch.object(cycles.shapes.Shape, "has_shadow_paging", return_value=False):
